@@ -1,0 +1,68 @@
+"""The kernel's settings, read lazily from the environment; nobody else here reads ``os.environ``."""
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent.errors import SettingsError
+
+EXTRACTIVE_MODEL = "local/extractive"
+S = TypeVar("S", bound=BaseSettings)
+
+
+class Settings(BaseSettings):
+    """Environment variables start with ``DOCENT_`` unless a host sets them under a usual name."""
+
+    model_config = SettingsConfigDict(env_prefix="DOCENT_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path(".docent"), description="Embedded servers and the local index")
+    database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL"))
+    model: str = Field(default=EXTRACTIVE_MODEL, min_length=1, description="Any LiteLLM chat model")
+    model_api_base: str | None = Field(default=None, description="Base URL of an OpenAI-compatible server")
+    sentry_dsn: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SENTRY_DSN"))
+    sentry_traces_sample_rate: float = Field(default=0.1, ge=0, le=1)
+    environment: str = "production"
+    release: str = Field(
+        default="docent@0.1.0", validation_alias=AliasChoices("DOCENT_RELEASE", "HEROKU_SLUG_COMMIT")
+    )
+    log_level: str = "INFO"
+
+    max_steps: int = Field(default=10, ge=1, description="Model calls per turn, the closing one included")
+    max_tokens: int = Field(default=100_000, ge=1_000, description="Prompt and completion tokens per turn")
+    max_seconds: float = Field(default=120, gt=0, description="Wall time of one attempt at a turn")
+    max_completion_tokens: int = Field(default=2_000, ge=16, description="Completion tokens per model call")
+    model_timeout_seconds: float = Field(default=60, gt=0, description="One model call, retries apart")
+    model_retries: int = Field(default=2, ge=0, description="Further tries after a transient failure")
+    max_attempts: int = Field(default=3, ge=1, description="Claims of a turn before it ends as failed")
+    lease_seconds: float = Field(
+        default=9, gt=0, description="A worker silent for this long has lost its turn"
+    )
+    max_question_chars: int = Field(default=8_000, ge=100)
+    max_tool_result_chars: int = Field(default=24_000, ge=1_000)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over every setting that shapes an answer; stored on each turn."""
+        shaping = self.model_dump(mode="json", include={"model", "model_api_base"} | _LIMITS)
+        return sha256(repr(sorted(shaping.items())).encode()).hexdigest()
+
+
+_LIMITS = {"max_steps", "max_tokens", "max_seconds", "max_completion_tokens", "max_tool_result_chars"}
+
+
+@cache
+def load() -> Settings:
+    """The process's settings; raises :class:`SettingsError` in one line per problem."""
+    return read(Settings)
+
+
+def read(kind: type[S]) -> S:
+    """Reads one settings class, translating pydantic's report into a message for the operator."""
+    try:
+        return kind()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("; ".join(lines)) from None

@@ -1,0 +1,122 @@
+"""What a tool is: a typed function with a docstring, called with validated arguments and a context.
+
+The name, the description and the JSON schema the model sees come from the function itself. The kernel numbers
+the passages a tool returns (``[1]``, ``[2]``, … per turn), so that the model can cite them.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from agent.errors import ToolError
+
+EVERYONE = "everyone"
+Resource = TypeVar("Resource")
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Everyone who would see the answer: for each member, the principals that member is."""
+
+    members: tuple[frozenset[str], ...] = (frozenset({EVERYONE}),)
+
+    def as_json(self) -> list[list[str]]:
+        """Sorted lists, for the turn's row."""
+        return sorted(sorted(member) for member in self.members)
+
+    @staticmethod
+    def from_json(members: Iterable[Iterable[str]]) -> "Audience":
+        """The inverse of :meth:`as_json`."""
+        return Audience(tuple(frozenset(member) for member in members))
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document, as retrieved. ``score`` is between 0 and 1, higher is better."""
+
+    chunk_id: str
+    document_id: str
+    title: str
+    url: str
+    heading_path: str
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """``data`` and the numbered passages are what the model sees, as one JSON object."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a tool may know of the turn: who will read the answer, and until when to be done."""
+
+    audience: Audience
+    session_key: str
+    deadline: float  # in time.monotonic() seconds
+    resources: Mapping[type, Any] = field(default_factory=dict)
+
+    def resource(self, kind: type[Resource]) -> Resource:
+        """The process's shared object of this kind, such as the open document library."""
+        return self.resources[kind]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One callable for the model."""
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    function: Callable[..., ToolResult]
+    is_idempotent: bool
+
+    def schema(self) -> dict[str, Any]:
+        """The tool as chat APIs list it."""
+        parameters = self.arguments.model_json_schema()
+        parameters.pop("title", None)
+        for argument in parameters.get("properties", {}).values():
+            argument.pop("title", None)
+        function = {"name": self.name, "description": self.description, "parameters": parameters}
+        return {"type": "function", "function": function}
+
+    def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Validates and runs; raises :class:`ToolError` naming each wrong argument."""
+        try:
+            valid = self.arguments.model_validate(dict(arguments))
+        except ValidationError as error:
+            wrong = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()]
+            properties = ", ".join(self.schema()["function"]["parameters"].get("properties", {}))
+            raise ToolError("; ".join(wrong), hint=f"{self.name} takes: {properties}") from None
+        return self.function(**dict(valid), context=context)
+
+
+def tool(*, is_idempotent: bool = True) -> Callable[[Callable[..., ToolResult]], Tool]:
+    """Makes a tool of a function whose last, keyword-only parameter is ``context: ToolContext``."""
+
+    def decorate(function: Callable[..., ToolResult]) -> Tool:
+        return Tool(
+            name=function.__name__,
+            description=inspect.getdoc(function) or "",
+            arguments=_arguments_model(function),
+            function=function,
+            is_idempotent=is_idempotent,
+        )
+
+    return decorate
+
+
+def _arguments_model(function: Callable[..., ToolResult]) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        name: (p.annotation, ... if p.default is inspect.Parameter.empty else p.default)
+        for name, p in inspect.signature(function, eval_str=True).parameters.items()
+        if name != "context"
+    }
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)

@@ -1,0 +1,46 @@
+"""The bot's tables: what Slack delivered, and what was posted back."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql import func
+
+from agent.database import Base, new_id
+from agent.rows import Json, Timestamp
+
+
+class DeliveryRow(Base):
+    """One question as Slack delivered it, under a permanent unique key: a second delivery finds it here."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_turn_id", "turn_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    turn_id: Mapped[UUID | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"))
+    place: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    received_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+
+
+class ReplyRow(Base):
+    """One message of ours for one part of an answer. ``starting`` is stored before Slack is asked."""
+
+    __tablename__ = "replies"
+    __table_args__ = (
+        UniqueConstraint("turn_id", "part"),
+        UniqueConstraint("channel", "ts"),
+        CheckConstraint("state IN ('starting', 'streaming', 'posted', 'final')", name="state"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    part: Mapped[int]
+    channel: Mapped[str] = mapped_column(Text)
+    thread_ts: Mapped[str | None] = mapped_column(Text)
+    ts: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())

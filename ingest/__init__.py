@@ -1,0 +1,1 @@
+"""The library: sources, conversion, splitting, embedding, and the LanceDB index, written and read here."""

@@ -1,0 +1,29 @@
+"""Alembic's entry: the schema is what the row modules declare; the URL comes from the caller or DATABASE_URL."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+import ingest.rows  # noqa: F401  (declares tables)
+from agent import settings
+from agent.database import Base, normalise_url
+from agent.errors import SettingsError
+
+LOCK_ID = 0x646F63656E74  # "docent": two release phases at once wait for each other
+
+
+def main() -> None:
+    given = context.config.attributes.get("url")
+    secret = settings.load().database_url
+    if not given and not secret:
+        raise SettingsError("DATABASE_URL is not set; 'docent migrate' also migrates the embedded database")
+    url = normalise_url(given or secret.get_secret_value())
+    engine = create_engine(url, poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+        with context.begin_transaction():
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_ID})")
+            context.run_migrations()
+    engine.dispose()
+
+
+main()
