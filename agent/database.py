@@ -82,9 +82,7 @@ def normalise_url(url: str) -> str:
             "DATABASE_URL is not a URL; it looks like postgresql://user:password@host:5432/docent"
         ) from None
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
-        raise SettingsError(
-            f"DATABASE_URL names the database '{parsed.drivername}'; Docent needs postgresql://"
-        )
+        raise SettingsError(f"DATABASE_URL names the database '{parsed.drivername}'; Docent needs postgresql://")
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 

@@ -38,9 +38,7 @@ class Settings(BaseSettings):
     model_timeout_seconds: float = Field(default=60, gt=0, description="One model call, retries apart")
     model_retries: int = Field(default=2, ge=0, description="Further tries after a transient failure")
     max_attempts: int = Field(default=3, ge=1, description="Claims of a turn before it ends as failed")
-    lease_seconds: float = Field(
-        default=9, gt=0, description="A worker silent for this long has lost its turn"
-    )
+    lease_seconds: float = Field(default=9, gt=0, description="A worker silent for this long has lost its turn")
     max_question_chars: int = Field(default=8_000, ge=100)
     max_tool_result_chars: int = Field(default=24_000, ge=1_000)
 

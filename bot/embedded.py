@@ -120,7 +120,7 @@ def _start_postgres(folder: Path, is_durable: bool) -> dict[str, Any]:
         _write_secret(password_file, secrets.token_urlsafe(24), user)
         initdb: list[Any] = [bin_folder / "initdb", "-D", data, "-U", "docent", "--pwfile", password_file]
         initdb += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
-        done = subprocess.run(initdb, user=user, capture_output=True, text=True, check=False)
+        done = subprocess.run(initdb, **_as(user), capture_output=True, text=True, check=False)
         if done.returncode:
             raise UserError(f"PostgreSQL could not make its data folder {data}: {done.stderr.strip()}")
     port = _free_port()
@@ -149,9 +149,7 @@ def _unprivileged_user(folder: Path, bin_folder: Path) -> str | None:
     try:
         pwd.getpwnam(ROOT_RUNS_AS)
     except KeyError:
-        made = subprocess.run(
-            ["useradd", "--system", ROOT_RUNS_AS], capture_output=True, text=True, check=False
-        )
+        made = subprocess.run(["useradd", "--system", "--user-group", ROOT_RUNS_AS], capture_output=True, text=True, check=False)
         if made.returncode:
             raise UserError(
                 f"PostgreSQL cannot run as root, and no user for it could be made: {made.stderr.strip()}. "
@@ -161,8 +159,12 @@ def _unprivileged_user(folder: Path, bin_folder: Path) -> str | None:
         for passed in (path, *path.parents):
             if not passed.stat().st_mode & stat.S_IXOTH:
                 passed.chmod(passed.stat().st_mode | stat.S_IXOTH)
-    shutil.chown(folder, ROOT_RUNS_AS)
+    shutil.chown(folder, ROOT_RUNS_AS, ROOT_RUNS_AS)
     return ROOT_RUNS_AS
+
+
+def _as(user: str | None) -> dict[str, Any]:
+    return {"user": user, "group": user, "extra_groups": []} if user else {}
 
 
 def _start_valkey(folder: Path) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _write_secret(path: Path, secret: str, user: str | None) -> None:
     path.touch(mode=0o600)
     path.write_text(secret)
     if user:
-        shutil.chown(path, user)
+        shutil.chown(path, user, user)
 
 
 def _spawn(
@@ -198,7 +200,7 @@ def _spawn(
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            user=user,
+            **_as(user),
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle, not the servers'
         )
     if process.stdin and stdin:
@@ -213,9 +215,7 @@ def _spawn(
     return {"pid": process.pid, "port": port, "created": psutil.Process(process.pid).create_time()}
 
 
-def _wait_for_port(
-    port: int, timeout_seconds: float, process: "subprocess.Popen[bytes] | None" = None
-) -> bool:
+def _wait_for_port(port: int, timeout_seconds: float, process: "subprocess.Popen[bytes] | None" = None) -> bool:
     until = time.monotonic() + timeout_seconds
     while time.monotonic() < until:
         if process and process.poll() is not None:

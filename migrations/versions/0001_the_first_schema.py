@@ -194,12 +194,8 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "status IN ('started', 'completed', 'failed')", name=op.f("ck_model_calls_status")
-        ),
-        sa.ForeignKeyConstraint(
-            ["request_hash"], ["blobs.hash"], name=op.f("fk_model_calls_request_hash_blobs")
-        ),
+        sa.CheckConstraint("status IN ('started', 'completed', 'failed')", name=op.f("ck_model_calls_status")),
+        sa.ForeignKeyConstraint(["request_hash"], ["blobs.hash"], name=op.f("fk_model_calls_request_hash_blobs")),
         sa.ForeignKeyConstraint(
             ["response_hash"], ["blobs.hash"], name=op.f("fk_model_calls_response_hash_blobs")
         ),
@@ -220,9 +216,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('starting', 'streaming', 'posted', 'final')", name=op.f("ck_replies_state")
-        ),
+        sa.CheckConstraint("state IN ('starting', 'streaming', 'posted', 'final')", name=op.f("ck_replies_state")),
         sa.ForeignKeyConstraint(
             ["turn_id"], ["turns.id"], name=op.f("fk_replies_turn_id_turns"), ondelete="CASCADE"
         ),
@@ -265,9 +259,7 @@ def upgrade() -> None:
             ["turn_id"], ["turns.id"], name=op.f("fk_tool_calls_turn_id_turns"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tool_calls")),
-        sa.UniqueConstraint(
-            "turn_id", "position", "call_id", name=op.f("uq_tool_calls_turn_id_position_call_id")
-        ),
+        sa.UniqueConstraint("turn_id", "position", "call_id", name=op.f("uq_tool_calls_turn_id_position_call_id")),
     )
     # ### end Alembic commands ###
 
@@ -283,9 +275,7 @@ def downgrade() -> None:
     op.drop_table("feedback")
     op.drop_index("ix_deliveries_turn_id", table_name="deliveries")
     op.drop_table("deliveries")
-    op.drop_index(
-        "ix_turns_open", table_name="turns", postgresql_where=sa.text("status IN ('queued', 'running')")
-    )
+    op.drop_index("ix_turns_open", table_name="turns", postgresql_where=sa.text("status IN ('queued', 'running')"))
     op.drop_table("turns")
     op.drop_table("documents")
     op.drop_table("sessions")

@@ -1,0 +1,21 @@
+"""The migrations build exactly what the row modules declare."""
+
+from alembic import command
+from alembic.config import Config
+
+from tests.conftest import ROOT
+
+
+def test_the_rows_need_no_migration_that_is_not_there(database_url: str) -> None:
+    config = Config(ROOT / "alembic.ini")
+    config.attributes["url"] = database_url
+    command.check(config)
+
+
+def test_every_migration_can_be_taken_back(database_url: str) -> None:
+    config = Config(ROOT / "alembic.ini")
+    config.attributes["url"] = database_url
+    try:
+        command.downgrade(config, "base")
+    finally:
+        command.upgrade(config, "head")
