@@ -3,11 +3,14 @@
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-import ingest.rows  # noqa: F401  (declares tables)
 from agent import settings
 from agent.database import Base, normalise_url
 from agent.errors import SettingsError
+from agent.rows import TurnRow
+from bot.rows import ReplyRow
+from ingest.rows import DocumentRow
 
+DECLARED = (TurnRow, ReplyRow, DocumentRow)  # importing their modules declares every table
 LOCK_ID = 0x646F63656E74  # "docent": two release phases at once wait for each other
 
 
