@@ -38,6 +38,7 @@ class SessionRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     key: Mapped[str] = mapped_column(Text, unique=True)
     status: Mapped[str] = mapped_column(String(16), server_default="pending")
+    n_turns: Mapped[int] = mapped_column(server_default="0")
     meta: Mapped[Json] = mapped_column("metadata", JSONB, server_default=text("'{}'::jsonb"))
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())

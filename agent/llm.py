@@ -1,0 +1,312 @@
+"""The model: the only importer of litellm. Chat calls stream; embeddings come in batches.
+
+Promises: the price list is the local one and nothing is sent anywhere but to the configured provider; foreign
+errors leave as :class:`ModelError`; transient ones are retried here and nowhere else; what was really sent is
+reported. Text of prompts and answers is not logged.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from agent.errors import DeadlineExceeded, ModelError
+from agent.prompt import Message
+from agent.record import Usage
+from agent.settings import EXTRACTIVE_MODEL
+
+CONNECT_TIMEOUT_SECONDS = 5
+STALL_TIMEOUT_SECONDS = 30  # no byte from a stream for this long
+BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
+SEED = 20251
+
+Complete = Callable[[Sequence[Message], Sequence[Mapping[str, Any]], str | None], Message]
+
+
+class Restart:
+    """Stands in the stream of text where a broken one starts over: forget what came before."""
+
+
+RESTART = Restart()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One chat call. ``tools`` are schemas; ``tool_choice`` is None for the provider's default."""
+
+    model: str
+    messages: Sequence[Message]
+    tools: Sequence[Mapping[str, Any]]
+    tool_choice: str | None
+    max_completion_tokens: int
+    api_base: str | None = None
+
+    def params(self) -> dict[str, Any]:
+        """What is sent beside messages and tools: only what the model takes."""
+        supported = _supported(self.model)
+        wanted = {"temperature": 0, "seed": SEED, "max_tokens": self.max_completion_tokens}
+        params = {name: value for name, value in wanted.items() if name in supported}
+        if self.tools and self.tool_choice and "tool_choice" in supported:
+            params["tool_choice"] = self.tool_choice
+        return params
+
+    def estimated_tokens(self) -> int:
+        """An upper guess of the prompt's tokens: three characters each, no tokenizer needed."""
+        return (sum(len(str(m)) for m in self.messages) + len(str(self.tools))) // 3
+
+    def estimated_usd(self) -> Decimal:
+        """The price of the estimated prompt and a full completion; 0 where the price is unknown."""
+        price = _price(self.model)
+        prompt, completion = self.estimated_tokens(), self.max_completion_tokens
+        usd = prompt * price.get("input_cost_per_token", 0) + completion * price.get("output_cost_per_token", 0)
+        return Decimal(str(usd)).quantize(Decimal("1e-8"))
+
+
+@dataclass
+class Completion:
+    """What came of a call; filled while :func:`stream` runs."""
+
+    message: Message = field(default_factory=dict)
+    response: Mapping[str, Any] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str | None = None
+    latency_ms: int = 0
+    first_token_ms: int | None = None
+    n_tries: int = 0
+
+
+def stream(
+    request: Request,
+    completion: Completion,
+    *,
+    deadline: float,
+    n_retries: int,
+    timeout_seconds: float,
+    check: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[str | Restart]:
+    """Yields the text as it arrives and fills ``completion``; ``check`` runs with every piece and may raise.
+
+    ``deadline`` is in ``time.monotonic()`` seconds. Raises :class:`ModelError` when tries are used up, and
+    :class:`DeadlineExceeded`.
+    """
+    started = time.monotonic()
+    for number in range(1, n_retries + 2):
+        completion.n_tries = number
+        has_text = False
+        try:
+            for piece in _once(
+                request, completion, started, min(deadline, time.monotonic() + timeout_seconds), check
+            ):
+                has_text = True
+                yield piece
+            completion.latency_ms = _ms_since(started)
+            return
+        except ModelError as error:
+            completion.latency_ms = _ms_since(started)
+            pause = BACKOFF_SECONDS * 2 ** (number - 1) * (1 + random.random())
+            if not error.is_transient or number > n_retries or time.monotonic() + pause > deadline:
+                raise
+            if has_text:
+                yield RESTART
+            sleep(pause)
+            check()
+
+
+def embed(model: str, texts: Sequence[str], *, n_retries: int = 3) -> list[list[float]]:
+    """One vector per text, in order; raises :class:`ModelError`."""
+    litellm = _litellm()
+    for number in range(1, n_retries + 2):
+        try:
+            response = litellm.embedding(
+                model=model, input=list(texts), num_retries=0, timeout=STALL_TIMEOUT_SECONDS
+            )
+            rows = sorted(response.data, key=lambda row: row["index"])
+            return [row["embedding"] for row in rows]
+        except Exception as error:  # noqa: BLE001  litellm raises its own tree and its providers' errors
+            failure = _translate(error)
+            if not failure.is_transient or number > n_retries:
+                raise failure from error
+            time.sleep(BACKOFF_SECONDS * 2 ** (number - 1))
+    raise AssertionError("unreachable")
+
+
+def register_local(complete: Complete) -> None:
+    """Makes ``complete`` the model ``local/…``: a function from a chat request to an assistant message."""
+    litellm = _litellm()
+
+    class Local(litellm.CustomLLM):  # type: ignore[misc, name-defined]
+        """LiteLLM's door for models that are Python functions."""
+
+        def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
+            given = call["optional_params"]
+            yield from _local_chunks(
+                complete(call["messages"], given.get("tools") or (), given.get("tool_choice"))
+            )
+
+    litellm.custom_provider_map = [{"provider": "local", "custom_handler": Local()}]
+    litellm.utils.custom_llm_setup()
+
+
+def is_local(model: str) -> bool:
+    """Whether the model runs in this process: no network, no price."""
+    return model.startswith(EXTRACTIVE_MODEL.split("/", maxsplit=1)[0] + "/")
+
+
+def warm_up() -> None:
+    """Imports litellm now (seconds), so that no question waits for it."""
+    _litellm()
+
+
+@cache
+def _litellm() -> Any:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a price list
+    import litellm
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.turn_off_message_logging = True
+    litellm.drop_params = True
+    litellm.num_retries = 0
+    return litellm
+
+
+@cache
+def _supported(model: str) -> frozenset[str]:
+    if is_local(model):
+        return frozenset({"tool_choice"})
+    try:
+        return frozenset(_litellm().get_supported_openai_params(model=model) or ())
+    except Exception:  # noqa: BLE001  an unknown model: send what every API takes
+        return frozenset({"max_tokens", "tool_choice"})
+
+
+@cache
+def _price(model: str) -> Mapping[str, Any]:
+    try:
+        return dict(_litellm().get_model_info(model))
+    except Exception:  # noqa: BLE001  litellm raises a bare Exception for a model it does not know
+        return {}
+
+
+def _once(
+    request: Request, completion: Completion, started: float, deadline: float, check: Callable[[], None]
+) -> Iterator[str]:
+    litellm = _litellm()
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise DeadlineExceeded("no time left for a model call")
+    chunks: list[Any] = []
+    response = None
+    try:
+        response = litellm.completion(
+            model=request.model,
+            messages=list(request.messages),
+            **({"tools": list(request.tools)} if request.tools else {}),
+            **request.params(),
+            **({"api_base": request.api_base} if request.api_base else {}),
+            stream=True,
+            stream_options={"include_usage": True},
+            num_retries=0,
+            max_retries=0,
+            timeout=min(remaining, STALL_TIMEOUT_SECONDS),
+        )
+        for chunk in response:
+            chunks.append(chunk)
+            check()
+            if time.monotonic() > deadline:
+                raise ModelError("the model did not finish in time", is_transient=True)
+            text = chunk.choices[0].delta.content if chunk.choices else None
+            if text:
+                completion.first_token_ms = completion.first_token_ms or _ms_since(started)
+                yield text
+    except Exception as error:  # litellm raises its own tree and its providers' errors
+        raise _translate(error) from error
+    finally:
+        _close(response)
+    _assemble(request, completion, chunks)
+
+
+def _assemble(request: Request, completion: Completion, chunks: list[Any]) -> None:
+    litellm = _litellm()
+    whole = litellm.stream_chunk_builder(chunks, messages=list(request.messages)) if chunks else None
+    if whole is None or not whole.choices:
+        raise ModelError("the model's stream ended without an answer", is_transient=True)
+    choice = whole.choices[0]
+    message = choice.message.model_dump(exclude_none=True)
+    completion.message = {key: value for key, value in message.items() if key != "function_call"}
+    completion.message.setdefault("content", None)
+    completion.finish_reason = choice.finish_reason
+    completion.response = whole.model_dump(mode="json", exclude={"id", "created"}, exclude_none=True)
+    completion.usage = _usage(request.model, whole)
+
+
+def _usage(model: str, whole: Any) -> Usage:
+    if is_local(model):
+        return Usage()
+    usage = whole.usage
+    details = getattr(usage, "prompt_tokens_details", None)
+    try:
+        cost: Decimal | None = Decimal(str(_litellm().completion_cost(completion_response=whole, model=model)))
+    except Exception:  # noqa: BLE001  the price list does not know the model: the cost is unknown, not zero
+        cost = None
+    return Usage(
+        prompt_tokens=usage.prompt_tokens or 0,
+        cached_tokens=getattr(details, "cached_tokens", None) or 0,
+        completion_tokens=usage.completion_tokens or 0,
+        cost_usd=cost,
+    )
+
+
+def _translate(error: Exception) -> Exception:
+    """Our own errors pass; a provider's error becomes a ModelError that quotes none of its text."""
+    from agent.errors import DocentError
+
+    if isinstance(error, DocentError):
+        return error
+    litellm = _litellm()
+    e = litellm.exceptions
+    transient = (
+        e.RateLimitError,
+        e.APIConnectionError,
+        e.Timeout,
+        e.InternalServerError,
+        e.ServiceUnavailableError,
+        e.BadGatewayError,
+    )
+    status = getattr(error, "status_code", None)
+    is_transient = isinstance(error, transient) or (isinstance(status, int) and status >= 500)
+    name = type(error).__name__ + (f" {status}" if status else "")
+    return ModelError(f"the model call failed: {name}", is_transient=is_transient)
+
+
+def _close(response: Any) -> None:
+    """Closes the connection of a stream that may not have been read to its end."""
+    stream_ = getattr(response, "completion_stream", None)
+    close = getattr(stream_, "close", None)
+    if close:
+        close()
+
+
+def _local_chunks(message: Message) -> Iterator[dict[str, Any]]:
+    calls = message.get("tool_calls") or ()
+    words = (message.get("content") or "").split(" ")
+    pieces = [" ".join(words[i : i + 12]) + (" " if i + 12 < len(words) else "") for i in range(0, len(words), 12)]
+    for piece in pieces:
+        yield _chunk(text=piece)
+    for index, call in enumerate(calls):
+        yield _chunk(tool_use={"index": index, **call})
+    yield _chunk(is_finished=True, finish_reason="tool_calls" if calls else "stop")
+
+
+def _chunk(**given: Any) -> dict[str, Any]:
+    empty = {"text": "", "tool_use": None, "is_finished": False, "finish_reason": "", "usage": None, "index": 0}
+    return empty | given
+
+
+def _ms_since(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)

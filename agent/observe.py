@@ -1,0 +1,134 @@
+"""Logs and Sentry: the only importer of sentry_sdk.
+
+Promises: no question, document text, token or key leaves the process this way. Logs carry a fixed event name
+and fields; turn and session ids come from context variables. An event sent to Sentry keeps the type and the
+stack of an error, without local variables; its message only where the error class is ours, because foreign
+messages may quote what they were given.
+"""
+
+import logging
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from agent.errors import DocentError
+from agent.settings import Settings
+
+HIDDEN = "(hidden: the message of a foreign error may quote a question)"
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("docent")
+
+
+def set_up(settings: Settings, *, process: str, has_models: bool = False) -> None:
+    """Configures logging, and Sentry when ``SENTRY_DSN`` is set. ``process``: web, worker, clock, cli."""
+    _set_up_logs(settings.log_level)
+    if settings.sentry_dsn:
+        _set_up_sentry(settings, process=process, has_models=has_models)
+
+
+@contextmanager
+def context(**ids: str) -> Iterator[None]:
+    """Puts ids (``turn_id``, ``session_id``) on every log line and Sentry event made inside."""
+    import sentry_sdk
+
+    with structlog.contextvars.bound_contextvars(**ids), sentry_sdk.new_scope() as scope:
+        for name, value in ids.items():
+            scope.set_tag(name, value)
+        yield
+
+
+def report(error: BaseException, *, event: str) -> str:
+    """Sends an error to the log and to Sentry; returns the error id the person can quote."""
+    import sentry_sdk
+
+    error_id = f"E-{secrets.token_hex(4)}"
+    # The message of a foreign error stays out of the log: it may quote a question.
+    shown = str(error) if isinstance(error, DocentError) else HIDDEN
+    log.error(event, error_id=error_id, error_type=type(error).__name__, error=shown)
+    logging.getLogger("docent.trace").debug(event, exc_info=error)
+    with sentry_sdk.new_scope() as scope:
+        scope.set_tag("error_id", error_id)
+        scope.set_tag("event", event)
+        sentry_sdk.capture_exception(error)
+    return error_id
+
+
+def flush(timeout_seconds: float = 2) -> None:
+    """Waits until pending events are sent; called when a process ends."""
+    import sentry_sdk
+
+    sentry_sdk.flush(timeout_seconds)
+
+
+def _set_up_logs(level: str) -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("docent").setLevel(level)
+    for noisy in ("LiteLLM", "slack_bolt", "slack_sdk", "rq", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "LiteLLM" else logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False)
+            if sys.stderr.isatty()
+            else structlog.processors.LogfmtRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _set_up_sentry(settings: Settings, *, process: str, has_models: bool) -> None:
+    import sentry_sdk
+    from sentry_sdk.integrations.rq import RqIntegration
+    from sentry_sdk.integrations.sqlalchemy import SqlalchemyIntegration
+
+    integrations: list[Any] = [RqIntegration(), SqlalchemyIntegration()]
+    if has_models:
+        from sentry_sdk.integrations.litellm import LiteLLMIntegration
+
+        integrations.append(LiteLLMIntegration(include_prompts=False))
+    assert settings.sentry_dsn
+    sentry_sdk.init(
+        dsn=settings.sentry_dsn.get_secret_value(),
+        release=settings.release,
+        environment=settings.environment,
+        integrations=integrations,
+        auto_enabling_integrations=False,  # looking for them would import litellm in the web process
+        traces_sample_rate=settings.sentry_traces_sample_rate,
+        send_default_pii=False,
+        include_local_variables=False,
+        include_source_context=False,
+        max_breadcrumbs=0,
+        max_request_body_size="never",
+        before_send=_without_content,
+        before_send_transaction=_without_span_content,
+    )
+    sentry_sdk.set_tag("process", process)
+
+
+def _without_content(event: Any, hint: Any) -> Any:
+    for exception in (event.get("exception") or {}).get("values") or ():
+        if not _is_ours(exception):
+            exception["value"] = HIDDEN
+    if "logentry" in event:
+        event["logentry"] = {"message": event["logentry"].get("message", "")}
+    for key in ("request", "extra", "breadcrumbs"):
+        event.pop(key, None)
+    event.get("contexts", {}).pop("rq-job", None)
+    return event
+
+
+def _is_ours(exception: Any) -> bool:
+    return exception.get("module") == DocentError.__module__
+
+
+def _without_span_content(event: Any, hint: Any) -> Any:
+    for key in ("request", "extra", "breadcrumbs"):
+        event.pop(key, None)
+    return event
