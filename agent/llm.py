@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from agent.errors import DeadlineExceeded, ModelError
+from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.prompt import Message
 from agent.record import Usage
 from agent.settings import EXTRACTIVE_MODEL
@@ -48,8 +48,8 @@ class Request:
     def params(self) -> dict[str, Any]:
         """What is sent beside messages and tools: only what the model takes."""
         supported = _supported(self.model)
-        wanted = {"temperature": 0, "seed": SEED, "max_tokens": self.max_completion_tokens}
-        params = {name: value for name, value in wanted.items() if name in supported}
+        wanted: dict[str, Any] = {"temperature": 0, "seed": SEED, "max_tokens": self.max_completion_tokens}
+        params: dict[str, Any] = {name: value for name, value in wanted.items() if name in supported}
         if self.tools and self.tool_choice and "tool_choice" in supported:
             params["tool_choice"] = self.tool_choice
         return params
@@ -127,9 +127,9 @@ def embed(model: str, texts: Sequence[str], *, n_retries: int = 3) -> list[list[
             )
             rows = sorted(response.data, key=lambda row: row["index"])
             return [row["embedding"] for row in rows]
-        except Exception as error:  # noqa: BLE001  litellm raises its own tree and its providers' errors
+        except Exception as error:  # litellm raises its own tree and its providers' errors
             failure = _translate(error)
-            if not failure.is_transient or number > n_retries:
+            if not getattr(failure, "is_transient", False) or number > n_retries:
                 raise failure from error
             time.sleep(BACKOFF_SECONDS * 2 ** (number - 1))
     raise AssertionError("unreachable")
@@ -264,8 +264,6 @@ def _usage(model: str, whole: Any) -> Usage:
 
 def _translate(error: Exception) -> Exception:
     """Our own errors pass; a provider's error becomes a ModelError that quotes none of its text."""
-    from agent.errors import DocentError
-
     if isinstance(error, DocentError):
         return error
     litellm = _litellm()

@@ -125,7 +125,7 @@ def _without_content(event: Any, hint: Any) -> Any:
 
 
 def _is_ours(exception: Any) -> bool:
-    return exception.get("module") == DocentError.__module__
+    return bool(exception.get("module") == DocentError.__module__)
 
 
 def _without_span_content(event: Any, hint: Any) -> Any:

@@ -104,7 +104,7 @@ WHERE turns.id = (SELECT id FROM turns WHERE session_id = :session_id AND {_OPEN
   AND sessions.id = turns.session_id AND run_after <= now()
   AND (turns.status = 'queued' OR lease_until IS NULL OR lease_until < now())
   AND turns.{_OPEN}
-RETURNING turns.id, session_id, key, seq, user_id, origin, question, audience, attempt
+RETURNING turns.id, session_id, key AS session_key, seq, user_id, origin, question, audience, attempt
 """)
 
 
@@ -117,8 +117,9 @@ def claim(transaction: Transaction, session_id: UUID, *, owner: str, lease_secon
     if row is None:
         return None
     transaction.execute(_SESSION_STATUS, {"session_id": session_id, "status": "running"})
-    *fields, audience, attempt = row
-    return Turn(*fields, audience=Audience.from_json(audience), attempt=attempt, token=token)
+    values = dict(row._mapping)
+    audience = Audience.from_json(values.pop("audience"))
+    return Turn(**values, audience=audience, token=token)
 
 
 _SESSION_STATUS = text("UPDATE sessions SET status = :status, updated_at = now() WHERE id = :session_id")
@@ -132,7 +133,7 @@ WHERE lease_token = ANY(:tokens) AND status = 'running' RETURNING lease_token, c
 def renew(transaction: Transaction, tokens: Iterable[UUID], *, lease_seconds: float) -> dict[UUID, bool]:
     """Extends the leases still held; token → whether its turn should be cancelled. Missing ones are lost."""
     rows = transaction.execute(_RENEW, {"tokens": list(tokens), "lease_seconds": lease_seconds})
-    return {token: is_cancelled for token, is_cancelled in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 _HOLD = text("SELECT 1 FROM turns WHERE id = :id AND lease_token = :token AND status = 'running' FOR UPDATE")

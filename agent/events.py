@@ -1,0 +1,41 @@
+"""What the loop tells its consumer while it works on a turn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.record import Source
+
+
+@dataclass(frozen=True)
+class TextDelta:
+    """The next piece of text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class TextReset:
+    """The text so far was narration, or its stream broke: forget it."""
+
+
+@dataclass(frozen=True)
+class ToolStarted:
+    """A tool begins to run."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The turn's outcome: ``text`` as the model wrote it, ``notice`` a sentence to add, sources by number."""
+
+    text: str
+    reason: str
+    notice: str
+    sources: tuple[Source, ...]
+    model: str
+
+
+Event = TextDelta | TextReset | ToolStarted | Finished
