@@ -1,0 +1,166 @@
+"""HTML to blocks: the text a reader would see, without the markup.
+
+Promises to leave out what a reader would not see (comments, scripts, hidden elements, text too small or in
+white), because hidden text is how instructions to a model are smuggled into a page. Does not evaluate style
+sheets: text hidden by a class is kept.
+"""
+
+import re
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ingest.blocks import Block
+
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}
+_BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt"}
+_BLOCKS |= {"fieldset", "figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "nav", "p"}
+_BLOCKS |= {"section", "summary"}
+_SPACES = re.compile(r"\s+")
+_HIDING_STYLE = re.compile(
+    r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?:;|$)|font-size:(?:0|[12](?:\.\d+)?(?:px|pt))(?![\d.])"
+    r"|(?<![\w-])color:(?:#fff(?:fff)?|white|transparent)\b"
+)
+_INVISIBLE = re.compile(  # zero width, soft hyphen, direction marks, and the tag characters of plane 14
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+    "|(?<=[\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\x00-\x7f])"  # kept between letters that join
+)
+_INFORMATIVE_ADDRESS_CHARS = 40  # a longer address is for clicking, not for reading
+
+
+def blocks(html: str) -> list[Block]:
+    """The visible blocks of a page, in order."""
+    body = LexborHTMLParser(html).body
+    return list(_Walk().flow(body)) if body is not None else []
+
+
+def visible(text: str) -> str:
+    """The text without characters that show nothing."""
+    return _INVISIBLE.sub("", text)
+
+
+class _Walk:
+    """Walks the tree once; inline text gathers in ``_inline`` until a block begins or ends."""
+
+    def __init__(self) -> None:
+        self._inline: list[str] = []
+
+    def flow(self, parent: LexborNode, depth: int = -1) -> Iterator[Block]:
+        for node in parent.iter(include_text=True):
+            if node.is_text_node:
+                self._inline.append(_SPACES.sub(" ", node.text(deep=False) or ""))
+            elif node.is_element_node and not _is_hidden(node):
+                yield from self._element(node, depth)
+        if parent.tag in _BLOCKS:
+            yield from self._paragraph()
+
+    def _element(self, node: LexborNode, depth: int) -> Iterator[Block]:
+        tag = str(node.tag)
+        if tag in _HEADINGS:
+            yield from self._paragraph()
+            yield Block("heading", _line(inline_text(node)), level=_HEADINGS[tag])
+        elif tag in {"ul", "ol"}:
+            yield from self._paragraph()
+            yield from self._items(node, depth + 1)
+        elif tag == "table":
+            yield from self._paragraph()
+            yield from _table(node)
+        elif tag == "pre":
+            yield from self._paragraph()
+            lines = visible(node.text()).strip("\n").splitlines()
+            yield Block("code", lines=tuple(line.rstrip() for line in lines))
+        elif tag in _BLOCKS:
+            yield from self._paragraph()
+            yield from self.flow(node, depth)
+        else:
+            self._inline.append(_inline_element(node))
+
+    def _items(self, items: LexborNode, depth: int) -> Iterator[Block]:
+        number = int(items.attributes.get("start") or 1) if items.tag == "ol" else 0
+        for node in items.iter():
+            if _is_hidden(node):
+                continue
+            marker = f"{number}." if number else "-"
+            is_first = True
+            for block in _Walk().flow(node, depth) if node.tag == "li" else ():
+                if is_first and block.kind == "paragraph":
+                    yield Block("item", f"{marker} {block.text}", level=depth)
+                else:
+                    yield block
+                is_first = False
+            number += bool(number)
+
+    def _paragraph(self) -> Iterator[Block]:
+        text = _lines("".join(self._inline))
+        self._inline.clear()
+        if text:
+            yield Block("paragraph", text)
+
+
+def inline_text(node: LexborNode) -> str:
+    """The visible text of a node and everything in it; ``br`` is a line break."""
+    parts: list[str] = []
+    for child in node.iter(include_text=True):
+        if child.is_text_node:
+            parts.append(_SPACES.sub(" ", child.text(deep=False) or ""))
+        elif child.is_element_node and not _is_hidden(child):
+            parts.append(_inline_element(child))
+    return "".join(parts)
+
+
+def _inline_element(node: LexborNode) -> str:
+    if node.tag == "br":
+        return "\n"
+    if node.tag == "img":
+        return _SPACES.sub(" ", node.attributes.get("alt") or "")
+    text = inline_text(node)
+    if node.tag == "a":
+        return _link(text, node.attributes.get("href") or "")
+    if node.tag == "code" and "`" not in text:
+        return f"`{text}`"
+    return text + " " if node.tag in _BLOCKS else text
+
+
+def _link(text: str, target: str) -> str:
+    """The link's text, with its address where that is short enough to be said in a sentence."""
+    address = re.sub(r"^(?:https?://(?:www\.)?|mailto:|tel:)", "", target).rstrip("/")
+    is_absolute = address != target.rstrip("/")
+    if not is_absolute or "?" in address or "#" in address or len(address) > _INFORMATIVE_ADDRESS_CHARS:
+        return text
+    return text if address.lower() in text.lower() else f"{text} ({address})" if text.strip() else address
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    if node.tag in _DROPPED:
+        return True
+    attributes = node.attributes
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
+        return True
+    style = attributes.get("style")
+    return bool(style and _HIDING_STYLE.search(re.sub(r"\s", "", style.lower())))
+
+
+def _table(table: LexborNode) -> Iterator[Block]:
+    rows: list[str] = []
+    has_header = False
+    for node in table.css("tr"):
+        if _is_hidden(node):
+            continue
+        cells = [cell for cell in node.iter() if cell.tag in {"td", "th"} and not _is_hidden(cell)]
+        if not rows and cells:
+            has_header = all(cell.tag == "th" for cell in cells)
+        texts = [_line(inline_text(cell)).replace("|", "/") for cell in cells]
+        if any(texts):
+            rows.append(f"| {' | '.join(texts)} |")
+    if rows:
+        yield Block("table", lines=tuple(rows), has_header=has_header)
+
+
+def _line(text: str) -> str:
+    return _SPACES.sub(" ", visible(text)).strip()
+
+
+def _lines(text: str) -> str:
+    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in visible(text).split("\n"))
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,140 @@
+"""The library, opened once per process and shared by its threads: search, read, sync, status.
+
+Promises that nothing leaves it that some member of the audience may not read.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import func, or_, select
+
+from agent.database import Database
+from agent.errors import UserError
+from agent.tools import Audience, Passage
+from ingest import access, ranking, settings, source, sync
+from ingest.embedding import embed
+from ingest.index import Candidate, Index
+from ingest.rows import DocumentRow
+from ingest.settings import Settings
+from ingest.sync import SyncReport
+
+N_CANDIDATES = 50  # by words and again by meaning; more changed no ranking on 50 questions
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the operator and a turn's record want to know. ``problem`` tells why nothing can be searched."""
+
+    embedding_model: str
+    version: str
+    n_chunks: int
+    problem: str | None
+
+
+class Library:
+    """Documents that can be searched and read, each by those who may."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._index = Index(settings.index_address, embedding_model=settings.embedding_model)
+        self._embed = partial(embed, model=settings.embedding_model)
+
+    def search(self, query: str, *, audience: Audience, k: int | None = None) -> list[Passage]:
+        """The best ``k`` passages for a question, best first, ties by chunk id.
+
+        A score is near 1 for a passage that very likely speaks of what was asked, near 0 for one that does
+        not. Raises :class:`UserError` when there is no usable index.
+        """
+        candidates = self._index.candidates(
+            query,
+            self._embed([query])[0],
+            access_ids=self._readable(audience),
+            limit=N_CANDIDATES,
+        )
+        return ranking.ranked(query, candidates, k=k or self._settings.top_k)
+
+    def read(
+        self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
+    ) -> list[Passage]:
+        """Up to ``n`` consecutive chunks of one document, named by its id, a chunk's id, its url or its title.
+
+        Begins at the document's start, at the heading, or a little before the position. Empty when there is
+        no such document, or none that the whole audience may read: the two are not told apart.
+        """
+        readable = self._readable(audience)
+        document_id = self._document_id(reference.strip(), readable)
+        chunks = self._index.chunks(document_id, access_ids=readable) if document_id else []
+        start = _start(chunks, heading, position)
+        return [ranking.passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
+
+    def sync(
+        self,
+        documents: source.Source,
+        *,
+        readers: Iterable[str] = access.DEFAULT_READERS,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> SyncReport:
+        """See :func:`ingest.sync.run`."""
+        return sync.run(
+            documents,
+            database=self._database,
+            index=self._index,
+            settings=self._settings,
+            readers=readers,
+            progress=progress,
+        )
+
+    def sync_folder(
+        self,
+        path: str,
+        *,
+        source_name: str | None = None,
+        link: str | None = None,
+        readers: Iterable[str] = access.DEFAULT_READERS,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> SyncReport:
+        """Reads a folder in; ``link`` such as ``https://handbook.example/{path}`` makes the links people click."""
+        return self.sync(source.opened(path, name=source_name, link=link), readers=readers, progress=progress)
+
+    def forget(self, source_name: str) -> int:
+        """Removes every document of a source; returns how many there were."""
+        return sync.forget(source_name, database=self._database, index=self._index)
+
+    def status(self) -> Status:
+        """Reads the index's state; never raises for an index that is missing or unusable."""
+        try:
+            version, n_chunks, problem = self._index.version(), self._index.n_chunks(), None
+        except UserError as error:
+            version, n_chunks, problem = "", 0, str(error)
+        return Status(self._settings.embedding_model, version, n_chunks, problem)
+
+    def _readable(self, audience: Audience) -> list[str]:
+        with self._database.transaction() as transaction:
+            return access.readable(transaction, audience)
+
+    def _document_id(self, reference: str, readable: list[str]) -> str | None:
+        by_chunk_id = reference.rpartition("-")[0] if len(reference) == len("0" * 32 + "-00000") else reference
+        row = DocumentRow
+        names = [row.url == reference, row.uri == reference, func.lower(row.title) == reference.lower()]
+        with suppress(ValueError):
+            names.append(row.id == uuid.UUID(by_chunk_id))
+        found = select(row.id).where(or_(*names), row.access_id.in_(readable)).order_by(row.source, row.uri)
+        with self._database.transaction() as transaction:
+            id_ = transaction.scalars(found.limit(1)).first()
+        return id_.hex if id_ else None
+
+
+def open_library(database: Database, settings_: Settings | None = None) -> Library:
+    """The library under the process's settings; touches neither disk nor network until it is used."""
+    return Library(database, settings_ or settings.load())
+
+
+def _start(chunks: list[Candidate], heading: str, position: int | None) -> int:
+    if position is not None:
+        return max(0, min(position - 1, len(chunks) - 1))
+    wanted = heading.strip().lower()
+    return next((i for i, c in enumerate(chunks) if wanted and wanted in c.heading_path.lower()), 0)

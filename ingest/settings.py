@@ -1,0 +1,38 @@
+"""The library's settings, read lazily from the environment."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent import settings as agent_settings
+
+STATIC_EMBEDDING_MODEL = "static"
+
+
+class Settings(BaseSettings):
+    """Environment variables start with ``DOCENT_``."""
+
+    model_config = SettingsConfigDict(env_prefix="DOCENT_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path(".docent"), description="Where the index lies unless DOCENT_INDEX_URI is set")
+    index_uri: str | None = Field(default=None, description="Folder or s3:// address of the LanceDB index")
+    embedding_model: str = Field(
+        default=STATIC_EMBEDDING_MODEL,
+        min_length=1,
+        description="'static' (inside the wheel, no network) or any LiteLLM embedding model",
+    )
+    chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Largest chunk, in tokens")
+    top_k: int = Field(default=8, ge=1, le=50, description="Chunks per search")
+
+    @property
+    def index_address(self) -> str:
+        """The address the index is opened under; without a setting, a folder of ``home``."""
+        return self.index_uri or str(self.home.expanduser().absolute() / "index")
+
+
+@cache
+def load() -> Settings:
+    """The process's settings; raises :class:`agent.errors.SettingsError` in one line per problem."""
+    return agent_settings.read(Settings)

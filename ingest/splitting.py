@@ -1,0 +1,184 @@
+"""Documents to chunks: along headings, at most so many tokens, never inside a sentence, item, row or code line
+unless that alone is too long.
+
+Promises that a chunk can be understood by itself: each carries its heading path, a table's rows repeat the
+header, a list's later items repeat the line that leads into the list. Positions count from 0 without gaps, so
+a chunk's neighbours are the positions before and after it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ingest.blocks import Block, Document
+
+HEADING_SEPARATOR = " > "
+CHARS_PER_TOKEN = 4  # English prose in the usual tokenizers; only sizes depend on it
+MAX_LEAD_CHARS = 300
+_SENTENCE_END = re.compile(
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bDr)(?<!\bvs)(?<!\bNo)(?<!\bSt)(?<!\bInc)"
+    r"(?<!\bU\.S)(?<!\bapprox)"
+    r"[.!?…。！？]+[\"'”’)\]]*(?:\s+(?=[\"'“‘(\[`#*]*[A-Z0-9À-Þ\u0400-\u042f#@/]|[^\x00-\x7f])|(?<=[。！？]))|\n+"
+)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a document. ``heading_path`` leaves the document's title out."""
+
+    position: int
+    heading_path: str
+    text: str
+    n_tokens: int
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What is never torn apart. ``lead`` is repeated where a new chunk begins with this piece."""
+
+    text: str
+    lead: str = ""
+    glue: str = "\n"  # what joins it to the piece before
+
+
+@dataclass
+class _Section:
+    path: list[str]
+    blocks: list[Block] = field(default_factory=list)
+
+
+def split(document: Document, *, max_tokens: int) -> list[Chunk]:
+    """The document's chunks in order, none longer than ``max_tokens`` by our estimate."""
+    chunks: list[Chunk] = []
+    for section in _sections(document.blocks):
+        path = HEADING_SEPARATOR.join(section.path)
+        for text in _packed(_pieces(section.blocks, max_tokens), max_tokens):
+            chunks.append(Chunk(len(chunks), path, text, n_tokens(text)))
+    return chunks
+
+
+def n_tokens(text: str) -> int:
+    """An estimate that needs no tokenizer, so that it does not change with the model."""
+    return -(-len(text) // CHARS_PER_TOKEN)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a paragraph; a line break ends one too."""
+    found: list[str] = []
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        found.append(text[start : end.end()].strip())
+        start = end.end()
+    found.append(text[start:].strip())
+    return [sentence for sentence in found if sentence]
+
+
+def _sections(blocks: tuple[Block, ...]) -> Iterator[_Section]:
+    """Runs of blocks under one heading; a heading without text of its own lives on in its children's path."""
+    ranks: list[int] = []
+    section = _Section([])
+    for block in blocks:
+        if block.kind != "heading":
+            section.blocks.append(block)
+            continue
+        if section.blocks:
+            yield section
+        keep = sum(rank < block.level for rank in ranks)
+        ranks = [*ranks[:keep], block.level]
+        section = _Section([*section.path[:keep], block.text])
+    if section.blocks:
+        yield section
+
+
+def _pieces(blocks: list[Block], max_tokens: int) -> Iterator[_Piece]:
+    lead = ""
+    for block in blocks:
+        if block.kind == "paragraph":
+            lead = block.text if block.text.endswith(":") and len(block.text) <= MAX_LEAD_CHARS else ""
+            yield from _paragraph(block.text, max_tokens)
+        elif block.kind == "item":
+            indent = "  " * block.level
+            yield from _bounded(indent + block.text, lead=lead, max_tokens=max_tokens)
+        elif block.kind == "table":
+            yield from _table(block, max_tokens)
+        else:
+            yield from _code(block, max_tokens)
+
+
+def _paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
+    glue = "\n\n"
+    for line in text.split("\n"):
+        for sentence in sentences(line):
+            for piece in _bounded(sentence, lead="", max_tokens=max_tokens):
+                yield _Piece(piece.text, glue=glue)
+                glue = " "
+        glue = "\n"
+
+
+def _bounded(text: str, *, lead: str, max_tokens: int) -> Iterator[_Piece]:
+    """One piece, unless it alone is too long: then its sentences, then its words."""
+    room = (max_tokens - n_tokens(lead)) * CHARS_PER_TOKEN - 1
+    if len(text) <= room:
+        yield _Piece(text, lead)
+        return
+    parts = sentences(text)
+    if len(parts) == 1:
+        parts = _cut(text, room)
+    for part in parts:
+        yield from _bounded(part, lead=lead, max_tokens=max_tokens)
+
+
+def _cut(text: str, room: int) -> list[str]:
+    at = text.rfind(" ", room // 2, room)
+    at = at if at > 0 else room
+    return [text[:at].rstrip(), text[at:].strip()]
+
+
+def _table(table: Block, max_tokens: int) -> Iterator[_Piece]:
+    header = f"{table.lines[0]}\n{_rule(table.lines[0])}" if table.has_header else ""
+    rows = table.lines[1:] if table.has_header else table.lines
+    if n_tokens(header) > max_tokens // 2:
+        header, rows = "", table.lines
+    if header:
+        yield _Piece(header, glue="\n\n")
+    for row in rows:
+        yield from _bounded(row, lead=header, max_tokens=max_tokens)
+
+
+def _rule(row: str) -> str:
+    return "|" + "---|" * (row.count("|") - 1)
+
+
+def _code(code: Block, max_tokens: int) -> Iterator[_Piece]:
+    """A fence of its own per chunk, so that no chunk holds an open one."""
+    room = max_tokens * CHARS_PER_TOKEN - len("```\n\n```") - 1
+    lines: list[str] = []
+    for line in code.lines:
+        for part in [line[i : i + room] for i in range(0, max(len(line), 1), room)]:
+            if lines and len("\n".join([*lines, part])) > room:
+                yield _fenced(lines)
+                lines = []
+            lines.append(part)
+    if any(lines):
+        yield _fenced(lines)
+
+
+def _fenced(lines: list[str]) -> _Piece:
+    return _Piece("```\n" + "\n".join(lines) + "\n```", glue="\n\n")
+
+
+def _packed(pieces: Iterator[_Piece], max_tokens: int) -> Iterator[str]:
+    """Fills chunks with pieces; a lead line at the very end of a chunk moves on with its list."""
+    text = ""
+    for piece in pieces:
+        joined = f"{text}{piece.glue}{piece.text}" if text else piece.text
+        if not text or n_tokens(joined) <= max_tokens:
+            text = joined
+            continue
+        if piece.lead and text.endswith(piece.lead):
+            text = text[: -len(piece.lead)].rstrip()
+        if text:
+            yield text
+        text = f"{piece.lead}\n{piece.text}" if piece.lead else piece.text
+    if text:
+        yield text

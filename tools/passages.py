@@ -1,0 +1,51 @@
+"""Makes passages fit to read: neighbours joined, repeats dropped, the whole bounded."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.tools import Passage
+from ingest.splitting import n_tokens
+
+SAME_WORDS = 0.85  # share of words two passages have in common, from which one is enough
+
+
+def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, ...]:
+    """In the given order; a neighbour joins the better of the two; what exceeds ``max_tokens`` is left out."""
+    kept: list[list[Passage]] = []
+    n_used = 0
+    for passage in passages:
+        n_new = n_tokens(passage.text)
+        if n_used + n_new > max_tokens or any(_repeats(passage, old) for group in kept for old in group):
+            continue
+        n_used += n_new
+        group = next((g for g in kept if any(_is_neighbour(passage, old) for old in g)), None)
+        if group is None:
+            kept.append([passage])
+        else:
+            group.append(passage)
+    return tuple(_joined(group) for group in kept)
+
+
+def _is_neighbour(one: Passage, other: Passage) -> bool:
+    """Next to each other under the same heading: a joined passage has one heading to cite."""
+    return (
+        one.document_id == other.document_id
+        and one.heading_path == other.heading_path
+        and abs(_position(one) - _position(other)) == 1
+    )
+
+
+def _position(passage: Passage) -> int:
+    return int(passage.chunk_id.rpartition("-")[2])
+
+
+def _repeats(one: Passage, other: Passage) -> bool:
+    if one.text == other.text:
+        return True
+    words, others = set(one.text.lower().split()), set(other.text.lower().split())
+    return len(words & others) >= SAME_WORDS * max(len(words), len(others), 1)
+
+
+def _joined(group: list[Passage]) -> Passage:
+    ordered = sorted(group, key=_position)
+    return replace(group[0], text="\n".join(passage.text for passage in ordered))

@@ -1,0 +1,28 @@
+"""The tool that reads on in one document."""
+
+from agent.errors import ToolError
+from agent.tools import ToolContext, ToolResult, tool
+from ingest.library import Library
+from tools.passages import readable
+
+MAX_TOKENS = 2_500
+
+
+@tool()
+def read_document(document: str, heading: str = "", *, context: ToolContext) -> ToolResult:
+    """Read consecutive passages of one document, from its start or from a heading on.
+
+    Use it when a passage from search_docs is cut off, refers to another section, or when a list must be
+    complete. `document` is the document_id, url or title that came with a passage; `heading` is any part of a
+    heading. Do not use it to look for something (search_docs does that).
+    """
+    library = context.resource(Library)
+    passages = library.read(document, audience=context.audience, heading=heading)
+    if not passages:
+        near = library.search(document, audience=context.audience, k=5)
+        titles = ", ".join(f"'{title}'" for title in dict.fromkeys(passage.title for passage in near))
+        raise ToolError(
+            "There is no document of that id, url or title.",
+            hint=f"The closest titles are: {titles}." if titles else "Use search_docs to find documents.",
+        )
+    return ToolResult({"title": passages[0].title}, readable(passages, max_tokens=MAX_TOKENS))
