@@ -275,19 +275,20 @@ async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
 
 
 async def _candidates(table: Any, query: str, vector: Matrix, where: str, limit: int) -> list[Candidate]:
-    columns = [*_READ, "vector"]
     by_words = table.query().nearest_to_text(query, columns=["search_text"]).where(where).limit(limit)
     by_meaning = table.query().nearest_to(vector).distance_type("cosine").where(where).limit(limit)
     worded, meant = await asyncio.gather(
-        by_words.select([*columns, "_score"]).to_arrow(),
-        by_meaning.nprobes(N_PROBES).select([*columns, "_distance"]).to_arrow(),
+        by_words.select([*_READ, "vector", "_score"]).to_arrow(),
+        by_meaning.nprobes(N_PROBES).select([*_READ, "_distance"]).to_arrow(),
     )
     found: dict[str, Candidate] = {}
-    for rows in (worded, meant):
-        cosines = np.stack(rows["vector"].to_numpy()) @ vector if rows.num_rows else ()
-        scores = rows["_score"].to_pylist() if rows is worded else [0.0] * rows.num_rows
-        for row, bm25, cosine in zip(rows.select(_READ).to_pylist(), scores, cosines, strict=True):
-            found.setdefault(row["chunk_id"], Candidate(**row, bm25=bm25, cosine=float(cosine)))
+    cosines = np.stack(worded["vector"].to_numpy()) @ vector if worded.num_rows else ()
+    for row, cosine in zip(worded.drop_columns("vector").to_pylist(), cosines, strict=True):
+        bm25 = row.pop("_score")
+        found[row["chunk_id"]] = Candidate(**row, bm25=bm25, cosine=float(cosine))
+    for row in meant.to_pylist():
+        distance = row.pop("_distance")
+        found.setdefault(row["chunk_id"], Candidate(**row, cosine=1.0 - distance))
     return [found[chunk_id] for chunk_id in sorted(found)]
 
 

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         description="'static' (inside the wheel, no network) or any LiteLLM embedding model",
     )
     chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Largest chunk, in tokens")
-    top_k: int = Field(default=8, ge=1, le=50, description="Chunks per search")
+    top_k: int = Field(default=20, ge=1, le=50, description="Chunks per search, before tools bound their tokens")
 
     @property
     def index_address(self) -> str:
