@@ -23,7 +23,7 @@ from agent.errors import DeadlineExceeded, ModelError
 from agent.events import Event, Finished, TextDelta, TextReset, ToolStarted
 from agent.limits import Limits, Meter
 from agent.prompt import Message
-from agent.record import OPENING, Transcript
+from agent.record import OPENING, Source, Transcript
 from agent.sessions import Turn
 from agent.settings import EXTRACTIVE_MODEL
 from agent.toolcalls import Outcome
@@ -66,23 +66,11 @@ class Kit:
     fallback_model: str = EXTRACTIVE_MODEL
 
 
-def run(
-    turn: Turn,
-    kit: Kit,
-    *,
-    opening: Callable[[Sequence[str]], Sequence[OpeningCall]],
-    check: Callable[[], None] = lambda: None,
-) -> Iterator[Event]:
-    """Works on the turn until its final text is committed.
+class Run:
+    """One attempt at one turn.
 
-    ``opening`` makes the opening calls from the session's earlier questions; ``check`` runs often and may raise
-    :class:`Cancelled` or :class:`LeaseLost`, which pass through.
+    ``check`` runs often and may raise :class:`Cancelled` or :class:`LeaseLost`, which pass through.
     """
-    yield from _Run(turn, kit, check).events(opening)
-
-
-class _Run:
-    """One attempt at one turn."""
 
     def __init__(self, turn: Turn, kit: Kit, check: Callable[[], None]) -> None:
         self.turn, self.kit, self.check = turn, kit, check
@@ -93,7 +81,25 @@ class _Run:
             self.transcript: Transcript = record.load(transaction, turn.id)
             self.history = sessions.history(transaction, turn, limit=HISTORY_TURNS)
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the final text is committed, and only its delivery remains."""
+        return bool(self.transcript.messages) and _is_final(self.transcript.messages[-1])
+
+    def source(self, n: int) -> Source | None:
+        """The passage shown to the model under ``n``."""
+        return next((source for source in self.transcript.sources.values() if source.n == n), None)
+
+    def evidence(self) -> list[str]:
+        """Every text a URL of the answer may come from: the question, tool results, the sources' addresses."""
+        given = [str(m["content"]) for m in self.transcript.messages if m["role"] in ("user", "tool")]
+        return [*given, *(source.passage.url for source in self.transcript.sources.values())]
+
     def events(self, opening: Callable[[Sequence[str]], Sequence[OpeningCall]]) -> Iterator[Event]:
+        """Works on the turn until its final text is committed.
+
+        ``opening`` makes the opening calls from the session's earlier questions.
+        """
         messages = self.transcript.messages
         if not messages:
             yield from self._open(opening([question for question, _ in self.history]))

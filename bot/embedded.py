@@ -149,7 +149,9 @@ def _unprivileged_user(folder: Path, bin_folder: Path) -> str | None:
     try:
         pwd.getpwnam(ROOT_RUNS_AS)
     except KeyError:
-        made = subprocess.run(["useradd", "--system", "--user-group", ROOT_RUNS_AS], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            ["useradd", "--system", "--user-group", ROOT_RUNS_AS], capture_output=True, text=True, check=False
+        )
         if made.returncode:
             raise UserError(
                 f"PostgreSQL cannot run as root, and no user for it could be made: {made.stderr.strip()}. "

@@ -2,7 +2,9 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
+from migrations import HEAD
 from tests.conftest import ROOT
 
 
@@ -19,3 +21,8 @@ def test_every_migration_can_be_taken_back(database_url: str) -> None:
         command.downgrade(config, "base")
     finally:
         command.upgrade(config, "head")
+
+
+def test_the_release_names_the_newest_revision() -> None:
+    scripts = ScriptDirectory.from_config(Config(ROOT / "alembic.ini"))
+    assert scripts.get_current_head() == HEAD

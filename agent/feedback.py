@@ -1,0 +1,20 @@
+"""What people thought of an answer."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session as Transaction
+
+from agent.database import new_id
+
+_RATE = text("""
+INSERT INTO feedback (id, turn_id, user_id, rating)
+SELECT :id, turns.id, :user_id, :rating FROM turns WHERE turns.id = :turn_id
+ON CONFLICT (turn_id, user_id) DO UPDATE SET rating = excluded.rating, updated_at = now()
+""")
+
+
+def rate(transaction: Transaction, *, turn_id: UUID, user_id: str, rating: int) -> None:
+    """Stores a person's verdict, 1 or -1; a later one replaces it, one on an unknown turn is dropped."""
+    values = {"id": new_id(), "turn_id": turn_id, "user_id": user_id, "rating": rating}
+    transaction.execute(_RATE, values)

@@ -1,0 +1,129 @@
+"""An answer as Slack messages: parts within Slack's limits, sources, notice, feedback buttons."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from agent.record import Source
+from bot.shown import is_web, link_target
+
+# Slack: markdown text of a message may have 12,000 characters together; the rest is for sources and notice.
+PART_LIMIT = 11_000
+CONTEXT_TEXT_LIMIT = 2_000
+FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
+FEEDBACK_ACTION = "docent_feedback"
+
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is delivered: Markdown that is safe to show, the sources it cites, and a sentence about it."""
+
+    turn_id: UUID
+    text: str
+    sources: Sequence[Source] = ()
+    notice: str = ""
+    has_feedback: bool = True
+
+
+def parts(text: str, limit: int = PART_LIMIT) -> list[str]:
+    """The text in pieces of at most ``limit`` characters, nothing left out.
+
+    Cuts between paragraphs, else lines, else sentences, else words; a code block that is cut is closed and
+    opened again.
+    """
+    pieces = []
+    rest = text
+    while len(rest) > limit:
+        head, rest = _cut(rest, limit - 8)
+        if head.count("```") % 2:
+            fence = re.findall(r"```([^\n`]*)", head)[-1]
+            head, rest = head + "\n```", f"```{fence}\n{rest}"
+        pieces.append(head)
+    return [*pieces, rest]
+
+
+def message(answer: Answer, text: str, *, is_last: bool) -> dict[str, Any]:
+    """Arguments of chat.postMessage or chat.update for one part of the answer."""
+    blocks: list[Block] = [{"type": "markdown", "text": text}] if text else []
+    return {"blocks": blocks + (closing(answer) if is_last else []), "text": plain(text)}
+
+
+def closing(answer: Answer) -> list[Block]:
+    """What stands below the answer: sources, notice, feedback buttons."""
+    blocks: list[Block] = []
+    if answer.sources:
+        blocks += [_context(text) for text in _source_texts(answer.sources)]
+    if answer.notice:
+        blocks.append(_context(_escape(answer.notice)))
+    if answer.has_feedback:
+        blocks.append(_feedback(answer.turn_id))
+    return blocks
+
+
+def plain(text: str) -> str:
+    """The text for notifications and for clients without blocks: no Markdown, bounded."""
+    text = re.sub(r"\[(\[\d+\])\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"\[([^\[\]]*)\]\(([^)]*)\)", r"\1", text)
+    text = re.sub(r"[*_`#]{1,3}", "", text).strip()
+    return text if len(text) <= FALLBACK_TEXT_LIMIT else text[: FALLBACK_TEXT_LIMIT - 1] + "…"
+
+
+def _cut(text: str, limit: int) -> tuple[str, str]:
+    window = text[:limit]
+    for boundary in ("\n\n", "\n", ". ", " "):
+        at = window.rfind(boundary)
+        if at > limit // 2:
+            end = at + len(boundary)
+            return text[:end].rstrip(), text[end:].lstrip("\n ") if boundary != "\n" else text[end:]
+    return window, text[limit:]
+
+
+def _source_texts(sources: Sequence[Source]) -> list[str]:
+    by_page: dict[tuple[str, str], list[int]] = {}
+    for source in sources:
+        by_page.setdefault((source.passage.url, source.passage.title), []).append(source.n)
+    lines = [
+        "".join(f"[{n}]" for n in sorted(page_numbers)) + " " + _link(url, title)
+        for (url, title), page_numbers in by_page.items()
+    ]
+    texts = ["*Sources:*"]
+    for line in lines:
+        if len(texts[-1]) + len(line) + 3 > CONTEXT_TEXT_LIMIT:
+            texts.append("")
+        texts[-1] = f"{texts[-1]}  {line}".strip()
+    return texts
+
+
+def _link(url: str, title: str) -> str:
+    label = _escape(title)[:300] or url
+    return f"<{link_target(url)}|{label.replace('|', '¦')}>" if is_web(url) and len(url) < 1_500 else label
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+
+
+def _feedback(turn_id: UUID) -> Block:
+    def button(label: str, value: str) -> dict[str, Any]:
+        text = {"type": "plain_text", "text": label}
+        return {"text": text, "value": f"{value}:{turn_id}", "accessibility_label": label}
+
+    return {
+        "type": "context_actions",
+        "elements": [
+            {
+                "type": "feedback_buttons",
+                "action_id": FEEDBACK_ACTION,
+                "positive_button": button("Good answer", "up"),
+                "negative_button": button("Bad answer", "down"),
+            }
+        ],
+    }
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,235 @@
+"""The command line: ``docent``. Bad input gets one clear line and exit code 2, never a traceback."""
+
+import getpass
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import dotenv
+import typer
+from sqlalchemy.exc import OperationalError
+
+import agent.settings
+import bot.settings
+from agent import observe
+from agent.errors import UserError
+
+app = typer.Typer(
+    help="Answers a company's questions from its own documents.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,  # one line per error, not a box
+)
+sessions_app = typer.Typer(help="What was asked, and what was done about it.", no_args_is_help=True)
+app.add_typer(sessions_app, name="sessions")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """The entry point of the ``docent`` command."""
+    dotenv.load_dotenv(Path.cwd() / ".env")  # providers' keys are read from the environment by litellm
+    try:
+        app()
+    except UserError as error:
+        _complain(str(error), 2)
+    except OperationalError:
+        _complain("Postgres does not answer. Check DATABASE_URL, or unset it to use the embedded server.", 2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if agent.settings.load().log_level.upper() == "DEBUG":
+            raise
+        error_id = observe.report(error, event="command_failed")
+        observe.flush()
+        hint = "Set DOCENT_LOG_LEVEL=DEBUG to see the traceback."
+        _complain(f"Something went wrong ({type(error).__name__}, {error_id}). {hint}", 1)
+
+
+@app.command()
+def web(port: Annotated[int | None, typer.Option(help="Instead of PORT.")] = None) -> None:
+    """Take what Slack sends: HTTP at /slack/events, or Socket Mode."""
+    from bot import home
+    from bot import web as process
+
+    if port is not None:
+        os.environ["PORT"] = str(port)
+    with home.opened(needs_redis=True, statement_timeout_seconds=2) as database:
+        settings = bot.settings.load()
+        observe.set_up(agent.settings.load(), process="web")
+        process.run(settings, database)
+
+
+@app.command()
+def worker(
+    processes: Annotated[int | None, typer.Option(min=1, help="Default: one per core.")] = None,
+) -> None:
+    """Answer questions."""
+    from bot import home
+    from bot import worker as process
+
+    n_processes = processes or os.cpu_count() or 1
+    with home.opened(needs_redis=True) as database:
+        settings = bot.settings.load()
+        _require_token(settings)
+        if n_processes == 1:
+            process.run(settings, lambda: _desk(settings))
+            return
+        database.close()  # nothing that is connected goes through the fork
+        process.supervise(n_processes, lambda: process.run(settings, lambda: _desk(settings)), preload=_preload)
+
+
+@app.command()
+def clock() -> None:
+    """Wake workers for forgotten questions. Many may run; one acts."""
+    import signal
+
+    from bot import clock as process
+    from bot import home, queue
+
+    with home.opened(needs_redis=True) as database:
+        settings = bot.settings.load()
+        observe.set_up(agent.settings.load(), process="clock")
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        jobs = queue.of(settings, queue.connect(settings))
+        observe.log.info("clock_ready", every_seconds=settings.sweep_seconds)
+        process.run(database, jobs, every_seconds=settings.sweep_seconds, stopping=stopping)
+        observe.flush()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this release's schema (the release step; alembic upgrade head does the same)."""
+    from bot import home, schema
+
+    given = agent.settings.load().database_url
+    if given:
+        home.migrate(given.get_secret_value())
+    with home.opened() as database:
+        print(f"The database is at revision {schema.revision(database)}.")
+
+
+@app.command()
+def ingest(
+    path: Annotated[Path, typer.Argument(help="A folder of Markdown and text files.")],
+    name: Annotated[str | None, typer.Option(help="The source's name; default: the folder's.")] = None,
+    link: Annotated[
+        str | None, typer.Option(help="How a file becomes a link: https://handbook.example/{path}")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Read a folder of documents in; a second time only what changed."""
+    from bot import ingesting
+
+    with _opened() as database:
+        ingesting.run(database, path, name=name, link=link, as_json=json_)
+
+
+@app.command()
+def search(
+    query: str,
+    n: Annotated[int, typer.Option("-n", min=1, max=50, help="How many passages.")] = 8,
+    json_: AsJson = False,
+) -> None:
+    """Show the passages a question finds."""
+    from agent.tools import Audience
+    from bot import printing
+    from ingest import settings as ingest_settings
+    from ingest.library import Library
+
+    with _opened() as database:
+        library = Library(database, ingest_settings.load())
+        passages = library.search(_given(query), audience=Audience(), k=n)
+        printing.passages(passages, as_json=json_)
+
+
+@app.command()
+def ask(question: str, json_: AsJson = False) -> None:
+    """Ask a question here: the same loop as in Slack."""
+    from bot import desk, terminal
+
+    with _opened() as database:
+        settings = agent.settings.load()
+        observe.set_up(settings, process="cli", has_models=True)
+        at = desk.set_up(settings, database)
+        stream = None if json_ else sys.stdout
+        outcome = terminal.ask(at, database, _given(question), user=getpass.getuser(), stream=stream)
+        at.leases.close()
+    if json_:
+        print(json.dumps(outcome, ensure_ascii=False, indent=2))
+    if outcome["status"] != "completed":
+        sys.exit(1)
+
+
+@sessions_app.command("list")
+def sessions_list(n: Annotated[int, typer.Option("-n", min=1)] = 20, json_: AsJson = False) -> None:
+    """The newest sessions."""
+    from bot import printing, story
+
+    with _opened() as database:
+        printing.sessions(story.recent(database, limit=n), as_json=json_)
+
+
+@sessions_app.command("show")
+def sessions_show(id: str, json_: AsJson = False) -> None:
+    """Everything recorded of one session; ID is the beginning of a session's or a turn's id."""
+    from bot import printing, story
+
+    with _opened() as database:
+        printing.session(story.told(database, id), as_json=json_)
+
+
+def _opened() -> Any:
+    from bot import home
+
+    observe.set_up(agent.settings.load(), process="cli")
+    return home.opened()
+
+
+def _desk(settings: bot.settings.Settings) -> Any:
+    """A worker process's desk, with connections of its own."""
+    from agent.database import Database
+    from bot import desk, queue
+    from bot.slack import Slack
+
+    kernel = agent.settings.load()
+    observe.set_up(kernel, process="worker", has_models=True)
+    assert kernel.database_url
+    assert settings.slack_bot_token
+    return desk.set_up(
+        kernel,
+        Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
+        slack=Slack(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
+        jobs=queue.of(settings, queue.connect(settings)),
+        delivery_hours=settings.delivery_hours,
+    )
+
+
+def _preload() -> None:
+    from agent import llm
+    from bot import desk
+
+    llm.warm_up()
+    assert desk
+
+
+def _require_token(settings: bot.settings.Settings) -> None:
+    if not settings.slack_bot_token:
+        raise UserError("SLACK_BOT_TOKEN is not set; see .env.example and 'Connect Slack' in the README")
+
+
+def _given(text: str) -> str:
+    if not text.strip():
+        raise UserError("The question is empty.")
+    return text.strip()
+
+
+def _complain(message: str, code: int) -> None:
+    print(f"docent: {message}", file=sys.stderr)
+    sys.exit(code)

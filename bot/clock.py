@@ -1,0 +1,47 @@
+"""The clock: finds turns nobody works on and wakes a worker for them. Many may run; one acts.
+
+A turn is forgotten when Redis was away as it came, when its worker died, or when its reply waits for Slack.
+"""
+
+import threading
+
+import redis
+from rq import Queue
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import observe, sessions
+from agent.database import Database
+from bot import queue
+
+LOCK_ID = 0x636C6F636B  # "clock"
+
+
+def run(database: Database, jobs: Queue, *, every_seconds: float, stopping: threading.Event) -> None:
+    """Sweeps until ``stopping`` is set; outages of Postgres and Redis are logged and waited out."""
+    is_healthy = True
+    while not stopping.is_set():
+        try:
+            n_woken = sweep(database, jobs)
+            if n_woken:
+                observe.log.info("swept", n_woken=n_woken)
+            is_healthy = True
+        except (SQLAlchemyError, redis.RedisError) as error:
+            if is_healthy:  # once per outage
+                observe.report(error, event="sweep_failed")
+            is_healthy = False
+        stopping.wait(every_seconds)
+
+
+def sweep(database: Database, jobs: Queue) -> int:
+    """One round: how many sessions were woken. Does nothing where another clock is at it."""
+    with database.transaction() as transaction:
+        if not transaction.execute(text("SELECT pg_try_advisory_xact_lock(:id)"), {"id": LOCK_ID}).scalar():
+            return 0
+        due = sessions.due(transaction)
+    if not due:
+        return 0
+    queue.wake(jobs, [session_id for _, session_id in due])
+    with database.transaction() as transaction:
+        sessions.woken(transaction, [turn_id for turn_id, _ in due])
+    return len(due)

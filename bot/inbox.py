@@ -1,0 +1,76 @@
+"""The inbox: stores each question in Postgres, once, before Slack hears that we have it.
+
+Promises: one short transaction per question; a second delivery of the same message, and the ``message`` twin of
+an ``app_mention``, find the first one and change nothing. Knows nothing of Redis: the caller wakes a worker.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session as Transaction
+
+from agent import sessions
+from agent.database import Database, new_id
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a question was asked, and so where its answer goes."""
+
+    team_id: str
+    channel: str
+    user_id: str
+    ts: str | None = None  # of the question's message; None for a command
+    thread_ts: str | None = None  # of the thread the answer goes to; None for a command
+    response_url: str | None = None  # of a command: 5 uses within 30 minutes
+    is_direct: bool = False
+
+    @property
+    def session_key(self) -> str:
+        """One session per thread; a command is a session of its own."""
+        return f"slack:{self.team_id}:{self.channel}:{self.thread_ts or new_id()}"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A question that was stored just now."""
+
+    turn_id: UUID
+    session_id: UUID
+    n_ahead: int
+
+
+_DELIVER = text("""
+INSERT INTO deliveries (id, key, turn_id, place) VALUES (:id, :key, NULL, CAST(:place AS jsonb))
+ON CONFLICT (key) DO NOTHING RETURNING id
+""")
+_LINK = text("UPDATE deliveries SET turn_id = :turn_id WHERE id = :id")
+
+
+def receive(database: Database, *, key: str, place: Place, origin: str, question: str) -> Received | None:
+    """Stores a question under its delivery key; None when it was delivered before.
+
+    Raises SQLAlchemy's OperationalError when Postgres is away: the caller must not acknowledge then.
+    """
+    with database.transaction() as transaction:
+        delivery_id = new_id()
+        values = {"id": delivery_id, "key": key, "place": json.dumps(asdict(place))}
+        if transaction.execute(_DELIVER, values).one_or_none() is None:
+            return None
+        asked = sessions.ask(
+            transaction, key=place.session_key, user_id=place.user_id, origin=origin, question=question
+        )
+        transaction.execute(_LINK, {"id": delivery_id, "turn_id": asked.turn_id})
+    return Received(asked.turn_id, asked.session_id, asked.n_ahead)
+
+
+_PLACE = text("SELECT place FROM deliveries WHERE turn_id = :turn_id")
+
+
+def place_of(transaction: Transaction, turn_id: UUID) -> Place | None:
+    """Where the turn was asked; None for a turn from the terminal."""
+    found: dict[str, Any] | None = transaction.execute(_PLACE, {"turn_id": turn_id}).scalar_one_or_none()
+    return Place(**found) if found else None

@@ -1,0 +1,210 @@
+"""The one place that wires: a wake-up comes in, the session's questions are answered, in order.
+
+A job carries a session id and may come twice, late or after a crash: the lease decides. However a turn ends,
+its end is visible where it was asked; what cannot be delivered now is put back and delivered later.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from rq import Queue
+from sqlalchemy import text as sql
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import loop, observe, record, sessions
+from agent.database import Database
+from agent.errors import Cancelled, LeaseLost, ReplyError
+from agent.events import Finished, TextDelta, TextReset, ToolStarted
+from agent.loop import Kit, OpeningCall
+from agent.sessions import Turn
+from agent.settings import Settings
+from bot import command_reply, inbox, queue, reply
+from bot.blocks import Answer
+from bot.leases import Abandoned, Lease, Leases
+from bot.reply import Reply
+from bot.shown import Shown, urls_in
+from bot.slack import Slack
+
+GREETING = (
+    "Ask me something about the company's documents, for example: _How many days of leave can I carry over?_ "
+    "I answer in this thread, with my sources."
+)
+STOPPED = "Stopped."
+GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
+FAILED = "Something went wrong on our side, and this question was not answered. Please ask again; if it happens"
+STATUSES = {"search_docs": "is searching the documents…", "read_document": "is reading a document…"}
+DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: try again after a quarter of the turn's age, within these
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a worker process answers with, made once."""
+
+    settings: Settings
+    database: Database
+    kit: Kit
+    opening: Callable[[str, Sequence[str]], Sequence[OpeningCall]]
+    leases: Leases
+    slack: Slack | None
+    jobs: Queue | None
+    stamps: Callable[[], dict[str, str | None]]
+    delivery_hours: float = 24
+    owner: str = f"{socket.gethostname()}:{os.getpid()}"
+
+
+_desks: list[Desk] = []
+
+
+def bind(desk: Desk) -> None:
+    """Makes ``desk`` the one this process's jobs are done at."""
+    _desks[:] = [desk]
+
+
+def answer(session_id: str) -> None:
+    """The RQ job."""
+    work(_desks[0], UUID(session_id))
+
+
+def work(desk: Desk, session_id: UUID, make_reply: "Callable[[Turn], Reply] | None" = None) -> None:
+    """Answers the session's open questions until none is left that we may take."""
+    while True:
+        before = time.monotonic()
+        with desk.database.transaction() as transaction:
+            turn = sessions.claim(
+                transaction, session_id, owner=desk.owner, lease_seconds=desk.settings.lease_seconds
+            )
+        if turn is None:
+            return
+        lease = desk.leases.add(turn.token, claimed_at=before)
+        try:
+            with observe.context(turn_id=str(turn.id), session_id=str(session_id)):
+                _answer_one(desk, turn, lease, make_reply or (lambda turn: _reply_to(desk, turn)))
+        finally:
+            desk.leases.drop(lease)
+
+
+def _answer_one(desk: Desk, turn: Turn, lease: Lease, make_reply: Callable[[Turn], Reply]) -> None:
+    try:
+        target = make_reply(turn)
+        _run_and_deliver(desk, turn, lease, target)
+    except LeaseLost:
+        observe.log.warning("lease_lost", attempt=turn.attempt)
+    except Abandoned:
+        _put_back(desk, turn, 0)
+    except Cancelled:
+        _end(
+            desk, turn, target, Answer(turn.id, STOPPED, has_feedback=False), status="cancelled", reason="stopped"
+        )
+    except ReplyError as error:
+        _not_delivered(desk, turn, error)
+    except SQLAlchemyError as error:  # nothing can be written: the lease runs out and the sweep wakes again
+        observe.report(error, event="database_failed")
+    except Exception as error:  # noqa: BLE001  a turn ends here, visibly
+        _fail(desk, turn, target, error)
+
+
+def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> None:
+    if not turn.question.strip():
+        _end(desk, turn, target, Answer(turn.id, GREETING, has_feedback=False), reason="greeting")
+        return
+    run = loop.Run(turn, desk.kit, lease.check)
+    if turn.attempt > desk.settings.max_attempts and not run.is_answered:
+        end = Answer(turn.id, GAVE_UP, has_feedback=False)
+        _end(desk, turn, target, end, status="failed", reason="interrupted")
+        return
+    with desk.database.transaction() as transaction:
+        sessions.hold(transaction, turn)
+        record.begin(transaction, turn.id, desk.stamps())
+    shown = Shown(run.source, lambda url: url in urls_in(run.evidence()))
+    for event in run.events(lambda earlier: desk.opening(turn.question, earlier)):
+        match event:
+            case TextDelta(text):
+                if safe := shown.feed(text):
+                    target.show(safe)
+            case TextReset():
+                shown = Shown(run.source, lambda url: url in urls_in(run.evidence()))
+                target.reset()
+            case ToolStarted(name):
+                target.status(STATUSES.get(name, "is working…"))
+            case Finished():
+                _finish(desk, turn, target, event, shown.whole(event.text))
+
+
+def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str) -> None:
+    answer_ = Answer(turn.id, text, finished.sources, finished.notice)
+    target.deliver(answer_)
+    with desk.database.transaction() as transaction:
+        sessions.hold(transaction, turn)
+        record.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
+        reply.finalise(transaction, turn)
+        sessions.finish(transaction, turn, status="completed", reason=finished.reason, answer=text)
+    observe.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
+
+
+def _end(
+    desk: Desk,
+    turn: Turn,
+    target: Reply,
+    end: Answer,
+    *,
+    status: str = "completed",
+    reason: str,
+    error_id: str | None = None,
+) -> None:
+    """Delivers a sentence of ours and ends the turn."""
+    try:
+        target.deliver(end)
+        with desk.database.transaction() as transaction:
+            sessions.hold(transaction, turn)
+            reply.finalise(transaction, turn)
+            sessions.finish(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
+    except ReplyError as error:
+        _not_delivered(desk, turn, error)
+    except LeaseLost:
+        observe.log.warning("lease_lost", attempt=turn.attempt)
+    observe.log.info("turn_ended", status=status, reason=reason)
+
+
+def _fail(desk: Desk, turn: Turn, target: Reply, error: Exception) -> None:
+    error_id = observe.report(error, event="turn_failed")
+    end = Answer(turn.id, f"{FAILED} again, quote *{error_id}*.", has_feedback=False)
+    _end(desk, turn, target, end, status="failed", reason="error", error_id=error_id)
+
+
+def _not_delivered(desk: Desk, turn: Turn, error: ReplyError) -> None:
+    """Slack is away: later. Slack refuses: the turn ends, and the operator hears of it."""
+    with desk.database.transaction() as transaction:
+        age_seconds = transaction.execute(_AGE, {"id": turn.id}).scalar_one()
+    if error.is_transient and age_seconds < desk.delivery_hours * 3600:
+        shortest, longest = DELIVERY_DELAY_SECONDS
+        observe.log.warning("delivery_postponed", error=str(error))
+        _put_back(desk, turn, min(max(float(age_seconds) / 4, shortest), longest))
+        return
+    error_id = observe.report(error, event="undeliverable")
+    with desk.database.transaction() as transaction:
+        sessions.hold(transaction, turn)
+        sessions.finish(transaction, turn, status="failed", reason="undeliverable", error_id=error_id)
+
+
+_AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")
+
+
+def _put_back(desk: Desk, turn: Turn, delay_seconds: float) -> None:
+    with desk.database.transaction() as transaction:
+        sessions.put_back(transaction, turn, delay_seconds=delay_seconds)
+    if desk.jobs and not delay_seconds:
+        queue.wake(desk.jobs, [turn.session_id])
+
+
+def _reply_to(desk: Desk, turn: Turn) -> Reply:
+    with desk.database.transaction() as transaction:
+        place = inbox.place_of(transaction, turn.id)
+    if place is None or desk.slack is None:
+        raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
+    if place.thread_ts is None:
+        return command_reply.CommandReply(desk.slack, place)
+    return reply.ThreadReply(desk.slack, desk.database, turn, place)

@@ -1,0 +1,96 @@
+"""The leases a worker process holds: one thread renews them all and hears of cancellations."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import observe, sessions
+from agent.database import Database
+from agent.errors import Cancelled, DocentError, LeaseLost
+
+RENEWALS_PER_LEASE = 4
+
+
+class Abandoned(DocentError):
+    """The process is ending: give the turn back."""
+
+
+@dataclass
+class Lease:
+    """The right to work on one turn. ``check`` is called often, by the thread that works on it."""
+
+    token: UUID
+    valid_until: float  # time.monotonic() seconds; a worker that cannot renew stops by itself
+    is_cancelled: bool = False
+    is_lost: bool = False
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Raises what forbids going on: LeaseLost, Cancelled or Abandoned."""
+        if self.is_lost or time.monotonic() > self.valid_until:
+            raise LeaseLost("the lease ran out")
+        if self.is_cancelled:
+            raise Cancelled("a person asked to stop")
+        if self.stopping.is_set():
+            raise Abandoned("the worker is stopping")
+
+
+class Leases:
+    """Renews every held lease with one statement, a few times per lease."""
+
+    def __init__(self, database: Database, *, lease_seconds: float) -> None:
+        self._database = database
+        self._lease_seconds = lease_seconds
+        self._held: dict[UUID, Lease] = {}
+        self._lock = threading.Lock()
+        self.stopping = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+        self._thread.start()
+
+    def add(self, token: UUID, *, claimed_at: float) -> Lease:
+        """Begins to renew; ``claimed_at`` is the time.monotonic() before the claim."""
+        lease = Lease(token, claimed_at + self._lease_seconds, stopping=self.stopping)
+        with self._lock:
+            self._held[token] = lease
+        return lease
+
+    def drop(self, lease: Lease) -> None:
+        """The turn has ended."""
+        with self._lock:
+            self._held.pop(lease.token, None)
+
+    @property
+    def n_held(self) -> int:
+        """How many turns this process works on."""
+        return len(self._held)
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._closed.set()
+        self._thread.join(self._lease_seconds)
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._lease_seconds / RENEWALS_PER_LEASE):
+            with self._lock:
+                held = dict(self._held)
+            if held:
+                self._renew(held)
+
+    def _renew(self, held: dict[UUID, Lease]) -> None:
+        before = time.monotonic()
+        try:
+            with self._database.transaction() as transaction:
+                alive = sessions.renew(transaction, held, lease_seconds=self._lease_seconds)
+        except SQLAlchemyError as error:
+            observe.log.warning("lease_renewal_failed", error_type=type(error).__name__)
+            return
+        for token, lease in held.items():
+            if token in alive:
+                lease.valid_until = before + self._lease_seconds
+                lease.is_cancelled = alive[token]
+            else:
+                lease.is_lost = True

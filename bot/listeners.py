@@ -1,0 +1,148 @@
+"""What Slack tells us, and what of it is a question.
+
+A listener stores and returns; it is acknowledged after that, so a failure here makes Slack deliver again. No
+Slack call, no model, no index. Chatter that cannot be a question is acknowledged without touching Postgres.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from slack_bolt import Ack, App
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import feedback, observe, sessions
+from agent.database import Database
+from bot import inbox
+from bot.blocks import FEEDBACK_ACTION
+from bot.inbox import Place, Received
+
+COMMAND = "/ask"
+USAGE = "Write your question after the command, for example: `/ask How many days of leave can I carry over?`"
+WORKING = "Looking in the documents… The answer will appear here, for your eyes only."
+UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
+REAL_SUBTYPES = {None, "file_share", "thread_broadcast"}  # other subtypes are about messages, not messages
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """What listeners need: where to store, whom to tell."""
+
+    database: Database
+    wake: Callable[[UUID], None]
+    queued: Callable[[Place, int], None]  # shows how many questions of the thread come first
+
+
+def register(app: App, entrance: Entrance) -> None:
+    """Puts every listener on the app; unknown events are acknowledged, else Slack would send them again."""
+    app.event("app_mention")(lambda event, body: on_message(entrance, event, body))
+    app.event("message")(lambda event, body: on_message(entrance, event, body))
+    app.event(re.compile(".*"))(lambda ack: ack())
+    app.command(COMMAND)(lambda ack, body: on_command(entrance, ack, body))
+    app.action(FEEDBACK_ACTION)(lambda ack, body, action: on_feedback(entrance, ack, body, action))
+    app.action(re.compile(".*"))(lambda ack: ack())
+    app.error(on_error)
+
+
+def on_message(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) -> None:
+    """An ``app_mention``, its ``message`` twin, a direct message, or a reply in a thread."""
+    if event.get("subtype") not in REAL_SUBTYPES or event.get("bot_id") or not event.get("user"):
+        return
+    text, bot = str(event.get("text") or ""), _bot_user(body)
+    is_direct = event.get("channel_type") == "im"
+    is_mention = event["type"] == "app_mention" or bool(bot and f"<@{bot}" in text)
+    place = Place(
+        team_id=str(event.get("team") or body.get("team_id") or ""),
+        channel=event["channel"],
+        user_id=event["user"],
+        ts=event["ts"],
+        thread_ts=event.get("thread_ts") or event["ts"],
+        is_direct=is_direct,
+    )
+    if not (is_direct or is_mention) and not _is_follow_up(entrance, event, place, text):
+        return
+    origin = "dm" if is_direct else "mention" if is_mention else "thread"
+    key = f"message:{place.team_id}:{place.channel}:{place.ts}"
+    _receive(entrance, key=key, place=place, origin=origin, question=_without_mention(text, bot))
+
+
+def on_command(entrance: Entrance, ack: Ack, body: dict[str, Any]) -> None:
+    """``/ask``: the answer goes to the asker only."""
+    question = str(body.get("text") or "").strip()
+    if not question:
+        ack(text=USAGE, response_type="ephemeral")
+        return
+    place = Place(
+        team_id=body["team_id"],
+        channel=body["channel_id"],
+        user_id=body["user_id"],
+        response_url=body.get("response_url"),
+    )
+    try:
+        key = f"command:{place.team_id}:{body['trigger_id']}"
+        _receive(entrance, key=key, place=place, origin="command", question=question)
+    except SQLAlchemyError as error:
+        observe.report(error, event="command_not_stored")
+        ack(text=UNAVAILABLE, response_type="ephemeral")
+        return
+    ack(text=WORKING, response_type="ephemeral")
+
+
+def on_feedback(entrance: Entrance, ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+    """👍 or 👎 below an answer."""
+    verdict, _, turn_id = str(action.get("value") or "").partition(":")
+    try:
+        rated = UUID(turn_id)
+    except ValueError:
+        ack()
+        return
+    with entrance.database.transaction() as transaction:
+        rating = 1 if verdict == "up" else -1
+        feedback.rate(transaction, turn_id=rated, user_id=body["user"]["id"], rating=rating)
+    ack()
+
+
+def on_error(error: Exception) -> None:
+    """Reported; returning None leaves Bolt's answer at 500, so that Slack delivers again."""
+    observe.report(error, event="listener_failed")
+
+
+def _receive(entrance: Entrance, *, key: str, place: Place, origin: str, question: str) -> None:
+    received: Received | None = inbox.receive(
+        entrance.database, key=key, place=place, origin=origin, question=question
+    )
+    if received is None:
+        return
+    observe.log.info("received", origin=origin, turn_id=str(received.turn_id), n_ahead=received.n_ahead)
+    entrance.wake(received.session_id)
+    if received.n_ahead:
+        entrance.queued(place, received.n_ahead)
+
+
+def _is_follow_up(entrance: Entrance, event: dict[str, Any], place: Place, text: str) -> bool:
+    """A reply in a thread by somebody who asked in it, unless it is addressed to somebody else."""
+    if not event.get("thread_ts") or text.lstrip().startswith(("<@", "<!")):
+        return False
+    with entrance.database.transaction() as transaction:
+        return sessions.has_asked(transaction, key=place.session_key, user_id=place.user_id)
+
+
+def _bot_user(body: dict[str, Any]) -> str | None:
+    authorizations = body.get("authorizations") or [{}]
+    found = authorizations[0].get("user_id") if authorizations[0].get("is_bot", True) else None
+    return str(found) if found else None
+
+
+def _without_mention(text: str, bot: str | None) -> str:
+    mention = re.compile(rf"<@{bot}(\|[^>]*)?>" if bot else r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>")
+    return _readable(mention.sub(" ", text)).strip()
+
+
+def _readable(text: str) -> str:
+    """Slack's markup as a person reads it: links by their label, entities as characters."""
+    text = re.sub(r"<(https?://[^|>]+)\|([^>]*)>", r"\2 (\1)", text)
+    text = re.sub(r"<(https?://[^>]+)>", r"\1", text)
+    text = re.sub(r"<[#!][^|>]*\|([^>]*)>", r"\1", text)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -1,0 +1,99 @@
+"""What the command line prints: tables for people, JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent.tools import Passage
+
+SNIPPET_CHARS = 160
+
+
+def passages(found: Sequence[Passage], *, as_json: bool) -> None:
+    """Search results, best first."""
+    if as_json:
+        as_dicts = [asdict(passage) for passage in found]
+        print_json(as_dicts)
+        return
+    if not found:
+        Console().print("Nothing found.")
+        return
+    for n, passage in enumerate(found, 1):
+        snippet = " ".join(passage.text.split())[:SNIPPET_CHARS]
+        console = Console()
+        heading = f" › {passage.heading_path}" if passage.heading_path else ""
+        console.print(f"[bold]{n}. {escape(passage.title)}[/]{escape(heading)}  [dim]{passage.score:.2f}[/]")
+        console.print(f"   {escape(snippet)}…\n   [blue]{escape(passage.url)}[/]")
+
+
+def sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """The list of sessions."""
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("session", "updated", "status", "turns", "cost", "last question", box=None)
+    for row in rows:
+        question = " ".join(row["last_question"].split())[:60]
+        table.add_row(
+            row["id"],
+            row["updated_at"][:16].replace("T", " "),
+            row["status"],
+            str(row["n_turns"]),
+            f"${row['cost_usd'] or 0:.4f}",
+            escape(question),
+        )
+    Console().print(table if rows else 'No sessions yet. Ask something: docent ask "…"')
+
+
+def session(story: dict[str, Any], *, as_json: bool) -> None:
+    """One session's story."""
+    if as_json:
+        print_json(story)
+        return
+    console = Console()
+    console.print(f"[bold]{story['key']}[/]  {story['status']}  {story['id']}")
+    for turn in story["turns"]:
+        _turn(console, turn)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _turn(console: Console, turn: dict[str, Any]) -> None:
+    console.rule(f"turn {turn['seq']}  {turn['status']} ({turn['reason']})  {turn['id']}")
+    console.print(f"[bold]{escape(turn['user_id'])}:[/] {escape(turn['question'])}")
+    events = [(call["position"], _tool_line(call)) for call in turn["tool_calls"]]
+    events += [(call["position"], _model_line(call)) for call in turn["model_calls"]]
+    for _, line in sorted(events, key=lambda event: event[0]):
+        console.print(line)
+    if turn["answer"]:
+        console.print(f"\n{escape(turn['answer'])}\n")
+    for source in turn["sources"]:
+        mark = "*" if source["is_cited"] else " "
+        console.print(
+            f" {mark}\\[{source['n']}] {escape(source['title'])}  {source['score']:.2f}  {source['url']}"
+        )
+    console.print(
+        f"[dim]attempt {turn['attempt']}, {turn['n_steps']} steps, "
+        f"{turn['prompt_tokens']}+{turn['completion_tokens']} tokens, ${turn['cost_usd']:.4f}, "
+        f"model {turn['model']}, index {turn['index_version']}[/]"
+    )
+
+
+def _tool_line(call: dict[str, Any]) -> str:
+    arguments = json.dumps(call["arguments"], ensure_ascii=False)
+    state = "failed" if call["is_error"] else f"{len((call['result'] or {}).get('passages', ()))} passages"
+    return f"  [cyan]{call['name']}[/]({escape(arguments)}) → {state}, {call['duration_ms']} ms"
+
+
+def _model_line(call: dict[str, Any]) -> str:
+    tokens = f"{call['prompt_tokens']}+{call['completion_tokens']} tokens, " if call["prompt_tokens"] else ""
+    end = escape(call["error"] or call["finish_reason"] or call["status"])
+    return f"  [magenta]{call['model']}[/] {call['purpose']}: {end}, {tokens}{call['latency_ms']} ms"

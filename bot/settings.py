@@ -1,0 +1,37 @@
+"""The bot's settings: Slack, Redis, processes."""
+
+from functools import cache
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent import settings
+
+
+class Settings(BaseSettings):
+    """Environment variables start with ``DOCENT_`` unless a host or Slack sets them under a usual name."""
+
+    model_config = SettingsConfigDict(env_prefix="DOCENT_", frozen=True, extra="ignore")
+
+    redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SLACK_BOT_TOKEN"))
+    slack_app_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SLACK_APP_TOKEN"))
+    slack_signing_secret: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("SLACK_SIGNING_SECRET")
+    )
+    slack_api_url: str = Field(
+        default="https://slack.com/api/", validation_alias=AliasChoices("SLACK_API_URL", "DOCENT_SLACK_API_URL")
+    )
+    host: str = "0.0.0.0"  # the web process serves whoever the host routes to it
+    port: int = Field(default=3000, ge=0, le=65535, validation_alias=AliasChoices("PORT", "DOCENT_PORT"))
+    web_threads: int = Field(default=8, ge=1, description="Requests handled at once")
+    concurrency: int = Field(default=40, ge=1, description="Turns at once in one worker process")
+    queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$")
+    sweep_seconds: float = Field(default=2, gt=0, description="How often the clock looks for forgotten turns")
+    delivery_hours: float = Field(default=24, gt=0, description="How long a finished answer waits for Slack")
+
+
+@cache
+def load() -> Settings:
+    """The process's settings; raises :class:`agent.errors.SettingsError`."""
+    return settings.read(Settings)

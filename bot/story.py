@@ -1,0 +1,84 @@
+"""What happened in a session, read back: for ``docent sessions``."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session as Transaction
+
+from agent.database import Database
+from agent.errors import UserError
+
+_LIST = text("""
+SELECT sessions.id, key, sessions.status, sessions.n_turns, updated_at, turns.question AS last_question,
+       (SELECT sum(cost_usd) FROM turns WHERE session_id = sessions.id) AS cost_usd
+FROM sessions JOIN turns ON turns.session_id = sessions.id AND turns.seq = sessions.n_turns
+ORDER BY updated_at DESC LIMIT :limit
+""")
+_SESSION = text("""
+SELECT id, key, status, n_turns, created_at, updated_at FROM sessions
+WHERE id::text LIKE :prefix OR id IN (SELECT session_id FROM turns WHERE id::text LIKE :prefix) LIMIT 2
+""")
+_PARTS = {
+    "messages": "SELECT position, role, content FROM messages WHERE turn_id = :id ORDER BY position",
+    "model_calls": """SELECT position, attempt, purpose, model, status, params, prompt_tokens, cached_tokens,
+        completion_tokens, reserved_usd, cost_usd, latency_ms, first_token_ms, n_tries, finish_reason, error,
+        request.body AS request, response.body AS response
+        FROM model_calls LEFT JOIN blobs AS request ON request.hash = request_hash
+        LEFT JOIN blobs AS response ON response.hash = response_hash
+        WHERE turn_id = :id ORDER BY model_calls.id""",
+    "tool_calls": """SELECT position, call_id, name, arguments, result, is_error, duration_ms
+        FROM tool_calls WHERE turn_id = :id ORDER BY id""",
+    "sources": """SELECT n, title, url, heading_path, document_id, score, is_cited
+        FROM sources WHERE turn_id = :id ORDER BY n""",
+    "feedback": "SELECT user_id, rating, comment FROM feedback WHERE turn_id = :id ORDER BY id",
+    "replies": "SELECT part, channel, thread_ts, ts, state FROM replies WHERE turn_id = :id ORDER BY part",
+}
+
+
+def recent(database: Database, *, limit: int) -> list[dict[str, Any]]:
+    """The newest sessions, newest first."""
+    with database.transaction() as transaction:
+        return _plain_rows(transaction, _LIST, {"limit": limit})
+
+
+def told(database: Database, session_or_turn: str) -> dict[str, Any]:
+    """Everything recorded of one session, named by the beginning of its id or of one of its turns' ids."""
+    with database.transaction() as transaction:
+        found = _plain_rows(transaction, _SESSION, {"prefix": _prefix(session_or_turn)})
+        if not found:
+            raise UserError(f"No session or turn begins with '{session_or_turn}'. See 'docent sessions list'.")
+        if len(found) > 1:
+            raise UserError(f"More than one session begins with '{session_or_turn}'. Give more of the id.")
+        session = found[0]
+        turns = _plain_rows(
+            transaction, text("SELECT * FROM turns WHERE session_id = :id ORDER BY seq"), {"id": session["id"]}
+        )
+        for turn in turns:
+            for part, query in _PARTS.items():
+                turn[part] = _plain_rows(transaction, text(query), {"id": turn["id"]})
+        return {**session, "turns": turns}
+
+
+def _prefix(given: str) -> str:
+    allowed = set("0123456789abcdef-")
+    if not given or not set(given.lower()) <= allowed:
+        raise UserError(f"'{given}' is not an id. See 'docent sessions list'.")
+    return given.lower() + "%"
+
+
+def _plain_rows(transaction: Transaction, query: Any, values: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = transaction.execute(query, values).mappings()
+    return [{key: _plain(value) for key, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    if isinstance(value, Decimal):
+        return float(value)
+    return value

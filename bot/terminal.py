@@ -1,0 +1,106 @@
+"""An answer in the terminal: streamed as it comes, then its sources. ``docent ask`` is a Slack thread of one."""
+
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+from uuid import UUID
+
+from sqlalchemy import select
+
+from agent import sessions
+from agent.database import Database, new_id
+from agent.errors import UserError
+from agent.rows import TurnRow
+from bot import jobs
+from bot.blocks import Answer
+from bot.jobs import Desk
+from bot.shown import is_web
+
+LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
+
+
+@dataclass
+class TerminalReply:
+    """Writes the text as it comes; ``stream`` is None to stay silent until the end."""
+
+    stream: TextIO | None
+    answer: Answer | None = None
+    _shown: str = field(default="", repr=False)
+
+    def status(self, text: str) -> None:
+        if self.stream and self.stream.isatty():
+            print(f"… {text}", file=sys.stderr)
+
+    def show(self, text: str) -> None:
+        self._write(_bare(text))
+
+    def reset(self) -> None:
+        if self._shown:
+            self._write("\n\n")
+        self._shown = ""
+
+    def deliver(self, answer: Answer) -> None:
+        self.answer = answer
+        text = _bare(answer.text)
+        if text.startswith(self._shown):
+            self._write(text[len(self._shown) :])
+        else:
+            self._write("\n\n" + text)
+        for source in answer.sources:
+            self._write(
+                f"\n{'' if source.n != answer.sources[0].n else chr(10)}[{source.n}] {_line(source.passage)}"
+            )
+        if answer.notice:
+            self._write(f"\n\n({answer.notice})")
+        self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._shown += text
+        if self.stream:
+            print(text, end="", file=self.stream, flush=True)
+
+
+def ask(desk: Desk, database: Database, question: str, *, user: str, stream: TextIO | None) -> dict[str, Any]:
+    """Stores the question, answers it here, and returns what ``docent ask --json`` prints."""
+    with database.transaction() as transaction:
+        asked = sessions.ask(transaction, key=f"cli:{new_id()}", user_id=user, origin="cli", question=question)
+    reply = TerminalReply(stream)
+    jobs.work(desk, asked.session_id, lambda _: reply)
+    return _outcome(database, asked.turn_id, reply)
+
+
+def _outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> dict[str, Any]:
+    with database.transaction() as transaction:
+        turn = transaction.execute(select(TurnRow).where(TurnRow.id == turn_id)).scalar_one()
+        if reply.answer is None:
+            raise UserError("The question was stored but not answered: the database went away meanwhile.")
+        return {
+            "answer": _bare(reply.answer.text),
+            "sources": [
+                {
+                    "n": source.n,
+                    "title": source.passage.title,
+                    "url": source.passage.url,
+                    "document_id": source.passage.document_id,
+                    "score": round(source.passage.score, 4),
+                }
+                for source in reply.answer.sources
+            ],
+            "notice": reply.answer.notice,
+            "status": turn.status,
+            "reason": turn.reason,
+            "n_steps": turn.n_steps,
+            "cost_usd": float(turn.cost_usd),
+            "turn_id": str(turn.id),
+        }
+
+
+def _bare(text: str) -> str:
+    """Citations without their links: the sources stand below."""
+    return LINKED_CITATION.sub(r"\1", text)
+
+
+def _line(passage: Any) -> str:
+    where = passage.url if is_web(passage.url) or not passage.url else passage.url.removeprefix("file://")
+    return f"{passage.title} — {where}"

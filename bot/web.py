@@ -1,0 +1,159 @@
+"""The web process: takes what Slack sends, stores it, acknowledges it. Loads no model and no index.
+
+Serves ``/slack/events`` over HTTP from a pool of threads (Bolt's ASGI adapters run listeners on the event loop),
+or receives the same through Socket Mode; and ``/healthz`` and ``/readyz`` either way.
+"""
+
+import json
+import signal
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import waitress
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.adapter.wsgi import SlackRequestHandler
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+
+from agent import observe
+from agent.database import Database
+from agent.errors import ReplyError, SettingsError
+from bot import listeners, queue, schema
+from bot.inbox import Place
+from bot.listeners import Entrance
+from bot.settings import Settings
+from bot.slack import Slack
+
+SOCKET_CONCURRENCY = 10
+MAX_BODY_BYTES = 1_000_000
+
+
+class Web:
+    """The process's parts: Bolt, the inbox's entrance, the waker."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings, self.database = settings, database
+        self.redis = queue.connect(settings)
+        self.waker = queue.Waker(queue.of(settings, self.redis))
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="status")
+        self._slack = Slack(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
+        self.app = _bolt(settings)
+        listeners.register(self.app, Entrance(database, self.waker.wake, self._show_queued))
+        self._events = SlackRequestHandler(self.app)
+        self._sockets: SocketModeHandler | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI."""
+        path = environ.get("PATH_INFO", "/")
+        if path == "/slack/events":
+            return self._events(environ, start_response)
+        if path == "/healthz":
+            return _json(start_response, "200 OK", {"status": "alive"})
+        if path == "/readyz":
+            state = schema.readiness(self.database, self.redis)
+            status = "200 OK" if state["status"] != "unavailable" else "503 Service Unavailable"
+            return _json(start_response, status, state)
+        return _json(start_response, "404 Not Found", {"error": "not found"})
+
+    def connect_socket(self) -> None:
+        """Begins to receive through Socket Mode; reconnects by itself."""
+        token = _secret(self.settings.slack_app_token, "SLACK_APP_TOKEN")
+        self._sockets = SocketModeHandler(self.app, token, concurrency=SOCKET_CONCURRENCY)
+        self._sockets.connect()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Stops receiving, sends pending wake-ups, closes connections."""
+        if self._sockets:
+            self._sockets.close()  # type: ignore[no-untyped-call]
+        self.waker.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.redis.close()
+        self.database.close()
+
+    def _show_queued(self, place: Place, n_ahead: int) -> None:
+        """After the commit, best effort and on another thread: the ack waits for nobody."""
+        if place.thread_ts:
+            self._pool.submit(self._set_status, place, f"queued, {n_ahead} ahead")
+
+    def _set_status(self, place: Place, status: str) -> None:
+        with suppress(ReplyError):
+            self._slack.try_once(
+                "assistant.threads.setStatus",
+                channel_id=place.channel,
+                thread_ts=place.thread_ts,
+                status=status,
+            )
+
+
+def run(settings: Settings, database: Database) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    web = Web(settings, database)
+    server = waitress.create_server(
+        web,
+        host=settings.host,
+        port=settings.port,
+        threads=settings.web_threads,
+        max_request_body_size=MAX_BODY_BYTES,
+        ident="docent",
+        channel_timeout=30,
+        backlog=1024,
+        connection_limit=1000,
+    )
+    if settings.slack_app_token:
+        web.connect_socket()
+    stopped = threading.Event()
+
+    def stop(*_: Any) -> None:
+        stopped.set()
+        raise SystemExit  # waitress ends its loop on it
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    observe.log.info("web_ready", port=server.effective_port, socket_mode=bool(settings.slack_app_token))
+    try:
+        server.run()
+    except (SystemExit, KeyboardInterrupt):
+        pass
+    finally:
+        server.task_dispatcher.shutdown(timeout=5)
+        server.close()
+        web.close()
+        observe.flush()
+
+
+def _bolt(settings: Settings) -> App:
+    token = _secret(settings.slack_bot_token, "SLACK_BOT_TOKEN")
+    if not settings.slack_app_token and not settings.slack_signing_secret:
+        raise SettingsError("Set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP); see .env.example")
+    secret = settings.slack_signing_secret
+
+    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+
+    return App(
+        signing_secret=secret.get_secret_value() if secret else None,
+        request_verification_enabled=secret is not None,
+        authorize=authorize,  # Bolt's own would call auth.test for every request
+        client=WebClient(base_url=settings.slack_api_url),
+        process_before_response=True,  # acknowledged after the listener returned, not before
+        ignoring_self_events_enabled=False,  # listeners drop every bot's messages themselves
+        attaching_conversation_kwargs_enabled=False,
+        listener_executor=ThreadPoolExecutor(2, thread_name_prefix="bolt"),
+    )
+
+
+def _secret(value: Any, name: str) -> str:
+    if value is None:
+        raise SettingsError(f"{name} is not set; see .env.example and 'Connect Slack' in the README")
+    return str(value.get_secret_value())
+
+
+def _json(start_response: StartResponse, status: str, body: Any) -> list[bytes]:
+    payload = json.dumps(body).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))])
+    return [payload]

@@ -1,0 +1,184 @@
+"""The worker process: many turns at once, in threads of a few processes.
+
+How RQ 3 is used, and why. A turn mostly waits for a model, and litellm and lancedb take seconds and ~180 MB to
+import, so a process per job (RQ's default) is out. RQ's ``SimpleWorker`` runs a job in the process, one at a
+time; RQ 3 keeps a worker's executions in a dictionary, so running several is a matter of not waiting:
+``execute_job`` hands the job to a pool, and a slot is taken before the next job is. Jobs carry ``timeout=-1``:
+signals cannot interrupt a thread, and RQ's timers would cost one more thread per job; the turn's own deadline
+counts. One such process per core: the parent imports the heavy libraries, uses none of them (lancedb is not
+fork-safe once used), and forks; so the children share those pages. It replaces a child that dies.
+"""
+
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import redis
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.timeouts import TimerDeathPenalty
+
+from agent import observe
+from bot import queue
+from bot.jobs import Desk
+from bot.settings import Settings
+
+WORKER_TTL_SECONDS = 45  # an idle worker's blocking pop is 15 s shorter
+STOP_SECONDS = 8  # for turns to give themselves back; hosts send SIGKILL after 10
+RESTART_SECONDS = 1
+
+
+class TurnWorker(SimpleWorker):
+    """An RQ worker that runs its jobs in threads."""
+
+    death_penalty_class = TimerDeathPenalty
+    max_connection_wait_time = 2  # Redis is back: go on within two seconds
+
+    def __init__(self, jobs: Queue, *, concurrency: int) -> None:
+        super().__init__(
+            [jobs],
+            connection=jobs.connection,
+            serializer=jobs.serializer,
+            worker_ttl=WORKER_TTL_SECONDS,
+            log_job_description=False,
+        )
+        self._slots = threading.Semaphore(concurrency)
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="turn")
+
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes a slot first: a job that no thread is free for stays in Redis, for other processes."""
+        self._slots.acquire()
+        found = None
+        try:
+            found = super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+        finally:
+            if found is None:
+                self._slots.release()
+        return found
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Hands the job to a thread and returns."""
+        execution = self.prepare_execution(job)
+
+        def perform() -> None:
+            try:
+                self.perform_job(job, queue, execution)
+            except redis.RedisError as error:  # the turn is done or will be woken again; RQ's notes are lost
+                observe.log.warning("job_not_closed", error_type=type(error).__name__)
+            finally:
+                self._slots.release()
+
+        self._pool.submit(perform)
+
+    def close(self) -> None:
+        """Waits for the threads; their turns have been told to stop."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run(settings: Settings, make_desk: Callable[[], Desk]) -> None:
+    """Works in this process until SIGTERM or SIGINT."""
+    from bot import jobs
+
+    desk = make_desk()
+    jobs.bind(desk)
+    stopping = threading.Event()
+
+    def stop(*_: Any) -> None:
+        stopping.set()
+        desk.leases.stopping.set()
+        raise _Stop
+
+    observe.log.info("worker_ready", concurrency=settings.concurrency)
+    while not stopping.is_set():
+        worker: TurnWorker | None = None
+        try:
+            connection = queue.connect(settings, timeout_seconds=WORKER_TTL_SECONDS)
+            worker = TurnWorker(queue.of(settings, connection), concurrency=settings.concurrency)
+            worker._install_signal_handlers = lambda: _on_stop(stop)  # type: ignore[method-assign]
+            _on_stop(stop)
+            worker.work(logging_level="WARNING")
+        except _Stop:
+            break
+        except redis.RedisError as error:
+            observe.log.warning("redis_away", error_type=type(error).__name__)
+            if stopping.wait(RESTART_SECONDS):
+                break
+        finally:
+            _on_stop(lambda *_: None)
+    _give_back(desk, worker)
+
+
+class _Stop(BaseException):
+    """Raised by the signal handler; passes RQ's own handlers of Exception."""
+
+
+def _on_stop(handler: Callable[..., None]) -> None:
+    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGINT, handler)
+
+
+def _give_back(desk: Desk, worker: TurnWorker | None) -> None:
+    desk.leases.stopping.set()
+    until = time.monotonic() + STOP_SECONDS
+    while desk.leases.n_held and time.monotonic() < until:
+        time.sleep(0.05)
+    if desk.leases.n_held:
+        observe.log.warning("turns_left_behind", n=desk.leases.n_held)  # their leases run out
+    elif worker:
+        worker.close()
+    desk.leases.close()
+    observe.flush()
+    desk.database.close()
+    os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
+
+
+def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[[], None]) -> None:
+    """Forks ``n_processes`` workers after ``preload`` and replaces those that die, until SIGTERM or SIGINT."""
+    preload()
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, every shared page
+    children: set[int] = set()
+    stopping = False
+
+    def stop(*_: Any) -> None:
+        nonlocal stopping
+        stopping = True
+        for pid in children:
+            os.kill(pid, signal.SIGTERM)
+
+    _on_stop(stop)
+    while not stopping:
+        while len(children) < n_processes and not stopping:
+            children.add(_fork(child))
+        try:
+            pid, _ = os.wait()
+        except InterruptedError:
+            continue
+        children.discard(pid)
+        if not stopping:
+            observe.log.error("worker_died", pid=pid)
+            time.sleep(RESTART_SECONDS)
+    while children:
+        try:
+            children.discard(os.wait()[0])
+        except ChildProcessError:
+            break
+
+
+def _fork(child: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _on_stop(signal.SIG_DFL)  # type: ignore[arg-type]
+        child()
+    except BaseException as error:  # noqa: BLE001  a forked child must never return into its parent's code
+        observe.report(error, event="worker_failed")
+        observe.flush()
+        os._exit(1)
+    os._exit(0)
