@@ -1,0 +1,24 @@
+"""The record of one Web API call."""
+
+from dataclasses import dataclass
+
+from bot.workspace.messages import Json
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as it ended. `response` is None when the method did not run; `status` None when the connection was
+    closed instead of answered; `token_kind`: bot, app or none; `fault`: what struck it."""
+
+    method: str
+    args: Json
+    response: Json | None
+    status: int | None
+    at: float
+    token_kind: str
+    fault: str = ""
+
+    @property
+    def error(self) -> str:
+        """Slack's code, "" when all went well."""
+        return str((self.response or {}).get("error", ""))

@@ -1,0 +1,173 @@
+"""A small JSON surface to drive the workspace from another process or a page.
+
+Owns the routes under `/_control/`. Promises to answer only requests addressed to a loopback name, and changes
+only as JSON, so that no web page elsewhere can use it. Thin: each route calls one method of the workspace.
+"""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.workspace.errors import WorkspaceError
+from bot.workspace.faults import Rule
+from bot.workspace.messages import Json
+
+if TYPE_CHECKING:
+    from bot.workspace.state import Workspace
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+ACTIONS = frozenset(
+    [
+        "mention",
+        "say",
+        "write_dm",
+        "edit",
+        "delete",
+        "react",
+        "unreact",
+        "open_home",
+        "stop",
+        "command",
+        "click",
+        "submit",
+        "modals",
+    ]
+)
+LONGEST_WAIT_SECONDS = 25.0
+
+
+class Control:
+    def __init__(self, workspace: "Workspace") -> None:
+        self._workspace = workspace
+
+    def routes(self) -> list[Route]:
+        changes: dict[str, Callable[[Json], Any]] = {
+            "act": self.act,
+            "faults": self.add_fault,
+            "faults/clear": self.clear_faults,
+            "pause": self.pause,
+            "resume": self.resume,
+            "disconnect": self.disconnect,
+        }
+        readings: dict[str, Callable[[Json], Any]] = {
+            "workspace": self.overview,
+            "messages": self.messages,
+            "ephemerals": self.ephemerals,
+            "calls": self.calls,
+            "deliveries": self.deliveries,
+            "changes": self.changes,
+        }
+        return [
+            *(Route(f"/_control/{name}", _endpoint(do), methods=["POST"]) for name, do in changes.items()),
+            *(Route(f"/_control/{name}", _endpoint(do), methods=["GET"]) for name, do in readings.items()),
+        ]
+
+    def act(self, given: Json) -> Any:
+        """{"user": "U…", "action": "mention", "args": {"channel": "#help", "text": "…"}}"""
+        if given["action"] not in ACTIONS:
+            raise WorkspaceError(f"no action {given['action']!r}; one of {', '.join(sorted(ACTIONS))}")
+        person = self._workspace.person(given["user"])
+        return {"result": getattr(person, given["action"])(**given.get("args", {}))}
+
+    def add_fault(self, given: Json) -> Any:
+        """The fields of `Rule`, without `when`."""
+        return self._workspace.faults.add(Rule(**given))
+
+    def clear_faults(self, given: Json) -> Any:
+        self._workspace.faults.clear()
+        return {}
+
+    def pause(self, given: Json) -> Any:
+        self._workspace.faults.pause(answer=given.get("answer", "refused"))
+        return {}
+
+    def resume(self, given: Json) -> Any:
+        self._workspace.faults.resume()
+        return {}
+
+    def disconnect(self, given: Json) -> Any:
+        self._workspace.sockets.disconnect(given.get("reason", "refresh_requested"))
+        return {}
+
+    def overview(self, given: Json) -> Any:
+        workspace = self._workspace
+        with workspace.lock:
+            channels = workspace.directory.channels.values()
+            return {
+                "team_id": workspace.team_id,
+                "bot_user_id": workspace.bot_user_id,
+                "revision": workspace.revision,
+                "users": [user.wire(with_email=False) for user in workspace.directory.users.values()],
+                "channels": [
+                    channel.wire(workspace.bot_user_id) | {"members": list(channel.members)}
+                    for channel in channels
+                ],
+            }
+
+    def messages(self, given: Json) -> Any:
+        """Of a channel, or of one thread with its status and session."""
+        workspace, channel, ts = self._workspace, given["channel"], given.get("thread_ts")
+        with workspace.lock:
+            found = workspace.thread(channel, ts) if ts else workspace.history(channel)
+            place = workspace.directory.find_channel(channel)
+            return {
+                "revision": workspace.revision,
+                "messages": [_message(message) for message in found],
+                "status": workspace.status(place.id, ts) if ts else "",
+            }
+
+    def ephemerals(self, given: Json) -> Any:
+        return [_message(message) for message in self._workspace.ephemerals(given["user"])]
+
+    def calls(self, given: Json) -> Any:
+        with self._workspace.lock:
+            return self._workspace.calls[int(given.get("since", 0)) :]
+
+    def deliveries(self, given: Json) -> Any:
+        return self._workspace.deliveries[int(given.get("since", 0)) :]
+
+    def changes(self, given: Json) -> Any:
+        """Wait until the revision is past `since`."""
+        since = int(given.get("since", 0))
+        with contextlib.suppress(TimeoutError):
+            self._workspace.wait_for(lambda: self._workspace.revision > since, LONGEST_WAIT_SECONDS)
+        return {"revision": self._workspace.revision}
+
+
+def _endpoint(do: Callable[[Json], Any]) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        host, _, _ = request.headers.get("host", "").rpartition(":")
+        if host not in LOOPBACK:
+            return _json({"error": "the control surface answers on loopback only"}, 403)
+        given: Json = dict(request.query_params)
+        if request.method == "POST":
+            if not request.headers.get("content-type", "").startswith("application/json"):
+                return _json({"error": "send application/json"}, 415)
+            given |= json.loads(await request.body() or b"{}")
+        try:
+            return _json(await run_in_threadpool(do, given))
+        except (WorkspaceError, KeyError, TypeError, ValueError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    return endpoint
+
+
+def _message(message: Any) -> Json:
+    return {**dataclasses.asdict(message), "plain": message.plain}
+
+
+def _json(answer: Any, status: int = 200) -> Response:
+    return Response(json.dumps(answer, default=_plain), status, media_type="application/json")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return str(value)

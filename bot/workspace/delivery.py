@@ -1,0 +1,226 @@
+"""How the app is told: signed HTTP requests or Socket Mode envelopes, with Slack's redelivery.
+
+Owns the tasks that deliver, the retry schedule and the record of every attempt. Promises that all deliveries
+run at once, that an event not acknowledged with a 2xx within the ack time is delivered again after each delay
+of the schedule with the retry headers, and that commands and interactions are delivered once. Work asked for
+before a server runs waits for it. Does not disable a subscription that keeps failing.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
+
+import httpx
+from slack_sdk.signature import SignatureVerifier
+
+from bot.workspace.errors import WorkspaceError
+from bot.workspace.messages import Json
+from bot.workspace.sockets import Outcome
+
+if TYPE_CHECKING:
+    from bot.workspace.state import Workspace
+
+Kind = Literal["events_api", "slash_commands", "interactive"]
+RETRY_NUM, RETRY_REASON, NO_RETRY = "X-Slack-Retry-Num", "X-Slack-Retry-Reason", "x-slack-no-retry"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One attempt. `reason` is Slack's word for why it failed, "" if it did not; `body` what the app said."""
+
+    kind: Kind
+    event_id: str  # "" for commands and interactions
+    event_type: str
+    attempt: int  # 0 is the first
+    status: int | None
+    seconds: float
+    reason: str
+    at: float
+    body: Any = None
+    is_final: bool = False
+
+    @property
+    def is_acked(self) -> bool:
+        return not self.reason
+
+
+class Deliveries:
+    def __init__(self, workspace: "Workspace", *, retry_delays: Sequence[float], ack_seconds: float) -> None:
+        self._workspace = workspace
+        self._delays = tuple(retry_delays)
+        self._ack_seconds = ack_seconds
+        self._signer = SignatureVerifier(workspace.signing_secret)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._may_go: asyncio.Event | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._unsent: list[Json] = []
+        self.envelopes: dict[str, Json] = {}
+        self.records: list[Delivery] = []
+
+    def send_event(self, envelope: Json) -> None:
+        self.envelopes[envelope["event_id"]] = envelope
+        if self._loop is None:
+            self._unsent.append(envelope)
+        else:
+            self._loop.call_soon_threadsafe(self._start, self._deliver(envelope))
+
+    def request(self, kind: Kind, payload: Json) -> Delivery:
+        """Deliver a command or an interaction, and wait for how it ended. Not from the server's own thread."""
+        name = str(payload.get("command") or payload.get("type"))
+        envelope = {"type": kind, "payload": payload, "accepts_response_payload": True}
+        return self._wait(self._attempt(envelope, "", name, 0, ""))
+
+    def redeliver(self, event_id: str, *, retry_num: int, reason: str) -> Delivery:
+        if event_id not in self.envelopes:
+            raise WorkspaceError(f"no event {event_id!r} was sent")
+        return self._wait(self._attempt_event(self.envelopes[event_id], retry_num, reason))
+
+    def verify_url(self) -> Delivery:
+        """Slack's `url_verification`: the answer must be the challenge."""
+        challenge = {
+            "type": "url_verification",
+            "token": self._workspace.verification_token,
+            "challenge": "c4a11e",
+        }
+        return self._wait(self._attempt(_events_api(challenge, 0, ""), "", "url_verification", 0, ""))
+
+    # Life with a server: `attach` and `close` run on its loop
+
+    def attach(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._may_go = asyncio.Event()
+        self._may_go.set()
+        self._client = httpx.AsyncClient(
+            timeout=self._ack_seconds,
+            trust_env=False,
+            verify=False,
+            # A kept connection that the app has just closed would look like a failed delivery.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        )
+        with self._workspace.lock:
+            unsent, self._unsent = self._unsent, []
+        for envelope in unsent:
+            self._start(self._deliver(envelope))
+
+    async def close(self) -> None:
+        self._loop = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client:
+            await self._client.aclose()
+
+    def hold(self) -> None:
+        if self._loop and self._may_go:
+            self._loop.call_soon_threadsafe(self._may_go.clear)
+
+    def release(self) -> None:
+        if self._loop and self._may_go:
+            self._loop.call_soon_threadsafe(self._may_go.set)
+
+    # One event, through its schedule
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, envelope: Json) -> None:
+        reason = ""
+        for attempt, delay in enumerate((0.0, *self._delays)):
+            if delay:
+                await asyncio.sleep(delay)
+            if self._may_go:
+                await self._may_go.wait()
+            done = await self._attempt_event(envelope, attempt, reason)
+            if done.is_acked or done.is_final:
+                return
+            reason = done.reason
+
+    async def _attempt_event(self, envelope: Json, attempt: int, reason: str) -> Delivery:
+        wrapped = _events_api(envelope, attempt, reason)
+        return await self._attempt(wrapped, envelope["event_id"], envelope["event"]["type"], attempt, reason)
+
+    async def _attempt(
+        self, envelope: Json, event_id: str, event_type: str, attempt: int, last_reason: str
+    ) -> Delivery:
+        started = time.perf_counter()
+        at = time.time()
+        if self._workspace.request_url:
+            outcome = await self._post(envelope, attempt, last_reason)
+        else:
+            outcome = await self._workspace.sockets.request(envelope)
+        record = Delivery(
+            kind=envelope["type"],
+            event_id=event_id,
+            event_type=event_type,
+            attempt=attempt,
+            status=outcome.status,
+            seconds=time.perf_counter() - started,
+            reason="" if outcome.is_acked else outcome.reason or "http_error",
+            at=at,
+            body=outcome.body,
+            is_final=outcome.is_final,
+        )
+        with self._workspace.lock:
+            self.records.append(record)
+            self._workspace.changed()
+        return record
+
+    async def _post(self, envelope: Json, attempt: int, last_reason: str) -> Outcome:
+        body, content_type = _encode(envelope)
+        timestamp = str(int(time.time()))
+        headers = {
+            "Content-Type": content_type,
+            "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": str(self._signer.generate_signature(timestamp=timestamp, body=body)),
+        }
+        if attempt:
+            headers |= {RETRY_NUM: str(attempt), RETRY_REASON: last_reason or "http_timeout"}
+        if self._client is None or self._workspace.request_url is None:
+            return Outcome(None, reason="connection_failed")
+        post = self._client.post(self._workspace.request_url, content=body.encode(), headers=headers)
+        try:
+            answer = await asyncio.wait_for(post, self._ack_seconds)
+        except (TimeoutError, httpx.TimeoutException):
+            return Outcome(None, reason="http_timeout")
+        except httpx.TransportError:
+            return Outcome(None, reason="connection_failed")
+        return Outcome(answer.status_code, _decoded(answer), is_final=answer.headers.get(NO_RETRY) == "1")
+
+    def _wait(self, work: Coroutine[Any, Any, Delivery]) -> Delivery:
+        if self._loop is None:
+            work.close()
+            raise WorkspaceError("start a WorkspaceServer first: nothing can be delivered without one")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(self._ack_seconds + 5)
+
+
+def _events_api(payload: Json, attempt: int, reason: str) -> Json:
+    return {
+        "type": "events_api",
+        "payload": payload,
+        "accepts_response_payload": False,
+        "retry_attempt": attempt,
+        "retry_reason": reason,
+    }
+
+
+def _encode(envelope: Json) -> tuple[str, str]:
+    """Slack's three bodies: JSON events, form commands, and a form with one JSON field for interactions."""
+    payload = envelope["payload"]
+    if envelope["type"] == "events_api":
+        return json.dumps(payload), "application/json"
+    fields = payload if envelope["type"] == "slash_commands" else {"payload": json.dumps(payload)}
+    return urlencode(fields), "application/x-www-form-urlencoded"
+
+
+def _decoded(answer: httpx.Response) -> Any:
+    if answer.headers.get("content-type", "").startswith("application/json") and answer.content:
+        return answer.json()
+    return answer.text or None

@@ -1,0 +1,351 @@
+"""The workspace: everything Slack would keep, and one lock around it.
+
+Owns messages, ephemerals, response URLs, views, recorded calls and deliveries, and the wiring of the parts.
+Promises that every method may be called from any thread, that `ts` values are unique and increase, and that
+what it hands out does not change afterwards. Keeps nothing past the process, and everything until then.
+"""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from bot.workspace import directory as places
+from bot.workspace import events
+from bot.workspace.calls import Call
+from bot.workspace.delivery import Deliveries, Delivery
+from bot.workspace.directory import Channel, ChannelKind, Directory, User
+from bot.workspace.errors import SlackError, WorkspaceError
+from bot.workspace.faults import Faults
+from bot.workspace.limits import RateTiers
+from bot.workspace.messages import Json, Message, with_ids
+from bot.workspace.people import Person
+from bot.workspace.responses import ResponseUrls
+from bot.workspace.sockets import Sockets
+from bot.workspace.threads import Status, Threads
+from bot.workspace.views import Views
+
+T = TypeVar("T")
+
+SCOPES = (
+    "app_mentions:read",
+    "assistant:write",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:read",
+    "im:write",
+    "reactions:read",
+    "reactions:write",
+    "team:read",
+    "users:read",
+    "users:read.email",
+)
+SLACKBOT = "USLACKBOT"
+RETRY_DELAYS = (0.0, 60.0, 300.0)  # seconds; Slack: nearly at once, after a minute, after five
+
+
+class Workspace:
+    def __init__(
+        self,
+        *,
+        team_id: str = places.TEAM,
+        app_id: str = "A0STANDIN01",
+        bot_id: str = "B0STANDIN01",
+        bot_user_id: str = "U0STANDIN01",
+        bot_name: str = "docent",
+        bot_token: str = "xoxb-stand-in",
+        app_token: str = "xapp-stand-in",
+        signing_secret: str = "stand-in-signing-secret",
+        request_url: str | None = None,
+        scopes: Sequence[str] = SCOPES,
+        subscriptions: Sequence[str] = events.SUBSCRIPTIONS,
+        retry_delays: Sequence[float] = RETRY_DELAYS,
+        ack_seconds: float = 3.0,
+        stream_seconds: float = 300.0,
+        is_rate_limited: bool = False,
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
+        is_populated: bool = True,
+    ) -> None:
+        """`request_url` set: events go there over HTTP; None: over Socket Mode. `clock` ages streams, statuses,
+        triggers, response URLs and rate limits; timestamps and signatures always use the real time."""
+        self.team_id, self.app_id, self.bot_id, self.bot_user_id = team_id, app_id, bot_id, bot_user_id
+        self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
+        self.verification_token = "stand-in-verification-token"
+        self.request_url = request_url
+        self.scopes, self.subscriptions = set(scopes), set(subscriptions)
+        self.stream_seconds = stream_seconds
+        self.clock = clock
+        self.url = ""  # of the server, once there is one
+        self.lock = threading.RLock()
+        self._changed = threading.Condition(self.lock)
+        self.revision = 0
+        self._last_ts_us = 0
+        self._ids = itertools.count(1)
+        self._home_of: dict[str, str] = {}
+        self._ephemerals: dict[str, Message] = {}
+        self.calls: list[Call] = []
+        bot = User(bot_user_id, bot_name, bot_name.title(), team_id, is_bot=True)
+        self.directory = Directory(bot)
+        if is_populated:
+            places.populate(self.directory)
+        self.threads = Threads(clock)
+        self.faults = Faults(seed=seed, on_pause=self._hold, on_resume=self._release)
+        self.tiers = RateTiers(is_enforced=is_rate_limited, clock=clock)
+        self.response_urls = ResponseUrls(self)
+        self.views = Views(self)
+        self.sockets = Sockets(self, ack_seconds=ack_seconds)
+        self.outbox = Deliveries(self, retry_delays=retry_delays, ack_seconds=ack_seconds)
+
+    # People and places
+
+    def person(self, user_id: str) -> Person:
+        if user_id not in self.directory.users:
+            raise WorkspaceError(f"no user {user_id!r} in this workspace")
+        return Person(self, user_id)
+
+    def add_user(self, user_id: str, name: str, **facts: Any) -> Person:
+        """`facts` are further fields of `User`: real_name, is_restricted, deleted, tz, team_id and so on."""
+        with self.lock:
+            real_name = facts.pop("real_name", name.title())
+            facts.setdefault("team_id", self.team_id)
+            self.directory.add_user(User(user_id, name, real_name, **facts))
+            return self.person(user_id)
+
+    def add_channel(
+        self,
+        channel_id: str,
+        name: str,
+        *,
+        kind: ChannelKind = "public",
+        members: Sequence[str] = (),
+        **facts: Any,
+    ) -> str:
+        """Add the bot's id to `members` to have the app in it."""
+        with self.lock:
+            return self.directory.add_channel(Channel(channel_id, name, kind, list(members), **facts)).id
+
+    def join(self, channel: str, user_id: str) -> None:
+        with self.lock:
+            place = self.directory.find_channel(channel)
+            if user_id not in place.members:
+                place.members.append(user_id)
+                self._emit_membership("member_joined_channel", place, user_id)
+            self.changed()
+
+    def leave(self, channel: str, user_id: str) -> None:
+        with self.lock:
+            place = self.directory.find_channel(channel)
+            if user_id in place.members:
+                self._emit_membership("member_left_channel", place, user_id)
+                place.members.remove(user_id)
+            self.changed()
+
+    def bot_profile(self) -> Json:
+        bot = self.directory.bot
+        return {
+            "id": self.bot_id,
+            "app_id": self.app_id,
+            "user_id": bot.id,
+            "name": bot.name,
+            "icons": {},
+            "deleted": False,
+            "updated": places.CREATED,
+            "team_id": self.team_id,
+        }
+
+    # Reading back
+
+    def message(self, ts: str) -> Message:
+        """Any message or ephemeral by its ts; raises `WorkspaceError`."""
+        with self.lock:
+            if ts in self._ephemerals:
+                return self._ephemerals[ts]
+            channel = self.directory.channels.get(self._home_of.get(ts, ""))
+            if channel is None or ts not in channel.messages:
+                raise WorkspaceError(f"no message {ts!r}; it may have been deleted")
+            return self.settled(channel.messages[ts])
+
+    def thread(self, channel: str, ts: str) -> list[Message]:
+        """The root first, then its replies in order; empty when there is no such root."""
+        with self.lock:
+            place = self.directory.find_channel(channel)
+            found = [place.messages[ts]] if ts in place.messages else []
+            found += [place.messages[reply] for reply in place.replies.get(ts, [])]
+            return [self.settled(message) for message in found]
+
+    def history(self, channel: str) -> list[Message]:
+        """Every message of a channel, replies too, oldest first."""
+        with self.lock:
+            return [self.settled(message) for message in self.directory.find_channel(channel).messages.values()]
+
+    def ephemerals(self, user_id: str) -> list[Message]:
+        with self.lock:
+            return [message for message in self._ephemerals.values() if message.ephemeral_to == user_id]
+
+    def status(self, channel: str, thread_ts: str) -> str:
+        with self.lock:
+            return self.threads.status((channel, thread_ts))
+
+    def status_history(self, channel: str, thread_ts: str) -> list[Status]:
+        with self.lock:
+            return self.threads.history((channel, thread_ts))
+
+    def calls_of(self, method: str) -> list[Call]:
+        with self.lock:
+            return [call for call in self.calls if call.method == method]
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        with self.lock:
+            return list(self.outbox.records)
+
+    def wait_for(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:
+        """The first truthy value of `predicate`, tried after each change; raises `TimeoutError`."""
+        with self._changed:
+            deadline = time.monotonic() + timeout
+            while not (value := predicate()):
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._changed.wait(left):
+                    if value := predicate():
+                        return value
+                    raise TimeoutError(f"not within {timeout} s; {self._summary()}")
+            return value
+
+    def redeliver(self, event_id: str, *, retry_num: int = 1, reason: str = "http_timeout") -> Delivery:
+        """Deliver a past event once more, now, and wait for how that ended."""
+        return self.outbox.redeliver(event_id, retry_num=retry_num, reason=reason)
+
+    # Writing, for the parts of this package; the caller holds the lock
+
+    def changed(self) -> None:
+        self.revision += 1
+        self._changed.notify_all()
+
+    def new_ts(self) -> str:
+        self._last_ts_us = max(self._last_ts_us + 1, time.time_ns() // 1_000)
+        return f"{self._last_ts_us // 1_000_000}.{self._last_ts_us % 1_000_000:06d}"
+
+    def post(self, channel: Channel, message: Message) -> Message:
+        """Gives the message its ts and place, ends the thread's status if the app wrote it, tells the app."""
+        blocks = with_ids(message.blocks, self._ids) if message.blocks else ()
+        message = replace(message, ts=self.new_ts(), channel=channel.id, blocks=blocks)
+        root = message.thread_ts
+        if root and root not in channel.messages:
+            if root not in channel.gone:
+                raise SlackError("thread_not_found")
+            self._put(channel, _tombstone(Message(channel.id, root)))
+        self._put(channel, message)
+        if root:
+            channel.replies[root].append(message.ts)
+        if message.bot_id == self.bot_id:
+            self.threads.clear((channel.id, root or message.ts))
+        self.emit(events.message_posted(self, channel, message), channel)
+        self.changed()
+        return message
+
+    def amend(self, message: Message, *, is_announced: bool = True, **changes: Any) -> Message:
+        if changes.get("blocks"):
+            changes["blocks"] = with_ids(changes["blocks"], self._ids)
+        now = replace(message, **changes)
+        if now.ephemeral_to:
+            self._ephemerals[now.ts] = now
+        else:
+            channel = self.directory.channels[now.channel]
+            channel.messages[now.ts] = now
+            if is_announced:
+                self.emit(events.message_changed(self, channel, now, message), channel)
+        self.changed()
+        return now
+
+    def remove(self, message: Message) -> None:
+        if message.ephemeral_to:
+            del self._ephemerals[message.ts]
+            self.changed()
+            return
+        channel = self.directory.channels[message.channel]
+        if channel.replies.get(message.ts):
+            self.amend(message, **_TOMBSTONE)
+            return
+        event = events.message_deleted(self, channel, message)
+        del channel.messages[message.ts]
+        if message.thread_ts:
+            channel.replies[message.thread_ts].remove(message.ts)
+        channel.gone.add(message.ts)
+        self.emit(event, channel)
+        self.changed()
+
+    def post_ephemeral(self, message: Message) -> Message:
+        blocks = with_ids(message.blocks, self._ids) if message.blocks else ()
+        message = replace(message, ts=self.new_ts(), blocks=blocks)
+        self._ephemerals[message.ts] = message
+        self.changed()
+        return message
+
+    def settled(self, message: Message) -> Message:
+        """The message with its stream's age taken into account: Slack ends a stream without being asked."""
+        stream = message.stream
+        if stream is None or stream.state != "in_progress":
+            return message
+        if self.clock() - stream.started_at < self.stream_seconds:
+            return message
+        return replace(message, stream=replace(stream, state="expired"))
+
+    def emit(self, event: Json, channel: Channel | None) -> None:
+        """Sends the event if the app subscribes to it and may see the channel."""
+        if channel is not None and self.bot_user_id not in channel.members:
+            return
+        if events.subscription(event) in self.subscriptions:
+            self.outbox.send_event(events.envelope(self, event, channel))
+
+    def _put(self, channel: Channel, message: Message) -> None:
+        channel.messages[message.ts] = message
+        self._home_of[message.ts] = channel.id
+
+    def _emit_membership(self, kind: str, channel: Channel, user_id: str) -> None:
+        event = {
+            "type": kind,
+            "user": user_id,
+            "channel": channel.id,
+            "channel_type": "C" if channel.kind == "public" else "G",
+            "team": self.team_id,
+            "event_ts": self.new_ts(),
+        }
+        self.emit(event, channel)
+
+    def _hold(self) -> None:
+        self.sockets.drop()
+        self.outbox.hold()
+
+    def _release(self) -> None:
+        self.outbox.release()
+
+    def _summary(self) -> str:
+        n_failed = sum(1 for delivery in self.outbox.records if not delivery.is_acked)
+        last = ", ".join(f"{call.method} {call.error or call.fault or 'ok'}" for call in self.calls[-6:])
+        return (
+            f"{len(self.outbox.records)} deliveries ({n_failed} not acked), {len(self.calls)} calls, last: {last}"
+        )
+
+
+_TOMBSTONE: dict[str, Any] = {
+    "subtype": "tombstone",
+    "user": SLACKBOT,
+    "bot_id": None,
+    "text": "This message was deleted.",
+    "blocks": (),
+    "markdown": "",
+    "metadata": None,
+    "stream": None,
+}
+
+
+def _tombstone(message: Message) -> Message:
+    return replace(message, **_TOMBSTONE)
