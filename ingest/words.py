@@ -1,0 +1,87 @@
+"""Words as search compares them: lower case, without endings, without words that carry no meaning.
+
+English endings and stop words; words of other languages are compared as they stand.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|#[\w-]+")
+_ENDINGS = (("ies", "y"), ("sses", "ss"), ("ing", ""), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""))
+_SHORTEST_STEM = 3
+_STOP_WORDS = """
+a about after again all am an and any anybody anyone anything are as at be because been before being but by
+can can't cannot could did do does doesn't doing don't each either else ever every for from get gets getting
+give given go goes going got had has have having he her here hers him his how i i'd i'll i'm i've if in into
+is isn't it it's its itself just let like made make many may me might more most much must my need needs new no
+not of off on once only or other our ours out over own please put say says shall she should so some somebody
+someone something such suddenly take taking tell than that that's the their them then there these they thing
+things this those though through to too under until up us use used using very want wanted wants was we well
+were what what's whats when where where's wheres whether which while who whom whose why will with without
+won't work working works would you your yours yourself anymore still already also actually really long often
+soon early late fast far able allowed possible know mean means find happen happens happened hear heard does
+different same rule way ways keep today tomorrow yesterday now somewhere anywhere maybe okay ok hi hello
+thanks thank im ive dont cant wont isnt we're they're you're haven't hasn't hadn't didn't wasn't weren't
+aren't shouldn't wouldn't couldn't
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case and without accents, in order."""
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return [word.removesuffix("'s").rstrip(".'") for word in _WORD.findall(plain)]
+
+
+def stems(text: str) -> set[str]:
+    """The stems of a text, stop words included; a hyphenated word also counts as its parts."""
+    found: set[str] = set()
+    for word in words(text):
+        found.add(stem(word))
+        if re.search(r"[-.&']", word):
+            found.update(stem(part) for part in re.split(r"[-.&']", word) if part)
+    return found
+
+
+def content_words(text: str) -> list[str]:
+    """The words that carry a question's meaning, each once, in order."""
+    return list(dict.fromkeys(w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or w.isdigit())))
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str) -> str:
+    """The word without an English ending; the same for a word's usual forms, not always a word itself."""
+    for ending, instead in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            word = word[: -len(ending)] + instead
+            break
+    if len(word) > _SHORTEST_STEM and word[-1] == word[-2] and word[-1] not in "aeiosl":
+        word = word[:-1]  # "stopp" of "stopped"
+    return word.removesuffix("e") if len(word) > _SHORTEST_STEM else word
+
+
+def is_misspelt(word: str, other: str) -> bool:
+    """Whether one is likely a slip of the other: one edit apart, two in long words, the same first letter."""
+    longest = max(len(word), len(other))
+    if word == other or longest < 5 or word[0] != other[0] or word.isdigit():
+        return word == other
+    allowed = 1 if longest < 8 else 2
+    return abs(len(word) - len(other)) <= allowed and _distance(word, other, allowed) <= allowed
+
+
+def _distance(one: str, other: str, allowed: int) -> int:
+    """Edits between two words, neighbours swapped counting as one (optimal string alignment)."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        earlier, before, row = before, row, [i]
+        for j, b in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, earlier[j - 2] + 1)
+            row.append(cost)
+        if min(row) > allowed:
+            return allowed + 1
+    return row[-1]

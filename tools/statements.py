@@ -1,0 +1,100 @@
+"""Passages to statements: the smallest pieces that can be quoted and still be understood.
+
+A sentence; a list item with the line that leads into its list; a table row with the names of its columns; a
+piece of code.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.splitting import sentences
+
+_ITEM = re.compile(r"^(?P<indent> *)(?:[-*•]|\d{1,3}[.)])\s+(?P<text>.*)$")
+_RULE = re.compile(r"^\|[-:| ]+\|$")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """``n`` is the passage's number; ``lead`` is what a reader must have read before the text."""
+
+    n: int
+    order: int
+    title: str
+    heading: str
+    url: str
+    lead: str
+    text: str
+    score: float
+    is_item: bool = False
+
+
+def statements(passage: Mapping[str, Any]) -> list[Statement]:
+    """The statements of one passage as the kernel shows it to a model, in order."""
+    return [
+        Statement(
+            n=int(passage["n"]),
+            order=order,
+            title=str(passage.get("title", "")),
+            heading=str(passage.get("heading", "")),
+            url=str(passage.get("url", "")),
+            lead=lead,
+            text=text,
+            score=float(passage.get("score") or 0.0),
+            is_item=is_item,
+        )
+        for order, (lead, text, is_item) in enumerate(_pieces(str(passage["text"])))
+    ]
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str, bool]]:
+    lead = ""
+    parents: list[tuple[int, str]] = []
+    header: list[str] = []
+    lines = list(_logical_lines(text))
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        item = _ITEM.match(line)
+        if line.startswith("|"):
+            if _RULE.match(following):
+                header = _cells(line)
+            elif not _RULE.match(line):
+                yield lead, _row(header, _cells(line)), True
+            continue
+        header = []
+        if item:
+            depth = len(item["indent"])
+            parents = [(d, t) for d, t in parents if d < depth]
+            yield " ".join([lead, *(t for _, t in parents)]).strip(), item["text"], True
+            parents.append((depth, item["text"]))
+        elif line.startswith("```"):
+            yield lead, line, False
+        else:
+            parents = []
+            found = sentences(line)
+            lead = found[-1] if found and found[-1].endswith(":") else ""
+            yield from (("", sentence, False) for sentence in found)
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    """Lines, a code block counting as one; an empty line ends nothing a lead line leads into."""
+    fence: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith("```") or fence:
+            fence.append(line)
+            if len(fence) > 1 and line.startswith("```"):
+                yield "\n".join(fence)
+                fence = []
+        elif line.strip():
+            yield line.rstrip()
+    if fence:
+        yield "\n".join(fence)
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def _row(header: list[str], cells: list[str]) -> str:
+    named = zip(header, cells, strict=False) if len(header) == len(cells) else [("", cell) for cell in cells]
+    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in named if cell)
