@@ -213,6 +213,7 @@ def _once(
             stream_options={"include_usage": True},
             num_retries=0,
             max_retries=0,
+            _skip_mcp_handler=True,  # else tools make 1.106 import its proxy, and fail without the mcp package
             timeout=min(remaining, STALL_TIMEOUT_SECONDS),
         )
         for chunk in response:

@@ -70,8 +70,8 @@ def answer(session_id: str) -> None:
 
 
 def work(desk: Desk, session_id: UUID, make_reply: "Callable[[Turn], Reply] | None" = None) -> None:
-    """Answers the session's open questions until none is left that we may take."""
-    while True:
+    """Answers the session's open questions until none is left that we may take, or the process is stopping."""
+    while not desk.leases.stopping.is_set():
         before = time.monotonic()
         with desk.database.transaction() as transaction:
             turn = sessions.claim(

@@ -15,10 +15,12 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+import ingest.settings
 from agent.database import Base, Database, normalise_url
 from bot import embedded
-
-ROOT = Path(__file__).parent.parent
+from bot.workspace import Workspace, WorkspaceServer
+from ingest.library import Library
+from tests.world import HANDBOOK, ROOT, World, Zygote, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 OUTSIDE = embedded.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
@@ -85,3 +87,47 @@ def empty(database: Database) -> None:
     names = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with database.transaction() as transaction:
         transaction.execute(text(f"TRUNCATE {names} CASCADE"))
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """Forks processes that have imported everything already."""
+    zygote = Zygote()
+    yield zygote
+    zygote.close()
+
+
+@pytest.fixture
+def world(
+    zygote: Zygote, database: Database, database_url: str, redis_url: str, tmp_path: Path
+) -> Iterator[World]:
+    """Docent with a small handbook and a stand-in workspace; a test starts the processes it needs."""
+    port = free_port()
+    workspace = Workspace(
+        request_url=f"http://127.0.0.1:{port}/slack/events", retry_delays=(0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+    )
+    documents = tmp_path / "handbook"
+    documents.mkdir()
+    for name, content in HANDBOOK.items():
+        (documents / name).write_text(content)
+    index = tmp_path / "index"
+    library = Library(database, ingest.settings.Settings(index_uri=str(index)))
+    library.sync_folder(str(documents), link="https://handbook.example/{path}")
+    with WorkspaceServer(workspace) as server:
+        env = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "DOCENT_HOME": str(tmp_path / "home"),
+            "DOCENT_INDEX_URI": str(index),
+            "DOCENT_LEASE_SECONDS": "2",
+            "DOCENT_SWEEP_SECONDS": "0.3",
+            "DOCENT_HOST": "127.0.0.1",
+            "PORT": str(port),
+            "SLACK_API_URL": server.api_url,
+            "SLACK_BOT_TOKEN": workspace.bot_token,
+            "SLACK_SIGNING_SECRET": workspace.signing_secret,
+            "OPENAI_API_KEY": "sk-test",
+        }
+        world = World(zygote, workspace, database, tmp_path, env)
+        yield world
+        world.close()

@@ -1,0 +1,169 @@
+"""A language model that says what a test tells it to: a real HTTP server that speaks the OpenAI chat API."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Say:
+    """Text, streamed word by word over ``seconds``."""
+
+    text: str
+    seconds: float = 0.0
+    finish_reason: str = "stop"
+
+
+@dataclass(frozen=True)
+class Call:
+    """Tool calls: (name, arguments) each; arguments may be a string that is no JSON."""
+
+    calls: Sequence[tuple[str, Any]]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Fail:
+    """An HTTP error."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Break:
+    """Text, and then the connection is cut in the middle of the stream."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing, until ``event`` is set or the caller goes away."""
+
+    event: threading.Event
+
+
+Line = Say | Call | Fail | Break | Hang
+Script = Callable[[Request], Line]
+
+
+class ScriptedModel:
+    """``script`` gives a line for each request; requests are kept in order."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.requests: list[Request] = []
+        self._arrived = threading.Condition()
+        model = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+            def do_POST(self) -> None:
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with model._arrived:
+                    model.requests.append(request)
+                    model._arrived.notify_all()
+                try:
+                    _perform(self, model.script(request))
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def __enter__(self) -> "ScriptedModel":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def wait_for_requests(self, n: int, timeout: float = 30) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.requests) >= n, timeout), (
+                f"{len(self.requests)} of {n} requests came"
+            )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A worker that is killed drops its connections."""
+
+
+def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
+    if isinstance(line, Fail):
+        body = json.dumps({"error": {"message": "scripted", "type": "scripted", "code": None}}).encode()
+        handler.send_response(line.status)
+        for name, value in line.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+        return
+    if isinstance(line, Hang):
+        line.event.wait(60)
+        handler.close_connection = True
+        return
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for delta, finish_reason, pause in _deltas(line):
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        _send(handler, _chunk(choices=[choice]))
+        if pause:
+            time.sleep(pause)
+    if isinstance(line, Break):
+        handler.close_connection = True
+        handler.connection.close()
+        return
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    _send(handler, _chunk(choices=[], usage=usage))
+    handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(b"data: [DONE]\n\n"), b"data: [DONE]\n\n"))
+
+
+def _deltas(line: Say | Call | Break) -> Iterator[tuple[dict[str, Any], str | None, float]]:
+    yield {"role": "assistant", "content": ""}, None, 0
+    words = line.text.split(" ") if line.text else []
+    pause = line.seconds / len(words) if isinstance(line, Say) and words else 0
+    for index, word in enumerate(words):
+        yield {"content": word if index == 0 else f" {word}"}, None, pause
+    if isinstance(line, Call):
+        for index, (name, arguments) in enumerate(line.calls):
+            given = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            function = {"name": name, "arguments": given}
+            call = {"index": index, "id": f"call_{name}_{index}", "type": "function", "function": function}
+            yield {"tool_calls": [call]}, None, 0
+        yield {}, "tool_calls", 0
+    elif isinstance(line, Say):
+        yield {}, line.finish_reason, 0
+
+
+def _chunk(**fields: Any) -> dict[str, Any]:
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "scripted", **fields}
+
+
+def _send(handler: BaseHTTPRequestHandler, chunk: dict[str, Any]) -> None:
+    data = f"data: {json.dumps(chunk)}\n\n".encode()
+    handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+    handler.wfile.flush()

@@ -1,0 +1,370 @@
+"""What a person in Slack sees, whatever happens behind it. Each story once, in the open."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bot.workspace import ADA, GENERAL, GRACE, HELP, Rule
+from tests.proxy import Proxy
+from tests.scripted_model import Break, Call, Fail, Say, ScriptedModel
+from tests.world import QUESTION, World
+
+ANSWER = "You can carry over 5 days of annual leave [1]."
+
+
+@pytest.fixture
+def model(world: World) -> Iterator[ScriptedModel]:
+    """A scripted language model that the worker is set up to use."""
+    with ScriptedModel(lambda request: Say(ANSWER)) as model:
+        world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
+        yield model
+
+
+# Once
+
+
+def test_the_same_event_three_times_and_its_twin_give_one_reply(world: World) -> None:
+    world.start("web", "worker", "clock")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+
+    for event_id in list(world.workspace.outbox.envelopes):
+        for number in (1, 2):
+            world.workspace.redeliver(event_id, retry_num=number, reason="http_timeout")
+
+    types = {delivery.event_type for delivery in world.workspace.deliveries if delivery.is_acked}
+    assert types == {"app_mention", "message"}
+    assert len(world.turns()) == 1
+    assert len(world.replies(HELP, ts)) == 1
+
+
+def test_two_questions_in_one_thread_at_once_give_two_answers_in_order(world: World, model: ScriptedModel) -> None:
+    model.script = lambda request: Say(f"Answer to: {_asked(request)} [1].", seconds=0.3)
+    world.start("web", "worker", "clock")
+    ada = world.workspace.person(ADA)
+    root = ada.say(HELP, "Good morning")
+    ada.mention(HELP, "How many days of annual leave do I have?", root)
+    ada.mention(HELP, "What may a hotel cost per night?", root)
+
+    first, second = world.wait_for_turns(2)
+
+    assert first.finished_at <= second.started_at
+    replies = [reply.plain for reply in world.replies(HELP, root)]
+    assert len(replies) == 2
+    assert first.question in replies[0]
+    assert second.question in replies[1]
+
+
+# Who is answered
+
+
+def test_a_follow_up_needs_no_mention_from_the_person_who_asked(world: World) -> None:
+    world.start("web", "worker", "clock")
+    ada, grace = world.workspace.person(ADA), world.workspace.person(GRACE)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+
+    grace.say(HELP, "Nice, thanks for asking that", ts)
+    ada.say(HELP, f"<@{GRACE}> did you know this?", ts)
+    ada.say(HELP, "And what may a hotel cost per night?", ts)
+    grace.say(HELP, "Chatter outside of the thread")
+
+    _, follow_up = world.wait_for_turns(2)
+    world.wait_for(lambda: all(d.is_acked for d in world.workspace.deliveries))
+    assert (follow_up.origin, follow_up.question) == ("thread", "And what may a hotel cost per night?")
+    assert len(world.turns()) == 2
+    assert "140 euros" in world.replies(HELP, ts)[1].plain
+
+
+def test_a_direct_message_is_answered_in_a_thread_of_its_own(world: World) -> None:
+    world.start("web", "worker", "clock")
+    ada = world.workspace.person(ADA)
+    ts = ada.write_dm("How long must a password be?")
+    world.wait_for_turns(1)
+    (reply,) = world.replies(ada.dm, ts)
+    assert "14 characters" in reply.plain
+
+
+def test_the_command_answers_the_asker_only(world: World) -> None:
+    world.start("web", "worker", "clock")
+    ack = world.workspace.person(ADA).command("/ask", "How long must a password be?", GENERAL)
+    assert "for your eyes only" in ack.body["text"]
+    world.wait_for_turns(1)
+    answers = [m for m in world.workspace.ephemerals(ADA) if "14 characters" in m.plain]
+    assert len(answers) == 1
+    assert world.workspace.ephemerals(GRACE) == []
+
+
+def test_a_command_without_a_question_says_how_to_use_it(world: World) -> None:
+    world.start("web")
+    ack = world.workspace.person(ADA).command("/ask", "  ", GENERAL)
+    assert "Write your question after the command" in ack.body["text"]
+    assert world.turns() == []
+
+
+def test_a_mention_without_a_question_is_greeted(world: World) -> None:
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, "")
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert "Ask me something" in reply.plain
+
+
+def test_events_come_through_socket_mode_as_well(world: World) -> None:
+    world.workspace.request_url = None
+    world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
+    world.start("web", "worker", "clock")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert "5 days" in reply.plain
+    ack = world.workspace.person(ADA).command("/ask", QUESTION, HELP)
+    assert "for your eyes only" in ack.body["text"]
+    world.wait_for_turns(2)
+
+
+# What is answered
+
+
+def test_nothing_found_gives_an_honest_sentence(world: World) -> None:
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, "What is the boiling point of tungsten?")
+    (turn,) = world.wait_for_turns(1)
+    assert turn.reason == "no_evidence"
+    (reply,) = world.replies(HELP, ts)
+    assert "nothing" in reply.plain.lower()
+
+
+def test_the_model_is_down_and_the_answer_is_quoted_and_says_so(world: World, model: ScriptedModel) -> None:
+    model.script = lambda request: Fail(500)
+    world.env |= {"DOCENT_MODEL_RETRIES": "1"}
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    (turn,) = world.wait_for_turns(1)
+    assert turn.reason == "provider_down"
+    (reply,) = world.replies(HELP, ts)
+    assert "5 days" in reply.plain
+    assert "cannot be reached" in reply.plain
+    assert [call.status for call in world.query("SELECT status FROM model_calls ORDER BY id")] == [
+        "failed",
+        "completed",
+    ]
+
+
+def test_the_model_searches_again_and_reads_before_it_answers(world: World, model: ScriptedModel) -> None:
+    steps = [
+        Call([("search_docs", {"query": "hotel price per night"})], text="Let me look that up."),
+        Call([("search_docs", {"nonsense": 1}), ("no_such_tool", {}), ("search_docs", "no json")]),
+        Say("A hotel may cost 140 euros [1]. Nobody said this [77]. See https://evil.example/x."),
+    ]
+    model.script = lambda request: steps[len(model.requests) - 1]
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, "What may a hotel cost?")
+    (turn,) = world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert "140 euros" in reply.plain
+    assert "Let me look" not in reply.plain
+    assert "[77]" not in reply.plain
+    assert "evil.example" not in reply.plain
+    assert turn.n_steps == 3
+    results = [message["content"] for message in model.requests[2]["messages"] if message["role"] == "tool"]
+    assert "nonsense" in results[1]
+    assert "no_such_tool" in results[2]
+    assert "not a JSON object" in results[3]
+
+
+def test_the_step_limit_buys_a_closing_call_and_says_so(world: World, model: ScriptedModel) -> None:
+    def script(request: dict[str, object]) -> Say | Call:
+        if request.get("tool_choice") == "none":
+            return Say("As far as I got: 5 days [1].")
+        return Call([("search_docs", {"query": f"leave {len(model.requests)}"})])
+
+    model.script = script
+    world.env |= {"DOCENT_MAX_STEPS": "3"}
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    (turn,) = world.wait_for_turns(1)
+    assert (turn.reason, turn.n_steps, len(model.requests)) == ("steps", 3, 3)
+    (reply,) = world.replies(HELP, ts)
+    assert "As far as I got: 5 days" in reply.plain
+    assert "allowed number of steps" in reply.plain
+
+
+# How it appears
+
+
+def test_a_slow_answer_streams_and_ends_with_sources_and_buttons(world: World, model: ScriptedModel) -> None:
+    model.script = lambda request: Say("word " * 30 + ANSWER, seconds=3)
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for(lambda: (r := world.replies(HELP, ts)) and r[0].streaming_state == "in_progress")
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert reply.streaming_state == "completed"
+    assert reply.markdown.count("word") == 30
+    assert "Sources:" in reply.plain
+    assert "Good answer" in reply.plain
+    assert len([c for c in world.workspace.calls if c.method == "chat.appendStream"]) >= 2
+
+
+@pytest.mark.parametrize("code", ["missing_recipient_user_id", "unknown_method", "channel_type_not_supported"])
+def test_slack_refuses_the_stream_and_the_answer_is_posted_and_edited(
+    world: World, model: ScriptedModel, code: str
+) -> None:
+    model.script = lambda request: Say("word " * 30 + ANSWER, seconds=4)
+    world.workspace.faults.error("chat.startStream", code, times=None)
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert reply.plain.count("word") == 30
+    assert "5 days" in reply.plain
+    assert "Sources:" in reply.plain
+    assert any(c.method == "chat.update" for c in world.workspace.calls)
+
+
+def test_a_stream_that_slack_ends_goes_on_as_edits_and_nothing_stands_twice(
+    world: World, model: ScriptedModel
+) -> None:
+    world.workspace.stream_seconds = 1.0
+    model.script = lambda request: Say("word " * 40 + ANSWER, seconds=5)
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert reply.plain.count("word") == 40
+    assert reply.plain.count("5 days") == 1
+    assert "Sources:" in reply.plain
+
+
+def test_a_broken_model_stream_starts_over_and_leaves_no_trace(world: World, model: ScriptedModel) -> None:
+    def script(request: dict[str, object]) -> Say | Break:
+        return Break("half of an ans") if len(model.requests) == 1 else Say(ANSWER)
+
+    model.script = script
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert "half of an" not in reply.plain
+    assert "5 days" in reply.plain
+
+
+def test_a_long_answer_is_split_and_nothing_is_cut(world: World, model: ScriptedModel) -> None:
+    paragraphs = [f"Paragraph {n} says something about leave [1]. " + "x" * 900 for n in range(30)]
+    model.script = lambda request: Say("\n\n".join(paragraphs))
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    replies = world.replies(HELP, ts)
+    assert len(replies) == 3
+    shown = "\n".join(reply.plain for reply in replies)
+    assert all(f"Paragraph {n} says" in shown for n in range(30))
+    assert shown.count("x" * 900) == 30
+    assert "Sources:" in replies[-1].plain
+    assert "Sources:" not in replies[0].plain
+
+
+# Outages
+
+
+@pytest.fixture
+def redis_proxy(world: World) -> Iterator[Proxy]:
+    proxy = Proxy(world.env["REDIS_URL"])
+    world.env["REDIS_URL"] = proxy.url
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def postgres_proxy(world: World) -> Iterator[Proxy]:
+    proxy = Proxy(world.env["DATABASE_URL"])
+    world.env["DATABASE_URL"] = proxy.url
+    yield proxy
+    proxy.close()
+
+
+def test_redis_is_away_while_the_event_arrives_and_it_is_answered_once_redis_is_back(
+    world: World, redis_proxy: Proxy
+) -> None:
+    world.start("web", "worker", "clock")
+    redis_proxy.go_away()
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for(lambda: len(world.turns("queued")) == 1)
+    assert world.wait_for(lambda: [d for d in world.workspace.deliveries if d.is_acked])
+    redis_proxy.come_back()
+    world.wait_for_turns(1)
+    assert len(world.replies(HELP, ts)) == 1
+
+
+def test_postgres_is_away_the_event_is_not_acknowledged_and_is_answered_once_after_redelivery(
+    world: World, postgres_proxy: Proxy
+) -> None:
+    world.start("web", "worker", "clock")
+    postgres_proxy.go_away()
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    failed = world.wait_for(lambda: [d for d in world.workspace.deliveries if not d.is_acked])
+    assert failed[0].status == 500
+    ack = world.workspace.person(ADA).command("/ask", QUESTION, HELP)
+    assert "try again in a minute" in ack.body["text"]
+    assert world.turns() == []
+    postgres_proxy.come_back()
+    world.wait_for_turns(1)
+    assert len(world.replies(HELP, ts)) == 1
+
+
+def test_slack_is_away_while_answering_and_the_answer_is_delivered_when_it_is_back(
+    world: World, model: ScriptedModel
+) -> None:
+    model.script = lambda request: Say(ANSWER, seconds=1)
+    world.start("web", "worker", "clock")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    model.wait_for_requests(1)
+    world.workspace.faults.pause()
+    world.wait_for(lambda: "delivery_postponed" in world.logs())
+    world.workspace.faults.resume()
+    world.wait_for_turns(1, timeout=60)
+    (reply,) = world.replies(HELP, ts)
+    assert "5 days" in reply.plain
+    assert len(model.requests) == 1  # delivered from the record, not asked again
+
+
+def test_every_question_is_answered_once_while_slack_fails_every_tenth_call(world: World) -> None:
+    faults = world.workspace.faults
+    faults.add(Rule("rate_limit", probability=0.05, retry_after=1))
+    faults.add(Rule("status", probability=0.05, status=503))
+    faults.add(Rule("drop", probability=0.02))
+    faults.add(Rule("lose_answer", probability=0.05))
+    world.start("web", "worker", "clock")
+    ada = world.workspace.person(ADA)
+    with ThreadPoolExecutor(8) as pool:
+        threads = list(pool.map(lambda n: ada.mention(HELP, f"{QUESTION} ({n})"), range(30)))
+    world.wait_for_turns(30, timeout=90)
+    assert [len(world.replies(HELP, ts)) for ts in threads] == [1] * 30
+
+
+# Deploys
+
+
+def test_a_worker_that_is_stopped_gives_its_turn_back_and_another_answers(
+    world: World, model: ScriptedModel
+) -> None:
+    model.script = lambda request: Say("word " * 20 + ANSWER, seconds=2 if len(model.requests) == 1 else 0)
+    world.start("web", "worker", "clock")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    model.wait_for_requests(1)
+    before = time.monotonic()
+    world.stop("worker")
+    stopped_seconds = time.monotonic() - before
+    world.start("worker")
+    (turn,) = world.wait_for_turns(1)
+    assert turn.attempt == 1  # giving back does not count
+    assert len(world.replies(HELP, ts)) == 1
+    assert stopped_seconds < 10
+
+
+def _asked(request: dict[str, object]) -> str:
+    messages: list[dict[str, str]] = request["messages"]  # type: ignore[assignment]
+    return messages[-1]["content"].split("\n")[0]

@@ -1,0 +1,81 @@
+"""A process that has imported everything once, and forks the processes under test from there.
+
+Reads one JSON line per process: its role, its environment, where its log goes, and at which commit it should die.
+Run as ``python -m tests.zygote``.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from agent import database as database_module
+from agent.database import Database
+
+
+class DyingDatabase(Database):
+    """Kills its process before or after the n-th commit made by a turn's thread."""
+
+    n_commits = 0
+    die_at = 0
+    die_when = "after"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        is_turn = threading.current_thread().name.startswith("turn")
+        with super().transaction() as transaction:
+            yield transaction
+            DyingDatabase.n_commits += is_turn
+            is_last = is_turn and DyingDatabase.n_commits == self.die_at
+            if is_last and self.die_when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    from agent import llm
+    from bot import cli, desk, web, worker
+
+    llm.warm_up()
+    assert desk
+    assert web
+    assert worker
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody becomes a zombie
+    print("ready", flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _become(cli, order)
+        print(pid, flush=True)
+
+
+def _become(cli: Any, order: dict[str, Any]) -> None:
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.update(order["env"])
+    if order.get("die_at"):
+        DyingDatabase.die_at, DyingDatabase.die_when = order["die_at"], order["die_when"]
+        database_module.Database = DyingDatabase  # type: ignore[misc]
+    sys.argv = ["docent", *order["arguments"]]
+    try:
+        cli.main()
+    except SystemExit as end:
+        os._exit(end.code if isinstance(end.code, int) else 0)
+    except BaseException:  # noqa: BLE001  nothing may return into the zygote
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
