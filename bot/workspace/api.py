@@ -150,12 +150,20 @@ async def _read(request: Request) -> tuple[Json, str]:
     given: Json = dict(parse_qsl(request.url.query, keep_blank_values=True))
     body = await request.body()
     if request.headers.get("content-type", "").startswith("application/json"):
-        parsed = json.loads(body or b"{}")
-        given |= parsed if isinstance(parsed, dict) else {}
+        given |= _object(body)
     elif body:
         given |= dict(parse_qsl(body.decode(), keep_blank_values=True))
     _, _, bearer = request.headers.get("authorization", "").partition(" ")
     return given, bearer or str(given.get("token") or "")
+
+
+def _object(body: bytes) -> Json:
+    """The JSON object of a body; what is none reads as no arguments, and fails for lack of them."""
+    try:
+        parsed = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _json(response: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -17,6 +17,7 @@ ADA, GRACE, LINUS = "U0ADA000001", "U0GRACE0001", "U0LINUS0001"
 GUEST, GONE, OTHER_BOT, PARTNER = "U0GUEST0001", "U0GONE00001", "U0OTHERBOT1", "U0PARTNER01"
 GENERAL, HELP, HR = "C0GENERAL01", "C0HELP00001", "C0HR0000001"
 RANDOM, PARTNERS = "C0RANDOM001", "C0PARTNERS1"
+SLACKBOT = "USLACKBOT"
 CREATED = 1_700_000_000
 
 ChannelKind = Literal["public", "private", "im"]
@@ -134,7 +135,8 @@ class Directory:
 
     def __init__(self, bot: User) -> None:
         self.bot = bot
-        self.users: dict[str, User] = {bot.id: bot}
+        slackbot = User(SLACKBOT, "slackbot", "Slackbot", bot.team_id)
+        self.users: dict[str, User] = {bot.id: bot, SLACKBOT: slackbot}
         self.channels: dict[str, Channel] = {}
 
     def add_user(self, user: User) -> User:

@@ -54,8 +54,6 @@ def message_wire(workspace: "Workspace", message: Message, *, with_payload: bool
         wire["reactions"] = [
             {"name": name, "users": list(users), "count": len(users)} for name, users in message.reactions.items()
         ]
-    if message.stream:
-        wire["streaming_state"] = message.stream.state
     return wire | _thread(workspace, message)
 
 
@@ -94,7 +92,7 @@ def app_mention(event: Json) -> Json:
 
 
 def message_changed(workspace: "Workspace", channel: Channel, now: Message, before: Message) -> Json:
-    ts = workspace.new_ts()
+    ts = workspace.store.new_ts()
     return {
         "type": "message",
         "subtype": "message_changed",
@@ -109,7 +107,7 @@ def message_changed(workspace: "Workspace", channel: Channel, now: Message, befo
 
 
 def message_deleted(workspace: "Workspace", channel: Channel, before: Message) -> Json:
-    ts = workspace.new_ts()
+    ts = workspace.store.new_ts()
     return {
         "type": "message",
         "subtype": "message_deleted",

@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.workspace.delivery import Delivery
-from bot.workspace.directory import Channel, User
+from bot.workspace.directory import SLACKBOT, Channel, User
 from bot.workspace.errors import SlackError, WorkspaceError
 from bot.workspace.events import message_wire
 from bot.workspace.messages import Json, Message, elements_of
 
 if TYPE_CHECKING:
     from bot.workspace.state import Workspace
-
-SLACKBOT = "USLACKBOT"
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def run_command(workspace: "Workspace", user: User, channel: Channel, typed: str
     with workspace.lock:
         if ack.error:
             told = f"{command} failed with the error “{ack.error}”"
-            workspace.post_ephemeral(Message(channel.id, "", text=told, user=SLACKBOT, ephemeral_to=user.id))
+            workspace.store.post_ephemeral(Message(channel.id, "", text=told, user=SLACKBOT, ephemeral_to=user.id))
         elif body := _message_of(ack.body):
             ack = _show(workspace, ack, body)
     return ack
@@ -79,7 +77,7 @@ def click(
             "channel": {"id": channel.id, "name": channel.name},
             "state": {"values": {}},
             "response_url": workspace.response_urls.issue(channel.id, user.id, ts),
-            "actions": [action | {"type": element["type"], "action_ts": workspace.new_ts()}],
+            "actions": [action | {"type": element["type"], "action_ts": workspace.store.new_ts()}],
         }
         if not message.ephemeral_to:
             payload["message"] = message_wire(workspace, message)
@@ -112,14 +110,14 @@ def react(workspace: "Workspace", message: Message, user_id: str, name: str, *, 
         raise SlackError("already_reacted" if is_added else "no_reaction")
     after = (*users, user_id) if is_added else tuple(u for u in users if u != user_id)
     reactions = {k: v for k, v in {**message.reactions, name: after}.items() if v}
-    workspace.amend(message, is_announced=False, reactions=reactions)
+    workspace.store.amend(message, is_announced=False, reactions=reactions)
     event = {
         "type": "reaction_added" if is_added else "reaction_removed",
         "user": user_id,
         "reaction": name,
         "item": {"type": "message", "channel": message.channel, "ts": message.ts},
         "item_user": message.user,
-        "event_ts": workspace.new_ts(),
+        "event_ts": workspace.store.new_ts(),
     }
     workspace.emit(event, workspace.directory.channels[message.channel])
 

@@ -66,8 +66,8 @@ class Person:
         workspace = self._workspace
         with workspace.lock:
             before = self._own(ts)
-            edited = {"user": self.id, "ts": workspace.new_ts()}
-            now = workspace.amend(before, text=text, blocks=(_rich(text),), edited=edited)
+            edited = {"user": self.id, "ts": workspace.store.new_ts()}
+            now = workspace.store.amend(before, text=text, blocks=(_rich(text),), edited=edited)
             channel = workspace.directory.channels[now.channel]
             if self._names_app(now.text) and not self._names_app(before.text) and channel.kind != "im":
                 posted = events.message_posted(workspace, channel, now)
@@ -76,7 +76,7 @@ class Person:
     def delete(self, ts: str) -> None:
         """A root with replies leaves a tombstone (`message_changed`), as in Slack; else `message_deleted`."""
         with self._workspace.lock:
-            self._workspace.remove(self._own(ts))
+            self._workspace.store.remove(self._own(ts))
 
     def react(self, ts: str, name: str) -> None:
         self._react(ts, name, is_added=True)
@@ -90,7 +90,7 @@ class Person:
         with workspace.lock:
             dm = workspace.directory.dm_with(self.id)
             event: Json = {"type": "app_home_opened", "user": self.id, "channel": dm.id, "tab": tab}
-            event["event_ts"] = workspace.new_ts()
+            event["event_ts"] = workspace.store.new_ts()
             if tab == "home" and self.id in workspace.views.homes:
                 event["view"] = workspace.views.homes[self.id]
             workspace.emit(event, dm)
@@ -104,14 +104,14 @@ class Person:
             for message in live:
                 if message.stream:
                     stopped = replace(message.stream, state="stopped_by_user")
-                    workspace.amend(message, is_announced=False, stream=stopped)
+                    workspace.store.amend(message, is_announced=False, stream=stopped)
             event = {
                 "type": "agent_session_stopped",
                 "channel": place.id,
                 "thread_ts": thread_ts,
                 "user": self.id,
                 "streaming_message_ts": [message.ts for message in live],
-                "event_ts": workspace.new_ts(),
+                "event_ts": workspace.store.new_ts(),
             }
             workspace.emit(event, place)
             return [message.ts for message in live]
@@ -143,8 +143,9 @@ class Person:
             raise WorkspaceError(f"{self.user.name} is deactivated")
         if self.id not in place.members:
             raise WorkspaceError(f"{self.user.name} is not in {place.name}")
-        if thread_ts and thread_ts not in place.messages:
-            raise WorkspaceError(f"no message {thread_ts!r} in {place.name} to reply to")
+        root = place.messages.get(thread_ts or "")
+        if thread_ts and (root is None or root.thread_ts):
+            raise WorkspaceError(f"no root {thread_ts!r} in {place.name} to reply to")
         message = Message(
             place.id,
             "",
@@ -158,7 +159,7 @@ class Person:
         )
         if self.user.is_bot:
             message = replace(message, bot_id="B" + self.id[1:], client_msg_id="")
-        posted = workspace.post(place, message)
+        posted = workspace.store.post(place, message)
         if place.kind != "im" and self._names_app(text):
             event = events.app_mention(events.message_posted(workspace, place, posted))
             workspace.emit(event, place)

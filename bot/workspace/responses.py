@@ -69,11 +69,11 @@ class ResponseUrls:
         original = self._original(url)
         if payload.get("delete_original"):
             if original:
-                self._workspace.remove(original)
+                self._workspace.store.remove(original)
             return
         content = _content(payload)
         if payload.get("replace_original") and original:
-            self._workspace.amend(original, **{"markdown": "", "stream": None, **content})
+            self._workspace.store.amend(original, **{"markdown": "", "stream": None, **content})
             return
         message = Message(
             url.channel,
@@ -84,9 +84,9 @@ class ResponseUrls:
             **content,
         )
         if payload.get("response_type") == "in_channel":
-            self._workspace.post(self._workspace.directory.channels[url.channel], message)
+            self._workspace.store.post(self._workspace.directory.channels[url.channel], message)
         else:
-            self._workspace.post_ephemeral(replace(message, ephemeral_to=url.user))
+            self._workspace.store.post_ephemeral(replace(message, ephemeral_to=url.user))
 
     def _original(self, url: ResponseUrl) -> Message | None:
         if url.message_ts is None:

@@ -94,7 +94,6 @@ class _Server(uvicorn.Server):
             access_log=False,
             backlog=2048,
             timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
         )
         super().__init__(config)
         self._workspace, self._url, self._transports = workspace, url, transports
@@ -114,6 +113,16 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(TICK_SECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends everything at once, where uvicorn would first give each connection time to finish."""
+        for server in self.servers:
+            server.close()
         await self._workspace.outbox.close()
         await self._workspace.sockets.close()
-        await super().shutdown(sockets)
+        for transport in list(self._transports.values()):
+            transport.abort()
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for server in self.servers:
+            await server.wait_closed()

@@ -5,11 +5,9 @@ Promises that every method may be called from any thread, that `ts` values are u
 what it hands out does not change afterwards. Keeps nothing past the process, and everything until then.
 """
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot.workspace import directory as places
@@ -17,13 +15,14 @@ from bot.workspace import events
 from bot.workspace.calls import Call
 from bot.workspace.delivery import Deliveries, Delivery
 from bot.workspace.directory import Channel, ChannelKind, Directory, User
-from bot.workspace.errors import SlackError, WorkspaceError
+from bot.workspace.errors import WorkspaceError
 from bot.workspace.faults import Faults
 from bot.workspace.limits import RateTiers
-from bot.workspace.messages import Json, Message, with_ids
+from bot.workspace.messages import Json, Message
 from bot.workspace.people import Person
 from bot.workspace.responses import ResponseUrls
 from bot.workspace.sockets import Sockets
+from bot.workspace.store import Store
 from bot.workspace.threads import Status, Threads
 from bot.workspace.views import Views
 
@@ -47,7 +46,6 @@ SCOPES = (
     "users:read",
     "users:read.email",
 )
-SLACKBOT = "USLACKBOT"
 RETRY_DELAYS = (0.0, 60.0, 300.0)  # seconds; Slack: nearly at once, after a minute, after five
 
 
@@ -87,13 +85,10 @@ class Workspace:
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
         self.revision = 0
-        self._last_ts_us = 0
-        self._ids = itertools.count(1)
-        self._home_of: dict[str, str] = {}
-        self._ephemerals: dict[str, Message] = {}
         self.calls: list[Call] = []
         bot = User(bot_user_id, bot_name, bot_name.title(), team_id, is_bot=True)
         self.directory = Directory(bot)
+        self.store = Store(self)
         if is_populated:
             places.populate(self.directory)
         self.threads = Threads(clock)
@@ -165,30 +160,18 @@ class Workspace:
 
     def message(self, ts: str) -> Message:
         """Any message or ephemeral by its ts; raises `WorkspaceError`."""
-        with self.lock:
-            if ts in self._ephemerals:
-                return self._ephemerals[ts]
-            channel = self.directory.channels.get(self._home_of.get(ts, ""))
-            if channel is None or ts not in channel.messages:
-                raise WorkspaceError(f"no message {ts!r}; it may have been deleted")
-            return self.settled(channel.messages[ts])
+        return self.store.message(ts)
 
     def thread(self, channel: str, ts: str) -> list[Message]:
         """The root first, then its replies in order; empty when there is no such root."""
-        with self.lock:
-            place = self.directory.find_channel(channel)
-            found = [place.messages[ts]] if ts in place.messages else []
-            found += [place.messages[reply] for reply in place.replies.get(ts, [])]
-            return [self.settled(message) for message in found]
+        return self.store.thread(channel, ts)
 
     def history(self, channel: str) -> list[Message]:
         """Every message of a channel, replies too, oldest first."""
-        with self.lock:
-            return [self.settled(message) for message in self.directory.find_channel(channel).messages.values()]
+        return self.store.history(channel)
 
     def ephemerals(self, user_id: str) -> list[Message]:
-        with self.lock:
-            return [message for message in self._ephemerals.values() if message.ephemeral_to == user_id]
+        return self.store.ephemerals(user_id)
 
     def status(self, channel: str, thread_ts: str) -> str:
         with self.lock:
@@ -229,85 +212,12 @@ class Workspace:
         self.revision += 1
         self._changed.notify_all()
 
-    def new_ts(self) -> str:
-        self._last_ts_us = max(self._last_ts_us + 1, time.time_ns() // 1_000)
-        return f"{self._last_ts_us // 1_000_000}.{self._last_ts_us % 1_000_000:06d}"
-
-    def post(self, channel: Channel, message: Message) -> Message:
-        """Gives the message its ts and place, ends the thread's status if the app wrote it, tells the app."""
-        blocks = with_ids(message.blocks, self._ids) if message.blocks else ()
-        message = replace(message, ts=self.new_ts(), channel=channel.id, blocks=blocks)
-        root = message.thread_ts
-        if root and root not in channel.messages:
-            if root not in channel.gone:
-                raise SlackError("thread_not_found")
-            self._put(channel, _tombstone(Message(channel.id, root)))
-        self._put(channel, message)
-        if root:
-            channel.replies[root].append(message.ts)
-        if message.bot_id == self.bot_id:
-            self.threads.clear((channel.id, root or message.ts))
-        self.emit(events.message_posted(self, channel, message), channel)
-        self.changed()
-        return message
-
-    def amend(self, message: Message, *, is_announced: bool = True, **changes: Any) -> Message:
-        if changes.get("blocks"):
-            changes["blocks"] = with_ids(changes["blocks"], self._ids)
-        now = replace(message, **changes)
-        if now.ephemeral_to:
-            self._ephemerals[now.ts] = now
-        else:
-            channel = self.directory.channels[now.channel]
-            channel.messages[now.ts] = now
-            if is_announced:
-                self.emit(events.message_changed(self, channel, now, message), channel)
-        self.changed()
-        return now
-
-    def remove(self, message: Message) -> None:
-        if message.ephemeral_to:
-            del self._ephemerals[message.ts]
-            self.changed()
-            return
-        channel = self.directory.channels[message.channel]
-        if channel.replies.get(message.ts):
-            self.amend(message, **_TOMBSTONE)
-            return
-        event = events.message_deleted(self, channel, message)
-        del channel.messages[message.ts]
-        if message.thread_ts:
-            channel.replies[message.thread_ts].remove(message.ts)
-        channel.gone.add(message.ts)
-        self.emit(event, channel)
-        self.changed()
-
-    def post_ephemeral(self, message: Message) -> Message:
-        blocks = with_ids(message.blocks, self._ids) if message.blocks else ()
-        message = replace(message, ts=self.new_ts(), blocks=blocks)
-        self._ephemerals[message.ts] = message
-        self.changed()
-        return message
-
-    def settled(self, message: Message) -> Message:
-        """The message with its stream's age taken into account: Slack ends a stream without being asked."""
-        stream = message.stream
-        if stream is None or stream.state != "in_progress":
-            return message
-        if self.clock() - stream.started_at < self.stream_seconds:
-            return message
-        return replace(message, stream=replace(stream, state="expired"))
-
     def emit(self, event: Json, channel: Channel | None) -> None:
         """Sends the event if the app subscribes to it and may see the channel."""
         if channel is not None and self.bot_user_id not in channel.members:
             return
         if events.subscription(event) in self.subscriptions:
             self.outbox.send_event(events.envelope(self, event, channel))
-
-    def _put(self, channel: Channel, message: Message) -> None:
-        channel.messages[message.ts] = message
-        self._home_of[message.ts] = channel.id
 
     def _emit_membership(self, kind: str, channel: Channel, user_id: str) -> None:
         event = {
@@ -316,7 +226,7 @@ class Workspace:
             "channel": channel.id,
             "channel_type": "C" if channel.kind == "public" else "G",
             "team": self.team_id,
-            "event_ts": self.new_ts(),
+            "event_ts": self.store.new_ts(),
         }
         self.emit(event, channel)
 
@@ -333,19 +243,3 @@ class Workspace:
         return (
             f"{len(self.outbox.records)} deliveries ({n_failed} not acked), {len(self.calls)} calls, last: {last}"
         )
-
-
-_TOMBSTONE: dict[str, Any] = {
-    "subtype": "tombstone",
-    "user": SLACKBOT,
-    "bot_id": None,
-    "text": "This message was deleted.",
-    "blocks": (),
-    "markdown": "",
-    "metadata": None,
-    "stream": None,
-}
-
-
-def _tombstone(message: Message) -> Message:
-    return replace(message, **_TOMBSTONE)

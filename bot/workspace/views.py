@@ -90,8 +90,7 @@ class Views:
             raise invalid_arguments(f"invalid additional property: {unknown[0]} [json-pointer:/view]")
         if len(json.dumps(view)) > limits.VIEW_BYTES:
             raise SlackError("view_too_large")
-        title = view.get("title") or {}
-        if kind == "modal" and not (title.get("type") == "plain_text" and 0 < len(title["text"]) <= TITLE_CHARS):
+        if kind == "modal" and not _is_title(view.get("title")):
             raise invalid_arguments(
                 f"must be less than {TITLE_CHARS + 1} characters [json-pointer:/view/title/text]"
             )
@@ -115,3 +114,8 @@ class Views:
             "callback_id": view.get("callback_id", ""),
             "blocks": list(with_ids(blocks, self._ids)),
         }
+
+
+def _is_title(title: Any) -> bool:
+    text = title.get("text") if isinstance(title, dict) and title.get("type") == "plain_text" else None
+    return isinstance(text, str) and 0 < len(text) <= TITLE_CHARS

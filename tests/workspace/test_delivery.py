@@ -112,9 +112,9 @@ def test_a_slow_answer_counts_as_none() -> None:
 
     with serving(ack_seconds=0.2) as slack, http_served(slack, Listening(answer)):
         slack.workspace.person(ADA).say(GENERAL, "hello")
-        slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 2)
+        slack.workspace.wait_for(lambda: any(d.is_acked for d in slack.workspace.deliveries))
         may_answer.set()
-        assert [d.reason for d in slack.workspace.deliveries] == ["http_timeout", ""]
+        assert slack.workspace.deliveries[0].reason == "http_timeout"
 
 
 def test_an_app_that_is_away_is_tried_by_the_schedule_and_no_longer(slack: Served) -> None:
@@ -164,10 +164,10 @@ def test_an_exception_in_a_listener_means_redelivery(slack: Served, connect: Con
         with connect(hasty, app):
             ts = hasty.workspace.person(ADA).say(GENERAL, "hello")
             hasty.workspace.wait_for(lambda: any(d.is_acked for d in hasty.workspace.deliveries))
-        assert heard == [ts] * 3
+        assert heard[:3] == [ts] * 3
 
 
-def test_two_hundred_mentions_go_out_at_once(slack: Served) -> None:
+def test_two_hundred_mentions_go_out_at_once() -> None:
     n_mentions = 200
     together = threading.Barrier(n_mentions * 2, timeout=20)
 
@@ -175,7 +175,7 @@ def test_two_hundred_mentions_go_out_at_once(slack: Served) -> None:
         together.wait()  # passes only when every delivery of the burst is under way
         return OK
 
-    with http_served(slack, Listening(answer)):
+    with serving(ack_seconds=20) as slack, http_served(slack, Listening(answer)):
         for n in range(n_mentions):
             slack.workspace.person(ADA).mention(HELP, f"question {n}")
         slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) >= n_mentions * 2)
@@ -275,7 +275,7 @@ class TestSocketMode:
 
             with socket_connected(slack, app):
                 slack.workspace.person(ADA).say(GENERAL, "hello")
-                slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 2)
+                slack.workspace.wait_for(lambda: any(d.is_acked for d in slack.workspace.deliveries))
             assert headers[1] == (["1"], ["timeout"])
 
     def test_events_wait_for_a_connection(self, slack: Served) -> None:
@@ -317,6 +317,7 @@ class TestSocketMode:
 
     def test_the_client_keeps_its_connection_by_pings(self, slack: Served) -> None:
         app = bolt(slack)
+        app.event("message")(lambda event: None)
         with socket_connected(slack, app) as handler:
             session = handler.client.current_session
             assert session is not None

@@ -67,7 +67,7 @@ def test_chunks_carry_text_tasks_a_plan_and_blocks(shared: Served, question: str
 
 REFUSED_STARTS: list[tuple[dict[str, Any], str]] = [
     ({"channel": GENERAL}, "invalid_arguments"),
-    ({"channel": GENERAL, "thread_ts": "1.1", **RECIPIENT}, "thread_not_found"),
+    ({"channel": GENERAL, "thread_ts": "1.1", **RECIPIENT}, "cannot_reply_to_message"),
     ({"channel": RANDOM, "thread_ts": "1.1", **RECIPIENT}, "not_in_channel"),
     ({"channel": GENERAL, "thread_ts": "1.1"}, "missing_recipient_team_id"),
     ({"channel": GENERAL, "thread_ts": "1.1", "recipient_team_id": "T1"}, "missing_recipient_user_id"),

@@ -71,6 +71,12 @@ def test_a_reply_to_a_root_deleted_meanwhile_still_arrives(slack: Served) -> Non
     assert [m.plain for m in slack.workspace.thread(GENERAL, root)] == ["This message was deleted.", "too late"]
 
 
+def test_a_reply_cannot_be_replied_to(shared: Served) -> None:
+    _, reply = thread_of(shared, 1)
+    refused = shared.refusal("chat.postMessage", channel=GENERAL, text="nested", thread_ts=reply)
+    assert refused == "cannot_reply_to_message"
+
+
 def test_a_status_shows_until_the_app_writes(shared: Served) -> None:
     (root,) = thread_of(shared, 0)
     where = {"channel_id": GENERAL, "thread_ts": root}

@@ -73,7 +73,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("chat.postMessage", {"channel": GENERAL, "markdown_text": LONG}, "msg_too_long"),
     ("chat.postMessage", {"channel": GENERAL, "text": "a", "blocks": "[{"}, "invalid_blocks_format"),
     ("chat.postMessage", {"channel": GENERAL, "text": "a", "blocks": [{"type": "hero"}]}, "invalid_blocks"),
-    ("chat.postMessage", {"channel": GENERAL, "text": "a", "thread_ts": "1.1"}, "thread_not_found"),
+    ("chat.postMessage", {"channel": GENERAL, "text": "a", "thread_ts": "1.1"}, "cannot_reply_to_message"),
     ("chat.postMessage", {"channel": GENERAL, "text": "a", "metadata": "{"}, "invalid_metadata_format"),
     ("chat.postMessage", {"channel": GENERAL, "text": "a", "metadata": {"x": 1}}, "invalid_metadata_format"),
     (

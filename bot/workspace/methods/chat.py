@@ -39,7 +39,7 @@ def post_message(workspace: "Workspace", args: Args) -> Json:
         username=args.text("username"),
         **content,
     )
-    posted = workspace.post(channel, message)
+    posted = workspace.store.post(channel, message)
     answer = {"channel": channel.id, "ts": posted.ts, "message": message_wire(workspace, posted)}
     return answer | ({"response_metadata": {"warnings": warnings}} if warnings else {})
 
@@ -61,7 +61,7 @@ def post_ephemeral(workspace: "Workspace", args: Args) -> Json:
         username=args.text("username"),
         **content,
     )
-    return {"message_ts": workspace.post_ephemeral(message).ts}
+    return {"message_ts": workspace.store.post_ephemeral(message).ts}
 
 
 def update(workspace: "Workspace", args: Args) -> Json:
@@ -82,8 +82,8 @@ def update(workspace: "Workspace", args: Args) -> Json:
     if "metadata" in args:
         changes["metadata"] = metadata_of(args) or None
     if not content["blocks"] or message.edited:
-        changes["edited"] = {"user": workspace.bot_user_id, "ts": workspace.new_ts()}
-    now = workspace.amend(message, **changes)
+        changes["edited"] = {"user": workspace.bot_user_id, "ts": workspace.store.new_ts()}
+    now = workspace.store.amend(message, **changes)
     return {"channel": now.channel, "ts": now.ts, "text": now.text, "message": message_wire(workspace, now)}
 
 
@@ -91,7 +91,7 @@ def delete(workspace: "Workspace", args: Args) -> Json:
     message = own_message(workspace, args, "cant_delete_message")
     if message.streaming_state == "in_progress":
         raise SlackError("cant_delete_message")
-    workspace.remove(message)
+    workspace.store.remove(message)
     return {"channel": message.channel, "ts": message.ts}
 
 
@@ -143,6 +143,8 @@ def content_of(args: Args) -> Json:
         raise SlackError("msg_too_long")
     if blocks is not None:
         check(blocks)
+    if not isinstance(attachments, list) or not all(isinstance(one, dict) for one in attachments):
+        raise SlackError("invalid_attachments")
     if len(attachments) > 100:
         raise SlackError("too_many_attachments")
     if not (text or markdown or blocks or attachments):

@@ -112,7 +112,7 @@ def _is_within(ts: str, args: Args) -> bool:
 def _messages(workspace: "Workspace", found: list[Message], args: Args, *, next_cursor: str) -> Json:
     with_payload = args.flag("include_all_metadata")
     messages = [
-        message_wire(workspace, workspace.settled(message), with_payload=with_payload) for message in found
+        message_wire(workspace, workspace.store.settled(message), with_payload=with_payload) for message in found
     ]
     answer: Json = {"messages": messages, "has_more": bool(next_cursor)}
     return answer | ({"response_metadata": {"next_cursor": next_cursor}} if next_cursor else {})

@@ -33,7 +33,7 @@ def start(workspace: "Workspace", args: Args) -> Json:
                 raise SlackError(f"missing_{name}")
         if args.text("recipient_user_id") not in workspace.directory.users:
             raise SlackError("user_not_found")
-    if args.text("task_display_mode", "timeline") not in ("timeline", "plan", "dense"):
+    if args.text("task_display_mode", "timeline") not in ("timeline", "plan"):
         raise invalid_arguments("must be a valid enum value [json-pointer:/task_display_mode]")
     stream = Stream(
         "in_progress",
@@ -50,7 +50,7 @@ def start(workspace: "Workspace", args: Args) -> Json:
         stream=stream,
         username=args.text("username"),
     )
-    posted = workspace.post(channel, _grown(message, args))
+    posted = workspace.store.post(channel, _grown(message, args))
     workspace.threads.set_session((channel.id, str(posted.thread_ts)), "processing")
     return {"channel": channel.id, "ts": posted.ts}
 
@@ -141,8 +141,9 @@ def _with_task(stream: Stream, chunk: Json, at: str) -> dict[str, Json]:
     is_well_formed = isinstance(chunk.get("id"), str) and isinstance(chunk.get("title"), str)
     if not is_well_formed or chunk.get("status") not in TASK_STATUSES or not chunk.keys() <= TASK_KEYS:
         raise SlackError("invalid_chunks", f"[ERROR] invalid task_update [json-pointer:{at}]")
-    for source in chunk.get("sources") or []:
-        if not source.get("url") or not source.get("text"):
+    sources = chunk.get("sources") or []
+    for source in sources if isinstance(sources, list) else [None]:
+        if not isinstance(source, dict) or not source.get("url") or not source.get("text"):
             raise SlackError("invalid_chunks", f"[ERROR] a source needs url and text [json-pointer:{at}/sources]")
     for name in ("title", "details", "output"):
         _short(chunk.get(name) or "", f"{at}/{name}")
@@ -154,8 +155,8 @@ def _with_task(stream: Stream, chunk: Json, at: str) -> dict[str, Json]:
     return {**stream.tasks, chunk["id"]: task}
 
 
-def _short(text: str, at: str) -> None:
-    if len(text) > limits.CHARS_PER_CHUNK_TITLE:
+def _short(text: Any, at: str) -> None:
+    if not isinstance(text, str) or len(text) > limits.CHARS_PER_CHUNK_TITLE:
         most = limits.CHARS_PER_CHUNK_TITLE + 1
         raise SlackError("invalid_chunks", f"[ERROR] must be less than {most} characters [json-pointer:{at}]")
 
@@ -163,7 +164,7 @@ def _short(text: str, at: str) -> None:
 def _keep(workspace: "Workspace", before: Message, after: Message, **how: Any) -> Message:
     changes: Json = {"markdown": after.markdown, "stream": after.stream, "blocks": after.blocks}
     changes["metadata"] = after.metadata
-    return workspace.amend(before, **{"is_announced": False, **changes, **how})
+    return workspace.store.amend(before, **{"is_announced": False, **changes, **how})
 
 
 METHODS = {
