@@ -89,6 +89,18 @@ class Index:
         where = _one_of("access_id", access_ids)
         return self._read(lambda table: _candidates(table, query, vector, where, limit))
 
+    def texts_with(self, words: str, *, access_ids: Sequence[str], limit: int) -> list[str]:
+        """What search reads of the chunks that hold any of these words, the rarest words' chunks first."""
+        if not access_ids:
+            return []
+        where = _one_of("access_id", access_ids)
+
+        async def texts(table: Any) -> list[str]:
+            found = table.query().nearest_to_text(words, columns=["search_text"]).where(where).limit(limit)
+            return (await found.select(["search_text", "_score"]).to_arrow())["search_text"].to_pylist()  # type: ignore[no-any-return]
+
+        return self._read(texts)
+
     def chunks(
         self, document_id: str, *, access_ids: Sequence[str], first: int = 0, last: int = 1_000_000
     ) -> list[Candidate]:

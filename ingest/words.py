@@ -23,15 +23,18 @@ won't work working works would you your yours yourself anymore still already als
 soon early late fast far able allowed possible know mean means find happen happens happened hear heard does
 different same rule way ways keep today tomorrow yesterday now somewhere anywhere maybe okay ok hi hello
 thanks thank im ive dont cant wont isnt we're they're you're haven't hasn't hadn't didn't wasn't weren't
-aren't shouldn't wouldn't couldn't
+aren't shouldn't wouldn't couldn't wat ur pls
+plz thx cuz gonna wanna gotta dunno lemme
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case and without accents, in order."""
-    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).lower()
-    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    plain = text.lower()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain.replace("’", "'"))
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
     return [word.removesuffix("'s").rstrip(".'") for word in _WORD.findall(plain)]
 
 
@@ -65,9 +68,9 @@ def stem(word: str) -> str:
 def is_misspelt(word: str, other: str) -> bool:
     """Whether one is likely a slip of the other: one edit apart, two in long words, the same first letter."""
     longest = max(len(word), len(other))
-    if word == other or longest < 5 or word[0] != other[0] or word.isdigit():
+    if word == other or longest < 4 or word[0] != other[0] or word.isdigit():
         return word == other
-    allowed = 1 if longest < 8 else 2
+    allowed = 1 if longest < 10 else 2
     return abs(len(word) - len(other)) <= allowed and _distance(word, other, allowed) <= allowed
 
 

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent import prompt
+from agent.loop import CLOSING_REQUEST
 from agent.prompt import Message
+from tools.question import read
 from tools.relevance import Judged, judged
-from tools.standalone import standalone
+from tools.standalone import background, standalone
 from tools.statements import Statement, statements
 
 SEARCH = "search_docs"
@@ -22,7 +24,10 @@ MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone'
 MAX_STATEMENTS = 8
 NEARLY_AS_GOOD = 0.75  # of the best statement's relevance: below, a statement is about something else
 SAME_MEANING = 0.85  # cosine of two statements from which one is enough
-RELEVANT_FROM = 1.0  # see tools.relevance: nothing below has ever answered a question
+RELEVANT_FROM = 0.85  # see tools.relevance: nothing below has ever answered a question
+RELEVANT_WITHOUT_A_WORD_FROM = 2.15  # when a word of the question is missing
+SURE_FROM = 1.6
+UNSURE = "I am not sure that the documents answer this. The closest I found:"
 N_CLOSEST = 3
 
 
@@ -30,31 +35,40 @@ def complete(
     messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None
 ) -> Message:
     """An assistant message: a call to ``search_docs`` while there is no evidence, else the answer."""
-    question = _question(messages)
-    evidence = prompt.evidence_in(messages)
+    asked = [message for message in messages if message.get("content") != CLOSING_REQUEST]
+    questions = [prompt.question_in([message]) for message in asked if message["role"] == "user"]
+    question, earlier = (questions[-1], questions[:-1]) if questions else ("", [])
+    evidence = [result for _, result in prompt.evidence_in(asked)]
     offered = {tool["function"]["name"] for tool in tools}
     if not evidence and SEARCH in offered and tool_choice != "none":
-        return _search(question)
-    passages = [passage for _, result in evidence for passage in result.get("passages") or ()]
-    return {"role": "assistant", "content": answer(question, passages)}
+        return _search(standalone(question, earlier))
+    return {"role": "assistant", "content": answer(question, evidence, background=background(question, earlier))}
 
 
-def answer(question: str, passages: Sequence[Mapping[str, Any]]) -> str:
-    """The statements that answer, as Markdown, each with its citation; or that there is none."""
-    found = [
-        statement for passage in passages for statement in statements(passage) if _is_quotable(statement.text)
-    ]
+def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: str = "") -> str:
+    """The statements that answer, as Markdown, each with its citation; or that there is none.
+
+    ``evidence`` are tool results as a model sees them; ``background`` is an earlier question this one leans on.
+    """
+    passages = [passage for result in evidence for passage in result.get("passages") or ()]
+    found = [s for passage in passages for s in statements(passage) if _is_quotable(s.text)]
     if not found:
         return NOTHING_FOUND
-    everything = judged(question, found)
-    if max(everything.relevance) < RELEVANT_FROM:
+    everything = judged(read(question, background), found)
+    not_found = {word for result in evidence for word in result.get("not_found") or ()}
+    if _is_unanswered(everything, not_found):
         return _nothing(passages)
-    return _written(_chosen(everything))
+    chosen = _chosen(everything)
+    written = _written(chosen)
+    return written if max(everything.relevance) >= SURE_FROM else f"{UNSURE}\n{written}"
 
 
-def _question(messages: Sequence[Message]) -> str:
-    asked = [prompt.question_in([message]) for message in messages if message["role"] == "user"]
-    return standalone(asked[-1], asked[:-1]) if asked else ""
+def _is_unanswered(everything: Judged, not_found: set[str]) -> bool:
+    """Nothing is near; or a word the question turns on is in no document; or it is not where it should be."""
+    best = max(everything.relevance)
+    if best < RELEVANT_FROM or everything.missing & not_found:
+        return True
+    return bool(everything.missing) and best < RELEVANT_WITHOUT_A_WORD_FROM
 
 
 def _search(question: str) -> Message:

@@ -6,20 +6,23 @@ doubling any one of them changes neither result by more than two questions.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ingest.embedding import Matrix, embed
-from ingest.words import content_words, is_misspelt, stem, stems
+from ingest.words import is_misspelt, stem, stems, words
+from tools.question import Question
 from tools.statements import Statement
 
 IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.1  # what a word of the question is worth where
 OWN_MEANING, MEANING_IN_PLACE = 0.4, 1.5  # cosine of the statement alone, and with its title and heading
 KIND, PASSAGE_SCORE = 0.2, 1.0
 NEIGHBOUR = 0.2  # of the better neighbour's relevance: answers stand together
+UNNAMED = 0.8  # of a passage that holds none of the names in the question
 TOO_SHORT_CHARS, TOO_SHORT, ASKS_ITSELF = 25, 0.15, 0.3
+SAME_SENSE = 0.42  # cosine of two words of one sense: "soldier" and "military" have .54, "pet" and "plan" .15
 
 _QUANTITY = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|once|twice|daily|weekly|monthly"
@@ -57,7 +60,8 @@ _KINDS = (
 class Judged:
     """Statements in their order, how relevant each is (about 4 is a certain answer), and their own vectors.
 
-    ``missing`` are the question's words that stand nowhere in the statements or above them.
+    ``missing`` are the words of the sentence that asks which stand nowhere in the passages that hold the names
+    the question names, nor a word close in meaning.
     """
 
     statements: Sequence[Statement]
@@ -66,26 +70,27 @@ class Judged:
     missing: frozenset[str]
 
 
-def judged(question: str, statements: Sequence[Statement]) -> Judged:
-    """Judges every statement; the question must be understandable by itself."""
-    asked = content_words(question)
+def judged(question: Question, statements: Sequence[Statement]) -> Judged:
+    """Judges every statement; there must be one."""
     places = _places(statements)
     present: set[str] = set().union(*(stems_ for place in places for stems_ in place))
-    matches = {word: _matches(word, present) for word in asked}
-    rarity = _rarity(matches, places)
-    own, in_place, vectors = _cosines(question, statements)
-    kinds = [answer for asks, answer in _KINDS if asks.search(question.lower())]
+    matches = {word: _matches(word, present) for word in question.weights}
+    rarity = _rarity(matches, places, question.weights)
+    own, in_place, vectors = _cosines(question.whole, statements)
+    kinds = [answer for asks, answer in _KINDS if asks.search(question.text.lower())]
+    unnamed = _unnamed(question, statements, places, matches)
     alone = [
         _shared(places[i], matches, rarity)
         + OWN_MEANING * own[i]
         + MEANING_IN_PLACE * in_place[i]
         + KIND * _kind(statement.text, kinds)
         + PASSAGE_SCORE * statement.score
+        - UNNAMED * unnamed[statement.n]
         - _flaws(statement.text)
         for i, statement in enumerate(statements)
     ]
     relevance = [value + NEIGHBOUR * _better_neighbour(statements, alone, i) for i, value in enumerate(alone)]
-    return Judged(statements, relevance, vectors, frozenset(word for word in asked if not matches[word]))
+    return Judged(statements, relevance, vectors, _missing(question, statements, places, matches, unnamed))
 
 
 _Place = tuple[set[str], set[str], set[str], set[str]]  # the stems of a statement's text, lead, heading, title
@@ -106,11 +111,13 @@ def _matches(word: str, present: set[str]) -> set[str]:
     return {own} if own in present else {other for other in present if is_misspelt(own, other)}
 
 
-def _rarity(matches: dict[str, set[str]], places: Sequence[_Place]) -> dict[str, float]:
-    """A word that is in every passage tells little; shares add up to 1."""
+def _rarity(
+    matches: dict[str, set[str]], places: Sequence[_Place], weights: Mapping[str, float]
+) -> dict[str, float]:
+    """A word that is in every statement tells little; shares add up to 1."""
     in_text = [text | lead for text, lead, _, _ in places]
     counts = {word: sum(not found.isdisjoint(stems_) for stems_ in in_text) for word, found in matches.items()}
-    weights = {word: math.log(1 + len(places) / (1 + count)) for word, count in counts.items()}
+    weights = {word: weights[word] * math.log(1 + len(places) / (1 + n)) for word, n in counts.items()}
     total = sum(weights.values()) or 1.0
     return {word: weight / total for word, weight in weights.items()}
 
@@ -138,6 +145,43 @@ def _cosines(question: str, statements: Sequence[Statement]) -> tuple[list[float
     both = lengths[:, :1] * own + lengths[:, 1:] * context[[rows[text] for text in above]]
     both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
     return (own @ asked).tolist(), (both @ asked).tolist(), own
+
+
+def _unnamed(
+    question: Question, statements: Sequence[Statement], places: Sequence[_Place], matches: dict[str, set[str]]
+) -> dict[int, float]:
+    """Of each passage: which share of the names in the question it does not hold."""
+    holds: dict[int, set[str]] = {}
+    for statement, place in zip(statements, places, strict=True):
+        holds.setdefault(statement.n, set()).update(*place)
+    names = question.names
+    return {
+        n: sum(matches[name].isdisjoint(held) for name in names) / len(names) if names else 0.0
+        for n, held in holds.items()
+    }
+
+
+def _missing(
+    question: Question,
+    statements: Sequence[Statement],
+    places: Sequence[_Place],
+    matches: dict[str, set[str]],
+    unnamed: dict[int, float],
+) -> frozenset[str]:
+    fewest = min(unnamed.values())
+    held: set[str] = set()
+    for statement, place in zip(statements, places, strict=True):
+        if unnamed[statement.n] == fewest:
+            held.update(*place)
+    absent = [word for word in sorted(question.asked) if matches[word].isdisjoint(held)]
+    if not absent:
+        return frozenset()
+    texts = (f"{s.text} {s.lead} {s.heading} {s.title}" for s in statements if unnamed[s.n] == fewest)
+    others = sorted(word for word in set(words(" ".join(texts))) if len(word) > 2)
+    near = (embed(absent) @ embed(others).T).max(axis=1) if others else np.zeros(len(absent))
+    return frozenset(
+        w for w, cosine in zip(absent, near, strict=True) if cosine < SAME_SENSE or w in question.names
+    )
 
 
 def _kind(text: str, kinds: Sequence[re.Pattern[str]]) -> float:
