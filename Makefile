@@ -28,7 +28,7 @@ soak: setup
 	$(BIN)/python -m pytest -m soak --timeout=1800
 
 bench: setup
-	$(BIN)/python -m bench
+	$(BIN)/python -m tests.bench
 
 # Pins and hashes every dependency (litellm once had malicious releases). No index lines in the lock.
 lock:

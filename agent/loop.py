@@ -112,11 +112,15 @@ class Run:
         yield self._finished(str(messages[-1].get("content") or ""))
 
     def _open(self, calls: Sequence[OpeningCall]) -> Iterator[Event]:
-        results = []
-        for index, call in enumerate(calls):
+        """Runs the opening calls and commits them together with the person's message."""
+        outcomes = []
+        for call in calls:
             yield ToolStarted(call.name, call.arguments)
-            outcome = self._call_tool(call.name, call.arguments)
-            with self._step_transaction() as transaction:
+            outcomes.append(self._call_tool(call.name, call.arguments))
+        evidence = [(call.name, outcome.shown) for call, outcome in zip(calls, outcomes, strict=True)]
+        message = prompt.question_message(self.turn.question, evidence)
+        with self._step_transaction() as transaction:
+            for index, (call, outcome) in enumerate(zip(calls, outcomes, strict=True)):
                 self._record_call(
                     transaction,
                     outcome,
@@ -125,9 +129,6 @@ class Run:
                     name=call.name,
                     arguments=call.arguments,
                 )
-            results.append((call.name, outcome.shown))
-        message = prompt.question_message(self.turn.question, results)
-        with self._step_transaction() as transaction:
             record.add_message(transaction, self.turn.id, 0, message)
         self.transcript.messages.append(message)
 

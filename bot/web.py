@@ -15,7 +15,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import waitress
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
@@ -29,6 +29,7 @@ from bot.listeners import Entrance
 from bot.settings import Settings
 from bot.slack import Slack
 
+# The SDK's built-in client loses frames in a burst of hundreds (a RecursionError in its parser); this one not.
 SOCKET_CONCURRENCY = 10
 MAX_BODY_BYTES = 1_000_000
 

@@ -10,7 +10,7 @@ from tests.world import QUESTION, World
 
 SEARCH = Call([("search_docs", {"query": "annual leave"})])
 ANSWER = Say("You can carry over 5 days of annual leave [1].")
-N_COMMITS = 17  # of the turn below; the test says when it is no longer true
+N_COMMITS = 16  # of the turn below; the test says when it is no longer true
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

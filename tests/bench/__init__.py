@@ -1,0 +1,1 @@
+"""Benchmarks: ``make bench``. Whole processes, real servers, a scripted model, the stand-in workspace."""

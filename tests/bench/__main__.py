@@ -1,0 +1,38 @@
+"""Prints a table: what an answer costs beside the model, and what crashes and a failing Slack do to answers.
+
+Everything runs on this machine at once (Docent, its servers, the stand-in workspace, the scripted model, this
+driver), so figures are pessimistic on few cores. Run one part with ``python -m tests.bench latency burst …``.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import parts
+from tests.bench.office import Office
+
+PARTS = {
+    "latency": parts.latency,
+    "burst": parts.burst,
+    "slow_model": parts.slow_model,
+    "crash": parts.crash,
+    "faults": parts.faults,
+}
+
+
+def main() -> None:
+    """Runs the parts named on the command line, or all."""
+    chosen = sys.argv[1:] or list(PARTS)
+    table = Table("figure", "value", "aim", title="Docent beside the model")
+    for name in chosen:
+        with tempfile.TemporaryDirectory(prefix="docent-bench-") as folder, Office(Path(folder)) as office:
+            for row in PARTS[name](office):
+                table.add_row(*row)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Docent as an operator runs it (``docent web``, ``worker``, ``clock``) around a stand-in workspace."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import text
+
+from agent.database import Database
+from bot import embedded
+from bot.home import migrate
+from bot.workspace import ADA, HELP, Workspace, WorkspaceServer
+from ingest.library import Library
+from ingest.settings import Settings
+from tests.scripted_model import Say, ScriptedModel
+from tests.world import HANDBOOK, free_port, get
+
+DOCENT = Path(sys.executable).with_name("docent")
+QUESTIONS = (
+    "How many hours of annual leave can I carry over into next year?",
+    "How soon do I have to report a security incident?",
+    "What may a hotel cost per night?",
+    "How do I get reimbursed for travel?",
+)
+READY_SECONDS = 60
+
+
+class Office:
+    """Servers, documents, processes. ``questions`` are asked in threads of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Office":
+        servers = self._stack.enter_context(embedded.running(self.folder / "home"))
+        migrate(servers.database_url)
+        self.database = Database(servers.database_url, statement_timeout_seconds=30)
+        self._stack.callback(self.database.close)
+        self._read_documents()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.workspace = Workspace(request_url=f"{self.url}/slack/events")
+        server = self._stack.enter_context(WorkspaceServer(self.workspace))
+        self.model = self._stack.enter_context(ScriptedModel(lambda request: Say("It is 240 hours [1].")))
+        self._stack.callback(self.stop)
+        self.env = os.environ | {
+            "DATABASE_URL": servers.database_url,
+            "REDIS_URL": servers.redis_url,
+            "DOCENT_HOME": str(self.folder / "home"),
+            "DOCENT_MODEL": "openai/scripted",
+            "DOCENT_MODEL_API_BASE": self.model.base_url,
+            "DOCENT_HOST": "127.0.0.1",
+            "DOCENT_LOG_LEVEL": "WARNING",
+            "OPENAI_API_KEY": "sk-bench",
+            "PORT": str(port),
+            "SLACK_API_URL": server.api_url,
+            "SLACK_BOT_TOKEN": self.workspace.bot_token,
+            "SLACK_SIGNING_SECRET": self.workspace.signing_secret,
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, *roles: str, is_checked: bool = True) -> float:
+        """Starts processes; seconds until all are ready."""
+        started = time.monotonic()
+        for role in roles:
+            log = (self.folder / f"{role}.log").open("ab")
+            self.processes[role] = subprocess.Popen([DOCENT, role], env=self.env, stdout=log, stderr=log)
+            log.close()
+        if "web" in roles:
+            self._wait(lambda: get(f"{self.url}/healthz")[0] == 200)
+        seconds = time.monotonic() - started
+        if "worker" in roles and is_checked:
+            self._answer_one()
+        return seconds
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            process.wait(20)
+
+    def family(self, role: str) -> list[psutil.Process]:
+        """The role's process and its children."""
+        parent = psutil.Process(self.processes[role].pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        times = [p.cpu_times() for role in self.processes for p in self.family(role)]
+        return sum(t.user + t.system for t in times)
+
+    def pss_mb(self, role: str) -> list[float]:
+        """Proportional set size of each process of the role, in MB."""
+        return [p.memory_full_info().pss / 1e6 for p in self.family(role)]
+
+    def total_mb(self) -> float:
+        return sum(sum(self.pss_mb(role)) for role in self.processes)
+
+    def ask(self, n: int) -> str:
+        """One mention in a thread of its own; its ts."""
+        return self.workspace.person(ADA).mention(HELP, QUESTIONS[n % len(QUESTIONS)])
+
+    def answers(self, ts: str) -> list[Any]:
+        """Finished replies in the thread."""
+        bot = self.workspace.bot_user_id
+        return [
+            message
+            for message in self.workspace.thread(HELP, ts)
+            if message.user == bot and "Good answer" in message.plain and message.streaming_state != "in_progress"
+        ]
+
+    def wait_for_answers(self, threads: list[str], timeout: float) -> None:
+        """Until each thread has one; says how many have when the time is over."""
+        open_threads = set(threads)
+        until = time.monotonic() + timeout
+        while open_threads and time.monotonic() < until:
+            open_threads = {ts for ts in open_threads if not self.answers(ts)}
+            time.sleep(0.02)
+
+    def query(self, statement: str) -> list[Any]:
+        with self.database.transaction() as transaction:
+            return list(transaction.execute(text(statement)).all())
+
+    def _answer_one(self) -> None:
+        """A worker is ready when it has answered."""
+        ts = self.ask(0)
+        self.wait_for_answers([ts], READY_SECONDS)
+        assert self.answers(ts), (self.folder / "worker.log").read_text()[-3000:]
+
+    def _read_documents(self) -> None:
+        given = os.environ.get("DOCENT_EVAL_DIR")
+        if given:
+            pages = Path(given) / "handbook_18f" / "pages"
+        else:
+            pages = self.folder / "pages"
+            pages.mkdir()
+            for name, content in HANDBOOK.items():
+                (pages / name).write_text(content)
+        library = Library(self.database, Settings(home=self.folder / "home"))
+        library.sync_folder(str(pages), link="https://handbook.example/{path}")
+
+    def _wait(self, condition: Any) -> None:
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            try:
+                if condition():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError("not ready in time")
