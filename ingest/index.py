@@ -87,7 +87,12 @@ class Index:
         if not access_ids:
             return []
         where = _one_of("access_id", access_ids)
-        return self._read(lambda table: _candidates(table, query, vector, where, limit))
+
+        async def candidates(table: Any) -> list[Candidate]:
+            _require_dimension(await table.schema(), len(vector), self.address)
+            return await _candidates(table, query, vector, where, limit)
+
+        return self._read(candidates)
 
     def texts_with(self, words: str, *, access_ids: Sequence[str], limit: int) -> list[str]:
         """What search reads of the chunks that hold any of these words, the rarest words' chunks first."""
@@ -202,6 +207,7 @@ class Index:
         if self._opened(must_exist=False) is None:
             with self._opening:
                 self._table = _run(_create(self.address, _schema(dimension, self.embedding_model)))
+        _require_dimension(_run(self._table.schema()), dimension, self.address)
         if not self._is_prepared:
             _run(_prepared(self._table))
             self._is_prepared = True
@@ -252,6 +258,15 @@ def _require_model(metadata: dict[bytes, bytes] | None, model: str, address: str
         raise UserError(
             f"The index at {address} was made with the embedding model '{made_with}', but DOCENT_EMBEDDING_MODEL "
             f"is '{model}'. Set it back, or set DOCENT_INDEX_URI to a new place and run 'docent ingest' again."
+        )
+
+
+def _require_dimension(schema: pa.Schema, dimension: int, address: str) -> None:
+    made_with = schema.field("vector").type.list_size
+    if made_with != dimension:
+        raise UserError(
+            f"The index at {address} holds vectors of {made_with} dimensions, but the embedding model now gives "
+            f"{dimension} dimensions. Set DOCENT_INDEX_URI to a new place and run 'docent ingest' again."
         )
 
 

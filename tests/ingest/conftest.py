@@ -1,0 +1,53 @@
+"""A folder of small documents, and a library over real LanceDB and real PostgreSQL."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.database import Database
+from ingest.library import Library
+from ingest.settings import Settings
+
+LEAVE = """---
+title: Leave
+---
+## Annual leave
+Every employee has 30 days of annual leave. At most 5 days can be carried over into the next year.
+
+## Sick leave
+Call your manager before nine. A doctor's note is needed from the third day on.
+"""
+OFFICE = """# The office
+
+## Opening hours
+The Hamburg office is open from 7 to 20 o'clock.
+
+## Bicycles
+Bicycles are parked in the yard, behind the kitchen.
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two documents: ``leave.md`` and ``places/office.md``."""
+    documents = tmp_path / "handbook"
+    (documents / "places").mkdir(parents=True)
+    (documents / "leave.md").write_text(LEAVE)
+    (documents / "places" / "office.md").write_text(OFFICE)
+    return documents
+
+
+@pytest.fixture
+def open_library(database: Database, tmp_path: Path) -> Callable[..., Library]:
+    """Opens a library over this test's index, as another process would."""
+
+    def open_(**settings: object) -> Library:
+        return Library(database, Settings(index_uri=str(tmp_path / "index"), **settings))  # type: ignore[arg-type]
+
+    return open_
+
+
+@pytest.fixture
+def library(open_library: Callable[..., Library]) -> Library:
+    return open_library()

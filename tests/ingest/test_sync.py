@@ -1,0 +1,260 @@
+"""What a sync leaves behind: in the index, in the table, and when it is killed in between."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from agent.database import Database
+from agent.errors import UserError
+from agent.tools import Audience
+from ingest import state, sync
+from ingest.index import Index
+from ingest.library import Library
+from ingest.rows import DocumentRow
+from ingest.settings import Settings
+from ingest.source import opened
+
+EVERYONE = Audience()
+
+
+def texts(library: Library, query: str) -> str:
+    return "\n".join(passage.text for passage in library.search(query, audience=EVERYONE))
+
+
+def test_a_folder_is_read_in_and_found(library: Library, folder: Path) -> None:
+    report = library.sync_folder(str(folder), link="https://handbook.example/{path}")
+
+    assert (report.source, report.n_added, report.n_chunks, report.problems) == ("handbook", 2, 4, ())
+    best = library.search("How many days of vacation can I carry over?", audience=EVERYONE)[0]
+    assert "At most 5 days" in best.text
+    assert (best.title, best.heading_path) == ("Leave", "Annual leave")
+    assert best.url == "https://handbook.example/leave"
+
+
+def test_without_a_link_pattern_a_document_is_linked_as_a_file(library: Library, folder: Path) -> None:
+    library.sync_folder(str(folder))
+    assert library.search("bicycles", audience=EVERYONE)[0].url == (folder / "places/office.md").as_uri()
+
+
+def test_an_unchanged_folder_changes_nothing(library: Library, folder: Path) -> None:
+    library.sync_folder(str(folder))
+    version = library.status().version
+    report = library.sync_folder(str(folder))
+
+    assert (report.n_added, report.n_changed, report.n_unchanged, report.n_removed) == (0, 0, 2, 0)
+    assert library.status().version == version
+
+
+def test_a_changed_document_replaces_its_earlier_self(library: Library, folder: Path) -> None:
+    library.sync_folder(str(folder))
+    (folder / "leave.md").write_text("# Leave\n\nEvery employee has 31 days of annual leave.")
+    report = library.sync_folder(str(folder))
+
+    assert (report.n_changed, report.n_unchanged) == (1, 1)
+    assert "31 days" in texts(library, "annual leave days")
+    assert "30 days" not in texts(library, "annual leave days")
+
+
+def test_a_removed_document_is_found_no_more(library: Library, folder: Path) -> None:
+    library.sync_folder(str(folder))
+    (folder / "leave.md").unlink()
+
+    assert library.sync_folder(str(folder)).n_removed == 1
+    assert "annual leave" not in texts(library, "annual leave")
+
+
+def test_a_folder_that_lost_every_document_is_refused(library: Library, folder: Path) -> None:
+    library.sync_folder(str(folder))
+    for path in folder.rglob("*.md"):
+        path.unlink()
+
+    with pytest.raises(UserError, match="No documents were found"):
+        library.sync_folder(str(folder))
+    assert "30 days" in texts(library, "annual leave")
+
+
+def test_another_folder_leaves_the_first_ones_documents_alone(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    library.sync_folder(str(folder))
+    (tmp_path / "wiki").mkdir()
+    (tmp_path / "wiki" / "leave.md").write_text("Wiki page about leave and gardening.")
+
+    assert library.sync_folder(str(tmp_path / "wiki")).n_removed == 0
+    assert "30 days" in texts(library, "annual leave")
+    assert library.forget("wiki") == 1
+    assert "gardening" not in texts(library, "gardening")
+
+
+def test_bad_documents_are_named_and_stop_nobody(library: Library, folder: Path) -> None:
+    (folder / "empty.md").write_text("")
+    (folder / "binary.md").write_bytes(b"\x00\x01\x02" * 100)
+    (folder / "huge.txt").write_bytes(b"words " * 1_000_000)
+    report = library.sync_folder(str(folder))
+
+    causes = {problem.uri: problem.cause for problem in report.problems}
+    assert causes == {
+        "binary.md": "is not text in UTF-8, UTF-16 or Windows-1252",
+        "empty.md": "holds no text",
+        "huge.txt": "larger than 5 MB",
+    }
+    assert all(problem.advice for problem in report.problems)
+    assert library.sync_folder(str(folder)).problems == report.problems  # still there, still said
+    assert "30 days" in texts(library, "annual leave")
+
+
+def test_a_document_that_cannot_be_read_for_once_stays_searchable(library: Library, folder: Path) -> None:
+    class Flaky:
+        """The folder, except that one file has become unreadable."""
+
+        def __init__(self) -> None:
+            self.inner = opened(str(folder))
+            self.name = self.inner.name
+
+        def list(self):  # type: ignore[no-untyped-def]
+            return [replace(one, fingerprint=f"error:13 {one.uri}") for one in self.inner.list()]
+
+        def fetch(self, uri: str):  # type: ignore[no-untyped-def]
+            raise sync.FetchProblem("cannot be read (Permission denied)", "check its permissions")
+
+    library.sync_folder(str(folder))
+    report = library.sync(Flaky())  # type: ignore[arg-type]
+
+    assert len(report.problems) == 2
+    assert "30 days" in texts(library, "annual leave")
+    assert library.sync_folder(str(folder)).problems == ()
+
+
+def test_a_sync_killed_between_index_and_table_is_finished_by_the_next(
+    library: Library, database: Database, folder: Path
+) -> None:
+    class Killed(BaseException):
+        """As a process that is gone: nothing catches it."""
+
+    class DyingDatabase(Database):
+        """Dies where the rows of the batch would be written, after the index was."""
+
+        n_transactions = 0
+
+        def transaction(self):  # type: ignore[no-untyped-def]
+            self.n_transactions += 1
+            if self.n_transactions == 3:
+                raise Killed
+            return super().transaction()
+
+    dying = DyingDatabase(database.url)
+    settings = library._settings
+    index = Index(settings.index_address, embedding_model="static")
+    with pytest.raises(Killed):
+        sync.run(opened(str(folder)), database=dying, index=index, settings=settings)
+    dying.close()
+    assert library.status().n_chunks == 4
+    assert state.read(database).n_documents == 0
+
+    report = library.sync_folder(str(folder))
+    assert (report.n_added, library.status().n_chunks) == (2, 4)
+
+
+def test_a_lost_index_is_made_again(library: Library, open_library: Callable[..., Library], folder: Path) -> None:
+    library.sync_folder(str(folder))
+    index = Path(library._settings.index_address)
+    index.rename(index.with_name("lost"))
+    again = open_library()
+
+    assert again.sync_folder(str(folder)).n_changed == 2
+    assert "30 days" in texts(again, "annual leave")
+
+
+def test_a_path_that_is_no_folder_is_refused_in_one_line(library: Library, tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere", tmp_path / "file.md"):
+        if path.suffix:
+            path.write_text("text")
+        with pytest.raises(UserError) as refused:
+            library.sync_folder(str(path))
+        assert str(path) in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+def test_links_out_of_the_folder_and_hidden_files_are_left_out(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "private.md").write_text("The private salary list.")
+    (folder / "link.md").symlink_to(tmp_path / "private.md")
+    (folder / ".hidden.md").write_text("hidden")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "notes.md").write_text("hidden")
+    (folder / "loop").symlink_to(folder)
+
+    assert library.sync_folder(str(folder)).n_added == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_documents_of_an_unreadable_folder_are_kept(library: Library, folder: Path) -> None:
+    library.sync_folder(str(folder))
+    (folder / "places").chmod(0)
+    try:
+        report = library.sync_folder(str(folder))
+    finally:
+        (folder / "places").chmod(0o700)
+    assert (report.n_removed, [problem.uri for problem in report.problems]) == (0, ["places/"])
+
+
+def test_two_syncs_at_once_are_refused(library: Library, database: Database, folder: Path) -> None:
+    with sync._alone(database), pytest.raises(UserError, match="Another sync is running"):
+        library.sync_folder(str(folder))
+
+
+def test_a_reader_never_sees_half_a_document(library: Library, folder: Path, tmp_path: Path) -> None:
+    """One writer turns a document of two sections back and forth; readers only ever see one of both."""
+
+    def write(colour: str) -> None:
+        body = "\n\n".join(f"## Part {i}\n\nThe paint of part {i} is {colour}." for i in range(6))
+        (folder / "paint.md").write_text(f"# Paint\n\n{body}")
+
+    write("red")
+    library.sync_folder(str(folder))
+    done = threading.Event()
+    mixed: list[set[str]] = []
+
+    def look() -> None:
+        while not done.is_set():
+            found = library.search("which paint has the part", audience=EVERYONE)
+            colours = {c for c in ("red", "blue") for passage in found if f" {c}." in passage.text}
+            n_parts = sum(passage.title == "Paint" for passage in found)
+            if len(colours) != 1 or n_parts != 6:
+                mixed.append(colours)
+
+    readers = [threading.Thread(target=look) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for i in range(6):
+        write("blue" if i % 2 == 0 else "red")
+        library.sync_folder(str(folder))
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert mixed == []
+
+
+def test_changed_reading_reads_everything_in_again(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.sync_folder(str(folder))
+    other = Library(library._database, Settings(index_uri=library._settings.index_address, chunk_tokens=60))
+    assert other.sync_folder(str(folder)).n_changed == 2
+
+
+def test_the_state_is_told_without_the_index(library: Library, database: Database, folder: Path) -> None:
+    assert state.read(database).problem is not None
+    (folder / "empty.md").write_text("")
+    library.sync_folder(str(folder))
+    now = state.read(database)
+
+    assert (now.n_documents, now.n_chunks, now.n_problems, now.problem) == (3, 4, 1, None)
+    with database.transaction() as transaction:
+        assert len(transaction.scalars(select(DocumentRow)).all()) == 3
