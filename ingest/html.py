@@ -26,7 +26,9 @@ _INVISIBLE = re.compile(  # zero width, soft hyphen, direction marks, and the ta
     "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
     "|(?<=[\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\x00-\x7f])"  # kept between letters that join
 )
+MAX_NESTING = 50  # elements in elements; what is deeper is left out (Python's stack ends at 1,000)
 _INFORMATIVE_ADDRESS_CHARS = 40  # a longer address is for clicking, not for reading
+_SAYABLE = re.compile(r"[\w.+-]+@[\w.-]+|\+?[\d() -]+|[\w.-]+(?:/[a-z][a-z-]*){0,2}")  # no ids, no queries
 
 
 def blocks(html: str) -> list[Block]:
@@ -43,15 +45,20 @@ def visible(text: str) -> str:
 class _Walk:
     """Walks the tree once; inline text gathers in ``_inline`` until a block begins or ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, nesting: int = 0) -> None:
         self._inline: list[str] = []
+        self._nesting = nesting
 
     def flow(self, parent: LexborNode, depth: int = -1) -> Iterator[Block]:
+        if self._nesting > MAX_NESTING:
+            return
+        self._nesting += 1
         for node in parent.iter(include_text=True):
             if node.is_text_node:
                 self._inline.append(_SPACES.sub(" ", node.text(deep=False) or ""))
             elif node.is_element_node and not _is_hidden(node):
                 yield from self._element(node, depth)
+        self._nesting -= 1
         if parent.tag in _BLOCKS:
             yield from self._paragraph()
 
@@ -83,7 +90,7 @@ class _Walk:
                 continue
             marker = f"{number}." if number else "-"
             is_first = True
-            for block in _Walk().flow(node, depth) if node.tag == "li" else ():
+            for block in _Walk(self._nesting).flow(node, depth) if node.tag == "li" else ():
                 if is_first and block.kind == "paragraph":
                     yield Block("item", f"{marker} {block.text}", level=depth)
                 else:
@@ -98,23 +105,25 @@ class _Walk:
             yield Block("paragraph", text)
 
 
-def inline_text(node: LexborNode) -> str:
+def inline_text(node: LexborNode, nesting: int = 0) -> str:
     """The visible text of a node and everything in it; ``br`` is a line break."""
+    if nesting > MAX_NESTING:
+        return ""
     parts: list[str] = []
     for child in node.iter(include_text=True):
         if child.is_text_node:
             parts.append(_SPACES.sub(" ", child.text(deep=False) or ""))
         elif child.is_element_node and not _is_hidden(child):
-            parts.append(_inline_element(child))
+            parts.append(_inline_element(child, nesting + 1))
     return "".join(parts)
 
 
-def _inline_element(node: LexborNode) -> str:
+def _inline_element(node: LexborNode, nesting: int = 0) -> str:
     if node.tag == "br":
         return "\n"
     if node.tag == "img":
         return _SPACES.sub(" ", node.attributes.get("alt") or "")
-    text = inline_text(node)
+    text = inline_text(node, nesting)
     if node.tag == "a":
         return _link(text, node.attributes.get("href") or "")
     if node.tag == "code" and "`" not in text:
@@ -123,10 +132,10 @@ def _inline_element(node: LexborNode) -> str:
 
 
 def _link(text: str, target: str) -> str:
-    """The link's text, with its address where that is short enough to be said in a sentence."""
+    """The link's text, with its address where that can be said in a sentence."""
     address = re.sub(r"^(?:https?://(?:www\.)?|mailto:|tel:)", "", target).rstrip("/")
     is_absolute = address != target.rstrip("/")
-    if not is_absolute or "?" in address or "#" in address or len(address) > _INFORMATIVE_ADDRESS_CHARS:
+    if not is_absolute or len(address) > _INFORMATIVE_ADDRESS_CHARS or not _SAYABLE.fullmatch(address):
         return text
     return text if address.lower() in text.lower() else f"{text} ({address})" if text.strip() else address
 

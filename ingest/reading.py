@@ -4,6 +4,7 @@ Promises to lose no document over broken front matter, and to keep nothing a rea
 """
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from html import escape, unescape
@@ -19,6 +20,7 @@ from ingest.templates import without_tags
 
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
+_LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _FENCED_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
@@ -76,7 +78,9 @@ def _parser() -> MarkdownIt:
 
 
 def _markdown(text: str) -> list[Block]:
-    return html.blocks(_parser().render(without_tags(text)))
+    """Links that stay Markdown because they stand inside HTML become their text."""
+    blocks = html.blocks(_parser().render(without_tags(text)))
+    return [replace(b, text=_LEFT_OVER_LINK.sub(r"\1", b.text)) if "](" in b.text else b for b in blocks]
 
 
 def _plain(text: str) -> list[Block]:

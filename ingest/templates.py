@@ -1,4 +1,5 @@
-"""Template language around Markdown (Liquid, Jinja, Nunjucks, Hugo): left out, or replaced by its text.
+"""What a page's builder takes out of Markdown, or replaces by text: template tags (Liquid, Jinja, Nunjucks,
+Hugo), attribute lists (``{.button}``) and footnote marks, which a reader would take for citations.
 
 Promises: what stands between block tags stays, except inside ``comment``; code keeps its braces, because in
 code they are usually the subject. Does not run a template: a loop or a condition leaves its body once.
@@ -7,15 +8,17 @@ code they are usually the subject. Does not run a template: a loop or a conditio
 import re
 
 # The first alternative that matches at a place wins, so a fence inside a comment goes with the comment.
+# Every repetition has a limit: an opening without an end would otherwise be searched for to the end each time.
 _PIECES = re.compile(
     r"""
-      (?P<comment>\{%-?\s*comment\b.*?\{%-?\s*endcomment\s*-?%\} | \{\#.*?\#\} | \{\{</?\*.*?\*/>\}\})
-    | (?P<fence>^[ ]{0,12}(?P<mark>```+|~~~+).*?(?:^[ ]*(?P=mark)[`~]*[ ]*$|\Z))
-    | (?P<raw>\{%-?\s*raw\s*-?%\}(?P<inside>.*?)\{%-?\s*endraw\s*-?%\})
+      (?P<comment>\{%-?\s*comment\b.{0,20000}?\{%-?\s*endcomment\s*-?%\}|\{\#.{0,2000}?\#\}|\{\{</\*.{0,500}?\*/>\}\})
+    | (?P<fence>^[ ]{0,12}(?P<ticked>```+|~~~+).*?(?:^[ ]*(?P=ticked)[`~]*[ ]*$|\Z))
+    | (?P<raw>\{%-?\s*raw\s*-?%\}(?P<inside>.{0,20000}?)\{%-?\s*endraw\s*-?%\})
     | (?P<code>(?P<ticks>`+)[^\n`](?:[^\n]*?[^\n`])??(?P=ticks)(?!`))
-    | (?P<tag>\{%[-+]?\s*(?P<name>[\w-]*)(?P<arguments>.*?)[-+]?%\})
-    | (?P<short>\{\{[<%]\s*/?(?P<shortname>[\w-]*)(?P<shortarguments>.*?)/?[>%]\}\})
-    | (?P<output>\{\{.*?\}\})
+    | (?P<tag>\{%[-+]?\s*(?P<name>[\w-]*)(?P<arguments>.{0,500}?)[-+]?%\})
+    | (?P<short>\{\{[<%]\s*/?(?P<shortname>[\w-]*)(?P<shortarguments>.{0,500}?)/?[>%]\}\})
+    | (?P<output>\{\{.{0,500}?\}\})
+    | (?P<mark>\{:?[ ]?[.\#][\w-][^{}\n]{0,200}\} | \{:[^{}\n]{0,200}\} | \[\^[\w-]{1,50}\]:?)
     """,
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )
@@ -34,7 +37,7 @@ def without_tags(text: str) -> str:
 
 
 def _rendered(piece: re.Match[str]) -> str:
-    if piece["comment"] is not None or piece["output"] is not None:
+    if piece["comment"] is not None or piece["output"] is not None or piece["mark"] is not None:
         return ""
     if piece["fence"] is not None or piece["code"] is not None:
         return _RAW_TAGS.sub("", piece[0])

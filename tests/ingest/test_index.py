@@ -86,9 +86,7 @@ def test_replacing_drops_what_the_document_no_longer_has(tmp_path: Path) -> None
     assert found(index, "fruit") == ["cherries"]
 
 
-def test_a_handle_survives_that_its_files_were_cleaned_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_handle_survives_that_its_files_were_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "KEEP_VERSIONS", timedelta(milliseconds=1))
     writer = Index(str(tmp_path / "i"), embedding_model="static")
     reader = Index(str(tmp_path / "i"), embedding_model="static")
