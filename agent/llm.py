@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from agent import observe
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.prompt import Message
 from agent.record import Usage
@@ -98,12 +99,12 @@ def stream(
     for number in range(1, n_retries + 2):
         completion.n_tries = number
         has_text = False
+        until = min(deadline, time.monotonic() + timeout_seconds)
         try:
-            for piece in _once(
-                request, completion, started, min(deadline, time.monotonic() + timeout_seconds), check
-            ):
-                has_text = True
-                yield piece
+            with observe.span("gen_ai.chat", f"chat {request.model}"):
+                for piece in _once(request, completion, started, until, check):
+                    has_text = True
+                    yield piece
             completion.latency_ms = _ms_since(started)
             return
         except ModelError as error:

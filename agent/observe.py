@@ -23,11 +23,11 @@ HIDDEN = "(hidden: the message of a foreign error may quote a question)"
 log: structlog.stdlib.BoundLogger = structlog.get_logger("docent")
 
 
-def set_up(settings: Settings, *, process: str, has_models: bool = False) -> None:
+def set_up(settings: Settings, *, process: str) -> None:
     """Configures logging, and Sentry when ``SENTRY_DSN`` is set. ``process``: web, worker, clock, cli."""
     _set_up_logs(settings.log_level)
     if settings.sentry_dsn:
-        _set_up_sentry(settings, process=process, has_models=has_models)
+        _set_up_sentry(settings, process=process)
 
 
 @contextmanager
@@ -57,6 +57,21 @@ def report(error: BaseException, *, event: str) -> str:
     return error_id
 
 
+@contextmanager
+def span(operation: str, name: str, **data: str | int) -> Iterator[None]:
+    """A span of the job's trace; ``data`` must hold no content.
+
+    Used for model calls instead of Sentry's LiteLLM integration: with a stream, that one ends its span on
+    another thread after the job's transaction is closed, so that it never arrives.
+    """
+    import sentry_sdk
+
+    with sentry_sdk.start_span(op=operation, name=name) as started:
+        for key, value in data.items():
+            started.set_data(key, value)
+        yield
+
+
 def flush(timeout_seconds: float = 2) -> None:
     """Waits until pending events are sent; called when a process ends."""
     import sentry_sdk
@@ -83,16 +98,12 @@ def _set_up_logs(level: str) -> None:
     )
 
 
-def _set_up_sentry(settings: Settings, *, process: str, has_models: bool) -> None:
+def _set_up_sentry(settings: Settings, *, process: str) -> None:
     import sentry_sdk
     from sentry_sdk.integrations.rq import RqIntegration
     from sentry_sdk.integrations.sqlalchemy import SqlalchemyIntegration
 
     integrations: list[Any] = [RqIntegration(), SqlalchemyIntegration()]
-    if has_models:
-        from sentry_sdk.integrations.litellm import LiteLLMIntegration
-
-        integrations.append(LiteLLMIntegration(include_prompts=False))
     assert settings.sentry_dsn
     sentry_sdk.init(
         dsn=settings.sentry_dsn.get_secret_value(),

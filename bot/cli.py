@@ -145,6 +145,8 @@ def search(
 
     with _opened() as database:
         library = Library(database, ingest_settings.load())
+        if problem := library.status().problem:
+            raise UserError(problem)
         passages = library.search(_given(query), audience=Audience(), k=n)
         printing.passages(passages, as_json=json_)
 
@@ -156,7 +158,7 @@ def ask(question: str, json_: AsJson = False) -> None:
 
     with _opened() as database:
         settings = agent.settings.load()
-        observe.set_up(settings, process="cli", has_models=True)
+        observe.set_up(settings, process="cli")
         at = desk.set_up(settings, database)
         stream = None if json_ else sys.stdout
         outcome = terminal.ask(at, database, _given(question), user=getpass.getuser(), stream=stream)
@@ -199,7 +201,7 @@ def _desk(settings: bot.settings.Settings) -> Any:
     from bot.slack import Slack
 
     kernel = agent.settings.load()
-    observe.set_up(kernel, process="worker", has_models=True)
+    observe.set_up(kernel, process="worker")
     assert kernel.database_url
     assert settings.slack_bot_token
     return desk.set_up(

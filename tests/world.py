@@ -151,7 +151,7 @@ class World:
         self.wait_for(is_ready, STARTUP_SECONDS)
 
 
-def get(url: str) -> tuple[int, dict[str, Any]]:
+def get(url: str | urllib.request.Request) -> tuple[int, dict[str, Any]]:
     """Status and JSON body."""
     try:
         with urllib.request.urlopen(url, timeout=5) as response:

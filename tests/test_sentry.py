@@ -1,0 +1,135 @@
+"""What reaches Sentry, and what never does. A server of the test's own receives the envelopes."""
+
+import gzip
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from bot.workspace import ADA, HELP
+from tests.proxy import Proxy
+from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
+from tests.world import World
+
+QUESTION = "How many days of annual leave may the zanzibar-secret team carry over?"
+
+
+class Sentry:
+    """Keeps every envelope, whole and by item."""
+
+    def __init__(self) -> None:
+        self.raw: list[str] = []
+        self.items: list[tuple[str, dict[str, Any]]] = []
+        sentry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                sentry._keep(body.decode())
+                self.send_response(200)
+                self.end_headers()
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.dsn = f"http://public@127.0.0.1:{self._server.server_address[1]}/1"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def events(self, **tags: str) -> list[dict[str, Any]]:
+        return [i for kind, i in self.items if kind == "event" and tags.items() <= i.get("tags", {}).items()]
+
+    def transactions(self) -> list[dict[str, Any]]:
+        return [item for kind, item in self.items if kind == "transaction"]
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Spans that travel beside their transaction: those of model calls."""
+        return [span for kind, item in self.items if kind == "span" for span in item["items"]]
+
+    def _keep(self, envelope: str) -> None:
+        self.raw.append(envelope)
+        lines = envelope.split("\n")
+        for header, body in zip(lines[1::2], lines[2::2], strict=False):
+            if header:
+                self.items.append((json.loads(header)["type"], json.loads(body)))
+
+
+@pytest.fixture
+def sentry(world: World) -> Iterator[Sentry]:
+    sentry = Sentry()
+    world.env |= {
+        "SENTRY_DSN": sentry.dsn,
+        "DOCENT_SENTRY_TRACES_SAMPLE_RATE": "1",
+        "DOCENT_RELEASE": "docent@test",
+        "DOCENT_MODEL_RETRIES": "0",
+    }
+    yield sentry
+    sentry.close()
+
+
+def test_errors_of_every_process_and_spans_of_every_answer_arrive_without_content(
+    world: World, sentry: Sentry
+) -> None:
+    proxy = Proxy(world.env["DATABASE_URL"])
+    world.env["DATABASE_URL"] = proxy.url
+    lines: list[Line] = [
+        Call([("search_docs", {"query": "zanzibar-secret annual leave"})]),
+        Say("At most 5 days [1]."),
+        Fail(500),
+    ]
+    with ScriptedModel(lambda request: lines[min(len(model.requests), 3) - 1]) as model:
+        world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
+        world.start("web", "worker", "clock")
+        ada = world.workspace.person(ADA)
+        ada.mention(HELP, QUESTION)
+        world.wait_for_turns(1)
+        ada.mention(HELP, QUESTION)
+        failed = world.wait_for_turns(2)[1]
+        proxy.go_away()
+        ada.mention(HELP, QUESTION)
+        world.wait_for(lambda: sentry.events(process="web") and sentry.events(process="clock"))
+        proxy.come_back()
+        world.wait_for_turns(3)
+        for role in ("web", "worker", "clock"):
+            world.stop(role)
+    proxy.close()
+
+    (down, *_) = sentry.events(event="model_call_failed")
+    assert down["release"] == "docent@test"
+    assert down["tags"]["process"] == "worker"
+    assert down["tags"]["turn_id"] == str(failed.id)
+    assert down["tags"]["error_id"].startswith("E-")
+    assert sentry.events(process="web", event="listener_failed")
+    assert sentry.events(process="clock", event="sweep_failed")
+
+    operations = {span["op"] for transaction in sentry.transactions() for span in transaction["spans"]}
+    roots = {transaction["contexts"]["trace"]["op"] for transaction in sentry.transactions()}
+    assert "queue.task.rq" in roots
+    assert "db" in operations
+    n_model_calls = len(world.query("SELECT 1 FROM model_calls"))
+    n_spans = sum(span["name"].startswith("chat ") for span in sentry.spans())
+    assert n_spans == n_model_calls > 3
+
+    everything = "\n".join(sentry.raw)
+    assert "zanzibar" not in everything  # the question
+    assert "28 days" not in everything  # a document
+    assert "At most 5 days" not in everything  # an answer
+    for secret in (
+        world.workspace.bot_token,
+        world.workspace.signing_secret,
+        world.env["OPENAI_API_KEY"],
+        world.env["DATABASE_URL"].split(":")[2].split("@")[0],
+    ):
+        assert secret not in everything
