@@ -13,7 +13,7 @@ from typing import Any
 from agent import prompt
 from agent.loop import CLOSING_REQUEST
 from agent.prompt import Message
-from tools.question import read
+from tools.question import Question, read
 from tools.relevance import Judged, judged
 from tools.standalone import background, standalone
 from tools.statements import Statement, statements
@@ -22,7 +22,7 @@ SEARCH = "search_docs"
 NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
 MAX_STATEMENTS = 8
-NEARLY_AS_GOOD = 0.75  # of the best statement's relevance: below, a statement is about something else
+NEARLY_AS_GOOD = 0.8  # of the best statement's relevance: below, a statement is about something else
 SAME_MEANING = 0.85  # cosine of two statements from which one is enough
 RELEVANT_FROM = 0.85  # see tools.relevance: nothing below has ever answered a question
 RELEVANT_WITHOUT_A_WORD_FROM = 2.15  # when a word of the question is missing
@@ -54,20 +54,21 @@ def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: 
     found = [statement for passage in passages for statement in statements(passage)]
     if not found:
         return NOTHING_FOUND
-    everything = judged(read(question, background), found)
+    asked = read(question, background)
+    everything = judged(asked, found)
     not_found = {word for result in evidence for word in result.get("not_found") or ()}
-    if _is_unanswered(everything, not_found):
+    if _is_unanswered(asked, everything, not_found):
         return _nothing(passages)
     written = _written(_chosen(everything))
     return written if max(everything.relevance) >= SURE_FROM else f"{UNSURE}\n{written}"
 
 
-def _is_unanswered(everything: Judged, not_found: set[str]) -> bool:
+def _is_unanswered(question: Question, everything: Judged, not_found: set[str]) -> bool:
     """Nothing is near; or a word the question turns on is in no document; or it is not where it should be."""
     best = max(everything.relevance)
     if best < RELEVANT_FROM or everything.missing & not_found:
         return True
-    return bool(everything.missing) and best < RELEVANT_WITHOUT_A_WORD_FROM
+    return bool(everything.missing) and question.is_sentence and best < RELEVANT_WITHOUT_A_WORD_FROM
 
 
 def _search(question: str) -> Message:

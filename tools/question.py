@@ -9,6 +9,11 @@ from ingest.words import content_words, words
 
 BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question holds
 _TELLS = re.compile(r"^(?:i|i'm|i've|my|the|we|we're|our|he|she|they|somebody|someone|there)\b", re.IGNORECASE)
+_ASKS = re.compile(
+    r"^(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|do|does|did|can|could|may|must|should|shall"
+    r"|will|would|has|have|am)\b",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 
@@ -25,6 +30,11 @@ class Question:
     weights: Mapping[str, float]
     asked: frozenset[str]
     names: frozenset[str]
+
+    @property
+    def is_sentence(self) -> bool:
+        """Whether it asks in a sentence; otherwise it is key words, of which any may be left unanswered."""
+        return "?" in self.text or bool(_ASKS.match(self.text))
 
     @property
     def whole(self) -> str:
