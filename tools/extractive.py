@@ -82,7 +82,8 @@ def _search(question: str) -> Message:
 
 _SECRET = re.compile(
     r"\b(?:AKIA[0-9A-Z]{12,}|gh[opsu]_\w{20,}|xox[abeprs]-[\w-]{10,}|sk-[\w-]{16,}|eyJ[\w-]{10,}\.[\w-]{10,})"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:password|passwort|secret|token|api[ _-]?key)\s*(?:is|[:=])\s*\S*\d\S*",
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\b(?:password|passwort|secret|token|api[ _-]?key)\s*(?:is|[:=])[:\s]*[a-z]\S*\d\S*",
     re.IGNORECASE,
 )
 _TO_A_MODEL = re.compile(
@@ -106,11 +107,11 @@ def _is_quotable(statement: Statement) -> bool:
 def _chosen(everything: Judged) -> list[Statement]:
     """The best first, as long as they are nearly as good, say something new and find room."""
     order = sorted(range(len(everything.relevance)), key=lambda i: (-round(everything.relevance[i], 6), i))
-    enough = NEARLY_AS_GOOD * everything.relevance[order[0]]
     chosen: list[int] = []
     n_chars = 0
     for i in order:
         statement = everything.statements[i]
+        enough = NEARLY_AS_GOOD * everything.relevance[chosen[0]] if chosen else RELEVANT_FROM
         if everything.relevance[i] < enough or len(chosen) == MAX_STATEMENTS:
             break
         n_more = _n_chars(statement, [everything.statements[j] for j in chosen])

@@ -7,6 +7,7 @@ piece of code.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from ingest.splitting import sentences
@@ -53,7 +54,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str, bool]]:
     parents: list[tuple[int, str]] = []
     header: list[str] = []
     lines = list(_logical_lines(text))
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in pairwise([*lines, ""]):
         item = _ITEM.match(line)
         if line.startswith("|"):
             if _RULE.match(following):

@@ -17,7 +17,7 @@ from ingest.index import Index
 from ingest.library import Library
 from ingest.rows import DocumentRow
 from ingest.settings import Settings
-from ingest.source import opened
+from ingest.source import FetchProblem, opened
 
 EVERYONE = Audience()
 
@@ -120,10 +120,10 @@ def test_a_document_that_cannot_be_read_for_once_stays_searchable(library: Libra
             return [replace(one, fingerprint=f"error:13 {one.uri}") for one in self.inner.list()]
 
         def fetch(self, uri: str):  # type: ignore[no-untyped-def]
-            raise sync.FetchProblem("cannot be read (Permission denied)", "check its permissions")
+            raise FetchProblem("cannot be read (Permission denied)", "check its permissions")
 
     library.sync_folder(str(folder))
-    report = library.sync(Flaky())  # type: ignore[arg-type]
+    report = library.sync(Flaky())
 
     assert len(report.problems) == 2
     assert "30 days" in texts(library, "annual leave")
