@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from agent import observe
@@ -24,6 +25,12 @@ CONNECT_TIMEOUT_SECONDS = 5
 STALL_TIMEOUT_SECONDS = 30  # no byte from a stream for this long
 BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
 SEED = 20251
+
+LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's resources
+    "litellm.litellm_core_utils.default_encoding",
+    "openai.lib.streaming.chat",
+    "openai.resources",
+)
 
 Complete = Callable[[Sequence[Message], Sequence[Mapping[str, Any]], str | None], Message]
 
@@ -159,8 +166,11 @@ def is_local(model: str) -> bool:
 
 
 def warm_up() -> None:
-    """Imports litellm now (seconds), so that no question waits for it."""
+    """Imports litellm now (seconds), with what it would import in its first call, so that no question waits
+    for it and forked processes share it."""
     _litellm()
+    for name in LAZY_IMPORTS:
+        import_module(name)
 
 
 @cache
