@@ -94,17 +94,20 @@ class Index:
 
         return self._read(candidates)
 
-    def texts_with(self, words: str, *, access_ids: Sequence[str], limit: int) -> list[str]:
-        """What search reads of the chunks that hold any of these words, the rarest words' chunks first."""
-        if not access_ids:
-            return []
+    def counts(self, words: Sequence[str], *, access_ids: Sequence[str], up_to: int) -> list[int]:
+        """How many chunks hold each word, none counted further than ``up_to``."""
+        if not access_ids or not words:
+            return [0] * len(words)
         where = _one_of("access_id", access_ids)
 
-        async def texts(table: Any) -> list[str]:
-            found = table.query().nearest_to_text(words, columns=["search_text"]).where(where).limit(limit)
-            return (await found.select(["search_text", "_score"]).to_arrow())["search_text"].to_pylist()  # type: ignore[no-any-return]
+        async def count(table: Any, word: str) -> int:
+            found = table.query().nearest_to_text(word, columns=["search_text"]).where(where).limit(up_to)
+            return int((await found.select(["chunk_id", "_score"]).to_arrow()).num_rows)
 
-        return self._read(texts)
+        async def counts(table: Any) -> list[int]:
+            return list(await asyncio.gather(*(count(table, word) for word in words)))
+
+        return self._read(counts)
 
     def chunks(
         self, document_id: str, *, access_ids: Sequence[str], first: int = 0, last: int = 1_000_000

@@ -71,6 +71,8 @@ def is_misspelt(word: str, other: str) -> bool:
     longest = max(len(word), len(other))
     if word == other or longest < 4 or word[0] != other[0] or word.isdigit():
         return word == other
+    if longest == 4 == len(word) == len(other):
+        return sorted(word) == sorted(other)  # a letter exchanged in so short a word makes another word
     allowed = 1 if longest < 10 else 2
     return abs(len(word) - len(other)) <= allowed and _distance(word, other, allowed) <= allowed
 
