@@ -44,10 +44,9 @@ class Received:
 
 
 _DELIVER = text("""
-INSERT INTO deliveries (id, key, turn_id, place) VALUES (:id, :key, NULL, CAST(:place AS jsonb))
+INSERT INTO deliveries (id, key, turn_id, place) VALUES (:id, :key, :turn_id, CAST(:place AS jsonb))
 ON CONFLICT (key) DO NOTHING RETURNING id
 """)
-_LINK = text("UPDATE deliveries SET turn_id = :turn_id WHERE id = :id")
 
 
 def receive(database: Database, *, key: str, place: Place, origin: str, question: str) -> Received | None:
@@ -55,15 +54,19 @@ def receive(database: Database, *, key: str, place: Place, origin: str, question
 
     Raises SQLAlchemy's OperationalError when Postgres is away: the caller must not acknowledge then.
     """
+    turn_id = new_id()
     with database.transaction() as transaction:
-        delivery_id = new_id()
-        values = {"id": delivery_id, "key": key, "place": json.dumps(asdict(place))}
+        values = {"id": new_id(), "key": key, "turn_id": turn_id, "place": json.dumps(asdict(place))}
         if transaction.execute(_DELIVER, values).one_or_none() is None:
             return None
         asked = sessions.ask(
-            transaction, key=place.session_key, user_id=place.user_id, origin=origin, question=question
+            transaction,
+            key=place.session_key,
+            user_id=place.user_id,
+            origin=origin,
+            question=question,
+            turn_id=turn_id,
         )
-        transaction.execute(_LINK, {"id": delivery_id, "turn_id": asked.turn_id})
     return Received(asked.turn_id, asked.session_id, asked.n_ahead)
 
 

@@ -20,7 +20,10 @@ class DeliveryRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     key: Mapped[str] = mapped_column(Text, unique=True)
-    turn_id: Mapped[UUID | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"))
+    # Checked at the commit: the delivery is written first, because it decides whether there is a turn at all.
+    turn_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("turns.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED")
+    )
     place: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
     received_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
 

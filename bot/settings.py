@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     )
     host: str = "0.0.0.0"  # the web process serves whoever the host routes to it
     port: int = Field(default=3000, ge=0, le=65535, validation_alias=AliasChoices("PORT", "DOCENT_PORT"))
-    web_threads: int = Field(default=8, ge=1, description="Requests handled at once")
+    web_threads: int = Field(
+        default=16, ge=1, description="Requests handled at once; they mostly wait for Postgres"
+    )
     concurrency: int = Field(default=40, ge=1, description="Turns at once in one worker process")
     queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$")
     sweep_seconds: float = Field(default=2, gt=0, description="How often the clock looks for forgotten turns")

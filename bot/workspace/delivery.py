@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
-import httpx
+import aiohttp
 from slack_sdk.signature import SignatureVerifier
 
 from bot.workspace.errors import WorkspaceError
@@ -56,7 +56,7 @@ class Deliveries:
         self._signer = SignatureVerifier(workspace.signing_secret)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._may_go: asyncio.Event | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._client: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unsent: list[Json] = []
         self.envelopes: dict[str, Json] = {}
@@ -95,13 +95,10 @@ class Deliveries:
         self._loop = asyncio.get_running_loop()
         self._may_go = asyncio.Event()
         self._may_go.set()
-        self._client = httpx.AsyncClient(
-            timeout=self._ack_seconds,
-            trust_env=False,
-            verify=False,
-            # A kept connection that the app has just closed would look like a failed delivery.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-        )
+        # A kept connection that the app has just closed would look like a failed delivery.
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        timeout = aiohttp.ClientTimeout(total=self._ack_seconds)
+        self._client = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
         with self._workspace.lock:
             unsent, self._unsent = self._unsent, []
         for envelope in unsent:
@@ -113,7 +110,7 @@ class Deliveries:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._client:
-            await self._client.aclose()
+            await self._client.close()
 
     def hold(self) -> None:
         if self._loop and self._may_go:
@@ -185,14 +182,18 @@ class Deliveries:
             headers |= {RETRY_NUM: str(attempt), RETRY_REASON: last_reason or "http_timeout"}
         if self._client is None or self._workspace.request_url is None:
             return Outcome(None, reason="connection_failed")
-        post = self._client.post(self._workspace.request_url, content=body.encode(), headers=headers)
         try:
-            answer = await asyncio.wait_for(post, self._ack_seconds)
-        except (TimeoutError, httpx.TimeoutException):
+            async with self._client.post(
+                self._workspace.request_url, data=body.encode(), headers=headers, allow_redirects=False
+            ) as answer:
+                content = await answer.text()
+        except TimeoutError:
             return Outcome(None, reason="http_timeout")
-        except httpx.TransportError:
+        except aiohttp.ClientError:
             return Outcome(None, reason="connection_failed")
-        return Outcome(answer.status_code, _decoded(answer), is_final=answer.headers.get(NO_RETRY) == "1")
+        is_json = answer.content_type == "application/json"
+        decoded = json.loads(content) if is_json and content else content or None
+        return Outcome(answer.status, decoded, is_final=answer.headers.get(NO_RETRY) == "1")
 
     def _wait(self, work: Coroutine[Any, Any, Delivery]) -> Delivery:
         if self._loop is None:
@@ -218,9 +219,3 @@ def _encode(envelope: Json) -> tuple[str, str]:
         return json.dumps(payload), "application/json"
     fields = payload if envelope["type"] == "slash_commands" else {"payload": json.dumps(payload)}
     return urlencode(fields), "application/x-www-form-urlencoded"
-
-
-def _decoded(answer: httpx.Response) -> Any:
-    if answer.headers.get("content-type", "").startswith("application/json") and answer.content:
-        return answer.json()
-    return answer.text or None

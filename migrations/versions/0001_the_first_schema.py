@@ -132,7 +132,12 @@ def upgrade() -> None:
         ),
         sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
-            ["turn_id"], ["turns.id"], name=op.f("fk_deliveries_turn_id_turns"), ondelete="SET NULL"
+            ["turn_id"],
+            ["turns.id"],
+            name=op.f("fk_deliveries_turn_id_turns"),
+            ondelete="SET NULL",
+            initially="DEFERRED",
+            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("key", name=op.f("uq_deliveries_key")),
