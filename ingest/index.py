@@ -34,6 +34,10 @@ _READ = ["chunk_id", "document_id", "url", "title", "heading_path", "text", "pos
 T = TypeVar("T")
 
 
+class NoIndex(UserError):
+    """Nothing was ever written at this address."""
+
+
 @dataclass(frozen=True)
 class IndexedChunk:
     """One row to write. ``search_text`` is what full-text search reads."""
@@ -126,15 +130,16 @@ class Index:
     def documents(self, source: str) -> dict[str, tuple[str, str, int]]:
         """Of each document of a source: its content hash, its access id, and how many chunks it has."""
 
+        columns = ["document_id", "content_hash", "access_id"]
+
         async def rows(table: Any) -> Any:
-            columns = ["document_id", "content_hash", "access_id"]
             return await table.query().where(_one_of("source", [source])).select(columns).to_arrow()
 
-        if not self.exists():
+        try:
+            found = self._read(rows)
+        except NoIndex:
             return {}
-        counted = (
-            self._read(rows).group_by(["document_id", "content_hash", "access_id"]).aggregate([([], "count_all")])
-        )
+        counted = found.group_by(columns).aggregate([([], "count_all")])
         return {
             row["document_id"]: (row["content_hash"], row["access_id"], row["count_all"])
             for row in counted.to_pylist()
@@ -142,7 +147,10 @@ class Index:
 
     def exists(self) -> bool:
         """Whether something was ever written; raises :class:`UserError` for an unusable address."""
-        return self._opened(must_exist=False) is not None
+        try:
+            return bool(self.version())
+        except NoIndex:
+            return False
 
     def version(self) -> str:
         """The newest version, for a turn's record."""
@@ -190,19 +198,20 @@ class Index:
     def set_access(self, document_ids: Iterable[str], access_id: str) -> None:
         """Changes who may read these documents, in one version; nothing is embedded again."""
         documents = sorted(set(document_ids))
-        if documents:
+        if documents and self.exists():
             self._call(self._opened().update({"access_id": access_id}, where=_one_of("document_id", documents)))
 
     def optimize(self) -> None:
         """Brings the search indexes up to date and drops versions older than an hour. Run after a sync."""
-        self._call(_optimized(self._opened()))
+        if self.exists():
+            self._call(_optimized(self._opened()))
 
     def _opened(self, *, must_exist: bool = True) -> Any:
         with self._opening:
             if self._table is None:
                 self._table = _run(_open(self.address, self.embedding_model))
             if self._table is None and must_exist:
-                raise UserError("No documents have been read in yet. Run 'docent ingest PATH' first.")
+                raise NoIndex("No documents have been read in yet. Run 'docent ingest PATH' first.")
             return self._table
 
     def _writable(self, dimension: int) -> Any:
@@ -210,6 +219,7 @@ class Index:
         if self._opened(must_exist=False) is None:
             with self._opening:
                 self._table = _run(_create(self.address, _schema(dimension, self.embedding_model)))
+                self._is_prepared = False
         _require_dimension(_run(self._table.schema()), dimension, self.address)
         if not self._is_prepared:
             _run(_prepared(self._table))
@@ -222,7 +232,7 @@ class Index:
             return _run(_on_newest(self._opened(), query))
         except (RuntimeError, OSError, ValueError):
             with self._opening:
-                self._table = None
+                self._table, self._is_prepared = None, False
             return _run(_on_newest(self._opened(), query))
 
     def _call(self, work: Awaitable[object]) -> None:
