@@ -4,7 +4,7 @@ Promises that nothing leaves it that some member of the audience may not read.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -67,11 +67,15 @@ class Library:
         """
         readable = self._readable(audience)
         candidates = self._candidates(query, readable)
-        slips = spelling.slips(query, (f"{c.title}\n{c.heading_path}\n{c.text}" for c in candidates))
+        texts = _texts(candidates)
+        slips = spelling.slips(query, texts.values())
         if slips:
             candidates = self._candidates(f"{query} {' '.join(slips.values())}", readable)
+            texts = _texts(candidates)
         passages = ranking.ranked(candidates, k=k or self._settings.top_k)
-        return Found(tuple(passages), self._not_found(query, slips, passages, candidates, readable))
+        words = [word for word in content_words(query) if word not in slips]
+        not_found = self._not_found(words, texts, {passage.chunk_id for passage in passages}, readable)
+        return Found(tuple(passages), not_found)
 
     def read(
         self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
@@ -133,25 +137,14 @@ class Library:
         return self._index.candidates(query, vector, access_ids=readable, limit=N_CANDIDATES)
 
     def _not_found(
-        self,
-        query: str,
-        slips: Mapping[str, str],
-        passages: Sequence[Passage],
-        candidates: Sequence[Candidate],
-        readable: list[str],
+        self, words: list[str], texts: Mapping[str, str], shown: Container[str], readable: list[str]
     ) -> tuple[str, ...]:
         """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
-        shown = {passage.chunk_id for passage in passages}
-        texts = [(c.chunk_id in shown, f"{c.title}\n{c.heading_path}\n{c.text}".lower()) for c in candidates]
-        absent: dict[str, int] = {}
-        for word in content_words(query):
-            holders = [is_shown for is_shown, text in texts if stem(word) in text]
-            if word not in slips and len(holders) <= RARE_UP_TO and not any(holders):
-                absent[word] = len(holders)
-        counts = self._index.counts(list(absent), access_ids=readable, up_to=RARE_UP_TO + 1)
+        holders = {word: [id_ for id_, text in texts.items() if stem(word) in text] for word in words}
+        absent = [w for w, ids in holders.items() if len(ids) <= RARE_UP_TO and not any(i in shown for i in ids)]
+        counts = self._index.counts(absent, access_ids=readable, up_to=RARE_UP_TO + 1)
         # Full text does not count its stop words, such as "against": then the candidates hold it all the same.
-        is_rare = (n <= RARE_UP_TO and n >= held for n, held in zip(counts, absent.values(), strict=True))
-        return tuple(word for word, rare in zip(absent, is_rare, strict=True) if rare)
+        return tuple(w for w, n in zip(absent, counts, strict=True) if len(holders[w]) <= n <= RARE_UP_TO)
 
     def _readable(self, audience: Audience) -> list[str]:
         with self._database.transaction() as transaction:
@@ -172,6 +165,11 @@ class Library:
 def open_library(database: Database, settings_: Settings | None = None) -> Library:
     """The library under the process's settings; touches neither disk nor network until it is used."""
     return Library(database, settings_ or settings.load())
+
+
+def _texts(candidates: Sequence[Candidate]) -> dict[str, str]:
+    """By chunk id what a reader sees of each, in lower case."""
+    return {c.chunk_id: f"{c.title}\n{c.heading_path}\n{c.text}".lower() for c in candidates}
 
 
 def _start(chunks: list[Candidate], heading: str, position: int | None) -> int:

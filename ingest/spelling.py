@@ -12,8 +12,11 @@ from ingest.words import content_words, is_misspelt, stem
 
 
 def slips(question: str, texts: Iterable[str]) -> dict[str, str]:
-    """Each word of the question that stands in no text, with the most frequent word it may be a slip of."""
-    everything = "\n".join(texts).lower()
+    """Each word of the question that stands in no text, with the most frequent word it may be a slip of.
+
+    ``texts`` are in lower case.
+    """
+    everything = "\n".join(texts)
     unknown = [word for word in content_words(question) if stem(word) not in everything]
     guesses = {word: _closest(word, everything) for word in unknown}
     return {word: guess for word, guess in guesses.items() if guess}
