@@ -116,6 +116,8 @@ def stream(
             return
         except ModelError as error:
             completion.latency_ms = _ms_since(started)
+            if time.monotonic() >= deadline:
+                raise DeadlineExceeded("the turn's time ended in a model call") from error
             pause = BACKOFF_SECONDS * 2 ** (number - 1) * (1 + random.random())
             if not error.is_transient or number > n_retries or time.monotonic() + pause > deadline:
                 raise
@@ -181,6 +183,7 @@ def _litellm() -> Any:
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
+    litellm.disable_streaming_logging = True  # else each chunk starts an event loop in a thread, for callbacks
     litellm.drop_params = True
     litellm.num_retries = 0
     return litellm

@@ -13,6 +13,7 @@ from bot.shown import is_web, link_target
 PART_LIMIT = 11_000
 CONTEXT_TEXT_LIMIT = 2_000
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
+FENCE_ROOM = 32  # for closing a code block and opening it again
 FEEDBACK_ACTION = "docent_feedback"
 
 Block = dict[str, Any]
@@ -38,10 +39,10 @@ def parts(text: str, limit: int = PART_LIMIT) -> list[str]:
     pieces = []
     rest = text
     while len(rest) > limit:
-        head, rest = _cut(rest, limit - 8)
+        head, rest = _cut(rest, limit - FENCE_ROOM)
         if head.count("```") % 2:
-            fence = re.findall(r"```([^\n`]*)", head)[-1]
-            head, rest = head + "\n```", f"```{fence}\n{rest}"
+            language = re.findall(r"```(?:([\w+-]{1,20})\n)?", head)[-1]
+            head, rest = head + "\n```", f"```{language}\n{rest}"
         pieces.append(head)
     return [*pieces, rest]
 

@@ -20,6 +20,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -213,7 +214,8 @@ def _spawn(
             process.kill()
             process.wait()
         raise UserError(f"{Path(command[0]).name} did not start; see {log}. Its last words: {_tail(log)}")
-    process.returncode = process.returncode or 0  # outlives this process on purpose
+    # It may outlive this process; while it does not, a dead one must not stay a zombie and look alive.
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     return {"pid": process.pid, "port": port, "created": psutil.Process(process.pid).create_time()}
 
 

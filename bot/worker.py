@@ -163,7 +163,8 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
         nonlocal stopping
         stopping = True
         for pid in children:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     _on_stop(stop)
     while not stopping:
@@ -173,15 +174,13 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
             pid, _ = os.wait()
         except InterruptedError:
             continue
-        children.discard(pid)
-        if not stopping:
+        if pid in children and not stopping:
+            children.discard(pid)
             observe.log.error("worker_died", pid=pid)
             time.sleep(RESTART_SECONDS)
-    while children:
-        try:
-            children.discard(os.wait()[0])
-        except ChildProcessError:
-            break
+    for pid in children:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def _fork(child: Callable[[], None]) -> int:

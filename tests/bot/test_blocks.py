@@ -1,0 +1,52 @@
+"""Answers as Slack messages: split without a loss, within Slack's limits."""
+
+import re
+from uuid import uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.record import Source
+from agent.tools import Passage
+from bot import blocks
+from bot.blocks import Answer
+
+WORDS = st.sampled_from(["leave", "days.", "```\ncode", "```", "\n\n", "\n", "- item", "**bold**", "x" * 60])
+
+
+@given(st.lists(WORDS, max_size=200).map(" ".join), st.integers(100, 400))
+def test_no_word_is_lost_and_no_part_is_too_long(text: str, limit: int) -> None:
+    parts = blocks.parts(text, limit)
+    assert all(len(part) <= limit for part in parts)
+    kept = re.sub(r"[\s`]", "", "".join(parts)).replace("code", "")
+    assert kept == re.sub(r"[\s`]", "", text).replace("code", "")
+
+
+def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
+    text = "```python\n" + "\n".join(f"line_{n} = {n}" for n in range(100)) + "\n```"
+    parts = blocks.parts(text, 400)
+    assert len(parts) > 2
+    assert all(part.startswith("```python\n") and part.rstrip().endswith("```") for part in parts)
+    assert all(f"line_{n} = {n}" in "".join(parts) for n in range(100))
+
+
+def test_sources_are_grouped_by_page_and_escaped() -> None:
+    sources = [
+        Source(1, Passage("a", "d", "Q&A <x> | y", "https://h.example/a b", "", "", 1)),
+        Source(2, Passage("b", "e", "Notes", "file:///notes.md", "", "", 1)),
+        Source(3, Passage("c", "d", "Q&A <x> | y", "https://h.example/a b", "", "", 1)),
+    ]
+    (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
+    text = context["elements"][0]["text"]
+    assert "[1][3] <https://h.example/a%20b|Q&amp;A &lt;x&gt; ¦ y>" in text
+    assert "[2] Notes" in text
+
+
+def test_many_sources_stay_within_the_limit_of_a_context_element() -> None:
+    sources = [
+        Source(n, Passage(str(n), str(n), "T" * 250, f"https://h.example/{n}", "", "", 1)) for n in range(60)
+    ]
+    contexts = [block for block in blocks.closing(Answer(uuid4(), "x", sources)) if block["type"] == "context"]
+    texts = [block["elements"][0]["text"] for block in contexts]
+    assert all(len(text) <= 2_000 for text in texts)
+    assert sum(text.count("https://") for text in texts) == 60
