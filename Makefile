@@ -9,7 +9,7 @@ setup: .venv/.stamp
 
 .venv/.stamp: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Docent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 setup") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv --clear .venv
+	@test -e .venv/.stamp || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch .venv/.stamp

@@ -64,6 +64,7 @@ class Kit:
     resources: Mapping[type, Any] = field(default_factory=dict)
     api_base: str | None = None
     fallback_model: str = EXTRACTIVE_MODEL
+    is_refusal: Callable[[str], bool] = lambda text: False
 
 
 class Run:
@@ -320,10 +321,11 @@ class Run:
     def _finished(self, text: str) -> Finished:
         by_number = {source.n: source for source in self.transcript.sources.values()}
         numbers = citations.cited(text, by_number)
-        reason = self.limit or ("answered" if numbers else "no_evidence")
-        notice = NOTICES.get(reason, "")
+        is_refusal = self.kit.is_refusal(text)
+        reason = self.limit or ("answered" if numbers and not is_refusal else "no_evidence")
+        notice = "" if is_refusal and not self.limit else NOTICES.get(reason, "")
         if llm.is_local(self.kit.model):
-            notice = NO_MODEL_NOTICE if numbers else ""
+            notice = "" if is_refusal else NO_MODEL_NOTICE
         sources = tuple(by_number[n] for n in numbers)
         return Finished(text, reason, notice, sources, self.model)
 

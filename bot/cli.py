@@ -216,9 +216,13 @@ def _desk(settings: bot.settings.Settings) -> Any:
 def _preload() -> None:
     from agent import llm
     from bot import desk
+    from ingest import embedding
+    from ingest import settings as ingest_settings
 
     llm.warm_up()
-    assert desk
+    if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
+        embedding.warm_up()
+    assert desk  # imported for the forks to share
 
 
 def _require_token(settings: bot.settings.Settings) -> None:

@@ -38,6 +38,7 @@ def set_up(
         limits=Limits.of(settings),
         resources={Library: library},
         api_base=settings.model_api_base,
+        is_refusal=lambda text: text.startswith(extractive.NOTHING_FOUND),
     )
     return Desk(
         settings=settings,

@@ -32,11 +32,11 @@ def run(database: Database, path: Path, *, name: str | None, link: str | None, a
 
 
 def _print(report: SyncReport) -> None:
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(
         f"{escape(report.source)}: {report.n_added} added, {report.n_changed} changed, "
         f"{report.n_unchanged} unchanged, {report.n_removed} removed; "
         f"{report.n_chunks} chunks written in {report.seconds:.1f} s."
     )
     for problem in report.problems:
-        console.print(f"  [yellow]{escape(problem.uri)}[/]: {escape(problem.cause)} {escape(problem.advice)}")
+        console.print(f"  [yellow]{escape(problem.uri)}[/]: {escape(problem.cause)}; {escape(problem.advice)}.")

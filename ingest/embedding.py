@@ -37,6 +37,11 @@ def embed(texts: Sequence[str], *, model: str = STATIC_EMBEDDING_MODEL) -> Matri
     return _unit(np.asarray(llm.embed(model, texts), dtype=np.float32))
 
 
+def warm_up() -> None:
+    """Loads the static model (~60 MB) now, so that processes forked later share it."""
+    _static()
+
+
 def _embed_static(texts: list[str]) -> Matrix:
     """By length, because a batch is padded to its longest text: a third of the time for mixed texts."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
