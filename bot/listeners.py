@@ -5,8 +5,10 @@ Slack call, no model, no index. Chatter that cannot be a question is acknowledge
 """
 
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +28,29 @@ UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 REAL_SUBTYPES = {None, "file_share", "thread_broadcast"}  # other subtypes are about messages, not messages
 
 
+class Stored:
+    """The delivery keys this process committed lately: a twin that arrives after them needs no database.
+
+    Only saves work; what decides is the unique row.
+    """
+
+    LIMIT = 10_000
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def add(self, key: str) -> None:
+        """After the commit, never before."""
+        with self._lock:
+            self._keys[key] = None
+            if len(self._keys) > self.LIMIT:
+                self._keys.popitem(last=False)
+
+
 @dataclass(frozen=True)
 class Entrance:
     """What listeners need: where to store, whom to tell."""
@@ -33,6 +58,7 @@ class Entrance:
     database: Database
     wake: Callable[[UUID], None]
     queued: Callable[[Place, int], None]  # shows how many questions of the thread come first
+    stored: Stored = field(default_factory=Stored)
 
 
 def register(app: App, entrance: Entrance) -> None:
@@ -110,9 +136,12 @@ def on_error(error: Exception) -> None:
 
 
 def _receive(entrance: Entrance, *, key: str, place: Place, origin: str, question: str) -> None:
+    if key in entrance.stored:
+        return
     received: Received | None = inbox.receive(
         entrance.database, key=key, place=place, origin=origin, question=question
     )
+    entrance.stored.add(key)
     if received is None:
         return
     observe.log.info("received", origin=origin, turn_id=str(received.turn_id), n_ahead=received.n_ahead)

@@ -33,7 +33,7 @@ from bot.settings import Settings
 WORKER_TTL_SECONDS = 45  # an idle worker's blocking pop is 15 s shorter
 STOP_SECONDS = 8  # for turns to give themselves back; hosts send SIGKILL after 10
 RESTART_SECONDS = 1
-NICENESS = 5
+NICENESS = 10
 M_ARENA_MAX = -8  # mallopt(3)
 MALLOC_ARENAS = 2
 
