@@ -25,7 +25,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("docent")
 
 def set_up(settings: Settings, *, process: str) -> None:
     """Configures logging, and Sentry when ``SENTRY_DSN`` is set. ``process``: web, worker, clock, cli."""
-    _set_up_logs(settings.log_level)
+    # A person at the terminal sees results, not events, unless they ask for more.
+    is_default = "log_level" not in settings.model_fields_set
+    _set_up_logs("WARNING" if process == "cli" and is_default else settings.log_level)
     if settings.sentry_dsn:
         _set_up_sentry(settings, process=process)
 

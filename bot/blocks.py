@@ -65,6 +65,14 @@ def closing(answer: Answer) -> list[Block]:
     return blocks
 
 
+def by_page(sources: Sequence[Source]) -> list[tuple[str, str, str]]:
+    """(``[1][3]``, title, url) of each page, in the order they are first cited."""
+    pages: dict[tuple[str, str], list[int]] = {}
+    for source in sources:
+        pages.setdefault((source.passage.title, source.passage.url), []).append(source.n)
+    return [("".join(f"[{n}]" for n in sorted(ns)), title, url) for (title, url), ns in pages.items()]
+
+
 def plain(text: str) -> str:
     """The text for notifications and for clients without blocks: no Markdown, bounded."""
     text = re.sub(r"\[(\[\d+\])\]\([^)]*\)", r"\1", text)
@@ -84,13 +92,7 @@ def _cut(text: str, limit: int) -> tuple[str, str]:
 
 
 def _source_texts(sources: Sequence[Source]) -> list[str]:
-    by_page: dict[tuple[str, str], list[int]] = {}
-    for source in sources:
-        by_page.setdefault((source.passage.url, source.passage.title), []).append(source.n)
-    lines = [
-        "".join(f"[{n}]" for n in sorted(page_numbers)) + " " + _link(url, title)
-        for (url, title), page_numbers in by_page.items()
-    ]
+    lines = [f"{marks} {_link(url, title)}" for marks, title, url in by_page(sources)]
     texts = ["*Sources:*"]
     for line in lines:
         if len(texts[-1]) + len(line) + 3 > CONTEXT_TEXT_LIMIT:

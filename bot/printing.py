@@ -10,8 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.tools import Passage
+from bot.terminal import bare
 
 SNIPPET_CHARS = 160
+ID_CHARS = 18  # of a session's id: enough to name it
 
 
 def passages(found: Sequence[Passage], *, as_json: bool) -> None:
@@ -25,7 +27,7 @@ def passages(found: Sequence[Passage], *, as_json: bool) -> None:
         return
     for n, passage in enumerate(found, 1):
         snippet = " ".join(passage.text.split())[:SNIPPET_CHARS]
-        console = Console()
+        console = Console(soft_wrap=True)
         heading = f" › {passage.heading_path}" if passage.heading_path else ""
         console.print(f"[bold]{n}. {escape(passage.title)}[/]{escape(heading)}  [dim]{passage.score:.2f}[/]")
         console.print(f"   {escape(snippet)}…\n   [blue]{escape(passage.url)}[/]")
@@ -37,10 +39,13 @@ def sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
         print_json(rows)
         return
     table = Table("session", "updated", "status", "turns", "cost", "last question", box=None)
+    for column in table.columns:
+        column.no_wrap = True
+    table.columns[0].min_width = ID_CHARS
     for row in rows:
         question = " ".join(row["last_question"].split())[:60]
         table.add_row(
-            row["id"],
+            row["id"][:ID_CHARS],
             row["updated_at"][:16].replace("T", " "),
             row["status"],
             str(row["n_turns"]),
@@ -55,7 +60,7 @@ def session(story: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(story)
         return
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(f"[bold]{story['key']}[/]  {story['status']}  {story['id']}")
     for turn in story["turns"]:
         _turn(console, turn)
@@ -74,7 +79,7 @@ def _turn(console: Console, turn: dict[str, Any]) -> None:
     for _, line in sorted(events, key=lambda event: event[0]):
         console.print(line)
     if turn["answer"]:
-        console.print(f"\n{escape(turn['answer'])}\n")
+        console.print(f"\n{escape(bare(turn['answer']))}\n")
     for source in turn["sources"]:
         mark = "*" if source["is_cited"] else " "
         console.print(

@@ -15,7 +15,6 @@ from agent.rows import TurnRow
 from bot import jobs
 from bot.blocks import Answer
 from bot.jobs import Desk
-from bot.shown import is_web
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
 
@@ -33,7 +32,7 @@ class TerminalReply:
             print(f"… {text}", file=sys.stderr)
 
     def show(self, text: str) -> None:
-        self._write(_bare(text))
+        self._write(bare(text))
 
     def reset(self) -> None:
         if self._shown:
@@ -42,15 +41,13 @@ class TerminalReply:
 
     def deliver(self, answer: Answer) -> None:
         self.answer = answer
-        text = _bare(answer.text)
+        text = bare(answer.text)
         if text.startswith(self._shown):
             self._write(text[len(self._shown) :])
         else:
             self._write("\n\n" + text)
-        for source in answer.sources:
-            self._write(
-                f"\n{'' if source.n != answer.sources[0].n else chr(10)}[{source.n}] {_line(source.passage)}"
-            )
+        for marks, title, url in by_page(answer.sources):
+            self._write(f"\n{marks} {title} — {url if is_web(url) else url.removeprefix('file://')}")
         if answer.notice:
             self._write(f"\n\n({answer.notice})")
         self._write("\n")
@@ -76,7 +73,7 @@ def _outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> dict[st
         if reply.answer is None:
             raise UserError("The question was stored but not answered: the database went away meanwhile.")
         return {
-            "answer": _bare(reply.answer.text),
+            "answer": bare(reply.answer.text),
             "sources": [
                 {
                     "n": source.n,
@@ -96,11 +93,6 @@ def _outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> dict[st
         }
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """Citations without their links: the sources stand below."""
     return LINKED_CITATION.sub(r"\1", text)
-
-
-def _line(passage: Any) -> str:
-    where = passage.url if is_web(passage.url) or not passage.url else passage.url.removeprefix("file://")
-    return f"{passage.title} — {where}"
