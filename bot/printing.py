@@ -38,10 +38,10 @@ def sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("session", "updated", "status", "turns", "cost", "last question", box=None)
-    for column in table.columns:
-        column.no_wrap = True
-    table.columns[0].min_width = ID_CHARS
+    table = Table(box=None, expand=True)
+    for name, width in (("session", ID_CHARS), ("updated", 16), ("status", 9), ("turns", 5), ("cost", 7)):
+        table.add_column(name, min_width=width, no_wrap=True)
+    table.add_column("last question", ratio=1, no_wrap=True)
     for row in rows:
         question = " ".join(row["last_question"].split())[:60]
         table.add_row(

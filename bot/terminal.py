@@ -13,8 +13,9 @@ from agent.database import Database, new_id
 from agent.errors import UserError
 from agent.rows import TurnRow
 from bot import jobs
-from bot.blocks import Answer
+from bot.blocks import Answer, by_page
 from bot.jobs import Desk
+from bot.shown import is_web
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
 
