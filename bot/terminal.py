@@ -47,6 +47,8 @@ class TerminalReply:
             self._write(text[len(self._shown) :])
         else:
             self._write("\n\n" + text)
+        if answer.sources:
+            self._write("\n")
         for marks, title, url in by_page(answer.sources):
             self._write(f"\n{marks} {title} — {url if is_web(url) else url.removeprefix('file://')}")
         if answer.notice:

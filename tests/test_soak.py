@@ -1,0 +1,44 @@
+"""A long bad day: workers are killed at random while Slack fails, and every question is still answered once."""
+
+import random
+import time
+
+import pytest
+
+from bot.workspace import ADA, HELP, Rule
+from tests.scripted_model import Say, ScriptedModel
+from tests.world import QUESTION, World
+
+N_QUESTIONS = 60
+ANSWER = "You can carry over 5 days of annual leave [1]."
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3))
+def test_workers_are_killed_at_random_while_slack_fails(world: World, seed: int) -> None:
+    chance = random.Random(seed)
+    faults = world.workspace.faults
+    faults.add(Rule("rate_limit", probability=0.03, retry_after=1))
+    faults.add(Rule("status", probability=0.03, status=503))
+    faults.add(Rule("drop", probability=0.01))
+    faults.add(Rule("lose_answer", probability=0.03))
+    with ScriptedModel(lambda request: Say(ANSWER, seconds=chance.random())) as model:
+        world.env |= {
+            "DOCENT_MODEL": "openai/scripted",
+            "DOCENT_MODEL_API_BASE": model.base_url,
+            "DOCENT_MAX_ATTEMPTS": "20",  # a worker dies every two seconds: most turns see several deaths
+        }
+        world.start("web", "clock", "worker")
+        ada = world.workspace.person(ADA)
+        threads = []
+        for n in range(N_QUESTIONS):
+            threads.append(ada.mention(HELP, f"{QUESTION} ({n})"))
+            time.sleep(chance.random() * 0.4)
+            if n % 6 == 5:
+                world.kill("worker")
+                world.start("worker")
+        world.wait_for_turns(N_QUESTIONS, timeout=300)
+    replies = [world.replies(HELP, ts) for ts in threads]
+    assert [len(found) for found in replies] == [1] * N_QUESTIONS
+    assert all("5 days" in found[0].plain and "Sources:" in found[0].plain for found in replies)
+    assert all(found[0].streaming_state != "in_progress" for found in replies)
