@@ -27,6 +27,8 @@ STREAM_SECONDS = 0.8  # between two pieces of a stream (Slack: 100 per minute an
 EDIT_SECONDS = 2.0  # between two edits (Slack: 50 per minute and workspace)
 REPLIES_PAGE = 200
 POST_TRIES = 3
+STREAM_LIVES = "streaming_state_conflict"
+LAYOUT_REFUSED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
 METADATA_EVENT = "docent_reply"
 
 
@@ -102,7 +104,7 @@ class ThreadReply:
                 self._mode = "quiet"
         except Refused as refused:
             observe.log.info("stream_refused", code=refused.code)
-            self._mode, self._may_stream = "editing", False
+            self._mode, self._may_stream = "editing", refused.code == STREAM_LIVES
 
     def reset(self) -> None:
         self._text = ""
@@ -133,6 +135,7 @@ class ThreadReply:
     def _start_stream(self) -> None:
         self._announce(0)
         text = self._text
+        self._may_stream = True  # from the moment Slack is asked, whatever it answers
         started = self._slack.try_once(
             "chat.startStream",
             channel=self._place.channel,
@@ -142,7 +145,7 @@ class ThreadReply:
             markdown_text=text,
         )
         self._found(0, started["ts"], "streaming")
-        self._mode, self._streamed, self._may_stream = "streaming", text, True
+        self._mode, self._streamed = "streaming", text
 
     def _edit(self) -> None:
         """Shows the text so far in our message; posts it first where the stream never began."""
@@ -190,16 +193,30 @@ class ThreadReply:
             except Refused as refused:
                 observe.log.debug("no_live_stream", code=refused.code)
         try:
-            self._slack.call("chat.update", is_repeatable=True, channel=self._place.channel, ts=ts, **message)
+            self._accepted(message, lambda **m: self._update(ts, m))
         except Refused as refused:
             if refused.code != "message_not_found":  # somebody deleted it: nothing to replace
                 raise
+
+    def _update(self, ts: str, message: dict[str, Any]) -> dict[str, Any]:
+        return self._slack.call("chat.update", is_repeatable=True, channel=self._place.channel, ts=ts, **message)
+
+    def _accepted(self, message: dict[str, Any], call: Callable[..., Any]) -> Any:
+        """Sends a message; one whose layout Slack refuses is sent again as plain Markdown."""
+        try:
+            return call(**message)
+        except Refused as refused:
+            markdown = "\n\n".join(b["text"] for b in message["blocks"] if b["type"] == "markdown")
+            if refused.code not in LAYOUT_REFUSED or not markdown:
+                raise
+            observe.report(refused, event="layout_refused")
+            return call(markdown_text=markdown)
 
     def _post_surely(self, part: int, message: dict[str, Any]) -> None:
         """Posts once: after an unclear failure the thread is searched before another try."""
         for number in range(1, POST_TRIES + 1):
             try:
-                ts: str | None = self._post(part, message, self._post_carefully)
+                ts: str | None = self._accepted(message, lambda **m: self._post(part, m, self._post_carefully))
             except Away as away:
                 ts = self._orphan(part) if away.may_have_happened else None
                 if ts is None and (number == POST_TRIES or not away.may_have_happened):

@@ -368,3 +368,12 @@ def test_a_worker_that_is_stopped_gives_its_turn_back_and_another_answers(
 def _asked(request: dict[str, object]) -> str:
     messages: list[dict[str, str]] = request["messages"]  # type: ignore[assignment]
     return messages[-1]["content"].split("\n")[0]
+
+
+def test_a_layout_that_slack_refuses_is_sent_as_plain_markdown(world: World) -> None:
+    world.workspace.faults.error("chat.postMessage", "msg_blocks_too_long", times=1)
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert "5 days" in reply.plain
