@@ -51,7 +51,8 @@ class Web:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
         path = environ.get("PATH_INFO", "/")
-        if path == "/slack/events":
+        # Without a signing secret (Socket Mode) nothing that comes over HTTP can be trusted.
+        if path == "/slack/events" and self.settings.slack_signing_secret:
             return self._events(environ, start_response)
         if path == "/healthz":
             return _json(start_response, "200 OK", {"status": "alive"})

@@ -1,11 +1,12 @@
 """Alembic's entry: the schema is what the row modules declare; the URL comes from the caller or DATABASE_URL."""
 
+import dotenv
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import create_engine, pool
 
 from agent import settings
 from agent.database import Base, normalise_url
-from agent.errors import SettingsError
 from agent.rows import TurnRow
 from bot.rows import ReplyRow
 from ingest.rows import DocumentRow
@@ -15,10 +16,11 @@ LOCK_ID = 0x646F63656E74  # "docent": two release phases at once wait for each o
 
 
 def main() -> None:
+    dotenv.load_dotenv()
     given = context.config.attributes.get("url")
     secret = settings.load().database_url
     if not given and not secret:
-        raise SettingsError("DATABASE_URL is not set; 'docent migrate' also migrates the embedded database")
+        raise CommandError("DATABASE_URL is not set; 'docent migrate' migrates the embedded database")
     url = normalise_url(given or secret.get_secret_value())
     engine = create_engine(url, poolclass=pool.NullPool)
     with engine.connect() as connection:

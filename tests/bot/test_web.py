@@ -59,6 +59,16 @@ def test_readiness_tells_of_an_older_schema_and_an_empty_index(world: World) -> 
     assert (status, state["migrations"]) == (503, "at 0000, needs 0001")
 
 
+def test_without_a_signing_secret_nothing_is_taken_over_http(world: World) -> None:
+    world.workspace.request_url = None
+    world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
+    del world.env["SLACK_SIGNING_SECRET"]
+    world.start("web")
+    body = b'{"type":"event_callback","event":{"type":"app_mention","user":"U1","channel":"C1","ts":"1.1"}}'
+    request = urllib.request.Request(f"http://127.0.0.1:{world.env['PORT']}/slack/events", data=body)
+    assert get(request)[0] == 404
+
+
 def test_a_request_without_slacks_signature_is_refused(world: World) -> None:
     world.start("web")
     url = f"http://127.0.0.1:{world.env['PORT']}/slack/events"
