@@ -3,8 +3,8 @@
 import re
 from collections.abc import Container
 
-CITATION = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\](?!\()")
-CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+CITATION = re.compile(r"\[(\d{1,3}(?:\s?[,;]\s?\d{1,3}){0,20})\]")  # models also write [1](url)
+CODE = re.compile(r"(?:^|(?<=\n))```.*?(?:\n```|\Z)|(?<![`\\])`[^`\n]{1,500}`(?!`)", re.DOTALL)
 
 
 def numbers(citation: str) -> list[int]:

@@ -19,6 +19,7 @@ from agent.errors import SettingsError
 
 CONNECT_TIMEOUT_SECONDS = 1
 STATEMENT_TIMEOUT_SECONDS = 2
+LOST_PEER_MS = 8_000
 
 
 class Base(DeclarativeBase):
@@ -57,6 +58,11 @@ class Database:
             hide_parameters=True,  # a parameter may be a question; errors travel to Sentry
             connect_args={
                 "connect_timeout": connect_timeout_seconds,
+                # A server that vanished without a word: noticed in seconds, not when TCP gives up.
+                "tcp_user_timeout": LOST_PEER_MS,
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 2,
                 "options": f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c timezone=UTC",
                 "application_name": "docent",
             },

@@ -21,7 +21,6 @@ from agent.prompt import Message
 from agent.record import Usage
 from agent.settings import EXTRACTIVE_MODEL
 
-CONNECT_TIMEOUT_SECONDS = 5
 STALL_TIMEOUT_SECONDS = 30  # no byte from a stream for this long
 BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
 SEED = 20251

@@ -38,6 +38,7 @@ NOTICES = {
     "steps": "I stopped after the allowed number of steps, so this answer may be incomplete.",
     "tokens": "I stopped at the token limit, so this answer may be incomplete.",
     "time": "I ran out of time, so this answer may be incomplete.",
+    "no_answer": "The language model gave no proper answer, so this one may be incomplete.",
     "provider_down": "The language model cannot be reached now, so this is quoted directly from the documents.",
     "no_evidence": "Nothing above is taken from the documents.",
 }
@@ -152,7 +153,8 @@ class Run:
         except DeadlineExceeded:
             message = None
         if message is None:
-            yield from self._close("time" if self.meter.clock() > self.meter.ordinary_deadline else "steps")
+            is_late = self.meter.clock() > self.meter.ordinary_deadline
+            yield from self._close("time" if is_late else "no_answer")
         elif message.get("tool_calls"):
             yield TextReset()
 
@@ -160,8 +162,12 @@ class Run:
         """The reserved call: tools stay listed, none may be called, and what it says is the answer."""
         self.limit = limit
         yield TextReset()
+        request = self._closing_request()
+        if self.transcript.n_tokens + request.estimated_tokens() > self.kit.limits.max_tokens:
+            yield from self._fall_back(limit)  # one step's results can be larger than what was kept for it
+            return
         try:
-            message = yield from self._ask(self._closing_request(), "closing", self.meter.deadline, _text_only)
+            message = yield from self._ask(request, "closing", self.meter.deadline, _text_only)
         except (ModelError, DeadlineExceeded) as error:
             observe.report(error, event="closing_call_failed")
             message = None
@@ -197,9 +203,15 @@ class Run:
                 yield TextReset() if isinstance(piece, llm.Restart) else TextDelta(piece)
         except (ModelError, DeadlineExceeded) as error:
             self.transcript.n_steps += 1
+            self.transcript.n_tokens += request.estimated_tokens()
             with self._step_transaction() as transaction:
                 record.fail_model_call(
-                    transaction, self.turn.id, call_id, error=str(error), latency_ms=completion.latency_ms
+                    transaction,
+                    self.turn.id,
+                    call_id,
+                    error=str(error),
+                    latency_ms=completion.latency_ms,
+                    prompt_tokens=request.estimated_tokens(),
                 )
             raise
         return self._commit_answer(call_id, completion, keep(completion.message, len(self.transcript.messages)))

@@ -91,7 +91,7 @@ def _set_up_logs(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=False)
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
             if sys.stderr.isatty()
             else structlog.processors.LogfmtRenderer(),
         ],
@@ -126,8 +126,9 @@ def _set_up_sentry(settings: Settings, *, process: str) -> None:
 
 
 def _without_content(event: Any, hint: Any) -> Any:
+    ours = {f"{kind.__module__}.{kind.__qualname__}" for kind in _family(DocentError)}
     for exception in (event.get("exception") or {}).get("values") or ():
-        if not _is_ours(exception):
+        if f"{exception.get('module')}.{exception.get('type')}" not in ours:
             exception["value"] = HIDDEN
     if "logentry" in event:
         event["logentry"] = {"message": event["logentry"].get("message", "")}
@@ -137,8 +138,8 @@ def _without_content(event: Any, hint: Any) -> Any:
     return event
 
 
-def _is_ours(exception: Any) -> bool:
-    return bool(exception.get("module") == DocentError.__module__)
+def _family(kind: type[Exception]) -> list[type[Exception]]:
+    return [kind, *(member for child in kind.__subclasses__() for member in _family(child))]
 
 
 def _without_span_content(event: Any, hint: Any) -> Any:

@@ -186,13 +186,23 @@ def open_model_call(
             reserved_usd=reserved_usd,
         )
     )
+    reserve = update(TurnRow).where(TurnRow.id == turn_id)
+    transaction.execute(reserve.values(reserved_usd=TurnRow.reserved_usd + reserved_usd))
     return call_id
 
 
 _TOTALS = text("""
 UPDATE turns SET n_steps = n_steps + 1, prompt_tokens = prompt_tokens + :prompt_tokens,
        cached_tokens = cached_tokens + :cached_tokens, completion_tokens = completion_tokens + :completion_tokens,
-       cost_usd = cost_usd + :cost_usd WHERE id = :id
+       cost_usd = cost_usd + :cost_usd,
+       reserved_usd = reserved_usd - (SELECT reserved_usd FROM model_calls WHERE id = :call_id)
+WHERE id = :id
+""")
+_FAILED = text("""
+UPDATE turns SET n_steps = n_steps + 1, prompt_tokens = prompt_tokens + :prompt_tokens,
+       cost_usd = cost_usd + (SELECT reserved_usd FROM model_calls WHERE id = :call_id),
+       reserved_usd = reserved_usd - (SELECT reserved_usd FROM model_calls WHERE id = :call_id)
+WHERE id = :id
 """)
 
 
@@ -229,6 +239,7 @@ def close_model_call(
     )
     totals = {
         "id": turn_id,
+        "call_id": call_id,
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -238,15 +249,16 @@ def close_model_call(
 
 
 def fail_model_call(
-    transaction: Transaction, turn_id: UUID, call_id: UUID, *, error: str, latency_ms: int
+    transaction: Transaction, turn_id: UUID, call_id: UUID, *, error: str, latency_ms: int, prompt_tokens: int
 ) -> None:
-    """Notes that the call failed; it counts as a step, and its reserved cost stays charged."""
+    """Notes that the call failed. It counts as a step, its estimated prompt as tokens, and its reserved cost is
+    charged: what the provider charges for a broken call is not known."""
     transaction.execute(
         update(ModelCallRow)
         .where(ModelCallRow.id == call_id)
         .values(status="failed", error=error, latency_ms=latency_ms, finished_at=func.now())
     )
-    transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(n_steps=TurnRow.n_steps + 1))
+    transaction.execute(_FAILED, {"id": turn_id, "call_id": call_id, "prompt_tokens": prompt_tokens})
 
 
 def _put_blobs(transaction: Transaction, bodies: Sequence[Any]) -> list[str]:

@@ -147,7 +147,8 @@ def hold(transaction: Transaction, turn: Turn) -> None:
 
 _FINISH = text("""
 UPDATE turns SET status = :status, reason = :reason, answer = :answer, error_id = :error_id, finished_at = now(),
-       lease_owner = NULL, lease_token = NULL, lease_until = NULL, reserved_usd = 0
+       lease_owner = NULL, lease_token = NULL, lease_until = NULL,
+       cost_usd = cost_usd + reserved_usd, reserved_usd = 0  -- of calls a crash cut off
 WHERE id = :id AND lease_token = :token AND status = 'running'
 """)
 _SESSION_END = {"completed": "completed", "failed": "failed", "cancelled": "completed"}
@@ -181,6 +182,18 @@ WHERE id = :id AND lease_token = :token AND status = 'running'
 def put_back(transaction: Transaction, turn: Turn, *, delay_seconds: float = 0) -> None:
     """Gives the lease up without an end: a deploy, or Slack is away. This attempt does not count."""
     transaction.execute(_PUT_BACK, {"id": turn.id, "token": turn.token, "delay_seconds": delay_seconds})
+
+
+_PUT_ALL_BACK = text("""
+UPDATE turns SET lease_owner = NULL, lease_token = NULL, lease_until = NULL, n_wakes = 0,
+       attempt = greatest(attempt - 1, 0), wake_after = now()
+WHERE lease_token = ANY(:tokens) AND status = 'running' RETURNING session_id
+""")
+
+
+def put_all_back(transaction: Transaction, tokens: Iterable[UUID]) -> list[UUID]:
+    """Gives up every lease of a process that ends; their sessions. Who still writes fails on the token."""
+    return [row[0] for row in transaction.execute(_PUT_ALL_BACK, {"tokens": list(tokens)})]
 
 
 _DUE = text(f"""

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     release: str = Field(
         default="docent@0.1.0", validation_alias=AliasChoices("DOCENT_RELEASE", "HEROKU_SLUG_COMMIT")
     )
-    log_level: str = "INFO"
+    log_level: str = Field(default="INFO", pattern="^(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 
     max_steps: int = Field(default=10, ge=1, description="Model calls per turn, the closing one included")
     max_tokens: int = Field(default=100_000, ge=1_000, description="Prompt and completion tokens per turn")

@@ -10,8 +10,8 @@ from agent.record import Source
 from bot.shown import is_web, link_target
 
 # Slack: markdown text of a message may have 12,000 characters together; the rest is for sources and notice.
-PART_LIMIT = 11_000
-CONTEXT_TEXT_LIMIT = 2_000
+PART_LIMIT = 9_800
+SOURCES_LIMIT = 1_800  # characters of the list of sources; what is left out is counted
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
 FENCE_ROOM = 32  # for closing a code block and opening it again
 FEEDBACK_ACTION = "docent_feedback"
@@ -57,12 +57,18 @@ def closing(answer: Answer) -> list[Block]:
     """What stands below the answer: sources, notice, feedback buttons."""
     blocks: list[Block] = []
     if answer.sources:
-        blocks += [_context(text) for text in _source_texts(answer.sources)]
+        blocks.append(_context(_sources(answer.sources)))
     if answer.notice:
         blocks.append(_context(_escape(answer.notice)))
     if answer.has_feedback:
         blocks.append(_feedback(answer.turn_id))
     return blocks
+
+
+def as_markdown(blocks: Sequence[Block]) -> str:
+    """A message's text and what stands below it, without layout."""
+    texts = [b["text"] if b["type"] == "markdown" else b["elements"][0].get("text", "") for b in blocks]
+    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
 
 
 def by_page(sources: Sequence[Source]) -> list[tuple[str, str, str]]:
@@ -77,7 +83,7 @@ def plain(text: str) -> str:
     """The text for notifications and for clients without blocks: no Markdown, bounded."""
     text = re.sub(r"\[(\[\d+\])\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\[([^\[\]]*)\]\(([^)]*)\)", r"\1", text)
-    text = re.sub(r"[*_`#]{1,3}", "", text).strip()
+    text = _escape(re.sub(r"[*_`#]{1,3}", "", text).strip())
     return text if len(text) <= FALLBACK_TEXT_LIMIT else text[: FALLBACK_TEXT_LIMIT - 1] + "…"
 
 
@@ -91,19 +97,20 @@ def _cut(text: str, limit: int) -> tuple[str, str]:
     return window, text[limit:]
 
 
-def _source_texts(sources: Sequence[Source]) -> list[str]:
-    lines = [f"{marks} {_link(url, title)}" for marks, title, url in by_page(sources)]
-    texts = ["*Sources:*"]
-    for line in lines:
-        if len(texts[-1]) + len(line) + 3 > CONTEXT_TEXT_LIMIT:
-            texts.append("")
-        texts[-1] = f"{texts[-1]}  {line}".strip()
-    return texts
+def _sources(sources: Sequence[Source]) -> str:
+    text = "*Sources:*"
+    pages = by_page(sources)
+    for index, (marks, title, url) in enumerate(pages):
+        line = f"  {marks} {_link(url, title)}"
+        if len(text) + len(line) > SOURCES_LIMIT:
+            return f"{text}  … and {len(pages) - index} more"
+        text += line
+    return text
 
 
 def _link(url: str, title: str) -> str:
-    label = _escape(title)[:300] or url
-    return f"<{link_target(url)}|{label.replace('|', '¦')}>" if is_web(url) and len(url) < 1_500 else label
+    label = _escape(title[:120]) or url[:120]
+    return f"<{link_target(url)}|{label.replace('|', '¦')}>" if is_web(url) and len(url) < 800 else label
 
 
 def _context(text: str) -> Block:

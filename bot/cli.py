@@ -132,6 +132,19 @@ def ingest(
 
 
 @app.command()
+def forget(name: Annotated[str, typer.Argument(help="The source's name, as 'docent ingest' printed it.")]) -> None:
+    """Remove a source and every document of it."""
+    from ingest import settings as ingest_settings
+    from ingest.library import Library
+
+    with _opened() as database:
+        n_documents = Library(database, ingest_settings.load()).forget(name)
+    if not n_documents:
+        raise UserError(f"There is no source '{name}'.")
+    print(f"{n_documents} documents of '{name}' removed.")
+
+
+@app.command()
 def search(
     query: str,
     n: Annotated[int, typer.Option("-n", min=1, max=50, help="How many passages.")] = 8,

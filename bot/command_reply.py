@@ -1,5 +1,6 @@
 """The reply to a slash command: seen by the asker only. After a crash it may appear twice; nothing can find it."""
 
+from typing import Any
 from urllib.error import HTTPError, URLError
 
 from slack_sdk.webhook import WebhookClient
@@ -35,7 +36,7 @@ class CommandReply:
             if not self._respond(message):
                 self._post(message)
 
-    def _respond(self, message: dict[str, object]) -> bool:
+    def _respond(self, message: dict[str, Any]) -> bool:
         if not self._place.response_url:
             return False
         client = WebhookClient(self._place.response_url, timeout=TIMEOUT_SECONDS)
@@ -50,10 +51,12 @@ class CommandReply:
             return False
         return True
 
-    def _post(self, message: dict[str, object]) -> None:
+    def _post(self, message: dict[str, Any]) -> None:
         channel, user = self._place.channel, self._place.user_id
         try:
             self._slack.call("chat.postEphemeral", is_repeatable=False, channel=channel, user=user, **message)
-        except Refused:
+        except Refused as refused:
+            observe.log.info("ephemeral_refused", code=refused.code)
+            message = {"markdown_text": blocks.as_markdown(message["blocks"])}
             opened = self._slack.call("conversations.open", is_repeatable=True, users=user)
             self._slack.call("chat.postMessage", is_repeatable=False, channel=opened["channel"]["id"], **message)

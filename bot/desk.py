@@ -17,6 +17,8 @@ from ingest.library import Library
 from tools import extractive, registry
 from tools.standalone import standalone
 
+DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
+
 Stamps = Callable[[], dict[str, str | None]]
 
 
@@ -45,7 +47,11 @@ def set_up(
         database=database,
         kit=kit,
         opening=opening,
-        leases=Leases(database, lease_seconds=settings.lease_seconds),
+        leases=Leases(
+            database,
+            lease_seconds=settings.lease_seconds,
+            longest_seconds=settings.max_seconds * 2 + DELIVERY_SECONDS,
+        ),
         slack=slack,
         jobs=jobs,
         stamps=_stamps(settings, library),

@@ -27,6 +27,7 @@ class Place:
     thread_ts: str | None = None  # of the thread the answer goes to; None for a command
     response_url: str | None = None  # of a command: 5 uses within 30 minutes
     is_direct: bool = False
+    asker_team_id: str | None = None  # another company's in a shared channel
 
     @property
     def session_key(self) -> str:

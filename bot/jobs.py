@@ -8,16 +8,17 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from redis import RedisError
 from rq import Queue
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import loop, observe, record, sessions
 from agent.database import Database
-from agent.errors import Cancelled, LeaseLost, ReplyError
+from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
 from agent.events import Finished, TextDelta, TextReset, ToolStarted
 from agent.loop import Kit, OpeningCall
 from agent.sessions import Turn
@@ -33,10 +34,13 @@ GREETING = (
     "Ask me something about the company's documents, for example: _How many days of leave can I carry over?_ "
     "I answer in this thread, with my sources."
 )
+TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
+NO_TEXT = "I have no answer that I can show. Please ask in other words."
 STOPPED = "Stopped."
 GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
 FAILED = "Something went wrong on our side, and this question was not answered. Please ask again; if it happens"
 STATUSES = {"search_docs": "is searching the documents…", "read_document": "is reading a document…"}
+LAST_ATTEMPTS = 3  # beyond the allowed ones, for saying that it was given up
 DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: try again after a quarter of the turn's age, within these
 
 
@@ -53,7 +57,7 @@ class Desk:
     jobs: Queue | None
     stamps: Callable[[], dict[str, str | None]]
     delivery_hours: float = 24
-    owner: str = f"{socket.gethostname()}:{os.getpid()}"
+    owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
 
 _desks: list[Desk] = []
@@ -88,28 +92,42 @@ def work(desk: Desk, session_id: UUID, make_reply: "Callable[[Turn], Reply] | No
 
 
 def _answer_one(desk: Desk, turn: Turn, lease: Lease, make_reply: Callable[[Turn], Reply]) -> None:
+    """Whatever happens here is handled here; what cannot be written is left to the lease's end."""
     try:
-        target = make_reply(turn)
-        _run_and_deliver(desk, turn, lease, target)
+        if turn.attempt > desk.settings.max_attempts + LAST_ATTEMPTS:  # even saying so failed again and again
+            _end_unseen(desk, turn, UserError("the turn ended every worker that took it"), "interrupted")
+            return
+        target: Reply | None = None
+        try:
+            target = make_reply(turn)
+            _run_and_deliver(desk, turn, lease, target)
+        except (LeaseLost, SQLAlchemyError):
+            raise
+        except Abandoned:
+            _put_back(desk, turn, 0)
+        except Cancelled:
+            assert target
+            end = Answer(turn.id, STOPPED, has_feedback=False)
+            _end(desk, turn, target, end, status="cancelled", reason="stopped")
+        except ReplyError as error:
+            _not_delivered(desk, turn, error)
+        except Exception as error:  # noqa: BLE001  a turn ends here, visibly
+            _fail(desk, turn, target, error)
     except LeaseLost:
         observe.log.warning("lease_lost", attempt=turn.attempt)
-    except Abandoned:
-        _put_back(desk, turn, 0)
-    except Cancelled:
-        _end(
-            desk, turn, target, Answer(turn.id, STOPPED, has_feedback=False), status="cancelled", reason="stopped"
-        )
     except ReplyError as error:
-        _not_delivered(desk, turn, error)
-    except SQLAlchemyError as error:  # nothing can be written: the lease runs out and the sweep wakes again
-        observe.report(error, event="database_failed")
-    except Exception as error:  # noqa: BLE001  a turn ends here, visibly
-        _fail(desk, turn, target, error)
+        _not_delivered_after_all(desk, turn, error)
+    except (SQLAlchemyError, RedisError) as error:  # the lease runs out and the sweep wakes again
+        observe.report(error, event="turn_left_to_the_sweep")
 
 
 def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> None:
     if not turn.question.strip():
         _end(desk, turn, target, Answer(turn.id, GREETING, has_feedback=False), reason="greeting")
+        return
+    if len(turn.question) > (limit := desk.settings.max_question_chars):
+        end = Answer(turn.id, TOO_LONG.format(limit=limit), has_feedback=False)
+        _end(desk, turn, target, end, status="failed", reason="too_long")
         return
     run = loop.Run(turn, desk.kit, lease.check)
     if turn.attempt > desk.settings.max_attempts and not run.is_answered:
@@ -131,7 +149,7 @@ def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> Non
             case ToolStarted(name):
                 target.status(STATUSES.get(name, "is working…"))
             case Finished():
-                _finish(desk, turn, target, event, shown.whole(event.text))
+                _finish(desk, turn, target, event, shown.whole(event.text) or NO_TEXT)
 
 
 def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str) -> None:
@@ -156,20 +174,18 @@ def _end(
     error_id: str | None = None,
 ) -> None:
     """Delivers a sentence of ours and ends the turn."""
-    try:
-        target.deliver(end)
-        with desk.database.transaction() as transaction:
-            sessions.hold(transaction, turn)
-            reply.finalise(transaction, turn)
-            sessions.finish(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
-    except ReplyError as error:
-        _not_delivered(desk, turn, error)
-    except LeaseLost:
-        observe.log.warning("lease_lost", attempt=turn.attempt)
+    target.deliver(end)
+    with desk.database.transaction() as transaction:
+        sessions.hold(transaction, turn)
+        reply.finalise(transaction, turn)
+        sessions.finish(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
     observe.log.info("turn_ended", status=status, reason=reason)
 
 
-def _fail(desk: Desk, turn: Turn, target: Reply, error: Exception) -> None:
+def _fail(desk: Desk, turn: Turn, target: Reply | None, error: Exception) -> None:
+    if target is None:
+        _end_unseen(desk, turn, error, "error")
+        return
     error_id = observe.report(error, event="turn_failed")
     end = Answer(turn.id, f"{FAILED} again, quote *{error_id}*.", has_feedback=False)
     _end(desk, turn, target, end, status="failed", reason="error", error_id=error_id)
@@ -184,10 +200,22 @@ def _not_delivered(desk: Desk, turn: Turn, error: ReplyError) -> None:
         observe.log.warning("delivery_postponed", error=str(error))
         _put_back(desk, turn, min(max(float(age_seconds) / 4, shortest), longest))
         return
-    error_id = observe.report(error, event="undeliverable")
+    _end_unseen(desk, turn, error, "undeliverable")
+
+
+def _not_delivered_after_all(desk: Desk, turn: Turn, error: ReplyError) -> None:
+    """The sentence that should have ended the turn was not delivered either."""
+    try:
+        _not_delivered(desk, turn, error)
+    except (LeaseLost, SQLAlchemyError, RedisError) as second:
+        observe.report(second, event="turn_left_to_the_sweep")
+
+
+def _end_unseen(desk: Desk, turn: Turn, error: Exception, reason: str) -> None:
+    """Ends the turn where nobody can be told: the operator is."""
+    error_id = observe.report(error, event=f"turn_{reason}")
     with desk.database.transaction() as transaction:
-        sessions.hold(transaction, turn)
-        sessions.finish(transaction, turn, status="failed", reason="undeliverable", error_id=error_id)
+        sessions.finish(transaction, turn, status="failed", reason=reason, error_id=error_id)
 
 
 _AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")

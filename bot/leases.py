@@ -24,6 +24,7 @@ class Lease:
 
     token: UUID
     valid_until: float  # time.monotonic() seconds; a worker that cannot renew stops by itself
+    given_up_at: float  # time.monotonic() seconds; renewed no more after it
     is_cancelled: bool = False
     is_lost: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -39,11 +40,17 @@ class Lease:
 
 
 class Leases:
-    """Renews every held lease with one statement, a few times per lease."""
+    """Renews every held lease with one statement, a few times per lease.
 
-    def __init__(self, database: Database, *, lease_seconds: float) -> None:
-        self._database = database
+    A turn that is held for longer than ``longest_seconds`` hangs somewhere no deadline reaches: its lease is
+    let go, so that another worker takes it, and after its last attempt it ends visibly.
+    """
+
+    def __init__(self, database: Database, *, lease_seconds: float, longest_seconds: float) -> None:
+        # A connection of its own: renewals must not queue behind turns for the process's pool.
+        self._database = Database(database.url, pool_size=1)
         self._lease_seconds = lease_seconds
+        self._longest_seconds = longest_seconds
         self._held: dict[UUID, Lease] = {}
         self._lock = threading.Lock()
         self.stopping = threading.Event()
@@ -53,7 +60,8 @@ class Leases:
 
     def add(self, token: UUID, *, claimed_at: float) -> Lease:
         """Begins to renew; ``claimed_at`` is the time.monotonic() before the claim."""
-        lease = Lease(token, claimed_at + self._lease_seconds, stopping=self.stopping)
+        given_up_at = claimed_at + self._longest_seconds
+        lease = Lease(token, claimed_at + self._lease_seconds, given_up_at, stopping=self.stopping)
         with self._lock:
             self._held[token] = lease
         return lease
@@ -68,15 +76,24 @@ class Leases:
         """How many turns this process works on."""
         return len(self._held)
 
+    def put_back(self) -> list[UUID]:
+        """Gives every held turn back, as the process ends; the sessions to wake."""
+        with self._lock:
+            tokens = list(self._held)
+        with self._database.transaction() as transaction:
+            return sessions.put_all_back(transaction, tokens)
+
     def close(self) -> None:
         """Ends the thread."""
         self._closed.set()
         self._thread.join(self._lease_seconds)
+        self._database.close()
 
     def _run(self) -> None:
         while not self._closed.wait(self._lease_seconds / RENEWALS_PER_LEASE):
+            now = time.monotonic()
             with self._lock:
-                held = dict(self._held)
+                held = {token: lease for token, lease in self._held.items() if lease.given_up_at > now}
             if held:
                 self._renew(held)
 

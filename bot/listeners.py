@@ -25,6 +25,7 @@ COMMAND = "/ask"
 USAGE = "Write your question after the command, for example: `/ask How many days of leave can I carry over?`"
 WORKING = "Looking in the documents… The answer will appear here, for your eyes only."
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
+MAX_TEXT_CHARS = 12_000  # more is no question; the worker says so
 REAL_SUBTYPES = {None, "file_share", "thread_broadcast"}  # other subtypes are about messages, not messages
 
 
@@ -76,16 +77,17 @@ def on_message(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) 
     """An ``app_mention``, its ``message`` twin, a direct message, or a reply in a thread."""
     if event.get("subtype") not in REAL_SUBTYPES or event.get("bot_id") or not event.get("user"):
         return
-    text, bot = str(event.get("text") or ""), _bot_user(body)
+    text, bot = str(event.get("text") or "")[:MAX_TEXT_CHARS], _bot_user(body)
     is_direct = event.get("channel_type") == "im"
     is_mention = event["type"] == "app_mention" or bool(bot and f"<@{bot}" in text)
     place = Place(
-        team_id=str(event.get("team") or body.get("team_id") or ""),
+        team_id=str(body.get("team_id") or event.get("team") or ""),  # ours: the same for both twins
         channel=event["channel"],
         user_id=event["user"],
         ts=event["ts"],
         thread_ts=event.get("thread_ts") or event["ts"],
         is_direct=is_direct,
+        asker_team_id=event.get("user_team") or event.get("team"),
     )
     if not (is_direct or is_mention) and not _is_follow_up(entrance, event, place, text):
         return

@@ -39,7 +39,7 @@ class Reply(Protocol):
         """Says what is being done; never raises."""
 
     def show(self, text: str) -> None:
-        """More of the text, safe to show; never raises."""
+        """More of the text, safe to show; a Slack that fails is no error here."""
 
     def reset(self) -> None:
         """The text so far was not the answer."""
@@ -140,7 +140,7 @@ class ThreadReply:
             "chat.startStream",
             channel=self._place.channel,
             thread_ts=self._place.thread_ts,
-            recipient_team_id=self._place.team_id,
+            recipient_team_id=self._place.asker_team_id or self._place.team_id,
             recipient_user_id=self._place.user_id,
             markdown_text=text,
         )
@@ -188,15 +188,21 @@ class ThreadReply:
     def _replace(self, ts: str, message: dict[str, Any]) -> None:
         """Ends the message's stream, if one lives, and gives it its final content."""
         if self._may_stream:
-            try:
-                self._slack.call("chat.stopStream", is_repeatable=True, channel=self._place.channel, ts=ts)
-            except Refused as refused:
-                observe.log.debug("no_live_stream", code=refused.code)
+            self._end_stream(ts)
         try:
             self._accepted(message, lambda **m: self._update(ts, m))
         except Refused as refused:
-            if refused.code != "message_not_found":  # somebody deleted it: nothing to replace
+            if refused.code == STREAM_LIVES:
+                self._end_stream(ts)
+                self._accepted(message, lambda **m: self._update(ts, m))
+            elif refused.code != "message_not_found":  # somebody deleted it: nothing to replace
                 raise
+
+    def _end_stream(self, ts: str) -> None:
+        try:
+            self._slack.call("chat.stopStream", is_repeatable=True, channel=self._place.channel, ts=ts)
+        except Refused as refused:
+            observe.log.debug("no_live_stream", code=refused.code)
 
     def _update(self, ts: str, message: dict[str, Any]) -> dict[str, Any]:
         return self._slack.call("chat.update", is_repeatable=True, channel=self._place.channel, ts=ts, **message)
@@ -206,11 +212,10 @@ class ThreadReply:
         try:
             return call(**message)
         except Refused as refused:
-            markdown = "\n\n".join(b["text"] for b in message["blocks"] if b["type"] == "markdown")
-            if refused.code not in LAYOUT_REFUSED or not markdown:
+            if refused.code not in LAYOUT_REFUSED:
                 raise
             observe.report(refused, event="layout_refused")
-            return call(markdown_text=markdown)
+            return call(markdown_text=blocks.as_markdown(message["blocks"]))
 
     def _post_surely(self, part: int, message: dict[str, Any]) -> None:
         """Posts once: after an unclear failure the thread is searched before another try."""
@@ -249,22 +254,29 @@ class ThreadReply:
             known = _known_ts(transaction, self._place.channel)
         cursor: str | None = None
         while True:
-            page = self._slack.call(
-                "conversations.replies",
-                is_repeatable=True,
-                channel=self._place.channel,
-                ts=self._place.thread_ts,
-                oldest=self._place.ts,
-                include_all_metadata=True,
-                limit=REPLIES_PAGE,
-                cursor=cursor,
-            )
+            try:
+                page = self._thread(cursor)
+            except Refused as refused:  # a missing scope, say: better an answer twice than none
+                observe.report(refused, event="thread_not_searched")
+                return None
             for message in page.get("messages", ()):
                 if message["ts"] not in known and self._could_be(message, part):
                     return str(message["ts"])
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return None
+
+    def _thread(self, cursor: str | None) -> dict[str, Any]:
+        return self._slack.call(
+            "conversations.replies",
+            is_repeatable=True,
+            channel=self._place.channel,
+            ts=self._place.thread_ts,
+            oldest=self._place.ts,
+            include_all_metadata=True,
+            limit=REPLIES_PAGE,
+            cursor=cursor,
+        )
 
     def _could_be(self, message: dict[str, Any], part: int) -> bool:
         if float(message["ts"]) <= float(self._place.ts or 0) or not self._slack.is_own(message):

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import settings
@@ -31,6 +31,13 @@ class Settings(BaseSettings):
     queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$")
     sweep_seconds: float = Field(default=2, gt=0, description="How often the clock looks for forgotten turns")
     delivery_hours: float = Field(default=24, gt=0, description="How long a finished answer waits for Slack")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it looks like redis://:password@host:6379/0")
+        return url
 
 
 @cache

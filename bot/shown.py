@@ -13,7 +13,7 @@ from urllib.parse import quote
 from agent.citations import numbers
 from agent.record import Source
 
-HELD_LIMIT = 4_000  # characters held back at most, so that a stray bracket cannot silence an answer
+HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown whole at its end
 LINK_REMOVED = "(link removed)"
 SECRET_REMOVED = "(removed: looks like a secret)"
 
@@ -21,21 +21,26 @@ URL = re.compile(r"https?://[^\s<>\[\]\"'`|\\^{}]+", re.IGNORECASE)
 SECRET = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}"
-    r"|\b(?:sk|pk|rk)[-_](?:[a-z]+[-_])*[A-Za-z0-9_-]{16,}"
+    r"|\b(?:sk|pk|rk)[-_](?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}"
     r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+",
     re.DOTALL,
 )
+# Every repetition is bounded: a model can be made to say what would take a backtracking pattern minutes.
+_IN_PARENTHESES = r"\((?P<{name}>[^()\s]{{0,2000}})(?:[ \t][^()\n]{{0,300}})?\)"
 _TOKEN = re.compile(
-    r"(?P<code>```.*?(?:```|\Z)|`[^`\n]*`)"
-    r"|!\[(?P<alt>[^\]\n]*)\]\([^)\n]*\)"
-    r"|(?<!!)\[(?P<label>[^\[\]\n]*)\]\((?P<target>[^)\s]*)[^)\n]*\)"
-    r"|(?P<cite>[ \t]*\[(?P<numbers>\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\])"
-    r"|<(?P<angle>[!@#][^<>\n]*|https?://[^<>\n]*)>"
-    r"|(?P<bare>https?://[^\s<>\[\]\"'`|\\^{}]+)"
+    r"(?P<code>(?:^|(?<=\n))```.*?(?:\n```|\Z)|(?<![`\\])`[^`\n]{1,500}`(?!`))"
+    r"|!\[(?P<alt>[^\[\]\n]{0,500})\]"
+    + _IN_PARENTHESES.format(name="image")
+    + r"|(?P<cite>[ \t]{0,3}\[(?P<numbers>\d{1,3}(?:\s?[,;]\s?\d{1,3}){0,20})\](?:\([^()\s]{0,2000}\))?)"
+    r"|\[(?P<label>[^\[\]\n]{0,500})\]"
+    + _IN_PARENTHESES.format(name="target")
+    + r"|<(?P<angle>[!@#][^<>\n]{0,300}|[a-z][a-z0-9+.-]{1,20}:[^<>\n]{0,2000})>"
+    r"|(?P<bare>https?://[^\s<>\[\]\"'`|\\^{}]{1,2000}|\bwww\.[^\s<>\[\]\"'`|\\^{}]{1,2000})"
     r"|@(?P<everyone>channel|here|everyone)\b",
     re.DOTALL | re.IGNORECASE,
 )
+_PING = re.compile(r"<[!@#](?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})>|@(channel|here|everyone)\b", re.IGNORECASE)
 
 
 def urls_in(texts: Iterable[str]) -> set[str]:
@@ -57,9 +62,8 @@ class Shown:
     def feed(self, piece: str) -> str:
         """The text that can be shown now."""
         self._held += piece
-        cut = _safe_end(self._held)
-        if len(self._held) - cut > HELD_LIMIT:
-            cut = len(self._held)
+        # Beyond the limit everything waits for the end: a cut at any place could part what belongs together.
+        cut = _safe_end(self._held) if len(self._held) <= HELD_LIMIT else 0
         ready, self._held = self._held[:cut], self._held[cut:]
         return self._safe(ready)
 
@@ -77,19 +81,19 @@ class Shown:
 
     def _replace(self, match: re.Match[str]) -> str:
         if code := match["code"]:
-            return URL.sub(lambda found: self._url(found[0]), code)
+            return _PING.sub(_said, URL.sub(lambda found: self._url(found[0]), code))
         if match["alt"] is not None:
-            return match["alt"]
-        if match["label"] is not None:
-            label, target = match["label"], match["target"]
-            return f"[{label}]({target})" if self._allows(target) else label
+            return self._safe(match["alt"])
         if match["cite"]:
             return self._citation(match)
+        if match["label"] is not None:
+            label, target = self._safe(match["label"]), match["target"]
+            return f"[{label}]({target})" if self._allows(target) and label else label
         if angle := match["angle"]:
             return self._angle(angle)
         if bare := match["bare"]:
             return self._url(bare)
-        return f"@\u2060{match['everyone']}"  # a word joiner: reads the same, notifies nobody
+        return _said(match)
 
     def _citation(self, match: re.Match[str]) -> str:
         known = [source for n in numbers(match["numbers"]) if (source := self._source(n))]
@@ -98,9 +102,9 @@ class Shown:
 
     def _angle(self, inside: str) -> str:
         if inside[0] in "!@#":
-            name = inside[1:].rsplit("|", 1)[-1]
-            return f"@\u2060{name}" if inside[0] != "#" else f"#{name}"
+            return _PING.sub(_said, f"<{inside}>")
         url, _, label = inside.partition("|")
+        label = self._safe(label)
         return (f"[{label}]({url})" if label else url) if self._allows(url) else (label or LINK_REMOVED)
 
     def _url(self, url: str) -> str:
@@ -122,6 +126,14 @@ def is_web(url: str) -> bool:
 def link_target(url: str) -> str:
     """The URL with what would end a Markdown or Slack link percent-encoded."""
     return quote(url, safe=":/?#[]@!$&'*+,;=%~._-")
+
+
+def _said(match: re.Match[str]) -> str:
+    """A mention as words: a word joiner after the @ reads the same and notifies nobody."""
+    if match.re is _PING:
+        name = match[1] or match[2]
+        return f"#{name}" if match[0].startswith("<#") else f"@\u2060{name.lstrip('!@')}"
+    return f"@\u2060{match['everyone']}"
 
 
 def _trimmed(url: str) -> tuple[str, str]:

@@ -86,7 +86,8 @@ class Slack:
 def _once(client: WebClient, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in arguments.items() if value is not None}
     try:
-        data = client.api_call(method, json=given).data
+        # The SDK's own functions know which methods take a form, a query or JSON: reads refuse JSON.
+        data = getattr(client, method.replace(".", "_"))(**given).data
         return data if isinstance(data, dict) else {}
     except SlackApiError as error:
         raise _translate(method, error) from error

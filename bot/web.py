@@ -105,6 +105,7 @@ def run(settings: Settings, database: Database) -> None:
         channel_timeout=30,
         backlog=1024,
         connection_limit=1000,
+        asyncore_use_poll=True,  # select() dies beyond 1,024 descriptors
     )
     if settings.slack_app_token:
         web.connect_socket()

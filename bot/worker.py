@@ -22,8 +22,10 @@ from typing import Any
 
 import redis
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observe
 from bot import queue
@@ -31,7 +33,7 @@ from bot.jobs import Desk
 from bot.settings import Settings
 
 WORKER_TTL_SECONDS = 45  # an idle worker's blocking pop is 15 s shorter
-STOP_SECONDS = 8  # for turns to give themselves back; hosts send SIGKILL after 10
+STOP_SECONDS = 4  # for turns to give themselves back; hosts send SIGKILL after 10
 RESTART_SECONDS = 1
 NICENESS = 10
 M_ARENA_MAX = -8  # mallopt(3)
@@ -44,7 +46,7 @@ class TurnWorker(SimpleWorker):
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 2  # Redis is back: go on within two seconds
 
-    def __init__(self, jobs: Queue, *, concurrency: int) -> None:
+    def __init__(self, jobs: Queue, pool: "TurnPool") -> None:
         super().__init__(
             [jobs],
             connection=jobs.connection,
@@ -52,37 +54,42 @@ class TurnWorker(SimpleWorker):
             worker_ttl=WORKER_TTL_SECONDS,
             log_job_description=False,
         )
-        self._slots = threading.Semaphore(concurrency)
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="turn")
+        self._turns = pool
 
     def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
         """Takes a slot first: a job that no thread is free for stays in Redis, for other processes."""
-        self._slots.acquire()
+        self._turns.slots.acquire()
         found = None
         try:
             found = super().dequeue_job_and_maintain_ttl(*args, **kwargs)
         finally:
             if found is None:
-                self._slots.release()
+                self._turns.slots.release()
         return found
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Hands the job to a thread and returns."""
-        execution = self.prepare_execution(job)
 
         def perform() -> None:
             try:
-                self.perform_job(job, queue, execution)
+                self.perform_job(job, queue, self.prepare_execution(job))
             except redis.RedisError as error:  # the turn is done or will be woken again; RQ's notes are lost
                 observe.log.warning("job_not_closed", error_type=type(error).__name__)
             finally:
-                self._slots.release()
+                self._turns.slots.release()
 
-        self._pool.submit(perform)
+        self._turns.threads.submit(perform)
 
-    def close(self) -> None:
-        """Waits for the threads; their turns have been told to stop."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def _install_signal_handlers(self) -> None:
+        """``run`` has installed its own."""
+
+
+class TurnPool:
+    """The process's threads and as many slots: they outlive a connection to Redis, and so bound it all."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.slots = threading.Semaphore(concurrency)
+        self.threads = ThreadPoolExecutor(concurrency, thread_name_prefix="turn")
 
 
 def run(settings: Settings, make_desk: Callable[[], Desk]) -> None:
@@ -92,31 +99,27 @@ def run(settings: Settings, make_desk: Callable[[], Desk]) -> None:
     _be_modest()
     desk = make_desk()
     jobs.bind(desk)
-    stopping = threading.Event()
+    pool = TurnPool(settings.concurrency)
+    stopping = desk.leases.stopping
 
     def stop(*_: Any) -> None:
         stopping.set()
-        desk.leases.stopping.set()
-        raise _Stop
+        raise StopRequested  # ends RQ's loop quietly
 
+    _on_stop(stop)
     observe.log.info("worker_ready", concurrency=settings.concurrency)
     while not stopping.is_set():
-        worker: TurnWorker | None = None
         try:
             connection = queue.connect(settings, timeout_seconds=WORKER_TTL_SECONDS)
-            worker = TurnWorker(queue.of(settings, connection), concurrency=settings.concurrency)
-            worker._install_signal_handlers = lambda: _on_stop(stop)  # type: ignore[method-assign]
-            _on_stop(stop)
-            worker.work(logging_level="WARNING")
-        except _Stop:
+            TurnWorker(queue.of(settings, connection), pool).work(logging_level="WARNING")
+        except StopRequested:
             break
         except redis.RedisError as error:
             observe.log.warning("redis_away", error_type=type(error).__name__)
-            if stopping.wait(RESTART_SECONDS):
-                break
-        finally:
-            _on_stop(lambda *_: None)
-    _give_back(desk, worker)
+            with contextlib.suppress(StopRequested):
+                stopping.wait(RESTART_SECONDS)
+    _on_stop(lambda *_: None)
+    _give_back(desk)
 
 
 def _be_modest() -> None:
@@ -127,27 +130,22 @@ def _be_modest() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, MALLOC_ARENAS)
 
 
-class _Stop(BaseException):
-    """Raised by the signal handler; passes RQ's own handlers of Exception."""
-
-
 def _on_stop(handler: Callable[..., None]) -> None:
     signal.signal(signal.SIGTERM, handler)
     signal.signal(signal.SIGINT, handler)
 
 
-def _give_back(desk: Desk, worker: TurnWorker | None) -> None:
-    desk.leases.stopping.set()
+def _give_back(desk: Desk) -> None:
+    """Lets turns stop by themselves for a moment, then gives back those that wait in some socket."""
     until = time.monotonic() + STOP_SECONDS
     while desk.leases.n_held and time.monotonic() < until:
         time.sleep(0.05)
-    if desk.leases.n_held:
-        observe.log.warning("turns_left_behind", n=desk.leases.n_held)  # their leases run out
-    elif worker:
-        worker.close()
-    desk.leases.close()
+    try:
+        if desk.leases.n_held and (left := desk.leases.put_back()) and desk.jobs:
+            queue.wake(desk.jobs, left)
+    except (SQLAlchemyError, redis.RedisError) as error:  # their leases run out
+        observe.report(error, event="turns_left_behind")
     observe.flush()
-    desk.database.close()
     os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
 
 
@@ -178,6 +176,7 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
             children.discard(pid)
             observe.log.error("worker_died", pid=pid)
             time.sleep(RESTART_SECONDS)
+    stop()  # once more: a child forked while the first signal came has not heard it
     for pid in children:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)

@@ -162,11 +162,6 @@ class Library:
         return id_.hex if id_ else None
 
 
-def open_library(database: Database, settings_: Settings | None = None) -> Library:
-    """The library under the process's settings; touches neither disk nor network until it is used."""
-    return Library(database, settings_ or settings.load())
-
-
 def _texts(candidates: Sequence[Candidate]) -> dict[str, str]:
     """By chunk id what a reader sees of each, in lower case."""
     return {c.chunk_id: f"{c.title}\n{c.heading_path}\n{c.text}".lower() for c in candidates}

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-import structlog
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
+from agent import observe
 from agent.database import Database, now
 from agent.errors import UserError
 from ingest import access, reading, splitting
@@ -30,8 +30,6 @@ from ingest.source import FetchProblem, Listed, Source
 PIPELINE_VERSION = 1  # raise it when reading or splitting changes: every document is then read in again
 BATCH_CHUNKS = 500  # embedded and committed together; an index version costs ~20 ms
 LOCK_ID = 0x646F63_73796E63  # "docsync", a Postgres advisory lock
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ class _Sync:
         if not listed:
             raise UserError(
                 f"No documents were found in '{self._source.name}', so nothing was changed. "
-                "Check the path; to remove a source on purpose, run 'docent forget'."
+                "Check the path; to remove a source on purpose, run 'docent forget NAME'."
             )
         known = self._known()
         access_id = self._set_access(known)
@@ -217,9 +215,9 @@ class _Sync:
             one.chunks = splitting.split(one.document, max_tokens=self._settings.chunk_tokens)
         except FetchProblem as problem:
             one.problem = problem
-        except Exception as error:  # one document's end; the others go on
-            log.exception("document_unreadable", source=self._source.name, uri=one.listed.uri)
-            one.problem = FetchProblem(f"could not be understood ({type(error).__name__})", "report it as a bug")
+        except Exception as error:  # noqa: BLE001  one document's end; the others go on
+            error_id = observe.report(error, event="document_unreadable")
+            one.problem = FetchProblem(f"could not be understood ({error_id})", "report it as a bug")
 
     def _write(self, batch: list[_Read], access_id: str) -> None:
         """The index, then the rows; vectors are asked for before either, and outside any transaction."""

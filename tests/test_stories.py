@@ -259,7 +259,7 @@ def test_a_long_answer_is_split_and_nothing_is_cut(world: World, model: Scripted
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
     world.wait_for_turns(1)
     replies = world.replies(HELP, ts)
-    assert len(replies) == 3
+    assert len(replies) == 4
     shown = "\n".join(reply.plain for reply in replies)
     assert all(f"Paragraph {n} says" in shown for n in range(30))
     assert shown.count("x" * 900) == 30

@@ -42,11 +42,15 @@ def test_sources_are_grouped_by_page_and_escaped() -> None:
     assert "[2] Notes" in text
 
 
-def test_many_sources_stay_within_the_limit_of_a_context_element() -> None:
+def test_many_sources_stay_within_the_limit_and_the_rest_is_counted() -> None:
     sources = [
         Source(n, Passage(str(n), str(n), "T" * 250, f"https://h.example/{n}", "", "", 1)) for n in range(60)
     ]
-    contexts = [block for block in blocks.closing(Answer(uuid4(), "x", sources)) if block["type"] == "context"]
-    texts = [block["elements"][0]["text"] for block in contexts]
-    assert all(len(text) <= 2_000 for text in texts)
-    assert sum(text.count("https://") for text in texts) == 60
+    (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
+    text = context["elements"][0]["text"]
+    assert len(text) <= 2_000
+    assert text.count("https://") + int(text.rsplit("and ", 1)[1].split()[0]) == 60
+
+
+def test_the_notification_pings_nobody() -> None:
+    assert "<!" not in blocks.plain("`<!channel>` and <*!here*>")

@@ -35,6 +35,15 @@ CASES = [
     ("<https://evil.example|click me> please", "click me please"),
     ("@here everybody", "@\u2060here everybody"),
     ("The token is xoxb-123456789012-abcdefABCDEF ok", f"The token is {SECRET_REMOVED} ok"),
+    ("See [https://evil.example/x](https://evil.example/x) now.", "See (link removed) now."),
+    ("[<!channel>](https://evil.example) listen", "@\u2060channel listen"),
+    ("Go to www.evil.example/x now", "Go to (link removed) now"),
+    ("<slack://open|click> here", "click here"),
+    ("`<!channel>` in code", "`@\u2060channel` in code"),
+    ("Type ``` then <!channel> please", "Type ``` then @\u2060channel please"),
+    ("5 days [1](https://docs.example/other).", f"5 days [[1]]({PAGE})."),
+    ("A sk-learn-documentation page", "A sk-learn-documentation page"),
+    ("A key sk-proj-4fA9bX7cQ2dL5eZ8 here", f"A key {SECRET_REMOVED} here"),
     ("A [stray bracket never silences the rest of it", "A [stray bracket never silences the rest of it"),
     ("1 < 2 and so on", "1 < 2 and so on"),
 ]
@@ -76,3 +85,24 @@ def test_urls_are_found_without_the_punctuation_after_them() -> None:
         "https://a.example/b_(c)",
         "https://a.example/d",
     }
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "unit", ["[x](", "![", "<https://", "`", "[1", "```", "-----BEGIN PRIVATE KEY-----", "](", "a"]
+)
+def test_no_text_takes_long(unit: str) -> None:
+    stream = shown()
+    text = unit * (20_000 // len(unit))
+    for i in range(0, len(text), 40):
+        stream.feed(text[i : i + 40])
+    stream.finish()
+    shown().whole(text)
+
+
+def test_what_belongs_together_is_not_parted_by_the_limit() -> None:
+    stream = shown()
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQ line\n" * 600 + "-----END PRIVATE KEY-----"
+    text = f"Here: {key} and <!channel> done"
+    pieces = [stream.feed(text[i : i + 50]) for i in range(0, len(text), 50)]
+    assert "".join([*pieces, stream.finish()]) == f"Here: {SECRET_REMOVED} and @\u2060channel done"
