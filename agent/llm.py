@@ -61,6 +61,11 @@ class Request:
             params["tool_choice"] = self.tool_choice
         return params
 
+    def sent(self) -> dict[str, Any]:
+        """The same as the provider gets it: named its way, without what this model refuses. For the record."""
+        mapped = _mapped(self.model, self.max_completion_tokens) or self.params()
+        return mapped | ({"tool_choice": self.tool_choice} if "tool_choice" in self.params() else {})
+
     def estimated_tokens(self) -> int:
         """An upper guess of the prompt's tokens: three characters each, no tokenizer needed."""
         return (sum(len(str(m)) for m in self.messages) + len(str(self.tools))) // 3
@@ -196,6 +201,25 @@ def _supported(model: str) -> frozenset[str]:
         return frozenset(_litellm().get_supported_openai_params(model=model) or ())
     except Exception:  # noqa: BLE001  an unknown model: send what every API takes
         return frozenset({"max_tokens", "tool_choice"})
+
+
+@cache
+def _mapped(model: str, max_completion_tokens: int) -> dict[str, Any]:
+    """Empty where litellm cannot tell, as for local models."""
+    litellm = _litellm()
+    try:
+        name, provider, _, _ = litellm.get_llm_provider(model)
+        mapped = litellm.utils.get_optional_params(
+            model=name,
+            custom_llm_provider=provider,
+            temperature=0,
+            seed=SEED,
+            max_tokens=max_completion_tokens,
+            drop_params=True,
+        )
+    except Exception:  # noqa: BLE001  litellm raises many kinds for a model it does not know
+        return {}
+    return {name: value for name, value in mapped.items() if name not in ("stream", "extra_body")}
 
 
 @cache

@@ -226,7 +226,7 @@ class Run:
                 purpose=purpose,
                 model=request.model,
                 request={"messages": list(request.messages), "tools": list(request.tools)},
-                params=request.params(),
+                params=request.sent(),
                 reserved_usd=request.estimated_usd(),
             )
 

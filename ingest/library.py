@@ -14,7 +14,7 @@ from sqlalchemy import func, or_, select
 from agent.database import Database
 from agent.errors import UserError
 from agent.tools import Audience, Passage
-from ingest import access, ranking, settings, source, spelling, sync
+from ingest import access, ranking, source, spelling, sync
 from ingest.embedding import embed
 from ingest.index import Candidate, Index
 from ingest.rows import DocumentRow
