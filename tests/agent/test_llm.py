@@ -11,7 +11,6 @@ from agent.settings import EXTRACTIVE_MODEL
     [
         ("openai/gpt-5-mini", {"max_completion_tokens": 100, "seed": llm.SEED}),
         ("anthropic/claude-sonnet-4-5", {"max_tokens": 100, "temperature": 0}),
-        ("ollama/llama3", {"num_predict": 100, "temperature": 0, "seed": llm.SEED}),
         (EXTRACTIVE_MODEL, {}),
     ],
 )

@@ -5,6 +5,7 @@ from urllib.request import urlopen
 
 import pytest
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from bot.workspace import ADA, GENERAL, GONE, GRACE, GUEST, HELP, HR, OTHER_BOT, PARTNER, PARTNERS, RANDOM
 from tests.workspace.conftest import Served, serving
@@ -235,3 +236,9 @@ def test_every_call_is_recorded(shared: Served) -> None:
         "bot",
         "",
     )
+
+
+def test_a_read_with_a_json_body_reads_no_arguments(shared: Served) -> None:
+    with pytest.raises(SlackApiError) as caught:
+        shared.client.api_call("conversations.replies", json={"channel": HELP, "ts": "1.1"})
+    assert caught.value.response["error"] == "channel_not_found"  # no channel was read
