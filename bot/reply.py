@@ -23,7 +23,7 @@ from bot.inbox import Place
 from bot.slack import Away, Refused, Slack
 
 FIRST_TEXT_SECONDS = 0.15  # an answer that is whole by then is posted in one call, without a stream
-STREAM_SECONDS = 0.8  # between two pieces of a stream (Slack: 100 per minute and workspace)
+STREAM_SECONDS = 1.0  # between two pieces of a stream (Slack: 100 per minute and workspace)
 EDIT_SECONDS = 2.0  # between two edits (Slack: 50 per minute and workspace)
 REPLIES_PAGE = 200
 POST_TRIES = 3

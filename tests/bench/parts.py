@@ -71,7 +71,7 @@ def slow_model(office: Office) -> Iterator[Row]:
     done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.3):
+        while not done.wait(1):
             peak[0] = max(peak[0], office.total_mb())
 
     watcher = threading.Thread(target=watch)
