@@ -60,17 +60,15 @@ def report(error: BaseException, *, event: str) -> str:
 
 
 @contextmanager
-def span(operation: str, name: str, **data: str | int) -> Iterator[None]:
-    """A span of the job's trace; ``data`` must hold no content.
+def span(operation: str, name: str) -> Iterator[None]:
+    """A span of the job's trace; ``name`` must hold no content.
 
     Used for model calls instead of Sentry's LiteLLM integration: with a stream, that one ends its span on
     another thread after the job's transaction is closed, so that it never arrives.
     """
     import sentry_sdk
 
-    with sentry_sdk.start_span(op=operation, name=name) as started:
-        for key, value in data.items():
-            started.set_data(key, value)
+    with sentry_sdk.start_span(op=operation, name=name):
         yield
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from agent.database import Database
 from agent.errors import UserError
+from ingest import state as library
 from migrations import HEAD
 
 UPGRADE = "run 'alembic upgrade head' (the Procfile's release step)"
@@ -44,7 +45,7 @@ def readiness(database: Database, connection: redis.Redis) -> dict[str, str]:
         if found != HEAD:
             state["migrations"] = f"at {found}, needs {HEAD}"
         else:
-            state["index"] = _index(database)
+            state["index"] = library.read(database).problem or "ok"
     except SQLAlchemyError:
         state["postgres"] = "away"
     try:
@@ -56,10 +57,3 @@ def readiness(database: Database, connection: redis.Redis) -> dict[str, str]:
     else:
         overall = "ready" if set(state.values()) == {"ok"} else "degraded"
     return {"status": overall, **state}
-
-
-def _index(database: Database) -> str:
-    """From Postgres: the web process never opens the index itself."""
-    with database.transaction() as transaction:
-        n_chunks = transaction.execute(text("SELECT coalesce(sum(n_chunks), 0) FROM documents")).scalar_one()
-    return "ok" if n_chunks else "empty: run 'docent ingest PATH'"
