@@ -1,20 +1,41 @@
 # Everything a checkout needs: Python 3.11+ and make.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: setup test check soak bench lock clean
+.PHONY: demo setup setup-dev test check soak bench lock clean
 
-# .venv is complete exactly when its stamp is newer than the lock.
+# The stand-in workspace in the browser. DOCS=folder asks your own documents, PORT=number moves the page.
+demo: setup
+	@$(BIN)/python -m bot demo $(if $(DOCS),--docs "$(DOCS)") $(if $(PORT),--port $(PORT))
+
+# .venv is complete when its stamp is newer than the lock; one that was moved, or whose Python is gone, is made anew.
 setup: .venv/.stamp
+setup-dev: .venv/.stamp-dev
+
+ifneq ($(shell cat .venv/.stamp 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.stamp
+else ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null),runs)
+.PHONY: .venv/.stamp
+endif
 
 .venv/.stamp: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Docent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 setup") if sys.version_info < (3, 11) else None'
-	@test -e .venv/.stamp || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch .venv/.stamp
+	@$(PYTHON) -c 'import sys; sys.exit("Docent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
+	@echo "Setting up .venv: about a minute, once."
+	@test "$$(cat .venv/.stamp 2>/dev/null)" = "$(CURDIR)" || $(PYTHON) -m venv --clear .venv
+	@echo "  installing the packages of requirements.lock"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@printf '%s' "$(CURDIR)" > .venv/.stamp
 
-check: setup
+.venv/.stamp-dev: requirements-dev.lock .venv/.stamp
+	@echo "  installing the tools of requirements-dev.lock"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch .venv/.stamp-dev
+
+check: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -24,17 +45,16 @@ check: setup
 test: check
 	$(BIN)/python -m pytest -m "not soak"
 
-soak: setup
+soak: setup-dev
 	$(BIN)/python -m pytest -m soak --timeout=1800
 
-bench: setup
+bench: setup-dev
 	$(BIN)/python -m tests.bench
 
-# Pins and hashes every dependency (litellm once had malicious releases). No index lines in the lock.
-lock:
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
-		-o requirements.lock
+# Pins and hashes every dependency (litellm once had malicious releases). No index lines in the locks.
+lock: setup-dev
+	$(COMPILE) --extra build -o requirements.lock
+	$(COMPILE) --extra build --extra dev --constraint requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,5 @@
+"""``python -m bot``: the ``docent`` command, wherever its script lies."""
+
+from bot.cli import main
+
+main()
