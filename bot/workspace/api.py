@@ -82,10 +82,12 @@ class Api:
     async def _answer(self, name: str, given: Json, token_kind: str, make: Callable[[], "Made"]) -> Response:
         """Through the faults to the answer, leaving one record."""
         workspace = self._workspace
+        started = time.perf_counter()
 
         def record(response: Json | None, status: int | None, fault: str = "") -> None:
             with workspace.lock:
-                call = Call(name, given, response, status, time.time(), token_kind, fault)
+                seconds = time.perf_counter() - started
+                call = Call(name, given, response, status, time.time(), token_kind, fault, seconds)
                 workspace.calls.append(call)
                 workspace.changed()
 

@@ -8,7 +8,7 @@ from bot.workspace.messages import Json
 @dataclass(frozen=True)
 class Call:
     """One call as it ended. `response` is None when the method did not run; `status` None when the connection was
-    closed instead of answered; `token_kind`: bot, app or none; `fault`: what struck it."""
+    closed instead of answered; `token_kind`: bot, app or none; `fault`: what struck it; `at`: when it ended."""
 
     method: str
     args: Json
@@ -17,6 +17,7 @@ class Call:
     at: float
     token_kind: str
     fault: str = ""
+    seconds: float = 0.0
 
     @property
     def error(self) -> str:

@@ -1,9 +1,11 @@
 """A small JSON surface to drive the workspace from another process or a page.
 
 Owns the routes under `/_control/`. Promises to answer only requests addressed to a loopback name, and changes
-only as JSON, so that no web page elsewhere can use it. Thin: each route calls one method of the workspace.
+only as JSON, so that no web page elsewhere can use it. Waiting for a
+change holds no thread. Thin: each route calls one method of the workspace.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import json
@@ -15,9 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.workspace.errors import WorkspaceError
+from bot.workspace import wire
+from bot.workspace.errors import SlackError, WorkspaceError
 from bot.workspace.faults import Rule
 from bot.workspace.messages import Json
+from bot.workspace.screen import Screen
 
 if TYPE_CHECKING:
     from bot.workspace.state import Workspace
@@ -37,15 +41,21 @@ ACTIONS = frozenset(
         "command",
         "click",
         "submit",
+        "close",
         "modals",
     ]
 )
 LONGEST_WAIT_SECONDS = 25.0
+MESSAGES_SHOWN = 100
+ROWS_SHOWN = 5_000
+NO_STORY = "Nothing is recorded here: this workspace runs without the app's database."
+STORY_FAILED = "The story could not be read just now. The app's database may be away."
 
 
 class Control:
     def __init__(self, workspace: "Workspace") -> None:
         self._workspace = workspace
+        self._screen = Screen(workspace)
 
     def routes(self) -> list[Route]:
         changes: dict[str, Callable[[Json], Any]] = {
@@ -62,9 +72,14 @@ class Control:
             "ephemerals": self.ephemerals,
             "calls": self.calls,
             "deliveries": self.deliveries,
-            "changes": self.changes,
+            "view": self.view,
+            "wire": self.wire,
+            "call": lambda given: wire.call(self._workspace, int(given["n"])),
+            "delivery": lambda given: wire.delivery(self._workspace, int(given["n"])),
+            "story": self.story,
         }
         return [
+            Route("/_control/changes", self.changes, methods=["GET"]),
             *(Route(f"/_control/{name}", _endpoint(do), methods=["POST"]) for name, do in changes.items()),
             *(Route(f"/_control/{name}", _endpoint(do), methods=["GET"]) for name, do in readings.items()),
         ]
@@ -133,19 +148,70 @@ class Control:
     def deliveries(self, given: Json) -> Any:
         return self._workspace.deliveries[int(given.get("since", 0)) :]
 
-    def changes(self, given: Json) -> Any:
+    def view(self, given: Json) -> Any:
+        """What a person sees; `since` is the `version` of their last answer for the same channel and thread."""
+        return self._screen.of(
+            given["user"],
+            channel=given.get("channel", ""),
+            thread_ts=given.get("thread_ts", ""),
+            since=int(given.get("since", 0)),
+            limit=int(given.get("limit", MESSAGES_SHOWN)),
+            thread_limit=int(given.get("thread_limit", MESSAGES_SHOWN)),
+        )
+
+    def wire(self, given: Json) -> Any:
+        return wire.rows(
+            self._workspace,
+            since_calls=int(given.get("since_calls", 0)),
+            since_deliveries=int(given.get("since_deliveries", 0)),
+            limit=int(given.get("limit", ROWS_SHOWN)),
+        )
+
+    def story(self, given: Json) -> Any:
+        """What the app recorded: {"turns": […]}, or {"turns": [], "note": "why there are none"}."""
+        if self._workspace.story is None:
+            return {"turns": [], "note": NO_STORY}
+        try:
+            return {"turns": self._workspace.story(given)}
+        except Exception:  # noqa: BLE001 - the teller is the app's; whatever befell it, the page goes on
+            return {"turns": [], "note": STORY_FAILED}
+
+    async def changes(self, request: Request) -> Response:
         """Wait until the revision is past `since`."""
-        since = int(given.get("since", 0))
-        with contextlib.suppress(TimeoutError):
-            self._workspace.wait_for(lambda: self._workspace.revision > since, LONGEST_WAIT_SECONDS)
-        return {"revision": self._workspace.revision}
+        if not is_local(request):
+            return _refused()
+        given = request.query_params.get("since", "0")
+        if not given.isdecimal():
+            return _json({"error": f"since must be a revision: {given!r}"}, 400)
+        workspace, since = self._workspace, int(given)
+        changed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        with workspace.lock:
+            workspace.watchers.add(wake)
+            if workspace.revision > since:
+                changed.set()
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), LONGEST_WAIT_SECONDS)
+        finally:
+            with workspace.lock:
+                workspace.watchers.discard(wake)
+        return _json({"revision": workspace.revision})
+
+
+def is_local(request: Request) -> bool:
+    """Whether the request is addressed to a loopback name; another name may be somebody's rebound domain."""
+    host, _, _ = request.headers.get("host", "").rpartition(":")
+    return host in LOOPBACK
 
 
 def _endpoint(do: Callable[[Json], Any]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        host, _, _ = request.headers.get("host", "").rpartition(":")
-        if host not in LOOPBACK:
-            return _json({"error": "the control surface answers on loopback only"}, 403)
+        if not is_local(request):
+            return _refused()
         given: Json = dict(request.query_params)
         if request.method == "POST":
             if not request.headers.get("content-type", "").startswith("application/json"):
@@ -153,10 +219,14 @@ def _endpoint(do: Callable[[Json], Any]) -> Callable[[Request], Any]:
             given |= json.loads(await request.body() or b"{}")
         try:
             return _json(await run_in_threadpool(do, given))
-        except (WorkspaceError, KeyError, TypeError, ValueError) as error:
+        except (WorkspaceError, SlackError, KeyError, TypeError, ValueError) as error:
             return _json({"error": f"{type(error).__name__}: {error}"}, 400)
 
     return endpoint
+
+
+def _refused() -> Response:
+    return _json({"error": "the control surface answers on loopback only"}, 403)
 
 
 def _message(message: Any) -> Json:

@@ -30,7 +30,8 @@ RETRY_NUM, RETRY_REASON, NO_RETRY = "X-Slack-Retry-Num", "X-Slack-Retry-Reason",
 
 @dataclass(frozen=True)
 class Delivery:
-    """One attempt. `reason` is Slack's word for why it failed, "" if it did not; `body` what the app said."""
+    """One attempt at `payload`. `reason` is Slack's word for why it failed, "" if it did not; `body` what the app
+    said."""
 
     kind: Kind
     event_id: str  # "" for commands and interactions
@@ -42,6 +43,7 @@ class Delivery:
     at: float
     body: Any = None
     is_final: bool = False
+    payload: Json | None = None
 
     @property
     def is_acked(self) -> bool:
@@ -163,6 +165,7 @@ class Deliveries:
             at=at,
             body=outcome.body,
             is_final=outcome.is_final,
+            payload=envelope["payload"],
         )
         with self._workspace.lock:
             self.records.append(record)

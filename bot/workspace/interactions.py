@@ -1,9 +1,9 @@
 """Commands, clicks, modals and reactions: what a person does with what the app has put there.
 
-Owns the payloads of slash commands, `block_actions` and `view_submission`, and what an acknowledgement
-causes. Promises that a failed one leaves the error Slack would show the person (`operation_timeout`,
-`dispatch_failed`), as an ephemeral of Slackbot for a command. Does not know shortcuts, external selects or
-`view_closed`.
+Owns the payloads of slash commands, `block_actions`, `view_submission` and `view_closed`, and what an
+acknowledgement causes. Promises that a failed one leaves the error Slack would show the person
+(`operation_timeout`, `dispatch_failed`), as an ephemeral of Slackbot for a command. Does not know shortcuts or
+external selects.
 """
 
 import json
@@ -16,6 +16,7 @@ from bot.workspace.directory import SLACKBOT, Channel, User
 from bot.workspace.errors import SlackError, WorkspaceError
 from bot.workspace.events import message_wire
 from bot.workspace.messages import Json, Message, elements_of
+from bot.workspace.views import OpenView
 
 if TYPE_CHECKING:
     from bot.workspace.state import Workspace
@@ -86,9 +87,7 @@ def click(
 
 def submit(workspace: "Workspace", user: User, view_id: str, values: dict[str, dict[str, Any]]) -> Ack:
     with workspace.lock:
-        shown = workspace.views.open_views.get(view_id)
-        if shown is None or shown.user != user.id:
-            raise WorkspaceError(f"{user.name} has no open modal {view_id!r}")
+        shown = _open_view(workspace, user, view_id)
         state = {block: {action: _state(v) for action, v in given.items()} for block, given in values.items()}
         view = {**shown.view, "state": {"values": state}}
         payload = {**_interaction(workspace, "view_submission", user), "view": view, "response_urls": []}
@@ -101,6 +100,16 @@ def submit(workspace: "Workspace", user: User, view_id: str, values: dict[str, d
             workspace.views.open_views.pop(view_id, None)
         workspace.changed()
     return ack
+
+
+def close(workspace: "Workspace", user: User, view_id: str) -> None:
+    with workspace.lock:
+        view = _open_view(workspace, user, view_id).view
+        del workspace.views.open_views[view_id]
+        workspace.changed()
+        payload = {**_interaction(workspace, "view_closed", user), "view": view, "is_cleared": False}
+    if view.get("notify_on_close"):
+        workspace.outbox.request("interactive", payload)
 
 
 def react(workspace: "Workspace", message: Message, user_id: str, name: str, *, is_added: bool) -> None:
@@ -133,6 +142,13 @@ def _interaction(workspace: "Workspace", kind: str, user: User) -> Json:
         "enterprise": None,
         "is_enterprise_install": False,
     }
+
+
+def _open_view(workspace: "Workspace", user: User, view_id: str) -> OpenView:
+    shown = workspace.views.open_views.get(view_id)
+    if shown is None or shown.user != user.id:
+        raise WorkspaceError(f"{user.name} has no open modal {view_id!r}")
+    return shown
 
 
 def _find(blocks: Iterable[Json], action_id: str, block_id: str | None) -> tuple[Json, Json]:

@@ -116,6 +116,8 @@ def with_ids(blocks: Iterable[Json], ids: Iterator[int]) -> tuple[Json, ...]:
             done.append({**block, "elements": [_with_action_id(element, ids) for element in block["elements"]]})
         elif isinstance(block.get("accessory"), dict):
             done.append({**block, "accessory": _with_action_id(block["accessory"], ids)})
+        elif isinstance(block.get("element"), dict):
+            done.append({**block, "element": _with_action_id(block["element"], ids)})
         else:
             done.append(block)
     return tuple(done)

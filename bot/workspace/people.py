@@ -131,6 +131,10 @@ class Person:
         """Submit a modal; `values` per block and action are strings or Slack's state objects."""
         return interactions.submit(self._workspace, self.user, view_id, values or {})
 
+    def close(self, view_id: str) -> None:
+        """Close a modal without submitting it; the app hears of it if the view asks for that."""
+        interactions.close(self._workspace, self.user, view_id)
+
     def modals(self) -> list[Json]:
         with self._workspace.lock:
             return [shown.view for shown in self._workspace.views.open_views.values() if shown.user == self.id]

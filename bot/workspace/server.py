@@ -2,19 +2,21 @@
 
 Owns the routes, the thread they are served from, and the hook that lets a connection be cut. Promises that
 `WorkspaceServer` as a context manager listens on loopback when entered and has ended every task, connection
-and thread when left. Serves no page.
+and thread when left.
 """
 
 import asyncio
 import socket
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bot.workspace import page
 from bot.workspace.api import Api
 from bot.workspace.control import Control
 from bot.workspace.state import Workspace
@@ -24,7 +26,8 @@ TICK_SECONDS = 0.02  # how late a stop is noticed; uvicorn's own 0.1 s adds up o
 
 
 class WorkspaceServer:
-    def __init__(self, workspace: Workspace, port: int = 0) -> None:
+    def __init__(self, workspace: Workspace, port: int = 0, routes: Sequence[BaseRoute] = ()) -> None:
+        """`routes` are served beside the workspace's own."""
         self.workspace = workspace
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +35,7 @@ class WorkspaceServer:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.api_url = f"{self.url}/api/"
-        self._server = _Server(workspace, self.url)
+        self._server = _Server(workspace, self.url, routes)
         self._thread = threading.Thread(target=self._serve, name="workspace-server", daemon=True)
 
     def __enter__(self) -> "WorkspaceServer":
@@ -57,7 +60,7 @@ class WorkspaceServer:
         asyncio.run(self._server.serve(sockets=[self._listener]))
 
 
-def app(workspace: Workspace) -> Starlette:
+def app(workspace: Workspace, routes: Sequence[BaseRoute] = ()) -> Starlette:
     api = Api(workspace)
     return Starlette(
         routes=[
@@ -66,12 +69,14 @@ def app(workspace: Workspace) -> Starlette:
             Route("/actions/{team}/{url_id}", api.response_url, methods=["POST"]),
             WebSocketRoute("/link/", workspace.sockets.serve),
             *Control(workspace).routes(),
+            *page.routes(),
+            *routes,
         ]
     )
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, workspace: Workspace, url: str) -> None:
+    def __init__(self, workspace: Workspace, url: str, routes: Sequence[BaseRoute]) -> None:
         transports: dict[Any, asyncio.Transport] = {}
 
         class CuttableProtocol(H11Protocol):
@@ -86,7 +91,7 @@ class _Server(uvicorn.Server):
                 super().connection_lost(exc)
 
         config = uvicorn.Config(
-            app(workspace),
+            app(workspace, routes),
             http=CuttableProtocol,
             ws="websockets-sansio",
             lifespan="off",

@@ -7,7 +7,7 @@ what it hands out does not change afterwards. Keeps nothing past the process, an
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from bot.workspace import directory as places
@@ -46,6 +46,7 @@ SCOPES = (
     "users:read",
     "users:read.email",
 )
+COMMANDS = {"/ask": "Ask a question; only you see the answer"}
 RETRY_DELAYS = (0.0, 60.0, 300.0)  # seconds; Slack: nearly at once, after a minute, after five
 
 
@@ -71,9 +72,14 @@ class Workspace:
         seed: int = 0,
         clock: Callable[[], float] = time.time,
         is_populated: bool = True,
+        story: Callable[[dict[str, str]], list[Json]] | None = None,
+        examples: Sequence[str] = (),
+        commands: Mapping[str, str] = COMMANDS,
     ) -> None:
         """`request_url` set: events go there over HTTP; None: over Socket Mode. `clock` ages streams, statuses,
-        triggers, response URLs and rate limits; timestamps and signatures always use the real time."""
+        triggers, response URLs and rate limits; timestamps and signatures always use the real time. For the
+        page: `story` tells what the app recorded of a thread (`channel`, `thread_ts`) or of a person's commands
+        (`channel`, `user`), turn by turn; `examples` are questions to start with; `commands` explains each."""
         self.team_id, self.app_id, self.bot_id, self.bot_user_id = team_id, app_id, bot_id, bot_user_id
         self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
         self.verification_token = "stand-in-verification-token"
@@ -81,10 +87,12 @@ class Workspace:
         self.scopes, self.subscriptions = set(scopes), set(subscriptions)
         self.stream_seconds = stream_seconds
         self.clock = clock
+        self.story, self.examples, self.commands = story, tuple(examples), dict(commands)
         self.url = ""  # of the server, once there is one
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
         self.revision = 0
+        self.watchers: set[Callable[[], None]] = set()  # called after each change, from any thread
         self.calls: list[Call] = []
         bot = User(bot_user_id, bot_name, bot_name.title(), team_id, is_bot=True)
         self.directory = Directory(bot)
@@ -211,6 +219,8 @@ class Workspace:
     def changed(self) -> None:
         self.revision += 1
         self._changed.notify_all()
+        for wake in tuple(self.watchers):
+            wake()
 
     def emit(self, event: Json, channel: Channel | None) -> None:
         """Sends the event if the app subscribes to it and may see the channel."""

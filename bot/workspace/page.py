@@ -1,0 +1,53 @@
+"""The page: the workspace in a browser.
+
+Owns the files under `page/`, which are plain HTML, CSS and modules without a build. Promises that the page loads
+nothing from anywhere else, and that it is served to loopback names only. All it shows and does goes through
+`/_control/`.
+"""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.workspace.control import is_local
+
+FILES = Path(__file__).parent / "page"
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def routes() -> list[Route]:
+    return [Route("/", index), Route("/page/{name}", file)]
+
+
+async def index(request: Request) -> Response:
+    return _served(request, "index.html")
+
+
+async def file(request: Request) -> Response:
+    return _served(request, request.path_params["name"])
+
+
+def _served(request: Request, name: str) -> Response:
+    if not is_local(request):
+        return Response("This page answers on loopback only.", 403, HEADERS, "text/plain")
+    if name not in {path.name for path in FILES.iterdir() if path.suffix in CONTENT_TYPES}:
+        return Response("There is no such file.", 404, HEADERS, "text/plain")
+    return Response((FILES / name).read_bytes(), 200, HEADERS, CONTENT_TYPES[Path(name).suffix])
