@@ -20,11 +20,27 @@ class TextReset:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Nothing new: the model is silent. Comes a few times a second."""
+
+
+@dataclass(frozen=True)
 class ToolStarted:
     """A tool begins to run."""
 
+    call_id: str
     name: str
     arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ToolFinished:
+    """It has run, and its result is committed or about to be; ``sources`` are the numbered passages of it."""
+
+    call_id: str
+    name: str
+    is_error: bool
+    sources: tuple[Source, ...]
 
 
 @dataclass(frozen=True)
@@ -38,4 +54,4 @@ class Finished:
     model: str
 
 
-Event = TextDelta | TextReset | ToolStarted | Finished
+Event = TextDelta | TextReset | Waiting | ToolStarted | ToolFinished | Finished

@@ -7,8 +7,10 @@ reported. Text of prompts and answers is not logged.
 
 import os
 import random
+import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -17,11 +19,13 @@ from typing import Any
 
 from agent import observe
 from agent.errors import DeadlineExceeded, DocentError, ModelError
+from agent.feed import Feed
 from agent.prompt import Message
 from agent.record import Usage
 from agent.settings import EXTRACTIVE_MODEL
 
 STALL_TIMEOUT_SECONDS = 30  # no byte from a stream for this long
+WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
 BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
 SEED = 20251
 
@@ -38,7 +42,12 @@ class Restart:
     """Stands in the stream of text where a broken one starts over: forget what came before."""
 
 
+class Waiting:
+    """Stands in the stream of text a few times a second while the model is silent."""
+
+
 RESTART = Restart()
+WAITING = Waiting()
 
 
 @dataclass(frozen=True)
@@ -100,8 +109,9 @@ def stream(
     timeout_seconds: float,
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[str | Restart]:
-    """Yields the text as it arrives and fills ``completion``; ``check`` runs with every piece and may raise.
+) -> Iterator[str | Restart | Waiting]:
+    """Yields the text as it arrives and fills ``completion``; ``check`` runs with every piece, and while none
+    comes, and may raise.
 
     ``deadline`` is in ``time.monotonic()`` seconds. Raises :class:`ModelError` when tries are used up, and
     :class:`DeadlineExceeded`.
@@ -114,7 +124,7 @@ def stream(
         try:
             with observe.span("gen_ai.chat", f"chat {request.model}"):
                 for piece in _once(request, completion, started, until, check):
-                    has_text = True
+                    has_text = has_text or isinstance(piece, str)
                     yield piece
             completion.latency_ms = _ms_since(started)
             return
@@ -232,32 +242,21 @@ def _price(model: str) -> Mapping[str, Any]:
 
 def _once(
     request: Request, completion: Completion, started: float, deadline: float, check: Callable[[], None]
-) -> Iterator[str]:
-    litellm = _litellm()
+) -> Iterator[str | Waiting]:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise DeadlineExceeded("no time left for a model call")
     chunks: list[Any] = []
-    response = None
+    pieces = _chunks(request, min(remaining, STALL_TIMEOUT_SECONDS))
     try:
-        response = litellm.completion(
-            model=request.model,
-            messages=list(request.messages),
-            **({"tools": list(request.tools)} if request.tools else {}),
-            **request.params(),
-            **({"api_base": request.api_base} if request.api_base else {}),
-            stream=True,
-            stream_options={"include_usage": True},
-            num_retries=0,
-            max_retries=0,
-            _skip_mcp_handler=True,  # else tools make 1.106 import its proxy, and fail without the mcp package
-            timeout=min(remaining, STALL_TIMEOUT_SECONDS),
-        )
-        for chunk in response:
-            chunks.append(chunk)
+        for chunk in pieces:
             check()
             if time.monotonic() > deadline:
                 raise ModelError("the model did not finish in time", is_transient=True)
+            if isinstance(chunk, Waiting):
+                yield chunk
+                continue
+            chunks.append(chunk)
             text = chunk.choices[0].delta.content if chunk.choices else None
             if text:
                 completion.first_token_ms = completion.first_token_ms or _ms_since(started)
@@ -265,8 +264,47 @@ def _once(
     except Exception as error:  # litellm raises its own tree and its providers' errors
         raise _translate(error) from error
     finally:
-        _close(response)
+        pieces.close()
     _assemble(request, completion, chunks)
+
+
+def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, None]:
+    """The provider's chunks, and WAITING while none comes. A model of this process needs no thread for it."""
+    if is_local(request.model):
+        yield from _opened(request, timeout_seconds)
+        return
+    feed = Feed(lambda: _opened(request, timeout_seconds), _close)
+    is_over = False
+    try:
+        while True:
+            try:
+                chunk = feed.next(WAIT_SECONDS)
+            except TimeoutError:
+                chunk = WAITING
+            except StopIteration:
+                is_over = True
+                return
+            yield chunk
+    finally:
+        if not is_over:
+            feed.is_left = True
+            _hang_up(feed.opened)
+
+
+def _opened(request: Request, timeout_seconds: float) -> Any:
+    return _litellm().completion(
+        model=request.model,
+        messages=list(request.messages),
+        **({"tools": list(request.tools)} if request.tools else {}),
+        **request.params(),
+        **({"api_base": request.api_base} if request.api_base else {}),
+        stream=True,
+        stream_options={"include_usage": True},
+        num_retries=0,
+        max_retries=0,
+        _skip_mcp_handler=True,  # else tools make 1.106 import its proxy, and fail without the mcp package
+        timeout=timeout_seconds,
+    )
 
 
 def _assemble(request: Request, completion: Completion, chunks: list[Any]) -> None:
@@ -325,7 +363,19 @@ def _close(response: Any) -> None:
     stream_ = getattr(response, "completion_stream", None)
     close = getattr(stream_, "close", None)
     if close:
-        close()
+        with suppress(Exception):  # it is over either way
+            close()
+
+
+def _hang_up(response: Any) -> None:
+    """Ends a stream that another thread may be reading: the provider stops writing what nobody will see.
+    A no-op for providers whose streams show no socket; theirs end with the next byte or the stall timeout."""
+    http = getattr(getattr(response, "completion_stream", None), "response", None)
+    network = getattr(http, "extensions", {}).get("network_stream")
+    connection = network.get_extra_info("socket") if network else None
+    if connection:
+        with suppress(OSError):  # ended already
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _local_chunks(message: Message) -> Iterator[dict[str, Any]]:

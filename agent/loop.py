@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session as Transaction
 from agent import citations, llm, observe, prompt, record, sessions, toolcalls
 from agent.database import Database
 from agent.errors import DeadlineExceeded, ModelError
-from agent.events import Event, Finished, TextDelta, TextReset, ToolStarted
+from agent.events import Event, Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.limits import Limits, Meter
 from agent.prompt import Message
 from agent.record import OPENING, Source, Transcript
@@ -116,9 +116,11 @@ class Run:
     def _open(self, calls: Sequence[OpeningCall]) -> Iterator[Event]:
         """Runs the opening calls and commits them together with the person's message."""
         outcomes = []
-        for call in calls:
-            yield ToolStarted(call.name, call.arguments)
-            outcomes.append(self._call_tool(call.name, call.arguments))
+        for index, call in enumerate(calls):
+            yield ToolStarted(_opening_id(index), call.name, call.arguments)
+            outcome = self._call_tool(call.name, call.arguments)
+            outcomes.append(outcome)
+            yield ToolFinished(_opening_id(index), call.name, outcome.is_error, tuple(outcome.sources))
         evidence = [(call.name, outcome.shown) for call, outcome in zip(calls, outcomes, strict=True)]
         message = prompt.question_message(self.turn.question, evidence)
         with self._step_transaction() as transaction:
@@ -127,7 +129,7 @@ class Run:
                     transaction,
                     outcome,
                     position=OPENING,
-                    call_id=f"opening_{index}",
+                    call_id=_opening_id(index),
                     name=call.name,
                     arguments=call.arguments,
                 )
@@ -200,7 +202,7 @@ class Run:
         )
         try:
             for piece in pieces:
-                yield TextReset() if isinstance(piece, llm.Restart) else TextDelta(piece)
+                yield _as_event(piece)
         except (ModelError, DeadlineExceeded) as error:
             self.transcript.n_steps += 1
             self.transcript.n_tokens += request.estimated_tokens()
@@ -257,7 +259,7 @@ class Run:
         for call in calls:
             self.check()
             name, arguments = call["function"]["name"], toolcalls.arguments(call)
-            yield ToolStarted(name, arguments if isinstance(arguments, dict) else {})
+            yield ToolStarted(call["id"], name, arguments if isinstance(arguments, dict) else {})
             outcome = self._call_tool(name, arguments)
             message = {"role": "tool", "tool_call_id": call["id"], "content": prompt.result_json(outcome.shown)}
             position = len(self.transcript.messages)
@@ -267,6 +269,7 @@ class Run:
                 )
                 record.add_message(transaction, self.turn.id, position, message)
             self.transcript.messages.append(message)
+            yield ToolFinished(call["id"], name, outcome.is_error, tuple(outcome.sources))
 
     def _call_tool(self, name: str, arguments: Any) -> Outcome:
         context = ToolContext(
@@ -340,6 +343,16 @@ class Run:
             notice = "" if is_refusal else NO_MODEL_NOTICE
         sources = tuple(by_number[n] for n in numbers)
         return Finished(text, reason, notice, sources, self.model)
+
+
+def _opening_id(index: int) -> str:
+    return f"opening_{index}"
+
+
+def _as_event(piece: str | llm.Restart | llm.Waiting) -> Event:
+    if isinstance(piece, str):
+        return TextDelta(piece)
+    return TextReset() if isinstance(piece, llm.Restart) else Waiting()
 
 
 def _is_final(message: Message) -> bool:

@@ -222,9 +222,16 @@ def woken(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
     transaction.execute(_WOKEN, {"ids": list(turn_ids)})
 
 
-def request_cancel(transaction: Transaction, turn_id: UUID) -> None:
-    """Asks whoever works on the turn to stop; seen with the next renewal."""
-    transaction.execute(text("UPDATE turns SET cancel_requested = true WHERE id = :id"), {"id": turn_id})
+_STOP = text("""
+UPDATE turns SET cancel_requested = true
+WHERE session_id = (SELECT id FROM sessions WHERE key = :key) AND status = 'running'
+""")
+
+
+def request_stop(transaction: Transaction, *, key: str) -> bool:
+    """Asks whoever works on the session's turn to stop, seen within a second; False when nobody works on one."""
+    stopped: Any = transaction.execute(_STOP, {"key": key})
+    return bool(stopped.rowcount)
 
 
 _HAS_ASKED = text("""

@@ -10,6 +10,7 @@ from bot import blocks
 from bot.blocks import Answer
 from bot.inbox import Place
 from bot.slack import Away, Refused, Slack
+from bot.steps import Step
 
 TIMEOUT_SECONDS = 10
 
@@ -22,6 +23,12 @@ class CommandReply:
 
     def status(self, text: str) -> None:
         """The command's acknowledgement already said that we are at it."""
+
+    def step(self, step: Step) -> None:
+        """An ephemeral message cannot grow."""
+
+    def wait(self) -> None:
+        """Nor can it show that time passes."""
 
     def show(self, text: str) -> None:
         """An ephemeral message cannot stream."""

@@ -19,11 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import loop, observe, record, sessions
 from agent.database import Database
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
-from agent.events import Finished, TextDelta, TextReset, ToolStarted
+from agent.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.loop import Kit, OpeningCall
 from agent.sessions import Turn
 from agent.settings import Settings
-from bot import command_reply, inbox, queue, reply
+from bot import command_reply, inbox, queue, reply, steps
 from bot.blocks import Answer
 from bot.leases import Abandoned, Lease, Leases
 from bot.reply import Reply
@@ -37,6 +37,7 @@ GREETING = (
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
 NO_TEXT = "I have no answer that I can show. Please ask in other words."
 STOPPED = "Stopped."
+STOPPED_NOTICE = "Stopped before the answer was complete."
 GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
 FAILED = "Something went wrong on our side, and this question was not answered. Please ask again; if it happens"
 STATUSES = {"search_docs": "is searching the documents…", "read_document": "is reading a document…"}
@@ -105,10 +106,6 @@ def _answer_one(desk: Desk, turn: Turn, lease: Lease, make_reply: Callable[[Turn
             raise
         except Abandoned:
             _put_back(desk, turn, 0)
-        except Cancelled:
-            assert target
-            end = Answer(turn.id, STOPPED, has_feedback=False)
-            _end(desk, turn, target, end, status="cancelled", reason="stopped")
         except ReplyError as error:
             _not_delivered(desk, turn, error)
         except Exception as error:  # noqa: BLE001  a turn ends here, visibly
@@ -137,19 +134,63 @@ def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> Non
     with desk.database.transaction() as transaction:
         sessions.hold(transaction, turn)
         record.begin(transaction, turn.id, desk.stamps())
-    shown = Shown(run.source, lambda url: url in urls_in(run.evidence()))
+    said = Said(run)
+    try:
+        _show(desk, turn, run, target, said)
+    except Cancelled:
+        text = said.so_far()
+        end = Answer(turn.id, text or STOPPED, notice=STOPPED_NOTICE if text else "", has_feedback=False)
+        _end(desk, turn, target, end, status="cancelled", reason="stopped")
+
+
+def _show(desk: Desk, turn: Turn, run: loop.Run, target: Reply, said: "Said") -> None:
+    """Runs the loop and shows what it tells."""
+    cards: dict[str, steps.Step] = {}
     for event in run.events(lambda earlier: desk.opening(turn.question, earlier)):
         match event:
             case TextDelta(text):
-                if safe := shown.feed(text):
+                if safe := said.more(text):
                     target.show(safe)
             case TextReset():
-                shown = Shown(run.source, lambda url: url in urls_in(run.evidence()))
+                said.reset()
                 target.reset()
-            case ToolStarted(name):
+            case ToolStarted(call_id, name):
                 target.status(STATUSES.get(name, "is working…"))
+                cards[call_id] = steps.started(event)
+                target.step(cards[call_id])
+            case ToolFinished(call_id):
+                target.step(steps.finished(cards[call_id], event))
+            case Waiting():
+                target.wait()
             case Finished():
-                _finish(desk, turn, target, event, shown.whole(event.text) or NO_TEXT)
+                _finish(desk, turn, target, event, said.whole(event.text) or NO_TEXT)
+
+
+class Said:
+    """The text of the answer as it may be shown, so far."""
+
+    def __init__(self, run: loop.Run) -> None:
+        self._run = run
+        self.reset()
+
+    def reset(self) -> None:
+        """The text so far was not the answer."""
+        self._shown = Shown(self._run.source, lambda url: url in urls_in(self._run.evidence()))
+        self._text = ""
+
+    def more(self, text: str) -> str:
+        """What can be shown now, with this piece."""
+        safe = self._shown.feed(text)
+        self._text += safe
+        return safe
+
+    def so_far(self) -> str:
+        """Everything until now; the end of it."""
+        return (self._text + self._shown.finish()).strip()
+
+    def whole(self, text: str) -> str:
+        """A complete text."""
+        return self._shown.whole(text)
 
 
 def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str) -> None:

@@ -12,6 +12,7 @@ from agent.database import Database
 from agent.errors import Cancelled, DocentError, LeaseLost
 
 RENEWALS_PER_LEASE = 4
+LONGEST_PAUSE_SECONDS = 1.0  # with each renewal cancellations are heard
 
 
 class Abandoned(DocentError):
@@ -90,7 +91,7 @@ class Leases:
         self._database.close()
 
     def _run(self) -> None:
-        while not self._closed.wait(self._lease_seconds / RENEWALS_PER_LEASE):
+        while not self._closed.wait(min(self._lease_seconds / RENEWALS_PER_LEASE, LONGEST_PAUSE_SECONDS)):
             now = time.monotonic()
             with self._lock:
                 held = {token: lease for token, lease in self._held.items() if lease.given_up_at > now}

@@ -17,8 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import feedback, observe, sessions
 from agent.database import Database
-from bot import inbox
+from bot import feedback_form, inbox
 from bot.blocks import FEEDBACK_ACTION
+from bot.courtesies import Courtesies
 from bot.inbox import Place, Received
 
 COMMAND = "/ask"
@@ -58,7 +59,7 @@ class Entrance:
 
     database: Database
     wake: Callable[[UUID], None]
-    queued: Callable[[Place, int], None]  # shows how many questions of the thread come first
+    courtesies: Courtesies
     stored: Stored = field(default_factory=Stored)
 
 
@@ -66,10 +67,13 @@ def register(app: App, entrance: Entrance) -> None:
     """Puts every listener on the app; unknown events are acknowledged, else Slack would send them again."""
     app.event("app_mention")(lambda event, body: on_message(entrance, event, body))
     app.event("message")(lambda event, body: on_message(entrance, event, body))
+    app.event("agent_session_stopped")(lambda event, body: on_stop(entrance, event, body))
+    app.event("app_home_opened")(lambda event: on_home_opened(entrance, event))
     app.event(re.compile(".*"))(lambda ack: ack())
     app.command(COMMAND)(lambda ack, body: on_command(entrance, ack, body))
     app.action(FEEDBACK_ACTION)(lambda ack, body, action: on_feedback(entrance, ack, body, action))
     app.action(re.compile(".*"))(lambda ack: ack())
+    app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(entrance, ack, body, view))
     app.error(on_error)
 
 
@@ -130,6 +134,39 @@ def on_feedback(entrance: Entrance, ack: Ack, body: dict[str, Any], action: dict
         rating = 1 if verdict == "up" else -1
         feedback.rate(transaction, turn_id=rated, user_id=body["user"]["id"], rating=rating)
     ack()
+    if rating < 0 and body.get("trigger_id"):
+        entrance.courtesies.ask_why(body["trigger_id"], rated)
+
+
+def on_feedback_form(entrance: Entrance, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+    """What was wrong with an answer, said after 👎."""
+    turn_id, comment = feedback_form.comment_in(view)
+    if not comment:
+        ack(response_action="errors", errors={"kind": feedback_form.NOTHING_SAID})
+        return
+    with entrance.database.transaction() as transaction:
+        feedback.rate(transaction, turn_id=turn_id, user_id=body["user"]["id"], rating=-1, comment=comment)
+    ack()
+
+
+def on_stop(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) -> None:
+    """Somebody pressed Stop in a thread."""
+    place = Place(
+        team_id=str(body.get("team_id") or ""),
+        channel=event["channel"],
+        user_id=event["user"],
+        thread_ts=event["thread_ts"],
+    )
+    with entrance.database.transaction() as transaction:
+        is_running = sessions.request_stop(transaction, key=place.session_key)
+    observe.log.info("stop_requested", is_running=is_running)
+    entrance.courtesies.show_stopped(place)
+
+
+def on_home_opened(entrance: Entrance, event: dict[str, Any]) -> None:
+    """Somebody opened their direct messages with the bot."""
+    if event.get("tab") == "messages":
+        entrance.courtesies.suggest(event["channel"])
 
 
 def on_error(error: Exception) -> None:
@@ -149,7 +186,7 @@ def _receive(entrance: Entrance, *, key: str, place: Place, origin: str, questio
     observe.log.info("received", origin=origin, turn_id=str(received.turn_id), n_ahead=received.n_ahead)
     entrance.wake(received.session_id)
     if received.n_ahead:
-        entrance.queued(place, received.n_ahead)
+        entrance.courtesies.show_queued(place, received.n_ahead)
 
 
 def _is_follow_up(entrance: Entrance, event: dict[str, Any], place: Place, text: str) -> bool:

@@ -21,13 +21,16 @@ from bot import blocks
 from bot.blocks import Answer
 from bot.inbox import Place
 from bot.slack import Away, Refused, Slack
+from bot.steps import Step
 
 FIRST_TEXT_SECONDS = 0.15  # an answer that is whole by then is posted in one call, without a stream
+FIRST_STEP_SECONDS = 1.0  # no text by then: the steps are shown, and with them Slack's Stop button
 STREAM_SECONDS = 1.0  # between two pieces of a stream (Slack: 100 per minute and workspace)
 EDIT_SECONDS = 2.0  # between two edits (Slack: 50 per minute and workspace)
 REPLIES_PAGE = 200
 POST_TRIES = 3
 STREAM_LIVES = "streaming_state_conflict"
+STOPPED_BY_USER = "stopped_by_user"
 LAYOUT_REFUSED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
 METADATA_EVENT = "docent_reply"
 
@@ -37,6 +40,12 @@ class Reply(Protocol):
 
     def status(self, text: str) -> None:
         """Says what is being done; never raises."""
+
+    def step(self, step: Step) -> None:
+        """A step begins or has ended; never raises."""
+
+    def wait(self) -> None:
+        """Nothing is new, but time has passed; never raises."""
 
     def show(self, text: str) -> None:
         """More of the text, safe to show; a Slack that fails is no error here."""
@@ -73,6 +82,10 @@ class ThreadReply:
         self._may_stream = bool(self._rows)  # whether our message may be a live stream
         self._text = ""  # everything to be shown so far
         self._streamed = ""  # what the live stream surely shows
+        self._edited = ""  # what the last edit showed
+        self._steps: dict[str, Step] = {}
+        self._shown_steps: dict[str, Step] = {}
+        self._made_at = clock()
         self._first_text_at: float | None = None
         self._next_at = 0.0
 
@@ -87,29 +100,22 @@ class ThreadReply:
         except ReplyError as error:
             observe.log.debug("status_not_shown", error=str(error))
 
+    def step(self, step: Step) -> None:
+        self._steps[step.id] = step
+        self._refresh()
+
+    def wait(self) -> None:
+        self._refresh()
+
     def show(self, text: str) -> None:
         self._text += text
-        now = self._clock()
-        self._first_text_at = self._first_text_at or now
-        if self._mode == "quiet" or now < self._next_at or len(self._text) > blocks.PART_LIMIT:
-            return
-        if now - self._first_text_at < FIRST_TEXT_SECONDS:
-            return
-        try:
-            self._show_more(now)
-        except Away as away:
-            # Tried again with the next piece; what may have arrived makes the stream unsure.
-            self._next_at = now + max(away.retry_after_seconds, STREAM_SECONDS)
-            if away.may_have_happened:
-                self._mode = "quiet"
-        except Refused as refused:
-            observe.log.info("stream_refused", code=refused.code)
-            self._mode, self._may_stream = "editing", refused.code == STREAM_LIVES
+        self._first_text_at = self._first_text_at or self._clock()
+        self._refresh()
 
     def reset(self) -> None:
-        self._text = ""
-        if self._mode == "streaming":
-            self._mode = "editing"  # a stream cannot take back what it showed; an edit can
+        # A stream cannot take back what it showed: what follows stands below it, and the final text replaces all.
+        shown = self._streamed if self._mode == "streaming" else ""
+        self._text = f"{shown}\n\n" if shown else ""
 
     def deliver(self, answer: Answer) -> None:
         texts = blocks.parts(answer.text)
@@ -119,22 +125,67 @@ class ThreadReply:
             if not (is_shown and self._stop_stream(answer, text)):
                 self._deliver_part(part, blocks.message(answer, text, is_last=is_last))
 
-    def _show_more(self, now: float) -> None:
+    def _refresh(self) -> None:
+        """Shows what is new, if it is time to."""
+        now = self._clock()
+        if not self._is_due(now):
+            return
+        try:
+            self._show_more()
+            self._next_at = now + (EDIT_SECONDS if self._mode == "editing" else STREAM_SECONDS)
+        except Away as away:
+            # Tried again with the next piece; what may have arrived makes the stream unsure.
+            self._next_at = now + max(away.retry_after_seconds, STREAM_SECONDS)
+            if away.may_have_happened:
+                self._mode = "quiet"
+        except Refused as refused:
+            observe.log.info("stream_refused", code=refused.code)
+            self._may_stream = refused.code == STREAM_LIVES
+            self._mode = "quiet" if refused.code == STOPPED_BY_USER else "editing"
+
+    def _is_due(self, now: float) -> bool:
+        if self._mode == "quiet" or now < self._next_at or len(self._text) > blocks.PART_LIMIT:
+            return False
+        if self._mode == "editing":
+            return self._draft() != self._edited
+        if self._mode == "streaming":
+            return self._text.strip() != self._streamed.strip() or self._steps != self._shown_steps
+        has_text = self._first_text_at is not None and now - self._first_text_at >= FIRST_TEXT_SECONDS
+        return has_text or (bool(self._steps) and now - self._made_at >= FIRST_STEP_SECONDS)
+
+    def _show_more(self) -> None:
         if self._mode == "waiting":
             self._start_stream()
         elif self._mode == "streaming":
-            more = self._text[len(self._streamed) :]
+            text, steps = self._text, dict(self._steps)
             self._slack.try_once(
-                "chat.appendStream", channel=self._place.channel, ts=self._rows[0].ts, markdown_text=more
+                "chat.appendStream", channel=self._place.channel, ts=self._rows[0].ts, **self._news(text)
             )
-            self._streamed = self._text
+            self._streamed, self._shown_steps = text, steps
         elif self._mode == "editing":
             self._edit()
-        self._next_at = now + (EDIT_SECONDS if self._mode == "editing" else STREAM_SECONDS)
+
+    def _news(self, text: str) -> dict[str, Any]:
+        """What a stream does not show yet, as arguments: text alone, or text and cards as chunks."""
+        more = text[len(self._streamed) :]
+        cards = [
+            step.chunk(is_first=id not in self._shown_steps)
+            for id, step in self._steps.items()
+            if step != self._shown_steps.get(id)
+        ]
+        if not cards:
+            return {"markdown_text": more or None}
+        return {"chunks": cards + ([{"type": "markdown_text", "text": more}] if more else [])}
+
+    def _draft(self) -> str:
+        """What an edit shows: the text so far, or the last step while there is none."""
+        if self._text:
+            return self._text + " …"
+        return f"_{list(self._steps.values())[-1].title} …_" if self._steps else ""
 
     def _start_stream(self) -> None:
         self._announce(0)
-        text = self._text
+        text, steps = self._text, dict(self._steps)
         self._may_stream = True  # from the moment Slack is asked, whatever it answers
         started = self._slack.try_once(
             "chat.startStream",
@@ -142,14 +193,15 @@ class ThreadReply:
             thread_ts=self._place.thread_ts,
             recipient_team_id=self._place.asker_team_id or self._place.team_id,
             recipient_user_id=self._place.user_id,
-            markdown_text=text,
+            **self._news(text),
         )
         self._found(0, started["ts"], "streaming")
-        self._mode, self._streamed = "streaming", text
+        self._mode, self._streamed, self._shown_steps = "streaming", text, steps
 
     def _edit(self) -> None:
         """Shows the text so far in our message; posts it first where the stream never began."""
-        shown = {"blocks": [{"type": "markdown", "text": self._text + " …"}], "text": blocks.plain(self._text)}
+        draft = self._draft()
+        shown = {"blocks": [{"type": "markdown", "text": draft}], "text": blocks.plain(draft)}
         if self._rows and self._rows[0].ts:
             if self._may_stream:
                 self._slack.try_once("chat.stopStream", channel=self._place.channel, ts=self._rows[0].ts)
@@ -158,6 +210,7 @@ class ThreadReply:
         else:
             self._announce(0)
             self._found(0, self._post(0, shown, self._slack.try_once), "posted")
+        self._edited = draft
 
     def _stop_stream(self, answer: Answer, text: str) -> bool:
         """Ends the stream with the rest of the text; False when that is not sure and an update must follow."""
@@ -167,7 +220,7 @@ class ThreadReply:
                 is_repeatable=False,
                 channel=self._place.channel,
                 ts=self._rows[0].ts,
-                markdown_text=text[len(self._streamed) :] or None,
+                **self._news(text),
                 blocks=blocks.closing(answer) or None,
             )
         except ReplyError as error:

@@ -7,6 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import settings
 
+MAX_PROMPTS = 4  # Slack shows no more
+
 
 class Settings(BaseSettings):
     """Environment variables start with ``DOCENT_`` unless a host or Slack sets them under a usual name."""
@@ -31,6 +33,16 @@ class Settings(BaseSettings):
     queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$")
     sweep_seconds: float = Field(default=2, gt=0, description="How often the clock looks for forgotten turns")
     delivery_hours: float = Field(default=24, gt=0, description="How long a finished answer waits for Slack")
+
+    suggested_prompts: str = Field(
+        default="", description="Up to four questions, parted by '|', that the direct messages with the bot offer"
+    )
+
+    @property
+    def prompts(self) -> list[str]:
+        """The suggested questions."""
+        given = [prompt.strip() for prompt in self.suggested_prompts.split("|")]
+        return [prompt for prompt in given if prompt][:MAX_PROMPTS]
 
     @field_validator("redis_url")
     @classmethod

@@ -16,6 +16,7 @@ from bot import jobs
 from bot.blocks import Answer, by_page
 from bot.jobs import Desk
 from bot.shown import is_web
+from bot.steps import Step
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
 
@@ -29,8 +30,14 @@ class TerminalReply:
     _shown: str = field(default="", repr=False)
 
     def status(self, text: str) -> None:
-        if self.stream and self.stream.isatty():
-            print(f"… {text}", file=sys.stderr)
+        """The steps say it better."""
+
+    def step(self, step: Step) -> None:
+        if self.stream and self.stream.isatty() and step.status == "in_progress":
+            print(f"… {step.title}: {step.details}", file=sys.stderr)
+
+    def wait(self) -> None:
+        """The terminal shows nothing while the model is silent."""
 
     def show(self, text: str) -> None:
         self._write(bare(text))

@@ -9,7 +9,6 @@ import signal
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -22,9 +21,9 @@ from slack_sdk import WebClient
 
 from agent import observe
 from agent.database import Database
-from agent.errors import ReplyError, SettingsError
+from agent.errors import SettingsError
 from bot import listeners, queue, schema
-from bot.inbox import Place
+from bot.courtesies import Courtesies
 from bot.listeners import Entrance
 from bot.settings import Settings
 from bot.slack import Slack
@@ -41,10 +40,10 @@ class Web:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
         self.waker = queue.Waker(queue.of(settings, self.redis))
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="status")
-        self._slack = Slack(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
+        slack = Slack(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
+        self._courtesies = Courtesies(slack, settings.prompts)
         self.app = _bolt(settings)
-        listeners.register(self.app, Entrance(database, self.waker.wake, self._show_queued))
+        listeners.register(self.app, Entrance(database, self.waker.wake, self._courtesies))
         self._events = SlackRequestHandler(self.app)
         self._sockets: SocketModeHandler | None = None
 
@@ -73,23 +72,9 @@ class Web:
         if self._sockets:
             self._sockets.close()  # type: ignore[no-untyped-call]
         self.waker.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._courtesies.close()
         self.redis.close()
         self.database.close()
-
-    def _show_queued(self, place: Place, n_ahead: int) -> None:
-        """After the commit, best effort and on another thread: the ack waits for nobody."""
-        if place.thread_ts:
-            self._pool.submit(self._set_status, place, f"queued, {n_ahead} ahead")
-
-    def _set_status(self, place: Place, status: str) -> None:
-        with suppress(ReplyError):
-            self._slack.try_once(
-                "assistant.threads.setStatus",
-                channel_id=place.channel,
-                thread_ts=place.thread_ts,
-                status=status,
-            )
 
 
 def run(settings: Settings, database: Database) -> None:

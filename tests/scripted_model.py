@@ -60,6 +60,7 @@ class ScriptedModel:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.requests: list[Request] = []
+        self.hung_up = threading.Event()  # a caller left in the middle of an answer
         self._arrived = threading.Condition()
         model = self
 
@@ -78,6 +79,7 @@ class ScriptedModel:
                 try:
                     _perform(self, model.script(request))
                 except (BrokenPipeError, ConnectionResetError):
+                    model.hung_up.set()
                     self.close_connection = True
 
         self._server = _Server(("127.0.0.1", 0), Handler)

@@ -1,6 +1,8 @@
 """The bounded loop, with a scripted model over HTTP and tools of the test's own."""
 
+import itertools
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,13 +13,13 @@ from sqlalchemy import text
 from agent import llm, loop, record, sessions
 from agent.database import Database
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost
-from agent.events import Event, Finished, TextDelta, TextReset
+from agent.events import Event, Finished, TextDelta, TextReset, Waiting
 from agent.limits import Limits
 from agent.loop import Kit, OpeningCall
 from agent.sessions import Turn
 from agent.settings import EXTRACTIVE_MODEL
 from agent.tools import Passage, Tool, ToolContext, ToolResult, tool
-from tests.scripted_model import Break, Call, Fail, Line, Say, ScriptedModel
+from tests.scripted_model import Break, Call, Fail, Hang, Line, Say, ScriptedModel
 
 LIMITS = Limits(model_retries=1, max_seconds=30)
 PASSAGE = Passage("c1", "d1", "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91)
@@ -236,6 +238,33 @@ def test_a_cancellation_and_a_lost_lease_pass_through(
 
     with pytest.raises(error):
         run(database, turn, model, check=check)
+
+
+def test_a_cancelled_answer_is_not_written_to_its_end(
+    database: Database, turn: Turn, model: ScriptedModel
+) -> None:
+    model.script = lambda request: Say("word " * 400, seconds=60)
+    polls = itertools.count()
+
+    def check() -> None:
+        if model.requests and next(polls) > 5:
+            raise Cancelled("now")
+
+    with pytest.raises(Cancelled):
+        run(database, turn, model, check=check)
+    assert model.hung_up.wait(5)
+
+
+def test_a_model_that_says_nothing_is_left_when_the_time_is_over(
+    database: Database, turn: Turn, model: ScriptedModel
+) -> None:
+    silent = threading.Event()
+    model.script = lambda request: Hang(silent)
+    events = run(database, turn, model, Limits(max_seconds=2, model_retries=0))
+    silent.set()
+    end = finished(events)
+    assert (end.reason, end.text) == ("time", "Quoted: 5 days [1].")
+    assert any(isinstance(event, Waiting) for event in events)
 
 
 def test_a_finished_turn_is_not_run_again(database: Database, turn: Turn, model: ScriptedModel) -> None:

@@ -1,0 +1,161 @@
+"""What a person sees while the bot works, and what they can do about it: steps, Stop, feedback, suggestions."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from bot.workspace import ADA, HELP, Message
+from tests.scripted_model import Call, Hang, Say, ScriptedModel
+from tests.world import QUESTION, World
+
+ANSWER = "You can carry over 5 days of annual leave [1]."
+LONG_ANSWER = ANSWER + " " + "Ask your manager in time. " * 40
+
+
+@pytest.fixture
+def model(world: World) -> Iterator[ScriptedModel]:
+    """A scripted language model that the worker is set up to use."""
+    with ScriptedModel(lambda request: Say(ANSWER)) as model:
+        world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
+        yield model
+
+
+def test_while_the_model_thinks_the_steps_are_shown_with_a_stop_button(world: World, model: ScriptedModel) -> None:
+    go_on = threading.Event()
+    model.script = lambda request: Hang(go_on)
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+
+    reply = world.wait_for(lambda: next(iter(world.replies(HELP, ts)), None))
+
+    assert reply.streaming_state == "in_progress"
+    (card,) = _cards(reply)
+    assert (card["title"], card["status"]) == ("Searched the documents", "complete")
+    assert card["details"] == QUESTION
+    assert "passage" in card["output"]
+    assert card["sources"][0]["url"] == "https://handbook.example/leave"
+    assert world.workspace.threads.sessions[(_channel(world), ts)].status == "processing"
+    go_on.set()
+
+
+def test_the_answer_follows_its_steps_in_one_message(world: World, model: ScriptedModel) -> None:
+    def script(request: dict[str, object]) -> Call | Say:
+        if any(m["role"] == "tool" for m in request["messages"]):
+            return Say(LONG_ANSWER, seconds=1.5)
+        return Call([("search_docs", {"query": "carry over <!channel> https://evil.example"})])
+
+    model.script = script
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+
+    (reply,) = world.replies(HELP, ts)
+    assert reply.streaming_state == "completed"
+    first, second = _cards(reply)
+    assert first["details"] == QUESTION
+    assert "<!channel>" not in second["details"]
+    assert "evil.example" not in second["details"]
+    assert {first["status"], second["status"]} == {"complete"}
+    assert reply.markdown.startswith("You can carry over 5 days")
+    assert len(world.workspace.calls_of("chat.startStream")) == 1
+    assert world.workspace.threads.sessions[(_channel(world), ts)].status == "active"
+
+
+def test_stop_ends_an_answer_that_streams_and_keeps_what_was_said(world: World, model: ScriptedModel) -> None:
+    model.script = lambda request: Say(LONG_ANSWER, seconds=30)
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for(lambda: any(reply.markdown for reply in world.replies(HELP, ts)))
+
+    ada.stop(HELP, ts)
+
+    (turn,) = world.wait_for_turns(1, status="cancelled", timeout=6)
+    (reply,) = world.replies(HELP, ts)
+    assert turn.reason == "stopped"
+    assert "You can carry over" in reply.plain
+    assert "Stopped before the answer was complete." in reply.plain
+    assert world.workspace.threads.sessions[(_channel(world), ts)].status == "active"
+
+
+def test_stop_is_heard_while_the_model_says_nothing_at_all(world: World, model: ScriptedModel) -> None:
+    never = threading.Event()
+    model.script = lambda request: Hang(never)
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for(lambda: world.replies(HELP, ts))
+
+    ada.stop(HELP, ts)
+
+    world.wait_for_turns(1, status="cancelled", timeout=6)
+    (reply,) = world.replies(HELP, ts)
+    assert reply.plain == "Stopped."
+    never.set()
+
+
+def test_after_a_stop_the_thread_goes_on(world: World, model: ScriptedModel) -> None:
+    model.script = lambda request: Say(LONG_ANSWER, seconds=30)
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for(lambda: world.replies(HELP, ts))
+    ada.stop(HELP, ts)
+    world.wait_for_turns(1, status="cancelled")
+    model.script = lambda request: Say(ANSWER)
+
+    ada.say(HELP, "And what may a hotel cost?", ts)
+
+    world.wait_for_turns(1)
+    assert "5 days" in world.replies(HELP, ts)[1].plain
+
+
+def test_thumbs_down_asks_why_and_stores_the_reason(world: World) -> None:
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    ada.click(reply.ts, "docent_feedback", "negative")
+    (form,) = world.wait_for(ada.modals)
+
+    nothing_said = ada.submit(form["id"])
+    assert nothing_said.body["response_action"] == "errors"
+    option = form["blocks"][0]["element"]["options"][2]
+    chosen = {"type": "radio_buttons", "selected_option": option}
+    ada.submit(form["id"], {"kind": {"kind": chosen}, "comment": {"comment": "It is 6 days since May."}})
+
+    assert ada.modals() == []
+    (row,) = world.query("SELECT user_id, rating, comment FROM feedback")
+    assert row == (ADA, -1, "It is out of date: It is 6 days since May.")
+
+
+def test_thumbs_up_is_stored_and_asks_nothing(world: World) -> None:
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    ada.click(reply.ts, "docent_feedback", "positive")
+    assert world.query("SELECT rating, comment FROM feedback") == [(1, None)]
+    assert ada.modals() == []
+
+
+def test_opening_the_direct_messages_suggests_questions(world: World) -> None:
+    world.env |= {"DOCENT_SUGGESTED_PROMPTS": f"{QUESTION}| How long must a password be? |"}
+    world.start("web")
+    ada = world.workspace.person(ADA)
+    ada.open_home("home")
+    ada.open_home("messages")
+    prompts = world.wait_for(lambda: world.workspace.threads.prompts.get((ada.dm, "")))
+    assert [prompt["message"] for prompt in prompts] == [QUESTION, "How long must a password be?"]
+    assert len(world.workspace.calls_of("assistant.threads.setSuggestedPrompts")) == 1
+
+
+def _cards(reply: Message) -> list[dict[str, object]]:
+    return [block for block in reply.all_blocks() if block["type"] == "task_card"]
+
+
+def _channel(world: World) -> str:
+    return world.workspace.directory.find_channel(HELP).id
