@@ -159,8 +159,11 @@ def embed(model: str, texts: Sequence[str], *, n_retries: int = 3) -> list[list[
     raise AssertionError("unreachable")
 
 
-def register_local(complete: Complete) -> None:
-    """Makes ``complete`` the model ``local/…``: a function from a chat request to an assistant message."""
+def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
+    """Makes ``complete`` the model ``local/…``: a function from a chat request to an assistant message.
+
+    ``words_per_second`` slows its text down to the pace of a language model; 0 gives it at once.
+    """
     litellm = _litellm()
 
     class Local(litellm.CustomLLM):  # type: ignore[misc, name-defined]
@@ -168,9 +171,8 @@ def register_local(complete: Complete) -> None:
 
         def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
             given = call["optional_params"]
-            yield from _local_chunks(
-                complete(call["messages"], given.get("tools") or (), given.get("tool_choice"))
-            )
+            message = complete(call["messages"], given.get("tools") or (), given.get("tool_choice"))
+            yield from _local_chunks(message, words_per_second)
 
     litellm.custom_provider_map = [{"provider": "local", "custom_handler": Local()}]
     litellm.utils.custom_llm_setup()
@@ -378,12 +380,15 @@ def _hang_up(response: Any) -> None:
             connection.shutdown(socket.SHUT_RDWR)
 
 
-def _local_chunks(message: Message) -> Iterator[dict[str, Any]]:
+def _local_chunks(message: Message, words_per_second: float) -> Iterator[dict[str, Any]]:
     calls = message.get("tool_calls") or ()
     words = (message.get("content") or "").split(" ")
-    pieces = [" ".join(words[i : i + 12]) + (" " if i + 12 < len(words) else "") for i in range(0, len(words), 12)]
-    for piece in pieces:
-        yield _chunk(text=piece)
+    size = 3 if words_per_second else 12
+    for start in range(0, len(words), size):
+        is_last = start + size >= len(words)
+        yield _chunk(text=" ".join(words[start : start + size]) + ("" if is_last else " "))
+        if words_per_second and not is_last:
+            time.sleep(size / words_per_second)
     for index, call in enumerate(calls):
         yield _chunk(tool_use={"index": index, **call})
     yield _chunk(is_finished=True, finish_reason="tool_calls" if calls else "stop")

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL"))
     model: str = Field(default=EXTRACTIVE_MODEL, min_length=1, description="Any LiteLLM chat model")
     model_api_base: str | None = Field(default=None, description="Base URL of an OpenAI-compatible server")
+    extractive_words_per_second: float = Field(
+        default=0, ge=0, description="Pace of answers without a language model; 0: at once"
+    )
     sentry_dsn: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SENTRY_DSN"))
     sentry_traces_sample_rate: float = Field(default=0.1, ge=0, le=1)
     environment: str = "production"

@@ -31,7 +31,7 @@ def set_up(
     delivery_hours: float = 24,
 ) -> Desk:
     """Imports the models (seconds) and opens the library; the first question then waits for nothing."""
-    llm.register_local(extractive.complete)
+    llm.register_local(extractive.complete, words_per_second=settings.extractive_words_per_second)
     library = Library(database, ingest_settings.load())
     kit = Kit(
         database=database,

@@ -57,6 +57,7 @@ def _use(servers: embedded.Servers, *, has_database: bool) -> None:
     """Puts the embedded servers where settings are read from; child processes inherit them."""
     if not has_database:
         os.environ["DATABASE_URL"] = servers.database_url
-    os.environ.setdefault("REDIS_URL", servers.redis_url)
+    if not os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = servers.redis_url
     agent.settings.load.cache_clear()
     bot.settings.load.cache_clear()

@@ -21,6 +21,7 @@ _SESSION = text("""
 SELECT id, key, status, n_turns, created_at, updated_at FROM sessions
 WHERE id::text LIKE :prefix OR id IN (SELECT session_id FROM turns WHERE id::text LIKE :prefix) LIMIT 2
 """)
+_TURNS = text("SELECT * FROM turns WHERE session_id = :id ORDER BY seq")
 _PARTS = {
     "messages": "SELECT position, role, content FROM messages WHERE turn_id = :id ORDER BY position",
     "model_calls": """SELECT position, attempt, purpose, model, status, params, prompt_tokens, cached_tokens,
@@ -53,13 +54,37 @@ def told(database: Database, session_or_turn: str) -> dict[str, Any]:
         if len(found) > 1:
             raise UserError(f"More than one session begins with '{session_or_turn}'. Give more of the id.")
         session = found[0]
-        turns = _plain_rows(
-            transaction, text("SELECT * FROM turns WHERE session_id = :id ORDER BY seq"), {"id": session["id"]}
-        )
-        for turn in turns:
-            for part, query in _PARTS.items():
-                turn[part] = _plain_rows(transaction, text(query), {"id": turn["id"]})
-        return {**session, "turns": turns}
+        return {**session, "turns": _turns(transaction, session["id"])}
+
+
+_PLACES = {
+    "thread": text("SELECT id FROM sessions WHERE key = :key"),
+    "commands": text("""
+        SELECT DISTINCT session_id FROM turns JOIN sessions ON sessions.id = session_id
+        WHERE key LIKE :key AND user_id = :user AND origin = 'command' ORDER BY session_id DESC LIMIT 20"""),
+}
+
+
+def of_place(
+    database: Database, team_id: str, *, channel: str, thread_ts: str = "", user: str = ""
+) -> list[dict[str, Any]]:
+    """The turns of a thread, or of a person's latest commands in a channel, oldest first, as in :func:`told`."""
+    key = f"slack:{team_id}:{channel}:"
+    with database.transaction() as transaction:
+        if thread_ts:
+            found = transaction.execute(_PLACES["thread"], {"key": key + thread_ts})
+        else:
+            found = transaction.execute(_PLACES["commands"], {"key": key + "%", "user": user})
+        sessions = sorted(row[0] for row in found)
+        return [turn for session_id in sessions for turn in _turns(transaction, session_id)]
+
+
+def _turns(transaction: Transaction, session_id: Any) -> list[dict[str, Any]]:
+    turns = _plain_rows(transaction, _TURNS, {"id": session_id})
+    for turn in turns:
+        for part, query in _PARTS.items():
+            turn[part] = _plain_rows(transaction, text(query), {"id": turn["id"]})
+    return turns
 
 
 def _prefix(given: str) -> str:

@@ -28,7 +28,7 @@ from rq.timeouts import TimerDeathPenalty
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observe
-from bot import queue
+from bot import queue, tied
 from bot.jobs import Desk
 from bot.settings import Settings
 
@@ -156,6 +156,7 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
     gc.freeze()  # the collector would touch, and so copy, every shared page
     children: set[int] = set()
     stopping = False
+    life = os.pipe()  # ends with this process, and its children then stop
 
     def stop(*_: Any) -> None:
         nonlocal stopping
@@ -167,7 +168,7 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
     _on_stop(stop)
     while not stopping:
         while len(children) < n_processes and not stopping:
-            children.add(_fork(child))
+            children.add(_fork(child, life))
         try:
             pid, _ = os.wait()
         except InterruptedError:
@@ -182,11 +183,13 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
             os.waitpid(pid, 0)
 
 
-def _fork(child: Callable[[], None]) -> int:
+def _fork(child: Callable[[], None], life: tuple[int, int]) -> int:
     pid = os.fork()
     if pid:
         return pid
     try:
+        os.close(life[1])
+        tied.tie(life[0])
         _on_stop(signal.SIG_DFL)  # type: ignore[arg-type]
         child()
     except BaseException as error:  # noqa: BLE001  a forked child must never return into its parent's code
