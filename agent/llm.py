@@ -183,6 +183,26 @@ def is_local(model: str) -> bool:
     return model.startswith(EXTRACTIVE_MODEL.split("/", maxsplit=1)[0] + "/")
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What litellm says of a model without a call. ``missing`` are environment variables its provider reads."""
+
+    is_known: bool  # litellm knows its provider
+    is_priced: bool
+    missing: tuple[str, ...] = ()
+
+
+def facts(model: str, *, api_base: str | None = None) -> Facts:
+    """See :class:`Facts`; asks no server."""
+    litellm = _litellm()
+    try:
+        litellm.get_llm_provider(model, api_base=api_base)
+    except Exception:  # noqa: BLE001  litellm raises many kinds for a model it does not know
+        return Facts(is_known=False, is_priced=False)
+    missing = litellm.validate_environment(model, api_base=api_base)["missing_keys"]
+    return Facts(is_known=True, is_priced=bool(_price(model)), missing=tuple(missing))
+
+
 def warm_up() -> None:
     """Imports litellm now (seconds), with what it would import in its first call, so that no question waits
     for it and forked processes share it."""

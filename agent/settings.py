@@ -3,7 +3,7 @@
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,7 +17,7 @@ S = TypeVar("S", bound=BaseSettings)
 class Settings(BaseSettings):
     """Environment variables start with ``DOCENT_`` unless a host sets them under a usual name."""
 
-    model_config = SettingsConfigDict(env_prefix="DOCENT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Field(default=Path(".docent"), description="Embedded servers and the local index")
     database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL"))
@@ -61,9 +61,48 @@ def load() -> Settings:
 
 
 def read(kind: type[S]) -> S:
-    """Reads one settings class, translating pydantic's report into a message for the operator."""
+    """Reads one settings class, translating pydantic's report into one line per problem for the operator."""
     try:
         return kind()
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-        raise SettingsError("; ".join(lines)) from None
+        lines = [_in_words(kind, problem) for problem in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def variables(kind: type[BaseSettings], field: str) -> list[str]:
+    """The environment variables a field is read from, the first wins."""
+    alias = kind.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [str(alias) if alias else f"{kind.model_config.get('env_prefix', '')}{field}".upper()]
+
+
+def field_of(kind: type[BaseSettings], variable: str) -> str | None:
+    """The field that pydantic names by itself or by its variable."""
+    return next((f for f in kind.model_fields if variable == f or variable in variables(kind, f)), None)
+
+
+def _in_words(kind: type[BaseSettings], problem: Any) -> str:
+    loc = str(problem["loc"][0]) if problem["loc"] else ""
+    field = field_of(kind, loc)
+    name = variables(kind, loc)[0] if field == loc else loc
+    rule = _RULES.get(problem["type"], problem["msg"].removeprefix("Value error, ")).format(
+        **{
+            key: f"{value:g}" if isinstance(value, float) else value
+            for key, value in problem.get("ctx", {}).items()
+        }
+    )
+    is_secret = field is None or "SecretStr" in str(kind.model_fields[field].annotation)
+    return f"{name} is {'not usable' if is_secret else repr(str(problem['input']))}: {rule}."
+
+
+_RULES = {
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "float_parsing": "it must be a number",
+    "greater_than": "it must be more than {gt}",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than": "it must be less than {lt}",
+    "less_than_equal": "it must be at most {le}",
+    "string_pattern_mismatch": "it must match {pattern}",
+}

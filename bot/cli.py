@@ -16,6 +16,7 @@ import agent.settings
 import bot.settings
 from agent import observe
 from agent.errors import UserError
+from bot import requirements
 
 app = typer.Typer(
     help="Answers a company's questions from its own documents.",
@@ -58,6 +59,7 @@ def web(port: Annotated[int | None, typer.Option(help="Instead of PORT.")] = Non
 
     if port is not None:
         os.environ["PORT"] = str(port)
+    requirements.check("web")
     with home.opened(needs_redis=True, statement_timeout_seconds=2) as database:
         settings = bot.settings.load()
         observe.set_up(agent.settings.load(), process="web")
@@ -72,10 +74,10 @@ def worker(
     from bot import home
     from bot import worker as process
 
+    requirements.check("worker")
     n_processes = processes or os.cpu_count() or 1
     with home.opened(needs_redis=True) as database:
         settings = bot.settings.load()
-        _require_token(settings)
         if n_processes == 1:
             process.run(settings, lambda: _desk(settings))
             return
@@ -91,6 +93,7 @@ def clock() -> None:
     from bot import clock as process
     from bot import home, queue
 
+    requirements.check("clock")
     with home.opened(needs_redis=True) as database:
         settings = bot.settings.load()
         observe.set_up(agent.settings.load(), process="clock")
@@ -238,11 +241,6 @@ def _preload() -> None:
     assert desk  # imported for the forks to share
 
 
-def _require_token(settings: bot.settings.Settings) -> None:
-    if not settings.slack_bot_token:
-        raise UserError("SLACK_BOT_TOKEN is not set; see .env.example and 'Connect Slack' in the README")
-
-
 def _given(text: str) -> str:
     if not text.strip():
         raise UserError("The question is empty.")
@@ -250,5 +248,6 @@ def _given(text: str) -> str:
 
 
 def _complain(message: str, code: int) -> None:
-    print(f"docent: {message}", file=sys.stderr)
+    for line in message.splitlines():
+        print(f"docent: {line}", file=sys.stderr)
     sys.exit(code)

@@ -13,6 +13,7 @@ import agent.settings
 import bot.settings
 import migrations
 from agent.database import Database
+from agent.errors import UserError
 from bot import embedded, schema
 
 POOL_SIZE = 10
@@ -43,10 +44,13 @@ def migrate(url: str) -> None:
     """Brings the database to the newest revision; quick when it is there."""
     database = Database(url, pool_size=1)
     try:
-        if schema.revision(database) == migrations.HEAD:
-            return
+        found = schema.revision(database)
     finally:
         database.close()
+    if found == migrations.HEAD:
+        return
+    if schema.standing(found) == schema.Standing.NEWER:
+        raise UserError(str(schema.problem(found)))
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     config.attributes["url"] = url

@@ -1,15 +1,35 @@
-"""Whether this process may run against what it finds: the schema's revision, Redis, the index."""
+"""Whether this process may run against what it finds: the schema's revision, Redis, the index.
+
+Migrations expand before they contract: a release that is one behind its database still works. So a process that
+runs goes on when the schema becomes newer, and says so; one that starts does not begin like that.
+"""
+
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
 
 import redis
+from psycopg.errors import UndefinedTable
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
+import migrations
+from agent import observe
 from agent.database import Database
 from agent.errors import UserError
 from ingest import state as library
 from migrations import HEAD
 
-UPGRADE = "run 'alembic upgrade head' (the Procfile's release step)"
+UPGRADE = "run 'docent migrate', or 'alembic upgrade head' (the Procfile's release step)"
+
+
+class Standing(StrEnum):
+    """How the database's schema stands to this release."""
+
+    CURRENT = "current"
+    EMPTY = "empty"
+    OLDER = "older"
+    NEWER = "newer"  # or unknown: of a release that this one cannot know
 
 
 def revision(database: Database) -> str | None:
@@ -18,8 +38,43 @@ def revision(database: Database) -> str | None:
         with database.transaction() as transaction:
             found = transaction.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
             return str(found) if found else None
-    except ProgrammingError:
-        return None
+    except ProgrammingError as error:
+        if isinstance(error.orig, UndefinedTable):
+            return None
+        raise
+
+
+def standing(found: str | None) -> Standing:
+    """Revisions are numbered, so that one from before the oldest script is told from one after the newest."""
+    if found is None:
+        return Standing.EMPTY
+    if found == HEAD:
+        return Standing.CURRENT
+    is_before = found.isdigit() and HEAD.isdigit() and int(found) < int(HEAD)
+    return Standing.OLDER if found in known() or is_before else Standing.NEWER
+
+
+@cache
+def known() -> frozenset[str]:
+    """The revisions this release has scripts for; a script's name begins with its revision."""
+    scripts = (Path(migrations.__file__).parent / "versions").glob("*.py")
+    return frozenset(script.stem.partition("_")[0] for script in scripts)
+
+
+def problem(found: str | None) -> str | None:
+    """Why this release does not start with a database at ``found``, and who is to do what."""
+    match standing(found):
+        case Standing.CURRENT:
+            return None
+        case Standing.EMPTY:
+            return f"The database is empty: {UPGRADE}."
+        case Standing.OLDER:
+            return f"The database is at revision {found}, this release needs {HEAD}: {UPGRADE}."
+        case Standing.NEWER:
+            return (
+                f"The database is at revision {found}, this release knows up to {HEAD}: "
+                "deploy the newer release; this one does not start with it."
+            )
 
 
 def require(database: Database) -> None:
@@ -28,32 +83,44 @@ def require(database: Database) -> None:
         found = revision(database)
     except SQLAlchemyError as error:
         raise UserError(f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.") from error
-    if found is None:
-        raise UserError(f"The database is empty: {UPGRADE}.")
-    if found != HEAD:
-        raise UserError(
-            f"The database is at revision {found}, this release needs {HEAD}: {UPGRADE}, "
-            "or start the release that belongs to the database."
-        )
+    if why := problem(found):
+        raise UserError(why)
 
 
 def readiness(database: Database, connection: redis.Redis) -> dict[str, str]:
-    """Each part's state. ``unavailable`` means questions cannot be stored; ``degraded`` that answers wait."""
+    """Each part's state. ``unavailable`` means questions cannot be stored; ``degraded`` that answers wait, or that
+    this release is behind its database."""
     state = {"postgres": "ok", "migrations": "ok", "redis": "ok", "index": "ok"}
+    is_storing = True
     try:
         found = revision(database)
-        if found != HEAD:
+        stands = standing(found)
+        is_storing = stands in (Standing.CURRENT, Standing.NEWER)
+        if stands == Standing.NEWER:
+            state["migrations"] = f"at {found}, newer than this release ({HEAD})"
+            _warn(str(found))
+        elif stands != Standing.CURRENT:
             state["migrations"] = f"at {found}, needs {HEAD}"
-        else:
-            state["index"] = library.read(database).problem or "ok"
+        if is_storing:
+            state["index"] = _index(database)
     except SQLAlchemyError:
-        state["postgres"] = "away"
+        state["postgres"], is_storing = "away", False
     try:
         connection.ping()
     except redis.RedisError:
         state["redis"] = "away"
-    if state["postgres"] != "ok" or state["migrations"] != "ok":
-        overall = "unavailable"
-    else:
-        overall = "ready" if set(state.values()) == {"ok"} else "degraded"
-    return {"status": overall, **state}
+    overall = "ready" if set(state.values()) == {"ok"} else "degraded"
+    return {"status": overall if is_storing else "unavailable", **state}
+
+
+def _index(database: Database) -> str:
+    try:
+        return library.read(database).problem or "ok"
+    except ProgrammingError:  # a newer schema that keeps this elsewhere
+        return "unknown"
+
+
+@cache
+def _warn(found: str) -> None:
+    """Once per process and revision."""
+    observe.log.warning("schema_newer", at=found, knows=HEAD)

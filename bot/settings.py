@@ -13,7 +13,7 @@ MAX_PROMPTS = 4  # Slack shows no more
 class Settings(BaseSettings):
     """Environment variables start with ``DOCENT_`` unless a host or Slack sets them under a usual name."""
 
-    model_config = SettingsConfigDict(env_prefix="DOCENT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SLACK_BOT_TOKEN"))

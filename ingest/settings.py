@@ -14,7 +14,7 @@ STATIC_EMBEDDING_MODEL = "static"
 class Settings(BaseSettings):
     """Environment variables start with ``DOCENT_``."""
 
-    model_config = SettingsConfigDict(env_prefix="DOCENT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     home: Path = Field(default=Path(".docent"), description="Where the index lies unless DOCENT_INDEX_URI is set")
     index_uri: str | None = Field(default=None, description="Folder or s3:// address of the LanceDB index")
