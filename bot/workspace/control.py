@@ -151,7 +151,7 @@ class Control:
     def view(self, given: Json) -> Any:
         """What a person sees; `since` is the `version` of their last answer for the same channel and thread."""
         return self._screen.of(
-            given["user"],
+            given.get("user", ""),
             channel=given.get("channel", ""),
             thread_ts=given.get("thread_ts", ""),
             since=int(given.get("since", 0)),
@@ -194,7 +194,7 @@ class Control:
             if workspace.revision > since:
                 changed.set()
         try:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):  # cancelled: the server is stopping
                 await asyncio.wait_for(changed.wait(), LONGEST_WAIT_SECONDS)
         finally:
             with workspace.lock:

@@ -29,13 +29,13 @@ class Screen:
         """Messages are keyed by ts; `n_earlier` counts those beyond the limit."""
         workspace = self._workspace
         with workspace.lock:
-            me = workspace.person(user_id)
+            me = workspace.person(self._known(user_id))
             places = [workspace.directory.channels[me.dm], *workspace.directory.channels.values()]
-            mine = {place.id: place for place in places if user_id in place.members}
+            mine = {place.id: place for place in places if me.id in place.members}
             place = mine.get(channel) or next(iter([p for p in mine.values() if p.kind != "im"] or mine.values()))
             root = place.messages.get(thread_ts)
             has_thread = root is not None and root.thread_ts is None
-            asides = [m for m in workspace.ephemerals(user_id) if m.channel == place.id]
+            asides = [m for m in workspace.ephemerals(me.id) if m.channel == place.id]
             listed, n_earlier = _last(_listed(place, asides), limit)
             replies, n_earlier_replies = _last(_replies(place, asides, thread_ts), thread_limit)
             shown = {m.ts: m for m in [*listed, *replies, *([root] if root and has_thread else [])]}
@@ -44,10 +44,10 @@ class Screen:
                 "revision": workspace.revision,
                 "messages": {ts: m for ts, message in shown.items() if (m := self._news(place, message, since))},
                 "version": self._version,
-                "me": user_id,
+                "me": me.id,
                 "app": workspace.bot_user_id,
                 "users": [_user(user) for user in workspace.directory.users.values()],
-                "channels": [_channel(p) for p in mine.values()],
+                "channels": [_channel(p, workspace.bot_user_id) for p in mine.values()],
                 "channel": place.id,
                 "order": [m.ts for m in listed],
                 "n_earlier": n_earlier,
@@ -57,6 +57,11 @@ class Screen:
                 "examples": list(workspace.examples),
                 "commands": dict(workspace.commands),
             }
+
+    def _known(self, user_id: str) -> str:
+        """The person, or the first there is where a page does not know anybody yet."""
+        users = self._workspace.directory.users
+        return user_id if user_id in users else next(user.id for user in users.values() if _can_act(user))
 
     def _news(self, place: Channel, message: Message, since: int) -> Json | None:
         """The message if it looks different from what the version `since` had."""
@@ -72,7 +77,8 @@ class Screen:
             return None
         users = list(dict.fromkeys(str(place.messages[ts].user) for ts in replies))
         thread = {"n": len(replies), "users": users[:5], "latest": replies[-1] if replies else ""}
-        return _message(self._workspace, message) | {"replies": {**thread, "activity": activity}}
+        told = {"version": before[1], "replies": {**thread, "activity": activity}}
+        return _message(self._workspace, message) | told
 
     def _thread(self, place: Channel, ts: str, replies: list[Message], n_earlier: int) -> Json:
         threads, key = self._workspace.threads, (place.id, ts)
@@ -118,20 +124,19 @@ def _last(messages: list[Message], limit: int) -> tuple[list[Message], int]:
 
 
 def _user(user: User) -> Json:
-    can_act = not user.is_bot and not user.deleted and user.id != SLACKBOT
-    return {
-        "id": user.id,
-        "name": user.name,
-        "real_name": user.real_name,
-        "is_bot": user.is_bot,
-        "can_act": can_act,
-    }
+    shown = {"id": user.id, "name": user.name, "real_name": user.real_name, "is_bot": user.is_bot}
+    return shown | {"is_shown": not user.deleted and user.id != SLACKBOT, "can_act": _can_act(user)}
 
 
-def _channel(place: Channel) -> Json:
+def _can_act(user: User) -> bool:
+    return not user.deleted and not user.is_bot and user.id != SLACKBOT
+
+
+def _channel(place: Channel, app: str) -> Json:
     latest = max((m.ts for m in place.messages.values() if m.thread_ts is None or m.is_broadcast), default="")
     shown = {"id": place.id, "name": place.name, "kind": place.kind, "topic": place.topic, "latest": latest}
-    return shown | {"is_shared": place.is_ext_shared, "n_members": len(place.members)}
+    shown |= {"n_members": len(place.members), "has_app": app in place.members}
+    return shown | {"is_shared": place.is_ext_shared}
 
 
 def _message(workspace: "Workspace", message: Message) -> Json:
