@@ -21,7 +21,7 @@ from bot.workspace import wire
 from bot.workspace.errors import SlackError, WorkspaceError
 from bot.workspace.faults import Rule
 from bot.workspace.messages import Json
-from bot.workspace.screen import Screen
+from bot.workspace.screen import Screen, Window
 
 if TYPE_CHECKING:
     from bot.workspace.state import Workspace
@@ -155,8 +155,8 @@ class Control:
             channel=given.get("channel", ""),
             thread_ts=given.get("thread_ts", ""),
             since=int(given.get("since", 0)),
-            limit=int(given.get("limit", MESSAGES_SHOWN)),
-            thread_limit=int(given.get("thread_limit", MESSAGES_SHOWN)),
+            most=Window(int(given.get("limit", MESSAGES_SHOWN)), given.get("oldest", "")),
+            thread_most=Window(int(given.get("thread_limit", MESSAGES_SHOWN)), given.get("thread_oldest", "")),
         )
 
     def wire(self, given: Json) -> Any:

@@ -5,8 +5,10 @@ Owns the JSON a page draws. Promises that a person gets only what Slack would sh
 all that are shown. Does not draw.
 """
 
+import bisect
 import dataclasses
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.workspace.directory import SLACKBOT, Channel, User
@@ -18,6 +20,21 @@ if TYPE_CHECKING:
 RECENT_REPLIES = 20  # of a thread: where a live stream is looked for
 
 
+@dataclass(frozen=True)
+class Window:
+    """The last `limit` messages; more where the one of ts `oldest` has to stay, because somebody reads there."""
+
+    limit: int
+    oldest: str = ""
+
+    def of(self, messages: list[Message]) -> tuple[list[Message], int]:
+        """The messages of the window, and how many come before it."""
+        start = max(0, len(messages) - self.limit)
+        if self.oldest:
+            start = min(start, bisect.bisect_left(messages, self.oldest, key=lambda message: message.ts))
+        return messages[start:], start
+
+
 class Screen:
     def __init__(self, workspace: "Workspace") -> None:
         self._workspace = workspace
@@ -25,8 +42,10 @@ class Screen:
         self._version = 0
         self._seen: dict[str, tuple[Any, int]] = {}  # per message: its look, and the version that had it first
 
-    def of(self, user_id: str, *, channel: str, thread_ts: str, since: int, limit: int, thread_limit: int) -> Json:
-        """Messages are keyed by ts; `n_earlier` counts those beyond the limit."""
+    def of(
+        self, user_id: str, *, channel: str, thread_ts: str, since: int, most: Window, thread_most: Window
+    ) -> Json:
+        """Messages are keyed by ts; `n_earlier` counts those before the window."""
         workspace = self._workspace
         with workspace.lock:
             me = workspace.person(self._known(user_id))
@@ -36,8 +55,8 @@ class Screen:
             root = place.messages.get(thread_ts)
             has_thread = root is not None and root.thread_ts is None
             asides = [m for m in workspace.ephemerals(me.id) if m.channel == place.id]
-            listed, n_earlier = _last(_listed(place, asides), limit)
-            replies, n_earlier_replies = _last(_replies(place, asides, thread_ts), thread_limit)
+            listed, n_earlier = most.of(_listed(place, asides))
+            replies, n_earlier_replies = thread_most.of(_replies(place, asides, thread_ts))
             shown = {m.ts: m for m in [*listed, *replies, *([root] if root and has_thread else [])]}
             return {
                 "boot": self._boot,
@@ -116,11 +135,6 @@ def _listed(place: Channel, asides: list[Message]) -> list[Message]:
 def _replies(place: Channel, asides: list[Message], thread_ts: str) -> list[Message]:
     replies = [place.messages[ts] for ts in place.replies.get(thread_ts, [])]
     return sorted([*replies, *(m for m in asides if m.thread_ts == thread_ts != "")], key=lambda m: m.ts)
-
-
-def _last(messages: list[Message], limit: int) -> tuple[list[Message], int]:
-    n_earlier = max(0, len(messages) - limit)
-    return messages[n_earlier:], n_earlier
 
 
 def _user(user: User) -> Json:

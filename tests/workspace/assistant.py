@@ -71,10 +71,10 @@ class Assistant:
         self._threads: list[threading.Thread] = []
 
     def register(self, app: App) -> App:
-        app.event("app_mention")(lambda event: self._begin(event))
+        app.event("app_mention")(self._begin)
         app.event("message")(lambda event: self._begin(event) if event.get("channel_type") == "im" else None)
-        app.event("agent_session_stopped")(lambda event: self._stop(event))
-        app.event("app_home_opened")(lambda event: self._greet(event))
+        app.event("agent_session_stopped")(self._stop)
+        app.event("app_home_opened")(self._greet)
         app.command("/ask")(self._ask)
         app.action("rate")(self._rate)
         app.action("again")(lambda ack: ack())

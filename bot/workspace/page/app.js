@@ -33,6 +33,7 @@ export class App {
     this.isAway = false;
     this.hurry = () => {}; // asks for a fresh screen at once
     this.draw = () => {};
+    this.logs = {}; // per pane
     this.composer = null;
     this.showInspector = () => {};
   }
@@ -103,6 +104,14 @@ export class App {
   showEarlier(pane) {
     this.limits[pane] += MORE;
     this.hurry();
+  }
+
+  /** The first messages of the panes in which somebody reads further up: they stay where they are. */
+  reading(isSame) {
+    if (!isSame) return {};
+    const [oldest, , thread_oldest] = [this.screen.order[0], ...(this.screen.thread?.order ?? [])];
+    const panes = { oldest: this.logs.channel.wasAtEnd ? null : oldest, thread_oldest: this.logs.thread.wasAtEnd ? null : thread_oldest };
+    return Object.fromEntries(Object.entries(panes).filter(([, ts]) => ts));
   }
 
   go(change) {

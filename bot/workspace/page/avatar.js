@@ -9,7 +9,7 @@ const N_COLOURS = 8;
 export function avatar(user, app, size = "") {
   if (!user) return h(`span.avatar.${size || "normal"}.colour-0`, { "aria-hidden": "true" }, "?");
   if (user.id === app.bot) return h(`span.avatar.${size || "normal"}.bot`, { "aria-hidden": "true" }, icon("book"));
-  const colour = [...user.name].reduce((sum, letter) => (sum * 33 + letter.charCodeAt(0)) % 1009, 5) % N_COLOURS;
+  const colour = [...app.users.keys()].indexOf(user.id) % N_COLOURS;
   const initials = nameOf(user).split(/\s+/).map((word) => word[0]).slice(0, 2).join("");
   return h(`span.avatar.${size || "normal"}.colour-${colour}`, { "aria-hidden": "true" }, initials.toUpperCase());
 }

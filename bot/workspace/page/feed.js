@@ -24,7 +24,7 @@ export async function follow(app) {
       const wanted = { user, channel, thread_ts: thread, limit: app.limits.channel, thread_limit: app.limits.thread };
       const place = JSON.stringify(wanted);
       const since = place === known ? app.screen.version : 0;
-      const screen = await read("view", { ...wanted, since });
+      const screen = await read("view", { ...wanted, since, ...app.reading(since > 0) });
       if (app.screen && screen.boot !== app.screen.boot && since) {
         known = null;
         app.messages.clear();

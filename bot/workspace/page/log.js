@@ -11,6 +11,7 @@ const NEAR = 60; // px from the end that still count as being at the end
 export class Log {
   constructor(app, { pane, label, more }) {
     this.app = app;
+    app.logs[pane] = this;
     this.pane = pane;
     this.more = more;
     this.place = "";

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
 export function openSwitcher(app) {
-  if (document.querySelector("dialog[open]")) return;
+  if (!app.screen || document.querySelector("dialog[open]")) return;
   const places = [...app.channels.values()].map((place) => ({
     id: place.id,
     name: place.kind === "im" ? app.botName : place.name,
