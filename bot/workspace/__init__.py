@@ -2,7 +2,7 @@
 
 Owns nothing of the app and imports nothing of it. Promises the arguments, error codes, limits, events and
 delivery rules of Slack's documentation for what an assistant uses; what a module leaves out is said at its
-head. It is kept in memory and forgets all when its process ends.
+head. It is kept in memory, and forgets all when its process ends unless it is given an archive.
 
     workspace = Workspace(request_url="http://127.0.0.1:3000/slack/events", retry_delays=(0.1, 0.5, 2.0))
     with WorkspaceServer(workspace) as server:

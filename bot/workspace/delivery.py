@@ -3,14 +3,15 @@
 Owns the tasks that deliver, the retry schedule and the record of every attempt. Promises that all deliveries
 run at once, that an event not acknowledged with a 2xx within the ack time is delivered again after each delay
 of the schedule with the retry headers, and that commands and interactions are delivered once. Work asked for
-before a server runs waits for it. Does not disable a subscription that keeps failing.
+before a server runs waits for it. An event whose schedule was cut short by the end of the process begins it
+anew in the next, as a retry if it was ever tried. Does not disable a subscription that keeps failing.
 """
 
 import asyncio
 import json
 import time
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from bot.workspace.messages import Json
 from bot.workspace.sockets import Outcome
 
 if TYPE_CHECKING:
+    from bot.workspace.kept import Kept
     from bot.workspace.state import Workspace
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
@@ -50,8 +52,23 @@ class Delivery:
         return not self.reason
 
 
+@dataclass(frozen=True)
+class Undelivered:
+    """An event that is neither acknowledged nor given up, and why its last attempt failed, as far as known."""
+
+    envelope: Json
+    n_attempts: int = 0
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        return str(self.envelope["event_id"])
+
+
 class Deliveries:
-    def __init__(self, workspace: "Workspace", *, retry_delays: Sequence[float], ack_seconds: float) -> None:
+    def __init__(
+        self, workspace: "Workspace", kept: "Kept", *, retry_delays: Sequence[float], ack_seconds: float
+    ) -> None:
         self._workspace = workspace
         self._delays = tuple(retry_delays)
         self._ack_seconds = ack_seconds
@@ -60,16 +77,18 @@ class Deliveries:
         self._may_go: asyncio.Event | None = None
         self._client: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._unsent: list[Json] = []
-        self.envelopes: dict[str, Json] = {}
+        self._unsent = kept.events
+        self.envelopes: dict[str, Json] = {event.id: event.envelope for event in kept.events}
         self.records: list[Delivery] = []
 
     def send_event(self, envelope: Json) -> None:
-        self.envelopes[envelope["event_id"]] = envelope
+        event = Undelivered(envelope)
+        self.envelopes[event.id] = envelope
+        self._workspace.archive.keep("event", event.id, event)
         if self._loop is None:
-            self._unsent.append(envelope)
+            self._unsent.append(event)
         else:
-            self._loop.call_soon_threadsafe(self._start, self._deliver(envelope))
+            self._loop.call_soon_threadsafe(self._start, self._deliver(event))
 
     def request(self, kind: Kind, payload: Json) -> Delivery:
         """Deliver a command or an interaction, and wait for how it ended. Not from the server's own thread."""
@@ -103,8 +122,8 @@ class Deliveries:
         self._client = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
         with self._workspace.lock:
             unsent, self._unsent = self._unsent, []
-        for envelope in unsent:
-            self._start(self._deliver(envelope))
+        for event in unsent:
+            self._start(self._deliver(event))
 
     async def close(self) -> None:
         self._loop = None
@@ -129,17 +148,26 @@ class Deliveries:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, envelope: Json) -> None:
-        reason = ""
-        for attempt, delay in enumerate((0.0, *self._delays)):
+    async def _deliver(self, event: Undelivered) -> None:
+        reason = event.reason
+        for attempt, delay in enumerate((0.0, *self._delays), event.n_attempts):
             if delay:
                 await asyncio.sleep(delay)
             if self._may_go:
                 await self._may_go.wait()
-            done = await self._attempt_event(envelope, attempt, reason)
+            # Should the process end before the answer, nobody will have heard one in time.
+            self._keep(replace(event, n_attempts=attempt + 1, reason="http_timeout"))
+            done = await self._attempt_event(event.envelope, attempt, reason)
             if done.is_acked or done.is_final:
                 return
             reason = done.reason
+            self._keep(replace(event, n_attempts=attempt + 1, reason=reason))
+        with self._workspace.lock:
+            self._workspace.archive.forget("event", event.id)
+
+    def _keep(self, event: Undelivered) -> None:
+        with self._workspace.lock:
+            self._workspace.archive.keep("event", event.id, event)
 
     async def _attempt_event(self, envelope: Json, attempt: int, reason: str) -> Delivery:
         wrapped = _events_api(envelope, attempt, reason)
@@ -169,6 +197,8 @@ class Deliveries:
         )
         with self._workspace.lock:
             self.records.append(record)
+            if event_id and (record.is_acked or record.is_final):
+                self._workspace.archive.forget("event", event_id)
             self._workspace.changed()
         return record
 

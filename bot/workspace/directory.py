@@ -5,6 +5,7 @@ Slack's JSON for both. Does not keep who is online, user groups, or more than on
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -133,8 +134,9 @@ class Channel:
 class Directory:
     """Users and channels by id. Every lookup the app makes raises Slack's code; `of_name` serves `#name`."""
 
-    def __init__(self, bot: User) -> None:
+    def __init__(self, bot: User, *, keep_dm: Callable[[Channel], None]) -> None:
         self.bot = bot
+        self._keep_dm = keep_dm
         slackbot = User(SLACKBOT, "slackbot", "Slackbot", bot.team_id)
         self.users: dict[str, User] = {bot.id: bot, SLACKBOT: slackbot}
         self.channels: dict[str, Channel] = {}
@@ -151,6 +153,11 @@ class Directory:
                 raise WorkspaceError(f"add the user {member!r} before the channel they are in")
         self.channels[channel.id] = channel
         return channel
+
+    def restore(self, users: Iterable[User], channels: Iterable[Channel]) -> None:
+        """As they were left, over what a new workspace starts with."""
+        self.users |= {user.id: user for user in users}
+        self.channels |= {channel.id: channel for channel in channels}
 
     def channel(self, name_or_id: str) -> Channel:
         """A channel the bot may know of: private ones it is not in do not exist for it."""
@@ -172,6 +179,7 @@ class Directory:
         if dm_id not in self.channels:
             members = [user_id, self.bot.id]
             self.channels[dm_id] = Channel(dm_id, "directmessage", "im", members, user=user_id)
+            self._keep_dm(self.channels[dm_id])
         return self.channels[dm_id]
 
     def find_channel(self, name_or_id: str) -> Channel:

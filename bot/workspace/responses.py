@@ -16,6 +16,7 @@ from bot.workspace.errors import SlackError, WorkspaceError
 from bot.workspace.messages import Json, Message
 
 if TYPE_CHECKING:
+    from bot.workspace.kept import Kept
     from bot.workspace.state import Workspace
 
 
@@ -32,14 +33,15 @@ class ResponseUrl:
 
 
 class ResponseUrls:
-    def __init__(self, workspace: "Workspace") -> None:
+    def __init__(self, workspace: "Workspace", kept: "Kept") -> None:
         self._workspace = workspace
-        self._urls: dict[str, ResponseUrl] = {}
+        self._urls = {url.id: url for url in kept.response_urls}
 
     def issue(self, channel: str, user: str, message_ts: str | None = None) -> str:
         workspace = self._workspace
         issued = ResponseUrl(secrets.token_hex(12), channel, user, workspace.clock(), message_ts)
         self._urls[issued.id] = issued
+        workspace.archive.keep("response_url", issued.id, issued)
         kind = "actions" if message_ts else "commands"
         return f"{workspace.url}/{kind}/{workspace.team_id}/{issued.id}"
 
@@ -59,6 +61,7 @@ class ResponseUrls:
         except SlackError as error:
             return 400, error.code
         url.n_uses += 1
+        self._workspace.archive.keep("response_url", url.id, url)
         return 200, "ok"
 
     def find(self, response_url: str) -> ResponseUrl:

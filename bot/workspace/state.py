@@ -2,16 +2,19 @@
 
 Owns messages, ephemerals, response URLs, views, recorded calls and deliveries, and the wiring of the parts.
 Promises that every method may be called from any thread, that `ts` values are unique and increase, and that
-what it hands out does not change afterwards. Keeps nothing past the process, and everything until then.
+what it hands out does not change afterwards. Keeps everything as long as the process lives; with an archive
+also past its end, however it ended.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.workspace import directory as places
 from bot.workspace import events
+from bot.workspace.archive import Archive, Lock
 from bot.workspace.calls import Call
 from bot.workspace.delivery import Deliveries, Delivery
 from bot.workspace.directory import Channel, ChannelKind, Directory, User
@@ -71,15 +74,18 @@ class Workspace:
         is_rate_limited: bool = False,
         seed: int = 0,
         clock: Callable[[], float] = time.time,
+        archive: Path | None = None,
         is_populated: bool = True,
         story: Callable[[dict[str, str]], list[Json]] | None = None,
         examples: Sequence[str] = (),
         commands: Mapping[str, str] = COMMANDS,
     ) -> None:
         """`request_url` set: events go there over HTTP; None: over Socket Mode. `clock` ages streams, statuses,
-        triggers, response URLs and rate limits; timestamps and signatures always use the real time. For the
-        page: `story` tells what the app recorded of a thread (`channel`, `thread_ts`) or of a person's commands
-        (`channel`, `user`), turn by turn; `examples` are questions to start with; `commands` explains each."""
+        triggers, response URLs and rate limits; timestamps and signatures always use the real time. `archive`
+        is a file in which the next workspace finds everything again, whether this one was closed or killed. For
+        the page: `story` tells what the app recorded of a thread (`channel`, `thread_ts`) or of a person's
+        commands (`channel`, `user`), turn by turn; `examples` are questions to start with; `commands` explains
+        each."""
         self.team_id, self.app_id, self.bot_id, self.bot_user_id = team_id, app_id, bot_id, bot_user_id
         self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
         self.verification_token = "stand-in-verification-token"
@@ -89,23 +95,27 @@ class Workspace:
         self.clock = clock
         self.story, self.examples, self.commands = story, tuple(examples), dict(commands)
         self.url = ""  # of the server, once there is one
-        self.lock = threading.RLock()
-        self._changed = threading.Condition(self.lock)
+        self.archive = Archive(archive)
+        kept = self.archive.open()
+        self.lock = Lock(self.archive.flush)
+        self._changed = threading.Condition(self.lock.inner)
         self.revision = 0
         self.watchers: set[Callable[[], None]] = set()  # called after each change, from any thread
         self.calls: list[Call] = []
         bot = User(bot_user_id, bot_name, bot_name.title(), team_id, is_bot=True)
-        self.directory = Directory(bot)
-        self.store = Store(self)
+        self.directory = Directory(bot, keep_dm=self.archive.keep_channel)
         if is_populated:
             places.populate(self.directory)
-        self.threads = Threads(clock)
+        self.directory.restore(kept.users, kept.channels)
+        self._kept_channels = {channel.id for channel in kept.channels}
+        self.store = Store(self, kept)
+        self.threads = Threads(clock, self.archive, kept)
         self.faults = Faults(seed=seed, on_pause=self._hold, on_resume=self._release)
         self.tiers = RateTiers(is_enforced=is_rate_limited, clock=clock)
-        self.response_urls = ResponseUrls(self)
-        self.views = Views(self)
+        self.response_urls = ResponseUrls(self, kept)
+        self.views = Views(self, kept)
         self.sockets = Sockets(self, ack_seconds=ack_seconds)
-        self.outbox = Deliveries(self, retry_delays=retry_delays, ack_seconds=ack_seconds)
+        self.outbox = Deliveries(self, kept, retry_delays=retry_delays, ack_seconds=ack_seconds)
 
     # People and places
 
@@ -119,7 +129,8 @@ class Workspace:
         with self.lock:
             real_name = facts.pop("real_name", name.title())
             facts.setdefault("team_id", self.team_id)
-            self.directory.add_user(User(user_id, name, real_name, **facts))
+            user = self.directory.add_user(User(user_id, name, real_name, **facts))
+            self.archive.keep("user", user_id, user)
             return self.person(user_id)
 
     def add_channel(
@@ -131,15 +142,19 @@ class Workspace:
         members: Sequence[str] = (),
         **facts: Any,
     ) -> str:
-        """Add the bot's id to `members` to have the app in it."""
+        """Add the bot's id to `members` to have the app in it. A channel of the archive stays as it was left."""
         with self.lock:
-            return self.directory.add_channel(Channel(channel_id, name, kind, list(members), **facts)).id
+            if channel_id not in self._kept_channels:
+                channel = Channel(channel_id, name, kind, list(members), **facts)
+                self.archive.keep_channel(self.directory.add_channel(channel))
+            return channel_id
 
     def join(self, channel: str, user_id: str) -> None:
         with self.lock:
             place = self.directory.find_channel(channel)
             if user_id not in place.members:
                 place.members.append(user_id)
+                self.archive.keep_channel(place)
                 self._emit_membership("member_joined_channel", place, user_id)
             self.changed()
 
@@ -149,6 +164,7 @@ class Workspace:
             if user_id in place.members:
                 self._emit_membership("member_left_channel", place, user_id)
                 place.members.remove(user_id)
+                self.archive.keep_channel(place)
             self.changed()
 
     def bot_profile(self) -> Json:
@@ -213,6 +229,11 @@ class Workspace:
     def redeliver(self, event_id: str, *, retry_num: int = 1, reason: str = "http_timeout") -> Delivery:
         """Deliver a past event once more, now, and wait for how that ended."""
         return self.outbox.redeliver(event_id, retry_num=retry_num, reason=reason)
+
+    def close(self) -> None:
+        """End the archive. What happens afterwards is not kept; undelivered events are, for the next time."""
+        with self.lock:
+            self.archive.close()
 
     # Writing, for the parts of this package; the caller holds the lock
 

@@ -5,7 +5,6 @@ the app is told. Promises `ts` values that are unique and increase, and snapshot
 they were read. Reading takes the workspace's lock; whoever writes holds it already.
 """
 
-import itertools
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from bot.workspace.errors import SlackError, WorkspaceError
 from bot.workspace.messages import Message, with_ids
 
 if TYPE_CHECKING:
+    from bot.workspace.kept import Kept
     from bot.workspace.state import Workspace
 
 TOMBSTONE: dict[str, Any] = {
@@ -31,12 +31,13 @@ TOMBSTONE: dict[str, Any] = {
 
 
 class Store:
-    def __init__(self, workspace: "Workspace") -> None:
+    def __init__(self, workspace: "Workspace", kept: "Kept") -> None:
         self._workspace = workspace
-        self._last_ts_us = 0
-        self._ids = itertools.count(1)
+        self._last_ts_us = kept.last_ts_us
+        self._ids = kept.ids()
         self._home_of: dict[str, str] = {}  # the channel of each ts
         self._ephemerals: dict[str, Message] = {}
+        self._restore(kept)
 
     def message(self, ts: str) -> Message:
         """Any message or ephemeral by its ts; raises `WorkspaceError`."""
@@ -70,6 +71,7 @@ class Store:
 
     def new_ts(self) -> str:
         self._last_ts_us = max(self._last_ts_us + 1, time.time_ns() // 1_000)
+        self._workspace.archive.keep("last_ts", "", self._last_ts_us)
         return f"{self._last_ts_us // 1_000_000}.{self._last_ts_us % 1_000_000:06d}"
 
     def post(self, channel: Channel, message: Message) -> Message:
@@ -92,6 +94,7 @@ class Store:
         if changes.get("blocks"):
             changes["blocks"] = with_ids(changes["blocks"], self._ids)
         now = replace(message, **changes)
+        self._workspace.archive.keep("message", now.ts, now)
         if now.ephemeral_to:
             self._ephemerals[now.ts] = now
         else:
@@ -105,6 +108,7 @@ class Store:
     def remove(self, message: Message) -> None:
         if message.ephemeral_to:
             del self._ephemerals[message.ts]
+            self._workspace.archive.forget("message", message.ts)
             self._workspace.changed()
             return
         channel = self._workspace.directory.channels[message.channel]
@@ -116,6 +120,8 @@ class Store:
         if message.thread_ts:
             channel.replies[message.thread_ts].remove(message.ts)
         channel.gone.add(message.ts)
+        self._workspace.archive.forget("message", message.ts)
+        self._workspace.archive.keep("gone", message.ts, channel.id)
         self._workspace.emit(event, channel)
         self._workspace.changed()
 
@@ -123,6 +129,7 @@ class Store:
         blocks = with_ids(message.blocks, self._ids) if message.blocks else ()
         message = replace(message, ts=self.new_ts(), blocks=blocks)
         self._ephemerals[message.ts] = message
+        self._workspace.archive.keep("message", message.ts, message)
         self._workspace.changed()
         return message
 
@@ -145,3 +152,22 @@ class Store:
     def _put(self, channel: Channel, message: Message) -> None:
         channel.messages[message.ts] = message
         self._home_of[message.ts] = channel.id
+        self._workspace.archive.keep("message", message.ts, message)
+
+    def _restore(self, kept: "Kept") -> None:
+        """Leaves out what stands in a channel that this workspace no longer has."""
+        channels = self._workspace.directory.channels
+        for ts, channel_id in kept.gone.items():
+            if channel_id in channels:
+                channels[channel_id].gone.add(ts)
+        for message in kept.messages:
+            if message.channel not in channels:
+                continue
+            if message.ephemeral_to:
+                self._ephemerals[message.ts] = message
+                continue
+            channel = channels[message.channel]
+            channel.messages[message.ts] = message
+            self._home_of[message.ts] = channel.id
+            if message.thread_ts:
+                channel.replies[message.thread_ts].append(message.ts)

@@ -1,15 +1,20 @@
 """What a thread shows beside its messages: a status line, a title, suggested prompts, an agent session.
 
 Owns these four per (channel, thread). Promises that a status ends by an empty one, by any message of the app
-in the thread, or after two minutes, and that its history keeps every change. Does not draw them.
+in the thread, or after two minutes, and that its history keeps every change; all but the status is archived.
+Does not draw them.
 """
 
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.workspace import limits
+
+if TYPE_CHECKING:
+    from bot.workspace.archive import Archive
+    from bot.workspace.kept import Kept
 
 ThreadKey = tuple[str, str]
 
@@ -31,12 +36,12 @@ class Session:
 
 
 class Threads:
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], archive: "Archive", kept: "Kept") -> None:
+        self._clock, self._archive = clock, archive
         self._statuses: defaultdict[ThreadKey, list[Status]] = defaultdict(list)
-        self.titles: dict[ThreadKey, str] = {}
-        self.prompts: dict[ThreadKey, list[dict[str, Any]]] = {}
-        self.sessions: defaultdict[ThreadKey, Session] = defaultdict(Session)
+        self.titles: dict[ThreadKey, str] = kept.titles
+        self.prompts: dict[ThreadKey, list[dict[str, Any]]] = kept.prompts
+        self.sessions: defaultdict[ThreadKey, Session] = defaultdict(Session, kept.sessions)
 
     def show(self, key: ThreadKey, text: str, loading_messages: tuple[str, ...] = ()) -> None:
         self._statuses[key].append(Status(text, loading_messages, self._clock()))
@@ -54,8 +59,22 @@ class Threads:
     def history(self, key: ThreadKey) -> list[Status]:
         return list(self._statuses.get(key, []))
 
-    def set_session(self, key: ThreadKey, status: str) -> Session:
+    def set_title(self, key: ThreadKey, title: str) -> None:
+        self.titles[key] = title
+        self._archive.keep("title", key, title)
+
+    def suggest(self, key: ThreadKey, prompts: list[dict[str, Any]]) -> None:
+        self.prompts[key] = prompts
+        self._archive.keep("prompts", key, prompts)
+
+    def set_session(self, key: ThreadKey, status: str, title: str | None = None) -> Session:
+        """Without a title it keeps the one it has."""
         session = self.sessions[key]
         session.status = status
         session.history.append(status)
+        self.rename_session(key, session.title if title is None else title)
         return session
+
+    def rename_session(self, key: ThreadKey, title: str) -> None:
+        self.sessions[key].title = title
+        self._archive.keep("session", key, self.sessions[key])

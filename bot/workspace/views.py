@@ -4,7 +4,6 @@ Owns trigger ids, open modals and published Home tabs. Promises that a trigger o
 seconds. Does not know `views.push` and `views.update`.
 """
 
-import itertools
 import json
 import secrets
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from bot.workspace.errors import SlackError, invalid_arguments
 from bot.workspace.messages import Json, with_ids
 
 if TYPE_CHECKING:
+    from bot.workspace.kept import Kept
     from bot.workspace.state import Workspace
 
 TITLE_CHARS = 24
@@ -50,12 +50,12 @@ class OpenView:
 
 
 class Views:
-    def __init__(self, workspace: "Workspace") -> None:
+    def __init__(self, workspace: "Workspace", kept: "Kept") -> None:
         self._workspace = workspace
         self._triggers: dict[str, Trigger] = {}
-        self._ids = itertools.count(1)
+        self._ids = kept.ids()
         self.open_views: dict[str, OpenView] = {}
-        self.homes: dict[str, Json] = {}
+        self.homes = kept.homes
 
     def trigger(self, user: str) -> str:
         trigger_id = f"{next(self._ids)}.{secrets.randbelow(10**10)}.{secrets.token_hex(8)}"
@@ -79,8 +79,9 @@ class Views:
         before = self.homes.get(user_id)
         if last_hash and before and before["hash"] != last_hash:
             raise SlackError("hash_conflict")
-        self.homes[user_id] = self._shown(view, "home")
-        return self.homes[user_id]
+        shown = self.homes[user_id] = self._shown(view, "home")
+        self._workspace.archive.keep("home", user_id, shown)
+        return shown
 
     def _shown(self, view: Any, kind: str) -> Json:
         if not isinstance(view, dict) or view.get("type") != kind:

@@ -28,7 +28,7 @@ def set_status(workspace: "Workspace", args: Args) -> Json:
 
 
 def set_title(workspace: "Workspace", args: Args) -> Json:
-    workspace.threads.titles[_thread(workspace, args)] = args.text("title")
+    workspace.threads.set_title(_thread(workspace, args), args.text("title"))
     workspace.changed()
     return {}
 
@@ -43,7 +43,7 @@ def set_prompts(workspace: "Workspace", args: Args) -> Json:
         if not isinstance(prompt, dict) or not prompt.get("title") or not prompt.get("message"):
             raise invalid_arguments("missing required field: title or message [json-pointer:/prompts]")
     key = _thread(workspace, args) if args.text("thread_ts") else (channel.id, "")
-    workspace.threads.prompts[key] = prompts
+    workspace.threads.suggest(key, prompts)
     workspace.changed()
     return {}
 
@@ -57,8 +57,8 @@ def set_session_status(workspace: "Workspace", args: Args) -> Json:
     if "initiator_user_id" in args:
         workspace.directory.user(args.text("initiator_user_id"))
     _check_title(args)
-    session = workspace.threads.set_session((channel.id, args.text("thread_ts")), args.text("status"))
-    session.title = args.text("title", session.title)
+    title = args.text("title") if "title" in args else None
+    session = workspace.threads.set_session((channel.id, args.text("thread_ts")), args.text("status"), title)
     workspace.changed()
     return {"status": session.status, "agent_status": session.status, "title": session.title}
 
@@ -71,7 +71,7 @@ def rename_session(workspace: "Workspace", args: Args) -> Json:
     if key not in workspace.threads.sessions:
         raise SlackError("session_not_found")
     _check_title(args)
-    workspace.threads.sessions[key].title = args.text("title")
+    workspace.threads.rename_session(key, args.text("title"))
     workspace.changed()
     return {"title": args.text("title")}
 
