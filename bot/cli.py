@@ -135,6 +135,44 @@ def ingest(
 
 
 @app.command()
+def doctor(
+    json_: AsJson = False,
+    model_call: Annotated[
+        bool | None, typer.Option("--model-call/--no-model-call", help="Call the model once; default: ask.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The web process's public address, to try the way to it: https://your.host")
+    ] = None,
+) -> None:
+    """Ask everything Docent needs whether it is well, and say what to do where it is not."""
+    from bot.doctor import examination, report
+
+    who = examination.patient(may_call=model_call, url=url)
+    observe.set_up(who.kernel.model_copy(update={"sentry_dsn": None}), process="cli")
+    models = examination.foreign_models(who)
+    if models and model_call is None and not json_ and sys.stdin.isatty() and sys.stdout.isatty():
+        who.may_call = typer.confirm(f"Call {' and '.join(models)} once, for a fraction of a cent?")
+    if not report.show(examination.examine(who), as_json=json_):
+        sys.exit(1)
+
+
+@app.command()
+def manifest(
+    url: Annotated[
+        str | None, typer.Option(help="The web process's public address, for HTTP; default: Socket Mode.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What people call it.")] = "Docent",
+    command: Annotated[str, typer.Option(help="The slash command.")] = "/ask",
+) -> None:
+    """Print the app manifest for Slack: api.slack.com/apps, Create New App, From a manifest."""
+    from bot import manifest, printing
+
+    printing.print_json(
+        manifest.manifest(url=url, name=name, command=command, prompts=bot.settings.load().prompts)
+    )
+
+
+@app.command()
 def forget(name: Annotated[str, typer.Argument(help="The source's name, as 'docent ingest' printed it.")]) -> None:
     """Remove a source and every document of it."""
     from ingest import settings as ingest_settings

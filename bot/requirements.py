@@ -79,27 +79,25 @@ def known() -> set[str]:
     }
 
 
-def lenient(kind: type[S]) -> S | None:
-    """The settings with the default in the place of each that is wrong; None where even that fails."""
+def lenient(kind: type[S]) -> S:
+    """The settings, with the default in the place of each that is wrong."""
+    defaults = {}
     try:
         return kind()
     except ValidationError as error:
-        defaults = {}
         for problem in error.errors():
-            loc = str(problem["loc"][0])
-            field = agent.settings.field_of(kind, loc)
-            if field is None:
-                return None
-            defaults[loc] = kind.model_fields[field].get_default(call_default_factory=True, validated_data={})
+            name = str(problem["loc"][0])
+            if field := agent.settings.field_of(kind, name):
+                defaults[name] = kind.model_fields[field].default
     try:
         return kind(**defaults)
     except ValidationError:
-        return None
+        return kind.model_construct()
 
 
 def _missing(role: Role) -> Iterator[str]:
     settings = lenient(bot.settings.Settings)
-    if settings is None or role == "clock":
+    if role == "clock":
         return
     if not settings.slack_bot_token:
         yield f"{BOT_TOKEN} is not set. {WHERE[BOT_TOKEN]}; {README}."
@@ -121,7 +119,7 @@ def _badly_pasted(given: Mapping[str, str]) -> Iterator[str]:
 
 def _invalid(kind: type[BaseSettings]) -> Iterator[str]:
     try:
-        settings: BaseSettings | None = agent.settings.read(kind)
+        settings = agent.settings.read(kind)
     except SettingsError as error:
         yield from str(error).splitlines()
         settings = lenient(kind)
