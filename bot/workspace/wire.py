@@ -62,12 +62,25 @@ def _delivery(n: int, delivery: Delivery) -> Json:
         "n": n,
         "kind": delivery.kind,
         "event_type": delivery.event_type,
+        "subtype": _event(delivery).get("subtype", ""),
+        "channel": _channel(delivery),
         "attempt": delivery.attempt,
         "status": delivery.status,
         "seconds": delivery.seconds,
         "reason": delivery.reason,
         "at": delivery.at,
     }
+
+
+def _event(delivery: Delivery) -> Json:
+    event = (delivery.payload or {}).get("event")
+    return event if isinstance(event, dict) else {}
+
+
+def _channel(delivery: Delivery) -> str:
+    payload = delivery.payload or {}
+    channel = _event(delivery).get("channel") or payload.get("channel_id") or payload.get("channel") or ""
+    return str(channel["id"] if isinstance(channel, dict) else channel)
 
 
 def _nth(found: Sequence[Any], n: int, what: str) -> Any:

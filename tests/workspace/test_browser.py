@@ -136,7 +136,9 @@ def visit(browser: Browser) -> Iterator[Callable[[Served], Open]]:
 
 @pytest.fixture
 def office() -> Iterator[tuple[Served, Assistant]]:
-    with serving(examples=EXAMPLES, story=lambda about: [TURN]) as slack, answering(slack) as assistant:
+    told = iter([{**TURN, "status": "running", "reason": None, "finished_at": None, "model_calls": []}])
+    story = lambda about: [next(told, TURN)]  # noqa: E731 - still running when it is first looked at
+    with serving(examples=EXAMPLES, story=story) as slack, answering(slack) as assistant:
         yield slack, assistant
 
 

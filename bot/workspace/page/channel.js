@@ -36,6 +36,7 @@ export class Channel {
     const welcome = { key: "welcome", sig: [app.me, channel.id, screen.order.length > 0, screen.prompts.length > 0].join(), render: () => this.welcome() };
     this.log.draw(`${app.me}/${channel.id}`, screen.order, screen.n_earlier, screen.n_earlier ? [] : [welcome]);
     this.composer.at(`${app.me}/${channel.id}`, app.isDirect ? `Message ${app.botName}` : `Message ${name}`);
+    this.prompts.classList.toggle("line", screen.order.length > 0);
     fill(this.prompts, app.isDirect ? prompts(screen.prompts, app, "") : null);
   }
 

@@ -100,7 +100,9 @@ function morphAttributes(old, fresh) {
   const opens = old.dataset.open !== fresh.dataset.open; // what the page wants open, as against what a person did
   for (const { name, value } of [...fresh.attributes]) {
     if (name === "open" && !opens) continue;
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.getAttribute(name) === value) continue;
+    if (name === "style") old.style.cssText = value; // as an attribute the page's policy forbids it
+    else old.setAttribute(name, value);
   }
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && (name !== "open" || opens)) old.removeAttribute(name);

@@ -27,7 +27,11 @@ export class Inspector {
     const close = h("button.tool", { type: "button", "aria-label": "Close inspector", onclick: () => this.toggle(false) }, icon("close"));
     const tabs = h("div.tabs", { role: "tablist", "aria-label": "Inspector", onkeydown: (event) => this.key(event) }, Object.values(this.tabs));
     this.node = h("aside.inspector", { "aria-label": "Inspector" }, h("header", {}, tabs, close), Object.values(this.panels));
-    this.node.addEventListener("keydown", (event) => event.key === "Escape" && !WIDE.matches && this.toggle(false));
+    this.node.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      if (!WIDE.matches) this.toggle(false);
+    });
   }
 
   toggle(isOpen = !this.isOpen) {

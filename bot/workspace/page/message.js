@@ -41,7 +41,8 @@ export function row(message, { pane, isGrouped }, app) {
       "div.content",
       {},
       isGrouped ? null : head,
-      message.is_ephemeral ? h("div.only-you", {}, icon("face"), "Only visible to you") : null,
+      pane === "channel" && message.thread_ts ? broadcast(message, app) : null,
+      message.is_ephemeral && !isGrouped ? h("div.only-you", {}, icon("face"), "Only visible to you") : null,
       app.editing === `${pane}:${message.ts}` ? editor(message, app) : body(message, isGone, app),
       reactions(message, app),
       problem(message, app),
@@ -49,6 +50,10 @@ export function row(message, { pane, isGrouped }, app) {
     ),
     isGone ? null : toolbar(message, pane, app),
   );
+}
+
+function broadcast(message, app) {
+  return h("button.broadcast", { type: "button", onclick: () => app.openThread(message.thread_ts) }, "Replied to a thread");
 }
 
 function isApp(message, user) {

@@ -8,7 +8,8 @@ import { took } from "./time.js";
 import { tree } from "./tree.js";
 
 const PATIENCE = 500; // ms between a change and reading the story, which asks the app's database
-const AGAIN = 1500; // ms between two readings while a turn is running
+const AGAIN = 800; // ms between two readings while a turn is running
+const FEW = 3; // passages that are not cited and shown all the same
 const RUNNING = new Set(["queued", "running", "waiting"]);
 
 export class Story {
@@ -67,7 +68,7 @@ export class Story {
       h("h3", {}, "Steps"),
       steps(turn),
       turn.sources?.length ? h("h3", {}, "Passages") : null,
-      turn.sources?.length ? h("ol.passages", {}, turn.sources.map((source) => passage(source, turn))) : null,
+      passages(turn),
       turn.answer ? fold("Answer", () => h("div.markdown", {}, markdown(turn.answer, app))) : null,
       (turn.feedback ?? []).map((one) =>
         h("p.verdict", {}, `${one.rating > 0 ? "Good" : "Bad"} answer, says ${app.users.get(one.user_id)?.real_name ?? one.user_id}`, one.comment ? `: “${one.comment}”` : ""),
@@ -150,12 +151,21 @@ function modelCall(call) {
     {},
     h("span.kind.model-kind", {}, "model"),
     h("b", {}, call.model),
-    h(`span.chip.${isBad ? "bad" : "ok"}`, {}, call.error || call.finish_reason || call.status),
+    h(`span.chip.${isBad ? "bad" : call.status === "started" ? "busy" : "ok"}`, {}, call.error || call.finish_reason || call.status),
     h("span.detail.end", {}, took(call.latency_ms)),
     h("span.query", {}, `${call.purpose}: ${numbers.filter(Boolean).join(", ")}`),
   );
   const inside = lazy(() => [tree(call.params, "parameters"), tree(call.request, "request"), tree(call.response, "response")]);
   return h("details", { "data-key": `model-${call.position}-${call.attempt}` }, head, inside);
+}
+
+function passages(turn) {
+  const found = turn.sources ?? [];
+  const list = (some) => h("ol.passages", {}, some.map((source) => passage(source, turn)));
+  const [cited, others] = [found.filter((source) => source.is_cited), found.filter((source) => !source.is_cited)];
+  if (others.length <= FEW) return list(found);
+  const more = `${others.length} passages ${cited.length ? "not cited" : "found"}`;
+  return [cited.length ? list(cited) : null, fold(more, () => list(others))];
 }
 
 function passage(source, turn) {
@@ -168,7 +178,7 @@ function passage(source, turn) {
     h("span.score", { title: "score" }, Number(source.score ?? 0).toFixed(2)),
     source.url ? link(source.url, title) : title,
     source.is_cited ? h("span.chip.ok", {}, "cited") : null,
-    text ? h("p.detail", {}, text.length > 240 ? `${text.slice(0, 240)}…` : text) : null,
+    text ? h("p.detail", { title: text }, text) : null,
   );
 }
 

@@ -58,6 +58,7 @@ export class Thread {
     const lines = thread.loading.length ? thread.loading : [thread.status].filter(Boolean);
     const line = lines[Math.floor(Date.now() / TURN) % Math.max(1, lines.length)];
     const said = line && (thread.loading.length ? line : `${app.botName} ${line}`);
+    if (!thread.is_running && app.stopping === thread.ts) app.stopping = "";
     const isStopping = app.stopping === thread.ts;
     const stop = h(
       "button.stop",

@@ -73,7 +73,6 @@ export class Traffic {
 
   call(call) {
     const outcome = call.fault ? `${call.fault}${call.error ? ` ${call.error}` : ""}` : call.is_ok ? "ok" : call.error || "failed";
-    const place = this.app.channels.get(call.channel);
     return this.entry(call, {
       key: `call-${call.n}`,
       path: "call",
@@ -82,7 +81,7 @@ export class Traffic {
       name: call.method,
       outcome,
       isOk: call.is_ok,
-      note: place ? (place.kind === "im" ? "direct" : `#${place.name}`) : "",
+      note: this.place(call.channel),
     });
   }
 
@@ -92,11 +91,18 @@ export class Traffic {
       path: "delivery",
       arrow: "→",
       direction: "the app is told",
-      name: delivery.event_type,
+      name: [delivery.event_type, delivery.subtype].filter(Boolean).join("."),
       outcome: delivery.reason || "acked",
       isOk: !delivery.reason,
-      note: [KINDS[delivery.kind], delivery.attempt ? `attempt ${delivery.attempt + 1}` : ""].filter(Boolean).join(", "),
+      note: [KINDS[delivery.kind], this.place(delivery.channel), delivery.attempt ? `attempt ${delivery.attempt + 1}` : ""]
+        .filter(Boolean)
+        .join(", "),
     });
+  }
+
+  place(id) {
+    const place = this.app.channels.get(id);
+    return place ? (place.kind === "im" ? "direct" : `#${place.name}`) : "";
   }
 
   entry(given, row) {
