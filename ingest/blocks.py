@@ -10,7 +10,8 @@ class Block:
     """A heading, a paragraph, a list item, a table or a piece of code.
 
     ``level`` is a heading's rank (1 to 6) or a list item's depth (from 0). A table's ``lines`` are its rows,
-    the header first if ``has_header``; a code block's are its lines; other blocks have only ``text``.
+    the header first if ``has_header``; a code block's are its lines; other blocks have only ``text``. ``page``
+    counts from 1 where a document has pages, else it is 0.
     """
 
     kind: Literal["heading", "paragraph", "item", "table", "code"]
@@ -18,6 +19,7 @@ class Block:
     level: int = 0
     lines: tuple[str, ...] = ()
     has_header: bool = False
+    page: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", 
 _BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt"}
 _BLOCKS |= {"fieldset", "figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "nav", "p"}
 _BLOCKS |= {"section", "summary"}
+_NO_TEXT = "nav, footer, [role=navigation], button, select, input, textarea, datalist, dialog"
 _SPACES = re.compile(r"\s+")
 _HIDING_STYLE = re.compile(
     r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?:;|$)|font-size:(?:0|[12](?:\.\d+)?(?:px|pt))(?![\d.])"
@@ -35,6 +36,25 @@ def blocks(html: str) -> list[Block]:
     """The visible blocks of a page, in order."""
     body = LexborHTMLParser(html).body
     return list(_Walk().flow(body)) if body is not None else []
+
+
+def page(html: str) -> tuple[str, list[Block]]:
+    """A whole page's title and its main blocks: without menus, side bars, heads and feet, and what forms ask."""
+    tree = LexborHTMLParser(html)
+    head = tree.css_first("title")
+    title = _line(head.text()) if head else ""
+    tree.unwrap_tags(["form"])  # some sites have the whole page inside one
+    for node in tree.css(_NO_TEXT):
+        node.decompose()
+    mains = [node for node in tree.css("main, [role=main]") or tree.css("article") if node.text(strip=True)]
+    main = mains[0] if len(mains) == 1 else tree.body
+    if main is tree.body:
+        for node in tree.css("header, aside"):
+            if not node.css_matches("h1"):
+                node.decompose()
+    found = list(_Walk().flow(main)) if main is not None else []
+    top = next((block.text for block in found if block.kind == "heading" and block.level == 1), "")
+    return top if top and top in title else title, found
 
 
 def visible(text: str) -> str:

@@ -153,7 +153,8 @@ class Library:
     def _document_id(self, reference: str, readable: list[str]) -> str | None:
         by_chunk_id = reference.rpartition("-")[0] if len(reference) == len("0" * 32 + "-00000") else reference
         row = DocumentRow
-        names = [row.url == reference, row.uri == reference, func.lower(row.title) == reference.lower()]
+        url = reference.partition("#page=")[0]
+        names = [row.url == url, row.uri == reference, func.lower(row.title) == reference.lower()]
         with suppress(ValueError):
             names.append(row.id == uuid.UUID(by_chunk_id))
         found = select(row.id).where(or_(*names), row.access_id.in_(readable)).order_by(row.source, row.uri)

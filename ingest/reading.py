@@ -1,9 +1,10 @@
-"""Raw documents to documents: encoding, front matter, template tags, Markdown, hidden text.
+"""Raw documents to documents: what they really are, encoding, front matter, template tags, hidden text.
 
 Promises to lose no document over broken front matter, and to keep nothing a reader of the page would not see.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -13,22 +14,30 @@ from typing import Any
 import frontmatter
 from markdown_it import MarkdownIt
 
-from ingest import html
+from ingest import conversion, html
 from ingest.blocks import Block, Document
-from ingest.source import FetchProblem, RawDocument
+from ingest.conversion import Convert
+from ingest.source import FetchProblem, Format, RawDocument
 from ingest.templates import without_tags
 
+_PDF, _ZIP, _OLE = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
+_CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.IGNORECASE)
+_SECTION = re.compile(
+    r"[\dIVX]+[.\s]|(?:table of )?contents\b|introduction$", re.IGNORECASE
+)  # no document's title
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
 _LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _FENCED_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
-def document(raw: RawDocument) -> Document:
-    """Reads a raw document; raises :class:`FetchProblem` when it is binary or holds no text."""
-    text = decoded(raw.content)
-    matter, text = _matter(text) if raw.format == "markdown" else ({}, text)
-    blocks = _markdown(text) if raw.format == "markdown" else _plain(text)
+def document(raw: RawDocument, *, convert: Convert = conversion.once) -> Document:
+    """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text.
+
+    ``convert`` reads PDF and Word documents, and raises :class:`conversion.ConversionBug` where it does not know.
+    """
+    matter, blocks = _read(raw, _format(raw), convert)
     title, blocks = _titled(matter, blocks, raw.title)
     if not any(block.kind != "heading" for block in blocks):
         raise FetchProblem("holds no text", "write something in it, or remove it")
@@ -40,19 +49,57 @@ def document(raw: RawDocument) -> Document:
     )
 
 
-def decoded(content: bytes) -> str:
-    """UTF-8, UTF-16 with a byte order mark, else Windows-1252; raises :class:`FetchProblem` for binary data."""
+def _format(raw: RawDocument) -> Format:
+    """What a document is, whatever its name says; raises :class:`FetchProblem` if it is nothing we read."""
+    content = raw.content
+    is_packed = raw.format in {"pdf", "docx"}
+    if is_packed and not content.strip():
+        raise FetchProblem("is empty", "write something in it, or remove it")
+    if content.startswith(_PDF) or (is_packed and _PDF in content[:1024]):
+        return "pdf"
+    if is_packed and content.startswith(_ZIP):
+        return "docx"
+    if content.startswith(_OLE):
+        raise FetchProblem("is an older Word document, or has a password", "save it as .docx without a password")
+    if is_packed:
+        kind = "a PDF" if raw.format == "pdf" else "a Word document"
+        raise FetchProblem(f"is not {kind}, whatever its name says", "save it in that format, or remove it")
+    return "html" if _PAGE.match(content) else raw.format
+
+
+def _read(raw: RawDocument, format_: Format, convert: Convert) -> tuple[dict[str, Any], list[Block]]:
+    """What the document says about itself, and its blocks."""
+    if format_ in {"pdf", "docx"}:
+        converted = convert(raw.content, format_)
+        blocks = [*converted.blocks]
+        first = blocks[0].text if blocks and blocks[0].kind == "heading" else ""
+        heading = "" if _SECTION.match(first) else first
+        return {"title": converted.title or heading or raw.title}, blocks
+    declared = _CHARSET.search(raw.content[:2048]) if format_ == "html" else None
+    text = decoded(raw.content, declared=declared[1].decode() if declared else None)
+    if format_ == "html":
+        title, blocks = html.page(text)
+        return {"title": title}, blocks
+    if format_ == "markdown":
+        matter, text = _matter(text)
+        return matter, _markdown(text)
+    return {}, _plain(text)
+
+
+def decoded(content: bytes, *, declared: str | None = None) -> str:
+    """UTF-8, UTF-16 with a byte order mark, else the declared encoding, else Windows-1252.
+
+    Raises :class:`FetchProblem` for binary data.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
     elif b"\x00" in content:
         encodings = []
     else:
-        encodings = ["utf-8-sig", "cp1252"]
+        encodings = ["utf-8-sig", *([declared] if declared else []), "cp1252"]
     for encoding in encodings:
-        try:
+        with suppress(UnicodeDecodeError, LookupError):  # an encoding may be misspelt
             return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
-        except UnicodeDecodeError:
-            continue
     raise FetchProblem("is not text in UTF-8, UTF-16 or Windows-1252", "save it as UTF-8")
 
 

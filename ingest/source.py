@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from agent.errors import UserError
 from ingest import sources
 
-Format = Literal["markdown", "text"]
+Format = Literal["markdown", "text", "html", "pdf", "docx"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,16 @@ class RawDocument:
 
 
 class FetchProblem(Exception):
-    """One document cannot be had. ``cause`` and ``advice`` are shown to the operator."""
+    """One document cannot be had. ``cause`` and ``advice`` are shown to the operator.
 
-    def __init__(self, cause: str, advice: str) -> None:
+    One that ``may_pass`` is tried again with every sync, and leaves an earlier version searchable.
+    """
+
+    def __init__(self, cause: str, advice: str, *, may_pass: bool = False) -> None:
         super().__init__(cause)
         self.cause = cause
         self.advice = advice
+        self.may_pass = may_pass
 
 
 class Source(Protocol):

@@ -8,7 +8,7 @@ a chunk's neighbours are the positions before and after it.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingest.blocks import Block, Document
 
@@ -24,12 +24,13 @@ _SENTENCE_END = re.compile(
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of a document. ``heading_path`` leaves the document's title out."""
+    """A piece of a document. ``heading_path`` leaves the title out; ``page`` is the one it begins on, or 0."""
 
     position: int
     heading_path: str
     text: str
     n_tokens: int
+    page: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class _Piece:
     text: str
     lead: str = ""
     glue: str = "\n"  # what joins it to the piece before
+    page: int = 0
 
 
 @dataclass
@@ -52,8 +54,8 @@ def split(document: Document, *, max_tokens: int) -> list[Chunk]:
     chunks: list[Chunk] = []
     for section in _sections(document.blocks):
         path = HEADING_SEPARATOR.join(section.path)
-        for text in _packed(_pieces(section.blocks, max_tokens), max_tokens):
-            chunks.append(Chunk(len(chunks), path, text, n_tokens(text)))
+        for text, page in _packed(_pieces(section.blocks, max_tokens), max_tokens):
+            chunks.append(Chunk(len(chunks), path, text, n_tokens(text), page))
     return chunks
 
 
@@ -95,14 +97,20 @@ def _pieces(blocks: list[Block], max_tokens: int) -> Iterator[_Piece]:
     for block in blocks:
         if block.kind == "paragraph":
             lead = block.text if block.text.endswith(":") and len(block.text) <= MAX_LEAD_CHARS else ""
-            yield from _paragraph(block.text, max_tokens)
-        elif block.kind == "item":
-            indent = "  " * block.level
-            yield from _bounded(indent + block.text, lead=lead, max_tokens=max_tokens)
-        elif block.kind == "table":
-            yield from _table(block, max_tokens)
-        else:
-            yield from _code(block, max_tokens)
+        for piece in _block_pieces(block, lead, max_tokens):
+            yield replace(piece, page=block.page) if block.page else piece
+
+
+def _block_pieces(block: Block, lead: str, max_tokens: int) -> Iterator[_Piece]:
+    if block.kind == "paragraph":
+        yield from _paragraph(block.text, max_tokens)
+    elif block.kind == "item":
+        indent = "  " * block.level
+        yield from _bounded(indent + block.text, lead=lead, max_tokens=max_tokens)
+    elif block.kind == "table":
+        yield from _table(block, max_tokens)
+    else:
+        yield from _code(block, max_tokens)
 
 
 def _paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
@@ -167,18 +175,18 @@ def _fenced(lines: list[str]) -> _Piece:
     return _Piece("```\n" + "\n".join(lines) + "\n```", glue="\n\n")
 
 
-def _packed(pieces: Iterator[_Piece], max_tokens: int) -> Iterator[str]:
-    """Fills chunks with pieces; a lead line at the very end of a chunk moves on with its list."""
-    text = ""
+def _packed(pieces: Iterator[_Piece], max_tokens: int) -> Iterator[tuple[str, int]]:
+    """Fills chunks with pieces, and tells each one's page; a lead line at a chunk's end moves on with its list."""
+    text, page = "", 0
     for piece in pieces:
         joined = f"{text}{piece.glue}{piece.text}" if text else piece.text
         if not text or n_tokens(joined) <= max_tokens:
-            text = joined
+            text, page = joined, page if text else piece.page
             continue
         if piece.lead and text.endswith(piece.lead):
             text = text[: -len(piece.lead)].rstrip()
         if text:
-            yield text
-        text = f"{piece.lead}\n{piece.text}" if piece.lead else piece.text
+            yield text, page
+        text, page = f"{piece.lead}\n{piece.text}" if piece.lead else piece.text, piece.page
     if text:
-        yield text
+        yield text, page

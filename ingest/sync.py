@@ -21,6 +21,7 @@ from agent.database import Database, now
 from agent.errors import UserError
 from ingest import access, reading, splitting
 from ingest.blocks import Document
+from ingest.conversion import Converter
 from ingest.embedding import embed
 from ingest.index import Index, IndexedChunk
 from ingest.rows import DocumentRow
@@ -137,10 +138,11 @@ class _Sync:
         access_id = self._set_access(known)
         wanted = list(self._wanted(listed, known))
         done = 0
-        for batch in self._batches(wanted):
-            self._write(batch, access_id)
-            done += len(batch)
-            progress(done, len(wanted))
+        with Converter() as converter:
+            for batch in self._batches(wanted, converter):
+                self._write(batch, access_id)
+                done += len(batch)
+                progress(done, len(wanted))
         n_removed = self._remove(listed, known)
         if wanted or n_removed:
             self._index.optimize()
@@ -193,10 +195,10 @@ class _Sync:
         parts = [PIPELINE_VERSION, self._settings.chunk_tokens, listed.fingerprint, listed.url]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def _batches(self, wanted: list[_Read]) -> Iterator[list[_Read]]:
+    def _batches(self, wanted: list[_Read], converter: Converter) -> Iterator[list[_Read]]:
         batch: list[_Read] = []
         for one in wanted:
-            self._read(one)
+            self._read(one, converter)
             batch.append(one)
             if sum(len(b.chunks) for b in batch) >= BATCH_CHUNKS:
                 yield batch
@@ -204,17 +206,17 @@ class _Sync:
         if batch:
             yield batch
 
-    def _read(self, one: _Read) -> None:
+    def _read(self, one: _Read, converter: Converter) -> None:
         try:
             raw = self._source.fetch(one.listed.uri)
         except FetchProblem as problem:
             one.problem, one.keeps_earlier = problem, True
             return
         try:
-            one.document = reading.document(raw)
+            one.document = reading.document(raw, convert=converter.convert)
             one.chunks = splitting.split(one.document, max_tokens=self._settings.chunk_tokens)
         except FetchProblem as problem:
-            one.problem = problem
+            one.problem, one.keeps_earlier = problem, problem.may_pass
         except Exception as error:  # noqa: BLE001  one document's end; the others go on
             error_id = observe.report(error, event="document_unreadable")
             one.problem = FetchProblem(f"could not be understood ({error_id})", "report it as a bug")
@@ -240,7 +242,7 @@ class _Sync:
             source=self._source.name,
             access_id=access_id,
             content_hash=one.content_hash,
-            url=one.listed.url,
+            url=f"{one.listed.url}#page={chunk.page}" if chunk.page else one.listed.url,
             title=one.document.title,
             heading_path=chunk.heading_path,
             text=chunk.text,

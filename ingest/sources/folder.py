@@ -1,4 +1,4 @@
-"""Markdown and text files of a folder.
+"""The documents of a folder: Markdown, text, HTML, PDF and Word files.
 
 Promises to stay inside the folder: a symbolic link that leaves it is skipped, and so is everything hidden.
 """
@@ -13,8 +13,19 @@ from urllib.parse import quote
 from agent.errors import UserError
 from ingest.source import FetchProblem, Format, Listed, RawDocument
 
-FORMATS: dict[str, Format] = {".md": "markdown", ".markdown": "markdown", ".txt": "text"}
+FORMATS: dict[str, Format] = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".txt": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+}
 MAX_BYTES = 5_000_000  # a larger text file is a log or a dump, and one answer's worth of it is noise
+MAX_PACKED_BYTES = 50_000_000  # PDF and Word files hold pictures too
+_PAGES = {".md", ".markdown", ".txt"}  # a site shows them as pages; other files it serves under their whole name
+_TEMPORARY = "~$"  # what Word keeps beside a document that is open
 
 
 def matches(location: str) -> bool:
@@ -60,8 +71,9 @@ class Folder:
         """Reads one file; raises :class:`FetchProblem` when it is unreadable, gone or too large."""
         path = self.root / uri
         try:
-            if path.stat().st_size > MAX_BYTES:
-                raise FetchProblem(f"larger than {MAX_BYTES // 1_000_000} MB", "split it into smaller documents")
+            if path.stat().st_size > _max_bytes(path):
+                limit = f"{_max_bytes(path) // 1_000_000} MB"
+                raise FetchProblem(f"larger than {limit}", "split it into smaller documents")
             content, changed = path.read_bytes(), path.stat().st_mtime
         except OSError as error:
             raise FetchProblem(f"cannot be read ({error.strerror})", "check its permissions") from None
@@ -80,7 +92,7 @@ class Folder:
             return
         for entry in entries:
             path = Path(entry.path)
-            if entry.name.startswith(".") or (entry.is_symlink() and not self._holds(path)):
+            if entry.name.startswith((".", _TEMPORARY)) or (entry.is_symlink() and not self._holds(path)):
                 continue
             if entry.is_dir(follow_symlinks=False):  # a link to a folder inside would repeat it
                 yield from self._walk(path)
@@ -96,15 +108,20 @@ class Folder:
     def _url(self, path: Path) -> str:
         if self._link is None:
             return path.as_uri()
-        relative = path.relative_to(self.root).with_suffix("").as_posix()
-        if relative == "index" or relative.endswith("/index"):
-            relative = relative[: -len("index")]  # sites serve a folder's index under the folder's address
+        name = path.relative_to(self.root)
+        relative = (name.with_suffix("") if path.suffix.lower() in _PAGES else name).as_posix()
+        if path.stem == "index" and FORMATS[path.suffix.lower()] in {"markdown", "text", "html"}:
+            relative = relative[: -len(Path(relative).name)]  # a folder's index stands under the folder's address
         return self._link.replace("{path}", quote(relative))
+
+
+def _max_bytes(path: Path) -> int:
+    return MAX_PACKED_BYTES if FORMATS.get(path.suffix.lower()) in {"pdf", "docx"} else MAX_BYTES
 
 
 def _fingerprint(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.stat().st_size > _max_bytes(path):
             return f"size:{path.stat().st_size}"
         return sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -1,0 +1,90 @@
+"""The child of :mod:`ingest.conversion`: reads one document after another, within limits, and answers in JSON.
+
+Imports the library of a format when the first document of it comes. Sets limits to its own memory and, for the
+case that nobody is left to stop it, to the time of each document. Writes no file.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from ingest.blocks import Block
+from ingest.source import FetchProblem
+
+Json = dict[str, Any]
+Convert = Callable[[bytes, str, int], tuple[str, list[Block]]]
+
+
+def converted(content: bytes, format_: str, max_chars: int) -> tuple[str, list[Block]]:
+    """Title and blocks of a document; raises :class:`FetchProblem`."""
+    if format_ == "pdf":
+        from ingest import pdf
+
+        return pdf.converted(content, max_chars=max_chars)
+    from ingest import docx
+
+    return docx.converted(content)
+
+
+def serve(limits: Json, *, convert: Convert = converted) -> None:
+    """Answers until its input ends; its own output goes nowhere, so that a library cannot spoil an answer."""
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    _limit(limits["memory_bytes"])
+    while head := requests.readline():
+        request = json.loads(head)
+        content = requests.read(request["n_bytes"])
+        signal.alarm(int(limits["seconds"]) + 5)  # the parent's limit comes first, while there is a parent
+        answer = _answer(convert, content, request["format"], limits["max_chars"])
+        signal.alarm(0)
+        _send(answers, answer)
+        if answer.get("failure") == "memory":
+            return  # what it could not free is gone with it
+
+
+def _answer(convert: Convert, content: bytes, format_: str, max_chars: int) -> Json:
+    try:
+        title, blocks = convert(content, format_, max_chars)
+        n_chars = sum(len(block.text) + sum(map(len, block.lines)) for block in blocks)
+        if n_chars > max_chars:
+            return {"failure": "output"}
+        return {"title": title, "blocks": [asdict(block) for block in blocks]}
+    except FetchProblem as problem:
+        return {"failure": "problem", "cause": problem.cause, "advice": problem.advice}
+    except MemoryError:
+        return {"failure": "memory"}
+    except RecursionError:
+        return {"failure": "problem", "cause": "is nested too deeply", "advice": "save it in a simpler form"}
+    except Exception as error:  # noqa: BLE001 - one document's end; its text may stand in the message, so no message
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+        return {"failure": "bug", "cause": f"{type(error).__name__} in {where}"}
+
+
+def _send(answers: BinaryIO, answer: Json) -> None:
+    body = json.dumps(answer, ensure_ascii=False).encode(errors="replace")
+    answers.write(len(body).to_bytes(8) + body)
+    answers.flush()
+
+
+def _limit(memory_bytes: int) -> None:
+    """macOS does not hold a process to an amount of memory; there, time is the limit."""
+    for kind, limit in [
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ]:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(kind, (limit, limit))
+
+
+if __name__ == "__main__":
+    serve(json.loads(sys.argv[1]))

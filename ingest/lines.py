@@ -1,0 +1,158 @@
+"""What stands where on a page, to lines in reading order.
+
+Two columns of prose are read one after the other; lines that come again at the edge of pages are left out.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+SOFT_HYPHEN = "\u00ad"  # ends a line inside a word
+_SAME_LINE = 0.45  # in font sizes between base lines: a superscript is on its line, the next line is not
+_EDGE_LINES = 2  # at the top and the bottom of a page that may be a running head or foot
+_COLUMN_FILL = 0.6  # of a column's width in the middle line of prose; cells of tables are narrower
+_MIN_COLUMN_LINES = 8
+
+
+@dataclass(frozen=True)
+class Run:
+    """A piece of a line. Points from the top left of its page; ``base`` is where the letters stand."""
+
+    text: str
+    x0: float
+    x1: float
+    base: float
+    size: float
+    is_bold: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """Runs that stand side by side. Lines of one ``flow`` stand below each other: a column, or a page."""
+
+    cells: tuple[Run, ...]
+    page: int
+    flow: int
+
+    @property
+    def text(self) -> str:
+        return " ".join(cell.text for cell in self.cells)
+
+    @property
+    def x0(self) -> float:
+        return self.cells[0].x0
+
+    @property
+    def x1(self) -> float:
+        return max(cell.x1 for cell in self.cells)
+
+    @property
+    def base(self) -> float:
+        return self.cells[0].base
+
+    @property
+    def size(self) -> float:
+        return max(cell.size for cell in self.cells)
+
+    @property
+    def is_bold(self) -> bool:
+        return all(cell.is_bold for cell in self.cells)
+
+
+def in_order(pages: Sequence[Sequence[Run]]) -> list[Line]:
+    """Every line of a document but running heads and feet."""
+    by_page: list[list[Line]] = []
+    flow = 0
+    for number, runs in enumerate(pages, 1):
+        lines: list[Line] = []
+        for part in _flows(runs):
+            flow += 1
+            lines += [Line(_cells(row), number, flow) for row in _rows(part)]
+        by_page.append(lines)
+    return _without_running(by_page)
+
+
+def _flows(runs: Sequence[Run]) -> list[list[Run]]:
+    gutter = _gutter(runs)
+    if gutter is None:
+        return [list(runs)]
+    flows: list[list[Run]] = [[], [], []]  # across both columns, left, right; and so on
+    for run in sorted(runs, key=lambda run: run.base):
+        across, left, right = flows[-3:]
+        if run.x1 <= gutter:
+            left.append(run)
+        elif run.x0 >= gutter:
+            right.append(run)
+        elif left or right:
+            flows += [[run], [], []]
+        else:
+            across.append(run)
+    return [flow for flow in flows if flow]
+
+
+def _gutter(runs: Sequence[Run]) -> float | None:
+    """The x between two columns of prose, if that is what the page holds."""
+    if len(runs) < 2 * _MIN_COLUMN_LINES:
+        return None
+    low, high = min(run.x0 for run in runs), max(run.x1 for run in runs)
+    for share in (0.5, 0.48, 0.52, 0.46, 0.54, 0.44, 0.56, 0.42, 0.58, 0.4, 0.6):
+        x = low + share * (high - low)
+        left = [run.x1 - run.x0 for run in runs if run.x1 <= x]
+        right = [run.x1 - run.x0 for run in runs if run.x0 >= x]
+        n_across = len(runs) - len(left) - len(right)
+        if min(len(left), len(right)) < _MIN_COLUMN_LINES or n_across > len(runs) / 5:
+            continue
+        if median(left) >= _COLUMN_FILL * (x - low) and median(right) >= _COLUMN_FILL * (high - x):
+            return x
+    return None
+
+
+def _rows(runs: Sequence[Run]) -> list[list[Run]]:
+    rows: list[list[Run]] = []
+    for run in sorted(runs, key=lambda run: run.base):
+        last = rows[-1][0] if rows else None
+        if last and run.base - last.base <= min(
+            _SAME_LINE * max(run.size, last.size), 0.9 * min(run.size, last.size)
+        ):
+            rows[-1].append(run)
+        else:
+            rows.append([run])
+    return rows
+
+
+def _cells(row: list[Run]) -> tuple[Run, ...]:
+    """Side by side, superscripts and other close neighbours joined."""
+    cells: list[Run] = []
+    for run in sorted(row, key=lambda run: run.x0):
+        last = cells[-1] if cells else None
+        if last and run.x0 - last.x1 <= max(run.size, last.size):
+            space = " " if run.x0 - last.x1 > 0.15 * run.size else ""
+            larger = max(last, run, key=lambda run: run.size)
+            text, is_bold = f"{last.text}{space}{run.text}", last.is_bold and run.is_bold
+            cells[-1] = Run(text, last.x0, max(last.x1, run.x1), larger.base, larger.size, is_bold)
+        else:
+            cells.append(run)
+    return tuple(cells)
+
+
+def _without_running(pages: list[list[Line]]) -> list[Line]:
+    """Heads and feet come again on half of the pages, at three or more; page numbers in them may differ."""
+    n_pages = len(pages)
+    edges = [{*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]} for lines in pages]
+    seen = Counter(key for lines in edges for key in {_key(line, n_pages) for line in lines})
+    kept: list[Line] = []
+    for lines, edge in zip(pages, edges, strict=True):
+        running = {line for line in edge if seen[_key(line, n_pages)] >= max(3, n_pages / 2) or _is_number(line)}
+        kept += [line for line in lines if line not in running] if len(running) < len(lines) else lines
+    return kept
+
+
+def _is_number(line: Line) -> bool:
+    return re.fullmatch(rf"(?:page\s)?\W*{line.page}\W*(?:(?:of|/)\s*\d+)?", line.text, re.IGNORECASE) is not None
+
+
+def _key(line: Line, n_pages: int) -> tuple[str, float]:
+    text = re.sub(r"\d+", lambda found: "#" if int(found[0]) in {line.page, n_pages} else found[0], line.text)
+    return text, round(line.size)

@@ -1,0 +1,182 @@
+"""PDF to blocks: the only module that imports pypdfium2. Runs in the child of :mod:`ingest.conversion`.
+
+Reads where each run of characters stands, how large and how bold it is; :mod:`ingest.layout` makes headings,
+lists and tables of that. Promises to leave out text too small to be read. Does not recognise text in pictures,
+and does not read forms, notes or attachments.
+"""
+
+import ctypes
+import math
+import re
+from collections.abc import Iterator
+
+import pypdfium2
+from pypdfium2 import raw
+
+from ingest import layout
+from ingest.blocks import Block
+from ingest.lines import SOFT_HYPHEN, Run
+from ingest.source import FetchProblem
+
+MIN_POINTS = 2.0  # smaller text is not for people
+_GAP = 1.0  # in font sizes; wider than any space between the words of a line
+_SHIFT = 0.3  # in font sizes, off the line: another line
+_BOLD_NAME = re.compile(rb"bold|black|heavy|demi|medi(?:um)?$", re.IGNORECASE)
+_BOLD_WEIGHT = 600
+_LINE_END_HYPHENS = {0x02, 0xFFFE}  # as PDFium gives them
+_NOT_A_TITLE = re.compile(
+    r"(?i)untitled.*|\(?(?:anonymous|unspecified|none|title)\)?|microsoft (?:word|powerpoint|excel)\b.*"
+    r"|(?:document|presentation|slide)\s*\d*|.*\.(?:docx?|pptx?|xlsx?|odt|pdf|tex|dvi|html?|indd|rtf|md|txt)|https?:.*"
+)
+
+
+def converted(content: bytes, *, max_chars: int) -> tuple[str, list[Block]]:
+    """The title, empty when there is none worth showing, and the blocks; raises :class:`FetchProblem`."""
+    pdf = _opened(content)
+    try:
+        pages: list[list[Run]] = []
+        n_chars = 0
+        for page in pdf:
+            pages.append(list(_runs(page)))
+            n_chars += sum(len(run.text) for run in pages[-1])
+            if n_chars > max_chars:
+                raise FetchProblem(f"holds more than {max_chars:,} characters", "split it into smaller documents")
+            page.close()
+        if not n_chars:
+            raise FetchProblem(
+                "holds no text, only pictures or empty pages" if pages else "holds no pages",
+                "if it is a scan, run text recognition (OCR) on it and save it again",
+            )
+        title = pdf.get_metadata_value("Title").replace("\x00", "").strip()
+        return "" if _NOT_A_TITLE.fullmatch(title) else title, layout.blocks(pages)
+    finally:
+        pdf.close()
+
+
+def _opened(content: bytes) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
+            raise FetchProblem("is protected with a password", "save it without one") from error
+        raise FetchProblem(
+            "is a damaged PDF", "open it in a PDF reader and save it again, or remove it"
+        ) from error
+
+
+def _runs(page: pypdfium2.PdfPage) -> Iterator[Run]:
+    """Pieces of lines in the order of the file; words that stand close together are one piece.
+
+    Coordinates are points from the top left of the page as it is shown.
+    """
+    text_page = page.get_textpage()
+    glyphs = _Glyphs(page, text_page)
+    run: Run | None = None
+    for start, end in _words(text_page):
+        word = glyphs.run(start, end)
+        if word is None:
+            continue
+        joined = run and _joined(run, word)
+        if run and not joined:
+            yield run
+        run = joined or word
+    if run:
+        yield run
+    text_page.close()
+
+
+def _words(text_page: pypdfium2.PdfTextPage) -> Iterator[tuple[int, int]]:
+    """First and last+1 index of each run of characters without a space, or up to a hyphen that ends a line."""
+    start, n_chars = 0, text_page.count_chars()
+    for index in range(n_chars):
+        code = raw.FPDFText_GetUnicode(text_page, index)
+        if code in _LINE_END_HYPHENS:
+            yield start, index + 1
+        elif not chr(code).isspace():
+            continue
+        elif index > start:
+            yield start, index
+        start = index + 1
+    if n_chars > start:
+        yield start, n_chars
+
+
+class _Glyphs:
+    """Where the characters of a page stand, as it is shown: its rotation and its visible part counted in."""
+
+    def __init__(self, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage) -> None:
+        self._text_page = text_page
+        self._rotation = page.get_rotation()
+        self._left, self._bottom, self._right, self._top = page.get_bbox()
+        self._box = raw.FS_RECTF()
+        self._matrix = raw.FS_MATRIX()
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+        self._name = ctypes.create_string_buffer(128)
+
+    def run(self, start: int, end: int) -> Run | None:
+        """The word between two indexes; None when it is too small to be read, or outside the page."""
+        size = self._size(start)
+        text = "".join(map(self._character, range(start, end)))
+        (x0, base), (x1, _) = self._edge(start), self._edge(end - 1, right=True)
+        width, height = self._right - self._left, self._top - self._bottom
+        if self._rotation in {90, 270}:
+            width, height = height, width
+        is_seen = size >= MIN_POINTS and -1 <= x0 <= width + 1 and -1 <= base <= height + size
+        return Run(text, x0, max(x0, x1), base, size, self._is_bold(start)) if text and is_seen else None
+
+    def _size(self, index: int) -> float:
+        raw.FPDFText_GetMatrix(self._text_page, index, self._matrix)
+        scale = math.hypot(self._matrix.b, self._matrix.d)
+        return round(float(raw.FPDFText_GetFontSize(self._text_page, index)) * (scale or 1.0), 1)
+
+    def _character(self, index: int) -> str:
+        """Characters that show nothing are left out."""
+        code = int(raw.FPDFText_GetUnicode(self._text_page, index))
+        if code in _LINE_END_HYPHENS:
+            return SOFT_HYPHEN
+        is_shown = code >= 0x20 and not 0x7F <= code < 0xA0 and not 0xD800 <= code < 0xE000 and code < 0x110000
+        return chr(code) if is_shown else ""
+
+    def _edge(self, index: int, *, right: bool = False) -> tuple[float, float]:
+        """A character's left or right edge on its base line."""
+        raw.FPDFText_GetCharOrigin(self._text_page, index, self._x, self._y)
+        x, y = self._x.value, self._y.value
+        if right and raw.FPDFText_GetLooseCharBox(self._text_page, index, self._box):
+            box = self._box
+            x, y = (box.right, y) if self._rotation in {0, 180} else (x, box.top)
+            if self._rotation == 180:
+                x = box.left
+            elif self._rotation == 270:
+                y = box.bottom
+        return self._shown(x, y)
+
+    def _shown(self, x: float, y: float) -> tuple[float, float]:
+        if self._rotation == 90:
+            return y - self._bottom, x - self._left
+        if self._rotation == 180:
+            return self._right - x, y - self._bottom
+        if self._rotation == 270:
+            return self._top - y, self._right - x
+        return x - self._left, self._top - y
+
+    def _is_bold(self, index: int) -> bool:
+        length = raw.FPDFText_GetFontInfo(self._text_page, index, self._name, len(self._name), None)
+        name = self._name.value if 0 < length <= len(self._name) else b""
+        return bool(_BOLD_NAME.search(name)) or raw.FPDFText_GetFontWeight(self._text_page, index) >= _BOLD_WEIGHT
+
+
+def _joined(run: Run, word: Run) -> Run | None:
+    """Both as one, when the word goes on where the run ends."""
+    gap, shift = word.x0 - run.x1, abs(word.base - run.base)
+    size = max(run.size, word.size)
+    if not (-_SHIFT * size <= gap <= _GAP * size and shift <= _SHIFT * size):
+        return None
+    is_larger = word.size > run.size
+    return Run(
+        text=f"{run.text} {word.text}",
+        x0=run.x0,
+        x1=word.x1,
+        base=word.base if is_larger else run.base,
+        size=size,
+        is_bold=run.is_bold and word.is_bold,
+    )
