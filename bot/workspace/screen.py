@@ -148,7 +148,7 @@ def _can_act(user: User) -> bool:
 
 def _channel(place: Channel, app: str) -> Json:
     latest = max((m.ts for m in place.messages.values() if m.thread_ts is None or m.is_broadcast), default="")
-    shown = {"id": place.id, "name": place.name, "kind": place.kind, "topic": place.topic, "latest": latest}
+    shown: Json = {"id": place.id, "name": place.name, "kind": place.kind, "topic": place.topic, "latest": latest}
     shown |= {"n_members": len(place.members), "has_app": app in place.members}
     return shown | {"is_shared": place.is_ext_shared}
 
