@@ -5,7 +5,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +74,8 @@ def clock(who: "Patient") -> Iterator[Finding]:
     if not who.drifts:
         yield Finding("clock", "skipped", "nothing answered that has another clock")
         return
-    told = [_told(whose, seconds) for whose, seconds in who.drifts.items()]
     worst = max(abs(seconds) for seconds in who.drifts.values())
-    text = f"this machine's {' and '.join(told)}"
+    text = f"this machine's {', '.join(_compared(who.drifts))}"
     if worst <= DRIFT_WARNING_SECONDS:
         yield Finding("clock", "ok", text)
         return
@@ -84,7 +83,10 @@ def clock(who: "Patient") -> Iterator[Finding]:
     yield Finding("clock", "problem" if worst > DRIFT_PROBLEM_SECONDS else "warning", text, advice)
 
 
-def _told(whose: str, seconds: float) -> str:
-    if abs(seconds) < DATE_HEADER_SECONDS:
-        return f"agrees with that of {whose}"
-    return f"is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} that of {whose}"
+def _compared(drifts: Mapping[str, float]) -> Iterator[str]:
+    same = [whose for whose, seconds in drifts.items() if abs(seconds) < DATE_HEADER_SECONDS]
+    if same:
+        yield f"agrees with that of {' and '.join(same)}"
+    for whose in drifts.keys() - same:
+        seconds = drifts[whose]
+        yield f"is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} that of {whose}"

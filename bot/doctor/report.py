@@ -17,7 +17,7 @@ NAME_WIDTH = 10
 def show(findings: Iterable[Finding], *, as_json: bool) -> bool:
     """Whether nothing is a problem."""
     found: list[Finding] = []
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, highlight=False)
     for finding in findings:
         found.append(finding)
         if not as_json:
@@ -32,10 +32,11 @@ def show(findings: Iterable[Finding], *, as_json: bool) -> bool:
 
 
 def _print(console: Console, finding: Finding) -> None:
-    line = Text(f"{finding.state:<{STATE_WIDTH}} ", style=STYLES[finding.state])
+    line = Text()
+    line.append(f"{finding.state:<{STATE_WIDTH}} ", style=STYLES[finding.state])
     line.append(f"{finding.name:<{NAME_WIDTH}} ", style="bold")
-    line.append(finding.text, style="default")
+    line.append(finding.text)
     console.print(line)
     if finding.advice:
         indent = " " * (STATE_WIDTH + NAME_WIDTH + 2)
-        console.print(Text(indent + finding.advice, style="default"))
+        console.print(Text(indent + finding.advice))

@@ -157,8 +157,8 @@ def test_what_keeps_redis_from_answering_is_told_in_words(who: Patient, silent: 
 def test_running_workers_are_named_by_their_machine(world: World, who: Patient) -> None:
     world.start("worker")
     list(stores.redis(who))
-    (finding,) = stores.workers(who)
-    assert finding.text == f"1 running, on {socket.gethostname()} (here)"
+    expected = f"1 running, on {socket.gethostname()} (here)"
+    world.wait_for(lambda: [finding.text for finding in stores.workers(who)] == [expected])
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_home_is_not_made_by_asking(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("drifts", "state", "said"),
     [
-        ({"Slack": 0.8, "Postgres": -0.1}, "ok", "agrees with that of Slack and agrees with that of Postgres"),
+        ({"Slack": 0.8, "Postgres": -0.1}, "ok", "agrees with that of Slack and Postgres"),
         ({"Slack": 9.0}, "warning", "is 9 s ahead of that of Slack"),
         ({"Slack": 0.0, "Postgres": -70.0}, "problem", "is 70 s behind that of Postgres"),
         ({}, "skipped", ""),
