@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 FORM = 1  # PRAGMA user_version; raise it when files written before can no longer be read
 MOST = 5_000  # messages after a start; as many notes of deleted ones, and response URLs
+BUSY_SECONDS = 1.0  # how long another program's look into the file may hold everything up
 TABLE = "CREATE TABLE kept (kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key))"
 KEEP = """INSERT INTO kept (kind, key, body) VALUES (?, ?, ?)
           ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"""
@@ -128,7 +129,9 @@ class Archive:
 
     def _open(self, path: Path) -> Kept:
         # Any thread may write; the workspace's lock lets one at a time.
-        database = self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        database = self._database = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         (form,) = database.execute("PRAGMA user_version").fetchone()
         (n_tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if form != FORM and (form or n_tables):

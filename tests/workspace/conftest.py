@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -51,6 +52,7 @@ def serving(**options: Any) -> Iterator[Served]:
     with WorkspaceServer(workspace) as server:
         client = WebClient(workspace.bot_token, base_url=server.api_url, retry_handlers=[])
         yield Served(workspace, server, client, clock)
+    workspace.close()
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,28 @@ def shared() -> Iterator[Served]:
 def slack() -> Iterator[Served]:
     with serving() as served:
         yield served
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "workspace.sqlite"
+
+
+Open = Callable[..., Workspace]
+
+
+@pytest.fixture
+def reopen(file: Path) -> Iterator[Open]:
+    """The next workspace with the same file; the one before it just stops, as if killed."""
+    opened: list[Workspace] = []
+
+    def opening(**options: Any) -> Workspace:
+        opened.append(Workspace(archive=file, **options))
+        return opened[-1]
+
+    yield opening
+    for workspace in opened:
+        workspace.close()
 
 
 Answer = tuple[str, list[tuple[str, str]]]
@@ -103,17 +127,24 @@ def bolt(slack: Served) -> App:
 
 
 @contextmanager
-def http_served(slack: Served, wsgi: Any) -> Iterator[str]:
+def listening(wsgi: Any) -> Iterator[str]:
+    """The request URL of an app that is served."""
     server = make_server("127.0.0.1", 0, wsgi, ThreadingWSGIServer, QuietHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    slack.workspace.request_url = f"http://127.0.0.1:{server.server_port}/slack/events"
     try:
-        yield slack.workspace.request_url
+        yield f"http://127.0.0.1:{server.server_port}/slack/events"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def http_served(slack: Served, wsgi: Any) -> Iterator[str]:
+    with listening(wsgi) as url:
+        slack.workspace.request_url = url
+        yield url
 
 
 @contextmanager
