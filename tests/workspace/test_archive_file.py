@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.workspace import ADA, GENERAL, HELP, Workspace
+from bot.workspace import ADA, GENERAL, HELP, Workspace, WorkspaceError
 from bot.workspace.archive import Archive
 from tests.workspace.conftest import Open
 
@@ -29,10 +29,15 @@ def test_a_mention_is_kept_together_with_both_its_events_or_not_at_all(file: Pat
         workspace.person(ADA).mention(HELP, "why?")
         assert kinds(file) == []
     assert kinds(file) == ["message", "event", "event"]
-    with pytest.raises(RuntimeError), workspace.lock:
+    with pytest.raises(WorkspaceError):
+        mention_and_fail(workspace)
+    assert len(kinds(file)) == 6  # memory has it, so the file must
+
+
+def mention_and_fail(workspace: Workspace) -> None:
+    with workspace.lock:
         workspace.person(ADA).mention(HELP, "and then?")
-        raise RuntimeError("the memory has it, so the file must")
-    assert len(kinds(file)) == 6
+        workspace.person("U0NOBODY001")
 
 
 def test_the_oldest_threads_go_when_there_are_too_many_messages(file: Path, reopen: Open) -> None:
