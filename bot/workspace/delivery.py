@@ -75,6 +75,7 @@ class Deliveries:
         self._signer = SignatureVerifier(workspace.signing_secret)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._may_go: asyncio.Event | None = None
+        self._is_held = False
         self._client: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unsent = kept.events
@@ -115,7 +116,8 @@ class Deliveries:
     def attach(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._may_go = asyncio.Event()
-        self._may_go.set()
+        if not self._is_held:
+            self._may_go.set()
         # A kept connection that the app has just closed would look like a failed delivery.
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         timeout = aiohttp.ClientTimeout(total=self._ack_seconds)
@@ -134,10 +136,13 @@ class Deliveries:
             await self._client.close()
 
     def hold(self) -> None:
+        """Begin no attempt at an event until `release`; before there is a server, too."""
+        self._is_held = True
         if self._loop and self._may_go:
             self._loop.call_soon_threadsafe(self._may_go.clear)
 
     def release(self) -> None:
+        self._is_held = False
         if self._loop and self._may_go:
             self._loop.call_soon_threadsafe(self._may_go.set)
 

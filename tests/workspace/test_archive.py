@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.workspace import ADA, GENERAL, GRACE, GUEST, HELP, HR, RANDOM, Message, Stream, Workspace
+from bot.workspace import ADA, GENERAL, GRACE, GUEST, HELP, HR, RANDOM, Message, Stream, Workspace, WorkspaceServer
 from bot.workspace.archive import Archive
 from tests.workspace.conftest import ERROR, OK, Answer, Listening, Open, Served, http_served, listening, serving
 
@@ -314,6 +314,19 @@ def test_an_event_cut_off_in_the_middle_of_its_attempt_comes_again_as_a_timeout(
     with listening(listener) as url, serving(archive=file, request_url=url) as slack:
         slack.workspace.wait_for(lambda: any(d.is_acked for d in slack.workspace.deliveries))
     assert told(listener) == {"hello": ("3", "connection_failed")}
+
+
+def test_what_is_due_can_be_held_back_until_the_app_is_up(file: Path, reopen: Open) -> None:
+    reopen().person(ADA).say(HELP, "hello")
+    workspace = reopen()
+    workspace.outbox.hold()
+    listener = Listening()
+    with WorkspaceServer(workspace), listening(listener) as workspace.request_url:
+        workspace.person(ADA).say(HELP, "and again")
+        assert not workspace.deliveries
+        workspace.outbox.release()
+        workspace.wait_for(lambda: len(workspace.deliveries) == 2)
+    assert told(listener) == {"hello": (None, None), "and again": (None, None)}
 
 
 def test_an_event_whose_retries_are_used_up_is_lost_as_in_slack(file: Path) -> None:
