@@ -16,7 +16,7 @@ import agent.settings
 import bot.settings
 from agent import observe
 from agent.errors import UserError
-from bot import requirements
+from bot import requirements, tied
 
 app = typer.Typer(
     help="Answers a company's questions from its own documents.",
@@ -34,6 +34,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def main() -> None:
     """The entry point of the ``docent`` command."""
     dotenv.load_dotenv(Path.cwd() / ".env")  # providers' keys are read from the environment by litellm
+    if os.environ.pop("DOCENT_TIED_TO_STDIN", None):
+        tied.tie(sys.stdin.fileno())
     try:
         app()
     except UserError as error:
@@ -107,6 +109,19 @@ def clock() -> None:
 
 
 @app.command()
+def demo(
+    docs: Annotated[Path | None, typer.Option(help="A folder of documents; default: the sample handbook.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the page.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Try everything on this machine, with a stand-in for Slack in the browser."""
+    from bot import demo as demo_
+
+    observe.set_up(agent.settings.load(), process="demo")
+    demo_.run(docs=docs, port=port, opens_browser=browser)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this release's schema (the release step; alembic upgrade head does the same)."""
     from bot import home, schema
@@ -116,22 +131,6 @@ def migrate() -> None:
         home.migrate(given.get_secret_value())
     with home.opened() as database:
         print(f"The database is at revision {schema.revision(database)}.")
-
-
-@app.command()
-def ingest(
-    path: Annotated[Path, typer.Argument(help="A folder of Markdown and text files.")],
-    name: Annotated[str | None, typer.Option(help="The source's name; default: the folder's.")] = None,
-    link: Annotated[
-        str | None, typer.Option(help="How a file becomes a link: https://handbook.example/{path}")
-    ] = None,
-    json_: AsJson = False,
-) -> None:
-    """Read a folder of documents in; a second time only what changed."""
-    from bot import ingesting
-
-    with _opened() as database:
-        ingesting.run(database, path, name=name, link=link, as_json=json_)
 
 
 @app.command()
@@ -170,6 +169,22 @@ def manifest(
     printing.print_json(
         manifest.manifest(url=url, name=name, command=command, prompts=bot.settings.load().prompts)
     )
+
+
+@app.command()
+def ingest(
+    path: Annotated[Path, typer.Argument(help="A folder of Markdown and text files.")],
+    name: Annotated[str | None, typer.Option(help="The source's name; default: the folder's.")] = None,
+    link: Annotated[
+        str | None, typer.Option(help="How a file becomes a link: https://handbook.example/{path}")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Read a folder of documents in; a second time only what changed."""
+    from bot import ingesting
+
+    with _opened() as database:
+        ingesting.run(database, path, name=name, link=link, as_json=json_)
 
 
 @app.command()

@@ -30,10 +30,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
+import psycopg
 
 from agent.errors import UserError
 
 START_TIMEOUT_SECONDS = 30
+RECOVERY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 10
 ROOT_RUNS_AS = "docent-postgres"  # PostgreSQL refuses to run as root
 
@@ -60,8 +62,10 @@ def running(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
             postgres = _ensure(home / "postgres", lambda folder: _start_postgres(folder, is_durable))
             valkey = _ensure(home / "valkey", _start_valkey)
         try:
+            database_url = f"postgresql://docent:{postgres['password']}@127.0.0.1:{postgres['port']}/postgres"
+            _wait_until_recovered(database_url, home / "postgres" / "server.log")
             yield Servers(
-                database_url=f"postgresql://docent:{postgres['password']}@127.0.0.1:{postgres['port']}/postgres",
+                database_url=database_url,
                 redis_url=f"redis://:{valkey['password']}@127.0.0.1:{valkey['port']}/0",
             )
         finally:
@@ -131,6 +135,19 @@ def _start_postgres(folder: Path, is_durable: bool) -> dict[str, Any]:
         command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
     state = _spawn(command, folder, port=port, user=user)
     return state | {"password": password_file.read_text()}
+
+
+def _wait_until_recovered(url: str, log: Path) -> None:
+    """PostgreSQL listens before it answers: after a crash it first replays what it had written."""
+    until = time.monotonic() + RECOVERY_TIMEOUT_SECONDS
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=5).close()
+            return
+        except psycopg.OperationalError as error:
+            if time.monotonic() > until:
+                raise UserError(f"PostgreSQL does not answer ({str(error).strip()}); see {log}") from None
+            time.sleep(0.1)
 
 
 def _postgres_binaries() -> Path:

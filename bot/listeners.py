@@ -22,8 +22,8 @@ from bot.blocks import FEEDBACK_ACTION
 from bot.courtesies import Courtesies
 from bot.inbox import Place, Received
 
-COMMAND = "/ask"
-USAGE = "Write your question after the command, for example: `/ask How many days of leave can I carry over?`"
+COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
+USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
 WORKING = "Looking in the documents… The answer will appear here, for your eyes only."
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 MAX_TEXT_CHARS = 12_000  # more is no question; the worker says so
@@ -70,7 +70,7 @@ def register(app: App, entrance: Entrance) -> None:
     app.event("agent_session_stopped")(lambda event, body: on_stop(entrance, event, body))
     app.event("app_home_opened")(lambda event: on_home_opened(entrance, event))
     app.event(re.compile(".*"))(lambda ack: ack())
-    app.command(COMMAND)(lambda ack, body: on_command(entrance, ack, body))
+    app.command(COMMANDS)(lambda ack, body: on_command(entrance, ack, body))
     app.action(FEEDBACK_ACTION)(lambda ack, body, action: on_feedback(entrance, ack, body, action))
     app.action(re.compile(".*"))(lambda ack: ack())
     app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(entrance, ack, body, view))
@@ -101,10 +101,10 @@ def on_message(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) 
 
 
 def on_command(entrance: Entrance, ack: Ack, body: dict[str, Any]) -> None:
-    """``/ask``: the answer goes to the asker only."""
+    """``/ask``, or what the manifest calls it: the answer goes to the asker only."""
     question = str(body.get("text") or "").strip()
     if not question:
-        ack(text=USAGE, response_type="ephemeral")
+        ack(text=USAGE.format(command=body["command"]), response_type="ephemeral")
         return
     place = Place(
         team_id=body["team_id"],

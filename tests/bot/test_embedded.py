@@ -67,7 +67,14 @@ def test_data_is_found_again_and_the_last_process_stops_the_servers(tmp_path: Pa
 
 
 def test_servers_that_were_killed_are_started_again(tmp_path: Path) -> None:
+    """With enough written that PostgreSQL listens before it has replayed it."""
     user = start_user(tmp_path)
+    with embedded.running(tmp_path) as servers:
+        database = Database(servers.database_url)
+        with database.transaction() as transaction:
+            transaction.execute(text("SET LOCAL synchronous_commit = on"))
+            transaction.execute(text("CREATE TABLE kept AS SELECT generate_series(1, 1000000) AS n"))
+        database.close()
     killed = servers_of(tmp_path)
     for process in killed:
         process.kill()
@@ -77,7 +84,7 @@ def test_servers_that_were_killed_are_started_again(tmp_path: Path) -> None:
     with embedded.running(tmp_path, is_durable=False) as servers:
         database = Database(servers.database_url)
         with database.transaction() as transaction:
-            assert transaction.execute(text("SELECT 1")).scalar_one() == 1
+            assert transaction.execute(text("SELECT count(*) FROM kept")).scalar_one() == 1_000_000
         database.close()
     end(user)
     assert servers_of(tmp_path) == []

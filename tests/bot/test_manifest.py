@@ -51,9 +51,11 @@ def test_the_events_are_those_heard_and_those_the_stand_in_delivers() -> None:
     assert {event.partition(".")[0] for event in EVENTS} == _registered("event")
 
 
-def test_the_command_is_the_one_registered() -> None:
-    (command,) = manifest()["features"]["slash_commands"]
-    assert {command["command"]} == _registered("command")
+def test_the_command_may_have_another_name(world: World) -> None:
+    (command,) = manifest(command="/docent")["features"]["slash_commands"]
+    world.start("web")
+    ack = world.workspace.person(ADA).command(command["command"], "", "#help")
+    assert "`/docent How many" in ack.body["text"]
 
 
 def test_it_keeps_slacks_limits() -> None:

@@ -1,0 +1,86 @@
+"""The demo's documents as pages, so that a source under an answer can be clicked.
+
+Promises to serve only files of the folder, to loopback names only, with nothing in them that runs.
+"""
+
+from html import escape
+from pathlib import Path
+
+import frontmatter
+from markdown_it import MarkdownIt
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from bot.workspace.control import is_local
+
+MARKDOWN, TEXT = (".md", ".markdown"), (".txt",)
+AS_THEY_ARE = {".pdf": "application/pdf"}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width"><style>
+:root{{color-scheme:light dark}}
+body{{font:16px/1.6 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}}
+table{{border-collapse:collapse}} td,th{{border:1px solid #8886;padding:.3rem .7rem;text-align:left}}
+pre{{overflow:auto;padding:.8rem;background:#8882;border-radius:.4rem}}
+</style><body>{body}</body></html>"""
+
+
+def routes(folder: Path) -> list[Route]:
+    """``/docs/PATH``, with or without the file's ending."""
+    root = folder.resolve()
+
+    async def document(request: Request) -> Response:
+        if not is_local(request):
+            return Response("This page answers on loopback only.", 403, HEADERS)
+        found = _find(root, request.path_params["path"])
+        if found is None:
+            return Response("There is no such document.", 404, HEADERS, "text/plain")
+        if found.suffix.lower() in MARKDOWN + TEXT:
+            return Response(_page(found), 200, HEADERS, "text/html; charset=utf-8")
+        media_type = AS_THEY_ARE.get(found.suffix.lower())
+        headers = {"X-Content-Type-Options": "nosniff"}  # a policy without objects would hide the browser's PDF
+        return FileResponse(
+            found,
+            headers=headers,
+            media_type=media_type or "application/octet-stream",
+            filename=found.name,
+            content_disposition_type="inline" if media_type else "attachment",
+        )
+
+    return [Route("/docs/{path:path}", document)]
+
+
+def _find(root: Path, path: str) -> Path | None:
+    """The file at ``path`` or the first one that has an ending more; never one outside of the folder."""
+    asked = root / path
+    if asked.is_file():
+        candidates = [asked]
+    else:
+        candidates = sorted(asked.parent.glob("*")) if asked.parent.is_dir() else []
+        candidates = [file for file in candidates if file.stem == asked.name and file.is_file()]
+    inside = [file for file in candidates if file.resolve().is_relative_to(root)]
+    return next((file for file in inside if not file.name.startswith(".")), None)
+
+
+def _page(file: Path) -> str:
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if file.suffix.lower() in TEXT:
+        return PAGE.format(title=escape(file.stem), body=f"<pre>{escape(text)}</pre>")
+    matter, text = _matter(text)
+    title = str(matter.get("title") or file.stem)
+    renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    heading = "" if text.lstrip().startswith("# ") else f"<h1>{escape(title)}</h1>"
+    return PAGE.format(title=escape(title), body=heading + renderer.render(text))
+
+
+def _matter(text: str) -> tuple[dict[str, object], str]:
+    try:
+        matter, rest = frontmatter.parse(text)
+    except Exception:  # noqa: BLE001  broken front matter is shown as it is
+        return {}, text
+    return matter, rest
