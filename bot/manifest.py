@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.errors import UserError
-from bot.listeners import COMMAND
 
 EVENTS_PATH = "/slack/events"
+COMMAND = "/ask"
 NAME = "Docent"
 NAME_CHARS = 35
 COMMAND_CHARS = 32
