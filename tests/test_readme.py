@@ -1,0 +1,96 @@
+"""The README's commands work as they stand there, and what it names exists."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.scripted_model import Say, ScriptedModel
+from tests.world import HANDBOOK, ROOT
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.partition("  #")[0].strip()
+    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+# `make` is what runs this test, and tests/test_demo.py runs what is behind `make demo`.
+OF_MAKE = {"make demo", "make demo DOCS=path/to/your/docs", "make setup"}
+SECONDS = 100
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a clone's, with documents where the README says."""
+    folder = tmp_path_factory.mktemp("clone")
+    for path in ROOT.iterdir():
+        if not path.name.startswith("."):
+            (folder / path.name).symlink_to(path)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    docs = folder / "path/to/your/docs"
+    docs.mkdir(parents=True)
+    for name, content in HANDBOOK.items():
+        (docs / name).write_text(content)
+    return folder
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 250
+
+
+def test_every_command_of_make_exists() -> None:
+    assert set(COMMANDS) >= OF_MAKE
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`make (\w+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_other_command_runs(clone: Path) -> None:
+    """In the order in which they stand there, as one person would type them."""
+    with ScriptedModel(lambda request: Say("At most 5 days [1].")) as model:
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("DOCENT_", "SLACK_"))}
+        env |= {"DOCENT_MODEL_API_BASE": model.base_url, "LANG": "C.UTF-8"}
+        said = {
+            command: _run(command, clone, env) for command in dict.fromkeys(COMMANDS) if command not in OF_MAKE
+        }
+    for command, (code, output) in said.items():
+        assert code == 0, f"{command}\n{output}"
+        assert "Traceback" not in output
+    by_name = {shlex.split(command.partition("docent ")[2])[0]: output for command, (_, output) in said.items()}
+    assert "4 added" in by_name["ingest"]
+    assert "Leave" in by_name["search"]
+    assert "At most 5 days" in by_name["ask"]
+    assert "Slack is not connected" in by_name["doctor"]
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:agent|bot|ingest|tools|tests)/[\w./]+)`", README))))
+def test_every_file_it_names_exists(name: str) -> None:
+    assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_every_link_leads_somewhere(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+def test_every_setting_it_names_is_one() -> None:
+    known = (ROOT / ".env.example").read_text() + "DOCENT_EVAL_DIR"  # of the tests
+    for name in re.findall(r"`((?:DOCENT|SLACK|DATABASE|REDIS|SENTRY)_[A-Z_]+)`", README):
+        assert name in known, name
+
+
+def _run(command: str, folder: Path, env: dict[str, str]) -> tuple[int, str]:
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
