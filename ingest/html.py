@@ -48,10 +48,9 @@ def page(html: str) -> tuple[str, list[Block]]:
         node.decompose()
     mains = [node for node in tree.css("main, [role=main]") or tree.css("article") if node.text(strip=True)]
     main = mains[0] if len(mains) == 1 else tree.body
-    if main is tree.body:
-        for node in tree.css("header, aside"):
-            if not node.css_matches("h1"):
-                node.decompose()
+    for node in tree.css("header, aside") if len(mains) != 1 else ():
+        if not node.css("h1"):
+            node.decompose()
     found = list(_Walk().flow(main)) if main is not None else []
     top = next((block.text for block in found if block.kind == "heading" and block.level == 1), "")
     return top if top and top in title else title, found

@@ -8,7 +8,8 @@ and does not read forms, notes or attachments.
 import ctypes
 import math
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import pypdfium2
 from pypdfium2 import raw
@@ -44,7 +45,7 @@ def converted(content: bytes, *, max_chars: int) -> tuple[str, list[Block]]:
             page.close()
         if not n_chars:
             raise FetchProblem(
-                "holds no text, only pictures or empty pages" if pages else "holds no pages",
+                "holds no text, only pictures or empty pages",
                 "if it is a scan, run text recognition (OCR) on it and save it again",
             )
         title = pdf.get_metadata_value("Title").replace("\x00", "").strip()
@@ -67,12 +68,12 @@ def _opened(content: bytes) -> pypdfium2.PdfDocument:
 def _runs(page: pypdfium2.PdfPage) -> Iterator[Run]:
     """Pieces of lines in the order of the file; words that stand close together are one piece.
 
-    Coordinates are points from the top left of the page as it is shown.
+    Coordinates are points from the top left of the page as its text is read.
     """
     text_page = page.get_textpage()
     glyphs = _Glyphs(page, text_page)
     run: Run | None = None
-    for start, end in _words(text_page):
+    for start, end in _words(glyphs.codes):
         word = glyphs.run(start, end)
         if word is None:
             continue
@@ -85,11 +86,10 @@ def _runs(page: pypdfium2.PdfPage) -> Iterator[Run]:
     text_page.close()
 
 
-def _words(text_page: pypdfium2.PdfTextPage) -> Iterator[tuple[int, int]]:
+def _words(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """First and last+1 index of each run of characters without a space, or up to a hyphen that ends a line."""
-    start, n_chars = 0, text_page.count_chars()
-    for index in range(n_chars):
-        code = raw.FPDFText_GetUnicode(text_page, index)
+    start = 0
+    for index, code in enumerate(codes):
         if code in _LINE_END_HYPHENS:
             yield start, index + 1
         elif not chr(code).isspace():
@@ -97,45 +97,61 @@ def _words(text_page: pypdfium2.PdfTextPage) -> Iterator[tuple[int, int]]:
         elif index > start:
             yield start, index
         start = index + 1
-    if n_chars > start:
-        yield start, n_chars
+    if len(codes) > start:
+        yield start, len(codes)
 
 
 class _Glyphs:
-    """Where the characters of a page stand, as it is shown: its rotation and its visible part counted in."""
+    """Where the characters of a page stand when it is turned so that most of its text is upright."""
 
     def __init__(self, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage) -> None:
-        self._text_page = text_page
-        self._rotation = page.get_rotation()
+        self._text_page = text_page.raw
         self._left, self._bottom, self._right, self._top = page.get_bbox()
         self._box = raw.FS_RECTF()
         self._matrix = raw.FS_MATRIX()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._name = ctypes.create_string_buffer(128)
+        self._looks: dict[int | None, tuple[float, bool]] = {}  # of each text object, by its address
+        self.codes = [
+            min(raw.FPDFText_GetUnicode(self._text_page, i), 0x10FFFF) for i in range(text_page.count_chars())
+        ]
+        self._rotation = self._turn()
 
     def run(self, start: int, end: int) -> Run | None:
         """The word between two indexes; None when it is too small to be read, or outside the page."""
-        size = self._size(start)
-        text = "".join(map(self._character, range(start, end)))
+        size, is_bold = self._look(start)
+        text = "".join(map(_character, self.codes[start:end]))
         (x0, base), (x1, _) = self._edge(start), self._edge(end - 1, right=True)
         width, height = self._right - self._left, self._top - self._bottom
         if self._rotation in {90, 270}:
             width, height = height, width
         is_seen = size >= MIN_POINTS and -1 <= x0 <= width + 1 and -1 <= base <= height + size
-        return Run(text, x0, max(x0, x1), base, size, self._is_bold(start)) if text and is_seen else None
+        return Run(text, x0, max(x0, x1), base, size, is_bold) if text and is_seen else None
+
+    def _turn(self) -> int:
+        """How far most of the text is turned against the page's coordinates, in quarters of a circle."""
+        turns: Counter[int] = Counter()
+        for index in range(0, len(self.codes), max(1, len(self.codes) // 50)):
+            if not chr(self.codes[index]).isspace():
+                raw.FPDFText_GetMatrix(self._text_page, index, self._matrix)
+                turns[round(math.atan2(self._matrix.b, self._matrix.a) / (math.pi / 2)) % 4 * 90] += 1
+        return turns.most_common(1)[0][0] if turns else 0
+
+    def _look(self, index: int) -> tuple[float, bool]:
+        address = ctypes.cast(raw.FPDFText_GetTextObject(self._text_page, index), ctypes.c_void_p).value
+        if address not in self._looks or not address:
+            self._looks[address] = self._size(index), self._is_bold(index)
+        return self._looks[address]
 
     def _size(self, index: int) -> float:
         raw.FPDFText_GetMatrix(self._text_page, index, self._matrix)
         scale = math.hypot(self._matrix.b, self._matrix.d)
         return round(float(raw.FPDFText_GetFontSize(self._text_page, index)) * (scale or 1.0), 1)
 
-    def _character(self, index: int) -> str:
-        """Characters that show nothing are left out."""
-        code = int(raw.FPDFText_GetUnicode(self._text_page, index))
-        if code in _LINE_END_HYPHENS:
-            return SOFT_HYPHEN
-        is_shown = code >= 0x20 and not 0x7F <= code < 0xA0 and not 0xD800 <= code < 0xE000 and code < 0x110000
-        return chr(code) if is_shown else ""
+    def _is_bold(self, index: int) -> bool:
+        length = raw.FPDFText_GetFontInfo(self._text_page, index, self._name, len(self._name), None)
+        name = self._name.value if 0 < length <= len(self._name) else b""
+        return bool(_BOLD_NAME.search(name)) or raw.FPDFText_GetFontWeight(self._text_page, index) >= _BOLD_WEIGHT
 
     def _edge(self, index: int, *, right: bool = False) -> tuple[float, float]:
         """A character's left or right edge on its base line."""
@@ -159,10 +175,13 @@ class _Glyphs:
             return self._top - y, self._right - x
         return x - self._left, self._top - y
 
-    def _is_bold(self, index: int) -> bool:
-        length = raw.FPDFText_GetFontInfo(self._text_page, index, self._name, len(self._name), None)
-        name = self._name.value if 0 < length <= len(self._name) else b""
-        return bool(_BOLD_NAME.search(name)) or raw.FPDFText_GetFontWeight(self._text_page, index) >= _BOLD_WEIGHT
+
+def _character(code: int) -> str:
+    """Characters that show nothing are left out."""
+    if code in _LINE_END_HYPHENS:
+        return SOFT_HYPHEN
+    is_shown = code >= 0x20 and not 0x7F <= code < 0xA0 and not 0xD800 <= code < 0xE000
+    return chr(code) if is_shown else ""
 
 
 def _joined(run: Run, word: Run) -> Run | None:

@@ -125,21 +125,23 @@ def _paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
 
 def _bounded(text: str, *, lead: str, max_tokens: int) -> Iterator[_Piece]:
     """One piece, unless it alone is too long: then its sentences, then its words."""
+    if n_tokens(lead) > max_tokens // 2:
+        lead = ""
     room = (max_tokens - n_tokens(lead)) * CHARS_PER_TOKEN - 1
-    if len(text) <= room:
-        yield _Piece(text, lead)
-        return
-    parts = sentences(text)
-    if len(parts) == 1:
-        parts = _cut(text, room)
-    for part in parts:
-        yield from _bounded(part, lead=lead, max_tokens=max_tokens)
+    for part in [text] if len(text) <= room else sentences(text):
+        for piece in _cut(part, room):
+            yield _Piece(piece, lead)
 
 
-def _cut(text: str, room: int) -> list[str]:
-    at = text.rfind(" ", room // 2, room)
-    at = at if at > 0 else room
-    return [text[:at].rstrip(), text[at:].strip()]
+def _cut(text: str, room: int) -> Iterator[str]:
+    """The text between spaces, or anywhere where there are none, in pieces of at most ``room`` characters."""
+    start = 0
+    while len(text) - start > room:
+        at = text.rfind(" ", start + room // 2, start + room)
+        at = at if at > 0 else start + room
+        yield text[start:at].rstrip()
+        start = at + (text[at] == " ")
+    yield text[start:].strip() if start else text
 
 
 def _table(table: Block, max_tokens: int) -> Iterator[_Piece]:

@@ -86,6 +86,7 @@ def run(
     settings: Settings,
     readers: Iterable[str] = access.DEFAULT_READERS,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    converter: Callable[[], Converter] = Converter,
 ) -> SyncReport:
     """Reads in what is new or changed, removes what is gone; ``progress`` hears documents done and to do.
 
@@ -93,7 +94,7 @@ def run(
     must not empty the index), the index is of another embedding model, or another sync is running.
     """
     with _alone(database):
-        return _Sync(source, database, index, settings, frozenset(readers)).run(progress)
+        return _Sync(source, database, index, settings, frozenset(readers)).run(progress, converter)
 
 
 def forget(source: str, *, database: Database, index: Index) -> int:
@@ -126,7 +127,7 @@ class _Sync:
         self._problems: list[Problem] = []
         self._n_chunks = 0
 
-    def run(self, progress: Callable[[int, int], None]) -> SyncReport:
+    def run(self, progress: Callable[[int, int], None], new_converter: Callable[[], Converter]) -> SyncReport:
         started = time.monotonic()
         listed = list(self._source.list())
         if not listed:
@@ -138,7 +139,7 @@ class _Sync:
         access_id = self._set_access(known)
         wanted = list(self._wanted(listed, known))
         done = 0
-        with Converter() as converter:
+        with new_converter() as converter:
             for batch in self._batches(wanted, converter):
                 self._write(batch, access_id)
                 done += len(batch)

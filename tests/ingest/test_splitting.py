@@ -97,3 +97,25 @@ def test_no_chunk_is_too_long_and_positions_have_no_gaps(found: list[Block]) -> 
     assert [chunk.position for chunk in made] == list(range(len(made)))
     assert all(chunk.n_tokens <= 60 + 2 for chunk in made)
     assert all(chunk.text for chunk in made)
+
+
+def test_text_without_a_break_is_cut_all_the_same() -> None:
+    text = "x" * 500_000
+    made = splitting.split(Document("T", (Block("paragraph", text),)), max_tokens=40)
+    assert "".join(chunk.text for chunk in made) == text
+    assert all(chunk.n_tokens <= 40 for chunk in made)
+
+
+def test_a_chunk_knows_the_page_it_begins_on() -> None:
+    found = [
+        Block("paragraph", f"This is what page {page} says at some length.", page=page) for page in (1, 2, 3, 4)
+    ]
+    made = splitting.split(Document("T", tuple(found)), max_tokens=25)
+    assert [(chunk.page, chunk.text[18:19]) for chunk in made] == [(1, "1"), (3, "3")]
+
+
+def test_a_lead_longer_than_half_a_chunk_is_not_repeated() -> None:
+    items = [Block("item", f"- item {i} of the list") for i in range(9)]
+    made = splitting.split(Document("T", (Block("paragraph", "lead " * 40 + "in:"), *items)), max_tokens=40)
+    assert all(chunk.n_tokens <= 40 for chunk in made)
+    assert "lead" not in made[-1].text

@@ -1,0 +1,92 @@
+"""PDF and Word files made by hand, as small as they can be."""
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+
+Text = tuple[float, float, float, str]  # x and y from the bottom left, size, text; bold with a negative size
+
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
+_W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+_M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+_RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+
+
+def pdf(*pages: Iterable[Text], title: str = "", rotation: int = 0, before: str = "") -> bytes:
+    """A PDF of these pages, 600 points wide and 800 high; ``before`` are operators that begin each page."""
+    n = len(pages)
+    kids = " ".join(f"{6 + 2 * i} 0 R" for i in range(n))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {n} >>".encode(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold /Encoding /WinAnsiEncoding >>",
+        f"<< /Title ({title}) >>".encode(),
+    ]
+    for i, texts in enumerate(pages):
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Rotate {rotation} /Contents {7 + 2 * i} 0 R "
+            "/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> >>".encode()
+        )
+        content = b"\n".join([before.encode(), *(_shown(*text) for text in texts)])
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+    made, offsets = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(made))
+        made += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    trailer = b"trailer << /Size %d /Root 1 0 R /Info 5 0 R >>" % (len(objects) + 1)
+    start = len(made)
+    return made + b"xref\n0 %d\n0000000000 65535 f \n%s%s\nstartxref\n%d\n%%%%EOF" % (
+        len(objects) + 1,
+        table,
+        trailer,
+        start,
+    )
+
+
+def column(
+    lines: Sequence[str], *, x: float = 60, top: float = 740, size: float = 10, pitch: float = 12
+) -> list[Text]:
+    """Lines below each other."""
+    return [(x, top - i * pitch, size, line) for i, line in enumerate(lines)]
+
+
+def docx(body: str, *, title: str = "", more: dict[str, str] | None = None) -> bytes:
+    """A Word document around the inside of ``w:body``."""
+    core = "http://schemas.openxmlformats.org/package/2006/metadata/core-properties"
+    parts = {
+        "[Content_Types].xml": f'{_HEAD}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+        f'<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Default Extension="xml" ContentType="application/xml"/>'
+        f'<Override PartName="/word/document.xml" ContentType="{_TYPE}"/></Types>',
+        "_rels/.rels": f'{_HEAD}<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="r1" Type="{_RELATION}" Target="word/document.xml"/></Relationships>',
+        "docProps/core.xml": f'{_HEAD}<c:coreProperties xmlns:c="{core}" xmlns:d="http://purl.org/dc/elements/1.1/">'
+        f"<d:title>{title}</d:title></c:coreProperties>",
+        "word/document.xml": f"{_HEAD}<w:document {_W} {_M}><w:body>{body}</w:body></w:document>",
+        **(more or {}),
+    }
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return made.getvalue()
+
+
+def paragraph(text: str, *, style: str = "", run: str = "") -> str:
+    """``style`` is a style's id, ``run`` what stands in the run's properties."""
+    named = f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>' if style else ""
+    return f"<w:p>{named}<w:r><w:rPr>{run}</w:rPr><w:t>{text}</w:t></w:r></w:p>"
+
+
+def table(*rows: Sequence[str]) -> str:
+    cells = ("".join(f"<w:tc>{paragraph(cell)}</w:tc>" for cell in row) for row in rows)
+    return "<w:tbl>" + "".join(f"<w:tr>{row}</w:tr>" for row in cells) + "</w:tbl>"
+
+
+def _shown(x: float, y: float, size: float, text: str) -> bytes:
+    font = "F2" if size < 0 else "F1"
+    escaped = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+    return f"BT /{font} {abs(size)} Tf {x} {y} Td ({escaped}) Tj ET".encode("cp1252")

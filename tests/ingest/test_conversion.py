@@ -1,0 +1,204 @@
+"""The child that reads PDF and Word files: reused, replaced, held to its limits, and not started without need."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent.tools import Audience
+from ingest import sync
+from ingest.conversion import ConversionBug, Converter, Limits
+from ingest.library import Library
+from ingest.source import FetchProblem, opened
+from tests.ingest import paper
+
+HELLO = paper.pdf([(60, 700, 10, "Hello from the paper.")])
+
+# Reads as the real child does, except for documents that say what else to do.
+MISBEHAVING = """
+import json, os, signal, sys, time
+from ingest import converting
+def convert(content, format_, max_chars):
+    if b"HANG" in content:
+        time.sleep(600)
+    if b"DIE" in content:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if b"EAT" in content:
+        hoard = [bytes(50_000_000) for _ in range(100)]
+    if b"RAISE" in content:
+        raise ValueError("secret text of the document")
+    if b"PRINT" in content:
+        print("spoils the answer")
+        os.write(1, b"spoils the answer")
+    if b"WRITE" in content:
+        with open(content.decode().split(" ", 1)[1], "w") as file:
+            file.write("x")
+    if b"ENVIRONMENT" in content:
+        from ingest.blocks import Block
+        return " ".join(sorted(os.environ)), [Block("paragraph", "x")]
+    return converting.converted(content, format_, max_chars)
+converting.serve(json.loads(sys.argv[1]), convert=convert)
+"""
+
+
+@pytest.fixture
+def converter() -> Iterator[Converter]:
+    with Converter(child=(sys.executable, "-c", MISBEHAVING)) as converter:
+        yield converter
+
+
+def pid(converter: Converter) -> int | None:
+    return converter._running.pid if converter._running else None
+
+
+def told(converter: Converter, text: str) -> FetchProblem:
+    with pytest.raises(FetchProblem) as problem:
+        converter.convert(paper.pdf([(60, 700, 10, text)]), "pdf")
+    return problem.value
+
+
+def works(converter: Converter) -> bool:
+    return converter.convert(HELLO, "pdf").blocks[0].text == "Hello from the paper."
+
+
+def test_one_child_reads_one_document_after_another_and_ends_with_the_sync() -> None:
+    with Converter() as converter:
+        assert pid(converter) is None
+        assert works(converter)
+        first = pid(converter)
+        assert converter.convert(paper.docx(paper.paragraph("Word.")), "docx").blocks[0].text == "Word."
+        assert works(converter)
+        assert pid(converter) == first
+    assert first is not None
+    assert not psutil.pid_exists(first)
+
+
+def test_a_document_that_hangs_is_given_up_and_the_next_is_read(converter: Converter) -> None:
+    assert works(converter)
+    first = pid(converter)
+    converter._limits = Limits(seconds=0.2)
+    problem = told(converter, "HANG")
+    assert (problem.cause, problem.may_pass) == ("could not be read within 0.2 s", True)
+    converter._limits = Limits()
+    assert works(converter)
+    assert pid(converter) != first
+
+
+def test_a_document_that_kills_its_reader_harms_no_other(converter: Converter) -> None:
+    assert works(converter)
+    first = pid(converter)
+    assert told(converter, "DIE").cause == "made its reader crash"
+    assert works(converter)
+    assert pid(converter) != first
+
+
+def test_a_child_killed_between_two_documents_is_replaced(converter: Converter) -> None:
+    assert works(converter)
+    assert converter._running
+    converter._running.kill()
+    converter._running.wait()
+    assert works(converter)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to an amount of memory")
+def test_a_document_that_eats_memory_is_given_up(converter: Converter) -> None:
+    problem = told(converter, "EAT")
+    assert (problem.cause, problem.may_pass) == ("needs more than 1.5 GB of memory to be read", True)
+    assert works(converter)
+
+
+@pytest.mark.parametrize("make", [paper.pdf, lambda texts: paper.docx(paper.paragraph(texts[0][3]))])
+def test_a_document_with_too_much_text_is_given_up(make: Callable[..., bytes]) -> None:
+    with Converter(Limits(max_chars=100)) as converter:
+        content = make([(60, 700, 10, "word " * 30)])
+        with pytest.raises(FetchProblem, match="more than 100 characters"):
+            converter.convert(content, "pdf" if content.startswith(b"%PDF") else "docx")
+        assert works(converter)
+
+
+def test_an_unthought_of_error_is_a_bug_and_quotes_no_document(converter: Converter) -> None:
+    with pytest.raises(ConversionBug) as bug:
+        converter.convert(b"RAISE", "pdf")
+    assert "ValueError" in str(bug.value)
+    assert "secret" not in str(bug.value)
+    assert works(converter)
+
+
+def test_what_a_parser_prints_spoils_no_answer(converter: Converter) -> None:
+    assert converter.convert(paper.pdf([(60, 700, 10, "PRINT")]), "pdf").blocks[0].text == "PRINT"
+
+
+def test_a_parser_can_write_nothing_into_a_file(converter: Converter, tmp_path: Path) -> None:
+    with pytest.raises(ConversionBug, match="OSError"):
+        converter.convert(f"WRITE {tmp_path / 'written'}".encode(), "pdf")
+    assert (tmp_path / "written").read_bytes() == b""
+
+
+def test_the_child_knows_no_secret(converter: Converter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    names = converter.convert(b"ENVIRONMENT", "pdf").title.split()
+    assert "PYTHONPATH" in names
+    assert not {"OPENAI_API_KEY", "DATABASE_URL", "HOME"} & set(names)
+
+
+def test_a_child_whose_parent_is_gone_ends() -> None:
+    with Converter() as converter:
+        assert works(converter)
+        child = converter._running
+        assert child is not None
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(timeout=30) == 0
+        child.stdin = None
+
+
+def test_a_child_is_started_only_for_a_folder_that_needs_one(library: Library, folder: Path) -> None:
+    def children() -> set[int]:
+        return {process.pid for process in psutil.Process().children()}
+
+    def started() -> set[int]:
+        seen: list[set[int]] = []
+        before = children()
+        library.sync_folder(str(folder), progress=lambda done, total: seen.append(children() - before))
+        assert children() <= before
+        return set().union(*seen)
+
+    (folder / "page.html").write_text("<h1>Page</h1><p>Text of the page.</p>")
+    assert started() == set()
+    (folder / "paper.pdf").write_bytes(HELLO)
+    assert len(started()) == 1
+    assert not {"pypdfium2", "mammoth"} & sys.modules.keys()
+
+
+def test_a_document_that_crashed_its_reader_is_tried_again_and_found_as_it_was(
+    library: Library, folder: Path
+) -> None:
+    library.sync_folder(str(folder))
+    (folder / "paper.pdf").write_bytes(HELLO)
+    library.sync_folder(str(folder))
+    (folder / "paper.pdf").write_bytes(paper.pdf([(60, 700, 10, "DIE at first.")]))
+    report = sync.run(
+        opened(str(folder)),
+        database=library._database,
+        index=library._index,
+        settings=library._settings,
+        converter=lambda: Converter(child=(sys.executable, "-c", MISBEHAVING)),
+    )
+
+    assert [problem.uri for problem in report.problems] == ["paper.pdf"]
+    assert "Hello" in library.search("hello from the paper", audience=Audience())[0].text
+    assert library.sync_folder(str(folder)).problems == ()
+    assert "DIE at first." in library.search("die at first", audience=Audience())[0].text
+
+
+def test_a_bad_file_stops_no_other(library: Library, folder: Path) -> None:
+    (folder / "paper.pdf").write_bytes(HELLO)
+    (folder / "word.docx").write_bytes(paper.docx(paper.paragraph("The gate opens at six.")))
+    (folder / "broken.pdf").write_bytes(HELLO[:200])
+    report = library.sync_folder(str(folder))
+    assert [problem.uri for problem in report.problems] == ["broken.pdf"]
+    found = library.search("When does the gate open?", audience=Audience())[0]
+    assert (found.text, found.title) == ("The gate opens at six.", "Word")

@@ -1,0 +1,84 @@
+"""HTML files: the main text of a page, its title and its encoding."""
+
+import pytest
+
+from ingest import reading
+from ingest.blocks import Document
+from ingest.source import FetchProblem, RawDocument
+
+
+def read(html: str | bytes, kind: str = "html") -> Document:
+    content = html if isinstance(html, bytes) else html.encode()
+    return reading.document(RawDocument(content, kind, "File name"))  # type: ignore[arg-type]
+
+
+def seen(html: str) -> str:
+    return "\n".join(b.text or "\n".join(b.lines) for b in read(html).blocks)
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<title>Leave</title><p>Text.", "Leave"),
+        ("<title>Leave | Handbook</title><h1>Leave</h1><p>Text.", "Leave"),
+        ("<title>Leave</title><h1>How to take time off</h1><p>Text.", "Leave"),
+        ("<h1>Leave</h1><p>Text.", "Leave"),
+        ("<p>Text.", "File name"),
+    ],
+)
+def test_the_title_is_the_pages_title_without_the_sites_name(html: str, title: str) -> None:
+    assert read(html).title == title
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<nav>MENU</nav>{}",
+        "<header>MENU</header>{}<footer>MENU</footer>",
+        "<div role=navigation>MENU</div><main>{}</main><div>MENU</div>",
+        "<div>MENU</div><article>{}</article>",
+        "{}<aside>MENU</aside>",
+        "<form>{}<button>MENU</button><select><option>MENU</select></form>",
+        "{}<script>MENU</script><!-- MENU --><p hidden>MENU</p>",
+    ],
+)
+def test_menus_heads_feet_and_side_bars_are_left_out(around: str) -> None:
+    assert seen(around.format("<p>Seen.</p><table><tr><th>A<th>B<tr><td>1<td>2</table>")) == (
+        "Seen.\n| A | B |\n| 1 | 2 |"
+    )
+
+
+def test_a_head_that_holds_the_pages_heading_is_kept() -> None:
+    assert seen("<header><h1>Leave</h1><p>Since May</p></header><p>Text.") == "Since May\nText."
+
+
+def test_several_articles_are_all_read() -> None:
+    assert seen("<article>One.</article><article>Two.</article>") == "One.\nTwo."
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [
+        ("utf-8", ""),
+        ("utf-16", ""),
+        ("cp1252", ""),
+        ("cp1251", '<meta charset="windows-1251">'),
+        ("shift_jis", "<meta http-equiv=content-type content='text/html; charset=shift_jis'>"),
+        ("cp1252", "<meta charset=no-such-encoding>"),
+    ],
+)
+def test_the_declared_encoding_is_used_where_it_is_not_utf_8(encoding: str, declared: str) -> None:
+    text = {"cp1251": "Привет", "shift_jis": "日本語"}.get(encoding, "Zürich – 5 €")
+    assert read(f"{declared}<p>{text}</p>".encode(encoding)).blocks[0].text == text
+
+
+@pytest.mark.parametrize("kind", ["markdown", "text"])
+def test_a_page_under_another_name_is_read_as_a_page(kind: str) -> None:
+    document = read("\n<!DOCTYPE html><html><title>T</title><nav>MENU</nav><p>a <b>b</b></p>", kind)
+    assert (document.title, [b.text for b in document.blocks]) == ("T", ["a b"])
+
+
+@pytest.mark.parametrize("html", ["", "<script>x</script>", "<nav>MENU</nav>", "<div>" * 20_000 + "x"])
+def test_a_page_without_text_is_a_problem(html: str) -> None:
+    with pytest.raises(FetchProblem, match="no text"):
+        read(html)

@@ -1,0 +1,203 @@
+"""What a reader of a PDF sees as headings, lists and tables comes out as such, with its page."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.tools import Audience
+from ingest import reading
+from ingest.blocks import Block, Document
+from ingest.conversion import Converter
+from ingest.library import Library
+from ingest.source import FetchProblem, RawDocument
+from tests.ingest import paper
+from tests.ingest.paper import column
+
+PROSE = [
+    "The quick brown fox jumps over the lazy dog and runs on to the river, where it rests for",
+    "a while. Then it goes on through the woods, and comes home late in the evening, tired as",
+    "a dog. It sleeps.",
+]
+
+
+def read(content: bytes, title: str = "File name") -> Document:
+    return reading.document(RawDocument(content, "pdf", title))
+
+
+def blocks(*pages: list[paper.Text], rotation: int = 0) -> list[Block]:
+    return list(read(paper.pdf(*pages, rotation=rotation)).blocks)
+
+
+def shown(found: list[Block]) -> list[str]:
+    return [f"{b.kind}{b.level if b.kind == 'heading' else ''}: {b.text or ' '.join(b.lines)}" for b in found]
+
+
+def test_lines_of_a_paragraph_are_joined_and_larger_or_bold_lines_are_headings() -> None:
+    page = [(60, 770, 18, "Travel"), *column(PROSE), (60, 690, -10, "By train"), *column(PROSE, top=676)]
+    assert shown(blocks([(60, 780, 24, "Handbook"), (60, 750, 10, "Intro.")], page)) == [
+        "paragraph: Intro.",
+        "heading2: Travel",
+        "paragraph: " + " ".join(PROSE),
+        "heading3: By train",
+        "paragraph: " + " ".join(PROSE),
+    ]
+
+
+def test_a_line_that_ends_early_is_a_line_of_its_own() -> None:
+    address = ["Ninth Pylon", "Ropeway 4", "Bergen"]
+    assert (
+        shown(blocks([*column(PROSE), *column(address, top=650)]))[1]
+        == "paragraph: Ninth Pylon\nRopeway 4\nBergen"
+    )
+
+
+def test_each_block_knows_its_page_and_a_paragraph_goes_on_overleaf() -> None:
+    found = blocks(column(PROSE[:1]), [*column(PROSE[1:]), (60, 600, 10, "Another.")], column(["Third page."]))
+    assert [(b.page, b.text) for b in found] == [(1, " ".join(PROSE)), (2, "Another."), (3, "Third page.")]
+
+
+@pytest.mark.parametrize("mark", ["\u2022", "-", "1.", "a)", "(2)"])
+def test_list_items_are_items_with_their_further_lines(mark: str) -> None:
+    page = [(60, 740, 10, mark), (80, 740, 10, PROSE[0]), (80, 728, 10, "and so on."), *column(PROSE, top=700)]
+    marker = "-" if mark in "\u2022-" else mark
+    assert shown(blocks(page))[0] == f"item: {marker} {PROSE[0]} and so on."
+
+
+def test_lines_indented_below_a_colon_are_items_whose_bullets_are_drawn() -> None:
+    page = [*column([*PROSE, "It eats:"]), *column(["mice,", "berries."], x=80, top=690), (60, 660, 10, "Always.")]
+    assert shown(blocks(page))[-3:] == ["item: - mice,", "item: - berries.", "paragraph: Always."]
+
+
+def test_cells_below_each_other_are_a_table_with_its_header() -> None:
+    rows = [
+        ("Vehicle", "Rate", "Note"),
+        ("Car", "0.45", ""),
+        ("Bicycle", "0.12", "with a bell"),
+        ("", "", "or a horn"),
+    ]
+    page = [*column(PROSE)]
+    for i, row in enumerate(rows):
+        y = 660 - 20 * min(i, 2) - 11 * (i == 3)
+        page += [(60 + 120 * j, y, 10, cell) for j, cell in enumerate(row) if cell]
+    table = blocks(page)[-1]
+    assert (table.kind, table.has_header) == ("table", True)
+    assert table.lines == (
+        "| Vehicle | Rate | Note |",
+        "| Car | 0.45 |  |",
+        "| Bicycle | 0.12 | with a bell or a horn |",
+    )
+
+
+def test_two_columns_are_read_one_after_the_other() -> None:
+    left = [f"left line number {i} of the column" for i in range(12)]
+    right = [f"right line number {i} of the column" for i in range(12)]
+    page = [
+        text
+        for pair in zip(column(left, size=14, pitch=20), column(right, x=320, size=14, pitch=20), strict=True)
+        for text in pair
+    ]
+    text = " ".join(shown(blocks(page)))
+    assert text.index("left line number 11") < text.index("right line number 0")
+
+
+def test_running_heads_and_page_numbers_are_left_out() -> None:
+    pages = [
+        [(60, 780, 8, "Travel policy, May"), (60, 700, 10, f"Rule {word}."), (300, 30, 8, f"Page {n} of 4")]
+        for n, word in enumerate(["one", "two", "three", "four"], 1)
+    ]
+    assert [b.text for b in blocks(*pages)] == ["Rule one.", "Rule two.", "Rule three.", "Rule four."]
+
+
+def test_pages_of_a_single_line_keep_it() -> None:
+    pages = [[(60, 780, 10, "The same on every page.")] for _ in range(4)]
+    assert len(blocks(*pages)) == 4
+
+
+def test_text_too_small_to_read_and_text_beside_the_page_are_left_out() -> None:
+    page = [(60, 700, 10, "Seen."), (60, 600, 1, "HIDDEN"), (900, 500, 10, "HIDDEN"), (60, 680, 10, "Seen too.")]
+    text = " ".join(b.text for b in blocks(page))
+    assert "Seen too." in text
+    assert "HIDDEN" not in text
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_page_that_is_shown_turned_is_read_as_any_other(rotation: int) -> None:
+    assert [b.text for b in blocks(column(PROSE), rotation=rotation)] == [" ".join(PROSE)]
+
+
+@pytest.mark.parametrize("matrix", ["0 1 -1 0 600 0", "-1 0 0 -1 600 800", "0 -1 1 0 0 800"])
+def test_text_that_is_turned_is_read_as_any_other(matrix: str) -> None:
+    page = column(PROSE, x=60, top=540)
+    assert [b.text for b in read(paper.pdf(page, before=f"{matrix} cm")).blocks] == [" ".join(PROSE)]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "heading", "title"),
+    [
+        ("Travel policy", "A heading", "Travel policy"),
+        ("Microsoft Word - travel_v3.docx", "A heading", "A heading"),
+        ("untitled", "1. Introduction", "File name"),
+        ("", "", "File name"),
+    ],
+)
+def test_the_title_comes_from_the_metadata_then_the_heading_then_the_file(
+    metadata: str, heading: str, title: str
+) -> None:
+    page = [*([(60, 770, 20, heading)] if heading else []), *column(PROSE)]
+    assert read(paper.pdf(page, title=metadata)).title == title
+
+
+def test_a_passages_link_opens_its_page(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    pages = [column(PROSE), [(60, 780, 16, "Parking"), (60, 750, 10, "The barrier opens at six.")]]
+    (tmp_path / "docs" / "rules of the house.pdf").write_bytes(paper.pdf(*pages))
+    library.sync_folder(str(tmp_path / "docs"), link="https://handbook.example/{path}")
+
+    found = library.search("When does the barrier open?", audience=Audience())[0]
+    assert found.url == "https://handbook.example/rules%20of%20the%20house.pdf#page=2"
+    assert (found.text, found.heading_path) == ("The barrier opens at six.", "Parking")
+    assert [p.text for p in library.read(found.url, audience=Audience())][-1] == found.text
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"", "is empty"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "is not a PDF"),
+        (b"%PDF-1.4\n" + bytes(range(256)) * 4, "damaged"),
+        (paper.pdf([], []), "only pictures or empty pages"),
+        (paper.pdf(), "damaged"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "older Word document"),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str) -> None:
+    with pytest.raises(FetchProblem, match=cause) as problem:
+        read(content)
+    assert problem.value.advice
+
+
+@pytest.mark.parametrize("kind", ["docx", "text", "markdown"])
+def test_a_pdf_under_another_name_is_read_as_a_pdf(kind: str) -> None:
+    document = reading.document(RawDocument(paper.pdf(column(PROSE)), kind, "T"))  # type: ignore[arg-type]
+    assert document.blocks[0].text == " ".join(PROSE)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("test.pdf", "heading1: 1 Introduction"),
+        ("google-doc-document.pdf", "| Capital | Jakarta | Berlin | Vienna | Paris | Vatican City |"),
+        ("SPARSE-2024-INV-1234_borderless_table.pdf", "| SKU-4563 | D-22 |  | 156 |  | CRITICAL |"),
+        ("SPARSE-2024-INV-1234_borderless_table.pdf", "heading2: Extended Inventory Review:"),
+        ("SPARSE-2024-INV-1234_borderless_table.pdf", "item: 1. Immediate review of SKU-4563"),
+        ("REPAIR-2022-INV-001_multipage.pdf", "| Policy # | POL-2022-555 | Model | Grand Cherokee |"),
+        ("movie-theater-booking-2024.pdf", "| December 2024 | 48 | $12,500.00 | $11,250.00 | 85% |"),
+        ("pdflatex-outline.pdf", "heading1: 9 Baz"),
+        ("pdflatex-4-pages.pdf", "how the letters are written and an impression of the look"),
+        ("minimal-document.pdf", "paragraph: Lorem ipsum dolor sit amet"),
+    ],
+)
+def test_real_pdfs_keep_their_structure(eval_dir: Path, name: str, expected: str) -> None:
+    content = (eval_dir / "ingest_samples" / "good" / name).read_bytes()
+    with Converter() as converter:
+        assert expected in "\n".join(shown(list(converter.convert(content, "pdf").blocks)))
