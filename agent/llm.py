@@ -17,7 +17,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from agent import observe
+from agent import local, observe
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.feed import Feed
 from agent.prompt import Message
@@ -172,7 +172,7 @@ def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
         def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
             given = call["optional_params"]
             message = complete(call["messages"], given.get("tools") or (), given.get("tool_choice"))
-            yield from _local_chunks(message, words_per_second)
+            yield from local.chunks(message, words_per_second)
 
     litellm.custom_provider_map = [{"provider": "local", "custom_handler": Local()}]
     litellm.utils.custom_llm_setup()
@@ -398,25 +398,6 @@ def _hang_up(response: Any) -> None:
     if connection:
         with suppress(OSError):  # ended already
             connection.shutdown(socket.SHUT_RDWR)
-
-
-def _local_chunks(message: Message, words_per_second: float) -> Iterator[dict[str, Any]]:
-    calls = message.get("tool_calls") or ()
-    words = (message.get("content") or "").split(" ")
-    size = 3 if words_per_second else 12
-    for start in range(0, len(words), size):
-        is_last = start + size >= len(words)
-        yield _chunk(text=" ".join(words[start : start + size]) + ("" if is_last else " "))
-        if words_per_second and not is_last:
-            time.sleep(size / words_per_second)
-    for index, call in enumerate(calls):
-        yield _chunk(tool_use={"index": index, **call})
-    yield _chunk(is_finished=True, finish_reason="tool_calls" if calls else "stop")
-
-
-def _chunk(**given: Any) -> dict[str, Any]:
-    empty = {"text": "", "tool_use": None, "is_finished": False, "finish_reason": "", "usage": None, "index": 0}
-    return empty | given
 
 
 def _ms_since(started: float) -> int:
