@@ -88,6 +88,17 @@ def test_cells_below_each_other_are_a_table_with_its_header() -> None:
     )
 
 
+def test_a_row_whose_cells_all_go_on_below_is_one_row() -> None:
+    cells = [(700, "Trip", "What is paid"), (680, "A day in Bergen, lunch", "half of the rate, less the")]
+    cells += [(669, "paid by the customer", "lunch"), (649, "A night in Porto", "the whole rate")]
+    page = [(x, y, 10.0, text) for y, *texts in cells for x, text in zip((60, 250), texts, strict=True)]
+    assert blocks(page)[0].lines == (
+        "| Trip | What is paid |",
+        "| A day in Bergen, lunch paid by the customer | half of the rate, less the lunch |",
+        "| A night in Porto | the whole rate |",
+    )
+
+
 def test_two_columns_are_read_one_after_the_other() -> None:
     left = [f"left line number {i} of the column" for i in range(12)]
     right = [f"right line number {i} of the column" for i in range(12)]
