@@ -6,7 +6,7 @@ with the sync. It is a new interpreter, no fork (LanceDB's threads), has no envi
 answers in JSON, so a parser that was taken over can lie about its document and no more.
 
 Why pypdfium2 and mammoth: tried on 15 PDFs and 5 Word files. With cobble they are 11 MB (BSD, Apache), import in
-0.1 s, stay below 75 MB, miss no text, and read 1,500 small pages in 0.5 s; structure, which a PDF does not have, is in
+0.1 s, stay below 75 MB, miss no text, and read 1,500 small pages in 0.5 s; structure, which PDFs lack, is made in
 :mod:`ingest.layout`. kreuzberg 4.10 (96 MB) is as fast, but makes headings of table rows, loses tables, and reads
 "*right*" as "righttt"; its licence went from MIT to Elastic and back. markitdown (28 packages, 235 MB) is best at
 tables of PDFs, but knows no headings and pages of theirs, takes 110 MB, and 4 s for the 1,500 pages.
