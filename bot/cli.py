@@ -173,7 +173,7 @@ def manifest(
 
 @app.command()
 def ingest(
-    path: Annotated[Path, typer.Argument(help="A folder of Markdown and text files.")],
+    path: Annotated[Path, typer.Argument(help="A folder of Markdown, text, HTML, PDF and Word files.")],
     name: Annotated[str | None, typer.Option(help="The source's name; default: the folder's.")] = None,
     link: Annotated[
         str | None, typer.Option(help="How a file becomes a link: https://handbook.example/{path}")

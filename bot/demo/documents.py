@@ -15,9 +15,9 @@ from starlette.routing import Route
 from bot.workspace.control import is_local
 
 MARKDOWN, TEXT = (".md", ".markdown"), (".txt",)
-AS_THEY_ARE = {".pdf": "application/pdf"}
+PDF, HTML = (".pdf",), (".html", ".htm")
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "Content-Security-Policy": "sandbox allow-downloads allow-popups; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -40,17 +40,14 @@ def routes(folder: Path) -> list[Route]:
         found = _find(root, request.path_params["path"])
         if found is None:
             return Response("There is no such document.", 404, HEADERS, "text/plain")
-        if found.suffix.lower() in MARKDOWN + TEXT:
+        kind = found.suffix.lower()
+        if kind in MARKDOWN + TEXT:
             return Response(_page(found), 200, HEADERS, "text/html; charset=utf-8")
-        media_type = AS_THEY_ARE.get(found.suffix.lower())
-        headers = {"X-Content-Type-Options": "nosniff"}  # a policy without objects would hide the browser's PDF
-        return FileResponse(
-            found,
-            headers=headers,
-            media_type=media_type or "application/octet-stream",
-            filename=found.name,
-            content_disposition_type="inline" if media_type else "attachment",
-        )
+        if kind in HTML:
+            return Response(found.read_bytes(), 200, HEADERS, "text/html")
+        if kind in PDF:  # a policy would hide the browser's viewer
+            return Response(found.read_bytes(), 200, {"X-Content-Type-Options": "nosniff"}, "application/pdf")
+        return FileResponse(found, headers=HEADERS, filename=found.name)
 
     return [Route("/docs/{path:path}", document)]
 

@@ -116,14 +116,18 @@ def test_a_waiting_turn_lets_later_ones_pass(database: Database) -> None:
     assert turn.question == "Does not"
 
 
-def test_a_cancellation_is_heard_with_the_next_renewal(database: Database) -> None:
+def test_a_stop_is_heard_with_the_next_renewal_and_by_the_running_turn_only(database: Database) -> None:
     asked = ask(database)
     turn = claim(database, asked.session_id)
     assert turn
+    ask(database, "And then?")
     with database.transaction() as transaction:
         assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: False}
-        sessions.request_cancel(transaction, turn.id)
+        assert sessions.request_stop(transaction, key=turn.session_key)
         assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: True}
+        cancelled = transaction.execute(text("SELECT cancel_requested FROM turns ORDER BY seq")).scalars()
+        assert list(cancelled) == [True, False]
+        assert not sessions.request_stop(transaction, key="no such session")
 
 
 def test_history_has_the_completed_turns_before_this_one(database: Database) -> None:
