@@ -17,7 +17,8 @@ from bot.workspace.control import is_local
 MARKDOWN, TEXT = (".md", ".markdown"), (".txt",)
 PDF, HTML = (".pdf",), (".html", ".htm")
 HEADERS = {
-    "Content-Security-Policy": "sandbox allow-downloads allow-popups; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "Content-Security-Policy": "sandbox allow-downloads allow-popups; default-src 'none'; "
+    "style-src 'unsafe-inline'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
