@@ -14,6 +14,7 @@ PART_LIMIT = 9_800
 SOURCES_LIMIT = 1_800  # characters of the list of sources; what is left out is counted
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
 FENCE_ROOM = 32  # for closing a code block and opening it again
+PAGE_OF_PDF = re.compile(r"#page=(\d+)$")
 FEEDBACK_ACTION = "docent_feedback"
 
 Block = dict[str, Any]
@@ -75,7 +76,7 @@ def by_page(sources: Sequence[Source]) -> list[tuple[str, str, str]]:
     """(``[1][3]``, title, url) of each page, in the order they are first cited."""
     pages: dict[tuple[str, str], list[int]] = {}
     for source in sources:
-        pages.setdefault((source.passage.title, source.passage.url), []).append(source.n)
+        pages.setdefault((_label(source), source.passage.url), []).append(source.n)
     return [("".join(f"[{n}]" for n in sorted(ns)), title, url) for (title, url), ns in pages.items()]
 
 
@@ -106,6 +107,12 @@ def _sources(sources: Sequence[Source]) -> str:
             return f"{text}  … and {len(pages) - index} more"
         text += line
     return text
+
+
+def _label(source: Source) -> str:
+    """The title, with the page of a PDF."""
+    page = PAGE_OF_PDF.search(source.passage.url)
+    return f"{source.passage.title}, p. {page[1]}" if page else source.passage.title
 
 
 def _link(url: str, title: str) -> str:

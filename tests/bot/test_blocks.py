@@ -42,6 +42,13 @@ def test_sources_are_grouped_by_page_and_escaped() -> None:
     assert "[2] Notes" in text
 
 
+def test_two_pages_of_one_pdf_are_told_apart() -> None:
+    url = "https://h.example/leaflet.pdf#page="
+    sources = [Source(n, Passage(str(n), "d", "Leaflet", f"{url}{n + 1}", "", "", 1)) for n in (1, 2)]
+    (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
+    assert f"[1] <{url}2|Leaflet, p. 2>  [2] <{url}3|Leaflet, p. 3>" in context["elements"][0]["text"]
+
+
 def test_many_sources_stay_within_the_limit_and_the_rest_is_counted() -> None:
     sources = [
         Source(n, Passage(str(n), str(n), "T" * 250, f"https://h.example/{n}", "", "", 1)) for n in range(60)
