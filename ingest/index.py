@@ -29,7 +29,7 @@ VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes under 50 ms and
 N_PROBES = 40
 MAX_SNAPSHOT_TRIES = 4
 _MODEL = b"docent.embedding_model"
-_READ = ["chunk_id", "document_id", "url", "title", "heading_path", "text", "position"]
+_READ = ["chunk_id", "document_id", "url", "title", "heading_path", "text", "position", "search_text"]
 
 T = TypeVar("T")
 
@@ -68,6 +68,7 @@ class Candidate:
     heading_path: str
     text: str
     position: int
+    search_text: str = ""
     bm25: float = 0.0
     cosine: float = 0.0
 

@@ -6,7 +6,7 @@ Promises that nothing leaves it that some member of the audience may not read.
 import uuid
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import func, or_, select
@@ -20,7 +20,7 @@ from ingest.index import Candidate, Index
 from ingest.rows import DocumentRow
 from ingest.settings import Settings
 from ingest.sync import SyncReport
-from ingest.words import content_words, stem
+from ingest.words import content_words, is_in, stem
 
 N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
 
@@ -30,10 +30,12 @@ RARE_UP_TO = 2  # chunks; a word of the question this rare and not among the bes
 @dataclass(frozen=True)
 class Found:
     """``passages`` are the best first; ``not_found`` are words of the query that stand in none of them and in
-    at most two chunks altogether."""
+    at most two chunks altogether; ``keywords`` are words of the query, by the title of a document that does not
+    show them but is filed under them."""
 
     passages: tuple[Passage, ...]
     not_found: tuple[str, ...]
+    keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,11 @@ class Library:
             texts = _texts(candidates)
         passages = ranking.ranked(candidates, k=k or self._settings.top_k)
         words = [word for word in content_words(query) if word not in slips]
-        not_found = self._not_found(words, texts, {passage.chunk_id for passage in passages}, readable)
-        return Found(tuple(passages), not_found)
+        keywords = _keywords(words, candidates, {passage.title for passage in passages})
+        filed = {word for found in keywords.values() for word in found}
+        shown = {passage.chunk_id for passage in passages}
+        not_found = self._not_found([w for w in words if w not in filed], texts, shown, readable)
+        return Found(tuple(passages), not_found, keywords)
 
     def read(
         self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
@@ -141,6 +146,9 @@ class Library:
     ) -> tuple[str, ...]:
         """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
         holders = {word: [id_ for id_, text in texts.items() if stem(word) in text] for word in words}
+        for word, ids in holders.items():  # other spellings of it take longer to look for
+            if not any(id_ in shown for id_ in ids):
+                ids[:] = [id_ for id_, text in texts.items() if is_in(word, text)]
         absent = [w for w, ids in holders.items() if len(ids) <= RARE_UP_TO and not any(i in shown for i in ids)]
         counts = self._index.counts(absent, access_ids=readable, up_to=RARE_UP_TO + 1)
         # Full text does not count its stop words, such as "against": then the candidates hold it all the same.
@@ -166,6 +174,21 @@ class Library:
 def _texts(candidates: Sequence[Candidate]) -> dict[str, str]:
     """By chunk id what a reader sees of each, in lower case."""
     return {c.chunk_id: f"{c.title}\n{c.heading_path}\n{c.text}".lower() for c in candidates}
+
+
+def _keywords(
+    words: list[str], candidates: Sequence[Candidate], titles: Container[str]
+) -> dict[str, tuple[str, ...]]:
+    """Keywords are written with a document's first chunk, before its text."""
+    found: dict[str, tuple[str, ...]] = {}
+    for chunk in candidates:
+        above = chunk.search_text.removesuffix(chunk.text).lower()
+        visible = f"{chunk.title}\n{chunk.heading_path}\n".lower()
+        if chunk.title in titles and len(above) > len(visible):
+            filed = {stem(word) for word in content_words(above.removeprefix(visible))}
+            held = tuple(word for word in words if stem(word) in filed and not is_in(word, visible))
+            found |= {chunk.title: held} if held else {}
+    return found
 
 
 def _start(chunks: list[Candidate], heading: str, position: int | None) -> int:

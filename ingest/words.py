@@ -1,17 +1,32 @@
 """Words as search compares them: lower case, without endings, without words that carry no meaning.
 
-English endings and stop words; words of other languages are compared as they stand.
+English endings, British and American spellings ("organise", "colour", "metre"), hyphens ("e-mail", "email") and
+signs ("%", "percent") count as one word. Words of other languages are compared as they stand.
 """
 
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|#[\w-]+")
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks, which normalising has split off
 _INSIDE = re.compile(r"[-.&'#]")
-_ENDINGS = (("ies", "y"), ("sses", "ss"), ("ing", ""), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""))
+_SIGN = re.compile(r"[%€$£]|\bper cent\b")
+_SIGNS = {"%": "percent", "€": "euro", "$": "dollar", "£": "pound", "per cent": "percent"}
+_ENDINGS = (
+    ("ies", "y"), ("sses", "ss"), ("ied", "y"), ("ing", ""), ("edly", ""), ("ed", ""), ("ly", ""), ("es", ""),
+    ("s", ""),
+)  # fmt: skip
+_SPELLINGS = (  # of a stem: British to American, where both are usual
+    (re.compile(r"(?<=[iy])z(?=$|at)"), "s"),
+    (re.compile(r"(?<=[a-z]{3})our(?=$|[ai])"), "or"),
+    (re.compile(r"tr$"), "ter"),
+)
 _SHORTEST_STEM = 3
+_LONG = 7
+_SHORTEST_SLIP = 4  # letters; shorter words are one edit from too many
+_VOWELS = frozenset("aeiouy")
 _STOP_WORDS = """
 a about after again all am an and any anybody anyone anything are as at be because been before being but by
 can can't cannot could did do does doesn't doing don't each either else ever every for from get gets getting
@@ -33,20 +48,26 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case and without accents, in order."""
-    plain = text.lower().replace("’", "'")
+    plain = _SIGN.sub(lambda sign: f" {_SIGNS[sign[0]]} ", text.lower().replace("’", "'"))
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", plain).translate(_ACCENTS)
     return [word.removesuffix("'s").rstrip(".'") for word in _WORD.findall(plain)]
 
 
 def stems(text: str) -> set[str]:
-    """The stems of a text, stop words included; a hyphenated word also counts as its parts."""
+    """The stems of a text, stop words included; a hyphenated word also counts as its parts, and as one."""
     found: set[str] = set()
     for word in words(text):
         found.add(stem(word))
         if not word.isalnum():
             found.update(stem(part) for part in _INSIDE.split(word) if part)
+            found.add(stem(word.replace("-", "")))
     return found
+
+
+def is_in(word: str, text: str) -> bool:
+    """Whether a word, in any form or spelling, may stand in a text, which is in lower case."""
+    return stem(word) in text or bool(_spelt(word).search(text))
 
 
 def content_words(text: str) -> list[str]:
@@ -61,9 +82,45 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
             word = word[: -len(ending)] + instead
             break
-    if len(word) > _SHORTEST_STEM and word[-1] == word[-2] and word[-1] not in "aeiosl":
-        word = word[:-1]  # "stopp" of "stopped"
-    return word.removesuffix("e") if len(word) > _SHORTEST_STEM else word
+    word = word.removesuffix("e") if len(word) > _SHORTEST_STEM else word
+    for spelling, instead in _SPELLINGS:
+        word = spelling.sub(instead, word)
+    if len(word) > _SHORTEST_STEM and word[-1] == word[-2]:
+        is_ending = word[-1] not in "aeiosl" or (word[-1] == "l" and len(word) >= _LONG)
+        word = word[:-1] if is_ending else word  # "stopp" of "stopped", "travell" of "travelled", but "call"
+    return word
+
+
+@lru_cache(maxsize=2_000)
+def _spelt(word: str) -> re.Pattern[str]:
+    """Finds the stem in other spellings, hyphenated or not."""
+    stemmed = stem(word)
+    if stemmed in _SIGNS.values():
+        return re.compile(re.escape(next(sign for sign, name in _SIGNS.items() if name == stemmed)))
+    pattern = "-?".join(re.escape(letter) for letter in stemmed.replace("-", ""))
+    for other, both in (("o-?r", "o-?u?-?r"), ("i-?s", "i-?[sz]"), ("y-?s", "y-?[sz]")):
+        pattern = pattern.replace(other, both)
+    pattern = re.sub(r"t-\?e-\?r$", "t-?e?-?r", pattern)
+    return re.compile(r"\b" + re.sub(r"y$", "(?:y|ie)", pattern))
+
+
+@lru_cache(maxsize=20_000)
+def is_slipped_stop_word(word: str) -> bool:
+    """Whether a word that stands nowhere is probably a stop word with a slip: "meny", "wich", "befor", "shoud".
+
+    Only letters left out, doubled or swapped and vowels exchanged count: another consonant makes another word.
+    """
+    if len(word) < _SHORTEST_SLIP or word in STOP_WORDS:
+        return False
+    return any(_is_slip_of_few(word, other) for other in STOP_WORDS if other[0] == word[0])
+
+
+def _is_slip_of_few(word: str, other: str) -> bool:
+    if len(other) < _SHORTEST_SLIP or _distance(word, other, 1) > 1:
+        return False
+    if len(word) != len(other) or sorted(word) == sorted(other):
+        return len(word) <= len(other) or any(a == b for a, b in pairwise(word))
+    return all(a == b or {a, b} <= _VOWELS for a, b in zip(word, other, strict=True))
 
 
 def is_misspelt(word: str, other: str) -> bool:

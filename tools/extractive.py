@@ -13,7 +13,9 @@ from typing import Any
 from agent import prompt
 from agent.loop import CLOSING_REQUEST
 from agent.prompt import Message
-from tools.question import Question, read
+from tools.evidence import Evidence, gathered
+from tools.question import Question, parts
+from tools.quotation import n_chars, written
 from tools.relevance import Judged, judged
 from tools.standalone import background, standalone
 from tools.statements import Statement, statements
@@ -22,10 +24,11 @@ SEARCH = "search_docs"
 NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
 MAX_STATEMENTS = 8
-NEARLY_AS_GOOD = 0.8  # of the best statement's relevance: below, a statement is about something else
+NEARLY_AS_GOOD = 0.5  # below the best statement's relevance; what is further below is about something else
 SAME_MEANING = 0.85  # cosine of two statements from which one is enough
-RELEVANT_FROM = 0.85  # see tools.relevance: nothing below has ever answered a question
-RELEVANT_WITHOUT_A_WORD_FROM = 2.15  # when a word of the question is missing
+RELEVANT_FROM = 0.5  # see tools.relevance: nothing below has ever answered a question
+COVERAGE, UNKNOWN_WORD, NAMED_WITHOUT = 1.5, 1.2, 1.2  # what speaks for an answer, and against it
+ENOUGH_FOR_A_QUESTION, ENOUGH_FOR_KEY_WORDS = 2.27, 1.27
 SURE_FROM = 1.6
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
 N_CLOSEST = 3
@@ -50,25 +53,42 @@ def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: 
 
     ``evidence`` are tool results as a model sees them; ``background`` is an earlier question this one leans on.
     """
-    passages = [passage for result in evidence for passage in result.get("passages") or ()]
+    passages = [_filed(passage, result) for result in evidence for passage in result.get("passages") or ()]
     found = [statement for passage in passages for statement in statements(passage)]
     if not found:
         return NOTHING_FOUND
-    asked = read(question, background)
-    everything = judged(asked, found)
+    gathered_ = gathered(found)
     not_found = {word for result in evidence for word in result.get("not_found") or ()}
-    if _is_unanswered(asked, everything, not_found):
+    asked = [(part, judged(part, gathered_)) for part in parts(question, background)]
+    answered = [j for part, j in asked if not _is_unanswered(part, j, not_found)]
+    if not answered:
         return _nothing(passages)
-    written = _written(_chosen(everything))
-    return written if max(everything.relevance) >= SURE_FROM else f"{UNSURE}\n{written}"
+    chosen: list[int] = []
+    for j in answered:
+        chosen += _chosen(gathered_, j, chosen, MAX_CHARS // len(answered))
+    if not chosen:
+        return NOTHING_FOUND
+    text = written([found[i] for i in chosen])
+    return text if all(max(j.relevance) >= SURE_FROM for j in answered) else f"{UNSURE}\n{text}"
 
 
-def _is_unanswered(question: Question, everything: Judged, not_found: set[str]) -> bool:
-    """Nothing is near; or a word the question turns on is in no document; or it is not where it should be."""
-    best = max(everything.relevance)
-    if best < RELEVANT_FROM or everything.missing & not_found:
+def _filed(passage: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the words of the question under which its document is filed."""
+    words = (result.get("keywords") or {}).get(passage.get("title"), ())
+    return {**passage, "keywords": " ".join(words)} if words else passage
+
+
+def _is_unanswered(question: Question, j: Judged, not_found: set[str]) -> bool:
+    """Nothing is near, a name is in no document, or too much of what is asked is missing.
+
+    Of key words any may be left unanswered.
+    """
+    best = max(j.relevance)
+    if best < RELEVANT_FROM or j.is_name_missing:
         return True
-    return bool(everything.missing) and question.is_sentence and best < RELEVANT_WITHOUT_A_WORD_FROM
+    grounds = best + COVERAGE * j.coverage - UNKNOWN_WORD * bool(j.absent & not_found)
+    grounds -= NAMED_WITHOUT * j.is_named_without
+    return grounds < (ENOUGH_FOR_A_QUESTION if question.is_sentence else ENOUGH_FOR_KEY_WORDS)
 
 
 def _search(question: str) -> Message:
@@ -104,49 +124,32 @@ def _is_quotable(statement: Statement) -> bool:
     return not _SECRET.search(text) and not _TO_A_MODEL.search(text)
 
 
-def _chosen(everything: Judged) -> list[Statement]:
+def _chosen(evidence: Evidence, j: Judged, before: Sequence[int], max_chars: int) -> list[int]:
     """The best first, as long as they are nearly as good, say something new and find room."""
-    order = sorted(range(len(everything.relevance)), key=lambda i: (-round(everything.relevance[i], 6), i))
+    found = evidence.statements
+    order = sorted(range(len(found)), key=lambda i: (-round(j.relevance[i], 6), i))
     chosen: list[int] = []
-    n_chars = 0
+    n_used = 0
+    enough = RELEVANT_FROM
     for i in order:
-        statement = everything.statements[i]
-        enough = NEARLY_AS_GOOD * everything.relevance[chosen[0]] if chosen else RELEVANT_FROM
-        if everything.relevance[i] < enough or len(chosen) == MAX_STATEMENTS:
+        if j.relevance[i] < enough or len(chosen) == MAX_STATEMENTS:
             break
-        n_more = _n_chars(statement, [everything.statements[j] for j in chosen])
-        is_new = all(float(everything.vectors[i] @ everything.vectors[j]) <= SAME_MEANING for j in chosen)
-        if is_new and (not chosen or n_chars + n_more <= MAX_CHARS) and _is_quotable(statement):
-            chosen.append(i)
-            n_chars += n_more
-    return [everything.statements[i] for i in (*chosen[:1], *sorted(chosen[1:]))]
+        for k in _with_what_it_leads(found, i):
+            known = [*before, *chosen]
+            n_more = n_chars(found[k], [found[other] for other in known])
+            is_new = all(float(evidence.own[k] @ evidence.own[other]) <= SAME_MEANING for other in known)
+            if is_new and (not chosen or n_used + n_more <= max_chars) and _is_quotable(found[k]):
+                enough = enough if chosen else j.relevance[i] - NEARLY_AS_GOOD
+                chosen.append(k)
+                n_used += n_more
+    return [*chosen[:1], *sorted(chosen[1:])]
 
 
-def _n_chars(statement: Statement, chosen: Sequence[Statement]) -> int:
-    is_led = any(other.lead == statement.lead for other in chosen)
-    return len(statement.text) + (0 if is_led else len(statement.lead)) + len("- ") + len(" [1]")
-
-
-def _written(chosen: Sequence[Statement]) -> str:
-    """Statements under one lead line stand below it; a single sentence stands alone."""
-    if not chosen:
-        return NOTHING_FOUND
-    if len(chosen) == 1:
-        return _cited(f"{chosen[0].lead} {chosen[0].text}".strip(), chosen[0].n)
-    lines: list[str] = []
-    leads = dict.fromkeys((statement.n, statement.lead) for statement in chosen)
-    for n, lead in leads:
-        group = [statement for statement in chosen if (statement.n, statement.lead) == (n, lead)]
-        if lead and len(group) == 1:
-            lines.append(f"- {_cited(f'{lead} {group[0].text}', n)}")
-            continue
-        lines += [f"- {lead}"] if lead else []
-        lines += [f"{'  ' if lead else ''}- {_cited(statement.text, n)}" for statement in group]
-    return "\n".join(lines)
-
-
-def _cited(text: str, n: int) -> str:
-    return f"{text}\n[{n}]" if text.endswith("```") else f"{text} [{n}]"
+def _with_what_it_leads(found: Sequence[Statement], i: int) -> list[int]:
+    """A line that leads into a list is quoted with its entries, and only so."""
+    lead = found[i].text
+    led = [k for k, other in enumerate(found) if other.n == found[i].n and other.lead.endswith(lead)]
+    return led if lead.endswith(":") and led else [i]
 
 
 def _nothing(passages: Sequence[Mapping[str, Any]]) -> str:

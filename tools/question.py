@@ -1,4 +1,4 @@
-"""A question as the extractive answerer reads it: its words, what it asks, whom or what it names."""
+"""A question as the extractive answerer reads it: its parts, its words, what it asks, whom or what it names."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from ingest.splitting import sentences
 from ingest.words import content_words, words
 
-BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question holds
+BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question, or another part of this one, holds
+MAX_PARTS = 3
+FEWEST_WORDS = 2  # with meaning, in a part; "and where do I do it?" is none
 _TELLS = re.compile(r"^(?:i|i'm|i've|my|the|we|we're|our|he|she|they|somebody|someone|there)\b", re.IGNORECASE)
 _ASKS = re.compile(
     r"^(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|do|does|did|can|could|may|must|should|shall"
     r"|will|would|has|have|am)\b",
+    re.IGNORECASE,
+)
+_NEXT_PART = re.compile(
+    r"(?:[,;]?\s+(?:and|or|but)\s+|:\s+|,\s+)"
+    r"(?=(?:(?:by|until|from|for|at|in|to|with|since)\s+)?(?:who|whom|what|which|when|where|why|how)\b)",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
@@ -19,7 +26,7 @@ _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 @dataclass(frozen=True)
 class Question:
-    """``background`` is the earlier question it leans on, or empty.
+    """``background`` is what it leans on: an earlier question, or the other parts of this one.
 
     ``weights`` holds every word that carries meaning. ``asked`` are those of the sentence that asks, without
     the story before it; ``names`` are those written as names ("Denver", "FMLA").
@@ -54,6 +61,46 @@ def read(text: str, background: str = "") -> Question:
         asked=frozenset(content_words(asking)),
         names=frozenset(word for name in _NAME.findall(asking) for word in words(name) if word in weights),
     )
+
+
+def parts(text: str, background: str = "") -> list[Question]:
+    """The questions in one message, each with the story before it, and with the others as background."""
+    told: list[str] = []
+    asked: list[str] = []
+    for sentence in sentences(text):
+        pieces = _NEXT_PART.split(sentence)
+        if sentence.rstrip("\"')").endswith("?") or _ASKS.match(sentence):
+            if len(pieces) > 1 and not _asks(pieces[0]):
+                told.append(pieces.pop(0))
+            asked += _joined(pieces)
+        else:
+            told.append(sentence)
+    if not 1 < len(asked) <= MAX_PARTS:
+        return [read(text, background)]
+    story = " ".join(piece if piece.endswith((".", "!", "?")) else f"{piece}." for piece in told)
+    others = [" ".join([background, *asked[:i], *asked[i + 1 :]]).strip() for i in range(len(asked))]
+    return [read(f"{story} {_ended(part)}".strip(), other) for part, other in zip(asked, others, strict=True)]
+
+
+def _asks(piece: str) -> bool:
+    return bool(
+        _ASKS.match(piece) or re.search(r"\b(?:do|does|can|may|must|should) (?:i|we)\b", piece, re.IGNORECASE)
+    )
+
+
+def _joined(pieces: list[str]) -> list[str]:
+    """Pieces that say too little by themselves stay with the one before."""
+    found: list[str] = []
+    for piece in pieces:
+        if found and len(content_words(piece)) < FEWEST_WORDS:
+            found[-1] = f"{found[-1]} and {piece}"
+        else:
+            found.append(piece)
+    return found
+
+
+def _ended(part: str) -> str:
+    return part if part.endswith("?") else f"{part}?"
 
 
 def _asking(text: str) -> str:

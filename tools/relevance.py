@@ -5,25 +5,25 @@ doubling any one of them changes the 50 by one question at most, and our own 54 
 text and the meaning in place matter most).
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from ingest.embedding import Matrix, embed
-from ingest.words import is_misspelt, stem, stems, words
+from ingest.embedding import embed
+from ingest.words import stems
+from tools.evidence import Evidence, Match, Place, matches, rarity
 from tools.question import Question
 from tools.statements import Statement
 
-IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.1  # what a word of the question is worth where
+IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.25  # what a word of the question is worth where
 OWN_MEANING, MEANING_IN_PLACE = 0.4, 1.5  # cosine of the statement alone, and with its title and heading
 KIND, PASSAGE_SCORE = 0.2, 1.0
-NEIGHBOUR = 0.2  # of the better neighbour's relevance: answers stand together
+NEIGHBOUR = 0.3  # of the better neighbour's relevance: answers stand together
 UNNAMED = 0.8  # of a passage that holds none of the names in the question
+TELLS_MUCH = 0.2  # share of all that the words asked for tell
+BESIDE = 0.5  # of an entry, when the question names others of its list
+FEW = 0.34  # share of a list's entries that a word may stand in and still name them
 TOO_SHORT_CHARS, TOO_SHORT, ASKS_ITSELF = 25, 0.15, 0.3
-SAME_SENSE = 0.42  # cosine of two words of one sense: "soldier" and "military" have .54, "pet" and "plan" .15
 
 _QUANTITY = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|once|twice|daily|weekly|monthly"
@@ -59,29 +59,32 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Judged:
-    """Statements in their order, how relevant each is (about 4 is a certain answer), and their own vectors.
+    """How relevant each statement is (about 4 is a certain answer), and the grounds there are for an answer.
 
-    ``missing`` are the words of the sentence that asks which stand nowhere in the passages that hold the names
-    the question names, nor a word close in meaning.
+    ``coverage`` is the share of the words asked for that one passage holds, by what they tell. ``is_name_missing``
+    when no passage holds a name of the question; ``is_named_without`` when those that hold most of its names
+    lack another word that tells much; ``absent`` are the words asked for that no passage holds.
     """
 
-    statements: Sequence[Statement]
     relevance: Sequence[float]
-    vectors: Matrix
-    missing: frozenset[str]
+    coverage: float
+    is_name_missing: bool
+    is_named_without: bool
+    absent: frozenset[str]
 
 
-def judged(question: Question, statements: Sequence[Statement]) -> Judged:
-    """Judges every statement; there must be one."""
-    places = _places(statements)
-    present: set[str] = set().union(*(stems_ for place in places for stems_ in place))
-    matches = {word: _matches(word, present) for word in question.weights}
-    rarity = _rarity(matches, places, question.weights)
-    own, in_place, vectors = _cosines(question.whole, statements)
+def judged(question: Question, evidence: Evidence) -> Judged:
+    """Judges every statement."""
+    statements = evidence.statements
+    matched = matches(question, evidence)
+    telling = rarity(matched, evidence, question.weights)
+    unnamed = _unnamed(question, evidence, matched)
+    asked = embed([question.whole])[0]
+    own, in_place = (evidence.own @ asked).tolist(), (evidence.in_place @ asked).tolist()
     kinds = [answer for asks, answer in _KINDS if asks.search(question.text.lower())]
-    unnamed = _unnamed(question, statements, places, matches)
+    beside = _beside(statements, matched)
     alone = [
-        _shared(places[i], matches, rarity)
+        _shared(evidence.places[i], matched, telling)
         + OWN_MEANING * own[i]
         + MEANING_IN_PLACE * in_place[i]
         + KIND * _kind(statement.text, kinds)
@@ -90,99 +93,83 @@ def judged(question: Question, statements: Sequence[Statement]) -> Judged:
         - _flaws(statement.text)
         for i, statement in enumerate(statements)
     ]
-    relevance = [value + NEIGHBOUR * _better_neighbour(statements, alone, i) for i, value in enumerate(alone)]
-    return Judged(statements, relevance, vectors, _missing(question, statements, places, matches, unnamed))
+    relevance = [
+        value + NEIGHBOUR * _better_neighbour(statements, alone, i) - BESIDE * beside[i]
+        for i, value in enumerate(alone)
+    ]
+    return _with_grounds(relevance, question, evidence, matched=matched, telling=telling, unnamed=unnamed)
 
 
-_Place = tuple[set[str], set[str], set[str], set[str]]  # the stems of a statement's text, lead, heading, title
+def _with_grounds(
+    relevance: Sequence[float],
+    question: Question,
+    evidence: Evidence,
+    *,
+    matched: Mapping[str, Match],
+    telling: Mapping[str, float],
+    unnamed: Mapping[int, float],
+) -> Judged:
+    asked = sorted(word for word in question.asked if word in matched)
+    named = [held for n, held in evidence.held.items() if unnamed[n] == min(unnamed.values())]
+    absent = frozenset(word for word in asked if not matched[word])
+    total = sum(telling[word] for word in asked)
+
+    def share(held: set[str]) -> float:
+        return sum(
+            telling[w] * max((s for other, s in matched[w].items() if other in held), default=0.0) for w in asked
+        )
+
+    union: set[str] = set().union(*named)
+    elsewhere = [word for word in asked if matched[word] and matched[word].keys().isdisjoint(union)]
+    lacking = [word for word in elsewhere if telling[word] >= TELLS_MUCH * total]
+    return Judged(
+        relevance,
+        coverage=max(map(share, named)) / total if total else 1.0,
+        is_name_missing=not question.names.isdisjoint(absent),
+        is_named_without=bool(question.names and lacking),
+        absent=absent,
+    )
 
 
-def _places(statements: Sequence[Statement]) -> list[_Place]:
-    known: dict[str, set[str]] = {}
+def _beside(statements: Sequence[Statement], matched: Mapping[str, Match]) -> list[bool]:
+    """Which entries of a list or table are not those that the question names.
 
-    def cached(text: str) -> set[str]:
-        return known[text] if text in known else known.setdefault(text, stems(text))
-
-    return [(stems(s.text), cached(s.lead), cached(s.heading), cached(s.title)) for s in statements]
-
-
-def _matches(word: str, present: set[str]) -> set[str]:
-    """The stems a word of the question stands for: its own, else those it may be a slip of."""
-    own = stem(word)
-    return {own} if own in present else {other for other in present if is_misspelt(own, other)}
-
-
-def _rarity(
-    matches: dict[str, set[str]], places: Sequence[_Place], weights: Mapping[str, float]
-) -> dict[str, float]:
-    """A word that is in every statement tells little; shares add up to 1."""
-    in_text = [text | lead for text, lead, _, _ in places]
-    counts = {word: sum(not found.isdisjoint(stems_) for stems_ in in_text) for word, found in matches.items()}
-    weights = {word: weights[word] * math.log(1 + len(places) / (1 + n)) for word, n in counts.items()}
-    total = sum(weights.values()) or 1.0
-    return {word: weight / total for word, weight in weights.items()}
+    A word names entries when few of its list hold it: asked for Bergen, the rows of other towns are beside the
+    point.
+    """
+    lists: dict[tuple[int, str], list[int]] = {}
+    for i, statement in enumerate(statements):
+        if statement.entry:
+            lists.setdefault((statement.n, statement.lead), []).append(i)
+    beside = [False] * len(statements)
+    for entries in lists.values():
+        about = {i: stems(statements[i].entry) for i in entries}
+        named = [{i for i in entries if not found.keys().isdisjoint(about[i])} for found in matched.values()]
+        naming = [held for held in named if 0 < len(held) <= FEW * len(entries)]
+        if naming:
+            most = max(sum(i in held for held in naming) for i in entries)
+            for i in entries:
+                beside[i] = sum(i in held for held in naming) < most
+    return beside
 
 
-def _shared(place: _Place, matches: dict[str, set[str]], rarity: dict[str, float]) -> float:
+def _shared(place: Place, matched: Mapping[str, Match], telling: Mapping[str, float]) -> float:
     worth = 0.0
-    for word, found in matches.items():
+    for word, found in matched.items():
         for value, stems_ in zip((IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE), place, strict=True):
-            if not found.isdisjoint(stems_):
-                worth += value * rarity[word]
+            if not found.keys().isdisjoint(stems_):
+                worth += value * telling[word]
                 break
     return worth
 
 
-def _cosines(question: str, statements: Sequence[Statement]) -> tuple[list[float], list[float], Matrix]:
-    """Of each statement alone, and of it under its title and headings; and the statements' vectors.
-
-    A mean of word vectors is additive, so the second needs no embedding of its own.
-    """
-    above = [f"{s.title}\n{s.heading}\n{s.lead}" for s in statements]
-    rows = {text: row for row, text in enumerate(dict.fromkeys(above))}
-    vectors = embed([question, *(s.text for s in statements), *rows])
-    asked, own, context = vectors[0], vectors[1 : len(statements) + 1], vectors[len(statements) + 1 :]
-    lengths = np.array([[len(s.text), len(text)] for s, text in zip(statements, above, strict=True)], np.float32)
-    both = lengths[:, :1] * own + lengths[:, 1:] * context[[rows[text] for text in above]]
-    both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
-    return (own @ asked).tolist(), (both @ asked).tolist(), own
-
-
-def _unnamed(
-    question: Question, statements: Sequence[Statement], places: Sequence[_Place], matches: dict[str, set[str]]
-) -> dict[int, float]:
+def _unnamed(question: Question, evidence: Evidence, matched: Mapping[str, Match]) -> dict[int, float]:
     """Of each passage: which share of the names in the question it does not hold."""
-    holds: dict[int, set[str]] = {}
-    for statement, place in zip(statements, places, strict=True):
-        holds.setdefault(statement.n, set()).update(*place)
-    names = question.names
+    names = [name for name in question.names if name in matched]
     return {
-        n: sum(matches[name].isdisjoint(held) for name in names) / len(names) if names else 0.0
-        for n, held in holds.items()
+        n: sum(matched[name].keys().isdisjoint(held) for name in names) / len(names) if names else 0.0
+        for n, held in evidence.held.items()
     }
-
-
-def _missing(
-    question: Question,
-    statements: Sequence[Statement],
-    places: Sequence[_Place],
-    matches: dict[str, set[str]],
-    unnamed: dict[int, float],
-) -> frozenset[str]:
-    fewest = min(unnamed.values())
-    held: set[str] = set()
-    for statement, place in zip(statements, places, strict=True):
-        if unnamed[statement.n] == fewest:
-            held.update(*place)
-    absent = [word for word in sorted(question.asked) if matches[word].isdisjoint(held)]
-    if not absent:
-        return frozenset()
-    texts = (f"{s.text} {s.lead} {s.heading} {s.title}" for s in statements if unnamed[s.n] == fewest)
-    others = sorted(word for word in set(words(" ".join(texts))) if len(word) > 2)
-    near = (embed(absent) @ embed(others).T).max(axis=1) if others else np.zeros(len(absent))
-    return frozenset(
-        w for w, cosine in zip(absent, near, strict=True) if cosine < SAME_SENSE or w in question.names
-    )
 
 
 def _kind(text: str, kinds: Sequence[re.Pattern[str]]) -> float:

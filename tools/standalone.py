@@ -10,10 +10,21 @@ from collections.abc import Sequence
 from ingest.words import content_words
 
 MAX_OWN_WORDS = 3  # a question with more words of its own says by itself what it is about
-_LEANS = re.compile(
-    r"^(?:and|or|but|so|also|then|what about|how about|what if|same|otherwise|why not|is that|does that)\b"
-    r"|\b(?:it|its|that|this|those|these|them|they|their|he|she|him|her|one|ones|there|the same|instead|the other"
-    r"|the latter|the former)\b",
+_CONTINUES = re.compile(
+    r"^(?:and|or|but|so|also|then|what about|how about|what if|same|otherwise|why not|is that|does that)\b",
+    re.IGNORECASE,
+)
+_REFERS = re.compile(
+    r"\b(?:it|its|that|this|those|these|them|they|their|he|she|him|her|one|ones|(?<!is )(?<!are )there|the same"
+    r"|instead|the other|the latter|the former)\b",
+    re.IGNORECASE,
+)
+_FRAGMENT = re.compile(r"^(?:and |or |but |so )?(?:what about|how about|what if|same|why not)\b", re.IGNORECASE)
+_VERB = r"(?:is|are|was|were|do|does|did|can|could|may|might|must|should|shall|will|would|has|have|need)"
+_CLAUSE = re.compile(rf"\b{_VERB}\b\W+\w", re.IGNORECASE)
+_ABOUT_SOMETHING_NEW = re.compile(  # "how long must a password be?", but not "what is the deadline?"
+    rf"\b(?:who|what|which|when|where|why|how)\b.*\b{_VERB}\s+(?:(?:a|an|any|my|our|your|all|every|each)\s+)?"
+    r"(?!(?:i|we|you|the)\b)(\w+)",
     re.IGNORECASE,
 )
 
@@ -32,5 +43,13 @@ def background(question: str, earlier_questions: Sequence[str]) -> str:
 
 
 def _leans(question: str) -> bool:
+    """It refers back, or lacks what makes a question: a verb, and something it is asked of."""
     n_own = len(content_words(question))
-    return n_own <= 1 or (n_own <= MAX_OWN_WORDS and bool(_LEANS.search(question)))
+    if n_own == 0 or n_own > MAX_OWN_WORDS:
+        return n_own == 0
+    if _REFERS.search(question):
+        return True
+    if not _CLAUSE.search(question) or _FRAGMENT.match(question):
+        return n_own == 1 or bool(_CONTINUES.match(question))
+    about = _ABOUT_SOMETHING_NEW.search(question)
+    return n_own == 1 and not (about and content_words(about[1]))

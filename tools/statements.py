@@ -18,7 +18,11 @@ _RULE = re.compile(r"^\|[-:| ]+\|$")
 
 @dataclass(frozen=True)
 class Statement:
-    """``n`` is the passage's number; ``lead`` is what a reader must have read before the text."""
+    """``n`` is the passage's number; ``lead`` is what a reader must have read before the text.
+
+    ``keywords`` are words of the question under which the document is filed; ``entry`` is what an
+    item of a list or a row of a table (its first cell) is about: of these a reader needs only those asked for.
+    """
 
     n: int
     order: int
@@ -28,7 +32,8 @@ class Statement:
     lead: str
     text: str
     score: float
-    is_item: bool = False
+    entry: str = ""
+    keywords: str = ""
 
 
 def statements(passage: Mapping[str, Any]) -> list[Statement]:
@@ -43,13 +48,14 @@ def statements(passage: Mapping[str, Any]) -> list[Statement]:
             lead=lead,
             text=text,
             score=float(passage.get("score") or 0.0),
-            is_item=is_item,
+            entry=entry,
+            keywords=str(passage.get("keywords", "")),
         )
-        for order, (lead, text, is_item) in enumerate(_pieces(str(passage["text"])))
+        for order, (lead, text, entry) in enumerate(_pieces(str(passage["text"])))
     ]
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str, bool]]:
+def _pieces(text: str) -> Iterator[tuple[str, str, str]]:
     lead = ""
     parents: list[tuple[int, str]] = []
     header: list[str] = []
@@ -60,21 +66,21 @@ def _pieces(text: str) -> Iterator[tuple[str, str, bool]]:
             if _RULE.match(following):
                 header = _cells(line)
             elif not _RULE.match(line):
-                yield lead, _row(header, _cells(line)), True
+                yield lead, _row(header, _cells(line)), _cells(line)[0]
             continue
         header = []
         if item:
             depth = len(item["indent"])
             parents = [(d, t) for d, t in parents if d < depth]
-            yield " ".join([lead, *(t for _, t in parents)]).strip(), item["text"], True
+            yield " ".join([lead, *(t for _, t in parents)]).strip(), item["text"], item["text"]
             parents.append((depth, item["text"]))
         elif line.startswith("```"):
-            yield lead, line, False
+            yield lead, line, ""
         else:
             parents = []
             found = sentences(line)
             lead = found[-1] if found and found[-1].endswith(":") else ""
-            yield from (("", sentence, False) for sentence in found)
+            yield from (("", sentence, "") for sentence in found)
 
 
 def _logical_lines(text: str) -> Iterator[str]:

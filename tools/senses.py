@@ -1,0 +1,38 @@
+"""Words of one sense, such as "died" and "death", by the static embedding, whatever model the index has."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from ingest.embedding import Matrix, embed
+from ingest.words import STOP_WORDS, stem
+
+SAME_SENSE = 0.45  # cosine of two words of one sense: "soldier" and "military" have .54, "pet" and "plan" .15
+SHORTEST = 3  # letters; of shorter words too many are near
+_LONG = 5  # a shorter word's pieces are found in others that have nothing to do with it: "cab" in "cabin"
+
+
+def of_one_sense(words: Sequence[str], others: Iterable[str]) -> dict[str, dict[str, float]]:
+    """For each word the stems of the others that mean about the same, and how near they are."""
+    known = sorted(w for w in set(others) if len(w) >= SHORTEST and w not in STOP_WORDS and w[0].isalpha())
+    asked = [word for word in words if len(word) >= SHORTEST and word[0].isalpha()]
+    found: dict[str, dict[str, float]] = {word: {} for word in words}
+    if asked and known:
+        cosines = _vectors(asked) @ _vectors(known).T
+        for word, row in zip(asked, cosines, strict=True):
+            for i in np.flatnonzero(row >= SAME_SENSE):
+                if len(word) >= _LONG or not known[i].startswith(word):
+                    near = found[word]
+                    near[stem(known[i])] = max(near.get(stem(known[i]), 0.0), float(row[i]))
+    return found
+
+
+def _vectors(words: Sequence[str]) -> Matrix:
+    return np.stack([_vector(word) for word in words])
+
+
+@lru_cache(maxsize=20_000)
+def _vector(word: str) -> Matrix:
+    row: Matrix = embed([word])[0]
+    return row
