@@ -43,7 +43,7 @@ check: setup-dev
 
 # Format, lint, strict types, import contract, migration drift (tests/test_migrations.py), tests.
 test: check
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
 
 soak: setup-dev
 	$(BIN)/python -m pytest -m soak --timeout=1800

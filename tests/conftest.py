@@ -24,6 +24,7 @@ from tests.world import HANDBOOK, ROOT, World, Zygote, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 OUTSIDE = embedded.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
+N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # of those that share the tests
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +65,10 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def redis_url(servers: embedded.Servers) -> str:
     """A Redis with nothing in it."""
-    with redis.from_url(servers.redis_url) as connection:
+    url = make_url(servers.redis_url).set(database=N_PROCESS).render_as_string(hide_password=False)
+    with redis.from_url(url) as connection:
         connection.flushdb()
-    return servers.redis_url
+    return url
 
 
 @pytest.fixture(scope="session")

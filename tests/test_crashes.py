@@ -79,12 +79,14 @@ def test_killed_while_streaming(world: World, method: str, is_done: bool) -> Non
 
 @pytest.mark.parametrize("is_done", [True, False])
 def test_killed_while_posting(world: World, is_done: bool) -> None:
+    """The greeting is never streamed, however slow the machine is."""
     rule = _kill_in(world, "chat.postMessage", is_done=is_done)
-    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    ts = world.workspace.person(ADA).mention(HELP, "")
     _die_there(world, rule)
     world.start("worker")
     world.wait_for_turns(1)
-    _assert_answered_once(world, ts)
+    (reply,) = world.replies(HELP, ts)
+    assert "Ask me something" in reply.plain
 
 
 def test_a_turn_that_kills_every_worker_ends_visibly(world: World) -> None:
