@@ -6,6 +6,7 @@ again: the conversations, the index, the record.
 
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -64,6 +65,8 @@ def _run(
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
         workspace = Workspace(
             request_url=f"http://127.0.0.1:{_free_port()}/slack/events",
+            bot_token=f"xoxb-{secrets.token_hex(16)}",  # nobody else on this machine's loopback may guess them
+            signing_secret=secrets.token_hex(16),
             retry_delays=RETRY_DELAYS,
             archive=folder / "workspace.sqlite",
             story=lambda asked: story.of_place(database, workspace.team_id, **asked),
