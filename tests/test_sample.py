@@ -132,7 +132,7 @@ def test_needed_documents_are_among_the_first_five(library: Library) -> None:
 
 
 def test_answers_hold_the_facts(library: Library) -> None:
-    """Measured: 28 of 53 complete, 16 refused although answerable; 14 of 15 unanswerable ones refused."""
+    """Measured: 37 of 53 complete, 8 refused although answerable; 14 of 15 unanswerable ones refused."""
     wrong, wrongly_refused, wrongly_answered = [], [], []
     n_answerable = n_chars = 0
     for question in _questions():
@@ -144,8 +144,8 @@ def test_answers_hold_the_facts(library: Library) -> None:
         n_chars += len(asked.text)
         wrongly_refused += [question["id"]] if asked.is_refused else []
         wrong += [] if all(_holds(asked.text, facts) for facts in question["facts"]) else [question["id"]]
-    assert len(wrong) <= 27, wrong
-    assert len(wrongly_refused) <= 18, wrongly_refused
+    assert len(wrong) <= 18, wrong
+    assert len(wrongly_refused) <= 10, wrongly_refused
     assert len(wrongly_answered) <= 2, wrongly_answered
     assert n_chars <= 600 * n_answerable
 

@@ -14,7 +14,7 @@ from agent import prompt
 from agent.loop import CLOSING_REQUEST
 from agent.prompt import Message
 from tools.evidence import Evidence, gathered
-from tools.question import Question, parts
+from tools.question import Question, parts, read
 from tools.quotation import n_chars, written
 from tools.relevance import Judged, judged
 from tools.standalone import background, standalone
@@ -23,6 +23,7 @@ from tools.statements import Statement, statements
 SEARCH = "search_docs"
 NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
+PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
 NEARLY_AS_GOOD = 0.5  # below the best statement's relevance; what is further below is about something else
 SAME_MEANING = 0.85  # cosine of two statements from which one is enough
@@ -63,9 +64,9 @@ def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: 
     answered = [j for part, j in asked if not _is_unanswered(part, j, not_found)]
     if not answered:
         return _nothing(passages)
-    chosen: list[int] = []
-    for j in answered:
-        chosen += _chosen(gathered_, j, chosen, MAX_CHARS // len(answered))
+    if len(asked) > 1:
+        answered.append(judged(read(question, background), gathered_))
+    chosen = _chosen(gathered_, answered)
     if not chosen:
         return NOTHING_FOUND
     text = written([found[i] for i in chosen])
@@ -124,25 +125,46 @@ def _is_quotable(statement: Statement) -> bool:
     return not _SECRET.search(text) and not _TO_A_MODEL.search(text)
 
 
-def _chosen(evidence: Evidence, j: Judged, before: Sequence[int], max_chars: int) -> list[int]:
+def _chosen(evidence: Evidence, judgements: Sequence[Judged]) -> list[int]:
+    """The best of each part of the question; then the last judgement, on the whole of it, fills the room."""
+    chosen: list[int] = []
+    n_used = 0
+    for j in judgements:
+        is_last = j is judgements[-1]
+        best = _best(evidence, j, chosen, MAX_CHARS - n_used if is_last else int(PART_SHARE * MAX_CHARS))
+        if is_last and chosen and n_used + _n_chars(evidence, best[:1], chosen) > MAX_CHARS:
+            break  # one is quoted however long it is, but not on top of others
+        n_used += _n_chars(evidence, best, chosen)
+        chosen += best
+    return chosen
+
+
+def _best(evidence: Evidence, j: Judged, before: Sequence[int], max_chars: int) -> list[int]:
     """The best first, as long as they are nearly as good, say something new and find room."""
     found = evidence.statements
     order = sorted(range(len(found)), key=lambda i: (-round(j.relevance[i], 6), i))
     chosen: list[int] = []
-    n_used = 0
     enough = RELEVANT_FROM
     for i in order:
-        if j.relevance[i] < enough or len(chosen) == MAX_STATEMENTS:
+        if j.relevance[i] < enough or len(before) + len(chosen) >= MAX_STATEMENTS:
             break
         for k in _with_what_it_leads(found, i):
             known = [*before, *chosen]
-            n_more = n_chars(found[k], [found[other] for other in known])
+            has_room = not chosen or _n_chars(evidence, [*chosen, k], before) <= max_chars
             is_new = all(float(evidence.own[k] @ evidence.own[other]) <= SAME_MEANING for other in known)
-            if is_new and (not chosen or n_used + n_more <= max_chars) and _is_quotable(found[k]):
+            if is_new and has_room and _is_quotable(found[k]):
                 enough = enough if chosen else j.relevance[i] - NEARLY_AS_GOOD
                 chosen.append(k)
-                n_used += n_more
     return [*chosen[:1], *sorted(chosen[1:])]
+
+
+def _n_chars(evidence: Evidence, more: Sequence[int], before: Sequence[int]) -> int:
+    known = [evidence.statements[i] for i in before]
+    n = 0
+    for i in more:
+        n += n_chars(evidence.statements[i], known)
+        known.append(evidence.statements[i])
+    return n
 
 
 def _with_what_it_leads(found: Sequence[Statement], i: int) -> list[int]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ingest.splitting import sentences
 from ingest.words import content_words, words
+from tools import standalone
 
-BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question, or another part of this one, holds
+BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question holds
 MAX_PARTS = 3
 FEWEST_WORDS = 2  # with meaning, in a part; "and where do I do it?" is none
 _TELLS = re.compile(r"^(?:i|i'm|i've|my|the|we|we're|our|he|she|they|somebody|someone|there)\b", re.IGNORECASE)
@@ -26,7 +27,7 @@ _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 @dataclass(frozen=True)
 class Question:
-    """``background`` is what it leans on: an earlier question, or the other parts of this one.
+    """``background`` is the earlier question it leans on, or empty.
 
     ``weights`` holds every word that carries meaning. ``asked`` are those of the sentence that asks, without
     the story before it; ``names`` are those written as names ("Denver", "FMLA").
@@ -64,7 +65,7 @@ def read(text: str, background: str = "") -> Question:
 
 
 def parts(text: str, background: str = "") -> list[Question]:
-    """The questions in one message, each with the story before it, and with the others as background."""
+    """The questions in one message, each with the story before it and with the earlier one it leans on."""
     told: list[str] = []
     asked: list[str] = []
     for sentence in sentences(text):
@@ -72,14 +73,17 @@ def parts(text: str, background: str = "") -> list[Question]:
         if sentence.rstrip("\"')").endswith("?") or _ASKS.match(sentence):
             if len(pieces) > 1 and not _asks(pieces[0]):
                 told.append(pieces.pop(0))
-            asked += _joined(pieces)
+            asked = _joined([*asked, *pieces])
         else:
             told.append(sentence)
     if not 1 < len(asked) <= MAX_PARTS:
         return [read(text, background)]
     story = " ".join(piece if piece.endswith((".", "!", "?")) else f"{piece}." for piece in told)
-    others = [" ".join([background, *asked[:i], *asked[i + 1 :]]).strip() for i in range(len(asked))]
-    return [read(f"{story} {_ended(part)}".strip(), other) for part, other in zip(asked, others, strict=True)]
+    found: list[Question] = []
+    for i, part in enumerate(asked):
+        leans_on = standalone.background(part, asked[:i])
+        found.append(read(f"{story} {_ended(part)}".strip(), f"{background} {leans_on}".strip()))
+    return found
 
 
 def _asks(piece: str) -> bool:
@@ -93,7 +97,7 @@ def _joined(pieces: list[str]) -> list[str]:
     found: list[str] = []
     for piece in pieces:
         if found and len(content_words(piece)) < FEWEST_WORDS:
-            found[-1] = f"{found[-1]} and {piece}"
+            found[-1] = f"{found[-1]} {piece}" if found[-1].endswith("?") else f"{found[-1]} and {piece}"
         else:
             found.append(piece)
     return found

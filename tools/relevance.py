@@ -15,7 +15,7 @@ from tools.evidence import Evidence, Match, Place, matches, rarity
 from tools.question import Question
 from tools.statements import Statement
 
-IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.25  # what a word of the question is worth where
+IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.45  # what a word of the question is worth where
 OWN_MEANING, MEANING_IN_PLACE = 0.4, 1.5  # cosine of the statement alone, and with its title and heading
 KIND, PASSAGE_SCORE = 0.2, 1.0
 NEIGHBOUR = 0.3  # of the better neighbour's relevance: answers stand together
@@ -46,6 +46,13 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"\d{3}")
+_INSTRUCTION = re.compile(
+    r"(?:^|[,:;] |\b(?:then|and|please|first) )(?:ask|book|bring|call|click|contact|do|enter|file|fill|follow|give"
+    r"|go|inform|install|open|post|press|put|read|report|run|send|show|submit|take|tell|use|write)\b",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"@|#[a-z]")
+_CODE = re.compile(r"`")
 _KINDS = (
     (re.compile(r"\bhow (?:many|much|soon|long|often|early|fast|late|old|far|big|high)\b|\bmaxim|\bminim"
                 r"|\bmost\b|\blimit\b|\brate\b|\bcost|\bprice|\blength\b|\bexpir|\bnumber\b|\bphone\b"
@@ -53,6 +60,10 @@ _KINDS = (
     (re.compile(r"\bwhen\b|\bhow (?:soon|long|often|early|fast|late)\b|\bdeadline\b|\bexpir|\bdate\b"), _TIME),
     (re.compile(r"\bwho(?:m|se)?\b|\be-?mail\b|\bcontact\b"), _PERSON),
     (re.compile(r"\bwheres?\b|\bwebsite\b|\blink\b|\burl\b|\bfloor\b|\bchannel\b|\baddress\b"), _PLACE),
+    (re.compile(r"\be-?mail\b|\bwrite to\b"), _ADDRESS),
+    (re.compile(r"\bwhat (?:do|should|must|can) (?:i|we) do\b|\bwhat now\b"
+                r"|\bhow (?:do|can|should|must) (?:i|we)\b"), _INSTRUCTION),
+    (re.compile(r"\bcommands?\b|\bin the shell\b"), _CODE),
     (re.compile(r"\bphone\b|\bnumber\b|\bcode\b|\baddress\b"), _DIGITS),
 )  # fmt: skip
 

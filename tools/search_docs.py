@@ -1,12 +1,16 @@
 """The tool that searches the company's documents."""
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
-from agent.tools import ToolContext, ToolResult, tool
+from agent.tools import Passage, ToolContext, ToolResult, tool
 from ingest.library import Library
 from tools.passages import readable
+from tools.question import parts
 
 MAX_TOKENS = 2_000  # of passage text per search: 18 chunks on average
+ALWAYS_SHOWN = 3  # a word or two as a question score low; what holds them is found nevertheless
 NOTHING_BELOW = 0.15  # below this score no passage has ever answered one of the questions it was tuned on
 
 
@@ -21,10 +25,15 @@ def search_docs(query: str, *, context: ToolContext) -> ToolResult:
     lists words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them.
     """
-    found = context.resource(Library).look_up(query, audience=context.audience)
-    relevant = [passage for passage in found.passages if passage.score >= NOTHING_BELOW]
-    passages = readable(relevant or found.passages[:3], max_tokens=MAX_TOKENS)
-    data: dict[str, Any] = {"found": len(passages) if relevant else 0}
+    library = context.resource(Library)
+    found = library.look_up(query, audience=context.audience)
+    asked = [part.text for part in parts(query)]
+    others = [library.look_up(part, audience=context.audience).passages for part in asked if len(asked) > 1]
+    merged = _merged(found.passages, *others)
+    relevant = [passage for passage in merged if passage.score >= NOTHING_BELOW]
+    shown = [passage for i, passage in enumerate(merged) if i < ALWAYS_SHOWN or passage.score >= NOTHING_BELOW]
+    passages = readable(shown, max_tokens=MAX_TOKENS)
+    data: dict[str, Any] = {"found": len(relevant and passages)}
     if found.not_found:
         data["not_found"] = list(found.not_found)
     if found.keywords:
@@ -32,3 +41,13 @@ def search_docs(query: str, *, context: ToolContext) -> ToolResult:
     if not relevant:
         data["hint"] = "Nothing fits well. Try other words, or say that the documents do not say."
     return ToolResult(data, passages)
+
+
+def _merged(*rankings: Sequence[Passage]) -> list[Passage]:
+    """The first of each ranking, then the second of each: every part of a question has passages of its own."""
+    in_turn = [passage for rank in zip_longest(*rankings) for passage in rank if passage]
+    best: dict[str, Passage] = {}
+    for passage in in_turn:
+        known = best.get(passage.chunk_id, passage)
+        best[passage.chunk_id] = passage if passage.score > known.score else known
+    return list(best.values())

@@ -12,8 +12,10 @@ from agent.tools import Audience, ToolContext
 from ingest.library import Library
 from ingest.settings import Settings
 from tools.extractive import NOTHING_FOUND, UNSURE, answer, complete
+from tools.quotation import written
 from tools.registry import found
 from tools.standalone import background, standalone
+from tools.statements import Statement
 
 SEARCH = {"type": "function", "function": {"name": "search_docs", "parameters": {}}}
 LEAVE = """Every employee has 30 days of annual leave. At most 5 days can be carried over into the next year.
@@ -80,6 +82,63 @@ def test_the_best_statement_comes_first_and_nothing_is_said_twice() -> None:
     text = answer("How many days can I carry over?", evidence(passage(1, LEAVE), passage(2, LEAVE)))
     assert text.lstrip("- ").startswith("At most 5 days")
     assert text.count("At most 5 days") == 1
+
+
+def test_of_a_table_only_the_rows_that_were_asked_for_are_quoted() -> None:
+    rows = "\n".join(f"| {town} | {price} euros |" for town, price in zip("ABCDEFGH", range(8), strict=True))
+    table = f"| City | Hotel limit |\n|---|---|\n{rows}\n| Bremen | 90 euros |"
+    text = answer("What is the hotel limit in Bremen?", evidence(passage(1, table, title="Hotels")))
+    assert text == "City: Bremen; Hotel limit: 90 euros [1]"
+
+
+COMMAND = "To stop the pump, run this command:\n\n```\npump stop\n```\n\nThe pump then rests for a minute:"
+
+
+def test_code_keeps_a_fence_of_its_own() -> None:
+    text = answer("How do I stop the pump?", evidence(passage(1, COMMAND, title="Pump")))
+    assert "To stop the pump, run this command:\n\n```\npump stop\n```\n\n[1]" in text
+
+
+def test_code_in_a_list_is_indented_like_its_item() -> None:
+    code = Statement(1, 0, "Pump", "", "", lead="Run this:", text="```\npump stop\n```", score=1.0)
+    other = Statement(2, 0, "Pump", "", "", lead="", text="The pump rests.", score=1.0)
+    assert written([code, other]) == ("- Run this:\n\n  ```\n  pump stop\n  ```\n\n  [1]\n- The pump rests. [2]")
+
+
+def test_a_lead_line_is_quoted_once_and_with_its_list() -> None:
+    text = answer("When do I ask for leave, and what is to do to ask for leave?", evidence(passage(1, LEAVE)))
+    assert text.count("To ask for leave:") == 1
+    assert "To ask for leave: [1]" not in text
+
+
+def test_one_everyday_word_that_is_missing_does_not_refuse() -> None:
+    pets = "Dogs may come to the office if they are registered by form. At most three dogs are allowed per floor."
+    shown = evidence(passage(1, pets, title="Dogs at the office"), not_found=["proper"])
+    assert "registered" in answer("Do dogs at the office have to be registered in proper form?", shown)
+
+
+def test_what_the_question_is_about_must_not_be_missing() -> None:
+    years = "After five years you have 28 days of annual leave, after ten years 30 days."
+    shown = evidence(passage(1, years, score=0.5), not_found=["sabbatical"])
+    assert answer("How long is a sabbatical after ten years?", shown).startswith(NOTHING_FOUND)
+
+
+def test_a_named_place_is_not_answered_with_what_another_has() -> None:
+    shown = evidence(
+        passage(1, "The Bremen office is open from 8 to 18 o'clock.", title="Bremen office", score=0.7),
+        passage(2, "The canteen serves lunch until 14 o'clock.", title="Hamburg office", score=0.5),
+    )
+    assert answer("What does lunch in the Bremen canteen cost?", shown).startswith(NOTHING_FOUND)
+
+
+def test_what_to_do_comes_before_what_follows() -> None:
+    text = answer(
+        "I lost my key. What do I do?",
+        evidence(
+            passage(1, "You get another key within two days. If you lose your key, call the porter at once.")
+        ),
+    )
+    assert text.lstrip("- ").startswith("If you lose your key, call the porter")
 
 
 def test_a_question_about_something_else_is_refused_with_the_closest_title() -> None:
@@ -173,7 +232,7 @@ def handbook(eval_dir: Path, database: Any, tmp_path: Path) -> Library:
 
 
 def test_answers_hold_the_facts_and_stay_short(eval_dir: Path, handbook: Library) -> None:
-    """Floors lie a little under what was measured (29 of 50, 7 of 10, 3 wrong), so that a loss is seen."""
+    """Floors lie a little under what was measured (31 of 50, 7 of 10, 3 wrong), so that a loss is seen."""
     context = ToolContext(Audience(), "test", 9e9, {Library: handbook})
     n_right = n_refused = n_wrongly_refused = n_chars = n_answerable = 0
     for line in (eval_dir / "handbook_18f" / "questions.jsonl").read_text().splitlines():
@@ -197,7 +256,7 @@ def test_answers_hold_the_facts_and_stay_short(eval_dir: Path, handbook: Library
         n_chars += len(text)
         n_wrongly_refused += text.startswith(NOTHING_FOUND)
         n_right += all(any(fact.lower() in text.lower() for fact in facts) for facts in question["facts"])
-    assert n_right >= 27
+    assert n_right >= 29
     assert n_chars / n_answerable <= 600
     assert n_refused >= 6
     assert n_wrongly_refused <= 4
