@@ -1,8 +1,7 @@
 """The page: the workspace in a browser.
 
 Owns the files under `page/`, which are plain HTML, CSS and modules without a build. Promises that the page loads
-nothing from anywhere else, and that it is served to loopback names only. All it shows and does goes through
-`/_control/`.
+nothing from anywhere else. All it shows and does goes through `/_control/`.
 """
 
 from pathlib import Path
@@ -10,8 +9,6 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from bot.workspace.control import is_local
 
 FILES = Path(__file__).parent / "page"
 CONTENT_TYPES = {
@@ -38,16 +35,14 @@ def routes() -> list[Route]:
 
 
 async def index(request: Request) -> Response:
-    return _served(request, "index.html")
+    return _served("index.html")
 
 
 async def file(request: Request) -> Response:
-    return _served(request, request.path_params["name"])
+    return _served(request.path_params["name"])
 
 
-def _served(request: Request, name: str) -> Response:
-    if not is_local(request):
-        return Response("This page answers on loopback only.", 403, HEADERS, "text/plain")
+def _served(name: str) -> Response:
     if name not in {path.name for path in FILES.iterdir() if path.suffix in CONTENT_TYPES}:
         return Response("There is no such file.", 404, HEADERS, "text/plain")
     return Response((FILES / name).read_bytes(), 200, HEADERS, CONTENT_TYPES[Path(name).suffix])

@@ -1,8 +1,8 @@
 """The HTTP and WebSocket server around a workspace.
 
-Owns the routes, the thread they are served from, and the hook that lets a connection be cut. Promises that
-`WorkspaceServer` as a context manager listens on loopback when entered and has ended every task, connection
-and thread when left.
+Owns the routes, the thread they are served from, and the hook that lets a connection be cut. Promises that every
+route answers this machine only (see `guard`), and that `WorkspaceServer` as a context manager listens on loopback
+when entered and has ended every task, connection and thread when left.
 """
 
 import asyncio
@@ -13,12 +13,14 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.workspace import page
 from bot.workspace.api import Api
 from bot.workspace.control import Control
+from bot.workspace.guard import Guard
 from bot.workspace.state import Workspace
 
 START_SECONDS = 10.0
@@ -71,7 +73,8 @@ def app(workspace: Workspace, routes: Sequence[BaseRoute] = ()) -> Starlette:
             *Control(workspace).routes(),
             *page.routes(),
             *routes,
-        ]
+        ],
+        middleware=[Middleware(Guard)],
     )
 
 

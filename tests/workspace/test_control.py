@@ -6,6 +6,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
+
 from bot.workspace import ADA, HELP
 from tests.workspace.conftest import Served
 
@@ -53,6 +55,26 @@ def test_a_page_waits_for_changes(slack: Served) -> None:
 def test_what_cannot_be_done_is_said(slack: Served) -> None:
     assert call(slack, "act", {"user": ADA, "action": "fly"})["status"] == 400
     assert call(slack, "messages?channel=nowhere")["status"] == 400
+
+
+@pytest.mark.parametrize("body", [b"{bad", b"[1]", b"1", b'"act"', b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_object_is_said(slack: Served, body: bytes) -> None:
+    for path in ("act", "faults", "pause"):
+        request = Request(f"{slack.server.url}/_control/{path}", body, {"Content-Type": "application/json"})
+        with pytest.raises(HTTPError) as caught:
+            urlopen(request)
+        with caught.value as error:
+            assert error.code == 400
+            assert json.loads(error.read()) == {"error": "the body is no JSON object"}
+
+
+def test_an_app_that_is_too_slow_is_said(slack: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(slack.workspace.outbox, "request", late)
+    act = {"user": ADA, "action": "command", "args": {"command": "/ask", "text": "x", "channel": HELP}}
+    assert call(slack, "act", act) == {"status": 400, "error": "the app did not answer in time"}
 
 
 def test_other_sites_cannot_use_it(slack: Served) -> None:

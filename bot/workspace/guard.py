@@ -1,0 +1,53 @@
+"""Who may ask the server anything: programs and pages of this machine.
+
+Owns one check in front of every route, HTTP and WebSocket alike. Promises that a request addressed to another
+name than loopback (somebody's rebound domain), one from a page of another origin, and one a browser calls
+cross-site get a 403 and reach nothing. A link elsewhere may still lead to the page and the documents: only what is
+read or done by programs is closed to other sites. Does not authenticate: that is what the tokens are for.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+OF_PROGRAMS = ("/api/", "/commands/", "/actions/", "/link/", "/_control/")
+REFUSED = "this workspace answers on loopback only"
+
+
+class Guard:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or is_welcome(HTTPConnection(scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await JSONResponse({"ok": False, "error": REFUSED}, 403)(scope, receive, send)
+
+
+def is_welcome(request: HTTPConnection) -> bool:
+    if not is_local(request):
+        return False
+    origin = request.headers.get("origin")
+    if origin is not None and _name(origin) not in LOOPBACK:
+        return False
+    is_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
+    return not (is_elsewhere and request.scope["path"].startswith(OF_PROGRAMS))
+
+
+def is_local(request: HTTPConnection) -> bool:
+    """Whether the request is addressed to a loopback name; another name may be somebody's rebound domain."""
+    return _name(f"//{request.headers.get('host', '')}") in LOOPBACK
+
+
+def _name(url: str) -> str:
+    """The host of a URL; of what is none, and of the origin "null", an empty string."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
