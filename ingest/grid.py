@@ -6,10 +6,9 @@ from itertools import pairwise
 from statistics import median
 
 from ingest.blocks import Block
-from ingest.lines import Line, Run
+from ingest.lines import MAX_PITCH, Line, Run
 
 _TEXT_PITCH = 1.35  # in font sizes, between the lines of one cell
-_MAX_PITCH = 3.2  # in font sizes, between the base lines of two rows
 _VALUE = re.compile(r"[\W\d]*\d[\W\d]*(?:\w{1,3})?")  # a number, an amount, a date
 
 
@@ -57,7 +56,7 @@ def _extent(lines: Sequence[Line]) -> Sequence[Line]:
 
 
 def _follows(above: Line, line: Line, block: Sequence[Line]) -> bool:
-    is_near = line.flow == above.flow and line.base - above.base <= _MAX_PITCH * max(line.size, above.size)
+    is_near = line.flow == above.flow and line.base - above.base <= MAX_PITCH * max(line.size, above.size)
     if not is_near or line.size > 1.3 * above.size:
         return False
     if len(line.cells) > 1:

@@ -1,6 +1,7 @@
 """What stands where on a page, to lines in reading order.
 
-Two columns of prose are read one after the other; lines that come again at the edge of pages are left out.
+Two columns of prose are read one after the other; lines that come again at the edge of pages are left out, but
+not the header of a table that goes on over pages.
 """
 
 import re
@@ -14,6 +15,7 @@ _SAME_LINE = 0.45  # in font sizes between base lines: a superscript is on its l
 _EDGE_LINES = 2  # at the top and the bottom of a page that may be a running head or foot
 _COLUMN_FILL = 0.6  # of a column's width in the middle line of prose; cells of tables are narrower
 _MIN_COLUMN_LINES = 8
+MAX_PITCH = 3.2  # in font sizes, between the base lines of two rows of a table
 
 
 @dataclass(frozen=True)
@@ -141,18 +143,48 @@ def _without_running(pages: list[list[Line]]) -> list[Line]:
     """Heads and feet come again on half of the pages, at three or more; page numbers in them may differ."""
     n_pages = len(pages)
     edges = [{*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]} for lines in pages]
-    seen = Counter(key for lines in edges for key in {_key(line, n_pages) for line in lines})
+    seen = Counter(key for lines in edges for key in {key for line in lines for key in _keys(line, n_pages)})
     kept: list[Line] = []
     for lines, edge in zip(pages, edges, strict=True):
-        running = {line for line in edge if seen[_key(line, n_pages)] >= max(3, n_pages / 2) or _is_number(line)}
+        running = {
+            line
+            for line in edge
+            if _is_number(line) or any(seen[key] >= max(3, n_pages / 2) for key in _keys(line, n_pages))
+        }
+        running -= _table_headers(lines, running)
         kept += [line for line in lines if line not in running] if len(running) < len(lines) else lines
     return kept
+
+
+def _table_headers(lines: Sequence[Line], running: set[Line]) -> set[Line]:
+    """Lines that come again on each page because the table below them does."""
+    found: set[Line] = set()
+    between: list[Line] = []  # what hangs below a header's cell, maybe
+    below: Line | None = None
+    for line in reversed(lines):
+        if line in running and not (below and _is_of_table(line, below)):
+            between.append(line)
+            continue
+        if line in running:
+            found |= {line, *between}
+        below, between = line, []
+    return found
+
+
+def _is_of_table(line: Line, below: Line) -> bool:
+    """Whether a line stands in columns above another."""
+    if min(len(line.cells), len(below.cells)) < 2 or line.flow != below.flow:
+        return False
+    is_near = below.base - line.base <= MAX_PITCH * max(line.size, below.size)
+    n_over = sum(any(cell.x0 < other.x1 and cell.x1 > other.x0 for other in below.cells) for cell in line.cells)
+    return is_near and (n_over >= 2 or len(line.cells) == len(below.cells) >= 3)
 
 
 def _is_number(line: Line) -> bool:
     return re.fullmatch(rf"(?:page\s)?\W*{line.page}\W*(?:(?:of|/)\s*\d+)?", line.text, re.IGNORECASE) is not None
 
 
-def _key(line: Line, n_pages: int) -> tuple[str, float]:
+def _keys(line: Line, n_pages: int) -> set[tuple[str, float]]:
+    """The line as it is, and without the page's number, if that is what a number in it is."""
     text = re.sub(r"\d+", lambda found: "#" if int(found[0]) in {line.page, n_pages} else found[0], line.text)
-    return text, round(line.size)
+    return {(line.text, round(line.size)), (text, round(line.size))}

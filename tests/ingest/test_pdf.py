@@ -119,6 +119,36 @@ def test_running_heads_and_page_numbers_are_left_out() -> None:
     assert [b.text for b in blocks(*pages)] == ["Rule one.", "Rule two.", "Rule three.", "Rule four."]
 
 
+def rows(*texts: tuple[str, ...], top: float) -> list[paper.Text]:
+    return [(60 + 160 * j, top - 16 * i, 10, cell) for i, row in enumerate(texts) for j, cell in enumerate(row)]
+
+
+def test_a_header_that_comes_again_on_each_page_names_the_columns_of_each() -> None:
+    header = ("Office", "Manager", "Days")
+    cities = [
+        ("Bergen", "Kari", "four"),
+        ("Porto", "Rui", "five"),
+        ("Graz", "Eva", "six"),
+        ("Oslo", "Nils", "two"),
+    ]
+    pages = [
+        [
+            (60, 790, 8, "Travel policy"),
+            (400, 790, 8, "Version 3"),
+            *rows(header, city, ("Any other", "Ask", "one"), top=740),
+            (60, 30, 8, "Internal"),
+            (400, 30, 8, "ACME"),
+            (60, 20, 8, "Travel"),
+            (400, 20, 8, f"Page {n} of 4"),
+        ]
+        for n, city in enumerate(cities, 1)
+    ]
+    assert [(b.kind, b.has_header, b.lines, b.page) for b in blocks(*pages)] == [
+        ("table", True, ("| Office | Manager | Days |", f"| {' | '.join(city)} |", "| Any other | Ask | one |"), n)
+        for n, city in enumerate(cities, 1)
+    ]
+
+
 def test_pages_of_a_single_line_keep_it() -> None:
     pages = [[(60, 780, 10, "The same on every page.")] for _ in range(4)]
     assert len(blocks(*pages)) == 4
