@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ingest import cells
 from ingest.blocks import Block
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -91,7 +92,7 @@ class _Walk:
             yield from self._items(node, depth + 1)
         elif tag == "table":
             yield from self._paragraph()
-            yield from _table(node)
+            yield from self._table(node, depth)
         elif tag == "pre":
             yield from self._paragraph()
             lines = visible(node.text()).strip("\n").splitlines()
@@ -101,6 +102,20 @@ class _Walk:
             yield from self.flow(node, depth)
         else:
             self._inline.append(_inline_element(node))
+
+    def _table(self, table: LexborNode, depth: int) -> Iterator[Block]:
+        """A table of one column that holds others is there for its looks: what is in it is read as if without."""
+        rows = [*_rows(table)]
+        is_layout = all(len(row) <= 1 for row in rows) and any(row[0].css_first("table") for row in rows if row)
+        for row in rows if is_layout else ():
+            for cell in row:
+                yield from self.flow(cell, depth)
+                yield from self._paragraph()
+        if is_layout:
+            return
+        lines, has_header = cells.lines([[_cell(cell) for cell in row] for row in rows])
+        if lines:
+            yield Block("table", lines=lines, has_header=has_header)
 
     def _items(self, items: LexborNode, depth: int) -> Iterator[Block]:
         number = int(items.attributes.get("start") or 1) if items.tag == "ol" else 0
@@ -147,7 +162,7 @@ def _inline_element(node: LexborNode, nesting: int = 0) -> str:
         return _link(text, node.attributes.get("href") or "")
     if node.tag == "code" and "`" not in text:
         return f"`{text}`"
-    return text + " " if node.tag in _BLOCKS else text
+    return text + " " if node.tag in _BLOCKS or node.tag in {"td", "th"} else text
 
 
 def _link(text: str, target: str) -> str:
@@ -169,20 +184,25 @@ def _is_hidden(node: LexborNode) -> bool:
     return bool(style and _HIDING_STYLE.search(re.sub(r"\s", "", style.lower())))
 
 
-def _table(table: LexborNode) -> Iterator[Block]:
-    rows: list[str] = []
-    has_header = False
-    for node in table.css("tr"):
+def _rows(table: LexborNode) -> Iterator[list[LexborNode]]:
+    """The cells of each row of this table, not of tables inside it."""
+    for node in table.iter():
         if _is_hidden(node):
             continue
-        cells = [cell for cell in node.iter() if cell.tag in {"td", "th"} and not _is_hidden(cell)]
-        if not rows and cells:
-            has_header = all(cell.tag == "th" for cell in cells)
-        texts = [_line(inline_text(cell)).replace("|", "/") for cell in cells]
-        if any(texts):
-            rows.append(f"| {' | '.join(texts)} |")
-    if rows:
-        yield Block("table", lines=tuple(rows), has_header=has_header)
+        if node.tag in {"thead", "tbody", "tfoot"}:
+            yield from _rows(node)
+        elif node.tag == "tr":
+            yield [cell for cell in node.iter() if cell.tag in {"td", "th"} and not _is_hidden(cell)]
+
+
+def _cell(node: LexborNode) -> cells.Cell:
+    attributes = node.attributes
+    return cells.Cell(
+        text=_line(inline_text(node)).replace("|", "/"),
+        is_header=node.tag == "th",
+        n_columns=cells.span(attributes.get("colspan"), cells.MAX_COLUMNS),
+        n_rows=cells.span(attributes.get("rowspan"), cells.MAX_ROWS),
+    )
 
 
 def _line(text: str) -> str:

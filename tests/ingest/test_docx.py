@@ -30,6 +30,23 @@ def test_headings_paragraphs_and_tables_keep_their_structure() -> None:
     ]
 
 
+def test_merged_cells_keep_values_under_their_columns() -> None:
+    def cell(text: str, properties: str = "") -> str:
+        return f"<w:tc><w:tcPr>{properties}</w:tcPr>{paragraph(text)}</w:tc>"
+
+    who = cell("Interns", '<w:vMerge w:val="restart"/>'), cell("", "<w:vMerge/>")
+    both = cell("more", '<w:gridSpan w:val="2"/>')
+    body = f"<w:tbl><w:tr>{cell('Who')}{cell('From')}{cell('Days')}</w:tr>"
+    body += f"<w:tr>{who[0]}{cell('May')}{cell('20')}</w:tr><w:tr>{who[1]}{cell('June')}{cell('25')}</w:tr>"
+    body += f"<w:tr>{cell('Nobody')}{both}</w:tr></w:tbl>"
+    assert read(paper.docx(body)).blocks[0].lines == (
+        "| Who | From | Days |",
+        "| Interns | May | 20 |",
+        "| Interns | June | 25 |",
+        "| Nobody | more | more |",
+    )
+
+
 def test_a_bold_line_of_its_own_is_a_heading_but_not_in_a_table() -> None:
     bold = paragraph("Opening hours", run="<w:b/>")
     body = bold + paragraph("From seven.") + f"<w:tbl><w:tr><w:tc>{bold}</w:tc><w:tc>{bold}</w:tc></w:tr></w:tbl>"

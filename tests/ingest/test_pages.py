@@ -56,6 +56,50 @@ def test_several_articles_are_all_read() -> None:
     assert seen("<article>One.</article><article>Two.</article>") == "One.\nTwo."
 
 
+def rows(html: str) -> list[tuple[str, ...]]:
+    return [b.lines or (b.text,) for b in read(html).blocks]
+
+
+@pytest.mark.parametrize(
+    ("table", "lines"),
+    [
+        (
+            "<tr><th>Who<th>From<th>Days<tr><td rowspan=2>Interns<td>May<td>20<tr><td>June<td>25<tr><td>All<td>May<td>30",
+            ("| Who | From | Days |", "| Interns | May | 20 |", "| Interns | June | 25 |", "| All | May | 30 |"),
+        ),
+        (
+            "<tr><th>Who<th>2023<th>2024<tr><td>Interns<td colspan=2>20<tr><td colspan=3>Abroad<tr><td>All<td>1<td>2",
+            ("| Who | 2023 | 2024 |", "| Interns | 20 | 20 |", "| Abroad |  |  |", "| All | 1 | 2 |"),
+        ),
+        (
+            "<tr><th rowspan=2>Who<th colspan=2>Days<tr><th>2023<th>2024<tr><td>Interns<td>20<td>25",
+            ("| Who | Days 2023 | Days 2024 |", "| Interns | 20 | 25 |"),
+        ),
+        ("<tr><th colspan=99>Who<th>Days<tr><td colspan=99>All<td>30", ("| Who | Days |", "| All | 30 |")),
+        ("<tr><th>A<th>B<tr><td rowspan=x>1<td colspan=-1>2", ("| A | B |", "| 1 | 2 |")),
+    ],
+)
+def test_a_merged_cell_stands_in_every_row_and_column_it_covers(table: str, lines: tuple[str, ...]) -> None:
+    assert rows(f"<table>{table}</table>") == [lines]
+
+
+def test_what_merged_cells_repeat_is_bounded() -> None:
+    wide = f"<tr><td rowspan=99999>x<td rowspan=99999 colspan=99999>{'y' * 5_000}<td>z" + "<tr><td>w" * 20_000
+    assert len("".join(*rows(f"<table>{wide}</table>"))) < 1_000_000
+
+
+def test_a_table_in_a_table_is_read_once() -> None:
+    inner = "<table><tr><td>Gate<td>North</table>"
+    assert rows(f"<table><tr><td>Lunch<td>{inner}<tr><td>Tea<td>four</table>") == [
+        ("| Lunch | Gate North |", "| Tea | four |")
+    ]
+    assert rows(f"<table><tr><td>Intro.{inner}<tr><td><p>End.</table>") == [
+        ("Intro.",),
+        ("| Gate | North |",),
+        ("End.",),
+    ]
+
+
 @pytest.mark.parametrize(
     ("encoding", "declared"),
     [
