@@ -3,9 +3,9 @@
 Owns the file, its form and its bounds. Promises that what changed in one critical section of the workspace is
 kept whole or not at all, before anybody else can see it, so that a process killed at any moment loses nothing
 it told of (a power cut may cost the last moments); and that a file which cannot be read is moved aside, not
-deleted and not in the way. While a disk refuses, the changes are tried again with the next one. Does not keep
-calls, past deliveries, statuses, open modals or triggers, and does not guard against a second process with the
-same file.
+deleted and not in the way. While a disk refuses or another program holds the file, the changes are tried again
+with the next one after a rest, and at the end. Does not keep calls, past deliveries, statuses, open modals or
+triggers, and does not guard against a second process with the same file.
 """
 
 import json
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from bot.workspace import kept
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 FORM = 1  # PRAGMA user_version; raise it when files written before can no longer be read
 MOST = 5_000  # messages after a start; as many notes of deleted ones, and response URLs
 BUSY_SECONDS = 1.0  # how long another program's look into the file may hold everything up
+REST_SECONDS = 2.0  # after a refusal, so that it does not hold up every change
 TABLE = "CREATE TABLE kept (kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key))"
 KEEP = """INSERT INTO kept (kind, key, body) VALUES (?, ?, ?)
           ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"""
@@ -75,6 +77,7 @@ class Archive:
         self._database: sqlite3.Connection | None = None
         self._pending: dict[tuple[Kind, str], str | None] = {}
         self._is_refused = False
+        self._rests_until = 0.0
 
     def open(self) -> Kept:
         """Everything kept so far; nothing when the file had to be moved aside."""
@@ -105,7 +108,16 @@ class Archive:
             self._pending[kind, json.dumps(key)] = None
 
     def flush(self) -> None:
-        """Write what changed, in one transaction."""
+        """Write what changed, in one transaction; after a refusal not before a rest."""
+        if not self._is_refused or monotonic() >= self._rests_until:
+            self._write()
+
+    def close(self) -> None:
+        """Nothing is kept from here on."""
+        self._write()
+        self._disconnect()
+
+    def _write(self) -> None:
         if self._database is None or not self._pending:
             return
         try:
@@ -118,14 +130,10 @@ class Archive:
             if not self._is_refused:
                 log.warning("workspace_archive_refused path=%s cause=%r", self._path, error)
             self._is_refused = True
+            self._rests_until = monotonic() + REST_SECONDS
         else:
             self._is_refused = False
             self._pending.clear()
-
-    def close(self) -> None:
-        """Nothing is kept from here on."""
-        self.flush()
-        self._disconnect()
 
     def _open(self, path: Path) -> Kept:
         # Any thread may write; the workspace's lock lets one at a time.
@@ -147,7 +155,7 @@ class Archive:
         for kind, key in found.trim(self._most):
             self.forget(kind, key)
         self.keep("n_openings", "", found.n_openings + 1)
-        self.flush()
+        self._write()
         return found
 
     def _disconnect(self) -> None:

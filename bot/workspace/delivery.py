@@ -4,11 +4,13 @@ Owns the tasks that deliver, the retry schedule and the record of every attempt.
 run at once, that an event not acknowledged with a 2xx within the ack time is delivered again after each delay
 of the schedule with the retry headers, and that commands and interactions are delivered once. Work asked for
 before a server runs waits for it. An event whose schedule was cut short by the end of the process begins it
-anew in the next, as a retry if it was ever tried. Does not disable a subscription that keeps failing.
+anew in the next, as a retry if it was ever tried. Whatever befalls an attempt, it leaves a record. Does not
+disable a subscription that keeps failing.
 """
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +27,8 @@ from bot.workspace.sockets import Outcome
 if TYPE_CHECKING:
     from bot.workspace.kept import Kept
     from bot.workspace.state import Workspace
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
 RETRY_NUM, RETRY_REASON, NO_RETRY = "X-Slack-Retry-Num", "X-Slack-Retry-Reason", "x-slack-no-retry"
@@ -183,10 +187,14 @@ class Deliveries:
     ) -> Delivery:
         started = time.perf_counter()
         at = time.time()
-        if self._workspace.request_url:
-            outcome = await self._post(envelope, attempt, last_reason)
-        else:
-            outcome = await self._workspace.sockets.request(envelope)
+        try:
+            if self._workspace.request_url:
+                outcome = await self._post(envelope, attempt, last_reason)
+            else:
+                outcome = await self._workspace.sockets.request(envelope)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the schedule goes on and a person is told
+            log.warning("workspace_delivery_failed type=%s cause=%r", event_type, error)
+            outcome = Outcome(None, reason="unknown_error")
         record = Delivery(
             kind=envelope["type"],
             event_id=event_id,
@@ -224,14 +232,18 @@ class Deliveries:
             async with self._client.post(
                 self._workspace.request_url, data=body.encode(), headers=headers, allow_redirects=False
             ) as answer:
-                content = await answer.text()
+                content = await answer.text(errors="replace")
         except TimeoutError:
             return Outcome(None, reason="http_timeout")
         except aiohttp.ClientError:
             return Outcome(None, reason="connection_failed")
-        is_json = answer.content_type == "application/json"
-        decoded = json.loads(content) if is_json and content else content or None
-        return Outcome(answer.status, decoded, is_final=answer.headers.get(NO_RETRY) == "1")
+        decoded, reason = content or None, ""
+        if content and answer.content_type == "application/json":
+            try:
+                decoded = json.loads(content)
+            except (ValueError, RecursionError):  # of an event only the status counts
+                reason = "" if envelope["type"] == "events_api" else "unknown_error"
+        return Outcome(answer.status, decoded, reason, is_final=answer.headers.get(NO_RETRY) == "1")
 
     def _wait(self, work: Coroutine[Any, Any, Delivery]) -> Delivery:
         if self._loop is None:

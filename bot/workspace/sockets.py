@@ -29,7 +29,7 @@ GRACE_SECONDS = 2.0  # between a `disconnect` message and the close
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one attempt ended: a status or, without one, the reason why there is none."""
+    """How one attempt ended: a status, and a reason if there is none or the body cannot be read."""
 
     status: int | None
     body: Any = None
@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def is_acked(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+        return self.status is not None and 200 <= self.status < 300 and not self.reason
 
 
 @dataclass(eq=False)
@@ -90,7 +90,7 @@ class Sockets:
             await connection.send(self._hello())
             self._tell()
             while True:
-                self._take(json.loads(await websocket.receive_text()))
+                self._take(await websocket.receive_text())
         except (WebSocketDisconnect, RuntimeError):
             pass  # RuntimeError: starlette's word for sending on a connection that is gone
         finally:
@@ -143,7 +143,13 @@ class Sockets:
             "debug_info": _debug_info(),
         }
 
-    def _take(self, message: Json) -> None:
+    def _take(self, text: str) -> None:
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            return  # it acknowledges nothing
+        if not isinstance(message, dict):
+            return
         waiting = self._waiting.get(str(message.get("envelope_id")))
         if waiting and not waiting.done():
             waiting.set_result(message.get("payload"))

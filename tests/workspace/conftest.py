@@ -98,17 +98,17 @@ ERROR: Answer = ("500 Oops", [])
 class Listening:
     """A bare WSGI app that keeps each request and answers what it is told to."""
 
-    def __init__(self, answer: Callable[[int], Answer] = lambda n: OK) -> None:
+    def __init__(self, answer: Callable[[int], Answer] = lambda n: OK, body: bytes = b"") -> None:
         self.requests: list[dict[str, Any]] = []
-        self._answer = answer
+        self._answer, self._body = answer, body
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         headers = {k[5:].lower().replace("_", "-"): v for k, v in environ.items() if k.startswith("HTTP_")}
         self.requests.append({"headers": headers, "body": body.decode()})
         status, answer_headers = self._answer(len(self.requests))
-        start_response(status, answer_headers)
-        return [b""]
+        start_response(status, list(answer_headers))  # the server adds to it
+        return [self._body]
 
 
 class ThreadingWSGIServer(ThreadingMixIn, WSGIServer):

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.workspace import ADA, GENERAL, HELP, Workspace, WorkspaceError
+from bot.workspace import ADA, GENERAL, HELP, Workspace, WorkspaceError, archive
 from bot.workspace.archive import Archive
-from tests.workspace.conftest import Open
+from tests.workspace.conftest import Clock, Open
 
 
 def kinds(file: Path) -> list[str]:
@@ -56,9 +56,9 @@ def test_the_oldest_threads_go_when_there_are_too_many_messages(file: Path, reop
     reply = ada.say(HELP, "a reply", revived)
     aside = workspace.response_urls.issue(HELP, ADA)
     workspace.close()
-    archive = Archive(file, most=4)
-    assert [message.ts for message in archive.open().messages] == [revived, lone, reply]
-    archive.close()
+    short = Archive(file, most=4)
+    assert [message.ts for message in short.open().messages] == [revived, lone, reply]
+    short.close()
     after = reopen()
     assert [message.ts for message in after.history(HELP)] == [revived, lone, reply]
     assert set(after.threads.titles) == set(after.threads.sessions) == {(HELP, revived)}
@@ -70,13 +70,13 @@ def test_the_newest_thread_stays_whole(file: Path, reopen: Open) -> None:
     ada = reopen().person(ADA)
     root = ada.say(HELP, "long")
     replies = [ada.say(HELP, f"reply {n}", root) for n in range(5)]
-    archive = Archive(file, most=3)
-    assert [message.ts for message in archive.open().messages] == [root, *replies]
-    archive.close()
+    short = Archive(file, most=3)
+    assert [message.ts for message in short.open().messages] == [root, *replies]
+    short.close()
 
 
 def set_aside(file: Path) -> list[Path]:
-    return sorted(path for path in file.parent.iterdir() if ".damaged-" in path.name and path.suffix != ".")
+    return sorted(path for path in file.parent.iterdir() if ".damaged-" in path.name)
 
 
 def spoil_row(file: Path) -> None:
@@ -159,8 +159,37 @@ def test_a_file_that_another_program_holds_is_left_alone(file: Path, reopen: Ope
     assert not set_aside(file)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(archive, "monotonic", clock)
+    return clock
+
+
+def test_while_another_program_holds_the_file_changes_do_not_wait_for_it(
+    file: Path, reopen: Open, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(archive, "BUSY_SECONDS", 0.02)
+    workspace = reopen()
+    ada = workspace.person(ADA)
+    assert workspace.archive._database
+    statements: list[str] = []
+    workspace.archive._database.set_trace_callback(statements.append)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        said = [ada.say(HELP, f"message {n}") for n in range(20)]
+        assert statements.count("BEGIN") == 1
+        clock.now += archive.REST_SECONDS
+        said.append(ada.say(HELP, "after a rest"))
+        said.append(ada.say(HELP, "and once more"))
+        assert statements.count("BEGIN") == 2
+        assert len(workspace.history(HELP)) == 22
+    workspace.close()  # at the end it is tried, rest or not
+    assert [message.ts for message in reopen().history(HELP)] == said
+
+
 def test_what_a_full_disk_refused_is_written_when_there_is_room(
-    reopen: Open, caplog: pytest.LogCaptureFixture
+    reopen: Open, caplog: pytest.LogCaptureFixture, clock: Clock
 ) -> None:
     workspace = reopen()
     ada = workspace.person(ADA)
@@ -172,5 +201,6 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room(
     assert [record.getMessage().split()[0] for record in caplog.records] == ["workspace_archive_refused"]
     assert not reopen().history(HELP)
     database.execute("PRAGMA max_page_count = 100000")
+    clock.now += archive.REST_SECONDS
     last = ada.say(HELP, "room again")
     assert [message.ts for message in reopen().history(HELP)] == [*large, last]

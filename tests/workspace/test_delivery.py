@@ -125,6 +125,43 @@ def test_an_app_that_is_away_is_tried_by_the_schedule_and_no_longer(slack: Serve
     assert {d.reason for d in slack.workspace.deliveries} == {"connection_failed"}
 
 
+JSON: Answer = ("200 OK", [("Content-Type", "application/json; charset=utf-8")])
+MALFORMED = [b"{bad", b"\xff\xfe", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", MALFORMED)
+def test_of_an_events_answer_only_the_status_counts(slack: Served, body: bytes) -> None:
+    with http_served(slack, Listening(lambda n: JSON, body)):
+        slack.workspace.person(ADA).say(GENERAL, "hello")
+        (delivery,) = slack.workspace.wait_for(lambda: slack.workspace.deliveries)
+    assert (delivery.status, delivery.reason) == (200, "")
+    assert delivery.body == body.decode(errors="replace")
+
+
+@pytest.mark.parametrize("body", MALFORMED)
+def test_a_command_answered_with_malformed_json_failed(slack: Served, body: bytes) -> None:
+    with http_served(slack, Listening(lambda n: JSON, body)):
+        ack = slack.workspace.person(ADA).command("/ask", "why?", GENERAL)
+    assert (ack.status, ack.error) == (200, "dispatch_failed")
+    (told,) = slack.workspace.ephemerals(ADA)
+    assert "dispatch_failed" in told.text
+
+
+def test_an_attempt_that_breaks_is_recorded_and_made_again(
+    slack: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError("no such codec")
+
+    monkeypatch.setattr("bot.workspace.delivery._encode", broken)
+    with http_served(slack, Listening()):
+        slack.workspace.person(ADA).say(GENERAL, "hello")
+        slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 1 + len(SOON))
+        assert {(d.status, d.reason) for d in slack.workspace.deliveries} == {(None, "unknown_error")}
+        assert slack.workspace.person(ADA).command("/ask", "why?", GENERAL).error == "dispatch_failed"
+    assert "no such codec" in caplog.text
+
+
 def test_what_happened_before_the_server_ran_is_delivered_then() -> None:
     from bot.workspace import Workspace, WorkspaceServer
 
@@ -327,6 +364,19 @@ class TestSocketMode:
             session.check_state()
             assert handler.client.is_connected()
             assert session.last_ping_pong_time is not None
+
+    def test_senseless_messages_acknowledge_nothing_and_end_nothing(self, slack: Served) -> None:
+        from websockets.sync.client import connect
+
+        with connect(slack.workspace.sockets.ticket_url()) as socket:
+            assert json.loads(socket.recv())["type"] == "hello"
+            slack.workspace.person(ADA).say(GENERAL, "hello")
+            envelope = json.loads(socket.recv())
+            for senseless in ("{bad", "[1]", "1", "null", '{"envelope_id": 7}', "[" * 100_000):
+                socket.send(senseless)
+            socket.send(json.dumps({"envelope_id": envelope["envelope_id"]}))
+            (delivery,) = slack.workspace.wait_for(lambda: slack.workspace.deliveries)
+        assert delivery.is_acked
 
     def test_a_ticket_opens_one_connection(self, slack: Served) -> None:
         from websockets.exceptions import InvalidStatus
