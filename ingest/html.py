@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ingest import cells
+from ingest import cells, nesting
 from ingest.blocks import Block
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -34,13 +34,18 @@ _SAYABLE = re.compile(r"[\w.+-]+@[\w.-]+|\+?[\d() -]+|[\w.-]+(?:/[a-z][a-z-]*){0
 
 
 def blocks(html: str) -> list[Block]:
-    """The visible blocks of a page, in order."""
+    """The visible blocks of a page, in order; :class:`ingest.source.FetchProblem` for one nested too deeply."""
+    nesting.check(html)
     body = LexborHTMLParser(html).body
     return list(_Walk().flow(body)) if body is not None else []
 
 
 def page(html: str) -> tuple[str, list[Block]]:
-    """A whole page's title and its main blocks: without menus, side bars, heads and feet, and what forms ask."""
+    """A whole page's title and its main blocks: without menus, side bars, heads and feet, and what forms ask.
+
+    Raises :class:`ingest.source.FetchProblem` for one nested too deeply.
+    """
+    nesting.check(html)
     tree = LexborHTMLParser(html)
     head = tree.css_first("title")
     title = _line(head.text()) if head else ""

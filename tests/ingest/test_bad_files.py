@@ -12,7 +12,7 @@ from ingest.sources import folder as folders
 NO_TEXT, EMPTY = "holds no text", "is empty"
 CAUSES = {
     "3000_blank_pages.pdf": "holds no text, only pictures or empty pages",
-    "deep_nested.html": NO_TEXT,
+    "deep_nested.html": "is nested too deeply",
     "empty_body.docx": NO_TEXT,
     "encrypted_user_password.pdf": "is protected with a password",
     "frontmatter_only.md": NO_TEXT,
