@@ -23,7 +23,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +37,7 @@ from agent.errors import UserError
 START_TIMEOUT_SECONDS = 30
 RECOVERY_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 10
+SERVERS = {"postgres", "valkey-server"}  # names of their processes
 ROOT_RUNS_AS = "docent-postgres"  # PostgreSQL refuses to run as root
 
 
@@ -98,12 +99,27 @@ def _ensure(folder: Path, start: Callable[[Path], dict[str, Any]]) -> dict[str, 
         if _is_ours(state, folder) and _wait_for_port(state["port"], START_TIMEOUT_SECONDS):
             return state
     folder.mkdir(exist_ok=True)
+    _stop_orphans(folder)
     state = start(folder)
     partial = folder / "server.json.partial"
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(state))
     partial.replace(state_file)
     return state
+
+
+def _stop_orphans(folder: Path) -> None:
+    """Servers of this folder that no state file knows: whoever started them was killed before it wrote one."""
+    inside = folder.resolve()
+    orphans = []
+    for process in psutil.process_iter(["name", "cwd"]):
+        cwd = process.info["cwd"]
+        if cwd and process.info["name"] in SERVERS and Path(cwd).is_relative_to(inside):
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+                orphans.append(process)
+    for process in psutil.wait_procs(orphans, STOP_TIMEOUT_SECONDS)[1]:
+        process.kill()
 
 
 def _is_ours(state: dict[str, Any], folder: Path) -> bool:
@@ -120,14 +136,16 @@ def _start_postgres(folder: Path, is_durable: bool) -> dict[str, Any]:
     user = _unprivileged_user(folder, bin_folder)
     data = folder / "data"
     password_file = folder / "password"
-    if not (data / "PG_VERSION").exists():
-        shutil.rmtree(data, ignore_errors=True)  # half-made by a killed initdb
+    if not data.exists():
+        partial = folder / "data.partial"
+        shutil.rmtree(partial, ignore_errors=True)  # half-made by a killed initdb
         _write_secret(password_file, secrets.token_urlsafe(24), user)
-        initdb: list[Any] = [bin_folder / "initdb", "-D", data, "-U", "docent", "--pwfile", password_file]
+        initdb: list[Any] = [bin_folder / "initdb", "-D", partial, "-U", "docent", "--pwfile", password_file]
         initdb += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
         done = subprocess.run(initdb, **_as(user), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise UserError(f"PostgreSQL could not make its data folder {data}: {done.stderr.strip()}")
+            raise UserError(f"PostgreSQL could not make its data folder {partial}: {done.stderr.strip()}")
+        partial.rename(data)
     port = _free_port()
     command: list[Any] = [bin_folder / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)]
     command += ["-c", "unix_socket_directories=", "-c", "max_connections=200"]

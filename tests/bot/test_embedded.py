@@ -90,6 +90,24 @@ def test_servers_that_were_killed_are_started_again(tmp_path: Path) -> None:
     assert servers_of(tmp_path) == []
 
 
+def test_servers_that_nobody_knows_of_are_replaced(tmp_path: Path) -> None:
+    """Whoever started them was killed before it wrote down that it did; and an initdb was killed half-way."""
+    (tmp_path / "postgres" / "data.partial").mkdir(parents=True)
+    (tmp_path / "postgres" / "data.partial" / "PG_VERSION").write_text("18")
+    user = start_user(tmp_path)
+    for name in ("postgres", "valkey"):
+        (tmp_path / name / "server.json").unlink()
+    orphans = servers_of(tmp_path)
+    with embedded.running(tmp_path, is_durable=False) as servers:
+        database = Database(servers.database_url)
+        with database.transaction() as transaction:
+            assert transaction.execute(text("SELECT 1")).scalar_one() == 1
+        database.close()
+        assert not [p for p in orphans if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    end(user)
+    assert servers_of(tmp_path) == []
+
+
 def test_a_folder_that_cannot_be_written_gets_a_clear_sentence() -> None:
     with pytest.raises(UserError, match="Set DOCENT_HOME"), embedded.running(Path("/proc/nowhere")):
         pass
