@@ -386,6 +386,169 @@ def test_everything_is_done_with_the_keyboard(office: Office, visit: Visit) -> N
     expect(page.get_by_role("complementary", name="Thread")).to_be_visible()
 
 
+SELECT = {"type": "static_select", "action_id": "s", "placeholder": {"type": "plain_text", "text": "Which"}}
+UNHEARD_OF: list[dict[str, Any]] = [
+    {"blocks": [{"type": "actions", "elements": [{**SELECT, "option_groups": [{"label": "alone"}]}]}]},
+    {"blocks": [{"type": "actions", "elements": [{**SELECT, "options": [None, 1]}]}]},
+    {"blocks": [{"type": "carousel", "elements": [None]}]},
+    {"blocks": [{"type": "task_card", "task_id": "1", "title": "t", "status": "complete", "sources": "abc"}]},
+    {"blocks": [{"type": "plan", "title": "p", "tasks": [None, "x"]}]},
+    {"blocks": [{"type": "container", "child_blocks": "abc"}]},
+    {"blocks": [{"type": "card", "title": 7, "actions": [None, {"type": "constructor"}]}]},
+    {"attachments": [{"blocks": [{"type": "actions"}]}]},
+    {"attachments": [{"blocks": "abc", "text": 5, "title": {}}]},
+    {
+        "attachments": [
+            {"blocks": [{"type": "context"}, {"type": "section", "fields": 1}, None, {"type": "table"}]}
+        ]
+    },
+    {"attachments": [{"blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_list"}, None]}]}]},
+    {"attachments": [{"blocks": [{"type": "context_actions", "elements": [{"type": "feedback_buttons"}]}]}]},
+    {
+        "attachments": [
+            {"blocks": [{"type": "actions", "elements": [{"type": "overflow"}, {"type": "radio_buttons"}]}]}
+        ]
+    },
+]
+UNDRAWABLE = {"attachments": [{"blocks": [{"type": "header", "text": {"text": {"toString": 1}}}]}]}
+
+
+def test_no_message_stops_the_page(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    for given in UNHEARD_OF:
+        slack.client.chat_postMessage(channel=HELP, text="x", **given)
+    rows = page.locator("main .row")
+    expect(rows).to_have_count(len(UNHEARD_OF))
+    expect(page.get_by_text("This message cannot be shown.")).to_have_count(0)
+    ts = slack.client.chat_postMessage(channel=HELP, text="x", **UNDRAWABLE)["ts"]
+    expect(rows.last).to_have_text("This message cannot be shown.")
+    slack.workspace.person(GRACE).say(HELP, "life goes on")
+    expect(rows.last).to_contain_text("life goes on")
+    expect(page.get_by_text("The workspace has stopped.")).to_be_hidden()
+    slack.client.chat_update(channel=HELP, ts=ts, text="mended", attachments=[])
+    expect(page.get_by_text("mended")).to_be_visible()
+    expect(page.get_by_text("This message cannot be shown.")).to_have_count(0)
+    expect(rows).to_have_count(len(UNHEARD_OF) + 2)
+
+
+def test_a_mistake_of_the_page_is_not_told_as_a_stopped_workspace(browser: Browser) -> None:
+    with serving(subscriptions=()) as slack:
+        page = browser.new_page(viewport=WIDE)
+        page.set_default_timeout(PATIENCE_MS)
+        mistakes: list[str] = []
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        broken = "export class Modals { draw() { throw new Error('a mistake'); } }"
+        page.route("**/page/modal.js", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
+        page.goto(f"{slack.server.url}/#{ADA}/{HELP}")
+        for said in ("one", "two"):
+            slack.workspace.person(GRACE).say(HELP, said)
+            expect(page.locator("main .row").last).to_contain_text(said)
+        expect(page.get_by_text("The workspace has stopped.")).to_be_hidden()
+        assert set(mistakes) == {"a mistake"}
+        page.close()
+
+
+def test_a_hidden_page_holds_no_connection(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    hide = """isHidden => {
+        Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    for text in ("first", "second"):
+        slack.workspace.wait_for(lambda: slack.workspace.watchers)
+        with page.expect_event("requestfailed", lambda request: "/_control/changes" in request.url):
+            page.evaluate(hide, True)
+        polls: list[str] = []
+        page.on("request", lambda request, polls=polls: polls.append(request.url))
+        slack.workspace.person(GRACE).say(HELP, text)
+        page.wait_for_timeout(300)
+        assert not [url for url in polls if "/_control/changes" in url]
+        page.evaluate(hide, False)
+        expect(page.get_by_text(text)).to_be_visible()
+
+
+def option(text: str) -> dict[str, Any]:
+    return {"text": {"type": "plain_text", "text": text}, "value": text}
+
+
+def test_what_is_chosen_shows_until_the_app_says_otherwise(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    confirm = {name: {"type": "plain_text", "text": name} for name in ("title", "text", "confirm", "deny")}
+    select = {**SELECT, "options": [option("one"), option("two")], "confirm": confirm}
+    radio = {"type": "radio_buttons", "action_id": "r", "options": [option("red"), option("blue")]}
+
+    def shown(picked: str, colour: str) -> list[dict[str, Any]]:
+        elements = [{**select, "initial_option": option(picked)}, {**radio, "initial_option": option(colour)}]
+        return [{"type": "actions", "block_id": "b", "elements": elements}]
+
+    ts = slack.client.chat_postMessage(channel=HELP, text="x", blocks=shown("one", "red"))["ts"]
+    page = visit(slack)()
+    picked = page.locator("main select")
+    expect(picked).to_have_value("one")
+    slack.client.chat_update(channel=HELP, ts=ts, text="x", blocks=shown("two", "blue"))
+    expect(picked).to_have_value("two")
+    expect(page.get_by_label("blue")).to_be_checked()
+    expect(page.get_by_label("red")).not_to_be_checked()
+    picked.select_option("one")
+    page.get_by_role("dialog").get_by_role("button", name="deny").click()
+    expect(picked).to_have_value("two")
+
+
+def focused(page: Page, inside: str) -> None:
+    page.wait_for_function("inside => document.activeElement?.closest(inside)", arg=inside)
+
+
+def test_what_is_covered_cannot_be_focused(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)(viewport=NARROW)
+    menu = page.get_by_role("button", name="Channels")
+    for leave in ("Escape", "veil", "choose"):
+        menu.click()
+        focused(page, ".sidebar [aria-current]")
+        for _ in range(12):  # all round the page and no further
+            page.keyboard.press("Tab")
+            assert page.evaluate(
+                "document.activeElement === document.body || !!document.activeElement.closest('nav')"
+            )
+        if leave == "Escape":
+            page.keyboard.press("Escape")
+        elif leave == "veil":
+            page.mouse.click(NARROW["width"] - 5, 400)
+        else:
+            page.get_by_role("navigation").get_by_role("button", name="general").click()
+        expect(page.get_by_role("navigation")).to_be_hidden()
+        expect(menu).to_be_focused()
+
+    ts = slack.workspace.person(GRACE).say(GENERAL, "root")
+    slack.workspace.person(GRACE).say(GENERAL, "reply", ts)
+    page.locator("main .replies").click()
+    focused(page, ".thread")
+    assert page.evaluate("document.querySelector('main').inert")
+    page.get_by_role("button", name="Show the story of this thread").click()
+    focused(page, ".inspector [role=tab]")
+    assert page.evaluate("document.querySelector('.thread').inert")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Show the story of this thread")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("main .replies")).to_be_focused()
+    assert page.locator("[inert]").evaluate_all("found => found.map(one => one.className)") == ["sidebar"]
+
+
+@pytest.mark.parametrize("width", [390, 700, 701, 729, 740, 741, 800, 1199, 1200])
+def test_a_thread_fits_every_width(office: Office, visit: Visit, width: int) -> None:
+    slack, _ = office
+    page = visit(slack)(viewport={"width": width, "height": 700})
+    ts = slack.workspace.person(GRACE).say(HELP, "root")
+    slack.workspace.person(GRACE).say(HELP, "reply", ts)
+    page.locator("main .replies").click()
+    box = page.get_by_role("complementary", name="Thread").bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
+    assert box["width"] >= min(width, 280)
+
+
 def test_a_narrow_screen_shows_one_thing_at_a_time(office: Office, visit: Visit) -> None:
     slack, _ = office
     page = visit(slack)(viewport=NARROW)
@@ -485,7 +648,11 @@ MRKDWN = [
     ("• a\n- b", "<ul><li>a</li><li>b</li></ul>"),
     ("```a\n*b*```", '<pre tabindex="0"><code>a\n*b*</code></pre>'),
     ("a &lt;b&gt; &amp;amp;", "<p>a &lt;b&gt; &amp;amp;</p>"),
-    ("<@U1> <#C1|x> <!here>", None),
+    (
+        "<@U1> <@U2> <#C1|x> <!here>",
+        '<p><span class="mention me">@U1</span> <span class="mention">@U2</span> '
+        '<span class="mention">#x</span> <span class="mention all">@here</span></p>',
+    ),
     ("*b\nc*", "<p>*b<br>c*</p>"),
 ]
 
@@ -501,8 +668,7 @@ def test_markup_is_drawn_as_slack_draws_it(office: Office, visit: Visit) -> None
     for text, html in MARKDOWN:
         assert page.evaluate(draw, ["/page/markdown.js", "markdown", text]) == html, text
     for text, html in MRKDWN:
-        drawn = page.evaluate(draw, ["/page/mrkdwn.js", "mrkdwn", text])
-        assert html is None or drawn == html, text
+        assert page.evaluate(draw, ["/page/mrkdwn.js", "mrkdwn", text]) == html, text
     linked = page.evaluate(draw, ["/page/markdown.js", "markdown", "See [[1]](https://h.example/a_(b)) now."])
     assert re.fullmatch(r'<p>See <a href="https://h.example/a_\(b\)".*>\[1\]</a> now\.</p>', linked)
     deep = "[" * 6_000 + "*" * 3_000 + "> " * 1_000
@@ -520,8 +686,16 @@ def test_much_is_shown_in_pieces(visit: Visit) -> None:
         page = visit(slack)()
         expect(page.get_by_text("message 499", exact=True)).to_be_in_viewport()
         assert page.locator("main .row").count() == 100
-        page.get_by_role("button", name="Show earlier messages (400)").click()
+        earlier = page.get_by_role("button", name="Show earlier messages")
+        earlier.scroll_into_view_if_needed()
+        first = page.get_by_text("message 400", exact=True)
+        before = first.bounding_box()
+        earlier.click()
         expect(page.locator("main .row")).to_have_count(200)
+        after = first.bounding_box()
+        assert before
+        assert after
+        assert abs(after["y"] - before["y"]) < 40  # the row has got a name, but stays where it was read
         page.get_by_role("tab", name="Wire").click()
         expect(page.get_by_role("button", name="Show earlier (4850)")).to_be_attached()
         assert page.locator(".wire-row").count() == 150

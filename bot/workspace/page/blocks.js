@@ -1,6 +1,6 @@
 // Block Kit, block by block. A type that is not known here shows as such.
 
-import { h } from "./dom.js";
+import { h, listOf } from "./dom.js";
 import { element, image, textOf } from "./elements.js";
 import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
@@ -10,7 +10,7 @@ import { plan, taskCard } from "./tasks.js";
 
 /** `message` is null in a modal. */
 export function blocks(given, message, context) {
-  return given.map((block, position) => {
+  return listOf(given).map((block, position) => {
     const draw = Object.hasOwn(BLOCKS, block.type) ? BLOCKS[block.type] : unknown;
     const drawn = draw(block, { message, block, context });
     if (drawn && !drawn.dataset.key) drawn.dataset.key = block.block_id || `block-${position}`;
@@ -24,7 +24,7 @@ export function text(given, context) {
 }
 
 function section(block, place) {
-  const fields = (block.fields ?? []).map((field) => h("div", {}, text(field, place.context)));
+  const fields = listOf(block.fields).map((field) => h("div", {}, text(field, place.context)));
   return h(
     "div.section",
     {},
@@ -39,7 +39,7 @@ function section(block, place) {
 }
 
 function context(block, place) {
-  const parts = block.elements.map((part) =>
+  const parts = listOf(block.elements).map((part) =>
     part.type === "image" ? image(part) : h("span", {}, part.type === "mrkdwn" ? lines(part, place) : text(part, place.context)),
   );
   return h("div.context", {}, parts);
@@ -61,7 +61,7 @@ function alert(block, place) {
 
 function card(block, place) {
   const part = (name, tag) => (block[name] ? h(tag, {}, text(block[name], place.context)) : null);
-  const buttons = (block.actions ?? []).map((one) => element(one, place));
+  const buttons = listOf(block.actions).map((one) => element(one, place));
   return h(
     "div.card",
     {},
@@ -76,12 +76,12 @@ function card(block, place) {
 
 function container(block, place) {
   const title = textOf(block.title);
-  const inner = blocks(block.child_blocks ?? [], place.message, place.context);
+  const inner = blocks(block.child_blocks, place.message, place.context);
   return h("div.card", {}, title ? h("strong", {}, title) : null, inner);
 }
 
 function elements(name) {
-  return (block, place) => h(`div.${name}`, {}, block.elements.map((one) => element(one, place)));
+  return (block, place) => h(`div.${name}`, {}, listOf(block.elements).map((one) => element(one, place)));
 }
 
 function unknown(block) {
@@ -103,6 +103,6 @@ const BLOCKS = {
   plan: (block, place) => plan(block, place.context),
   alert,
   card,
-  carousel: (block, place) => h("div.carousel", {}, block.elements.map((one) => card(one, place))),
+  carousel: (block, place) => h("div.carousel", {}, listOf(block.elements).map((one) => card(one, place))),
   container,
 };

@@ -5,6 +5,8 @@ const HANDLERS = [
   "onclick", "onchange", "oninput", "onkeydown", "onsubmit", "ontoggle", "onmousedown", "onfocus", "onblur",
 ];
 
+const CHOSEN = ["selected", "checked"]; // of nodes with `data-chosen`, whose state the page decides
+
 /** An element: `h("button.primary", {type: "button", onclick: f}, "Send")`. Absent and false properties are left out. */
 export function h(selector, props, ...children) {
   const [tag, ...classes] = selector.split(".");
@@ -25,6 +27,20 @@ export function svg(viewBox, ...shapes) {
     node.append(shape);
   }
   return node;
+}
+
+/** Runs what must not stop the rest: a mistake of the page is told to the browser's console. */
+export function guarded(work) {
+  try {
+    work();
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+/** The objects of a list that came from the app: nothing else of it can be drawn. */
+export function listOf(given) {
+  return Array.isArray(given) ? given.filter((one) => one !== null && typeof one === "object") : [];
 }
 
 /** Makes `old` look like `fresh`, touching only what differs: focus, selection and scroll positions stay. */
@@ -107,6 +123,7 @@ function morphAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && (name !== "open" || opens)) old.removeAttribute(name);
   }
+  for (const name of CHOSEN) if (fresh.dataset.chosen && old[name] !== fresh[name]) old[name] = fresh[name];
   for (const name of HANDLERS) if (old[name] !== fresh[name]) old[name] = fresh[name];
 }
 

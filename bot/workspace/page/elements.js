@@ -1,7 +1,7 @@
 // Interactive elements in messages. `context.use` tells the app; what was chosen stays visible as in Slack.
 
 import { ask } from "./dialog.js";
-import { h } from "./dom.js";
+import { h, listOf } from "./dom.js";
 import { icon } from "./icons.js";
 import { safeUrl } from "./links.js";
 import { openMenu } from "./menu.js";
@@ -10,7 +10,7 @@ import { mrkdwn } from "./mrkdwn.js";
 const DRAWINGS = { trash: "trash", edit: "edit", delete: "trash", refresh: "reply" };
 
 export function element(given, place) {
-  const draw = ELEMENTS[given.type];
+  const draw = Object.hasOwn(ELEMENTS, given.type) ? ELEMENTS[given.type] : null;
   return draw ? draw(given, place) : h("span.unknown", {}, `element of type ${given.type}`);
 }
 
@@ -26,7 +26,10 @@ async function use(given, place, value = null) {
       deny: textOf(confirm.deny) || "Cancel",
       isDanger: confirm.style === "danger",
     }));
-  if (agreed) await place.context.use(place.message, place.block, given, value);
+  const { context, message } = place;
+  if (agreed) return context.use(message, place.block, given, value);
+  context.touch(message.ts); // what was picked shows: back to what is chosen
+  context.draw();
 }
 
 function button(given, place) {
@@ -43,7 +46,7 @@ function button(given, place) {
 function feedbackButtons(given, place) {
   const chosen = place.context.chosen(place.message, given.action_id);
   const one = (side, drawing) => {
-    const { text, accessibility_label } = given[`${side}_button`];
+    const { text, accessibility_label } = given[`${side}_button`] ?? {};
     const label = accessibility_label || textOf(text);
     const isChosen = chosen === side;
     const properties = { type: "button", title: label, "aria-label": label, "aria-pressed": String(isChosen) };
@@ -54,19 +57,20 @@ function feedbackButtons(given, place) {
 
 function iconButton(given, place) {
   const label = given.accessibility_label || textOf(given.text);
-  const drawing = icon(DRAWINGS[given.icon] ?? "more");
+  const drawing = icon(Object.hasOwn(DRAWINGS, given.icon) ? DRAWINGS[given.icon] : "more");
   const properties = { type: "button", title: label, "aria-label": label, ...unless(place) };
   return h("button.feedback", { ...properties, onclick: () => use(given, place) }, drawing);
 }
 
 function staticSelect(given, place) {
   const chosen = place.context.chosen(place.message, given.action_id) ?? given.initial_option?.value ?? "";
-  const option = (o) => h("option", { value: o.value, selected: o.value === chosen }, textOf(o.text));
-  const groups = (given.option_groups ?? []).map((group) =>
-    h("optgroup", { label: textOf(group.label) }, group.options.map(option)),
+  const decided = { "data-chosen": "one" };
+  const option = (o) => h("option", { value: o.value, selected: o.value === chosen, ...decided }, textOf(o.text));
+  const groups = listOf(given.option_groups).map((group) =>
+    h("optgroup", { label: textOf(group.label) }, listOf(group.options).map(option)),
   );
   const placeholder = textOf(given.placeholder) || "Choose…";
-  const empty = h("option", { value: "", disabled: true, selected: chosen === "" }, placeholder);
+  const empty = h("option", { value: "", disabled: true, selected: chosen === "", ...decided }, placeholder);
   return h(
     "select",
     {
@@ -75,7 +79,7 @@ function staticSelect(given, place) {
       onchange: (event) => use(given, place, event.target.value),
     },
     empty,
-    (given.options ?? []).map(option),
+    listOf(given.options).map(option),
     groups,
   );
 }
@@ -85,7 +89,7 @@ function overflow(given, place) {
     openMenu(
       event.currentTarget,
       "More actions",
-      given.options.map((o) => ({ label: textOf(o.text), detail: textOf(o.description), choose: () => use(given, place, o.value) })),
+      listOf(given.options).map((o) => ({ label: textOf(o.text), detail: textOf(o.description), choose: () => use(given, place, o.value) })),
     );
   const properties = { type: "button", "aria-label": "More actions", "aria-haspopup": "menu", ...unless(place) };
   return h("button.feedback", { ...properties, onclick: open }, icon("more"));
@@ -93,12 +97,15 @@ function overflow(given, place) {
 
 function choices(type) {
   return (given, place) => {
-    const chosen = place.context.chosen(place.message, given.action_id) ?? given.initial_option?.value;
-    const name = `${place.message.ts}-${given.action_id}`;
+    const initial = [given.initial_option, ...listOf(given.initial_options)].map((o) => o?.value);
+    const now = place.context.chosen(place.message, given.action_id);
+    const chosen = now === undefined ? initial : [now];
+    const name = `${place.message?.ts}-${given.action_id}`;
+    const decided = type === "radio" ? { "data-chosen": "one" } : {}; // of boxes the page knows the last use only
     return h(
       "fieldset.choices",
       {},
-      given.options.map((o) =>
+      listOf(given.options).map((o) =>
         h(
           "label",
           {},
@@ -106,7 +113,8 @@ function choices(type) {
             type,
             name,
             value: o.value,
-            checked: o.value === chosen,
+            checked: chosen.includes(o.value),
+            ...decided,
             ...unless(place),
             onchange: () => use(given, place, o.value),
           }),

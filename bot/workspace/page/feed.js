@@ -2,6 +2,7 @@
 // by itself.
 
 import { read, Refusal } from "./api.js";
+import { guarded } from "./dom.js";
 
 const BREATH = 50; // ms between two screens, so that a fast stream does not fill the line
 const RETRY = 1000; // ms
@@ -14,7 +15,8 @@ export async function follow(app) {
     version += 1;
     waiting.abort();
   };
-  document.addEventListener("visibilitychange", () => document.hidden || app.hurry());
+  // A browser has six connections to a server: a page nobody sees must not hold one.
+  document.addEventListener("visibilitychange", () => (document.hidden ? waiting.abort() : app.hurry()));
 
   for (;;) {
     const asked = version;
@@ -33,32 +35,25 @@ export async function follow(app) {
       if (asked !== version) continue;
       app.isAway = false;
       known = user === screen.me && channel === screen.channel && thread === (screen.thread?.ts ?? "") ? place : null;
-      app.take(screen);
-      app.draw();
+      guarded(() => app.take(screen));
+      guarded(app.draw);
       await pause(BREATH);
       if (asked !== version) continue;
-      await read("changes", { since: screen.revision }, waiting.signal);
-      if (document.hidden) await shown(waiting.signal);
+      if (document.hidden) {
+        waiting = new AbortController();
+        await aborted(waiting.signal);
+      } else await read("changes", { since: screen.revision }, waiting.signal);
     } catch (error) {
-      if (waiting.signal.aborted && asked !== version) continue;
-      if (error instanceof Refusal) {
-        known = null;
-        await pause(RETRY);
-        continue;
+      if (waiting.signal.aborted) continue;
+      if (error instanceof Refusal) known = null;
+      else {
+        app.isAway = true;
+        guarded(app.draw);
       }
-      app.isAway = true;
-      app.draw();
       await pause(RETRY);
     }
   }
 }
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-
-/** A browser has six connections to a server: a page nobody sees must not hold one. */
-function shown(signal) {
-  return new Promise((done) => {
-    document.addEventListener("visibilitychange", done, { once: true, signal });
-    signal.addEventListener("abort", done, { once: true });
-  });
-}
+const aborted = (signal) => new Promise((done) => signal.addEventListener("abort", done, { once: true }));

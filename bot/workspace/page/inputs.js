@@ -1,6 +1,6 @@
 // Input blocks of a modal. Each gives the state object Slack would send for it.
 
-import { h } from "./dom.js";
+import { h, listOf } from "./dom.js";
 import { textOf } from "./elements.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { nameOf } from "./links.js";
@@ -8,7 +8,7 @@ import { nameOf } from "./links.js";
 /** An input block with its error, if there is one; `read(node)` later gives its value. */
 export function input(block, error, context) {
   const { element } = block;
-  const draw = INPUTS[element.type];
+  const draw = Object.hasOwn(INPUTS, element.type) ? INPUTS[element.type] : null;
   if (!draw) return h("div.unknown", {}, `input of type ${element.type}`);
   const id = `input-${block.block_id}`;
   const described = [block.hint ? `${id}-hint` : "", error ? `${id}-error` : ""].filter(Boolean).join(" ");
@@ -76,11 +76,11 @@ function text(element, common) {
 function select(element, common) {
   const initial = element.initial_option?.value ?? "";
   const option = (o) => h("option", { value: o.value, selected: o.value === initial }, textOf(o.text));
-  const groups = (element.option_groups ?? []).map((group) =>
-    h("optgroup", { label: textOf(group.label) }, group.options.map(option)),
+  const groups = listOf(element.option_groups).map((group) =>
+    h("optgroup", { label: textOf(group.label) }, listOf(group.options).map(option)),
   );
   const empty = h("option", { value: "", selected: !initial }, textOf(element.placeholder) || "Choose…");
-  return h("select", common, empty, (element.options ?? []).map(option), groups);
+  return h("select", common, empty, listOf(element.options).map(option), groups);
 }
 
 function selectOf(entries) {
@@ -92,7 +92,7 @@ function selectOf(entries) {
 
 function choices(type) {
   return (element, common, context) => {
-    const initial = [element.initial_option, ...(element.initial_options ?? [])].filter(Boolean).map((o) => o.value);
+    const initial = [element.initial_option, ...listOf(element.initial_options)].filter(Boolean).map((o) => o.value);
     return h(
       "div.choices",
       {},
@@ -109,7 +109,7 @@ function choices(type) {
 }
 
 function allOptions(element) {
-  return [...(element.options ?? []), ...(element.option_groups ?? []).flatMap((group) => group.options)];
+  return [...listOf(element.options), ...listOf(element.option_groups).flatMap((group) => listOf(group.options))];
 }
 
 const people = selectOf((context) => [...context.users.values()].filter((u) => u.can_act).map((u) => [u.id, nameOf(u)]));

@@ -6,7 +6,7 @@ import { recall, remember } from "./memory.js";
 import { Story } from "./story.js";
 import { Traffic } from "./traffic.js";
 
-const WIDE = matchMedia("(min-width: 1200px)");
+export const WIDE = matchMedia("(min-width: 1200px)");
 
 export class Inspector {
   /** `changed` is called when the panel opens or closes. */
@@ -37,8 +37,8 @@ export class Inspector {
   toggle(isOpen = !this.isOpen) {
     this.isOpen = isOpen;
     if (WIDE.matches) remember("inspector", isOpen);
-    this.changed();
     this.draw();
+    this.changed();
   }
 
   choose(tab) {

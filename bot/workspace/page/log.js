@@ -16,6 +16,7 @@ export class Log {
     this.more = more;
     this.place = "";
     this.last = "";
+    this.first = "";
     this.list = h("div.list", { role: "log", "aria-live": "polite", "aria-label": label, onkeydown: (event) => this.key(event) });
     this.pill = h("button.pill", { type: "button", hidden: true, onclick: () => this.toEnd() }, icon("down"), "New messages");
     this.view = h("div.view", {}, this.list);
@@ -31,7 +32,12 @@ export class Log {
     const isElsewhere = place !== this.place;
     const wasAtEnd = isElsewhere || this.isAtEnd();
     const messages = order.map((ts) => this.app.messages.get(ts)).filter(Boolean);
+    const first = isElsewhere ? null : this.first; // in a thread the question stays above what is added
+    const anchor = first && this.list.querySelector(`[data-ts="${CSS.escape(first)}"]`);
+    const [offset, scrolled] = [anchor?.offsetTop, this.view.scrollTop];
     reconcile(this.list, [...above, ...this.items(messages, n_earlier)]);
+    this.first = messages[this.pane === "thread" ? 1 : 0]?.ts ?? "";
+    if (anchor?.isConnected && this.first < first) this.view.scrollTop = scrolled + anchor.offsetTop - offset;
     const last = messages.at(-1);
     this.rove(isElsewhere);
     const isMine = last?.user === this.app.me || last?.is_ephemeral;

@@ -2,7 +2,8 @@
 
 import { avatar } from "./avatar.js";
 import { blocks } from "./blocks.js";
-import { h } from "./dom.js";
+import { h, listOf } from "./dom.js";
+import { textOf } from "./elements.js";
 import { emoji, REACTIONS } from "./emoji.js";
 import { icon } from "./icons.js";
 import { nameOf } from "./links.js";
@@ -17,8 +18,19 @@ const ENDS = {
   expired: "This message stopped growing: its stream is too old.",
 };
 
-/** `pane`: channel or thread. A grouped row continues the one above it. */
-export function row(message, { pane, isGrouped }, app) {
+/** `pane`: channel or thread. A grouped row continues the one above it. What cannot be drawn says so, alone. */
+export function row(message, place, app) {
+  try {
+    return drawn(message, place, app);
+  } catch (error) {
+    console.info("message", message.ts, "cannot be shown:", error);
+    const properties = { role: "article", tabindex: -1, "data-ts": message.ts, "data-key": message.ts };
+    const said = h("div.content", {}, h("div.body.gone", {}, "This message cannot be shown."));
+    return h("div.row.leading.lasting", { ...properties, "aria-label": "A message" }, h("div.gutter"), said);
+  }
+}
+
+function drawn(message, { pane, isGrouped }, app) {
   const user = app.users.get(message.user);
   const name = message.username || (user ? nameOf(user) : (message.user ?? "Somebody"));
   const isGone = message.subtype === "tombstone";
@@ -79,10 +91,10 @@ function body(message, isGone, app) {
 }
 
 function attached(attachment, message, app) {
-  const inner = attachment.blocks?.length
+  const inner = listOf(attachment.blocks).length
     ? blocks(attachment.blocks, message, app)
-    : mrkdwn(attachment.text || attachment.fallback || "", app);
-  return h("div.attachment", {}, attachment.title ? h("strong", {}, attachment.title) : null, inner);
+    : mrkdwn(textOf(attachment.text) || textOf(attachment.fallback), app);
+  return h("div.attachment", {}, attachment.title ? h("strong", {}, textOf(attachment.title)) : null, inner);
 }
 
 function reactions(message, app) {

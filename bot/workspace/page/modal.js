@@ -2,7 +2,7 @@
 
 import { act, Refusal } from "./api.js";
 import { blocks } from "./blocks.js";
-import { fill, h } from "./dom.js";
+import { fill, h, listOf } from "./dom.js";
 import { textOf } from "./elements.js";
 import { icon } from "./icons.js";
 import { input, valueOf } from "./inputs.js";
@@ -68,9 +68,7 @@ class Modal {
 
   draw() {
     const { view } = this;
-    const drawn = view.blocks.map((block) =>
-      block.type === "input" ? input(block, this.errors[block.block_id], this.app) : blocks([block], null, this.app),
-    );
+    const drawn = listOf(view.blocks).map((block) => this.part(block));
     const submit = textOf(view.submit);
     fill(
       this.form,
@@ -88,6 +86,15 @@ class Modal {
         submit ? h("button.primary", { type: "submit", disabled: this.isBusy }, this.isBusy ? "Sending…" : submit) : null,
       ),
     );
+  }
+
+  part(block) {
+    try {
+      return block.type === "input" ? input(block, this.errors[block.block_id], this.app) : blocks([block], null, this.app);
+    } catch (error) {
+      console.info("a part of a modal cannot be shown:", error);
+      return h("p.detail", {}, "This part cannot be shown.");
+    }
   }
 
   async submit(event) {

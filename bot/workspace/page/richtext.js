@@ -1,18 +1,18 @@
 // Rich text and tables of Block Kit.
 
-import { h } from "./dom.js";
+import { h, listOf } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { channelMention, link, mention } from "./links.js";
 
 export function richText(block, context) {
-  return (block.elements ?? []).map((element) => part(element, context));
+  return listOf(block.elements).map((element) => part(element, context));
 }
 
 export function tableBlock(block, context) {
-  const settings = block.column_settings ?? [];
+  const settings = Array.isArray(block.column_settings) ? block.column_settings : [];
   const row = (cells, tag) =>
-    h("tr", {}, cells.map((cell, n) => h(`${tag}.${align(settings[n])}`, {}, tableCell(cell, context))));
-  const [head, ...body] = block.rows ?? [];
+    h("tr", {}, listOf(cells).map((cell, n) => h(`${tag}.${align(settings[n])}`, {}, tableCell(cell, context))));
+  const [head, ...body] = listOf(block.rows);
   if (!head) return null;
   const drawn = h("table", {}, h("thead", {}, row(head, "th")), h("tbody", {}, body.map((cells) => row(cells, "td"))));
   return h("div.table", { tabindex: 0 }, drawn);
@@ -28,13 +28,13 @@ function tableCell(cell, context) {
 }
 
 function part(element, context) {
-  const inner = element.elements ?? [];
+  const inner = listOf(element.elements);
   if (element.type === "rich_text_preformatted") {
     return h("pre", { tabindex: 0 }, h("code", {}, inner.map((leaf) => leaf.text ?? leaf.url ?? "").join("")));
   }
   if (element.type === "rich_text_quote") return h("blockquote", {}, leaves(inner, context));
   if (element.type === "rich_text_list") {
-    const items = inner.map((item) => h("li", {}, leaves(item.elements ?? [], context)));
+    const items = inner.map((item) => h("li", {}, leaves(listOf(item.elements), context)));
     return h(`${element.style === "ordered" ? "ol" : "ul"}.indent-${Math.min(4, element.indent ?? 0)}`, {}, items);
   }
   return h("p", {}, leaves(inner, context));

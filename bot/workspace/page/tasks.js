@@ -1,6 +1,6 @@
 // What the app is doing, step by step: task cards and plans.
 
-import { h } from "./dom.js";
+import { h, listOf } from "./dom.js";
 import { icon } from "./icons.js";
 import { link } from "./links.js";
 import { markdown } from "./markdown.js";
@@ -24,7 +24,7 @@ export function streamTasks(stream, context) {
 }
 
 export function plan(block, context, isLive = false) {
-  const tasks = block.tasks ?? [];
+  const tasks = listOf(block.tasks);
   const n_done = tasks.filter((task) => task.status === "complete").length;
   const isOpen = isLive || n_done < tasks.length;
   const title = plainOf(block.title) || "Plan";
@@ -48,7 +48,7 @@ export function taskCard(task, context, isLive = true) {
   const inside = [
     rich(task.details, "details", context),
     rich(task.output, "output", context),
-    sources(task.sources ?? []),
+    sources(listOf(task.sources)),
   ].filter(Boolean);
   if (!inside.length) return h("div.task", { role: "listitem", "data-key": key, "data-status": status }, h("div.task-head", {}, head));
   const isOpen = status === "error" || (status === "in_progress" && isLive);

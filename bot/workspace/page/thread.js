@@ -24,7 +24,7 @@ export class Thread {
     this.composer = new Composer(app, { label: "Reply", send: (typed) => app.say(typed, app.place.thread) });
     this.node = h(
       "aside.thread",
-      { "aria-label": "Thread", hidden: true },
+      { "aria-label": "Thread", tabindex: -1, hidden: true },
       h("header", {}, this.title, inspect, close),
       this.log.node,
       this.status,
