@@ -1,7 +1,6 @@
 """Words of one sense, such as "died" and "death", by the static embedding, whatever model the index has."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +10,9 @@ from ingest.words import STOP_WORDS, stem
 SAME_SENSE = 0.45  # cosine of two words of one sense: "soldier" and "military" have .54, "pet" and "plan" .15
 SHORTEST = 3  # letters; of shorter words too many are near
 _LONG = 5  # a shorter word's pieces are found in others that have nothing to do with it: "cab" in "cabin"
+MAX_KEPT = 20_000  # words: 20 MB
+
+_kept: dict[str, Matrix] = {}
 
 
 def of_one_sense(words: Sequence[str], others: Iterable[str]) -> dict[str, dict[str, float]]:
@@ -29,10 +31,12 @@ def of_one_sense(words: Sequence[str], others: Iterable[str]) -> dict[str, dict[
 
 
 def _vectors(words: Sequence[str]) -> Matrix:
-    return np.stack([_vector(word) for word in words])
-
-
-@lru_cache(maxsize=20_000)
-def _vector(word: str) -> Matrix:
-    row: Matrix = embed([word])[0]
-    return row
+    """Of unit length, one row per word; kept, because the same documents are quoted again and again."""
+    known = {word: row for word in words if (row := _kept.get(word)) is not None}  # other threads clear it
+    new = [word for word in dict.fromkeys(words) if word not in known]
+    if new:
+        known |= dict(zip(new, embed(new), strict=True))
+        if len(_kept) > MAX_KEPT:
+            _kept.clear()
+        _kept.update((word, known[word]) for word in new)
+    return np.stack([known[word] for word in words])

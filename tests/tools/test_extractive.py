@@ -232,7 +232,7 @@ def handbook(eval_dir: Path, database: Any, tmp_path: Path) -> Library:
 
 
 def test_answers_hold_the_facts_and_stay_short(eval_dir: Path, handbook: Library) -> None:
-    """Floors lie a little under what was measured (31 of 50, 7 of 10, 3 wrong), so that a loss is seen."""
+    """Floors lie a little under what was measured (32 of 50, 7 of 10, 1 wrong), so that a loss is seen."""
     context = ToolContext(Audience(), "test", 9e9, {Library: handbook})
     n_right = n_refused = n_wrongly_refused = n_chars = n_answerable = 0
     for line in (eval_dir / "handbook_18f" / "questions.jsonl").read_text().splitlines():
@@ -256,10 +256,10 @@ def test_answers_hold_the_facts_and_stay_short(eval_dir: Path, handbook: Library
         n_chars += len(text)
         n_wrongly_refused += text.startswith(NOTHING_FOUND)
         n_right += all(any(fact.lower() in text.lower() for fact in facts) for facts in question["facts"])
-    assert n_right >= 29
+    assert n_right >= 30
     assert n_chars / n_answerable <= 600
     assert n_refused >= 6
-    assert n_wrongly_refused <= 4
+    assert n_wrongly_refused <= 3
 
 
 def test_no_injected_text_of_a_poisoned_page_is_repeated(eval_dir: Path, tmp_path: Path, database: Any) -> None:
