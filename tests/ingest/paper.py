@@ -53,21 +53,38 @@ def column(
     return [(x, top - i * pitch, size, line) for i, line in enumerate(lines)]
 
 
-def docx(body: str, *, title: str = "", more: dict[str, str] | None = None) -> bytes:
-    """A Word document around the inside of ``w:body``."""
+def docx(
+    body: str, *, title: str = "", more: dict[str, str] | None = None, main: str = "document", strict: bool = False
+) -> bytes:
+    """A Word document around the inside of ``w:body``; ``more`` parts ``styles`` and ``numbering`` are related.
+
+    ``main`` is the name of the main part; a ``strict`` document has the namespaces of ISO 29500 Strict.
+    """
     core = "http://schemas.openxmlformats.org/package/2006/metadata/core-properties"
     parts = {
         "[Content_Types].xml": f'{_HEAD}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
         f'<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         f'<Default Extension="xml" ContentType="application/xml"/>'
-        f'<Override PartName="/word/document.xml" ContentType="{_TYPE}"/></Types>',
+        f'<Override PartName="/word/{main}.xml" ContentType="{_TYPE}"/></Types>',
         "_rels/.rels": f'{_HEAD}<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-        f'<Relationship Id="r1" Type="{_RELATION}" Target="word/document.xml"/></Relationships>',
+        f'<Relationship Id="r1" Type="{_RELATION}" Target="word/{main}.xml"/></Relationships>',
         "docProps/core.xml": f'{_HEAD}<c:coreProperties xmlns:c="{core}" xmlns:d="http://purl.org/dc/elements/1.1/">'
         f"<d:title>{title}</d:title></c:coreProperties>",
-        "word/document.xml": f"{_HEAD}<w:document {_W} {_M}><w:body>{body}</w:body></w:document>",
-        **(more or {}),
+        f"word/{main}.xml": f"{_HEAD}<w:document {_W} {_M}><w:body>{body}</w:body></w:document>",
     }
+    relations = _RELATION.rpartition("/")[0]
+    related = ""
+    for name, inside in (more or {}).items():
+        if name in {"styles", "numbering"}:
+            parts[f"word/{name}.xml"] = f"{_HEAD}<w:{name} {_W}>{inside}</w:{name}>"
+            related += f'<Relationship Id="{name}" Type="{relations}/{name}" Target="{name}.xml"/>'
+        else:
+            parts[name] = inside
+    parts[f"word/_rels/{main}.xml.rels"] = (
+        f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{related}</Relationships>'
+    )
+    if strict:
+        parts = {name: _strict(part) for name, part in parts.items()}
     made = BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts.items():
@@ -75,10 +92,19 @@ def docx(body: str, *, title: str = "", more: dict[str, str] | None = None) -> b
     return made.getvalue()
 
 
-def paragraph(text: str, *, style: str = "", run: str = "") -> str:
-    """``style`` is a style's id, ``run`` what stands in the run's properties."""
-    named = f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>' if style else ""
-    return f"<w:p>{named}<w:r><w:rPr>{run}</w:rPr><w:t>{text}</w:t></w:r></w:p>"
+def _strict(part: str) -> str:
+    for old, new in [
+        ("http://schemas.openxmlformats.org/wordprocessingml/2006/main", "wordprocessingml/main"),
+        ("http://schemas.openxmlformats.org/officeDocument/2006/relationships", "officeDocument/relationships"),
+    ]:
+        part = part.replace(old, f"http://purl.oclc.org/ooxml/{new}")
+    return part
+
+
+def paragraph(text: str, *, style: str = "", run: str = "", own: str = "") -> str:
+    """``style`` is a style's id, ``run`` and ``own`` what stands in the run's and the paragraph's properties."""
+    named = f'<w:pStyle w:val="{style}"/>' if style else ""
+    return f"<w:p><w:pPr>{named}{own}</w:pPr><w:r><w:rPr>{run}</w:rPr><w:t>{text}</w:t></w:r></w:p>"
 
 
 def table(*rows: Sequence[str]) -> str:

@@ -64,8 +64,8 @@ def rows(html: str) -> list[tuple[str, ...]]:
     ("table", "lines"),
     [
         (
-            "<tr><th>Who<th>From<th>Days<tr><td rowspan=2>Staff<td>May<td>20<tr><td>June<td>25<tr><td>All<td>x<td>3",
-            ("| Who | From | Days |", "| Staff | May | 20 |", "| Staff | June | 25 |", "| All | x | 3 |"),
+            "<tr><th>Who<th>At<th>Days<tr><td rowspan=2>Staff<td>May<td>20<tr><td>June<td>25<tr><td>All<td>x<td>3",
+            ("| Who | At | Days |", "| Staff | May | 20 |", "| Staff | June | 25 |", "| All | x | 3 |"),
         ),
         (
             "<tr><th>Who<th>2023<th>2024<tr><td>Staff<td colspan=2>9<tr><td colspan=3>Abroad<tr><td>All<td>1<td>2",
