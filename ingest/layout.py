@@ -25,7 +25,8 @@ _MARKER = rf"[{re.escape(_BULLETS)}]|\(?\d{{1,3}}[.)]|\(?[A-Za-z][.)]"
 _ITEM = re.compile(rf"({_MARKER})\s+(\S.*)", re.DOTALL)
 _NUMBER_OR_BULLET = re.compile(rf"{_MARKER}|\d+(?:\.\d+)+\.?|\d{{1,2}}")
 _LEADERS = re.compile(r"(?:\s?[.·…_]){5,}")
-_HYPHENATED = re.compile(rf"(\w+){SOFT_HYPHEN}(\w+)")
+_CUT = re.compile(r"\w-")
+_HYPHENATED = re.compile(rf"\b(\w+){SOFT_HYPHEN}(\w+)")
 
 
 def blocks(pages: Sequence[Sequence[Run]]) -> list[Block]:
@@ -93,13 +94,13 @@ class _Layout:
 
     def _n_together(self, at: int) -> int:
         n = 1
-        while at + n < len(self._lines) and self._goes_on(self._lines[at : at + n], self._lines[at + n]):
+        while at + n < len(self._lines) and self._goes_on(at, at + n):
             n += 1
         return n
 
-    def _goes_on(self, lines: Sequence[Line], line: Line) -> bool:
-        """Whether a line belongs to the heading, item or paragraph of the lines above it."""
-        first, above = lines[0], lines[-1]
+    def _goes_on(self, start: int, at: int) -> bool:
+        """Whether a line belongs to the heading, item or paragraph of the lines above it, from ``start`` on."""
+        first, above, line = self._lines[start], self._lines[at - 1], self._lines[at]
         is_heading = self._is_heading(first)
         if self._is_heading(line) != is_heading or _ITEM.match(line.text) or len(line.cells) > 1:
             return False
@@ -114,7 +115,7 @@ class _Layout:
             return line.is_bold == first.is_bold and not _NUMBER_OR_BULLET.match(line.text)
         if _ITEM.match(first.text):
             return line.x0 > first.x0 + line.size / 4 or not self._has_room(above, line)
-        is_indented = line.x0 > above.x0 + line.size and len(lines) > 1
+        is_indented = line.x0 > above.x0 + line.size and at - start > 1
         return not is_indented
 
     def _block(self, lines: Sequence[Line]) -> Iterator[Block]:
@@ -137,12 +138,11 @@ class _Layout:
 
     def _text(self, lines: Sequence[Line]) -> str:
         """A line ends where the next word would have fitted on it; else the text only went on below."""
-        text = lines[0].text
+        parts = [lines[0].text]
         for above, line in pairwise(lines):
-            is_cut = text.endswith(SOFT_HYPHEN) or re.search(r"\w-$", text)
-            glue = "" if is_cut else "\n" if self._has_room(above, line) else " "
-            text += glue + line.text
-        return text
+            is_cut = above.text.endswith(SOFT_HYPHEN) or _CUT.fullmatch(above.text[-2:])
+            parts += ["" if is_cut else "\n" if self._has_room(above, line) else " ", line.text]
+        return "".join(parts)
 
     def _has_room(self, above: Line, line: Line) -> bool:
         """Whether the first word of a line would have fitted on the one above."""

@@ -2,7 +2,7 @@
 
 Reads where each run of characters stands, how large and how bold it is; :mod:`ingest.layout` makes headings,
 lists and tables of that. Promises to leave out text too small to be read. Does not recognise text in pictures,
-and does not read forms, notes or attachments.
+and does not read forms, notes or attachments. A page that cannot be read is left out.
 """
 
 import ctypes
@@ -24,6 +24,8 @@ _GAP = 1.0  # in font sizes; wider than any space between the words of a line
 _SHIFT = 0.3  # in font sizes, off the line: another line
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|medi(?:um)?$", re.IGNORECASE)
 _BOLD_WEIGHT = 600
+MAX_MISSING_PAGES = 1_000  # in a row: a file may say to have any number of pages
+_DAMAGED = ("is a damaged PDF", "open it in a PDF reader and save it again, or remove it")
 _LINE_END_HYPHENS = {0x02, 0xFFFE}  # as PDFium gives them
 _NOT_A_TITLE = re.compile(
     r"(?i)untitled.*|\(?(?:anonymous|unspecified|none|title)\)?|microsoft (?:word|powerpoint|excel)\b.*"
@@ -35,14 +37,20 @@ def converted(content: bytes, *, max_chars: int) -> tuple[str, list[Block]]:
     """The title, empty when there is none worth showing, and the blocks; raises :class:`FetchProblem`."""
     pdf = _opened(content)
     try:
-        pages: list[list[Run]] = []
-        n_chars = 0
-        for page in pdf:
-            pages.append(list(_runs(page)))
-            n_chars += sum(len(run.text) for run in pages[-1])
+        pages: list[list[Run]] = []  # by number, those that cannot be read empty
+        n_chars, n_failed, n_in_a_row = 0, 0, 0
+        for number in range(len(pdf)):
+            runs = _page(pdf, number)
+            pages.append(runs or [])
+            n_failed, n_in_a_row = (n_failed, 0) if runs is not None else (n_failed + 1, n_in_a_row + 1)
+            n_chars += sum(len(run.text) for run in runs or ())
             if n_chars > max_chars:
                 raise FetchProblem(f"holds more than {max_chars:,} characters", "split it into smaller documents")
-            page.close()
+            if n_in_a_row > MAX_MISSING_PAGES:
+                break
+        if n_failed == len(pages):
+            raise FetchProblem(*_DAMAGED)
+        pages = pages[: len(pages) - n_in_a_row]
         if not n_chars:
             raise FetchProblem(
                 "holds no text, only pictures or empty pages",
@@ -60,9 +68,20 @@ def _opened(content: bytes) -> pypdfium2.PdfDocument:
     except pypdfium2.PdfiumError as error:
         if error.err_code in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
             raise FetchProblem("is protected with a password", "save it without one") from error
-        raise FetchProblem(
-            "is a damaged PDF", "open it in a PDF reader and save it again, or remove it"
-        ) from error
+        raise FetchProblem(*_DAMAGED) from error
+
+
+def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[Run] | None:
+    """What stands on a page; None when it cannot be read."""
+    page = None
+    try:
+        page = pdf[number]
+        return list(_runs(page))
+    except pypdfium2.PdfiumError:
+        return None
+    finally:
+        if page is not None:
+            page.close()
 
 
 def _runs(page: pypdfium2.PdfPage) -> Iterator[Run]:

@@ -200,6 +200,30 @@ def test_a_passages_link_opens_its_page(library: Library, tmp_path: Path) -> Non
     assert [p.text for p in library.read(found.url, audience=Audience())][-1] == found.text
 
 
+@pytest.mark.parametrize("count", ["3", "2000000000"])
+def test_a_page_that_cannot_be_read_and_a_wrong_count_cost_no_other_page(count: str) -> None:
+    content = paper.pdf(*(column([f"Rule {word}."]) for word in ("one", "two", "three")))
+    broken = content.replace(b"8 0 obj\n<< /Type /Page /", b"8 0 obj\n<< /Typo /Pagx /")
+    assert len(broken) == len(content)
+    found = read(broken.replace(b"/Count 3", f"/Count {count}".encode())).blocks
+    assert ("Rule one.", 1) in [(b.text, b.page) for b in found]
+    assert ("Rule three.", 3) in [(b.text, b.page) for b in found]
+
+
+def test_a_pdf_of_which_no_page_can_be_read_is_damaged() -> None:
+    content = paper.pdf(column(PROSE)).replace(b"/Kids [6 0 R]", b"/Kids [9 0 R]")
+    with pytest.raises(FetchProblem, match="is a damaged PDF"):
+        read(content)
+
+
+def test_a_paragraph_of_very_many_lines_is_read_in_time() -> None:
+    n = 300
+    pages = [
+        [(60, 790 - 2.5 * i, 2.5, "word and word-" if i % 2 else "word") for i in range(n)] for _ in range(60)
+    ]
+    assert sum(len(b.text) for b in blocks(*pages)) > 100_000
+
+
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
