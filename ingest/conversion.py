@@ -1,9 +1,10 @@
 """Documents that need a parser of their own, read in a child process: the parent's side.
 
-Promises that a document which hangs, crashes, or eats memory harms itself only: the child has 30 seconds and
-1.5 GB for it, and is replaced when it dies. It is started when the first such document comes, reused, and ended
-with the sync. It is a new interpreter, no fork (LanceDB's threads), has no environment but its module path, and
-answers in JSON, so a parser that was taken over can lie about its document and no more.
+Promises that a document which hangs, crashes, or eats memory harms itself only: the child has 30 seconds of a
+processor, two minutes in all, and 1.5 GB for it, and is replaced when it dies. It is started when the first such
+document comes, reused, and ended with the sync. It is a new interpreter, no fork (LanceDB's threads), is handed no
+secrets in its environment, writes no files, and answers in JSON. It is no sandbox: it runs as the same user, with
+the network, so a parser that was taken over can do what this user can.
 
 Why pypdfium2 and mammoth: tried on 15 PDFs and 5 Word files. With cobble they are 11 MB (BSD, Apache), import in
 0.1 s, stay below 75 MB, miss no text, and read 1,500 small pages in 0.5 s; structure, which PDFs lack, is made in
@@ -14,14 +15,17 @@ tables of PDFs, but knows no headings and pages of theirs, takes 110 MB, and 4 s
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import psutil
 from pydantic import TypeAdapter, ValidationError
 
 from ingest.blocks import Block
@@ -29,14 +33,22 @@ from ingest.source import FetchProblem
 
 CHILD = (sys.executable, "-s", "-m", "ingest.converting")
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # what an interpreter may need
+_LOOK_SECONDS = 0.05  # between two looks at the child's memory
+_NEAR_LIMIT = 0.8  # of the memory: a child that ended itself here had no more, as PDFium does
 _BYTES_PER_CHAR = 8  # of an answer, markup counted in
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one document may take. The memory is all address space of the child, ~0.2 GB without a document."""
+    """What one document may take.
 
-    seconds: float = 30.0
+    The memory is all address space of the child where the system holds it to that (Linux), ~0.2 GB without a
+    document; elsewhere what it has in use. The processor's time depends on the document alone, so one that
+    reaches this limit is not tried again before it changes; ``seconds`` is for what waits, or a busy machine.
+    """
+
+    seconds: float = 120.0
+    cpu_seconds: int = 30
     memory_bytes: int = 1_500_000_000
     max_chars: int = 20_000_000  # of text
 
@@ -79,25 +91,16 @@ class Converter:
     def convert(self, content: bytes, format_: str) -> Converted:
         """Title and blocks; raises :class:`FetchProblem`, which may pass where a limit was reached."""
         child = self._started()
-        is_late = threading.Event()
-
-        def stop() -> None:
-            is_late.set()
-            child.kill()
-
-        timer = threading.Timer(self._limits.seconds, stop)
-        timer.daemon = True
-        timer.start()
         answer: dict[str, Any] | None = None
-        try:
-            answer = self._asked(child, content, format_)
-        finally:
-            timer.cancel()
-            timer.join()
-            if answer is None or is_late.is_set() or answer.get("failure") in {"memory", "output"}:
-                self._end()
+        with _Watch(child, self._limits) as watch:
+            try:
+                answer = self._asked(child, content, format_)
+            finally:
+                watch.stop()
+                if answer is None or watch.failure or answer.get("failure") in {"memory", "output"}:
+                    self._end()
         if answer is None:
-            answer = {"failure": "time" if is_late.is_set() else "crash"}
+            answer = {"failure": watch.failure or watch.told_by(child.returncode)}
         if "failure" in answer:
             raise self._problem(answer)
         return _converted(answer)
@@ -149,6 +152,10 @@ class Converter:
                 return FetchProblem(str(answer.get("cause")), str(answer.get("advice")))
             case "time":
                 return FetchProblem(f"could not be read within {self._limits.seconds:g} s", split, may_pass=True)
+            case "cpu":
+                return FetchProblem(
+                    f"needs more than {self._limits.cpu_seconds} s of a processor to be read", split
+                )
             case "memory":
                 limit = f"{self._limits.memory_bytes / 1e9:.1f} GB"
                 return FetchProblem(f"needs more than {limit} of memory to be read", split, may_pass=True)
@@ -159,6 +166,60 @@ class Converter:
                 return FetchProblem("made its reader crash", advice, may_pass=True)
             case _:
                 return ConversionBug(str(answer.get("cause")))
+
+
+class _Watch:
+    """Kills the child when a document takes too long or too much memory; a thread, so that the parent may wait."""
+
+    def __init__(self, child: subprocess.Popen[bytes], limits: Limits) -> None:
+        self._child = child
+        self._limits = limits
+        self._peak_bytes = 0  # of address space
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.failure: str | None = None
+
+    def __enter__(self) -> "_Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def told_by(self, code: int | None) -> str:
+        """Why a child ended that was not killed here."""
+        if code == -signal.SIGXCPU:
+            return "cpu"
+        is_abort = code in {-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGILL, -signal.SIGSEGV}
+        return "memory" if is_abort and self._peak_bytes >= _NEAR_LIMIT * self._limits.memory_bytes else "crash"
+
+    def _look(self) -> None:
+        deadline = time.monotonic() + self._limits.seconds
+        while self.failure is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self._kill("time")
+            elif self._is_over.wait(min(_LOOK_SECONDS, left)):
+                return
+            elif self._memory_bytes() > self._limits.memory_bytes:
+                self._kill("memory")
+
+    def _memory_bytes(self) -> int:
+        """What the child has in use; 0 when it is gone."""
+        with suppress(psutil.Error):
+            memory = psutil.Process(self._child.pid).memory_info()
+            if sys.platform == "linux":  # elsewhere address space says nothing
+                self._peak_bytes = max(self._peak_bytes, memory.vms)
+            return int(memory.rss)
+        return 0
+
+    def _kill(self, failure: str) -> None:
+        self.failure = failure
+        self._child.kill()
 
 
 def _environment() -> dict[str, str]:

@@ -1,10 +1,12 @@
 """The child of :mod:`ingest.conversion`: reads one document after another, within limits, and answers in JSON.
 
-Imports the library of a format when the first document of it comes. Sets limits to its own memory and, for the
-case that nobody is left to stop it, to the time of each document. Writes no file.
+Imports the library of a format when the first document of it comes. Sets limits to its own memory, to the
+processor's time of each document and, for the case that nobody is left to stop it, to all its time. Writes no
+file.
 """
 
 import json
+import math
 import os
 import resource
 import signal
@@ -42,6 +44,7 @@ def serve(limits: Json, *, convert: Convert = converted) -> None:
     while head := requests.readline():
         request = json.loads(head)
         content = requests.read(request["n_bytes"])
+        _limit_cpu(limits["cpu_seconds"])
         signal.alarm(int(limits["seconds"]) + 5)  # the parent's limit comes first, while there is a parent
         answer = _answer(convert, content, request["format"], limits["max_chars"])
         signal.alarm(0)
@@ -75,8 +78,17 @@ def _send(answers: BinaryIO, answer: Json) -> None:
     answers.flush()
 
 
+def _limit_cpu(seconds: int) -> None:
+    """From now on; the signal that follows ends the process, and by it the parent knows why."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = math.ceil(used.ru_utime + used.ru_stime) + seconds
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (most if hard < 0 else min(most, hard), hard))
+
+
 def _limit(memory_bytes: int) -> None:
-    """macOS does not hold a process to an amount of memory; there, time is the limit."""
+    """macOS does not hold a process to an amount of memory; the parent does."""
     for kind, limit in [
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, 0),

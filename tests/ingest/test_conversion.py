@@ -9,7 +9,7 @@ import pytest
 
 from agent.tools import Audience
 from ingest import sync
-from ingest.conversion import ConversionBug, Converter, Limits
+from ingest.conversion import ConversionBug, Converted, Converter, Limits
 from ingest.library import Library
 from ingest.source import FetchProblem, opened
 from tests.ingest import paper
@@ -22,6 +22,16 @@ import json, os, signal, sys, time
 from ingest import converting
 def convert(content, format_, max_chars):
     if b"HANG" in content:
+        time.sleep(600)
+    if b"SPIN" in content:
+        while True:
+            pass
+    if b"ABORT" in content:
+        hoard = [bytes(100_000_000) for _ in range(12)]
+        time.sleep(0.5)
+        os.abort()
+    if b"TOUCH" in content:
+        hoard = b"x" * 300_000_000
         time.sleep(600)
     if b"DIE" in content:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -84,6 +94,58 @@ def test_a_document_that_hangs_is_given_up_and_the_next_is_read(converter: Conve
     converter._limits = Limits()
     assert works(converter)
     assert pid(converter) != first
+
+
+def test_a_document_that_computes_without_end_is_given_up_until_it_changes(library: Library, folder: Path) -> None:
+    (folder / "paper.pdf").write_bytes(paper.pdf([(60, 700, 10, "SPIN")]))
+    started = 0
+
+    def converter() -> Converter:
+        class Counted(Converter):
+            def convert(self, content: bytes, format_: str) -> Converted:
+                nonlocal started
+                started += 1
+                return super().convert(content, format_)
+
+        return Counted(Limits(cpu_seconds=1), child=(sys.executable, "-c", MISBEHAVING))
+
+    for _ in range(2):
+        report = sync.run(
+            opened(str(folder)),
+            database=library._database,
+            index=library._index,
+            settings=library._settings,
+            converter=converter,
+        )
+        assert [problem.cause for problem in report.problems] == ["needs more than 1 s of a processor to be read"]
+    assert started == 1
+
+
+def test_the_processors_time_is_of_each_document() -> None:
+    slow = "import time\n" + MISBEHAVING.replace(
+        '    if b"HANG"',
+        '    until = time.process_time() + 0.7\n    while time.process_time() < until: pass\n    if b"HANG"',
+    )
+    with Converter(Limits(cpu_seconds=1), child=(sys.executable, "-c", slow)) as converter:
+        assert works(converter)
+        first = pid(converter)
+        assert all(works(converter) for _ in range(3))
+        assert pid(converter) == first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to an amount of memory")
+def test_a_reader_that_aborts_without_memory_is_no_crash(converter: Converter) -> None:
+    assert told(converter, "ABORT").cause == "needs more than 1.5 GB of memory to be read"
+    assert works(converter)
+
+
+def test_a_document_that_takes_more_memory_than_the_system_holds_it_to_is_given_up(converter: Converter) -> None:
+    assert works(converter)
+    converter._limits = Limits(memory_bytes=200_000_000)
+    problem = told(converter, "TOUCH")
+    assert (problem.cause, problem.may_pass) == ("needs more than 0.2 GB of memory to be read", True)
+    converter._limits = Limits()
+    assert works(converter)
 
 
 def test_a_document_that_kills_its_reader_harms_no_other(converter: Converter) -> None:
