@@ -28,7 +28,7 @@ from ingest.rows import DocumentRow
 from ingest.settings import Settings
 from ingest.source import FetchProblem, Listed, Source
 
-PIPELINE_VERSION = 1  # raise it when reading or splitting changes: every document is then read in again
+PIPELINE_VERSION = 2  # raise it when reading or splitting changes: every document is then read in again
 BATCH_CHUNKS = 500  # embedded and committed together; an index version costs ~20 ms
 LOCK_ID = 0x646F63_73796E63  # "docsync", a Postgres advisory lock
 
@@ -234,6 +234,7 @@ class _Sync:
         for one in batch:
             if one.problem:
                 self._note(one.listed.uri, one.problem.cause, one.problem.advice)
+            one.document, one.chunks = None, []  # written; a sync of many documents must not hold them all
 
     def _indexed(self, one: _Read, chunk: splitting.Chunk, access_id: str) -> IndexedChunk:
         assert one.document is not None  # a document without one has no chunks
