@@ -200,14 +200,11 @@ def test_a_passages_link_opens_its_page(library: Library, tmp_path: Path) -> Non
     assert [p.text for p in library.read(found.url, audience=Audience())][-1] == found.text
 
 
-@pytest.mark.parametrize("count", ["3", "2000000000"])
+@pytest.mark.parametrize("count", ["3", "50", "100000"])
 def test_a_page_that_cannot_be_read_and_a_wrong_count_cost_no_other_page(count: str) -> None:
     content = paper.pdf(*(column([f"Rule {word}."]) for word in ("one", "two", "three")))
-    broken = content.replace(b"8 0 obj\n<< /Type /Page /", b"8 0 obj\n<< /Typo /Pagx /")
-    assert len(broken) == len(content)
-    found = read(broken.replace(b"/Count 3", f"/Count {count}".encode())).blocks
-    assert ("Rule one.", 1) in [(b.text, b.page) for b in found]
-    assert ("Rule three.", 3) in [(b.text, b.page) for b in found]
+    broken = content.replace(b"8 0 obj\n<<", b"8 0 obj\n12").replace(b"/Count 3", f"/Count {count}".encode())
+    assert [(b.text, b.page) for b in read(broken).blocks] == [("Rule one.", 1), ("Rule three.", 3)]
 
 
 def test_a_pdf_of_which_no_page_can_be_read_is_damaged() -> None:
