@@ -20,7 +20,6 @@ from starlette.routing import Route
 from bot.workspace import wire
 from bot.workspace.errors import SlackError, WorkspaceError
 from bot.workspace.faults import Rule
-from bot.workspace.guard import is_local as is_local  # noqa: PLC0414 - for routes served beside these
 from bot.workspace.messages import Json
 from bot.workspace.screen import Screen, Window
 
