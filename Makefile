@@ -24,7 +24,7 @@ endif
 .venv/.stamp: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Docent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
 	@echo "Setting up .venv: about a minute, once."
-	@test "$$(cat .venv/.stamp 2>/dev/null)" = "$(CURDIR)" || $(PYTHON) -m venv --clear .venv
+	@test "$$(cat .venv/.stamp 2>/dev/null)" = "$(CURDIR)" && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@echo "  installing the packages of requirements.lock"
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .

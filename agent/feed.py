@@ -20,7 +20,7 @@ class Feed(Generic[T]):
         self._arrived: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
         self._start, self._close = start, close
         self.opened: Iterable[T] | None = None
-        self.is_left = False
+        self._left = threading.Event()
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._read,), name="feed", daemon=True).start()
 
@@ -35,11 +35,17 @@ class Feed(Generic[T]):
             return item
         raise value
 
+    def leave(self) -> None:
+        """Nobody waits for more."""
+        self._left.set()
+
     def _read(self) -> None:
         try:
             self.opened = self._start()
+            if self._left.is_set():
+                return
             for item in self.opened:
-                if self.is_left:
+                if self._left.is_set():
                     break
                 self._arrived.put((True, item))
             self._arrived.put((False, StopIteration()))

@@ -11,7 +11,9 @@ _RATE = text("""
 INSERT INTO feedback (id, turn_id, user_id, rating, comment)
 SELECT :id, turns.id, :user_id, :rating, :comment FROM turns WHERE turns.id = :turn_id
 ON CONFLICT (turn_id, user_id) DO UPDATE
-SET rating = excluded.rating, comment = excluded.comment, updated_at = now()
+SET rating = excluded.rating, updated_at = now(),
+    comment = CASE WHEN excluded.rating = feedback.rating
+                   THEN coalesce(excluded.comment, feedback.comment) ELSE excluded.comment END
 """)
 
 

@@ -309,7 +309,7 @@ def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, No
             yield chunk
     finally:
         if not is_over:
-            feed.is_left = True
+            feed.leave()
             _hang_up(feed.opened)
 
 

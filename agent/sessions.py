@@ -225,12 +225,17 @@ def woken(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
 _STOP = text("""
 UPDATE turns SET cancel_requested = true
 WHERE session_id = (SELECT id FROM sessions WHERE key = :key) AND status = 'running'
+  AND started_at <= to_timestamp(:pressed_at) + make_interval(secs => :drift)
 """)
+CLOCK_DRIFT_SECONDS = 2  # between whoever says when Stop was pressed and Postgres
 
 
-def request_stop(transaction: Transaction, *, key: str) -> bool:
-    """Asks whoever works on the session's turn to stop, seen within a second; False when nobody works on one."""
-    stopped: Any = transaction.execute(_STOP, {"key": key})
+def request_stop(transaction: Transaction, *, key: str, pressed_at: float) -> bool:
+    """Asks whoever works on the session's turn to stop, seen within a second; False when nobody works on one.
+
+    ``pressed_at`` is in seconds since 1970: a turn that began later is not meant.
+    """
+    stopped: Any = transaction.execute(_STOP, {"key": key, "pressed_at": pressed_at, "drift": CLOCK_DRIFT_SECONDS})
     return bool(stopped.rowcount)
 
 

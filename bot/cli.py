@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,11 +79,11 @@ def worker(
 
     requirements.check("worker")
     n_processes = processes or os.cpu_count() or 1
-    with home.opened(needs_redis=True) as database:
+    with ExitStack() as stack:
+        database = stack.enter_context(home.opened(needs_redis=True))
         settings = bot.settings.load()
         if n_processes == 1:
-            process.run(settings, lambda: _desk(settings))
-            return
+            process.run(settings, lambda: _desk(settings), leave=stack.close)
         database.close()  # nothing that is connected goes through the fork
         process.supervise(n_processes, lambda: process.run(settings, lambda: _desk(settings)), preload=_preload)
 
@@ -117,7 +118,8 @@ def demo(
     """Try everything on this machine, with a stand-in for Slack in the browser."""
     from bot import demo as demo_
 
-    observe.set_up(agent.settings.load(), process="demo")
+    apart = agent.settings.load().model_copy(update={"sentry_dsn": None})  # errors of a demo are nobody's alarm
+    observe.set_up(apart, process="demo")
     demo_.run(docs=docs, port=port, opens_browser=browser)
 
 

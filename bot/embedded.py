@@ -59,10 +59,10 @@ def running(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
     home = home.expanduser().absolute()
     _make_folder(home)
     with _locked(home / "servers.lock", fcntl.LOCK_SH) as held:
-        with _locked(home / "starting.lock", fcntl.LOCK_EX):
-            postgres = _ensure(home / "postgres", lambda folder: _start_postgres(folder, is_durable))
-            valkey = _ensure(home / "valkey", _start_valkey)
         try:
+            with _locked(home / "starting.lock", fcntl.LOCK_EX):
+                postgres = _ensure(home / "postgres", lambda folder: _start_postgres(folder, is_durable))
+                valkey = _ensure(home / "valkey", _start_valkey)
             database_url = f"postgresql://docent:{postgres['password']}@127.0.0.1:{postgres['port']}/postgres"
             _wait_until_recovered(database_url, home / "postgres" / "server.log")
             yield Servers(
@@ -71,6 +71,14 @@ def running(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
             )
         finally:
             _stop_if_last(home, held)
+
+
+def require_alive(home: Path) -> None:
+    """Raises :class:`UserError` when one of the running servers has died; nothing starts it again meanwhile."""
+    for name in ("postgres", "valkey"):
+        folder = home / name
+        if not _is_ours(json.loads((folder / "server.json").read_text()), folder):
+            raise UserError(f"The embedded {name} server died; see {folder / 'server.log'}. Start again.")
 
 
 def _make_folder(folder: Path) -> None:
@@ -241,14 +249,16 @@ def _spawn(
             **_as(user),
             start_new_session=True,  # Ctrl-C in the terminal is ours to handle, not the servers'
         )
-    if process.stdin and stdin:
-        process.stdin.write(stdin.encode())
-        process.stdin.close()
-    if not _wait_for_port(port, START_TIMEOUT_SECONDS, process):
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        raise UserError(f"{Path(command[0]).name} did not start; see {log}. Its last words: {_tail(log)}")
+    try:
+        if process.stdin and stdin:
+            process.stdin.write(stdin.encode())
+            process.stdin.close()
+        if not _wait_for_port(port, START_TIMEOUT_SECONDS, process):
+            raise UserError(f"{Path(command[0]).name} did not start; see {log}. Its last words: {_tail(log)}")
+    except BaseException:  # Ctrl-C too: nobody would know of it
+        process.kill()
+        process.wait()
+        raise
     # It may outlive this process; while it does not, a dead one must not stay a zombie and look alive.
     threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     return {"pid": process.pid, "port": port, "created": psutil.Process(process.pid).create_time()}

@@ -145,7 +145,8 @@ def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> Non
 
 def _show(desk: Desk, turn: Turn, run: loop.Run, target: Reply, said: "Said") -> None:
     """Runs the loop and shows what it tells."""
-    cards: dict[str, steps.Step] = {}
+    cards: dict[str, steps.Step] = {}  # by the id of the call that runs
+    n_cards = 0
     for event in run.events(lambda earlier: desk.opening(turn.question, earlier)):
         match event:
             case TextDelta(text):
@@ -156,7 +157,8 @@ def _show(desk: Desk, turn: Turn, run: loop.Run, target: Reply, said: "Said") ->
                 target.reset()
             case ToolStarted(call_id, name):
                 target.status(STATUSES.get(name, "is working…"))
-                cards[call_id] = steps.started(event)
+                n_cards += 1
+                cards[call_id] = steps.started(n_cards, event)
                 target.step(cards[call_id])
             case ToolFinished(call_id):
                 target.step(steps.finished(cards[call_id], event))

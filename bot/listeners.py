@@ -157,8 +157,12 @@ def on_stop(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) -> 
         user_id=event["user"],
         thread_ts=event["thread_ts"],
     )
+    key = f"stop:{body.get('event_id')}"  # delivered again it could meet the next question
+    if key in entrance.stored:
+        return
     with entrance.database.transaction() as transaction:
-        is_running = sessions.request_stop(transaction, key=place.session_key)
+        is_running = sessions.request_stop(transaction, key=place.session_key, pressed_at=float(event["event_ts"]))
+    entrance.stored.add(key)
     observe.log.info("stop_requested", is_running=is_running)
     entrance.courtesies.show_stopped(place)
 

@@ -90,6 +90,8 @@ class ThreadReply:
         self._next_at = 0.0
 
     def status(self, text: str) -> None:
+        if self._mode == "streaming":  # the cards say it, and Slack has one place for both
+            return
         try:
             self._slack.try_once(
                 "assistant.threads.setStatus",
@@ -114,7 +116,7 @@ class ThreadReply:
 
     def reset(self) -> None:
         # A stream cannot take back what it showed: what follows stands below it, and the final text replaces all.
-        shown = self._streamed if self._mode == "streaming" else ""
+        shown = self._streamed.rstrip() if self._mode == "streaming" else ""
         self._text = f"{shown}\n\n" if shown else ""
 
     def deliver(self, answer: Answer) -> None:
@@ -141,7 +143,9 @@ class ThreadReply:
         except Refused as refused:
             observe.log.info("stream_refused", code=refused.code)
             self._may_stream = refused.code == STREAM_LIVES
-            self._mode = "quiet" if refused.code == STOPPED_BY_USER else "editing"
+            is_hopeless = self._mode == "editing" and not self._may_stream
+            self._mode = "quiet" if is_hopeless or refused.code == STOPPED_BY_USER else "editing"
+            self._next_at = now + EDIT_SECONDS
 
     def _is_due(self, now: float) -> bool:
         if self._mode == "quiet" or now < self._next_at or len(self._text) > blocks.PART_LIMIT:

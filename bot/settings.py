@@ -1,6 +1,7 @@
 """The bot's settings: Slack, Redis, processes."""
 
 from functools import cache
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,9 +48,18 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("it looks like redis://:password@host:6379/0")
+        if url and not _is_address(url.get_secret_value()):
+            raise ValueError("it looks like redis://:password@host:6379/0, with %2F for a / in the password")
         return url
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is none
+        return False
+    return parts.scheme == "unix" or (parts.scheme in ("redis", "rediss") and has_host)
 
 
 @cache

@@ -5,6 +5,7 @@ links, mentions or secrets.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,10 +45,10 @@ class Step:
         return chunk
 
 
-def started(event: ToolStarted) -> Step:
-    """The card of a tool that runs now."""
+def started(number: int, event: ToolStarted) -> Step:
+    """The card of a tool that runs now, the turn's ``number``-th; a model's ids need not differ."""
     title, _ = TITLES.get(event.name, (f"Using {_words(event.name)}", ""))
-    return Step(event.call_id, title, details=_details(event.arguments))
+    return Step(f"step_{number}", title, details=_details(event.arguments))
 
 
 def finished(step: Step, event: ToolFinished) -> Step:
@@ -82,4 +83,5 @@ def _details(arguments: Mapping[str, Any]) -> str:
 
 
 def _words(name: str) -> str:
-    return " ".join(name[:60].split("_"))
+    """A tool's name, which a model may have made up."""
+    return " ".join(re.sub(r"[\W_]+", " ", name[:60]).split()) or "a tool"

@@ -97,6 +97,8 @@ def run(settings: Settings, database: Database) -> None:
     stopped = threading.Event()
 
     def stop(*_: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # a second one would interrupt the clearing up
         stopped.set()
         raise SystemExit  # waitress ends its loop on it
 

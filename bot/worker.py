@@ -92,8 +92,8 @@ class TurnPool:
         self.threads = ThreadPoolExecutor(concurrency, thread_name_prefix="turn")
 
 
-def run(settings: Settings, make_desk: Callable[[], Desk]) -> None:
-    """Works in this process until SIGTERM or SIGINT."""
+def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[], None] = lambda: None) -> None:
+    """Works in this process until SIGTERM or SIGINT; ``leave`` is called last, before the process ends."""
     from bot import jobs
 
     _be_modest()
@@ -120,6 +120,8 @@ def run(settings: Settings, make_desk: Callable[[], Desk]) -> None:
                 stopping.wait(RESTART_SECONDS)
     _on_stop(lambda *_: None)
     _give_back(desk)
+    leave()
+    os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
 
 
 def _be_modest() -> None:
@@ -146,7 +148,6 @@ def _give_back(desk: Desk) -> None:
     except (SQLAlchemyError, redis.RedisError) as error:  # their leases run out
         observe.report(error, event="turns_left_behind")
     observe.flush()
-    os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
 
 
 def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.workspace import ADA, HELP, Message
+from bot.workspace import ADA, HELP, Message, Rule
 from tests.scripted_model import Call, Hang, Say, ScriptedModel
 from tests.world import QUESTION, World
 
@@ -111,6 +111,50 @@ def test_after_a_stop_the_thread_goes_on(world: World, model: ScriptedModel) -> 
     assert "5 days" in world.replies(HELP, ts)[1].plain
 
 
+def test_a_stop_that_is_delivered_again_does_not_stop_the_next_question(
+    world: World, model: ScriptedModel
+) -> None:
+    model.script = lambda request: Say(LONG_ANSWER, seconds=30)
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for(lambda: world.replies(HELP, ts))
+    ada.stop(HELP, ts)
+    world.wait_for_turns(1, status="cancelled")
+    envelopes = world.workspace.outbox.envelopes.values()
+    (stop,) = [e for e in envelopes if e["event"]["type"] == "agent_session_stopped"]
+    model.script = lambda request: Say(LONG_ANSWER, seconds=3)
+    ada.say(HELP, "And what may a hotel cost?", ts)
+    world.wait_for(lambda: len(world.replies(HELP, ts)) == 2)
+
+    world.workspace.redeliver(stop["event_id"])
+
+    world.wait_for_turns(1)
+
+
+def test_calls_with_the_same_id_have_cards_of_their_own(world: World, model: ScriptedModel) -> None:
+    def script(request: dict[str, object]) -> Call | Say:
+        n = sum(m["role"] == "tool" for m in request["messages"])
+        return Call([("search_docs", {"query": f"leave {n}"})]) if n < 2 else Say(LONG_ANSWER, seconds=1.5)
+
+    model.script = script
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert [card["details"] for card in _cards(reply)] == [QUESTION, "leave 0", "leave 1"]
+
+
+def test_where_slack_takes_no_message_it_is_not_asked_again_and_again(world: World, model: ScriptedModel) -> None:
+    for method in ("chat.startStream", "chat.postMessage", "chat.update"):
+        world.workspace.faults.add(Rule("error", method=method, code="is_archived"))
+    model.script = lambda request: Say(LONG_ANSWER, seconds=4)
+    world.start("web", "worker")
+    world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1, status="failed")
+    assert len(world.workspace.calls_of("chat.postMessage")) <= 4
+
+
 def test_thumbs_down_asks_why_and_stores_the_reason(world: World) -> None:
     world.start("web", "worker")
     ada = world.workspace.person(ADA)
@@ -127,6 +171,7 @@ def test_thumbs_down_asks_why_and_stores_the_reason(world: World) -> None:
     ada.submit(form["id"], {"kind": {"kind": chosen}, "comment": {"comment": "It is 6 days since May."}})
 
     assert ada.modals() == []
+    ada.click(reply.ts, "docent_feedback", "negative")  # once more, without a word: what was said stays
     (row,) = world.query("SELECT user_id, rating, comment FROM feedback")
     assert row == (ADA, -1, "It is out of date: It is 6 days since May.")
 

@@ -14,7 +14,6 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ READY_SECONDS = 120
 WATCH_SECONDS = 0.5
 WORDS_PER_SECOND = 40  # of the answerer without a language model, about the pace of one
 MAX_PROBLEMS = 5
+LOOPBACK = "127.0.0.1,localhost"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -80,7 +80,7 @@ def _run(
                 claim.say(server.url)
                 for role in ("worker", "web", "clock"):
                     processes.start(role)
-                _read_in(processes, folder, handbook, f"{server.url}/docs/{{path}}")
+                _read_in(processes, handbook, f"{server.url}/docs/{{path}}")
                 doing("starting web, worker and clock")
                 processes.wait_until_ready("web", READY_SECONDS)
                 workspace.outbox.release()
@@ -91,6 +91,7 @@ def _run(
                 while True:
                     time.sleep(WATCH_SECONDS)
                     processes.watch()
+                    embedded.require_alive(folder)
         finally:
             doing("stopping")
             processes.stop()
@@ -117,18 +118,13 @@ def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: 
         "SLACK_APP_TOKEN": "",
         "DOCENT_SUGGESTED_PROMPTS": "|".join(examples),
         "DOCENT_ENVIRONMENT": "demo",
+        "DOCENT_LOG_LEVEL": "INFO",  # their logs say when they are ready
+        **{name: ",".join(filter(None, (os.environ.get(name), LOOPBACK))) for name in ("NO_PROXY", "no_proxy")},
     }
 
 
-def _read_in(processes: Processes, folder: Path, handbook: Path, link: str) -> None:
-    """Reads the documents in, unless they are as they were the last time."""
-    state_file = folder / "documents.json"
-    fingerprint = _fingerprint(handbook, link)
-    with suppress(OSError, ValueError):
-        state = json.loads(state_file.read_text())
-        if state["fingerprint"] == fingerprint:
-            step("documents", f"{state['n_documents']} of {short(handbook)}, unchanged")
-            return
+def _read_in(processes: Processes, handbook: Path, link: str) -> None:
+    """Reads in what has changed since the last time."""
     doing(f"reading {short(handbook)}")
     done = processes.run("ingest", str(handbook), "--name", SOURCE_NAME, "--link", link, "--json")
     if done.returncode:
@@ -143,19 +139,7 @@ def _read_in(processes: Processes, folder: Path, handbook: Path, link: str) -> N
     if len(problems) > MAX_PROBLEMS:
         tell(f"      … and {len(problems) - MAX_PROBLEMS} more")
     if not n_documents:
-        raise UserError(
-            f"There is nothing to read in {handbook}. Give a folder with documents: make demo DOCS=folder"
-        )
-    state_file.write_text(json.dumps({"fingerprint": fingerprint, "n_documents": n_documents}))
-
-
-def _fingerprint(handbook: Path, link: str) -> str:
-    """Changes with any file's name, size or time, and with the settings the index depends on."""
-    found = sha256(f"{handbook}\n{link}\n{os.environ.get('DOCENT_EMBEDDING_MODEL', '')}".encode())
-    for path in sorted(handbook.rglob("*")):
-        stat = path.stat(follow_symlinks=False)
-        found.update(f"{path}\n{stat.st_size}\n{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    return found.hexdigest()
+        raise UserError(f"Nothing in {handbook} could be read. Give another folder: make demo DOCS=folder")
 
 
 def _invite(url: str, examples: list[str], *, opens: bool) -> None:

@@ -81,7 +81,7 @@ def redis(who: "Patient") -> Iterator[Finding]:
         yield Finding("redis", "skipped", "no Redis yet")
         return
     parts = urlsplit(who.redis_url)
-    place = f"{parts.hostname or ''}:{parts.port or 6379}" if parts.hostname else parts.path
+    place = f"{parts.hostname}:{parts.port or 6379}" if parts.scheme != "unix" else parts.path
     try:
         connection = Redis.from_url(
             who.redis_url,

@@ -1,5 +1,6 @@
 """The queue of questions in Postgres: order, leases, giving back, reminders."""
 
+import time
 from uuid import UUID
 
 import pytest
@@ -123,11 +124,12 @@ def test_a_stop_is_heard_with_the_next_renewal_and_by_the_running_turn_only(data
     ask(database, "And then?")
     with database.transaction() as transaction:
         assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: False}
-        assert sessions.request_stop(transaction, key=turn.session_key)
+        assert not sessions.request_stop(transaction, key=turn.session_key, pressed_at=time.time() - 60)
+        assert sessions.request_stop(transaction, key=turn.session_key, pressed_at=time.time())
         assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: True}
         cancelled = transaction.execute(text("SELECT cancel_requested FROM turns ORDER BY seq")).scalars()
         assert list(cancelled) == [True, False]
-        assert not sessions.request_stop(transaction, key="no such session")
+        assert not sessions.request_stop(transaction, key="no such session", pressed_at=time.time())
 
 
 def test_history_has_the_completed_turns_before_this_one(database: Database) -> None:
