@@ -12,11 +12,11 @@ from agent import observe
 from agent.errors import ReplyError
 from bot import feedback_form
 from bot.inbox import Place
+from bot.manifest import suggestions
 from bot.slack import Slack
 
 THREADS = 4
 PROMPT_TITLE = "Ask me something about the company's documents, for example:"
-PROMPT_TITLE_CHARS = 75  # of a prompt's button; what is sent is the whole
 
 
 class Courtesies:
@@ -46,7 +46,7 @@ class Courtesies:
     def suggest(self, channel: str) -> None:
         """Suggests questions to somebody who opens their direct messages with the bot."""
         if self._prompts:
-            prompts = [{"title": text[:PROMPT_TITLE_CHARS], "message": text} for text in self._prompts]
+            prompts = suggestions(self._prompts)
             self._tell(
                 "assistant.threads.setSuggestedPrompts", channel_id=channel, title=PROMPT_TITLE, prompts=prompts
             )

@@ -6,7 +6,6 @@ or receives the same through Socket Mode; and ``/healthz`` and ``/readyz`` eithe
 
 import json
 import signal
-import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -94,12 +93,10 @@ def run(settings: Settings, database: Database) -> None:
     )
     if settings.slack_app_token:
         web.connect_socket()
-    stopped = threading.Event()
 
     def stop(*_: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # a second one would interrupt the clearing up
-        stopped.set()
         raise SystemExit  # waitress ends its loop on it
 
     signal.signal(signal.SIGTERM, stop)

@@ -64,7 +64,7 @@ def _run(
         step("database and queue", "PostgreSQL and Valkey, embedded")
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
         workspace = Workspace(
-            request_url=f"http://127.0.0.1:{_free_port()}/slack/events",
+            request_url=f"http://127.0.0.1:{embedded.free_port()}/slack/events",
             bot_token=f"xoxb-{secrets.token_hex(16)}",  # nobody else on this machine's loopback may guess them
             signing_secret=secrets.token_hex(16),
             retry_delays=RETRY_DELAYS,
@@ -194,12 +194,6 @@ def _port(asked: int | None) -> int:
                 ) from None
     tell(f"  Port {wanted} is taken by another program; another one is used.")
     return 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _folder(path: Path) -> Path:
