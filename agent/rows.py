@@ -1,6 +1,6 @@
 """The kernel's tables. Rows stay inside the module that queries them; callers get dataclasses."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,9 +14,10 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
 
@@ -52,12 +53,15 @@ class TurnRow(Base):
         UniqueConstraint("session_id", "seq"),
         CheckConstraint(f"status IN {TURN_STATUSES}", name="status"),
         Index("ix_turns_open", "session_id", "seq", postgresql_where=text(f"status IN {OPEN_STATUSES}")),
+        Index("ix_turns_created_at", "created_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     seq: Mapped[int]
     user_id: Mapped[str] = mapped_column(Text)
+    channel: Mapped[str | None] = mapped_column(Text)  # where it was asked; with the next: who pays for it
+    workspace: Mapped[str | None] = mapped_column(Text)
     origin: Mapped[str] = mapped_column(String(16))
     question: Mapped[str] = mapped_column(Text)
     audience: Mapped[Json] = mapped_column(JSONB, server_default=text("'[[\"everyone\"]]'::jsonb"))
@@ -86,6 +90,7 @@ class TurnRow(Base):
     model: Mapped[str | None] = mapped_column(Text)
     release: Mapped[str | None] = mapped_column(Text)
     prompt_hash: Mapped[str | None] = mapped_column(String(64))
+    prompt_version: Mapped[str | None] = mapped_column(String(32))
     settings_hash: Mapped[str | None] = mapped_column(String(64))
     embedding_model: Mapped[str | None] = mapped_column(Text)
     index_version: Mapped[str | None] = mapped_column(Text)
@@ -166,6 +171,43 @@ class ToolCallRow(Base):
     result: Mapped[Json | None] = mapped_column(JSONB)
     is_error: Mapped[bool] = mapped_column(server_default=text("false"))
     duration_ms: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+
+
+class BudgetRow(Base):
+    """What one person, channel or workspace has spent in one day or month, and what calls in flight hold."""
+
+    __tablename__ = "budgets"
+    __table_args__ = (
+        UniqueConstraint("scope", "subject", "period", "starts_on"),
+        CheckConstraint("scope IN ('person', 'channel', 'workspace')", name="scope"),
+        CheckConstraint("period IN ('day', 'month')", name="period"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    scope: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(Text)
+    period: Mapped[str] = mapped_column(String(8))
+    starts_on: Mapped[date]  # in the operator's time zone
+    spent_usd: Mapped[Decimal] = mapped_column(Money, server_default="0")
+    held_usd: Mapped[Decimal] = mapped_column(Money, server_default="0")
+
+
+class BudgetHoldRow(Base):
+    """Money a turn holds of its budgets for one call; it lapses with the lease it was taken under."""
+
+    __tablename__ = "budget_holds"
+    __table_args__ = (
+        Index("ix_budget_holds_turn_id", "turn_id"),
+        CheckConstraint("purpose IN ('call', 'closing')", name="purpose"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    lease_token: Mapped[UUID]
+    purpose: Mapped[str] = mapped_column(String(16))
+    usd: Mapped[Decimal] = mapped_column(Money)
+    budget_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
 
 

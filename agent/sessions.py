@@ -35,6 +35,8 @@ class Turn:
     session_key: str
     seq: int
     user_id: str
+    channel: str | None
+    workspace: str | None
     origin: str
     question: str
     audience: Audience
@@ -58,8 +60,8 @@ WITH session AS (
         SET n_turns = sessions.n_turns + 1, status = 'pending', updated_at = now()
     RETURNING id, n_turns
 ), turn AS (
-    INSERT INTO turns (id, session_id, seq, user_id, origin, question, audience, wake_after)
-    SELECT :turn_id, id, n_turns, :user_id, :origin, :question, CAST(:audience AS jsonb),
+    INSERT INTO turns (id, session_id, seq, user_id, channel, workspace, origin, question, audience, wake_after)
+    SELECT :turn_id, id, n_turns, :user_id, :channel, :workspace, :origin, :question, CAST(:audience AS jsonb),
            now() + make_interval(secs => {WAKE_AGAIN_SECONDS})
     FROM session RETURNING session_id
 )
@@ -76,8 +78,13 @@ def ask(
     question: str,
     audience: Audience | None = None,
     turn_id: UUID | None = None,
+    channel: str | None = None,
+    workspace: str | None = None,
 ) -> Asked:
-    """Appends a queued turn to the session ``key``, which is made if it is new."""
+    """Appends a queued turn to the session ``key``, which is made if it is new.
+
+    ``channel`` and ``workspace`` say where it was asked, and so whose budgets it is paid from beside the person's.
+    """
     turn_id = turn_id or new_id()
     audience_json = json.dumps((audience or Audience()).as_json())
     row = transaction.execute(
@@ -87,6 +94,8 @@ def ask(
             "turn_id": turn_id,
             "key": key,
             "user_id": user_id,
+            "channel": channel,
+            "workspace": workspace,
             "origin": origin,
             "question": question.replace("\x00", ""),
             "audience": audience_json,
@@ -104,7 +113,8 @@ WHERE turns.id = (SELECT id FROM turns WHERE session_id = :session_id AND {_OPEN
   AND sessions.id = turns.session_id AND run_after <= now()
   AND (turns.status = 'queued' OR lease_until IS NULL OR lease_until < now())
   AND turns.{_OPEN}
-RETURNING turns.id, session_id, key AS session_key, seq, user_id, origin, question, audience, attempt
+RETURNING turns.id, session_id, key AS session_key, seq, user_id, channel, workspace, origin, question, audience,
+          attempt
 """)
 
 

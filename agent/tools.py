@@ -77,6 +77,7 @@ class Tool:
     arguments: type[BaseModel]
     function: Callable[..., ToolResult]
     is_idempotent: bool
+    needs: tuple[type, ...] = ()  # kinds of resources without which it is not offered
 
     def schema(self) -> dict[str, Any]:
         """The tool as chat APIs list it."""
@@ -98,8 +99,14 @@ class Tool:
         return self.function(**dict(valid), context=context)
 
 
-def tool(*, is_idempotent: bool = True) -> Callable[[Callable[..., ToolResult]], Tool]:
-    """Makes a tool of a function whose last, keyword-only parameter is ``context: ToolContext``."""
+def tool(
+    *, is_idempotent: bool = True, needs: tuple[type, ...] = ()
+) -> Callable[[Callable[..., ToolResult]], Tool]:
+    """Makes a tool of a function whose last, keyword-only parameter is ``context: ToolContext``.
+
+    One that is not idempotent (it sends, books, writes) is never run again when it is not known whether it ran.
+    ``needs`` names the resources without which it is not offered, such as a Slack thread.
+    """
 
     def decorate(function: Callable[..., ToolResult]) -> Tool:
         return Tool(
@@ -108,6 +115,7 @@ def tool(*, is_idempotent: bool = True) -> Callable[[Callable[..., ToolResult]],
             arguments=_arguments_model(function),
             function=function,
             is_idempotent=is_idempotent,
+            needs=needs,
         )
 
     return decorate

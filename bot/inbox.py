@@ -64,6 +64,8 @@ def receive(database: Database, *, key: str, place: Place, origin: str, question
             transaction,
             key=place.session_key,
             user_id=place.user_id,
+            channel=place.channel,
+            workspace=place.team_id,
             origin=origin,
             question=question,
             turn_id=turn_id,
