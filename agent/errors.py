@@ -5,6 +5,8 @@ DocentError
 │   └── SettingsError  a setting is missing or wrong; the process ends with exit code 2
 ├── ToolError          shown to the model as the tool's result, so that it can act on it
 ├── ModelError         a model call failed; ``is_transient`` tells whether another try may help
+├── LimitReached       the turn may not go on as before: one closing call, or the fallback, follows
+│   └── OverBudget     a budget has no room; says whose, and when it opens again
 ├── DeadlineExceeded   the turn's time is over
 ├── Cancelled          somebody asked the turn to stop
 ├── LeaseLost          another worker owns the turn now: drop everything, write nothing
@@ -36,11 +38,43 @@ class ToolError(DocentError):
 
 
 class ModelError(DocentError):
-    """A model call failed for good: retries, where they made sense, are used up."""
+    """A model call failed for good: retries, where they made sense, are used up.
 
-    def __init__(self, message: str, *, is_transient: bool = False) -> None:
+    ``refused`` are parameters the model does not take; ``retry_after_seconds`` is what the provider asked for.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_transient: bool = False,
+        is_timeout: bool = False,
+        is_stall: bool = False,
+        retry_after_seconds: float = 0,
+        refused: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__(message)
         self.is_transient = is_transient
+        self.is_timeout = is_timeout
+        self.is_stall = is_stall
+        self.retry_after_seconds = retry_after_seconds
+        self.refused = refused
+
+
+class LimitReached(DocentError):
+    """``limit`` names it: steps, calls, repeats, tokens, cost, time, budget."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"the turn reached its limit of {limit}")
+        self.limit = limit
+
+
+class OverBudget(LimitReached):
+    """``says`` is a sentence for the person: whose budget it is, and when it opens again."""
+
+    def __init__(self, says: str) -> None:
+        super().__init__("budget")
+        self.says = says
 
 
 class DeadlineExceeded(DocentError):

@@ -45,13 +45,14 @@ class ToolFinished:
 
 @dataclass(frozen=True)
 class Finished:
-    """The turn's outcome: ``text`` as the model wrote it, ``notice`` a sentence to add, sources by number."""
+    """The turn's outcome: ``text`` as it is to be shown, ``notice`` a sentence to add, ``sources`` what it cites,
+    ``closest`` what to name where it cites nothing."""
 
     text: str
     reason: str
     notice: str
     sources: tuple[Source, ...]
-    model: str
+    closest: tuple[Source, ...] = ()
 
 
 Event = TextDelta | TextReset | Waiting | ToolStarted | ToolFinished | Finished

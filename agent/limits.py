@@ -3,37 +3,42 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from agent.settings import Settings
 
 CLOSING_SHARE = 0.25  # of the turn's seconds, kept for the closing call
 CLOSING_SECONDS_LIMIT = 20.0
+MAX_CALLS_PER_STEP = 16  # a model that asks for more is told of the rest that it was not run
+RESULT_SHARES = 2  # the results of one step together may be this many times as long as one alone
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Steps are model calls, the closing one included; tokens are prompt and completion; seconds are wall time."""
+    """Steps are model calls, the closing one included; tokens are prompt and completion; seconds are wall time.
+
+    Dollars are what the turn's model calls may cost together, whatever the budgets still hold.
+    """
 
     max_steps: int = 10
+    max_tool_calls: int = 24
+    max_repeats: int = 2
     max_tokens: int = 100_000
+    max_usd: Decimal = Decimal("0.50")
     max_seconds: float = 120
     max_completion_tokens: int = 2_000
+    max_transcript_tokens: int = 48_000
     max_tool_result_chars: int = 24_000
-    model_timeout_seconds: float = 60
-    model_retries: int = 2
+    tool_seconds: float = 20
 
     @staticmethod
     def of(settings: Settings) -> "Limits":
         """The limits the operator set."""
-        return Limits(
-            max_steps=settings.max_steps,
-            max_tokens=settings.max_tokens,
-            max_seconds=settings.max_seconds,
-            max_completion_tokens=settings.max_completion_tokens,
-            max_tool_result_chars=settings.max_tool_result_chars,
-            model_timeout_seconds=settings.model_timeout_seconds,
-            model_retries=settings.model_retries,
-        )
+        return Limits(**{name: getattr(settings, name) for name in Limits.__dataclass_fields__})
+
+    def result_chars(self, n_calls: int) -> int:
+        """How long the result of each of a step's calls may be."""
+        return self.max_tool_result_chars * min(n_calls, RESULT_SHARES) // max(n_calls, 1)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Meter:
             return "steps"
         if n_tokens + 2 * (prompt_tokens + self.limits.max_completion_tokens) > self.limits.max_tokens:
             return "tokens"
-        if self.clock() > self.ordinary_deadline:
+        if self.is_late:
             return "time"
         return None
 
@@ -67,3 +72,8 @@ class Meter:
     def ordinary_deadline(self) -> float:
         """Until when ordinary calls and tools may run; what is left after it is the closing call's."""
         return self.deadline - min(self.limits.max_seconds * CLOSING_SHARE, CLOSING_SECONDS_LIMIT)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether only the closing call's time is left."""
+        return self.clock() > self.ordinary_deadline

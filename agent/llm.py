@@ -1,103 +1,44 @@
-"""The model: the only importer of litellm. Chat calls stream; embeddings come in batches.
+"""The model: chat calls that stream, and embeddings in batches.
 
-Promises: the price list is the local one and nothing is sent anywhere but to the configured provider; foreign
-errors leave as :class:`ModelError`; transient ones are retried here and nowhere else; what was really sent is
-reported. Text of prompts and answers is not logged.
+Promises: foreign errors leave as :class:`ModelError`; transient ones are retried here and nowhere else, others
+never; a stream that stalls is cut; what was really sent is reported. Text of prompts and answers is not logged.
 """
 
-import os
 import random
+import re
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
-from importlib import import_module
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from agent import local, observe
+from agent import catalogue, observe
+from agent.breaker import Breaker, LocalBreaker
+from agent.chat import RESTART, WAITING, Completion, Model, Request, Restart, Waiting
+from agent.database import now
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.feed import Feed
 from agent.prompt import Message
 from agent.record import Usage
-from agent.settings import EXTRACTIVE_MODEL
+from agent.sdk import is_local, litellm
 
-STALL_TIMEOUT_SECONDS = 30  # no byte from a stream for this long
+EMBED_TIMEOUT_SECONDS = 30
 WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
 BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
-SEED = 20251
-
-LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's resources
-    "litellm.litellm_core_utils.default_encoding",
-    "openai.lib.streaming.chat",
-    "openai.resources",
-)
-
-Complete = Callable[[Sequence[Message], Sequence[Mapping[str, Any]], str | None], Message]
-
-
-class Restart:
-    """Stands in the stream of text where a broken one starts over: forget what came before."""
-
-
-class Waiting:
-    """Stands in the stream of text a few times a second while the model is silent."""
-
-
-RESTART = Restart()
-WAITING = Waiting()
+RETRY_AFTER_LIMIT_SECONDS = 20  # a provider that wants a longer pause is left to the next model
+MAX_ADAPTATIONS = 4  # parameters a model may refuse one after the other
 
 
 @dataclass(frozen=True)
-class Request:
-    """One chat call. ``tools`` are schemas; ``tool_choice`` is None for the provider's default."""
+class Patience:
+    """How long one call may take, in seconds, and how often it is tried again."""
 
-    model: str
-    messages: Sequence[Message]
-    tools: Sequence[Mapping[str, Any]]
-    tool_choice: str | None
-    max_completion_tokens: int
-    api_base: str | None = None
-
-    def params(self) -> dict[str, Any]:
-        """What is sent beside messages and tools: only what the model takes."""
-        supported = _supported(self.model)
-        wanted: dict[str, Any] = {"temperature": 0, "seed": SEED, "max_tokens": self.max_completion_tokens}
-        params: dict[str, Any] = {name: value for name, value in wanted.items() if name in supported}
-        if self.tools and self.tool_choice and "tool_choice" in supported:
-            params["tool_choice"] = self.tool_choice
-        return params
-
-    def sent(self) -> dict[str, Any]:
-        """The same as the provider gets it: named its way, without what this model refuses. For the record."""
-        mapped = _mapped(self.model, self.max_completion_tokens) or self.params()
-        return mapped | ({"tool_choice": self.tool_choice} if "tool_choice" in self.params() else {})
-
-    def estimated_tokens(self) -> int:
-        """An upper guess of the prompt's tokens: three characters each, no tokenizer needed."""
-        return (sum(len(str(m)) for m in self.messages) + len(str(self.tools))) // 3
-
-    def estimated_usd(self) -> Decimal:
-        """The price of the estimated prompt and a full completion; 0 where the price is unknown."""
-        price = _price(self.model)
-        prompt, completion = self.estimated_tokens(), self.max_completion_tokens
-        usd = prompt * price.get("input_cost_per_token", 0) + completion * price.get("output_cost_per_token", 0)
-        return Decimal(str(usd)).quantize(Decimal("1e-8"))
-
-
-@dataclass
-class Completion:
-    """What came of a call; filled while :func:`stream` runs."""
-
-    message: Message = field(default_factory=dict)
-    response: Mapping[str, Any] = field(default_factory=dict)
-    usage: Usage = field(default_factory=Usage)
-    finish_reason: str | None = None
-    latency_ms: int = 0
-    first_token_ms: int | None = None
-    n_tries: int = 0
+    n_retries: int = 2
+    timeout_seconds: float = 60
+    stall_seconds: float = 30
 
 
 def stream(
@@ -105,8 +46,8 @@ def stream(
     completion: Completion,
     *,
     deadline: float,
-    n_retries: int,
-    timeout_seconds: float,
+    patience: Patience,
+    breaker: Breaker | None = None,
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[str | Restart | Waiting]:
@@ -116,38 +57,48 @@ def stream(
     ``deadline`` is in ``time.monotonic()`` seconds. Raises :class:`ModelError` when tries are used up, and
     :class:`DeadlineExceeded`.
     """
-    started = time.monotonic()
-    for number in range(1, n_retries + 2):
-        completion.n_tries = number
+    completion.started_at = time.monotonic()
+    breaker = breaker or LocalBreaker()
+    name = request.model.name
+    n_failed = n_adapted = 0
+    while True:
+        completion.n_tries += 1
+        completion.sent = catalogue.sent(request)
         has_text = False
-        until = min(deadline, time.monotonic() + timeout_seconds)
+        until = min(deadline, time.monotonic() + patience.timeout_seconds)
         try:
-            with observe.span("gen_ai.chat", f"chat {request.model}"):
-                for piece in _once(request, completion, started, until, check):
+            with observe.span("gen_ai.chat", f"chat {name}"):
+                for piece in _once(request, completion, until, patience, check):
                     has_text = has_text or isinstance(piece, str)
                     yield piece
-            completion.latency_ms = _ms_since(started)
+            completion.latency_ms = _ms_since(completion.started_at)
+            breaker.succeeded(name)
             return
         except ModelError as error:
-            completion.latency_ms = _ms_since(started)
-            if time.monotonic() >= deadline:
-                raise DeadlineExceeded("the turn's time ended in a model call") from error
-            pause = BACKOFF_SECONDS * 2 ** (number - 1) * (1 + random.random())
-            if not error.is_transient or number > n_retries or time.monotonic() + pause > deadline:
-                raise
+            completion.latency_ms = _ms_since(completion.started_at)
+            if error.refused and n_adapted < MAX_ADAPTATIONS and catalogue.learn(request.model, error.refused):
+                observe.log.info("parameters_refused", model=name, names=sorted(error.refused))
+                n_adapted += 1
+                pause = 0.0
+            else:
+                n_failed += 1
+                pause = _pause(error, n_failed)
+                _tell(breaker, name, error, deadline)
+                if time.monotonic() >= deadline:
+                    raise DeadlineExceeded("the turn's time ended in a model call") from error
+                if not _may_try_again(error, n_failed, patience, pause, deadline) or not breaker.allows(name):
+                    raise
             if has_text:
                 yield RESTART
-            sleep(pause)
-            check()
+            yield from _waited(pause, check, sleep)
 
 
 def embed(model: str, texts: Sequence[str], *, n_retries: int = 3) -> list[list[float]]:
     """One vector per text, in order; raises :class:`ModelError`."""
-    litellm = _litellm()
     for number in range(1, n_retries + 2):
         try:
-            response = litellm.embedding(
-                model=model, input=list(texts), num_retries=0, timeout=STALL_TIMEOUT_SECONDS
+            response = litellm().embedding(
+                model=model, input=list(texts), num_retries=0, timeout=EMBED_TIMEOUT_SECONDS
             )
             rows = sorted(response.data, key=lambda row: row["index"])
             return [row["embedding"] for row in rows]
@@ -159,140 +110,74 @@ def embed(model: str, texts: Sequence[str], *, n_retries: int = 3) -> list[list[
     raise AssertionError("unreachable")
 
 
-def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
-    """Makes ``complete`` the model ``local/…``: a function from a chat request to an assistant message.
-
-    ``words_per_second`` slows its text down to the pace of a language model; 0 gives it at once.
-    """
-    litellm = _litellm()
-
-    class Local(litellm.CustomLLM):  # type: ignore[misc, name-defined]
-        """LiteLLM's door for models that are Python functions."""
-
-        def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
-            given = call["optional_params"]
-            message = complete(call["messages"], given.get("tools") or (), given.get("tool_choice"))
-            yield from local.chunks(message, words_per_second)
-
-    litellm.custom_provider_map = [{"provider": "local", "custom_handler": Local()}]
-    litellm.utils.custom_llm_setup()
+def _pause(error: ModelError, n_failed: int) -> float:
+    backoff = BACKOFF_SECONDS * 2 ** (n_failed - 1) * (1 + random.random())
+    return max(float(backoff), error.retry_after_seconds)
 
 
-def is_local(model: str) -> bool:
-    """Whether the model runs in this process: no network, no price."""
-    return model.startswith(EXTRACTIVE_MODEL.split("/", maxsplit=1)[0] + "/")
+def _may_try_again(error: ModelError, n_failed: int, patience: Patience, pause: float, deadline: float) -> bool:
+    is_soon = pause <= RETRY_AFTER_LIMIT_SECONDS and time.monotonic() + pause < deadline
+    return error.is_transient and n_failed <= patience.n_retries and is_soon
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What litellm says of a model without a call. ``missing`` are environment variables its provider reads."""
-
-    is_known: bool  # litellm knows its provider
-    is_priced: bool
-    missing: tuple[str, ...] = ()
+def _tell(breaker: Breaker, name: str, error: ModelError, deadline: float) -> None:
+    """What another call would meet too counts; a call that only lacked time says nothing of its model."""
+    is_out_of_time = error.is_timeout and time.monotonic() >= deadline and not error.is_stall
+    if error.is_transient and not is_out_of_time and not is_local(name):
+        breaker.failed(name, opens=error.is_timeout, seconds=error.retry_after_seconds or None)
 
 
-def facts(model: str, *, api_base: str | None = None) -> Facts:
-    """See :class:`Facts`; asks no server."""
-    litellm = _litellm()
-    try:
-        litellm.get_llm_provider(model, api_base=api_base)
-    except Exception:  # noqa: BLE001  litellm raises many kinds for a model it does not know
-        return Facts(is_known=False, is_priced=False)
-    missing = litellm.validate_environment(model, api_base=api_base)["missing_keys"]
-    return Facts(is_known=True, is_priced=bool(_price(model)), missing=tuple(missing))
-
-
-def warm_up() -> None:
-    """Imports litellm now (seconds), with what it would import in its first call, so that no question waits
-    for it and forked processes share it."""
-    _litellm()
-    for name in LAZY_IMPORTS:
-        import_module(name)
-
-
-@cache
-def _litellm() -> Any:
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a price list
-    import litellm
-
-    litellm.telemetry = False
-    litellm.suppress_debug_info = True
-    litellm.turn_off_message_logging = True
-    litellm.disable_streaming_logging = True  # else each chunk starts an event loop in a thread, for callbacks
-    litellm.drop_params = True
-    litellm.num_retries = 0
-    return litellm
-
-
-@cache
-def _supported(model: str) -> frozenset[str]:
-    if is_local(model):
-        return frozenset({"tool_choice"})
-    try:
-        return frozenset(_litellm().get_supported_openai_params(model=model) or ())
-    except Exception:  # noqa: BLE001  an unknown model: send what every API takes
-        return frozenset({"max_tokens", "tool_choice"})
-
-
-@cache
-def _mapped(model: str, max_completion_tokens: int) -> dict[str, Any]:
-    """Empty where litellm cannot tell, as for local models."""
-    litellm = _litellm()
-    try:
-        name, provider, _, _ = litellm.get_llm_provider(model)
-        mapped = litellm.utils.get_optional_params(
-            model=name,
-            custom_llm_provider=provider,
-            temperature=0,
-            seed=SEED,
-            max_tokens=max_completion_tokens,
-            drop_params=True,
-        )
-    except Exception:  # noqa: BLE001  litellm raises many kinds for a model it does not know
-        return {}
-    return {name: value for name, value in mapped.items() if name not in ("stream", "extra_body")}
-
-
-@cache
-def _price(model: str) -> Mapping[str, Any]:
-    try:
-        return dict(_litellm().get_model_info(model))
-    except Exception:  # noqa: BLE001  litellm raises a bare Exception for a model it does not know
-        return {}
+def _waited(seconds: float, check: Callable[[], None], sleep: Callable[[float], None]) -> Iterator[Waiting]:
+    while seconds > 0:
+        sleep(min(WAIT_SECONDS, seconds))
+        seconds -= WAIT_SECONDS
+        check()
+        yield WAITING
 
 
 def _once(
-    request: Request, completion: Completion, started: float, deadline: float, check: Callable[[], None]
+    request: Request,
+    completion: Completion,
+    deadline: float,
+    patience: Patience,
+    check: Callable[[], None],
 ) -> Iterator[str | Waiting]:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise DeadlineExceeded("no time left for a model call")
     chunks: list[Any] = []
-    pieces = _chunks(request, min(remaining, STALL_TIMEOUT_SECONDS))
+    heard = time.monotonic()
+    pieces = _chunks(request, min(remaining, patience.stall_seconds))
     try:
         for chunk in pieces:
             check()
             if time.monotonic() > deadline:
-                raise ModelError("the model did not finish in time", is_transient=True)
+                raise ModelError("the model did not finish in time", is_transient=True, is_timeout=True)
             if isinstance(chunk, Waiting):
+                if time.monotonic() - heard > patience.stall_seconds:
+                    raise _stalled()
                 yield chunk
                 continue
+            heard = time.monotonic()
             chunks.append(chunk)
             text = chunk.choices[0].delta.content if chunk.choices else None
             if text:
-                completion.first_token_ms = completion.first_token_ms or _ms_since(started)
+                completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
                 yield text
     except Exception as error:  # litellm raises its own tree and its providers' errors
-        raise _translate(error) from error
+        raise _translate(error, request) from error
     finally:
         pieces.close()
     _assemble(request, completion, chunks)
 
 
+def _stalled() -> ModelError:
+    return ModelError("the model fell silent", is_transient=True, is_timeout=True, is_stall=True)
+
+
 def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, None]:
     """The provider's chunks, and WAITING while none comes. A model of this process needs no thread for it."""
-    if is_local(request.model):
+    if is_local(request.model.name):
         yield from _opened(request, timeout_seconds)
         return
     feed = Feed(lambda: _opened(request, timeout_seconds), _close)
@@ -314,12 +199,13 @@ def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, No
 
 
 def _opened(request: Request, timeout_seconds: float) -> Any:
-    return _litellm().completion(
-        model=request.model,
-        messages=list(request.messages),
-        **({"tools": list(request.tools)} if request.tools else {}),
-        **request.params(),
-        **({"api_base": request.api_base} if request.api_base else {}),
+    has_tools = bool(request.tools) and catalogue.takes_tools(request.model)
+    return litellm().completion(
+        model=request.model.name,
+        messages=_marked(request),
+        **({"tools": list(request.tools)} if has_tools else {}),
+        **catalogue.params(request),
+        **({"api_base": request.model.api_base} if request.model.api_base else {}),
         stream=True,
         stream_options={"include_usage": True},
         num_retries=0,
@@ -329,9 +215,17 @@ def _opened(request: Request, timeout_seconds: float) -> Any:
     )
 
 
+def _marked(request: Request) -> list[Message]:
+    """The messages, with marks where a provider is asked to keep the prompt."""
+    marks = catalogue.kept_until(request)
+    return [
+        message | {"cache_control": {"type": "ephemeral"}} if i in marks else message
+        for i, message in enumerate(request.messages)
+    ]
+
+
 def _assemble(request: Request, completion: Completion, chunks: list[Any]) -> None:
-    litellm = _litellm()
-    whole = litellm.stream_chunk_builder(chunks, messages=list(request.messages)) if chunks else None
+    whole = litellm().stream_chunk_builder(chunks, messages=list(request.messages)) if chunks else None
     if whole is None or not whole.choices:
         raise ModelError("the model's stream ended without an answer", is_transient=True)
     choice = whole.choices[0]
@@ -343,29 +237,37 @@ def _assemble(request: Request, completion: Completion, chunks: list[Any]) -> No
     completion.usage = _usage(request.model, whole)
 
 
-def _usage(model: str, whole: Any) -> Usage:
-    if is_local(model):
+def _usage(model: Model, whole: Any) -> Usage:
+    if is_local(model.name):
         return Usage()
     usage = whole.usage
     details = getattr(usage, "prompt_tokens_details", None)
-    try:
-        cost: Decimal | None = Decimal(str(_litellm().completion_cost(completion_response=whole, model=model)))
-    except Exception:  # noqa: BLE001  the price list does not know the model: the cost is unknown, not zero
-        cost = None
+    counts = {
+        "prompt_tokens": usage.prompt_tokens or 0,
+        "cached_tokens": getattr(details, "cached_tokens", None) or 0,
+        "completion_tokens": usage.completion_tokens or 0,
+    }
     return Usage(
-        prompt_tokens=usage.prompt_tokens or 0,
-        cached_tokens=getattr(details, "cached_tokens", None) or 0,
-        completion_tokens=usage.completion_tokens or 0,
-        cost_usd=cost,
+        **counts, cost_usd=model.price.of(**counts) if model.price.is_flat else _listed_cost(model, whole)
     )
 
 
-def _translate(error: Exception) -> Exception:
+def _listed_cost(model: Model, whole: Any) -> Decimal:
+    """The price list's own sum: it knows what keeping a prompt costs, and steps of price by length."""
+    try:
+        return Decimal(str(litellm().completion_cost(completion_response=whole, model=model.name)))
+    except Exception:  # noqa: BLE001  litellm raises a bare Exception where it cannot tell
+        usage = whole.usage
+        return model.price.of(
+            prompt_tokens=usage.prompt_tokens or 0, cached_tokens=0, completion_tokens=usage.completion_tokens or 0
+        )
+
+
+def _translate(error: Exception, request: Request | None = None) -> Exception:
     """Our own errors pass; a provider's error becomes a ModelError that quotes none of its text."""
     if isinstance(error, DocentError):
         return error
-    litellm = _litellm()
-    e = litellm.exceptions
+    e = litellm().exceptions
     transient = (
         e.RateLimitError,
         e.APIConnectionError,
@@ -375,9 +277,29 @@ def _translate(error: Exception) -> Exception:
         e.BadGatewayError,
     )
     status = getattr(error, "status_code", None)
-    is_transient = isinstance(error, transient) or (isinstance(status, int) and status >= 500)
+    status = status if isinstance(status, int) else None
+    is_transient = isinstance(error, transient) or (status is not None and (status >= 500 or status == 429))
+    is_ours_to_mend = not is_transient and request is not None and status in (None, 400, 404, 422)
     name = type(error).__name__ + (f" {status}" if status else "")
-    return ModelError(f"the model call failed: {name}", is_transient=is_transient)
+    return ModelError(
+        f"the model call failed: {name}",
+        is_transient=is_transient,
+        is_timeout=isinstance(error, e.Timeout),
+        retry_after_seconds=_retry_after(error) if is_transient else 0,
+        refused=catalogue.refused(request, str(error)) if request and is_ours_to_mend else frozenset(),
+    )
+
+
+def _retry_after(error: Exception) -> float:
+    """Seconds the provider asks to wait, from its ``Retry-After`` header (seconds, or a date); else 0."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = str(headers.get("retry-after") or "").strip()
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now()).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _close(response: Any) -> None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session as Transaction
 
@@ -22,6 +22,8 @@ from agent.rows import BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow
 from agent.tools import Passage
 
 OPENING = -1  # position of tool calls made before the model is asked
+FALLBACK = "fallback"  # purpose of the call to the model of this process, where no other answered
+STANDALONE = "standalone"  # purpose of the call that makes a follow-up stand alone
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,19 @@ class Transcript:
     sources: dict[str, Source] = field(default_factory=dict)  # by chunk id
     n_steps: int = 0
     n_tokens: int = 0
+    spent_usd: Decimal = Decimal(0)
+    limit: str | None = None  # what the turn's closing or fallback call was made for
+    standalone: str | None = None  # the question as it was made to stand alone
+    is_quoted: bool = False  # the final text is the fallback's
+    started_calls: set[str] = field(default_factory=set)  # of tools that are not idempotent and never came back
 
     def number(self, passages: Iterable[Passage]) -> list[Source]:
         """The passages with their numbers: a known chunk keeps its own, a new one takes the next."""
         numbered = []
         for passage in passages:
             source = self.sources.get(passage.chunk_id) or Source(len(self.sources) + 1, passage)
+            if passage.score > source.passage.score:
+                source = Source(source.n, passage)
             self.sources[passage.chunk_id] = source
             numbered.append(source)
         return numbered
@@ -67,11 +76,39 @@ def load(transaction: Transaction, turn_id: UUID) -> Transcript:
         select(MessageRow.content).where(MessageRow.turn_id == turn_id).order_by(MessageRow.position)
     )
     rows = transaction.scalars(select(SourceRow).where(SourceRow.turn_id == turn_id).order_by(SourceRow.n)).all()
-    n_steps, n_tokens = transaction.execute(
-        select(TurnRow.n_steps, TurnRow.prompt_tokens + TurnRow.completion_tokens).where(TurnRow.id == turn_id)
+    n_steps, n_tokens, spent_usd, limit = transaction.execute(
+        select(
+            TurnRow.n_steps, TurnRow.prompt_tokens + TurnRow.completion_tokens, TurnRow.cost_usd, TurnRow.reason
+        ).where(TurnRow.id == turn_id)
     ).one()
-    sources = {row.chunk_id: Source(row.n, _passage(row)) for row in rows}
-    return Transcript(list(messages), sources, n_steps, n_tokens)
+    started = select(ToolCallRow.call_id).where(ToolCallRow.turn_id == turn_id, ToolCallRow.result.is_(None))
+    return Transcript(
+        list(messages),
+        {row.chunk_id: Source(row.n, _passage(row)) for row in rows},
+        n_steps,
+        n_tokens,
+        spent_usd,
+        limit,
+        _standalone(transaction, turn_id) if n_steps else None,
+        _is_quoted(transaction, turn_id) if n_steps else False,
+        set(transaction.scalars(started)),
+    )
+
+
+def _is_quoted(transaction: Transaction, turn_id: UUID) -> bool:
+    answered = select(ModelCallRow.purpose).where(
+        ModelCallRow.turn_id == turn_id, ModelCallRow.status == "completed"
+    )
+    return transaction.scalars(answered.order_by(ModelCallRow.id.desc())).first() == FALLBACK
+
+
+def _standalone(transaction: Transaction, turn_id: UUID) -> str | None:
+    response = transaction.scalars(
+        select(BlobRow.body)
+        .join(ModelCallRow, ModelCallRow.response_hash == BlobRow.hash)
+        .where(ModelCallRow.turn_id == turn_id, ModelCallRow.purpose == STANDALONE)
+    ).first()
+    return str(response["choices"][0]["message"].get("content") or "") if response else None
 
 
 def _passage(row: SourceRow) -> Passage:
@@ -87,15 +124,35 @@ def _passage(row: SourceRow) -> Passage:
 
 
 def begin(transaction: Transaction, turn_id: UUID, stamps: Mapping[str, str | None]) -> None:
-    """Notes what the turn runs with: model, release, hashes, embedding model, index version."""
+    """Notes what the turn runs with: model, release, hashes, embedding model, index version.
+
+    Calls that an earlier attempt left open are closed: they count as steps, and are charged as held.
+    """
     transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(**stamps))
+    transaction.execute(_LOST, {"id": turn_id})
+
+
+_LOST = text("""
+WITH lost AS (
+    UPDATE model_calls SET status = 'failed', error = 'never ended: its worker did', finished_at = now(),
+           cost_usd = reserved_usd
+    WHERE turn_id = :id AND status = 'started' RETURNING reserved_usd
+)
+UPDATE turns SET n_steps = n_steps + lost.n, cost_usd = cost_usd + lost.usd, reserved_usd = reserved_usd - lost.usd
+FROM (SELECT count(*) AS n, sum(reserved_usd) AS usd FROM lost) AS lost WHERE turns.id = :id AND lost.n > 0
+""")
+
+
+def note_limit(transaction: Transaction, turn_id: UUID, limit: str) -> None:
+    """Notes why the turn comes to its end; a resumed one knows it then."""
+    transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(reason=limit))
 
 
 def add_message(transaction: Transaction, turn_id: UUID, position: int, message: Message) -> None:
     """Appends one message; a second writer of the same position fails."""
     transaction.execute(
         insert(MessageRow).values(
-            id=new_id(), turn_id=turn_id, position=position, role=message["role"], content=_clean(message)
+            id=new_id(), turn_id=turn_id, position=position, role=message["role"], content=clean(message)
         )
     )
 
@@ -108,28 +165,29 @@ def add_tool_call(
     call_id: str,
     name: str,
     arguments: Any,
-    result: Mapping[str, Any],
-    is_error: bool,
-    duration_ms: int,
+    result: Mapping[str, Any] | None,
+    is_error: bool = False,
+    duration_ms: int | None = None,
 ) -> None:
-    """Records a finished tool call."""
-    transaction.execute(
-        insert(ToolCallRow).values(
-            id=new_id(),
-            turn_id=turn_id,
-            position=position,
-            call_id=call_id,
-            name=name,
-            arguments=_clean(arguments),
-            result=_clean(dict(result)),
-            is_error=is_error,
-            duration_ms=duration_ms,
-        )
-    )
+    """Records a tool call that has run; without a result, one that is about to and may do something lasting."""
+    row = {
+        "id": new_id(),
+        "turn_id": turn_id,
+        "position": position,
+        "call_id": call_id,
+        "name": name,
+        "arguments": clean(arguments),
+        "result": null() if result is None else clean(dict(result)),
+        "is_error": is_error,
+        "duration_ms": duration_ms,
+    }
+    end = {name: row[name] for name in ("result", "is_error", "duration_ms")}
+    key = ["turn_id", "position", "call_id"]
+    transaction.execute(insert(ToolCallRow).values(row).on_conflict_do_update(index_elements=key, set_=end))
 
 
 def add_sources(transaction: Transaction, turn_id: UUID, sources: Iterable[Source]) -> None:
-    """Stores numbered passages; known ones stay as they are."""
+    """Stores numbered passages; known ones keep their numbers, and their best score."""
     rows = [
         {
             "id": new_id(),
@@ -145,7 +203,9 @@ def add_sources(transaction: Transaction, turn_id: UUID, sources: Iterable[Sourc
         for source in sources
     ]
     if rows:
-        transaction.execute(insert(SourceRow).on_conflict_do_nothing(), rows)
+        new = insert(SourceRow)
+        best = {"score": func.greatest(SourceRow.score, new.excluded.score)}
+        transaction.execute(new.on_conflict_do_update(index_elements=["turn_id", "chunk_id"], set_=best), rows)
 
 
 def mark_cited(transaction: Transaction, turn_id: UUID, numbers: Sequence[int]) -> None:
@@ -159,6 +219,7 @@ def open_model_call(
     transaction: Transaction,
     turn_id: UUID,
     *,
+    call_id: UUID,
     attempt: int,
     position: int,
     purpose: str,
@@ -166,13 +227,13 @@ def open_model_call(
     request: Mapping[str, Any],
     params: Mapping[str, Any],
     reserved_usd: Decimal,
-) -> UUID:
-    """Writes the call's row before the call. Messages and tools are stored once each, by content."""
+) -> None:
+    """Writes the call's row before the call, under ``call_id``. Messages and tools are stored once each, by
+    content."""
     parts = [*request["messages"], request["tools"]]
     hashes = _put_blobs(transaction, parts)
     body = {"messages": hashes[:-1], "tools": hashes[-1]}
     (request_hash,) = _put_blobs(transaction, [body])
-    call_id = new_id()
     transaction.execute(
         insert(ModelCallRow).values(
             id=call_id,
@@ -188,7 +249,6 @@ def open_model_call(
     )
     reserve = update(TurnRow).where(TurnRow.id == turn_id)
     transaction.execute(reserve.values(reserved_usd=TurnRow.reserved_usd + reserved_usd))
-    return call_id
 
 
 _TOTALS = text("""
@@ -200,7 +260,7 @@ WHERE id = :id
 """)
 _FAILED = text("""
 UPDATE turns SET n_steps = n_steps + 1, prompt_tokens = prompt_tokens + :prompt_tokens,
-       cost_usd = cost_usd + (SELECT reserved_usd FROM model_calls WHERE id = :call_id),
+       cost_usd = cost_usd + :cost_usd,
        reserved_usd = reserved_usd - (SELECT reserved_usd FROM model_calls WHERE id = :call_id)
 WHERE id = :id
 """)
@@ -212,6 +272,7 @@ def close_model_call(
     call_id: UUID,
     *,
     response: Any,
+    params: Mapping[str, Any],
     usage: Usage,
     latency_ms: int,
     first_token_ms: int | None,
@@ -226,6 +287,7 @@ def close_model_call(
         .values(
             status="completed",
             response_hash=response_hash,
+            params=dict(params),
             prompt_tokens=usage.prompt_tokens,
             cached_tokens=usage.cached_tokens,
             completion_tokens=usage.completion_tokens,
@@ -249,37 +311,51 @@ def close_model_call(
 
 
 def fail_model_call(
-    transaction: Transaction, turn_id: UUID, call_id: UUID, *, error: str, latency_ms: int, prompt_tokens: int
+    transaction: Transaction,
+    turn_id: UUID,
+    call_id: UUID,
+    *,
+    error: str,
+    latency_ms: int,
+    n_tries: int,
+    usage: Usage,
 ) -> None:
-    """Notes that the call failed. It counts as a step, its estimated prompt as tokens, and its reserved cost is
-    charged: what the provider charges for a broken call is not known."""
+    """Notes that the call failed. It counts as a step; ``usage`` is what it may have used and cost."""
     transaction.execute(
         update(ModelCallRow)
         .where(ModelCallRow.id == call_id)
-        .values(status="failed", error=error, latency_ms=latency_ms, finished_at=func.now())
+        .values(
+            status="failed",
+            error=error,
+            latency_ms=latency_ms,
+            n_tries=n_tries,
+            cost_usd=usage.cost_usd,
+            finished_at=func.now(),
+        )
     )
-    transaction.execute(_FAILED, {"id": turn_id, "call_id": call_id, "prompt_tokens": prompt_tokens})
+    totals = {"prompt_tokens": usage.prompt_tokens, "cost_usd": usage.cost_usd or Decimal(0)}
+    transaction.execute(_FAILED, {"id": turn_id, "call_id": call_id, **totals})
 
 
 def _put_blobs(transaction: Transaction, bodies: Sequence[Any]) -> list[str]:
     rows = {}
     hashes = []
     for body in bodies:
-        clean = _clean(body)
-        canonical = json.dumps(clean, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        body_ = clean(body)
+        canonical = json.dumps(body_, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         key = sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
         hashes.append(key)
-        rows[key] = {"hash": key, "body": clean}
+        rows[key] = {"hash": key, "body": body_}
     transaction.execute(insert(BlobRow).on_conflict_do_nothing(), [rows[key] for key in sorted(rows)])
     return hashes
 
 
-def _clean(value: Any) -> Any:
-    """Postgres takes neither NUL nor lone surrogates in JSON text; a model may send both."""
+def clean(value: Any) -> Any:
+    """Neither Postgres nor a provider takes NUL or lone surrogates in JSON text; a model may send both."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
-        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+        return {clean(str(key)): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
+        return [clean(item) for item in value]
     return value

@@ -31,6 +31,10 @@ OPEN_STATUSES = ("queued", "running")
 TURN_STATUSES = ("queued", "running", "waiting", "completed", "failed", "cancelled")
 
 
+# Shared by whoever stores blobs or refers to them, until the commit; exclusive for who deletes them.
+BLOBS_LOCK_ID = 0x626C6F6273  # "blobs"
+
+
 class SessionRow(Base):
     """A conversation: one Slack thread, one command, or one terminal session."""
 
@@ -54,6 +58,7 @@ class TurnRow(Base):
         CheckConstraint(f"status IN {TURN_STATUSES}", name="status"),
         Index("ix_turns_open", "session_id", "seq", postgresql_where=text(f"status IN {OPEN_STATUSES}")),
         Index("ix_turns_created_at", "created_at"),
+        Index("ix_turns_supersedes", "supersedes", postgresql_where=text("supersedes IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -115,9 +120,21 @@ class MessageRow(Base):
 
 
 class BlobRow(Base):
-    """A JSON body stored once under the SHA-256 of its canonical form."""
+    """A JSON body stored once under the SHA-256 of its canonical form.
+
+    A model call's request is ``{"messages": [hash, …], "tools": hash}``; the second index finds who names a hash.
+    """
 
     __tablename__ = "blobs"
+    __table_args__ = (
+        Index(
+            "ix_blobs_requests",
+            "body",
+            postgresql_using="gin",
+            postgresql_ops={"body": "jsonb_path_ops"},
+            postgresql_where=text("(body -> 'messages') IS NOT NULL"),
+        ),
+    )
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     body: Mapped[Json] = mapped_column(JSONB)
@@ -129,6 +146,8 @@ class ModelCallRow(Base):
     __tablename__ = "model_calls"
     __table_args__ = (
         Index("ix_model_calls_turn_id", "turn_id"),
+        Index("ix_model_calls_request_hash", "request_hash"),
+        Index("ix_model_calls_response_hash", "response_hash"),
         CheckConstraint("status IN ('started', 'completed', 'failed')", name="status"),
     )
 

@@ -1,22 +1,61 @@
-"""The calls a model asks for: which are open, running one, and what the model sees of its result.
+"""The calls a model asks for: which are open, whether each may run, and what the model sees of its result.
 
-Promises: whatever is asked for, the outcome is one JSON object within the limit; only a deadline, a cancellation
-and a lost lease pass through.
+Promises: the calls of one step run at once, each until its deadline; they are numbered, committed and answered in
+the order they were asked for, so the transcript does not depend on who was faster. Whatever is asked for, the
+outcome is one JSON object within the limit. A tool that is not idempotent is noted before it runs, and never run
+again when it is not known whether it did. Only a cancellation and a lost lease pass through.
 """
 
+import contextvars
 import json
+import queue
+import re
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent import observe, prompt
+from agent import observe, prompt, record, window
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost, ToolError
+from agent.events import Event, ToolFinished, ToolStarted, Waiting
+from agent.limits import MAX_CALLS_PER_STEP
 from agent.prompt import Message
 from agent.record import Source
 from agent.tools import Passage, Tool, ToolContext, ToolResult
+from agent.work import Work
 
 TOOL_FAILED = {"error": "This tool failed unexpectedly. Go on without it."}
+UNCERTAIN = {
+    "error": "This call was begun before and its outcome was never heard of: it may have taken effect.",
+    "hint": "It was not made again. Do not repeat it; tell the person that it may or may not have happened.",
+}
+DONE_BEFORE = {
+    "error": "This very call was made in this turn already, and doing it twice could do harm.",
+    "hint": "Its result stands above. Answer from it.",
+}
+REPEATED = {
+    "error": "This very call was made often enough in this turn; it gives the same result.",
+    "hint": "Use the result above, other arguments, or answer.",
+    "is_refused": "repeats",
+}
+TOO_MANY = {
+    "error": "The allowed number of tool calls is used up; this one was not made.",
+    "hint": "Answer from what you have.",
+    "is_refused": "calls",
+}
+TOO_MANY_AT_ONCE = {
+    "error": "Too many calls in one step; this one was not made.",
+    "hint": f"Make at most {MAX_CALLS_PER_STEP} at once.",
+}
+NO_TIME = {"error": "There was no time left for this call.", "hint": "Answer from what you have."}
+MOST_CALLS = 64  # of one message; what is beyond it is dropped
+ARGUMENTS_LIMIT, SHOWN_OF_IT = 8_000, 200  # characters
+NOT_JSON = "_not_a_json_object"
+POLL_SECONDS = 0.25  # how late a cancellation is noticed while tools run
+STARTED_LATE_SECONDS = 0.1  # a tool is given up this long after its deadline: it may be about to say something
+SHORTEST_TEXT_CHARS, SHORTEST_ITEMS = 40, 3
 
 
 @dataclass(frozen=True)
@@ -24,9 +63,24 @@ class Outcome:
     """What a call came to: ``shown`` is what the model sees, ``sources`` are the numbered passages in it."""
 
     shown: Mapping[str, Any]
-    sources: Sequence[Source]
-    is_error: bool
-    duration_ms: int
+    sources: Sequence[Source] = ()
+    is_error: bool = True
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call as it was asked for; ``refusal`` is its outcome where it may not run."""
+
+    id: str
+    name: str
+    arguments: Any
+    refusal: Mapping[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """Equal for calls that ask for the same."""
+        return _key(self.name, self.arguments)
 
 
 def unanswered(messages: Sequence[Message]) -> list[Message]:
@@ -42,54 +96,225 @@ def unanswered(messages: Sequence[Message]) -> list[Message]:
     return []
 
 
+def refused(messages: Sequence[Message]) -> str | None:
+    """The limit for which the last step's calls were refused: ``calls`` if any was, ``repeats`` if all were."""
+    found = []
+    for message in reversed(messages):
+        if message["role"] != "tool":
+            break
+        found.append(json.loads(message["content"]).get("is_refused"))
+    if "calls" in found:
+        return "calls"
+    return "repeats" if found and set(found) == {"repeats"} else None
+
+
+def acceptable(calls: Sequence[Message], position: int, known: set[str]) -> list[Message]:
+    """The calls as any provider takes them back: ids that differ, names of few characters, arguments that are a
+    JSON object. What is lost by it stands in the model call's response."""
+    found: list[Message] = []
+    for index, call in enumerate(calls[:MOST_CALLS]):
+        given = call.get("function") or {}
+        id_ = str(call.get("id") or "")
+        if not id_ or id_ in known:
+            id_ = f"call_{position}_{index}"
+        known = known | {id_}
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", str(given.get("name") or "unknown"))[:64]
+        function = {**given, "name": name, "arguments": _json_object(given.get("arguments"))}
+        found.append({**call, "id": id_, "type": "function", "function": function})
+    return found
+
+
 def arguments(call: Message) -> Any:
     """The call's arguments, parsed where they are JSON."""
     given = call["function"].get("arguments")
     try:
         return json.loads(given) if given else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return given
 
 
-def run(
-    name: str,
-    given: Any,
-    tools: Mapping[str, Tool],
-    context: ToolContext,
-    *,
-    number: Callable[[Sequence[Passage]], list[Source]],
-    limit: int,
-) -> Outcome:
-    """Runs one call; ``number`` numbers its passages, ``limit`` bounds its result in characters."""
-    started = time.monotonic()
-    sources: list[Source] = []
-    is_error = True
+def planned(work: Work, calls: Sequence[Message]) -> list[Asked]:
+    """The calls, and which of them may not run, by what the turn did before."""
+    before = _made(work.transcript.messages, until=calls)
+    n_made = sum(before.values())
+    plan = []
+    for index, call in enumerate(calls):
+        asked = Asked(call["id"], call["function"]["name"], arguments(call))
+        refusal = _refusal(work, asked, index=index, n_made=n_made, before=before)
+        plan.append(replace(asked, refusal=refusal))
+        n_made += refusal is None
+        before[asked.key] += refusal is None
+    return plan
+
+
+def run(work: Work, calls: Sequence[Asked]) -> Iterator[Event | Outcome]:
+    """Runs the calls at once; yields each one's events and its outcome, in their order."""
+    limit = work.kit.limits.result_chars(sum(call.refusal is None for call in calls))
+    running = [None if call.refusal else _Running(work, call) for call in calls]
+    for call in calls:
+        yield ToolStarted(call.id, call.name, call.arguments if isinstance(call.arguments, dict) else {})
+    for call, started in zip(calls, running, strict=True):
+        outcome = Outcome(call.refusal or {})
+        if started:
+            while not started.is_over(POLL_SECONDS):
+                work.check()
+                yield Waiting()
+            outcome = started.outcome(work.transcript.number, limit)
+        yield outcome
+        yield ToolFinished(call.id, call.name, outcome.is_error, tuple(outcome.sources))
+
+
+def _made(messages: Sequence[Message], *, until: Sequence[Message]) -> Counter[str]:
+    """How often each call was made before these."""
+    now = {call["id"] for call in until}
+    answers = {m["tool_call_id"]: m["content"] for m in messages if m["role"] == "tool"}
+    return Counter(
+        _key(call["function"]["name"], arguments(call))
+        for message in messages
+        for call in message.get("tool_calls") or ()
+        if call["id"] not in now and '"is_refused"' not in answers.get(call["id"], "")
+    )
+
+
+def _refusal(
+    work: Work, asked: Asked, *, index: int, n_made: int, before: Mapping[str, int]
+) -> Mapping[str, Any] | None:
+    limits, tool = work.kit.limits, work.kit.tools.get(asked.name)
+    if asked.id in work.transcript.started_calls:
+        return UNCERTAIN
+    if n_made >= limits.max_tool_calls:
+        return TOO_MANY
+    if index >= MAX_CALLS_PER_STEP:
+        return TOO_MANY_AT_ONCE
+    if work.meter.is_late:
+        return NO_TIME
+    if tool and not tool.is_idempotent and before.get(asked.key):
+        return DONE_BEFORE
+    return REPEATED if before.get(asked.key, 0) >= limits.max_repeats else None
+
+
+def _key(name: str, given: Any) -> str:
+    return f"{name} {json.dumps(given, sort_keys=True, default=str)}"
+
+
+class _Running:
+    """A call in a thread of its own, so that one that hangs holds up nothing: at its deadline it is left alone."""
+
+    def __init__(self, work: Work, call: Asked) -> None:
+        self._call, self._tool = call, work.kit.tools.get(call.name)
+        self._tools = work.kit.tools
+        self._started = time.monotonic()
+        self._deadline = min(work.meter.ordinary_deadline, self._started + work.kit.limits.tool_seconds)
+        self._context = ToolContext(
+            audience=work.turn.audience,
+            session_key=work.turn.session_key,
+            deadline=self._deadline,
+            resources=work.kit.resources,
+        )
+        self._returned: queue.SimpleQueue[Callable[[], ToolResult]] = queue.SimpleQueue()
+        self._result: Callable[[], ToolResult] | None = None
+        context = contextvars.copy_context()
+        threading.Thread(
+            target=context.run, args=(self._work,), name=f"tool-{call.name[:20]}", daemon=True
+        ).start()
+
+    def is_over(self, wait_seconds: float) -> bool:
+        """Whether it has returned, or is given up; waits a little for it."""
+        left = self._deadline + STARTED_LATE_SECONDS - time.monotonic()
+        try:
+            self._result = self._returned.get(timeout=max(0.0, min(wait_seconds, left)))
+        except queue.Empty:
+            if left > 0:
+                return False
+            self._result = _late
+        return True
+
+    def outcome(self, number: Callable[[Sequence[Passage]], list[Source]], limit: int) -> Outcome:
+        """``number`` numbers its passages, ``limit`` bounds its result in characters."""
+        assert self._result
+        duration_ms = int((time.monotonic() - self._started) * 1000)
+        try:
+            result = _bounded(self._result(), limit)
+            passages = _fitting(result, limit)
+            data = json.loads(prompt.result_json(result.data))  # what cannot be written as JSON is the tool's bug
+            sources = number(passages)
+            shown = record.clean(_shown(data, result, passages, sources))
+            return Outcome(shown, sources, False, duration_ms)
+        except ToolError as error:
+            shown_error = {"error": str(error), "hint": error.hint}
+            return Outcome(window.shortened(shown_error, chars=limit // 3, items=2), duration_ms=duration_ms)
+        except DeadlineExceeded:
+            return Outcome(self._timed_out(), duration_ms=duration_ms)
+        except (Cancelled, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001  a tool's bug must not end the turn
+            error_id = observe.report(error, event="tool_failed")
+            return Outcome(TOOL_FAILED | {"error_id": error_id}, duration_ms=duration_ms)
+
+    def _timed_out(self) -> Mapping[str, Any]:
+        if self._tool and not self._tool.is_idempotent:
+            return UNCERTAIN
+        seconds = f"{self._deadline - self._started:.0f}"
+        return {"error": f"{self._call.name} gave no result within {seconds} s.", "hint": "Go on without it."}
+
+    def _work(self) -> None:
+        try:
+            result = _tool(self._call.name, self._tools).call(_object(self._call.arguments), self._context)
+            self._returned.put(lambda: result)
+        except BaseException as error:  # noqa: BLE001  raised where the outcome is made
+            self._returned.put(_raising(error))
+
+
+def _json_object(given: Any) -> str:
+    text = given if isinstance(given, str) else json.dumps(given or {})
+    if len(text) > ARGUMENTS_LIMIT:
+        return json.dumps({NOT_JSON: text[:SHOWN_OF_IT], "why": "they are too long"})
     try:
-        result = _tool(name, tools).call(_object(given), context)
-        passages = _fitting(result, limit)
-        sources = number(passages)
-        shown = _shown(result, passages, sources)
-        is_error = False
-    except ToolError as error:
-        shown = {"error": str(error), "hint": error.hint}
-    except (DeadlineExceeded, Cancelled, LeaseLost):
-        raise
-    except Exception as error:  # noqa: BLE001  a tool's bug must not end the turn
-        shown = TOOL_FAILED | {"error_id": observe.report(error, event="tool_failed")}
-    return Outcome(shown, sources, is_error, int((time.monotonic() - started) * 1000))
+        is_object = isinstance(json.loads(text or "{}"), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    return (text or "{}") if is_object else json.dumps({NOT_JSON: text[:SHOWN_OF_IT]})
+
+
+def _raising(error: BaseException) -> Callable[[], ToolResult]:
+    def fail() -> ToolResult:
+        raise error
+
+    return fail
+
+
+def _late() -> ToolResult:
+    raise DeadlineExceeded("the tool did not return in time")
 
 
 def _tool(name: str, tools: Mapping[str, Tool]) -> Tool:
     try:
         return tools[name]
     except KeyError:
-        raise ToolError(f"there is no tool {name!r}", hint=f"tools: {', '.join(tools)}") from None
+        raise ToolError("there is no such tool", hint=f"tools: {', '.join(tools)}") from None
 
 
 def _object(arguments: Any) -> dict[str, Any]:
-    if not isinstance(arguments, dict):
-        raise ToolError("the arguments are not a JSON object", hint='for example {"query": "annual leave"}')
+    if not isinstance(arguments, dict) or NOT_JSON in arguments:
+        why = arguments.get("why") if isinstance(arguments, dict) else None
+        raise ToolError(
+            str(why or "the arguments are not a JSON object"), hint='for example {"query": "annual leave"}'
+        )
     return arguments
+
+
+def _bounded(result: ToolResult, limit: int) -> ToolResult:
+    """With data that leaves half of the room to the passages, if there are any."""
+    room = limit // 2 if result.passages else limit
+    data: Mapping[str, Any] = result.data
+    chars, items = max(room // 2, SHORTEST_TEXT_CHARS), max(room // 20, SHORTEST_ITEMS)
+    while len(prompt.result_json(data)) > room:
+        if chars <= SHORTEST_TEXT_CHARS and items <= SHORTEST_ITEMS:
+            data = {"error": "The result was too long to show.", "hint": "Ask for less, with narrower arguments."}
+            break
+        data = {**window.shortened(result.data, chars=chars, items=items), "is_shortened": True}
+        chars, items = max(chars // 2, SHORTEST_TEXT_CHARS), max(items // 2, SHORTEST_ITEMS)
+    return replace(result, data=data)
 
 
 def _fitting(result: ToolResult, limit: int) -> list[Passage]:
@@ -108,8 +333,10 @@ def _fitting(result: ToolResult, limit: int) -> list[Passage]:
     return fitting
 
 
-def _shown(result: ToolResult, passages: Sequence[Passage], sources: Sequence[Source]) -> dict[str, Any]:
-    shown = dict(result.data)
+def _shown(
+    data: Mapping[str, Any], result: ToolResult, passages: Sequence[Passage], sources: Sequence[Source]
+) -> dict[str, Any]:
+    shown = dict(data)
     if passages:
         shown["passages"] = [
             _as_json(Source(source.n, passage)) for source, passage in zip(sources, passages, strict=True)

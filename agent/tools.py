@@ -78,6 +78,7 @@ class Tool:
     function: Callable[..., ToolResult]
     is_idempotent: bool
     needs: tuple[type, ...] = ()  # kinds of resources without which it is not offered
+    only_passages: bool = False  # all it returns is numbered passages and a few words about them
 
     def schema(self) -> dict[str, Any]:
         """The tool as chat APIs list it."""
@@ -100,12 +101,13 @@ class Tool:
 
 
 def tool(
-    *, is_idempotent: bool = True, needs: tuple[type, ...] = ()
+    *, is_idempotent: bool = True, needs: tuple[type, ...] = (), only_passages: bool = False
 ) -> Callable[[Callable[..., ToolResult]], Tool]:
     """Makes a tool of a function whose last, keyword-only parameter is ``context: ToolContext``.
 
     One that is not idempotent (it sends, books, writes) is never run again when it is not known whether it ran.
-    ``needs`` names the resources without which it is not offered, such as a Slack thread.
+    ``needs`` names the resources without which it is not offered, such as a Slack thread. One with
+    ``only_passages`` gives nothing that an answer could stand on without citing it.
     """
 
     def decorate(function: Callable[..., ToolResult]) -> Tool:
@@ -116,6 +118,7 @@ def tool(
             function=function,
             is_idempotent=is_idempotent,
             needs=needs,
+            only_passages=only_passages,
         )
 
     return decorate

@@ -22,13 +22,17 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What is delivered: Markdown that is safe to show, the sources it cites, and a sentence about it."""
+    """What is delivered: Markdown that is safe to show, the sources it cites, and a sentence about it.
+
+    ``closest`` are documents to name where nothing is cited.
+    """
 
     turn_id: UUID
     text: str
     sources: Sequence[Source] = ()
     notice: str = ""
     has_feedback: bool = True
+    closest: Sequence[Source] = ()
 
 
 def parts(text: str, limit: int = PART_LIMIT) -> list[str]:
@@ -59,6 +63,8 @@ def closing(answer: Answer) -> list[Block]:
     blocks: list[Block] = []
     if answer.sources:
         blocks.append(_context(_sources(answer.sources)))
+    if answer.closest:
+        blocks.append(_context(_closest(answer.closest)))
     if answer.notice:
         blocks.append(_context(_escape(answer.notice)))
     if answer.has_feedback:
@@ -107,6 +113,11 @@ def _sources(sources: Sequence[Source]) -> str:
             return f"{text}  … and {len(pages) - index} more"
         text += line
     return text
+
+
+def _closest(sources: Sequence[Source]) -> str:
+    pages = {source.passage.url: _label(source) for source in reversed(sources)}
+    return "*Closest documents:*  " + "  ·  ".join(_link(url, title) for url, title in reversed(pages.items()))
 
 
 def _label(source: Source) -> str:

@@ -269,6 +269,7 @@ def _desk(settings: bot.settings.Settings) -> Any:
     """A worker process's desk, with connections of its own."""
     from agent.database import Database
     from bot import desk, queue
+    from bot.breaker import TIMEOUT_SECONDS, RedisBreaker
     from bot.slack import Slack
 
     kernel = agent.settings.load()
@@ -280,17 +281,20 @@ def _desk(settings: bot.settings.Settings) -> Any:
         Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
         slack=Slack(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
         jobs=queue.of(settings, queue.connect(settings)),
+        breaker=RedisBreaker(
+            queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS), seconds=kernel.breaker_seconds
+        ),
         delivery_hours=settings.delivery_hours,
     )
 
 
 def _preload() -> None:
-    from agent import llm
+    from agent import sdk
     from bot import desk
     from ingest import embedding
     from ingest import settings as ingest_settings
 
-    llm.warm_up()
+    sdk.warm_up()
     if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
         embedding.warm_up()
     assert desk  # imported for the forks to share

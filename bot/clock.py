@@ -10,7 +10,7 @@ from rq import Queue
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import observe, sessions
+from agent import budgets, observe, sessions
 from agent.database import Database
 from bot import queue
 
@@ -38,6 +38,7 @@ def sweep(database: Database, jobs: Queue) -> int:
     with database.transaction() as transaction:
         if not transaction.execute(text("SELECT pg_try_advisory_xact_lock(:id)"), {"id": LOCK_ID}).scalar():
             return 0
+        budgets.lapse(transaction)  # what crashed turns hold, whether or not anybody takes them up
         due = sessions.due(transaction)
     if not due:
         return 0

@@ -1,13 +1,16 @@
 """Sets up a desk: everything a process needs to answer questions, wired once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from rq import Queue
 
-from agent import llm, prompt
+from agent import catalogue, prompt, sdk
+from agent.breaker import Breaker, LocalBreaker
+from agent.budgets import Budgets
 from agent.database import Database
+from agent.kit import Kit, OpeningCall
 from agent.limits import Limits
-from agent.loop import Kit, OpeningCall
+from agent.llm import Patience
 from agent.settings import Settings
 from bot.jobs import Desk
 from bot.leases import Leases
@@ -28,18 +31,29 @@ def set_up(
     *,
     slack: Slack | None = None,
     jobs: Queue | None = None,
+    breaker: Breaker | None = None,
     delivery_hours: float = 24,
 ) -> Desk:
-    """Imports the models (seconds) and opens the library; the first question then waits for nothing."""
-    llm.register_local(extractive.complete, words_per_second=settings.extractive_words_per_second)
+    """Imports the models (seconds) and opens the library; the first question then waits for nothing.
+
+    Raises :class:`SettingsError` for a model without a price. ``breaker`` is shared with the other workers.
+    """
+    sdk.register_local(extractive.complete, words_per_second=settings.extractive_words_per_second)
     library = Library(database, ingest_settings.load())
     kit = Kit(
         database=database,
-        model=settings.model,
+        models=catalogue.models(settings),
         tools=registry.found(),
         limits=Limits.of(settings),
         resources={Library: library},
-        api_base=settings.model_api_base,
+        patience=Patience(
+            n_retries=settings.model_retries,
+            timeout_seconds=settings.model_timeout_seconds,
+            stall_seconds=settings.stall_seconds,
+        ),
+        budgets=Budgets.of(settings),
+        breaker=breaker or LocalBreaker(settings.breaker_seconds),
+        standalone=standalone,
         is_refusal=lambda text: text.startswith(extractive.NOTHING_FOUND),
     )
     return Desk(
@@ -59,9 +73,9 @@ def set_up(
     )
 
 
-def opening(question: str, earlier: Sequence[str]) -> list[OpeningCall]:
-    """What is looked up before the model is asked: the question, made standalone."""
-    return [OpeningCall("search_docs", {"query": standalone(question, earlier)})]
+def opening(question: str) -> list[OpeningCall]:
+    """What is looked up before the model is asked: the question, as it stands alone."""
+    return [OpeningCall("search_docs", {"query": question})]
 
 
 def _stamps(settings: Settings, library: Library) -> Stamps:
@@ -69,6 +83,7 @@ def _stamps(settings: Settings, library: Library) -> Stamps:
         "model": settings.model,
         "release": settings.release,
         "prompt_hash": prompt.system_hash(),
+        "prompt_version": prompt.version(),
         "settings_hash": settings.fingerprint(),
     }
 

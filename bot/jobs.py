@@ -16,11 +16,11 @@ from rq import Queue
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import loop, observe, record, sessions
+from agent import budgets, loop, observe, record, sessions
 from agent.database import Database
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
 from agent.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
-from agent.loop import Kit, OpeningCall
+from agent.kit import Kit, OpeningCall
 from agent.sessions import Turn
 from agent.settings import Settings
 from bot import command_reply, inbox, queue, reply, steps
@@ -52,7 +52,7 @@ class Desk:
     settings: Settings
     database: Database
     kit: Kit
-    opening: Callable[[str, Sequence[str]], Sequence[OpeningCall]]
+    opening: Callable[[str], Sequence[OpeningCall]]
     leases: Leases
     slack: Slack | None
     jobs: Queue | None
@@ -126,14 +126,15 @@ def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> Non
         end = Answer(turn.id, TOO_LONG.format(limit=limit), has_feedback=False)
         _end(desk, turn, target, end, status="failed", reason="too_long")
         return
+    stamps = desk.stamps()
+    with desk.database.transaction() as transaction:
+        sessions.hold(transaction, turn)
+        record.begin(transaction, turn.id, stamps)
     run = loop.Run(turn, desk.kit, lease.check)
     if turn.attempt > desk.settings.max_attempts and not run.is_answered:
         end = Answer(turn.id, GAVE_UP, has_feedback=False)
         _end(desk, turn, target, end, status="failed", reason="interrupted")
         return
-    with desk.database.transaction() as transaction:
-        sessions.hold(transaction, turn)
-        record.begin(transaction, turn.id, desk.stamps())
     said = Said(run)
     try:
         _show(desk, turn, run, target, said)
@@ -147,7 +148,7 @@ def _show(desk: Desk, turn: Turn, run: loop.Run, target: Reply, said: "Said") ->
     """Runs the loop and shows what it tells."""
     cards: dict[str, steps.Step] = {}  # by the id of the call that runs
     n_cards = 0
-    for event in run.events(lambda earlier: desk.opening(turn.question, earlier)):
+    for event in run.events(desk.opening):
         match event:
             case TextDelta(text):
                 if safe := said.more(text):
@@ -196,13 +197,14 @@ class Said:
 
 
 def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str) -> None:
-    answer_ = Answer(turn.id, text, finished.sources, finished.notice)
+    answer_ = Answer(turn.id, text, finished.sources, finished.notice, closest=finished.closest)
     target.deliver(answer_)
     with desk.database.transaction() as transaction:
         sessions.hold(transaction, turn)
         record.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
         reply.finalise(transaction, turn)
         sessions.finish(transaction, turn, status="completed", reason=finished.reason, answer=text)
+        budgets.release(transaction, turn.id)
     observe.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
 
 
@@ -222,6 +224,7 @@ def _end(
         sessions.hold(transaction, turn)
         reply.finalise(transaction, turn)
         sessions.finish(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
+        budgets.release(transaction, turn.id)
     observe.log.info("turn_ended", status=status, reason=reason)
 
 
@@ -259,6 +262,7 @@ def _end_unseen(desk: Desk, turn: Turn, error: Exception, reason: str) -> None:
     error_id = observe.report(error, event=f"turn_{reason}")
     with desk.database.transaction() as transaction:
         sessions.finish(transaction, turn, status="failed", reason=reason, error_id=error_id)
+        budgets.release(transaction, turn.id)
 
 
 _AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")

@@ -58,6 +58,10 @@ class TerminalReply:
             self._write("\n")
         for marks, title, url in by_page(answer.sources):
             self._write(f"\n{marks} {title} — {url if is_web(url) else url.removeprefix('file://')}")
+        if answer.closest:
+            self._write("\n\nClosest documents:")
+        for _, title, url in by_page(answer.closest):
+            self._write(f"\n- {title} — {url if is_web(url) else url.removeprefix('file://')}")
         if answer.notice:
             self._write(f"\n\n({answer.notice})")
         self._write("\n")

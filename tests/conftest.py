@@ -129,6 +129,7 @@ def world(
             "SLACK_BOT_TOKEN": workspace.bot_token,
             "SLACK_SIGNING_SECRET": workspace.signing_secret,
             "OPENAI_API_KEY": "sk-test",
+            "DOCENT_MODEL_PRICES": "free",
         }
         world = World(zygote, workspace, database, tmp_path, env)
         yield world

@@ -40,10 +40,10 @@ class DyingDatabase(Database):
 
 
 def main() -> None:
-    from agent import llm
+    from agent import sdk
     from bot import cli, desk, web, worker
 
-    llm.warm_up()
+    sdk.warm_up()
     assert desk
     assert web
     assert worker

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent import prompt
-from agent.loop import CLOSING_REQUEST
+from agent.modelcalls import CLOSING_REQUEST
 from agent.prompt import Message
 from tools.evidence import Evidence, gathered
 from tools.question import Question, parts, read

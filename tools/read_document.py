@@ -8,7 +8,7 @@ from tools.passages import readable
 MAX_TOKENS = 2_500
 
 
-@tool()
+@tool(only_passages=True)
 def read_document(document: str, heading: str = "", *, context: ToolContext) -> ToolResult:
     """Read consecutive passages of one document, from its start or from a heading on.
 

@@ -14,7 +14,7 @@ ALWAYS_SHOWN = 3  # a word or two as a question score low; what holds them is fo
 NOTHING_BELOW = 0.15  # below this score no passage has ever answered one of the questions it was tuned on
 
 
-@tool()
+@tool(only_passages=True)
 def search_docs(query: str, *, context: ToolContext) -> ToolResult:
     """Search the company's documents; returns numbered passages, best first, each with title, heading and score.
 

@@ -60,10 +60,11 @@ def patient(*, may_call: bool | None = None, url: str | None = None) -> Patient:
 
 def foreign_models(who: Patient) -> list[str]:
     """The models whose calls cost, or leave this machine."""
-    is_local = who.kernel.model.startswith(agent.settings.EXTRACTIVE_MODEL.partition("/")[0] + "/")
+    local = agent.settings.EXTRACTIVE_MODEL.partition("/")[0] + "/"
+    asked = [who.kernel.model, *(name.partition("@http")[0] for name in who.kernel.fallbacks)]
     is_static = who.library.embedding_model == ingest.settings.STATIC_EMBEDDING_MODEL
-    found = ([] if is_local else [who.kernel.model]) + ([] if is_static else [who.library.embedding_model])
-    return list(dict.fromkeys(found))
+    found = [name for name in asked if not name.startswith(local)]
+    return list(dict.fromkeys([*found, *([] if is_static else [who.library.embedding_model])]))
 
 
 def examine(who: Patient) -> Iterator[Finding]:

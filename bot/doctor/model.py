@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent.errors import DeadlineExceeded, DocentError
+from agent.errors import DeadlineExceeded, DocentError, SettingsError
 from bot.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from agent.llm import Completion
+    from agent.chat import Completion
     from bot.doctor.examination import Patient
 
 CALL_SECONDS = 15
@@ -41,29 +41,42 @@ ADVICE = (
 
 
 def model(who: "Patient") -> Iterator[Finding]:
-    """What is known of it without a call, then the call."""
-    from agent import llm
+    """What is known of each model without a call, then the calls."""
+    from agent import catalogue, sdk
 
-    name, base = who.kernel.model, who.kernel.model_api_base
-    if llm.is_local(name):
+    name, _ = catalogue.places(who.kernel)[0]
+    if sdk.is_local(name):
         text = "No language model: answers are quoted from the documents, sentence by sentence."
         yield Finding("model", "ok", text, "Set DOCENT_MODEL and the provider's key for answers in its own words.")
-        return
-    facts = llm.facts(name, api_base=base)
+    for name, base in catalogue.places(who.kernel):
+        if not sdk.is_local(name):
+            yield from _one(who, name, base)
+
+
+def _one(who: "Patient", name: str, base: str | None) -> Iterator[Finding]:
+    from agent import catalogue
+
+    facts = catalogue.facts(name, api_base=base)
     if not facts.is_known:
         advice = "Write it as provider/model, as https://docs.litellm.ai/docs/providers lists them."
         yield Finding("model", "problem", f"LiteLLM knows no provider for '{name}'.", advice)
         return
     yield from _missing(facts.missing)
-    if not facts.is_priced:
-        yield Finding(
-            "model", "warning", f"The price of {name} is not known: answers are recorded without a cost."
-        )
+    yield from _price(who, name)
     if who.may_call:
-        yield from _call(who)
+        yield from _call(name, base)
     else:
         hint = "" if who.may_call is False else " 'docent doctor --model-call' tries it (a fraction of a cent)."
         yield Finding("model", "skipped", f"{name} was not called.{hint}")
+
+
+def _price(who: "Patient", name: str) -> Iterator[Finding]:
+    from agent import catalogue
+
+    try:
+        catalogue.price(name, who.kernel)
+    except SettingsError as error:
+        yield Finding("model", "problem", str(error), "Without it the worker does not start.")
 
 
 def in_words(error: DocentError, name: str) -> tuple[str, str]:
@@ -89,22 +102,22 @@ def _missing(names: tuple[str, ...]) -> Iterator[Finding]:
         )
 
 
-def _call(who: "Patient") -> Iterator[Finding]:
+def _call(name: str, base: str | None) -> Iterator[Finding]:
     from agent import llm
+    from agent.chat import Completion, Model, Request
 
-    name = who.kernel.model
-    request = llm.Request(
-        model=name,
+    request = Request(
+        model=Model(name, base),
         messages=[{"role": "user", "content": PROMPT}],
         tools=(),
         tool_choice=None,
         max_completion_tokens=N_TOKENS,
-        api_base=who.kernel.model_api_base,
     )
-    completion = llm.Completion()
+    completion = Completion()
+    patience = llm.Patience(n_retries=0, timeout_seconds=CALL_SECONDS, stall_seconds=CALL_SECONDS)
     deadline = time.monotonic() + CALL_SECONDS
     try:
-        for _ in llm.stream(request, completion, deadline=deadline, n_retries=0, timeout_seconds=CALL_SECONDS):
+        for _ in llm.stream(request, completion, deadline=deadline, patience=patience):
             pass
     except DeadlineExceeded:
         why = f"{name}: the provider gave no answer within {CALL_SECONDS} s."

@@ -4,24 +4,26 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from agent import llm, loop, record, sessions
+from agent import loop, record, sdk, sessions
+from agent.chat import Model
 from agent.database import Database
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost
 from agent.events import Event, Finished, TextDelta, TextReset, Waiting
+from agent.kit import Kit, OpeningCall
 from agent.limits import Limits
-from agent.loop import Kit, OpeningCall
+from agent.llm import Patience
 from agent.sessions import Turn
 from agent.settings import EXTRACTIVE_MODEL
 from agent.tools import Passage, Tool, ToolContext, ToolResult, tool
 from tests.scripted_model import Break, Call, Fail, Hang, Line, Say, ScriptedModel
 
-LIMITS = Limits(model_retries=1, max_seconds=30)
+LIMITS = Limits(max_seconds=30)
 PASSAGE = Passage("c1", "d1", "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91)
 
 
@@ -49,7 +51,7 @@ TOOLS: dict[str, Tool] = {t.name: t for t in (look_up, break_down, take_long)}
 @pytest.fixture(autouse=True)
 def extractive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    llm.register_local(lambda messages, tools, choice: {"role": "assistant", "content": "Quoted: 5 days [1]."})
+    sdk.register_local(lambda messages, tools, choice: {"role": "assistant", "content": "Quoted: 5 days [1]."})
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def model() -> Iterator[ScriptedModel]:
         yield model
 
 
-def opening(earlier: Sequence[str]) -> list[OpeningCall]:
+def opening(question: str) -> list[OpeningCall]:
     return [OpeningCall("look_up", {"query": "days"})]
 
 
@@ -78,8 +80,9 @@ def run(
     model: ScriptedModel,
     limits: Limits = LIMITS,
     check: Callable[[], None] = lambda: None,
+    patience: Patience = Patience(n_retries=1),  # noqa: B008  frozen
 ) -> list[Event]:
-    kit = Kit(database, "openai/scripted", TOOLS, limits, api_base=model.base_url)
+    kit = Kit(database, [Model("openai/scripted", model.base_url)], TOOLS, limits, patience)
     return list(loop.Run(turn, kit, check).events(opening))
 
 
@@ -205,7 +208,7 @@ def test_whatever_the_model_does_the_turn_ends_within_its_limits(
     database: Database, turn: Turn, model: ScriptedModel, line: Line
 ) -> None:
     model.script = lambda request: line
-    end = finished(run(database, turn, model, Limits(max_steps=4, model_retries=1, max_seconds=30)))
+    end = finished(run(database, turn, model, Limits(max_steps=4, max_seconds=30)))
     assert end.text
     messages = transcript(database, turn)
     assert messages[-1]["role"] == "assistant"
@@ -260,7 +263,7 @@ def test_a_model_that_says_nothing_is_left_when_the_time_is_over(
 ) -> None:
     silent = threading.Event()
     model.script = lambda request: Hang(silent)
-    events = run(database, turn, model, Limits(max_seconds=2, model_retries=0))
+    events = run(database, turn, model, Limits(max_seconds=2))
     silent.set()
     end = finished(events)
     assert (end.reason, end.text) == ("time", "Quoted: 5 days [1].")
@@ -285,12 +288,12 @@ def test_earlier_turns_of_the_session_are_in_the_prompt(
         second = sessions.claim(transaction, asked.session_id, owner="test", lease_seconds=60)
     assert second
     run(database, second, model)
-    said = [(m["role"], m["content"].split("\n")[0]) for m in model.requests[1]["messages"][1:]]
+    said = [(m["role"], m["content"].split("\n")[0]) for m in model.requests[-1]["messages"][1:]]
     assert said == [("user", "How many days?"), ("assistant", "5 days [1]."), ("user", "And sick leave?")]
 
 
 def test_the_local_model_says_that_no_model_is_configured(database: Database, turn: Turn) -> None:
-    kit = Kit(database, EXTRACTIVE_MODEL, TOOLS, LIMITS)
+    kit = Kit(database, [Model(EXTRACTIVE_MODEL)], TOOLS, LIMITS)
     end = finished(list(loop.Run(turn, kit, lambda: None).events(opening)))
     assert end.text == "Quoted: 5 days [1]."
     assert "No language model is configured" in end.notice

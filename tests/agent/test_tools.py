@@ -2,13 +2,32 @@
 
 import time
 from typing import Literal
+from uuid import UUID
 
 import pytest
 
 from agent import prompt, toolcalls
 from agent.errors import ToolError
+from agent.kit import Kit
+from agent.limits import Limits, Meter
 from agent.record import Transcript
-from agent.tools import Audience, Passage, ToolContext, ToolResult, tool
+from agent.sessions import Turn
+from agent.toolcalls import Asked, Outcome
+from agent.tools import Audience, Passage, Tool, ToolContext, ToolResult, tool
+from agent.work import Work
+
+LIMIT = 5_000
+
+
+def run(tool_: Tool, limit: int = LIMIT, given: object = None) -> Outcome:
+    """One call, as a step of the loop makes it."""
+    kit = Kit(None, [], {tool_.name: tool_}, Limits(max_tool_result_chars=limit))  # type: ignore[arg-type]
+    turn = Turn(UUID(int=1), UUID(int=2), "s", 1, "U", None, None, "cli", "?", Audience(), 1, UUID(int=3))
+    work = Work(turn, kit, lambda: None, Meter.start(kit.limits), Transcript())
+    asked = [Asked("c1", tool_.name, {} if given is None else given)]
+    (outcome,) = (event for event in toolcalls.run(work, asked) if isinstance(event, Outcome))
+    return outcome
+
 
 CONTEXT = ToolContext(Audience(), "s", time.monotonic() + 60)
 
@@ -51,7 +70,7 @@ def test_a_result_is_cut_to_the_limit_by_dropping_the_last_passages(limit: int) 
         """Returns a lot."""
         return ToolResult({"found": 20}, passages)
 
-    outcome = toolcalls.run("flood", {}, {"flood": flood}, CONTEXT, number=Transcript().number, limit=limit)
+    outcome = run(flood, limit)
     assert len(prompt.result_json(outcome.shown)) <= limit + 50
     assert outcome.shown["is_shortened"]
     assert [p["n"] for p in outcome.shown["passages"]] == list(range(1, len(outcome.sources) + 1))

@@ -60,6 +60,8 @@ class Office:
             "DOCENT_HOST": "127.0.0.1",
             "DOCENT_LOG_LEVEL": "WARNING",
             "OPENAI_API_KEY": "sk-bench",
+            "DOCENT_MODEL_PRICES": "openai/scripted=0.001/0.001",
+            "DOCENT_BUDGET_PERSON_DAY_USD": "100",
             "PORT": str(port),
             "SLACK_API_URL": server.api_url,
             "SLACK_BOT_TOKEN": self.workspace.bot_token,

@@ -1,0 +1,252 @@
+"""Budgets: what people, channels and the workspace may spend on models in a day or a month.
+
+Promises: money is held before it is spent, by one UPDATE that only takes what is there, so no number of turns at
+once overshoots; a hold lapses with the lease it was taken under: what a call may have cost by then is charged,
+what was kept for the closing call is given back. Calls that cost nothing hold nothing.
+
+Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session as Transaction
+
+from agent.chat import CENTS, LEAST_COMPLETION_TOKENS, Request
+from agent.database import new_id, now
+from agent.errors import LimitReached, OverBudget
+from agent.sessions import Turn
+from agent.settings import Settings
+
+Scope = tuple[str, str]  # ("person", "day")
+WHOSE = {
+    "person": "Your budget for the language model for {period} is used up",
+    "channel": "This channel's budget for the language model for {period} is used up",
+    "workspace": "The workspace's budget for the language model for {period} is used up",
+}
+TODAY = {"day": "today", "month": "this month"}
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Money held for one call; ``max_tokens`` is how long its answer may be for it."""
+
+    id: UUID
+    usd: Decimal
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """``limits`` in dollars by scope and period; what is not in it is not limited, but counted all the same."""
+
+    limits: Mapping[Scope, Decimal]
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    clock: Callable[[], datetime] = now
+
+    @staticmethod
+    def of(settings: Settings) -> "Budgets":
+        """The budgets the operator set."""
+        given = {
+            ("person", "day"): settings.budget_person_day_usd,
+            ("channel", "day"): settings.budget_channel_day_usd,
+            ("workspace", "day"): settings.budget_workspace_day_usd,
+            ("workspace", "month"): settings.budget_workspace_month_usd,
+        }
+        limits = {scope: limit for scope, limit in given.items() if limit is not None}
+        return Budgets(limits, ZoneInfo(settings.time_zone))
+
+    def hold(
+        self, transaction: Transaction, turn: Turn, request: Request, *, closing_usd: Decimal, turn_usd: Decimal
+    ) -> Hold:
+        """Takes what ``request`` may cost, and keeps ``closing_usd`` for the turn's closing call.
+
+        ``turn_usd`` is what the turn itself may still spend. The answer is made shorter where the money is short;
+        where it does not do for a short one, :class:`OverBudget` says whose budget it is, and
+        :class:`LimitReached` that it is the turn's own limit.
+        """
+        if request.model.price.is_free:
+            return Hold(new_id(), Decimal(0), request.max_completion_tokens)
+        _settle(transaction, _CLOSING_OF_TURN, {"id": turn.id}, _nothing)  # is taken anew, for today's transcript
+        try:
+            return self._taken(transaction, turn, request, closing_usd, turn_usd)
+        except _NoRoom:
+            if not lapse(transaction):  # what crashed turns hold
+                raise
+            return self._taken(transaction, turn, request, closing_usd, turn_usd)
+
+    def _taken(
+        self, transaction: Transaction, turn: Turn, request: Request, closing_usd: Decimal, turn_usd: Decimal
+    ) -> Hold:
+        each = request.model.price.completion
+        fixed = request.prompt_usd() + closing_usd
+        least = fixed + min(LEAST_COMPLETION_TOKENS, request.max_completion_tokens) * each
+        if turn_usd < least:
+            raise LimitReached("cost")
+        rows = self._rows(transaction, turn)
+        room = {row.id: row.limit_usd - row.spent_usd - row.held_usd for row in rows}
+        short = [row for row in rows if room[row.id] < least]
+        if short:
+            raise _NoRoom(self._says(short))
+        n_tokens = request.max_completion_tokens
+        if each:
+            affordable = (min([*room.values(), turn_usd]) - fixed) / each
+            n_tokens = min(n_tokens, int(affordable.to_integral_value(ROUND_DOWN)))
+        usd = (fixed - closing_usd + n_tokens * each).quantize(CENTS, ROUND_DOWN)
+        hold = Hold(new_id(), usd, n_tokens)
+        _take(transaction, turn, rows, hold_id=hold.id, purpose="call", usd=usd)
+        if closing_usd:
+            _take(transaction, turn, rows, hold_id=new_id(), purpose="closing", usd=closing_usd)
+        return hold
+
+    def _rows(self, transaction: Transaction, turn: Turn) -> Sequence[Any]:
+        """The turn's budgets of today and this month, made where they are new, locked."""
+        today = self.clock().astimezone(self.zone).date()
+        wanted: list[dict[str, Any]] = [
+            {"scope": scope, "subject": subject, "period": period, "starts_on": _start(today, period)}
+            for scope, subject, period in _payers(turn)
+        ]
+        values = {
+            "scopes": [row["scope"] for row in wanted],
+            "subjects": [row["subject"] for row in wanted],
+            "periods": [row["period"] for row in wanted],
+            "starts": [row["starts_on"] for row in wanted],
+            "limits": [self.limits.get((row["scope"], row["period"]), UNLIMITED) for row in wanted],
+        }
+        found = transaction.execute(_LOCK, values).all()
+        if len(found) < len(wanted):
+            transaction.execute(_MAKE, [{"id": new_id(), **row} for row in wanted])
+            found = transaction.execute(_LOCK, values).all()
+        return found
+
+    def _says(self, short: Iterable[Any]) -> str:
+        """Of several budgets the one that opens last."""
+        opens = [(_end(row.starts_on, row.period), row) for row in short]
+        day, row = max(opens, key=lambda found: found[0])
+        when = f"{day:%A}, {day.day} {day:%B}, 00:00 ({self.zone.key})"
+        return f"{WHOSE[row.scope].format(period=TODAY[row.period])}; it opens again on {when}"
+
+
+class _NoRoom(OverBudget):
+    """Nothing was taken yet."""
+
+
+UNLIMITED = Decimal(100_000)  # dollars: within the columns' precision
+
+
+def settle(transaction: Transaction, hold_id: UUID, spent_usd: Decimal) -> None:
+    """The call is over: what it cost is spent, the rest is free again. One that lapsed was charged already."""
+    _settle(transaction, _HOLD_OF_CALL, {"id": hold_id}, lambda hold: spent_usd)
+
+
+def release(transaction: Transaction, turn_id: UUID) -> None:
+    """The turn is over: calls that never ended are charged as held, what was kept for closing is free again."""
+    _settle(transaction, _HOLDS_OF_TURN, {"id": turn_id}, _charged)
+
+
+def lapse(transaction: Transaction) -> int:
+    """Ends the holds of leases that ran out or were given up; how many there were."""
+    return _settle(transaction, _LAPSED, {}, _charged)
+
+
+def _payers(turn: Turn) -> Iterator[tuple[str, str, str]]:
+    yield "person", f"{turn.workspace or ''}:{turn.user_id}", "day"
+    if turn.channel:
+        yield "channel", f"{turn.workspace or ''}:{turn.channel}", "day"
+    yield "workspace", turn.workspace or "", "day"
+    yield "workspace", turn.workspace or "", "month"
+
+
+def _start(day: date, period: str) -> date:
+    return day if period == "day" else day.replace(day=1)
+
+
+def _end(starts_on: date, period: str) -> date:
+    if period == "day":
+        return starts_on + timedelta(days=1)
+    return (starts_on.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _nothing(hold: Any) -> Decimal:
+    return Decimal(0)
+
+
+def _charged(hold: Any) -> Decimal:
+    usd: Decimal = hold.usd
+    return usd if hold.purpose == "call" else Decimal(0)
+
+
+_MAKE = text("""
+INSERT INTO budgets (id, scope, subject, period, starts_on) VALUES (:id, :scope, :subject, :period, :starts_on)
+ON CONFLICT (scope, subject, period, starts_on) DO NOTHING
+""")
+_LOCK = text("""
+SELECT budgets.id, budgets.scope, budgets.period, budgets.starts_on, spent_usd, held_usd, limit_usd
+FROM budgets JOIN unnest(
+    CAST(:scopes AS text[]), CAST(:subjects AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
+    CAST(:limits AS numeric[])
+) AS wanted (scope, subject, period, starts_on, limit_usd)
+  ON budgets.scope = wanted.scope AND budgets.subject = wanted.subject AND budgets.period = wanted.period
+     AND budgets.starts_on = wanted.starts_on
+ORDER BY budgets.id FOR UPDATE OF budgets
+""")
+_TAKE = text("""
+UPDATE budgets SET held_usd = held_usd + :usd
+FROM unnest(:ids, CAST(:limits AS numeric[])) AS wanted (id, limit_usd)
+WHERE budgets.id = wanted.id AND spent_usd + held_usd + :usd <= limit_usd
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+_NOTE = text("""
+INSERT INTO budget_holds (id, turn_id, lease_token, purpose, usd, budget_ids)
+VALUES (:id, :turn_id, :token, :purpose, :usd, :ids)
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+
+
+def _take(
+    transaction: Transaction, turn: Turn, rows: Sequence[Any], *, hold_id: UUID, purpose: str, usd: Decimal
+) -> None:
+    """From every budget or none: a partial take goes back with the transaction."""
+    ids, limits = [row.id for row in rows], [row.limit_usd for row in rows]
+    done: Any = transaction.execute(_TAKE, {"usd": usd, "ids": ids, "limits": limits})
+    if done.rowcount != len(ids):
+        raise OverBudget("A budget for the language model is used up")
+    note = {"id": hold_id, "turn_id": turn.id, "token": turn.token, "purpose": purpose, "usd": usd, "ids": ids}
+    transaction.execute(_NOTE, note)
+
+
+_HOLD_OF_CALL = "id = :id"
+_HOLDS_OF_TURN = "turn_id = :id"
+_CLOSING_OF_TURN = "turn_id = :id AND purpose = 'closing'"
+_LAPSED = """EXISTS (SELECT 1 FROM turns WHERE turns.id = budget_holds.turn_id
+             AND (turns.lease_token IS DISTINCT FROM budget_holds.lease_token OR turns.lease_until < now()))"""
+
+
+def _settle(
+    transaction: Transaction, which: str, values: dict[str, Any], charged: Callable[[Any], Decimal]
+) -> int:
+    found = transaction.execute(text(f"SELECT budget_ids FROM budget_holds WHERE {which}"), values).all()
+    if not found:
+        return 0
+    ids = sorted({id_ for row in found for id_ in row.budget_ids})
+    transaction.execute(_LOCK_ALL, {"ids": ids})
+    gone = transaction.execute(
+        text(f"DELETE FROM budget_holds WHERE {which} RETURNING usd, purpose, budget_ids"), values
+    ).all()
+    for hold in gone:
+        amounts = {"usd": hold.usd, "charged": charged(hold), "ids": hold.budget_ids}
+        transaction.execute(_CLEAR, amounts)
+    return len(gone)
+
+
+_LOCK_ALL = text("SELECT id FROM budgets WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
+    bindparam("ids", type_=ARRAY(Uuid))
+)
+_CLEAR = text("""
+UPDATE budgets SET held_usd = held_usd - :usd, spent_usd = spent_usd + :charged WHERE id = ANY(:ids)
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))

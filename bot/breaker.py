@@ -1,0 +1,70 @@
+"""The circuit breaker that all workers share, in Redis. See :mod:`agent.breaker`.
+
+Redis away means that every model may be asked: a breaker saves time, it decides nothing.
+"""
+
+from hashlib import sha256
+
+import redis
+
+from agent import observe
+from agent.breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, open_seconds
+
+MEMORY_SECONDS = 900  # after so long without a call its failures are forgotten; longer than it stays open
+TIMEOUT_SECONDS = 0.5  # a model call must not wait for Redis
+
+
+class RedisBreaker:
+    """``seconds`` is how long a failing model is left alone at first."""
+
+    def __init__(self, connection: redis.Redis, *, seconds: float, prefix: str = "docent") -> None:
+        self._redis, self._seconds, self._prefix = connection, seconds, prefix
+
+    def allows(self, model: str) -> bool:
+        try:
+            is_open, n_opened = self._redis.mget(self._key(model, "open"), self._key(model, "opened"))
+            if is_open is not None:
+                return False
+            if n_opened is None:
+                return True
+            probe = self._key(model, "probe")
+            return bool(self._redis.set(probe, 1, nx=True, px=int(PROBE_SECONDS * 1000)))
+        except redis.RedisError as error:
+            return _unknown(error)
+
+    def failed(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.incr(self._key(model, "failures"))
+                pipe.expire(self._key(model, "failures"), MEMORY_SECONDS)
+                pipe.get(self._key(model, "opened"))
+                n_failures, _, n_opened = pipe.execute()
+            if opens or n_opened or n_failures >= FAILURES_TO_OPEN:
+                self._open(model, open_seconds(self._seconds, int(n_opened or 0), seconds))
+        except redis.RedisError as error:
+            _unknown(error)
+
+    def succeeded(self, model: str) -> None:
+        try:
+            self._redis.delete(*(self._key(model, part) for part in ("failures", "open", "opened", "probe")))
+        except redis.RedisError as error:
+            _unknown(error)
+
+    def _open(self, model: str, seconds: float) -> None:
+        """Once for all who fail at the same time: who comes second finds it open."""
+        assert seconds <= LONGEST_SECONDS
+        if self._redis.set(self._key(model, "open"), 1, nx=True, px=max(1, int(seconds * 1000))):
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.incr(self._key(model, "opened"))
+                pipe.expire(self._key(model, "opened"), MEMORY_SECONDS)
+                pipe.delete(self._key(model, "probe"))
+                pipe.execute()
+            observe.log.warning("model_breaker_opened", model=model, seconds=seconds)
+
+    def _key(self, model: str, part: str) -> str:
+        return f"{self._prefix}:breaker:{sha256(model.encode()).hexdigest()[:16]}:{part}"
+
+
+def _unknown(error: redis.RedisError) -> bool:
+    observe.log.debug("breaker_unknown", error_type=type(error).__name__)
+    return True
