@@ -120,11 +120,10 @@ class Budgets:
             "starts": [row["starts_on"] for row in wanted],
             "limits": [self.limits.get((row["scope"], row["period"]), UNLIMITED) for row in wanted],
         }
-        found = transaction.execute(_LOCK, values).all()
-        if len(found) < len(wanted):
+        # Rows are made before any is locked: who waits for another's new row must hold nothing others wait for.
+        if transaction.execute(_COUNT, values).scalar_one() < len(wanted):
             transaction.execute(_MAKE, [{"id": new_id(), **row} for row in wanted])
-            found = transaction.execute(_LOCK, values).all()
-        return found
+        return transaction.execute(_LOCK, values).all()
 
     def _says(self, short: Iterable[Any]) -> str:
         """Of several budgets the one that opens last."""
@@ -187,14 +186,17 @@ _MAKE = text("""
 INSERT INTO budgets (id, scope, subject, period, starts_on) VALUES (:id, :scope, :subject, :period, :starts_on)
 ON CONFLICT (scope, subject, period, starts_on) DO NOTHING
 """)
-_LOCK = text("""
-SELECT budgets.id, budgets.scope, budgets.period, budgets.starts_on, spent_usd, held_usd, limit_usd
+_WANTED = """
 FROM budgets JOIN unnest(
     CAST(:scopes AS text[]), CAST(:subjects AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
     CAST(:limits AS numeric[])
 ) AS wanted (scope, subject, period, starts_on, limit_usd)
   ON budgets.scope = wanted.scope AND budgets.subject = wanted.subject AND budgets.period = wanted.period
      AND budgets.starts_on = wanted.starts_on
+"""
+_COUNT = text(f"SELECT count(*) {_WANTED}")
+_LOCK = text(f"""
+SELECT budgets.id, budgets.scope, budgets.period, budgets.starts_on, spent_usd, held_usd, limit_usd {_WANTED}
 ORDER BY budgets.id FOR UPDATE OF budgets
 """)
 _TAKE = text("""

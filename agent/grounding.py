@@ -5,17 +5,17 @@ is weak, text is held back until it cites something: an answer that cites nothin
 replaced.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent import citations, prompt
 from agent.prompt import Message
 from agent.record import Source, Transcript
 from agent.tools import Tool
 
-WEAK_BELOW = 0.45
+WEAK = "is_weak"  # what a tool says of passages that probably do not answer
 NOT_FOUND_MARK = "[not in the documents]"
 SMALL_TALK_MARK = "[no documents needed]"
 MARKS = (NOT_FOUND_MARK, SMALL_TALK_MARK)
@@ -37,8 +37,10 @@ class Verdict:
 
 
 def is_weak(transcript: Transcript, tools: Mapping[str, Tool]) -> bool:
-    """Nothing that was found is likely to answer: every passage is far, and no other tool returned anything."""
-    is_near = any(source.passage.score >= WEAK_BELOW for source in transcript.sources.values())
+    """Nothing that was found is likely to answer: whatever a tool found it called weak, and no other returned
+    anything."""
+    results = [result for _, result in _results(transcript.messages)]
+    is_near = any(result.get("passages") and not result.get(WEAK) for result in results)
     return not is_near and not _has_other_results(transcript.messages, tools)
 
 
@@ -132,12 +134,10 @@ def _closest(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 def _has_other_results(messages: Sequence[Message], tools: Mapping[str, Tool]) -> bool:
     """Whether a tool that gives more than passages returned something that is no error."""
-    names: dict[str, str] = {}
-    for message in messages:
-        for call in message.get("tool_calls") or ():
-            names[call["id"]] = call["function"]["name"]
-        if message["role"] == "tool":
-            tool = tools.get(names.get(message["tool_call_id"], ""))
-            if tool and not tool.only_passages and "error" not in json.loads(message["content"]):
-                return True
-    return False
+    found = ((tools.get(name), result) for name, result in _results(messages))
+    return any(tool and not tool.only_passages and "error" not in result for tool, result in found)
+
+
+def _results(messages: Sequence[Message]) -> list[tuple[str, dict[str, Any]]]:
+    """Tool name and result of every call of the turn, opening calls first."""
+    return prompt.evidence_in(messages)

@@ -62,9 +62,8 @@ def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: 
     if not found:
         return NOTHING_FOUND
     gathered_ = gathered(found)
-    not_found = {word for result in evidence for word in result.get("not_found") or ()}
-    asked = [(part, judged(part, gathered_)) for part in parts(question, background)]
-    answered = [j for part, j in asked if not _is_unanswered(part, j, not_found)]
+    asked = parts(question, background)
+    answered = _answered(asked, gathered_, evidence)
     if not answered:
         return _nothing(passages)
     if len(asked) > 1:
@@ -74,6 +73,21 @@ def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: 
         return NOTHING_FOUND
     text = written([found[i] for i in chosen])
     return text if all(max(j.relevance) >= SURE_FROM for j in answered) else f"{UNSURE}\n{text}"
+
+
+def is_weak(question: str, evidence: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether these results probably do not answer: what :func:`answer` would not quote from."""
+    found = [s for result in evidence for passage in result.get("passages") or () for s in statements(passage)]
+    return not found or not _answered(parts(question), gathered(found), evidence)
+
+
+def _answered(
+    asked: Sequence[Question], gathered_: Evidence, evidence: Sequence[Mapping[str, Any]]
+) -> list[Judged]:
+    """The judgements of those parts of a question that are answered."""
+    not_found = {word for result in evidence for word in result.get("not_found") or ()}
+    found = [(part, judged(part, gathered_)) for part in asked]
+    return [j for part, j in found if not _is_unanswered(part, j, not_found)]
 
 
 def _filed(passage: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.tools import Passage, ToolContext, ToolResult, tool
 from ingest.library import Library
+from tools.extractive import is_weak
 from tools.passages import readable
 from tools.question import parts
 
@@ -21,7 +22,8 @@ def search_docs(query: str, *, context: ToolContext) -> ToolResult:
     Use it for anything that may stand in a document, and again with other words when the passages do not
     answer. Write the query as a full question or as key words in the documents' language, naming what it is
     about; it does not see the conversation. Do not use it for greetings, arithmetic, or a document you already
-    know (read_document shows that one). A score under 0.3 means: probably about something else. `not_found`
+    know (read_document shows that one). A score under 0.3 means: probably about something else; `is_weak`: the
+    passages probably do not answer. `not_found`
     lists words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them.
     """
@@ -38,9 +40,22 @@ def search_docs(query: str, *, context: ToolContext) -> ToolResult:
         data["not_found"] = list(found.not_found)
     if found.keywords:
         data["keywords"] = {title: list(words) for title, words in found.keywords.items()}
+    if is_weak(query, [data | {"passages": [_as_evidence(n, p) for n, p in enumerate(passages, 1)]}]):
+        data["is_weak"] = True
     if not relevant:
         data["hint"] = "Nothing fits well. Try other words, or say that the documents do not say."
     return ToolResult(data, passages)
+
+
+def _as_evidence(n: int, passage: Passage) -> dict[str, Any]:
+    return {
+        "n": n,
+        "title": passage.title,
+        "heading": passage.heading_path,
+        "url": passage.url,
+        "score": passage.score,
+        "text": passage.text,
+    }
 
 
 def _merged(*rankings: Sequence[Passage]) -> list[Passage]:
