@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from agent.database import new_id
 from agent.prompt import Message
-from agent.rows import BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
+from agent.rows import BLOBS_LOCK_ID, BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
 from agent.tools import Passage
 
 OPENING = -1  # position of tool calls made before the model is asked
@@ -337,7 +337,11 @@ def fail_model_call(
     transaction.execute(_FAILED, {"id": turn_id, "call_id": call_id, **totals})
 
 
+_GUARD = text("SELECT pg_advisory_xact_lock_shared(:id)")
+
+
 def _put_blobs(transaction: Transaction, bodies: Sequence[Any]) -> list[str]:
+    transaction.execute(_GUARD, {"id": BLOBS_LOCK_ID})  # none of these is deleted before the commit
     rows = {}
     hashes = []
     for body in bodies:

@@ -90,11 +90,13 @@ def worker(
 
 @app.command()
 def clock() -> None:
-    """Wake workers for forgotten questions. Many may run; one acts."""
+    """Wake workers for forgotten questions, and delete what is too old. Many may run; one acts."""
     import signal
+    from zoneinfo import ZoneInfo
 
     from bot import clock as process
     from bot import home, queue
+    from bot.retention import Nights
 
     requirements.check("clock")
     with home.opened(needs_redis=True) as database:
@@ -105,7 +107,8 @@ def clock() -> None:
             signal.signal(number, lambda *_: stopping.set())
         jobs = queue.of(settings, queue.connect(settings))
         observe.log.info("clock_ready", every_seconds=settings.sweep_seconds)
-        process.run(database, jobs, every_seconds=settings.sweep_seconds, stopping=stopping)
+        nights = Nights(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
+        process.run(database, jobs, every_seconds=settings.sweep_seconds, stopping=stopping, nights=nights)
         observe.flush()
 
 

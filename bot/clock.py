@@ -1,4 +1,5 @@
-"""The clock: finds turns nobody works on and wakes a worker for them. Many may run; one acts.
+"""The clock: finds turns nobody works on and wakes a worker for them, and deletes what is too old. Many may run;
+one acts.
 
 A turn is forgotten when Redis was away as it came, when its worker died, or when its reply waits for Slack.
 """
@@ -13,11 +14,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import budgets, observe, sessions
 from agent.database import Database
 from bot import queue
+from bot.retention import Nights
 
 LOCK_ID = 0x636C6F636B  # "clock"
 
 
-def run(database: Database, jobs: Queue, *, every_seconds: float, stopping: threading.Event) -> None:
+def run(
+    database: Database,
+    jobs: Queue,
+    *,
+    every_seconds: float,
+    stopping: threading.Event,
+    nights: Nights | None = None,
+) -> None:
     """Sweeps until ``stopping`` is set; outages of Postgres and Redis are logged and waited out."""
     is_healthy = True
     while not stopping.is_set():
@@ -30,6 +39,8 @@ def run(database: Database, jobs: Queue, *, every_seconds: float, stopping: thre
             if is_healthy:  # once per outage
                 observe.report(error, event="sweep_failed")
             is_healthy = False
+        if nights and is_healthy:
+            nights.tick()
         stopping.wait(every_seconds)
 
 

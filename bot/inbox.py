@@ -5,6 +5,7 @@ an ``app_mention``, find the first one and change nothing. Knows nothing of Redi
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -80,3 +81,11 @@ def place_of(transaction: Transaction, turn_id: UUID) -> Place | None:
     """Where the turn was asked; None for a turn from the terminal."""
     found: dict[str, Any] | None = transaction.execute(_PLACE, {"turn_id": turn_id}).scalar_one_or_none()
     return Place(**found) if found else None
+
+
+_FORGET = text("UPDATE deliveries SET place = '{}' WHERE turn_id = ANY(:ids)")
+
+
+def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
+    """Drops who asked these turns and where; the keys stay, so that a second delivery is still one."""
+    transaction.execute(_FORGET, {"ids": list(turn_ids)})

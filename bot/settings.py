@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$")
     sweep_seconds: float = Field(default=2, gt=0, description="How often the clock looks for forgotten turns")
     delivery_hours: float = Field(default=24, gt=0, description="How long a finished answer waits for Slack")
+    retention_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="How long ended turns are kept; empty: for ever"
+    )
 
     suggested_prompts: str = Field(
         default="", description="Up to four questions, parted by '|', that the direct messages with the bot offer"
