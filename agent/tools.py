@@ -94,7 +94,7 @@ class Tool:
         try:
             valid = self.arguments.model_validate(dict(arguments))
         except ValidationError as error:
-            wrong = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()]
+            wrong = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {_said(e)}" for e in error.errors()]
             properties = ", ".join(self.schema()["function"]["parameters"].get("properties", {}))
             raise ToolError("; ".join(wrong), hint=f"{self.name} takes: {properties}") from None
         return self.function(**dict(valid), context=context)
@@ -124,10 +124,20 @@ def tool(
     return decorate
 
 
+def _said(error: Mapping[str, Any]) -> str:
+    """Pydantic's sentence, but for dates, where it does not say how to write one."""
+    is_date = error["type"].startswith("date_")
+    return "Input should be a real day, written YYYY-MM-DD" if is_date else str(error["msg"])
+
+
 def _arguments_model(function: Callable[..., ToolResult]) -> type[BaseModel]:
+    parameters = dict(inspect.signature(function, eval_str=True).parameters)
+    parameters.pop("context", None)
+    for name, parameter in parameters.items():
+        if parameter.annotation is inspect.Parameter.empty:
+            raise TypeError(f"the parameter '{name}' of the tool '{function.__name__}' has no type annotation")
     fields: dict[str, Any] = {
         name: (p.annotation, ... if p.default is inspect.Parameter.empty else p.default)
-        for name, p in inspect.signature(function, eval_str=True).parameters.items()
-        if name != "context"
+        for name, p in parameters.items()
     }
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)

@@ -1,6 +1,7 @@
 """A tool is a function: its schema, its errors, its bounds."""
 
 import time
+from datetime import date
 from typing import Literal
 from uuid import UUID
 
@@ -56,6 +57,26 @@ def test_each_wrong_argument_is_named_and_the_right_ones_are_listed(
     with pytest.raises(ToolError, match=named) as raised:
         orders.call(arguments, CONTEXT)
     assert raised.value.hint == "orders takes: customer, status"
+
+
+@pytest.mark.parametrize("given", ["2026-02-31", "yesterday", "2026-02-03T10:00", 20260203])
+def test_a_day_that_is_none_is_told_how_to_write_one(given: object) -> None:
+    @tool()
+    def due(day: date, *, context: ToolContext) -> ToolResult:
+        """What is due."""
+        return ToolResult({"day": day.isoformat()})
+
+    with pytest.raises(ToolError, match=r"^day: Input should be a real day, written YYYY-MM-DD$"):
+        due.call({"day": given}, CONTEXT)
+    assert due.call({"day": "2026-02-28"}, CONTEXT).data == {"day": "2026-02-28"}
+
+
+def test_a_parameter_without_a_type_is_refused_where_it_is_written() -> None:
+    def orders(customer, *, context: ToolContext) -> ToolResult:  # type: ignore[no-untyped-def]
+        """Orders."""
+
+    with pytest.raises(TypeError, match="the parameter 'customer' of the tool 'orders' has no type annotation"):
+        tool()(orders)
 
 
 @pytest.mark.parametrize("limit", [1_000, 5_000])
