@@ -1,9 +1,11 @@
 """Sets up a desk: everything a process needs to answer questions, wired once."""
 
 from collections.abc import Callable
+from typing import Any
 
 from rq import Queue
 
+import bot.settings
 from agent import catalogue, prompt, sdk
 from agent.breaker import Breaker, LocalBreaker
 from agent.budgets import Budgets
@@ -15,10 +17,13 @@ from agent.settings import Settings
 from bot.jobs import Desk
 from bot.leases import Leases
 from bot.slack import Slack
+from bot.thread import SlackThread
 from ingest import settings as ingest_settings
 from ingest.library import Library
 from tools import extractive, registry
+from tools.current_time import Clock
 from tools.standalone import standalone
+from tools.thread_history import ThreadPort
 
 DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
 
@@ -36,16 +41,20 @@ def set_up(
 ) -> Desk:
     """Imports the models (seconds) and opens the library; the first question then waits for nothing.
 
-    Raises :class:`SettingsError` for a model without a price. ``breaker`` is shared with the other workers.
+    Raises :class:`SettingsError` for a model without a price, and for tools that cannot be loaded. ``breaker`` is
+    shared with the other workers.
     """
     sdk.register_local(extractive.complete, words_per_second=settings.extractive_words_per_second)
     library = Library(database, ingest_settings.load())
+    resources: dict[type, Any] = {Library: library, Clock: Clock(settings.time_zone)}
+    if slack:
+        resources[ThreadPort] = SlackThread(slack)
     kit = Kit(
         database=database,
         models=catalogue.models(settings),
-        tools=registry.found(),
+        tools=registry.offered(registry.found(bot.settings.load().own_tools), resources),
         limits=Limits.of(settings),
-        resources={Library: library},
+        resources=resources,
         patience=Patience(
             n_retries=settings.model_retries,
             timeout_seconds=settings.model_timeout_seconds,

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import feedback, observe, sessions
 from agent.database import Database
-from bot import feedback_form, inbox
+from bot import feedback_form, inbox, mrkdwn
 from bot.blocks import FEEDBACK_ACTION
 from bot.courtesies import Courtesies
 from bot.inbox import Place, Received
@@ -209,12 +209,4 @@ def _bot_user(body: dict[str, Any]) -> str | None:
 
 def _without_mention(text: str, bot: str | None) -> str:
     mention = re.compile(rf"<@{bot}(\|[^>]*)?>" if bot else r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>")
-    return _readable(mention.sub(" ", text)).strip()
-
-
-def _readable(text: str) -> str:
-    """Slack's markup as a person reads it: links by their label, entities as characters."""
-    text = re.sub(r"<(https?://[^|>]+)\|([^>]*)>", r"\2 (\1)", text)
-    text = re.sub(r"<(https?://[^>]+)>", r"\1", text)
-    text = re.sub(r"<[#!][^|>]*\|([^>]*)>", r"\1", text)
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return mrkdwn.readable(mention.sub(" ", text)).strip()

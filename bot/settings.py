@@ -42,6 +42,15 @@ class Settings(BaseSettings):
         default="", description="Up to four questions, parted by '|', that the direct messages with the bot offer"
     )
 
+    tools: str = Field(
+        default="", description="A company's own tools: folders and importable packages, parted by commas"
+    )
+
+    @property
+    def own_tools(self) -> list[str]:
+        """The folders and packages."""
+        return [entry for given in self.tools.split(",") if (entry := given.strip())]
+
     @property
     def prompts(self) -> list[str]:
         """The suggested questions."""

@@ -57,8 +57,13 @@ class Slack:
         self._sleep = sleep
         self._me: dict[str, Any] | None = None
 
-    def call(self, method: str, *, is_repeatable: bool, **arguments: Any) -> dict[str, Any]:
-        """Calls ``method``; raises :class:`Refused` or :class:`Away` when tries are used up."""
+    def call(
+        self, method: str, *, is_repeatable: bool, deadline: float | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Calls ``method``; raises :class:`Refused` or :class:`Away` when tries are used up.
+
+        No try begins after ``deadline`` (``time.monotonic()`` seconds) but the first.
+        """
         for number in range(1, TRIES + 1):
             try:
                 return _once(self._client, method, arguments)
@@ -67,7 +72,10 @@ class Slack:
                     raise
                 if away.retry_after_seconds > RETRY_AFTER_LIMIT_SECONDS:
                     raise
-                self._sleep(max(away.retry_after_seconds, BACKOFF_SECONDS * 2 ** (number - 1)))
+                pause_seconds = max(away.retry_after_seconds, BACKOFF_SECONDS * 2 ** (number - 1))
+                if deadline is not None and time.monotonic() + pause_seconds > deadline:
+                    raise
+                self._sleep(pause_seconds)
         raise AssertionError("unreachable")
 
     def try_once(self, method: str, **arguments: Any) -> dict[str, Any]:

@@ -19,6 +19,9 @@ N_SOURCES = 4
 TITLES = {
     "search_docs": ("Searching the documents", "Searched the documents"),
     "read_document": ("Reading a document", "Read a document"),
+    "list_documents": ("Listing the documents", "Listed the documents"),
+    "thread_history": ("Reading this thread", "Read this thread"),
+    "current_time": ("Looking at the clock", "Looked at the clock"),
 }
 
 
@@ -75,6 +78,8 @@ def _found(name: str, sources: Sequence[Source], n_pages: int) -> str:
 
 
 def _details(arguments: Mapping[str, Any]) -> str:
+    if not arguments:
+        return ""
     query = arguments.get("query")
     text = query if isinstance(query, str) else json.dumps(dict(arguments), ensure_ascii=False, default=str)
     nothing_known = Shown(lambda n: None, lambda url: False)

@@ -1,4 +1,4 @@
-"""The library, opened once per process and shared by its threads: search, read, sync, status.
+"""The library, opened once per process and shared by its threads: search, read, list, sync, status.
 
 Promises that nothing leaves it that some member of the audience may not read.
 """
@@ -14,9 +14,10 @@ from sqlalchemy import func, or_, select
 from agent.database import Database
 from agent.errors import UserError
 from agent.tools import Audience, Passage
-from ingest import access, ranking, source, spelling, sync
+from ingest import access, listing, ranking, source, spelling, sync
 from ingest.embedding import embed
 from ingest.index import Candidate, Index
+from ingest.listing import Listing, Order
 from ingest.rows import DocumentRow
 from ingest.settings import Settings
 from ingest.sync import SyncReport
@@ -95,6 +96,14 @@ class Library:
         chunks = self._index.chunks(document_id, access_ids=readable) if document_id else []
         start = _start(chunks, heading, position)
         return [ranking.passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
+
+    def listing(
+        self, *, audience: Audience, source: str = "", title: str = "", order: Order = "recent", limit: int = 20
+    ) -> Listing:
+        """The documents that the whole audience may read; see :func:`ingest.listing.of`."""
+        with self._database.transaction() as transaction:
+            access_ids = access.readable(transaction, audience)
+            return listing.of(transaction, access_ids, source=source, title=title, order=order, limit=limit)
 
     def sync(
         self,

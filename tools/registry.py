@@ -1,14 +1,24 @@
-"""Finds the tools: every module of this folder that holds one. There is no list to edit."""
+"""Finds the tools: every module of this folder that holds one, and a company's own. There is no list to edit."""
 
 import pkgutil
+from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 
 import tools
 from agent.tools import Tool
+from tools import company
 
 
-def found() -> dict[str, Tool]:
-    """Every tool by name, sorted, so that prompts are byte-identical."""
+def found(extra: Sequence[str] = ()) -> dict[str, Tool]:
+    """Every tool by name, sorted, so that prompts are byte-identical.
+
+    ``extra`` are folders and packages; raises :class:`SettingsError`, see :func:`tools.company.load`.
+    """
     modules = (import_module(f"tools.{module.name}") for module in pkgutil.iter_modules(tools.__path__))
     every = {value.name: value for module in modules for value in vars(module).values() if isinstance(value, Tool)}
-    return dict(sorted(every.items()))
+    return dict(sorted({**every, **company.load(extra, built_in=every)}.items()))
+
+
+def offered(every: Mapping[str, Tool], resources: Container[type]) -> dict[str, Tool]:
+    """Those whose needs are met by the resources there are."""
+    return {name: tool for name, tool in every.items() if all(kind in resources for kind in tool.needs)}

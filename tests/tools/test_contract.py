@@ -1,7 +1,9 @@
-"""What every tool of the folder must be, and what the two that exist do."""
+"""What every tool of the folder must be, and what those that search and read do."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +12,18 @@ from agent.errors import ToolError
 from agent.tools import Audience, Tool, ToolContext, ToolResult
 from ingest.library import Library
 from ingest.settings import Settings
-from tools.registry import found
+from tools.current_time import Clock
+from tools.registry import found, offered
+from tools.thread_history import Said, ThreadPort
 
 TOOLS = found()
+
+
+class Chatter:
+    """A long thread."""
+
+    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[Said]:
+        return [Said("U1", "2026-03-01T09:00:00+00:00", "long " * 300) for _ in range(limit)]
 
 
 @pytest.fixture
@@ -32,13 +43,19 @@ def context(database: Database, tmp_path: Path) -> Callable[..., ToolContext]:
 
     def make(*members: frozenset[str]) -> ToolContext:
         audience = Audience(members) if members else Audience()
-        return ToolContext(audience, "test", deadline=9e9, resources={Library: library})
+        resources: dict[type, Any] = {Library: library, Clock: Clock(), ThreadPort: Chatter()}
+        return ToolContext(audience, "test", deadline=9e9, resources=resources)
 
     return make
 
 
 def test_tools_are_found_by_folder_and_sorted() -> None:
-    assert list(TOOLS) == ["read_document", "search_docs"]
+    assert list(TOOLS) == ["current_time", "list_documents", "read_document", "search_docs", "thread_history"]
+
+
+def test_a_tool_whose_needs_are_not_met_is_not_offered() -> None:
+    assert "thread_history" not in offered(TOOLS, {Library, Clock})
+    assert list(offered(TOOLS, {Library, Clock, ThreadPort})) == list(TOOLS)
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
@@ -50,16 +67,16 @@ def test_every_tool_describes_itself(tool: Tool) -> None:
     assert "Do not use it" in schema["description"]
     assert "context" not in schema["parameters"]["properties"]
     assert schema["parameters"]["additionalProperties"] is False
-    assert schema["parameters"]["required"]
+    properties = schema["parameters"]["properties"]
+    required = set(schema["parameters"].get("required", ()))
+    assert {name for name, argument in properties.items() if "default" not in argument} == required
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
 def test_every_tool_names_wrong_arguments(tool: Tool, context: Callable[..., ToolContext]) -> None:
-    for wrong in (
-        {},
-        {"nonsense": 1},
-        {name: {} for name in tool.schema()["function"]["parameters"]["properties"]},
-    ):
+    parameters = tool.schema()["function"]["parameters"]
+    every: list[dict[str, Any]] = [{"nonsense": 1}, {name: {} for name in parameters["properties"]}]
+    for wrong in [*every, *([{}] if parameters.get("required") else [])]:
         with pytest.raises(ToolError) as error:
             tool.call(wrong, context())
         assert error.value.hint
@@ -67,10 +84,12 @@ def test_every_tool_names_wrong_arguments(tool: Tool, context: Callable[..., Too
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
 def test_every_tool_gives_a_bounded_result(tool: Tool, context: Callable[..., ToolContext]) -> None:
-    required = tool.schema()["function"]["parameters"]["required"]
-    result = tool.call(dict.fromkeys(required, "Long list"), context())
+    parameters = tool.schema()["function"]["parameters"]
+    largest = {name: p["maximum"] for name, p in parameters["properties"].items() if "maximum" in p}
+    result = tool.call(dict.fromkeys(parameters.get("required", ()), "Long list") | largest, context())
     assert isinstance(result, ToolResult)
     assert sum(len(passage.text) for passage in result.passages) < 12_000
+    assert len(json.dumps(dict(result.data))) < 20_000
 
 
 def test_search_says_what_it_found_and_what_no_document_has(context: Callable[..., ToolContext]) -> None:

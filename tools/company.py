@@ -1,0 +1,180 @@
+"""A company's own tools, out of the folders and packages that ``DOCENT_TOOLS`` names.
+
+Promises that whatever is wrong with one is told in one line: which file, what is wrong, what to do. Loads in the
+order given, files by name. A folder is imported as a package of a name of its own: its files may share code by
+``from ._shared import …``, and may be called like any other module.
+"""
+
+import inspect
+import os
+import pkgutil
+import re
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
+from inspect import Parameter
+from pathlib import Path
+from types import ModuleType
+
+from agent.errors import SettingsError
+from agent.tools import Tool
+
+VARIABLE = "DOCENT_TOOLS"
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every provider takes
+SAID_CHARS = 300  # of an error that a file raises
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One module of an entry: the name it is imported by, and where people find it."""
+
+    module: str
+    where: str
+
+
+def load(entries: Sequence[str], *, built_in: Mapping[str, Tool]) -> dict[str, Tool]:
+    """The tools by name; raises :class:`SettingsError` with one line per problem."""
+    known = {name: (tool, "Docent itself") for name, tool in built_in.items()}
+    problems: list[str] = []
+    for entry in dict.fromkeys(entries):
+        try:
+            parts = _parts(entry)
+        except SettingsError as error:
+            problems.append(str(error))
+            continue
+        for part in parts:
+            try:
+                known |= {tool.name: (tool, part.where) for tool in _tools(part, known)}
+            except SettingsError as error:
+                problems.append(str(error))
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return {name: tool for name, (tool, _) in known.items() if name not in built_in}
+
+
+def _parts(entry: str) -> list[_Part]:
+    path = Path(os.path.expanduser(entry))
+    if path.is_dir():
+        return _files(path.resolve())
+    if path.is_file():
+        raise _problem(f"'{entry}' is a file", "Name the folder it stands in")
+    if not all(part.isidentifier() for part in entry.split(".")):
+        raise _problem(f"there is no folder {path.absolute()}", "Make it, or correct the path")
+    return _modules(entry)
+
+
+def _files(folder: Path) -> list[_Part]:
+    names = sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
+    if not names:
+        raise _problem(
+            f"the folder {folder} holds no tool", "Put a Python file with a function under @tool() there"
+        )
+    package = _package(folder)
+    return [_Part(f"{package}.{name}", str(folder / f"{name}.py")) for name in names]
+
+
+def _package(folder: Path) -> str:
+    name = f"docent_tools_{sha256(str(folder).encode()).hexdigest()[:12]}"
+    if name not in sys.modules:
+        spec = ModuleSpec(name, loader=None, is_package=True)
+        spec.submodule_search_locations = [str(folder)]
+        sys.modules[name] = module_from_spec(spec)
+    return name
+
+
+def _modules(entry: str) -> list[_Part]:
+    """The package itself and what stands directly in it, or a single module."""
+    try:
+        is_there = find_spec(entry) is not None
+    except (ImportError, ValueError):
+        is_there = False
+    except Exception as error:
+        raise _unusable(entry, error) from error
+    if not is_there:
+        raise _problem(
+            f"there is no folder '{entry}' in {Path.cwd()}, and no package or module of that name",
+            "Give a folder's path, or install the package into Docent's environment",
+        )
+    module = _imported(_Part(entry, entry))
+    inside = pkgutil.iter_modules(getattr(module, "__path__", ()))
+    names = sorted(found.name for found in inside if not found.ispkg and not found.name.startswith("_"))
+    parts = [_Part(f"{entry}.{name}", f"{entry}.{name}") for name in names]
+    holding = [part for part in [_Part(entry, entry), *parts] if _held(_imported(part))]
+    if not holding:
+        raise _problem(f"'{entry}' holds no tool", "Put @tool() above a function in it")
+    return holding
+
+
+def _tools(part: _Part, known: Mapping[str, tuple[Tool, str]]) -> list[Tool]:
+    held = _held(_imported(part))
+    if not held:
+        raise _problem(
+            f"{part.where} holds no tool", "Put @tool() above a function, or begin the file's name with _"
+        )
+    own = [tool for tool in held if known.get(tool.name, (None, ""))[0] is not tool]  # else only imported there
+    for tool in own:
+        if tool.name in known:
+            raise _problem(
+                f"{part.where} holds a tool '{tool.name}', a name that {known[tool.name][1]} has taken",
+                "Rename it",
+            )
+        _check(tool, part.where)
+    names = [tool.name for tool in own]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise _problem(f"{part.where} holds two tools named '{twice}'", "Rename one")
+    return own
+
+
+def _held(module: ModuleType) -> list[Tool]:
+    return list({id(value): value for value in vars(module).values() if isinstance(value, Tool)}.values())
+
+
+def _check(tool: Tool, where: str) -> None:
+    it = f"the tool '{tool.name}' in {where}"
+    parameters = inspect.signature(tool.function).parameters
+    context = parameters.get("context")
+    if not NAME.fullmatch(tool.name):
+        raise _problem(f"{it} has a name that models do not take", "Use up to 64 letters of A-Z, digits and _")
+    if not tool.description.strip():
+        raise _problem(
+            f"{it} has no docstring", "Write what it returns, when to use it and when not: models read it"
+        )
+    if context is None or context.kind is not Parameter.KEYWORD_ONLY:
+        raise _problem(f"{it} does not take its context by keyword only", "End its parameters with *, context")
+    if any(p.kind not in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY) for p in parameters.values()):
+        raise _problem(f"{it} takes arguments without a name of their own", "Name each of them")
+    try:
+        tool.schema()
+    except Exception as error:
+        why = f"has a parameter of a type that cannot be described to a model ({type(error).__name__})"
+        raise _problem(f"{it} {why}", "Use str, int, float, bool, date, Literal, or lists of them") from error
+
+
+def _imported(part: _Part) -> ModuleType:
+    try:
+        return import_module(part.module)
+    except (Exception, SystemExit) as error:  # a company's own code may raise anything
+        raise _unusable(part.where, error) from error
+
+
+def _unusable(where: str, error: BaseException) -> SettingsError:
+    said = " ".join(str(error).split())[:SAID_CHARS]
+    at = f", line {line}" if (line := _line(where, error)) else ""
+    return _problem(f"{where} cannot be imported ({type(error).__name__}: {said}{at})", "Correct it")
+
+
+def _line(file: str, error: BaseException) -> int | None:
+    """Where in the file it was raised, or is malformed."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno
+    frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return frames[-1] if frames else None
+
+
+def _problem(what: str, advice: str) -> SettingsError:
+    return SettingsError(f"{VARIABLE}: {what}. {advice}.")
