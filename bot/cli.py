@@ -296,7 +296,9 @@ def _preload() -> None:
     from bot import desk
     from ingest import embedding
     from ingest import settings as ingest_settings
+    from tools import registry
 
+    registry.found(bot.settings.load().own_tools)  # what is wrong with them is told once, not by every fork
     sdk.warm_up()
     if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
         embedding.warm_up()

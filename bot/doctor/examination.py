@@ -69,7 +69,7 @@ def foreign_models(who: Patient) -> list[str]:
 
 def examine(who: Patient) -> Iterator[Finding]:
     """Every finding, as it is made. Never raises."""
-    from bot.doctor import documents, machine, model, sentry, slack, stores
+    from bot.doctor import documents, machine, model, sentry, slack, stores, tools
 
     with ExitStack() as stack:
         for name, check in (("settings", machine.settings), ("python", machine.python)):
@@ -84,6 +84,7 @@ def examine(who: Patient) -> Iterator[Finding]:
             ("documents", LIMIT_SECONDS, documents.documents),
             ("index", INDEX_LIMIT_SECONDS, documents.index),
             ("embeddings", MODEL_LIMIT_SECONDS, documents.embeddings),
+            ("tools", INDEX_LIMIT_SECONDS, tools.tools),
             ("model", MODEL_LIMIT_SECONDS, model.model),
             ("slack", LIMIT_SECONDS, slack.token),
             ("events", LIMIT_SECONDS, slack.socket),

@@ -76,6 +76,7 @@ def test_from_documents_to_an_answer_and_its_record(docent: Docent) -> None:
         (["ask", "x"], {"DOCENT_MAX_STEPS": "many"}, "MAX_STEPS"),
         (["ask", "x"], {"DATABASE_URL": "mysql://x"}, "postgresql://"),
         (["ask", "x"], {"DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}, "Postgres does not answer"),
+        (["ask", "x"], {"DOCENT_TOOLS": "no/such"}, "DOCENT_TOOLS: there is no folder"),
         (["web"], {}, "SLACK_BOT_TOKEN"),
         (["worker"], {}, "SLACK_BOT_TOKEN"),
         (["ask", "x"], {"DOCENT_HOME": "/proc/nowhere"}, "DOCENT_HOME"),
