@@ -8,7 +8,7 @@ import random
 import re
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -292,14 +292,27 @@ def _translate(error: Exception, request: Request | None = None) -> Exception:
 
 def _retry_after(error: Exception) -> float:
     """Seconds the provider asks to wait, from its ``Retry-After`` header (seconds, or a date); else 0."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    value = str(headers.get("retry-after") or "").strip()
+    value = next((found for headers in _headers(error) if (found := str(headers.get("retry-after") or ""))), "")
     if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - now()).total_seconds())
     except (ValueError, TypeError):
         return 0.0
+
+
+def _headers(error: BaseException | None) -> Iterator[Mapping[str, str]]:
+    """Of the provider's answer: litellm keeps them beside its own error, or with the error it made it of."""
+    while error:
+        for headers in (getattr(error, "litellm_response_headers", None), _of_response(error)):
+            if headers:
+                yield headers
+        error = error.__cause__ or error.__context__
+
+
+def _of_response(error: BaseException) -> Mapping[str, str] | None:
+    found: Mapping[str, str] | None = getattr(getattr(error, "response", None), "headers", None)
+    return found
 
 
 def _close(response: Any) -> None:

@@ -34,6 +34,8 @@ class Fail:
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
+    message: str = "scripted"
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,28 @@ class Break:
 
 
 @dataclass(frozen=True)
+class Stall:
+    """Text, and then only comments that keep the connection open, until ``event`` is set or the caller leaves."""
+
+    text: str
+    event: threading.Event
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Bytes of a stream, as they are; then the connection is cut."""
+
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Hang:
     """Nothing, until ``event`` is set or the caller goes away."""
 
     event: threading.Event
 
 
-Line = Say | Call | Fail | Break | Hang
+Line = Say | Call | Fail | Break | Stall | Raw | Hang
 Script = Callable[[Request], Line]
 
 
@@ -113,7 +130,8 @@ class _Server(ThreadingHTTPServer):
 
 def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
     if isinstance(line, Fail):
-        body = json.dumps({"error": {"message": "scripted", "type": "scripted", "code": None}}).encode()
+        error = {"message": line.message, "type": "scripted", "code": line.code}
+        body = json.dumps({"error": error}).encode()
         handler.send_response(line.status)
         for name, value in line.headers.items():
             handler.send_header(name, value)
@@ -130,11 +148,22 @@ def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
     handler.send_header("Content-Type", "text/event-stream")
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
+    if isinstance(line, Raw):
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(line.body), line.body) if line.body else b"")
+        handler.close_connection = True
+        handler.connection.close()
+        return
     for delta, finish_reason, pause in _deltas(line):
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
         _send(handler, _chunk(choices=[choice]))
         if pause:
             time.sleep(pause)
+    if isinstance(line, Stall):
+        while not line.event.wait(0.1):
+            handler.wfile.write(b"a\r\n: waiting\n\r\n")
+            handler.wfile.flush()
+        handler.close_connection = True
+        return
     if isinstance(line, Break):
         handler.close_connection = True
         handler.connection.close()
@@ -144,7 +173,7 @@ def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
     handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(b"data: [DONE]\n\n"), b"data: [DONE]\n\n"))
 
 
-def _deltas(line: Say | Call | Break) -> Iterator[tuple[dict[str, Any], str | None, float]]:
+def _deltas(line: Say | Call | Break | Stall) -> Iterator[tuple[dict[str, Any], str | None, float]]:
     yield {"role": "assistant", "content": ""}, None, 0
     words = line.text.split(" ") if line.text else []
     pause = line.seconds / len(words) if isinstance(line, Say) and words else 0

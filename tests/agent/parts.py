@@ -1,4 +1,4 @@
-"""What the tests of the loop share: a question that was claimed, a kit around a scripted model, and what came of it."""
+"""What the tests of the loop share: a claimed question, a kit around a scripted model, and what came of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

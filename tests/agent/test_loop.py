@@ -27,7 +27,7 @@ LIMITS = Limits(max_seconds=30)
 PASSAGE = Passage("c1", "d1", "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91)
 
 
-@tool()
+@tool(only_passages=True)
 def look_up(query: str, *, context: ToolContext) -> ToolResult:
     """Looks something up."""
     return ToolResult({"found": 1}, (PASSAGE,))
@@ -79,6 +79,7 @@ def run(
     turn: Turn,
     model: ScriptedModel,
     limits: Limits = LIMITS,
+    *,
     check: Callable[[], None] = lambda: None,
     patience: Patience = Patience(n_retries=1),  # noqa: B008  frozen
 ) -> list[Event]:
