@@ -132,6 +132,7 @@ class BlobRow(Base):
             "body",
             postgresql_using="gin",
             postgresql_ops={"body": "jsonb_path_ops"},
+            postgresql_with={"fastupdate": "off"},  # else each look reads all that was not sorted in yet
             postgresql_where=text("(body -> 'messages') IS NOT NULL"),
         ),
     )

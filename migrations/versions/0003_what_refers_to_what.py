@@ -26,6 +26,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_using="gin",
         postgresql_ops={"body": "jsonb_path_ops"},
+        postgresql_with={"fastupdate": "off"},
         postgresql_where=sa.text("(body -> 'messages') IS NOT NULL"),
     )
 
