@@ -40,7 +40,13 @@ STOPPED = "Stopped."
 STOPPED_NOTICE = "Stopped before the answer was complete."
 GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
 FAILED = "Something went wrong on our side, and this question was not answered. Please ask again; if it happens"
-STATUSES = {"search_docs": "is searching the documents…", "read_document": "is reading a document…"}
+STATUSES = {
+    "search_docs": "is searching the documents…",
+    "read_document": "is reading a document…",
+    "list_documents": "is looking through the documents…",
+    "thread_history": "is reading this thread…",
+    "current_time": "is looking at the clock…",
+}
 LAST_ATTEMPTS = 3  # beyond the allowed ones, for saying that it was given up
 DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: try again after a quarter of the turn's age, within these
 

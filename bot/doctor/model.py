@@ -9,6 +9,7 @@ from bot.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from agent.chat import Completion
+    from agent.prices import Price
     from bot.doctor.examination import Patient
 
 CALL_SECONDS = 15
@@ -62,21 +63,16 @@ def _one(who: "Patient", name: str, base: str | None) -> Iterator[Finding]:
         yield Finding("model", "problem", f"LiteLLM knows no provider for '{name}'.", advice)
         return
     yield from _missing(facts.missing)
-    yield from _price(who, name)
+    try:
+        price: Price | None = catalogue.price(name, who.kernel)
+    except SettingsError as error:
+        yield Finding("model", "problem", str(error), "Without it the worker does not start.")
+        price = None
     if who.may_call:
-        yield from _call(name, base)
+        yield from _call(name, base, price)
     else:
         hint = "" if who.may_call is False else " 'docent doctor --model-call' tries it (a fraction of a cent)."
         yield Finding("model", "skipped", f"{name} was not called.{hint}")
-
-
-def _price(who: "Patient", name: str) -> Iterator[Finding]:
-    from agent import catalogue
-
-    try:
-        catalogue.price(name, who.kernel)
-    except SettingsError as error:
-        yield Finding("model", "problem", str(error), "Without it the worker does not start.")
 
 
 def in_words(error: DocentError, name: str) -> tuple[str, str]:
@@ -102,12 +98,13 @@ def _missing(names: tuple[str, ...]) -> Iterator[Finding]:
         )
 
 
-def _call(name: str, base: str | None) -> Iterator[Finding]:
+def _call(name: str, base: str | None, price: "Price | None") -> Iterator[Finding]:
     from agent import llm
     from agent.chat import Completion, Model, Request
+    from agent.prices import FREE
 
     request = Request(
-        model=Model(name, base),
+        model=Model(name, base, price or FREE),
         messages=[{"role": "user", "content": PROMPT}],
         tools=(),
         tool_choice=None,
@@ -127,11 +124,11 @@ def _call(name: str, base: str | None) -> Iterator[Finding]:
         why, advice = in_words(error, name)
         yield Finding("model", "problem", f"{name}: {why}.", advice)
         return
-    yield Finding("model", "ok", f"{name} answers: {_bill(completion)}")
+    yield Finding("model", "ok", f"{name} answers: {_bill(completion, price)}")
 
 
-def _bill(completion: "Completion") -> str:
+def _bill(completion: "Completion", price: "Price | None") -> str:
     usage = completion.usage
     n_tokens = usage.prompt_tokens + usage.completion_tokens
-    cost = "cost unknown" if usage.cost_usd is None else f"${usage.cost_usd:.6f}"
+    cost = "cost unknown" if price is None else f"${usage.cost_usd:.6f}"
     return f"{completion.latency_ms / 1000:.1f} s, {n_tokens} tokens, {cost}"

@@ -49,9 +49,10 @@ def test_a_model_that_answers_is_billed(scripted: ScriptedModel) -> None:
     assert len(scripted.requests) == 1
 
 
-def test_a_model_without_a_price_is_recorded_without_a_cost(scripted: ScriptedModel) -> None:
+def test_a_model_without_a_price_is_a_problem_that_says_what_to_set(scripted: ScriptedModel) -> None:
     price, answer = model.model(_patient("openai/of-our-own", scripted.base_url))
-    assert (price.state, answer.state) == ("warning", "ok")
+    assert (price.state, answer.state) == ("problem", "ok")
+    assert "DOCENT_MODEL_PRICES=openai/of-our-own=" in price.text
     assert "cost unknown" in answer.text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent import prompt
-from agent.loop import CLOSING_REQUEST
+from agent.modelcalls import CLOSING_REQUEST
 from agent.tools import Audience, ToolContext
 from ingest.library import Library
 from ingest.settings import Settings
