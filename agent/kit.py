@@ -32,7 +32,7 @@ class Kit:
     """``models`` are asked in order; ``fallback`` runs in this process and answers when none of them can.
 
     ``standalone`` makes a follow-up understandable without the conversation, by rule, from the earlier questions,
-    where no model does it. ``is_refusal`` knows the local model's way of saying that it found nothing.
+    where no model is asked for it. ``is_refusal`` knows the local model's way of saying that it found nothing.
     """
 
     database: Database
@@ -45,4 +45,6 @@ class Kit:
     resources: Mapping[type, Any] = field(default_factory=dict)
     fallback: Model = field(default_factory=lambda: Model(EXTRACTIVE_MODEL))
     standalone: Callable[[str, Sequence[str]], str] = alone
+    asks_for_standalone: bool = True
+    history: Sequence[tuple[str, str]] | None = None  # instead of the session's earlier turns
     is_refusal: Callable[[str], bool] = lambda text: False

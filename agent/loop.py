@@ -52,21 +52,15 @@ NO_MODEL_NOTICE = "No language model is configured, so this is quoted directly f
 class Run:
     """One attempt at one turn.
 
-    ``check`` runs often and may raise :class:`Cancelled` or :class:`LeaseLost`, which pass through. ``history``
-    takes the place of the session's earlier turns.
+    ``check`` runs often and may raise :class:`Cancelled` or :class:`LeaseLost`, which pass through.
     """
 
-    def __init__(
-        self,
-        turn: Turn,
-        kit: Kit,
-        check: Callable[[], None],
-        *,
-        history: Sequence[tuple[str, str]] | None = None,
-    ) -> None:
+    def __init__(self, turn: Turn, kit: Kit, check: Callable[[], None]) -> None:
         with kit.database.transaction() as transaction:
             transcript = record.load(transaction, turn.id)
-            earlier = sessions.history(transaction, turn, limit=HISTORY_TURNS) if history is None else history
+            earlier = kit.history
+            if earlier is None:
+                earlier = sessions.history(transaction, turn, limit=HISTORY_TURNS)
         self.work = Work(turn, kit, check, Meter.start(kit.limits), transcript, earlier)
         self.limit = transcript.limit
         self.budget_says = BUDGET
@@ -115,7 +109,7 @@ class Run:
         if not work.history:
             return question
         said = work.transcript.standalone
-        if said is None and not is_local(work.kit.models[0].name):
+        if said is None and work.kit.asks_for_standalone and not is_local(work.kit.models[0].name):
             said = yield from self._rewritten()
         return _one_line(said or "") or work.kit.standalone(question, [earlier for earlier, _ in work.history])
 
