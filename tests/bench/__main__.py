@@ -15,6 +15,7 @@ from tests.bench import parts
 from tests.bench.office import Office
 
 PARTS = {
+    "loop": parts.loop,
     "latency": parts.latency,
     "burst": parts.burst,
     "slow_model": parts.slow_model,

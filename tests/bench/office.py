@@ -5,14 +5,25 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psutil
 from sqlalchemy import text
 
-from agent.database import Database
+from agent import budgets, loop, record, sdk, sessions
+from agent.budgets import Budgets
+from agent.chat import Model
+from agent.database import Database, new_id
+from agent.events import Finished
+from agent.kit import Kit, OpeningCall
+from agent.limits import Limits
+from agent.prices import Price
+from agent.settings import Settings as AgentSettings
+from agent.tools import Passage, ToolContext, ToolResult, tool
 from bot import embedded
 from bot.home import migrate
 from bot.workspace import ADA, HELP, Workspace, WorkspaceServer
@@ -133,6 +144,24 @@ class Office:
         with self.database.transaction() as transaction:
             return list(transaction.execute(text(statement)).all())
 
+    @contextmanager
+    def alone(self) -> Iterator[Callable[[], None]]:
+        """Turns in this process, with a tool that does nothing: what is left is the loop itself.
+
+        The scripted model runs in a process of its own, so that its work is not counted.
+        """
+        os.environ.setdefault("OPENAI_API_KEY", "sk-bench")
+        with _ModelProcess() as base_url:
+            sdk.register_local(lambda messages, tools, choice: {"role": "assistant", "content": "Quoted."})
+            kit = Kit(
+                self.database,
+                [Model("openai/scripted", base_url, price=Price.flat(Decimal("1e-7"), Decimal("1e-6")))],
+                {"look_up": look_up},
+                Limits(),
+                budgets=Budgets.of(AgentSettings()),
+            )
+            yield lambda: _one_turn(kit)
+
     def _answer_one(self) -> None:
         """A worker is ready when it has answered."""
         ts = self.ask(0)
@@ -161,3 +190,52 @@ class Office:
                 pass
             time.sleep(0.02)
         raise AssertionError("not ready in time")
+
+
+TEXT = "Every employee may carry over at most five days of annual leave into the next year. " * 12
+
+
+@tool(only_passages=True)
+def look_up(query: str, *, context: ToolContext) -> ToolResult:
+    """Five passages, at once."""
+    return ToolResult(
+        {"found": 5},
+        tuple(
+            Passage(f"{query}-{n}", f"d{n}", "Leave", f"https://h.example/{n}", "", TEXT, 0.9) for n in range(5)
+        ),
+    )
+
+
+class _ModelProcess:
+    """A scripted model that asks for a tool five times, then answers: ``python -m tests.bench.steps``."""
+
+    def __enter__(self) -> str:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.steps"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout
+        return self._process.stdout.readline().strip()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+
+def _one_turn(kit: Kit) -> None:
+    with kit.database.transaction() as transaction:
+        asked = sessions.ask(transaction, key=str(new_id()), user_id="U", origin="cli", question="How many days?")
+    with kit.database.transaction() as transaction:
+        turn = sessions.claim(transaction, asked.session_id, owner="bench", lease_seconds=60)
+    assert turn
+    with kit.database.transaction() as transaction:
+        record.begin(transaction, turn.id, {"release": "bench"})
+    run = loop.Run(turn, kit, lambda: None)
+    end = list(run.events(lambda question: [OpeningCall("look_up", {"query": question})]))[-1]
+    assert isinstance(end, Finished)
+    assert end.reason == "answered", end
+    with kit.database.transaction() as transaction:
+        sessions.finish(transaction, turn, status="completed", reason=end.reason, answer=end.text)
+        budgets.release(transaction, turn.id)

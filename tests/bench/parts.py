@@ -135,3 +135,23 @@ def _one(office: Office, n: int) -> float:
     ts = office.ask(n)
     office.workspace.wait_for(lambda: office.answers(ts), timeout=30)
     return time.monotonic() - started
+
+
+def loop(office: Office) -> Iterator[Row]:
+    """The loop's own cost: a scripted model that asks for a tool five times, then answers; priced, so with
+    budgets."""
+    n_turns, n_steps = 60, 6
+    with office.alone() as answer:
+        for _ in range(5):
+            answer()
+        seconds = []
+        for _ in range(n_turns):
+            before = time.process_time()
+            answer()
+            seconds.append((time.process_time() - before) / n_steps)
+    yield (
+        "CPU per step of the loop (model call and tool call), median",
+        f"{statistics.median(seconds) * 1000:.0f} ms",
+        "< 40 ms",
+    )
+    yield "CPU per step, of 60 turns the slowest", f"{max(seconds) * 1000:.0f} ms", ""

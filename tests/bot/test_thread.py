@@ -82,7 +82,9 @@ def test_a_long_message_is_cut(workspace: Workspace, read: Read) -> None:
     assert read(ts)[0].text == "x" * (TEXT_CHARS - 1) + "…"
 
 
-@pytest.mark.parametrize("key", [PLACE.session_key, "cli:018f", "slack:T1:C1:", ""])
+@pytest.mark.parametrize(
+    "key", [PLACE.session_key, "cli:018f", "slack:T1:C1:", ""], ids=["command", "terminal", "no ts", "none"]
+)
 def test_a_command_has_no_thread(slack: Slack, key: str) -> None:
     with pytest.raises(ToolError, match="not asked in a thread"):
         SlackThread(slack).messages(key, 30, time.monotonic() + 20)
