@@ -115,8 +115,8 @@ UNION SELECT jsonb_array_elements_text(body -> 'messages') FROM requests
       WHERE jsonb_typeof(body -> 'messages') = 'array'
 UNION SELECT body ->> 'tools' FROM requests WHERE jsonb_typeof(body -> 'tools') = 'string'
 """)
-# One look into ix_blobs_requests for each hash. Left to itself the planner joins all hashes with all requests, which
-# OFFSET 0 forbids, or reads the table through another index until it finds the one that is not there: minutes.
+# One look into ix_blobs_requests for each hash. Left to itself the planner joins all hashes with all requests
+# (OFFSET 0 forbids that), or reads the table by another index until it finds the one that is not there: minutes.
 _BY_INDEX = (text("SET LOCAL enable_seqscan = off"), text("SET LOCAL enable_indexscan = off"))
 _NAMED = """EXISTS (
     SELECT 1 FROM blobs AS request JOIN model_calls ON request_hash = request.hash

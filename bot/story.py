@@ -1,5 +1,10 @@
-"""What happened in a session, read back: for ``docent sessions``."""
+"""What happened in a session, read back: for ``docent sessions``.
 
+A model call's request is stored as hashes of its messages and tools. :func:`told` puts the messages and tools
+themselves in their place; :func:`of_place`, which a page reads again and again, leaves the hashes.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +19,9 @@ from agent.errors import UserError
 _LIST = text("""
 SELECT sessions.id, key, sessions.status, sessions.n_turns, updated_at, turns.question AS last_question,
        (SELECT sum(cost_usd) FROM turns WHERE session_id = sessions.id) AS cost_usd
-FROM sessions JOIN turns ON turns.session_id = sessions.id AND turns.seq = sessions.n_turns
+FROM sessions JOIN LATERAL (
+    SELECT question FROM turns WHERE session_id = sessions.id ORDER BY seq DESC LIMIT 1
+) AS turns ON true
 ORDER BY updated_at DESC LIMIT :limit
 """)
 _SESSION = text("""
@@ -24,15 +31,16 @@ WHERE id::text LIKE :prefix OR id IN (SELECT session_id FROM turns WHERE id::tex
 _TURNS = text("SELECT * FROM turns WHERE session_id = :id ORDER BY seq")
 _PARTS = {
     "messages": "SELECT position, role, content FROM messages WHERE turn_id = :id ORDER BY position",
-    "model_calls": """SELECT position, attempt, purpose, model, status, params, prompt_tokens, cached_tokens,
-        completion_tokens, reserved_usd, cost_usd, latency_ms, first_token_ms, n_tries, finish_reason, error,
+    "model_calls": """SELECT model_calls.id, started_at, finished_at, position, attempt, purpose, model, status,
+        params, prompt_tokens, cached_tokens, completion_tokens, reserved_usd, cost_usd, latency_ms,
+        first_token_ms, n_tries, finish_reason, error,
         request.body AS request, response.body AS response
         FROM model_calls LEFT JOIN blobs AS request ON request.hash = request_hash
         LEFT JOIN blobs AS response ON response.hash = response_hash
         WHERE turn_id = :id ORDER BY model_calls.id""",
-    "tool_calls": """SELECT position, call_id, name, arguments, result, is_error, duration_ms
+    "tool_calls": """SELECT id, created_at, position, call_id, name, arguments, result, is_error, duration_ms
         FROM tool_calls WHERE turn_id = :id ORDER BY id""",
-    "sources": """SELECT n, title, url, heading_path, document_id, score, is_cited
+    "sources": """SELECT n, chunk_id, title, url, heading_path, document_id, score, is_cited
         FROM sources WHERE turn_id = :id ORDER BY n""",
     "feedback": "SELECT user_id, rating, comment FROM feedback WHERE turn_id = :id ORDER BY id",
     "replies": "SELECT part, channel, thread_ts, ts, state FROM replies WHERE turn_id = :id ORDER BY part",
@@ -54,7 +62,9 @@ def told(database: Database, session_or_turn: str) -> dict[str, Any]:
         if len(found) > 1:
             raise UserError(f"More than one session begins with '{session_or_turn}'. Give more of the id.")
         session = found[0]
-        return {**session, "turns": _turns(transaction, session["id"])}
+        turns = _turns(transaction, session["id"])
+        _resolve(transaction, [call["request"] for turn in turns for call in turn["model_calls"]])
+        return {**session, "turns": turns}
 
 
 _PLACES = {
@@ -85,6 +95,19 @@ def _turns(transaction: Transaction, session_id: Any) -> list[dict[str, Any]]:
         for part, query in _PARTS.items():
             turn[part] = _plain_rows(transaction, text(query), {"id": turn["id"]})
     return turns
+
+
+_BLOBS = text("SELECT hash, body FROM blobs WHERE hash = ANY(:hashes)")
+
+
+def _resolve(transaction: Transaction, requests: Sequence[Any]) -> None:
+    """Puts what the hashes stand for into the requests, with one query; a hash of nothing stays."""
+    found = [request for request in requests if isinstance(request, dict)]
+    named = {str(name) for request in found for name in [*request.get("messages", ()), request.get("tools")]}
+    bodies: dict[Any, Any] = {row[0]: row[1] for row in transaction.execute(_BLOBS, {"hashes": sorted(named)})}
+    for request in found:
+        request["messages"] = [bodies.get(name, name) for name in request.get("messages", ())]
+        request["tools"] = bodies.get(request.get("tools"), request.get("tools"))
 
 
 def _prefix(given: str) -> str:

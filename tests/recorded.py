@@ -46,6 +46,7 @@ class Recorded:
 
     database: Database
     turn: Turn
+    said: Message | None = None  # by the model, last
 
     @staticmethod
     def begin(
@@ -147,6 +148,7 @@ class Recorded:
                     transaction, self.id, call_id, error=error, latency_ms=900, n_tries=n_tries, usage=usage
                 )
             elif said is not None:
+                self.said = said
                 record.close_model_call(
                     transaction,
                     self.id,
@@ -170,6 +172,8 @@ class Recorded:
         error_id: str | None = None,
     ) -> "Recorded":
         with self.database.transaction() as transaction:
+            if self.said:
+                record.add_message(transaction, self.id, 100, {"role": "assistant", **self.said})
             record.mark_cited(transaction, self.id, [1])
             sessions.finish(transaction, self.turn, status=status, reason=reason, answer=answer, error_id=error_id)
         return self
