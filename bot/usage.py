@@ -1,0 +1,104 @@
+"""What was asked and what it cost, summed up by day, person, channel or model; and how the budgets stand.
+
+A call that failed is counted with what it was charged; one of this process's own models costs nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from agent.database import Database, now
+
+By = Literal["user", "channel", "model", "day"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: ``name`` is a day, a person, a channel or a model. Failed are turns, or calls by model."""
+
+    name: str
+    n_questions: int
+    n_calls: int
+    n_failed: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: float
+
+    @property
+    def cached_share(self) -> float:
+        """Between 0 and 1, of the prompts' tokens."""
+        return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is spent and held of one budget, today or this month."""
+
+    scope: str
+    subject: str
+    period: str
+    spent_usd: float
+    held_usd: float
+
+
+_TURNS = """
+SELECT {name} AS name, count(*) AS n_questions, coalesce(sum(calls.n), 0) AS n_calls,
+       count(*) FILTER (WHERE turns.status = 'failed') AS n_failed,
+       sum(prompt_tokens) AS prompt_tokens, sum(cached_tokens) AS cached_tokens,
+       sum(completion_tokens) AS completion_tokens, sum(cost_usd) AS cost_usd
+FROM turns LEFT JOIN LATERAL (SELECT count(*) AS n FROM model_calls WHERE turn_id = turns.id) AS calls ON true
+WHERE created_at >= :since GROUP BY 1 ORDER BY {order}
+"""
+_CALLS = """
+SELECT model_calls.model AS name, count(DISTINCT turn_id) AS n_questions, count(*) AS n_calls,
+       count(*) FILTER (WHERE model_calls.status = 'failed') AS n_failed,
+       coalesce(sum(model_calls.prompt_tokens), 0) AS prompt_tokens,
+       coalesce(sum(model_calls.cached_tokens), 0) AS cached_tokens,
+       coalesce(sum(model_calls.completion_tokens), 0) AS completion_tokens,
+       coalesce(sum(coalesce(model_calls.cost_usd,
+           CASE model_calls.status WHEN 'failed' THEN model_calls.reserved_usd END)), 0) AS cost_usd
+FROM turns JOIN model_calls ON turn_id = turns.id
+WHERE turns.created_at >= :since GROUP BY 1 ORDER BY 8 DESC, 3 DESC, 1
+"""
+_MOST_FIRST = "8 DESC, 2 DESC, 1"
+_QUERIES: dict[By, str] = {
+    "day": _TURNS.format(name="to_char(created_at AT TIME ZONE :zone, 'YYYY-MM-DD')", order="1"),
+    "user": _TURNS.format(name="user_id", order=_MOST_FIRST),
+    "channel": _TURNS.format(name="coalesce(channel, origin)", order=_MOST_FIRST),
+    "model": _CALLS,
+}
+
+
+def lines(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> list[Line]:
+    """One line for each day (oldest first), person, channel or model (dearest first) since then."""
+    values: dict[str, Any] = {"since": since} | ({"zone": zone.key} if by == "day" else {})
+    with database.transaction() as transaction:
+        rows = transaction.execute(text(_QUERIES[by]), values).mappings().all()
+    return [
+        Line(
+            str(row["name"]),
+            **{name: int(row[name]) for name in Line.__dataclass_fields__ if name not in ("name", "cost_usd")},
+            cost_usd=float(row["cost_usd"]),
+        )
+        for row in rows
+    ]
+
+
+_STANDINGS = text("""
+SELECT scope, subject, period, spent_usd, held_usd FROM budgets
+WHERE (period = 'day' AND starts_on = :day) OR (period = 'month' AND starts_on = :month)
+ORDER BY period, array_position(ARRAY['workspace', 'channel', 'person'], scope::text), spent_usd + held_usd DESC,
+         subject
+""")
+
+
+def standings(database: Database, *, zone: ZoneInfo) -> list[Standing]:
+    """The budgets of today and this month, the dearest first within each kind."""
+    today = now().astimezone(zone).date()
+    with database.transaction() as transaction:
+        rows = transaction.execute(_STANDINGS, {"day": today, "month": today.replace(day=1)}).all()
+    return [Standing(row[0], row[1], row[2], float(row[3]), float(row[4])) for row in rows]
