@@ -18,6 +18,7 @@ import bot.settings
 from agent import observe
 from agent.errors import UserError
 from bot import requirements, tied
+from bot.record_cli import AsJson, sessions_app, usage
 
 app = typer.Typer(
     help="Answers a company's questions from its own documents.",
@@ -26,10 +27,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # one line per error, not a box
 )
-sessions_app = typer.Typer(help="What was asked, and what was done about it.", no_args_is_help=True)
 app.add_typer(sessions_app, name="sessions")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.command()(usage)
 
 
 def main() -> None:
@@ -241,24 +240,6 @@ def ask(question: str, json_: AsJson = False) -> None:
         print(json.dumps(outcome, ensure_ascii=False, indent=2))
     if outcome["status"] != "completed":
         sys.exit(1)
-
-
-@sessions_app.command("list")
-def sessions_list(n: Annotated[int, typer.Option("-n", min=1)] = 20, json_: AsJson = False) -> None:
-    """The newest sessions."""
-    from bot import printing, story
-
-    with _opened() as database:
-        printing.sessions(story.recent(database, limit=n), as_json=json_)
-
-
-@sessions_app.command("show")
-def sessions_show(id: str, json_: AsJson = False) -> None:
-    """Everything recorded of one session; ID is the beginning of a session's or a turn's id."""
-    from bot import printing, story
-
-    with _opened() as database:
-        printing.session(story.told(database, id), as_json=json_)
 
 
 def _opened() -> Any:

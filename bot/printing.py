@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.tools import Passage
-from bot.terminal import bare
 
 SNIPPET_CHARS = 160
 ID_CHARS = 18  # of a session's id: enough to name it
@@ -55,50 +54,6 @@ def sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     Console().print(table if rows else 'No sessions yet. Ask something: docent ask "…"')
 
 
-def session(story: dict[str, Any], *, as_json: bool) -> None:
-    """One session's story."""
-    if as_json:
-        print_json(story)
-        return
-    console = Console(soft_wrap=True)
-    console.print(f"[bold]{story['key']}[/]  {story['status']}  {story['id']}")
-    for turn in story["turns"]:
-        _turn(console, turn)
-
-
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
-def _turn(console: Console, turn: dict[str, Any]) -> None:
-    console.rule(f"turn {turn['seq']}  {turn['status']} ({turn['reason']})  {turn['id']}")
-    console.print(f"[bold]{escape(turn['user_id'])}:[/] {escape(turn['question'])}")
-    events = [(call["position"], _tool_line(call)) for call in turn["tool_calls"]]
-    events += [(call["position"], _model_line(call)) for call in turn["model_calls"]]
-    for _, line in sorted(events, key=lambda event: event[0]):
-        console.print(line)
-    if turn["answer"]:
-        console.print(f"\n{escape(bare(turn['answer']))}\n")
-    for source in turn["sources"]:
-        mark = "*" if source["is_cited"] else " "
-        console.print(
-            f" {mark}\\[{source['n']}] {escape(source['title'])}  {source['score']:.2f}  {source['url']}"
-        )
-    console.print(
-        f"[dim]attempt {turn['attempt']}, {turn['n_steps']} steps, "
-        f"{turn['prompt_tokens']}+{turn['completion_tokens']} tokens, ${turn['cost_usd']:.4f}, "
-        f"model {turn['model']}, index {turn['index_version']}[/]"
-    )
-
-
-def _tool_line(call: dict[str, Any]) -> str:
-    arguments = json.dumps(call["arguments"], ensure_ascii=False)
-    state = "failed" if call["is_error"] else f"{len((call['result'] or {}).get('passages', ()))} passages"
-    return f"  [cyan]{call['name']}[/]({escape(arguments)}) → {state}, {call['duration_ms']} ms"
-
-
-def _model_line(call: dict[str, Any]) -> str:
-    tokens = f"{call['prompt_tokens']}+{call['completion_tokens']} tokens, " if call["prompt_tokens"] else ""
-    end = escape(call["error"] or call["finish_reason"] or call["status"])
-    return f"  [magenta]{call['model']}[/] {call['purpose']}: {end}, {tokens}{call['latency_ms']} ms"

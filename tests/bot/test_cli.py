@@ -63,6 +63,21 @@ def test_from_documents_to_an_answer_and_its_record(docent: Docent) -> None:
     (turn,) = story["turns"]
     assert turn["model_calls"][0]["request"]["messages"]
     assert turn["tool_calls"][0]["result"]["passages"]
+    full = docent("sessions", "show", outcome["turn_id"], "--full").stdout
+    assert turn["model_calls"][0]["request"]["messages"][0]["content"].splitlines()[0] in full
+
+    assert "local/extractive" in docent("usage", "--by", "model").stdout
+    assert json.loads(docent("usage", "--json").stdout)["total"]["n_questions"] == 2
+
+    exported = docent("sessions", "export", "--since", "1d")
+    assert (exported.returncode, exported.stdout) == (0, "")
+    assert "No answer was rated" in exported.stderr
+
+    would = docent("sessions", "prune", "--older-than", "0d", "--dry-run")
+    assert "Would delete 2 turns, 2 sessions" in would.stdout
+    assert "Deleted nothing" in docent("sessions", "prune", DOCENT_RETENTION_DAYS="30").stdout
+    assert "Deleted 2 turns, 2 sessions" in docent("sessions", "prune", "--older-than", "0d").stdout
+    assert "No sessions yet" in docent("sessions", "list").stdout
 
 
 @pytest.mark.parametrize(
@@ -73,8 +88,20 @@ def test_from_documents_to_an_answer_and_its_record(docent: Docent) -> None:
         (["sessions", "show", "nonsense"], {}, "not an id"),
         (["sessions", "show", "00000000"], {}, "docent sessions list"),
         (["frobnicate"], {}, "No such command"),
+        (["sessions", "export", "--since", "yesterday"], {}, "2026-05-31 or 7d"),
+        (["sessions", "export", "--since", "2d", "--until", "3d"], {}, "--since must be before --until"),
+        (["sessions", "export", "--since", "1d", "--format", "xml"], {}, "xml"),
+        (["sessions", "export", "--since", "1d", "--output", "no/such/folder/x"], {}, "no/such/folder/x"),
+        (["sessions", "prune"], {}, "DOCENT_RETENTION_DAYS"),
+        (["sessions", "prune", "--older-than", "2026-05-31"], {}, "such as 90d"),
+        (["sessions", "list"], {"DOCENT_RETENTION_DAYS": "0"}, "RETENTION_DAYS"),
+        (["usage", "--since", "30"], {}, "'30'"),
+        (["usage", "--by", "weather"], {}, "weather"),
         (["ask", "x"], {"DOCENT_MAX_STEPS": "many"}, "MAX_STEPS"),
         (["ask", "x"], {"DATABASE_URL": "mysql://x"}, "postgresql://"),
+        (["ask", "x"], {"DOCENT_MODEL": "openai/own"}, "DOCENT_MODEL_PRICES=openai/own="),
+        (["ask", "x"], {"DOCENT_MODEL_PRICES": "cheap", "DOCENT_MODEL": "openai/own"}, "'cheap' is not usable"),
+        (["ask", "x"], {"DOCENT_TIME_ZONE": "Mars"}, "time zone"),
         (["ask", "x"], {"DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}, "Postgres does not answer"),
         (["ask", "x"], {"DOCENT_TOOLS": "no/such"}, "DOCENT_TOOLS: there is no folder"),
         (["web"], {}, "SLACK_BOT_TOKEN"),

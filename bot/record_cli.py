@@ -1,0 +1,156 @@
+"""``docent sessions`` and ``docent usage``: the commands that read the record, and delete from it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, TextIO
+from zoneinfo import ZoneInfo
+
+import typer
+
+import agent.settings
+import bot.settings
+from agent import observe
+from agent.database import Database, now
+from agent.errors import UserError
+from bot import periods
+
+USAGE_SINCE = "30d"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+sessions_app = typer.Typer(help="What was asked, and what was done about it.", no_args_is_help=True)
+
+
+@sessions_app.command("list")
+def sessions_list(n: Annotated[int, typer.Option("-n", min=1)] = 20, json_: AsJson = False) -> None:
+    """The newest sessions."""
+    from bot import printing, story
+
+    with _opened() as database:
+        printing.sessions(story.recent(database, limit=n), as_json=json_)
+
+
+@sessions_app.command("show")
+def sessions_show(
+    id: str,
+    full: Annotated[bool, typer.Option("--full", help="Also what the model saw and said, word for word.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Everything recorded of one session; ID is the beginning of a session's or a turn's id."""
+    from rich.console import Console
+
+    from bot import printing, story, telling
+
+    with _opened() as database:
+        told = story.told(database, id)
+    if json_:
+        printing.print_json(told)
+    else:
+        telling.tell(Console(soft_wrap=True, highlight=False), told, is_full=full)
+
+
+@sessions_app.command("export")
+def sessions_export(
+    since: Annotated[str, typer.Option(help="From this day on, or so long ago: 2026-05-31, 7d.")],
+    until: Annotated[str | None, typer.Option(help="Before this day, or so long ago; default: now.")] = None,
+    format: Annotated[
+        Literal["openai-chat", "eval"],
+        typer.Option(help="Well-rated answers for fine-tuning, or badly rated ones as cases for 'docent eval'."),
+    ] = "openai-chat",
+    output: Annotated[Path | None, typer.Option(help="A file; default: standard output.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only what this model answered.")] = None,
+) -> None:
+    """Rated answers as JSON lines, without anybody's name."""
+    from bot import export
+
+    zone = _zone()
+    start, end = (periods.moment(given, zone=zone, now=now()) if given else now() for given in (since, until))
+    if start >= end:
+        raise UserError(f"Nothing lies between {since} and {until or 'now'}: --since must be before --until.")
+    wanted = export.Wanted(start, end, model)
+    with _opened() as database, _written(output) as file:
+        done = export.export(database, wanted, format=format, output=file)
+    for line in export.said(done, format=format, to=str(output) if output else "standard output"):
+        sys.stderr.write(f"{line}\n")
+
+
+@sessions_app.command("prune")
+def sessions_prune(
+    older_than: Annotated[
+        str | None, typer.Option(help="Such as 90d; default: DOCENT_RETENTION_DAYS.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Delete ended turns that are too old, with everything recorded of them."""
+    from agent import retention as rows
+    from bot import retention
+
+    before = now() - _kept(older_than)
+    day = f"{before.astimezone(_zone()):%Y-%m-%d %H:%M}"
+    with _opened() as database:
+        if dry_run:
+            counted = retention.said(rows.count(database, before=before))
+            sys.stdout.write(f"Would delete {counted} that ended before {day}.\n")
+        else:
+            pruned = retention.prune(database, before=before, zone=_zone())
+            sys.stdout.write(f"Deleted {retention.said(pruned)} of before {day}.\n")
+
+
+def usage(
+    by: Annotated[Literal["user", "channel", "model", "day"], typer.Option(help="What to sum up by.")] = "day",
+    since: Annotated[str, typer.Option(help="From this day on, or so long ago: 2026-05-31, 30d.")] = USAGE_SINCE,
+    json_: AsJson = False,
+) -> None:
+    """Questions, tokens and dollars, and how the budgets stand."""
+    from rich.console import Console
+
+    from bot import printing, usage_table
+    from bot import usage as sums
+
+    zone = _zone()
+    start = periods.moment(since, zone=zone, now=now())
+    with _opened() as database:
+        lines = sums.lines(database, by=by, since=start, zone=zone)
+        standings = sums.standings(database, zone=zone)
+    if json_:
+        printing.print_json(usage_table.as_json(by, lines, standings))
+    else:
+        usage_table.show(Console(), by, lines, standings)
+
+
+@contextmanager
+def _opened() -> Iterator[Database]:
+    from bot import home
+
+    observe.set_up(agent.settings.load(), process="cli")
+    with home.opened() as database:
+        yield database
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(agent.settings.load().time_zone)
+
+
+@contextmanager
+def _written(output: Path | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        file = output.open("w", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"'{output}' cannot be written: {error.strerror}.") from error
+    with file:
+        yield file
+
+
+def _kept(older_than: str | None) -> timedelta:
+    if older_than is not None:
+        return periods.length(older_than)
+    days = bot.settings.load().retention_days
+    if days is None:
+        raise UserError("Everything is kept: set DOCENT_RETENTION_DAYS, or say --older-than 90d.")
+    return timedelta(days=days)
