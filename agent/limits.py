@@ -24,7 +24,7 @@ class Limits:
     max_tool_calls: int = 24
     max_repeats: int = 2
     max_tokens: int = 100_000
-    max_usd: Decimal = Decimal("0.50")
+    max_usd: Decimal = Decimal(1)
     max_seconds: float = 120
     max_completion_tokens: int = 2_000
     max_transcript_tokens: int = 48_000

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
 
     max_steps: int = Field(default=10, ge=1, description="Model calls per turn, the closing one included")
     max_tokens: int = Field(default=100_000, ge=1_000, description="Prompt and completion tokens per turn")
-    max_usd: Decimal = Field(default=Decimal("0.50"), gt=0, description="Dollars per turn")
+    max_usd: Decimal = Field(default=Decimal(1), gt=0, description="Dollars per turn")
     max_tool_calls: int = Field(default=24, ge=1, description="Tool calls per turn")
     max_repeats: int = Field(default=2, ge=1, description="How often one turn makes the same tool call")
     max_transcript_tokens: int = Field(

@@ -1,5 +1,6 @@
 """What a person in Slack sees, whatever happens behind it. Each story once, in the open."""
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import pytest
 
 from bot.workspace import ADA, GENERAL, GRACE, HELP, Rule
 from tests.proxy import Proxy
-from tests.scripted_model import Break, Call, Fail, Say, ScriptedModel
+from tests.scripted_model import Break, Call, Fail, Hang, Say, ScriptedModel
 from tests.world import QUESTION, World
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
@@ -151,6 +152,59 @@ def test_the_model_is_down_and_the_answer_is_quoted_and_says_so(world: World, mo
         "failed",
         "completed",
     ]
+
+
+def test_over_budget_the_documents_are_quoted_and_the_thread_says_until_when(
+    world: World, model: ScriptedModel
+) -> None:
+    world.env |= {
+        "DOCENT_MODEL_PRICES": "openai/scripted=1000/1000",
+        "DOCENT_BUDGET_CHANNEL_DAY_USD": "0.10",
+        "DOCENT_BUDGET_PERSON_DAY_USD": "none",
+        "DOCENT_MAX_USD": "100",
+        "DOCENT_TIME_ZONE": "Europe/Paris",
+    }
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    (turn,) = world.wait_for_turns(1)
+    assert (turn.reason, turn.cost_usd, model.requests) == ("budget", 0, [])
+    (reply,) = world.replies(HELP, ts)
+    assert "at most 5 days" in reply.plain
+    assert "This channel's budget for the language model for today is used up; it opens again on" in reply.plain
+    assert "(Europe/Paris)" in reply.plain
+
+
+def test_a_provider_that_hangs_costs_one_wait_for_all_workers_and_the_next_model_answers(
+    world: World, model: ScriptedModel
+) -> None:
+    gone = threading.Event()
+    model.script = lambda request: Hang(gone)
+    with ScriptedModel(lambda request: Say(ANSWER)) as spare:
+        world.env |= {
+            "DOCENT_FALLBACK_MODELS": f"openai/spare@{spare.base_url}",
+            "DOCENT_STALL_SECONDS": "1",
+        }
+        world.start("web", "worker", "worker")
+        ada = world.workspace.person(ADA)
+        first = ada.mention(HELP, QUESTION)
+        world.wait_for_turns(1)
+        threads = [first, *(ada.mention(HELP, f"{QUESTION} ({n})") for n in range(6))]
+        world.wait_for_turns(7)
+    gone.set()
+    assert len(model.requests) == 1
+    assert all("5 days" in world.replies(HELP, ts)[0].plain for ts in threads)
+
+
+def test_a_guess_is_not_shown_and_the_closest_documents_are_named(world: World, model: ScriptedModel) -> None:
+    model.script = lambda request: Say("The canteen surely opens at noon, as everywhere.", seconds=1)
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, "When does the canteen in Reykjavik open?")
+    (turn,) = world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert turn.reason == "no_evidence"
+    assert "noon" not in reply.plain
+    assert "I found nothing in the documents" in reply.plain
+    assert "Closest documents:" in reply.plain
 
 
 def test_the_model_searches_again_and_reads_before_it_answers(world: World, model: ScriptedModel) -> None:
