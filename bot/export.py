@@ -30,6 +30,9 @@ LEFT_OUT = {
 }
 Row = dict[str, Any]
 _MENTION = re.compile(r"(?:<|\\+u003c)@[UW][A-Z0-9]+(?:\|[^>\"]*)?>")
+# Within JSON an escape may stand before an id: \n, \u003c. Nine characters with a digit, else it is a word in capitals.
+_START, _END = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))", r"(?![A-Za-z0-9])"
+_ANY_ID = re.compile(rf"@?{_START}[UW](?=[A-Z]*[0-9])[A-Z0-9]{{8,}}{_END}")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{5,}")
 
 
@@ -100,17 +103,22 @@ def _rated(transaction: Transaction, wanted: Wanted, *, rating: int, after: UUID
 
 
 def _nameless(line: str, people: Sequence[str]) -> str:
-    """A mention becomes a word, and so do the ids of who asked in this session. Evidence has its ``<`` escaped."""
-    line = _MENTION.sub("@someone", line)
+    """A mention becomes a word, and so does what looks like a person's id or is one of who asked in this session.
+
+    Of other people there may be ids in what a tool read of the thread. Evidence has its ``<`` escaped.
+    """
+    line = _ANY_ID.sub(_someone, _MENTION.sub("@someone", line))
     ids = "|".join(re.escape(person) for person in people if _SLACK_ID.fullmatch(person))
-    return re.sub(rf"\b(?:{ids})\b", "someone", line) if ids else line
+    return re.sub(rf"@?{_START}(?:{ids}){_END}", _someone, line) if ids else line
+
+
+def _someone(found: re.Match[str]) -> str:
+    return "@someone" if found[0].startswith("@") else "someone"
 
 
 _LAST_CALL = text("""
-SELECT model, purpose, params, request.body AS request, response.body AS response
-FROM model_calls LEFT JOIN blobs AS request ON request.hash = request_hash
-LEFT JOIN blobs AS response ON response.hash = response_hash
-WHERE turn_id = :id AND model_calls.status = 'completed' ORDER BY model_calls.id DESC LIMIT 1
+SELECT model, body AS request FROM model_calls LEFT JOIN blobs ON hash = request_hash
+WHERE turn_id = :id AND status = 'completed' AND purpose <> 'standalone' ORDER BY model_calls.id DESC LIMIT 1
 """)
 _BLOBS = text("SELECT hash, body FROM blobs WHERE hash = ANY(:hashes)")
 _FINAL = text("""
@@ -177,7 +185,7 @@ ORDER BY seq DESC LIMIT :limit
 
 
 def _case(transaction: Transaction, turn: Row, wanted: Wanted) -> Row | str:
-    """A case for ``docent eval``; what a right answer needs is left for a person to fill in."""
+    """A case of an evaluation; what a right answer needs is left for a person to fill in."""
     if wanted.model and turn["model"] != wanted.model:
         return "other_model"
     before = {"session_id": turn["session_id"], "seq": turn["seq"], "limit": HISTORY_TURNS}

@@ -58,7 +58,7 @@ def sessions_export(
     until: Annotated[str | None, typer.Option(help="Before this day, or so long ago; default: now.")] = None,
     format: Annotated[
         Literal["openai-chat", "eval"],
-        typer.Option(help="Well-rated answers for fine-tuning, or badly rated ones as cases for 'docent eval'."),
+        typer.Option(help="Well-rated answers for fine-tuning, or badly rated ones as cases of an evaluation."),
     ] = "openai-chat",
     output: Annotated[Path | None, typer.Option(help="A file; default: standard output.")] = None,
     model: Annotated[str | None, typer.Option(help="Only what this model answered.")] = None,

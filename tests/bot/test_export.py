@@ -96,6 +96,22 @@ def test_nobody_is_named(database: Database) -> None:
         assert not [name for name in (asker, other, rater, "bob") if name in json.dumps(lines)]
 
 
+def test_who_wrote_in_a_thread_that_a_tool_read_is_not_named_either(database: Database) -> None:
+    """As the tool shows it, quoted within JSON: ``"who": "U…"``, ``@U…``, and ids right after a line's end."""
+    ids = ["U0WRITER01", "W0MENTION2", "U0LINE0003", "U0ESCAPED4"]
+    writer, mentioned, line, escaped = ids
+    text = f"WEDNESDAY and UNDERSTANDING at @{mentioned}\n{line} <@{escaped}"
+    turn = Recorded.begin(database)
+    messages = [SYSTEM, turn.open()]
+    messages.append(turn.tool("c1", position=2, result={"messages": [{"who": writer, "text": text}]}))
+    turn.ask(messages, {"role": "assistant", "content": f"{writer}: 5 days [1]."})
+    turn.end().rate(1)
+    _, (found,) = exported(database, "openai-chat")
+    assert not [one for one in ids if one in json.dumps(found)]
+    (message,) = json.loads(found["messages"][2]["content"])["messages"]
+    assert message == {"who": "someone", "text": "WEDNESDAY and UNDERSTANDING at @someone\nsomeone <@someone"}
+
+
 def test_many_pages_are_read_and_nothing_found_is_said(database: Database) -> None:
     for i in range(export.PAGE + 3):
         answered(database, f"{i}?", key=str(i)).rate(-1)
