@@ -30,7 +30,7 @@ LEFT_OUT = {
 }
 Row = dict[str, Any]
 _MENTION = re.compile(r"(?:<|\\+u003c)@[UW][A-Z0-9]+(?:\|[^>\"]*)?>")
-# Within JSON an escape may stand before an id: \n, \u003c. Nine characters with a digit, else it is a word in capitals.
+# Within JSON an escape may stand before an id: \n, \u003c. Nine characters with a digit; else it is a word.
 _START, _END = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))", r"(?![A-Za-z0-9])"
 _ANY_ID = re.compile(rf"@?{_START}[UW](?=[A-Z]*[0-9])[A-Z0-9]{{8,}}{_END}")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{5,}")

@@ -107,6 +107,7 @@ def usage(
     """Questions, tokens and dollars, and how the budgets stand."""
     from rich.console import Console
 
+    from agent.budgets import Budgets
     from bot import printing, usage_table
     from bot import usage as sums
 
@@ -114,7 +115,8 @@ def usage(
     start = periods.moment(since, zone=zone, now=now())
     with _opened() as database:
         lines = sums.lines(database, by=by, since=start, zone=zone)
-        standings = sums.standings(database, zone=zone)
+        limits = Budgets.of(agent.settings.load()).limits
+        standings = sums.standings(database, limits=limits, zone=zone)
     if json_:
         printing.print_json(usage_table.as_json(by, lines, standings))
     else:

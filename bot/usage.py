@@ -1,15 +1,19 @@
 """What was asked and what it cost, summed up by day, person, channel or model; and how the budgets stand.
 
-A call that failed is counted with what it was charged; one of this process's own models costs nothing.
+A call that failed is counted with what it was charged, one that never ended with what was held for it; one of this
+process's own models costs nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
+from agent.budgets import Scope
 from agent.database import Database, now
 
 By = Literal["user", "channel", "model", "day"]
@@ -36,13 +40,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is spent and held of one budget, today or this month."""
+    """What is spent and held of one budget, today or this month; ``limit_usd`` is None where there is none."""
 
     scope: str
     subject: str
     period: str
     spent_usd: float
     held_usd: float
+    limit_usd: float | None
+
+    @property
+    def used_share(self) -> float | None:
+        """Spent and held, of the limit; a limit of nothing is used up."""
+        if self.limit_usd is None:
+            return None
+        return (self.spent_usd + self.held_usd) / self.limit_usd if self.limit_usd else 1.0
 
 
 _TURNS = """
@@ -59,8 +71,7 @@ SELECT model_calls.model AS name, count(DISTINCT turn_id) AS n_questions, count(
        coalesce(sum(model_calls.prompt_tokens), 0) AS prompt_tokens,
        coalesce(sum(model_calls.cached_tokens), 0) AS cached_tokens,
        coalesce(sum(model_calls.completion_tokens), 0) AS completion_tokens,
-       coalesce(sum(coalesce(model_calls.cost_usd,
-           CASE model_calls.status WHEN 'failed' THEN model_calls.reserved_usd END)), 0) AS cost_usd
+       coalesce(sum(coalesce(model_calls.cost_usd, model_calls.reserved_usd)), 0) AS cost_usd
 FROM turns JOIN model_calls ON turn_id = turns.id
 WHERE turns.created_at >= :since GROUP BY 1 ORDER BY 8 DESC, 3 DESC, 1
 """
@@ -91,14 +102,19 @@ def lines(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> lis
 _STANDINGS = text("""
 SELECT scope, subject, period, spent_usd, held_usd FROM budgets
 WHERE (period = 'day' AND starts_on = :day) OR (period = 'month' AND starts_on = :month)
-ORDER BY period, array_position(ARRAY['workspace', 'channel', 'person'], scope::text), spent_usd + held_usd DESC,
-         subject
+ORDER BY spent_usd + held_usd DESC, subject, period
 """)
 
 
-def standings(database: Database, *, zone: ZoneInfo) -> list[Standing]:
-    """The budgets of today and this month, the dearest first within each kind."""
+def standings(database: Database, *, limits: Mapping[Scope, Decimal], zone: ZoneInfo) -> list[Standing]:
+    """The budgets of today and this month, the fullest first; those without a limit are never full."""
     today = now().astimezone(zone).date()
     with database.transaction() as transaction:
         rows = transaction.execute(_STANDINGS, {"day": today, "month": today.replace(day=1)}).all()
-    return [Standing(row[0], row[1], row[2], float(row[3]), float(row[4])) for row in rows]
+    found = [_standing(row, limits.get((row.scope, row.period))) for row in rows]
+    return sorted(found, key=lambda one: -1.0 if one.used_share is None else one.used_share, reverse=True)
+
+
+def _standing(row: Any, limit_usd: Decimal | None) -> Standing:
+    limit = None if limit_usd is None else float(limit_usd)
+    return Standing(row.scope, row.subject, row.period, float(row.spent_usd), float(row.held_usd), limit)

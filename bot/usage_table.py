@@ -13,7 +13,8 @@ from bot.usage import Line, Standing
 
 BAR_CHARS = 24
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-MOST_STANDINGS = 12
+MOST_STANDINGS = 10
+NEARLY = 0.8  # of a budget: worth a look
 PERIODS = {"day": "today", "month": "this month"}
 
 
@@ -23,7 +24,7 @@ def as_json(by: str, lines: Sequence[Line], standings: Sequence[Standing]) -> di
         "by": by,
         "lines": [asdict(line) | {"cached_share": round(line.cached_share, 4)} for line in lines],
         "total": _counted(_total(lines)),
-        "budgets": [asdict(standing) for standing in standings],
+        "budgets": [asdict(one) | {"used_share": one.used_share} for one in standings],
     }
 
 
@@ -75,14 +76,19 @@ def _table(by: str, lines: Sequence[Line]) -> Table:
 
 def _budgets(standings: Sequence[Standing]) -> Table:
     table = Table(box=None, title="\nBudgets", title_justify="left", title_style="bold")
-    for name in ("budget", "of", "spent", "held"):
-        table.add_column(name, justify="right" if name in ("spent", "held") else "left", no_wrap=True)
+    for name in ("budget", "of", "spent", "held", "limit", "used", ""):
+        table.add_column(name, justify="left" if name in ("budget", "of", "") else "right", no_wrap=True)
     for standing in standings[:MOST_STANDINGS]:
+        share = standing.used_share
+        tone = "cyan" if share is None or share < NEARLY else "yellow" if share < 1 else "red"
         table.add_row(
             f"{standing.scope}, {PERIODS[standing.period]}",
             escape(standing.subject.removeprefix(":") or "-"),
             _dollars(standing.spent_usd),
             _dollars(standing.held_usd),
+            "none" if standing.limit_usd is None else _dollars(standing.limit_usd),
+            "" if share is None else f"[{tone}]{share:.0%}[/]",
+            f"[{tone}]{bar(min(share or 0.0, 1.0))}[/]",
         )
     return table
 

@@ -77,13 +77,22 @@ def test_a_failed_call_of_before_costs_what_was_held_for_it(database: Database) 
     assert lines(database, "model")[0].cost_usd == pytest.approx(0.01)
 
 
+def test_a_call_that_never_ended_costs_what_was_held_for_it(database: Database) -> None:
+    turn = Recorded.begin(database)
+    turn.ask([SYSTEM], None)
+    turn.end(None, status="failed", reason="interrupted")
+    assert lines(database, "model")[0].cost_usd == pytest.approx(0.01)
+    assert lines(database, "day")[0].cost_usd == pytest.approx(0.01)
+
+
 def test_the_budgets_of_today_and_this_month_stand_below(database: Database) -> None:
     today = now().date()
     rows = [
         ("workspace", "T1", "month", today.replace(day=1), 30),
         ("workspace", "T1", "day", today, 3),
         ("person", "T1:U1", "day", today, 2),
-        ("person", "T1:U2", "day", today, 2.5),
+        ("person", "T1:U2", "day", today, 2.25),
+        ("channel", "T1:C1", "day", today, 0),
         ("person", "T1:U1", "day", date(2020, 1, 1), 9),
     ]
     with database.transaction() as transaction:
@@ -94,11 +103,13 @@ def test_the_budgets_of_today_and_this_month_stand_below(database: Database) -> 
                 VALUES (:id, :a, :b, :c, :d, :e, 0.5)"""),
                 values,
             )
-    assert usage.standings(database, zone=UTC_ZONE) == [
-        Standing("workspace", "T1", "day", 3.0, 0.5),
-        Standing("person", "T1:U2", "day", 2.5, 0.5),
-        Standing("person", "T1:U1", "day", 2.0, 0.5),
-        Standing("workspace", "T1", "month", 30.0, 0.5),
+    limits = {("person", "day"): Decimal(3), ("workspace", "day"): Decimal(7), ("channel", "day"): Decimal(0)}
+    assert usage.standings(database, limits=limits, zone=UTC_ZONE) == [
+        Standing("channel", "T1:C1", "day", 0.0, 0.5, 0.0),  # where nothing may be spent, all of it is
+        Standing("person", "T1:U2", "day", 2.25, 0.5, 3.0),
+        Standing("person", "T1:U1", "day", 2.0, 0.5, 3.0),
+        Standing("workspace", "T1", "day", 3.0, 0.5, 7.0),
+        Standing("workspace", "T1", "month", 30.0, 0.5, None),
     ]
 
 
@@ -112,7 +123,12 @@ def table(by: str, given: list[Line], standings: list[Standing] | None = None) -
 
 
 def test_the_table() -> None:
-    shown = table("day", LINES, [Standing("workspace", "T1", "day", 3.0, 0.5)])
+    budgets = [
+        Standing("person", "T1:U1", "day", 2.0, 0.0, 2.0),
+        Standing("workspace", "T1", "day", 3.0, 0.5, 7.0),
+        Standing("workspace", "T1", "month", 30.0, 0.5, None),
+    ]
+    shown = table("day", LINES, budgets)
     assert (
         shown
         == """\
@@ -122,8 +138,10 @@ def test_the_table() -> None:
  total               5     10     12,050     50%  905       1  $0.2500
 
 Budgets
- budget            of    spent     held
- workspace, today  T1  $3.0000  $0.5000"""
+ budget                 of       spent     held    limit  used
+ person, today          T1:U1  $2.0000    $0.00  $2.0000  100%  ████████████████████████
+ workspace, today       T1     $3.0000  $0.5000  $7.0000   50%  ████████████
+ workspace, this month  T1      $30.00  $0.5000     none"""
     )
 
 
@@ -133,6 +151,13 @@ def test_where_nothing_cost_anything_bars_show_questions() -> None:
     assert "█" * 24 in shown
     assert "█" * 6 + "\n" in shown
     assert shown.splitlines()[-1].split()[:2] == ["total", "11"]  # calls; questions would count twice
+
+
+def test_the_ten_fullest_budgets_are_shown() -> None:
+    full = [Standing("person", f"T1:U{n}", "day", 1.0, 0.0, 2.0) for n in range(13)]
+    shown = table("day", LINES, full)
+    assert shown.count("T1:U") == 10
+    assert "… and 3 more: --json" in shown
 
 
 def test_nothing_asked_is_said() -> None:
@@ -145,6 +170,7 @@ def test_a_bar_is_seen_unless_it_is_nothing(share: float, width: int) -> None:
 
 
 def test_for_programs() -> None:
-    told = usage_table.as_json("day", LINES, [])
+    told = usage_table.as_json("day", LINES, [Standing("workspace", "T1", "day", 3.0, 0.5, 7.0)])
+    assert (told["budgets"][0]["limit_usd"], told["budgets"][0]["used_share"]) == (7.0, 0.5)
     assert told["lines"][0]["cached_share"] == 0.5
     assert told["total"]["n_questions"] == 5
