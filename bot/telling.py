@@ -112,13 +112,13 @@ def _tool_lines(turn: dict[str, Any], call: dict[str, Any]) -> Iterator[str]:
     opening = " [dim](opening call)[/]" if call["position"] < 0 else ""
     took = f"  [dim]{_took(call['duration_ms'])}[/]" if call["duration_ms"] is not None else ""
     yield _head(turn, call, f"[cyan]{_safe(call['name'])}[/]({_safe(given)}){opening}{took}")
-    yield from (f"{INDENT}→ {line}" for line in _came_back(call))
+    yield from (f"{INDENT}→ {line}" for line in _came_back(turn, call))
 
 
-def _came_back(call: dict[str, Any]) -> Iterator[str]:
+def _came_back(turn: dict[str, Any], call: dict[str, Any]) -> Iterator[str]:
     result = call["result"]
     if result is None:
-        yield "[red]started, and never heard of again[/]"
+        yield _unended(turn, call)
         return
     if call["is_error"] or not isinstance(result, dict):
         said = result.get("error", result) if isinstance(result, dict) else result
@@ -163,7 +163,7 @@ def _saw(turn: dict[str, Any], call: dict[str, Any]) -> str:
         _safe(version),
         _n(seen.n_earlier, "earlier turn"),
         _n(len(seen.passages), "passage") + (f" ({_safe(titles)})" if titles else ""),
-        f"{_n(len(seen.tools), 'tool')} offered",
+        f"{_n(len(seen.tools), 'tool')} offered" + (f" ({_safe(', '.join(seen.tools))})" if seen.tools else ""),
         f"~{seen.n_tokens:,} tokens",
     ]
     return "saw " + ", ".join(parts)
@@ -171,8 +171,7 @@ def _saw(turn: dict[str, Any], call: dict[str, Any]) -> str:
 
 def _came_of(turn: dict[str, Any], call: dict[str, Any]) -> Iterator[str]:
     if call["status"] == "started":
-        words = "started, and never heard of again" if turn["status"] in ENDED else "under way"
-        yield f"[{'red' if turn['status'] in ENDED else 'yellow'}]{words}[/], ${call['reserved_usd']:.4f} held"
+        yield f"{_unended(turn, call)}, ${call['reserved_usd']:.4f} held"
         return
     if call["prompt_tokens"] is not None:
         cached = f" ({call['cached_tokens']:,} cached)" if call["cached_tokens"] else ""
@@ -187,6 +186,11 @@ def _came_of(turn: dict[str, Any], call: dict[str, Any]) -> Iterator[str]:
     else:
         tone = "yellow" if call["finish_reason"] in ("length", "content_filter") else "default"
         yield f"[{tone}]{_safe(call['finish_reason'] or 'completed')}[/]"
+
+
+def _unended(turn: dict[str, Any], call: dict[str, Any]) -> str:
+    is_over = turn["status"] in ENDED or call.get("attempt", turn["attempt"]) < turn["attempt"]
+    return "[red]begun, and never heard of again[/]" if is_over else "[yellow]under way[/]"
 
 
 def _conversation(console: Console, call: dict[str, Any], before: list[Any]) -> list[Any]:

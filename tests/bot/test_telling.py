@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 from rich.console import Console
+from sqlalchemy import text
 
 from agent.database import Database
 from agent.prompt import Message
@@ -16,7 +17,7 @@ KEYS_OF_A_CALL = {
     "completion_tokens", "reserved_usd", "cost_usd", "latency_ms", "first_token_ms", "n_tries", "finish_reason",
     "error", "request", "response",
 }  # fmt: skip
-SAW = "instructions 7 (aaaaaaaa), 0 earlier turns, 1 passage ([1] Leave), 1 tool offered"
+SAW = "instructions 7 (aaaaaaaa), 0 earlier turns, 1 passage ([1] Leave), 1 tool offered (search_docs)"
 
 
 def told(turn: Recorded) -> dict[str, Any]:
@@ -84,17 +85,17 @@ def test_what_went_wrong_stands_out(database: Database) -> None:
     turn.end(None, status="failed", reason="error", error_id="E-1").rate(-1, "Nothing came")
     told = shown(turn, colour=True)
     red, yellow, end = "\x1b[31m", "\x1b[33m", "\x1b[0m"
-    for text in (
+    for words in (
         "failed: an unexpected error",
         "error E-1",
         "failed: the provider said 503",
         "No such document.",
-        "started, and never heard of again",
+        "begun, and never heard of again",
         "👎",
     ):
-        assert f"{red}{text}{end}" in told, text
-    for text in ("3 tries", "2 tries", "attempt 2", "Often enough.", "no passages"):
-        assert f"{yellow}{text}{end}" in told, text
+        assert f"{red}{words}{end}" in told, words
+    for words in ("3 tries", "2 tries", "attempt 2", "Often enough.", "no passages"):
+        assert f"{yellow}{words}{end}" in told, words
     assert told.count("never heard of again") == 2  # the tool call without a result, the model call without an end
     assert "$0.0100 held" in told
 
@@ -102,8 +103,14 @@ def test_what_went_wrong_stands_out(database: Database) -> None:
 def test_a_turn_under_way_is_told_as_far_as_it_is(database: Database) -> None:
     turn = Recorded.begin(database)
     turn.ask([SYSTEM, turn.open()], None)
+    turn.tool("c1", position=2, result=None)
     told = shown(turn)
     assert "turn 1  running" in told
+    assert told.count("→ under way") == 2
+    assert "never heard of again" not in told
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET attempt = 2"))
+    assert "begun, and never heard of again, $0.0100 held" in shown(turn)  # whoever made the first attempt died
     assert "under way, $0.0100 held" in told
 
 
