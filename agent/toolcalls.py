@@ -291,7 +291,7 @@ def _tool(name: str, tools: Mapping[str, Tool]) -> Tool:
     try:
         return tools[name]
     except KeyError:
-        raise ToolError("there is no such tool", hint=f"tools: {', '.join(tools)}") from None
+        raise ToolError(f"there is no tool {name!r}", hint=f"tools: {', '.join(tools)}") from None
 
 
 def _object(arguments: Any) -> dict[str, Any]:

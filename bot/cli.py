@@ -273,7 +273,7 @@ def _desk(settings: bot.settings.Settings) -> Any:
 
 
 def _preload() -> None:
-    from agent import sdk
+    from agent import catalogue, sdk
     from bot import desk
     from ingest import embedding
     from ingest import settings as ingest_settings
@@ -281,6 +281,7 @@ def _preload() -> None:
 
     registry.found(bot.settings.load().own_tools)  # what is wrong with them is told once, not by every fork
     sdk.warm_up()
+    catalogue.models(agent.settings.load())  # nor a model without a price
     if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
         embedding.warm_up()
     assert desk  # imported for the forks to share

@@ -52,6 +52,27 @@ def sessions_show(
         telling.tell(Console(soft_wrap=True, highlight=False), told, is_full=full)
 
 
+@sessions_app.command("replay")
+def sessions_replay(
+    id: str,
+    model: Annotated[
+        str | None, typer.Option(help="Another model, or model@base-url; default: those of the settings.")
+    ] = None,
+    live_tools: Annotated[
+        bool, typer.Option("--live-tools", help="Run the tools again, but those that may do something lasting.")
+    ] = False,
+    json_: AsJson = False,
+) -> None:
+    """Answer a recorded question again and show both; ID is the beginning of a session's or a turn's id."""
+    from bot import comparison, desk, replay
+
+    with _opened() as database:
+        at = desk.set_up(agent.settings.load(), database)
+        both = replay.run(at, database, id, model=model, is_live=live_tools)
+        at.leases.close()
+    comparison.show(both, as_json=json_)
+
+
 @sessions_app.command("export")
 def sessions_export(
     since: Annotated[str, typer.Option(help="From this day on, or so long ago: 2026-05-31, 7d.")],

@@ -10,7 +10,7 @@ from tests.world import QUESTION, World
 
 SEARCH = Call([("search_docs", {"query": "annual leave"})])
 ANSWER = Say("You can carry over 5 days of annual leave [1].")
-N_COMMITS = 16  # of the turn below; the test says when it is no longer true
+N_COMMITS = 15  # of the turn below; the test says when it is no longer true
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -56,7 +56,7 @@ def test_killed_in_a_model_call(world: World) -> None:
         _assert_answered_once(world, ts)
         assert turn.attempt == 2
         assert [row.status for row in world.query("SELECT status FROM model_calls ORDER BY id")] == [
-            "started",  # its cost stays reserved
+            "failed",  # charged as held
             "completed",
         ]
 
