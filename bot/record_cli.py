@@ -117,7 +117,7 @@ def sessions_prune(
             sys.stdout.write(f"Would delete {counted} that ended before {day}.\n")
         else:
             pruned = retention.prune(database, before=before, zone=_zone())
-            sys.stdout.write(f"Deleted {retention.said(pruned)} of before {day}.\n")
+            sys.stdout.write(f"Deleted {retention.said(pruned)} that ended before {day}.\n")
 
 
 def usage(

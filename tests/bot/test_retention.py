@@ -1,5 +1,7 @@
 """When the record is deleted, and what of Slack's deliveries stays."""
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,14 +11,20 @@ from sqlalchemy import text
 from agent.database import Database, now
 from agent.errors import UserError
 from agent.retention import Pruned
-from bot import inbox, periods, retention
+from bot import clock, inbox, periods, queue, retention
 from bot.inbox import Place
 from bot.retention import Nights
+from bot.settings import Settings
 from tests.recorded import answered
 
 UTC_ZONE = ZoneInfo("UTC")
 PARIS = ZoneInfo("Europe/Paris")
 PLACE = Place("T1", "C1", "U1", ts="1.1", thread_ts="1.1")
+
+
+def n_turns(database: Database) -> int:
+    with database.transaction() as transaction:
+        return int(transaction.execute(text("SELECT count(*) FROM turns")).scalar_one())
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,23 @@ def test_the_clock_deletes_what_is_too_old_also_for_nights_it_missed(database: D
     assert nights.tick() == Pruned()
     assert nights.look_at > 0  # not asked again at every sweep
     assert nights.tick() == Pruned()
+
+
+def test_the_clock_deletes_between_its_sweeps(database: Database, redis_url: str) -> None:
+    answered(database).age(31)
+    settings = Settings(REDIS_URL=redis_url)
+    stopping = threading.Event()
+    values = {"every_seconds": 0.05, "stopping": stopping, "nights": Nights(database, UTC_ZONE, days=29)}
+    jobs = queue.of(settings, queue.connect(settings))
+    running = threading.Thread(target=clock.run, args=(database, jobs), kwargs=values)
+    running.start()
+    give_up = time.monotonic() + 20
+    while n_turns(database) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    stopping.set()
+    running.join(20)
+    jobs.connection.close()
+    assert n_turns(database) == 0
 
 
 def test_the_clock_deletes_nothing_unless_it_is_told_to(database: Database) -> None:
