@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich.bar import Bar
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bot.usage import Line, Standing
 
-BAR_CHARS = 24
-EIGHTHS = " ▏▎▍▌▋▊▉█"
+BAR_CHARS = 24  # fewer where the terminal is narrow: bars and names give way, numbers do not
+LEAST_SHARE = 1 / 32  # what is not nothing is seen, even of a bar of four characters
 MOST_STANDINGS = 10
 NEARLY = 0.8  # of a budget: worth a look
 PERIODS = {"day": "today", "month": "this month"}
@@ -47,7 +48,7 @@ def _table(by: str, lines: Sequence[Line]) -> Table:
     most = max(_weight(line, has_cost) for line in lines)
     # Summed up by model, a question counts for each model that was asked: there is no total.
     questions = "" if by == "model" else f"{total.n_questions:,}"
-    table.add_column(by, footer="total", no_wrap=True)
+    table.add_column(by, footer="total", overflow="fold")
     for name, footer in (
         ("questions", questions),
         ("calls", f"{total.n_calls:,}"),
@@ -58,7 +59,7 @@ def _table(by: str, lines: Sequence[Line]) -> Table:
         ("cost", _dollars(total.cost_usd)),
     ):
         table.add_column(name, footer=footer, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("", max_width=BAR_CHARS)
     for line in lines:
         table.add_row(
             escape(line.name),
@@ -69,15 +70,18 @@ def _table(by: str, lines: Sequence[Line]) -> Table:
             f"{line.completion_tokens:,}",
             f"[red]{line.n_failed:,}[/]" if line.n_failed else "0",
             _dollars(line.cost_usd),
-            f"[cyan]{bar(_weight(line, has_cost) / most if most else 0)}[/]",
+            bar(_weight(line, has_cost) / most if most else 0, "cyan"),
         )
     return table
 
 
 def _budgets(standings: Sequence[Standing]) -> Table:
     table = Table(box=None, title="\nBudgets", title_justify="left", title_style="bold")
-    for name in ("budget", "of", "spent", "held", "limit", "used", ""):
-        table.add_column(name, justify="left" if name in ("budget", "of", "") else "right", no_wrap=True)
+    table.add_column("budget", no_wrap=True)
+    table.add_column("of", overflow="fold")
+    for name in ("spent", "held", "limit", "used"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", max_width=BAR_CHARS)
     for standing in standings[:MOST_STANDINGS]:
         share = standing.used_share
         tone = "cyan" if share is None or share < NEARLY else "yellow" if share < 1 else "red"
@@ -88,17 +92,14 @@ def _budgets(standings: Sequence[Standing]) -> Table:
             _dollars(standing.held_usd),
             "none" if standing.limit_usd is None else _dollars(standing.limit_usd),
             "" if share is None else f"[{tone}]{share:.0%}[/]",
-            f"[{tone}]{bar(min(share or 0.0, 1.0))}[/]",
+            bar(share or 0.0, tone),
         )
     return table
 
 
-def bar(share: float) -> str:
-    """A bar of ``share`` of the full width, to an eighth of a character; what is not nothing is seen."""
-    eighths = round(share * BAR_CHARS * 8)
-    if share > 0:
-        eighths = max(eighths, 1)
-    return EIGHTHS[8] * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+def bar(share: float, colour: str) -> Bar:
+    """A bar of ``share`` of the width there is, to an eighth of a character."""
+    return Bar(1.0, 0.0, min(max(share, LEAST_SHARE), 1.0) if share > 0 else 0.0, color=colour)
 
 
 def _weight(line: Line, has_cost: bool) -> float:

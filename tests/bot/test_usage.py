@@ -116,9 +116,9 @@ def test_the_budgets_of_today_and_this_month_stand_below(database: Database) -> 
 LINES = [Line("2026-05-09", 4, 9, 0, 12_000, 6_000, 900, 0.2), Line("2026-05-10", 1, 1, 1, 50, 0, 5, 0.05)]
 
 
-def table(by: str, given: list[Line], standings: list[Standing] | None = None) -> str:
+def table(by: str, given: list[Line], standings: list[Standing] | None = None, *, width: int = 120) -> str:
     out = StringIO()
-    usage_table.show(Console(file=out, width=120), by, given, standings or [])
+    usage_table.show(Console(file=out, width=width), by, given, standings or [])
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
@@ -164,9 +164,21 @@ def test_nothing_asked_is_said() -> None:
     assert table("day", []) == "Nothing was asked in this time."
 
 
-@pytest.mark.parametrize(("share", "width"), [(0, 0), (1, 24), (0.5, 12), (0.0001, 1), (0.51, 13)])
+@pytest.mark.parametrize(("share", "width"), [(0, 0), (1, 24), (2, 24), (0.5, 12), (0.0001, 1), (0.51, 13)])
 def test_a_bar_is_seen_unless_it_is_nothing(share: float, width: int) -> None:
-    assert len(usage_table.bar(share)) == width
+    out = StringIO()
+    Console(file=out, width=24).print(usage_table.bar(share, "cyan"))
+    assert len(out.getvalue().strip()) == width
+
+
+def test_in_a_narrow_terminal_names_and_bars_give_way_and_numbers_do_not() -> None:
+    dear = [Line("openai/a-model-of-a-long-name", 12_345, 67_890, 0, 123_456_789, 0, 1_234_567, 1_234.5)]
+    budgets = [Standing("workspace", "T0123456789:U0123456789", "month", 99.5, 0.5, 250.0)]
+    shown = table("model", dear, budgets, width=80)
+    for number in ("12,345", "67,890", "123,456,789", "1,234,567", "$1,234.50", "$99.50", "$250.00", "40%"):
+        assert number in shown
+    assert "…" not in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
 
 
 def test_for_programs() -> None:
