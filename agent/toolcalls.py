@@ -164,6 +164,20 @@ def run(work: Work, calls: Sequence[Asked]) -> Iterator[Event | Outcome]:
         yield ToolFinished(call.id, call.name, outcome.is_error, tuple(outcome.sources))
 
 
+def as_json(source: Source) -> dict[str, Any]:
+    """A numbered passage as a model sees it."""
+    passage = source.passage
+    return {
+        "n": source.n,
+        "title": passage.title,
+        "heading": passage.heading_path,
+        "url": passage.url,
+        "document_id": passage.document_id,
+        "score": round(passage.score, 2),
+        "text": passage.text,
+    }
+
+
 def _made(messages: Sequence[Message], *, until: Sequence[Message]) -> Counter[str]:
     """How often each call was made before these."""
     now = {call["id"] for call in until}
@@ -322,7 +336,7 @@ def _fitting(result: ToolResult, limit: int) -> list[Passage]:
     fitting: list[Passage] = []
     left = limit - len(prompt.result_json(result.data))
     for passage in result.passages:
-        size = len(prompt.result_json(_as_json(Source(100, passage))))
+        size = len(prompt.result_json(as_json(Source(100, passage))))
         if size > left:
             break
         fitting.append(passage)
@@ -339,21 +353,8 @@ def _shown(
     shown = dict(data)
     if passages:
         shown["passages"] = [
-            _as_json(Source(source.n, passage)) for source, passage in zip(sources, passages, strict=True)
+            as_json(Source(source.n, passage)) for source, passage in zip(sources, passages, strict=True)
         ]
     if len(passages) < len(result.passages):
         shown["is_shortened"] = True
     return shown
-
-
-def _as_json(source: Source) -> dict[str, Any]:
-    passage = source.passage
-    return {
-        "n": source.n,
-        "title": passage.title,
-        "heading": passage.heading_path,
-        "url": passage.url,
-        "document_id": passage.document_id,
-        "score": round(passage.score, 2),
-        "text": passage.text,
-    }

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
+from agent.record import Source
+from agent.toolcalls import as_json
 from agent.tools import Passage, ToolContext, ToolResult, tool
 from ingest.library import Library
 from tools.extractive import is_weak
@@ -40,22 +42,11 @@ def search_docs(query: str, *, context: ToolContext) -> ToolResult:
         data["not_found"] = list(found.not_found)
     if found.keywords:
         data["keywords"] = {title: list(words) for title, words in found.keywords.items()}
-    if is_weak(query, [data | {"passages": [_as_evidence(n, p) for n, p in enumerate(passages, 1)]}]):
+    if is_weak(query, [data | {"passages": [as_json(Source(n, p)) for n, p in enumerate(passages, 1)]}]):
         data["is_weak"] = True
     if not relevant:
         data["hint"] = "Nothing fits well. Try other words, or say that the documents do not say."
     return ToolResult(data, passages)
-
-
-def _as_evidence(n: int, passage: Passage) -> dict[str, Any]:
-    return {
-        "n": n,
-        "title": passage.title,
-        "heading": passage.heading_path,
-        "url": passage.url,
-        "score": passage.score,
-        "text": passage.text,
-    }
 
 
 def _merged(*rankings: Sequence[Passage]) -> list[Passage]:

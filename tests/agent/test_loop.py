@@ -4,23 +4,24 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from agent import loop, record, sdk, sessions
+from agent import loop, record, sessions
 from agent.chat import Model
 from agent.database import Database
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost
-from agent.events import Event, Finished, TextDelta, TextReset, Waiting
+from agent.events import Event, Finished, Waiting
 from agent.kit import Kit, OpeningCall
 from agent.limits import Limits
 from agent.llm import Patience
 from agent.sessions import Turn
 from agent.settings import EXTRACTIVE_MODEL
 from agent.tools import Passage, Tool, ToolContext, ToolResult, tool
+from tests.agent.parts import shown
 from tests.scripted_model import Break, Call, Fail, Hang, Line, Say, ScriptedModel
 
 LIMITS = Limits(max_seconds=30)
@@ -48,12 +49,6 @@ def take_long(*, context: ToolContext) -> ToolResult:
 TOOLS: dict[str, Tool] = {t.name: t for t in (look_up, break_down, take_long)}
 
 
-@pytest.fixture(autouse=True)
-def extractive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    sdk.register_local(lambda messages, tools, choice: {"role": "assistant", "content": "Quoted: 5 days [1]."})
-
-
 @pytest.fixture
 def turn(database: Database) -> Turn:
     with database.transaction() as transaction:
@@ -62,12 +57,6 @@ def turn(database: Database) -> Turn:
         turn = sessions.claim(transaction, asked.session_id, owner="test", lease_seconds=60)
     assert turn
     return turn
-
-
-@pytest.fixture
-def model() -> Iterator[ScriptedModel]:
-    with ScriptedModel(lambda request: Say("5 days [1].")) as model:
-        yield model
 
 
 def opening(question: str) -> list[OpeningCall]:
@@ -90,17 +79,6 @@ def run(
 def finished(events: list[Event]) -> Finished:
     assert isinstance(events[-1], Finished)
     return events[-1]
-
-
-def shown(events: list[Event]) -> str:
-    """What a consumer shows at the end: the text since the last reset."""
-    text_ = ""
-    for event in events:
-        if isinstance(event, TextReset):
-            text_ = ""
-        elif isinstance(event, TextDelta):
-            text_ += event.text
-    return text_
 
 
 def transcript(database: Database, turn: Turn) -> list[dict[str, Any]]:
