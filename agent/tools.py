@@ -92,7 +92,7 @@ class Tool:
     def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Validates and runs; raises :class:`ToolError` naming each wrong argument."""
         try:
-            valid = self.arguments.model_validate(dict(arguments))
+            valid = self.arguments.model_validate(_clean(arguments))
         except ValidationError as error:
             wrong = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {_said(e)}" for e in error.errors()]
             properties = ", ".join(self.schema()["function"]["parameters"].get("properties", {}))
@@ -124,6 +124,15 @@ def tool(
     return decorate
 
 
+def _clean(given: Any) -> Any:
+    """Without NUL and lone surrogates, which a model may send: no database takes them, so no tool should."""
+    if isinstance(given, str):
+        return given.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(given, Mapping):
+        return {_clean(name): _clean(value) for name, value in given.items()}
+    return [_clean(value) for value in given] if isinstance(given, list | tuple) else given
+
+
 def _said(error: Mapping[str, Any]) -> str:
     """Pydantic's sentence, but for dates, where it does not say how to write one."""
     is_date = error["type"].startswith("date_")
@@ -140,4 +149,8 @@ def _arguments_model(function: Callable[..., ToolResult]) -> type[BaseModel]:
         name: (p.annotation, ... if p.default is inspect.Parameter.empty else p.default)
         for name, p in parameters.items()
     }
-    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    config = ConfigDict(extra="forbid", validate_default=True)
+    model: type[BaseModel] = create_model(function.__name__, __config__=config, **fields)
+    for name in fields.keys() - model.model_fields.keys():  # such as _city, or model_config
+        raise TypeError(f"the parameter '{name}' of the tool '{function.__name__}' needs another name")
+    return model

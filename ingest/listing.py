@@ -47,7 +47,7 @@ def of(
     if source:
         fits.append(row.source == source)
     if title:
-        fits.append(row.title.icontains(title.replace("\0", ""), autoescape=True))
+        fits.append(row.title.icontains(title, autoescape=True))
     found = select(row).where(*fits).limit(limit)
     if order == "recent":
         found = found.order_by(row.updated_at.desc().nulls_last())

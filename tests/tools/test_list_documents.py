@@ -78,6 +78,8 @@ def test_the_latest_come_first_and_those_without_a_date_last(listed: Listed) -> 
         ({"title": "%"}, ["Travel 100%"]),
         ({"title": "_"}, []),
         ({"title": "\0leave"}, ["Leave"]),
+        ({"title": "\ud800"}, []),
+        ({"source": "hand\0book"}, ["Travel 100%", "Leave"]),
         ({"title": "' OR 1=1 --"}, []),
         ({"source": "kitchen", "title": "leave"}, []),
     ],
