@@ -17,12 +17,14 @@ from hashlib import sha256
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
-from inspect import Parameter
+from inspect import Parameter, Signature, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
 from types import ModuleType
 
+from pydantic import ValidationError
+
 from agent.errors import SettingsError
-from agent.tools import Tool
+from agent.tools import Tool, ToolResult
 
 VARIABLE = "DOCENT_TOOLS"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every provider takes
@@ -59,9 +61,9 @@ def load(entries: Sequence[str], *, built_in: Mapping[str, Tool]) -> dict[str, T
 
 def _parts(entry: str) -> list[_Part]:
     path = Path(os.path.expanduser(entry))
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path's own, never raises
         return _files(path.resolve())
-    if path.is_file():
+    if os.path.isfile(path):
         raise _problem(f"'{entry}' is a file", "Name the folder it stands in")
     if not all(part.isidentifier() for part in entry.split(".")):
         raise _problem(f"there is no folder {path.absolute()}", "Make it, or correct the path")
@@ -69,7 +71,9 @@ def _parts(entry: str) -> list[_Part]:
 
 
 def _files(folder: Path) -> list[_Part]:
-    names = sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
+    names = sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith(("_", ".")))
+    if dotted := next((name for name in names if "." in name), None):
+        raise _problem(f"{folder / dotted}.py has a name that Python cannot import", "Rename it, without dots")
     if not names:
         raise _problem(
             f"the folder {folder} holds no tool", "Put a Python file with a function under @tool() there"
@@ -136,8 +140,8 @@ def _held(module: ModuleType) -> list[Tool]:
 
 def _check(tool: Tool, where: str) -> None:
     it = f"the tool '{tool.name}' in {where}"
-    parameters = inspect.signature(tool.function).parameters
-    context = parameters.get("context")
+    signature = inspect.signature(tool.function, eval_str=True)
+    parameters, context = signature.parameters, signature.parameters.get("context")
     if not NAME.fullmatch(tool.name):
         raise _problem(f"{it} has a name that models do not take", "Use up to 64 letters of A-Z, digits and _")
     if not tool.description.strip():
@@ -148,11 +152,27 @@ def _check(tool: Tool, where: str) -> None:
         raise _problem(f"{it} does not take its context by keyword only", "End its parameters with *, context")
     if any(p.kind not in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY) for p in parameters.values()):
         raise _problem(f"{it} takes arguments without a name of their own", "Name each of them")
+    is_plain = not (iscoroutinefunction(tool.function) or isgeneratorfunction(tool.function))
+    if not is_plain or signature.return_annotation not in (Signature.empty, ToolResult):
+        raise _problem(f"{it} does not return a ToolResult", "Make it a plain def … -> ToolResult")
+    if wrong := _wrong_defaults(tool):
+        raise _problem(
+            f"{it} has a default that its type does not allow ({wrong})", "Correct the one or the other"
+        )
     try:
         tool.schema()
     except Exception as error:
         why = f"has a parameter of a type that cannot be described to a model ({type(error).__name__})"
         raise _problem(f"{it} {why}", "Use str, int, float, bool, date, Literal, or lists of them") from error
+
+
+def _wrong_defaults(tool: Tool) -> str:
+    try:
+        tool.arguments.model_validate({})
+    except ValidationError as error:
+        names = [str(e["loc"][0]) for e in error.errors() if e["type"] != "missing" and e["loc"]]
+        return ", ".join(dict.fromkeys(names))
+    return ""
 
 
 def _imported(part: _Part) -> ModuleType:

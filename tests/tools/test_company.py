@@ -57,6 +57,7 @@ def test_every_file_of_a_folder_is_loaded_but_those_that_begin_with_an_underscor
     (folder / "weather.py").write_text(TOOL.format(name="weather"))
     (folder / "calendar.py").write_text(TOOL.format(name="agenda"))  # the name of a module of Python's own
     (folder / "_draft.py").write_text("raise SystemExit")
+    (folder / ".#weather.py").write_text("an editor's")
     (folder / "notes.txt").write_text("no Python")
     tools = found([str(folder)])
     assert list(tools) == sorted([*BUILT_IN, "agenda", "weather"])
@@ -109,7 +110,7 @@ def test_nothing_named_gives_docents_own() -> None:
 # Wrong
 
 
-@pytest.mark.parametrize("entry", ["no/such/folder", "/no/such/folder", "~/no such"])
+@pytest.mark.parametrize("entry", ["no/such/folder", "/no/such/folder", "~/no such", "/" + "x" * 300])
 def test_no_such_folder(entry: str) -> None:
     assert "there is no folder /" in problem(entry)
 
@@ -124,6 +125,11 @@ def test_no_such_package(entry: str) -> None:
 def test_a_file_instead_of_its_folder(folder: Path) -> None:
     (folder / "weather.py").write_text(TOOL.format(name="weather"))
     assert "is a file. Name the folder it stands in." in problem(str(folder / "weather.py"))
+
+
+def test_a_file_that_cannot_be_imported_by_its_name(folder: Path) -> None:
+    (folder / "weather.v2.py").write_text(TOOL.format(name="weather"))
+    assert f"{folder / 'weather.v2.py'} has a name that Python cannot import. Rename it" in problem(str(folder))
 
 
 def test_an_empty_folder(folder: Path) -> None:
@@ -157,6 +163,18 @@ def test_an_empty_folder(folder: Path) -> None:
             f"{HEAD}from collections.abc import Callable\n"
             "@tool()\ndef x(a: Callable[[], int], *, context: ToolContext): 'X.'",
             "cannot be described to a model",
+        ),
+        (
+            f"{HEAD}@tool()\ndef x(_a: str, *, context: ToolContext): 'X.'",
+            "'_a' of the tool 'x' needs another name",
+        ),
+        (f"{HEAD}@tool()\ndef x(model_config: str, *, context: ToolContext): 'X.'", "needs another name, line 2"),
+        (f"{HEAD}@tool()\nasync def x(*, context: ToolContext) -> ToolResult: 'X.'", "Make it a plain def"),
+        (f"{HEAD}@tool()\ndef x(*, context: ToolContext):\n    'X.'\n    yield", "does not return a ToolResult"),
+        (f"{HEAD}@tool()\ndef x(*, context: ToolContext) -> dict: 'X.'", "does not return a ToolResult"),
+        (
+            f"{HEAD}@tool()\ndef x(b: str, a: int = None, *, context: ToolContext): 'X.'",
+            "has a default that its type does not allow (a)",
         ),
         (TOOL.format(name="search_docs"), "'search_docs', a name that Docent itself has taken. Rename it."),
         (TOOL.format(name="x") + "y = x\n" + TOOL.format(name="x"), "holds two tools named 'x'"),
