@@ -19,6 +19,7 @@ PAGE = 200  # messages
 TEXT_CHARS = 2_000  # of one message
 SESSION_KEY = re.compile(r"slack:[^:]*:(?P<channel>[^:]+):(?P<thread_ts>\d+\.\d+)")  # of bot.inbox.Place
 NO_THREAD = "This question was not asked in a thread, so there is nothing before it to read."
+TEXT_BLOCKS = {"section", "header", "markdown"}
 UNREADABLE = {"missing_scope", "not_in_channel", "channel_not_found", "no_permission"}
 
 
@@ -80,9 +81,17 @@ class SlackThread:
 
 def _text(message: dict[str, Any]) -> str:
     """What was written; else the names of the files that were shared. Empty for a message still being begun."""
-    text = mrkdwn.without_markup(str(message.get("text") or "")).strip()
+    text = mrkdwn.without_markup(str(message.get("text") or _shown(message))).strip()
     names = ", ".join(str(file.get("name") or "a file") for file in message.get("files") or ())
     return text or (f"[shared: {names}]" if names else "")
+
+
+def _shown(message: dict[str, Any]) -> str:
+    """The text of the blocks and attachments: many an app, such as one that sends alerts, writes there only."""
+    texts = [block.get("text") for block in message.get("blocks") or () if block.get("type") in TEXT_BLOCKS]
+    plain = [text.get("text") if isinstance(text, dict) else text for text in texts]
+    attached = [part.get("fallback") or part.get("text") for part in message.get("attachments") or ()]
+    return "\n".join(str(text) for text in [*plain, *attached] if text)
 
 
 def _refusal(refused: Refused) -> ToolError:

@@ -77,6 +77,25 @@ def test_a_direct_message_has_a_thread_of_its_own(workspace: Workspace, read: Re
     assert said.text == "Between us"
 
 
+@pytest.mark.filterwarnings("ignore:The top-level `text` argument is missing")
+def test_a_message_without_text_is_read_from_its_blocks_and_attachments(
+    workspace: Workspace, slack: Slack, read: Read
+) -> None:
+    ts = workspace.person(ADA).say(HELP, "Any alerts?")
+    section = {
+        "type": "section",
+        "text": {"type": "mrkdwn", "text": "*Disk* of <https://db1.example|db1> is full"},
+    }
+    for shown in (
+        {"blocks": [section, {"type": "divider"}]},
+        {"attachments": [{"fallback": "db1 is back", "color": "good"}]},
+        {"blocks": [{"type": "divider"}]},
+    ):
+        slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=ts, **shown)
+    alert = "*Disk* of db1 (https://db1.example) is full"
+    assert [said.text for said in read(ts)] == ["Any alerts?", alert, "db1 is back"]
+
+
 def test_a_long_message_is_cut(workspace: Workspace, read: Read) -> None:
     ts = workspace.person(ADA).say(HELP, "x" * (TEXT_CHARS + 1))
     assert read(ts)[0].text == "x" * (TEXT_CHARS - 1) + "…"
