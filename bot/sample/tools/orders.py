@@ -89,7 +89,7 @@ def orders(
 
 def _query(customer: str, status: str | None, since: date | None, until: date | None) -> Select[Any]:
     column = ORDERS.c
-    query = select(ORDERS).where(column.customer.icontains(customer.replace("\0", ""), autoescape=True))
+    query = select(ORDERS).where(column.customer.icontains(customer, autoescape=True))
     if status:
         query = query.where(column.status == status)
     if since:
@@ -105,7 +105,7 @@ def _rows(query: Select[Any], deadline: float) -> list[Any]:
         raise ToolError("There is no time left to look up orders.", hint=GO_ON)
     try:
         with _engine().connect() as connection:
-            timeout = {"ms": f"{left_seconds * 1000:.0f}"}
+            timeout = {"ms": str(max(1, round(left_seconds * 1000)))}  # 0 would be no limit
             connection.execute(text("SELECT set_config('statement_timeout', :ms, true)"), timeout)
             return list(connection.execute(query).mappings())
     except OperationalError as error:
