@@ -29,6 +29,9 @@ class Breaker(Protocol):
     def succeeded(self, model: str) -> None:
         """The model answers."""
 
+    def release(self, model: str) -> None:
+        """Who was allowed to try did not, or came to no verdict: another may."""
+
 
 @dataclass
 class _State:
@@ -69,6 +72,10 @@ class LocalBreaker:
     def succeeded(self, model: str) -> None:
         with self._lock:
             self._states.pop(model, None)
+
+    def release(self, model: str) -> None:
+        with self._lock:
+            self._state(model).probed_until = 0.0
 
     def _state(self, model: str) -> _State:
         return self._states.setdefault(model, _State())

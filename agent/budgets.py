@@ -70,17 +70,14 @@ class Budgets:
 
         ``turn_usd`` is what the turn itself may still spend. The answer is made shorter where the money is short;
         where it does not do for a short one, :class:`OverBudget` says whose budget it is, and
-        :class:`LimitReached` that it is the turn's own limit.
+        :class:`LimitReached` that it is the turn's own limit. The caller may then :func:`lapse` what crashed turns
+        hold and try again, each in a transaction of its own: this one's locks must not wait for others' rows.
         """
         if request.model.price.is_free:
             return Hold(new_id(), Decimal(0), request.max_completion_tokens)
+        self._make(transaction, turn)
         _settle(transaction, _CLOSING_OF_TURN, {"id": turn.id}, _nothing)  # is taken anew, for today's transcript
-        try:
-            return self._taken(transaction, turn, request, closing_usd, turn_usd)
-        except _NoRoom:
-            if not lapse(transaction):  # what crashed turns hold
-                raise
-            return self._taken(transaction, turn, request, closing_usd, turn_usd)
+        return self._taken(transaction, turn, request, closing_usd, turn_usd)
 
     def _taken(
         self, transaction: Transaction, turn: Turn, request: Request, closing_usd: Decimal, turn_usd: Decimal
@@ -94,7 +91,7 @@ class Budgets:
         room = {row.id: row.limit_usd - row.spent_usd - row.held_usd for row in rows}
         short = [row for row in rows if room[row.id] < least]
         if short:
-            raise _NoRoom(self._says(short))
+            raise OverBudget(self._says(short))
         n_tokens = request.max_completion_tokens
         if each:
             affordable = (min([*room.values(), turn_usd]) - fixed) / each
@@ -106,24 +103,31 @@ class Budgets:
             _take(transaction, turn, rows, hold_id=new_id(), purpose="closing", usd=closing_usd)
         return hold
 
+    def _make(self, transaction: Transaction, turn: Turn) -> None:
+        """Makes the rows that are new, before any is locked: who waits for another's new row must hold nothing
+        that others wait for."""
+        wanted = self._wanted(turn)
+        if transaction.execute(_COUNT, _arrays(wanted)).scalar_one() < len(wanted):
+            columns = ("scope", "subject", "period", "starts_on")
+            made = [{"id": new_id(), **{name: row[name] for name in columns}} for row in wanted]
+            transaction.execute(_MAKE, made)
+
     def _rows(self, transaction: Transaction, turn: Turn) -> Sequence[Any]:
-        """The turn's budgets of today and this month, made where they are new, locked."""
+        """The turn's budgets of today and this month, locked."""
+        return transaction.execute(_LOCK, _arrays(self._wanted(turn))).all()
+
+    def _wanted(self, turn: Turn) -> list[dict[str, Any]]:
         today = self.clock().astimezone(self.zone).date()
-        wanted: list[dict[str, Any]] = [
-            {"scope": scope, "subject": subject, "period": period, "starts_on": _start(today, period)}
+        return [
+            {
+                "scope": scope,
+                "subject": subject,
+                "period": period,
+                "starts_on": _start(today, period),
+                "limit": self.limits.get((scope, period), UNLIMITED),
+            }
             for scope, subject, period in _payers(turn)
         ]
-        values = {
-            "scopes": [row["scope"] for row in wanted],
-            "subjects": [row["subject"] for row in wanted],
-            "periods": [row["period"] for row in wanted],
-            "starts": [row["starts_on"] for row in wanted],
-            "limits": [self.limits.get((row["scope"], row["period"]), UNLIMITED) for row in wanted],
-        }
-        # Rows are made before any is locked: who waits for another's new row must hold nothing others wait for.
-        if transaction.execute(_COUNT, values).scalar_one() < len(wanted):
-            transaction.execute(_MAKE, [{"id": new_id(), **row} for row in wanted])
-        return transaction.execute(_LOCK, values).all()
 
     def _says(self, short: Iterable[Any]) -> str:
         """Of several budgets the one that opens last."""
@@ -131,10 +135,6 @@ class Budgets:
         day, row = max(opens, key=lambda found: found[0])
         when = f"{day:%A}, {day.day} {day:%B}, 00:00 ({self.zone.key})"
         return f"{WHOSE[row.scope].format(period=TODAY[row.period])}; it opens again on {when}"
-
-
-class _NoRoom(OverBudget):
-    """Nothing was taken yet."""
 
 
 UNLIMITED = Decimal(100_000)  # dollars: within the columns' precision
@@ -161,6 +161,17 @@ def _payers(turn: Turn) -> Iterator[tuple[str, str, str]]:
         yield "channel", f"{turn.workspace or ''}:{turn.channel}", "day"
     yield "workspace", turn.workspace or "", "day"
     yield "workspace", turn.workspace or "", "month"
+
+
+def _arrays(wanted: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    names = {
+        "scopes": "scope",
+        "subjects": "subject",
+        "periods": "period",
+        "starts": "starts_on",
+        "limits": "limit",
+    }
+    return {plural: [row[name] for row in wanted] for plural, name in names.items()}
 
 
 def _start(day: date, period: str) -> date:

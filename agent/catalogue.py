@@ -20,7 +20,8 @@ from agent.settings import Settings, listed
 
 SEED = 20251
 _KEEPERS = re.compile(r"^anthropic/|claude")  # providers that keep a prompt's beginning only where they are told
-_learned: dict[tuple[str, str | None], frozenset[str]] = {}
+_CAPS = {"max_tokens", "max_completion_tokens"}
+_learned: dict[str, frozenset[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ def places(settings: Settings) -> list[tuple[str, str | None]]:
 def params(request: Request) -> dict[str, Any]:
     """What is sent beside messages and tools: only what the model takes."""
     model = request.model
-    supported = _supported(model.name) - _learned.get((model.name, model.api_base), frozenset())
-    wanted: dict[str, Any] = {"temperature": 0, "seed": SEED, "max_tokens": request.max_completion_tokens}
+    supported = _supported(model.name) - _learned.get(model.key, frozenset())
+    cap = "max_tokens" if "max_tokens" in supported else "max_completion_tokens"
+    wanted: dict[str, Any] = {"temperature": 0, "seed": SEED, cap: request.max_completion_tokens}
     found: dict[str, Any] = {name: value for name, value in wanted.items() if name in supported}
     if request.tools and request.tool_choice and "tool_choice" in supported:
         found["tool_choice"] = request.tool_choice
@@ -91,7 +93,7 @@ def sent(request: Request) -> dict[str, Any]:
 
 def takes_tools(model: Model) -> bool:
     """Whether tools may be offered to it."""
-    return model.has_tools and "tools" not in _learned.get((model.name, model.api_base), frozenset())
+    return model.has_tools and "tools" not in _learned.get(model.key, frozenset())
 
 
 def kept_until(request: Request) -> tuple[int, ...]:
@@ -111,10 +113,12 @@ def refused(request: Request, said: str) -> frozenset[str]:
 
 
 def learn(model: Model, names: frozenset[str]) -> bool:
-    """Notes what the model does not take; False when that was known already."""
-    key = (model.name, model.api_base)
-    known = _learned.get(key, frozenset())
-    _learned[key] = known | names
+    """Notes what the model does not take; False when that was known already, or when it would leave the length of
+    answers that cost without a bound."""
+    known = _learned.get(model.key, frozenset())
+    if known | names >= _CAPS and not model.price.is_free:
+        return False
+    _learned[model.key] = known | names
     return not names <= known
 
 
@@ -124,9 +128,13 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _NAMES = {
-    "tools": re.compile(r"\btools?\b(?![_ ]choice)|tool choice requires|function.?call", re.IGNORECASE),
+    "tools": re.compile(
+        r"support\W+(?:for\W+|of\W+)?(?:tools?\b(?!_)|function.?call)|['\"`]tools['\"`]|tool choice requires"
+        r"|\b(?:tools?|function.?call\w*)\W+(?:\w+\W+){0,3}(?:not|un)\W*(?:support|allow)",
+        re.IGNORECASE,
+    ),
     "tool_choice": re.compile(r"tool[_ ]choice(?! requires)", re.IGNORECASE),
-    "max_tokens": re.compile(r"max_(?:completion_)?tokens"),
+    "max_tokens": re.compile(r"\bmax_tokens"),
 }
 
 

@@ -22,6 +22,11 @@ class Model:
     has_tools: bool = True
     max_prompt_tokens: int | None = None
 
+    @property
+    def key(self) -> str:
+        """Of the model at its address: what one server refuses or fails at, another may not."""
+        return f"{self.name}@{self.api_base}" if self.api_base else self.name
+
 
 @dataclass(frozen=True)
 class Request:
@@ -68,15 +73,11 @@ class Completion:
     latency_ms: int = 0
     first_token_ms: int | None = None
     n_tries: int = 0
-
-
-class Restart:
-    """Stands in the stream of text where a broken one starts over: forget what came before."""
+    has_begun: bool = False  # something of an answer came, so that the provider may charge for it
 
 
 class Waiting:
     """Stands in the stream of text a few times a second while the model is silent."""
 
 
-RESTART = Restart()
 WAITING = Waiting()

@@ -57,6 +57,7 @@ class ModelError(DocentError):
         self.is_transient = is_transient
         self.is_timeout = is_timeout
         self.is_stall = is_stall
+        self.has_begun = False  # something of an answer came before it broke off
         self.retry_after_seconds = retry_after_seconds
         self.refused = refused
 

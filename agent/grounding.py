@@ -5,6 +5,7 @@ is weak, text is held back until it cites something: an answer that cites nothin
 replaced.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ MARKS = (NOT_FOUND_MARK, SMALL_TALK_MARK)
 SMALL_TALK_CHARS = 500  # more is an answer, and needs its grounds
 NOTHING_FOUND = "I found nothing in the documents that answers this."
 N_CLOSEST = 3
+_MARK_LINE = re.compile(
+    r"^[ \t]*(?:" + "|".join(map(re.escape, MARKS)) + r")[ \t]*(?:\n|$)", re.IGNORECASE | re.MULTILINE
+)
 _URL = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 
 
@@ -40,6 +44,8 @@ def is_weak(transcript: Transcript, tools: Mapping[str, Tool]) -> bool:
     """Nothing that was found is likely to answer: whatever a tool found it called weak, and no other returned
     anything."""
     results = [result for _, result in _results(transcript.messages)]
+    if results and all("error" in result for result in results):
+        return False  # nothing was found out, which is not the same as nothing found
     is_near = any(result.get("passages") and not result.get(WEAK) for result in results)
     return not is_near and not _has_other_results(transcript.messages, tools)
 
@@ -68,26 +74,38 @@ def results(messages: Sequence[Message]) -> list[str]:
     """What tools returned in the turn, as text; without the URLs that only repeat what a model put into its
     call."""
     found: list[str] = []
-    given: dict[str, list[str]] = {}
+    given: dict[str, set[str]] = {}
     for message in messages:
         if message["role"] == "user":
             found += [prompt.result_json(result) for _, result in prompt.evidence_in([message])]
         for call in message.get("tool_calls") or ():
-            given[call["id"]] = _URL.findall(str(call["function"].get("arguments") or ""))
+            given[call["id"]] = _addresses(call["function"].get("arguments"))
         if message["role"] == "tool":
+            echoed = given.get(message["tool_call_id"], set())
             text = str(message["content"])
-            for url in given.get(message["tool_call_id"], ()):
-                text = text.replace(url, "")
-            found.append(text)
+            found.append(_URL.sub(lambda url, echoed=echoed: "" if _bare(url[0]) in echoed else url[0], text))  # type: ignore[misc]
     return found
 
 
+def _addresses(arguments: object) -> set[str]:
+    """The URLs in a call's arguments, however they were written."""
+    try:
+        plain = json.dumps(json.loads(str(arguments or "{}")), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        plain = str(arguments)
+    return {_bare(url) for url in _URL.findall(plain)}
+
+
+def _bare(url: str) -> str:
+    return url.rstrip(".,;:!?*_)").casefold()
+
+
 def unmarked(text: str) -> tuple[str, str]:
-    """The text without the mark it begins with, and the mark."""
+    """The text without the mark it begins with, and the mark; one on a line of its own further down goes too."""
     for mark in MARKS:
         if text.lstrip().lower().startswith(mark):
-            return text.lstrip()[len(mark) :].lstrip(" \t\r\n:.-—"), mark
-    return text, ""
+            return _MARK_LINE.sub("", text.lstrip()[len(mark) :]).lstrip(" \t\r\n:.-—"), mark
+    return _MARK_LINE.sub("", text), ""
 
 
 class Gate:

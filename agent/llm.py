@@ -15,9 +15,11 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import httpx
+
 from agent import catalogue, observe
 from agent.breaker import Breaker, LocalBreaker
-from agent.chat import RESTART, WAITING, Completion, Model, Request, Restart, Waiting
+from agent.chat import WAITING, Completion, Model, Request, Waiting
 from agent.database import now
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.feed import Feed
@@ -29,7 +31,13 @@ EMBED_TIMEOUT_SECONDS = 30
 WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
 BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
 RETRY_AFTER_LIMIT_SECONDS = 20  # a provider that wants a longer pause is left to the next model
+SILENT_SECONDS = 10  # a model that says nothing for so long is away, however little time the call had
+SOCKET_GRACE_SECONDS = 1  # the socket's own limit comes after ours, which knows what it means
+LARGEST_COUNT = 2**31 - 1  # of tokens: the record's columns hold no more
 MAX_ADAPTATIONS = 4  # parameters a model may refuse one after the other
+
+
+_NETWORK = (httpx.TransportError, OSError)
 
 
 @dataclass(frozen=True)
@@ -50,46 +58,41 @@ def stream(
     breaker: Breaker | None = None,
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[str | Restart | Waiting]:
+) -> Iterator[str | Waiting]:
     """Yields the text as it arrives and fills ``completion``; ``check`` runs with every piece, and while none
     comes, and may raise.
 
-    ``deadline`` is in ``time.monotonic()`` seconds. Raises :class:`ModelError` when tries are used up, and
-    :class:`DeadlineExceeded`.
+    ``deadline`` is in ``time.monotonic()`` seconds. Raises :class:`DeadlineExceeded`, and :class:`ModelError` when
+    tries are used up, or at once when an answer broke off that had begun: it may have to be paid for, and another
+    needs money of its own.
     """
     completion.started_at = time.monotonic()
     breaker = breaker or LocalBreaker()
-    name = request.model.name
+    key = request.model.key
     n_failed = n_adapted = 0
     while True:
         completion.n_tries += 1
         completion.sent = catalogue.sent(request)
-        has_text = False
-        until = min(deadline, time.monotonic() + patience.timeout_seconds)
         try:
-            with observe.span("gen_ai.chat", f"chat {name}"):
-                for piece in _once(request, completion, until, patience, check):
-                    has_text = has_text or isinstance(piece, str)
-                    yield piece
+            with observe.span("gen_ai.chat", f"chat {request.model.name}"):
+                yield from _once(request, completion, deadline, patience, check)
             completion.latency_ms = _ms_since(completion.started_at)
-            breaker.succeeded(name)
+            breaker.succeeded(key)
             return
         except ModelError as error:
             completion.latency_ms = _ms_since(completion.started_at)
             if error.refused and n_adapted < MAX_ADAPTATIONS and catalogue.learn(request.model, error.refused):
-                observe.log.info("parameters_refused", model=name, names=sorted(error.refused))
+                observe.log.info("parameters_refused", model=request.model.name, names=sorted(error.refused))
                 n_adapted += 1
-                pause = 0.0
-            else:
-                n_failed += 1
-                pause = _pause(error, n_failed)
-                _tell(breaker, name, error, deadline)
-                if time.monotonic() >= deadline:
-                    raise DeadlineExceeded("the turn's time ended in a model call") from error
-                if not _may_try_again(error, n_failed, patience, pause, deadline) or not breaker.allows(name):
-                    raise
-            if has_text:
-                yield RESTART
+                continue
+            n_failed += 1
+            pause = _pause(error, n_failed)
+            _tell(breaker, request, completion, error, deadline)
+            if time.monotonic() >= deadline:
+                raise DeadlineExceeded("the turn's time ended in a model call") from error
+            may_try = not completion.has_begun and _may_try_again(error, n_failed, patience, pause, deadline)
+            if not may_try or not breaker.allows(key):
+                raise
             yield from _waited(pause, check, sleep)
 
 
@@ -120,11 +123,18 @@ def _may_try_again(error: ModelError, n_failed: int, patience: Patience, pause: 
     return error.is_transient and n_failed <= patience.n_retries and is_soon
 
 
-def _tell(breaker: Breaker, name: str, error: ModelError, deadline: float) -> None:
-    """What another call would meet too counts; a call that only lacked time says nothing of its model."""
-    is_out_of_time = error.is_timeout and time.monotonic() >= deadline and not error.is_stall
-    if error.is_transient and not is_out_of_time and not is_local(name):
-        breaker.failed(name, opens=error.is_timeout, seconds=error.retry_after_seconds or None)
+def _tell(breaker: Breaker, request: Request, completion: Completion, error: ModelError, deadline: float) -> None:
+    """What another call would meet too counts; a call that only lacked time says nothing of its model. A provider
+    that refuses is not away."""
+    key = request.model.key
+    is_silent = not completion.has_begun and completion.latency_ms >= SILENT_SECONDS * 1000
+    is_out_of_time = error.is_timeout and time.monotonic() >= deadline and not (error.is_stall or is_silent)
+    if is_local(request.model.name) or is_out_of_time:
+        return
+    if error.is_transient:
+        breaker.failed(key, opens=error.is_timeout, seconds=error.retry_after_seconds or None)
+    else:
+        breaker.succeeded(key)
 
 
 def _waited(seconds: float, check: Callable[[], None], sleep: Callable[[float], None]) -> Iterator[Waiting]:
@@ -147,23 +157,28 @@ def _once(
         raise DeadlineExceeded("no time left for a model call")
     chunks: list[Any] = []
     heard = time.monotonic()
-    pieces = _chunks(request, min(remaining, patience.stall_seconds))
+    until = min(deadline, heard + patience.timeout_seconds)
+    pieces = _chunks(request, min(remaining, patience.stall_seconds) + SOCKET_GRACE_SECONDS)
     try:
         for chunk in pieces:
             check()
-            if time.monotonic() > deadline:
-                raise ModelError("the model did not finish in time", is_transient=True, is_timeout=True)
-            if isinstance(chunk, Waiting):
-                if time.monotonic() - heard > patience.stall_seconds:
+            now_ = time.monotonic()
+            if isinstance(chunk, Waiting):  # only then is it the model that takes its time
+                if now_ > until:
+                    raise ModelError("the model did not finish in time", is_transient=True, is_timeout=True)
+                if now_ - heard > patience.stall_seconds:
                     raise _stalled()
                 yield chunk
                 continue
-            heard = time.monotonic()
+            if now_ > deadline:
+                raise ModelError("the turn's time is over", is_transient=True, is_timeout=True)
+            completion.has_begun = True
             chunks.append(chunk)
             text = chunk.choices[0].delta.content if chunk.choices else None
             if text:
                 completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
                 yield text
+            heard = time.monotonic()  # whoever reads may have taken long
     except Exception as error:  # litellm raises its own tree and its providers' errors
         raise _translate(error, request) from error
     finally:
@@ -243,13 +258,17 @@ def _usage(model: Model, whole: Any) -> Usage:
     usage = whole.usage
     details = getattr(usage, "prompt_tokens_details", None)
     counts = {
-        "prompt_tokens": usage.prompt_tokens or 0,
-        "cached_tokens": getattr(details, "cached_tokens", None) or 0,
-        "completion_tokens": usage.completion_tokens or 0,
+        "prompt_tokens": _count(usage.prompt_tokens),
+        "cached_tokens": _count(getattr(details, "cached_tokens", None)),
+        "completion_tokens": _count(usage.completion_tokens),
     }
     return Usage(
         **counts, cost_usd=model.price.of(**counts) if model.price.is_flat else _listed_cost(model, whole)
     )
+
+
+def _count(given: Any) -> int:
+    return min(max(int(given or 0), 0), LARGEST_COUNT)
 
 
 def _listed_cost(model: Model, whole: Any) -> Decimal:
@@ -267,8 +286,10 @@ def _translate(error: Exception, request: Request | None = None) -> Exception:
     """Our own errors pass; a provider's error becomes a ModelError that quotes none of its text."""
     if isinstance(error, DocentError):
         return error
+    error = getattr(error, "original_exception", None) or error  # of one that came in the middle of a stream
     e = litellm().exceptions
-    transient = (
+    transient: tuple[type[BaseException], ...] = (
+        *_NETWORK,
         e.RateLimitError,
         e.APIConnectionError,
         e.Timeout,
@@ -278,13 +299,15 @@ def _translate(error: Exception, request: Request | None = None) -> Exception:
     )
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) else None
-    is_transient = isinstance(error, transient) or (status is not None and (status >= 500 or status == 429))
+    is_timeout = isinstance(error, e.Timeout | TimeoutError) or "Timeout" in type(error).__name__
+    is_answered = status is not None and status < 500 and status != 429
+    is_transient = is_timeout or (not is_answered and (isinstance(error, transient) or bool(status)))
     is_ours_to_mend = not is_transient and request is not None and status in (None, 400, 404, 422)
     name = type(error).__name__ + (f" {status}" if status else "")
     return ModelError(
         f"the model call failed: {name}",
         is_transient=is_transient,
-        is_timeout=isinstance(error, e.Timeout),
+        is_timeout=is_timeout,
         retry_after_seconds=_retry_after(error) if is_transient else 0,
         refused=catalogue.refused(request, str(error)) if request and is_ours_to_mend else frozenset(),
     )

@@ -44,6 +44,11 @@ NOTICES = {
     "weak_evidence": "I am not sure of this: what I found in the documents fits the question only loosely.",
 }
 BUDGET = "A budget for the language model is used up"
+CUT_OFF = {
+    "length": "This answer was cut off at its allowed length.",
+    "content_filter": "The language model's provider held a part of this answer back.",
+}
+NOT_EVEN_QUOTED = "I could not put an answer together this time. Please ask again."
 UNTIL_THEN = "Until then I quote the documents directly."
 QUOTED = "It is quoted directly from the documents."
 NO_MODEL_NOTICE = "No language model is configured, so this is quoted directly from the documents."
@@ -170,6 +175,8 @@ class Run:
             yield from self._close("time" if work.meter.is_late else "no_answer")
         elif message.get("tool_calls"):
             yield TextReset()
+        else:
+            self.limit = None  # what an attempt before this one noted, and this one did not need
 
     def _close(self, limit: str, reached: LimitReached | None = None) -> Iterator[Event]:
         """The reserved call: tools stay listed, none may be called, and what it says is the answer."""
@@ -195,9 +202,20 @@ class Run:
         yield TextReset()
         deadline = work.meter.clock() + work.kit.limits.max_seconds
         what = Ask(FALLBACK, [work.kit.fallback], _text_only, deadline, tool_choice="none")
-        message = yield from modelcalls.ask(work, what)
+        try:
+            message = yield from modelcalls.ask(work, what)
+        except (ModelError, DeadlineExceeded) as error:
+            observe.report(error, event="fallback_failed")
+            message = None
         if message is None:
-            raise ModelError("the fallback model said nothing")
+            self._say(NOT_EVEN_QUOTED)
+
+    def _say(self, text: str) -> None:
+        """Ends the turn with a sentence of ours."""
+        message: Message = {"role": "assistant", "content": text}
+        with self.work.step() as transaction:
+            record.add_message(transaction, self.work.turn.id, len(self._messages), message)
+        self._messages.append(message)
 
     def _note(self, limit: str, reached: LimitReached | None = None) -> None:
         """Notes why the turn comes to its end, once."""
@@ -271,6 +289,7 @@ class Run:
             found = grounding.verdict(text, transcript, kit.tools)
             reason = {"uncited": "no_evidence"}.get(found.reason, found.reason)
             notice = self._notice() if self.limit else NOTICES.get(found.reason, "")
+            notice = " ".join(filter(None, [CUT_OFF.get(transcript.finish_reason or "", ""), notice]))
             return Finished(found.text, self.limit or reason, notice, found.cited, found.closest)
         by_number = {source.n: source for source in transcript.sources.values()}
         cited = tuple(by_number[n] for n in citations.cited(text, by_number))

@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from agent import budgets, catalogue, grounding, llm, observe, prompt, record, window
-from agent.chat import CENTS, Completion, Model, Request, Restart, n_tokens
-from agent.errors import DeadlineExceeded, LimitReached, ModelError
+from agent.chat import CENTS, Completion, Model, Request, n_tokens
+from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.events import Event, TextDelta, TextReset, Waiting
 from agent.prompt import Message
 from agent.record import Usage
@@ -53,22 +53,27 @@ def ask(work: Work, what: Ask) -> Generator[Event, None, Message | None]:
     """
     failure: ModelError | None = None
     for model in what.models:
-        if not is_local(model.name) and not work.kit.breaker.allows(model.name):
-            observe.log.info("model_left_alone", model=model.name)
-            continue
-        try:
-            return (yield from _ask_one(work, what, model))
-        except ModelError as error:
-            observe.report(error, event="model_call_failed")
-            failure = error
-            yield TextReset()
+        for _ in range(1 + work.kit.patience.n_retries):
+            if not is_local(model.name) and not work.kit.breaker.allows(model.key):
+                observe.log.info("model_left_alone", model=model.name)
+                break
+            try:
+                return (yield from _ask_one(work, what, model))
+            except ModelError as error:
+                observe.report(error, event="model_call_failed")
+                failure = error
+                yield TextReset()
+                if not (error.is_transient and error.has_begun):
+                    break
+            finally:
+                work.kit.breaker.release(model.key)  # of a try that came to no verdict
     raise failure or ModelError("every model is left alone for now", is_transient=True)
 
 
 def _ask_one(work: Work, what: Ask, model: Model) -> Generator[Event, None, Message | None]:
     request = _request(work, what, model)
     _test_limits(work, what, request)
-    call_id, request, held_usd = _announce(work, what, request)
+    call_id, request, held_usd = _announced(work, what, request)
     completion = Completion()
     gate = _gate(work)
     pieces = llm.stream(
@@ -84,13 +89,12 @@ def _ask_one(work: Work, what: Ask, model: Model) -> Generator[Event, None, Mess
             if isinstance(piece, str):
                 if what.is_shown and (text := gate.feed(piece)):
                     yield TextDelta(text)
-            elif isinstance(piece, Restart):
-                gate = _gate(work)
-                yield TextReset()
             else:
                 yield Waiting()
     except (ModelError, DeadlineExceeded) as error:
         _commit_failure(work, call_id, completion, error, _may_have_used(request, completion, error, held_usd))
+        if isinstance(error, ModelError):
+            error.has_begun = completion.has_begun
         raise
     message = what.keep(record.clean(completion.message), len(work.transcript.messages))
     _commit(work, call_id, completion, message)
@@ -143,6 +147,18 @@ def _test_limits(work: Work, what: Ask, request: Request) -> None:
         raise LimitReached("tokens")  # one step's results can be larger than what was kept for the closing call
     if what.purpose == "closing" and transcript.n_steps >= limits.max_steps and transcript.n_steps > 0:
         raise LimitReached("steps")  # the models before this one used them up
+
+
+def _announced(work: Work, what: Ask, request: Request) -> tuple[UUID, Request, Decimal]:
+    """A second try follows where what crashed turns hold was all that was missing."""
+    try:
+        return _announce(work, what, request)
+    except OverBudget:
+        with work.kit.database.transaction() as transaction:
+            n_lapsed = budgets.lapse(transaction)
+        if not n_lapsed:
+            raise
+    return _announce(work, what, request)
 
 
 def _announce(work: Work, what: Ask, request: Request) -> tuple[UUID, Request, Decimal]:
@@ -198,14 +214,15 @@ def _commit(work: Work, call_id: UUID, completion: Completion, message: Message 
     transcript.n_steps += 1
     transcript.n_tokens += usage.prompt_tokens + usage.completion_tokens
     transcript.spent_usd += usage.cost_usd or Decimal(0)
+    transcript.finish_reason = completion.finish_reason
     if message:
         transcript.messages.append(message)
 
 
 def _may_have_used(request: Request, completion: Completion, error: Exception, held_usd: Decimal) -> Usage:
     """What a call that broke off cost is not known: it is charged as held, unless it was refused at once."""
-    is_silent = isinstance(error, ModelError) and not error.is_timeout and completion.first_token_ms is None
-    return Usage() if is_silent else Usage(prompt_tokens=request.estimated_tokens(), cost_usd=held_usd)
+    is_refused = isinstance(error, ModelError) and not error.is_timeout and not completion.has_begun
+    return Usage() if is_refused else Usage(prompt_tokens=request.estimated_tokens(), cost_usd=held_usd)
 
 
 def _commit_failure(work: Work, call_id: UUID, completion: Completion, error: Exception, used: Usage) -> None:

@@ -49,7 +49,7 @@ def system_hash() -> str:
 
 def result_json(data: Mapping[str, Any]) -> str:
     """A tool result as the model sees it: one JSON object, ``<`` escaped, byte-identical for equal data."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def standalone_messages(history: Sequence[tuple[str, str]], question: str) -> list[Message]:

@@ -5,6 +5,7 @@ stored once. Every function that writes expects :func:`agent.sessions.hold` to h
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,6 +22,7 @@ from agent.prompt import Message
 from agent.rows import BLOBS_LOCK_ID, BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
 from agent.tools import Passage
 
+DEEPEST, DEEPEST_CHARS = 100, 1_000  # levels of JSON that are kept as such, and what of the rest
 OPENING = -1  # position of tool calls made before the model is asked
 FALLBACK = "fallback"  # purpose of the call to the model of this process, where no other answered
 STANDALONE = "standalone"  # purpose of the call that makes a follow-up stand alone
@@ -46,6 +48,7 @@ class Transcript:
     limit: str | None = None  # what the turn's closing or fallback call was made for
     standalone: str | None = None  # the question as it was made to stand alone
     is_quoted: bool = False  # the final text is the fallback's
+    finish_reason: str | None = None  # of the last model call
     started_calls: set[str] = field(default_factory=set)  # of tools that are not idempotent and never came back
 
     def number(self, passages: Iterable[Passage]) -> list[Source]:
@@ -81,6 +84,7 @@ def load(transaction: Transaction, turn_id: UUID) -> Transcript:
             TurnRow.n_steps, TurnRow.prompt_tokens + TurnRow.completion_tokens, TurnRow.cost_usd, TurnRow.reason
         ).where(TurnRow.id == turn_id)
     ).one()
+    purpose, finish_reason = _last_call(transaction, turn_id) if n_steps else (None, None)
     started = select(ToolCallRow.call_id).where(ToolCallRow.turn_id == turn_id, ToolCallRow.result.is_(None))
     return Transcript(
         list(messages),
@@ -88,18 +92,21 @@ def load(transaction: Transaction, turn_id: UUID) -> Transcript:
         n_steps,
         n_tokens,
         spent_usd,
-        limit,
+        limit if purpose in ("closing", FALLBACK) else None,  # one that was noted and then not needed is none
         _standalone(transaction, turn_id) if n_steps else None,
-        _is_quoted(transaction, turn_id) if n_steps else False,
+        purpose == FALLBACK,
+        finish_reason,
         set(transaction.scalars(started)),
     )
 
 
-def _is_quoted(transaction: Transaction, turn_id: UUID) -> bool:
-    answered = select(ModelCallRow.purpose).where(
+def _last_call(transaction: Transaction, turn_id: UUID) -> tuple[str | None, str | None]:
+    """Purpose and finish reason of the last call that was answered."""
+    answered = select(ModelCallRow.purpose, ModelCallRow.finish_reason).where(
         ModelCallRow.turn_id == turn_id, ModelCallRow.status == "completed"
     )
-    return transaction.scalars(answered.order_by(ModelCallRow.id.desc())).first() == FALLBACK
+    found = transaction.execute(answered.order_by(ModelCallRow.id.desc()).limit(1)).one_or_none()
+    return (found[0], found[1]) if found else (None, None)
 
 
 def _standalone(transaction: Transaction, turn_id: UUID) -> str | None:
@@ -129,12 +136,17 @@ def begin(transaction: Transaction, turn_id: UUID, stamps: Mapping[str, str | No
     Calls that an earlier attempt left open are closed: they count as steps, and are charged as held.
     """
     transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(**stamps))
-    transaction.execute(_LOST, {"id": turn_id})
+    close_open_calls(transaction, turn_id, "never ended: its worker did")
+
+
+def close_open_calls(transaction: Transaction, turn_id: UUID, why: str) -> None:
+    """Ends the calls that will not be heard of any more: they count as steps, and are charged as held."""
+    transaction.execute(_LOST, {"id": turn_id, "why": why})
 
 
 _LOST = text("""
 WITH lost AS (
-    UPDATE model_calls SET status = 'failed', error = 'never ended: its worker did', finished_at = now(),
+    UPDATE model_calls SET status = 'failed', error = :why, finished_at = now(),
            cost_usd = reserved_usd
     WHERE turn_id = :id AND status = 'started' RETURNING reserved_usd
 )
@@ -354,12 +366,17 @@ def _put_blobs(transaction: Transaction, bodies: Sequence[Any]) -> list[str]:
     return hashes
 
 
-def clean(value: Any) -> Any:
-    """Neither Postgres nor a provider takes NUL or lone surrogates in JSON text; a model may send both."""
+def clean(value: Any, depth: int = 0) -> Any:
+    """Neither Postgres nor a provider takes NUL or lone surrogates in JSON text; a model may send both, and JSON
+    nested without end, of which the deepest is kept as text."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if depth > DEEPEST:
+        return clean(str(value)[:DEEPEST_CHARS])
     if isinstance(value, Mapping):
-        return {clean(str(key)): clean(item) for key, item in value.items()}
+        return {clean(str(key)): clean(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [clean(item) for item in value]
+        return [clean(item, depth + 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value

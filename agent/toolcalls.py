@@ -6,8 +6,10 @@ outcome is one JSON object within the limit. A tool that is not idempotent is no
 again when it is not known whether it did. Only a cancellation and a lost lease pass through.
 """
 
+import asyncio
 import contextvars
 import json
+import math
 import queue
 import re
 import threading
@@ -17,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent import observe, prompt, record, window
+from agent import grounding, observe, prompt, record, window
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost, ToolError
 from agent.events import Event, ToolFinished, ToolStarted, Waiting
 from agent.limits import MAX_CALLS_PER_STEP
@@ -48,10 +50,17 @@ TOO_MANY = {
 TOO_MANY_AT_ONCE = {
     "error": "Too many calls in one step; this one was not made.",
     "hint": f"Make at most {MAX_CALLS_PER_STEP} at once.",
+    "is_refused": "at_once",
 }
-NO_TIME = {"error": "There was no time left for this call.", "hint": "Answer from what you have."}
+NO_TIME = {
+    "error": "There was no time left for this call; it was not made.",
+    "hint": "Answer from what you have.",
+    "is_refused": "time",
+}
+RESERVED = {"passages", "is_refused", grounding.WEAK}  # what only the kernel, or a tool of passages, says
 MOST_CALLS = 64  # of one message; what is beyond it is dropped
 ARGUMENTS_LIMIT, SHOWN_OF_IT = 8_000, 200  # characters
+DEEPEST = 50  # levels of nesting
 NOT_JSON = "_not_a_json_object"
 POLL_SECONDS = 0.25  # how late a cancellation is noticed while tools run
 STARTED_LATE_SECONDS = 0.1  # a tool is given up this long after its deadline: it may be about to say something
@@ -128,7 +137,7 @@ def arguments(call: Message) -> Any:
     """The call's arguments, parsed where they are JSON."""
     given = call["function"].get("arguments")
     try:
-        return json.loads(given) if given else {}
+        return _parsed(given) if given else {}
     except (ValueError, RecursionError):
         return given
 
@@ -250,7 +259,7 @@ class _Running:
         try:
             result = _bounded(self._result(), limit)
             passages = _fitting(result, limit)
-            data = json.loads(prompt.result_json(result.data))  # what cannot be written as JSON is the tool's bug
+            data = self._own(json.loads(prompt.result_json(result.data)))  # no JSON: the tool's bug
             sources = number(passages)
             shown = record.clean(_shown(data, result, passages, sources))
             return Outcome(shown, sources, False, duration_ms)
@@ -265,6 +274,11 @@ class _Running:
             error_id = observe.report(error, event="tool_failed")
             return Outcome(TOOL_FAILED | {"error_id": error_id}, duration_ms=duration_ms)
 
+    def _own(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The tool's data without what would be taken for the kernel's."""
+        reserved = RESERVED - ({grounding.WEAK} if self._tool and self._tool.only_passages else set())
+        return {f"{name}_" if name in reserved else name: value for name, value in data.items()}
+
     def _timed_out(self) -> Mapping[str, Any]:
         if self._tool and not self._tool.is_idempotent:
             return UNCERTAIN
@@ -275,6 +289,8 @@ class _Running:
         try:
             result = _tool(self._call.name, self._tools).call(_object(self._call.arguments), self._context)
             self._returned.put(lambda: result)
+        except (SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:  # ends no more than the tool
+            self._returned.put(_raising(RuntimeError(f"the tool raised {type(error).__name__}")))
         except BaseException as error:  # noqa: BLE001  raised where the outcome is made
             self._returned.put(_raising(error))
 
@@ -284,10 +300,30 @@ def _json_object(given: Any) -> str:
     if len(text) > ARGUMENTS_LIMIT:
         return json.dumps({NOT_JSON: text[:SHOWN_OF_IT], "why": "they are too long"})
     try:
-        is_object = isinstance(json.loads(text or "{}"), dict)
+        is_object = isinstance(_parsed(text or "{}"), dict)
     except (ValueError, RecursionError):
         is_object = False
     return (text or "{}") if is_object else json.dumps({NOT_JSON: text[:SHOWN_OF_IT]})
+
+
+def _parsed(text: str) -> Any:
+    """JSON as every reader takes it: no NaN, no number too large, not nested without end; raises ValueError."""
+    depth = most = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        most = max(most, depth)
+    if most > DEEPEST:
+        raise ValueError("nested too deeply")
+    return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 def _raising(error: BaseException) -> Callable[[], ToolResult]:

@@ -50,6 +50,12 @@ class RedisBreaker:
         except redis.RedisError as error:
             _unknown(error)
 
+    def release(self, model: str) -> None:
+        try:
+            self._redis.delete(self._key(model, "probe"))
+        except redis.RedisError as error:
+            _unknown(error)
+
     def _open(self, model: str, seconds: float) -> None:
         """Once for all who fail at the same time: who comes second finds it open."""
         assert seconds <= LONGEST_SECONDS

@@ -15,6 +15,7 @@ from redis import RedisError
 from rq import Queue
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session as Transaction
 
 from agent import budgets, loop, observe, record, sessions
 from agent.database import Database
@@ -209,8 +210,7 @@ def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str
         sessions.hold(transaction, turn)
         record.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
         reply.finalise(transaction, turn)
-        sessions.finish(transaction, turn, status="completed", reason=finished.reason, answer=text)
-        budgets.release(transaction, turn.id)
+        _close(transaction, turn, status="completed", reason=finished.reason, answer=text)
     observe.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
 
 
@@ -229,8 +229,7 @@ def _end(
     with desk.database.transaction() as transaction:
         sessions.hold(transaction, turn)
         reply.finalise(transaction, turn)
-        sessions.finish(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
-        budgets.release(transaction, turn.id)
+        _close(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
     observe.log.info("turn_ended", status=status, reason=reason)
 
 
@@ -267,8 +266,22 @@ def _end_unseen(desk: Desk, turn: Turn, error: Exception, reason: str) -> None:
     """Ends the turn where nobody can be told: the operator is."""
     error_id = observe.report(error, event=f"turn_{reason}")
     with desk.database.transaction() as transaction:
-        sessions.finish(transaction, turn, status="failed", reason=reason, error_id=error_id)
-        budgets.release(transaction, turn.id)
+        _close(transaction, turn, status="failed", reason=reason, error_id=error_id)
+
+
+def _close(
+    transaction: Transaction,
+    turn: Turn,
+    *,
+    status: str,
+    reason: str,
+    answer: str | None = None,
+    error_id: str | None = None,
+) -> None:
+    """The turn's last write: what is open of it is closed, and its money given back."""
+    record.close_open_calls(transaction, turn.id, "broken off: the turn ended")
+    sessions.finish(transaction, turn, status=status, reason=reason, answer=answer, error_id=error_id)
+    budgets.release(transaction, turn.id)
 
 
 _AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")

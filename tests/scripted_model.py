@@ -1,6 +1,7 @@
 """A language model that says what a test tells it to: a real HTTP server that speaks the OpenAI chat API."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -47,10 +48,14 @@ class Break:
 
 @dataclass(frozen=True)
 class Stall:
-    """Text, and then only comments that keep the connection open, until ``event`` is set or the caller leaves."""
+    """Text, and then only comments that keep the connection open, until ``event`` is set or the caller leaves.
+
+    Without ``beats`` not even those.
+    """
 
     text: str
     event: threading.Event
+    beats: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,22 @@ class ScriptedModel:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        _close_clients()
 
     def wait_for_requests(self, n: int, timeout: float = 30) -> None:
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.requests) >= n, timeout), (
                 f"{len(self.requests)} of {n} requests came"
             )
+
+
+def _close_clients() -> None:
+    """litellm keeps a client for each address, and closes none it drops: the collector would find its socket open
+    in the middle of another test."""
+    if sdk := sys.modules.get("litellm"):
+        clients = sdk.in_memory_llm_clients_cache.cache_dict
+        for key in [key for key, client in clients.items() if type(client).__module__.startswith("openai")]:
+            clients.pop(key).close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -159,7 +174,7 @@ def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
         if pause:
             time.sleep(pause)
     if isinstance(line, Stall):
-        while not line.event.wait(0.1):
+        while not line.event.wait(0.1 if line.beats else 60):
             handler.wfile.write(b"a\r\n: waiting\n\r\n")
             handler.wfile.flush()
         handler.close_connection = True

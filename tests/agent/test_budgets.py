@@ -38,14 +38,22 @@ def step(asked: Asked) -> Iterator[Transaction]:
 
 
 def hold(asked: Asked, kept: Budgets, turn: Turn, given: Request | None = None, closing: float = 0) -> Hold:
-    with step(asked) as transaction:
-        return kept.hold(
-            transaction,
-            turn,
-            given or request(),
-            closing_usd=Decimal(str(closing)),
-            turn_usd=Decimal(10),
-        )
+    """As the loop does it: what crashed turns hold is let go where it is missing."""
+
+    def take() -> Hold:
+        with step(asked) as transaction:
+            return kept.hold(
+                transaction, turn, given or request(), closing_usd=Decimal(str(closing)), turn_usd=Decimal(10)
+            )
+
+    try:
+        return take()
+    except OverBudget:
+        with step(asked) as transaction:
+            n_lapsed = budgets.lapse(transaction)
+        if not n_lapsed:
+            raise
+    return take()
 
 
 def standing(asked: Asked) -> dict[str, tuple[float, float]]:

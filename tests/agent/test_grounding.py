@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import grounding, prompt
+from agent import grounding, prompt, record
 from agent.grounding import NOTHING_FOUND, Gate
 from agent.record import Source, Transcript
 from agent.tools import Passage, ToolContext, ToolResult, tool
@@ -113,11 +113,45 @@ def test_a_url_that_a_model_put_into_its_own_call_is_no_evidence(asked: Asked, m
         return ToolResult({"said": text, "see": "https://found.example/page"})
 
     asked.tools = {**TOOLS, "echo": echo}
-    lines = [Call([("echo", {"text": "https://evil.example/?q=secret"})]), Say("Done.")]
+    hidden = '{"text": "https:\\/\\/EVIL.example\\/?q=secret"}'
+    lines = [Call([("echo", {"text": "https://evil.example/?q=secret."}), ("echo", hidden)]), Say("Done.")]
     model.script = lambda request: lines[len(model.requests) - 1]
     turn = asked.ask("Is https://asked.example/ ours?")
     asked.run(turn)
     found = "\n".join(grounding.results(asked.messages(turn)))
     assert "https://found.example/page" in found
-    assert "evil.example" not in found
+    assert "evil.example" not in found.lower()
     assert "asked.example" not in found or "query" not in found  # the question itself gives no address
+
+
+def test_a_search_that_failed_is_not_a_search_that_found_nothing(asked: Asked, model: ScriptedModel) -> None:
+    @tool(only_passages=True)
+    def look_up(query: str, *, context: ToolContext) -> ToolResult:
+        """Is broken."""
+        raise RuntimeError("the index is away")
+
+    asked.tools = {"look_up": look_up}
+    model.script = lambda request: Say("I cannot search at the moment.")
+    end = asked.answer()
+    assert end.text == "I cannot search at the moment."
+    assert "Nothing above is taken from the documents" in end.notice
+
+
+def test_an_answer_that_was_cut_off_says_so(asked: Asked, model: ScriptedModel) -> None:
+    model.script = lambda request: Say("Five days [1], but only if", finish_reason="length")
+    end = asked.answer()
+    assert (end.reason, end.notice) == ("answered", "This answer was cut off at its allowed length.")
+    assert asked.run(asked.ask(key="other"))[-1].notice == end.notice  # type: ignore[union-attr]
+
+
+def test_a_limit_that_was_noted_and_then_not_needed_is_not_told(asked: Asked, model: ScriptedModel) -> None:
+    turn = asked.ask()
+    with asked.database.transaction() as transaction:
+        record.note_limit(transaction, turn.id, "provider_down")
+    assert asked.answer(turn).reason == "answered"
+    assert asked.answer(turn).notice == ""  # a finished turn that is delivered again
+
+
+def test_a_mark_further_down_is_taken_out() -> None:
+    found = grounding.verdict("I looked.\n[not in the documents]\nNothing.", transcript(weak=False), ALL)
+    assert found.text == "I looked.\nNothing."

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from litellm.llms.anthropic.chat.transformation import AnthropicConfig
 
-from agent import catalogue, llm, prices
+from agent import catalogue, llm, loop, prices
 from agent.breaker import LocalBreaker
 from agent.chat import Completion, Model, Request
 from agent.database import Database
 from agent.errors import SettingsError
+from agent.events import TextDelta
 from agent.limits import Limits
 from agent.llm import Patience
 from agent.prices import FREE
 from agent.settings import Settings
-from tests.agent.parts import Asked, look_up, shown
-from tests.scripted_model import Break, Call, Fail, Hang, Line, Say, ScriptedModel, Stall
+from tests.agent.parts import PRICE, Asked, look_up, opening, shown
+from tests.scripted_model import Break, Call, Fail, Hang, Line, Raw, Say, ScriptedModel, Stall
 
 
 @pytest.fixture
@@ -42,8 +43,11 @@ def test_when_the_first_model_fails_the_next_one_answers(both: Asked, model: Scr
     assert shown(events) == "Second: 5 days [1]."
     assert events[-1].reason == "answered"  # type: ignore[union-attr]
     rows = both.query("SELECT model, status FROM model_calls ORDER BY id")
+    n_failed = (
+        2 if isinstance(line, Break) else 1
+    )  # what broke off is paid for, and so tried again as another call
     assert [(row[0], row[1]) for row in rows] == [
-        ("openai/scripted-0", "failed"),
+        *[("openai/scripted-0", "failed")] * n_failed,
         ("openai/scripted-1", "completed"),
     ]
 
@@ -73,10 +77,84 @@ def test_when_every_model_is_left_alone_the_documents_are_quoted_at_once(
     breaker = LocalBreaker(60)
     both.kit_options = {"breaker": breaker}
     for n in (0, 1):
-        breaker.failed(both.model(n).name, opens=True)
+        breaker.failed(both.model(n).key, opens=True)
     end = both.answer()
     assert (end.reason, end.text) == ("provider_down", "Quoted: 5 days [1].")
     assert model.requests == []
+
+
+def test_the_same_model_at_another_address_is_another(both: Asked, model: ScriptedModel) -> None:
+    silent = threading.Event()
+    model.script = lambda request: Hang(silent)
+    both.models = [Model("openai/own", scripted.base_url) for scripted in both.models]  # type: ignore[union-attr]
+    both.kit_options = {"patience": Patience(n_retries=0, stall_seconds=0.5)}
+    assert both.answer().text == "Second: 5 days [1]."
+    silent.set()
+
+
+def test_a_model_that_falls_silent_in_its_answer_costs_one_wait(both: Asked, model: ScriptedModel) -> None:
+    silent = threading.Event()
+    model.script = lambda request: Stall("half an answer", silent, beats=False)
+    both.kit_options = {"patience": Patience(n_retries=2, stall_seconds=0.5)}
+    assert both.answer().text == "Second: 5 days [1]."
+    silent.set()
+    assert len(model.requests) == 1
+
+
+def test_who_reads_slowly_blames_no_model(asked: Asked, model: ScriptedModel) -> None:
+    breaker = LocalBreaker(60)
+    model.script = lambda request: Say("word " * 12 + "[1].")
+    asked.kit_options = {"breaker": breaker, "patience": Patience(n_retries=0, timeout_seconds=0.6)}
+    for event in loop.Run(asked.ask(), asked.kit, lambda: None).events(opening):
+        time.sleep(0.1 if isinstance(event, TextDelta) else 0)
+    assert breaker.allows(asked.model(0).key)
+    assert asked.query("SELECT status FROM model_calls") == [("completed",)]
+
+
+@pytest.mark.parametrize("line", [Fail(400), Say("5 days [1].")])
+def test_a_probe_that_was_not_made_or_was_answered_keeps_nobody_out(
+    asked: Asked, model: ScriptedModel, line: Line
+) -> None:
+    breaker = LocalBreaker(0.05)
+    asked.kit_options = {"breaker": breaker}
+    asked.limits = Limits(max_steps=1, max_seconds=30)  # no ordinary step: the closing call is the probe
+    breaker.failed(asked.model(0).key, opens=True)
+    time.sleep(0.1)
+    model.script = lambda request: line
+    asked.answer()
+    assert len(model.requests) == 1
+    assert breaker.allows(asked.model(0).key)
+
+
+def test_a_stream_that_breaks_in_a_tool_call_is_charged_as_held(asked: Asked, model: ScriptedModel) -> None:
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "look_up", "arguments": "{"}}
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    begun = chunk | {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}]}
+    model.script = lambda request: Raw(f"data: {json.dumps(begun)}\n\n".encode())
+    asked.price = PRICE
+    asked.kit_options = {"patience": Patience(n_retries=0)}
+    asked.answer()
+    rows = asked.query("SELECT cost_usd, reserved_usd FROM model_calls WHERE purpose = 'step'")
+    assert [row.cost_usd for row in rows] == [row.reserved_usd for row in rows]
+    assert rows[0].cost_usd > 0
+
+
+@pytest.mark.parametrize("price", [FREE, PRICE])
+def test_the_length_of_what_costs_is_never_left_without_a_bound(
+    asked: Asked, model: ScriptedModel, price: prices.Price
+) -> None:
+    def script(request: dict[str, Any]) -> Line:
+        named = [name for name in ("max_tokens", "max_completion_tokens") if name in request]
+        return Fail(400, message=f"Unsupported parameter: '{named[0]}'") if named else Say("5 days [1].")
+
+    model.script = script
+    asked.models = [Model(f"openai/uncapped-{price.is_free}", model.base_url, price=price)]
+    end = asked.answer()
+    assert [next((n for n in request if n.startswith("max_")), "") for request in model.requests][:2] == [
+        "max_tokens",
+        "max_completion_tokens",
+    ]
+    assert end.reason == ("answered" if price.is_free else "provider_down")
 
 
 def test_a_rate_limit_is_waited_out_as_long_as_the_provider_asks(asked: Asked, model: ScriptedModel) -> None:

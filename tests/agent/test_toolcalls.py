@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import Cancelled, DeadlineExceeded
 from agent.events import Finished, ToolFinished, ToolStarted
-from agent.limits import Limits
+from agent.limits import MAX_CALLS_PER_STEP, Limits
 from agent.tools import Passage, ToolContext, ToolResult, tool
 from tests.agent.parts import TOOLS, Asked
 from tests.scripted_model import Call, Line, Say, ScriptedModel
@@ -166,6 +166,60 @@ def test_the_same_lasting_call_is_made_once_in_a_turn(asked: Asked, model: Scrip
     assert [bool(error) for error in said] == [False, True, True, False]
 
 
+def test_a_lasting_call_that_was_not_made_is_not_said_to_have_been(asked: Asked, model: ScriptedModel) -> None:
+    sent: list[str] = []
+
+    @tool(is_idempotent=False)
+    def send(*, context: ToolContext) -> ToolResult:
+        """Sends."""
+        sent.append("it")
+        return ToolResult({"sent": True})
+
+    asked.tools = {**TOOLS, "send": send}
+    many = [("look_up", {"query": str(n)}) for n in range(MAX_CALLS_PER_STEP)]
+    model.script = steps(Call([*many, ("send", {})]), Call([("send", {})]), Say("Sent [1]."))
+    asked.answer()
+    assert sent == ["it"]
+    assert results(asked)[-1] == {"sent": True}
+
+
+def test_a_tools_own_words_are_not_taken_for_the_kernels(asked: Asked, model: ScriptedModel) -> None:
+    @tool()
+    def rows(*, context: ToolContext) -> ToolResult:
+        """Rows with unlucky names."""
+        return ToolResult({"passages": ["a"], "is_refused": ["b"], "is_weak": True, "n": 1})
+
+    asked.tools = {**TOOLS, "rows": rows}
+    asked.limits = Limits(max_seconds=30, max_transcript_tokens=1_000)
+    model.script = steps(Call([("rows", {})]), Call([("rows", {})]), Say("Rows."))
+    assert asked.answer().reason == "answered"
+    assert set(results(asked)[0]) == {"passages_", "is_refused_", "is_weak_", "n"}
+
+
+@pytest.mark.parametrize("returned", [float("nan"), float("inf"), {1, 2}])
+def test_what_is_no_json_is_the_tools_bug(asked: Asked, model: ScriptedModel, returned: Any) -> None:
+    @tool()
+    def odd(*, context: ToolContext) -> ToolResult:
+        """Returns it."""
+        return ToolResult({"it": returned})
+
+    asked.tools = {**TOOLS, "odd": odd}
+    model.script = steps(Call([("odd", {})]), Say("5 days [1]."))
+    assert asked.answer().reason == "answered"
+    assert "failed unexpectedly" in results(asked)[0]["error"]
+
+
+def test_a_tool_that_wants_to_end_the_process_ends_only_itself(asked: Asked, model: ScriptedModel) -> None:
+    @tool()
+    def leave(*, context: ToolContext) -> ToolResult:
+        """Leaves."""
+        raise SystemExit(1)
+
+    asked.tools = {**TOOLS, "leave": leave}
+    model.script = steps(Call([("leave", {})]), Say("5 days [1]."))
+    assert asked.answer().reason == "answered"
+
+
 def test_a_lasting_call_that_timed_out_is_said_to_be_uncertain(asked: Asked, model: ScriptedModel) -> None:
     @tool(is_idempotent=False)
     def send(*, context: ToolContext) -> ToolResult:
@@ -184,6 +238,9 @@ def test_a_lasting_call_that_timed_out_is_said_to_be_uncertain(asked: Asked, mod
     ("arguments", "said"),
     [
         ('{"query": ', "not a JSON object"),
+        ('{"query": NaN}', "not a JSON object"),
+        ('{"query": 1e999}', "not a JSON object"),
+        ('{"query": ' + "[" * 600 + "]" * 600 + "}", "not a JSON object"),
         ("[1]", "not a JSON object"),
         ('{"query": "' + "x" * 20_000 + '"}', "too long"),
         ({"query": 5}, "query"),
