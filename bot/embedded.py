@@ -20,6 +20,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -84,9 +85,8 @@ def require_alive(home: Path) -> None:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):  # of its own: processes start at once
+            pass
     except OSError as error:
         raise UserError(
             f"Cannot write to {folder} ({error.strerror}). Set DOCENT_HOME to a folder you can write to."
