@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 from sqlalchemy.orm import Session as Transaction
 
-from agent import citations, grounding, modelcalls, observe, prompt, record, sessions, toolcalls
+from agent import arguments, citations, grounding, modelcalls, observe, prompt, record, sessions, toolcalls
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.events import Event, Finished, TextReset
 from agent.kit import Kit, OpeningCall
@@ -280,7 +280,7 @@ class Run:
         if not given:
             return _text_only(message, position)
         known = {call["id"] for earlier in self._messages for call in earlier.get("tool_calls") or ()}
-        return message | {"role": "assistant", "tool_calls": toolcalls.acceptable(given, position, known)}
+        return message | {"role": "assistant", "tool_calls": arguments.acceptable(given, position, known)}
 
     def _finished(self, text: str) -> Finished:
         transcript, kit = self.work.transcript, self.work.kit

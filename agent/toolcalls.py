@@ -9,9 +9,7 @@ again when it is not known whether it did. Only a cancellation and a lost lease 
 import asyncio
 import contextvars
 import json
-import math
 import queue
-import re
 import threading
 import time
 from collections import Counter
@@ -19,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent import grounding, observe, prompt, record, window
+from agent import arguments, grounding, observe, prompt, record, window
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost, ToolError
 from agent.events import Event, ToolFinished, ToolStarted, Waiting
 from agent.limits import MAX_CALLS_PER_STEP
@@ -58,10 +56,6 @@ NO_TIME = {
     "is_refused": "time",
 }
 RESERVED = {"passages", "is_refused", grounding.WEAK}  # what only the kernel, or a tool of passages, says
-MOST_CALLS = 64  # of one message; what is beyond it is dropped
-ARGUMENTS_LIMIT, SHOWN_OF_IT = 8_000, 200  # characters
-DEEPEST = 50  # levels of nesting
-NOT_JSON = "_not_a_json_object"
 POLL_SECONDS = 0.25  # how late a cancellation is noticed while tools run
 STARTED_LATE_SECONDS = 0.1  # a tool is given up this long after its deadline: it may be about to say something
 SHORTEST_TEXT_CHARS, SHORTEST_ITEMS = 40, 3
@@ -117,38 +111,13 @@ def refused(messages: Sequence[Message]) -> str | None:
     return "repeats" if found and set(found) == {"repeats"} else None
 
 
-def acceptable(calls: Sequence[Message], position: int, known: set[str]) -> list[Message]:
-    """The calls as any provider takes them back: ids that differ, names of few characters, arguments that are a
-    JSON object. What is lost by it stands in the model call's response."""
-    found: list[Message] = []
-    for index, call in enumerate(calls[:MOST_CALLS]):
-        given = call.get("function") or {}
-        id_ = str(call.get("id") or "")
-        if not id_ or id_ in known:
-            id_ = f"call_{position}_{index}"
-        known = known | {id_}
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", str(given.get("name") or "unknown"))[:64]
-        function = {**given, "name": name, "arguments": _json_object(given.get("arguments"))}
-        found.append({**call, "id": id_, "type": "function", "function": function})
-    return found
-
-
-def arguments(call: Message) -> Any:
-    """The call's arguments, parsed where they are JSON."""
-    given = call["function"].get("arguments")
-    try:
-        return _parsed(given) if given else {}
-    except (ValueError, RecursionError):
-        return given
-
-
 def planned(work: Work, calls: Sequence[Message]) -> list[Asked]:
     """The calls, and which of them may not run, by what the turn did before."""
     before = _made(work.transcript.messages, until=calls)
     n_made = sum(before.values())
     plan = []
     for index, call in enumerate(calls):
-        asked = Asked(call["id"], call["function"]["name"], arguments(call))
+        asked = Asked(call["id"], call["function"]["name"], arguments.parsed(call))
         refusal = _refusal(work, asked, index=index, n_made=n_made, before=before)
         plan.append(replace(asked, refusal=refusal))
         n_made += refusal is None
@@ -192,7 +161,7 @@ def _made(messages: Sequence[Message], *, until: Sequence[Message]) -> Counter[s
     now = {call["id"] for call in until}
     answers = {m["tool_call_id"]: m["content"] for m in messages if m["role"] == "tool"}
     return Counter(
-        _key(call["function"]["name"], arguments(call))
+        _key(call["function"]["name"], arguments.parsed(call))
         for message in messages
         for call in message.get("tool_calls") or ()
         if call["id"] not in now and '"is_refused"' not in answers.get(call["id"], "")
@@ -295,37 +264,6 @@ class _Running:
             self._returned.put(_raising(error))
 
 
-def _json_object(given: Any) -> str:
-    text = given if isinstance(given, str) else json.dumps(given or {})
-    if len(text) > ARGUMENTS_LIMIT:
-        return json.dumps({NOT_JSON: text[:SHOWN_OF_IT], "why": "they are too long"})
-    try:
-        is_object = isinstance(_parsed(text or "{}"), dict)
-    except (ValueError, RecursionError):
-        is_object = False
-    return (text or "{}") if is_object else json.dumps({NOT_JSON: text[:SHOWN_OF_IT]})
-
-
-def _parsed(text: str) -> Any:
-    """JSON as every reader takes it: no NaN, no number too large, not nested without end; raises ValueError."""
-    depth = most = 0
-    for character in text:
-        depth += (character in "[{") - (character in "]}")
-        most = max(most, depth)
-    if most > DEEPEST:
-        raise ValueError("nested too deeply")
-    return json.loads(text, parse_constant=_no_number, parse_float=_finite)
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _no_number(text)
-
-
 def _raising(error: BaseException) -> Callable[[], ToolResult]:
     def fail() -> ToolResult:
         raise error
@@ -344,13 +282,13 @@ def _tool(name: str, tools: Mapping[str, Tool]) -> Tool:
         raise ToolError(f"there is no tool {name!r}", hint=f"tools: {', '.join(tools)}") from None
 
 
-def _object(arguments: Any) -> dict[str, Any]:
-    if not isinstance(arguments, dict) or NOT_JSON in arguments:
-        why = arguments.get("why") if isinstance(arguments, dict) else None
+def _object(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict) or arguments.NOT_JSON in given:
+        why = given.get("why") if isinstance(given, dict) else None
         raise ToolError(
             str(why or "the arguments are not a JSON object"), hint='for example {"query": "annual leave"}'
         )
-    return arguments
+    return given
 
 
 def _bounded(result: ToolResult, limit: int) -> ToolResult:
