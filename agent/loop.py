@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from sqlalchemy.orm import Session as Transaction
 
 from agent import arguments, citations, grounding, modelcalls, observe, prompt, record, sessions, toolcalls
+from agent.cleaning import clean
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.events import Event, Finished, TextReset
 from agent.kit import Kit, OpeningCall
@@ -151,7 +152,7 @@ class Run:
             else:
                 yield event
         evidence = [(call.name, outcome.shown) for call, outcome in zip(asked, outcomes, strict=True)]
-        message = record.clean(prompt.question_message(self.work.turn.question, evidence))
+        message = clean(prompt.question_message(self.work.turn.question, evidence))
         with self.work.step() as transaction:
             for call, outcome in zip(asked, outcomes, strict=True):
                 self._record_call(transaction, call, outcome, OPENING)
@@ -252,7 +253,7 @@ class Run:
 
     def _commit_result(self, call: Asked, outcome: Outcome) -> None:
         position = len(self._messages)
-        content = record.clean(prompt.result_json(outcome.shown))
+        content = clean(prompt.result_json(outcome.shown))
         message: Message = {"role": "tool", "tool_call_id": call.id, "content": content}
         with self.work.step() as transaction:
             self._record_call(transaction, call, outcome, position)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from agent import budgets, catalogue, grounding, llm, observe, prompt, record, window
 from agent.chat import CENTS, Completion, Model, Request, n_tokens
+from agent.cleaning import clean
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.events import Event, TextDelta, TextReset, Waiting
 from agent.prompt import Message
@@ -96,7 +97,7 @@ def _ask_one(work: Work, what: Ask, model: Model) -> Generator[Event, None, Mess
         if isinstance(error, ModelError):
             error.has_begun = completion.has_begun
         raise
-    message = what.keep(record.clean(completion.message), len(work.transcript.messages))
+    message = what.keep(clean(completion.message), len(work.transcript.messages))
     _commit(work, call_id, completion, message)
     return message
 

@@ -5,7 +5,6 @@ stored once. Every function that writes expects :func:`agent.sessions.hold` to h
 """
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,12 +16,12 @@ from sqlalchemy import func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session as Transaction
 
+from agent.cleaning import clean
 from agent.database import new_id
 from agent.prompt import Message
 from agent.rows import BLOBS_LOCK_ID, BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
 from agent.tools import Passage
 
-DEEPEST, DEEPEST_CHARS = 100, 1_000  # levels of JSON that are kept as such, and what of the rest
 OPENING = -1  # position of tool calls made before the model is asked
 FALLBACK = "fallback"  # purpose of the call to the model of this process, where no other answered
 STANDALONE = "standalone"  # purpose of the call that makes a follow-up stand alone
@@ -364,19 +363,3 @@ def _put_blobs(transaction: Transaction, bodies: Sequence[Any]) -> list[str]:
         rows[key] = {"hash": key, "body": body_}
     transaction.execute(insert(BlobRow).on_conflict_do_nothing(), [rows[key] for key in sorted(rows)])
     return hashes
-
-
-def clean(value: Any, depth: int = 0) -> Any:
-    """Neither Postgres nor a provider takes NUL or lone surrogates in JSON text; a model may send both, and JSON
-    nested without end, of which the deepest is kept as text."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if depth > DEEPEST:
-        return clean(str(value)[:DEEPEST_CHARS])
-    if isinstance(value, Mapping):
-        return {clean(str(key)): clean(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(item, depth + 1) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent import arguments, grounding, observe, prompt, record, window
+from agent import arguments, grounding, observe, prompt, window
+from agent.cleaning import clean
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost, ToolError
 from agent.events import Event, ToolFinished, ToolStarted, Waiting
 from agent.limits import MAX_CALLS_PER_STEP
@@ -230,7 +231,7 @@ class _Running:
             passages = _fitting(result, limit)
             data = self._own(json.loads(prompt.result_json(result.data)))  # no JSON: the tool's bug
             sources = number(passages)
-            shown = record.clean(_shown(data, result, passages, sources))
+            shown = clean(_shown(data, result, passages, sources))
             return Outcome(shown, sources, False, duration_ms)
         except ToolError as error:
             shown_error = {"error": str(error), "hint": error.hint}

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from agent.cleaning import clean
 from agent.errors import ToolError
 
 EVERYONE = "everyone"
@@ -92,7 +93,7 @@ class Tool:
     def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Validates and runs; raises :class:`ToolError` naming each wrong argument."""
         try:
-            valid = self.arguments.model_validate(_clean(arguments))
+            valid = self.arguments.model_validate(clean(arguments))
         except ValidationError as error:
             wrong = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {_said(e)}" for e in error.errors()]
             properties = ", ".join(self.schema()["function"]["parameters"].get("properties", {}))
@@ -122,15 +123,6 @@ def tool(
         )
 
     return decorate
-
-
-def _clean(given: Any) -> Any:
-    """Without NUL and lone surrogates, which a model may send: no database takes them, so no tool should."""
-    if isinstance(given, str):
-        return given.replace("\0", "").encode("utf-8", "replace").decode()
-    if isinstance(given, Mapping):
-        return {_clean(name): _clean(value) for name, value in given.items()}
-    return [_clean(value) for value in given] if isinstance(given, list | tuple) else given
 
 
 def _said(error: Mapping[str, Any]) -> str:
