@@ -4,6 +4,7 @@ Promises: foreign errors leave as :class:`ModelError`; transient ones are retrie
 never; a stream that stalls is cut; what was really sent is reported. Text of prompts and answers is not logged.
 """
 
+import math
 import random
 import re
 import socket
@@ -158,7 +159,8 @@ def _once(
     chunks: list[Any] = []
     heard = time.monotonic()
     until = min(deadline, heard + patience.timeout_seconds)
-    pieces = _chunks(request, min(remaining, patience.stall_seconds) + SOCKET_GRACE_SECONDS)
+    # Whole seconds: litellm keeps a client, and its connections, for each timeout it is given.
+    pieces = _chunks(request, math.ceil(min(remaining, patience.stall_seconds)) + SOCKET_GRACE_SECONDS)
     try:
         for chunk in pieces:
             check()

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from litellm.llms.anthropic.chat.transformation import AnthropicConfig
 
-from agent import catalogue, llm, loop, prices
+from agent import catalogue, llm, loop, prices, sdk
 from agent.breaker import LocalBreaker
 from agent.chat import Completion, Model, Request
 from agent.database import Database
-from agent.errors import SettingsError
+from agent.errors import ModelError, SettingsError
 from agent.events import TextDelta
 from agent.limits import Limits
 from agent.llm import Patience
@@ -297,6 +297,17 @@ def test_time_to_the_first_token_is_measured_apart_from_the_whole(model: Scripte
         pass
     assert completion.first_token_ms is not None
     assert completion.first_token_ms < completion.latency_ms
+
+
+def test_calls_with_little_time_left_share_their_connections(model: ScriptedModel) -> None:
+    """litellm keeps a client for each timeout it is given: each had connections of its own."""
+    model.script = lambda request: Fail(400)
+    request = Request(Model("openai/scripted", model.base_url), [{"role": "user", "content": "x"}], [], None, 100)
+    for n in range(5):
+        with pytest.raises(ModelError):
+            list(llm.stream(request, Completion(), deadline=time.monotonic() + 9.9 - n / 10, patience=Patience()))
+    clients = sdk.litellm().in_memory_llm_clients_cache.cache_dict
+    assert sum(model.base_url in key for key in clients) == 1
 
 
 def test_a_fallback_that_fails_too_uses_up_steps_and_the_turn_still_ends(both: Asked) -> None:
