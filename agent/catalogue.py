@@ -66,7 +66,13 @@ def price(name: str, settings: Settings) -> Price:
 
 def places(settings: Settings) -> list[tuple[str, str | None]]:
     """Name and base URL of the primary and its fallbacks; a fallback's stands behind an @."""
-    return [(settings.model, settings.model_api_base), *map(_place, settings.fallbacks)]
+    return [(settings.model, settings.model_api_base), *map(place, settings.fallbacks)]
+
+
+def place(given: str) -> tuple[str, str | None]:
+    """Name and base URL of ``model`` or ``model@base-url``."""
+    name, at, base = given.partition("@http")
+    return name, f"http{base}" if at else None
 
 
 def params(request: Request) -> dict[str, Any]:
@@ -136,11 +142,6 @@ _NAMES = {
     "tool_choice": re.compile(r"tool[_ ]choice(?! requires)", re.IGNORECASE),
     "max_tokens": re.compile(r"\bmax_tokens"),
 }
-
-
-def _place(given: str) -> tuple[str, str | None]:
-    name, at, base = given.partition("@http")
-    return name, f"http{base}" if at else None
 
 
 def _model(name: str, api_base: str | None, operators: Mapping[str, Price], without: frozenset[str]) -> Model:

@@ -66,7 +66,7 @@ class Run:
             transcript = record.load(transaction, turn.id)
             earlier = kit.history
             if earlier is None:
-                earlier = sessions.history(transaction, turn, limit=HISTORY_TURNS)
+                earlier = sessions.history(transaction, turn.session_id, before=turn.seq, limit=HISTORY_TURNS)
         self.work = Work(turn, kit, check, Meter.start(kit.limits), transcript, earlier)
         self.limit = transcript.limit
         self.budget_says = BUDGET

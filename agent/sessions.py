@@ -266,7 +266,7 @@ ORDER BY seq DESC LIMIT :limit
 """)
 
 
-def history(transaction: Transaction, turn: Turn, *, limit: int) -> list[tuple[str, str]]:
-    """(question, answer) of the session's earlier completed turns, oldest first."""
-    rows = transaction.execute(_HISTORY, {"session_id": turn.session_id, "seq": turn.seq, "limit": limit}).all()
+def history(transaction: Transaction, session_id: UUID, *, before: int, limit: int) -> list[tuple[str, str]]:
+    """(question, answer) of the session's completed turns before the ``before``-th, oldest first."""
+    rows = transaction.execute(_HISTORY, {"session_id": session_id, "seq": before, "limit": limit}).all()
     return [(question, answer) for question, answer in reversed(rows)]

@@ -17,7 +17,6 @@ from agent.errors import ToolError, UserError
 from agent.kit import OpeningCall
 from agent.loop import HISTORY_TURNS
 from agent.record import OPENING
-from agent.sessions import Turn
 from agent.tools import Audience, Passage, Tool, ToolContext, ToolResult
 from bot import jobs, story
 from bot.jobs import Desk
@@ -137,9 +136,10 @@ def _turn(told: Mapping[str, Any], named: str) -> dict[str, Any]:
 def _models(desk: Desk, model: str | None) -> Sequence[Any]:
     if model is None:
         return desk.kit.models
-    only = {"model": model.partition("@http")[0], "fallback_models": ""}
-    if model.partition("@http")[0] != desk.settings.model:
-        only["model_api_base"] = f"http{model.partition('@http')[2]}" if "@http" in model else ""
+    name, api_base = catalogue.place(model)
+    only = {"model": name, "fallback_models": ""}
+    if api_base or name != desk.settings.model:
+        only["model_api_base"] = api_base or ""
     return catalogue.models(desk.settings.model_copy(update=only))
 
 
@@ -152,22 +152,8 @@ def _tool(tool: Tool, tape: Tape, *, is_live: bool) -> Tool:
 
 def _history(database: Database, told: Mapping[str, Any], turn: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The session's earlier turns, as the turn saw them."""
-    asked = Turn(
-        id=UUID(turn["id"]),
-        session_id=UUID(told["id"]),
-        session_key=told["key"],
-        seq=turn["seq"],
-        user_id=turn["user_id"],
-        channel=turn["channel"],
-        workspace=turn["workspace"],
-        origin=turn["origin"],
-        question=turn["question"],
-        audience=Audience.from_json(turn["audience"]),
-        attempt=1,
-        token=new_id(),
-    )
     with database.transaction() as transaction:
-        return sessions.history(transaction, asked, limit=HISTORY_TURNS)
+        return sessions.history(transaction, UUID(told["id"]), before=turn["seq"], limit=HISTORY_TURNS)
 
 
 def _run(desk: Desk, database: Database, turn: Mapping[str, Any]) -> UUID:

@@ -141,7 +141,9 @@ def test_history_has_the_completed_turns_before_this_one(database: Database) -> 
     following = claim(database, asked.session_id)
     assert following
     with database.transaction() as transaction:
-        assert sessions.history(transaction, following, limit=5) == [("First?", "So.")]
+        assert sessions.history(transaction, following.session_id, before=following.seq, limit=5) == [
+            ("First?", "So.")
+        ]
 
 
 def test_a_question_with_characters_postgres_cannot_store_is_stored_without_them(database: Database) -> None:
