@@ -132,7 +132,9 @@ class Library:
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> SyncReport:
         """Reads a folder in; ``link`` such as ``https://handbook.example/{path}`` makes the links people click."""
-        return self.sync(source.opened(path, name=source_name, link=link), readers=readers, progress=progress)
+        given = {"type": "folder", "location": path, "name": source_name or "", "link": link}
+        opened = source.opened(source.described(given, where=path), home=self._settings.home)
+        return self.sync(opened, readers=readers, progress=progress)
 
     def forget(self, source_name: str) -> int:
         """Removes every document of a source; returns how many there were."""

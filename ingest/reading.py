@@ -17,7 +17,8 @@ from markdown_it import MarkdownIt
 from ingest import conversion, html
 from ingest.blocks import Block, Document
 from ingest.conversion import Convert
-from ingest.source import FetchProblem, Format, RawDocument
+from ingest.formats import Format
+from ingest.source import FetchProblem, RawDocument
 from ingest.templates import without_tags
 
 _PDF, _ZIP, _OLE = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -1,32 +1,115 @@
-"""What a source of documents is, and which sources there are.
+"""What a source of documents is, and which kinds of sources there are.
 
-A source is one module in ``ingest/sources/`` with ``matches(location)`` and ``open_source(location, ...)``;
-it is found by folder, there is no list to edit. It lists and fetches; it knows nothing of chunks or the index.
+A kind is one module in ``ingest/sources/`` with ``Options``, ``matches`` and ``open_source``; it is found by
+folder, there is no list to edit. A source lists and fetches; it knows nothing of chunks or the
+index. What lists and what fetches may be two processes, even on two machines.
 """
 
 import pkgutil
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache, cached_property
 from importlib import import_module
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import pathspec
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from agent.errors import UserError
+from agent.tools import EVERYONE
 from ingest import sources
+from ingest.formats import Format
 
-Format = Literal["markdown", "text", "html", "pdf", "docx"]
+DEFAULT_EVERY = timedelta(hours=1)
+NEVER = timedelta(0)
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
+
+
+def duration(value: object) -> object:
+    """``90s``, ``15m``, ``6h``, ``7d`` or ``never`` as a timedelta; anything else is left for pydantic."""
+    if not isinstance(value, str):
+        return value
+    if value.strip().lower() == "never":
+        return NEVER
+    if given := _DURATION.fullmatch(value.strip().lower()):
+        return timedelta(**{_UNITS[given[2]]: int(given[1])})
+    raise ValueError("write it as 90s, 15m, 6h, 7d, or never")
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+class Options(BaseModel):
+    """What may be said of any source, in ``docent.toml`` or on the command line; a kind adds its own.
+
+    ``include`` and ``exclude`` are patterns as in a ``.gitignore``, of paths within the source. Options hold no
+    secret: they are stored; a kind that needs one is told the name of an environment variable.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+    type: str
+    name: str = ""
+    location: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    link: str | None = Field(default=None, description="A URL with {path} or {file} in it")
+    readers: frozenset[str] = Field(default=frozenset({EVERYONE}), min_length=1)
+    every: Duration = Field(default=DEFAULT_EVERY, description="How often the clock syncs it")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if name and not _NAME.fullmatch(name):
+            raise ValueError("a name has up to 100 characters, on one line")
+        return name
+
+    @field_validator("link")
+    @classmethod
+    def _has_a_place(cls, link: str | None) -> str | None:
+        if link is not None and "{path}" not in link and "{file}" not in link:
+            raise ValueError("it lacks {path}. Example: https://handbook.example/{path}")
+        return link
+
+    @field_validator("readers")
+    @classmethod
+    def _are_principals(cls, readers: frozenset[str]) -> frozenset[str]:
+        for reader in readers:
+            if not _READER.fullmatch(reader):
+                raise ValueError(f"'{reader}' is no reader. Write everyone, team:T, channel:C, user:U or group:S")
+        return readers
+
+    def takes(self, path: str) -> bool:
+        """Whether a path within the source, with forward slashes, is one of its documents."""
+        return (not self.include or self._included.match_file(path)) and not self._excluded.match_file(path)
+
+    @cached_property
+    def _included(self) -> pathspec.PathSpec[Any]:
+        return pathspec.PathSpec.from_lines("gitignore", self.include)
+
+    @cached_property
+    def _excluded(self) -> pathspec.PathSpec[Any]:
+        return pathspec.PathSpec.from_lines("gitignore", self.exclude)
 
 
 @dataclass(frozen=True)
 class Listed:
     """A document of a source. ``uri`` is its stable name there; ``url`` is what a person clicks.
 
-    An equal ``fingerprint`` promises equal content.
+    An equal ``fingerprint`` promises equal content; of two documents too, so that a renamed one is known again.
+    ``readers`` are its own where it has any, else those of the source.
     """
 
     uri: str
     url: str
     fingerprint: str
+    readers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,36 +141,79 @@ class Source(Protocol):
     @property
     def name(self) -> str: ...
 
-    def list(self) -> "Iterable[Listed]":
-        """Every document, ordered by uri; raises :class:`UserError` when the source cannot be read at all."""
+    def list(self, known: Mapping[str, str]) -> "Iterable[Listed]":
+        """Every document once, in any order, one after the other; raises :class:`UserError` when the source
+        cannot be read.
+
+        ``known`` are the fingerprints by uri of what was read in the last time, for a source that can ask only
+        for what is new. A uri that ends in a slash stands for a folder that could not be read this time: its
+        :meth:`fetch` says why, and documents below it are not taken for removed.
+        """
         ...
 
     def fetch(self, uri: str) -> RawDocument:
-        """One document; raises :class:`FetchProblem`."""
+        """One document, whether or not this object listed it; raises :class:`FetchProblem`."""
         ...
 
 
 class SourceModule(Protocol):
     """What every module of ``ingest/sources/`` offers."""
 
+    Options: type[Options]
+
     def matches(self, location: str) -> bool:
         """Whether this module is the one for a location such as a path or an address."""
         ...
 
-    def open_source(self, location: str, *, name: str | None, link: str | None) -> Source:
-        """The source at the location; ``link`` is a URL pattern such as ``https://docs.example/{path}``."""
+    def open_source(self, options: Any, *, place: Path) -> Source:
+        """The source; raises :class:`UserError` when there is none.
+
+        ``place`` is a folder, not yet made, for what it may want to keep between two syncs and can do without.
+        """
         ...
 
 
+@cache
 def found() -> dict[str, SourceModule]:
     """Every source module by name, sorted."""
     names = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
     return {name: import_module(f"{sources.__name__}.{name}") for name in names}
 
 
-def opened(location: str, *, name: str | None = None, link: str | None = None) -> Source:
-    """The source for a location; raises :class:`UserError` when no module knows such locations."""
-    for module in found().values():
+def described(given: Mapping[str, Any], *, where: str) -> Options:
+    """Checked options; the ``type`` may be left out where the location tells.
+
+    Raises :class:`UserError` with one line per problem; ``where`` is what they stand in.
+    """
+    kind = str(given.get("type") or _kind_of(str(given.get("location", "")), where))
+    if kind not in found():
+        raise UserError(f"{where}: there is no source type '{kind}'. There are: {', '.join(found())}.")
+    try:
+        return found()[kind].Options.model_validate({**given, "type": kind})
+    except ValidationError as error:
+        raise UserError("\n".join(_in_words(problem, where) for problem in error.errors())) from None
+
+
+def opened(options: Options, *, home: Path) -> Source:
+    """The source that was described; what it keeps lies below ``home``."""
+    place = home / "sources" / re.sub(r"[^\w.-]", "_", options.name or options.location or options.type)
+    return found()[options.type].open_source(options, place=place)
+
+
+def _kind_of(location: str, where: str) -> str:
+    if not location:
+        raise UserError(f"{where}: give a location (a folder, an address) or a type ({', '.join(found())}).")
+    for name, module in found().items():
         if module.matches(location):
-            return module.open_source(location, name=name, link=link)
-    raise UserError(f"Docent cannot read documents from '{location}'. Give the path of a folder.")
+            return name
+    raise UserError(f"{where}: '{location}' is nothing Docent can read. Give a folder, or a type.")
+
+
+def _in_words(problem: Any, where: str) -> str:
+    field = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: there is no option '{field}'."
+    if problem["type"] == "missing":
+        return f"{where}: {field} is missing."
+    rule = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {field} = {problem['input']!r} is not usable: {rule[:1].lower()}{rule[1:]}."

@@ -129,13 +129,13 @@ class _Sync:
 
     def run(self, progress: Callable[[int, int], None], new_converter: Callable[[], Converter]) -> SyncReport:
         started = time.monotonic()
-        listed = list(self._source.list())
+        known = self._known()
+        listed = sorted(self._source.list({}), key=lambda one: one.uri)
         if not listed:
             raise UserError(
                 f"No documents were found in '{self._source.name}', so nothing was changed. "
                 "Check the path; to remove a source on purpose, run 'docent forget NAME'."
             )
-        known = self._known()
         access_id = self._set_access(known)
         wanted = list(self._wanted(listed, known))
         done = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.database import Database
+from ingest import source
 from ingest.library import Library
 from ingest.settings import Settings
 
@@ -26,6 +27,12 @@ The Hamburg office is open from 7 to 20 o'clock.
 ## Bicycles
 Bicycles are parked in the yard, behind the kitchen.
 """
+
+
+def opened(folder: Path, **options: object) -> source.Source:
+    """The source of a folder."""
+    described = source.described({"type": "folder", "location": str(folder), **options}, where="test")
+    return source.opened(described, home=folder.parent / "home")
 
 
 @pytest.fixture

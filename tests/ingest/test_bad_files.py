@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.tools import Audience
+from ingest import formats
 from ingest.library import Library
-from ingest.sources import folder as folders
+from tests.ingest.conftest import opened
 
 NO_TEXT, EMPTY = "holds no text", "is empty"
 CAUSES = {
@@ -50,7 +51,7 @@ def test_every_bad_file_is_read_or_named_and_all_others_are_found(library: Libra
 
     assert {problem.uri: problem.cause for problem in report.problems} == CAUSES
     assert all(problem.advice for problem in report.problems)
-    listed = [path for path in bad.iterdir() if path.suffix in folders.FORMATS]
+    listed = [path for path in bad.iterdir() if path.suffix in formats.FORMATS]
     assert report.n_added == len(listed)
     for question, answer in FOUND.items():
         found = library.search(question, audience=Audience())
@@ -77,11 +78,11 @@ def test_a_page_is_linked_without_its_ending_and_a_file_with_it(tmp_path: Path, 
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_text("x")
-    source = folders.open_source(str(tmp_path), name=None, link="https://handbook.example/{path}")
-    assert [one.url for one in source.list()] == [f"https://handbook.example/{url}"]
+    source = opened(tmp_path, link="https://handbook.example/{path}")
+    assert [one.url for one in source.list({})] == [f"https://handbook.example/{url}"]
 
 
 def test_what_word_keeps_beside_an_open_document_is_not_listed(tmp_path: Path) -> None:
     (tmp_path / "~$rules.docx").write_bytes(b"\x05Anna")
     (tmp_path / "rules.docx").write_bytes(b"x")
-    assert [one.uri for one in folders.open_source(str(tmp_path), name=None, link=None).list()] == ["rules.docx"]
+    assert [one.uri for one in opened(tmp_path).list({})] == ["rules.docx"]

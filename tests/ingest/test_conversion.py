@@ -11,8 +11,9 @@ from agent.tools import Audience
 from ingest import sync
 from ingest.conversion import ConversionBug, Converted, Converter, Limits
 from ingest.library import Library
-from ingest.source import FetchProblem, opened
+from ingest.source import FetchProblem
 from tests.ingest import paper
+from tests.ingest.conftest import opened
 
 HELLO = paper.pdf([(60, 700, 10, "Hello from the paper.")])
 
@@ -111,7 +112,7 @@ def test_a_document_that_computes_without_end_is_given_up_until_it_changes(libra
 
     for _ in range(2):
         report = sync.run(
-            opened(str(folder)),
+            opened(folder),
             database=library._database,
             index=library._index,
             settings=library._settings,
@@ -243,7 +244,7 @@ def test_a_document_that_crashed_its_reader_is_tried_again_and_found_as_it_was(
     library.sync_folder(str(folder))
     (folder / "paper.pdf").write_bytes(paper.pdf([(60, 700, 10, "DIE at first.")]))
     report = sync.run(
-        opened(str(folder)),
+        opened(folder),
         database=library._database,
         index=library._index,
         settings=library._settings,

@@ -17,7 +17,8 @@ from ingest.index import Index
 from ingest.library import Library
 from ingest.rows import DocumentRow
 from ingest.settings import Settings
-from ingest.source import FetchProblem, opened
+from ingest.source import FetchProblem
+from tests.ingest.conftest import opened
 
 EVERYONE = Audience()
 
@@ -120,11 +121,11 @@ def test_a_document_that_cannot_be_read_for_once_stays_searchable(library: Libra
         """The folder, except that one file has become unreadable."""
 
         def __init__(self) -> None:
-            self.inner = opened(str(folder))
+            self.inner = opened(folder)
             self.name = self.inner.name
 
-        def list(self):  # type: ignore[no-untyped-def]
-            return [replace(one, fingerprint=f"error:13 {one.uri}") for one in self.inner.list()]
+        def list(self, known):  # type: ignore[no-untyped-def]
+            return [replace(one, fingerprint=f"error:13 {one.uri}") for one in self.inner.list(known)]
 
         def fetch(self, uri: str):  # type: ignore[no-untyped-def]
             raise FetchProblem("cannot be read (Permission denied)", "check its permissions")
@@ -158,7 +159,7 @@ def test_a_sync_killed_between_index_and_table_is_finished_by_the_next(
     settings = library._settings
     index = Index(settings.index_address, embedding_model="static")
     with pytest.raises(Killed):
-        sync.run(opened(str(folder)), database=dying, index=index, settings=settings)
+        sync.run(opened(folder), database=dying, index=index, settings=settings)
     dying.close()
     assert library.status().n_chunks == 4
     assert state.read(database).n_documents == 0

@@ -1,0 +1,15 @@
+"""How a path within a source becomes the URL that people click."""
+
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from ingest import formats
+
+
+def url(pattern: str, path: str) -> str:
+    """``{file}`` in the pattern is the path; ``{path}`` is it as a site would show it: Markdown and text without
+    their ending, a folder's index as the folder."""
+    shown = str(PurePosixPath(path).with_suffix("")) if formats.is_page(path) else path
+    if formats.is_index(path):
+        shown = shown[: -len(PurePosixPath(shown).name)]
+    return pattern.replace("{path}", quote(shown)).replace("{file}", quote(path))
