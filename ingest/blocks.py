@@ -23,10 +23,23 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A part of a document that could not be read, and what to do about it, for the operator. The rest is
+    searchable."""
+
+    cause: str
+    advice: str
+
+
+@dataclass(frozen=True)
 class Document:
-    """What reading a raw document yields. ``keywords`` are searched but never shown."""
+    """What reading a raw document yields. ``keywords`` are searched but never shown.
+
+    ``title`` is empty only while a document is being read, when it names none itself.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     updated_at: datetime | None = None
     keywords: str = ""
+    gap: Gap | None = None

@@ -1,10 +1,10 @@
-"""Documents that need a parser of their own, read in a child process: the parent's side.
+"""Raw documents to documents, in a child process: the parent's side. The parent itself parses nothing foreign.
 
 Promises that a document which hangs, crashes, or eats memory harms itself only: the child has 30 seconds of a
-processor, two minutes in all, and 1.5 GB for it, and is replaced when it dies. It is started when the first such
-document comes, reused, and ended with the sync. It is a new interpreter, no fork (LanceDB's threads), is handed no
-secrets in its environment, writes no files, and answers in JSON. It is no sandbox: it runs as the same user, with
-the network, so a parser that was taken over can do what this user can.
+processor, two minutes in all, and 1.5 GB for it, and is replaced when it dies. It is started when the first
+document comes, reused while it behaves, and ended with the sync. It is a new interpreter, no fork (LanceDB's
+threads), is handed no secrets in its environment, writes no files, and answers in JSON. It is no sandbox: it runs
+as the same user, with the network, so a parser that was taken over can do what this user can.
 
 Why pypdfium2 and mammoth: tried on 15 PDFs and 5 Word files. With cobble they are 11 MB (BSD, Apache), import in
 0.1 s, stay below 75 MB, miss no text, and read 1,500 small pages in 0.5 s; structure, which PDFs lack, is made in
@@ -20,16 +20,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cache
 
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
-from ingest.blocks import Block
-from ingest.source import FetchProblem
+from ingest.blocks import Document
+from ingest.source import FetchProblem, RawDocument
 
 CHILD = (sys.executable, "-s", "-m", "ingest.converting")
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # what an interpreter may need
@@ -54,24 +54,23 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Converted:
-    """``title`` is empty when the document does not name one."""
+class _Answer:
+    """The child's, with a document or the kind of failure."""
 
-    title: str
-    blocks: tuple[Block, ...]
-
-
-Convert = Callable[[bytes, str], Converted]
+    failure: str = ""
+    cause: str = ""
+    advice: str = ""
+    document: Document | None = None
 
 
 class ConversionBug(Exception):
     """A parser failed in a way nobody thought of; the message says where, and quotes nothing of the document."""
 
 
-def once(content: bytes, format_: str) -> Converted:
-    """Converts one document in a child of its own."""
+def once(raw: RawDocument) -> Document:
+    """Reads one document in a child of its own; see :meth:`Converter.read`."""
     with Converter() as converter:
-        return converter.convert(content, format_)
+        return converter.read(raw)
 
 
 class Converter:
@@ -88,22 +87,23 @@ class Converter:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def convert(self, content: bytes, format_: str) -> Converted:
-        """Title and blocks; raises :class:`FetchProblem`, which may pass where a limit was reached."""
+    def read(self, raw: RawDocument) -> Document:
+        """The document; raises :class:`FetchProblem` when it is none, holds no text, or reached a limit (which
+        may pass), and :class:`ConversionBug` where its reader does not know."""
         child = self._started()
-        answer: dict[str, Any] | None = None
+        answer: _Answer | None = None
         with _Watch(child, self._limits) as watch:
             try:
-                answer = self._asked(child, content, format_)
+                answer = self._asked(child, raw)
             finally:
                 watch.stop()
-                if answer is None or watch.failure or answer.get("failure") in {"memory", "output"}:
+                if answer is None or watch.failure or answer.failure in {"memory", "output"}:
                     self._end()
         if answer is None:
-            answer = {"failure": watch.failure or watch.told_by(child.returncode)}
-        if "failure" in answer:
+            answer = _Answer(watch.failure or watch.told_by(child.returncode))
+        if answer.document is None:
             raise self._problem(answer)
-        return _converted(answer)
+        return answer.document
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._running is None or self._running.poll() is not None:
@@ -128,28 +128,28 @@ class Converter:
                 pass
             self._running = None
 
-    def _asked(self, child: subprocess.Popen[bytes], content: bytes, format_: str) -> dict[str, Any] | None:
+    def _asked(self, child: subprocess.Popen[bytes], raw: RawDocument) -> _Answer | None:
         """The child's answer, or None when it ended before one; blocks no longer than the child lives."""
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            child.stdin.write(json.dumps({"format": format_, "n_bytes": len(content)}).encode() + b"\n")
-            child.stdin.write(content)
+            child.stdin.write(_request(raw))
+            child.stdin.write(raw.content)
             child.stdin.flush()
         except BrokenPipeError:
             return None
         head = child.stdout.read(8)
         n_bytes = int.from_bytes(head)
         if n_bytes > _BYTES_PER_CHAR * self._limits.max_chars:
-            return {"failure": "output"}
+            return _Answer("output")
         body = child.stdout.read(n_bytes)
-        return _json(body) if len(head) == 8 and len(body) == n_bytes else None
+        return _answer(body) if len(head) == 8 and len(body) == n_bytes else None
 
-    def _problem(self, answer: dict[str, Any]) -> Exception:
+    def _problem(self, answer: _Answer) -> Exception:
         split = "split it into smaller documents"
-        match answer["failure"]:
+        match answer.failure:
             case "problem":
-                return FetchProblem(str(answer.get("cause")), str(answer.get("advice")))
+                return FetchProblem(answer.cause, answer.advice)
             case "time":
                 return FetchProblem(f"could not be read within {self._limits.seconds:g} s", split, may_pass=True)
             case "cpu":
@@ -165,7 +165,7 @@ class Converter:
                 advice = "open it, save it again, and report a bug if that does not help"
                 return FetchProblem("made its reader crash", advice, may_pass=True)
             case _:
-                return ConversionBug(str(answer.get("cause")))
+                return ConversionBug(answer.cause)
 
 
 class _Watch:
@@ -229,16 +229,20 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
 
 
-def _json(body: bytes) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
+def _request(raw: RawDocument) -> bytes:
+    updated_at = raw.updated_at.isoformat() if raw.updated_at else None
+    head = {"format": raw.format, "title": raw.title, "updated_at": updated_at, "n_bytes": len(raw.content)}
+    return json.dumps(head).encode() + b"\n"
 
 
-def _converted(answer: dict[str, Any]) -> Converted:
+@cache
+def _answers() -> TypeAdapter[_Answer]:
+    return TypeAdapter(_Answer)
+
+
+def _answer(body: bytes) -> _Answer:
+    """Believes nothing: the child may speak for what took it over."""
     try:
-        return TypeAdapter(Converted).validate_python(answer)
+        return _answers().validate_json(body)
     except ValidationError as error:
-        raise ConversionBug(f"an answer with {error.error_count()} errors") from None
+        return _Answer("bug", f"an answer with {error.error_count()} errors")

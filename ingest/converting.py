@@ -14,28 +14,23 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from datetime import datetime
 from typing import Any, BinaryIO
 
-from ingest.blocks import Block
-from ingest.source import FetchProblem
+from ingest import reading
+from ingest.blocks import Document
+from ingest.source import FetchProblem, RawDocument
 
 Json = dict[str, Any]
-Convert = Callable[[bytes, str, int], tuple[str, list[Block]]]
+Read = Callable[[RawDocument, int], Document]
 
 
-def converted(content: bytes, format_: str, max_chars: int) -> tuple[str, list[Block]]:
-    """Title and blocks of a document; raises :class:`FetchProblem`."""
-    if format_ == "pdf":
-        from ingest import pdf
-
-        return pdf.converted(content, max_chars=max_chars)
-    from ingest import docx
-
-    return docx.converted(content)
+def document(raw: RawDocument, max_chars: int) -> Document:
+    """Reads a document; raises :class:`FetchProblem`."""
+    return reading.document(raw, max_chars=max_chars)
 
 
-def serve(limits: Json, *, convert: Convert = converted) -> None:
+def serve(limits: Json, *, read: Read = document) -> None:
     """Answers until its input ends; its own output goes nowhere, so that a library cannot spoil an answer."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "wb") as nowhere:
@@ -43,33 +38,46 @@ def serve(limits: Json, *, convert: Convert = converted) -> None:
     _limit(limits["memory_bytes"])
     while head := requests.readline():
         request = json.loads(head)
-        content = requests.read(request["n_bytes"])
+        raw = _raw(request, requests.read(request["n_bytes"]))
         _limit_cpu(limits["cpu_seconds"])
         signal.alarm(int(limits["seconds"]) + 5)  # the parent's limit comes first, while there is a parent
-        answer = _answer(convert, content, request["format"], limits["max_chars"])
+        answer = _answer(read, raw, limits["max_chars"])
         signal.alarm(0)
         _send(answers, answer)
         if answer.get("failure") == "memory":
             return  # what it could not free is gone with it
 
 
-def _answer(convert: Convert, content: bytes, format_: str, max_chars: int) -> Json:
+def _raw(request: Json, content: bytes) -> RawDocument:
+    updated_at = datetime.fromisoformat(request["updated_at"]) if request["updated_at"] else None
+    return RawDocument(content, request["format"], request["title"], updated_at)
+
+
+def _answer(read: Read, raw: RawDocument, max_chars: int) -> Json:
     try:
-        title, blocks = convert(content, format_, max_chars)
-        n_chars = sum(len(block.text) + sum(map(len, block.lines)) for block in blocks)
-        if n_chars > max_chars:
+        document = read(raw, max_chars)
+        if sum(len(block.text) + sum(map(len, block.lines)) for block in document.blocks) > max_chars:
             return {"failure": "output"}
-        return {"title": title, "blocks": [asdict(block) for block in blocks]}
+        return {"document": _json(document)}
     except FetchProblem as problem:
         return {"failure": "problem", "cause": problem.cause, "advice": problem.advice}
     except MemoryError:
         return {"failure": "memory"}
-    except RecursionError:
-        return {"failure": "problem", "cause": "is nested too deeply", "advice": "save it in a simpler form"}
     except Exception as error:  # noqa: BLE001 - one document's end; its text may stand in the message, so no message
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
         return {"failure": "bug", "cause": f"{type(error).__name__} in {where}"}
+
+
+def _json(document: Document) -> Json:
+    """Without what is empty."""
+    return {
+        "title": document.title,
+        "blocks": [{name: value for name, value in vars(block).items() if value} for block in document.blocks],
+        "updated_at": document.updated_at.isoformat() if document.updated_at else None,
+        "keywords": document.keywords,
+        "gap": vars(document.gap) if document.gap else None,
+    }
 
 
 def _send(answers: BinaryIO, answer: Json) -> None:

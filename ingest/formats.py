@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Literal
 
-Format = Literal["markdown", "text", "html", "pdf", "docx"]
+Format = Literal["markdown", "text", "html", "webpage", "pdf", "docx"]  # a web page has a site around it
 
 FORMATS: dict[str, Format] = {
     ".md": "markdown",

@@ -14,13 +14,13 @@ from typing import Any
 import frontmatter
 from markdown_it import MarkdownIt
 
-from ingest import conversion, html
+from ingest import html
 from ingest.blocks import Block, Document
-from ingest.conversion import Convert
 from ingest.formats import Format
 from ingest.source import FetchProblem, RawDocument
 from ingest.templates import without_tags
 
+MAX_CHARS = 20_000_000
 _PDF, _ZIP, _OLE = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.IGNORECASE)
@@ -33,12 +33,12 @@ _LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _FENCED_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 
 
-def document(raw: RawDocument, *, convert: Convert = conversion.once) -> Document:
-    """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text.
-
-    ``convert`` reads PDF and Word documents, and raises :class:`conversion.ConversionBug` where it does not know.
-    """
-    matter, blocks = _read(raw, _format(raw), convert)
+def document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
+    """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text."""
+    try:
+        matter, blocks = _read(raw, _format(raw), max_chars)
+    except RecursionError:
+        raise FetchProblem("is nested too deeply", "save it in a simpler form") from None
     title, blocks = _titled(matter, blocks, raw.title)
     if not any(block.kind != "heading" for block in blocks):
         raise FetchProblem("holds no text", "write something in it, or remove it")
@@ -68,14 +68,13 @@ def _format(raw: RawDocument) -> Format:
     return "html" if _PAGE.match(content) else raw.format
 
 
-def _read(raw: RawDocument, format_: Format, convert: Convert) -> tuple[dict[str, Any], list[Block]]:
+def _read(raw: RawDocument, format_: Format, max_chars: int) -> tuple[dict[str, Any], list[Block]]:
     """What the document says about itself, and its blocks."""
     if format_ in {"pdf", "docx"}:
-        converted = convert(raw.content, format_)
-        blocks = [*converted.blocks]
+        converted_title, blocks = _converted(raw.content, format_, max_chars)
         first = blocks[0].text if blocks and blocks[0].kind == "heading" else ""
         heading = "" if _SECTION.match(first) else first
-        return {"title": converted.title or heading or raw.title}, blocks
+        return {"title": converted_title or heading or raw.title}, blocks
     declared = _CHARSET.search(raw.content[:2048]) if format_ == "html" else None
     text = decoded(raw.content, declared=declared[1].decode() if declared else None)
     if format_ == "html":
@@ -85,6 +84,16 @@ def _read(raw: RawDocument, format_: Format, convert: Convert) -> tuple[dict[str
         matter, text = _matter(text)
         return matter, _markdown(text)
     return {}, _plain(text)
+
+
+def _converted(content: bytes, format_: str, max_chars: int) -> tuple[str, list[Block]]:
+    if format_ == "pdf":
+        from ingest import pdf
+
+        return pdf.converted(content, max_chars=max_chars)
+    from ingest import docx
+
+    return docx.converted(content)
 
 
 def decoded(content: bytes, *, declared: str | None = None) -> str:

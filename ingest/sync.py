@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from agent import observe
 from agent.database import Database, now
 from agent.errors import UserError
-from ingest import access, reading, splitting
+from ingest import access, splitting
 from ingest.blocks import Document
 from ingest.conversion import Converter
 from ingest.embedding import embed
@@ -214,7 +214,7 @@ class _Sync:
             one.problem, one.keeps_earlier = problem, True
             return
         try:
-            one.document = reading.document(raw, convert=converter.convert)
+            one.document = converter.read(raw)
             one.chunks = splitting.split(one.document, max_tokens=self._settings.chunk_tokens)
         except FetchProblem as problem:
             one.problem, one.keeps_earlier = problem, problem.may_pass

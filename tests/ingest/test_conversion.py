@@ -1,17 +1,20 @@
-"""The child that reads PDF and Word files: reused, replaced, held to its limits, and not started without need."""
+"""The child that reads documents: reused, replaced, held to its limits, and not started without need."""
 
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import psutil
 import pytest
 
 from agent.tools import Audience
-from ingest import sync
-from ingest.conversion import ConversionBug, Converted, Converter, Limits
+from ingest import reading, sync
+from ingest.blocks import Document
+from ingest.conversion import ConversionBug, Converter, Limits
+from ingest.formats import Format
 from ingest.library import Library
-from ingest.source import FetchProblem
+from ingest.source import FetchProblem, RawDocument
 from tests.ingest import paper
 from tests.ingest.conftest import opened
 
@@ -21,7 +24,8 @@ HELLO = paper.pdf([(60, 700, 10, "Hello from the paper.")])
 MISBEHAVING = """
 import json, os, signal, sys, time
 from ingest import converting
-def convert(content, format_, max_chars):
+def read(raw, max_chars):
+    content = raw.content
     if b"HANG" in content:
         time.sleep(600)
     if b"SPIN" in content:
@@ -47,10 +51,10 @@ def convert(content, format_, max_chars):
         with open(content.decode().split(" ", 1)[1], "w") as file:
             file.write("x")
     if b"ENVIRONMENT" in content:
-        from ingest.blocks import Block
-        return " ".join(sorted(os.environ)), [Block("paragraph", "x")]
-    return converting.converted(content, format_, max_chars)
-converting.serve(json.loads(sys.argv[1]), convert=convert)
+        from ingest.blocks import Block, Document
+        return Document(" ".join(sorted(os.environ)), (Block("paragraph", "x"),))
+    return converting.document(raw, max_chars)
+converting.serve(json.loads(sys.argv[1]), read=read)
 """
 
 
@@ -64,14 +68,18 @@ def pid(converter: Converter) -> int | None:
     return converter._running.pid if converter._running else None
 
 
+def raw(content: bytes, format_: Format = "pdf") -> RawDocument:
+    return RawDocument(content, format_, "File name")
+
+
 def told(converter: Converter, text: str) -> FetchProblem:
     with pytest.raises(FetchProblem) as problem:
-        converter.convert(paper.pdf([(60, 700, 10, text)]), "pdf")
+        converter.read(raw(paper.pdf([(60, 700, 10, text)])))
     return problem.value
 
 
 def works(converter: Converter) -> bool:
-    return converter.convert(HELLO, "pdf").blocks[0].text == "Hello from the paper."
+    return converter.read(raw(HELLO)).blocks[0].text == "Hello from the paper."
 
 
 def test_one_child_reads_one_document_after_another_and_ends_with_the_sync() -> None:
@@ -79,7 +87,7 @@ def test_one_child_reads_one_document_after_another_and_ends_with_the_sync() -> 
         assert pid(converter) is None
         assert works(converter)
         first = pid(converter)
-        assert converter.convert(paper.docx(paper.paragraph("Word.")), "docx").blocks[0].text == "Word."
+        assert converter.read(raw(paper.docx(paper.paragraph("Word.")), "docx")).blocks[0].text == "Word."
         assert works(converter)
         assert pid(converter) == first
     assert first is not None
@@ -103,10 +111,10 @@ def test_a_document_that_computes_without_end_is_given_up_until_it_changes(libra
 
     def converter() -> Converter:
         class Counted(Converter):
-            def convert(self, content: bytes, format_: str) -> Converted:
+            def read(self, raw: RawDocument) -> Document:
                 nonlocal started
-                started += 1
-                return super().convert(content, format_)
+                started += raw.format == "pdf"
+                return super().read(raw)
 
         return Counted(Limits(cpu_seconds=1), child=(sys.executable, "-c", MISBEHAVING))
 
@@ -177,32 +185,32 @@ def test_a_document_with_too_much_text_is_given_up(make: Callable[..., bytes]) -
     with Converter(Limits(max_chars=100)) as converter:
         content = make([(60, 700, 10, "word " * 30)])
         with pytest.raises(FetchProblem, match="more than 100 characters"):
-            converter.convert(content, "pdf" if content.startswith(b"%PDF") else "docx")
+            converter.read(raw(content, "pdf" if content.startswith(b"%PDF") else "docx"))
         assert works(converter)
 
 
 def test_an_unthought_of_error_is_a_bug_and_quotes_no_document(converter: Converter) -> None:
     with pytest.raises(ConversionBug) as bug:
-        converter.convert(b"RAISE", "pdf")
+        converter.read(raw(b"%PDF-RAISE"))
     assert "ValueError" in str(bug.value)
     assert "secret" not in str(bug.value)
     assert works(converter)
 
 
 def test_what_a_parser_prints_spoils_no_answer(converter: Converter) -> None:
-    assert converter.convert(paper.pdf([(60, 700, 10, "PRINT")]), "pdf").blocks[0].text == "PRINT"
+    assert converter.read(raw(paper.pdf([(60, 700, 10, "PRINT")]))).blocks[0].text == "PRINT"
 
 
 def test_a_parser_can_write_nothing_into_a_file(converter: Converter, tmp_path: Path) -> None:
     with pytest.raises(ConversionBug, match="OSError"):
-        converter.convert(f"WRITE {tmp_path / 'written'}".encode(), "pdf")
+        converter.read(raw(f"WRITE {tmp_path / 'written'}".encode()))
     assert (tmp_path / "written").read_bytes() == b""
 
 
 def test_the_child_knows_no_secret(converter: Converter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
-    names = converter.convert(b"ENVIRONMENT", "pdf").title.split()
+    names = converter.read(raw(b"ENVIRONMENT")).title.split()
     assert "PYTHONPATH" in names
     assert not {"OPENAI_API_KEY", "DATABASE_URL", "HOME"} & set(names)
 
@@ -218,7 +226,29 @@ def test_a_child_whose_parent_is_gone_ends() -> None:
         child.stdin = None
 
 
-def test_a_child_is_started_only_for_a_folder_that_needs_one(library: Library, folder: Path) -> None:
+def test_everything_a_document_has_comes_back_as_it_was_read() -> None:
+    changed = datetime(2024, 3, 1, 10, 30, tzinfo=timezone(timedelta(hours=2)))
+    matter = "---\ntitle: Öffnung\ntags: [gate]\n---\n"
+    text = "## Gate\n- one\n\n| A | B |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```\n"
+    document = RawDocument((matter + text).encode(), "markdown", "File name", changed)
+    with Converter() as converter:
+        assert converter.read(document) == reading.document(document)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"[]", b"{}", b"nonsense", b'{"document": 1}', b'{"document": {"title": 5, "blocks": []}}']
+)
+def test_an_answer_that_is_none_is_a_bug(answer: bytes) -> None:
+    child = (
+        f"import sys; a = {answer!r}; sys.stdin.buffer.readline(); sys.stdout.buffer.write(len(a).to_bytes(8) + a)"
+    )
+    with Converter(child=(sys.executable, "-c", child)) as converter, pytest.raises((ConversionBug, FetchProblem)):
+        converter.read(raw(HELLO))
+
+
+def test_a_child_is_started_once_in_a_sync_and_only_when_there_is_something_to_read(
+    library: Library, folder: Path
+) -> None:
     def children() -> set[int]:
         return {process.pid for process in psutil.Process().children()}
 
@@ -229,11 +259,9 @@ def test_a_child_is_started_only_for_a_folder_that_needs_one(library: Library, f
         assert children() <= before
         return set().union(*seen)
 
-    (folder / "page.html").write_text("<h1>Page</h1><p>Text of the page.</p>")
-    assert started() == set()
     (folder / "paper.pdf").write_bytes(HELLO)
     assert len(started()) == 1
-    assert not {"pypdfium2", "mammoth"} & sys.modules.keys()
+    assert started() == set()
 
 
 def test_a_document_that_crashed_its_reader_is_tried_again_and_found_as_it_was(

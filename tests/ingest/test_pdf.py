@@ -262,4 +262,4 @@ def test_a_pdf_under_another_name_is_read_as_a_pdf(kind: str) -> None:
 def test_real_pdfs_keep_their_structure(eval_dir: Path, name: str, expected: str) -> None:
     content = (eval_dir / "ingest_samples" / "good" / name).read_bytes()
     with Converter() as converter:
-        assert expected in "\n".join(shown(list(converter.convert(content, "pdf").blocks)))
+        assert expected in "\n".join(shown(list(converter.read(RawDocument(content, "pdf", "File name")).blocks)))
