@@ -1,28 +1,122 @@
-"""Which files are documents: formats by the ending of a name, and how large each may be."""
+"""Which files are documents: formats by the ending of a name, how large each may be, and what to say of others."""
 
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Literal
 
-Format = Literal["markdown", "text", "html", "webpage", "pdf", "docx"]  # a web page has a site around it
+Format = Literal[
+    "markdown",
+    "text",
+    "html",
+    "webpage",  # HTML with a site around its main text
+    "pdf",
+    "docx",
+    "pptx",
+    "opendocument",
+    "rtf",
+    "epub",
+    "sheet",
+    "csv",
+    "json",
+    "notebook",
+    "mail",
+    "outlook",
+]
 
 FORMATS: dict[str, Format] = {
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".txt": "text",
-    ".html": "html",
-    ".htm": "html",
+    **dict.fromkeys((".md", ".markdown", ".mdx", ".mkd", ".qmd", ".rmd"), "markdown"),
+    **dict.fromkeys((".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"), "text"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     ".pdf": "pdf",
-    ".docx": "docx",
+    **dict.fromkeys((".docx", ".docm", ".dotx"), "docx"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".potx"), "pptx"),
+    **dict.fromkeys((".odt", ".ott", ".odp"), "opendocument"),
+    ".rtf": "rtf",
+    ".epub": "epub",
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "sheet"),
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
+    ".json": "json",
+    ".ipynb": "notebook",
+    ".eml": "mail",
+    ".msg": "outlook",
 }
 MAX_BYTES = 5_000_000  # a larger text file is a log or a dump, and one answer's worth of it is noise
-MAX_PACKED_BYTES = 50_000_000  # PDF and Word files hold pictures too
-_TEXTUAL = {"markdown", "text", "html"}
-_PAGES = {".md", ".markdown", ".txt"}  # a site shows them as pages; other files it serves under their whole name
+MAX_PACKED_BYTES = 50_000_000  # the others hold pictures too
+_TEXTUAL = {"markdown", "text", "html", "webpage", "csv", "json"}
+_PAGES = {
+    ".md",
+    ".markdown",
+    ".mdx",
+    ".txt",
+}  # a site shows them as pages; others it serves under their whole name
+_BARE = {"readme", "faq", "changelog", "contributing"}  # text without an ending
+
+
+def _endings(text: str) -> set[str]:
+    return {f".{ending}" for ending in text.split()}
+
+
+_ARCHIVES = _endings("zip 7z rar tar gz tgz bz2 xz zst jar war cab")
+_ADVICE = {
+    **dict.fromkeys(_ARCHIVES, "unpack it"),
+    **dict.fromkeys(_endings("doc dot wpd wps pages"), "save it as .docx"),
+    **dict.fromkeys(_endings("ppt pps pot key"), "save it as .pptx"),
+    **dict.fromkeys(_endings("numbers wks"), "save it as .xlsx"),
+    **dict.fromkeys(_endings("vsd vsdx xps djvu pub odg drawio"), "save it as .pdf"),
+    **dict.fromkeys(_endings("pst mbox"), "save its messages as .eml"),
+}
+_OTHERWISE = "save it as .pdf, .docx, .md or .txt"
+
+_PICTURES = _endings("png jpg jpeg gif webp bmp ico tif tiff svg heic avif eps ai psd sketch fig xcf raw cur icns")
+_SOUND = _endings("mp3 wav ogg oga flac m4a aac wma mp4 m4v mov avi mkv webm wmv ogv mpg mpeg vtt srt")
+_OF_SITES = _endings("css scss sass less map woff woff2 ttf otf eot xml xsl xslt xsd dtd rss atom njk liquid erb")
+_OF_SITES |= _endings("hbs ejs pug twig jinja j2 tmpl webmanifest")
+_CODE = _endings(
+    "js mjs cjs jsx ts tsx vue svelte astro py pyi pyc pyo rb go rs java kt kts scala c h cc cpp hpp m mm"
+)
+_CODE |= _endings("cs fs vb php pl pm r jl lua dart swift ex exs erl hs clj elm sql sh bash zsh fish ps1 bat cmd")
+_CODE |= _endings(
+    "yaml yml toml ini cfg conf env properties lock sum mod gradle tf tfvars hcl proto graphql cmake mk"
+)
+_CODE |= _endings("log bak tmp swp orig rej diff patch pem crt sig asc snap po mo bib cls sty")
+_CODE |= _endings("so dll dylib o a class wasm exe msi dmg iso img pkl parquet db sqlite lnk url")
+_IGNORED = _PICTURES | _SOUND | _OF_SITES | _CODE
+_IGNORED_NAMES = (
+    *(
+        "package*.json",
+        "tsconfig*.json",
+        "composer.json",
+        "bower.json",
+        "manifest.json",
+        "*lock.json",
+        "*config.json",
+    ),
+    *("*rc.json", "*.schema.json", "renovate.json", "vercel.json", "firebase.json", "lerna.json", "nx.json"),
+    *("requirements*.txt", "robots.txt", "humans.txt", "cmakelists.txt", "thumbs.db", "desktop.ini"),
+)
 
 
 def of(path: str) -> Format | None:
     """The format that a file's name promises."""
-    return FORMATS.get(_suffix(path))
+    suffix = _suffix(path)
+    if not suffix and PurePosixPath(path).name.lower() in _BARE:
+        return "text"
+    return None if is_ignored(path) else FORMATS.get(suffix)
+
+
+def is_ignored(path: str) -> bool:
+    """Whether a file is plainly no document, and not worth a word: a picture, a font, code, a lock file."""
+    name = PurePosixPath(path).name.lower()
+    if "." not in name.lstrip("."):
+        return name not in _BARE
+    return _suffix(path) in _IGNORED or any(fnmatchcase(name, pattern) for pattern in _IGNORED_NAMES)
+
+
+def refusal(path: str) -> tuple[str, str]:
+    """Cause and advice for a file of none of our formats."""
+    suffix = _suffix(path)
+    kind = f"({suffix})" if suffix else "(its name has no ending)"
+    return f"is of an unsupported type {kind}", f"{_ADVICE.get(suffix, _OTHERWISE)}, or leave it out with exclude"
 
 
 def max_bytes(path: str) -> int:
@@ -37,7 +131,7 @@ def is_page(path: str) -> bool:
 
 def is_index(path: str) -> bool:
     """Whether it is the page of its folder, which stands under the folder's address."""
-    return PurePosixPath(path).stem == "index" and of(path) in _TEXTUAL
+    return PurePosixPath(path).stem == "index" and of(path) in {"markdown", "text", "html"}
 
 
 def title(path: str) -> str:

@@ -58,7 +58,10 @@ class Folder:
                 yield Listed(uri, self._url(path, uri), _fingerprint(path))
 
     def fetch(self, uri: str) -> RawDocument:
-        """Reads one file; raises :class:`FetchProblem` when it is unreadable, gone or too large."""
+        """Reads one file; raises :class:`FetchProblem` when it is no document, unreadable, gone or too large."""
+        format_ = formats.of(uri)
+        if format_ is None and not uri.endswith("/"):
+            raise FetchProblem(*formats.refusal(uri))
         path = self.root / uri
         try:
             if path.stat().st_size > formats.max_bytes(uri):
@@ -83,7 +86,7 @@ class Folder:
                 continue
             if entry.is_dir(follow_symlinks=False):  # a link to a folder inside would repeat it
                 yield from self._walk(path)
-            elif formats.of(entry.name) and entry.is_file():
+            elif not formats.is_ignored(entry.name) and entry.is_file():
                 yield path
 
     def _holds(self, link: Path) -> bool:
