@@ -1,0 +1,128 @@
+"""What a set's questions are answered: asked at a desk like anybody's, in sessions of their own.
+
+Promises: the same loop, models, tools, limits and budgets as in Slack; a follow-up is asked where its earlier
+questions and answers are the session's history; what is asked is recorded with the origin ``eval`` and paid by the
+person ``eval``, so that it is nobody's question and nobody's money but the set's.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text as sql
+
+from agent import sessions
+from agent.database import Database, new_id
+from agent.errors import UserError
+from bot import jobs
+from bot.evaluation import measures
+from bot.evaluation.questions import Question
+from bot.jobs import Desk
+from bot.terminal import TerminalReply, bare
+
+ORIGIN = USER = "eval"
+NO_EVIDENCE = "no_evidence"  # a turn's reason
+SEEDING_SECONDS = 30  # of the lease under which earlier answers are written down
+_TURN = sql("SELECT status, reason, cost_usd FROM turns WHERE id = :id")
+_WAS_QUOTED = sql("SELECT 1 FROM model_calls WHERE turn_id = :id AND purpose = 'fallback' LIMIT 1")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """``cited`` are files as the set names them where it does. What nothing can be said of is None.
+
+    ``is_quoted``: the configured model did not answer, the fallback did.
+    """
+
+    turn_id: str
+    text: str
+    status: str
+    reason: str
+    is_refusal: bool
+    is_quoted: bool
+    cited: tuple[str, ...]
+    missing: tuple[str, ...]
+    is_complete: bool | None
+    cites_right: bool | None
+    seconds: float
+    cost_usd: float
+
+
+def ask(
+    questions: Sequence[Question],
+    desk: Desk,
+    names: Mapping[str, str],
+    *,
+    n_at_once: int = 1,
+    progress: Callable[[], None] = lambda: None,
+) -> list[Answered]:
+    """Asks every question, ``n_at_once`` at a time; ``names`` are files by document id."""
+
+    def one(question: Question) -> Answered:
+        answered = _ask(question, desk, names)
+        progress()
+        return answered
+
+    with ThreadPoolExecutor(n_at_once) as threads:
+        try:
+            return list(threads.map(one, questions))
+        except BaseException:  # a second question's answer is not waited for after Ctrl-C
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _ask(question: Question, desk: Desk, names: Mapping[str, str]) -> Answered:
+    started = time.perf_counter()
+    turn_id, reply = _answered(question, desk)
+    seconds = time.perf_counter() - started
+    if reply.answer is None:
+        raise UserError("A question was stored but not answered: the database went away meanwhile. Run it again.")
+    status, reason, cost_usd, is_quoted = _end(desk.database, turn_id)
+    text = bare(reply.answer.text)
+    is_refusal = reason == NO_EVIDENCE or desk.kit.is_refusal(text)
+    cited = tuple(dict.fromkeys(names.get(s.passage.document_id, s.passage.url) for s in reply.answer.sources))
+    missing = tuple(measures.missing(text, question.facts))
+    is_asked = not question.is_unanswerable
+    return Answered(
+        turn_id=str(turn_id),
+        text=text,
+        status=status,
+        reason=reason,
+        is_refusal=is_refusal,
+        is_quoted=is_quoted,
+        cited=cited,
+        missing=missing,
+        is_complete=not is_refusal and not missing if is_asked and question.facts else None,
+        cites_right=not question.grades.keys().isdisjoint(cited) if is_asked and question.grades else None,
+        seconds=seconds,
+        cost_usd=cost_usd,
+    )
+
+
+def _answered(question: Question, desk: Desk) -> tuple[UUID, TerminalReply]:
+    key = f"{ORIGIN}:{new_id()}"
+    for earlier, answer in question.earlier:
+        _write_down(desk, key, earlier, answer)
+    with desk.database.transaction() as transaction:
+        asked = sessions.ask(transaction, key=key, user_id=USER, origin=ORIGIN, question=question.text)
+    reply = TerminalReply(None)
+    jobs.work(desk, asked.session_id, lambda _: reply)
+    return asked.turn_id, reply
+
+
+def _write_down(desk: Desk, key: str, question: str, answer: str) -> None:
+    """An earlier turn as if it had been asked and answered there."""
+    with desk.database.transaction() as transaction:
+        asked = sessions.ask(transaction, key=key, user_id=USER, origin=ORIGIN, question=question)
+        turn = sessions.claim(transaction, asked.session_id, owner=desk.owner, lease_seconds=SEEDING_SECONDS)
+        assert turn is not None  # the session is new and nobody else knows of it
+        sessions.finish(transaction, turn, status="completed", reason="answered", answer=answer)
+
+
+def _end(database: Database, turn_id: UUID) -> tuple[str, str, float, bool]:
+    with database.transaction() as transaction:
+        row = transaction.execute(_TURN, {"id": turn_id}).one()
+        was_quoted = transaction.execute(_WAS_QUOTED, {"id": turn_id}).first() is not None
+    return row.status, row.reason or "", float(row.cost_usd), was_quoted

@@ -1,0 +1,59 @@
+"""What a set's questions find: the library asked as the bot asks it, one question after the other."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.tools import Audience
+from bot.evaluation import measures
+from bot.evaluation.questions import Question
+from ingest.library import Library
+from tools.standalone import standalone
+
+N_PASSAGES = 50  # enough for ten documents
+
+
+@dataclass(frozen=True)
+class Found:
+    """``files`` are the documents in the order in which people would see their passages, as the set names them
+    where it does. What cannot be said of the question, because no file is named, is None."""
+
+    files: tuple[str, ...]
+    ms: float
+    is_hit: bool | None = None
+    ndcg: float | None = None
+    recall: float | None = None
+    reciprocal_rank: float | None = None
+
+
+def find(
+    questions: Sequence[Question],
+    library: Library,
+    names: Mapping[str, str],
+    *,
+    progress: Callable[[], None] = lambda: None,
+) -> list[Found]:
+    """Looks each question up, a follow-up made standalone by rule; ``names`` are files by document id."""
+    found = []
+    for question in questions:
+        found.append(_find(question, library, names))
+        progress()
+    return found
+
+
+def _find(question: Question, library: Library, names: Mapping[str, str]) -> Found:
+    query = standalone(question.text, [earlier for earlier, _ in question.earlier])
+    started = time.perf_counter()
+    passages = library.look_up(query, audience=Audience(), k=N_PASSAGES).passages
+    ms = (time.perf_counter() - started) * 1000
+    files = tuple(dict.fromkeys(names.get(p.document_id, p.document_id) for p in passages))
+    if question.is_unanswerable or not question.groups:
+        return Found(files, ms)
+    return Found(
+        files,
+        ms,
+        is_hit=measures.has_every_group(files, question.groups),
+        ndcg=measures.ndcg(files, question.grades),
+        recall=measures.recall(files, question.grades),
+        reciprocal_rank=measures.reciprocal_rank(files, question.grades),
+    )

@@ -1,0 +1,153 @@
+"""What ``docent eval`` prints for people: the figures by kind, what has changed, and what went wrong."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.evaluation import figures
+from bot.evaluation.evaluating import Evaluated
+from bot.evaluation.figures import ANSWERS, EFFORT, RETRIEVAL, Case, Figure, Figures
+from bot.evaluation.measures import TOP
+from bot.evaluation.runs import Difference, Turnabout
+
+MOST_MISSES = 10  # of a kind of mistake
+ANSWER_CHARS = 240
+
+
+def show(console: Console, evaluated: Evaluated, *, all_misses: bool = False) -> None:
+    """Everything, the totals first."""
+    run, has_answers = evaluated.run, "n_facts_complete" in evaluated.run
+    shown = (*RETRIEVAL, *ANSWERS) if has_answers else RETRIEVAL
+    console.print(_totals(run, shown))
+    console.print(_effort(run))
+    if evaluated.difference:
+        _show_difference(console, evaluated.difference, run)
+    _show_misses(console, evaluated.cases, most=None if all_misses else MOST_MISSES)
+    console.print(f"\n[dim]Kept as {escape(str(evaluated.path))}[/]")
+
+
+def _totals(run: Mapping[str, object], shown: Sequence[Figure]) -> Table:
+    table = Table(box=None, title=f"{run['set']}", title_justify="left", title_style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("questions", justify="right")
+    for figure in shown:
+        table.add_column(figure.label, justify="right")
+    by_kind: Mapping[str, Figures] = run["by_kind"]  # type: ignore[assignment]
+    for kind, told in by_kind.items():
+        table.add_row(escape(kind or "-"), f"{told['n_questions']:,}", *(_cell(figure, told) for figure in shown))
+    all_told: Figures = run  # type: ignore[assignment]
+    cells = (_cell(figure, all_told) for figure in shown)
+    table.add_row("all", f"{all_told['n_questions']:,}", *cells, style="bold" if by_kind else "")
+    return table
+
+
+def _cell(figure: Figure, told: Figures) -> str:
+    """Nothing where there is nothing to count it out of."""
+    if figure.of:
+        return f"{told[figure.name]} of {told[figure.of]}" if told[figure.of] else ""
+    return _written(figure, told[figure.name]) if told["n_with_files"] else ""
+
+
+def _written(figure: Figure, value: float) -> str:
+    return f"{value:,.{figure.n_digits}f}"
+
+
+def _effort(run: Mapping[str, object]) -> str:
+    told = [
+        f"{figure.label} {_written(figure, run[figure.name])}{figure.unit}"  # type: ignore[arg-type]
+        for figure in EFFORT
+        if run.get(figure.name) or (figure.name in run and figure.unit)
+    ]
+    documents = run["documents"]
+    if isinstance(documents, Mapping):
+        told.append(f"{documents['n']:,} documents read in {documents['seconds']} s ({documents['per_second']}/s)")
+    settings = run["settings"]
+    assert isinstance(settings, Mapping)
+    models = [f"embedding {settings['embedding_model']}", *filter(None, [settings.get("model")])]
+    return f"[dim]{escape('; '.join([*told, *models]))}.[/]"
+
+
+def _show_difference(console: Console, difference: Difference, run: Figures) -> None:
+    console.print(f"\n[bold]Since {escape(difference.at)}[/]")
+    if not difference.is_of_the_same:
+        console.print(
+            "[yellow]The questions are not the same: only those that both runs have can be told apart.[/]"
+        )
+    changed = [figure for figure in figures.ALL if figure.name in difference.changes]
+    if not changed:
+        console.print("No figure has changed.")
+    for figure in changed:
+        change, then = difference.changes[figure.name], difference.before[figure.name]
+        tone = "green" if (change > 0) != figure.is_better_less else "red"
+        arrow = f"[{tone}]{'▲' if change > 0 else '▼'} {_written(figure, abs(change))}[/]"
+        was = f"{_written(figure, then)} → {_written(figure, run[figure.name])}{figure.unit}"
+        console.print(f"  {figure.label}  {arrow}  [dim]{was}[/]")
+    _show_turnabout(console, "found", difference.found)
+    _show_turnabout(console, "answered", difference.answered)
+
+
+def _show_turnabout(console: Console, what: str, turnabout: Turnabout) -> None:
+    for tone, name, ids in (("green", "now", turnabout.won), ("red", "no longer", turnabout.lost)):
+        if ids:
+            console.print(f"  [{tone}]{name} {what}[/]: {escape(', '.join(ids))}")
+
+
+def _show_misses(console: Console, cases: Sequence[Case], *, most: int | None) -> None:
+    kinds: tuple[tuple[str, Callable[[Case], bool], Callable[[Case], list[str]]], ...] = (
+        ("Not found", lambda case: case.found.is_hit is False, _what_was_found),
+        ("Facts missing", _lacks_facts, _what_is_missing),
+        ("Wrongly refused", _is_wrongly_refused, _what_was_said),
+        ("Answered although nothing answers it", _is_wrongly_answered, _what_was_said),
+        ("Failed", lambda case: bool(case.answered and case.answered.status != "completed"), _what_was_said),
+    )
+    for name, is_one, told in kinds:
+        missed = [case for case in cases if is_one(case)]
+        if missed:
+            console.print(f"\n[bold]{name}[/] ({len(missed)})")
+        for case in missed[:most]:
+            console.print(f"  [bold]{escape(case.question.id)}[/] {escape(_asked(case))}")
+            for line in told(case):
+                console.print(f"    [dim]{escape(line)}[/]")
+        if most is not None and len(missed) > most:
+            console.print(f"  [dim]… and {len(missed) - most} more: --all[/]")
+
+
+def _lacks_facts(case: Case) -> bool:
+    return bool(case.answered and case.answered.is_complete is False and not case.answered.is_refusal)
+
+
+def _is_wrongly_refused(case: Case) -> bool:
+    return bool(case.answered and case.answered.is_refusal and not case.question.is_unanswerable)
+
+
+def _is_wrongly_answered(case: Case) -> bool:
+    return bool(case.answered and not case.answered.is_refusal and case.question.is_unanswerable)
+
+
+def _asked(case: Case) -> str:
+    return " ⏎ ".join([*(earlier for earlier, _ in case.question.earlier), case.question.text])
+
+
+def _what_was_found(case: Case) -> list[str]:
+    return [_needed(case), *(f"{n}. {name}" for n, name in enumerate(case.found.files[:TOP], 1))]
+
+
+def _what_is_missing(case: Case) -> list[str]:
+    assert case.answered
+    return [f"lacks {', '.join(map(repr, case.answered.missing))}", *_what_was_said(case)]
+
+
+def _what_was_said(case: Case) -> list[str]:
+    assert case.answered
+    said = " ".join(case.answered.text.split())
+    shortened = said if len(said) <= ANSWER_CHARS else f"{said[:ANSWER_CHARS]}…"
+    hit = (
+        [] if case.found.is_hit is None else [f"{_needed(case)} ({'found' if case.found.is_hit else 'not found'})"]
+    )
+    return [*hit, f"said: {shortened}", f"docent sessions show {case.answered.turn_id}"]
+
+
+def _needed(case: Case) -> str:
+    return "needs " + ", and ".join(" or ".join(group) for group in case.question.groups)
