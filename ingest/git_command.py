@@ -1,0 +1,128 @@
+"""The git command line as a child process: how it is run, and what its errors mean.
+
+Promises that it asks nothing of a terminal, is ended with its own children when its time is over, and takes
+secrets from its environment only, so that none stands in a list of processes. Not a shell.
+"""
+
+import base64
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from agent.errors import UserError
+
+_ALLOWED = "https:http:ssh:git:file"  # no ext::, which is a command
+_SETTINGS = {"gc.autoDetach": "false", "core.hooksPath": "/dev/null"}
+# What git sets for its hooks: inherited, it would point every command at another repository.
+_OF_HOOKS = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
+_CAUSES = (
+    (r"No space left", "the disk is full", "Make room below DOCENT_HOME"),
+    (r"dubious ownership", "it belongs to another user", "Run 'git config --global --add safe.directory' with it"),
+    (r"Host key verification", "its ssh key is not known here", "Run 'ssh' to that host once, as Docent's user"),
+    (r"certificate", "its certificate is not trusted here", "Point git's http.sslCAInfo to your authority's"),
+    (
+        r"Authentication failed|could not read (?:User|Pass)|prompts disabled|[Pp]ermission denied|error: 40[13]",
+        "it does not let us in",
+        "For https, name a variable that holds a valid token by token_env; for ssh, give Docent's user a key",
+    ),
+    (
+        r"resolve host|connect to|Connection|timed out|unreachable|hung up|No route",
+        "it cannot be reached",
+        "Check the address and the network, then try again",
+    ),
+)
+_NO_REPOSITORY = r"not found|does not exist|not appear to be a git|not a git repository|error: 404"
+
+
+class Failed(Exception):
+    """Git ended with an error; the message is what it said."""
+
+    @property
+    def cause(self) -> tuple[str, str] | None:
+        """What is wrong outside of the copy that is kept here, and what to do about it."""
+        return next(((cause, advice) for words, cause, advice in _CAUSES if re.search(words, str(self))), None)
+
+    @property
+    def said(self) -> str:
+        """The last line, without what looks like a name and password in an address."""
+        line = (str(self).strip().splitlines() or ["nothing"])[-1]
+        return re.sub(r"//[^/@\s]+@", "//", line)[:200]
+
+
+def run(
+    *arguments: str,
+    timeout_seconds: float,
+    settings: Mapping[str, str] | None = None,
+    keep: Sequence[int] = (),
+) -> bytes:
+    """What ``git`` printed; ``settings`` may hold secrets, ``keep`` are descriptors it keeps open.
+
+    Raises :class:`Failed`, :class:`TimeoutError`, and :class:`UserError` when git is not installed.
+    """
+    try:
+        process = subprocess.Popen(
+            ["git", *arguments],
+            cwd=os.sep,  # a repository around the current folder has no say
+            env=_environment({**_SETTINGS, **(settings or {})}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=keep,
+            start_new_session=True,  # without a terminal ssh cannot ask for a password
+        )
+    except FileNotFoundError:
+        raise UserError("git is not installed here. Install it (apt install git), then sync again.") from None
+    printed, said = _outcome(process, timeout_seconds)
+    if process.returncode:
+        raise Failed(said.decode(errors="replace"))
+    return printed
+
+
+def credentials(location: str, token: str) -> dict[str, str]:
+    """The settings that send a token to a repository's host and no other; the large hosts take any user name."""
+    if not token:
+        return {}
+    parts = urlsplit(location)
+    value = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {f"http.{parts.scheme}://{parts.netloc}/.extraHeader": f"Authorization: Basic {value}"}
+
+
+def in_words(failed: Failed, location: str) -> UserError:
+    """What went wrong with the repository at a location, and what to do."""
+    if known := failed.cause:
+        return UserError(f"Cannot read {location}: {known[0]}. {known[1]}.")
+    if re.search(_NO_REPOSITORY, str(failed).replace(location, "")):
+        return UserError(
+            f"There is no repository {location}, or it is hidden from us. Check the address; for a private one, "
+            "name a variable that holds a token by token_env."
+        )
+    return UserError(f"Cannot read {location} (git: {failed.said}). Try 'git ls-remote' with it.")
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    given = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
+    first = int(given.get("GIT_CONFIG_COUNT") or 0)
+    for number, (key, value) in enumerate(settings.items(), first):
+        given |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return given | {
+        "GIT_ALLOW_PROTOCOL": _ALLOWED,
+        "GIT_CONFIG_COUNT": str(first + len(settings)),
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",  # its words are matched
+        "SSH_ASKPASS_REQUIRE": "never",
+    }
+
+
+def _outcome(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> tuple[bytes, bytes]:
+    with process:
+        try:
+            return process.communicate(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
