@@ -64,6 +64,17 @@ def price(name: str, settings: Settings) -> Price:
     return prices.of(name, prices.given(settings.model_prices), _listed_price(name))
 
 
+def embedding_price(model: str, settings: Settings) -> Decimal | None:
+    """Dollars per token, the operator's or the list's; None where neither knows the model."""
+    name, _ = place(model)
+    operators = prices.given(settings.model_prices)
+    listed_usd = _info(name).get("input_cost_per_token")
+    if name not in operators and listed_usd is not None:
+        return Decimal(str(listed_usd))
+    given = operators.get(name) or operators.get(prices.EVERY_MODEL)
+    return given.prompt if given else None
+
+
 def places(settings: Settings) -> list[tuple[str, str | None]]:
     """Name and base URL of the primary and its fallbacks; a fallback's stands behind an @."""
     return [(settings.model, settings.model_api_base), *map(place, settings.fallbacks)]

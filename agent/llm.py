@@ -1,4 +1,4 @@
-"""The model: chat calls that stream, and embeddings in batches.
+"""The model: chat calls that stream.
 
 Promises: foreign errors leave as :class:`ModelError`; transient ones are retried here and nowhere else, others
 never; a stream that stalls is cut; what was really sent is reported. Text of prompts and answers is not logged.
@@ -9,7 +9,7 @@ import random
 import re
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,7 +28,6 @@ from agent.prompt import Message
 from agent.record import Usage
 from agent.sdk import is_local, litellm
 
-EMBED_TIMEOUT_SECONDS = 30
 WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
 BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
 RETRY_AFTER_LIMIT_SECONDS = 20  # a provider that wants a longer pause is left to the next model
@@ -95,23 +94,6 @@ def stream(
             if not may_try or not breaker.allows(key):
                 raise
             yield from _waited(pause, check, sleep)
-
-
-def embed(model: str, texts: Sequence[str], *, n_retries: int = 3) -> list[list[float]]:
-    """One vector per text, in order; raises :class:`ModelError`."""
-    for number in range(1, n_retries + 2):
-        try:
-            response = litellm().embedding(
-                model=model, input=list(texts), num_retries=0, timeout=EMBED_TIMEOUT_SECONDS
-            )
-            rows = sorted(response.data, key=lambda row: row["index"])
-            return [row["embedding"] for row in rows]
-        except Exception as error:  # litellm raises its own tree and its providers' errors
-            failure = _translate(error)
-            if not getattr(failure, "is_transient", False) or number > n_retries:
-                raise failure from error
-            time.sleep(BACKOFF_SECONDS * 2 ** (number - 1))
-    raise AssertionError("unreachable")
 
 
 def _pause(error: ModelError, n_failed: int) -> float:
@@ -182,7 +164,7 @@ def _once(
                 yield text
             heard = time.monotonic()  # whoever reads may have taken long
     except Exception as error:  # litellm raises its own tree and its providers' errors
-        raise _translate(error, request) from error
+        raise translated(error, request) from error
     finally:
         pieces.close()
     _assemble(request, completion, chunks)
@@ -284,7 +266,7 @@ def _listed_cost(model: Model, whole: Any) -> Decimal:
         )
 
 
-def _translate(error: Exception, request: Request | None = None) -> Exception:
+def translated(error: Exception, request: Request | None = None) -> Exception:
     """Our own errors pass; a provider's error becomes a ModelError that quotes none of its text."""
     if isinstance(error, DocentError):
         return error

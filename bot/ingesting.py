@@ -11,7 +11,7 @@ from agent.database import Database
 from bot import printing
 from ingest import settings
 from ingest.library import Library
-from ingest.sync import SyncReport
+from ingest.syncs import SyncReport
 
 
 def run(database: Database, path: Path, *, name: str | None, link: str | None, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Every embedding goes through :func:`embed`: the static model inside the wheel, or one LiteLLM names.
+"""Every embedding goes through :class:`Embedder`: the static model inside the wheel, or one LiteLLM names.
 
 The static model is WordLlama (MIT): token vectors averaged, 256 dimensions, 16 MB, no network, ~0.05 ms a
 question; loaded once per process, when first asked.
@@ -6,7 +6,9 @@ question; loaded once per process, when first asked.
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,24 +24,101 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+CHARS_PER_TOKEN = 4  # an estimate: English prose in the usual tokenizers
+
 _loading = threading.Lock()
 
 
-def embed(texts: Sequence[str], *, model: str = STATIC_EMBEDDING_MODEL) -> Matrix:
-    """Vectors as float32 ``(n_texts, dim)``, of unit length (a text without words: all zero).
+class Embedder:
+    """One model, with what its use has cost so far; may be shared by threads.
 
-    Raises :class:`agent.errors.ModelError` when a foreign model cannot be reached.
+    ``price_usd`` is of one token, None if unknown; ``tokens_per_minute`` slows documents down, never questions.
     """
-    if model == STATIC_EMBEDDING_MODEL:
-        return _unit(_embed_static(list(texts)))
-    from agent import llm
 
-    return _unit(np.asarray(llm.embed(model, texts), dtype=np.float32))
+    def __init__(
+        self,
+        model: str = STATIC_EMBEDDING_MODEL,
+        *,
+        price_usd: Decimal | None = None,
+        tokens_per_minute: int | None = None,
+    ) -> None:
+        self.model = model
+        self.price_usd = Decimal(0) if model == STATIC_EMBEDDING_MODEL else price_usd
+        self.n_tokens = 0
+        self.cost_usd = Decimal(0)
+        self._pace = _Pace(tokens_per_minute)
+        self._counting = threading.Lock()
+
+    @property
+    def is_static(self) -> bool:
+        """Whether it runs here, for nothing."""
+        return self.model == STATIC_EMBEDDING_MODEL
+
+    def question(self, text: str) -> Matrix:
+        """One vector, float32 ``(dim,)`` of unit length; raises :class:`agent.errors.ModelError` soon."""
+        return self._embedded([text], is_question=True)[0]  # type: ignore[no-any-return]
+
+    def documents(self, texts: Sequence[str]) -> Matrix:
+        """Vectors as float32 ``(n_texts, dim)``, of unit length; raises :class:`agent.errors.ModelError` when many
+        tries have failed."""
+        return self._embedded(texts, is_question=False)
+
+    def estimate(self, n_chars: int) -> tuple[int, Decimal | None]:
+        """About how many tokens that many characters are, and the dollars they would cost, if known."""
+        n_tokens = -(-n_chars // CHARS_PER_TOKEN)
+        return n_tokens, None if self.price_usd is None else n_tokens * self.price_usd
+
+    def _embedded(self, texts: Sequence[str], *, is_question: bool) -> Matrix:
+        if self.is_static:
+            return embed(texts)
+        from agent import embeddings
+
+        found = embeddings.embed(
+            self.model,
+            texts,
+            price_usd=self.price_usd,
+            patience=embeddings.FOR_A_QUESTION if is_question else embeddings.FOR_DOCUMENTS,
+            pace=(lambda n_chars: None) if is_question else self._pace.wait,
+        )
+        with self._counting:
+            self.n_tokens += found.n_tokens
+            self.cost_usd += found.cost_usd or 0
+        return _unit(np.asarray(found.vectors, dtype=np.float32).reshape(len(texts), -1))
+
+
+def embed(texts: Sequence[str]) -> Matrix:
+    """The static model's vectors as float32 ``(n_texts, dim)`` of unit length (without words: all zero)."""
+    return _unit(_embed_static(list(texts)))
 
 
 def warm_up() -> None:
     """Loads the static model (~60 MB) now, so that processes forked later share it."""
     _static()
+
+
+class _Pace:
+    """Lets so many tokens pass in a minute, by letting each request wait for what went before it."""
+
+    def __init__(
+        self,
+        tokens_per_minute: int | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._per_second = tokens_per_minute / 60 if tokens_per_minute else None
+        self._clock = clock
+        self._sleep = sleep
+        self._free_at = 0.0
+        self._taking = threading.Lock()
+
+    def wait(self, n_chars: int) -> None:
+        if self._per_second is None:
+            return
+        with self._taking:
+            at = max(self._free_at, self._clock())
+            self._free_at = at + n_chars / CHARS_PER_TOKEN / self._per_second
+        self._sleep(max(0.0, at - self._clock()))
 
 
 def _embed_static(texts: list[str]) -> Matrix:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any
 
 from sqlalchemy import func, or_, select
 
@@ -15,12 +15,16 @@ from agent.database import Database
 from agent.errors import UserError
 from agent.tools import Audience, Passage
 from ingest import access, listing, ranking, source, spelling, sync
-from ingest.embedding import embed
-from ingest.index import Candidate, Index
+from ingest.batches import Stores
+from ingest.conversion import Converter
+from ingest.embedding import Embedder
+from ingest.index import Candidate, Index, Scope
 from ingest.listing import Listing, Order
+from ingest.live import Live
+from ingest.plan import Progress, unheard
 from ingest.rows import DocumentRow
 from ingest.settings import Settings
-from ingest.sync import SyncReport
+from ingest.syncs import SyncReport
 from ingest.words import content_words, is_in, stem
 
 N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
@@ -55,8 +59,7 @@ class Library:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._index = Index(settings.index_address, embedding_model=settings.embedding_model)
-        self._embed = partial(embed, model=settings.embedding_model)
+        self._live = Live(database, settings)
 
     def search(self, query: str, *, audience: Audience, k: int | None = None) -> list[Passage]:
         """The best ``k`` passages for a question; see :meth:`look_up`."""
@@ -68,19 +71,19 @@ class Library:
         A score is near 1 for a passage that very likely speaks of what was asked, near 0 for one that does
         not. Raises :class:`UserError` when there is no usable index.
         """
-        readable = self._readable(audience)
-        candidates = self._candidates(query, readable)
+        at = self._at(audience)
+        candidates = at.candidates(query)
         texts = _texts(candidates)
         slips = spelling.slips(query, texts.values())
         if slips:
-            candidates = self._candidates(f"{query} {' '.join(slips.values())}", readable)
+            candidates = at.candidates(f"{query} {' '.join(slips.values())}")
             texts = _texts(candidates)
         passages = ranking.ranked(candidates, k=k or self._settings.top_k)
         words = [word for word in content_words(query) if word not in slips]
         keywords = _keywords(words, candidates, {passage.title for passage in passages})
         filed = {word for found in keywords.values() for word in found}
         shown = {passage.chunk_id for passage in passages}
-        not_found = self._not_found([w for w in words if w not in filed], texts, shown, readable)
+        not_found = self._not_found([w for w in words if w not in filed], texts, shown, at)
         return Found(tuple(passages), not_found, keywords)
 
     def read(
@@ -91,9 +94,10 @@ class Library:
         Begins at the document's start, at the heading, or a little before the position. Empty when there is
         no such document, or none that the whole audience may read: the two are not told apart.
         """
-        readable = self._readable(audience)
+        at = self._at(audience)
+        readable = at.scope.access_ids
         document_id = self._document_id(reference.strip(), readable)
-        chunks = self._index.chunks(document_id, access_ids=readable) if document_id else []
+        chunks = at.index.chunks(document_id, access_ids=readable) if document_id else []
         start = _start(chunks, heading, position)
         return [ranking.passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
 
@@ -110,16 +114,23 @@ class Library:
         documents: source.Source,
         *,
         readers: Iterable[str] = access.DEFAULT_READERS,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        options: Mapping[str, Any] | None = None,
+        is_forced: bool = False,
+        progress: Progress = unheard,
+        waiting: Callable[[], None] = lambda: None,
+        converter: Callable[[], Converter] = Converter,
     ) -> SyncReport:
         """See :func:`ingest.sync.run`."""
         return sync.run(
             documents,
-            database=self._database,
-            index=self._index,
-            settings=self._settings,
+            self._live.settled(),
+            chunk_tokens=self._settings.chunk_tokens,
             readers=readers,
+            options=options,
+            is_forced=is_forced,
             progress=progress,
+            waiting=waiting,
+            converter=converter,
         )
 
     def sync_folder(
@@ -129,31 +140,37 @@ class Library:
         source_name: str | None = None,
         link: str | None = None,
         readers: Iterable[str] = access.DEFAULT_READERS,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        **how: Any,
     ) -> SyncReport:
         """Reads a folder in; ``link`` such as ``https://handbook.example/{path}`` makes the links people click."""
         given = {"type": "folder", "location": path, "name": source_name or "", "link": link}
         opened = source.opened(source.described(given, where=path), home=self._settings.home)
-        return self.sync(opened, readers=readers, progress=progress)
+        return self.sync(opened, readers=readers, **how)
 
     def forget(self, source_name: str) -> int:
         """Removes every document of a source; returns how many there were."""
-        return sync.forget(source_name, database=self._database, index=self._index)
+        return sync.forget(source_name, database=self._database, index=self._stores().index)
 
     def status(self) -> Status:
         """Reads the index's state; never raises for an index that is missing or unusable."""
+        stores = self._stores()
         try:
-            version, n_chunks, problem = self._index.version(), self._index.n_chunks(), None
+            version, n_chunks, problem = stores.index.version(), stores.index.n_chunks(), None
         except UserError as error:
             version, n_chunks, problem = "", 0, str(error)
-        return Status(self._settings.embedding_model, version, n_chunks, problem)
+        return Status(stores.embedder.model, version, n_chunks, problem)
 
-    def _candidates(self, query: str, readable: list[str]) -> list[Candidate]:
-        vector = self._embed([query])[0]
-        return self._index.candidates(query, vector, access_ids=readable, limit=N_CANDIDATES)
+    def _stores(self) -> Stores:
+        with self._database.transaction() as transaction:
+            return self._live.stores(self._live.state(transaction))
+
+    def _at(self, audience: Audience) -> "_Place":
+        with self._database.transaction() as transaction:
+            stores = self._live.stores(self._live.state(transaction))
+            return _Place(stores.index, stores.embedder, Scope(tuple(access.readable(transaction, audience))))
 
     def _not_found(
-        self, words: list[str], texts: Mapping[str, str], shown: Container[str], readable: list[str]
+        self, words: list[str], texts: Mapping[str, str], shown: Container[str], at: "_Place"
     ) -> tuple[str, ...]:
         """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
         holders = {word: [id_ for id_, text in texts.items() if stem(word) in text] for word in words}
@@ -161,15 +178,11 @@ class Library:
             if not any(id_ in shown for id_ in ids):
                 ids[:] = [id_ for id_, text in texts.items() if is_in(word, text)]
         absent = [w for w, ids in holders.items() if len(ids) <= RARE_UP_TO and not any(i in shown for i in ids)]
-        counts = self._index.counts(absent, access_ids=readable, up_to=RARE_UP_TO + 1)
+        counts = at.index.counts(absent, scope=at.scope, up_to=RARE_UP_TO + 1)
         # Full text does not count its stop words, such as "against": then the candidates hold it all the same.
         return tuple(w for w, n in zip(absent, counts, strict=True) if len(holders[w]) <= n <= RARE_UP_TO)
 
-    def _readable(self, audience: Audience) -> list[str]:
-        with self._database.transaction() as transaction:
-            return access.readable(transaction, audience)
-
-    def _document_id(self, reference: str, readable: list[str]) -> str | None:
+    def _document_id(self, reference: str, readable: Sequence[str]) -> str | None:
         by_chunk_id = reference.rpartition("-")[0] if len(reference) == len("0" * 32 + "-00000") else reference
         row = DocumentRow
         url = reference.partition("#page=")[0]
@@ -180,6 +193,19 @@ class Library:
         with self._database.transaction() as transaction:
             id_ = transaction.scalars(found.limit(1)).first()
         return id_.hex if id_ else None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where one search looks: the index that is live, its embedder, and what the audience may read."""
+
+    index: Index
+    embedder: Embedder
+    scope: Scope
+
+    def candidates(self, query: str) -> list[Candidate]:
+        vector = self.embedder.question(query)
+        return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES)
 
 
 def _texts(candidates: Sequence[Candidate]) -> dict[str, str]:

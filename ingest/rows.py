@@ -1,9 +1,10 @@
-"""The library's tables: what is known of each document, and who may read it."""
+"""The library's tables: what is known of each document, who may read it, and what syncs are at."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Numeric, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
@@ -32,9 +33,73 @@ class DocumentRow(Base):
     uri: Mapped[str] = mapped_column(Text)
     url: Mapped[str] = mapped_column(Text)
     title: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(Text, server_default="")
     content_hash: Mapped[str] = mapped_column(String(64))
     access_id: Mapped[str] = mapped_column(ForeignKey("reader_sets.access_id"))
     updated_at: Mapped[datetime | None] = mapped_column(Timestamp)
     synced_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     n_chunks: Mapped[int] = mapped_column(server_default="0")
     problem: Mapped[str | None] = mapped_column(Text)
+
+
+class SyncRow(Base):
+    """One run over one source. At most one of a source has not ended. ``options`` describe the source, without
+    secrets; ``problem`` tells why it ended early."""
+
+    __tablename__ = "syncs"
+    __table_args__ = (
+        Index("uq_syncs_open", "source", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("ix_syncs_source_started_at", "source", "started_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    source: Mapped[str] = mapped_column(Text)
+    options: Mapped[Json] = mapped_column(JSONB)
+    origin: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    touched_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    ended_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    n_listed: Mapped[int] = mapped_column(server_default="0")
+    n_added: Mapped[int] = mapped_column(server_default="0")
+    n_changed: Mapped[int] = mapped_column(server_default="0")
+    n_moved: Mapped[int] = mapped_column(server_default="0")
+    n_removed: Mapped[int] = mapped_column(server_default="0")
+    n_done: Mapped[int] = mapped_column(server_default="0")
+    n_chunks: Mapped[int] = mapped_column(server_default="0")
+    n_embedded: Mapped[int] = mapped_column(server_default="0")
+    n_tokens: Mapped[int] = mapped_column(server_default="0")
+    cost_usd: Mapped[Decimal] = mapped_column(Numeric(14, 8), server_default="0")
+    n_failures: Mapped[int] = mapped_column(server_default="0")
+    problem: Mapped[str | None] = mapped_column(Text)
+
+
+class SyncItemRow(Base):
+    """A document that a sync has listed and not yet done. ``moved_from`` is the document it was under another
+    uri; one that is ``claimed_until`` a moment in the future is being read by somebody."""
+
+    __tablename__ = "sync_items"
+
+    sync_id: Mapped[UUID] = mapped_column(ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True)
+    uri: Mapped[str] = mapped_column(Text, primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(Text)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    access_id: Mapped[str] = mapped_column(ForeignKey("reader_sets.access_id"))
+    moved_from: Mapped[UUID | None]
+    n_claims: Mapped[int] = mapped_column(server_default="0")
+    claimed_until: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class IndexStateRow(Base):
+    """Which table of an index is searched, and the one that is being made beside it, if any."""
+
+    __tablename__ = "index_state"
+
+    address: Mapped[str] = mapped_column(Text, primary_key=True)
+    table_name: Mapped[str] = mapped_column(Text)
+    embedding_model: Mapped[str] = mapped_column(Text)
+    next_table: Mapped[str | None] = mapped_column(Text)
+    next_model: Mapped[str | None] = mapped_column(Text)
+    old_table: Mapped[str | None] = mapped_column(Text)
+    switched_at: Mapped[datetime | None] = mapped_column(Timestamp)

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
         min_length=1,
         description="'static' (inside the wheel, no network) or any LiteLLM embedding model",
     )
+    embedding_tokens_per_minute: int | None = Field(
+        default=None, ge=1, description="Most tokens of documents a process sends the embedding model; empty: all"
+    )
     chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Largest chunk, in tokens")
     top_k: int = Field(default=20, ge=1, le=50, description="Chunks per search, before tools bound their tokens")
 

@@ -25,6 +25,7 @@ from ingest.formats import Format
 
 DEFAULT_EVERY = timedelta(hours=1)
 NEVER = timedelta(0)
+UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -146,8 +147,8 @@ class Source(Protocol):
         cannot be read.
 
         ``known`` are the fingerprints by uri of what was read in the last time, for a source that can ask only
-        for what is new. A uri that ends in a slash stands for a folder that could not be read this time: its
-        :meth:`fetch` says why, and documents below it are not taken for removed.
+        for what is new. A folder that could not be read this time is listed itself, its uri ending in a slash and
+        :data:`UNREAD` its fingerprint: :meth:`fetch` says why, and what is below it is not taken for removed.
         """
         ...
 

@@ -86,17 +86,17 @@ def embeddings(who: "Patient") -> Iterator[Finding]:
         yield Finding("embeddings", "skipped", f"{model} was not called.{hint}")
         return
     from bot.doctor.model import in_words
-    from ingest.embedding import embed
+    from ingest.embedding import Embedder
 
     started = time.monotonic()
     try:
-        vectors = embed(["Is anybody there?"], model=model)
+        vector = Embedder(model).question("Is anybody there?")
     except DocentError as error:
         why, advice = in_words(error, model)
         yield Finding("embeddings", "problem", f"{model}: {why}.", advice)
         return
     took = f"{time.monotonic() - started:.1f} s" if model != STATIC_EMBEDDING_MODEL else "no network"
-    yield Finding("embeddings", "ok", f"{model}: {vectors.shape[1]} dimensions; {took}")
+    yield Finding("embeddings", "ok", f"{model}: {len(vector)} dimensions; {took}")
 
 
 def _ago(then: datetime) -> str:

@@ -4,6 +4,7 @@ Promises to stay inside the folder: a symbolic link that leaves it is skipped, a
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,8 +12,9 @@ from pathlib import Path
 
 from agent.errors import UserError
 from ingest import formats, links, source
-from ingest.source import FetchProblem, Listed, RawDocument
+from ingest.source import UNREAD, FetchProblem, Listed, RawDocument
 
+_REPOSITORY = re.compile(r"^[\w.-]+@[\w.-]+:|\.git/?$")
 _TEMPORARY = "~$"  # what Word keeps beside a document that is open
 
 
@@ -21,8 +23,8 @@ class Options(source.Options):
 
 
 def matches(location: str) -> bool:
-    """Anything that is no address of the web is taken for a path."""
-    return "://" not in location
+    """Anything that is no address of the web, no repository's and not ``slack`` is taken for a path."""
+    return "://" not in location and location != "slack" and not _REPOSITORY.search(location)
 
 
 def open_source(options: Options, *, place: Path) -> "Folder":
@@ -53,7 +55,7 @@ class Folder:
         for path in self._walk(self.root):
             uri = path.relative_to(self.root).as_posix()
             if path.is_dir():
-                yield Listed(f"{uri}/", path.as_uri(), "unreadable")
+                yield Listed(f"{uri}/", path.as_uri(), UNREAD)
             elif self._options.takes(uri):
                 yield Listed(uri, self._url(path, uri), _fingerprint(path))
 
@@ -70,7 +72,6 @@ class Folder:
             content, changed = path.read_bytes(), path.stat().st_mtime
         except OSError as error:
             raise FetchProblem(f"cannot be read ({error.strerror})", "check its permissions") from None
-        format_ = formats.of(uri)
         assert format_
         return RawDocument(content, format_, formats.title(uri), datetime.fromtimestamp(changed, UTC))
 

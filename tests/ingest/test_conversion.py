@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from agent.tools import Audience
-from ingest import reading, sync
+from ingest import reading
 from ingest.blocks import Document
 from ingest.conversion import ConversionBug, Converter, Limits
 from ingest.formats import Format
@@ -119,11 +119,8 @@ def test_a_document_that_computes_without_end_is_given_up_until_it_changes(libra
         return Counted(Limits(cpu_seconds=1), child=(sys.executable, "-c", MISBEHAVING))
 
     for _ in range(2):
-        report = sync.run(
+        report = library.sync(
             opened(folder),
-            database=library._database,
-            index=library._index,
-            settings=library._settings,
             converter=converter,
         )
         assert [problem.cause for problem in report.problems] == ["needs more than 1 s of a processor to be read"]
@@ -271,11 +268,8 @@ def test_a_document_that_crashed_its_reader_is_tried_again_and_found_as_it_was(
     (folder / "paper.pdf").write_bytes(HELLO)
     library.sync_folder(str(folder))
     (folder / "paper.pdf").write_bytes(paper.pdf([(60, 700, 10, "DIE at first.")]))
-    report = sync.run(
+    report = library.sync(
         opened(folder),
-        database=library._database,
-        index=library._index,
-        settings=library._settings,
         converter=lambda: Converter(child=(sys.executable, "-c", MISBEHAVING)),
     )
 

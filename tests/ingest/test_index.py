@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from ingest import index as index_module
+from ingest import lance
 from ingest.embedding import embed
-from ingest.index import Index, IndexedChunk
+from ingest.index import TABLE, Index, IndexedChunk, Scope
 
 READERS = "r" * 64
+EVERYONE = Scope((READERS,))
 
 
 def chunk(document: str, position: int, text: str) -> IndexedChunk:
@@ -38,14 +39,15 @@ def put(index: Index, document: str, *texts: str) -> None:
 
 
 def found(index: Index, query: str) -> list[str]:
-    candidates = index.candidates(query, embed([query])[0], access_ids=[READERS], limit=20)
+    candidates = index.candidates(query, embed([query])[0], scope=EVERYONE, limit=20)
     return [candidate.text for candidate in candidates]
 
 
 def test_an_index_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     index = Index(str(tmp_path / "none"), embedding_model="static")
     assert not index.exists()
-    for use in (index.version, index.n_chunks, lambda: found(index, "anything")):
+    assert index.n_chunks() == 0
+    for use in (index.version, lambda: found(index, "anything")):
         with pytest.raises(UserError, match="docent ingest PATH"):
             use()
 
@@ -60,7 +62,7 @@ def test_an_index_opened_too_early_is_found_once_it_is_there(tmp_path: Path) -> 
 def test_another_embedding_model_is_refused(tmp_path: Path) -> None:
     put(Index(str(tmp_path / "i"), embedding_model="static"), "a", "apples")
     other = Index(str(tmp_path / "i"), embedding_model="openai/text-embedding-3-small")
-    with pytest.raises(UserError, match=r"made with the embedding model 'static'.*DOCENT_INDEX_URI"):
+    with pytest.raises(UserError, match=r"made with the embedding model 'static'.*docent reindex"):
         found(other, "apples")
     with pytest.raises(UserError, match="static"):
         put(other, "a", "apples")
@@ -87,7 +89,7 @@ def test_replacing_drops_what_the_document_no_longer_has(tmp_path: Path) -> None
 
 
 def test_a_handle_survives_that_its_files_were_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "KEEP_VERSIONS", timedelta(milliseconds=1))
+    monkeypatch.setattr(lance, "KEEP_VERSIONS", timedelta(milliseconds=1))
     writer = Index(str(tmp_path / "i"), embedding_model="static")
     reader = Index(str(tmp_path / "i"), embedding_model="static")
     put(writer, "a", "apples")
@@ -100,8 +102,7 @@ def test_a_handle_survives_that_its_files_were_cleaned_up(tmp_path: Path, monkey
 
 def test_a_first_sync_killed_before_its_search_indexes_is_repaired(tmp_path: Path) -> None:
     index = Index(str(tmp_path / "i"), embedding_model="static")
-    schema = index_module._schema(256, "static")
-    index_module._run(index_module._create(index.address, schema))
+    lance.run(lance.create(index.address, TABLE, lance.schema(256, "static")))
     put(index, "a", "apples")
     index.optimize()
     assert found(index, "apples") == ["apples"]
@@ -111,9 +112,9 @@ def test_equal_searches_give_equal_results(tmp_path: Path) -> None:
     index = Index(str(tmp_path / "i"), embedding_model="static")
     for i in range(30):
         put(index, f"d{i:02d}", "the same text", "the same text")
-    first = index.candidates("same text", embed(["same text"])[0], access_ids=[READERS], limit=100)
+    first = index.candidates("same text", embed(["same text"])[0], scope=EVERYONE, limit=100)
     for _ in range(5):
-        assert index.candidates("same text", embed(["same text"])[0], access_ids=[READERS], limit=100) == first
+        assert index.candidates("same text", embed(["same text"])[0], scope=EVERYONE, limit=100) == first
 
 
 def test_words_with_operators_in_them_are_only_words(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_an_address_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_a_large_index_is_searched_by_its_vector_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "VECTOR_INDEX_FROM", 1_000)
+    monkeypatch.setattr(lance, "VECTOR_INDEX_FROM", 1_000)
     index = Index(str(tmp_path / "i"), embedding_model="static")
     texts = [f"item {i} of the list number {i * 7}" for i in range(2_000)]
     index.replace(["a"], [chunk("a", i, text) for i, text in enumerate(texts)], embed(texts))

@@ -1,0 +1,119 @@
+"""Writes read documents: embedded, into the index in one version, then into their rows.
+
+Promises: the index is written before the row that says so, so a killed sync leaves a searchable index and the
+next one goes on where it ended; a chunk that was there keeps its vector; nobody else writes meanwhile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import Insert, insert
+
+from agent.database import Database, now
+from ingest import locks, splitting, syncs
+from ingest.blocks import Document
+from ingest.crew import Read
+from ingest.embedding import Embedder, Matrix
+from ingest.index import Index, IndexedChunk
+from ingest.rows import DocumentRow
+from ingest.syncs import Done
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where documents go."""
+
+    database: Database
+    index: Index
+    embedder: Embedder
+
+
+def write(batch: Sequence[Read], *, sync_id: UUID, source: str, stores: Stores) -> Done:
+    """Returns what was done; raises :class:`syncs.Superseded`, and :class:`agent.errors.ModelError` when the
+    embedding model cannot be reached, both before anything is written."""
+    chunks = [_indexed(one, chunk, source) for one in batch for chunk in one.chunks]
+    vectors, done = _vectors(batch, chunks, stores)
+    replaced = [id_ for one in batch if not one.keeps_earlier for id_ in (one.id.hex, one.item.moved_from) if id_]
+    with locks.held(stores.database, locks.INDEX):
+        syncs.require_open(stores.database, sync_id)
+        stores.index.replace(replaced, chunks, vectors)
+        with stores.database.transaction() as transaction:
+            moved = [UUID(one.item.moved_from) for one in batch if one.item.moved_from and not one.keeps_earlier]
+            transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
+            for one in batch:
+                transaction.execute(_row(one, source))
+            syncs.done(transaction, sync_id, [one.item.uri for one in batch], done)
+    return done
+
+
+def _vectors(batch: Sequence[Read], chunks: Sequence[IndexedChunk], stores: Stores) -> tuple[Matrix, Done]:
+    """Of each chunk; only texts the index has no vector for are embedded."""
+    embedder = stores.embedder
+    before = [id_ for one in batch for id_ in (one.id.hex, one.item.moved_from) if id_]
+    kept = stores.index.vectors(before) if chunks else {}
+    new = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in kept))
+    n_tokens, cost_usd = embedder.n_tokens, embedder.cost_usd
+    if new:
+        kept |= dict(zip(new, embedder.documents(new), strict=True))
+    done = Done(len(batch), len(chunks), len(new), embedder.n_tokens - n_tokens, embedder.cost_usd - cost_usd)
+    rows = [kept[chunk.search_text] for chunk in chunks]
+    return (np.stack(rows) if rows else np.zeros((0, 0), np.float32)), done
+
+
+def _indexed(one: Read, chunk: splitting.Chunk, source: str) -> IndexedChunk:
+    assert one.document is not None  # a document without one has no chunks
+    return IndexedChunk(
+        chunk_id=f"{one.id.hex}-{chunk.position:05d}",
+        document_id=one.id.hex,
+        source=source,
+        access_id=one.item.access_id,
+        content_hash=one.item.content_hash,
+        url=f"{one.item.url}#page={chunk.page}" if chunk.page else one.item.url,
+        title=one.document.title,
+        heading_path=chunk.heading_path,
+        text=chunk.text,
+        search_text=_search_text(one.document, chunk),
+        position=chunk.position,
+        n_tokens=chunk.n_tokens,
+        updated_at=one.document.updated_at,
+    )
+
+
+def _search_text(document: Document, chunk: splitting.Chunk) -> str:
+    """What is searched: the chunk under its title and headings, and with the first one the keywords."""
+    keywords = document.keywords if chunk.position == 0 else ""
+    return "\n".join(part for part in (document.title, chunk.heading_path, keywords, chunk.text) if part)
+
+
+def _row(one: Read, source: str) -> Insert:
+    """A document that keeps its earlier version is asked for again by the next sync: it has no content hash."""
+    values: dict[str, Any] = {
+        "id": one.id,
+        "source": source,
+        "uri": one.item.uri,
+        "url": one.item.url,
+        "title": one.document.title if one.document else one.item.uri,
+        "fingerprint": one.item.fingerprint,
+        "content_hash": "" if one.keeps_earlier else one.item.content_hash,
+        "access_id": one.item.access_id,
+        "updated_at": one.document.updated_at if one.document else None,
+        "synced_at": now(),
+        "n_chunks": len(one.chunks),
+        "problem": _problem(one),
+    }
+    kept = (
+        {"problem", "synced_at", "content_hash"} if one.keeps_earlier else values.keys() - {"id", "source", "uri"}
+    )
+    statement = insert(DocumentRow).values(values)
+    return statement.on_conflict_do_update(
+        index_elements=["source", "uri"], set_={name: values[name] for name in kept}
+    )
+
+
+def _problem(one: Read) -> str | None:
+    problem = one.problem or (one.document.gap if one.document else None)
+    return f"{problem.cause}; {problem.advice}" if problem else None
