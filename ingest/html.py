@@ -7,11 +7,15 @@ sheets: text hidden by a class is kept.
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingest import cells, nesting
-from ingest.blocks import Block
+from ingest.blocks import Block, Document
+from ingest.characters import visible
+from ingest.encoding import decoded
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}
@@ -24,13 +28,22 @@ _HIDING_STYLE = re.compile(
     r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?:;|$)|font-size:(?:0|[12](?:\.\d+)?(?:px|pt))(?![\d.])"
     r"|(?<![\w-])color:(?:#fff(?:fff)?|white|transparent)\b"
 )
-_INVISIBLE = re.compile(  # zero width, soft hyphen, direction marks, and the tag characters of plane 14
-    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
-    "|(?<=[\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\x00-\x7f])"  # kept between letters that join
-)
+_CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.IGNORECASE)
+_CHANGED = "meta[property='article:modified_time'], meta[itemprop=dateModified], meta[name='last-modified' i]"
 MAX_NESTING = 50  # elements in elements; what is deeper is left out (Python's stack ends at 1,000)
 _INFORMATIVE_ADDRESS_CHARS = 40  # a longer address is for clicking, not for reading
 _SAYABLE = re.compile(r"[\w.+-]+@[\w.-]+|\+?[\d() -]+|[\w.-]+(?:/[a-z][a-z-]*){0,2}")  # no ids, no queries
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """A whole page; see :func:`page`."""
+    return page(source(content))
+
+
+def source(content: bytes) -> str:
+    """A page's source, in the encoding that it declares."""
+    declared = _CHARSET.search(content[:2048])
+    return decoded(content, declared=declared[1].decode() if declared else None)
 
 
 def blocks(html: str) -> list[Block]:
@@ -40,7 +53,7 @@ def blocks(html: str) -> list[Block]:
     return list(_Walk().flow(body)) if body is not None else []
 
 
-def page(html: str) -> tuple[str, list[Block]]:
+def page(html: str) -> Document:
     """A whole page's title and its main blocks: without menus, side bars, heads and feet, and what forms ask.
 
     Raises :class:`ingest.source.FetchProblem` for one nested too deeply.
@@ -49,6 +62,7 @@ def page(html: str) -> tuple[str, list[Block]]:
     tree = LexborHTMLParser(html)
     head = tree.css_first("title")
     title = _line(head.text()) if head else ""
+    updated_at = _updated_at(tree)
     tree.unwrap_tags(["form"])  # some sites have the whole page inside one
     for node in tree.css(_NO_TEXT):
         node.decompose()
@@ -57,14 +71,9 @@ def page(html: str) -> tuple[str, list[Block]]:
     for node in tree.css("header, aside") if len(mains) != 1 else ():
         if not node.css("h1"):
             node.decompose()
-    found = list(_Walk().flow(main)) if main is not None else []
+    found = tuple(_Walk().flow(main)) if main is not None else ()
     top = next((block.text for block in found if block.kind == "heading" and block.level == 1), "")
-    return top if top and top in title else title, found
-
-
-def visible(text: str) -> str:
-    """The text without characters that show nothing."""
-    return _INVISIBLE.sub("", text)
+    return Document(top if top and top in title else title, found, updated_at)
 
 
 class _Walk:
@@ -142,6 +151,14 @@ class _Walk:
         self._inline.clear()
         if text:
             yield Block("paragraph", text)
+
+
+def _updated_at(tree: LexborHTMLParser) -> datetime | None:
+    for node in tree.css(_CHANGED):
+        with suppress(ValueError):
+            found = datetime.fromisoformat((node.attributes.get("content") or "").strip())
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
 
 
 def inline_text(node: LexborNode, nesting: int = 0) -> str:

@@ -13,7 +13,7 @@ from io import BytesIO
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from ingest import html
+from ingest.characters import visible
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
@@ -342,5 +342,5 @@ def _formula(element: Element) -> str:
 
 def _run(text: str) -> Element:
     run = Element(f"{W}r")
-    ElementTree.SubElement(run, f"{W}t").text = html.visible(text)
+    ElementTree.SubElement(run, f"{W}t").text = visible(text)
     return run

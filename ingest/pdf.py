@@ -2,7 +2,7 @@
 
 Reads where each run of characters stands, how large and how bold it is; :mod:`ingest.layout` makes headings,
 lists and tables of that. Promises to leave out text too small to be read. Does not recognise text in pictures,
-and does not read forms, notes or attachments. A page that cannot be read is left out.
+and does not read forms, notes or attachments. Tells which pages cannot be read.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ import pypdfium2
 from pypdfium2 import raw
 
 from ingest import layout
-from ingest.blocks import Block
+from ingest.blocks import Document, Gap
 from ingest.lines import SOFT_HYPHEN, Run
 from ingest.source import FetchProblem
 
@@ -25,6 +25,7 @@ _SHIFT = 0.3  # in font sizes, off the line: another line
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|medi(?:um)?$", re.IGNORECASE)
 _BOLD_WEIGHT = 600
 MAX_MISSING_PAGES = 1_000  # in a row: a file may say to have any number of pages
+_SHOWN_PAGES = 5  # of those that cannot be read
 _DAMAGED = ("is a damaged PDF", "open it in a PDF reader and save it again, or remove it")
 _LINE_END_HYPHENS = {0x02, 0xFFFE}  # as PDFium gives them
 _NOT_A_TITLE = re.compile(
@@ -33,22 +34,24 @@ _NOT_A_TITLE = re.compile(
 )
 
 
-def converted(content: bytes, *, max_chars: int) -> tuple[str, list[Block]]:
+def read(content: bytes, *, max_chars: int) -> Document:
     """The title, empty when there is none worth showing, and the blocks; raises :class:`FetchProblem`."""
     pdf = _opened(content)
     try:
         pages: list[list[Run]] = []  # by number, those that cannot be read empty
-        n_chars, n_failed, n_in_a_row = 0, 0, 0
+        unread: list[int] = []
+        n_chars, n_in_a_row = 0, 0
         for number in range(len(pdf)):
             runs = _page(pdf, number)
             pages.append(runs or [])
-            n_failed, n_in_a_row = (n_failed, 0) if runs is not None else (n_failed + 1, n_in_a_row + 1)
+            unread += [] if runs is not None else [number + 1]
+            n_in_a_row = 0 if runs is not None else n_in_a_row + 1
             n_chars += sum(len(run.text) for run in runs or ())
             if n_chars > max_chars:
                 raise FetchProblem(f"holds more than {max_chars:,} characters", "split it into smaller documents")
             if n_in_a_row > MAX_MISSING_PAGES:
                 break
-        if n_failed == len(pages):
+        if len(unread) == len(pages):
             raise FetchProblem(*_DAMAGED)
         pages = pages[: len(pages) - n_in_a_row]
         if not n_chars:
@@ -57,7 +60,8 @@ def converted(content: bytes, *, max_chars: int) -> tuple[str, list[Block]]:
                 "if it is a scan, run text recognition (OCR) on it and save it again",
             )
         title = pdf.get_metadata_value("Title").replace("\x00", "").strip()
-        return "" if _NOT_A_TITLE.fullmatch(title) else title, layout.blocks(pages)
+        title = "" if _NOT_A_TITLE.fullmatch(title) else title
+        return Document(title, tuple(layout.blocks(pages)), gap=_gap(unread))
     finally:
         pdf.close()
 
@@ -69,6 +73,14 @@ def _opened(content: bytes) -> pypdfium2.PdfDocument:
         if error.err_code in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
             raise FetchProblem("is protected with a password", "save it without one") from error
         raise FetchProblem(*_DAMAGED) from error
+
+
+def _gap(unread: Sequence[int]) -> Gap | None:
+    if not unread:
+        return None
+    shown = ", ".join(map(str, unread[:_SHOWN_PAGES])) + (", …" if len(unread) > _SHOWN_PAGES else "")
+    cause = f"page {shown} cannot be read" if len(unread) == 1 else f"{len(unread)} pages cannot be read ({shown})"
+    return Gap(cause, "open it in a PDF reader and save it again; all other pages are searchable")
 
 
 def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[Run] | None:
