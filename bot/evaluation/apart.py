@@ -20,7 +20,7 @@ from ingest import formats
 from ingest.library import Library
 from ingest.settings import Settings
 from ingest.source import Listed, RawDocument
-from ingest.sync import SyncReport
+from ingest.syncs import SyncReport
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class JsonLines:
 
 
 @contextmanager
-def indexed(documents: Path, settings: Settings, *, progress: Callable[[int, int], None]) -> Iterator[Apart]:
+def indexed(
+    documents: Path, settings: Settings, *, progress: Callable[[int, int | None], None]
+) -> Iterator[Apart]:
     """Reads the documents in with the embedding model of the settings; ``progress`` hears done and to do.
 
     Raises :class:`UserError` that names the line which is not understood.

@@ -27,6 +27,11 @@ class Figure:
     n_digits: int = 0
     is_better_less: bool = False
 
+    @property
+    def is_time(self) -> bool:
+        """Measured by a clock, and so never twice the same."""
+        return self.unit in (" ms", " s")
+
 
 RETRIEVAL = (
     Figure("hits_at_5", "all files in top 5", of="n_with_files"),
@@ -46,7 +51,7 @@ EFFORT = (
     Figure("mean_answer_chars", "mean answer", unit=" characters", is_better_less=True),
     Figure("answer_p50_seconds", "answer, half within", unit=" s", n_digits=2, is_better_less=True),
     Figure("answer_p95_seconds", "answer, 95 % within", unit=" s", n_digits=2, is_better_less=True),
-    Figure("cost_usd", "cost", unit=" $", n_digits=4, is_better_less=True),
+    Figure("cost_usd", "cost in dollars", n_digits=4, is_better_less=True),
     Figure("n_failed", "failed", is_better_less=True),
     Figure("n_quoted", "quoted instead of the model", is_better_less=True),
 )

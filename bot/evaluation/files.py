@@ -8,6 +8,7 @@ so ``pages/offices/index.md``, when it is not there, is not taken for the ``inde
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sqlalchemy import text
 
@@ -79,9 +80,11 @@ def _matched(
 
 
 def _difference(source: str, given: list[str], known: list[str]) -> _Difference | None:
-    """None unless one of them ends with the whole other one."""
-    n = min(len(given), len(known))
-    if given[-n:] != known[-n:]:
+    """None unless one of them ends with the whole other one; a site may have its pages anywhere."""
+    pairs = zip(reversed(given), reversed(known), strict=False)
+    n = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    is_site = known[0].endswith(":")
+    if n < min(len(given), len(known)) and not is_site:
         return None
     return _Difference(source, "/".join(given[:-n]), "/".join(known[:-n]))
 

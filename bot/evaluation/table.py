@@ -1,6 +1,7 @@
 """What ``docent eval`` prints for people: the figures by kind, what has changed, and what went wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,14 +14,16 @@ from bot.evaluation.measures import TOP
 from bot.evaluation.runs import Difference, Turnabout
 
 MOST_MISSES = 10  # of a kind of mistake
+NOISE = 0.3  # share by which a time must change to be worth telling
 ANSWER_CHARS = 240
 
 
 def show(console: Console, evaluated: Evaluated, *, all_misses: bool = False) -> None:
     """Everything, the totals first."""
-    run, has_answers = evaluated.run, "n_facts_complete" in evaluated.run
-    shown = (*RETRIEVAL, *ANSWERS) if has_answers else RETRIEVAL
-    console.print(_totals(run, shown))
+    run = evaluated.run
+    console.print(_figures(run, RETRIEVAL, title="Found"))
+    if "n_facts_complete" in run:
+        console.print(_figures(run, ANSWERS, title="Answered"))
     console.print(_effort(run))
     if evaluated.difference:
         _show_difference(console, evaluated.difference, run)
@@ -28,25 +31,24 @@ def show(console: Console, evaluated: Evaluated, *, all_misses: bool = False) ->
     console.print(f"\n[dim]Kept as {escape(str(evaluated.path))}[/]")
 
 
-def _totals(run: Mapping[str, object], shown: Sequence[Figure]) -> Table:
-    table = Table(box=None, title=f"{run['set']}", title_justify="left", title_style="bold")
+def _figures(run: Mapping[str, Any], shown: Sequence[Figure], *, title: str) -> Table:
+    """A line for each kind of question, and one for all."""
+    table = Table(box=None, title=f"\n{escape(run['set'])}: {title}", title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
-    table.add_column("questions", justify="right")
-    for figure in shown:
-        table.add_column(figure.label, justify="right")
-    by_kind: Mapping[str, Figures] = run["by_kind"]  # type: ignore[assignment]
+    for label in ("questions", *(figure.label for figure in shown)):
+        table.add_column(label, justify="right")
+    by_kind: Mapping[str, Figures] = run["by_kind"]
     for kind, told in by_kind.items():
         table.add_row(escape(kind or "-"), f"{told['n_questions']:,}", *(_cell(figure, told) for figure in shown))
-    all_told: Figures = run  # type: ignore[assignment]
-    cells = (_cell(figure, all_told) for figure in shown)
-    table.add_row("all", f"{all_told['n_questions']:,}", *cells, style="bold" if by_kind else "")
+    cells = (_cell(figure, run) for figure in shown)
+    table.add_row("all", f"{run['n_questions']:,}", *cells, style="bold" if by_kind else "")
     return table
 
 
 def _cell(figure: Figure, told: Figures) -> str:
     """Nothing where there is nothing to count it out of."""
     if figure.of:
-        return f"{told[figure.name]} of {told[figure.of]}" if told[figure.of] else ""
+        return f"{told[figure.name]}/{told[figure.of]}" if told[figure.of] else ""
     return _written(figure, told[figure.name]) if told["n_with_files"] else ""
 
 
@@ -54,19 +56,17 @@ def _written(figure: Figure, value: float) -> str:
     return f"{value:,.{figure.n_digits}f}"
 
 
-def _effort(run: Mapping[str, object]) -> str:
+def _effort(run: Mapping[str, Any]) -> str:
     told = [
-        f"{figure.label} {_written(figure, run[figure.name])}{figure.unit}"  # type: ignore[arg-type]
+        f"{figure.label} {_written(figure, run[figure.name])}{figure.unit}"
         for figure in EFFORT
-        if run.get(figure.name) or (figure.name in run and figure.unit)
+        if figure.name in run and (figure.unit or run[figure.name])
     ]
-    documents = run["documents"]
-    if isinstance(documents, Mapping):
+    if documents := run["documents"]:
         told.append(f"{documents['n']:,} documents read in {documents['seconds']} s ({documents['per_second']}/s)")
     settings = run["settings"]
-    assert isinstance(settings, Mapping)
     models = [f"embedding {settings['embedding_model']}", *filter(None, [settings.get("model")])]
-    return f"[dim]{escape('; '.join([*told, *models]))}.[/]"
+    return f"\n[dim]{escape('; '.join([*told, *models]))}.[/]"
 
 
 def _show_difference(console: Console, difference: Difference, run: Figures) -> None:
@@ -75,7 +75,7 @@ def _show_difference(console: Console, difference: Difference, run: Figures) -> 
         console.print(
             "[yellow]The questions are not the same: only those that both runs have can be told apart.[/]"
         )
-    changed = [figure for figure in figures.ALL if figure.name in difference.changes]
+    changed = [figure for figure in figures.ALL if _is_worth_telling(figure, difference)]
     if not changed:
         console.print("No figure has changed.")
     for figure in changed:
@@ -86,6 +86,12 @@ def _show_difference(console: Console, difference: Difference, run: Figures) -> 
         console.print(f"  {figure.label}  {arrow}  [dim]{was}[/]")
     _show_turnabout(console, "found", difference.found)
     _show_turnabout(console, "answered", difference.answered)
+
+
+def _is_worth_telling(figure: Figure, difference: Difference) -> bool:
+    """Times differ a little from run to run, whatever was changed."""
+    change = abs(difference.changes.get(figure.name, 0.0))
+    return change > (difference.before[figure.name] * NOISE if figure.is_time else 0.0) if change else False
 
 
 def _show_turnabout(console: Console, what: str, turnabout: Turnabout) -> None:

@@ -1,0 +1,165 @@
+"""Sets of questions as people write them, and the documents their files are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import UserError
+from bot.evaluation import files, questions
+from bot.evaluation.files import Indexed
+from bot.evaluation.questions import NOT_KNOWN, Question
+
+
+def written(folder: Path, *lines: Any, name: str = "questions.jsonl") -> Path:
+    path = folder / name
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return path
+
+
+def only(folder: Path, **line: Any) -> Question:
+    (question,) = questions.read(written(folder, line)).questions
+    return question
+
+
+def test_a_question_alone_is_enough(tmp_path: Path) -> None:
+    given = questions.read(written(tmp_path, {"question": "How long?"}, "", {"question": "And then?"}))
+    assert [question.id for question in given.questions] == ["1", "2"]
+    assert given.questions[0] == Question(id="1", text="How long?")
+    assert given.name == tmp_path.name
+
+
+def test_of_files_alone_any_one_will_do(tmp_path: Path) -> None:
+    question = only(tmp_path, id=7, query="x", relevant=["a.md", "b.md"], facts=["one", ["2", "two"]])
+    assert (question.id, question.groups, question.grades) == (
+        "7",
+        (("a.md", "b.md"),),
+        {"a.md": 1.0, "b.md": 1.0},
+    )
+    assert question.facts == (("one",), ("2", "two"))
+
+
+def test_groups_alone_name_the_relevant_files(tmp_path: Path) -> None:
+    question = only(tmp_path, question="x", relevant_groups=[["a.md", "b.md"], "c.md"])
+    assert question.groups == (("a.md", "b.md"), ("c.md",))
+    assert question.grades.keys() == {"a.md", "b.md", "c.md"}
+
+
+def test_files_may_be_graded(tmp_path: Path) -> None:
+    question = only(tmp_path, question="x", relevant={"a.md": 2, "b.md": 0})
+    assert question.groups == (("a.md",),)
+    assert question.grades == {"a.md": 2.0, "b.md": 0.0}
+
+
+def test_a_history_is_read_as_turns(tmp_path: Path) -> None:
+    said = [("user", "Who?"), ("agent", "All."), ("assistant", "Really."), ("user", "Why?")]
+    history = [{"speaker": speaker, "text": text} for speaker, text in said]
+    assert only(tmp_path, question="x", history=history).earlier == (
+        ("Who?", "All.\nReally."),
+        ("Why?", NOT_KNOWN),
+    )
+    history = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "All."}]
+    assert only(tmp_path, question="x", history=history).earlier == (("Who?", "All."),)
+
+
+def test_a_follow_up_without_a_history_follows_the_question_it_names(tmp_path: Path) -> None:
+    lines = [
+        {"id": "a", "question": "How much?", "answer": "Ten."},
+        {"id": "b", "question": "and then?", "follow_up_of": "a"},
+        {"id": "c", "question": "and in Porto?", "follow_up_of": "b"},
+        {"id": "d", "question": "and me?", "follow_up_of": "d"},
+    ]
+    *_, c, d = questions.read(written(tmp_path, *lines)).questions
+    assert c.earlier == (("How much?", "Ten."), ("and then?", NOT_KNOWN))
+    assert d.earlier == ()
+
+
+def test_cases_that_were_exported_can_be_read(tmp_path: Path) -> None:
+    lists = ("history", "relevant", "relevant_groups", "facts", "fact_files", "cited")
+    texts = {"id": "turn-1", "kind": "rated_badly", "question": "How long?", "answer": "", "said": "No."}
+    exported = {**{name: [] for name in lists}, **texts}
+    question = only(tmp_path, **exported)
+    assert (question.kind, question.groups, question.is_unanswerable) == ("rated_badly", (), False)
+
+
+def test_what_nothing_answers_is_a_kind(tmp_path: Path) -> None:
+    assert only(tmp_path, question="x", unanswerable=True).kind == "unanswerable"
+
+
+def test_questions_beside_documents_are_asked_of_them(tmp_path: Path) -> None:
+    written(tmp_path, {"id": "1", "text": "x"}, name="docs.jsonl")
+    written(tmp_path, {"_id": "1", "text": "x"}, name="queries.jsonl")
+    other = written(tmp_path, {"question": "y"}, name="queries_train.jsonl")
+    assert questions.read(tmp_path).documents == tmp_path / "docs.jsonl"
+    assert questions.read(tmp_path).questions[0].text == "x"
+    assert questions.read(other).name == f"{tmp_path.name}-queries_train"
+    assert questions.read(other).documents == tmp_path / "docs.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 2 is not understood: it is not JSON"),
+        ({"id": "x"}, "line 2 is not understood: 'question' is missing"),
+        ({"question": "x", "facts": 7}, "line 2 is not understood: facts"),
+        ("[]", "line 2 is not understood"),
+    ],
+)
+def test_what_is_not_understood_is_named_by_its_line(tmp_path: Path, line: Any, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        questions.read(written(tmp_path, {"question": "x"}, line))
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    for path, said in ((tmp_path, "neither questions.jsonl nor"), (tmp_path / "x", "There is no")):
+        with pytest.raises(UserError, match=said):
+            questions.read(path)
+    with pytest.raises(UserError, match="holds no question"):
+        questions.read(written(tmp_path))
+
+
+def test_of_a_set_some_kinds_or_the_first_can_be_chosen(tmp_path: Path) -> None:
+    given = questions.read(written(tmp_path, *({"question": str(n), "kind": "ab"[n % 2]} for n in range(6))))
+    assert [q.text for q in questions.chosen(given, kinds=["b"], limit=2).questions] == ["1", "3"]
+    with pytest.raises(UserError, match="There are: a, b"):
+        questions.chosen(given, kinds=["c"])
+
+
+PATHS = ["pages/index.md", "pages/leave.md", "pages/offices/index.md", "pages/offices/porto.md"]
+
+
+@pytest.mark.parametrize("above", ["", "pages/", "handbook/pages/", "https://handbook.example/"])
+def test_the_index_may_be_of_the_folder_or_of_one_above_or_below(above: str) -> None:
+    documents = [Indexed(str(n), "s", above + path.removeprefix("pages/")) for n, path in enumerate(PATHS)]
+    assert files.names(PATHS, documents) == dict(zip("0123", PATHS, strict=True))
+
+
+def test_an_index_page_that_is_missing_is_not_taken_for_another() -> None:
+    documents = [
+        Indexed("a", "s", "index.md"),
+        Indexed("b", "s", "leave.md"),
+        Indexed("c", "s", "offices/porto.md"),
+    ]
+    found = files.names(PATHS, documents)
+    assert set(PATHS) - set(found.values()) == {"pages/offices/index.md"}
+
+
+def test_a_file_that_was_read_in_twice_is_one_file() -> None:
+    documents = [Indexed("a", "one", "leave.md"), Indexed("b", "two", "handbook/pages/leave.md")]
+    assert files.names(PATHS, documents) == {"a": "pages/leave.md", "b": "pages/leave.md"}
+
+
+def test_a_page_may_stand_under_its_address_on_a_site() -> None:
+    documents = [
+        Indexed(str(n), "s", f"https://h.example/{path}") for n, path in enumerate(("", "leave/", "offices"))
+    ]
+    documents.append(Indexed("3", "s", "https://h.example/offices/porto.html"))
+    found = files.names(PATHS[1:], documents)
+    assert found == {"1": "pages/leave.md", "2": "pages/offices/index.md", "3": "pages/offices/porto.md"}
+
+
+def test_ids_are_names_like_others() -> None:
+    assert files.names(["4983", "12"], [Indexed("a", "set", "4983"), Indexed("b", "set", "14983")]) == {
+        "a": "4983"
+    }
