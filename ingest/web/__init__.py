@@ -1,0 +1,1 @@
+"""Reading a website: connections, robots.txt, sitemaps, pages, and the way from one to the next."""
