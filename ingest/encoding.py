@@ -50,7 +50,7 @@ def _text(content: bytes, declared: str | None) -> str:
     if _is_utf_8(content):
         return content.decode("utf-8-sig", errors="replace")
     for encoding in (_unmarked_utf_16(content), declared or "", *_guesses(content)):
-        with suppress(UnicodeDecodeError, LookupError):  # an encoding may be misspelt
+        with suppress(ValueError, LookupError):  # an encoding may be misspelt, or none of text
             return content.decode(encoding)
     raise FetchProblem("is not text, whatever its name says", "save it as UTF-8, or remove it")
 

@@ -4,7 +4,8 @@ Promises to unpack a bounded amount of text, no pictures, nothing to disk, and n
 """
 
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -13,7 +14,12 @@ from ingest.source import FetchProblem
 
 MAX_BYTES = 40_000_000  # unpacked, all parts; a book of 1,000 pages has about 15 MB
 MAX_PARTS = 20_000
+_PIECE_BYTES = 1_000_000
 _ENTITIES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError),
+    *(NotImplementedError, RuntimeError),  # of an unknown compression, and of a password
+)
 Parts = dict[str, bytes]
 
 
@@ -25,11 +31,26 @@ def parts(content: bytes, *, what: str, is_wanted: Callable[[str], bool]) -> Par
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             wanted = [one for one in archive.infolist() if is_wanted(one.filename)]
-            if sum(one.file_size for one in wanted) > MAX_BYTES or len(wanted) > MAX_PARTS:
-                limit = f"{MAX_BYTES // 1_000_000} MB"
-                raise FetchProblem(f"unpacks to more than {limit} of text", "split it into smaller documents")
+            _check_size(wanted, MAX_BYTES)
             return {one.filename: _unpacked(archive, one) for one in wanted}
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except _BROKEN as error:
+        raise damaged(what) from error
+
+
+def pieces(content: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> Iterator[tuple[str, bytes]]:
+    """The XML of an archive piece by piece, with its part's name; for a look before a parser unpacks it by itself.
+
+    Raises :class:`FetchProblem` for a damaged or too large one.
+    """
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            _check_size(archive.infolist(), max_bytes)
+            for one in archive.infolist():
+                if one.filename.endswith(".xml"):
+                    with archive.open(one) as part:
+                        while piece := part.read(_PIECE_BYTES):
+                            yield one.filename, piece
+    except _BROKEN as error:
         raise damaged(what) from error
 
 
@@ -55,6 +76,12 @@ def damaged(what: str) -> FetchProblem:
 
 def entities(what: str) -> FetchProblem:
     return FetchProblem(f"declares XML entities, as no {what} does", "remove it")
+
+
+def _check_size(members: Sequence[zipfile.ZipInfo], max_bytes: int) -> None:
+    if sum(one.file_size for one in members) > max_bytes or len(members) > MAX_PARTS:
+        limit = f"{max_bytes // 1_000_000} MB"
+        raise FetchProblem(f"unpacks to more than {limit} of text", "split it into smaller documents")
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -24,7 +24,18 @@ _MODULES: dict[Format, str] = {
     "webpage": "maintext",
     "pdf": "pdf",
     "docx": "docx",
+    "pptx": "pptx",
+    "opendocument": "opendocument",
+    "rtf": "rtf",
+    "epub": "epub",
+    "sheet": "sheet",
+    "csv": "delimited",
+    "json": "records",
+    "notebook": "notebook",
+    "mail": "mail",
+    "outlook": "outlook",
 }
+_PRINTED = {"pdf", "docx", "pptx", "opendocument", "rtf"}  # documents whose first heading is their title
 _SECTION = re.compile(r"[\dIVX]+[.\s]|(?:table of )?contents\b|introduction$", re.IGNORECASE)  # never a title
 
 
@@ -67,7 +78,7 @@ def _visible(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 def _heading(blocks: Sequence[Block], format_: Format) -> str:
     """The first heading of the first rank; of what is made to be printed only one that stands first."""
-    if format_ in {"pdf", "docx"}:
+    if format_ in _PRINTED:
         first = blocks[0].text if blocks and blocks[0].kind == "heading" else ""
         return "" if _SECTION.match(first) else first
     return next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")
