@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tests.bench import parts
 from tests.bench.office import Office
+from tests.bench.retrieval import retrieval
 
 PARTS = {
     "loop": parts.loop,
@@ -21,6 +22,7 @@ PARTS = {
     "slow_model": parts.slow_model,
     "crash": parts.crash,
     "faults": parts.faults,
+    "retrieval": retrieval,
 }
 
 
