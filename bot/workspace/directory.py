@@ -21,7 +21,7 @@ RANDOM, PARTNERS = "C0RANDOM001", "C0PARTNERS1"
 SLACKBOT = "USLACKBOT"
 CREATED = 1_700_000_000
 
-ChannelKind = Literal["public", "private", "im"]
+ChannelKind = Literal["public", "private", "mpim", "im"]
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ class Channel:
 
     @property
     def type(self) -> str:
-        return {"public": "channel", "private": "group", "im": "im"}[self.kind]
+        return {"public": "channel", "private": "group", "mpim": "mpim", "im": "im"}[self.kind]
 
     @property
     def scope(self) -> str:
-        return {"public": "channels", "private": "groups", "im": "im"}[self.kind]
+        return {"public": "channels", "private": "groups", "mpim": "mpim", "im": "im"}[self.kind]
 
     def wire(self, bot_user_id: str) -> Json:
         if self.kind == "im":
@@ -106,7 +106,7 @@ class Channel:
                 "user": self.user,
                 "is_user_deleted": False,
             }
-        is_private = self.kind == "private"
+        is_private = self.kind in ("private", "mpim")
         return {
             "id": self.id,
             "name": self.name,
@@ -114,7 +114,7 @@ class Channel:
             "is_channel": not is_private,
             "is_group": False,
             "is_im": False,
-            "is_mpim": False,
+            "is_mpim": self.kind == "mpim",
             "is_private": is_private,
             "created": CREATED,
             "creator": ADA,

@@ -125,7 +125,8 @@ def subscription(event: Json) -> str:
     """The name under which an app subscribes to this event."""
     if event["type"] != "message":
         return str(event["type"])
-    return "message." + {"channel": "channels", "group": "groups", "im": "im"}[event["channel_type"]]
+    kinds = {"channel": "channels", "group": "groups", "mpim": "mpim", "im": "im"}
+    return "message." + kinds[event["channel_type"]]
 
 
 def envelope(workspace: "Workspace", event: Json, channel: Channel | None) -> Json:

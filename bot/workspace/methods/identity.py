@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from bot.workspace.directory import Channel
 from bot.workspace.errors import SlackError
 from bot.workspace.messages import Json
-from bot.workspace.methods.args import Args, method, page
+from bot.workspace.methods.args import Args, method, need_scope, page
 
 if TYPE_CHECKING:
     from bot.workspace.state import Workspace
@@ -58,6 +58,8 @@ def user_conversations(workspace: "Workspace", args: Args) -> Json:
         for channel in of_types(workspace, args)
         if user_id in channel.members and (channel.kind == "public" or bot in channel.members)
     ]
+    for channel in shared:
+        need_scope(workspace, f"{channel.scope}:read")
     channels, next_cursor = page(shared, args, default=100, most=1000)
     wires = [channel.wire(bot) for channel in channels]
     return {"channels": wires, "response_metadata": {"next_cursor": next_cursor}}
