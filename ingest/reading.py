@@ -36,7 +36,9 @@ _MODULES: dict[Format, str] = {
     "outlook": "outlook",
 }
 _PRINTED = {"pdf", "docx", "pptx", "opendocument", "rtf"}  # documents whose first heading is their title
-_SECTION = re.compile(r"[\dIVX]+[.\s]|(?:table of )?contents\b|introduction$", re.IGNORECASE)  # never a title
+_SECTION = re.compile(
+    r"[\dIVX]+[.\s]|(?:table of )?contents\b|introduction$|slide \d+$", re.IGNORECASE
+)  # never a title
 
 
 class _Reader(Protocol):
