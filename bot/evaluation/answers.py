@@ -5,10 +5,12 @@ questions and answers are the session's history; what is asked is recorded with 
 person ``eval``, so that it is nobody's question and nobody's money but the set's.
 """
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text as sql
@@ -26,6 +28,7 @@ ORIGIN = USER = "eval"
 NO_EVIDENCE = "no_evidence"  # a turn's reason
 SEEDING_SECONDS = 30  # of the lease under which earlier answers are written down
 _TURN = sql("SELECT status, reason, cost_usd FROM turns WHERE id = :id")
+_SHOWN = sql("SELECT result::text FROM tool_calls WHERE turn_id = :id AND NOT is_error AND result IS NOT NULL")
 _WAS_QUOTED = sql("SELECT 1 FROM model_calls WHERE turn_id = :id AND purpose = 'fallback' LIMIT 1")
 
 
@@ -33,6 +36,7 @@ _WAS_QUOTED = sql("SELECT 1 FROM model_calls WHERE turn_id = :id AND purpose = '
 class Answered:
     """``cited`` are files as the set names them where it does. What nothing can be said of is None.
 
+    ``missing`` are the facts that the answer lacks, ``not_shown`` those that what was looked up lacked already.
     ``is_quoted``: the configured model did not answer, the fallback did.
     """
 
@@ -44,6 +48,7 @@ class Answered:
     is_quoted: bool
     cited: tuple[str, ...]
     missing: tuple[str, ...]
+    not_shown: tuple[str, ...]
     is_complete: bool | None
     cites_right: bool | None
     seconds: float
@@ -79,7 +84,7 @@ def _ask(question: Question, desk: Desk, names: Mapping[str, str]) -> Answered:
     seconds = time.perf_counter() - started
     if reply.answer is None:
         raise UserError("A question was stored but not answered: the database went away meanwhile. Run it again.")
-    status, reason, cost_usd, is_quoted = _end(desk.database, turn_id)
+    status, reason, cost_usd, is_quoted, shown = _end(desk.database, turn_id)
     text = bare(reply.answer.text)
     is_refusal = reason == NO_EVIDENCE or desk.kit.is_refusal(text)
     cited = tuple(dict.fromkeys(names.get(s.passage.document_id, s.passage.url) for s in reply.answer.sources))
@@ -94,6 +99,7 @@ def _ask(question: Question, desk: Desk, names: Mapping[str, str]) -> Answered:
         is_quoted=is_quoted,
         cited=cited,
         missing=missing,
+        not_shown=tuple(measures.missing(shown, question.facts)),
         is_complete=not is_refusal and not missing if is_asked and question.facts else None,
         cites_right=not question.grades.keys().isdisjoint(cited) if is_asked and question.grades else None,
         seconds=seconds,
@@ -121,8 +127,20 @@ def _write_down(desk: Desk, key: str, question: str, answer: str) -> None:
         sessions.finish(transaction, turn, status="completed", reason="answered", answer=answer)
 
 
-def _end(database: Database, turn_id: UUID) -> tuple[str, str, float, bool]:
+def _end(database: Database, turn_id: UUID) -> tuple[str, str, float, bool, str]:
+    """Status, reason, cost, whether it was quoted instead, and all that tools returned, as text."""
     with database.transaction() as transaction:
         row = transaction.execute(_TURN, {"id": turn_id}).one()
         was_quoted = transaction.execute(_WAS_QUOTED, {"id": turn_id}).first() is not None
-    return row.status, row.reason or "", float(row.cost_usd), was_quoted
+        results = transaction.scalars(_SHOWN, {"id": turn_id}).all()
+    shown = "\n".join(text for result in results for text in _texts(json.loads(result)))
+    return row.status, row.reason or "", float(row.cost_usd), was_quoted, shown
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in a tool's result."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)

@@ -40,6 +40,7 @@ RETRIEVAL = (
     Figure("mrr", "MRR", n_digits=4),
 )
 ANSWERS = (
+    Figure("n_facts_shown", "facts looked up", of="n_with_facts"),
     Figure("n_facts_complete", "all facts", of="n_with_facts"),
     Figure("n_wrong_refusals", "wrongly refused", of="n_answerable", is_better_less=True),
     Figure("n_right_refusals", "rightly refused", of="n_unanswerable"),
@@ -126,6 +127,7 @@ def _of_answers(pairs: Sequence[tuple[Question, Answered]]) -> dict[str, float]:
     seconds = [answered.seconds for _, answered in pairs]
     return {
         "n_with_facts": sum(answered.is_complete is not None for answered in answerable),
+        "n_facts_shown": sum(a.is_complete is not None and not a.not_shown for a in answerable),
         "n_facts_complete": sum(bool(answered.is_complete) for answered in answerable),
         "n_wrong_refusals": sum(answered.is_refusal for answered in answerable),
         "n_right_refusals": sum(answered.is_refusal for answered in unanswerable),

@@ -142,7 +142,9 @@ def _what_was_found(case: Case) -> list[str]:
 
 def _what_is_missing(case: Case) -> list[str]:
     assert case.answered
-    return [f"lacks {', '.join(map(repr, case.answered.missing))}", *_what_was_said(case)]
+    not_shown = case.answered.not_shown
+    lacking = (f"'{fact}'{' (not looked up)' if fact in not_shown else ''}" for fact in case.answered.missing)
+    return [f"lacks {', '.join(lacking)}", *_what_was_said(case)]
 
 
 def _what_was_said(case: Case) -> list[str]:

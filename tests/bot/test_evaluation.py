@@ -142,10 +142,27 @@ def test_the_real_handbook_is_found_and_answered(
 
 def test_figures_and_what_went_wrong_are_told(run: Evaluate, handbook: Path) -> None:
     never = {"id": "never", "question": "yeti?", "relevant": ["p/leave.md"], "facts": [["snow"]]}
-    done = run(written(handbook, *QUESTIONS, never), "--answers")
-    assert "1/2" in done.stdout
-    for said in ("Wrongly refused (1)", "never yeti?", "needs p/leave.md", "docent sessions show", "Kept as"):
+    more = {"id": "more", "question": "How many days can I carry over?", "relevant": [], "facts": [["6 days"]]}
+    done = run(written(handbook, *QUESTIONS, never, more), "--answers")
+    assert "1/3" in done.stdout
+    for said in ("Wrongly refused (1)", "never yeti?", "needs p/leave.md (", "docent sessions show", "Kept as"):
         assert said in done.stdout, said
+    assert "lacks '6 days' (not looked up)" in done.stdout
+
+
+def test_ten_documents_are_looked_at_however_long_the_first_are(
+    run: Evaluate, handbook: Path, database: Database
+) -> None:
+    section = (
+        "## The yeti {n}\n\nThe yeti {n} eats snow and sleeps in the snow, which the yeti likes. " + "Snow. " * 60
+    )
+    long = "# The yeti\n\n" + "\n\n".join(section.format(n=n) for n in range(55))
+    (handbook / "pages" / "yeti.md").write_text(long)
+    (handbook / "pages" / "zoo.md").write_text("# Zoo\n\nOf animals with white fur there is a bear; no yeti.")
+    Library(database, ingest.settings.load()).sync_folder(str(handbook / "pages"))
+    question = {"question": "What does the yeti like in the snow?", "relevant": ["p/zoo.md", "p/yeti.md"]}
+    told = json.loads(run(written(handbook, question), "--json").stdout)
+    assert told["recall_at_10"] == 1.0
 
 
 def test_the_json_stands_alone_on_standard_output_and_is_kept(run: Evaluate, handbook: Path, home: Path) -> None:
@@ -227,7 +244,12 @@ def test_documents_of_a_set_are_indexed_apart(run: Evaluate, handbook: Path, dat
     before = _documents(database)
     done = run(folder, "--answers", "--json")
     told = json.loads(done.stdout)
-    assert (told["set"], told["hits_at_5"], told["n_facts_complete"]) == ("science", 1, 1)
+    assert (told["set"], told["hits_at_5"], told["n_facts_shown"], told["n_facts_complete"]) == (
+        "science",
+        1,
+        1,
+        1,
+    )
     assert told["documents"]["n"] == 2
     assert _documents(database) == before
     (folder / "docs.jsonl").write_text('{"id": "1"}')
