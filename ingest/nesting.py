@@ -16,7 +16,7 @@ _MAX_REOPENED = (
 )
 
 _VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>"'][^\s>]*+|(?=>|\Z))"""
-_TAG = re.compile(
+TAG = re.compile(
     rf"<(?:(?P<comment>!--)|(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)"
     rf"(?P<attributes>(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+{_VALUE})?+)*+)(?P<close>>|\Z)|[!?/][^>]*+)"
 )
@@ -79,7 +79,7 @@ def check(html: str) -> None:
 def _is_too_deep(html: str) -> bool:
     tags = _OpenTags()
     at = 0
-    while found := _TAG.search(html, at):
+    while found := TAG.search(html, at):
         at = found.end()
         if found["comment"]:
             is_empty = html.startswith((">", "->"), at)

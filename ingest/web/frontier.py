@@ -27,13 +27,13 @@ class Frontier:
     def meet(self, urls: Iterable[str], *, is_next: bool = False) -> None:
         """Puts those in line that are new; ``is_next`` for one that stands for the page just asked for."""
         for url in urls:
-            if url in self._met or len(self._met) >= self._max_addresses or not self._may_ask(url):
-                continue
-            path, has_query, _ = url.partition("?")
-            self._n_variants[path] += bool(has_query)
-            if self._n_variants[path] > MAX_VARIANTS:
+            if url in self._met or len(self._met) >= self._max_addresses:
                 continue
             self._met.add(url)
+            path, has_query, _ = url.partition("?")
+            self._n_variants[path] += bool(has_query)
+            if self._n_variants[path] > MAX_VARIANTS or not self._may_ask(url):
+                continue
             if is_next:
                 self._waiting.appendleft(url)
             else:

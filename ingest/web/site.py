@@ -37,6 +37,8 @@ class Site:
 
     def url(self, address: str, base: str) -> str | None:
         """The page that an address on another page leads to, if it is of this site."""
+        if len(address) > 2 * MAX_URL_CHARS:
+            return None
         try:
             url = normalised(urljoin(base, address.strip()))
         except ValueError:  # such as a port that is no number
@@ -56,7 +58,7 @@ class Site:
         )
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def normalised(address: str) -> str | None:
     """An absolute address in the one spelling that is kept, without its fragment and what tracks people.
 

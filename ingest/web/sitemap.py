@@ -4,13 +4,13 @@ Promises to read no more than a number of files, each up to a size, and to take 
 that cannot be read now is an error, not an empty list: its pages would be taken for removed.
 """
 
+import re
 import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
-from xml.etree import ElementTree
+from html import unescape
 
 from agent.errors import UserError
 from ingest.source import FetchProblem
@@ -22,12 +22,20 @@ from ingest.web.site import Site, normalised
 MAX_FILES = 200
 MAX_BYTES = 50_000_000  # of one file, unpacked; sitemaps.org allows no more
 _GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_PART = re.compile(
+    r"<(?P<end>/?)(?:(?!image:|video:|news:|xhtml:)[\w.-]{1,40}:)?(?P<name>urlset|url|sitemapindex|sitemap|loc|lastmod)"
+    r"(?:\s[^<>]*+)?>(?:\s*+<!\[CDATA\[(?P<cdata>[^\]]*+)|(?P<text>[^<]*+))",
+    re.IGNORECASE,
+)
 
 Pages = dict[str, datetime | None]
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
+    """A line of a sitemap: a page, or another sitemap."""
+
     url: str
     updated_at: datetime | None
     is_sitemap: bool
@@ -50,12 +58,38 @@ def pages(outside: Outside, site: Site, robots: Robots, *, wanted: str, most: in
     )
 
 
+def entries(content: bytes) -> Iterator[Entry]:
+    """What is no sitemap, such as a page of error, lists nothing; a broken one counts as far as it goes.
+
+    No XML parser: it would build what a stranger likes, from entities or from ten million open tags.
+    """
+    text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig", errors="replace")
+    if not text.lstrip().startswith("<"):
+        yield from (Entry(line, None, False) for line in text.split() if "://" in line)
+        return
+    url, date = "", ""
+    for found in _PART.finditer(text):
+        end, name, said = (
+            found["end"],
+            found["name"].lower(),
+            unescape(found["cdata"] or found["text"] or "").strip(),
+        )
+        if name == "loc" and not end:
+            url = said
+        elif name == "lastmod" and not end:
+            date = said
+        elif name in {"url", "sitemap"}:
+            if end and "://" in url:
+                yield Entry(url, markup.moment(date), name == "sitemap")
+            url, date = "", ""
+
+
 def _read(outside: Outside, site: Site, urls: list[str], *, most: int) -> Pages:
     found: Pages = {}
     waiting = deque(filter(None, (_near(url, site) for url in urls)))
     known = set(waiting)
     while waiting and len(known) <= MAX_FILES and len(found) < most:
-        for entry in _entries(_fetched(outside, waiting.popleft())):
+        for entry in entries(_fetched(outside, waiting.popleft())):
             if entry.is_sitemap:
                 url = _near(entry.url, site)
                 if url and url not in known and len(known) < MAX_FILES:
@@ -95,29 +129,3 @@ def _unpacked(answer: Answer) -> bytes:
         return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(answer.body, MAX_BYTES)
     except zlib.error:
         return b""
-
-
-def _entries(content: bytes) -> Iterator[_Entry]:
-    """What is no sitemap, such as a page of error, lists nothing; a broken one counts as far as it goes."""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:  # entities can make gigabytes of a few bytes
-        return
-    if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        yield from (
-            _Entry(line, None, False) for line in content.decode(errors="replace").split() if "://" in line
-        )
-        return
-    url, date = "", ""
-    try:
-        for _, element in ElementTree.iterparse(BytesIO(content)):
-            name = element.tag.rpartition("}")[2].lower()
-            if name == "loc":
-                url = (element.text or "").strip()
-            elif name == "lastmod":
-                date = (element.text or "").strip()
-            elif name in {"url", "sitemap"}:
-                if url:
-                    yield _Entry(url, markup.moment(date), name == "sitemap")
-                url, date = "", ""
-                element.clear()
-    except ElementTree.ParseError:
-        return
