@@ -1,5 +1,6 @@
 """A website on loopback: real HTTP, pages that can be changed, and every request on record."""
 
+import ssl
 import threading
 import time
 from collections import Counter
@@ -26,14 +27,17 @@ class Page:
 class Site:
     """Use it as a context manager. ``pages`` by path with its query; ``otherwise`` answers for all other paths."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.pages: dict[str, Page] = {}
         self.otherwise: Callable[[str], Page] = lambda path: Page(b"nothing here", status=404)
         self.asked: list[tuple[str, int]] = []
         self.headers: list[dict[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.port = self._server.server_address[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

@@ -1,9 +1,14 @@
 """Requests to strangers: which addresses are reached, and how long and how much is read."""
 
 import gzip
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
+import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -26,10 +31,6 @@ def get(address: str, *, most: int = 100_000, **options: object) -> Answer:
         return outside.get(address, limit=lambda status, headers: most)
 
 
-def port_of(site: Site) -> str:
-    return site.address.rpartition(":")[2]
-
-
 @pytest.mark.parametrize(
     "address",
     [
@@ -50,7 +51,7 @@ def test_public_addresses_are_public(address: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0"])
 def test_a_private_address_is_refused_however_it_is_written(site: Site, host: str) -> None:
     with pytest.raises(FetchProblem, match="in a private network") as refused:
-        get(f"http://{host}:{port_of(site)}/", allow_private=False)
+        get(f"http://{host}:{site.port}/", allow_private=False)
     assert "allow_private" in refused.value.advice
     assert not refused.value.may_pass
     assert site.asked == []
@@ -71,15 +72,15 @@ def test_the_address_that_was_checked_is_the_one_connected_to(site: Site) -> Non
         asked.append((host, port))
         return ["127.0.0.1"]
 
-    answer = get(f"http://docs.acme.example:{port_of(site)}/", resolve=resolve)
+    answer = get(f"http://docs.acme.example:{site.port}/", resolve=resolve)
     assert answer.body == b"hello"
-    assert asked == [("docs.acme.example", int(port_of(site)))]
-    assert site.headers[0]["Host"] == f"docs.acme.example:{port_of(site)}"
+    assert asked == [("docs.acme.example", site.port)]
+    assert site.headers[0]["Host"] == f"docs.acme.example:{site.port}"
 
 
 def test_the_next_address_of_a_host_is_tried(site: Site) -> None:
     site.pages["/"] = Page(b"hello")
-    url = f"http://docs.acme.example:{port_of(site)}/"
+    url = f"http://docs.acme.example:{site.port}/"
     assert get(url, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"]).body == b"hello"
 
 
@@ -87,7 +88,7 @@ def test_the_next_address_of_a_host_is_tried(site: Site) -> None:
     ("encoding", "body"),
     [
         ("gzip", gzip.compress(b"\0" * 30_000_000)),
-        ("deflate", __import__("zlib").compress(b"\0" * 30_000_000)),
+        ("deflate", zlib.compress(b"\0" * 30_000_000)),
     ],
 )
 def test_a_bomb_is_read_no_further_than_the_limit(site: Site, encoding: str, body: bytes) -> None:
@@ -192,8 +193,44 @@ def test_what_cannot_be_reached_says_why(address: str, cause: str) -> None:
     assert problem.value.advice
 
 
-def test_a_certificate_nobody_vouches_for_is_refused(site: Site) -> None:
-    with pytest.raises(FetchProblem, match="cannot be connected to"):  # it speaks no TLS at all
+@pytest.mark.skipif(not shutil.which("openssl"), reason="makes no certificate without openssl")
+def test_a_certificate_must_be_of_the_name_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=docs.acme.example",
+    ]
+    made += ["-addext", "subjectAltName=DNS:docs.acme.example", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with Site(tls) as site:
+        site.pages["/"] = Page(b"hello")
+
+        def get_from(host: str) -> bytes:
+            return get(f"https://{host}:{site.port}/", resolve=lambda *_: ["127.0.0.1"]).body
+
+        with pytest.raises(FetchProblem, match="a certificate that is not trusted"):
+            get_from("docs.acme.example")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert get_from("docs.acme.example") == b"hello"
+        for other in ("other.example", "127.0.0.1"):
+            with pytest.raises(FetchProblem, match="a certificate that is not trusted"):
+                get_from(other)
+
+
+def test_a_port_that_speaks_no_tls_is_told(site: Site) -> None:
+    with pytest.raises(FetchProblem, match="cannot be connected to"):
         get(site.address.replace("http:", "https:"))
 
 
