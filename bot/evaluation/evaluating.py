@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 import agent.settings
@@ -108,8 +109,8 @@ def _missing(named: set[str], names: Mapping[str, str], console: Console) -> lis
         )
     console.print(
         f"[yellow]{len(missing)} of the {len(named)} files that the questions name are not in the index[/] "
-        f"({examples}{', …' if len(missing) > N_EXAMPLES else ''}): they count as not found. Read them in with "
-        "'docent ingest', or see what it says of them."
+        f"({escape(examples)}{', …' if len(missing) > N_EXAMPLES else ''}), or not everyone may read them: they "
+        "count as not found. Read them in with 'docent ingest', and see what it says of them."
     )
     return missing
 

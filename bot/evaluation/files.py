@@ -13,9 +13,12 @@ from itertools import takewhile
 from sqlalchemy import text
 
 from agent.database import Database
-from ingest import formats
+from agent.tools import Audience
+from ingest import access, formats
 
-_DOCUMENTS = text("SELECT id, source, uri FROM documents WHERE n_chunks > 0 ORDER BY source, uri")
+_DOCUMENTS = text("""
+SELECT id, source, uri FROM documents WHERE n_chunks > 0 AND access_id = ANY(:readable) ORDER BY source, uri
+""")
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,11 @@ class _Difference:
 
 
 def indexed(database: Database) -> list[Indexed]:
-    """Every document that can be found, by source and uri."""
+    """Every document that a question of everybody's can find, by source and uri."""
     with database.transaction() as transaction:
-        return [Indexed(row.id.hex, row.source, row.uri) for row in transaction.execute(_DOCUMENTS)]
+        readable = access.readable(transaction, Audience())
+        rows = transaction.execute(_DOCUMENTS, {"readable": readable})
+        return [Indexed(row.id.hex, row.source, row.uri) for row in rows]
 
 
 def names(paths: Iterable[str], documents: Sequence[Indexed]) -> dict[str, str]:

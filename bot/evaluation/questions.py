@@ -59,7 +59,7 @@ def read(path: Path) -> QuestionSet:
     file = _file(path.expanduser())
     try:
         content = file.read_bytes()
-        lines = content.decode().splitlines()
+        lines = content.decode("utf-8-sig").split("\n")  # not at other ends of lines, which JSON may hold
     except OSError as error:
         raise UserError(f"Cannot read {file} ({error.strerror}). Check its permissions.") from None
     except UnicodeDecodeError:

@@ -106,6 +106,7 @@ def _show_misses(console: Console, cases: Sequence[Case], *, most: int | None) -
         ("Facts missing", _lacks_facts, _what_is_missing),
         ("Wrongly refused", _is_wrongly_refused, _what_was_said),
         ("Answered although nothing answers it", _is_wrongly_answered, _what_was_said),
+        ("Answered, and no fact is given to judge by", _is_not_judged, _what_was_said),
         ("Failed", lambda case: bool(case.answered and case.answered.status != "completed"), _what_was_said),
     )
     for name, is_one, told in kinds:
@@ -130,6 +131,10 @@ def _is_wrongly_refused(case: Case) -> bool:
 
 def _is_wrongly_answered(case: Case) -> bool:
     return bool(case.answered and not case.answered.is_refusal and case.question.is_unanswerable)
+
+
+def _is_not_judged(case: Case) -> bool:
+    return bool(case.answered and not case.answered.is_refusal and case.is_answered_right is None)
 
 
 def _asked(case: Case) -> str:

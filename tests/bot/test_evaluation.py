@@ -226,6 +226,22 @@ def test_a_set_of_other_documents_says_what_to_read_in(run: Evaluate, handbook: 
         run(written(handbook, {"question": "x", "relevant": ["x/y.md"]}))
 
 
+def test_a_file_that_not_everyone_may_read_is_named(run: Evaluate, handbook: Path, database: Database) -> None:
+    library = Library(database, ingest.settings.load())
+    (secret := handbook / "secret").mkdir()
+    (secret / "plan.md").write_text("# The plan\n\nWe move to the moon.")
+    library.sync_folder(str(secret), readers=["team:board"])
+    done = run(written(handbook, *QUESTIONS, {"question": "When do we move?", "relevant": ["p/plan.md"]}))
+    assert "1 of the 2 files" in done.stderr
+    assert "(p/plan.md), or not everyone may read them" in done.stderr
+
+
+def test_an_answer_that_nobody_can_judge_is_shown(run: Evaluate, handbook: Path) -> None:
+    done = run(written(handbook, {"question": "How many days can I carry over?", "relevant": []}), "--answers")
+    assert "no fact is given to judge by (1)" in done.stdout
+    assert "5 days" in done.stdout
+
+
 def test_without_an_index_it_says_so(run: Evaluate, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="docent ingest"):
         run(written(tmp_path, *QUESTIONS))

@@ -30,6 +30,12 @@ def test_a_question_alone_is_enough(tmp_path: Path) -> None:
     assert given.name == tmp_path.name
 
 
+def test_lines_end_where_json_lines_end(tmp_path: Path) -> None:
+    path = tmp_path / "questions.jsonl"
+    path.write_bytes('\ufeff{"question": "One\u2028line?"}\r\n{"question": "Two?"}\r\n'.encode())
+    assert [question.text for question in questions.read(path).questions] == ["One\u2028line?", "Two?"]
+
+
 def test_of_files_alone_any_one_will_do(tmp_path: Path) -> None:
     question = only(tmp_path, id=7, query="x", relevant=["a.md", "b.md"], facts=["one", ["2", "two"]])
     assert (question.id, question.groups, question.grades) == (
