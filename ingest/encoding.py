@@ -61,7 +61,7 @@ def _is_utf_8(content: bytes) -> bool:
         return False
     text = content.decode(errors="replace")
     n_broken = text.count("\ufffd")
-    return not n_broken or content.startswith(codecs.BOM_UTF8) or len(_FOREIGN.findall(text)) > 10 * n_broken
+    return not n_broken or content.startswith(codecs.BOM_UTF8) or len(_FOREIGN.findall(text)) > 3 * n_broken
 
 
 def _unmarked_utf_16(content: bytes) -> str:

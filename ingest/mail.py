@@ -50,7 +50,8 @@ def _header(message: EmailMessage, name: str) -> str:
 
 
 def _body(message: EmailMessage) -> Iterator[Block]:
-    part = message.get_body(preferencelist=("html", "plain"))
+    body = message.get_body(preferencelist=("html", "plain"))
+    part = body or next((one for one in message.walk() if one.get_content_maintype() == "text"), None)
     if part is None:
         return
     payload = part.get_payload(decode=True)

@@ -29,7 +29,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
     """A document whose title, date and keywords are those of its front matter."""
     matter, text = _matter(decoded(content))
     return Document(
-        title=unescape(str(matter.get("title") or "")),
+        title=_title(matter),
         blocks=tuple(blocks(_IMPORTS.sub("", text))),
         updated_at=_updated_at(matter),
         keywords=_keywords(matter),
@@ -63,6 +63,11 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 
+def _title(matter: dict[str, Any]) -> str:
+    title = matter.get("title")
+    return unescape(str(title)) if isinstance(title, str | int | float | date) else ""
+
+
 def _updated_at(matter: dict[str, Any]) -> datetime | None:
     for field in _DATE_FIELDS:
         value = matter.get(field)
@@ -80,6 +85,11 @@ def _updated_at(matter: dict[str, Any]) -> datetime | None:
 
 def _keywords(matter: dict[str, Any]) -> str:
     values = (matter.get(field) for field in _KEYWORD_FIELDS)
-    return "\n".join(
-        ", ".join(map(str, v)) if isinstance(v, list) else v for v in values if isinstance(v, list | str)
-    )
+    return "\n".join(filter(None, (_listed(value) for value in values)))
+
+
+def _listed(value: object) -> str:
+    """No lists in lists: by YAML's aliases a short text may stand for billions of them."""
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value if isinstance(one, str | int | float))
+    return value if isinstance(value, str) else ""

@@ -17,7 +17,8 @@ from ingest.formats import Format
 from ingest.source import FetchProblem, RawDocument
 
 MAX_CHARS = 20_000_000  # of text
-_MODULES: dict[Format, str] = {
+MAX_PIECES = 500_000  # blocks and lines of tables and code; a book of 1,000 pages has 50,000
+MODULES: dict[Format, str] = {
     "markdown": "markdown",
     "text": "plain",
     "html": "html",
@@ -48,11 +49,15 @@ class _Reader(Protocol):
 def document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text."""
     format_ = signature.format_of(raw)
-    reader = cast(_Reader, import_module(f"ingest.{_MODULES[format_]}"))
+    reader = cast(_Reader, import_module(f"ingest.{MODULES[format_]}"))
     try:
         found = reader.read(raw.content, max_chars=max_chars)
     except RecursionError:
         raise FetchProblem("is nested too deeply", "save it in a simpler form") from None
+    if len(found.blocks) + sum(len(block.lines) for block in found.blocks) > MAX_PIECES:
+        raise FetchProblem(
+            f"holds more than {MAX_PIECES:,} paragraphs and rows", "split it into smaller documents"
+        )
     blocks = _visible(found.blocks)
     title = visible(found.title).strip() or _heading(blocks, format_) or raw.title
     blocks = _without_repeated(title, blocks)

@@ -1,4 +1,7 @@
-"""HTML files: the main text of a page, its title and its encoding."""
+"""HTML files and the pages of websites: the main text of a page, its title, its date and its encoding."""
+
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -126,6 +129,63 @@ def test_a_page_under_another_name_is_read_as_a_page(kind: str) -> None:
 def test_a_page_without_text_is_a_problem(html: str) -> None:
     with pytest.raises(FetchProblem, match="no text"):
         read(html)
+
+
+SITE = """<title>Leave | Acme</title><body><div class="top"><a href="/">Home</a> <a href="/x">News</a></div>
+<div class="sidebar"><ul><li><a href="/a">All pages about work</a><li><a href="/b">Opening hours</a></ul></div>
+<div class="content"><h1>Leave</h1><p>Every employee has thirty days of annual leave in each year of work.</p>
+<h2>How to ask</h2><ol><li>Open the portal and choose the days<li>Send them to your manager in time</ol>
+<ul><li><a href="/c">Rules</a><li><a href="/d">Forms</a></ul>
+<table><tr><th>Who<th>Days<tr><td rowspan=2>Interns of any team<td>20<tr><td>21</table>
+<p style="display:none">HIDDEN</p><p>Whoever is ill calls the manager before nine in the morning of that day.</p>
+</div>
+<div class="bottom"><p>Copyright 2024 Acme. All rights reserved.</p><a href="/i">Imprint</a></div>"""
+
+
+def test_the_frame_of_a_websites_page_is_left_out_whatever_its_tags() -> None:
+    document = read(SITE, "webpage")
+    assert document.title == "Leave"
+    assert [b.lines or b.text for b in document.blocks] == [
+        "Every employee has thirty days of annual leave in each year of work.",
+        "How to ask",
+        "1. Open the portal and choose the days",
+        "2. Send them to your manager in time",
+        "- Rules",
+        "- Forms",
+        ("| Who | Days |", "| Interns of any team | 20 |", "| Interns of any team | 21 |"),
+        "Whoever is ill calls the manager before nine in the morning of that day.",
+    ]
+
+
+@pytest.mark.parametrize("html", ["<p>Short.", "<p>One.<p>Two.", "<main><p>Only this.</main>"])
+def test_a_page_that_is_hardly_one_keeps_its_text(html: str) -> None:
+    assert read(html, "webpage").blocks == read(html).blocks
+
+
+def test_real_pages_keep_their_main_text(eval_dir: Path) -> None:
+    content = (eval_dir / "ingest_samples" / "good" / "test_blog.html").read_bytes()
+    for kind in ("html", "webpage"):
+        text = "\n".join(b.text or "\n".join(b.lines) for b in read(content, kind).blocks)
+        assert "Large language models (LLMs) are powerful tools" in text
+        assert "Research paper about the tuning technique" in text
+        assert "Discord server" in text
+        assert "Recent posts" not in text
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '<meta property="article:modified_time" content="2024-03-01T10:00:00Z">',
+        '<meta name="Last-Modified" content="2024-03-01 10:00">',
+        '<meta itemprop="dateModified" content="2024-03-01T12:00:00+02:00">',
+    ],
+)
+def test_a_page_says_when_it_was_changed(meta: str) -> None:
+    assert read(f"{meta}<p>Text.").updated_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
+
+
+def test_a_date_that_is_none_is_left_out() -> None:
+    assert read('<meta name="last-modified" content="in May"><p>Text.').updated_at is None
 
 
 N = 30_000

@@ -263,3 +263,24 @@ def test_real_pdfs_keep_their_structure(eval_dir: Path, name: str, expected: str
     content = (eval_dir / "ingest_samples" / "good" / name).read_bytes()
     with Converter() as converter:
         assert expected in "\n".join(shown(list(converter.read(RawDocument(content, "pdf", "File name")).blocks)))
+
+
+def unreadable(content: bytes, *pages: int) -> bytes:
+    """The same PDF, of whose pages some are said to be something else."""
+    for page in pages:
+        at = content.index(f"\n{4 + 2 * page} 0 obj".encode())
+        content = content[:at] + content[at:].replace(b"/Type /Page ", b"/Type /Pgae ", 1)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("pages", "cause"),
+    [((2,), "page 2 cannot be read"), ((2, 3), "2 pages cannot be read (2, 3)"), ((), None)],
+)
+def test_pages_that_cannot_be_read_are_told_and_the_others_found(
+    pages: tuple[int, ...], cause: str | None
+) -> None:
+    made = paper.pdf(*([(60, 700, 10, f"Text of page {n}.")] for n in range(1, 5)))
+    document = read(unreadable(made, *pages))
+    assert [block.page for block in document.blocks] == [n for n in range(1, 5) if n not in pages]
+    assert (document.gap.cause if document.gap else None) == cause
