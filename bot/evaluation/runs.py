@@ -25,11 +25,13 @@ class Turnabout:
 
 @dataclass(frozen=True)
 class Difference:
-    """``changes`` are those figures that differ, now less then; ``is_of_the_same`` questions, all of them."""
+    """``changes`` are those figures that differ, now less then; ``settings`` those that differ, then and now;
+    ``is_of_the_same`` questions, all of them."""
 
     at: str
     before: Mapping[str, float]
     changes: Mapping[str, float]
+    settings: Mapping[str, tuple[Any, Any]]
     found: Turnabout
     answered: Turnabout
     is_of_the_same: bool
@@ -85,6 +87,7 @@ def difference(run: Run, before: Run) -> Difference:
         changes={
             name: round(run[name] - before[name], 6) for name in told if not _is_equal(run[name], before[name])
         },
+        settings=_settings(run, before),
         found=_turnabout(run, before, "found", "is_hit"),
         answered=_turnabout(run, before, "answered", "is_right"),
         is_of_the_same=run["fingerprint"] == before["fingerprint"] and _ids(run) == _ids(before),
@@ -98,6 +101,16 @@ def as_json(run: Run, difference: Difference | None) -> dict[str, Any]:
 
 def _is_equal(now: float, then: float) -> bool:
     return math.isclose(now, then, abs_tol=1e-9)
+
+
+def _settings(run: Run, before: Run) -> dict[str, tuple[Any, Any]]:
+    """The index's version differs after every sync, whether or not anything in it does."""
+    now, then = run["settings"], before.get("settings", {})
+    return {
+        name: (then[name], now[name])
+        for name in now
+        if name in then and name != "index_version" and now[name] != then[name]
+    }
 
 
 def _turnabout(run: Run, before: Run, part: str, verdict: str) -> Turnabout:

@@ -75,14 +75,16 @@ def _show_difference(console: Console, difference: Difference, run: Figures) -> 
         console.print(
             "[yellow]The questions are not the same: only those that both runs have can be told apart.[/]"
         )
+    for name, (then, now) in difference.settings.items():
+        console.print(f"  [dim]{name}: {escape(str(then))} → {escape(str(now))}[/]")
     changed = [figure for figure in figures.ALL if _is_worth_telling(figure, difference)]
     if not changed:
         console.print("No figure has changed.")
     for figure in changed:
-        change, then = difference.changes[figure.name], difference.before[figure.name]
+        change, before = difference.changes[figure.name], difference.before[figure.name]
         tone = "green" if (change > 0) != figure.is_better_less else "red"
         arrow = f"[{tone}]{'▲' if change > 0 else '▼'} {_written(figure, abs(change))}[/]"
-        was = f"{_written(figure, then)} → {_written(figure, run[figure.name])}{figure.unit}"
+        was = f"{_written(figure, before)} → {_written(figure, run[figure.name])}{figure.unit}"
         console.print(f"  {figure.label}  {arrow}  [dim]{was}[/]")
     _show_turnabout(console, "found", difference.found)
     _show_turnabout(console, "answered", difference.answered)

@@ -191,6 +191,7 @@ def test_a_run_is_compared_with_the_last_one_of_the_same_questions(
     assert "p/travel.md" in again.stderr
     assert "▼ 1" in again.stdout
     assert "no longer found: 3" in again.stdout
+    assert "n_chunks: " in again.stdout
     (kept, *_) = sorted((handbook / "home" / "evaluations").iterdir())
     back = json.loads(run(questions, "--compare", kept, "--json").stdout)["difference"]
     assert (back["at"], back["found"]["lost"]) == (first["at"], ["3"])
