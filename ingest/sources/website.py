@@ -4,13 +4,13 @@ Promises to stay below that address, to keep to robots.txt and a slow pace, and 
 network unless told that it may. What a page looks like after its scripts have run it does not see.
 """
 
+import math
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote
 
 from pydantic import Field, field_validator
 
@@ -91,6 +91,7 @@ class Website:
         self._sleep = sleep
         self._shelf = Shelf(place)
         self._asking = threading.Lock()  # one request at a time, whoever fetches
+        self._asked_at = -math.inf
         self._rules: Robots | None = None
         self.name = options.name or self._site.start.partition("://")[2].rstrip("/")
 
@@ -112,12 +113,17 @@ class Website:
             return raw
         try:
             with self._asking, self._outside() as outside:
-                return self._asked(outside, uri)
+                outside.asked_at = self._asked_at
+                try:
+                    return self._asked(outside, uri)
+                finally:
+                    self._asked_at = outside.asked_at
         except UserError as error:
             raise FetchProblem(str(error).rstrip("."), "then sync again", may_pass=True) from None
 
     def _asked(self, outside: Outside, url: str) -> RawDocument:
         self._rules = self._rules or robots.read(outside, self._site)
+        outside.delay_seconds = max(outside.delay_seconds, self._rules.delay_seconds)
         if not self._rules.allows(url):
             raise FetchProblem("may not be read (robots.txt)", "ask the site's owner, or exclude it")
         answer = outside.get(url, limit=webpage.limit(url, max_bytes=self._options.max_bytes))
@@ -164,5 +170,7 @@ class Website:
         )
 
     def _link(self, url: str) -> str:
-        pattern = self._options.link
-        return links.url(pattern, unquote(self._site.path(url))) if pattern else url
+        if not self._options.link:
+            return url
+        address, mark, query = url.partition("?")
+        return links.url(self._options.link, self._site.path(address)) + mark + query

@@ -39,7 +39,7 @@ _DATES = (
 _DATE_MODIFIED = re.compile(r'"dateModified"\s*+:\s*+"([^"]{8,40})"')
 _REFRESH = re.compile(r"\s*\d*\s*[;,]\s*url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
 _ERROR = re.compile(
-    r"(?:error\s*)?404\b.{0,40}"
+    r"(?:error\W*)?404(?:\W+(?:error|not found|(?:page|file)\b.{0,30}))?\W*"
     r"|(?:error\W+)?(?:the\s+)?(?:page|file|document) (?:was |could )?not (?:be )?found\W*"
     r"|(?:5\d\d\W+)?(?:internal server error|service unavailable|bad gateway)\W*",
     re.IGNORECASE,

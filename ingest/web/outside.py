@@ -5,6 +5,7 @@ longer than its time; no answer is read further than its limit, which counts wha
 redirect is followed for files that belong to a host (its robots.txt), never to another host.
 """
 
+import math
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -61,14 +62,14 @@ class Outside:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.delay_seconds = delay_seconds
+        self.asked_at = -math.inf  # on the monotonic clock; the next request keeps its distance from it
         self._timeout_seconds = timeout_seconds
         self._use_proxy = use_proxy
         self._headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
-        self._headers |= {"Authorization": authorization} if authorization else {}
+        self._headers |= {"Authorization": authorization.strip()} if authorization else {}
         # A proxy resolves names itself, and guards what is reached through it.
         self._line = line.Line(resolve, allow_private=allow_private or use_proxy)
         self._sleep = sleep
-        self._asked_at = -delay_seconds
         self._pools: dict[str, httpcore.ConnectionPool] = {}
 
     def __enter__(self) -> Self:
@@ -107,9 +108,9 @@ class Outside:
         return answer
 
     def _once(self, url: str, headers: Mapping[str, str], limit: Limit) -> Answer:
-        self._sleep(max(0.0, self._asked_at + self.delay_seconds - time.monotonic()))
-        self._asked_at = time.monotonic()
-        self._line.deadline = self._asked_at + self._timeout_seconds
+        self._sleep(max(0.0, self.asked_at + self.delay_seconds - time.monotonic()))
+        self.asked_at = time.monotonic()
+        self._line.deadline = self.asked_at + self._timeout_seconds
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         try:
             with self._pool(url).stream("GET", url, headers=sent) as response:

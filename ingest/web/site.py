@@ -2,7 +2,7 @@
 
 import re
 from functools import cached_property, lru_cache
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
@@ -52,10 +52,9 @@ class Site:
         return url.startswith(self.prefix) or url.partition("?")[0] == self.prefix.rstrip("/") or url == self.start
 
     def path(self, url: str) -> str:
-        """What patterns are matched with; the first page is ``index.html``."""
-        return (
-            url.removeprefix(self.prefix) if url.startswith(self.prefix) and url != self.prefix else "index.html"
-        )
+        """What patterns are matched with, unescaped; the first page is ``index.html``."""
+        is_below = url.startswith(self.prefix) and url != self.prefix
+        return unquote(url.removeprefix(self.prefix)) if is_below else "index.html"
 
 
 @lru_cache(maxsize=20_000)

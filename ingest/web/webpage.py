@@ -42,6 +42,7 @@ _UNSAID = {
 _DATA = {"application/json", "application/xml", "application/javascript", "application/x-javascript"}
 _GONE = {404, 410}
 _CLOSED = {401, 403, 407, 451}
+_LOGIN = re.compile(r"/(?:log-?in|sign-?in|wp-login)(?:\.\w+)?/?$", re.IGNORECASE)
 _LOGIN_PATH = re.compile(
     r"/(?:log-?in|sign-?in|sso|saml2?|oauth2?|adfs|cas|wp-login|auth|authorize)(?:[/.]|$)", re.IGNORECASE
 )
@@ -123,7 +124,8 @@ def _name(headers: httpx.Headers, url: str) -> str:
     """A file's name with the ending of what it is; empty for what no document is."""
     kind = _kind(headers)
     path = unquote(urlsplit(url).path)
-    if kind in _PAGES or (kind in _UNSAID and formats.of(path) == "html"):
+    is_bare = not kind and "." not in path.rpartition("/")[2]
+    if is_bare or kind in _PAGES or (kind in _UNSAID and formats.of(path) == "html"):
         return _PAGE
     if kind in _ENDINGS:
         name = f"x{_ENDINGS[kind]}"
@@ -147,10 +149,17 @@ def _unread(answer: Answer, url: str) -> Webpage:
 
 def _moved(redirect: str, url: str, site: Site) -> Webpage:
     target = normalised(urljoin(url, redirect)) or ""
-    parts = urlsplit(target)
-    if _LOGIN_PATH.search(parts.path) or _LOGIN_HOST.match(parts.netloc):
+    if _is_login(target, site):
         raise Refused("asks for a login", "name a variable with its key in authorization_env, or exclude it")
     return Webpage(moved_to=target) if site.holds(target) else Webpage(left_for=target or redirect[:200])
+
+
+def _is_login(url: str, site: Site) -> bool:
+    """Within the site, ``auth/`` may be a chapter."""
+    parts = urlsplit(url)
+    if site.holds(url):
+        return bool(_LOGIN.search(parts.path))
+    return bool(_LOGIN_PATH.search(parts.path) or _LOGIN_HOST.match(parts.netloc))
 
 
 def _failure(status: int) -> FetchProblem:

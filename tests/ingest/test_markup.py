@@ -124,6 +124,9 @@ def test_a_main_text_is_told_from_what_stands_around_it() -> None:
         ("What to do when a page is not found", False),
         ("Files not found in the archive", False),
         ("Room 404", False),
+        ("404 Main Street", False),
+        ("Error 404 (Not Found)", True),
+        ("404 - Page does not exist", True),
     ],
 )
 def test_pages_of_error_are_told_by_their_titles(title: str, is_error: bool) -> None:

@@ -80,6 +80,18 @@ def test_a_document_is_fetched_by_an_object_that_listed_nothing(
     assert site.paths().count("/hb/leave") == 2
 
 
+def test_fetching_keeps_the_pace_of_the_site(site: Site, open_: Callable[..., Website], tmp_path: Path) -> None:
+    """As on a machine that did not list."""
+    site.pages["/robots.txt"] = Page(b"User-agent: *\nCrawl-delay: 7\n")
+    waits: list[float] = []
+    website = open_()
+    website._sleep = waits.append
+    for path in ("/hb/leave", "/hb/office/"):
+        website.fetch(f"{site.address}{path}")
+    assert [round(seconds) for seconds in waits] == [0, 7, 7]
+    assert site.counts()[200] == 3
+
+
 def test_only_what_lies_below_the_address_is_read(site: Site, open_: Callable[..., Website]) -> None:
     outside = ("/hb-old/x", "/secret", "/hb/../secret", "/hb/%2e%2e/secret", "http://evil.example/hb/", "//x/hb/")
     site.show("/hb/", links=(*outside, "mailto:a@b", "javascript:x()", "http://[", "leave"))
@@ -129,12 +141,16 @@ def test_files_that_pages_link_to_are_documents(site: Site, open_: Callable[...,
 
 
 def test_a_link_pattern_makes_the_links_people_click(site: Site, open_: Callable[..., Website]) -> None:
+    site.show("/hb/leave", links=("pläne?jahr=2024",))
+    site.show("/hb/pl%C3%A4ne?jahr=2024")
     listed = [*open_(link="https://intranet.acme.example/{path}").list({})]
     assert [one.url for one in listed] == [
         "https://intranet.acme.example/",
         "https://intranet.acme.example/leave",
         "https://intranet.acme.example/office/",
+        "https://intranet.acme.example/pl%C3%A4ne?jahr=2024",
     ]
+    assert len([*open_(exclude=["plän*"]).list({})]) == 3
 
 
 def test_one_page_under_several_addresses_counts_once(site: Site, open_: Callable[..., Website]) -> None:
@@ -293,6 +309,13 @@ def test_a_moved_page_is_listed_under_its_new_address(site: Site, open_: Callabl
     now = [*open_().list(known(listed))]
     assert paths(now) == ["/hb/", "/hb/holidays", "/hb/premises"]
     assert now[1].fingerprint == listed[1].fingerprint
+
+
+def test_a_chapter_about_logins_is_no_login(site: Site, open_: Callable[..., Website]) -> None:
+    site.show("/hb/", links=("authentication",))
+    site.pages["/hb/authentication"] = Page(status=301, headers={"Location": "/hb/auth/overview"})
+    site.show("/hb/auth/overview", "How people log in.")
+    assert paths([*open_().list({})]) == ["/hb/", "/hb/auth/overview"]
 
 
 def test_redirects_in_a_circle_end(site: Site, open_: Callable[..., Website]) -> None:
