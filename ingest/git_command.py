@@ -4,18 +4,22 @@ Promises that it asks nothing of a terminal, is ended with its own children when
 secrets from its environment only, so that none stands in a list of processes. Not a shell.
 """
 
-import base64
 import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
 from urllib.parse import urlsplit
 
 from agent.errors import UserError
 
 _ALLOWED = "https:http:ssh:git:file"  # no ext::, which is a command
-_SETTINGS = {"gc.autoDetach": "false", "core.hooksPath": "/dev/null"}
+_SETTINGS = (("gc.autoDetach", "false"), ("core.hooksPath", "/dev/null"))
+_TOKEN = "DOCENT_GIT_TOKEN"
+# Run by git's shell when a host asks who we are; the large hosts take any user name with a token.
+_HELPER = f"""!f() {{ test "$1" = get && printf 'username=x-access-token\\npassword=%s\\n' "${_TOKEN}"; }}; f"""
 # What git sets for its hooks: inherited, it would point every command at another repository.
 _OF_HOOKS = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
 _CAUSES = (
@@ -37,6 +41,20 @@ _CAUSES = (
 _NO_REPOSITORY = r"not found|does not exist|not appear to be a git|not a git repository|error: 404"
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """A token for one host; git offers it to no other, even if it is sent there. (A header would go along.)"""
+
+    host: str  # with scheme and port
+    token: str = field(repr=False)
+
+    @classmethod
+    def of(cls, location: str, token: str) -> Self | None:
+        """For the host of a repository's address; None without a token."""
+        parts = urlsplit(location)
+        return cls(f"{parts.scheme}://{parts.netloc}", token.strip()) if token else None
+
+
 class Failed(Exception):
     """Git ended with an error; the message is what it said."""
 
@@ -55,10 +73,10 @@ class Failed(Exception):
 def run(
     *arguments: str,
     timeout_seconds: float,
-    settings: Mapping[str, str] | None = None,
+    credentials: Credentials | None = None,
     keep: Sequence[int] = (),
 ) -> bytes:
-    """What ``git`` printed; ``settings`` may hold secrets, ``keep`` are descriptors it keeps open.
+    """What ``git`` printed; ``keep`` are descriptors it keeps open.
 
     Raises :class:`Failed`, :class:`TimeoutError`, and :class:`UserError` when git is not installed.
     """
@@ -66,7 +84,7 @@ def run(
         process = subprocess.Popen(
             ["git", *arguments],
             cwd=os.sep,  # a repository around the current folder has no say
-            env=_environment({**_SETTINGS, **(settings or {})}),
+            env=_environment(credentials),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -81,15 +99,6 @@ def run(
     return printed
 
 
-def credentials(location: str, token: str) -> dict[str, str]:
-    """The settings that send a token to a repository's host and no other; the large hosts take any user name."""
-    if not token:
-        return {}
-    parts = urlsplit(location)
-    value = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {f"http.{parts.scheme}://{parts.netloc}/.extraHeader": f"Authorization: Basic {value}"}
-
-
 def in_words(failed: Failed, location: str) -> UserError:
     """What went wrong with the repository at a location, and what to do."""
     if known := failed.cause:
@@ -102,10 +111,15 @@ def in_words(failed: Failed, location: str) -> UserError:
     return UserError(f"Cannot read {location} (git: {failed.said}). Try 'git ls-remote' with it.")
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def _environment(credentials: Credentials | None) -> dict[str, str]:
     given = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
+    settings = [*_SETTINGS]
+    if credentials:
+        given[_TOKEN] = credentials.token
+        helper = f"credential.{credentials.host}.helper"
+        settings += [(helper, ""), (helper, _HELPER)]  # empty: instead of the operator's own
     first = int(given.get("GIT_CONFIG_COUNT") or 0)
-    for number, (key, value) in enumerate(settings.items(), first):
+    for number, (key, value) in enumerate(settings, first):
         given |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return given | {
         "GIT_ALLOW_PROTOCOL": _ALLOWED,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent.errors import UserError
 from ingest import git_command
-from ingest.git_command import Failed, in_words
+from ingest.git_command import Credentials, Failed, in_words
 
 ASK_SECONDS = 60  # for the branch's commit; what is cloned or fetched may take the mirror's own timeout
 READ_SECONDS = 600  # the history of a very large repository
@@ -55,7 +55,7 @@ class Mirror:
         self._location = location
         self._branch = branch
         self._timeout_seconds = timeout_seconds
-        self._credentials = git_command.credentials(location, token)
+        self._credentials = Credentials.of(location, token)
 
     def update(self) -> Head:
         """Fetches what is new; returns where the branch is."""
@@ -164,7 +164,7 @@ class Mirror:
         keep = () if lock is None else (lock,)
         try:
             return git_command.run(
-                *arguments, timeout_seconds=timeout_seconds, settings=self._credentials, keep=keep
+                *arguments, timeout_seconds=timeout_seconds, credentials=self._credentials, keep=keep
             )
         except TimeoutError:
             raise UserError(

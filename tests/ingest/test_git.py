@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -374,10 +375,15 @@ class Served:
         self.token = ""
         self.authorizations: list[str] = []
         self.url = ""
+        self.moved_to = ""
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         given = environ.get("HTTP_AUTHORIZATION", "")
         self.authorizations.append(given)
+        if self.moved_to:
+            path = environ["PATH_INFO"].partition(".git")[2]
+            start_response("301 Moved", [("Location", f"{self.moved_to}{path}?{environ['QUERY_STRING']}")])
+            return []
         wanted = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
         if self.token and given != f"Basic {wanted}":
             start_response("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="git"')])
@@ -396,16 +402,24 @@ class Quiet(WSGIRequestHandler):
     def log_message(self, *args: Any) -> None: ...
 
 
-@pytest.fixture
-def served(repository: Repository) -> Iterator[Served]:
+@contextmanager
+def serving(repository: Repository) -> Iterator[Served]:
     served = Served(repository.bare.parent)
     with make_server("127.0.0.1", 0, served, WSGIServer, Quiet) as server:
         served.url = f"http://127.0.0.1:{server.server_port}/handbook.git"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
+        try:
+            yield served
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def served(repository: Repository) -> Iterator[Served]:
+    with serving(repository) as served:
         yield served
-        server.shutdown()
-        thread.join()
 
 
 def test_a_private_repository_is_read_with_a_token_that_stands_nowhere(
@@ -416,12 +430,25 @@ def test_a_private_repository_is_read_with_a_token_that_stands_nowhere(
     git = opened(served.url, tmp_path / "home", token_env="HANDBOOK_TOKEN")
 
     assert [*listed(git)] == ["leave.md", "places/office.md"]
-    assert set(served.authorizations) == {served.authorizations[0]} != {""}
+    encoded = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+    assert set(served.authorizations) == {"", f"Basic {encoded}"}
     kept = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert kept
     assert not any(TOKEN.encode() in path.read_bytes() for path in kept)
-    encoded = served.authorizations[0].removeprefix("Basic ").encode()
-    assert not any(encoded in path.read_bytes() for path in kept)
+    assert not any(encoded.encode() in path.read_bytes() for path in kept)
+
+
+def test_a_token_does_not_follow_a_repository_to_another_host(
+    repository: Repository, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDBOOK_TOKEN", TOKEN)
+    with serving(repository) as elsewhere:
+        served.moved_to = elsewhere.url
+        assert "leave.md" in listed(opened(served.url, tmp_path, token_env="HANDBOOK_TOKEN"))
+        elsewhere.token = TOKEN
+        with pytest.raises(UserError, match="does not let us in"):
+            listed(opened(served.url, tmp_path, token_env="HANDBOOK_TOKEN"))
+        assert set(elsewhere.authorizations) == {""}
 
 
 def test_a_token_that_is_wrong_or_missing_is_told_and_not_shown(
