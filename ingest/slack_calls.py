@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 TIMEOUT_SECONDS = 30
 TRIES = 5  # of a call that gets no answer
 BACKOFF_SECONDS = 0.5  # doubled with every try
-MAX_WAIT_SECONDS = 600  # that Slack may ask for, of one call; it takes ~50 calls a minute
+MAX_WAIT_SECONDS = 180  # that Slack may ask for, of one call; a claim on a document lasts four minutes
 _AWAY = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 _BAD_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 
