@@ -30,7 +30,8 @@ _CYRILLIC = re.compile(  # words of it, of which one at least begins with a capi
     r"(?=[^А-ЯЁ]*[А-ЯЁ])(?:[\x00-\x7f«»–—№…“”]|(?<![A-Za-zА-яёЁ])(?:[А-ЯЁ]?[а-яё]+|[А-ЯЁ]+)(?![A-Za-zА-яёЁ]))*"
 )
 _LETTER = "[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸ]"
-_NOT_WESTERN = re.compile(rf"{_LETTER}[¹³¿¶¼¾£¥ª±¡¤¦¯²¸º]{_LETTER}|(?s:[ìøòù].*[šžŠŽ]|[šžŠŽ].*[ìøòù])")
+_NOT_WESTERN = re.compile(rf"{_LETTER}[¹³¿¶¼¾£¥ª±¡¤¦¯²¸º]{_LETTER}")
+_NEVER_BOTH = ({*"ìøòù"}, {*"šžŠŽ"})  # in one Western language; in Czech and the like they are ěřňů, and šž
 _FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]")
 _HANJA = re.compile("[一-鿿]")
 
@@ -103,11 +104,16 @@ def _guess(sample: bytes) -> str:
         return "cp1251"
     best = from_bytes(sample, cp_isolation=_GUESSES).best()
     guess = best.encoding if best else "cp1252"
-    if guess == "cp1250" and (western := _decoded(sample, "cp1252")) and not _NOT_WESTERN.search(western):
+    if guess == "cp1250" and _is_western(sample):
         return "cp1252"
     if guess == "cp949" and len(_HANJA.findall(sample.decode(guess))) > 0.1 * len(sample) / 2:
         return "gb18030" if _decoded(sample, "gb18030") else guess
     return guess
+
+
+def _is_western(sample: bytes) -> bool:
+    text = _decoded(sample, "cp1252")
+    return bool(text and not _NOT_WESTERN.search(text) and not all(set(text) & letters for letters in _NEVER_BOTH))
 
 
 def _decoded(sample: bytes, encoding: str) -> str | None:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ingest import grid, html
+from ingest import grid
 from ingest.blocks import Block
+from ingest.characters import visible
 from ingest.lines import SOFT_HYPHEN, Line, Run, in_order
 
 MAX_HEADING_LEVEL = 4
@@ -186,8 +187,8 @@ class _Words:
 
 def _clean(blocks: Iterator[Block], words: _Words) -> Iterator[Block]:
     for block in blocks:
-        text = html.visible(_LEADERS.sub(" … ", words.whole(block.text))).strip()
-        lines = tuple(html.visible(words.whole(line)) for line in block.lines)
+        text = visible(_LEADERS.sub(" … ", words.whole(block.text))).strip()
+        lines = tuple(visible(words.whole(line)) for line in block.lines)
         if text or lines:
             yield replace(block, text=text, lines=lines)
 

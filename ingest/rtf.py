@@ -8,6 +8,7 @@ from ingest import plain
 from ingest.blocks import Block, Document
 from ingest.tables import Rows
 
+_PICTURE = re.compile(rb"[0-9a-fA-F\r\n]{500,}")  # in hexadecimal digits, which striprtf reads one by one
 _HIDDEN = re.compile(rb"\{[^{}]{0,200}\\v(?![a-z0-9])[^{}]*\}")
 _TITLE = re.compile(r"\{\\title ([^{}\\]{1,300})\}")
 _ROW = re.compile(r"[^\n]*\|")  # striprtf ends each cell so
@@ -15,7 +16,7 @@ _ROW = re.compile(r"[^\n]*\|")  # striprtf ends each cell so
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """The title of the properties, paragraphs and tables."""
-    source = _HIDDEN.sub(b"", content).decode("latin-1")
+    source = _HIDDEN.sub(b"", _PICTURE.sub(b"", content)).decode("latin-1")
     title = _TITLE.search(source)
     rows, blocks, table, prose = Rows(), list[Block](), list[list[str]](), list[str]()
     for line in [*rtf_to_text(source, errors="replace").split("\n"), ""]:
