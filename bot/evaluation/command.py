@@ -23,10 +23,12 @@ def evaluate(
         bool, typer.Option("--answers", help="Ask the questions, too; a model costs money.")
     ] = False,
     json_: AsJson = False,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of question; may be repeated.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Only this kind of question; may be repeated.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.")] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, max=16, help="Questions asked at once; default: 4, of no model 1.")
+        int | None, typer.Option(min=1, max=16, help="Questions asked at once; default: 4, without a model 1.")
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(help="An earlier run's file; default: the last run of these questions.")

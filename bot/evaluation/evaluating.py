@@ -101,16 +101,16 @@ def _missing(named: set[str], names: Mapping[str, str], console: Console) -> lis
     missing = sorted(named - set(names.values()))
     if not missing:
         return []
-    examples = ", ".join(missing[:N_EXAMPLES])
+    examples = ", ".join([*missing[:N_EXAMPLES], *(["…"] if len(missing) > N_EXAMPLES else [])])
     if len(missing) == len(named):
         raise UserError(
-            f"None of the {len(named)} files that the questions name is in the index ({examples}, …). "
+            f"No file that the questions name is in the index ({examples}). "
             "Read the documents of this set in: docent ingest FOLDER."
         )
     console.print(
         f"[yellow]{len(missing)} of the {len(named)} files that the questions name are not in the index[/] "
-        f"({escape(examples)}{', …' if len(missing) > N_EXAMPLES else ''}), or not everyone may read them: they "
-        "count as not found. Read them in with 'docent ingest', and see what it says of them."
+        f"({escape(examples)}), or not everyone may read them: they count as not found. Read them in with "
+        "'docent ingest', and see what it says of them."
     )
     return missing
 

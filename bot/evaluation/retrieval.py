@@ -36,6 +36,7 @@ def find(
 ) -> list[Found]:
     """Looks each question up, a follow-up made standalone by rule; ``names`` are files by document id."""
     found = []
+    library.look_up(questions[0].text, audience=Audience())  # loads what the first question would wait for
     for question in questions:
         found.append(_find(question, library, names))
         progress()

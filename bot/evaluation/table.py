@@ -78,8 +78,8 @@ def _show_difference(console: Console, difference: Difference, run: Figures) -> 
     for name, (then, now) in difference.settings.items():
         console.print(f"  [dim]{name}: {escape(str(then))} → {escape(str(now))}[/]")
     changed = [figure for figure in figures.ALL if _is_worth_telling(figure, difference)]
-    if not changed:
-        console.print("No figure has changed.")
+    if all(figure.is_time for figure in changed):
+        console.print("  No figure has changed, times apart.")
     for figure in changed:
         change, before = difference.changes[figure.name], difference.before[figure.name]
         tone = "green" if (change > 0) != figure.is_better_less else "red"
