@@ -18,6 +18,8 @@ import bot.settings
 from agent import observe
 from agent.errors import UserError
 from bot import requirements, tied
+from bot.evaluation.command import evaluate
+from bot.library_cli import documents, forget, given, ingest, reindex, search, sync
 from bot.record_cli import AsJson, sessions_app, usage
 
 app = typer.Typer(
@@ -29,6 +31,9 @@ app = typer.Typer(
 )
 app.add_typer(sessions_app, name="sessions")
 app.command()(usage)
+app.command("eval")(evaluate)
+for command in (sync, ingest, documents, search, reindex, forget):
+    app.command()(command)
 
 
 def main() -> None:
@@ -89,13 +94,16 @@ def worker(
 
 @app.command()
 def clock() -> None:
-    """Wake workers for forgotten questions, and delete what is too old. Many may run; one acts."""
+    """Wake workers for forgotten questions, have sources synced when due, delete what is too old. Many may run;
+    one acts."""
     import signal
     from zoneinfo import ZoneInfo
 
+    import ingest.settings
     from bot import clock as process
     from bot import home, queue
     from bot.retention import Nights
+    from bot.schedule import Schedule
 
     requirements.check("clock")
     with home.opened(needs_redis=True) as database:
@@ -104,10 +112,19 @@ def clock() -> None:
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
-        jobs = queue.of(settings, queue.connect(settings))
+        redis = queue.connect(settings)
+        jobs = queue.of(settings, redis)
+        schedule = Schedule(database, queue.syncs_of(settings, redis), ingest.settings.load().config)
         observe.log.info("clock_ready", every_seconds=settings.sweep_seconds)
         nights = Nights(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
-        process.run(database, jobs, every_seconds=settings.sweep_seconds, stopping=stopping, nights=nights)
+        process.run(
+            database,
+            jobs,
+            every_seconds=settings.sweep_seconds,
+            stopping=stopping,
+            nights=nights,
+            schedule=schedule,
+        )
         observe.flush()
 
 
@@ -176,55 +193,6 @@ def manifest(
 
 
 @app.command()
-def ingest(
-    path: Annotated[Path, typer.Argument(help="A folder of Markdown, text, HTML, PDF and Word files.")],
-    name: Annotated[str | None, typer.Option(help="The source's name; default: the folder's.")] = None,
-    link: Annotated[
-        str | None, typer.Option(help="How a file becomes a link: https://handbook.example/{path}")
-    ] = None,
-    json_: AsJson = False,
-) -> None:
-    """Read a folder of documents in; a second time only what changed."""
-    from bot import ingesting
-
-    with _opened() as database:
-        ingesting.run(database, path, name=name, link=link, as_json=json_)
-
-
-@app.command()
-def forget(name: Annotated[str, typer.Argument(help="The source's name, as 'docent ingest' printed it.")]) -> None:
-    """Remove a source and every document of it."""
-    from ingest import settings as ingest_settings
-    from ingest.library import Library
-
-    with _opened() as database:
-        n_documents = Library(database, ingest_settings.load()).forget(name)
-    if not n_documents:
-        raise UserError(f"There is no source '{name}'.")
-    print(f"{n_documents} documents of '{name}' removed.")
-
-
-@app.command()
-def search(
-    query: str,
-    n: Annotated[int, typer.Option("-n", min=1, max=50, help="How many passages.")] = 8,
-    json_: AsJson = False,
-) -> None:
-    """Show the passages a question finds."""
-    from agent.tools import Audience
-    from bot import printing
-    from ingest import settings as ingest_settings
-    from ingest.library import Library
-
-    with _opened() as database:
-        library = Library(database, ingest_settings.load())
-        if problem := library.status().problem:
-            raise UserError(problem)
-        passages = library.search(_given(query), audience=Audience(), k=n)
-        printing.passages(passages, as_json=json_)
-
-
-@app.command()
 def ask(question: str, json_: AsJson = False) -> None:
     """Ask a question here: the same loop as in Slack."""
     from bot import desk, terminal
@@ -234,7 +202,7 @@ def ask(question: str, json_: AsJson = False) -> None:
         observe.set_up(settings, process="cli")
         at = desk.set_up(settings, database)
         stream = None if json_ else sys.stdout
-        outcome = terminal.ask(at, database, _given(question), user=getpass.getuser(), stream=stream)
+        outcome = terminal.ask(at, database, given(question), user=getpass.getuser(), stream=stream)
         at.leases.close()
     if json_:
         print(json.dumps(outcome, ensure_ascii=False, indent=2))
@@ -285,12 +253,6 @@ def _preload() -> None:
     if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
         embedding.warm_up()
     assert desk  # imported for the forks to share
-
-
-def _given(text: str) -> str:
-    if not text.strip():
-        raise UserError("The question is empty.")
-    return text.strip()
 
 
 def _complain(message: str, code: int) -> None:

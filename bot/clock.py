@@ -1,5 +1,5 @@
-"""The clock: finds turns nobody works on and wakes a worker for them, and deletes what is too old. Many may run;
-one acts.
+"""The clock: finds turns nobody works on and wakes a worker for them, has sources synced when they are due, and
+deletes what is too old. Many may run; one acts.
 
 A turn is forgotten when Redis was away as it came, when its worker died, or when its reply waits for Slack.
 """
@@ -15,6 +15,7 @@ from agent import budgets, observe, sessions
 from agent.database import Database
 from bot import queue
 from bot.retention import Nights
+from bot.schedule import Schedule
 
 LOCK_ID = 0x636C6F636B  # "clock"
 
@@ -26,6 +27,7 @@ def run(
     every_seconds: float,
     stopping: threading.Event,
     nights: Nights | None = None,
+    schedule: Schedule | None = None,
 ) -> None:
     """Sweeps until ``stopping`` is set; outages of Postgres and Redis are logged and waited out."""
     is_healthy = True
@@ -41,6 +43,8 @@ def run(
             is_healthy = False
         if nights and is_healthy:
             nights.tick()
+        if schedule and is_healthy:
+            schedule.tick()
         stopping.wait(every_seconds)
 
 

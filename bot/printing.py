@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.tools import Passage
+from ingest.syncs import Problem
 
 SNIPPET_CHARS = 160
 ID_CHARS = 18  # of a session's id: enough to name it
@@ -52,6 +53,12 @@ def sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
             escape(question),
         )
     Console().print(table if rows else 'No sessions yet. Ask something: docent ask "…"')
+
+
+def problems(console: Console, found: Sequence[Problem]) -> None:
+    """Documents that could not be read, or not whole."""
+    for one in found:
+        console.print(f"  [yellow]{escape(one.uri)}[/]: {escape(one.cause)}; {escape(one.advice)}.")
 
 
 def print_json(value: Any) -> None:

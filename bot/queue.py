@@ -1,7 +1,8 @@
-"""RQ, as Docent uses it: a job is a nudge that carries a session id, nothing more.
+"""RQ, as Docent uses it: a job is a nudge that carries the id of a session or of a sync, nothing more.
 
-Postgres decides what is to be done (:mod:`agent.sessions`); a job that comes twice, late, or never does no harm:
-the clock's sweep wakes again. Redis holds no question.
+Postgres decides what is to be done (:mod:`agent.sessions`, :mod:`ingest.syncs`); a job that comes twice, late, or
+never does no harm: the clock wakes again. Redis holds no question. Syncs have a queue of their own, which workers
+look at when no question waits.
 """
 
 import queue
@@ -51,6 +52,20 @@ def wake(jobs: Queue, session_ids: Sequence[UUID]) -> None:
         for session_id in dict.fromkeys(session_ids)
     ]
     jobs.enqueue_many(prepared)
+
+
+def syncs_of(settings: Settings, connection: redis.Redis) -> Queue:
+    """The queue of syncs."""
+    return Queue(f"{settings.queue}-sync", connection=connection, serializer=JSONSerializer)
+
+
+def sync(syncs: Queue, job: str, sync_id: UUID, *, n: int = 1) -> None:
+    """Enqueues ``n`` jobs for a sync: ``begin`` or ``work`` of :mod:`bot.sync_jobs`."""
+    args = (str(sync_id),)
+    prepared = Queue.prepare_data(
+        f"bot.sync_jobs.{job}", args=args, timeout=-1, result_ttl=0, failure_ttl=3600, description=f"sync {job}"
+    )
+    syncs.enqueue_many([prepared] * n)
 
 
 class Waker:

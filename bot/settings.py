@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=40, ge=1, description="Turns at once in one worker process")
     queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$")
     sweep_seconds: float = Field(default=2, gt=0, description="How often the clock looks for forgotten turns")
+    sync_jobs: int = Field(
+        default=2, ge=1, le=64, description="Jobs that read documents at once, over all workers"
+    )
     delivery_hours: float = Field(default=24, gt=0, description="How long a finished answer waits for Slack")
     retention_days: int | None = Field(
         default=None, ge=1, le=36_500, description="How long ended turns are kept; empty: for ever"

@@ -46,9 +46,9 @@ class TurnWorker(SimpleWorker):
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 2  # Redis is back: go on within two seconds
 
-    def __init__(self, jobs: Queue, pool: "TurnPool") -> None:
+    def __init__(self, jobs: Queue, syncs: Queue, pool: "TurnPool") -> None:
         super().__init__(
-            [jobs],
+            [jobs, syncs],  # in this order: a sync waits while a question does
             connection=jobs.connection,
             serializer=jobs.serializer,
             worker_ttl=WORKER_TTL_SECONDS,
@@ -94,11 +94,21 @@ class TurnPool:
 
 def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[], None] = lambda: None) -> None:
     """Works in this process until SIGTERM or SIGINT; ``leave`` is called last, before the process ends."""
-    from bot import jobs
+    from bot import jobs, sync_jobs
+    from ingest.library import Library
 
     _be_modest()
     desk = make_desk()
     jobs.bind(desk)
+    sync_jobs.bind(
+        sync_jobs.Bench(
+            database=desk.database,
+            library=desk.kit.resources[Library],
+            queue=queue.syncs_of(settings, queue.connect(settings)),
+            n_jobs=settings.sync_jobs,
+            stopping=desk.leases.stopping,
+        )
+    )
     pool = TurnPool(settings.concurrency)
     stopping = desk.leases.stopping
 
@@ -111,7 +121,8 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
     while not stopping.is_set():
         try:
             connection = queue.connect(settings, timeout_seconds=WORKER_TTL_SECONDS)
-            TurnWorker(queue.of(settings, connection), pool).work(logging_level="WARNING")
+            jobs_, syncs = queue.of(settings, connection), queue.syncs_of(settings, connection)
+            TurnWorker(jobs_, syncs, pool).work(logging_level="WARNING")
         except StopRequested:
             break
         except redis.RedisError as error:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from agent.errors import UserError
 from ingest import lance
@@ -176,6 +177,43 @@ class Index:
         except NoIndex:
             return {}
         return {row["document_id"]: (row["content_hash"], row["count_all"]) for row in counted.to_pylist()}
+
+    def editions(self) -> dict[str, tuple[str, str, int]]:
+        """Of each document: its content hash, its access id, and how many chunks it has. Reads all of it."""
+        columns = ["document_id", "content_hash", "access_id"]
+
+        async def rows(table: Any) -> Any:
+            return await table.query().select(columns).to_arrow()
+
+        try:
+            counted = self._read(rows).group_by(columns).aggregate([([], "count_all")])
+        except NoIndex:
+            return {}
+        return {
+            row["document_id"]: (row["content_hash"], row["access_id"], row["count_all"])
+            for row in counted.to_pylist()
+        }
+
+    def size(self) -> tuple[int, int]:
+        """How many chunks there are, and about how many characters they have for an embedding model to read."""
+
+        async def counted(table: Any) -> tuple[int, int]:
+            n_chars = 0
+            async for batch in await table.query().select(["search_text"]).to_batches():
+                n_chars += pc.sum(pc.utf8_length(batch["search_text"])).as_py() or 0
+            return int(await table.count_rows()), n_chars
+
+        return self._read(counted)
+
+    def rows(self, document_ids: Sequence[str]) -> list[IndexedChunk]:
+        """The chunks of these documents as they were written, by id."""
+        columns = [*IndexedChunk.__dataclass_fields__]
+
+        async def rows(table: Any) -> list[dict[str, Any]]:
+            where = _one_of("document_id", document_ids)
+            return (await table.query().where(where).select(columns).to_arrow()).to_pylist()  # type: ignore[no-any-return]
+
+        return sorted((IndexedChunk(**row) for row in self._read(rows)), key=lambda chunk: chunk.chunk_id)
 
     def vectors(self, document_ids: Sequence[str]) -> dict[str, Matrix]:
         """The vectors that chunks of these documents have, by what was embedded."""

@@ -4,9 +4,10 @@ Promises that nothing leaves it that some member of the audience may not read.
 """
 
 import uuid
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select
@@ -14,33 +15,20 @@ from sqlalchemy import func, or_, select
 from agent.database import Database
 from agent.errors import UserError
 from agent.tools import Audience, Passage
-from ingest import access, listing, ranking, source, spelling, sync
+from ingest import access, listing, reindexing, searching, source, sync, syncs
 from ingest.batches import Stores
 from ingest.conversion import Converter
-from ingest.embedding import Embedder
-from ingest.index import Candidate, Index, Scope
+from ingest.index import Candidate, Scope
 from ingest.listing import Listing, Order
 from ingest.live import Live
+from ingest.ongoing import Ongoing
 from ingest.plan import Progress, unheard
+from ingest.reindexing import Change, Spent
+from ingest.reranker import Reranker
 from ingest.rows import DocumentRow
+from ingest.searching import Found, Place
 from ingest.settings import Settings
 from ingest.syncs import SyncReport
-from ingest.words import content_words, is_in, stem
-
-N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
-
-RARE_UP_TO = 2  # chunks; a word of the question this rare and not among the best passages is not answered by them
-
-
-@dataclass(frozen=True)
-class Found:
-    """``passages`` are the best first; ``not_found`` are words of the query that stand in none of them and in
-    at most two chunks altogether; ``keywords`` are words of the query, by the title of a document that does not
-    show them but is filed under them."""
-
-    passages: tuple[Passage, ...]
-    not_found: tuple[str, ...]
-    keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,31 +48,26 @@ class Library:
         self._database = database
         self._settings = settings
         self._live = Live(database, settings)
+        self._reranker = Reranker(settings.rerank_model) if settings.rerank_model else None
 
     def search(self, query: str, *, audience: Audience, k: int | None = None) -> list[Passage]:
-        """The best ``k`` passages for a question; see :meth:`look_up`."""
+        """The best ``k`` passages for a question."""
         return list(self.look_up(query, audience=audience, k=k).passages)
 
-    def look_up(self, query: str, *, audience: Audience, k: int | None = None) -> Found:
-        """The best ``k`` passages for a question, and the words of it that hardly any document holds.
-
-        A score is near 1 for a passage that very likely speaks of what was asked, near 0 for one that does
-        not. Raises :class:`UserError` when there is no usable index.
-        """
-        at = self._at(audience)
-        candidates = at.candidates(query)
-        texts = _texts(candidates)
-        slips = spelling.slips(query, texts.values())
-        if slips:
-            candidates = at.candidates(f"{query} {' '.join(slips.values())}")
-            texts = _texts(candidates)
-        passages = ranking.ranked(candidates, k=k or self._settings.top_k)
-        words = [word for word in content_words(query) if word not in slips]
-        keywords = _keywords(words, candidates, {passage.title for passage in passages})
-        filed = {word for found in keywords.values() for word in found}
-        shown = {passage.chunk_id for passage in passages}
-        not_found = self._not_found([w for w in words if w not in filed], texts, shown, at)
-        return Found(tuple(passages), not_found, keywords)
+    def look_up(
+        self,
+        query: str,
+        *,
+        audience: Audience,
+        k: int | None = None,
+        sources: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Found:
+        """See :func:`ingest.searching.look_up`; of all sources unless some are named, and of documents changed in
+        ``[since, until)`` where given."""
+        at = self._at(audience, sources=tuple(sources), since=since, until=until)
+        return searching.look_up(query, at, k=k or self._settings.top_k)
 
     def read(
         self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
@@ -99,7 +82,7 @@ class Library:
         document_id = self._document_id(reference.strip(), readable)
         chunks = at.index.chunks(document_id, access_ids=readable) if document_id else []
         start = _start(chunks, heading, position)
-        return [ranking.passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
+        return [searching.passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
 
     def listing(
         self, *, audience: Audience, source: str = "", title: str = "", order: Order = "recent", limit: int = 20
@@ -147,9 +130,29 @@ class Library:
         opened = source.opened(source.described(given, where=path), home=self._settings.home)
         return self.sync(opened, readers=readers, **how)
 
+    def ongoing(self, sync_id: uuid.UUID) -> Ongoing | None:
+        """A sync that the workers share; None once it has ended."""
+        wanted = syncs.load(self._database, sync_id)
+        return Ongoing.of(wanted, self._live, self._settings) if wanted and wanted.is_open else None
+
     def forget(self, source_name: str) -> int:
         """Removes every document of a source; returns how many there were."""
         return sync.forget(source_name, database=self._database, index=self._stores().index)
+
+    def change_of_model(self) -> Change | None:
+        """What going over to the embedding model of the settings would take, if the index is of another."""
+        return reindexing.change(self._live, self._database, self._settings.embedding_model)
+
+    def reindex(self, *, progress: Progress = unheard) -> Spent:
+        """Goes over to the embedding model of the settings; see :func:`ingest.reindexing.run`."""
+        return reindexing.run(self._live, self._database, self._settings.embedding_model, progress=progress)
+
+    def n_documents(self) -> dict[str, int]:
+        """How many documents each source has, by name."""
+        row = DocumentRow
+        counted = select(row.source, func.count()).group_by(row.source).order_by(row.source)
+        with self._database.transaction() as transaction:
+            return dict(transaction.execute(counted).tuples().all())
 
     def status(self) -> Status:
         """Reads the index's state; never raises for an index that is missing or unusable."""
@@ -164,23 +167,18 @@ class Library:
         with self._database.transaction() as transaction:
             return self._live.stores(self._live.state(transaction))
 
-    def _at(self, audience: Audience) -> "_Place":
+    def _at(
+        self,
+        audience: Audience,
+        *,
+        sources: tuple[str, ...] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Place:
         with self._database.transaction() as transaction:
             stores = self._live.stores(self._live.state(transaction))
-            return _Place(stores.index, stores.embedder, Scope(tuple(access.readable(transaction, audience))))
-
-    def _not_found(
-        self, words: list[str], texts: Mapping[str, str], shown: Container[str], at: "_Place"
-    ) -> tuple[str, ...]:
-        """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
-        holders = {word: [id_ for id_, text in texts.items() if stem(word) in text] for word in words}
-        for word, ids in holders.items():  # other spellings of it take longer to look for
-            if not any(id_ in shown for id_ in ids):
-                ids[:] = [id_ for id_, text in texts.items() if is_in(word, text)]
-        absent = [w for w, ids in holders.items() if len(ids) <= RARE_UP_TO and not any(i in shown for i in ids)]
-        counts = at.index.counts(absent, scope=at.scope, up_to=RARE_UP_TO + 1)
-        # Full text does not count its stop words, such as "against": then the candidates hold it all the same.
-        return tuple(w for w, n in zip(absent, counts, strict=True) if len(holders[w]) <= n <= RARE_UP_TO)
+            scope = Scope(tuple(access.readable(transaction, audience)), sources, since, until)
+        return Place(stores.index, stores.embedder, scope, self._reranker)
 
     def _document_id(self, reference: str, readable: Sequence[str]) -> str | None:
         by_chunk_id = reference.rpartition("-")[0] if len(reference) == len("0" * 32 + "-00000") else reference
@@ -193,39 +191,6 @@ class Library:
         with self._database.transaction() as transaction:
             id_ = transaction.scalars(found.limit(1)).first()
         return id_.hex if id_ else None
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where one search looks: the index that is live, its embedder, and what the audience may read."""
-
-    index: Index
-    embedder: Embedder
-    scope: Scope
-
-    def candidates(self, query: str) -> list[Candidate]:
-        vector = self.embedder.question(query)
-        return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES)
-
-
-def _texts(candidates: Sequence[Candidate]) -> dict[str, str]:
-    """By chunk id what a reader sees of each, in lower case."""
-    return {c.chunk_id: f"{c.title}\n{c.heading_path}\n{c.text}".lower() for c in candidates}
-
-
-def _keywords(
-    words: list[str], candidates: Sequence[Candidate], titles: Container[str]
-) -> dict[str, tuple[str, ...]]:
-    """Keywords are written with a document's first chunk, before its text."""
-    found: dict[str, tuple[str, ...]] = {}
-    for chunk in candidates:
-        above = chunk.search_text.removesuffix(chunk.text).lower()
-        visible = f"{chunk.title}\n{chunk.heading_path}\n".lower()
-        if chunk.title in titles and len(above) > len(visible):
-            filed = {stem(word) for word in content_words(above.removeprefix(visible))}
-            held = tuple(word for word in words if stem(word) in filed and not is_in(word, visible))
-            found |= {chunk.title: held} if held else {}
-    return found
 
 
 def _start(chunks: list[Candidate], heading: str, position: int | None) -> int:

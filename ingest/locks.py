@@ -25,15 +25,26 @@ def of_source(name: str) -> str:
 @contextmanager
 def held(database: Database, name: str, *, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Waits for the lock; ``waiting`` is called with every look at it that was in vain, and may raise."""
+    while True:
+        with tried(database, name) as is_ours:
+            if is_ours:
+                yield
+                return
+        waiting()
+        time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def tried(database: Database, name: str) -> Iterator[bool]:
+    """Takes the lock if nobody holds it; tells whether it did."""
     key = {"key": _key(name)}
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
-            waiting()
-            time.sleep(LOOK_SECONDS)
+        is_ours = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key))
         try:
-            yield
+            yield is_ours
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+            if is_ours:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
 
 def is_free(transaction: Session, name: str) -> bool:

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=Path(".docent"), description="Where the index lies unless DOCENT_INDEX_URI is set")
     index_uri: str | None = Field(default=None, description="Folder or s3:// address of the LanceDB index")
+    config: Path = Field(default=Path("docent.toml"), description="The file that declares the sources")
     embedding_model: str = Field(
         default=STATIC_EMBEDDING_MODEL,
         min_length=1,
@@ -25,6 +26,9 @@ class Settings(BaseSettings):
     )
     embedding_tokens_per_minute: int | None = Field(
         default=None, ge=1, description="Most tokens of documents a process sends the embedding model; empty: all"
+    )
+    rerank_model: str | None = Field(
+        default=None, description="A LiteLLM rerank model that reads the best passages once more; empty: none"
     )
     chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Largest chunk, in tokens")
     top_k: int = Field(default=20, ge=1, le=50, description="Chunks per search, before tools bound their tokens")

@@ -9,41 +9,25 @@ import pkgutil
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import pathspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agent.errors import UserError
 from agent.tools import EVERYONE
 from ingest import sources
+from ingest.declared import DEFAULT_EVERY
+from ingest.durations import Duration
 from ingest.formats import Format
 
-DEFAULT_EVERY = timedelta(hours=1)
-NEVER = timedelta(0)
 UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
-_DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
-
-
-def duration(value: object) -> object:
-    """``90s``, ``15m``, ``6h``, ``7d`` or ``never`` as a timedelta; anything else is left for pydantic."""
-    if not isinstance(value, str):
-        return value
-    if value.strip().lower() == "never":
-        return NEVER
-    if given := _DURATION.fullmatch(value.strip().lower()):
-        return timedelta(**{_UNITS[given[2]]: int(given[1])})
-    raise ValueError("write it as 90s, 15m, 6h, 7d, or never")
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
 
 
 class Options(BaseModel):

@@ -85,10 +85,11 @@ def begin(
     chunk_tokens: int,
     readers: Iterable[str] = access.DEFAULT_READERS,
 ) -> bool:
-    """Lists a source for a queued sync; False where that is done or it has ended. Raises as :func:`run`."""
-    with locks.held(stores.database, locks.of_source(source.name)):
+    """Lists a source for a queued sync; False where another is at it, has done it, or has ended the sync.
+    Raises as :func:`run`."""
+    with locks.tried(stores.database, locks.of_source(source.name)) as is_ours:
         sync = syncs.load(stores.database, sync_id)
-        if sync is None or not sync.is_open or sync.status == "reading":
+        if not is_ours or sync is None or not sync.is_open or sync.status == "reading":
             return False
         try:
             plan.make(

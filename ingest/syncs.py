@@ -12,7 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from agent.database import Database, new_id, now
@@ -37,6 +37,16 @@ class Sync:
     options: Mapping[str, Any]
     status: str
     is_open: bool
+
+
+@dataclass(frozen=True)
+class Latest:
+    """How a source's last sync stands."""
+
+    source: str
+    status: str
+    at: datetime
+    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,16 @@ def last_started(transaction: Session) -> dict[str, datetime]:
     """When each source's latest sync began."""
     found = select(SyncRow.source, func.max(SyncRow.started_at)).group_by(SyncRow.source)
     return dict(transaction.execute(found).tuples().all())
+
+
+def latest(transaction: Session) -> list[Latest]:
+    """Of each source, by name."""
+    row = SyncRow
+    found = select(row).ext(distinct_on(row.source)).order_by(row.source, row.started_at.desc())
+    return [
+        Latest(one.source, one.status, one.ended_at or one.started_at, one.problem)
+        for one in transaction.scalars(found)
+    ]
 
 
 def idle(transaction: Session) -> list[tuple[UUID, str]]:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.tools import Passage
+from ingest.repeats import repeats
 from ingest.splitting import n_tokens
-
-SAME_WORDS = 0.85  # share of words two passages have in common, from which one is enough
 
 
 def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, ...]:
@@ -15,7 +14,7 @@ def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, 
     n_used = 0
     for passage in passages:
         n_new = n_tokens(passage.text)
-        if n_used + n_new > max_tokens or any(_repeats(passage, old) for group in kept for old in group):
+        if n_used + n_new > max_tokens or any(repeats(passage.text, old.text) for group in kept for old in group):
             continue
         n_used += n_new
         group = next((g for g in kept if any(_is_neighbour(passage, old) for old in g)), None)
@@ -37,13 +36,6 @@ def _is_neighbour(one: Passage, other: Passage) -> bool:
 
 def _position(passage: Passage) -> int:
     return int(passage.chunk_id.rpartition("-")[2])
-
-
-def _repeats(one: Passage, other: Passage) -> bool:
-    if one.text == other.text:
-        return True
-    words, others = set(one.text.lower().split()), set(other.text.lower().split())
-    return len(words & others) >= SAME_WORDS * max(len(words), len(others), 1)
 
 
 def _joined(group: list[Passage]) -> Passage:

@@ -41,7 +41,7 @@ def documents(who: "Patient") -> Iterator[Finding]:
             "documents",
             "warning",
             f"{found.n_problems} of them could not be read in as they are.",
-            "'docent ingest PATH' lists each, with its cause.",
+            "'docent documents --problems' lists each, with its cause and what to do.",
         )
 
 
@@ -71,6 +71,11 @@ def index(who: "Patient") -> Iterator[Finding]:
         yield Finding("index", "warning", text, advice)
     else:
         yield Finding("index", "ok", f"{address}: {made_of}")
+    if status.embedding_model != who.library.embedding_model:
+        text = (
+            f"DOCENT_EMBEDDING_MODEL is '{who.library.embedding_model}', the index of '{status.embedding_model}'."
+        )
+        yield Finding("index", "warning", text, "'docent reindex' says what going over costs, and does it.")
     if "://" not in address and who.database_url and stores.is_remote(who.database_url):
         others = f" Workers run on {', '.join(who.worker_hosts)}." if who.worker_hosts else ""
         text = f"The index is a folder of this machine, the database is not on it.{others}"

@@ -69,7 +69,7 @@ def foreign_models(who: Patient) -> list[str]:
 
 def examine(who: Patient) -> Iterator[Finding]:
     """Every finding, as it is made. Never raises."""
-    from bot.doctor import documents, machine, model, sentry, slack, stores, tools
+    from bot.doctor import documents, machine, model, sentry, slack, sources, stores, tools
 
     with ExitStack() as stack:
         for name, check in (("settings", machine.settings), ("python", machine.python)):
@@ -82,6 +82,7 @@ def examine(who: Patient) -> Iterator[Finding]:
             ("redis", LIMIT_SECONDS, stores.redis),
             ("workers", LIMIT_SECONDS, stores.workers),
             ("documents", LIMIT_SECONDS, documents.documents),
+            ("sources", LIMIT_SECONDS, sources.sources),
             ("index", INDEX_LIMIT_SECONDS, documents.index),
             ("embeddings", MODEL_LIMIT_SECONDS, documents.embeddings),
             ("tools", INDEX_LIMIT_SECONDS, tools.tools),

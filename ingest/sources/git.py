@@ -18,7 +18,8 @@ from pydantic import Field, field_validator
 from agent.errors import UserError
 from ingest import formats, links, source
 from ingest.mirror import Dates, File, Mirror
-from ingest.source import Duration, FetchProblem, Listed, RawDocument
+from ingest.durations import Duration
+from ingest.source import FetchProblem, Listed, RawDocument
 
 _SCHEMES = {"https", "http", "ssh", "git", "file"}
 _SCP = re.compile(r"(?!-)(?:[\w.-]+@)?(?P<host>[\w.-]{2,}):(?!//)(?P<path>[^:]+)")  # one letter is a drive

@@ -18,7 +18,8 @@ import agent.settings
 import bot.settings
 import ingest.settings
 from agent.database import Database
-from bot.doctor import documents, examination, machine, sentry, stores
+from agent.errors import UserError
+from bot.doctor import documents, examination, machine, sentry, sources, stores
 from bot.doctor.examination import Patient
 from bot.doctor.finding import Finding, masked
 from ingest.library import Library
@@ -235,9 +236,34 @@ def test_an_index_that_another_machine_has_gone_past(read_in: Patient, database:
 def test_an_index_of_another_embedding_model(read_in: Patient, tmp_path: Path) -> None:
     list(documents.documents(read_in))
     read_in.library = ingest.settings.Settings(home=tmp_path, embedding_model="openai/text-embedding-3-small")
-    (finding,) = documents.index(read_in)
-    assert finding.state == "problem"
-    assert "was made with the embedding model 'static'" in finding.text
+    well, warning = documents.index(read_in)
+    assert well.state == "ok"
+    assert warning.state == "warning"
+    assert "docent reindex" in warning.advice
+
+
+def test_sources_that_cannot_be_used_are_named(read_in: Patient, tmp_path: Path) -> None:
+    config = tmp_path / "docent.toml"
+    read_in.library = ingest.settings.Settings(home=tmp_path, config=config)
+    assert [finding.state for finding in sources.sources(read_in)] == ["ok"]
+    config.write_text("[sources.pages]\nlocation='pages'\n[sources.gone]\nlocation='gone'\n[sources.odd]\nlink=1")
+    found = list(sources.sources(read_in))
+    assert [finding.state for finding in found] == ["ok", "problem", "problem"]
+    assert "There is no folder" in found[1].text
+    assert "[sources.odd]" in found[2].text
+    config.write_text("[sources.pages\n")
+    (broken,) = sources.sources(read_in)
+    assert broken.state == "problem"
+
+
+def test_a_sync_that_ended_badly_is_told(read_in: Patient, database: Database, tmp_path: Path) -> None:
+    for page in (tmp_path / "pages").iterdir():
+        page.unlink()
+    with pytest.raises(UserError):
+        Library(database, read_in.library).sync_folder(str(tmp_path / "pages"))
+    *_, warning = sources.sources(read_in)
+    assert warning.state == "warning"
+    assert "stopped: No documents were found" in warning.text
 
 
 def test_a_shared_database_beside_a_folder_of_one_machine(read_in: Patient) -> None:

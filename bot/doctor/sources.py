@@ -1,0 +1,53 @@
+"""What docent.toml declares, and how the last sync of each source ended."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.errors import UserError
+from bot.doctor.finding import Finding
+from ingest import declared, source, syncs
+
+if TYPE_CHECKING:
+    from bot.doctor.examination import Patient
+
+
+def sources(who: "Patient") -> Iterator[Finding]:
+    """Whether they can be understood and opened here; listing them may take long, and is left to a sync."""
+    config = who.library.config
+    try:
+        given = declared.sources(config)
+    except UserError as error:
+        yield Finding("sources", "problem", str(error), "Until then the clock syncs nothing.")
+        return
+    if not given:
+        advice = "The clock then syncs nothing; 'docent ingest PATH' reads documents in by hand."
+        yield Finding("sources", "ok", f"{config} declares none", advice)
+    for name, one in given.items():
+        try:
+            options = source.described(one, where=declared.where(config, name))
+            source.opened(options, home=who.library.home)
+        except UserError as error:
+            yield Finding("sources", "problem", str(error))
+        else:
+            every = declared.every(one)
+            yield Finding("sources", "ok", f"{name}: {options.type}, {f'every {every}' if every else 'by hand'}")
+    if who.database:
+        yield from _ended_badly(who)
+
+
+def _ended_badly(who: "Patient") -> Iterator[Finding]:
+    assert who.database
+    try:
+        with who.database.transaction() as transaction:
+            latest = syncs.latest(transaction)
+    except SQLAlchemyError as error:
+        yield Finding("sources", "problem", f"syncs cannot be looked up ({type(error).__name__})")
+        return
+    for one in latest:
+        if one.status in {"failed", "stopped"}:
+            advice = f"Run 'docent sync {one.source}' when it is mended."
+            yield Finding(
+                "sources", "warning", f"the last sync of '{one.source}' {one.status}: {one.problem}", advice
+            )

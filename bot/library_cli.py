@@ -1,0 +1,161 @@
+"""The commands of the library: what is read in, what is found in it, what is wrong with it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+import agent.settings
+from agent import observe
+from agent.database import Database, now
+from agent.errors import UserError
+from bot import periods
+from bot.record_cli import AsJson
+
+Force = Annotated[bool, typer.Option("--force", help="Even if most of a source's documents are gone.")]
+
+
+def sync(
+    sources: Annotated[list[str] | None, typer.Argument(help="Names in docent.toml; default: all.")] = None,
+    *,
+    force: Force = False,
+    json_: AsJson = False,
+) -> None:
+    """Bring the index in step with the sources that docent.toml declares; only what changed is read."""
+    from bot import syncing
+    from ingest import settings
+
+    with _opened() as database:
+        syncing.declared(database, settings.load(), sources or [], is_forced=force, as_json=json_)
+
+
+def ingest(
+    location: Annotated[
+        str, typer.Argument(help="A folder, or an address such as https://… or a Git repository.")
+    ],
+    *,
+    name: Annotated[str | None, typer.Option(help="The source's name; default: by its location.")] = None,
+    link: Annotated[
+        str | None, typer.Option(help="How a file becomes a link: https://handbook.example/{path}")
+    ] = None,
+    include: Annotated[list[str] | None, typer.Option(help="Only such files, as in a .gitignore: docs/**")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="No such files: drafts/**")] = None,
+    reader: Annotated[
+        list[str] | None, typer.Option(help="Who may read them: everyone, channel:C…, team:…, user:U…")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other option of a source in docent.toml.")
+    ] = None,
+    force: Force = False,
+    json_: AsJson = False,
+) -> None:
+    """Read the documents of one place in; a second time only what changed. docent.toml has them synced by the
+    clock."""
+    from bot import syncing
+    from ingest import settings
+
+    described = {
+        "location": location,
+        **({"name": name} if name else {}),
+        **({"link": link} if link else {}),
+        **({"include": include} if include else {}),
+        **({"exclude": exclude} if exclude else {}),
+        **({"readers": reader} if reader else {}),
+        **syncing.options(option or []),
+    }
+    with _opened() as database:
+        syncing.one(database, settings.load(), described, is_forced=force, as_json=json_)
+
+
+def documents(
+    source: Annotated[str | None, typer.Argument(help="Only of this source.")] = None,
+    *,
+    problems: Annotated[
+        bool, typer.Option("--problems", help="List what could not be read, why, and what to do.")
+    ] = False,
+    json_: AsJson = False,
+) -> None:
+    """Show the sources: how many documents each has, when it was last synced, what went wrong."""
+    from bot import holdings
+    from ingest import settings
+
+    with _opened() as database:
+        holdings.show(database, settings.load(), source=source, lists_problems=problems, as_json=json_)
+
+
+def search(
+    query: str,
+    *,
+    n: Annotated[int, typer.Option("-n", min=1, max=50, help="How many passages.")] = 8,
+    source: Annotated[list[str] | None, typer.Option(help="Only of this source; may be repeated.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only documents changed since then: 30d, or 2026-01-31.")
+    ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Show the ranks and the reasons.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Show the passages a question finds."""
+    from agent.tools import Audience
+    from bot import explaining, printing
+    from ingest import settings
+    from ingest.library import Library
+
+    with _opened() as database:
+        library = Library(database, settings.load())
+        if problem := library.status().problem:
+            raise UserError(problem)
+        found = library.look_up(given(query), audience=Audience(), k=n, sources=source or (), since=_moment(since))
+    if why:
+        explaining.explain(found, as_json=json_)
+    else:
+        printing.passages(found.passages, as_json=json_)
+
+
+def reindex(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Go over to the model of DOCENT_EMBEDDING_MODEL: embed all documents with it, then search those."""
+    from bot import syncing
+    from ingest import settings
+
+    with _opened() as database:
+        syncing.reindex(database, settings.load(), asks=not yes)
+
+
+def forget(
+    name: Annotated[str, typer.Argument(help="The source's name, as 'docent documents' lists it.")],
+) -> None:
+    """Remove a source and every document of it."""
+    from ingest import settings
+    from ingest.library import Library
+
+    with _opened() as database:
+        n_documents = Library(database, settings.load()).forget(name)
+    if not n_documents:
+        raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
+    print(f"{n_documents} documents of '{name}' removed.")
+
+
+def given(text: str) -> str:
+    """A question that somebody typed; raises :class:`UserError` if there is none."""
+    if not text.strip():
+        raise UserError("The question is empty.")
+    return text.strip()
+
+
+def _moment(given_: str | None) -> datetime | None:
+    zone = ZoneInfo(agent.settings.load().time_zone)
+    return periods.moment(given_, zone=zone, now=now()) if given_ else None
+
+
+@contextmanager
+def _opened() -> Iterator[Database]:
+    from bot import home
+
+    observe.set_up(agent.settings.load(), process="cli")
+    with home.opened() as database:
+        yield database

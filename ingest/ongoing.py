@@ -1,0 +1,49 @@
+"""A sync that several processes work at, as one of them sees it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from ingest import source, sync, syncs
+from ingest.live import Live
+from ingest.settings import Settings
+from ingest.source import Options, Source
+from ingest.syncs import SyncReport
+
+
+@dataclass(frozen=True)
+class Ongoing:
+    """An open sync with its source."""
+
+    id: UUID
+    name: str
+    options: Options
+    source: Source
+    live: Live
+    chunk_tokens: int
+
+    @staticmethod
+    def of(wanted: syncs.Sync, live: Live, settings: Settings) -> "Ongoing":
+        """Raises :class:`agent.errors.UserError` when its source cannot be opened here."""
+        options = source.described(wanted.options, where=f"the source '{wanted.source}'")
+        opened = source.opened(options, home=settings.home)
+        return Ongoing(wanted.id, wanted.source, options, opened, live, settings.chunk_tokens)
+
+    def begin(self) -> bool:
+        """See :func:`ingest.sync.begin`."""
+        return sync.begin(
+            self.id,
+            self.source,
+            self.live.settled(),
+            chunk_tokens=self.chunk_tokens,
+            readers=self.options.readers,
+        )
+
+    def work(self, *, limit: int, is_over: Callable[[], bool]) -> bool:
+        """See :func:`ingest.sync.work`; one document at a time, since others work beside this."""
+        with sync.crew(self.source, chunk_tokens=self.chunk_tokens, n=1) as crew:
+            return sync.work(self.id, self.name, crew, self.live.settled(), limit=limit, is_over=is_over)
+
+    def finish(self) -> SyncReport:
+        """See :func:`ingest.sync.finish`."""
+        return sync.finish(self.id, self.name, self.live.settled())

@@ -1,0 +1,46 @@
+"""A rerank model that LiteLLM names reads the best passages once more, beside the question. Optional.
+
+Without an answer in time the order stays as it was: a search never fails for want of it.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from agent import observe
+from agent.errors import ModelError
+from ingest.ranking import Ranked
+
+N_READ = 40  # passages; what rerank models are usually given
+
+
+class Reranker:
+    """One model, with what it has cost so far; may be shared by threads."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.cost_usd = Decimal(0)
+        self._counting = threading.Lock()
+
+    def ordered(self, query: str, best: Sequence[Ranked]) -> list[Ranked]:
+        """The first of them by the model's scores, which become theirs; the others after them as they were."""
+        read, others = best[:N_READ], best[N_READ:]
+        if not read:
+            return list(best)
+        from agent import embeddings
+
+        try:
+            scores, cost_usd = embeddings.rerank(self.model, query, [one.candidate.search_text for one in read])
+        except ModelError as error:
+            observe.log.warning("rerank_failed", model=self.model, problem=str(error))
+            return list(best)
+        with self._counting:
+            self.cost_usd += cost_usd
+        again = [
+            replace(one, reranked=score, score=round(min(max(score, 0.0), 1.0), 3))
+            for one, score in zip(read, scores, strict=True)
+        ]
+        again.sort(key=lambda one: (-(one.reranked or 0.0), -one.total, one.candidate.chunk_id))
+        least = again[-1].score
+        return [*again, *(replace(one, score=min(one.score, least)) for one in others)]

@@ -1,0 +1,117 @@
+"""One search: candidates by words and by meaning, slips of the keyboard put right, ranked, repeats folded.
+
+Promises to look only within the scope it is given.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.tools import Passage
+from ingest import ranking, spelling
+from ingest.embedding import Embedder
+from ingest.index import Candidate, Index, Scope
+from ingest.ranking import Ranked
+from ingest.reranker import Reranker
+from ingest.words import content_words, is_in, stem
+
+N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
+RARE_UP_TO = 2  # chunks; a word of the question this rare and not among the best passages is not answered by them
+
+
+@dataclass(frozen=True)
+class Found:
+    """``passages`` are the best first; ``not_found`` are words of the query that stand in none of them and in
+    at most two chunks altogether; ``keywords`` are words of the query, by the title of a document that does not
+    show them but is filed under them. ``ranked`` are the passages with their reasons, ``slips`` the words
+    taken for misspelt, with what was looked for instead."""
+
+    passages: tuple[Passage, ...]
+    not_found: tuple[str, ...] = ()
+    keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ranked: tuple[Ranked, ...] = ()
+    slips: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a search looks: the index that is live, its embedder, what may be seen, and who reads once more."""
+
+    index: Index
+    embedder: Embedder
+    scope: Scope
+    reranker: Reranker | None = None
+
+    def candidates(self, query: str) -> list[Candidate]:
+        """By words, and by meaning."""
+        vector = self.embedder.question(query)
+        return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES)
+
+
+def look_up(query: str, at: Place, *, k: int) -> Found:
+    """The best ``k`` passages for a question, and the words of it that hardly any document holds.
+
+    A score is near 1 for a passage that very likely speaks of what was asked, near 0 for one that does not.
+    Raises :class:`agent.errors.UserError` when there is no usable index.
+    """
+    candidates = at.candidates(query)
+    texts = _texts(candidates)
+    slips = spelling.slips(query, texts.values())
+    if slips:
+        candidates = at.candidates(f"{query} {' '.join(slips.values())}")
+        texts = _texts(candidates)
+    best = ranking.ranked(candidates)
+    if at.reranker:
+        best = at.reranker.ordered(query, best)
+    best = ranking.folded(best, k=k)
+    passages = tuple(passage(one.candidate, score=one.score) for one in best)
+    words = [word for word in content_words(query) if word not in slips]
+    keywords = _keywords(words, candidates, {one.title for one in passages})
+    filed = {word for found in keywords.values() for word in found}
+    shown = {one.chunk_id for one in passages}
+    not_found = _not_found([w for w in words if w not in filed], texts, shown, at)
+    return Found(passages, not_found, keywords, tuple(best), slips)
+
+
+def passage(chunk: Candidate, *, score: float) -> Passage:
+    """A candidate as the tools know it."""
+    return Passage(
+        chunk_id=chunk.chunk_id,
+        document_id=chunk.document_id,
+        title=chunk.title,
+        url=chunk.url,
+        heading_path=chunk.heading_path,
+        text=chunk.text,
+        score=score,
+    )
+
+
+def _not_found(words: list[str], texts: Mapping[str, str], shown: Container[str], at: Place) -> tuple[str, ...]:
+    """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
+    holders = {word: [id_ for id_, text in texts.items() if stem(word) in text] for word in words}
+    for word, ids in holders.items():  # other spellings of it take longer to look for
+        if not any(id_ in shown for id_ in ids):
+            ids[:] = [id_ for id_, text in texts.items() if is_in(word, text)]
+    absent = [w for w, ids in holders.items() if len(ids) <= RARE_UP_TO and not any(i in shown for i in ids)]
+    counts = at.index.counts(absent, scope=at.scope, up_to=RARE_UP_TO + 1)
+    # Full text does not count its stop words, such as "against": then the candidates hold it all the same.
+    return tuple(w for w, n in zip(absent, counts, strict=True) if len(holders[w]) <= n <= RARE_UP_TO)
+
+
+def _texts(candidates: Sequence[Candidate]) -> dict[str, str]:
+    """By chunk id what a reader sees of each, in lower case."""
+    return {c.chunk_id: f"{c.title}\n{c.heading_path}\n{c.text}".lower() for c in candidates}
+
+
+def _keywords(
+    words: list[str], candidates: Sequence[Candidate], titles: Container[str]
+) -> dict[str, tuple[str, ...]]:
+    """Keywords are written with a document's first chunk, before its text."""
+    found: dict[str, tuple[str, ...]] = {}
+    for chunk in candidates:
+        above = chunk.search_text.removesuffix(chunk.text).lower()
+        visible = f"{chunk.title}\n{chunk.heading_path}\n".lower()
+        if chunk.title in titles and len(above) > len(visible):
+            filed = {stem(word) for word in content_words(above.removeprefix(visible))}
+            held = tuple(word for word in words if stem(word) in filed and not is_in(word, visible))
+            found |= {chunk.title: held} if held else {}
+    return found
