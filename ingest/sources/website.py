@@ -156,7 +156,8 @@ class Website:
         pages = sitemap.pages(outside, self._site, rules, wanted=address, most=most)
         if wanted is True and not pages:
             raise UserError(f"{self._site.start} has no sitemap. Give its address, or set sitemap = false.")
-        return pages
+        is_empty = wanted == "auto" and pages.keys() <= {self._site.start}  # some name their first page only
+        return {} if is_empty else pages
 
     @property
     def _scope(self) -> Scope:

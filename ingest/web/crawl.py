@@ -55,7 +55,7 @@ class Crawl:
         self._known = known
         self._read_before = {"", *known.values()}
         self._frontier = Frontier(self._may_ask, max_pages=scope.max_pages)
-        self._listed: set[str] = set()
+        self._listed: set[str] = set()  # also under another address
         self._shown: set[tuple[str, str]] = set()
         self._others: list[tuple[Listed, str]] = []
         self._n_pages = 0
@@ -111,7 +111,9 @@ class Crawl:
         if asked and answer.status == 304:
             return Webpage(), before
         page = webpage.read(answer, url, self._site)
-        if page.format is None or page.moved_to:
+        if page.moved_to:
+            return page, Visit(canonical=page.moved_to)
+        if page.format is None:
             return page, None
         return page, Visit(
             etag=answer.headers.get("etag", ""),
@@ -152,9 +154,9 @@ class Crawl:
     def _once(self, listed: Listed, url: str) -> Iterator[Listed]:
         """One page under several addresses is listed under the first."""
         shown = (listed.fingerprint, without_variants(url))
+        self._listed.add(url)
         if shown not in self._shown:
             self._shown.add(shown)
-            self._listed.add(listed.uri)
             yield listed
 
     def _check_alike(self, url: str, visit: Visit) -> None:
@@ -184,9 +186,11 @@ class Crawl:
             )
         fingerprint = f"problem: {problem.cause}"
         if problem.may_pass:
-            self._frontier.meet(self._wanted(before.links if before else ()))
+            if before:
+                self._frontier.meet([before.canonical] if before.canonical else self._wanted(before.links))
             fingerprint = self._known.get(url, fingerprint)
-        if self._scope.takes(self._site.path(url)):
+        is_one = before is None or before.is_document or url in self._known
+        if is_one and self._scope.takes(self._site.path(url)):
             self._listed.add(url)
             yield Listed(url, self._scope.link(url), fingerprint)
 

@@ -171,16 +171,19 @@ def _unpacked(parts: Iterable[bytes], headers: httpx.Headers) -> Iterator[bytes]
         return
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         raise FetchProblem(f"is packed in a way nobody asked for ({encoding[:40]})", "mend the server")
-    unpacking = zlib.decompressobj(_GZIP_OR_ZLIB)
+    unpacking, is_begun = zlib.decompressobj(_GZIP_OR_ZLIB), False
     try:
         for part in parts:
             rest = part
+            is_begun = True
             while rest and not unpacking.eof:
                 yield unpacking.decompress(rest, _PIECE_BYTES)
                 rest = unpacking.unconsumed_tail
         yield unpacking.flush()
     except zlib.error:
         raise _passing("sent broken data") from None
+    if is_begun and not unpacking.eof:
+        raise _passing("broke off its answer")
 
 
 def _passing(cause: str) -> FetchProblem:

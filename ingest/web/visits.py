@@ -23,13 +23,18 @@ MAX_SHELF_BYTES = 1_000_000_000  # of documents that wait for their fetch; what 
 
 @dataclass(frozen=True)
 class Visit:
-    """What a page said when it was last read; ``fingerprint`` is empty where it is no document."""
+    """What a page said when it was last read; ``fingerprint`` is empty where it is no document, ``canonical`` names
+    the page to look at instead."""
 
-    etag: str
-    last_modified: str
-    fingerprint: str
-    canonical: str
-    links: tuple[str, ...]
+    etag: str = ""
+    last_modified: str = ""
+    fingerprint: str = ""
+    canonical: str = ""
+    links: tuple[str, ...] = ()
+
+    @property
+    def is_document(self) -> bool:
+        return bool(self.fingerprint) and not self.canonical
 
     @property
     def conditions(self) -> Mapping[str, str]:

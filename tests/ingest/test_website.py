@@ -225,6 +225,8 @@ def test_the_sitemap_of_robots_txt_tells_the_pages(site: Site, open_: Callable[.
 def test_the_usual_places_are_looked_at_and_an_address_can_be_given(
     site: Site, open_: Callable[..., Website]
 ) -> None:
+    site.pages["/hb/sitemap.xml"] = sitemap(f"{site.address}/hb/")
+    assert len([*open_().list({})]) == 3  # it says no more than the address
     site.pages["/hb/sitemap.xml"] = sitemap(f"{site.address}/hb/leave")
     assert paths([*open_().list({})]) == ["/hb/leave"]
     site.pages["/hb/pages.txt"] = Page(f"{site.address}/hb/office/\n".encode())
@@ -342,6 +344,14 @@ def test_a_page_that_fails_stays_as_it_was_and_leads_where_it_led(
     listed = [*open_().list({})]
     site.pages["/hb/office/"] = Page(status=500)
     assert known([*open_().list(known(listed))]) == known(listed)
+
+
+def test_a_page_behind_a_move_that_fails_stays(site: Site, open_: Callable[..., Website]) -> None:
+    site.show("/hb/", links=("old",))
+    site.pages["/hb/old"] = Page(status=301, headers={"Location": "/hb/leave"})
+    listed = [*open_().list({})]
+    site.pages["/hb/old"] = Page(status=503)
+    assert [*open_().list(known(listed))] == listed
 
 
 def test_without_a_memory_what_lies_behind_a_page_that_fails_is_not_taken_for_removed(
