@@ -23,8 +23,8 @@ MAX_SHELF_BYTES = 1_000_000_000  # of documents that wait for their fetch; what 
 
 @dataclass(frozen=True)
 class Visit:
-    """What a page said when it was last read; ``fingerprint`` is empty where it is no document, ``canonical`` names
-    the page to look at instead."""
+    """What a page said when last read; ``fingerprint`` is empty where it is no document, ``canonical`` is the page
+    to look at instead."""
 
     etag: str = ""
     last_modified: str = ""
