@@ -95,7 +95,7 @@ def run(
         raise UserError("git is not installed here. Install it (apt install git), then sync again.") from None
     printed, said = _outcome(process, timeout_seconds)
     if process.returncode:
-        raise Failed(said.decode(errors="replace"))
+        raise Failed(_without(arguments, said.decode(errors="replace")))
     return printed
 
 
@@ -103,7 +103,7 @@ def in_words(failed: Failed, location: str) -> UserError:
     """What went wrong with the repository at a location, and what to do."""
     if known := failed.cause:
         return UserError(f"Cannot read {location}: {known[0]}. {known[1]}.")
-    if re.search(_NO_REPOSITORY, str(failed).replace(location, "")):
+    if re.search(_NO_REPOSITORY, str(failed)):
         return UserError(
             f"There is no repository {location}, or it is hidden from us. Check the address; for a private one, "
             "name a variable that holds a token by token_env."
@@ -129,6 +129,14 @@ def _environment(credentials: Credentials | None) -> dict[str, str]:
         "LC_ALL": "C",  # its words are matched
         "SSH_ASKPASS_REQUIRE": "never",
     }
+
+
+def _without(arguments: Sequence[str], said: str) -> str:
+    """An address may hold any words, such as those of a cause."""
+    for argument in arguments:
+        if "/" in argument:
+            said = said.replace(argument, "…")
+    return said
 
 
 def _outcome(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> tuple[bytes, bytes]:

@@ -473,6 +473,8 @@ def test_what_is_wrong_with_a_repository_is_said_with_what_to_do(
     with pytest.raises(UserError, match=r"There is no repository .*nothing\.git, or it is hidden"):
         listed(opened(served.url.replace("handbook", "nothing"), tmp_path))
     with pytest.raises(UserError, match="There is no repository"):
+        listed(opened(served.url.replace("handbook", "certificate"), tmp_path))
+    with pytest.raises(UserError, match="There is no repository"):
         listed(opened("/nowhere.git", tmp_path))
     with pytest.raises(UserError, match="There is no repository"):
         listed(opened("--upload-pack=x.git", tmp_path))
