@@ -22,8 +22,9 @@ from pydantic import Field
 from agent.errors import UserError
 from ingest import conversation, links, source
 from ingest.conversation import Message
+from ingest.durations import Duration
 from ingest.slack_calls import Failed, SlackCalls
-from ingest.source import Duration, FetchProblem, Listed, RawDocument
+from ingest.source import FetchProblem, Listed, RawDocument
 
 API_URL = "https://slack.com/api/"
 PAGE = 999  # messages; the most that both methods give
