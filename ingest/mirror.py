@@ -5,11 +5,12 @@ damaged or half made is made anew by itself; no token stands on disk. Submodules
 """
 
 import fcntl
+import json
 import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +51,7 @@ class Mirror:
     def __init__(
         self, place: Path, location: str, *, branch: str = "", token: str = "", timeout_seconds: float
     ) -> None:
-        self._place = place
+        self.place = place
         self._folder = place / "mirror.git"
         self._location = location
         self._branch = branch
@@ -154,7 +155,7 @@ class Mirror:
             except Failed as failed:
                 raise UserError(
                     f"The copy of {self._location} cannot be read (git: {failed.said}). Sync again; if "
-                    f"that does not help, check the disk below {self._place}."
+                    f"that does not help, check the disk below {self.place}."
                 ) from None
 
     def _local(self, *arguments: str) -> bytes:
@@ -176,10 +177,10 @@ class Mirror:
     def _alone(self) -> Iterator[int]:
         """Holds a lock between processes, which the system drops with the last of them that has it."""
         try:
-            self._place.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._place / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            self.place.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.place / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
-            raise UserError(f"Cannot write to {self._place} ({error.strerror}). Check its permissions.") from None
+            raise UserError(f"Cannot write to {self.place} ({error.strerror}). Check its permissions.") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield descriptor
@@ -188,28 +189,61 @@ class Mirror:
 
 
 class Dates:
-    """When each file of a commit was last changed; history is read only as far back as was asked. Thread-safe."""
+    """When each file of a commit was last changed. Thread-safe.
+
+    History is read only as far back as was asked; once it was read to its end and that took more than a moment,
+    the dates are kept in the mirror's place for the next object.
+    """
 
     def __init__(self, mirror: Mirror, commit: str, folder: str) -> None:
         self._mirror = mirror
-        self._commit = commit
-        self._folder = folder
+        self._key = [commit, folder]
+        self._file = mirror.place / "dates.json"
         self._lock = threading.Lock()
         self._found: dict[str, datetime] = {}
         self._n_read = 0
+        self._has_recalled = False
         self._portions = list(PORTIONS)
 
     def of(self, path: str) -> datetime | None:
-        """UTC; None if no commit that is here tells, as in a shallow clone."""
+        """UTC; None if no commit that is here tells, as in a shallow clone, or history is too long to be read."""
         with self._lock:
+            if not self._has_recalled:
+                self._recall()
             while path not in self._found and self._portions:
-                most = self._portions.pop(0)
-                older, n_read = self._mirror.changes(self._commit, self._folder, skip=self._n_read, most=most)
-                self._found = older | self._found
-                self._n_read += n_read
-                if n_read < most:
-                    self._portions.clear()
+                self._read(self._portions.pop(0))
             return self._found.get(path)
+
+    def _read(self, most: int) -> None:
+        commit, folder = self._key
+        try:
+            older, n_read = self._mirror.changes(commit, folder, skip=self._n_read, most=most)
+        except UserError:
+            self._portions.clear()
+            return
+        self._found = older | self._found
+        is_first, self._n_read = not self._n_read, self._n_read + n_read
+        if n_read < most or most < 0:
+            self._portions.clear()
+            if not is_first:
+                self._keep()
+
+    def _recall(self) -> None:
+        self._has_recalled = True
+        try:
+            kept = json.loads(self._file.read_bytes())
+            if kept["key"] == self._key:
+                self._found = {path: datetime.fromtimestamp(at, UTC) for path, at in kept["seconds"].items()}
+                self._portions.clear()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return  # none, or none of ours: it can be done without
+
+    def _keep(self) -> None:
+        kept = {"key": self._key, "seconds": {path: int(at.timestamp()) for path, at in self._found.items()}}
+        begun = self._file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        with suppress(OSError):
+            begun.write_text(json.dumps(kept))
+            begun.replace(self._file)
 
 
 def _file(line: bytes) -> File | None:

@@ -263,6 +263,11 @@ def test_dates_are_those_of_the_last_change_however_far_back_and_across_merges(
     assert dates.of("other.md") == day(6)
     assert dates.of("places/office.md") == day(3)
     assert dates.of("nowhere.md") is None
+    again = Dates(mirror, mirror.update().commit, "")
+    shutil.rmtree(tmp_path / "place" / "mirror.git")
+    shutil.rmtree(repository.bare)
+    assert again.of("places/office.md") == day(3)  # kept
+    assert Dates(mirror, "another", "").of("places/office.md") is None  # and no reason to give a document up
 
 
 def test_history_that_was_rewritten_and_a_default_branch_that_was_renamed_are_followed(
