@@ -5,8 +5,10 @@ tell; what robots.txt or a page forbids is not read; endless sites end. A site t
 instead of listing its half, because what is not listed is removed.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from agent.errors import UserError
 from ingest import formats
@@ -22,6 +24,7 @@ from ingest.web.webpage import Webpage
 
 MAX_FAILURES = 5  # in a row; then it is the site that fails, not a page
 MAX_ALIKE = 10  # pages in a row that show the same; then that is the site's word, such as "back soon"
+HOPE = timedelta(days=3)  # that a page which was never read yet comes back
 REQUESTS_PER_PAGE = 3  # on the whole, so that what is gone or has moved does not count as a page
 MORE = "#more-pages"  # names what stands for the pages beyond the limit
 _NO_PAGES = tuple(
@@ -61,33 +64,36 @@ class Crawl:
         self._n_pages = 0
         self._n_failures = 0
         self._alike = ("", "", 0)
-        self._is_blind = False
+        self._is_blind = False  # a page failed whose links nobody remembers
 
     def run(self, visits: Visits, shelf: Shelf) -> Iterator[Listed]:
         """Every document; raises :class:`UserError` when the first page cannot be had, or the site fails."""
         shelf.clear()
-        is_first_time = visits.is_new
         self._frontier.meet(self._pages or [self._site.start])
+        yield from self._walk(visits, shelf)
+        if self._is_blind:  # what was known and may lie behind a page that failed is asked for itself
+            self._frontier.meet(url for url in self._known if not url.endswith(MORE))
+            yield from self._walk(visits, shelf)
+        yield from self._without_their_canonical()
+        visits.end(self._frontier.asked)
+        if self._frontier:
+            yield Listed(f"{self._site.start}{MORE}", self._site.start, f"{self._scope.max_pages} pages")
+
+    def _walk(self, visits: Visits, shelf: Shelf) -> Iterator[Listed]:
         while self._frontier and not self._is_full():
             url = self._frontier.next()
             before = visits.of(url)
             try:
                 page, visit = self._read(url, before)
             except FetchProblem as problem:
-                self._is_blind |= self._hides_others(url, before, problem, is_first_time=is_first_time)
+                if problem.may_pass and self._hides_others(url, before, visits):
+                    self._is_blind = True
                 yield from self._failed(url, before, problem)
                 continue
             self._n_failures = 0
             if visit:
                 visits.keep(url, visit)
             yield from self._judged(url, page, visit, shelf)
-        yield from self._without_their_canonical()
-        if self._is_blind:
-            yield from self._unseen()
-        else:
-            visits.keep_only(self._frontier.asked)
-        if self._frontier:
-            yield Listed(f"{self._site.start}{MORE}", self._site.start, f"{self._scope.max_pages} pages")
 
     def _is_full(self) -> bool:
         most = self._scope.max_pages
@@ -170,9 +176,14 @@ class Crawl:
                 "Nothing was removed. See whether it is up, and shows its pages without scripts or a login."
             )
 
-    def _hides_others(self, url: str, before: Visit | None, problem: FetchProblem, *, is_first_time: bool) -> bool:
-        """Whether the links of a page that failed are needed, and nobody remembers them."""
-        return problem.may_pass and before is None and (is_first_time or url in self._known)
+    def _hides_others(self, url: str, before: Visit | None, visits: Visits) -> bool:
+        """Whether a page that failed may have links that nobody remembers."""
+        if before is None and not visits.is_whole:
+            before = Visit(unread_since=time.time())
+            visits.keep(url, before)
+        is_remembered = before is not None and not before.unread_since
+        is_hopeless = before is None or time.time() - before.unread_since > HOPE.total_seconds()
+        return not is_remembered and (url in self._known or not is_hopeless)
 
     def _failed(self, url: str, before: Visit | None, problem: FetchProblem) -> Iterator[Listed]:
         """A page that may come back stays as it was, and leads where it led."""
@@ -187,11 +198,12 @@ class Crawl:
         fingerprint = f"problem: {problem.cause}"
         if problem.may_pass:
             if before:
-                self._frontier.meet([before.canonical] if before.canonical else self._wanted(before.links))
+                self._frontier.meet([before.canonical] if before.canonical else [])
+                self._frontier.meet(self._wanted(before.links))
             fingerprint = self._known.get(url, fingerprint)
         is_one = before is None or before.is_document or url in self._known
         if is_one and self._scope.takes(self._site.path(url)):
-            self._listed.add(url)
+            self._listed |= {url} & self._known.keys()  # of others nobody knows whether they are documents
             yield Listed(url, self._scope.link(url), fingerprint)
 
     def _without_their_canonical(self) -> Iterator[Listed]:
@@ -199,12 +211,6 @@ class Crawl:
         for listed, canonical in self._others:
             if canonical not in self._listed:
                 yield from self._once(listed, listed.uri)
-
-    def _unseen(self) -> Iterator[Listed]:
-        """What may lie behind a page that failed is not taken for removed."""
-        for url, fingerprint in self._known.items():
-            if url not in self._listed and url not in self._frontier.asked and not url.endswith(MORE):
-                yield Listed(url, self._scope.link(url), fingerprint)
 
 
 def _nothing_at(url: str, page: Webpage) -> str:

@@ -31,6 +31,7 @@ class Visit:
     fingerprint: str = ""
     canonical: str = ""
     links: tuple[str, ...] = ()
+    unread_since: float = 0.0  # Unix time; of a page that failed each time
 
     @property
     def is_document(self) -> bool:
@@ -44,7 +45,7 @@ class Visit:
 
 
 class Visits:
-    """Visits by address. ``is_new`` tells that nothing was kept."""
+    """Visits by address. ``is_whole`` tells that they are all of some listing, which came to its end."""
 
     def __init__(self, place: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,7 @@ class Visits:
         except sqlite3.DatabaseError:
             path.unlink()
             self._file = _opened(path)
-        self.is_new = not self._file.execute("SELECT EXISTS (SELECT 1 FROM visits)").fetchone()[0]
+        self.is_whole = bool(self._file.execute("SELECT EXISTS (SELECT 1 FROM ended)").fetchone()[0])
 
     def __enter__(self) -> Self:
         return self
@@ -72,11 +73,12 @@ class Visits:
     def keep(self, url: str, visit: Visit) -> None:
         self._file.execute("INSERT OR REPLACE INTO visits VALUES (?, ?)", (url, json.dumps(asdict(visit))))
 
-    def keep_only(self, urls: Collection[str]) -> None:
-        """Forgets every other page."""
+    def end(self, urls: Collection[str]) -> None:
+        """The listing has come to its end: forgets every page but those it asked for."""
         rows = self._file.execute("SELECT url FROM visits").fetchall()
         gone = [row for row in rows if row[0] not in urls]
         self._file.executemany("DELETE FROM visits WHERE url = ?", gone)
+        self._file.execute("INSERT OR IGNORE INTO ended VALUES (1)")
 
 
 class Shelf:
@@ -126,9 +128,10 @@ def _opened(path: Path) -> sqlite3.Connection:
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = OFF")  # a power failure may cost it all
         if file.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            file.execute("DROP TABLE IF EXISTS visits")
+            file.executescript("DROP TABLE IF EXISTS visits; DROP TABLE IF EXISTS ended")
             file.execute(f"PRAGMA user_version = {VERSION}")
         file.execute("CREATE TABLE IF NOT EXISTS visits (url TEXT PRIMARY KEY, visit TEXT NOT NULL)")
+        file.execute("CREATE TABLE IF NOT EXISTS ended (listing INTEGER PRIMARY KEY)")
     except sqlite3.DatabaseError:
         file.close()
         raise
