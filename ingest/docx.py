@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from io import BytesIO
 from xml.etree import ElementTree
+from xml.parsers.expat import ExpatError
 
 import mammoth
 
@@ -41,7 +42,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
             style_map=_STYLES,
             convert_image=mammoth.images.img_element(lambda image: {}),
         ).value
-    except (ElementTree.ParseError, KeyError, OSError, UnicodeDecodeError) as error:
+    except (ElementTree.ParseError, ExpatError, LookupError, OSError, ValueError) as error:
         raise packed.damaged(_WHAT) from error
     page = _STRAY_NUMBER.sub("", page)
     blocks = (_numbered(block) for block in html.blocks(_BOLD_LINE.sub(r"<h6>\1</h6>", page)))

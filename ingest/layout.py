@@ -152,7 +152,7 @@ class _Layout:
 
     def _depth(self, line: Line) -> int:
         """An item's depth by its distance from the leftmost item; an indent is about two letters wide."""
-        return min(int((line.x0 - self._left[line.flow]) / (1.5 * line.size)), 4)
+        return min(int((line.x0 - self._left.get(line.flow, line.x0)) / (1.5 * line.size)), 4)
 
     def _is_large(self, line: Line) -> bool:
         return line.size >= _LARGER * self._body_size

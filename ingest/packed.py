@@ -60,7 +60,7 @@ def root(part: bytes, *, what: str) -> Element:
         raise entities(what)
     try:
         return ElementTree.fromstring(part)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the others of an encoding
         raise damaged(what) from error
 
 

@@ -1,5 +1,6 @@
 """The child that reads documents: reused, replaced, held to its limits, and not started without need."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -241,6 +242,13 @@ def test_an_answer_that_is_none_is_a_bug(answer: bytes) -> None:
     )
     with Converter(child=(sys.executable, "-c", child)) as converter, pytest.raises((ConversionBug, FetchProblem)):
         converter.read(raw(HELLO))
+
+
+def test_a_child_loads_the_library_of_a_format_when_the_first_document_of_it_comes() -> None:
+    heavy = {"pypdfium2", "mammoth", "trafilatura", "lxml", "python_calamine", "selectolax", "markdown_it"}
+    loaded = f"import sys, ingest.converting; print(*{heavy} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == ""
 
 
 def test_a_sync_that_has_something_to_read_starts_a_child_and_leaves_none(library: Library, folder: Path) -> None:

@@ -216,11 +216,24 @@ def bomb(n_bytes: int) -> bytes:
         (paper.docx(paragraph("  ")), "no text"),
         (paper.docx("", more={"[Content_Types].xml": "<Types/>"}), "is not a Word document"),
         (paper.docx("", more={"word/x.xml": "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"}), "declares XML entities"),
+        (paper.docx("", more={"word/document.xml": "<?xml version='1.0' encoding='nope'?><x/>"}), "damaged"),
         (bomb(50_000_000), "unpacks to more than 40 MB"),
         (lying(bomb(1_000_000)), "damaged"),
         (repacked(bomb(10), zipfile.ZIP_BZIP2), "damaged"),
     ],
-    ids=["empty", "text", "cut", "no-xml", "blank", "other-kind", "entities", "bomb", "lying", "packed-otherwise"],
+    ids=[
+        "empty",
+        "text",
+        "cut",
+        "no-xml",
+        "blank",
+        "other-kind",
+        "entities",
+        "encoding",
+        "bomb",
+        "lying",
+        "packed-otherwise",
+    ],
 )
 def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str) -> None:
     with pytest.raises(FetchProblem, match=cause) as problem:

@@ -115,12 +115,13 @@ def test_shapes_in_groups_and_in_one_of_two_versions_are_read_once() -> None:
         (b"text", "is not a PowerPoint presentation"),
         (pptx(shape("x"))[:-40], "is a damaged PowerPoint presentation"),
         (pptx("<p:sp>"), "is a damaged PowerPoint presentation"),
+        (pptx("<p:sld encoding"), "is a damaged PowerPoint presentation"),
         (office.packed({"a.xml": "<a/>"}), "is a damaged PowerPoint presentation"),
         (pptx('<!DOCTYPE x [<!ENTITY a "b">]>'), "declares XML entities"),
         (pptx(), "holds no text"),
         (pptx("<p:grpSp>" * 5_000 + "</p:grpSp>" * 5_000), "is nested too deeply"),
     ],
-    ids=["empty", "text", "cut", "no-xml", "other", "entities", "no-slides", "deep"],
+    ids=["empty", "text", "cut", "no-xml", "no-slide", "other", "entities", "no-slides", "deep"],
 )
 def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str) -> None:
     with pytest.raises(FetchProblem, match=cause) as problem:
