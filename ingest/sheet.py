@@ -1,13 +1,14 @@
 """Spreadsheets (XLSX, XLSB, XLS, ODS) to blocks: the only module that imports python_calamine.
 
 calamine reads all of them, gives dates as dates and a formula's last value, and is 5 to 10 times as fast as
-openpyxl, which reads XLSX only. It does not tell how a number is shown: 19% is 0.19. Hidden sheets are left out.
+openpyxl, which reads XLSX only. How a number is shown it does not tell; percent is told by :mod:`ingest.percents`
+(of XLSX), other formats are not. Hidden sheets are left out.
 """
 
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
 
@@ -21,7 +22,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from ingest import packed
+from ingest import packed, percents
 from ingest.blocks import Block, Document
 from ingest.source import FetchProblem
 from ingest.tables import Rows
@@ -36,13 +37,15 @@ Cell = float | str | bool | date | time | timedelta
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """Each sheet under its name, with its tables; raises :class:`FetchProblem`."""
+    of_percent: Mapping[str, set[percents.Place]] = {}
     if content.startswith(b"PK"):
         _check_extent(content)
+        of_percent = percents.cells(content, max_bytes=MAX_BYTES)
     rows = Rows()
     try:
         with CalamineWorkbook.from_filelike(BytesIO(content)) as book:
             shown = [one.name for one in book.sheets_metadata if _is_shown(one)]
-            sheets = [block for name in shown for block in _sheet(book, name, rows)]
+            sheets = [block for name in shown for block in _sheet(book, name, rows, of_percent.get(name, set()))]
     except PasswordError as error:
         raise FetchProblem("is protected with a password", "save it without one") from error
     except CalamineError as error:
@@ -76,28 +79,31 @@ def _is_shown(sheet: SheetMetadata) -> bool:
     return sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
 
 
-def _sheet(book: CalamineWorkbook, name: str, rows: Rows) -> Iterator[Block]:
+def _sheet(book: CalamineWorkbook, name: str, rows: Rows, percent: set[percents.Place]) -> Iterator[Block]:
     sheet = book.get_sheet_by_name(name)
-    tables = [*rows.blocks([_shown(cell) for cell in row] for row in _rows(sheet))]
+    of_percent = {(row - 1, _number(column.encode()) - 1) for row, column in percent}
+    tables = [*rows.blocks([_shown(cell) for cell in row] for row in _rows(sheet, of_percent))]
     if tables:
         yield Block("heading", name, level=2)
         yield from tables
 
 
-def _rows(sheet: CalamineSheet) -> Iterator[list[Cell]]:
-    """With a merged cell's value in the first column it covers of every row, as a reader takes it."""
+def _rows(sheet: CalamineSheet, of_percent: set[tuple[int, int]]) -> Iterator[list[Cell]]:
+    """Percent as text, and a merged cell's value in the first column of each row it covers."""
     down = {
         (row, first[1]): first
         for first, last in sheet.merged_cell_ranges or ()
         for row in range(first[0] + 1, min(last[0], first[0] + 1_000) + 1)
     }
-    top, left = sheet.start or (0, 0)
+    _, left = sheet.start or (0, 0)
     values: dict[tuple[int, int], Cell] = {}
     firsts = set(down.values())
-    for number, row in enumerate(sheet.iter_rows(), top):
+    for number, row in enumerate(sheet.iter_rows()):  # from the first row on, but from the first filled column
         filled: list[Cell] = [*row]
         for column in range(len(filled)):
-            place = (number, column + left)
+            place, cell = (number, column + left), filled[column]
+            if place in of_percent and isinstance(cell, float) and not isinstance(cell, bool):
+                filled[column] = f"{cell * 100:.10g}%"
             if place in firsts:
                 values[place] = filled[column]
             elif place in down:

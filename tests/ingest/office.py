@@ -79,9 +79,12 @@ def frame(inside: str) -> str:
 
 
 def xlsx(
-    sheets: Mapping[str, Sequence[Sequence[str | float | None]] | str], *, hidden: Sequence[str] = ()
+    sheets: Mapping[str, Sequence[Sequence[str | float | None]] | str],
+    *,
+    hidden: Sequence[str] = (),
+    styles: str = "",
 ) -> bytes:
-    """A workbook of sheets by name: rows, or the inside of a ``worksheet``."""
+    """A workbook of sheets by name: rows, or the inside of a ``worksheet``; ``styles`` are inside theirs."""
     names = list(sheets)
     listed = "".join(
         f'<sheet name="{name}" sheetId="{n}" r:id="s{n}" state="{"hidden" if name in hidden else "visible"}"/>'
@@ -92,6 +95,7 @@ def xlsx(
         "[Content_Types].xml": _types(f"{_TYPES}.spreadsheetml.sheet.main+xml", "/xl/workbook.xml"),
         "_rels/.rels": _relations({"r1": ("officeDocument", "xl/workbook.xml")}),
         "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>',
+        "xl/styles.xml": f'<styleSheet xmlns="{main}">{styles}</styleSheet>',
         "xl/_rels/workbook.xml.rels": _relations(
             {f"s{n}": ("worksheet", f"worksheets/sheet{n}.xml") for n in range(1, len(names) + 1)}
         ),

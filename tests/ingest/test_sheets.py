@@ -53,6 +53,20 @@ def test_a_cell_merged_over_rows_stands_in_each() -> None:
     assert document.blocks[0].lines == ("| North | 1 |", "| North | 2 |", "| North | 3 |")
 
 
+def test_a_number_shown_as_percent_is_read_so() -> None:
+    formats = '<numFmts><numFmt numFmtId="164" formatCode="0.0%;-0.0%"/></numFmts>'
+    looks = '<xf numFmtId="0"/><xf numFmtId="9"/><xf numFmtId="164"/><xf numFmtId="4"/>'
+    values = [("19%", 1, 0.19), ("7.5%", 2, 0.075), ("0.5", 3, 0.5), ("200%", 1, 2)]
+    cells = "".join(
+        f'<c r="{"BCDE"[n]}3" s="{style}"><v>{value}</v></c>' for n, (_, style, value) in enumerate(values)
+    )
+    content = xlsx(
+        {"Other": [["x"]], "Tax": f'<sheetData><row r="3">{cells}</row></sheetData>'},
+        styles=f"{formats}<cellXfs>{looks}</cellXfs>",
+    )
+    assert read(content, "sheet").blocks[-1].lines == (f"| {' | '.join(shown for shown, _, _ in values)} |",)
+
+
 def test_a_row_of_many_columns_names_its_values() -> None:
     names = [f"A rather long name of column {n}" for n in range(20)]
     document = read("\n".join([",".join(names), ",".join(["x"] * 19 + [""]), ",".join(["y"] * 20)]))
