@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import Any, TypeVar
 
 from agent import catalogue
@@ -31,7 +32,8 @@ class Patience:
     longest_pause_seconds: float
 
 
-FOR_A_QUESTION = Patience(n_retries=2, timeout_seconds=10, longest_pause_seconds=2)  # somebody waits
+FOR_A_QUESTION = Patience(n_retries=1, timeout_seconds=6, longest_pause_seconds=2)  # somebody waits
+FOR_A_RERANKING = Patience(n_retries=0, timeout_seconds=4, longest_pause_seconds=0)  # that can do without
 FOR_DOCUMENTS = Patience(n_retries=7, timeout_seconds=60, longest_pause_seconds=90)
 
 
@@ -74,16 +76,15 @@ def embed(
             )
 
         response = _tried(call, patience, sleep)
-        rows = sorted(response.data, key=lambda row: row["index"])
-        if len(rows) != len(batch):
-            raise ModelError("the embedding model gave another number of vectors than it was given texts")
-        vectors += [row["embedding"] for row in rows]
+        vectors += _checked(sorted(response.data, key=lambda row: row["index"]), len(batch))
         n_tokens += int(getattr(response.usage, "prompt_tokens", 0) or 0)
+    if len({len(vector) for vector in vectors}) > 1:
+        raise ModelError(f"'{name}' gave vectors of different lengths")
     return Embedded(vectors, n_tokens, None if price_usd is None else n_tokens * price_usd)
 
 
 def rerank(
-    model: str, query: str, texts: Sequence[str], *, patience: Patience = FOR_A_QUESTION
+    model: str, query: str, texts: Sequence[str], *, patience: Patience = FOR_A_RERANKING
 ) -> tuple[list[float], Decimal]:
     """How relevant each text is to the query, between 0 and 1, in the order of the texts, and what it cost
     (0 where LiteLLM knows no price); raises :class:`ModelError`."""
@@ -120,6 +121,15 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
         n_chars += len(text)
     if batch:
         yield batch
+
+
+def _checked(rows: Sequence[Any], n_texts: int) -> list[list[float]]:
+    if len(rows) != n_texts:
+        raise ModelError(f"the embedding model gave {len(rows)} vectors for {n_texts} texts")
+    vectors = [row["embedding"] for row in rows]
+    if not all(isinstance(vector, list) and vector and all(map(isfinite, vector)) for vector in vectors):
+        raise ModelError("the embedding model gave something that is no vector")
+    return vectors
 
 
 def _tried(call: Callable[[], T], patience: Patience, sleep: Callable[[float], None]) -> T:

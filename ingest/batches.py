@@ -5,7 +5,6 @@ next one goes on where it ended; a chunk that was there keeps its vector; nobody
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,53 +12,61 @@ import numpy as np
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from agent.database import Database, now
-from ingest import locks, splitting, syncs
+from agent.database import now
+from ingest import locks, names, splitting, syncs
 from ingest.blocks import Document
 from ingest.crew import Read
-from ingest.embedding import Embedder, Matrix
-from ingest.index import Index, IndexedChunk
+from ingest.embedding import Matrix
+from ingest.index import IndexedChunk
+from ingest.live import Live, Stores
 from ingest.rows import DocumentRow
 from ingest.syncs import Done
 
 
-@dataclass(frozen=True)
-class Stores:
-    """Where documents go."""
-
-    database: Database
-    index: Index
-    embedder: Embedder
-
-
-def write(batch: Sequence[Read], *, sync_id: UUID, source: str, stores: Stores) -> Done:
+def write(batch: Sequence[Read], *, sync_id: UUID, source: str, live: Live) -> Done:
     """Returns what was done; raises :class:`syncs.Superseded`, and :class:`agent.errors.ModelError` when the
     embedding model cannot be reached, both before anything is written."""
     chunks = [_indexed(one, chunk, source) for one in batch for chunk in one.chunks]
-    vectors, done = _vectors(batch, chunks, stores)
+    while True:
+        stores = live.now()
+        vectors, done = _vectors(batch, chunks, stores)
+        with locks.held(live.database, locks.INDEX):
+            syncs.require_open(live.database, sync_id)
+            if live.now() is stores:  # else another model has gone live meanwhile: embedded again for that
+                _write(batch, chunks, vectors, sync_id=sync_id, source=source, stores=stores, done=done)
+                return done
+
+
+def _write(
+    batch: Sequence[Read],
+    chunks: Sequence[IndexedChunk],
+    vectors: Matrix,
+    *,
+    sync_id: UUID,
+    source: str,
+    stores: Stores,
+    done: Done,
+) -> None:
     replaced = [id_ for one in batch if not one.keeps_earlier for id_ in (one.id.hex, one.item.moved_from) if id_]
-    with locks.held(stores.database, locks.INDEX):
-        syncs.require_open(stores.database, sync_id)
-        stores.index.replace(replaced, chunks, vectors)
-        with stores.database.transaction() as transaction:
-            moved = [UUID(one.item.moved_from) for one in batch if one.item.moved_from and not one.keeps_earlier]
-            transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
-            for one in batch:
-                transaction.execute(_row(one, source))
-            syncs.done(transaction, sync_id, [one.item.uri for one in batch], done)
-    return done
+    stores.index.replace(replaced, chunks, vectors)
+    with stores.database.transaction() as transaction:
+        moved = [UUID(one.item.moved_from) for one in batch if one.item.moved_from and not one.keeps_earlier]
+        transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
+        for one in batch:
+            transaction.execute(_row(one, source))
+        syncs.done(transaction, sync_id, [one.item.uri for one in batch], done)
 
 
 def _vectors(batch: Sequence[Read], chunks: Sequence[IndexedChunk], stores: Stores) -> tuple[Matrix, Done]:
     """Of each chunk; only texts the index has no vector for are embedded."""
-    embedder = stores.embedder
     before = [id_ for one in batch for id_ in (one.id.hex, one.item.moved_from) if id_]
     kept = stores.index.vectors(before) if chunks else {}
     new = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in kept))
-    n_tokens, cost_usd = embedder.n_tokens, embedder.cost_usd
+    done = Done(len(batch), len(chunks), len(new))
     if new:
-        kept |= dict(zip(new, embedder.documents(new), strict=True))
-    done = Done(len(batch), len(chunks), len(new), embedder.n_tokens - n_tokens, embedder.cost_usd - cost_usd)
+        embedded = stores.embedder.documents(new)
+        kept |= dict(zip(new, embedded.vectors, strict=True))
+        done.n_tokens, done.cost_usd = embedded.n_tokens, embedded.cost_usd
     rows = [kept[chunk.search_text] for chunk in chunks]
     return (np.stack(rows) if rows else np.zeros((0, 0), np.float32)), done
 
@@ -96,7 +103,7 @@ def _row(one: Read, source: str) -> Insert:
         "source": source,
         "uri": one.item.uri,
         "url": one.item.url,
-        "title": one.document.title if one.document else one.item.uri,
+        "title": names.storable(one.document.title) if one.document else one.item.uri,
         "fingerprint": one.item.fingerprint,
         "content_hash": "" if one.keeps_earlier else one.item.content_hash,
         "access_id": one.item.access_id,
@@ -116,4 +123,4 @@ def _row(one: Read, source: str) -> Insert:
 
 def _problem(one: Read) -> str | None:
     problem = one.problem or (one.document.gap if one.document else None)
-    return f"{problem.cause}; {problem.advice}" if problem else None
+    return names.storable(f"{problem.cause}; {problem.advice}") if problem else None

@@ -13,10 +13,10 @@ from itertools import islice
 from uuid import UUID
 
 from agent import observe
-from ingest import splitting
+from ingest import names, splitting
 from ingest.blocks import Document
 from ingest.conversion import Converter
-from ingest.source import FetchProblem, Source
+from ingest.source import UNNAMED, FetchProblem, Source
 from ingest.syncs import MAX_CLAIMS, Item
 
 MAX_AT_ONCE = 2  # a child process takes 50 to 100 MB; more than two outrun what writes
@@ -93,10 +93,19 @@ class Crew:
         return one
 
     def _fill(self, one: Read, converter: Converter) -> None:
+        if one.item.fingerprint == UNNAMED:
+            advice = f"rename it: Unicode, and with its folders at most {names.MAX_BYTES:,} bytes"
+            one.problem = FetchProblem("has a name that cannot be kept", advice)
+            return
         try:
             raw = self._source.fetch(one.item.uri)
         except FetchProblem as problem:
             one.problem, one.keeps_earlier = problem, True
+            return
+        except Exception as error:  # noqa: BLE001  one document's end; the others go on
+            error_id = observe.report(error, event="document_not_fetched")
+            one.problem = FetchProblem(f"could not be fetched ({error_id})", "report it as a bug", may_pass=True)
+            one.keeps_earlier = True
             return
         try:
             one.document = converter.read(raw)

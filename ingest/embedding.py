@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
@@ -29,8 +30,17 @@ CHARS_PER_TOKEN = 4  # an estimate: English prose in the usual tokenizers
 _loading = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """``vectors`` are float32 ``(n_texts, dim)``, of unit length; and what they took."""
+
+    vectors: Matrix
+    n_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
 class Embedder:
-    """One model, with what its use has cost so far; may be shared by threads.
+    """One model; may be shared by threads.
 
     ``price_usd`` is of one token, None if unknown; ``tokens_per_minute`` slows documents down, never questions.
     """
@@ -44,10 +54,7 @@ class Embedder:
     ) -> None:
         self.model = model
         self.price_usd = Decimal(0) if model == STATIC_EMBEDDING_MODEL else price_usd
-        self.n_tokens = 0
-        self.cost_usd = Decimal(0)
-        self._pace = _Pace(tokens_per_minute)
-        self._counting = threading.Lock()
+        self._pace = Pace(tokens_per_minute)
 
     @property
     def is_static(self) -> bool:
@@ -56,11 +63,10 @@ class Embedder:
 
     def question(self, text: str) -> Matrix:
         """One vector, float32 ``(dim,)`` of unit length; raises :class:`agent.errors.ModelError` soon."""
-        return self._embedded([text], is_question=True)[0]  # type: ignore[no-any-return]
+        return self._embedded([text], is_question=True).vectors[0]  # type: ignore[no-any-return]
 
-    def documents(self, texts: Sequence[str]) -> Matrix:
-        """Vectors as float32 ``(n_texts, dim)``, of unit length; raises :class:`agent.errors.ModelError` when many
-        tries have failed."""
+    def documents(self, texts: Sequence[str]) -> Embedded:
+        """One vector for each; raises :class:`agent.errors.ModelError` when many tries have failed."""
         return self._embedded(texts, is_question=False)
 
     def estimate(self, n_chars: int) -> tuple[int, Decimal | None]:
@@ -68,9 +74,9 @@ class Embedder:
         n_tokens = -(-n_chars // CHARS_PER_TOKEN)
         return n_tokens, None if self.price_usd is None else n_tokens * self.price_usd
 
-    def _embedded(self, texts: Sequence[str], *, is_question: bool) -> Matrix:
+    def _embedded(self, texts: Sequence[str], *, is_question: bool) -> Embedded:
         if self.is_static:
-            return embed(texts)
+            return Embedded(embed(texts))
         from agent import embeddings
 
         found = embeddings.embed(
@@ -80,10 +86,8 @@ class Embedder:
             patience=embeddings.FOR_A_QUESTION if is_question else embeddings.FOR_DOCUMENTS,
             pace=(lambda n_chars: None) if is_question else self._pace.wait,
         )
-        with self._counting:
-            self.n_tokens += found.n_tokens
-            self.cost_usd += found.cost_usd or 0
-        return _unit(np.asarray(found.vectors, dtype=np.float32).reshape(len(texts), -1))
+        vectors = _unit(np.asarray(found.vectors, dtype=np.float32).reshape(len(texts), -1))
+        return Embedded(vectors, found.n_tokens, found.cost_usd or Decimal(0))
 
 
 def embed(texts: Sequence[str]) -> Matrix:
@@ -96,7 +100,7 @@ def warm_up() -> None:
     _static()
 
 
-class _Pace:
+class Pace:
     """Lets so many tokens pass in a minute, by letting each request wait for what went before it."""
 
     def __init__(
@@ -113,6 +117,7 @@ class _Pace:
         self._taking = threading.Lock()
 
     def wait(self, n_chars: int) -> None:
+        """Before a request of about so many characters."""
         if self._per_second is None:
             return
         with self._taking:

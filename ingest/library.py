@@ -16,7 +16,6 @@ from agent.database import Database
 from agent.errors import UserError
 from agent.tools import Audience, Passage
 from ingest import access, listing, reindexing, searching, source, sync, syncs
-from ingest.batches import Stores
 from ingest.conversion import Converter
 from ingest.index import Candidate, Scope
 from ingest.listing import Listing, Order
@@ -106,7 +105,7 @@ class Library:
         """See :func:`ingest.sync.run`."""
         return sync.run(
             documents,
-            self._live.settled(),
+            self._live,
             chunk_tokens=self._settings.chunk_tokens,
             readers=readers,
             options=options,
@@ -137,15 +136,20 @@ class Library:
 
     def forget(self, source_name: str) -> int:
         """Removes every document of a source; returns how many there were."""
-        return sync.forget(source_name, database=self._database, index=self._stores().index)
+        return sync.forget(source_name, self._live)
 
-    def change_of_model(self) -> Change | None:
-        """What going over to the embedding model of the settings would take, if the index is of another."""
-        return reindexing.change(self._live, self._database, self._settings.embedding_model)
+    def change_of_model(self, *, is_anew: bool = False) -> Change | None:
+        """What going over to the embedding model of the settings would take, if the index is of another, or is to
+        be made anew all the same."""
+        return reindexing.change(self._live, self._settings.embedding_model, is_anew=is_anew)
 
-    def reindex(self, *, progress: Progress = unheard) -> Spent:
+    def reindex(self, *, is_anew: bool = False, progress: Progress = unheard) -> Spent:
         """Goes over to the embedding model of the settings; see :func:`ingest.reindexing.run`."""
-        return reindexing.run(self._live, self._database, self._settings.embedding_model, progress=progress)
+        return reindexing.run(self._live, self._settings.embedding_model, is_anew=is_anew, progress=progress)
+
+    def tidy(self) -> None:
+        """See :func:`ingest.reindexing.tidy`."""
+        reindexing.tidy(self._live)
 
     def n_documents(self) -> dict[str, int]:
         """How many documents each source has, by name."""
@@ -156,16 +160,12 @@ class Library:
 
     def status(self) -> Status:
         """Reads the index's state; never raises for an index that is missing or unusable."""
-        stores = self._stores()
+        stores = self._live.now()
         try:
             version, n_chunks, problem = stores.index.version(), stores.index.n_chunks(), None
         except UserError as error:
             version, n_chunks, problem = "", 0, str(error)
         return Status(stores.embedder.model, version, n_chunks, problem)
-
-    def _stores(self) -> Stores:
-        with self._database.transaction() as transaction:
-            return self._live.stores(self._live.state(transaction))
 
     def _at(
         self,

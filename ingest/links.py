@@ -12,4 +12,9 @@ def url(pattern: str, path: str) -> str:
     shown = str(PurePosixPath(path).with_suffix("")) if formats.is_page(path) else path
     if formats.is_index(path):
         shown = shown[: -len(PurePosixPath(shown).name)]
-    return pattern.replace("{path}", quote(shown)).replace("{file}", quote(path))
+    return pattern.replace("{path}", _quoted(shown)).replace("{file}", _quoted(path))
+
+
+def _quoted(path: str) -> str:
+    """A file's name may be no Unicode at all."""
+    return quote(path, errors="surrogateescape")

@@ -14,11 +14,19 @@ from sqlalchemy.orm import Session
 import agent.settings
 from agent.database import Database
 from ingest import locks
-from ingest.batches import Stores
 from ingest.embedding import Embedder
 from ingest.index import TABLE, Index
 from ingest.rows import IndexStateRow
 from ingest.settings import STATIC_EMBEDDING_MODEL, Settings
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where documents go."""
+
+    database: Database
+    index: Index
+    embedder: Embedder
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Live:
     """Opens what is live; handles are kept, and shared by threads."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self._database = database
+        self.database = database
         self._settings = settings
         self._opened: dict[tuple[str, str], Stores] = {}
         self._opening = threading.Lock()
@@ -46,6 +54,12 @@ class Live:
     def address(self) -> str:
         """Where the index lies."""
         return self._settings.index_address
+
+    def now(self) -> Stores:
+        """What is live at this moment, always the same object while it is; for a writer that holds the index's
+        lock until it lets go."""
+        with self.database.transaction() as transaction:
+            return self.stores(self.state(transaction))
 
     def state(self, transaction: Session) -> State:
         """What is live now; where nothing has been written yet, what the settings say will be."""
@@ -62,19 +76,19 @@ class Live:
             known = self._opened.get((table, model))
             if known is None:
                 index = Index(self.address, table=table, embedding_model=model)
-                known = Stores(self._database, index, self._embedder(model))
+                known = Stores(self.database, index, self._embedder(model))
                 self._opened[(table, model)] = known
             return known
 
     def settled(self) -> Stores:
         """For whoever writes: what is live, written down. An index of before this was written down keeps its
         model; one that is lost is made anew with the model of the settings."""
-        with locks.held(self._database, locks.INDEX):
-            with self._database.transaction() as transaction:
+        with locks.held(self.database, locks.INDEX):
+            with self.database.transaction() as transaction:
                 state = self.state(transaction)
             made_with = self.stores(state).index.made_with()
             model = made_with or self._settings.embedding_model
-            with self._database.transaction() as transaction:
+            with self.database.transaction() as transaction:
                 row = IndexStateRow
                 values = {"table_name": state.table, "embedding_model": model}
                 statement = insert(row).values(address=self.address, **values)

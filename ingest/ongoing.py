@@ -20,30 +20,39 @@ class Ongoing:
     options: Options
     source: Source
     live: Live
-    chunk_tokens: int
+    settings: Settings
 
     @staticmethod
     def of(wanted: syncs.Sync, live: Live, settings: Settings) -> "Ongoing":
         """Raises :class:`agent.errors.UserError` when its source cannot be opened here."""
         options = source.described(wanted.options, where=f"the source '{wanted.source}'")
         opened = source.opened(options, home=settings.home)
-        return Ongoing(wanted.id, wanted.source, options, opened, live, settings.chunk_tokens)
+        return Ongoing(wanted.id, wanted.source, options, opened, live, settings)
 
     def begin(self) -> bool:
         """See :func:`ingest.sync.begin`."""
         return sync.begin(
             self.id,
             self.source,
-            self.live.settled(),
-            chunk_tokens=self.chunk_tokens,
+            self.live,
+            chunk_tokens=self.settings.chunk_tokens,
             readers=self.options.readers,
+            lease_seconds=self.settings.sync_lease_seconds,
         )
 
     def work(self, *, limit: int, is_over: Callable[[], bool]) -> bool:
         """See :func:`ingest.sync.work`; one document at a time, since others work beside this."""
-        with sync.crew(self.source, chunk_tokens=self.chunk_tokens, n=1) as crew:
-            return sync.work(self.id, self.name, crew, self.live.settled(), limit=limit, is_over=is_over)
+        with sync.crew(self.source, chunk_tokens=self.settings.chunk_tokens, n=1) as crew:
+            return sync.work(
+                self.id,
+                self.name,
+                crew,
+                self.live,
+                limit=limit,
+                lease_seconds=self.settings.sync_lease_seconds,
+                is_over=is_over,
+            )
 
     def finish(self) -> SyncReport:
         """See :func:`ingest.sync.finish`."""
-        return sync.finish(self.id, self.name, self.live.settled())
+        return sync.finish(self.id, self.name, self.live)

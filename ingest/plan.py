@@ -7,7 +7,7 @@ before anything is read.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -19,14 +19,15 @@ from sqlalchemy.orm import Session
 
 from agent.database import Database
 from agent.errors import UserError
-from ingest import access, locks, syncs
+from ingest import access, locks, names, syncs
 from ingest.index import Index
+from ingest.live import Live
 from ingest.rows import DocumentRow, SyncItemRow
-from ingest.source import UNREAD, Listed, Source
+from ingest.source import UNNAMED, UNREAD, Listed, Source
 
 PIPELINE_VERSION = 3  # raise it when reading or splitting changes: every document is then read in again
 STAGE_ROWS = 1_000
-REMOVE_AT_ONCE = 500
+AT_ONCE = 500  # documents named in one statement
 SUSPICIOUS_SHARE = 0.5  # of a source's documents gone at once
 SUSPICIOUS_FROM = 10  # documents; of a few, half may well be deleted on purpose
 
@@ -46,8 +47,7 @@ def make(
     source: Source,
     sync_id: UUID,
     *,
-    database: Database,
-    index: Index,
+    live: Live,
     readers: Iterable[str] = access.DEFAULT_READERS,
     chunk_tokens: int,
     is_forced: bool = False,
@@ -57,20 +57,24 @@ def make(
 
     Raises :class:`UserError` when the source cannot be listed, :class:`Refused` when it is not believed.
     """
+    database = live.database
     n_listed = _staged(
         source, sync_id, database, readers=frozenset(readers), chunk_tokens=chunk_tokens, progress=progress
     )
     with database.transaction() as transaction:
+        syncs.patient(transaction)
         n_moved = _pair_moved(transaction, sync_id, source.name)
         n_known, n_gone = _compared(transaction, sync_id, source.name)
     if not is_forced:
         _believe(source.name, n_listed, n_known, n_gone)
     with locks.held(database, locks.INDEX):
         syncs.require_open(database, sync_id)
+        index = live.now().index
         _set_access(database, index, sync_id, source.name)
         _amend(database, index, source.name)
         n_removed = _remove_gone(database, index, sync_id, source.name)
     with database.transaction() as transaction:
+        syncs.patient(transaction)
         n_added = transaction.scalar(_COUNT_NEW, {"sync": sync_id, "source": source.name}) or 0
         n_left = _drop_unchanged(transaction, sync_id, source.name, n_listed)
         syncs.set_status(
@@ -125,6 +129,7 @@ def _staged(
     progress: Progress,
 ) -> int:
     with database.transaction() as transaction:
+        syncs.patient(transaction)
         transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))  # if it was killed before
     listing = iter(source.list(Known(database, source.name)))
     access_ids: dict[frozenset[str], str] = {}
@@ -142,19 +147,15 @@ def _staged(
 
 
 def _row(one: Listed, sync_id: UUID, access_id: str, chunk_tokens: int) -> dict[str, Any]:
+    is_named = names.of(one.uri) == one.uri or one.fingerprint == UNREAD
     return {
         "sync_id": sync_id,
-        "uri": _storable(one.uri),
-        "url": _storable(one.url),
-        "fingerprint": _storable(one.fingerprint),
+        "uri": names.of(one.uri),
+        "url": names.storable(one.url),
+        "fingerprint": names.storable(one.fingerprint) if is_named else UNNAMED,
         "content_hash": content_hash(one, chunk_tokens),
         "access_id": access_id,
     }
-
-
-def _storable(name: str) -> str:
-    """A file's name may be no Unicode at all."""
-    return name.encode(errors="backslashreplace").decode().replace("\0", "")
 
 
 def _pair_moved(transaction: Session, sync_id: UUID, source: str) -> int:
@@ -173,7 +174,7 @@ def _believe(source: str, n_listed: int, n_known: int, n_gone: int) -> None:
     if not n_listed:
         raise Refused(
             f"No documents were found in '{source}', so nothing was changed. Check its location and patterns; "
-            "to remove a source on purpose, run 'docent forget NAME'."
+            f"to remove it on purpose, run: docent forget '{source}'"
         )
     if n_gone > SUSPICIOUS_SHARE * n_known and n_known >= SUSPICIOUS_FROM:
         raise Refused(
@@ -184,15 +185,16 @@ def _believe(source: str, n_listed: int, n_known: int, n_gone: int) -> None:
 
 def _set_access(database: Database, index: Index, sync_id: UUID, source: str) -> None:
     """The index first: until then a right withdrawn still holds, and the row must not claim otherwise."""
+    row = DocumentRow
     parameters = {"sync": sync_id, "source": source}
     with database.transaction() as transaction:
+        syncs.patient(transaction)
         changed = [(id_, to) for id_, to in transaction.execute(_OTHER_ACCESS, parameters)]
     for access_id in sorted({to for _, to in changed}):
-        ids = [id_ for id_, to in changed if to == access_id]
-        index.set_access([id_.hex for id_ in ids], access_id)
-        with database.transaction() as transaction:
-            row = DocumentRow
-            transaction.execute(update(row).where(row.id.in_(ids)).values(access_id=access_id))
+        for ids in _some([id_ for id_, to in changed if to == access_id]):
+            index.set_access([id_.hex for id_ in ids], access_id)
+            with database.transaction() as transaction:
+                transaction.execute(update(row).where(row.id.in_(ids)).values(access_id=access_id))
 
 
 def _amend(database: Database, index: Index, source: str) -> None:
@@ -200,21 +202,25 @@ def _amend(database: Database, index: Index, source: str) -> None:
     row = DocumentRow
     of_source = row.source == source
     with database.transaction() as transaction:
+        syncs.patient(transaction)
         n_chunks = transaction.scalar(select(func.sum(row.n_chunks)).where(of_source)) or 0
     if index.n_chunks(source) == n_chunks:
         return
     held = index.documents(source)
     with database.transaction() as transaction:
-        rows = transaction.execute(select(row.id, row.n_chunks).where(of_source, row.n_chunks > 0)).all()
-        lost = [id_ for id_, n in rows if held.get(id_.hex, ("", 0))[1] != n]
-        transaction.execute(update(row).where(row.id.in_(lost)).values(content_hash=""))
+        syncs.patient(transaction)
+        known = select(row.id, row.content_hash, row.n_chunks).where(of_source, row.n_chunks > 0)
+        rows = transaction.execute(known).all()
+        for lost in _some([id_ for id_, *was in rows if held.get(id_.hex) != tuple(was)]):
+            transaction.execute(update(row).where(row.id.in_(lost)).values(content_hash=""))
 
 
 def _remove_gone(database: Database, index: Index, sync_id: UUID, source: str) -> int:
     n_removed = 0
-    some = text(f"{_GONE.format('d.id')} LIMIT {REMOVE_AT_ONCE}")
+    some = text(f"{_GONE.format('d.id')} LIMIT {AT_ONCE}")
     while True:
         with database.transaction() as transaction:
+            syncs.patient(transaction)
             ids = transaction.scalars(some, {"sync": sync_id, "source": source}).all()
         if not ids:
             return n_removed
@@ -222,6 +228,10 @@ def _remove_gone(database: Database, index: Index, sync_id: UUID, source: str) -
         with database.transaction() as transaction:
             transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(ids)))
         n_removed += len(ids)
+
+
+def _some(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    return (ids[i : i + AT_ONCE] for i in range(0, len(ids), AT_ONCE))
 
 
 def _drop_unchanged(transaction: Session, sync_id: UUID, source: str, n_listed: int) -> int:

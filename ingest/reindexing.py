@@ -6,6 +6,7 @@ and what they change is copied once more before the switch.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -14,11 +15,10 @@ from uuid import uuid4
 import numpy as np
 from sqlalchemy import update
 
-from agent.database import Database, now
+from agent.database import now
 from agent.errors import UserError
 from ingest import lance, locks
-from ingest.batches import Stores
-from ingest.live import Live, State
+from ingest.live import Live, State, Stores
 from ingest.plan import Progress, unheard
 from ingest.rows import IndexStateRow
 
@@ -39,70 +39,87 @@ class Change:
     cost_usd: Decimal | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Spent:
     """What it took."""
 
-    n_chunks: int
-    n_tokens: int
-    cost_usd: Decimal
+    n_chunks: int = 0
+    n_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
 
 
-def change(live: Live, database: Database, model: str) -> Change | None:
-    """What going over to ``model`` would take; None where the index is of that model, or there is none."""
-    with database.transaction() as transaction:
+def change(live: Live, model: str, *, is_anew: bool = False) -> Change | None:
+    """What going over to ``model`` would take; None where there is no index, or one of that model that is not to
+    be made ``is_anew``."""
+    with live.database.transaction() as transaction:
         state = live.state(transaction)
     index = live.stores(state).index
-    if state.embedding_model == model or not index.exists():
+    if (state.embedding_model == model and not is_anew) or not index.exists():
         return None
     n_chunks, n_chars = index.size()
     n_tokens, cost_usd = live.opened("", model).embedder.estimate(n_chars)
     return Change(state.embedding_model, model, n_chunks, n_tokens, cost_usd)
 
 
-def run(live: Live, database: Database, model: str, *, progress: Progress = unheard) -> Spent:
+def run(live: Live, model: str, *, is_anew: bool = False, progress: Progress = unheard) -> Spent:
     """Copies, switches, and drops what an earlier switch left; raises :class:`agent.errors.ModelError` when the
-    model is away: run it again, it goes on where it was."""
-    with locks.tried(database, REINDEX) as is_ours:
-        if not is_ours:
-            raise UserError("The index is being made anew already. Wait until that has ended.")
-        old, new = _opened(live, database, model)
-        n_chunks = 0
+    model is away: run it again, it goes on where it was. Where the model is the same and gives other vectors now,
+    it ``is_anew``, and begins with nothing."""
+    spent = Spent()
+    with _alone(live):
+        old, new = _opened(live, model, is_anew=is_anew)
         while len(_differing(old, new)) > FEW_DOCUMENTS:
-            n_chunks += _copied(old, new, progress)
-        with locks.held(database, locks.INDEX):
-            n_chunks += _copied(old, new, progress)
+            _copy(old, new, spent, progress)
+        new.index.optimize()  # most of it, while others may write
+        with locks.held(live.database, locks.INDEX):
+            _copy(old, new, spent, progress)
             new.index.optimize()
-            _switch(live, database, new)
-        return Spent(n_chunks, new.embedder.n_tokens, new.embedder.cost_usd)
+            _switch(live, new)
+    return spent
 
 
-def drop_old(live: Live, database: Database) -> None:
+def tidy(live: Live) -> None:
+    """Drops the table of a change that was given up, and what an earlier switch left."""
+    with _alone(live), locks.held(live.database, locks.INDEX):
+        _drop_next(live, _state(live))
+        drop_old(live)
+
+
+def drop_old(live: Live) -> None:
     """Drops the table that an earlier switch left, once nobody can be reading it any more. Call it under the
     index's lock."""
-    with database.transaction() as transaction:
-        state = live.state(transaction)
+    state = _state(live)
     if state.old_table and state.switched_at and now() - state.switched_at > KEEP_OLD:
         lance.run(lance.drop(live.address, state.old_table))
-        _update(live, database, old_table=None)
+        _update(live, old_table=None)
 
 
-def _opened(live: Live, database: Database, model: str) -> tuple[Stores, Stores]:
+@contextmanager
+def _alone(live: Live) -> Iterator[None]:
+    with locks.tried(live.database, REINDEX) as is_ours:
+        if not is_ours:
+            raise UserError("The index is being made anew already. Wait until that has ended.")
+        yield
+
+
+def _opened(live: Live, model: str, *, is_anew: bool) -> tuple[Stores, Stores]:
     """The live table and the next one, new or as far as it was made."""
     old = live.settled()
-    with database.transaction() as transaction:
-        state = live.state(transaction)
-    _require_change(state, model)
-    if state.next_table and state.next_model != model:
-        lance.run(lance.drop(live.address, state.next_table))
-    table = state.next_table if state.next_table and state.next_model == model else f"chunks_{uuid4().hex[:12]}"
-    _update(live, database, next_table=table, next_model=model)
+    state = _state(live)
+    if state.embedding_model == model and not is_anew:
+        raise UserError(f"The index is already made with '{model}'.")
+    if is_anew or state.next_model != model:
+        _drop_next(live, state)
+        state = _state(live)
+    table = state.next_table or f"chunks_{uuid4().hex[:12]}"
+    _update(live, next_table=table, next_model=model)
     return old, live.opened(table, model)
 
 
-def _require_change(state: State, model: str) -> None:
-    if state.embedding_model == model:
-        raise UserError(f"The index is already made with '{model}'.")
+def _drop_next(live: Live, state: State) -> None:
+    if state.next_table:
+        lance.run(lance.drop(live.address, state.next_table))
+        _update(live, next_table=None, next_model=None)
 
 
 def _differing(old: Stores, new: Stores) -> list[str]:
@@ -111,22 +128,23 @@ def _differing(old: Stores, new: Stores) -> list[str]:
     return sorted(id_ for id_, edition in old.index.editions().items() if held.get(id_) != edition)
 
 
-def _copied(old: Stores, new: Stores, progress: Progress) -> int:
-    """How many chunks were embedded; what is gone from the old table goes from the new one."""
-    n_chunks = 0
+def _copy(old: Stores, new: Stores, spent: Spent, progress: Progress) -> None:
+    """What differs is copied and embedded; what is gone from the old table goes from the new one."""
     differing = _differing(old, new)
     for n_done, ids in _counted(differing):
         chunks = old.index.rows(ids)
         kept = new.index.vectors(ids)
         texts = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in kept))
         if texts:
-            kept |= dict(zip(texts, new.embedder.documents(texts), strict=True))
+            embedded = new.embedder.documents(texts)
+            kept |= dict(zip(texts, embedded.vectors, strict=True))
+            spent.n_tokens += embedded.n_tokens
+            spent.cost_usd += embedded.cost_usd
         if chunks:
             new.index.replace(ids, chunks, np.stack([kept[chunk.search_text] for chunk in chunks]))
-        n_chunks += len(texts)
+        spent.n_chunks += len(texts)
         progress(n_done, len(differing))
     new.index.remove(new.index.editions().keys() - old.index.editions().keys())
-    return n_chunks
 
 
 def _counted(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
@@ -135,21 +153,26 @@ def _counted(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
         yield start + len(some), some
 
 
-def _switch(live: Live, database: Database, new: Stores) -> None:
-    with database.transaction() as transaction:
-        old = live.state(transaction).table
+def _switch(live: Live, new: Stores) -> None:
+    state = _state(live)
+    if state.old_table:  # of a switch within the hour; who began to search it has ended while this one was made
+        lance.run(lance.drop(live.address, state.old_table))
     _update(
         live,
-        database,
         table_name=new.index.table,
         embedding_model=new.embedder.model,
         next_table=None,
         next_model=None,
-        old_table=old,
+        old_table=state.table,
         switched_at=now(),
     )
 
 
-def _update(live: Live, database: Database, **values: object) -> None:
-    with database.transaction() as transaction:
+def _state(live: Live) -> State:
+    with live.database.transaction() as transaction:
+        return live.state(transaction)
+
+
+def _update(live: Live, **values: object) -> None:
+    with live.database.transaction() as transaction:
         transaction.execute(update(IndexStateRow).where(IndexStateRow.address == live.address).values(values))

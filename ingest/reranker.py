@@ -4,7 +4,8 @@ Without an answer in time the order stays as it was: a search never fails for wa
 """
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,21 +13,24 @@ from agent import observe
 from agent.errors import ModelError
 from ingest.ranking import Ranked
 
+REST_SECONDS = 30.0  # a model that failed is left alone: no search waits for it
 N_READ = 40  # passages; what rerank models are usually given
 
 
 class Reranker:
     """One model, with what it has cost so far; may be shared by threads."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.model = model
         self.cost_usd = Decimal(0)
+        self._clock = clock
+        self._rests_until = 0.0
         self._counting = threading.Lock()
 
     def ordered(self, query: str, best: Sequence[Ranked]) -> list[Ranked]:
         """The first of them by the model's scores, which become theirs; the others after them as they were."""
         read, others = best[:N_READ], best[N_READ:]
-        if not read:
+        if not read or self._clock() < self._rests_until:
             return list(best)
         from agent import embeddings
 
@@ -34,6 +38,7 @@ class Reranker:
             scores, cost_usd = embeddings.rerank(self.model, query, [one.candidate.search_text for one in read])
         except ModelError as error:
             observe.log.warning("rerank_failed", model=self.model, problem=str(error))
+            self._rests_until = self._clock() + REST_SECONDS
             return list(best)
         with self._counting:
             self.cost_usd += cost_usd

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     rerank_model: str | None = Field(
         default=None, description="A LiteLLM rerank model that reads the best passages once more; empty: none"
     )
+    sync_lease_seconds: float = Field(
+        default=60, ge=1, description="A process silent for this long has lost the documents it reads to others"
+    )
     chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Largest chunk, in tokens")
     top_k: int = Field(default=20, ge=1, le=50, description="Chunks per search, before tools bound their tokens")
 

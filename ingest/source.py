@@ -26,6 +26,7 @@ from ingest.durations import Duration
 from ingest.formats import Format
 
 UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
+UNNAMED = "unusable name"  # of a document whose name cannot be kept
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 

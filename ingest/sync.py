@@ -6,7 +6,6 @@ that was killed at any moment leaves a searchable index, and whoever comes next 
 """
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -16,11 +15,12 @@ from sqlalchemy import delete, func, select
 
 from agent.database import Database
 from agent.errors import DocentError
-from ingest import access, batches, locks, plan, syncs
-from ingest.batches import Stores
+from ingest import access, batches, claims, locks, plan, pulse, reindexing, syncs
+from ingest.claims import Claimed
 from ingest.conversion import Converter
 from ingest.crew import Crew, Read
 from ingest.index import Index
+from ingest.live import Live
 from ingest.plan import Progress, unheard
 from ingest.rows import DocumentRow, SyncRow
 from ingest.source import Source
@@ -28,13 +28,12 @@ from ingest.syncs import SyncReport
 
 BATCH_CHUNKS = 500  # embedded and committed together; an index version costs ~20 ms
 CLAIM_DOCUMENTS = 200
-RENEW_SECONDS = 30.0
 OPTIMIZE_EVERY_CHUNKS = 20_000  # what is not yet in the search indexes is searched slowly
 
 
 def run(
     source: Source,
-    stores: Stores,
+    live: Live,
     *,
     chunk_tokens: int,
     readers: Iterable[str] = access.DEFAULT_READERS,
@@ -49,20 +48,21 @@ def run(
     Raises :class:`UserError` when the source cannot be read, or lists so little that it is not believed, and
     :class:`agent.errors.ModelError` when the embedding model is away; what was done until then stands.
     """
-    with locks.held(stores.database, locks.of_source(source.name), waiting=waiting):
-        sync_id = syncs.open_(stores.database, source.name, options or {}, "command")
+    database = live.database
+    with locks.held(database, locks.of_source(source.name), waiting=waiting):
+        live.settled()
+        sync_id = syncs.open_(database, source.name, options or {}, "command")
         try:
             plan.make(
                 source,
                 sync_id,
-                database=stores.database,
-                index=stores.index,
+                live=live,
                 readers=readers,
                 chunk_tokens=chunk_tokens,
                 is_forced=is_forced,
                 progress=progress,
             )
-            n_total, n_done = syncs.n_left(stores.database, sync_id), 0
+            n_total, n_done = syncs.n_left(database, sync_id), 0
 
             def count(n: int) -> None:
                 nonlocal n_done
@@ -70,38 +70,35 @@ def run(
                 progress(n_done, n_total)
 
             with crew(source, chunk_tokens=chunk_tokens, converter=converter) as readers_:
-                work(sync_id, source.name, readers_, stores, done=count)
-            return finish(sync_id, source.name, stores)
-        except (DocentError, KeyboardInterrupt) as error:
-            _end(stores.database, sync_id, error)
+                work(sync_id, source.name, readers_, live, done=count)
+            return finish(sync_id, source.name, live)
+        except (Exception, KeyboardInterrupt) as error:
+            _end(database, sync_id, error)
             raise
 
 
 def begin(
     sync_id: UUID,
     source: Source,
-    stores: Stores,
+    live: Live,
     *,
     chunk_tokens: int,
     readers: Iterable[str] = access.DEFAULT_READERS,
+    lease_seconds: float = syncs.LEASE_SECONDS,
 ) -> bool:
     """Lists a source for a queued sync; False where another is at it, has done it, or has ended the sync.
     Raises as :func:`run`."""
-    with locks.tried(stores.database, locks.of_source(source.name)) as is_ours:
-        sync = syncs.load(stores.database, sync_id)
+    with locks.tried(live.database, locks.of_source(source.name)) as is_ours:
+        sync = syncs.load(live.database, sync_id)
         if not is_ours or sync is None or not sync.is_open or sync.status == "reading":
             return False
+        live.settled()
+        alive = partial(syncs.touch, live.database, sync_id)
         try:
-            plan.make(
-                source,
-                sync_id,
-                database=stores.database,
-                index=stores.index,
-                readers=readers,
-                chunk_tokens=chunk_tokens,
-            )
+            with pulse.beating(alive, every_seconds=lease_seconds / claims.BEATS_PER_LEASE):
+                plan.make(source, sync_id, live=live, readers=readers, chunk_tokens=chunk_tokens)
         except DocentError as error:
-            _end(stores.database, sync_id, error)
+            _end(live.database, sync_id, error)
             raise
     return True
 
@@ -121,60 +118,62 @@ def work(
     sync_id: UUID,
     source: str,
     readers: Crew,
-    stores: Stores,
+    live: Live,
     *,
     limit: int = CLAIM_DOCUMENTS,
+    lease_seconds: float = syncs.LEASE_SECONDS,
     is_over: Callable[[], bool] = lambda: False,
     done: Callable[[int], None] = lambda n: None,
 ) -> bool:
-    """Reads and writes documents until there is none to claim (False), or until ``is_over`` (True).
+    """Reads and writes documents until there is none to claim (False), or until ``is_over`` (True), which is asked
+    after each.
 
     Raises :class:`syncs.Superseded`, and :class:`agent.errors.ModelError` when the embedding model is away;
     what is not written may then be claimed by others.
     """
     n_chunks = 0
     while not is_over():
-        items = syncs.claim(stores.database, sync_id, limit=limit)
+        items = syncs.claim(live.database, sync_id, limit=limit, lease_seconds=lease_seconds)
         if not items:
             return False
-        left = {item.uri for item in items}
-        try:
-            for batch in _filled(readers.read(items), partial(_renew, stores.database, sync_id, left)):
-                counts = batches.write(batch, sync_id=sync_id, source=source, stores=stores)
-                left -= {one.item.uri for one in batch}
+        with Claimed(live.database, sync_id, items, lease_seconds=lease_seconds) as claimed:
+            for batch in _filled(readers.read(items), is_over):
+                counts = batches.write(batch, sync_id=sync_id, source=source, live=live)
+                claimed.done(one.item.uri for one in batch)
                 done(len(batch))
-                n_chunks = _optimized(stores, n_chunks + counts.n_chunks)
-                if is_over():
-                    return True
-        finally:
-            if left:
-                syncs.put_back(stores.database, sync_id, left)
+                n_chunks = _optimized(live, n_chunks + counts.n_chunks)
     return True
 
 
-def finish(sync_id: UUID, source: str, stores: Stores) -> SyncReport:
+def finish(sync_id: UUID, source: str, live: Live) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
-    with locks.held(stores.database, locks.INDEX):
-        if (sync := syncs.load(stores.database, sync_id)) and sync.is_open:
-            _remove_orphans(source, stores)
-            before = syncs.report(stores.database, sync_id)
+    with locks.held(live.database, locks.INDEX):
+        sync = syncs.load(live.database, sync_id)
+        if sync and sync.is_open and sync.status == "reading":
+            index = live.now().index
+            _remove_orphans(source, live.database, index)
+            before = syncs.report(live.database, sync_id)
             if before.n_chunks or before.n_removed or before.n_moved:
-                stores.index.optimize()
-            with stores.database.transaction() as transaction:
+                index.optimize()
+            with live.database.transaction() as transaction:
                 syncs.end(transaction, sync_id, "completed")
                 syncs.forget_old(transaction)
-    return syncs.report(stores.database, sync_id)
+            reindexing.drop_old(live)
+    return syncs.report(live.database, sync_id)
 
 
-def forget(source: str, *, database: Database, index: Index) -> int:
-    """Removes every document of a source; returns how many there were."""
-    row = DocumentRow
+def forget(source: str, live: Live) -> int:
+    """Removes every document of a source, and what is known of its syncs; returns how many there were."""
+    row, database = DocumentRow, live.database
     with locks.held(database, locks.of_source(source)), locks.held(database, locks.INDEX):
+        index = live.now().index
         with database.transaction() as transaction:
+            syncs.patient(transaction)
             ids = transaction.scalars(select(row.id).where(row.source == source)).all()
             transaction.execute(delete(SyncRow).where(SyncRow.source == source))
         index.remove({*(id_.hex for id_ in ids), *index.documents(source)})
         with database.transaction() as transaction:
+            syncs.patient(transaction)
             transaction.execute(delete(row).where(row.source == source))
     return len(ids)
 
@@ -193,45 +192,45 @@ def _end(database: Database, sync_id: UUID, error: BaseException) -> None:
     elif isinstance(error, KeyboardInterrupt):
         status = "interrupted"
     with database.transaction() as transaction:
-        syncs.end(transaction, sync_id, status, str(error) or "it was stopped")
+        syncs.end(transaction, sync_id, status, _reason(error))
 
 
-def _filled(readings: Iterator[Read], renew: Callable[[], None]) -> Iterator[list[Read]]:
-    """Batches of about as many chunks; ``renew`` keeps the claim of slow ones."""
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DocentError):
+        return str(error)
+    return "it was stopped" if isinstance(error, KeyboardInterrupt) else f"a bug ({type(error).__name__})"
+
+
+def _filled(readings: Iterator[Read], is_over: Callable[[], bool]) -> Iterator[list[Read]]:
+    """Batches of about as many chunks; the last one when it is over, and nothing after it."""
     batch: list[Read] = []
-    renewed = time.monotonic()
     for one in readings:
         batch.append(one)
-        if time.monotonic() - renewed > RENEW_SECONDS:
-            renew()
-            renewed = time.monotonic()
-        if sum(len(b.chunks) for b in batch) >= BATCH_CHUNKS:
+        is_last = is_over()
+        if is_last or sum(len(b.chunks) for b in batch) >= BATCH_CHUNKS:
             yield batch
             batch = []
-            renewed = 0.0
+        if is_last:
+            return
     if batch:
         yield batch
 
 
-def _renew(database: Database, sync_id: UUID, left: set[str]) -> None:
-    syncs.renew(database, sync_id, sorted(left))
-
-
-def _optimized(stores: Stores, n_chunks: int) -> int:
+def _optimized(live: Live, n_chunks: int) -> int:
     """How many chunks have been written since the search indexes were brought up to date."""
     if n_chunks < OPTIMIZE_EVERY_CHUNKS:
         return n_chunks
-    with locks.held(stores.database, locks.INDEX):
-        stores.index.optimize()
+    with locks.held(live.database, locks.INDEX):
+        live.now().index.optimize()
     return 0
 
 
-def _remove_orphans(source: str, stores: Stores) -> None:
+def _remove_orphans(source: str, database: Database, index: Index) -> None:
     """Documents without a row, left by a sync that was killed before it wrote one, and gone since."""
     row = DocumentRow
-    with stores.database.transaction() as transaction:
+    with database.transaction() as transaction:
+        syncs.patient(transaction)
         n_chunks = transaction.scalar(select(func.sum(row.n_chunks)).where(row.source == source)) or 0
-        if stores.index.n_chunks(source) == n_chunks:
-            return
         ids = transaction.scalars(select(row.id).where(row.source == source)).all()
-    stores.index.remove(stores.index.documents(source).keys() - {id_.hex for id_ in ids})
+    if index.n_chunks(source) != n_chunks:
+        index.remove(index.documents(source).keys() - {id_.hex for id_ in ids})

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
@@ -20,9 +20,11 @@ from agent.errors import UserError
 from ingest import locks
 from ingest.rows import DocumentRow, SyncItemRow, SyncRow
 
-CLAIM_SECONDS = 240.0  # longer than a document may take to be read; renewed after each
+LEASE_SECONDS = 60.0  # of a claim, unless the settings say otherwise
+IDLE_LEASES = 1.1  # an open sync that nobody has touched for so many leases is woken again: its claims have lapsed
 MAX_CLAIMS = 3  # a document that ended its reader so often is given up
-IDLE_SECONDS = 60.0  # an open sync that nobody has touched for so long is woken again
+
+PATIENCE_SECONDS = 120
 
 Origin = Literal["command", "clock"]
 Ending = Literal["completed", "failed", "stopped", "interrupted"]
@@ -154,9 +156,9 @@ def latest(transaction: Session) -> list[Latest]:
     ]
 
 
-def idle(transaction: Session) -> list[tuple[UUID, str]]:
+def idle(transaction: Session, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, str]]:
     """Open syncs of the clock that nobody works on, with their status; touches them."""
-    limit = now() - timedelta(seconds=IDLE_SECONDS)
+    limit = now() - timedelta(seconds=IDLE_LEASES * lease_seconds)
     is_idle = (SyncRow.ended_at.is_(None), SyncRow.origin == "clock", SyncRow.touched_at < limit)
     statement = update(SyncRow).where(*is_idle).values(touched_at=now()).returning(SyncRow.id, SyncRow.status)
     return [(id_, status) for id_, status in transaction.execute(statement)]
@@ -174,37 +176,36 @@ def touch(database: Database, sync_id: UUID) -> None:
         transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
 
 
-def claim(database: Database, sync_id: UUID, *, limit: int) -> list[Item]:
-    """Up to ``limit`` items that nobody reads, in the order of their uris; none once the sync has ended."""
+def claim(database: Database, sync_id: UUID, *, limit: int, lease_seconds: float = LEASE_SECONDS) -> list[Item]:
+    """Up to ``limit`` items that nobody reads, in the order of their uris; none once the sync has ended.
+
+    One whose reader vanished comes after all others, and alone: if it ends this reader too, it was that one.
+    """
     item = SyncItemRow
     is_due = (item.claimed_until.is_(None)) | (item.claimed_until < func.now())
     is_reading = select(SyncRow.id).where(
         SyncRow.id == sync_id, SyncRow.ended_at.is_(None), SyncRow.status == "reading"
     )
     due = select(item.uri).where(item.sync_id == sync_id, is_due, is_reading.exists())
-    chosen = due.order_by(item.uri.collate("C")).limit(limit).with_for_update(skip_locked=True).cte("due")
-    until = func.now() + timedelta(seconds=CLAIM_SECONDS)
-    claimed = (
-        update(item)
-        .where(item.sync_id == sync_id, item.uri == chosen.c.uri)
-        .values(claimed_until=until, n_claims=item.n_claims + 1)
-        .returning(item)
-        .execution_options(synchronize_session=False)
-    )
+    fresh = due.where(item.n_claims <= 0).order_by(item.uri.collate("C")).limit(limit)
+    suspect = due.order_by(item.n_claims, item.uri.collate("C")).limit(1)
     with database.transaction() as transaction:
-        found = [_item(row) for row in transaction.scalars(claimed)]
+        patient(transaction)
+        found = _claimed(transaction, sync_id, fresh, lease_seconds) or _claimed(
+            transaction, sync_id, suspect, lease_seconds
+        )
     return sorted(found, key=lambda one: one.uri)
 
 
-def renew(database: Database, sync_id: UUID, uris: Sequence[str]) -> None:
-    """Keeps a claim for the time that the next document may take."""
+def renew(database: Database, sync_id: UUID, uris: Sequence[str], *, lease_seconds: float = LEASE_SECONDS) -> None:
+    """Keeps a claim. Here and below the sync's row comes first, so that nobody waits for one another in a ring."""
     item = SyncItemRow
-    until = func.now() + timedelta(seconds=CLAIM_SECONDS)
+    until = func.now() + timedelta(seconds=lease_seconds)
     with database.transaction() as transaction:
+        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
         transaction.execute(
             update(item).where(item.sync_id == sync_id, item.uri.in_(uris)).values(claimed_until=until)
         )
-        transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
 
 
 def put_back(database: Database, sync_id: UUID, uris: Iterable[str]) -> None:
@@ -225,9 +226,9 @@ def require_open(database: Database, sync_id: UUID) -> None:
 def done(transaction: Session, sync_id: UUID, uris: Sequence[str], counts: Done) -> None:
     """Strikes items off and counts them."""
     item, row = SyncItemRow, SyncRow
-    transaction.execute(delete(item).where(item.sync_id == sync_id, item.uri.in_(uris)))
     added = {name: getattr(row, name) + value for name, value in vars(counts).items()}
     transaction.execute(update(row).where(row.id == sync_id).values(**added, n_failures=0, touched_at=now()))
+    transaction.execute(delete(item).where(item.sync_id == sync_id, item.uri.in_(uris)))
 
 
 def n_left(database: Database, sync_id: UUID) -> int:
@@ -247,6 +248,7 @@ def failed_once(transaction: Session, sync_id: UUID) -> int:
 def end(transaction: Session, sync_id: UUID, status: Ending, problem: str | None = None) -> bool:
     """Ends an open sync and forgets what it had to do; False where it had ended already."""
     row = SyncRow
+    patient(transaction)
     ended = update(row).where(row.id == sync_id, row.ended_at.is_(None))
     values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now()}
     is_first = transaction.scalar(ended.values(values).returning(row.id)) is not None
@@ -299,12 +301,31 @@ def forget_old(transaction: Session, *, keep: int = 50) -> None:
     )
 
 
+def patient(transaction: Session) -> None:
+    """What follows looks at every document of a source, and may take longer than a statement otherwise may."""
+    transaction.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE_SECONDS}s'"))
+
+
 def _inserted(
     transaction: Session, source: str, options: Mapping[str, Any], origin: Origin, status: str
 ) -> UUID | None:
     row = {"id": new_id(), "source": source, "options": dict(options), "origin": origin, "status": status}
     statement = insert(SyncRow).values(row).on_conflict_do_nothing().returning(SyncRow.id)
     return transaction.scalar(statement)
+
+
+def _claimed(transaction: Session, sync_id: UUID, chosen: Select[Any], lease_seconds: float) -> list[Item]:
+    item = SyncItemRow
+    due = chosen.with_for_update(skip_locked=True).cte("due")
+    until = func.now() + timedelta(seconds=lease_seconds)
+    claimed = (
+        update(item)
+        .where(item.sync_id == sync_id, item.uri == due.c.uri)
+        .values(claimed_until=until, n_claims=item.n_claims + 1)
+        .returning(item)
+        .execution_options(synchronize_session=False)
+    )
+    return [_item(row) for row in transaction.scalars(claimed)]
 
 
 def _item(row: SyncItemRow) -> Item:

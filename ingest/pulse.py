@@ -1,0 +1,30 @@
+"""A sign of life, given again and again while something long goes on beside it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import observe
+
+
+@contextmanager
+def beating(beat: Callable[[], None], *, every_seconds: float) -> Iterator[None]:
+    """Calls ``beat`` from a thread of its own until the block is left; an outage of Postgres is waited out."""
+    is_over = threading.Event()
+
+    def run() -> None:
+        while not is_over.wait(every_seconds):
+            try:
+                beat()
+            except SQLAlchemyError as error:  # whoever is at work meets it as well, and says so
+                observe.log.warning("pulse_failed", error_type=type(error).__name__)
+
+    thread = threading.Thread(target=run, name="pulse", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
