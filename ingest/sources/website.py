@@ -54,6 +54,8 @@ class Options(source.Options):
     @field_validator("sitemap")
     @classmethod
     def _is_a_choice(cls, sitemap: str | bool) -> str | bool:
+        if sitemap in ("true", "false"):  # as a command line has it
+            return sitemap == "true"
         if isinstance(sitemap, str) and sitemap != "auto" and not normalised(sitemap):
             raise ValueError('write "auto", true, false, or the address of a sitemap')
         return sitemap
@@ -124,6 +126,8 @@ class Website:
     def _asked(self, outside: Outside, url: str) -> RawDocument:
         self._rules = self._rules or robots.read(outside, self._site)
         outside.delay_seconds = max(outside.delay_seconds, self._rules.delay_seconds)
+        if self._site.url(url, url) != url:
+            raise FetchProblem(f"is not below {self._site.prefix}", "sync again", may_pass=True)
         if not self._rules.allows(url):
             raise FetchProblem("may not be read (robots.txt)", "ask the site's owner, or exclude it")
         answer = outside.get(url, limit=webpage.limit(url, max_bytes=self._options.max_bytes))

@@ -14,10 +14,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from html import unescape
-from urllib.parse import urljoin
 
 from ingest.nesting import TAG
-from ingest.web.site import Site
+from ingest.web.site import Site, joined
 
 MAX_LINKS = 5_000  # of one page; a page with more is a trap
 MAX_TAG_CHARS = 20_000  # read of the attributes of one tag
@@ -69,7 +68,7 @@ def read(html: str, url: str, site: Site) -> Markup:
     """The markup of a page at an address of the site."""
     tags = _Tags()
     tags.read(html)
-    base = _joined(url, tags.base)
+    base = joined(url, tags.base) or url
     orders = robots(content for name, content in tags.metas if name in {"robots", "docent"})
     refresh = next((_REFRESH.match(content) for name, content in tags.metas if name == "refresh"), None)
     links = (site.url(href, base) for href in tags.hrefs)
@@ -103,7 +102,7 @@ def moment(text: str) -> datetime | None:
     for read_ in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             found = read_(text.strip())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
         return found if found < datetime.now(UTC) + _FUTURE else None
@@ -182,13 +181,6 @@ def _attributes(text: str) -> dict[str, str]:
     for name, *values in _PAIR.findall(text[:MAX_TAG_CHARS]):
         found.setdefault(name.lower(), unescape("".join(values)))
     return found
-
-
-def _joined(url: str, base: str) -> str:
-    try:
-        return urljoin(url, base)
-    except ValueError:
-        return url
 
 
 def _updated_at(metas: dict[str, str], html: str) -> datetime | None:

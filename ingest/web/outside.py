@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
@@ -20,6 +20,7 @@ import httpx
 
 from ingest.source import FetchProblem
 from ingest.web import line
+from ingest.web.site import joined, normalised
 
 USER_AGENT = f"Docent/{version('docent')}"
 MAX_REDIRECTS = 5
@@ -97,12 +98,12 @@ class Outside:
         return answer
 
     def follow(self, url: str, *, limit: Limit) -> Answer:
-        """As :meth:`get`, through redirects on the same host; the last answer where they lead elsewhere."""
+        """As :meth:`get`, through redirects on the same host and port, or to its https; the last answer where they
+        lead elsewhere."""
         answer = self.get(url, limit=limit)
         for _ in range(MAX_REDIRECTS):
-            target = urljoin(url, answer.redirect)
-            is_near = urlsplit(target).scheme in {"http", "https"} and _host(target) == _host(url)
-            if not answer.redirect or not is_near:
+            target = normalised(joined(url, answer.redirect)) if answer.redirect else None
+            if not target or not _is_near(target, url):
                 break
             url, answer = target, self.get(target, limit=limit)
         return answer
@@ -141,8 +142,11 @@ class Outside:
         return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth)
 
 
-def _host(url: str) -> str | None:
-    return urlsplit(url).hostname
+def _is_near(target: str, url: str) -> bool:
+    """Elsewhere, even in clear text, the authorization must not be sent."""
+    to, at = httpx.URL(target), httpx.URL(url)
+    is_secured = (at.scheme, to.scheme, at.port, to.port) == ("http", "https", None, None)
+    return to.host == at.host and (is_secured or (to.scheme, to.port) == (at.scheme, at.port))
 
 
 def _asked_wait(answer: Answer) -> float:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 
 MAX_URL_CHARS = 2_000
+MAX_PORT = 65_535
 _TRACKING = re.compile(
     r"(?:utm_\w+|gclid|dclid|fbclid|msclkid|yclid|mc_[ce]id|_ga|_gl|igshid|phpsessid|jsessionid|sessionid|sid)(?:=|$)",
     re.IGNORECASE,
@@ -39,10 +40,7 @@ class Site:
         """The page that an address on another page leads to, if it is of this site."""
         if len(address) > 2 * MAX_URL_CHARS:
             return None
-        try:
-            url = normalised(urljoin(base, address.strip()))
-        except ValueError:  # such as a port that is no number
-            return None
+        url = normalised(joined(base, address))
         if url and self.origin.startswith("https:") and url.startswith("http:"):
             url = f"https:{url[5:]}"  # one left over from before the site had a certificate
         return url if url and self.holds(url) else None
@@ -57,6 +55,14 @@ class Site:
         return unquote(url.removeprefix(self.prefix)) if is_below else "index.html"
 
 
+def joined(base: str, address: str) -> str:
+    """An address as it stands on a page, made absolute; empty where that cannot be."""
+    try:
+        return urljoin(base, address.strip())
+    except ValueError:  # such as a bracket too many
+        return ""
+
+
 @lru_cache(maxsize=20_000)
 def normalised(address: str) -> str | None:
     """An absolute address in the one spelling that is kept, without its fragment and what tracks people.
@@ -65,9 +71,10 @@ def normalised(address: str) -> str | None:
     """
     try:
         url = httpx.URL(_ESCAPED.sub(_plain, _SESSION.sub("", address.partition("#")[0])))
-    except (httpx.InvalidURL, ValueError):
+        is_usable = url.scheme in {"http", "https"} and bool(url.host) and not url.userinfo
+    except (httpx.InvalidURL, ValueError):  # the host is looked at last, and may be no name
         return None
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+    if not is_usable or (url.port or 0) > MAX_PORT:
         return None
     path, _, query = url.raw_path.decode().partition("?")
     kept = "&".join(part for part in query.split("&") if part and not _TRACKING.match(part))

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -13,7 +13,7 @@ from ingest.formats import Format
 from ingest.source import FetchProblem, RawDocument
 from ingest.web import markup
 from ingest.web.outside import Answer, Limit
-from ingest.web.site import Site, normalised
+from ingest.web.site import Site, joined, normalised
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _ENDINGS = {
@@ -47,7 +47,10 @@ _LOGIN_PATH = re.compile(
     r"/(?:log-?in|sign-?in|sso|saml2?|oauth2?|adfs|cas|wp-login|auth|authorize)(?:[/.]|$)", re.IGNORECASE
 )
 _LOGIN_HOST = re.compile(r"(?:login|signin|sso|auth|accounts|idp?)\.", re.IGNORECASE)
-_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]{2,40})", re.IGNORECASE)
+_CHARSET = re.compile(  # of Python's codecs those for text: "punycode" takes minutes, "idna" has errors of its own
+    r"charset\s*=\s*\"?((?:utf|iso|windows|cp|koi8|mac|gb|big5|euc|shift|x-|ks_c|tis|us-ascii)[\w.:-]{1,40})",
+    re.IGNORECASE,
+)
 _JUST_NOW = timedelta(minutes=1)  # a page made for the answer says that it was changed now
 
 
@@ -148,7 +151,7 @@ def _unread(answer: Answer, url: str) -> Webpage:
 
 
 def _moved(redirect: str, url: str, site: Site) -> Webpage:
-    target = normalised(urljoin(url, redirect)) or ""
+    target = normalised(joined(url, redirect)) or ""
     if _is_login(target, site):
         raise Refused("asks for a login", "name a variable with its key in authorization_env, or exclude it")
     return Webpage(moved_to=target) if site.holds(target) else Webpage(left_for=target or redirect[:200])
@@ -200,7 +203,7 @@ def _decoded(body: bytes, declared: str) -> tuple[bytes, str]:
         pass
     try:
         html = body.decode(declared)
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, ValueError):
         return body, body.decode("latin-1")  # for the links, and to see a change in it
     return html.encode("utf-8-sig", errors="replace"), html
 

@@ -39,6 +39,8 @@ def links(html: str) -> list[str]:
         ("ftp://docs.acme.example/hb/x", None),
         ("https://docs.acme.example:x/hb/", None),
         ("http://[", None),
+        ("http://xn--/", None),
+        ("https://docs.acme.example:99999/hb/", None),
         ("x" * 3_000, None),
     ],
 )

@@ -243,7 +243,9 @@ def test_a_port_that_speaks_no_tls_is_told(site: Site) -> None:
 def test_a_redirect_is_followed_on_its_host_only_and_not_for_ever(site: Site) -> None:
     site.pages["/a"] = Page(status=301, headers={"Location": "/b"})
     site.pages["/b"] = Page(b"here")
-    for target in ("http://169.254.169.254/latest", "http://evil.example/", "file:///etc/passwd", "//10.0.0.1/"):
+    elsewhere = ("http://169.254.169.254/latest", "http://evil.example/", "file:///etc/passwd", "http://[")
+    elsewhere += ("http://127.0.0.1:1/other", f"https://127.0.0.1:{site.port}/other/scheme")
+    for target in elsewhere:
         site.pages[f"/{len(target)}"] = Page(status=302, headers={"Location": target})
     site.otherwise = lambda path: Page(status=302, headers={"Location": f"{path}x"})
     with Outside(allow_private=True, delay_seconds=0) as outside:
@@ -252,7 +254,7 @@ def test_a_redirect_is_followed_on_its_host_only_and_not_for_ever(site: Site) ->
             return outside.follow(f"{site.address}{path}", limit=lambda *_: 100)
 
         assert follow("/a").body == b"here"
-        for target in ("http://169.254.169.254/latest", "http://evil.example/", "file:///etc/passwd"):
+        for target in elsewhere:
             assert follow(f"/{len(target)}").status == 302
         site.asked.clear()
         assert follow("/endless").status == 302

@@ -405,6 +405,7 @@ def test_a_page_that_cannot_be_had_is_listed_and_says_why(
         (Page(status=302, headers={"Location": "http://169.254.169.254/latest/meta-data"}), "outside of it"),
         (Page(status=302, headers={"Location": "/login"}), "asks for a login"),
         (Page(status=401), "authorization_env"),
+        (Page(status=302, headers={"Location": "http://["}), "outside of it"),
     ],
 )
 def test_a_first_page_that_cannot_be_had_is_told_in_one_line(
@@ -492,11 +493,23 @@ def test_a_key_is_read_from_the_environment_and_goes_nowhere_else(
     assert {headers["User-Agent"] for headers in site.headers} == {"Docent/0.1.0"}
 
 
+def test_what_is_not_of_the_site_is_not_fetched(site: Site, open_: Callable[..., Website]) -> None:
+    for uri in (
+        f"{site.address}/other",
+        "http://evil.example/hb/",
+        f"{site.address}/hb/../x",
+        "file:///etc/passwd",
+    ):
+        with pytest.raises(FetchProblem, match="is not below"):
+            open_().fetch(uri)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"location": "https://joe:secret@acme.example/"}, "without a name or a password"),
         ({"location": "https://"}, "https://docs.example.com/handbook/"),
+        ({"location": "https://acme.example:99999/"}, "https://docs.example.com/handbook/"),
         ({"location": "https://acme.example/", "sitemap": "yes please"}, "the address of a sitemap"),
         ({"location": "https://acme.example/", "max_pages": 0}, "max_pages"),
         ({"location": "https://acme.example/", "respect_robots": False}, "no option 'respect_robots'"),
@@ -523,6 +536,7 @@ def test_broken_pages_are_read_as_browsers_read_them(site: Site, open_: Callable
         ("text/html", "cp1251"),
         ("text/html; charset=utf-8", "utf-8"),
         ("text/html; charset=nonsense", "utf-8"),
+        ("text/html; charset=idna", "utf-8"),
         ("text/html; charset=utf-16", "utf-16"),
     ],
 )
