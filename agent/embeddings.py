@@ -75,7 +75,7 @@ def embed(
                 **({"api_base": api_base} if api_base else {}),
             )
 
-        response = _tried(call, patience, sleep)
+        response = _tried(call, name, patience, sleep)
         vectors += _checked(sorted(response.data, key=lambda row: row["index"]), len(batch))
         n_tokens += int(getattr(response.usage, "prompt_tokens", 0) or 0)
     if len({len(vector) for vector in vectors}) > 1:
@@ -103,7 +103,7 @@ def rerank(
             **({"api_base": api_base} if api_base else {}),
         )
 
-    response = _tried(call, patience, time.sleep)
+    response = _tried(call, name, patience, time.sleep)
     scores = [0.0] * len(texts)
     for found in response.results or ():
         scores[found["index"]] = float(found["relevance_score"])
@@ -132,7 +132,7 @@ def _checked(rows: Sequence[Any], n_texts: int) -> list[list[float]]:
     return vectors
 
 
-def _tried(call: Callable[[], T], patience: Patience, sleep: Callable[[float], None]) -> T:
+def _tried(call: Callable[[], T], name: str, patience: Patience, sleep: Callable[[float], None]) -> T:
     for n_failed in range(1, patience.n_retries + 2):
         try:
             return call()
@@ -143,9 +143,20 @@ def _tried(call: Callable[[], T], patience: Patience, sleep: Callable[[float], N
             pause = max(BACKOFF_SECONDS * 2 ** (n_failed - 1), failure.retry_after_seconds)
             may_try = failure.is_transient and n_failed <= patience.n_retries
             if not may_try or failure.retry_after_seconds > patience.longest_pause_seconds:
-                raise failure from error
+                raise _named(name, failure) from error
             sleep(min(pause, patience.longest_pause_seconds))
     raise AssertionError("unreachable")
+
+
+def _named(name: str, failure: ModelError) -> ModelError:
+    why = str(failure).removeprefix("the model call failed: ")
+    advice = "try again later" if failure.is_transient else "check its name, its key and its address"
+    return ModelError(
+        f"The model '{name}' gave no answer ({why}); {advice}.",
+        is_transient=failure.is_transient,
+        is_timeout=failure.is_timeout,
+        retry_after_seconds=failure.retry_after_seconds,
+    )
 
 
 def _rerank_cost(name: str, response: Any) -> Decimal:

@@ -22,6 +22,8 @@ from bot.evaluation.command import evaluate
 from bot.library_cli import documents, forget, given, ingest, reindex, search, sync
 from bot.record_cli import AsJson, sessions_app, usage
 
+SWEEPS_PER_LOOK = 5  # of the clock at what is to be synced
+
 app = typer.Typer(
     help="Answers a company's questions from its own documents.",
     no_args_is_help=True,
@@ -114,7 +116,15 @@ def clock() -> None:
             signal.signal(number, lambda *_: stopping.set())
         redis = queue.connect(settings)
         jobs = queue.of(settings, redis)
-        schedule = Schedule(database, queue.syncs_of(settings, redis), ingest.settings.load().config)
+        library = ingest.settings.load()
+        schedule = Schedule(
+            database,
+            queue.syncs_of(settings, redis),
+            library.config,
+            n_jobs=settings.sync_jobs,
+            look_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
+            lease_seconds=library.sync_lease_seconds,
+        )
         observe.log.info("clock_ready", every_seconds=settings.sweep_seconds)
         nights = Nights(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
         process.run(

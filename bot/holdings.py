@@ -91,10 +91,16 @@ def _holding(name: str, counts: list[Any] | None, last: Latest | None, given: di
         n_chunks=n_chunks,
         n_problems=n_problems,
         synced_at=last.at if last else synced_at,
-        status=last.status if last else ("read in" if counts else "not yet synced"),
+        status=_status(last) if last else ("read in" if counts else "not yet synced"),
         every=_every(given),
         problem=last.problem if last else None,
     )
+
+
+def _status(last: Latest) -> str:
+    if last.status == "reading" and last.n_to_read:
+        return f"reading, {last.n_done:,} of {last.n_to_read:,} done"
+    return last.status
 
 
 def _every(given: dict[str, Any] | None) -> str:

@@ -11,7 +11,7 @@ import typer
 import agent.settings
 from agent import observe
 from agent.database import Database, now
-from agent.errors import UserError
+from agent.errors import ModelError, UserError
 from bot import periods
 from bot.record_cli import AsJson
 
@@ -117,27 +117,35 @@ def search(
 def reindex(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Although the model is the same: it gives other vectors now.")
+    ] = False,
 ) -> None:
     """Go over to the model of DOCENT_EMBEDDING_MODEL: embed all documents with it, then search those."""
     from bot import syncing
     from ingest import settings
 
     with _opened() as database:
-        syncing.reindex(database, settings.load(), asks=not yes)
+        syncing.reindex(database, settings.load(), asks=not yes, is_anew=again)
 
 
 def forget(
     name: Annotated[str, typer.Argument(help="The source's name, as 'docent documents' lists it.")],
 ) -> None:
     """Remove a source and every document of it."""
-    from ingest import settings
+    from ingest import declared, settings, syncs
     from ingest.library import Library
 
     with _opened() as database:
+        config = settings.load().config
+        with database.transaction() as transaction:
+            is_known = name in syncs.last_started(transaction)
         n_documents = Library(database, settings.load()).forget(name)
-    if not n_documents:
+    if not n_documents and not is_known:
         raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
     print(f"{n_documents} documents of '{name}' removed.")
+    if name in declared.sources(config):
+        print(f"{config} still declares it: the next sync reads it in again unless it is removed there, too.")
 
 
 def given(text: str) -> str:
@@ -158,4 +166,7 @@ def _opened() -> Iterator[Database]:
 
     observe.set_up(agent.settings.load(), process="cli")
     with home.opened() as database:
-        yield database
+        try:
+            yield database
+        except ModelError as error:
+            raise UserError(str(error)) from error

@@ -1,14 +1,13 @@
 """RQ, as Docent uses it: a job is a nudge that carries the id of a session or of a sync, nothing more.
 
 Postgres decides what is to be done (:mod:`agent.sessions`, :mod:`ingest.syncs`); a job that comes twice, late, or
-never does no harm: the clock wakes again. Redis holds no question. Syncs have a queue of their own, which workers
-look at when no question waits.
+never does no harm: the clock wakes again. Redis holds no question. Syncs have a queue of their own.
 """
 
 import queue
 import threading
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import redis
 from rq import Queue
@@ -61,11 +60,24 @@ def syncs_of(settings: Settings, connection: redis.Redis) -> Queue:
 
 def sync(syncs: Queue, job: str, sync_id: UUID, *, n: int = 1) -> None:
     """Enqueues ``n`` jobs for a sync: ``begin`` or ``work`` of :mod:`bot.sync_jobs`."""
-    args = (str(sync_id),)
-    prepared = Queue.prepare_data(
-        f"bot.sync_jobs.{job}", args=args, timeout=-1, result_ttl=0, failure_ttl=3600, description=f"sync {job}"
-    )
-    syncs.enqueue_many([prepared] * n)
+    prepared = [
+        Queue.prepare_data(
+            f"bot.sync_jobs.{job}",
+            args=(str(sync_id),),
+            timeout=-1,
+            result_ttl=0,
+            failure_ttl=3600,
+            description=f"sync {job}",
+            job_id=f"{sync_id}-{uuid4().hex[:8]}",
+        )
+        for _ in range(n)
+    ]
+    syncs.enqueue_many(prepared)
+
+
+def has_waiting(syncs: Queue, sync_id: UUID) -> bool:
+    """Whether a job of this sync waits for a worker."""
+    return any(id_.startswith(str(sync_id)) for id_ in syncs.get_job_ids())
 
 
 class Waker:

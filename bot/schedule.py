@@ -20,16 +20,17 @@ from agent.errors import UserError
 from bot import queue
 from ingest import declared, syncs
 
-LOOK_AGAIN_SECONDS = 10.0
-
 
 @dataclass
 class Schedule:
-    """One look every few seconds, between two sweeps."""
+    """One look every ``look_seconds``, between two sweeps. ``n_jobs`` read a sync's documents at once."""
 
     database: Database
     queue: Queue
     config: Path
+    n_jobs: int = 1
+    look_seconds: float = 10.0
+    lease_seconds: float = syncs.LEASE_SECONDS
     look_at: float = 0.0  # time.monotonic() seconds
     complaint: str = ""
 
@@ -37,15 +38,18 @@ class Schedule:
         """How many syncs were asked for or woken."""
         if time.monotonic() < self.look_at:
             return 0
-        self.look_at = time.monotonic() + LOOK_AGAIN_SECONDS
+        self.look_at = time.monotonic() + self.look_seconds
+        sources = self._declared()
         try:
-            asked = self._asked(self._declared())
-            for sync_id, status in asked:
-                queue.sync(self.queue, "work" if status == "reading" else "begin", sync_id)
+            with self.database.transaction() as transaction:
+                idle = syncs.idle(transaction, lease_seconds=self.lease_seconds)
+                last = syncs.last_started(transaction) if sources else {}
+            due = [name for name, given in sources.items() if _is_due(declared.every(given), last.get(name))]
+            n_woken = sum(self._woken(sync_id, status) for sync_id, status in idle)
+            return n_woken + sum(self._asked(name, sources[name]) for name in due)
         except (SQLAlchemyError, redis.RedisError) as error:  # what was asked for is woken when it stands still
             observe.log.warning("schedule_failed", error_type=type(error).__name__)
             return 0
-        return len(asked)
 
     def _declared(self) -> dict[str, dict[str, Any]]:
         """What cannot be used is complained of once, not with every look."""
@@ -58,16 +62,22 @@ class Schedule:
         self.complaint = complaint
         return found
 
-    def _asked(self, sources: dict[str, dict[str, Any]]) -> list[tuple[UUID, str]]:
+    def _woken(self, sync_id: UUID, status: str) -> bool:
+        """Not where its jobs only wait for a worker that has time."""
+        if queue.has_waiting(self.queue, sync_id):
+            return False
+        if status == "reading":
+            queue.sync(self.queue, "work", sync_id, n=self.n_jobs)
+        else:
+            queue.sync(self.queue, "begin", sync_id)
+        return True
+
+    def _asked(self, name: str, given: dict[str, Any]) -> bool:
         with self.database.transaction() as transaction:
-            woken = syncs.idle(transaction)
-            last = syncs.last_started(transaction) if sources else {}
-            for name, given in sources.items():
-                if _is_due(declared.every(given), last.get(name)) and (
-                    sync_id := syncs.request(transaction, name, given)
-                ):
-                    woken.append((sync_id, "queued"))
-        return woken
+            sync_id = syncs.request(transaction, name, given)
+        if sync_id:
+            queue.sync(self.queue, "begin", sync_id)
+        return bool(sync_id)
 
 
 def _is_due(every: timedelta | None, last: datetime | None) -> bool:

@@ -16,7 +16,7 @@ from rq import Queue
 
 from agent import observe
 from agent.database import Database
-from agent.errors import UserError
+from agent.errors import ModelError, UserError
 from bot import queue
 from ingest import syncs
 from ingest.library import Library
@@ -84,18 +84,27 @@ def _guarded(bench: Bench, sync_id: UUID, do: Callable[[Bench, Ongoing], None]) 
         observe.log.warning("sync_not_woken", error_type=type(error).__name__)
     except UserError as error:  # such as a source that cannot be read: no other try would help
         _end(bench, sync_id, str(error))
+    except ModelError as error:
+        if error.is_transient:
+            _tried(bench, sync_id, str(error))
+        else:
+            _end(bench, sync_id, str(error))
     except Exception as error:  # noqa: BLE001  the end of one slice; the clock has it tried again
-        error_id = observe.report(error, event="sync_slice_failed")
-        with bench.database.transaction() as transaction:
-            n_failures = syncs.failed_once(transaction, sync_id)
-        if n_failures >= MAX_FAILURES:
-            _end(bench, sync_id, f"it failed {n_failures} times in a row ({error_id})")
+        _tried(bench, sync_id, f"a bug ({observe.report(error, event='sync_slice_failed')})")
+
+
+def _tried(bench: Bench, sync_id: UUID, problem: str) -> None:
+    with bench.database.transaction() as transaction:
+        n_failures = syncs.failed_once(transaction, sync_id)
+    if n_failures >= MAX_FAILURES:
+        _end(bench, sync_id, f"It failed {n_failures} times in a row: {problem}")
 
 
 def _end(bench: Bench, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
         syncs.end(transaction, sync_id, "failed", problem)
-    observe.log.warning("sync_failed", sync_id=str(sync_id), problem=problem)
+    sync = syncs.load(bench.database, sync_id)
+    observe.log.warning("sync_failed", source=sync.source if sync else "", problem=problem)
 
 
 def _told(report: syncs.SyncReport) -> None:

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -16,8 +17,9 @@ from agent.database import Database
 from agent.errors import DocentError, UserError
 from bot import printing
 from ingest import declared as declarations
-from ingest import source
+from ingest import source, syncs
 from ingest.library import Library
+from ingest.plan import Refused
 from ingest.reindexing import Change
 from ingest.settings import Settings
 from ingest.source import Options
@@ -38,28 +40,26 @@ def declared(
         if name not in given:
             raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(given)}.")
     library = Library(database, settings)
-    wanted = [
-        source.described(given[name], where=declarations.where(settings.config, name)) for name in names or given
-    ]
     reports: list[dict[str, Any]] = []
-    has_failed = False
-    for options in wanted:
+    for name in dict.fromkeys(names or given):
         try:
-            report = _synced(library, settings, options, is_forced=is_forced, is_quiet=as_json)
+            options_ = source.described(given[name], where=declarations.where(settings.config, name))
+            report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
         except DocentError as error:
-            has_failed = True
-            reports.append({"source": options.name, "status": "failed", "problem": str(error)})
-            print(f"docent: {options.name}: {error}", file=sys.stderr)
-            continue
-        reports.append(asdict(report))
-        if not as_json:
-            _print(report)
+            status = "stopped" if isinstance(error, Refused) else "failed"
+            reports.append({"source": name, "status": status, "problem": str(error)})
+            print(f"docent: {name}: {error}", file=sys.stderr)
+        else:
+            reports.append(asdict(report))
+            if not as_json:
+                _print(report)
     if as_json:
         printing.print_json(reports)
     else:
         _tell_of_change(library)
-        _tell_of_others(library, given)
-    if has_failed:
+        if not names:
+            _tell_of_others(library, given)
+    if any(report["status"] != "completed" for report in reports):
         sys.exit(1)
 
 
@@ -67,8 +67,10 @@ def one(
     database: Database, settings: Settings, given: Mapping[str, Any], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs the one source that a command line describes."""
-    options_ = source.described(given, where=str(given["location"]))
+    options_ = source.described(declarations.placed(given, Path.cwd()), where=str(given["location"]))
     library = Library(database, settings)
+    if not options_.name and not is_forced:
+        _require_same_place(database, source.opened(options_, home=settings.home).name, options_)
     report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
     if as_json:
         printing.print_json(asdict(report))
@@ -77,12 +79,18 @@ def one(
         _tell_of_change(library)
 
 
-def reindex(database: Database, settings: Settings, *, asks: bool) -> None:
+def reindex(database: Database, settings: Settings, *, asks: bool, is_anew: bool = False) -> None:
     """Says what it will cost, asks, and makes the index anew beside the one that is searched."""
     library = Library(database, settings)
-    change = library.change_of_model()
+    if problem := library.status().problem:
+        raise UserError(problem)
+    change = library.change_of_model(is_anew=is_anew)
     if change is None:
-        print(f"The index is already made with '{settings.embedding_model}'.")
+        library.tidy()
+        print(
+            f"The index is already made with '{settings.embedding_model}'. Set DOCENT_EMBEDDING_MODEL to another, "
+            "or add --again to make it anew with this one."
+        )
         return
     print(_cost(change))
     if asks:
@@ -90,7 +98,7 @@ def reindex(database: Database, settings: Settings, *, asks: bool) -> None:
             raise UserError("Nothing was changed: there is nobody to ask. Add --yes.")
         typer.confirm("Make the index anew?", abort=True)
     with _bar("Embedding chunks", is_quiet=False) as heard:
-        spent = library.reindex(progress=heard)
+        spent = library.reindex(is_anew=is_anew, progress=heard)
     cost = f" for ${spent.cost_usd:.4f}" if spent.cost_usd else ""
     print(f"{spent.n_chunks:,} chunks embedded{cost}; from now on '{settings.embedding_model}' is searched.")
 
@@ -107,6 +115,22 @@ def options(given: Sequence[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[name.strip()] = value.strip()
     return found
+
+
+def _require_same_place(database: Database, name: str, options_: Options) -> None:
+    """Two folders of one name are two sources: without this the second would take the place of the first."""
+    with database.transaction() as transaction:
+        before = syncs.location(transaction, name)
+    if before and _place(before) != _place(options_.location):
+        raise UserError(
+            f"'{name}' holds the documents of {before}. Name those of {options_.location} otherwise with --name, "
+            "or add --force if they are the same documents, moved."
+        )
+
+
+def _place(location: str) -> str:
+    is_address = "://" in location or "@" in location
+    return location.rstrip("/") if is_address else str(Path(location).resolve())
 
 
 def _synced(
@@ -178,11 +202,12 @@ def _tell_of_others(library: Library, given: Mapping[str, Any]) -> None:
 
 
 def _cost(change: Change) -> str:
+    wanted = f"'{change.model_next}'" + (" as well" if change.model_next == change.model_now else "")
     if change.cost_usd is None:
         price = "at a price that is not known (DOCENT_MODEL_PRICES can tell)"
     else:
         price = f"about ${change.cost_usd:.2f}" if change.cost_usd else "for nothing"
     return (
         f"The index was made with the embedding model '{change.model_now}', and DOCENT_EMBEDDING_MODEL is "
-        f"'{change.model_next}': {change.n_chunks:,} chunks to embed, about {change.n_tokens:,} tokens, {price}."
+        f"{wanted}: {change.n_chunks:,} chunks to embed, about {change.n_tokens:,} tokens, {price}."
     )

@@ -5,8 +5,9 @@ import, so a process per job (RQ's default) is out. RQ's ``SimpleWorker`` runs a
 time; RQ 3 keeps a worker's executions in a dictionary, so running several is a matter of not waiting:
 ``execute_job`` hands the job to a pool, and a slot is taken before the next job is. Jobs carry ``timeout=-1``:
 signals cannot interrupt a thread, and RQ's timers would cost one more thread per job; the turn's own deadline
-counts. One such process per core: the parent imports the heavy libraries, uses none of them (lancedb is not
-fork-safe once used), and forks; so the children share those pages. It replaces a child that dies.
+counts. Syncs have a queue, a listener and threads of their own, a few: no question waits for a free thread because
+documents are read. One such process per core: the parent imports the heavy libraries, uses none of them (lancedb
+is not fork-safe once used), and forks; so the children share those pages. It replaces a child that dies.
 """
 
 import contextlib
@@ -17,7 +18,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import redis
@@ -33,22 +35,23 @@ from bot.jobs import Desk
 from bot.settings import Settings
 
 WORKER_TTL_SECONDS = 45  # an idle worker's blocking pop is 15 s shorter
-STOP_SECONDS = 4  # for turns to give themselves back; hosts send SIGKILL after 10
+STOP_SECONDS = 4  # for turns and syncs to give themselves back; hosts send SIGKILL after 10
 RESTART_SECONDS = 1
 NICENESS = 10
+SYNCS_AT_ONCE = 3  # in one process: one that lists a slow website holds up no other
 M_ARENA_MAX = -8  # mallopt(3)
 MALLOC_ARENAS = 2
 
 
 class TurnWorker(SimpleWorker):
-    """An RQ worker that runs its jobs in threads."""
+    """An RQ worker that runs the jobs of one queue in threads."""
 
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 2  # Redis is back: go on within two seconds
 
-    def __init__(self, jobs: Queue, syncs: Queue, pool: "TurnPool") -> None:
+    def __init__(self, jobs: Queue, pool: "TurnPool") -> None:
         super().__init__(
-            [jobs, syncs],  # in this order: a sync waits while a question does
+            [jobs],
             connection=jobs.connection,
             serializer=jobs.serializer,
             worker_ttl=WORKER_TTL_SECONDS,
@@ -78,7 +81,7 @@ class TurnWorker(SimpleWorker):
             finally:
                 self._turns.slots.release()
 
-        self._turns.threads.submit(perform)
+        self._turns.submit(perform)
 
     def _install_signal_handlers(self) -> None:
         """``run`` has installed its own."""
@@ -87,9 +90,21 @@ class TurnWorker(SimpleWorker):
 class TurnPool:
     """The process's threads and as many slots: they outlive a connection to Redis, and so bound it all."""
 
-    def __init__(self, concurrency: int) -> None:
+    def __init__(self, concurrency: int, *, name: str = "turn") -> None:
         self.slots = threading.Semaphore(concurrency)
-        self.threads = ThreadPoolExecutor(concurrency, thread_name_prefix="turn")
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix=name)
+        self._running: set[Future[None]] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is under way."""
+        return any(not job.done() for job in tuple(self._running))
+
+    def submit(self, perform: Callable[[], None]) -> None:
+        """Runs in a thread; the caller has taken its slot."""
+        job = self._threads.submit(perform)
+        self._running.add(job)
+        job.add_done_callback(self._running.discard)
 
 
 def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[], None] = lambda: None) -> None:
@@ -109,7 +124,7 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
             stopping=desk.leases.stopping,
         )
     )
-    pool = TurnPool(settings.concurrency)
+    turns, syncs = TurnPool(settings.concurrency), TurnPool(SYNCS_AT_ONCE, name="sync")
     stopping = desk.leases.stopping
 
     def stop(*_: Any) -> None:
@@ -118,21 +133,31 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
 
     _on_stop(stop)
     observe.log.info("worker_ready", concurrency=settings.concurrency)
+    listening = partial(_listen, settings, queue.syncs_of, syncs, stopping)
+    threading.Thread(target=listening, name="syncs", daemon=True).start()
+    _listen(settings, queue.of, turns, stopping)
+    _on_stop(lambda *_: None)
+    _give_back(desk, syncs)
+    leave()
+    os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
+
+
+def _listen(
+    settings: Settings,
+    queue_of: Callable[[Settings, redis.Redis], Queue],
+    pool: TurnPool,
+    stopping: threading.Event,
+) -> None:
     while not stopping.is_set():
         try:
             connection = queue.connect(settings, timeout_seconds=WORKER_TTL_SECONDS)
-            jobs_, syncs = queue.of(settings, connection), queue.syncs_of(settings, connection)
-            TurnWorker(jobs_, syncs, pool).work(logging_level="WARNING")
+            TurnWorker(queue_of(settings, connection), pool).work(logging_level="WARNING")
         except StopRequested:
             break
         except redis.RedisError as error:
             observe.log.warning("redis_away", error_type=type(error).__name__)
             with contextlib.suppress(StopRequested):
                 stopping.wait(RESTART_SECONDS)
-    _on_stop(lambda *_: None)
-    _give_back(desk)
-    leave()
-    os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
 
 
 def _be_modest() -> None:
@@ -148,10 +173,10 @@ def _on_stop(handler: Callable[..., None]) -> None:
     signal.signal(signal.SIGINT, handler)
 
 
-def _give_back(desk: Desk) -> None:
-    """Lets turns stop by themselves for a moment, then gives back those that wait in some socket."""
+def _give_back(desk: Desk, syncs: TurnPool) -> None:
+    """Lets turns and syncs stop by themselves for a moment, then gives back turns that wait in some socket."""
     until = time.monotonic() + STOP_SECONDS
-    while desk.leases.n_held and time.monotonic() < until:
+    while (desk.leases.n_held or syncs.is_busy) and time.monotonic() < until:
         time.sleep(0.05)
     try:
         if desk.leases.n_held and (left := desk.leases.put_back()) and desk.jobs:

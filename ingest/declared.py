@@ -3,6 +3,7 @@
 A source is a table ``[sources.NAME]``; :mod:`ingest.source` knows what may stand in it.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -35,7 +36,8 @@ def sources(path: Path) -> dict[str, dict[str, Any]]:
     declared = given.get("sources", {})
     if not isinstance(declared, dict) or not all(isinstance(one, dict) for one in declared.values()):
         raise UserError(f"{path}: a source is a table. Example:\n{EXAMPLE}")
-    return {name: _placed(one, path) | {"name": name} for name, one in declared.items()}
+    folder = path.absolute().parent
+    return {name: placed(one, folder) | {"name": name} for name, one in _plain(declared, path).items()}
 
 
 def where(path: Path, name: str) -> str:
@@ -44,19 +46,30 @@ def where(path: Path, name: str) -> str:
 
 
 def every(given: Mapping[str, Any]) -> timedelta | None:
-    """How often the clock syncs the source, or None for never; an unusable value is for a command to complain of."""
+    """How often the clock syncs the source, or None for never, and where the value is unusable."""
     try:
         wanted = duration(given.get("every", DEFAULT_EVERY))
     except ValueError:
         return None
-    return wanted if isinstance(wanted, timedelta) and wanted > NEVER else None
+    return wanted if wanted > NEVER else None
 
 
-def _placed(given: Mapping[str, Any], file: Path) -> dict[str, Any]:
-    """A relative path in the file is relative to the file, wherever a process was started."""
-    location = given.get("location")
-    is_path = isinstance(location, str) and location and "://" not in location and "@" not in location
-    if not is_path or given.get("type", "folder") not in {"folder", "git"}:
+def placed(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A relative path in the file is relative to the file's folder, wherever a process was started."""
+    location, kind = given.get("location"), given.get("type")
+    is_address = not isinstance(location, str) or "://" in location or "@" in location or location in {"", "slack"}
+    if (is_address and kind != "folder") or not location or kind not in {None, "folder", "git"}:
         return dict(given)
     path = Path(str(location)).expanduser()
-    return {**given, "location": str(path if path.is_absolute() else file.absolute().parent / path)}
+    return {**given, "location": str(path if path.is_absolute() else folder / path)}
+
+
+def _plain(declared: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """As a sync keeps it: dates as text, and nothing that Postgres would not take."""
+    try:
+        written = json.dumps(declared, default=str, allow_nan=False)
+    except ValueError:
+        raise UserError(f"{path}: nan and inf mean nothing here. Write a number.") from None
+    if "\\u0000" in written:
+        raise UserError(f"{path}: a name or value holds the character NUL. Remove it.")
+    return dict(json.loads(written))

@@ -5,6 +5,7 @@ folder, there is no list to edit. A source lists and fetches; it knows nothing o
 index. What lists and what fetches may be two processes, even on two machines.
 """
 
+import hashlib
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping
@@ -13,10 +14,18 @@ from datetime import datetime
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import pathspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from agent.errors import UserError
 from agent.tools import EVERYONE
@@ -31,6 +40,25 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 
 
+def _several(value: object) -> object:
+    """One alone needs no brackets."""
+    return [value] if isinstance(value, str) else value
+
+
+def _patterns(given: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in given:
+        try:
+            pathspec.PathSpec.from_lines("gitignore", [pattern])
+        except ValueError:
+            raise ValueError(
+                f"'{pattern}' is no pattern of a .gitignore. Write one such as docs/** or *.md"
+            ) from None
+    return given
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_several), AfterValidator(_patterns)]
+
+
 class Options(BaseModel):
     """What may be said of any source, in ``docent.toml`` or on the command line; a kind adds its own.
 
@@ -43,10 +71,10 @@ class Options(BaseModel):
     type: str
     name: str = ""
     location: str = ""
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: Patterns = ()
+    exclude: Patterns = ()
     link: str | None = Field(default=None, description="A URL with {path} or {file} in it")
-    readers: frozenset[str] = Field(default=frozenset({EVERYONE}), min_length=1)
+    readers: Annotated[frozenset[str], BeforeValidator(_several)] = frozenset({EVERYONE})
     every: Duration = Field(default=DEFAULT_EVERY, description="How often the clock syncs it")
 
     @field_validator("name")
@@ -66,6 +94,8 @@ class Options(BaseModel):
     @field_validator("readers")
     @classmethod
     def _are_principals(cls, readers: frozenset[str]) -> frozenset[str]:
+        if not readers:
+            raise ValueError("somebody must be able to read it. Write everyone, or leave it out")
         for reader in readers:
             if not _READER.fullmatch(reader):
                 raise ValueError(f"'{reader}' is no reader. Write everyone, team:T, channel:C, user:U or group:S")
@@ -182,8 +212,14 @@ def described(given: Mapping[str, Any], *, where: str) -> Options:
 
 def opened(options: Options, *, home: Path) -> Source:
     """The source that was described; what it keeps lies below ``home``."""
-    place = home / "sources" / re.sub(r"[^\w.-]", "_", options.name or options.location or options.type)
-    return found()[options.type].open_source(options, place=place)
+    return found()[options.type].open_source(options, place=home / "sources" / _folder(options))
+
+
+def _folder(options: Options) -> str:
+    """Its name where that can be a folder's, else one that no other source has."""
+    name = options.name or options.location or options.type
+    plain = re.sub(r"[^\w.-]", "_", name)[:100].lstrip(".")
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _kind_of(location: str, where: str) -> str:

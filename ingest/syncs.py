@@ -43,11 +43,15 @@ class Sync:
 
 @dataclass(frozen=True)
 class Latest:
-    """How a source's last sync stands."""
+    """How a source's last sync stands; ``at`` is when it ended, or else when somebody last worked at it. Of
+    ``n_to_read`` documents ``n_done`` are done."""
 
     source: str
+    origin: str
     status: str
     at: datetime
+    n_done: int
+    n_to_read: int
     problem: str | None
 
 
@@ -151,9 +155,25 @@ def latest(transaction: Session) -> list[Latest]:
     row = SyncRow
     found = select(row).ext(distinct_on(row.source)).order_by(row.source, row.started_at.desc())
     return [
-        Latest(one.source, one.status, one.ended_at or one.started_at, one.problem)
+        Latest(
+            source=one.source,
+            origin=one.origin,
+            status=one.status,
+            at=one.ended_at or one.touched_at,
+            n_done=one.n_done,
+            n_to_read=one.n_added + one.n_changed + one.n_moved,
+            problem=one.problem,
+        )
         for one in transaction.scalars(found)
     ]
+
+
+def location(transaction: Session, source: str) -> str | None:
+    """Where a source's documents came from with its latest sync, if its options say so."""
+    row = SyncRow
+    found = select(row.options).where(row.source == source).order_by(row.started_at.desc()).limit(1)
+    options = transaction.scalar(found)
+    return str(options["location"]) if options and options.get("location") else None
 
 
 def idle(transaction: Session, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, str]]:

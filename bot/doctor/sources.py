@@ -1,16 +1,21 @@
 """What docent.toml declares, and how the last sync of each source ended."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from agent.database import now
 from agent.errors import UserError
 from bot.doctor.finding import Finding
 from ingest import declared, source, syncs
 
 if TYPE_CHECKING:
     from bot.doctor.examination import Patient
+
+OPEN = {"queued", "listing", "reading"}
+STANDS_STILL = timedelta(minutes=10)
 
 
 def sources(who: "Patient") -> Iterator[Finding]:
@@ -34,10 +39,10 @@ def sources(who: "Patient") -> Iterator[Finding]:
             every = declared.every(one)
             yield Finding("sources", "ok", f"{name}: {options.type}, {f'every {every}' if every else 'by hand'}")
     if who.database:
-        yield from _ended_badly(who)
+        yield from _ended_badly(who, given)
 
 
-def _ended_badly(who: "Patient") -> Iterator[Finding]:
+def _ended_badly(who: "Patient", given: Container[str]) -> Iterator[Finding]:
     assert who.database
     try:
         with who.database.transaction() as transaction:
@@ -47,7 +52,13 @@ def _ended_badly(who: "Patient") -> Iterator[Finding]:
         return
     for one in latest:
         if one.status in {"failed", "stopped"}:
-            advice = f"Run 'docent sync {one.source}' when it is mended."
+            again = f"'docent sync {one.source}'" if one.source in given else "'docent ingest' for it"
+            advice = f"Run {again} when it is mended."
             yield Finding(
                 "sources", "warning", f"the last sync of '{one.source}' {one.status}: {one.problem}", advice
+            )
+        elif one.status in OPEN and one.origin == "clock" and now() - one.at > STANDS_STILL:
+            text = f"the sync of '{one.source}' has stood still since {one.at:%Y-%m-%d %H:%M} UTC ({one.status})"
+            yield Finding(
+                "sources", "warning", text, "Start 'docent worker' and 'docent clock', and see their logs."
             )
