@@ -1,0 +1,93 @@
+"""``docent ingest`` killed at any moment: what is found meanwhile is whole, and the next run goes on."""
+
+import random
+import re
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+import ingest.settings
+from agent.database import Database
+from agent.tools import Audience
+from ingest.library import Library
+from tests.world import Zygote
+
+N_DOCUMENTS = 300
+N_SECTIONS = 3
+_VERSION = re.compile(r"version (\d+) of document (\d+) ")
+
+
+@pytest.mark.parametrize(
+    "n_kills", [pytest.param(5, id="a few"), pytest.param(60, id="many", marks=pytest.mark.soak)]
+)
+def test_whenever_it_is_killed_documents_are_whole_and_in_the_end_all_are_there_once(
+    n_kills: int, zygote: Zygote, database: Database, database_url: str, tmp_path: Path
+) -> None:
+    chance = random.Random(n_kills)
+    documents = tmp_path / "handbook"
+    documents.mkdir()
+    index = tmp_path / "index"
+    library = Library(database, ingest.settings.Settings(index_uri=str(index)))
+    env = {"DATABASE_URL": database_url, "DOCENT_HOME": str(tmp_path / "home"), "DOCENT_INDEX_URI": str(index)}
+
+    def run() -> psutil.Process:
+        log = str(tmp_path / "ingest.log")
+        return zygote.fork(env=env, log=log, arguments=["ingest", str(documents), "--json"])
+
+    versions = dict.fromkeys(range(N_DOCUMENTS), 0)
+    for n in versions:
+        write(documents, n, 0)
+    moments: Counter[str] = Counter()
+    for version in range(1, n_kills + 1):
+        process = run()
+        time.sleep(chance.uniform(0.0, 2.0))
+        with suppress(psutil.NoSuchProcess):  # it was quicker
+            process.kill()
+        process.wait(20)
+        moments[status(database)] += 1
+        for n, found in held(library).items():
+            assert len(found) == N_SECTIONS, f"document {n} is there by half"
+            assert len(set(found)) == 1, f"document {n} is there in two versions"
+        if library.status().n_chunks:
+            assert library.search("which version of the document", audience=Audience())
+        for n in chance.sample(range(N_DOCUMENTS), 60):
+            versions[n] = version
+            write(documents, n, version)
+    print(f"killed while: {dict(moments)}")
+
+    process = run()
+    process.wait(120)
+    assert status(database) == "completed", (tmp_path / "ingest.log").read_text()
+    assert held(library) == {n: [version] * N_SECTIONS for n, version in versions.items()}
+    with database.transaction() as transaction:
+        rows = transaction.connection().exec_driver_sql(
+            "SELECT count(*), sum(n_chunks), count(problem) FROM documents"
+        )
+        assert tuple(rows.one()) == (N_DOCUMENTS, N_DOCUMENTS * N_SECTIONS, 0)
+
+
+def write(folder: Path, n: int, version: int) -> None:
+    body = "\n\n".join(f"## Part {i}\n\nThis is version {version} of document {n} in part {i}." for i in range(3))
+    (folder / f"{n}.md").write_text(f"# Document {n}\n\n{body}\n")
+
+
+def held(library: Library) -> dict[int, list[int]]:
+    """The versions of each document's chunks, as the index holds them."""
+    index = library._live.now().index
+    found: dict[int, list[int]] = {}
+    for chunk in index.rows([*index.editions()]) if index.exists() else ():
+        version, n = map(int, _VERSION.findall(chunk.text)[0])
+        found.setdefault(n, []).append(version)
+    return found
+
+
+def status(database: Database) -> str:
+    with database.transaction() as transaction:
+        found = transaction.connection().exec_driver_sql(
+            "SELECT status FROM syncs ORDER BY started_at DESC LIMIT 1"
+        )
+        return str(found.scalar() or "not begun")
