@@ -79,7 +79,8 @@ def held(library: Library) -> dict[int, list[int]]:
     """The versions of each document's chunks, as the index holds them."""
     index = library._live.now().index
     found: dict[int, list[int]] = {}
-    for chunk in index.rows([*index.editions()]) if index.exists() else ():
+    editions = index.editions()
+    for chunk in index.rows([*editions]) if editions else ():
         version, n = map(int, _VERSION.findall(chunk.text)[0])
         found.setdefault(n, []).append(version)
     return found
