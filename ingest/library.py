@@ -154,9 +154,9 @@ class Library:
     def n_documents(self) -> dict[str, int]:
         """How many documents each source has, by name."""
         row = DocumentRow
-        counted = select(row.source, func.count()).group_by(row.source).order_by(row.source)
+        counted = select(row.source, func.count().label("n")).group_by(row.source).order_by(row.source)
         with self._database.transaction() as transaction:
-            return dict(transaction.execute(counted).tuples().all())
+            return {found.source: found.n for found in transaction.execute(counted)}
 
     def status(self) -> Status:
         """Reads the index's state; never raises for an index that is missing or unusable."""

@@ -116,7 +116,7 @@ class Known(Mapping[str, str]):
         row = DocumentRow
         with self._database.transaction() as transaction:
             found = select(row.uri, row.fingerprint).where(row.source == self._source)
-            return dict(transaction.execute(found).tuples().all())
+            return {known.uri: known.fingerprint for known in transaction.execute(found)}
 
 
 def _staged(

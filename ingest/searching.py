@@ -12,7 +12,7 @@ from ingest.embedding import Embedder
 from ingest.index import Candidate, Index, Scope
 from ingest.ranking import Ranked
 from ingest.reranker import Reranker
-from ingest.words import content_words, is_in, stem
+from ingest.words import content_words, is_in, stem, words
 
 N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
 RARE_UP_TO = 2  # chunks; a word of the question this rare and not among the best passages is not answered by them
@@ -59,16 +59,16 @@ def look_up(query: str, at: Place, *, k: int) -> Found:
     if slips:
         candidates = at.candidates(f"{query} {' '.join(slips.values())}")
         texts = _texts(candidates)
-    best = ranking.ranked(candidates)
+    best = ranking.ranked(_meant(query, slips), candidates)
     if at.reranker:
         best = at.reranker.ordered(query, best)
     best = ranking.folded(best, k=k)
     passages = tuple(passage(one.candidate, score=one.score) for one in best)
-    words = [word for word in content_words(query) if word not in slips]
-    keywords = _keywords(words, candidates, {one.title for one in passages})
+    asked = [word for word in content_words(query) if word not in slips]
+    keywords = _keywords(asked, candidates, {one.title for one in passages})
     filed = {word for found in keywords.values() for word in found}
     shown = {one.chunk_id for one in passages}
-    not_found = _not_found([w for w in words if w not in filed], texts, shown, at)
+    not_found = _not_found([w for w in asked if w not in filed], texts, shown, at)
     return Found(passages, not_found, keywords, tuple(best), slips)
 
 
@@ -83,6 +83,11 @@ def passage(chunk: Candidate, *, score: float) -> Passage:
         text=chunk.text,
         score=score,
     )
+
+
+def _meant(query: str, slips: Mapping[str, str]) -> str:
+    """The words of the query, with what was probably meant in the place of slips."""
+    return " ".join(slips.get(word, word) for word in words(query)) if slips else query
 
 
 def _not_found(words: list[str], texts: Mapping[str, str], shown: Container[str], at: Place) -> tuple[str, ...]:

@@ -1,0 +1,150 @@
+"""How well a passage's words stand for a question's words: the same, or near in meaning.
+
+BM25 knows only the same words, and one vector of a whole passage blurs what single sentences say. So each word of
+the question looks for its nearest word by the static embedding, whatever model the index has: in the passage, in
+its best sentence, and in its title (the late interaction of ColBERT, arXiv 2004.12832, with static word vectors).
+Words that most candidates hold count little. Rows of words and passages are kept, because the same are asked for
+again and again.
+"""
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.embedding import embed
+from ingest.index import Candidate
+from ingest.words import STOP_WORDS, content_words, stem, words
+
+NEAR = 0.2  # cosine of two words from which on they count; "soldier" and "military" have .54, "pet" and "plan" .15
+MAX_WORDS = 40_000  # kept: 40 MB of vectors
+FIRST_WORDS = 4_096
+MAX_PASSAGES = 12_000  # kept: about 20 MB
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+
+Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Between 0 and 1, one number per candidate."""
+
+    passage: Numbers
+    sentence: Numbers  # its best one
+    title: Numbers
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text's words as rows of the lexicon; a sentence begins at each of ``starts``."""
+
+    rows: NDArray[np.int32]
+    starts: NDArray[np.int32]
+
+
+class Lexicon:
+    """Words with their vectors and stems, and texts as words; may be shared by threads."""
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._clear()
+
+    def likeness(self, question: str, candidates: Sequence[Candidate]) -> Likeness:
+        """Of each candidate; all zero for a question without words."""
+        asked = content_words(question) or words(question)
+        if not asked or not candidates:
+            nothing = np.zeros(len(candidates), np.float32)
+            return Likeness(nothing, nothing, nothing)
+        with self._changing:
+            if len(self._rows) > MAX_WORDS or len(self._texts) > MAX_PASSAGES:
+                self._clear()
+            texts = self._read([c.search_text for c in candidates])
+            titles = self._read([c.title for c in candidates])
+            self._learn(asked)
+            own = self._rows_of(asked)
+            vectors, stems = self._vectors, self._stems
+        return _likeness(own, texts, titles, vectors, stems)
+
+    def _clear(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._stem_ids: dict[str, int] = {}
+        self._texts: dict[str, _Text] = {}
+        self._vectors = np.zeros((FIRST_WORDS, embed([""]).shape[1]), np.float32)
+        self._stems = np.zeros(FIRST_WORDS, np.int32)
+
+    def _read(self, texts: Sequence[str]) -> list[_Text]:
+        """New words of all of them are embedded at once."""
+        new = {text: _sentences(text) for text in texts if text not in self._texts}
+        self._learn([word for sentences in new.values() for sentence in sentences for word in sentence])
+        for text, sentences in new.items():
+            starts = np.cumsum([0, *map(len, sentences[:-1])], dtype=np.int32)[: len(sentences)]
+            self._texts[text] = _Text(self._rows_of([w for sentence in sentences for w in sentence]), starts)
+        return [self._texts[text] for text in texts]
+
+    def _learn(self, found: Sequence[str]) -> None:
+        new = [word for word in dict.fromkeys(found) if word not in self._rows]
+        if not new:
+            return
+        first = len(self._rows)
+        self._rows.update((word, first + i) for i, word in enumerate(new))
+        last = len(self._rows)
+        while last > len(self._stems):  # twice as long, lest each search copy all of it
+            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
+            self._stems = np.concatenate([self._stems, np.zeros_like(self._stems)])
+        self._vectors[first:last] = embed(new)
+        self._stems[first:last] = [self._stem_ids.setdefault(stem(w), len(self._stem_ids)) for w in new]
+
+    def _rows_of(self, found: Sequence[str]) -> NDArray[np.int32]:
+        return np.array([self._rows[word] for word in found], np.int32)
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The one of this process."""
+    return Lexicon()
+
+
+def _sentences(text: str) -> list[list[str]]:
+    """The words of each sentence, without stop words."""
+    parts = (words(part) for part in _SENTENCE_END.split(text))
+    return [kept for part in parts if (kept := [word for word in part if word not in STOP_WORDS])]
+
+
+def _likeness(
+    asked: NDArray[np.int32],
+    texts: Sequence[_Text],
+    titles: Sequence[_Text],
+    vectors: Numbers,
+    stems: NDArray[np.int32],
+) -> Likeness:
+    held, where = np.unique(np.concatenate([text.rows for text in (*texts, *titles)]), return_inverse=True)
+    near = vectors[asked] @ vectors[held].T
+    near[stems[asked][:, None] == stems[held][None, :]] = 1.0
+    is_same = near >= 1.0
+    near = np.clip((near - NEAR) / (1 - NEAR), 0.0, 1.0)
+    at = np.cumsum([0, *(len(text.rows) for text in (*texts, *titles))])
+    n = len(texts)
+    best = np.zeros((len(asked), n), np.float32)
+    same = np.zeros((len(asked), n), bool)
+    in_title = np.zeros((len(asked), n), np.float32)
+    by_sentence = np.zeros(n, np.float32)
+    sentences = []
+    for i, text in enumerate(texts):
+        if len(text.rows):
+            columns = where[at[i] : at[i + 1]]
+            found = near[:, columns]
+            best[:, i] = found.max(axis=1)
+            same[:, i] = is_same[:, columns].any(axis=1)
+            sentences.append((i, np.maximum.reduceat(found, text.starts, axis=1)))
+        title = where[at[n + i] : at[n + i + 1]]
+        if len(title):
+            in_title[:, i] = near[:, title].max(axis=1)
+    weights = np.log1p(1 / (same.mean(axis=1) + 1 / n)).astype(np.float32)
+    weights /= weights.sum()
+    for i, found in sentences:
+        by_sentence[i] = (weights @ found).max()
+    return Likeness(weights @ best, by_sentence, weights @ in_title)
