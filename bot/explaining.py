@@ -46,6 +46,7 @@ def _reasons(one: Ranked) -> str:
     parts = [
         words,
         f"meaning {one.by_meaning}. ({chunk.cosine:.2f})",
+        f"near words +{one.alike:.2f}",
         f"document +{one.document:.2f}",
         f"recency +{one.recency:.3f}",
         f"total {one.total:.2f}",
@@ -61,8 +62,13 @@ def _legend() -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_row("[dim]words[/]", "[dim]rank by full text (BM25), –: not among the best by words[/]")
     table.add_row("[dim]meaning[/]", "[dim]rank by the cosine of the embeddings[/]")
+    table.add_row(
+        "[dim]near words[/]", "[dim]how near the question's words are to its words, its best sentence, title[/]"
+    )
     table.add_row("[dim]document[/]", "[dim]how well the rest of its document fits[/]")
-    table.add_row("[dim]total[/]", f"[dim]cosine + {BM25_WEIGHT} × BM25 + document + recency; the order[/]")
+    table.add_row(
+        "[dim]total[/]", f"[dim]cosine + {BM25_WEIGHT} × BM25 + near words + document + recency; the order[/]"
+    )
     return table
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from agent.database import now
-from ingest import locks, names, splitting, syncs
+from ingest import locks, names, splitting, stock, syncs
 from ingest.blocks import Document
 from ingest.crew import Read
 from ingest.embedding import Matrix
@@ -60,7 +60,7 @@ def _write(
 def _vectors(batch: Sequence[Read], chunks: Sequence[IndexedChunk], stores: Stores) -> tuple[Matrix, Done]:
     """Of each chunk; only texts the index has no vector for are embedded."""
     before = [id_ for one in batch for id_ in (one.id.hex, one.item.moved_from) if id_]
-    kept = stores.index.vectors(before) if chunks else {}
+    kept = stock.vectors(stores.index, before) if chunks else {}
     new = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in kept))
     done = Done(len(batch), len(chunks), len(new))
     if new:

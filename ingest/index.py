@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from agent.errors import UserError
 from ingest import lance
@@ -86,9 +85,9 @@ class Scope:
     @property
     def where(self) -> str:
         """The filter, before any ranking."""
-        parts = [_one_of("access_id", self.access_ids)]
+        parts = [one_of("access_id", self.access_ids)]
         if self.sources:
-            parts.append(_one_of("source", self.sources))
+            parts.append(one_of("source", self.sources))
         if self.since:
             parts.append(f"updated_at >= {_moment(self.since)}")
         if self.until:
@@ -121,7 +120,7 @@ class Index:
             _require_dimension(await table.schema(), len(vector), self.address)
             return await _candidates(table, query, vector, where, limit)
 
-        return self._read(candidates)
+        return self.read(candidates)
 
     def counts(self, words: Sequence[str], *, scope: Scope, up_to: int) -> list[int]:
         """How many chunks hold each word, none counted further than ``up_to``."""
@@ -136,7 +135,7 @@ class Index:
         async def counts(table: Any) -> list[int]:
             return list(await asyncio.gather(*(count(table, word) for word in words)))
 
-        return self._read(counts)
+        return self.read(counts)
 
     def chunks(
         self, document_id: str, *, access_ids: Sequence[str], first: int = 0, last: int = 1_000_000
@@ -144,92 +143,25 @@ class Index:
         """A document's chunks from position ``first`` to ``last``, in order; none if it may not be read."""
         if not access_ids:
             return []
-        where = f"{_one_of('document_id', [document_id])} AND {_one_of('access_id', access_ids)}"
+        where = f"{one_of('document_id', [document_id])} AND {one_of('access_id', access_ids)}"
         where += f" AND position BETWEEN {first:d} AND {last:d}"
 
         async def rows(table: Any) -> list[dict[str, Any]]:
             return (await table.query().where(where).select(_READ).to_arrow()).to_pylist()  # type: ignore[no-any-return]
 
-        return sorted((Candidate(**row) for row in self._read(rows)), key=lambda chunk: chunk.position)
+        return sorted((Candidate(**row) for row in self.read(rows)), key=lambda chunk: chunk.position)
 
     def n_chunks(self, source: str | None = None) -> int:
         """How many chunks there are, altogether or of one source; none where nothing was ever written."""
-        where = None if source is None else _one_of("source", [source])
+        where = None if source is None else one_of("source", [source])
 
         async def count(table: Any) -> int:
             return int(await table.count_rows(where))
 
         try:
-            return self._read(count)
+            return self.read(count)
         except NoIndex:
             return 0
-
-    def documents(self, source: str) -> dict[str, tuple[str, int]]:
-        """Of each document of a source: its content hash, and how many chunks it has. Reads all of it."""
-
-        columns = ["document_id", "content_hash"]
-
-        async def rows(table: Any) -> Any:
-            return await table.query().where(_one_of("source", [source])).select(columns).to_arrow()
-
-        try:
-            counted = self._read(rows).group_by(columns).aggregate([([], "count_all")])
-        except NoIndex:
-            return {}
-        return {row["document_id"]: (row["content_hash"], row["count_all"]) for row in counted.to_pylist()}
-
-    def editions(self) -> dict[str, tuple[str, str, int]]:
-        """Of each document: its content hash, its access id, and how many chunks it has. Reads all of it."""
-        columns = ["document_id", "content_hash", "access_id"]
-
-        async def rows(table: Any) -> Any:
-            return await table.query().select(columns).to_arrow()
-
-        try:
-            counted = self._read(rows).group_by(columns).aggregate([([], "count_all")])
-        except NoIndex:
-            return {}
-        return {
-            row["document_id"]: (row["content_hash"], row["access_id"], row["count_all"])
-            for row in counted.to_pylist()
-        }
-
-    def size(self) -> tuple[int, int]:
-        """How many chunks there are, and about how many characters they have for an embedding model to read."""
-
-        async def counted(table: Any) -> tuple[int, int]:
-            n_chars = 0
-            async for batch in await table.query().select(["search_text"]).to_batches():
-                n_chars += pc.sum(pc.utf8_length(batch["search_text"])).as_py() or 0
-            return int(await table.count_rows()), n_chars
-
-        return self._read(counted)
-
-    def rows(self, document_ids: Sequence[str]) -> list[IndexedChunk]:
-        """The chunks of these documents as they were written, by id."""
-        columns = [*IndexedChunk.__dataclass_fields__]
-
-        async def rows(table: Any) -> list[dict[str, Any]]:
-            where = _one_of("document_id", document_ids)
-            return (await table.query().where(where).select(columns).to_arrow()).to_pylist()  # type: ignore[no-any-return]
-
-        return sorted((IndexedChunk(**row) for row in self._read(rows)), key=lambda chunk: chunk.chunk_id)
-
-    def vectors(self, document_ids: Sequence[str]) -> dict[str, Matrix]:
-        """The vectors that chunks of these documents have, by what was embedded."""
-        found: dict[str, Matrix] = {}
-        for some in _some(document_ids):
-
-            async def rows(table: Any, some: Sequence[str] = some) -> Any:
-                where = _one_of("document_id", some)
-                return await table.query().where(where).select(["search_text", "vector"]).to_arrow()
-
-            try:
-                table = self._read(rows)
-            except NoIndex:
-                return {}
-            found |= dict(zip(table["search_text"].to_pylist(), table["vector"].to_numpy(), strict=True))
-        return found
 
     def made_with(self) -> str | None:
         """The embedding model of the table as it is, or None where there is no table."""
@@ -253,7 +185,7 @@ class Index:
         async def version(table: Any) -> str:
             return str(await table.version())
 
-        return self._read(version)
+        return self.read(version)
 
     def replace(self, document_ids: Iterable[str], chunks: Sequence[IndexedChunk], vectors: Matrix) -> None:
         """Puts these chunks in the place of whatever these documents had, in one version.
@@ -273,20 +205,20 @@ class Index:
             schema=lance.schema(vectors.shape[1], self.embedding_model),
         )
         merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
-        merge.when_not_matched_by_source_delete(_one_of("document_id", documents))
+        merge.when_not_matched_by_source_delete(one_of("document_id", documents))
         self._call(merge.execute(rows))
 
     def remove(self, document_ids: Iterable[str]) -> None:
         """Removes these documents, each in one version."""
-        for some in _some(document_ids):
+        for ids in some(document_ids):
             if self.exists():
-                self._call(self._opened().delete(_one_of("document_id", some)))
+                self._call(self._opened().delete(one_of("document_id", ids)))
 
     def set_access(self, document_ids: Iterable[str], access_id: str) -> None:
         """Changes who may read these documents, each in one version; nothing is embedded again."""
-        for some in _some(document_ids):
+        for ids in some(document_ids):
             if self.exists():
-                self._call(self._opened().update({"access_id": access_id}, where=_one_of("document_id", some)))
+                self._call(self._opened().update({"access_id": access_id}, where=one_of("document_id", ids)))
 
     def optimize(self) -> None:
         """Brings the search indexes up to date and drops versions older than an hour. Run after a sync."""
@@ -325,7 +257,7 @@ class Index:
             self._is_prepared = True
         return self._table
 
-    def _read(self, query: Callable[[Any], Awaitable[T]]) -> T:
+    def read(self, query: Callable[[Any], Awaitable[T]]) -> T:
         """Runs a query on the newest version; a handle whose files are gone is opened anew, once."""
         try:
             return lance.run(_on_newest(self._opened(), query))
@@ -360,12 +292,16 @@ async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
     return result
 
 
+def nearest(table: Any, vector: Matrix, where: str, limit: int) -> Any:
+    """A query for the rows whose vectors are nearest: approximate where there is a vector index, else exact."""
+    return table.query().nearest_to(vector).distance_type("cosine").where(where).limit(limit).nprobes(N_PROBES)
+
+
 async def _candidates(table: Any, query: str, vector: Matrix, where: str, limit: int) -> list[Candidate]:
     by_words = table.query().nearest_to_text(query, columns=["search_text"]).where(where).limit(limit)
-    by_meaning = table.query().nearest_to(vector).distance_type("cosine").where(where).limit(limit)
     worded, meant = await asyncio.gather(
         by_words.select([*_READ, "vector", "_score"]).to_arrow(),
-        by_meaning.nprobes(N_PROBES).select([*_READ, "_distance"]).to_arrow(),
+        nearest(table, vector, where, limit).select([*_READ, "_distance"]).to_arrow(),
     )
     found: dict[str, Candidate] = {}
     cosines = np.stack(worded["vector"].to_numpy()) @ vector if worded.num_rows else ()
@@ -378,7 +314,7 @@ async def _candidates(table: Any, query: str, vector: Matrix, where: str, limit:
     return [found[chunk_id] for chunk_id in sorted(found)]
 
 
-def _some(ids: Iterable[str]) -> Iterator[list[str]]:
+def some(ids: Iterable[str]) -> Iterator[list[str]]:
     every = sorted(set(ids))
     return (every[i : i + MAX_IDS] for i in range(0, len(every), MAX_IDS))
 
@@ -387,6 +323,6 @@ def _moment(moment: datetime) -> str:
     return f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
 
 
-def _one_of(column: str, values: Sequence[str]) -> str:
+def one_of(column: str, values: Sequence[str]) -> str:
     quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return f"{column} IN ({quoted})"

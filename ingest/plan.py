@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from agent.database import Database
 from agent.errors import UserError
-from ingest import access, locks, names, syncs
+from ingest import access, locks, names, stock, syncs
 from ingest.index import Index
 from ingest.live import Live
 from ingest.rows import DocumentRow, SyncItemRow
@@ -206,7 +206,7 @@ def _amend(database: Database, index: Index, source: str) -> None:
         n_chunks = transaction.scalar(select(func.sum(row.n_chunks)).where(of_source)) or 0
     if index.n_chunks(source) == n_chunks:
         return
-    held = index.documents(source)
+    held = stock.documents(index, source)
     with database.transaction() as transaction:
         syncs.patient(transaction)
         known = select(row.id, row.content_hash, row.n_chunks).where(of_source, row.n_chunks > 0)

@@ -17,7 +17,7 @@ from sqlalchemy import update
 
 from agent.database import now
 from agent.errors import UserError
-from ingest import lance, locks
+from ingest import lance, locks, stock
 from ingest.live import Live, State, Stores
 from ingest.plan import Progress, unheard
 from ingest.rows import IndexStateRow
@@ -56,7 +56,7 @@ def change(live: Live, model: str, *, is_anew: bool = False) -> Change | None:
     index = live.stores(state).index
     if (state.embedding_model == model and not is_anew) or not index.exists():
         return None
-    n_chunks, n_chars = index.size()
+    n_chunks, n_chars = stock.size(index)
     n_tokens, cost_usd = live.opened("", model).embedder.estimate(n_chars)
     return Change(state.embedding_model, model, n_chunks, n_tokens, cost_usd)
 
@@ -124,16 +124,16 @@ def _drop_next(live: Live, state: State) -> None:
 
 def _differing(old: Stores, new: Stores) -> list[str]:
     """Documents that the new table has not, or not as they are now."""
-    held = new.index.editions()
-    return sorted(id_ for id_, edition in old.index.editions().items() if held.get(id_) != edition)
+    held = stock.editions(new.index)
+    return sorted(id_ for id_, edition in stock.editions(old.index).items() if held.get(id_) != edition)
 
 
 def _copy(old: Stores, new: Stores, spent: Spent, progress: Progress) -> None:
     """What differs is copied and embedded; what is gone from the old table goes from the new one."""
     differing = _differing(old, new)
     for n_done, ids in _counted(differing):
-        chunks = old.index.rows(ids)
-        kept = new.index.vectors(ids)
+        chunks = stock.rows(old.index, ids)
+        kept = stock.vectors(new.index, ids)
         texts = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in kept))
         if texts:
             embedded = new.embedder.documents(texts)
@@ -144,7 +144,7 @@ def _copy(old: Stores, new: Stores, spent: Spent, progress: Progress) -> None:
             new.index.replace(ids, chunks, np.stack([kept[chunk.search_text] for chunk in chunks]))
         spent.n_chunks += len(texts)
         progress(n_done, len(differing))
-    new.index.remove(new.index.editions().keys() - old.index.editions().keys())
+    new.index.remove(stock.editions(new.index).keys() - stock.editions(old.index).keys())
 
 
 def _counted(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select
 
 from agent.database import Database
 from agent.errors import DocentError
-from ingest import access, batches, claims, locks, plan, pulse, reindexing, syncs
+from ingest import access, batches, claims, locks, plan, pulse, reindexing, stock, syncs
 from ingest.claims import Claimed
 from ingest.conversion import Converter
 from ingest.crew import Crew, Read
@@ -171,7 +171,7 @@ def forget(source: str, live: Live) -> int:
             syncs.patient(transaction)
             ids = transaction.scalars(select(row.id).where(row.source == source)).all()
             transaction.execute(delete(SyncRow).where(SyncRow.source == source))
-        index.remove({*(id_.hex for id_ in ids), *index.documents(source)})
+        index.remove({*(id_.hex for id_ in ids), *stock.documents(index, source)})
         with database.transaction() as transaction:
             syncs.patient(transaction)
             transaction.execute(delete(row).where(row.source == source))
@@ -233,4 +233,4 @@ def _remove_orphans(source: str, database: Database, index: Index) -> None:
         n_chunks = transaction.scalar(select(func.sum(row.n_chunks)).where(row.source == source)) or 0
         ids = transaction.scalars(select(row.id).where(row.source == source)).all()
     if index.n_chunks(source) != n_chunks:
-        index.remove(index.documents(source).keys() - {id_.hex for id_ in ids})
+        index.remove(stock.documents(index, source).keys() - {id_.hex for id_ in ids})

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import parts
+from tests.bench import documents, parts
 from tests.bench.office import Office
 from tests.bench.retrieval import retrieval
 
@@ -22,6 +22,9 @@ PARTS = {
     "slow_model": parts.slow_model,
     "crash": parts.crash,
     "faults": parts.faults,
+    "reading": documents.reading,
+    "searching": documents.searching,
+    "scale": documents.scale,
     "retrieval": retrieval,
 }
 
