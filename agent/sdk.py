@@ -34,6 +34,7 @@ def litellm() -> Any:
     litellm.disable_streaming_logging = True  # else each chunk starts an event loop in a thread, for callbacks
     litellm.drop_params = True
     litellm.num_retries = 0
+    litellm.DEFAULT_MAX_RETRIES = 0  # else embedding() takes max_retries=0 for "as usual", two (1.106)
     return litellm
 
 

@@ -44,7 +44,7 @@ def test_whenever_it_is_killed_documents_are_whole_and_in_the_end_all_are_there_
     moments: Counter[str] = Counter()
     for version in range(1, n_kills + 1):
         process = run()
-        time.sleep(chance.uniform(0.0, 2.0))
+        time.sleep(chance.uniform(0.0, 1.5))
         with suppress(psutil.NoSuchProcess):  # it was quicker
             process.kill()
         process.wait(20)
@@ -54,7 +54,7 @@ def test_whenever_it_is_killed_documents_are_whole_and_in_the_end_all_are_there_
             assert len(set(found)) == 1, f"document {n} is there in two versions"
         if library.status().n_chunks:
             assert library.search("which version of the document", audience=Audience())
-        for n in chance.sample(range(N_DOCUMENTS), 60):
+        for n in chance.sample(range(N_DOCUMENTS), 200):
             versions[n] = version
             write(documents, n, version)
     print(f"killed while: {dict(moments)}")
