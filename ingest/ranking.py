@@ -31,7 +31,7 @@ SCORE_BM25_WEIGHT = 0.015
 SCORE_DOCUMENT_WEIGHT = 0.25
 EVEN_SCORE = 0.7  # where as many first passages answered their question as did not
 SCORE_SLOPE = 5.0
-SAME_COSINE = 0.05  # apart; texts that are nearly the same are nearly as far from the question
+SAME_COSINE = 0.02  # apart; texts that are nearly the same are nearly as far from the question
 
 
 @dataclass(frozen=True)

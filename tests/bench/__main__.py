@@ -4,12 +4,15 @@ Everything runs on this machine at once (Docent, its servers, the stand-in works
 driver), so figures are pessimistic on few cores. Run one part with ``python -m tests.bench latency burst …``.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands do, before numpy is imported
 
 from tests.bench import documents, parts
 from tests.bench.office import Office
