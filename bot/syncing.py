@@ -35,7 +35,7 @@ def declared(
     command ends with 1."""
     given = declarations.sources(settings.config)
     if not given:
-        raise UserError(f"{settings.config} declares no source. Write one there:\n{declarations.EXAMPLE}")
+        raise UserError(f"{settings.config} declares no source. Write one there, such as: {declarations.EXAMPLE}")
     for name in names:
         if name not in given:
             raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(given)}.")

@@ -14,9 +14,7 @@ from agent.errors import UserError
 from ingest.durations import NEVER, duration
 
 DEFAULT_EVERY = timedelta(hours=1)
-EXAMPLE = """[sources.handbook]
-location = "path/to/documents"
-link = "https://handbook.example/{path}" """.strip()
+EXAMPLE = 'sources.handbook.location = "path/to/documents"'
 
 
 def sources(path: Path) -> dict[str, dict[str, Any]]:
@@ -35,7 +33,7 @@ def sources(path: Path) -> dict[str, dict[str, Any]]:
         raise UserError(f"{path}: there is nothing called '{min(unknown)}'. Sources are tables: [sources.NAME].")
     declared = given.get("sources", {})
     if not isinstance(declared, dict) or not all(isinstance(one, dict) for one in declared.values()):
-        raise UserError(f"{path}: a source is a table. Example:\n{EXAMPLE}")
+        raise UserError(f"{path}: a source is a table, such as: {EXAMPLE}")
     folder = path.absolute().parent
     return {name: placed(one, folder) | {"name": name} for name, one in _plain(declared, path).items()}
 

@@ -1,6 +1,7 @@
 """A process that has imported everything once, and forks the processes under test from there.
 
-Reads one JSON line per process: its role, its environment, where its log goes, and at which commit it should die.
+Reads one JSON line per process: its arguments, its environment, where what it says goes, at which commit it should
+die, and for a command also where it works, where its errors go and into which file its exit code.
 Run as ``python -m tests.zygote``.
 """
 
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -59,8 +61,10 @@ def main() -> None:
 
 def _become(cli: Any, order: dict[str, Any]) -> None:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    errors = os.open(order.get("errors", order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
-    os.dup2(log, 2)
+    os.dup2(errors, 2)
+    os.chdir(order.get("folder", "."))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.update(order["env"])
     if order.get("die_at"):
@@ -69,12 +73,16 @@ def _become(cli: Any, order: dict[str, Any]) -> None:
     sys.argv = ["docent", *order["arguments"]]
     try:
         cli.main()
+        code = 0
     except SystemExit as end:
-        os._exit(end.code if isinstance(end.code, int) else 0)
+        code = end.code if isinstance(end.code, int) else 0
     except BaseException:  # noqa: BLE001  nothing may return into the zygote
         sys.excepthook(*sys.exc_info())
-        os._exit(1)
-    os._exit(0)
+        code = 1
+    sys.stdout.flush()
+    if "code" in order:
+        Path(order["code"]).write_text(str(code))
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def test_no_file_declares_no_source(file: Path) -> None:
         (b"[sources.a]\n[sources.a]", "cannot be read: "),
         (b"\xff", "cannot be read: "),
         (b"[source.a]\nlocation='x'", "nothing called 'source'. Sources are tables: [sources.NAME]"),
-        (b"sources = 1", "a source is a table. Example:\n[sources.handbook]"),
+        (b"sources = 1", "a source is a table, such as: sources.handbook.location = "),
         (b"[sources]\nhandbook = 'x'", "a source is a table"),
         (b"[sources.a]\nrate = nan", "nan and inf mean nothing"),
         (b'[sources.a]\nlocation = "a\\u0000"', "the character NUL"),

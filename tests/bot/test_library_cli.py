@@ -1,0 +1,282 @@
+"""The library's commands as a person types them: what they do, what they say, and how they end."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.database import Database
+from tests.scripted_embeddings import ScriptedEmbeddings
+from tests.scripted_model import Fail
+from tests.world import HANDBOOK, Zygote
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Docent = Callable[..., Done]
+
+
+@pytest.fixture
+def docent(zygote: Zygote, database: Database, database_url: str, tmp_path: Path) -> Docent:
+    """Runs ``docent`` in a folder with a handbook in ``pages``."""
+    (tmp_path / "pages").mkdir()
+    for name, content in HANDBOOK.items():
+        (tmp_path / "pages" / name).write_text(content)
+    n_runs = iter(range(100))
+
+    def run(*arguments: str, **env: str) -> Done:
+        n_run = next(n_runs)
+        files = {name: tmp_path / f"{name}-{n_run}" for name in ("log", "errors", "code")}
+        given = {"DATABASE_URL": database_url, "DOCENT_HOME": str(tmp_path / "home"), "COLUMNS": "200"}
+        order = {name: str(path) for name, path in files.items()}
+        process = zygote.fork(arguments=arguments, env=given | env, folder=str(tmp_path), **order)
+        process.wait(60)
+        return Done(
+            *(kind(files[name].read_text()) for name, kind in (("code", int), ("log", str), ("errors", str)))
+        )
+
+    return run
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedEmbeddings]:
+    with ScriptedEmbeddings() as model:
+        yield model
+
+
+def declare(tmp_path: Path, content: str) -> None:
+    (tmp_path / "docent.toml").write_text(content)
+
+
+# docent sync
+
+
+def test_declared_sources_are_synced_and_one_that_is_broken_stops_no_other(docent: Docent, tmp_path: Path) -> None:
+    declare(
+        tmp_path,
+        '[sources.gone]\nlocation = "nowhere"\n[sources.wrong]\nlocation = "pages"\ncolour = "red"\n'
+        '[sources.pages]\nlocation = "pages"\nlink = "https://handbook.example/{path}"\n',
+    )
+    done = docent("sync")
+    assert done.code == 1
+    assert f"docent: gone: There is no folder {tmp_path}/nowhere. Check the path." in done.err
+    assert "docent: wrong: docent.toml [sources.wrong]: there is no option 'colour'." in done.err
+    assert done.out.startswith("pages: 4 added, 0 changed, 0 unchanged, 0 removed; ")
+
+    done = docent("sync", "pages")
+    assert (done.code, "0 added, 0 changed, 4 unchanged" in done.out) == (0, True)
+    done = docent("sync", "--json")
+    assert done.code == 1
+    assert {one["source"]: one["status"] for one in done.json} == {
+        "gone": "failed",
+        "wrong": "failed",
+        "pages": "completed",
+    }
+    assert done.json[2]["n_unchanged"] == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "said"),
+    [
+        (None, [], "docent.toml declares no source. Write one there, such as: sources.handbook.location = "),
+        ("", [], "docent.toml declares no source."),
+        ("[sources.a]\nlocation='pages'", ["b"], "docent.toml declares no source 'b'. It has: a."),
+        ("[sources", [], "docent.toml cannot be read: "),
+    ],
+)
+def test_what_cannot_be_synced_is_said(
+    docent: Docent, tmp_path: Path, content: str | None, arguments: list[str], said: str
+) -> None:
+    if content is not None:
+        declare(tmp_path, content)
+    done = docent("sync", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("docent: ")
+    assert said in done.err
+
+
+def test_a_source_that_lost_its_documents_is_stopped_until_forced(docent: Docent, tmp_path: Path) -> None:
+    for i in range(12):
+        (tmp_path / "pages" / f"{i}.md").write_text(f"# Rule {i}\n\nThe rule is number {i}.")
+    declare(tmp_path, '[sources.pages]\nlocation = "pages"\n')
+    assert docent("sync").code == 0
+    for i in range(12):
+        (tmp_path / "pages" / f"{i}.md").unlink()
+    done = docent("sync")
+    assert done.code == 1
+    assert "'pages' had 16 documents, and 12 of them are gone, so nothing was changed." in done.err
+    assert "pages: stopped: " in docent("documents").out
+    assert "12 removed" in docent("sync", "--force").out
+
+
+def test_what_is_declared_no_more_is_named_with_how_to_remove_it(docent: Docent, tmp_path: Path) -> None:
+    declare(tmp_path, '[sources.old]\nlocation = "pages"\n')
+    docent("sync")
+    declare(tmp_path, '[sources.new]\nlocation = "pages"\n')
+    said = docent("sync").out
+    assert "'old' is not declared, and keeps its 4 documents. Remove: docent forget 'old'" in said
+    assert "4 documents of 'old' removed." in docent("forget", "old").out
+    said = docent("forget", "new").out
+    assert "docent.toml still declares it: the next sync reads it in again" in said
+    done = docent("forget", "old")
+    assert (done.code, "There is no source 'old'. 'docent documents' lists them." in done.err) == (2, True)
+
+
+# docent ingest
+
+
+def test_a_folder_is_read_in_as_the_options_say(docent: Docent, tmp_path: Path) -> None:
+    done = docent("ingest", "pages", "--include", "l*.md", "--include", "t*.md", "--exclude", "leave.md", "--json")
+    assert (done.code, done.json["source"], done.json["n_added"]) == (0, "pages", 1)
+    done = docent("ingest", "pages", "--name", "mine", "--reader", "channel:C1", "--option", "exclude=['t*.md']")
+    assert "mine: 3 added" in done.out
+    assert "https" not in docent("search", "annual leave", "--source", "mine").out  # it is for a channel only
+    assert "Nothing found." in docent("search", "annual leave", "--source", "mine").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--option", "colour"], "'colour' is no option. Write NAME=VALUE, such as max_pages=500."),
+        (["--option", "colour=red"], "pages: there is no option 'colour'."),
+        (["--option", "every=soon"], "every = 'soon' is not usable: write it as 90s, 15m, 6h, 7d, or never."),
+        (["--reader", "ada"], "'ada' is no reader. Write everyone, team:T, channel:C, user:U or group:S."),
+        (["--link", "https://x.example/"], "it lacks {path}. Example: https://handbook.example/{path}."),
+        (["--name", "x" * 101], "a name has up to 100 characters, on one line."),
+        (["--exclude", "!"], "'!' is no pattern of a .gitignore."),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_line(docent: Docent, arguments: list[str], said: str) -> None:
+    done = docent("ingest", "pages", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_two_folders_of_one_name_do_not_take_each_other_s_place(docent: Docent, tmp_path: Path) -> None:
+    docent("ingest", "pages")
+    other = tmp_path / "other" / "pages"
+    other.mkdir(parents=True)
+    (other / "wiki.md").write_text("# Wiki\n\nA page about gardening.")
+    done = docent("ingest", "other/pages")
+    assert done.code == 2
+    assert (
+        f"'pages' holds the documents of {tmp_path}/pages. Name those of {other} otherwise with --name" in done.err
+    )
+    assert "wiki: 1 added" in docent("ingest", "other/pages", "--name", "wiki").out
+    assert "4 unchanged" in docent("ingest", "./pages/").out
+
+
+def test_bad_documents_are_listed_with_what_to_do(docent: Docent, tmp_path: Path) -> None:
+    (tmp_path / "pages" / "empty.md").write_text("")
+    (tmp_path / "pages" / "a[b]c.md").write_bytes(b"\0\1\2" * 100)
+    (Path(bytes(tmp_path / "pages").decode()) / "caf\udce9.md").write_text("# Café\n\nCoffee is free.")
+    deep = tmp_path / "pages"
+    for _ in range(9):
+        deep = deep / ("ü" * 120)
+    deep.mkdir(parents=True)
+    (deep / "deep.md").write_text("# Deep\n\nIt is deep here.")
+    done = docent("ingest", "pages", "--link", "https://handbook.example/{path}")
+    assert (done.code, done.out.splitlines()[0].split(";")[0]) == (
+        0,
+        "pages: 8 added, 0 changed, 0 unchanged, 0 removed",
+    )
+    said = docent("documents", "--problems").out
+    assert "  a[b]c.md: is not text, whatever its name says; " in said
+    assert "  empty.md: holds no text; " in said
+    name = "has a name that cannot be kept; rename it: Unicode, and with its folders at most 2,000 bytes."
+    assert f"  caf\\udce9.md: {name}" in said
+    assert said.count(name) == 2
+    found = docent("documents", "--json").json
+    assert [one["n_problems"] for one in found["sources"]] == [4]
+    assert {one["cause"] for one in found["problems"]} == {
+        "is not text, whatever its name says",
+        "holds no text",
+        "has a name that cannot be kept",
+    }
+    assert (
+        "0 added, 0 changed, 8 unchanged"
+        in docent("ingest", "pages", "--link", "https://handbook.example/{path}").out
+    )
+
+
+# docent documents and docent search
+
+
+def test_documents_shows_each_source_with_its_last_sync(docent: Docent, tmp_path: Path) -> None:
+    assert "No documents have been read in yet" in docent("documents").out
+    declare(tmp_path, '[sources.wiki]\nlocation = "pages"\nevery = "15m"\n[sources.later]\nlocation = "pages"\n')
+    docent("sync", "wiki")
+    lines = [line.split() for line in docent("documents").out.splitlines()]
+    assert ["wiki", "4", "7", "0", "just", "now", "completed", "15m"] in lines
+    assert ["later", "0", "0", "0", "never", "not", "yet", "synced", "1h"] in lines
+    assert "No document has a problem." in docent("documents", "wiki", "--problems").out
+    done = docent("documents", "nothing")
+    assert (done.code, "There is no source 'nothing'." in done.err) == (2, True)
+
+
+def test_a_search_is_filtered_and_explained(docent: Docent, tmp_path: Path) -> None:
+    docent("ingest", "pages")
+    docent("ingest", "pages", "--name", "copy", "--include", "leave.md")
+    why = docent("search", "days of annual leave", "--why").out
+    assert "1. Leave › Annual leave" in why
+    assert "words 1. (" in why
+    assert "that say the same folded" in why
+    told = docent("search", "days of annual leave", "--why", "--json", "--source", "copy").json
+    assert {one["candidate"]["source"] for one in told["passages"]} == {"copy"}
+    assert docent("search", "annual leave", "--since", "1d", "--json").json
+    assert docent("search", "annual leave", "--since", "2999-01-01", "--json").json == []
+    done = docent("search", "annual leave", "--since", "yesterday")
+    assert (done.code, "2026-05-31 or 7d" in done.err) == (2, True)
+
+
+# Embedding models
+
+
+def test_another_embedding_model_is_priced_asked_for_and_switched_to(
+    docent: Docent, model: ScriptedEmbeddings
+) -> None:
+    docent("ingest", "pages")
+    env = {
+        "DOCENT_EMBEDDING_MODEL": model.named("words"),
+        "OPENAI_API_KEY": "sk-test",
+        "DOCENT_MODEL_PRICES": "openai/words=1000/0",
+    }
+    said = docent("ingest", "pages", **env).out
+    assert "7 chunks to embed, about " in said
+    assert "Run 'docent reindex' for that; until then 'static' is searched." in said
+    assert "at a price that is not known" in docent("ingest", "pages", **env | {"DOCENT_MODEL_PRICES": ""}).out
+    done = docent("reindex", **env)
+    assert (done.code, "Nothing was changed: there is nobody to ask. Add --yes." in done.err) == (2, True)
+    assert model.requests == []
+    done = docent("reindex", "--yes", **env)
+    assert done.code == 0
+    assert "7 chunks embedded for $0." in done.out
+    assert "The index is already made with" in docent("reindex", "--yes", **env).out
+    assert "7 chunks embedded" in docent("reindex", "--yes", "--again", **env).out
+    assert "5 days" in docent("search", "annual leave to carry over", **env).out
+
+
+def test_a_model_that_does_not_answer_is_told_in_one_line(docent: Docent, model: ScriptedEmbeddings) -> None:
+    model.fail = lambda n: Fail(401)
+    env = {"DOCENT_EMBEDDING_MODEL": model.named("words"), "OPENAI_API_KEY": "sk-test"}
+    done = docent("ingest", "pages", **env)
+    assert done.code == 2
+    assert "docent: The model 'openai/words' gave no answer" in done.err
+    assert "check its name, its key and its address" in done.err
+    assert "Traceback" not in done.err
+    assert "pages: failed: The model 'openai/words' gave no answer" in docent("documents").out
