@@ -49,7 +49,8 @@ class _Text:
 class Lexicon:
     """Words with their vectors and stems, and texts as words; may be shared by threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_words: int = MAX_WORDS, max_passages: int = MAX_PASSAGES) -> None:
+        self._max_words, self._max_passages = max_words, max_passages
         self._changing = threading.Lock()
         self._clear()
 
@@ -60,7 +61,7 @@ class Lexicon:
             nothing = np.zeros(len(candidates), np.float32)
             return Likeness(nothing, nothing, nothing)
         with self._changing:
-            if len(self._rows) > MAX_WORDS or len(self._texts) > MAX_PASSAGES:
+            if len(self._rows) > self._max_words or len(self._texts) > self._max_passages:
                 self._clear()
             texts = self._read([c.search_text for c in candidates])
             titles = self._read([c.title for c in candidates])

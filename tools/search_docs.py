@@ -1,9 +1,12 @@
 """The tool that searches the company's documents."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
+from agent.errors import ToolError
 from agent.record import Source
 from agent.toolcalls import as_json
 from agent.tools import Passage, ToolContext, ToolResult, tool
@@ -18,21 +21,26 @@ NOTHING_BELOW = 0.15  # below this score no passage has ever answered one of the
 
 
 @tool(only_passages=True)
-def search_docs(query: str, *, context: ToolContext) -> ToolResult:
+def search_docs(query: str, source: str = "", since: str = "", *, context: ToolContext) -> ToolResult:
     """Search the company's documents; returns numbered passages, best first, each with title, heading and score.
 
     Use it for anything that may stand in a document, and again with other words when the passages do not
     answer. Write the query as a full question or as key words in the documents' language, naming what it is
     about; it does not see the conversation. Do not use it for greetings, arithmetic, or a document you already
-    know (read_document shows that one). A score under 0.3 means: probably about something else; `is_weak`: the
+    know (read_document shows that one). `source` (a name that list_documents shows) and `since` (a day such as
+    2026-01-31: documents changed from then on) narrow the search; leave them out unless the question asks for
+    that. A score under 0.3 means: probably about something else; `is_weak`: the
     passages probably do not answer. `not_found`
     lists words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them.
     """
     library = context.resource(Library)
-    found = library.look_up(query, audience=context.audience)
+    look_up = partial(
+        library.look_up, audience=context.audience, sources=_sources(source, library, context), since=_day(since)
+    )
+    found = look_up(query)
     asked = [part.text for part in parts(query)]
-    others = [library.look_up(part, audience=context.audience).passages for part in asked if len(asked) > 1]
+    others = [look_up(part).passages for part in asked if len(asked) > 1]
     merged = _merged(found.passages, *others)
     relevant = [passage for passage in merged if passage.score >= NOTHING_BELOW]
     shown = [passage for i, passage in enumerate(merged) if i < ALWAYS_SHOWN or passage.score >= NOTHING_BELOW]
@@ -47,6 +55,24 @@ def search_docs(query: str, *, context: ToolContext) -> ToolResult:
     if not relevant:
         data["hint"] = "Nothing fits well. Try other words, or say that the documents do not say."
     return ToolResult(data, passages)
+
+
+def _sources(source: str, library: Library, context: ToolContext) -> tuple[str, ...]:
+    if not source.strip():
+        return ()
+    known = library.listing(audience=context.audience, limit=1).sources
+    if source.strip() not in known:
+        raise ToolError("There is no source of that name.", hint=f"The sources are: {', '.join(known)}.")
+    return (source.strip(),)
+
+
+def _day(since: str) -> datetime | None:
+    if not since.strip():
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(since.strip()), time(), UTC)
+    except ValueError:
+        raise ToolError("`since` is no day.", hint="Write it as 2026-01-31, or leave it out.") from None
 
 
 def _merged(*rankings: Sequence[Passage]) -> list[Passage]:

@@ -1,0 +1,70 @@
+"""Searching as a model does it: narrowed to a source or to what has changed, and told what it got wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.database import Database
+from agent.errors import ToolError
+from agent.tools import Audience, ToolContext, ToolResult
+from ingest.library import Library
+from ingest.settings import Settings
+from tools.search_docs import search_docs
+
+Search = Callable[..., ToolResult]
+
+
+@pytest.fixture
+def search(database: Database, tmp_path: Path) -> Search:
+    library = Library(database, Settings(index_uri=str(tmp_path / "index")))
+    for source, day, days, readers in (
+        ("handbook", "2026-03-01", 30, ["everyone"]),
+        ("archive", "2019-03-01", 24, ["everyone"]),
+        ("board", "2026-03-01", 99, ["team:board"]),
+    ):
+        (tmp_path / source).mkdir()
+        page = f"---\nupdated: {day}\n---\n# Leave\n\nEmployees have {days} days of annual leave.\n"
+        (tmp_path / source / "leave.md").write_text(page)
+        library.sync_folder(str(tmp_path / source), readers=readers)
+
+    def call(**arguments: Any) -> ToolResult:
+        context = ToolContext(Audience(), "test", deadline=9e9, resources={Library: library})
+        return search_docs.call({"query": "How many days of annual leave do I have?", **arguments}, context)
+
+    return call
+
+
+def texts(result: ToolResult) -> str:
+    return " ".join(passage.text for passage in result.passages)
+
+
+def test_a_search_looks_everywhere_one_may_look(search: Search) -> None:
+    found = texts(search())
+    assert "30 days" in found
+    assert "24 days" in found
+    assert "99 days" not in found
+
+
+def test_a_search_can_be_narrowed_to_a_source(search: Search) -> None:
+    assert texts(search(source="archive")) == "Employees have 24 days of annual leave."
+
+
+def test_a_search_can_be_narrowed_to_what_has_changed_since(search: Search) -> None:
+    assert texts(search(since="2026-01-01")) == "Employees have 30 days of annual leave."
+    assert search(since="2026-03-02").passages == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"source": "wiki"}, "The sources are: archive, handbook."),  # the board's is not named
+        ({"source": "board"}, "The sources are: archive, handbook."),
+        ({"since": "last week"}, "Write it as 2026-01-31, or leave it out."),
+    ],
+)
+def test_what_cannot_be_understood_is_told_the_model(search: Search, arguments: dict[str, str], hint: str) -> None:
+    with pytest.raises(ToolError) as told:
+        search(**arguments)
+    assert told.value.hint == hint
