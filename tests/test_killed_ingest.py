@@ -13,6 +13,7 @@ import pytest
 import ingest.settings
 from agent.database import Database
 from agent.tools import Audience
+from ingest import stock
 from ingest.library import Library
 from tests.world import Zygote
 
@@ -79,8 +80,8 @@ def held(library: Library) -> dict[int, list[int]]:
     """The versions of each document's chunks, as the index holds them."""
     index = library._live.now().index
     found: dict[int, list[int]] = {}
-    editions = index.editions()
-    for chunk in index.rows([*editions]) if editions else ():
+    editions = stock.editions(index)
+    for chunk in stock.rows(index, [*editions]) if editions else ():
         version, n = map(int, _VERSION.findall(chunk.text)[0])
         found.setdefault(n, []).append(version)
     return found
