@@ -146,8 +146,8 @@ def load(database: Database, sync_id: UUID) -> Sync | None:
 
 def last_started(transaction: Session) -> dict[str, datetime]:
     """When each source's latest sync began."""
-    found = select(SyncRow.source, func.max(SyncRow.started_at)).group_by(SyncRow.source)
-    return dict(transaction.execute(found).tuples().all())
+    found = select(SyncRow.source, func.max(SyncRow.started_at).label("began")).group_by(SyncRow.source)
+    return {last.source: last.began for last in transaction.execute(found)}
 
 
 def latest(transaction: Session) -> list[Latest]:

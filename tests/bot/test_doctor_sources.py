@@ -1,0 +1,76 @@
+"""The doctor and docent.toml: what it declares, how its last syncs ended, and what stands still."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import agent.settings
+import bot.settings
+import ingest.settings
+from agent.database import Database
+from bot.doctor.examination import Patient
+from bot.doctor.sources import sources
+from ingest import syncs
+
+
+@pytest.fixture
+def who(database: Database, database_url: str, tmp_path: Path) -> Patient:
+    """Somebody with a docent.toml of two sources, one of them in order."""
+    (tmp_path / "pages").mkdir()
+    config = tmp_path / "docent.toml"
+    config.write_text('[sources.pages]\nlocation = "pages"\nevery = "never"\n[sources.gone]\nlocation = "gone"\n')
+    who = Patient(
+        kernel=agent.settings.Settings(home=tmp_path),
+        bot=bot.settings.Settings(),
+        library=ingest.settings.Settings(home=tmp_path, config=config),
+        database_url=database_url,
+        redis_url="",
+    )
+    who.database = database
+    return who
+
+
+def told(who: Patient) -> list[tuple[str, str]]:
+    return [(finding.state, finding.text) for finding in sources(who)]
+
+
+def test_each_declared_source_is_opened(who: Patient, tmp_path: Path) -> None:
+    assert told(who) == [
+        ("ok", "pages: folder, by hand"),
+        ("problem", f"There is no folder {tmp_path}/gone. Check the path."),
+    ]
+
+
+def test_no_file_is_no_problem_and_a_broken_one_is(who: Patient) -> None:
+    who.library.config.write_text("[sources")
+    ((state, said),) = told(who)
+    assert (state, "cannot be read" in said) == ("problem", True)
+    who.library.config.unlink()
+    assert [state for state, _ in told(who)] == ["ok"]
+
+
+def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(who: Patient, database: Database) -> None:
+    for name in ("gone", "by hand"):
+        sync_id = syncs.open_(database, name, {}, "command")
+        with database.transaction() as transaction:
+            syncs.end(transaction, sync_id, "failed", "There is no folder.")
+    found = [finding for finding in sources(who) if finding.state == "warning"]
+    assert [(one.text, one.advice) for one in found] == [
+        (
+            "the last sync of 'by hand' failed: There is no folder.",
+            "Run 'docent ingest' for it when it is mended.",
+        ),
+        ("the last sync of 'gone' failed: There is no folder.", "Run 'docent sync gone' when it is mended."),
+    ]
+
+
+def test_a_sync_that_nobody_works_at_is_told(who: Patient, database: Database) -> None:
+    with database.transaction() as transaction:
+        syncs.request(transaction, "pages", {})
+    assert [state for state, _ in told(who)] == ["ok", "problem"]
+    with database.transaction() as transaction:  # as time does
+        transaction.execute(text("UPDATE syncs SET touched_at = now() - interval '11 minutes'"))
+    (finding,) = [finding for finding in sources(who) if finding.state == "warning"]
+    assert finding.text.startswith("the sync of 'pages' has stood still since ")
+    assert "docent worker" in finding.advice
