@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from agent.database import Database, now
 from agent.errors import UserError
 from bot import printing
-from ingest import declared, syncs
+from ingest import declared, reports
+from ingest.reports import Latest
 from ingest.rows import DocumentRow
 from ingest.settings import Settings
-from ingest.syncs import Latest
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def show(
     if source and not found:
         raise UserError(f"There is no source '{source}'. 'docent documents' lists them.")
     with database.transaction() as transaction:
-        problems = syncs.problems(transaction, source=source)
+        problems = reports.problems(transaction, source=source)
     if as_json:
         printing.print_json(
             {"sources": [asdict(one) for one in found], "problems": [asdict(one) for one in problems]}
@@ -75,7 +75,7 @@ def _holdings(database: Database, settings: Settings) -> list[Holding]:
     ).group_by(row.source)
     with database.transaction() as transaction:
         counts = {name: rest for name, *rest in transaction.execute(counted)}
-        last = {sync.source: sync for sync in syncs.latest(transaction)}
+        last = {sync.source: sync for sync in reports.latest(transaction)}
     given = declared.sources(settings.config)
     return [
         _holding(name, counts.get(name), last.get(name), given.get(name))

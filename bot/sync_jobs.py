@@ -21,6 +21,7 @@ from bot import queue
 from ingest import syncs
 from ingest.library import Library
 from ingest.ongoing import Ongoing
+from ingest.reports import SyncReport
 
 SLICE_SECONDS = 20.0  # of one job
 BATCH_DOCUMENTS = 40  # claimed at once
@@ -107,7 +108,7 @@ def _end(bench: Bench, sync_id: UUID, problem: str) -> None:
     observe.log.warning("sync_failed", source=sync.source if sync else "", problem=problem)
 
 
-def _told(report: syncs.SyncReport) -> None:
+def _told(report: SyncReport) -> None:
     observe.log.info(
         "synced",
         source=report.source,

@@ -17,13 +17,13 @@ from agent.database import Database
 from agent.errors import DocentError, UserError
 from bot import printing
 from ingest import declared as declarations
-from ingest import source, syncs
+from ingest import reports, source
 from ingest.library import Library
 from ingest.plan import Refused
 from ingest.reindexing import Change
+from ingest.reports import SyncReport
 from ingest.settings import Settings
 from ingest.source import Options
-from ingest.syncs import SyncReport
 
 MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
 
@@ -40,26 +40,26 @@ def declared(
         if name not in given:
             raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(given)}.")
     library = Library(database, settings)
-    reports: list[dict[str, Any]] = []
+    ended: list[dict[str, Any]] = []
     for name in dict.fromkeys(names or given):
         try:
             options_ = source.described(given[name], where=declarations.where(settings.config, name))
             report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
         except DocentError as error:
             status = "stopped" if isinstance(error, Refused) else "failed"
-            reports.append({"source": name, "status": status, "problem": str(error)})
+            ended.append({"source": name, "status": status, "problem": str(error)})
             print(f"docent: {name}: {error}", file=sys.stderr)
         else:
-            reports.append(asdict(report))
+            ended.append(asdict(report))
             if not as_json:
                 _print(report)
     if as_json:
-        printing.print_json(reports)
+        printing.print_json(ended)
     else:
         _tell_of_change(library)
         if not names:
             _tell_of_others(library, given)
-    if any(report["status"] != "completed" for report in reports):
+    if any(report["status"] != "completed" for report in ended):
         sys.exit(1)
 
 
@@ -120,7 +120,7 @@ def options(given: Sequence[str]) -> dict[str, Any]:
 def _require_same_place(database: Database, name: str, options_: Options) -> None:
     """Two folders of one name are two sources: without this the second would take the place of the first."""
     with database.transaction() as transaction:
-        before = syncs.location(transaction, name)
+        before = reports.location(transaction, name)
     if before and _place(before) != _place(options_.location):
         raise UserError(
             f"'{name}' holds the documents of {before}. Name those of {options_.location} otherwise with --name, "

@@ -23,11 +23,11 @@ from ingest.live import Live
 from ingest.ongoing import Ongoing
 from ingest.plan import Progress, unheard
 from ingest.reindexing import Change, Spent
+from ingest.reports import SyncReport
 from ingest.reranker import Reranker
 from ingest.rows import DocumentRow
 from ingest.searching import Found, Place
 from ingest.settings import Settings
-from ingest.syncs import SyncReport
 
 
 @dataclass(frozen=True)

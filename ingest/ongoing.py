@@ -6,9 +6,9 @@ from uuid import UUID
 
 from ingest import source, sync, syncs
 from ingest.live import Live
+from ingest.reports import SyncReport
 from ingest.settings import Settings
 from ingest.source import Options, Source
-from ingest.syncs import SyncReport
 
 
 @dataclass(frozen=True)

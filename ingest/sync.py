@@ -15,16 +15,16 @@ from sqlalchemy import delete, func, select
 
 from agent.database import Database
 from agent.errors import DocentError
-from ingest import access, batches, claims, locks, plan, pulse, reindexing, stock, syncs
+from ingest import access, batches, claims, locks, plan, pulse, reindexing, reports, stock, syncs
 from ingest.claims import Claimed
 from ingest.conversion import Converter
 from ingest.crew import Crew, Read
 from ingest.index import Index
 from ingest.live import Live
 from ingest.plan import Progress, unheard
+from ingest.reports import SyncReport
 from ingest.rows import DocumentRow, SyncRow
 from ingest.source import Source
-from ingest.syncs import SyncReport
 
 BATCH_CHUNKS = 500  # embedded and committed together; an index version costs ~20 ms
 CLAIM_DOCUMENTS = 200
@@ -152,14 +152,14 @@ def finish(sync_id: UUID, source: str, live: Live) -> SyncReport:
         if sync and sync.is_open and sync.status == "reading":
             index = live.now().index
             _remove_orphans(source, live.database, index)
-            before = syncs.report(live.database, sync_id)
+            before = reports.of(live.database, sync_id)
             if before.n_chunks or before.n_removed or before.n_moved:
                 index.optimize()
             with live.database.transaction() as transaction:
                 syncs.end(transaction, sync_id, "completed")
                 syncs.forget_old(transaction)
             reindexing.drop_old(live)
-    return syncs.report(live.database, sync_id)
+    return reports.of(live.database, sync_id)
 
 
 def forget(source: str, live: Live) -> int:

@@ -12,13 +12,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Select, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from agent.database import Database, new_id, now
 from agent.errors import UserError
 from ingest import locks
-from ingest.rows import DocumentRow, SyncItemRow, SyncRow
+from ingest.rows import SyncItemRow, SyncRow
 
 LEASE_SECONDS = 60.0  # of a claim, unless the settings say otherwise
 IDLE_LEASES = 1.1  # an open sync that nobody has touched for so many leases is woken again: its claims have lapsed
@@ -42,20 +42,6 @@ class Sync:
 
 
 @dataclass(frozen=True)
-class Latest:
-    """How a source's last sync stands; ``at`` is when it ended, or else when somebody last worked at it. Of
-    ``n_to_read`` documents ``n_done`` are done."""
-
-    source: str
-    origin: str
-    status: str
-    at: datetime
-    n_done: int
-    n_to_read: int
-    problem: str | None
-
-
-@dataclass(frozen=True)
 class Item:
     """A document to read in; ``moved_from`` is the id of the one it was under another uri."""
 
@@ -66,36 +52,6 @@ class Item:
     access_id: str
     moved_from: str | None
     n_claims: int
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A document that is not searchable, or not as it is now, and what to do about it."""
-
-    source: str
-    uri: str
-    cause: str
-    advice: str
-
-
-@dataclass(frozen=True)
-class SyncReport:
-    """What a sync did. ``n_chunks`` counts the chunks written, ``n_embedded`` those that had no vector yet;
-    ``n_moved`` documents are counted neither as added nor as removed. ``problems`` are all that the source has."""
-
-    source: str
-    status: str
-    n_added: int
-    n_changed: int
-    n_unchanged: int
-    n_moved: int
-    n_removed: int
-    n_chunks: int
-    n_embedded: int
-    n_tokens: int
-    cost_usd: Decimal
-    problems: tuple[Problem, ...]
-    seconds: float
 
 
 @dataclass
@@ -148,32 +104,6 @@ def last_started(transaction: Session) -> dict[str, datetime]:
     """When each source's latest sync began."""
     found = select(SyncRow.source, func.max(SyncRow.started_at).label("began")).group_by(SyncRow.source)
     return {last.source: last.began for last in transaction.execute(found)}
-
-
-def latest(transaction: Session) -> list[Latest]:
-    """Of each source, by name."""
-    row = SyncRow
-    found = select(row).ext(distinct_on(row.source)).order_by(row.source, row.started_at.desc())
-    return [
-        Latest(
-            source=one.source,
-            origin=one.origin,
-            status=one.status,
-            at=one.ended_at or one.touched_at,
-            n_done=one.n_done,
-            n_to_read=one.n_added + one.n_changed + one.n_moved,
-            problem=one.problem,
-        )
-        for one in transaction.scalars(found)
-    ]
-
-
-def location(transaction: Session, source: str) -> str | None:
-    """Where a source's documents came from with its latest sync, if its options say so."""
-    row = SyncRow
-    found = select(row.options).where(row.source == source).order_by(row.started_at.desc()).limit(1)
-    options = transaction.scalar(found)
-    return str(options["location"]) if options and options.get("location") else None
 
 
 def idle(transaction: Session, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, str]]:
@@ -277,38 +207,6 @@ def end(transaction: Session, sync_id: UUID, status: Ending, problem: str | None
     return is_first
 
 
-def report(database: Database, sync_id: UUID) -> SyncReport:
-    """What a sync did, and the problems its source has now."""
-    with database.transaction() as transaction:
-        row = transaction.get_one(SyncRow, sync_id)
-        n_read = row.n_added + row.n_changed + row.n_moved
-        return SyncReport(
-            source=row.source,
-            status=row.status,
-            n_added=row.n_added,
-            n_changed=row.n_changed,
-            n_unchanged=row.n_listed - n_read,
-            n_moved=row.n_moved,
-            n_removed=row.n_removed,
-            n_chunks=row.n_chunks,
-            n_embedded=row.n_embedded,
-            n_tokens=row.n_tokens,
-            cost_usd=row.cost_usd,
-            problems=problems(transaction, source=row.source),
-            seconds=((row.ended_at or now()) - row.started_at).total_seconds(),
-        )
-
-
-def problems(transaction: Session, *, source: str | None = None) -> tuple[Problem, ...]:
-    """Of one source or of all, by source and uri."""
-    row = DocumentRow
-    found = select(row.source, row.uri, row.problem).where(row.problem.is_not(None))
-    if source is not None:
-        found = found.where(row.source == source)
-    ordered = found.order_by(row.source.collate("C"), row.uri.collate("C"))
-    return tuple(_problem(*columns) for columns in transaction.execute(ordered))
-
-
 def forget_old(transaction: Session, *, keep: int = 50) -> None:
     """Deletes all but the latest ended syncs of each source."""
     transaction.execute(
@@ -358,8 +256,3 @@ def _item(row: SyncItemRow) -> Item:
         moved_from=row.moved_from.hex if row.moved_from else None,
         n_claims=row.n_claims,
     )
-
-
-def _problem(source: str, uri: str, problem: str | None) -> Problem:
-    cause, _, advice = (problem or "").partition("; ")
-    return Problem(source, uri, cause, advice)

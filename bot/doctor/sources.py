@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent.database import now
 from agent.errors import UserError
 from bot.doctor.finding import Finding
-from ingest import declared, source, syncs
+from ingest import declared, reports, source
 
 if TYPE_CHECKING:
     from bot.doctor.examination import Patient
@@ -46,7 +46,7 @@ def _ended_badly(who: "Patient", given: Container[str]) -> Iterator[Finding]:
     assert who.database
     try:
         with who.database.transaction() as transaction:
-            latest = syncs.latest(transaction)
+            latest = reports.latest(transaction)
     except SQLAlchemyError as error:
         yield Finding("sources", "problem", f"syncs cannot be looked up ({type(error).__name__})")
         return

@@ -18,9 +18,9 @@ from agent.errors import UserError
 from bot import embedded, home
 from ingest import formats
 from ingest.library import Library
+from ingest.reports import SyncReport
 from ingest.settings import Settings
 from ingest.source import Listed, RawDocument
-from ingest.syncs import SyncReport
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import ingest.settings
 from agent.database import Database, now
 from bot import queue, sync_jobs
 from bot.schedule import Schedule, _is_due
-from ingest import syncs
+from ingest import reports
 from ingest.library import Library
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
@@ -63,7 +63,7 @@ def waiting(jobs: Queue) -> list[str]:
 
 def statuses(database: Database) -> dict[str, tuple[str, str | None]]:
     with database.transaction() as transaction:
-        return {one.source: (one.status, one.problem) for one in syncs.latest(transaction)}
+        return {one.source: (one.status, one.problem) for one in reports.latest(transaction)}
 
 
 def age(database: Database, seconds: float, *columns: str) -> None:

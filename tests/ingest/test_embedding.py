@@ -11,9 +11,10 @@ import pytest
 import agent.settings
 from agent.errors import ModelError
 from agent.tools import Audience
-from ingest import syncs
+from ingest import reports
 from ingest.embedding import Embedder, Pace
 from ingest.library import Library
+from ingest.reports import SyncReport
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
 
@@ -64,9 +65,9 @@ def test_two_syncs_in_one_process_count_each_its_own(
     remote: Library, model: ScriptedEmbeddings, tmp_path: Path
 ) -> None:
     folders = [rules(tmp_path / f"wiki-{name}", 40) for name in range(2)]
-    reports: list[syncs.SyncReport] = []
+    ended: list[SyncReport] = []
     threads = [
-        threading.Thread(target=lambda f=folder: reports.append(remote.sync_folder(str(f))))  # type: ignore[misc]
+        threading.Thread(target=lambda f=folder: ended.append(remote.sync_folder(str(f))))  # type: ignore[misc]
         for folder in folders
     ]
     for thread in threads:
@@ -74,7 +75,7 @@ def test_two_syncs_in_one_process_count_each_its_own(
     for thread in threads:
         thread.join()
     n_tokens = sum(len(text.split()) for batch in model.texts for text in batch)
-    assert [report.n_tokens for report in reports] == [n_tokens // 2] * 2
+    assert [report.n_tokens for report in ended] == [n_tokens // 2] * 2
 
 
 def test_a_model_that_goes_away_in_the_middle_ends_the_sync_and_the_next_goes_on(
@@ -91,7 +92,7 @@ def test_a_model_that_goes_away_in_the_middle_ends_the_sync_and_the_next_goes_on
     n_chunks = remote.status().n_chunks
     assert n_chunks == 500  # a batch is written whole or not at all
     with remote._database.transaction() as transaction:
-        (latest,) = syncs.latest(transaction)
+        (latest,) = reports.latest(transaction)
     assert latest.status == "failed"
     assert "'openai/words' gave no answer" in str(latest.problem)
 
