@@ -41,6 +41,7 @@ for command in (sync, ingest, documents, search, reindex, forget):
 def main() -> None:
     """The entry point of the ``docent`` command."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's own threads only get in our threads' way
+    os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are for nobody who runs a command
     dotenv.load_dotenv(Path.cwd() / ".env")  # providers' keys are read from the environment by litellm
     if os.environ.pop("DOCENT_TIED_TO_STDIN", None):
         tied.tie(sys.stdin.fileno())

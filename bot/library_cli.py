@@ -162,8 +162,9 @@ def _moment(given_: str | None) -> datetime | None:
 
 @contextmanager
 def _opened() -> Iterator[Database]:
-    from bot import home
+    from bot import home, malloc
 
+    malloc.bound()
     observe.set_up(agent.settings.load(), process="cli")
     with home.opened() as database:
         try:

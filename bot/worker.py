@@ -11,7 +11,6 @@ is not fork-safe once used), and forks; so the children share those pages. It re
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
@@ -30,7 +29,7 @@ from rq.timeouts import TimerDeathPenalty
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observe
-from bot import queue, tied
+from bot import malloc, queue, tied
 from bot.jobs import Desk
 from bot.settings import Settings
 
@@ -39,8 +38,6 @@ STOP_SECONDS = 4  # for turns and syncs to give themselves back; hosts send SIGK
 RESTART_SECONDS = 1
 NICENESS = 10
 SYNCS_AT_ONCE = 3  # in one process: one that lists a slow website holds up no other
-M_ARENA_MAX = -8  # mallopt(3)
-MALLOC_ARENAS = 2
 
 
 class TurnWorker(SimpleWorker):
@@ -161,11 +158,9 @@ def _listen(
 
 
 def _be_modest() -> None:
-    """Yields the processor to the web process (an ack has 3 s, an answer has not) and bounds malloc's arenas:
-    with dozens of threads glibc's default of eight per core costs ~45 MB."""
+    """Yields the processor to the web process (an ack has 3 s, an answer has not)."""
     os.nice(NICENESS)
-    with contextlib.suppress(OSError, AttributeError):  # not glibc
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, MALLOC_ARENAS)
+    malloc.bound()
 
 
 def _on_stop(handler: Callable[..., None]) -> None:

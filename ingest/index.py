@@ -20,7 +20,6 @@ from ingest import lance
 from ingest.embedding import Matrix
 
 TABLE = "chunks"
-N_PROBES = 40
 MAX_SNAPSHOT_TRIES = 4
 MAX_IDS = 500  # named in one statement
 _READ = [
@@ -204,9 +203,7 @@ class Index:
             | {"vector": list(vectors)},
             schema=lance.schema(vectors.shape[1], self.embedding_model),
         )
-        merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
-        merge.when_not_matched_by_source_delete(one_of("document_id", documents))
-        self._call(merge.execute(rows))
+        self._call(_put(table, rows, one_of("document_id", documents)))
 
     def remove(self, document_ids: Iterable[str]) -> None:
         """Removes these documents, each in one version."""
@@ -282,6 +279,15 @@ def _require_dimension(schema: pa.Schema, dimension: int, address: str) -> None:
         )
 
 
+async def _put(table: Any, rows: pa.Table, where: str) -> None:
+    """Merging reads the ids of the whole table; new documents need none of that."""
+    if await table.count_rows(where):
+        merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
+        await merge.when_not_matched_by_source_delete(where).execute(rows)
+    else:
+        await table.add(rows)
+
+
 async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
     """The query's result on one version: begun again when another was committed meanwhile."""
     for _ in range(MAX_SNAPSHOT_TRIES):
@@ -294,7 +300,8 @@ async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
 
 def nearest(table: Any, vector: Matrix, where: str, limit: int) -> Any:
     """A query for the rows whose vectors are nearest: approximate where there is a vector index, else exact."""
-    return table.query().nearest_to(vector).distance_type("cosine").where(where).limit(limit).nprobes(N_PROBES)
+    found = table.query().nearest_to(vector).distance_type("cosine").nprobes(lance.N_PROBES)
+    return found.where(where).limit(limit)
 
 
 async def _candidates(table: Any, query: str, vector: Matrix, where: str, limit: int) -> list[Candidate]:

@@ -6,8 +6,10 @@ after first use.
 """
 
 import asyncio
+import ctypes
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -18,7 +20,11 @@ from lancedb.index import FTS, Bitmap, BTree, IvfFlat
 from agent.errors import UserError
 
 KEEP_VERSIONS = timedelta(hours=1)  # a reader that holds an older version must still find its files
-VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes under 50 ms and misses nothing
+VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
+# Of 100,000 chunks of random sentences three quarters of the partitions hold 98 % of the nearest ten and are
+# searched in 8 ms, without an index it takes 34; with more partitions and 20 to 40 probes it is 50 to 80 %.
+N_PARTITIONS, N_PROBES = 64, 48
+REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vector index that fits them
 _MODEL = b"docent.embedding_model"
 
 T = TypeVar("T")
@@ -78,12 +84,21 @@ async def prepare(table: Any) -> None:
 
 
 async def optimize(table: Any) -> None:
-    """Brings the search indexes up to date and drops versions older than an hour."""
+    """Brings the search indexes up to date, drops versions older than an hour, gives memory back."""
     n_chunks = await table.count_rows()
-    is_indexed = any(index.columns == ["vector"] for index in await table.list_indices())
-    if n_chunks >= VECTOR_INDEX_FROM and not is_indexed:
-        await table.create_index("vector", config=IvfFlat(distance_type="cosine"))
+    if n_chunks >= VECTOR_INDEX_FROM and await _n_unindexed(table) > REBUILD_SHARE * n_chunks:
+        config = IvfFlat(distance_type="cosine", num_partitions=N_PARTITIONS)
+        await table.create_index("vector", config=config)
     await table.optimize(cleanup_older_than=KEEP_VERSIONS)
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)  # else a sync of many documents keeps what its largest merge took
+
+
+async def _n_unindexed(table: Any) -> int:
+    """Chunks that the vector index does not hold; all where there is none."""
+    names = [index.name for index in await table.list_indices() if index.columns == ["vector"]]
+    stats = await table.index_stats(names[0]) if names else None
+    return int(stats.num_unindexed_rows if stats else await table.count_rows())
 
 
 _starting = threading.Lock()

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands do, before numpy is imported
+os.environ.setdefault("LANCEDB_LOG", "error")
 
 from tests.bench import documents, parts
 from tests.bench.office import Office

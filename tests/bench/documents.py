@@ -112,7 +112,7 @@ class _Texts:
         self.sentences = [sentence for text in texts for sentence in sentences(text) if len(sentence) > 40]
 
     def document(self, n: int) -> str:
-        chosen = self._random.choices(self.sentences, k=7)
+        chosen = self._random.choices(self.sentences, k=4)
         return f"# Report {n}: {chosen[0][:60]}\n\n{' '.join(chosen[1:])}\n"
 
 
