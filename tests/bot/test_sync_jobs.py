@@ -58,7 +58,7 @@ def answer(world: World, question: str) -> str:
 def test_declared_sources_are_synced_without_anybody_doing_anything(
     world: World, wiki: Path, search: Callable[[str], str]
 ) -> None:
-    """New, changed and removed documents, as a running worker answers from them."""
+    """New, changed, restricted and removed documents, as a running worker answers from them."""
     world.start("web", "worker", "clock")
     (first, *_) = ended(world, "wiki")
     assert (first.origin, first.status, first.n_added, first.n_chunks) == ("clock", "completed", 1, 1)
@@ -67,6 +67,13 @@ def test_declared_sources_are_synced_without_anybody_doing_anything(
     (wiki / "parents.md").write_text("# Parents\n\nEvery employee has 88 days of parental leave.\n")
     world.wait_for(lambda: "88 days" in search(PARENTS))
     assert "88 days" in answer(world, PARENTS)
+
+    declared = (world.folder / "docent.toml").read_text()
+    declare(world, declared + 'readers = ["channel:C0THER"]\n')
+    world.wait_for(lambda: "88 days" not in search(PARENTS))
+    assert "88 days" not in answer(world, PARENTS)
+    declare(world, declared)
+    world.wait_for(lambda: "88 days" in search(PARENTS))
 
     (wiki / "parents.md").unlink()
     (wiki / "other.md").write_text("# Bicycles\n\nBicycles are parked in the yard.\n")
