@@ -2,6 +2,7 @@
 
 import random
 import re
+import signal
 import time
 from collections import Counter
 from contextlib import suppress
@@ -93,3 +94,29 @@ def status(database: Database) -> str:
             "SELECT status FROM syncs ORDER BY started_at DESC LIMIT 1"
         )
         return str(found.scalar() or "not begun")
+
+
+def test_ctrl_c_ends_it_and_the_next_run_goes_on(
+    zygote: Zygote, database: Database, database_url: str, tmp_path: Path
+) -> None:
+    documents = tmp_path / "handbook"
+    documents.mkdir()
+    for n in range(N_DOCUMENTS):
+        write(documents, n, 0)
+    index, code = tmp_path / "index", tmp_path / "code"
+    env = {"DATABASE_URL": database_url, "DOCENT_HOME": str(tmp_path / "home"), "DOCENT_INDEX_URI": str(index)}
+    log = tmp_path / "ingest.log"
+    order = {"env": env, "log": str(log), "arguments": ["ingest", str(documents)], "code": str(code)}
+    process = zygote.fork(**order)
+    until = time.monotonic() + 60
+    while status(database) != "reading":
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    assert (status(database), code.read_text()) == ("interrupted", "130")
+    assert "Traceback" not in log.read_text()
+
+    zygote.fork(**order).wait(120)
+    library = Library(database, ingest.settings.Settings(index_uri=str(index)))
+    assert held(library) == {n: [0] * N_SECTIONS for n in range(N_DOCUMENTS)}
