@@ -15,6 +15,8 @@ from agent.errors import ModelError, UserError
 from bot import periods
 from bot.record_cli import AsJson
 
+MAX_TOKENS = 100_000  # of what 'docent search' prints: all that was asked for
+
 Force = Annotated[bool, typer.Option("--force", help="Even if most of a source's documents are gone.")]
 
 
@@ -102,6 +104,7 @@ def search(
     from bot import explaining, printing
     from ingest import settings
     from ingest.library import Library
+    from tools.passages import readable
 
     with _opened() as database:
         library = Library(database, settings.load())
@@ -111,7 +114,7 @@ def search(
     if why:
         explaining.explain(found, as_json=json_)
     else:
-        printing.passages(found.passages, as_json=json_)
+        printing.passages(readable(found.passages, max_tokens=MAX_TOKENS), as_json=json_)
 
 
 def reindex(

@@ -20,8 +20,9 @@ _LIST = text("""
 SELECT sessions.id, key, sessions.status, sessions.n_turns, updated_at, turns.question AS last_question,
        (SELECT sum(cost_usd) FROM turns WHERE session_id = sessions.id) AS cost_usd
 FROM sessions JOIN LATERAL (
-    SELECT question FROM turns WHERE session_id = sessions.id ORDER BY seq DESC LIMIT 1
+    SELECT question, origin FROM turns WHERE session_id = sessions.id ORDER BY seq DESC LIMIT 1
 ) AS turns ON true
+WHERE turns.origin <> 'eval'
 ORDER BY updated_at DESC LIMIT :limit
 """)
 _SESSION = text("""
@@ -48,7 +49,7 @@ _PARTS = {
 
 
 def recent(database: Database, *, limit: int) -> list[dict[str, Any]]:
-    """The newest sessions, newest first."""
+    """The newest sessions, newest first, without those of 'docent eval'."""
     with database.transaction() as transaction:
         return _plain_rows(transaction, _LIST, {"limit": limit})
 

@@ -100,7 +100,7 @@ class Crew:
         try:
             raw = self._source.fetch(one.item.uri)
         except FetchProblem as problem:
-            one.problem, one.keeps_earlier = problem, True
+            one.problem, one.keeps_earlier = problem, problem.may_pass
             return
         except Exception as error:  # noqa: BLE001  one document's end; the others go on
             error_id = observe.report(error, event="document_not_fetched")

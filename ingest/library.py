@@ -3,6 +3,7 @@
 Promises that nothing leaves it that some member of the audience may not read.
 """
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -135,8 +136,10 @@ class Library:
         return Ongoing.of(wanted, self._live, self._settings) if wanted and wanted.is_open else None
 
     def forget(self, source_name: str) -> int:
-        """Removes every document of a source; returns how many there were."""
-        return sync.forget(source_name, self._live)
+        """Removes every document of a source, and what it kept; returns how many there were."""
+        n_documents = sync.forget(source_name, self._live)
+        shutil.rmtree(source.place(self._settings.home, source_name), ignore_errors=True)
+        return n_documents
 
     def change_of_model(self, *, is_anew: bool = False) -> Change | None:
         """What going over to the embedding model of the settings would take, if the index is of another, or is to

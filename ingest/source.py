@@ -212,12 +212,17 @@ def described(given: Mapping[str, Any], *, where: str) -> Options:
 
 def opened(options: Options, *, home: Path) -> Source:
     """The source that was described; what it keeps lies below ``home``."""
-    return found()[options.type].open_source(options, place=home / "sources" / _folder(options))
-
-
-def _folder(options: Options) -> str:
-    """Its name where that can be a folder's, else one that no other source has."""
     name = options.name or options.location or options.type
+    return found()[options.type].open_source(options, place=place(home, name))
+
+
+def place(home: Path, name: str) -> Path:
+    """Where a source of this name keeps what it can do without."""
+    return home / "sources" / _folder(name)
+
+
+def _folder(name: str) -> str:
+    """The name where that can be a folder's, else one that no other source has."""
     plain = re.sub(r"[^\w.-]", "_", name)[:100].lstrip(".")
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 

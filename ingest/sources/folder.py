@@ -71,7 +71,8 @@ class Folder:
                 raise FetchProblem(f"larger than {limit}", "split it into smaller documents")
             content, changed = path.read_bytes(), path.stat().st_mtime
         except OSError as error:
-            raise FetchProblem(f"cannot be read ({error.strerror})", "check its permissions") from None
+            cause = f"cannot be read ({error.strerror})"
+            raise FetchProblem(cause, "check its permissions", may_pass=True) from None
         assert format_
         return RawDocument(content, format_, formats.title(uri), datetime.fromtimestamp(changed, UTC))
 

@@ -16,7 +16,7 @@ from ingest import batches, plan, state, sync, syncs
 from ingest.library import Library
 from ingest.rows import DocumentRow, SyncItemRow
 from ingest.settings import Settings
-from ingest.source import FetchProblem
+from ingest.source import FetchProblem, place
 from tests.ingest.conftest import opened
 
 EVERYONE = Audience()
@@ -127,7 +127,7 @@ def test_a_document_that_cannot_be_read_for_once_stays_searchable(library: Libra
             return [replace(one, fingerprint=f"error:13 {one.uri}") for one in self.inner.list(known)]
 
         def fetch(self, uri: str):  # type: ignore[no-untyped-def]
-            raise FetchProblem("cannot be read (Permission denied)", "check its permissions")
+            raise FetchProblem("cannot be read (Permission denied)", "check its permissions", may_pass=True)
 
     library.sync_folder(str(folder))
     report = library.sync(Flaky())
@@ -348,6 +348,26 @@ def test_a_lost_index_is_made_again(library: Library, open_library: Callable[...
     for again in (library, open_library()):  # one that had the lost index open, and one that had not
         assert again.sync_folder(str(folder)).n_changed == (2 if again is library else 0)
         assert "30 days" in texts(again, "annual leave")
+
+
+def test_a_source_that_is_forgotten_leaves_nothing_behind(
+    open_library: Callable[..., Library], folder: Path, tmp_path: Path
+) -> None:
+    library = open_library(home=tmp_path / "home")
+    library.sync_folder(str(folder))
+    kept = place(tmp_path / "home", "handbook")
+    kept.mkdir(parents=True)
+    (kept / "mirror").write_text("what a source keeps")
+    assert library.forget("handbook") == 2
+    assert not kept.exists()
+    assert library.status().n_chunks == 0
+
+
+def test_a_document_that_has_become_too_large_is_no_longer_found(library: Library, folder: Path) -> None:
+    library.sync_folder(str(folder))
+    (folder / "leave.md").write_bytes(b"words " * 1_000_000)
+    assert [problem.cause for problem in library.sync_folder(str(folder)).problems] == ["larger than 5 MB"]
+    assert "30 days" not in texts(library, "annual leave")
 
 
 def test_a_path_that_is_no_folder_is_refused_in_one_line(library: Library, tmp_path: Path) -> None:
