@@ -175,10 +175,7 @@ def test_options_survive_being_stored() -> None:
     "pair", [("a/b", "a_b"), ("a b", "a_b"), (".", ".."), ("é/é", "é é"), ("x" * 100, "x" * 99)]
 )
 def test_what_two_sources_keep_lies_apart_and_below_home(pair: tuple[str, str], tmp_path: Path) -> None:
-    places = [
-        tmp_path / "sources" / source._folder(source.described({"location": "/x", "name": name}, where="here"))
-        for name in pair
-    ]
+    places = [source.place(tmp_path, name) for name in pair]
     assert len(set(places)) == 2
     assert all(place.resolve().parent == (tmp_path / "sources").resolve() for place in places)
 
