@@ -36,8 +36,8 @@ def sources(who: "Patient") -> Iterator[Finding]:
         except UserError as error:
             yield Finding("sources", "problem", str(error))
         else:
-            every = declared.every(one)
-            yield Finding("sources", "ok", f"{name}: {options.type}, {f'every {every}' if every else 'by hand'}")
+            often = f"every {one.get('every', '1h')}" if declared.every(one) else "by hand"
+            yield Finding("sources", "ok", f"{name}: {options.type}, {often}")
     if who.database:
         yield from _ended_badly(who, given)
 
