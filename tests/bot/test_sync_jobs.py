@@ -94,7 +94,7 @@ def test_documents_of_a_killed_worker_are_read_by_another_each_once(
         n_before = read_so_far(world)
         world.wait_for(lambda n=n_before: read_so_far(world) > n)  # type: ignore[misc]
         world.kill("worker")
-        assert "number 000." in search("rule 0 of the wiki")
+        assert "The rule of the wiki has the number" in search("rule of the wiki")
         world.start("worker")
 
     (row,) = ended(world, "wiki")
