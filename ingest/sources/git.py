@@ -17,8 +17,8 @@ from pydantic import Field, field_validator
 
 from agent.errors import UserError
 from ingest import formats, links, source
-from ingest.mirror import Dates, File, Mirror
 from ingest.durations import Duration
+from ingest.mirror import Dates, File, Mirror
 from ingest.source import FetchProblem, Listed, RawDocument
 
 _SCHEMES = {"https", "http", "ssh", "git", "file"}
