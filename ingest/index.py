@@ -121,6 +121,20 @@ class Index:
 
         return self.read(candidates)
 
+    def worded(self, query: str, *, scope: Scope, limit: int) -> list[Candidate]:
+        """The best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
+        if not scope.access_ids:
+            return []
+
+        async def worded(table: Any) -> list[Candidate]:
+            by_words = (
+                table.query().nearest_to_text(query, columns=["search_text"]).where(scope.where).limit(limit)
+            )
+            rows = (await by_words.select([*_READ, "_score"]).to_arrow()).to_pylist()
+            return [Candidate(**row, bm25=bm25) for row in rows if (bm25 := row.pop("_score")) is not None]
+
+        return sorted(self.read(worded), key=lambda found: found.chunk_id)
+
     def counts(self, words: Sequence[str], *, scope: Scope, up_to: int) -> list[int]:
         """How many chunks hold each word, none counted further than ``up_to``."""
         if not scope.access_ids or not words:
@@ -275,7 +289,7 @@ def _require_dimension(schema: pa.Schema, dimension: int, address: str) -> None:
     if made_with != dimension:
         raise UserError(
             f"The index at {address} holds vectors of {made_with} dimensions, but the embedding model now gives "
-            f"{dimension} dimensions. Run 'docent reindex'."
+            f"{dimension} dimensions. Run 'docent reindex --again'."
         )
 
 

@@ -4,11 +4,13 @@ Promises to look only within the scope it is given.
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from agent import observe
+from agent.errors import ModelError
 from agent.tools import Passage
 from ingest import ranking, spelling
-from ingest.embedding import Embedder
+from ingest.embedding import Embedder, embed
 from ingest.index import Candidate, Index, Scope
 from ingest.ranking import Ranked
 from ingest.reranker import Reranker
@@ -42,8 +44,15 @@ class Place:
     reranker: Reranker | None = None
 
     def candidates(self, query: str) -> list[Candidate]:
-        """By words, and by meaning."""
-        vector = self.embedder.question(query)
+        """By words, and by meaning. A search never fails for want of the embedding model: while that is away it goes
+        by words, and the static model's cosine."""
+        try:
+            vector = self.embedder.question(query)
+        except ModelError as error:
+            observe.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
+            found = self.index.worded(query, scope=self.scope, limit=N_CANDIDATES)
+            cosines = embed([c.search_text for c in found]) @ embed([query])[0] if found else ()
+            return [replace(c, cosine=float(cosine)) for c, cosine in zip(found, cosines, strict=True)]
         return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES)
 
 

@@ -235,3 +235,15 @@ async def _indexed(library: Library) -> set[str]:
     index = library._live.now().index
     table = await lance.open_(index.address, index.table)
     return {column for one in await table.list_indices() for column in one.columns}
+
+
+def test_while_the_embedding_model_is_away_a_search_goes_by_words(
+    remote: Library, model: ScriptedEmbeddings
+) -> None:
+    remote.reindex()
+    assert finds(remote, 77)
+    model.fail = lambda n: Fail(status=401)
+    assert finds(remote, 77)
+    best = remote.look_up("rule number 77", audience=EVERYONE).ranked[0]
+    assert best.candidate.cosine > 0.5
+    assert remote.search("rule", audience=Audience(())) == []
