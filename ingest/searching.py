@@ -44,8 +44,8 @@ class Place:
     reranker: Reranker | None = None
 
     def candidates(self, query: str) -> list[Candidate]:
-        """By words, and by meaning. While the embedding model is away a search goes by words and the static model's
-        cosine; it never fails for want of it."""
+        """By words, and by meaning. While the embedding model is away, a search goes by words, and by the static
+        model's cosine."""
         try:
             vector = self.embedder.question(query)
         except ModelError as error:

@@ -3,11 +3,13 @@
 A text's vector is of the words it holds, so that equal words are near; what else a request gets a test may say.
 """
 
+import gc
 import hashlib
 import json
 import math
 import re
 import threading
+import warnings
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -73,6 +75,9 @@ class ScriptedEmbeddings:
         self._server.server_close()
         self._thread.join()
         _close_clients()
+        with warnings.catch_warnings():  # two threads make two clients at first, and litellm keeps one of them
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     @property
     def texts(self) -> list[list[str]]:
