@@ -77,6 +77,8 @@ def test_what_it_takes_is_told_before_and_after(
     assert library.change_of_model()
 
 
+# Two threads make litellm's client at once, and it drops one of them with its socket open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_until_then_the_old_model_is_searched_and_then_the_new_one_by_every_process(
     library: Library, remote: Library, model: ScriptedEmbeddings, wiki: Path
 ) -> None:
