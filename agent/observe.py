@@ -10,8 +10,8 @@ import logging
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -94,8 +94,20 @@ def _set_up_logs(level: str) -> None:
             else structlog.processors.LogfmtRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
     )
+
+
+class _Stderr:
+    """Standard error as it is at the moment; one that is closed, or whose reader is gone, ends nothing."""
+
+    def write(self, text: str) -> None:
+        with suppress(ValueError, OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(ValueError, OSError):
+            sys.stderr.flush()
 
 
 def _set_up_sentry(settings: Settings, *, process: str) -> None:
