@@ -24,7 +24,7 @@ installed     69 MB, 21         366 MB, 39          97 MB, 1 package    unstruct
 None of the others keeps what answers need: markitdown knows no pages and no headings of PDFs; kreuzberg is the
 fastest, but makes headings of table rows, loses tables, reads "*right*" as "righttt", and gives slides no numbers;
 its licence went from MIT to Elastic and back. Both show what is hidden in a Word file. unstructured loads models
-from the network. Structure, which PDFs lack, is made in :mod:`ingest.layout`.
+from the network. Structure, which PDFs lack, is made in :mod:`ingest.reading.layout`.
 """
 
 import json
@@ -45,7 +45,7 @@ from pydantic import TypeAdapter, ValidationError
 from ingest.blocks import Document
 from ingest.source import FetchProblem, RawDocument
 
-CHILD = (sys.executable, "-s", "-m", "ingest.converting")
+CHILD = (sys.executable, "-s", "-m", "ingest.reading.converting")
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # what an interpreter may need
 _LOOK_SECONDS = 0.05  # between two looks at the child's memory
 _NEAR_LIMIT = 0.8  # of the memory: a child that ended itself here had no more, as PDFium does

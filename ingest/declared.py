@@ -34,6 +34,8 @@ def sources(path: Path) -> dict[str, dict[str, Any]]:
     declared = given.get("sources", {})
     if not isinstance(declared, dict) or not all(isinstance(one, dict) for one in declared.values()):
         raise UserError(f"{path}: a source is a table, such as: {EXAMPLE}")
+    if not all(name.strip() for name in declared):
+        raise UserError(f"{path}: a source has no name. Write one, such as: {EXAMPLE}")
     folder = path.absolute().parent
     return {name: placed(one, folder) | {"name": name} for name, one in _plain(declared, path).items()}
 

@@ -341,7 +341,7 @@ def some(ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _moment(moment: datetime) -> str:
-    return f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+    return f"TIMESTAMP '{moment.astimezone(UTC).isoformat(' ', 'microseconds')}'"
 
 
 def one_of(column: str, values: Sequence[str]) -> str:

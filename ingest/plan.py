@@ -137,15 +137,20 @@ def _staged(
     while rows := [*islice(listing, STAGE_ROWS)]:
         n_seen += len(rows)
         with database.transaction() as transaction:
-            for new in {one.readers or readers for one in rows} - access_ids.keys():
+            for new in {_readers(one, readers) for one in rows} - access_ids.keys():
                 access_ids[new] = access.remember(transaction, new)
-            values = [_row(one, sync_id, access_ids[one.readers or readers], chunk_tokens) for one in rows]
+            values = [_row(one, sync_id, access_ids[_readers(one, readers)], chunk_tokens) for one in rows]
             transaction.execute(insert(SyncItemRow).on_conflict_do_nothing(), values)
         syncs.touch(database, sync_id)
         progress(n_seen, None)
     with database.transaction() as transaction:  # without it a plan for ten rows compares 100,000 with each other
         transaction.execute(text("ANALYZE sync_items, documents"))
     return syncs.n_left(database, sync_id)  # a source may name a document twice
+
+
+def _readers(one: Listed, readers: frozenset[str]) -> frozenset[str]:
+    """Nobody is not the same as those of the source: a document whose own readers are none is found by none."""
+    return readers if one.readers is None else one.readers
 
 
 def _row(one: Listed, sync_id: UUID, access_id: str, chunk_tokens: int) -> dict[str, Any]:

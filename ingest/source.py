@@ -37,6 +37,7 @@ from ingest.formats import Format
 UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
 UNNAMED = "unusable name"  # of a document whose name cannot be kept
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 
 
@@ -63,7 +64,8 @@ class Options(BaseModel):
     """What may be said of any source, in ``docent.toml`` or on the command line; a kind adds its own.
 
     ``include`` and ``exclude`` are patterns as in a ``.gitignore``, of paths within the source. Options hold no
-    secret: they are stored; a kind that needs one is told the name of an environment variable.
+    secret: they are stored; a kind that needs one is told the name of an environment variable, in ``token_env``
+    or ``authorization_env``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
@@ -100,6 +102,15 @@ class Options(BaseModel):
             if not _READER.fullmatch(reader):
                 raise ValueError(f"'{reader}' is no reader. Write everyone, team:T, channel:C, user:U or group:S")
         return readers
+
+    @field_validator("token_env", "authorization_env", check_fields=False)
+    @classmethod
+    def _is_a_variable(cls, name: str) -> str:
+        if name and not _VARIABLE.fullmatch(name):
+            raise ValueError(
+                "write the name of an environment variable, such as WIKI_TOKEN, not the secret itself"
+            )
+        return name
 
     def takes(self, path: str) -> bool:
         """Whether a path within the source, with forward slashes, is one of its documents."""
@@ -224,7 +235,7 @@ def place(home: Path, name: str) -> Path:
 def _folder(name: str) -> str:
     """The name where that can be a folder's, else one that no other source has."""
     plain = re.sub(r"[^\w.-]", "_", name)[:100].lstrip(".")
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return plain if plain and plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _kind_of(location: str, where: str) -> str:
@@ -243,4 +254,10 @@ def _in_words(problem: Any, where: str) -> str:
     if problem["type"] == "missing":
         return f"{where}: {field} is missing."
     rule = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {field} = {problem['input']!r} is not usable: {rule[:1].lower()}{rule[1:]}."
+    given = "" if _may_be_secret(field, problem["input"]) else f" = {problem['input']!r}"
+    return f"{where}: {field}{given} is not usable: {rule[:1].lower()}{rule[1:]}."
+
+
+def _may_be_secret(field: str, given: object) -> bool:
+    """What was put where a variable's name belongs, and an address with a name or password in it."""
+    return field.endswith("_env") or "@" in str(given)

@@ -65,6 +65,8 @@ class Folder:
         if format_ is None and not uri.endswith("/"):
             raise FetchProblem(*formats.refusal(uri))
         path = self.root / uri
+        if not self._holds(path):  # a link was put in its place since it was listed
+            raise FetchProblem("leads out of the folder", "remove the link, or sync again")
         try:
             if path.stat().st_size > formats.max_bytes(uri):
                 limit = f"{formats.max_bytes(uri) // 1_000_000} MB"

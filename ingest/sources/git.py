@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from agent.errors import UserError
 from ingest import formats, links, source
 from ingest.durations import Duration
-from ingest.mirror import Dates, File, Mirror
+from ingest.git.mirror import Dates, File, Mirror
 from ingest.source import FetchProblem, Listed, RawDocument
 
 _SCHEMES = {"https", "http", "ssh", "git", "file"}

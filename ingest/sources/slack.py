@@ -20,10 +20,11 @@ from typing import Any
 from pydantic import Field
 
 from agent.errors import UserError
-from ingest import conversation, links, source
-from ingest.conversation import Message
+from ingest import links, source
 from ingest.durations import Duration
-from ingest.slack_calls import Failed, SlackCalls
+from ingest.slack import conversation
+from ingest.slack.calls import Failed, SlackCalls
+from ingest.slack.conversation import Message
 from ingest.source import FetchProblem, Listed, RawDocument
 
 API_URL = "https://slack.com/api/"

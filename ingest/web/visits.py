@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+from agent.errors import UserError
 from ingest.source import RawDocument
 
 VERSION = 1  # raise it when a page is judged otherwise than before: what was kept is then forgotten
@@ -45,16 +46,18 @@ class Visit:
 
 
 class Visits:
-    """Visits by address. ``is_whole`` tells that they are all of some listing, which came to its end."""
+    """Visits by address. ``is_whole`` tells that they are all of some listing, which came to its end.
+
+    Raises :class:`UserError` when nothing can be kept at the place.
+    """
 
     def __init__(self, place: Path) -> None:
-        place.mkdir(parents=True, exist_ok=True)
         path = place / "visits.sqlite"
         try:
-            self._file = _opened(path)
-        except sqlite3.DatabaseError:
-            path.unlink()
-            self._file = _opened(path)
+            place.mkdir(parents=True, exist_ok=True)
+            self._file = _opened_or_anew(path)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise UserError(f"Cannot write to {place} ({error}). Check its permissions, and the disk.") from None
         self.is_whole = bool(self._file.execute("SELECT EXISTS (SELECT 1 FROM ended)").fetchone()[0])
 
     def __enter__(self) -> Self:
@@ -120,6 +123,14 @@ class Shelf:
 
     def _path(self, uri: str) -> Path:
         return self._folder / sha256(uri.encode()).hexdigest()
+
+
+def _opened_or_anew(path: Path) -> sqlite3.Connection:
+    try:
+        return _opened(path)
+    except sqlite3.DatabaseError:
+        path.unlink()
+        return _opened(path)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

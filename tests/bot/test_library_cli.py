@@ -240,6 +240,8 @@ def test_a_search_is_filtered_and_explained(docent: Docent, tmp_path: Path) -> N
     assert {one["candidate"]["source"] for one in told["passages"]} == {"copy"}
     assert docent("search", "annual leave", "--since", "1d", "--json").json
     assert docent("search", "annual leave", "--since", "2999-01-01", "--json").json == []
+    done = docent("search", "annual leave", "--source", "nowhere")
+    assert (done.code, "There is no source 'nowhere'." in done.err) == (2, True)
     done = docent("search", "annual leave", "--since", "yesterday")
     assert (done.code, "2026-05-31 or 7d" in done.err) == (2, True)
 

@@ -10,11 +10,11 @@ import psutil
 import pytest
 
 from agent.tools import Audience
-from ingest import reading
 from ingest.blocks import Document
 from ingest.conversion import ConversionBug, Converter, Limits
 from ingest.formats import Format
 from ingest.library import Library
+from ingest.reading import reader
 from ingest.source import FetchProblem, RawDocument
 from tests.ingest import paper
 from tests.ingest.conftest import opened
@@ -24,7 +24,7 @@ HELLO = paper.pdf([(60, 700, 10, "Hello from the paper.")])
 # Reads as the real child does, except for documents that say what else to do.
 MISBEHAVING = """
 import json, os, signal, sys, time
-from ingest import converting
+from ingest.reading import converting
 def read(raw, max_chars):
     content = raw.content
     if b"HANG" in content:
@@ -230,7 +230,7 @@ def test_everything_a_document_has_comes_back_as_it_was_read() -> None:
     text = "## Gate\n- one\n\n| A | B |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```\n"
     document = RawDocument((matter + text).encode(), "markdown", "File name", changed)
     with Converter() as converter:
-        assert converter.read(document) == reading.document(document)
+        assert converter.read(document) == reader.document(document)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_an_answer_that_is_none_is_a_bug(answer: bytes) -> None:
 
 def test_a_child_loads_the_library_of_a_format_when_the_first_document_of_it_comes() -> None:
     heavy = {"pypdfium2", "mammoth", "trafilatura", "lxml", "python_calamine", "selectolax", "markdown_it"}
-    loaded = f"import sys, ingest.converting; print(*{heavy} & sys.modules.keys())"
+    loaded = f"import sys, ingest.reading.converting; print(*{heavy} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == ""
 

@@ -105,6 +105,7 @@ def test_no_file_declares_no_source(file: Path) -> None:
         (b"[sources]\nhandbook = 'x'", "a source is a table"),
         (b"[sources.a]\nrate = nan", "nan and inf mean nothing"),
         (b'[sources.a]\nlocation = "a\\u0000"', "the character NUL"),
+        (b'[sources." "]\nlocation = "x"', "a source has no name"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(file: Path, content: bytes, said: str) -> None:
@@ -172,7 +173,23 @@ def test_options_survive_being_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [("a/b", "a_b"), ("a b", "a_b"), (".", ".."), ("é/é", "é é"), ("x" * 100, "x" * 99)]
+    ("given", "said"),
+    [
+        ({"location": "https://joe:hunter2@acme.example/"}, "location is not usable: write it as https://"),
+        ({"location": "https://acme.example/", "sitemap": "ftp://joe:hunter2@acme.example/"}, "sitemap"),
+        ({"location": "https://acme.example/", "authorization_env": "Bearer hunter2"}, "not the secret itself"),
+        ({"location": "https://acme.example/wiki.git", "token_env": "ghp_hunter2"}, "such as WIKI_TOKEN"),
+        ({"location": "slack", "token_env": "xoxb-hunter2"}, "such as WIKI_TOKEN"),
+    ],
+)
+def test_a_secret_that_was_put_in_the_wrong_place_is_not_repeated(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said) as refused:
+        source.described(given, where="here")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pair", [("a/b", "a_b"), ("a b", "a_b"), (".", ".."), ("é/é", "é é"), ("x" * 100, "x" * 99), ("", "x")]
 )
 def test_what_two_sources_keep_lies_apart_and_below_home(pair: tuple[str, str], tmp_path: Path) -> None:
     places = [source.place(tmp_path, name) for name in pair]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest import reading
 from ingest.blocks import Document
+from ingest.reading import reader
 from ingest.source import FetchProblem, RawDocument
 from tests.ingest import paper
 from tests.ingest.paper import paragraph, table
 
 
 def read(content: bytes, title: str = "File name") -> Document:
-    return reading.document(RawDocument(content, "docx", title))
+    return reader.document(RawDocument(content, "docx", title))
 
 
 def seen(body: str) -> str:

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from ingest import reading
-from ingest.characters import visible
-from ingest.encoding import decoded
 from ingest.formats import Format
+from ingest.reading import reader
+from ingest.reading.characters import visible
+from ingest.reading.encoding import decoded
 from ingest.source import FetchProblem, RawDocument
 
 TEXTS = [
@@ -109,13 +109,13 @@ def test_characters_that_show_nothing_are_taken_out(text: str, shown: str) -> No
     ],
 )
 def test_they_are_taken_out_of_every_format(kind: Format, content: str) -> None:
-    document = reading.document(RawDocument(content.encode(), kind, "File name"))
+    document = reader.document(RawDocument(content.encode(), kind, "File name"))
     assert [block.text for block in document.blocks] == ["abcd"]
 
 
 def test_they_are_taken_out_of_titles_and_keywords() -> None:
     text = '---\ntitle: "Le\\u202eave"\ntags: ["ho\\u200bliday"]\n---\nText.'
-    document = reading.document(RawDocument(text.encode(), "markdown", "File name"))
+    document = reader.document(RawDocument(text.encode(), "markdown", "File name"))
     assert (document.title, document.keywords) == ("Leave", "holiday")
 
 
@@ -130,7 +130,7 @@ def test_they_are_taken_out_of_titles_and_keywords() -> None:
     ],
 )
 def test_the_headings_of_plain_text_are_told_apart(text: str, headings: list[str]) -> None:
-    blocks = reading.document(RawDocument(text.encode(), "text", "Leave?")).blocks
-    document = reading.document(RawDocument(text.encode(), "text", "Leave?"))
+    blocks = reader.document(RawDocument(text.encode(), "text", "Leave?")).blocks
+    document = reader.document(RawDocument(text.encode(), "text", "Leave?"))
     found = [f"{document.title} 1"] if document.title != "Leave?" else []
     assert found + [f"{b.text} {b.level}" for b in blocks if b.kind == "heading"] == headings

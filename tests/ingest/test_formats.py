@@ -5,14 +5,15 @@ from typing import get_args
 
 import pytest
 
-from ingest import formats, reading
+from ingest import formats
 from ingest.formats import Format
+from ingest.reading import reader
 from ingest.source import FetchProblem
 from tests.ingest.conftest import opened
 
 
 def test_every_format_has_a_reader_and_every_ending_a_format() -> None:
-    assert reading.MODULES.keys() == set(get_args(Format))
+    assert reader.MODULES.keys() == set(get_args(Format))
     assert set(formats.FORMATS.values()) == set(get_args(Format)) - {"webpage"}
     assert all(formats.of(f"x{ending}") for ending in formats.FORMATS)
 

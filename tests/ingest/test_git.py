@@ -21,8 +21,8 @@ import pytest
 from agent.errors import UserError
 from agent.tools import Audience
 from ingest import source
+from ingest.git.mirror import Dates, Mirror
 from ingest.library import Library
-from ingest.mirror import Dates, Mirror
 from ingest.source import FetchProblem, Source
 
 LFS = (

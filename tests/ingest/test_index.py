@@ -1,6 +1,7 @@
 """The index over real LanceDB: its model, its versions, its handles."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,15 @@ def test_words_with_operators_in_them_are_only_words(tmp_path: Path) -> None:
     put(index, "a", "apples")
     for query in ('"apples" AND (', "apples OR", "", "   ", "~^*?:", "'; DROP TABLE chunks --", "🍏"):
         assert isinstance(found(index, query), list)
+
+
+@pytest.mark.parametrize(("since", "n_found"), [(1, 1), (999, 1), (2026, 1), (2027, 0), (9999, 0)])
+def test_a_search_begins_at_any_date_there_is(tmp_path: Path, since: int, n_found: int) -> None:
+    index = Index(str(tmp_path / "i"), embedding_model="static")
+    dated = replace(chunk("a", 0, "apples"), updated_at=datetime(2026, 1, 1, tzinfo=UTC))
+    index.replace(["a"], [dated], embed(["apples"]))
+    scope = Scope((READERS,), since=datetime(since, 1, 1, tzinfo=UTC))
+    assert len(index.candidates("apples", embed(["apples"])[0], scope=scope, limit=5)) == n_found
 
 
 def test_an_address_that_cannot_be_opened_is_told(tmp_path: Path) -> None:

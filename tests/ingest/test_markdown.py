@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest import reading
 from ingest.blocks import Document
+from ingest.reading import reader
+from ingest.reading.templates import without_tags
 from ingest.source import FetchProblem, RawDocument
-from ingest.templates import without_tags
 
 
 def read(text: str | bytes, *, title: str = "File name", kind: str = "markdown") -> Document:
     content = text if isinstance(text, bytes) else text.encode()
-    return reading.document(RawDocument(content, kind, title))  # type: ignore[arg-type]
+    return reader.document(RawDocument(content, kind, title))  # type: ignore[arg-type]
 
 
 def seen(text: str) -> str:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest import nesting, reading
+from ingest import nesting
 from ingest.blocks import Document
+from ingest.reading import reader
 from ingest.source import FetchProblem, RawDocument
 
 
 def read(html: str | bytes, kind: str = "html") -> Document:
     content = html if isinstance(html, bytes) else html.encode()
-    return reading.document(RawDocument(content, kind, "File name"))  # type: ignore[arg-type]
+    return reader.document(RawDocument(content, kind, "File name"))  # type: ignore[arg-type]
 
 
 def seen(html: str) -> str:

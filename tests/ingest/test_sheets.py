@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import reading, sheet, tables
 from ingest.blocks import Document
 from ingest.formats import Format
+from ingest.reading import reader, sheet, tables
 from ingest.source import FetchProblem, RawDocument
 from tests.ingest import paper
 from tests.ingest.office import xlsx
@@ -14,7 +14,7 @@ from tests.ingest.office import xlsx
 
 def read(content: bytes | str, kind: Format = "csv") -> Document:
     raw = content if isinstance(content, bytes) else content.encode()
-    return reading.document(RawDocument(raw, kind, "File name"))
+    return reader.document(RawDocument(raw, kind, "File name"))
 
 
 def shown(document: Document) -> list[tuple[str, object]]:

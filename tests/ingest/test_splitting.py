@@ -4,16 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import reading, splitting
+from ingest import splitting
 from ingest.blocks import Block, Document
+from ingest.reading import reader
 from ingest.source import RawDocument
 from ingest.splitting import Chunk, sentences
 
 
 def chunks(markdown: str, max_tokens: int = 40) -> list[Chunk]:
-    return splitting.split(
-        reading.document(RawDocument(markdown.encode(), "markdown", "T")), max_tokens=max_tokens
-    )
+    return splitting.split(reader.document(RawDocument(markdown.encode(), "markdown", "T")), max_tokens=max_tokens)
 
 
 def test_a_chunk_knows_its_headings_and_its_position() -> None:

@@ -334,6 +334,9 @@ def test_documents_have_readers_of_their_own_where_their_source_says_so(library:
     members = Audience((frozenset({"everyone", "channel:C1"}),))
     assert "30 days" not in texts(library, "annual leave")
     assert "30 days" in "".join(p.text for p in library.search("annual leave", audience=members))
+    source.readers = frozenset()
+    library.sync(source)
+    assert "30 days" not in "".join(p.text for p in library.search("annual leave", audience=members))
     source.readers = None
     report = library.sync(source)
     assert (report.n_unchanged, report.n_chunks) == (2, 0)
@@ -391,6 +394,16 @@ def test_links_out_of_the_folder_and_hidden_files_are_left_out(
     (folder / "loop").symlink_to(folder)
 
     assert library.sync_folder(str(folder)).n_added == 2
+
+
+def test_a_document_that_became_a_link_out_of_the_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "private.md").write_text("The private salary list.")
+    source = opened(folder)
+    assert "leave.md" in {one.uri for one in source.list({})}
+    (folder / "leave.md").unlink()
+    (folder / "leave.md").symlink_to(tmp_path / "private.md")
+    with pytest.raises(FetchProblem, match="leads out of the folder"):
+        source.fetch("leave.md")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -336,6 +336,12 @@ def test_what_is_kept_can_be_lost_or_broken(site: Site, open_: Callable[..., Web
 # What goes wrong
 
 
+def test_a_place_where_nothing_can_be_kept_is_told(open_: Callable[..., Website], tmp_path: Path) -> None:
+    (tmp_path / "place").write_text("a file")
+    with pytest.raises(UserError, match="Cannot write to .*place"):
+        list(open_().list({}))
+
+
 def test_a_page_that_fails_stays_as_it_was_and_leads_where_it_led(
     site: Site, open_: Callable[..., Website]
 ) -> None:

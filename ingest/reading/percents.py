@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from xml.etree.ElementTree import Element
 
-from ingest import packed
+from ingest.reading import packed
 
 _WHAT = "spreadsheet"
 _BUILT_IN = {"9", "10"}  # ids of formats that need no definition: 0% and 0.00%

@@ -1,8 +1,8 @@
 """Word documents to blocks: the only module that imports mammoth. Runs in the child of :mod:`ingest.conversion`.
 
-mammoth makes HTML of the styles (headings, lists, tables), :mod:`ingest.html` blocks of that. Before, what a
-reader would not see is taken out (:mod:`ingest.ooxml`; mammoth leaves out comments and deletions). Unpacks
-what :mod:`ingest.packed` promises.
+mammoth makes HTML of the styles (headings, lists, tables), :mod:`ingest.reading.html` blocks of that. Before, what
+a reader would not see is taken out (:mod:`ingest.reading.ooxml`; mammoth leaves out comments and deletions).
+Unpacks what :mod:`ingest.reading.packed` promises.
 """
 
 import re
@@ -14,9 +14,9 @@ from xml.parsers.expat import ExpatError
 
 import mammoth
 
-from ingest import grid, html, ooxml, packed
 from ingest.blocks import Block, Document
-from ingest.characters import visible
+from ingest.reading import grid, html, ooxml, packed
+from ingest.reading.characters import visible
 from ingest.source import FetchProblem
 
 _WORD = b"wordprocessingml"

@@ -10,10 +10,10 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Protocol, cast
 
-from ingest import signature
 from ingest.blocks import Block, Document
-from ingest.characters import visible
 from ingest.formats import Format
+from ingest.reading import signature
+from ingest.reading.characters import visible
 from ingest.source import FetchProblem, RawDocument
 
 MAX_CHARS = 20_000_000  # of text
@@ -49,7 +49,7 @@ class _Reader(Protocol):
 def document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text."""
     format_ = signature.format_of(raw)
-    reader = cast(_Reader, import_module(f"ingest.{MODULES[format_]}"))
+    reader = cast(_Reader, import_module(f"ingest.reading.{MODULES[format_]}"))
     try:
         found = reader.read(raw.content, max_chars=max_chars)
     except RecursionError:

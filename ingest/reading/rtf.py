@@ -4,9 +4,9 @@ import re
 
 from striprtf.striprtf import rtf_to_text
 
-from ingest import plain
 from ingest.blocks import Block, Document
-from ingest.tables import Rows
+from ingest.reading import plain
+from ingest.reading.tables import Rows
 
 _PICTURE = re.compile(rb"[0-9a-fA-F\r\n]{500,}")  # in hexadecimal digits, which striprtf reads one by one
 _HIDDEN = re.compile(rb"\{[^{}]{0,200}\\v(?![a-z0-9])[^{}]*\}")

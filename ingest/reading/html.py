@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ingest import cells, nesting
+from ingest import nesting
 from ingest.blocks import Block, Document
-from ingest.characters import visible
-from ingest.encoding import decoded
+from ingest.reading import cells
+from ingest.reading.characters import visible
+from ingest.reading.encoding import decoded
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}

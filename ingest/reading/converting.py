@@ -17,8 +17,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from ingest import reading
 from ingest.blocks import Document
+from ingest.reading import reader
 from ingest.source import FetchProblem, RawDocument
 
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ Read = Callable[[RawDocument, int], Document]
 
 def document(raw: RawDocument, max_chars: int) -> Document:
     """Reads a document; raises :class:`FetchProblem`."""
-    return reading.document(raw, max_chars=max_chars)
+    return reader.document(raw, max_chars=max_chars)
 
 
 def serve(limits: Json, *, read: Read = document) -> None:

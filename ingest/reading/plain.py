@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from ingest.blocks import Block, Document
-from ingest.encoding import decoded
+from ingest.reading.encoding import decoded
 
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 _UNDERLINE = re.compile(r"([=\-~^\"'`*+#])\1{2,}\s*")

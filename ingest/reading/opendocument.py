@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from ingest import cells, grid, packed
 from ingest.blocks import Block, Document
+from ingest.reading import cells, grid, packed
 from ingest.source import FetchProblem
 
 _WHAT = "OpenDocument file"

@@ -1,9 +1,9 @@
 """The main text of a website's page: the only module that imports trafilatura.
 
 trafilatura tells what of a page is its main text, and does so better than its tags, which many sites do not use.
-:mod:`ingest.html` reads it, because trafilatura's own output shows hidden text, and loses the numbers of lists,
-merged cells and lists of links. So: what stands before the first or after the last block that trafilatura finds
-is left out, and nothing between.
+:mod:`ingest.reading.html` reads it, because trafilatura's own output shows hidden text, and loses the numbers of
+lists, merged cells and lists of links. So: what stands before the first or after the last block that trafilatura
+finds is left out, and nothing between.
 """
 
 import re
@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import trafilatura
 
-from ingest import html
 from ingest.blocks import Block, Document
+from ingest.reading import html
 
 _LEAST = 0.1  # of the page's text; less is a guess that failed, and the whole page is better
 _PROBE_CHARS = 30

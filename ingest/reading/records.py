@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.blocks import Block, Document
-from ingest.encoding import decoded
+from ingest.reading.encoding import decoded
+from ingest.reading.tables import Row, Rows
 from ingest.source import FetchProblem
-from ingest.tables import Row, Rows
 
 _MAX_RANK = 6
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ingest import markdown, records
 from ingest.blocks import Block, Document
-from ingest.encoding import decoded
+from ingest.reading import markdown, records
+from ingest.reading.encoding import decoded
 
 _MAX_OUTPUT_LINES = 50  # of one cell; the rest is a log
 

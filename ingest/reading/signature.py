@@ -6,8 +6,8 @@ password, and those that are empty.
 
 import re
 
-from ingest import packed
 from ingest.formats import Format
+from ingest.reading import packed
 from ingest.source import FetchProblem, RawDocument
 
 NAMES: dict[Format, str] = {

@@ -1,8 +1,8 @@
 """PDF to blocks: the only module that imports pypdfium2. Runs in the child of :mod:`ingest.conversion`.
 
-Reads where each run of characters stands, how large and how bold it is; :mod:`ingest.layout` makes headings,
-lists and tables of that. Promises to leave out text too small to be read. Does not recognise text in pictures,
-and does not read forms, notes or attachments. Tells which pages cannot be read.
+Reads where each run of characters stands, how large and how bold it is; :mod:`ingest.reading.layout` makes
+headings, lists and tables of that. Promises to leave out text too small to be read. Does not recognise text in
+pictures, and does not read forms, notes or attachments. Tells which pages cannot be read.
 """
 
 import ctypes
@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 import pypdfium2
 from pypdfium2 import raw
 
-from ingest import layout
 from ingest.blocks import Document, Gap
-from ingest.lines import SOFT_HYPHEN, Run
+from ingest.reading import layout
+from ingest.reading.lines import SOFT_HYPHEN, Run
 from ingest.source import FetchProblem
 
 MIN_POINTS = 2.0  # smaller text is not for people

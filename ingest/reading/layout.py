@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ingest import grid
 from ingest.blocks import Block
-from ingest.characters import visible
-from ingest.lines import SOFT_HYPHEN, Line, Run, in_order
+from ingest.reading import grid
+from ingest.reading.characters import visible
+from ingest.reading.lines import SOFT_HYPHEN, Line, Run, in_order
 
 MAX_HEADING_LEVEL = 4
 _LARGER = 1.12  # than the body's size: a heading

@@ -10,9 +10,9 @@ from io import BytesIO
 
 import olefile
 
-from ingest import html, mail, packed, plain
 from ingest.blocks import Block, Document
-from ingest.encoding import decoded
+from ingest.reading import html, mail, packed, plain
+from ingest.reading.encoding import decoded
 
 _SUBJECT, _SENDER, _ADDRESS, _TO, _CC, _BODY, _HTML = "0037", "0C1A", "0C1F", "0E04", "0E03", "1000", "1013"
 _FILE_NAME, _TRANSPORT = "3707", "007D"  # what stood above it when it was sent

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
-from ingest import html, packed
 from ingest.blocks import Block, Document
+from ingest.reading import html, packed
 
 _WHAT = "e-book"
 _ENDINGS = (".xml", ".opf", ".xhtml", ".html", ".htm")

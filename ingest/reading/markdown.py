@@ -13,10 +13,10 @@ from typing import Any
 import frontmatter
 from markdown_it import MarkdownIt
 
-from ingest import html
 from ingest.blocks import Block, Document
-from ingest.encoding import decoded
-from ingest.templates import without_tags
+from ingest.reading import html
+from ingest.reading.encoding import decoded
+from ingest.reading.templates import without_tags
 
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from ingest import cells, drawings, packed
 from ingest.blocks import Block, Document
+from ingest.reading import cells, drawings, packed
 from ingest.source import FetchProblem
 
 _WHAT = "PowerPoint presentation"

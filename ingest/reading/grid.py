@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import median
 
 from ingest.blocks import Block
-from ingest.lines import MAX_PITCH, Line, Run
+from ingest.reading.lines import MAX_PITCH, Line, Run
 
 _TEXT_PITCH = 1.35  # in font sizes, between the lines of one cell
 _VALUE = re.compile(r"[\W\d]*\d[\W\d]*(?:\w{1,3})?")  # a number, an amount, a date

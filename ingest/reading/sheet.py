@@ -1,8 +1,8 @@
 """Spreadsheets (XLSX, XLSB, XLS, ODS) to blocks: the only module that imports python_calamine.
 
 calamine reads all of them, gives dates as dates and a formula's last value, and is 5 to 10 times as fast as
-openpyxl, which reads XLSX only. How a number is shown it does not tell; percent is told by :mod:`ingest.percents`
-(of XLSX), other formats are not. Hidden sheets are left out.
+openpyxl, which reads XLSX only. How a number is shown it does not tell; percent is told by
+:mod:`ingest.reading.percents` (of XLSX), other formats are not. Hidden sheets are left out.
 """
 
 import functools
@@ -22,10 +22,10 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from ingest import packed, percents
 from ingest.blocks import Block, Document
+from ingest.reading import packed, percents
+from ingest.reading.tables import Rows
 from ingest.source import FetchProblem
-from ingest.tables import Rows
 
 MAX_BYTES = 200_000_000  # unpacked; 100,000 rows of 20 columns have about that
 MAX_CELLS = 20_000_000  # from the first to the last; calamine makes room for those between, be they empty

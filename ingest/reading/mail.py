@@ -7,9 +7,9 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 
-from ingest import html, plain
 from ingest.blocks import Block, Document
-from ingest.encoding import decoded
+from ingest.reading import html, plain
+from ingest.reading.encoding import decoded
 
 _SHOWN = ("From", "To", "Cc", "Date")
 _MAX_HEADER_CHARS = 500  # a list of recipients may be endless

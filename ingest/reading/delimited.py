@@ -5,9 +5,9 @@ from collections import Counter
 from io import StringIO
 
 from ingest.blocks import Document
-from ingest.encoding import decoded
+from ingest.reading.encoding import decoded
+from ingest.reading.tables import Rows
 from ingest.source import FetchProblem
-from ingest.tables import Rows
 
 _SEPARATORS = ",;\t|"
 _SAMPLE_CHARS = 20_000

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.errors import UserError
-from ingest import git_command
-from ingest.git_command import Credentials, Failed, in_words
+from ingest.git import command
+from ingest.git.command import Credentials, Failed, in_words
 
 ASK_SECONDS = 60  # for the branch's commit; what is cloned or fetched may take the mirror's own timeout
 READ_SECONDS = 600  # the history of a very large repository
@@ -164,7 +164,7 @@ class Mirror:
     def _git(self, *arguments: str, timeout_seconds: float, lock: int | None = None) -> bytes:
         keep = () if lock is None else (lock,)
         try:
-            return git_command.run(
+            return command.run(
                 *arguments, timeout_seconds=timeout_seconds, credentials=self._credentials, keep=keep
             )
         except TimeoutError:

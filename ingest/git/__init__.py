@@ -1,0 +1,1 @@
+"""What the source of Git repositories is made of."""

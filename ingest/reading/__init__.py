@@ -1,0 +1,1 @@
+"""Reads documents of every format; all of it runs in the child process of :mod:`ingest.conversion`."""

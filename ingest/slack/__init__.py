@@ -1,0 +1,1 @@
+"""What the source of Slack threads is made of."""
