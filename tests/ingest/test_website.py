@@ -338,7 +338,7 @@ def test_what_is_kept_can_be_lost_or_broken(site: Site, open_: Callable[..., Web
 
 def test_a_place_where_nothing_can_be_kept_is_told(open_: Callable[..., Website], tmp_path: Path) -> None:
     (tmp_path / "place").write_text("a file")
-    with pytest.raises(UserError, match="Cannot write to .*place"):
+    with pytest.raises(UserError, match=r"Cannot write to .*place"):
         list(open_().list({}))
 
 
