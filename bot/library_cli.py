@@ -110,6 +110,9 @@ def search(
         library = Library(database, settings.load())
         if problem := library.status().problem:
             raise UserError(problem)
+        for name in source or ():
+            if name not in library.n_documents():
+                raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
         found = library.look_up(given(query), audience=Audience(), k=n, sources=source or (), since=_moment(since))
     if why:
         explaining.explain(found, as_json=json_)
