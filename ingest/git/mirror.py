@@ -23,6 +23,7 @@ ASK_SECONDS = 60  # for the branch's commit; what is cloned or fetched may take 
 READ_SECONDS = 600  # the history of a very large repository
 PORTIONS = (500, 5_000, -1)  # commits of history read at a time; what changed lately is found in the first
 _REF = "refs/heads/docent"
+_LAST_SECOND = 253_402_300_799  # of the year 9999; whoever commits may write any date
 
 
 @dataclass(frozen=True)
@@ -269,6 +270,6 @@ def _changes(log: bytes) -> tuple[dict[str, datetime], int]:
         if part.lstrip(b"\n").startswith(b":"):
             found.setdefault(_name(next(parts)), changed_at)
         elif part.strip():
-            changed_at = datetime.fromtimestamp(int(part), UTC)
+            changed_at = datetime.fromtimestamp(min(int(part), _LAST_SECOND), UTC)
             n_commits += 1
     return found, n_commits

@@ -20,7 +20,9 @@ _ADDRESS = re.compile(r"https?://\S+")
 _IDEOGRAMS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")  # written without spaces, about two to a word
 _CODE_BLOCK = re.compile(r"```(.*?)```", re.DOTALL)
 _CODE_SPAN = re.compile(r"`([^`\n]+)`")
-_EMPHASIS = re.compile(r"(?<![\w*_~])([*_~])(?=\S)([^\n]*?\S)\1(?![\w*_~])")
+_EMPHASIS = re.compile(  # of a bounded length, else it takes time by the square of a line
+    r"(?<![\w*_~])([*_~])(?=\S)([^\n]{0,500}?\S)\1(?![\w*_~])"
+)
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TEXTUAL = {"text", "mrkdwn", "plain_text"}

@@ -57,6 +57,13 @@ def test_text_is_shown_as_slack_shows_it_and_stays_text(text: str, shown: str) -
     assert read(message(text)) == [f"Ada Marlow (2026-01-02 12:00): {shown}"]
 
 
+def test_emphasis_has_an_end_within_reach() -> None:
+    """Marks are looked for within a bounded distance: without it a hostile line takes time by its square."""
+    sentence, page = "much to say " * 30, "much to say " * 60
+    assert read(message(f"*{sentence}.*")) == [f"Ada Marlow (2026-01-02 12:00): {sentence}."]
+    assert read(message(f"*{page}.*")) == [f"Ada Marlow (2026-01-02 12:00): *{page}.*"]
+
+
 def test_paragraphs_and_code_are_kept_apart() -> None:
     text = "Do this:\n```\ndef f():\n    return 1 &lt; 2\n```\nand then\n\nthat. ```# once more ``` "
     assert read(message(text)) == [

@@ -270,6 +270,16 @@ def test_dates_are_those_of_the_last_change_however_far_back_and_across_merges(
     assert Dates(mirror, "another", "").of("places/office.md") is None  # and no reason to give a document up
 
 
+def test_a_date_beyond_all_calendars_costs_no_document(repository: Repository, tmp_path: Path) -> None:
+    somebody = {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b.example"}
+    date = {"GIT_COMMITTER_DATE": "@99999999999999 +0000"}
+    run("commit", "-q", "--amend", "--no-edit", cwd=repository.tree, **somebody, **date)
+    repository.push()
+    git = opened(repository, tmp_path)
+    for uri in listed(git):
+        assert git.fetch(uri).content
+
+
 def test_history_that_was_rewritten_and_a_default_branch_that_was_renamed_are_followed(
     repository: Repository, tmp_path: Path
 ) -> None:
