@@ -83,8 +83,8 @@ def make(
             "reading",
             n_listed=n_listed,
             n_moved=n_moved,
-            n_added=n_added - n_moved,
-            n_changed=n_left - n_added,
+            n_added=n_added,
+            n_changed=n_left - n_added - n_moved,
             n_removed=n_removed,
         )
 
@@ -166,7 +166,8 @@ def _row(one: Listed, sync_id: UUID, access_id: str, chunk_tokens: int) -> dict[
 
 
 def _pair_moved(transaction: Session, sync_id: UUID, source: str) -> int:
-    """A new uri with the fingerprint of one that is gone is the same document."""
+    """A new uri with the fingerprint of one that is gone is the same document; new is also one that could not be
+    had so far, for which the earlier one stands in."""
     return _rows(transaction.execute(_PAIR_MOVED, {"sync": sync_id, "source": source}))
 
 
@@ -269,7 +270,8 @@ WITH gone AS (
 ), new AS (
     SELECT i.uri, i.fingerprint, row_number() OVER (PARTITION BY i.fingerprint ORDER BY i.uri COLLATE "C") AS n
     FROM sync_items i WHERE i.sync_id = :sync
-    AND NOT EXISTS (SELECT FROM documents d WHERE d.source = :source AND d.uri = i.uri)
+    AND NOT EXISTS (SELECT FROM documents d WHERE d.source = :source AND d.uri = i.uri AND
+        (d.n_chunks > 0 OR d.content_hash <> ''))
 )
 UPDATE sync_items SET moved_from = gone.id FROM gone JOIN new USING (fingerprint, n)
 WHERE sync_items.sync_id = :sync AND sync_items.uri = new.uri
@@ -282,7 +284,7 @@ SELECT d.id, i.access_id FROM documents d JOIN sync_items i ON i.sync_id = :sync
 WHERE d.source = :source AND d.access_id <> i.access_id
 """)
 _COUNT_NEW = text("""
-SELECT count(*) FROM sync_items i WHERE i.sync_id = :sync
+SELECT count(*) FROM sync_items i WHERE i.sync_id = :sync AND i.moved_from IS NULL
 AND NOT EXISTS (SELECT FROM documents d WHERE d.source = :source AND d.uri = i.uri)
 """)
 _DROP_UNCHANGED = text("""

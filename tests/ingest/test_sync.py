@@ -193,6 +193,34 @@ def test_a_renamed_document_keeps_its_vectors(library: Library, folder: Path) ->
     assert library.status().n_chunks == 4
 
 
+def test_a_renamed_document_that_cannot_be_had_stays_found_until_it_can(library: Library, folder: Path) -> None:
+    class Away:
+        """The folder, from where the page about leave, under its new name, cannot be fetched at first."""
+
+        name = "away"
+        is_away = True
+
+        def list(self, known):  # type: ignore[no-untyped-def]
+            return opened(folder).list(known)
+
+        def fetch(self, uri: str):  # type: ignore[no-untyped-def]
+            if self.is_away and uri == "holidays.md":
+                raise FetchProblem("is away", "wait", may_pass=True)
+            return opened(folder).fetch(uri)
+
+    source = Away()
+    library.sync(source)
+    (folder / "leave.md").rename(folder / "holidays.md")
+    for _ in range(3):
+        report = library.sync(source)
+        assert (report.n_added, report.n_changed, report.n_moved, report.n_removed) == (0, 0, 1, 0)
+        assert "30 days" in texts(library, "annual leave")
+    source.is_away = False
+    report = library.sync(source)
+    assert (report.n_moved, report.n_embedded, report.problems) == (1, 0, ())
+    assert library.n_documents() == {"away": 2}
+
+
 def test_a_renamed_folder_is_no_reason_for_suspicion(library: Library, tmp_path: Path) -> None:
     old = tmp_path / "wiki" / "old"
     old.mkdir(parents=True)
