@@ -288,6 +288,7 @@ def test_what_was_read_in_is_asked_for_only_by_a_source_that_wants_it(
     assert known["leave.md"] == next(o.fingerprint for o in opened(folder).list({}) if o.uri == "leave.md")
 
 
+@pytest.mark.soak
 def test_readers_of_more_documents_than_a_statement_takes_parameters_are_changed(
     library: Library, database: Database
 ) -> None:
