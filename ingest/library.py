@@ -179,8 +179,9 @@ class Library:
         until: datetime | None = None,
     ) -> Place:
         with self._database.transaction() as transaction:
-            stores = self._live.stores(self._live.state(transaction))
+            state = self._live.state(transaction)
             scope = Scope(tuple(access.readable(transaction, audience)), sources, since, until)
+        stores = self._live.stores(state)  # the first time it may load litellm, for seconds
         return Place(stores.index, stores.embedder, scope, self._reranker)
 
     def _document_id(self, reference: str, readable: Sequence[str]) -> str | None:

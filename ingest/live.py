@@ -59,7 +59,8 @@ class Live:
         """What is live at this moment, always the same object while it is; for a writer that holds the index's
         lock until it lets go."""
         with self.database.transaction() as transaction:
-            return self.stores(self.state(transaction))
+            state = self.state(transaction)
+        return self.stores(state)
 
     def state(self, transaction: Session) -> State:
         """What is live now; where nothing has been written yet, what the settings say will be."""
