@@ -4,6 +4,7 @@ Promises to keep apart what differs in a number or a name: two offices with the 
 """
 
 FEWEST_WORDS = 20  # in fewer, one other word may be another fact
+TURNS = frozenset("no not never without except unless only must may can cannot before after always".split())
 SAME_WORDS = 0.85  # share of words two passages have in common, from which one is enough
 
 
@@ -20,4 +21,4 @@ def repeats(text: str, other: str) -> bool:
 
 
 def _is_telling(word: str) -> bool:
-    return word[0].isupper() or any(letter.isdigit() for letter in word)
+    return word[0].isupper() or any(letter.isdigit() for letter in word) or word.strip(".,;:!?()") in TURNS

@@ -100,6 +100,7 @@ def test_folding_leaves_as_many_as_are_wanted() -> None:
         (PAGE, PAGE.replace("agreement", "accord"), True),
         (PAGE, PAGE.replace("thirty", "30"), False),  # a number
         (PAGE, PAGE.replace("June", "May"), False),  # a name
+        (PAGE, PAGE.replace("gets", "never gets"), False),  # the contrary
         ("The yard is open.", "The yard is shut.", False),  # too short to tell
         (PAGE, "Something else altogether.", False),
     ],
