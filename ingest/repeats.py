@@ -4,9 +4,8 @@ Promises to keep apart what differs in a number or a name: two offices with the 
 """
 
 FEWEST_WORDS = 20  # in fewer, one other word may be another fact
-TURNS = frozenset(
-    ("no", "not", "never", "without", "except", "unless", "only", "must", "may", "can", "cannot", "before", "after")
-)  # words that make of a sentence another one
+# Words that make of a sentence another one.
+TURNS = {"no", "not", "never", "without", "except", "unless", "only", "must", "may", "can", "cannot", "before"}
 SAME_WORDS = 0.85  # share of words two passages have in common, from which one is enough
 
 
