@@ -74,12 +74,11 @@ class Candidate:
 @dataclass(frozen=True)
 class Scope:
     """Which rows a search looks at: those of ``access_ids`` (none at all if empty), of ``sources`` if any are
-    named, of documents last changed in ``[since, until)`` where given (one without a date is in neither)."""
+    named, of documents last changed from ``since`` on where given (one without a date is not)."""
 
     access_ids: tuple[str, ...]
     sources: tuple[str, ...] = ()
     since: datetime | None = None
-    until: datetime | None = None
 
     @property
     def where(self) -> str:
@@ -89,8 +88,6 @@ class Scope:
             parts.append(one_of("source", self.sources))
         if self.since:
             parts.append(f"updated_at >= {_moment(self.since)}")
-        if self.until:
-            parts.append(f"updated_at < {_moment(self.until)}")
         return " AND ".join(parts)
 
 

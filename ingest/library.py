@@ -62,11 +62,10 @@ class Library:
         k: int | None = None,
         sources: Sequence[str] = (),
         since: datetime | None = None,
-        until: datetime | None = None,
     ) -> Found:
-        """See :func:`ingest.searching.look_up`; of all sources unless some are named, and of documents changed in
-        ``[since, until)`` where given."""
-        at = self._at(audience, sources=tuple(sources), since=since, until=until)
+        """See :func:`ingest.searching.look_up`; of all sources unless some are named, and of documents changed
+        from ``since`` on where given."""
+        at = self._at(audience, sources=tuple(sources), since=since)
         return searching.look_up(query, at, k=k or self._settings.top_k)
 
     def read(
@@ -176,11 +175,10 @@ class Library:
         *,
         sources: tuple[str, ...] = (),
         since: datetime | None = None,
-        until: datetime | None = None,
     ) -> Place:
         with self._database.transaction() as transaction:
             state = self._live.state(transaction)
-            scope = Scope(tuple(access.readable(transaction, audience)), sources, since, until)
+            scope = Scope(tuple(access.readable(transaction, audience)), sources, since)
         stores = self._live.stores(state)  # the first time it may load litellm, for seconds
         return Place(stores.index, stores.embedder, scope, self._reranker)
 
