@@ -97,6 +97,8 @@ def work(desk: Desk, session_id: UUID, make_reply: "Callable[[Turn], Reply] | No
                 _answer_one(desk, turn, lease, make_reply or (lambda turn: _reply_to(desk, turn)))
         finally:
             desk.leases.drop(lease)
+    if desk.jobs:
+        queue.wake(desk.jobs, [session_id])  # another worker goes on
 
 
 def _answer_one(desk: Desk, turn: Turn, lease: Lease, make_reply: Callable[[Turn], Reply]) -> None:

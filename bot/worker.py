@@ -6,11 +6,12 @@ time; RQ 3 keeps a worker's executions in a dictionary, so running several is a 
 ``execute_job`` hands the job to a pool, and a slot is taken before the next job is. Jobs carry ``timeout=-1``:
 signals cannot interrupt a thread, and RQ's timers would cost one more thread per job; the turn's own deadline
 counts. Syncs have a queue, a listener and threads of their own, a few: no question waits for a free thread because
-documents are read. One such process per core: the parent imports the heavy libraries, uses none of them (lancedb
-is not fork-safe once used), and forks; so the children share those pages. It replaces a child that dies.
+documents are read. The listeners are threads too, and look every second whether the process is stopping: a signal
+does not always end a wait for Redis (:mod:`bot.signals`). One such process per core: the parent imports the heavy
+libraries, uses none of them (lancedb is not fork-safe once used), and forks; so the children share those pages. It
+replaces a child that dies.
 """
 
-import contextlib
 import gc
 import os
 import signal
@@ -18,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import redis
@@ -32,8 +32,11 @@ from agent import observe
 from bot import malloc, queue, tied
 from bot.jobs import Desk
 from bot.settings import Settings
+from bot.signals import STOPS, Signals
 
-WORKER_TTL_SECONDS = 45  # an idle worker's blocking pop is 15 s shorter
+WORKER_TTL_SECONDS = 45  # RQ's note that a worker is there lives as long
+LISTEN_SECONDS = 1  # then a listener looks whether the process is stopping
+LEAVE_SECONDS = 2  # for listeners to take leave of Redis
 STOP_SECONDS = 4  # for turns and syncs to give themselves back; hosts send SIGKILL after 10
 RESTART_SECONDS = 1
 NICENESS = 10
@@ -46,7 +49,7 @@ class TurnWorker(SimpleWorker):
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 2  # Redis is back: go on within two seconds
 
-    def __init__(self, jobs: Queue, pool: "TurnPool") -> None:
+    def __init__(self, jobs: Queue, pool: "TurnPool", stopping: threading.Event) -> None:
         super().__init__(
             [jobs],
             connection=jobs.connection,
@@ -55,13 +58,20 @@ class TurnWorker(SimpleWorker):
             log_job_description=False,
         )
         self._turns = pool
+        self._stopping = stopping
 
-    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
         """Takes a slot first: a job that no thread is free for stays in Redis, for other processes."""
-        self._turns.slots.acquire()
+        while not self._stopping.is_set():
+            if self._turns.slots.acquire(timeout=LISTEN_SECONDS) and (found := self._next()):
+                return found
+        raise StopRequested  # ends RQ's loop quietly
+
+    def _next(self) -> Any:
+        """The next job, or None; keeps the slot for a job only."""
         found = None
         try:
-            found = super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+            found = super().dequeue_job_and_maintain_ttl(LISTEN_SECONDS, LISTEN_SECONDS)
         finally:
             if found is None:
                 self._turns.slots.release()
@@ -81,7 +91,7 @@ class TurnWorker(SimpleWorker):
         self._turns.submit(perform)
 
     def _install_signal_handlers(self) -> None:
-        """``run`` has installed its own."""
+        """The process has its own, and this is not its main thread."""
 
 
 class TurnPool:
@@ -123,18 +133,18 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
     )
     turns, syncs = TurnPool(settings.concurrency), TurnPool(SYNCS_AT_ONCE, name="sync")
     stopping = desk.leases.stopping
-
-    def stop(*_: Any) -> None:
-        stopping.set()
-        raise StopRequested  # ends RQ's loop quietly
-
-    _on_stop(stop)
+    signals = Signals(*STOPS)
+    listeners = [
+        threading.Thread(target=_listen, args=(settings, queue_of, pool, stopping), name=name, daemon=True)
+        for name, queue_of, pool in (("turns", queue.of, turns), ("syncs", queue.syncs_of, syncs))
+    ]
+    for listener in listeners:
+        listener.start()
     observe.log.info("worker_ready", concurrency=settings.concurrency)
-    listening = partial(_listen, settings, queue.syncs_of, syncs, stopping)
-    threading.Thread(target=listening, name="syncs", daemon=True).start()
-    _listen(settings, queue.of, turns, stopping)
-    _on_stop(lambda *_: None)
-    _give_back(desk, syncs)
+    signals.wait()
+    stopping.set()
+    _await(lambda: any(listener.is_alive() for listener in listeners), LEAVE_SECONDS)
+    _give_back(desk, turns, syncs)
     leave()
     os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
 
@@ -148,13 +158,10 @@ def _listen(
     while not stopping.is_set():
         try:
             connection = queue.connect(settings, timeout_seconds=WORKER_TTL_SECONDS)
-            TurnWorker(queue_of(settings, connection), pool).work(logging_level="WARNING")
-        except StopRequested:
-            break
+            TurnWorker(queue_of(settings, connection), pool, stopping).work(logging_level="WARNING")
         except redis.RedisError as error:
             observe.log.warning("redis_away", error_type=type(error).__name__)
-            with contextlib.suppress(StopRequested):
-                stopping.wait(RESTART_SECONDS)
+            stopping.wait(RESTART_SECONDS)
 
 
 def _be_modest() -> None:
@@ -163,16 +170,9 @@ def _be_modest() -> None:
     malloc.bound()
 
 
-def _on_stop(handler: Callable[..., None]) -> None:
-    signal.signal(signal.SIGTERM, handler)
-    signal.signal(signal.SIGINT, handler)
-
-
-def _give_back(desk: Desk, syncs: TurnPool) -> None:
+def _give_back(desk: Desk, *pools: TurnPool) -> None:
     """Lets turns and syncs stop by themselves for a moment, then gives back turns that wait in some socket."""
-    until = time.monotonic() + STOP_SECONDS
-    while (desk.leases.n_held or syncs.is_busy) and time.monotonic() < until:
-        time.sleep(0.05)
+    _await(lambda: any(pool.is_busy for pool in pools), STOP_SECONDS)
     try:
         if desk.leases.n_held and (left := desk.leases.put_back()) and desk.jobs:
             queue.wake(desk.jobs, left)
@@ -181,48 +181,40 @@ def _give_back(desk: Desk, syncs: TurnPool) -> None:
     observe.flush()
 
 
+def _await(is_going_on: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while is_going_on() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
 def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[[], None]) -> None:
     """Forks ``n_processes`` workers after ``preload`` and replaces those that die, until SIGTERM or SIGINT."""
     preload()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every shared page
-    children: set[int] = set()
-    stopping = False
     life = os.pipe()  # ends with this process, and its children then stop
-
-    def stop(*_: Any) -> None:
-        nonlocal stopping
-        stopping = True
-        for pid in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-
-    _on_stop(stop)
-    while not stopping:
-        while len(children) < n_processes and not stopping:
-            children.add(_fork(child, life))
-        try:
-            pid, _ = os.wait()
-        except InterruptedError:
-            continue
-        if pid in children and not stopping:
-            children.discard(pid)
+    signals = Signals(*STOPS, signal.SIGCHLD)
+    children = {_fork(child, life, signals) for _ in range(n_processes)}
+    while signals.wait() not in STOPS:
+        for pid in [pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]]:
+            children.remove(pid)
             observe.log.error("worker_died", pid=pid)
             time.sleep(RESTART_SECONDS)
-    stop()  # once more: a child forked while the first signal came has not heard it
+            children.add(_fork(child, life, signals))
     for pid in children:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+        os.kill(pid, signal.SIGTERM)
+    for pid in children:
+        os.waitpid(pid, 0)
 
 
-def _fork(child: Callable[[], None], life: tuple[int, int]) -> int:
-    pid = os.fork()
+def _fork(child: Callable[[], None], life: tuple[int, int], signals: Signals) -> int:
+    with signals.forking():
+        pid = os.fork()
     if pid:
         return pid
     try:
         os.close(life[1])
         tied.tie(life[0])
-        _on_stop(signal.SIG_DFL)  # type: ignore[arg-type]
         child()
     except BaseException as error:  # noqa: BLE001  a forked child must never return into its parent's code
         observe.report(error, event="worker_failed")
