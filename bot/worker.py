@@ -36,7 +36,7 @@ from bot.signals import STOPS, Signals
 
 WORKER_TTL_SECONDS = 45  # RQ's note that a worker is there lives as long
 LISTEN_SECONDS = 1  # then a listener looks whether the process is stopping
-LEAVE_SECONDS = 2  # for listeners to take leave of Redis
+LEAVE_SECONDS = 3  # for listeners to take leave of Redis
 STOP_SECONDS = 4  # for turns and syncs to give themselves back; hosts send SIGKILL after 10
 RESTART_SECONDS = 1
 NICENESS = 10
@@ -196,11 +196,11 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
     signals = Signals(*STOPS, signal.SIGCHLD)
     children = {_fork(child, life, signals) for _ in range(n_processes)}
     while signals.wait() not in STOPS:
-        for pid in [pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]]:
-            children.remove(pid)
+        dead = {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
+        for pid in dead:
             observe.log.error("worker_died", pid=pid)
-            time.sleep(RESTART_SECONDS)
-            children.add(_fork(child, life, signals))
+        time.sleep(RESTART_SECONDS if dead else 0)
+        children = (children - dead) | {_fork(child, life, signals) for _ in dead}
     for pid in children:
         os.kill(pid, signal.SIGTERM)
     for pid in children:
