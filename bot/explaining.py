@@ -12,6 +12,7 @@ from ingest.ranking import BM25_WEIGHT, Ranked
 from ingest.searching import Found
 
 SNIPPET_CHARS = 110
+INNER = {"search_text", "seen"}  # the text in other forms
 
 
 def explain(found: Found, *, as_json: bool) -> None:
@@ -75,7 +76,7 @@ def _legend() -> Table:
 def _as_json(found: Found) -> dict[str, Any]:
     return {
         "passages": [
-            asdict(one) | {"candidate": {k: v for k, v in asdict(one.candidate).items() if k != "search_text"}}
+            asdict(one) | {"candidate": {k: v for k, v in asdict(one.candidate).items() if k not in INNER}}
             for one in found.ranked
         ],
         "not_found": list(found.not_found),

@@ -61,9 +61,9 @@ class Embedder:
         """Whether it runs here, for nothing."""
         return self.model == STATIC_EMBEDDING_MODEL
 
-    def question(self, text: str) -> Matrix:
-        """One vector, float32 ``(dim,)`` of unit length; raises :class:`agent.errors.ModelError` soon."""
-        return self._embedded([text], is_question=True).vectors[0]  # type: ignore[no-any-return]
+    def question(self, text: str) -> Embedded:
+        """One vector; raises :class:`agent.errors.ModelError` soon."""
+        return self._embedded([text], is_question=True)
 
     def documents(self, texts: Sequence[str]) -> Embedded:
         """One vector for each; raises :class:`agent.errors.ModelError` when many tries have failed."""

@@ -7,26 +7,21 @@ embedding model and refuses another.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 
 from agent.errors import UserError
-from ingest import lance
+from ingest import candidates, lance
+from ingest.candidates import Candidate, Shelf
 from ingest.embedding import Matrix
+from ingest.scope import Scope, one_of, some
 
 TABLE = "chunks"
 MAX_SNAPSHOT_TRIES = 4
-MAX_IDS = 500  # named in one statement
-_READ = [
-    "chunk_id", "document_id", "source", "url", "title", "heading_path", "text", "position", "search_text",
-    "updated_at",
-]  # fmt: skip
-
 T = TypeVar("T")
 
 
@@ -53,44 +48,6 @@ class IndexedChunk:
     updated_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One row as found: its BM25 score (0 when its words did not place it) and its cosine to the question."""
-
-    chunk_id: str
-    document_id: str
-    source: str
-    url: str
-    title: str
-    heading_path: str
-    text: str
-    position: int
-    search_text: str = ""
-    updated_at: datetime | None = None
-    bm25: float = 0.0
-    cosine: float = 0.0
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which rows a search looks at: those of ``access_ids`` (none at all if empty), of ``sources`` if any are
-    named, of documents last changed from ``since`` on where given (one without a date is not)."""
-
-    access_ids: tuple[str, ...]
-    sources: tuple[str, ...] = ()
-    since: datetime | None = None
-
-    @property
-    def where(self) -> str:
-        """The filter, before any ranking."""
-        parts = [one_of("access_id", self.access_ids)]
-        if self.sources:
-            parts.append(one_of("source", self.sources))
-        if self.since:
-            parts.append(f"updated_at >= {_moment(self.since)}")
-        return " AND ".join(parts)
-
-
 class Index:
     """A handle on the table, opened at first use and kept; may be shared by threads."""
 
@@ -101,6 +58,7 @@ class Index:
         self._table: Any = None
         self._is_prepared = False
         self._opening = threading.Lock()
+        self._shelf = Shelf()
 
     def candidates(self, query: str, vector: Matrix, *, scope: Scope, limit: int) -> list[Candidate]:
         """The best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
@@ -110,27 +68,22 @@ class Index:
         """
         if not scope.access_ids:
             return []
-        where = scope.where
 
-        async def candidates(table: Any) -> list[Candidate]:
+        async def found(table: Any) -> list[Candidate]:
             _require_dimension(await table.schema(), len(vector), self.address)
-            return await _candidates(table, query, vector, where, limit)
+            return await candidates.by_both(table, query, vector, scope=scope, limit=limit, shelf=self._shelf)
 
-        return self.read(candidates)
+        return self.read(found)
 
     def worded(self, query: str, *, scope: Scope, limit: int) -> list[Candidate]:
         """The best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
         if not scope.access_ids:
             return []
 
-        async def worded(table: Any) -> list[Candidate]:
-            by_words = (
-                table.query().nearest_to_text(query, columns=["search_text"]).where(scope.where).limit(limit)
-            )
-            rows = (await by_words.select([*_READ, "_score"]).to_arrow()).to_pylist()
-            return [Candidate(**row, bm25=bm25) for row in rows if (bm25 := row.pop("_score")) is not None]
+        async def found(table: Any) -> list[Candidate]:
+            return await candidates.by_words(table, query, scope=scope, limit=limit, shelf=self._shelf)
 
-        return sorted(self.read(worded), key=lambda found: found.chunk_id)
+        return self.read(found)
 
     def counts(self, words: Sequence[str], *, scope: Scope, up_to: int) -> list[int]:
         """How many chunks hold each word, none counted further than ``up_to``."""
@@ -157,7 +110,7 @@ class Index:
         where += f" AND position BETWEEN {first:d} AND {last:d}"
 
         async def rows(table: Any) -> list[dict[str, Any]]:
-            return (await table.query().where(where).select(_READ).to_arrow()).to_pylist()  # type: ignore[no-any-return]
+            return (await table.query().where(where).select(candidates.COLUMNS).to_arrow()).to_pylist()  # type: ignore[no-any-return]
 
         return sorted((Candidate(**row) for row in self.read(rows)), key=lambda chunk: chunk.position)
 
@@ -307,40 +260,3 @@ async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
         if await table.version() == before:
             break
     return result
-
-
-def nearest(table: Any, vector: Matrix, where: str, limit: int) -> Any:
-    """A query for the rows whose vectors are nearest: approximate where there is a vector index, else exact."""
-    found = table.query().nearest_to(vector).distance_type("cosine").nprobes(lance.N_PROBES)
-    return found.where(where).limit(limit)
-
-
-async def _candidates(table: Any, query: str, vector: Matrix, where: str, limit: int) -> list[Candidate]:
-    by_words = table.query().nearest_to_text(query, columns=["search_text"]).where(where).limit(limit)
-    worded, meant = await asyncio.gather(
-        by_words.select([*_READ, "vector", "_score"]).to_arrow(),
-        nearest(table, vector, where, limit).select([*_READ, "_distance"]).to_arrow(),
-    )
-    found: dict[str, Candidate] = {}
-    cosines = np.stack(worded["vector"].to_numpy()) @ vector if worded.num_rows else ()
-    for row, cosine in zip(worded.drop_columns("vector").to_pylist(), cosines, strict=True):
-        bm25 = row.pop("_score")
-        found[row["chunk_id"]] = Candidate(**row, bm25=bm25, cosine=float(cosine))
-    for row in meant.to_pylist():
-        distance = row.pop("_distance")
-        found.setdefault(row["chunk_id"], Candidate(**row, cosine=1.0 - distance))
-    return [found[chunk_id] for chunk_id in sorted(found)]
-
-
-def some(ids: Iterable[str]) -> Iterator[list[str]]:
-    every = sorted(set(ids))
-    return (every[i : i + MAX_IDS] for i in range(0, len(every), MAX_IDS))
-
-
-def _moment(moment: datetime) -> str:
-    return f"TIMESTAMP '{moment.astimezone(UTC).isoformat(' ', 'microseconds')}'"
-
-
-def one_of(column: str, values: Sequence[str]) -> str:
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"

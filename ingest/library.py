@@ -17,8 +17,8 @@ from agent.database import Database
 from agent.errors import UserError
 from agent.tools import Audience, Passage
 from ingest import access, listing, reindexing, searching, source, sync, syncs
+from ingest.candidates import Candidate
 from ingest.conversion import Converter
-from ingest.index import Candidate, Scope
 from ingest.listing import Listing, Order
 from ingest.live import Live
 from ingest.ongoing import Ongoing
@@ -27,6 +27,7 @@ from ingest.reindexing import Change, Spent
 from ingest.reports import SyncReport
 from ingest.reranker import Reranker
 from ingest.rows import DocumentRow
+from ingest.scope import Scope
 from ingest.searching import Found, Place
 from ingest.settings import Settings
 

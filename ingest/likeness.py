@@ -16,8 +16,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.candidates import Candidate
 from ingest.embedding import embed
-from ingest.index import Candidate
 from ingest.words import STOP_WORDS, content_words, stem, words
 
 NEAR = 0.2  # cosine of two words from which on they count; "soldier" and "military" have .54, "pet" and "plan" .15
@@ -122,30 +122,37 @@ def _likeness(
     vectors: Numbers,
     stems: NDArray[np.int32],
 ) -> Likeness:
-    held, where = np.unique(np.concatenate([text.rows for text in (*texts, *titles)]), return_inverse=True)
+    held, where = _distinct([text.rows for text in (*texts, *titles)], len(stems))
     near = vectors[asked] @ vectors[held].T
     near[stems[asked][:, None] == stems[held][None, :]] = 1.0
-    is_same = near >= 1.0
     near = np.clip((near - NEAR) / (1 - NEAR), 0.0, 1.0)
-    at = np.cumsum([0, *(len(text.rows) for text in (*texts, *titles))])
-    n = len(texts)
-    best = np.zeros((len(asked), n), np.float32)
-    same = np.zeros((len(asked), n), bool)
-    in_title = np.zeros((len(asked), n), np.float32)
-    by_sentence = np.zeros(n, np.float32)
-    sentences = []
-    for i, text in enumerate(texts):
-        if len(text.rows):
-            columns = where[at[i] : at[i + 1]]
-            found = near[:, columns]
-            best[:, i] = found.max(axis=1)
-            same[:, i] = is_same[:, columns].any(axis=1)
-            sentences.append((i, np.maximum.reduceat(found, text.starts, axis=1)))
-        title = where[at[n + i] : at[n + i + 1]]
-        if len(title):
-            in_title[:, i] = near[:, title].max(axis=1)
-    weights = np.log1p(1 / (same.mean(axis=1) + 1 / n)).astype(np.float32)
+    n_words = sum(len(text.rows) for text in texts)
+    of_texts, of_titles = near[:, where[:n_words]], near[:, where[n_words:]]
+    best = _best_of_each(of_texts, [len(text.rows) for text in texts])
+    weights = np.log1p(1 / ((best >= 1.0).mean(axis=1) + 1 / len(texts))).astype(np.float32)
     weights /= weights.sum()
-    for i, found in sentences:
-        by_sentence[i] = (weights @ found).max()
+    lengths = [length for text in texts for length in np.diff([*text.starts, len(text.rows)])]
+    sentences = weights @ _best_of_each(of_texts, lengths)
+    by_sentence = _best_of_each(sentences[None, :], [len(text.starts) for text in texts])[0]
+    in_title = _best_of_each(of_titles, [len(title.rows) for title in titles])
     return Likeness(weights @ best, by_sentence, weights @ in_title)
+
+
+def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows that occur, each once, and at which of them every one stands: np.unique without sorting."""
+    every = np.concatenate(rows)
+    occurs = np.zeros(n_known, bool)
+    occurs[every] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[every]
+
+
+def _best_of_each(values: Numbers, lengths: Sequence[int]) -> Numbers:
+    """The greatest value in each of the consecutive parts of a row: ``(n, sum(lengths))`` to ``(n, n_parts)``;
+    0 for an empty part."""
+    best = np.zeros((len(values), len(lengths)), np.float32)
+    counts = np.asarray(lengths, np.intp)
+    filled = counts > 0
+    if filled.any():
+        starts = (np.cumsum(counts) - counts)[filled]
+        best[:, filled] = np.maximum.reduceat(values, starts, axis=1)
+    return best

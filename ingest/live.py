@@ -19,6 +19,8 @@ from ingest.index import TABLE, Index
 from ingest.rows import IndexStateRow
 from ingest.settings import STATIC_EMBEDDING_MODEL, Settings
 
+AT_ONCE = 3  # handles kept: what is live, what was, and what is being made
+
 
 @dataclass(frozen=True)
 class Stores:
@@ -74,11 +76,13 @@ class Live:
     def opened(self, table: str, model: str) -> Stores:
         """The handles on any table."""
         with self._opening:
-            known = self._opened.get((table, model))
+            known = self._opened.pop((table, model), None)
             if known is None:
                 index = Index(self.address, table=table, embedding_model=model)
                 known = Stores(self.database, index, self._embedder(model))
-                self._opened[(table, model)] = known
+            self._opened[(table, model)] = known  # the last that was asked for comes last
+            while len(self._opened) > AT_ONCE:
+                del self._opened[next(iter(self._opened))]
             return known
 
     def settled(self) -> Stores:

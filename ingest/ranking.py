@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ingest.index import Candidate
+from ingest.candidates import Candidate
 from ingest.likeness import lexicon
 from ingest.repeats import repeats
 

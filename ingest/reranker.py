@@ -3,7 +3,6 @@
 Without an answer in time the order stays as it was: a search never fails for want of it.
 """
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,20 +17,19 @@ N_READ = 40  # passages; what rerank models are usually given
 
 
 class Reranker:
-    """One model, with what it has cost so far; may be shared by threads."""
+    """One model; may be shared by threads."""
 
     def __init__(self, model: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.model = model
-        self.cost_usd = Decimal(0)
         self._clock = clock
         self._rests_until = 0.0
-        self._counting = threading.Lock()
 
-    def ordered(self, query: str, best: Sequence[Ranked]) -> list[Ranked]:
-        """The first of them by the model's scores, which become theirs; the others after them as they were."""
+    def ordered(self, query: str, best: Sequence[Ranked]) -> tuple[list[Ranked], Decimal]:
+        """The first of them by the model's scores, which become theirs, the others after them as they were; and
+        what it cost in dollars."""
         read, others = best[:N_READ], best[N_READ:]
         if not read or self._clock() < self._rests_until:
-            return list(best)
+            return list(best), Decimal(0)
         from agent import embeddings
 
         try:
@@ -39,13 +37,11 @@ class Reranker:
         except ModelError as error:
             observe.log.warning("rerank_failed", model=self.model, problem=str(error))
             self._rests_until = self._clock() + REST_SECONDS
-            return list(best)
-        with self._counting:
-            self.cost_usd += cost_usd
+            return list(best), Decimal(0)
         again = [
             replace(one, reranked=score, score=round(min(max(score, 0.0), 1.0), 3))
             for one, score in zip(read, scores, strict=True)
         ]
         again.sort(key=lambda one: (-(one.reranked or 0.0), -one.total, one.candidate.chunk_id))
         least = again[-1].score
-        return [*again, *(replace(one, score=min(one.score, least)) for one in others)]
+        return [*again, *(replace(one, score=min(one.score, least)) for one in others)], cost_usd

@@ -5,15 +5,19 @@ Promises to look only within the scope it is given.
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from agent import observe
 from agent.errors import ModelError
 from agent.tools import Passage
 from ingest import ranking, spelling
+from ingest.candidates import Candidate
 from ingest.embedding import Embedder, embed
-from ingest.index import Candidate, Index, Scope
+from ingest.index import Index
 from ingest.ranking import Ranked
 from ingest.reranker import Reranker
+from ingest.scope import Scope
+from ingest.spelling import Texts
 from ingest.words import content_words, is_in, stem, words
 
 N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
@@ -25,13 +29,14 @@ class Found:
     """``passages`` are the best first; ``not_found`` are words of the query that stand in none of them and in
     at most two chunks altogether; ``keywords`` are words of the query, by the title of a document that does not
     show them but is filed under them. ``ranked`` are the passages with their reasons, ``slips`` the words
-    taken for misspelt, with what was looked for instead."""
+    taken for misspelt, with what was looked for instead; ``cost_usd`` is what embedding and reranking cost."""
 
     passages: tuple[Passage, ...]
     not_found: tuple[str, ...] = ()
     keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ranked: tuple[Ranked, ...] = ()
     slips: Mapping[str, str] = field(default_factory=dict)
+    cost_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -43,17 +48,18 @@ class Place:
     scope: Scope
     reranker: Reranker | None = None
 
-    def candidates(self, query: str) -> list[Candidate]:
-        """By words, and by meaning. While the embedding model is away, a search goes by words, and by the static
-        model's cosine."""
+    def candidates(self, query: str) -> tuple[list[Candidate], Decimal]:
+        """By words, and by meaning, and what that cost in dollars. While the embedding model is away, a search
+        goes by words, and by the static model's cosine."""
         try:
-            vector = self.embedder.question(query)
+            embedded = self.embedder.question(query)
         except ModelError as error:
             observe.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
             found = self.index.worded(query, scope=self.scope, limit=N_CANDIDATES)
             cosines = embed([c.search_text for c in found]) @ embed([query])[0] if found else ()
-            return [replace(c, cosine=float(cosine)) for c, cosine in zip(found, cosines, strict=True)]
-        return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES)
+            return [replace(c, cosine=float(cosine)) for c, cosine in zip(found, cosines, strict=True)], Decimal(0)
+        (vector,) = embedded.vectors
+        return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES), embedded.cost_usd
 
 
 def look_up(query: str, at: Place, *, k: int) -> Found:
@@ -62,15 +68,17 @@ def look_up(query: str, at: Place, *, k: int) -> Found:
     A score is near 1 for a passage that very likely speaks of what was asked, near 0 for one that does not.
     Raises :class:`agent.errors.UserError` when there is no usable index.
     """
-    candidates = at.candidates(query)
+    candidates, cost_usd = at.candidates(query)
     texts = _texts(candidates)
-    slips = spelling.slips(query, texts.values())
+    slips = spelling.slips(query, texts)
     if slips:
-        candidates = at.candidates(f"{query} {' '.join(slips.values())}")
+        candidates, again_usd = at.candidates(f"{query} {' '.join(slips.values())}")
         texts = _texts(candidates)
+        cost_usd += again_usd
     best = ranking.ranked(_meant(query, slips), candidates)
     if at.reranker:
-        best = at.reranker.ordered(query, best)
+        best, rerank_usd = at.reranker.ordered(query, best)
+        cost_usd += rerank_usd
     best = ranking.folded(best, k=k)
     passages = tuple(passage(one.candidate, score=one.score) for one in best)
     asked = [word for word in content_words(query) if word not in slips]
@@ -78,7 +86,7 @@ def look_up(query: str, at: Place, *, k: int) -> Found:
     filed = {word for found in keywords.values() for word in found}
     shown = {one.chunk_id for one in passages}
     not_found = _not_found([w for w in asked if w not in filed], texts, shown, at)
-    return Found(passages, not_found, keywords, tuple(best), slips)
+    return Found(passages, not_found, keywords, tuple(best), slips, cost_usd)
 
 
 def passage(chunk: Candidate, *, score: float) -> Passage:
@@ -99,21 +107,20 @@ def _meant(query: str, slips: Mapping[str, str]) -> str:
     return " ".join(slips.get(word, word) for word in words(query)) if slips else query
 
 
-def _not_found(words: list[str], texts: Mapping[str, str], shown: Container[str], at: Place) -> tuple[str, ...]:
+def _not_found(words: list[str], texts: Texts, shown: Container[str], at: Place) -> tuple[str, ...]:
     """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
-    holders = {word: [id_ for id_, text in texts.items() if stem(word) in text] for word in words}
+    holders = {word: texts.holders(word) for word in words}
     for word, ids in holders.items():  # other spellings of it take longer to look for
         if not any(id_ in shown for id_ in ids):
-            ids[:] = [id_ for id_, text in texts.items() if is_in(word, text)]
+            holders[word] = texts.holders_of_any(word)
     absent = [w for w, ids in holders.items() if len(ids) <= RARE_UP_TO and not any(i in shown for i in ids)]
     counts = at.index.counts(absent, scope=at.scope, up_to=RARE_UP_TO + 1)
     # Full text does not count its stop words, such as "against": then the candidates hold it all the same.
     return tuple(w for w, n in zip(absent, counts, strict=True) if len(holders[w]) <= n <= RARE_UP_TO)
 
 
-def _texts(candidates: Sequence[Candidate]) -> dict[str, str]:
-    """By chunk id what a reader sees of each, in lower case."""
-    return {c.chunk_id: f"{c.title}\n{c.heading_path}\n{c.text}".lower() for c in candidates}
+def _texts(candidates: Sequence[Candidate]) -> Texts:
+    return Texts({c.chunk_id: c.seen for c in candidates})
 
 
 def _keywords(

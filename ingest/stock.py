@@ -6,7 +6,8 @@ from typing import Any
 import pyarrow.compute as pc
 
 from ingest.embedding import Matrix
-from ingest.index import Index, IndexedChunk, NoIndex, one_of, some
+from ingest.index import Index, IndexedChunk, NoIndex
+from ingest.scope import one_of, some
 
 
 def documents(index: Index, source: str) -> dict[str, tuple[str, int]]:

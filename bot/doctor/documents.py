@@ -95,7 +95,7 @@ def embeddings(who: "Patient") -> Iterator[Finding]:
 
     started = time.monotonic()
     try:
-        vector = Embedder(model).question("Is anybody there?")
+        (vector,) = Embedder(model).question("Is anybody there?").vectors
     except DocentError as error:
         why, advice = in_words(error, model)
         yield Finding("embeddings", "problem", f"{model}: {why}.", advice)

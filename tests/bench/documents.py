@@ -18,9 +18,11 @@ import psutil
 
 from agent.tools import EVERYONE, Audience
 from ingest import lance
+from ingest.candidates import nearest
 from ingest.embedding import Embedder
-from ingest.index import Index, Scope, nearest
+from ingest.index import Index
 from ingest.library import Library
+from ingest.scope import Scope
 from ingest.settings import Settings
 from ingest.splitting import sentences
 from tests.bench.office import DOCENT, Office
@@ -175,7 +177,7 @@ def _recall(index: Index, scope: Scope) -> float:
     embedder = Embedder()
     found = []
     for query in _queries("scifact")[:100]:
-        vector = embedder.question(query)
+        (vector,) = embedder.question(query).vectors
         exact = lance.run(_nearest(index, scope, vector, is_exact=True))
         quick = lance.run(_nearest(index, scope, vector, is_exact=False))
         found.append(len(exact & quick) / max(len(exact), 1))
@@ -183,7 +185,7 @@ def _recall(index: Index, scope: Scope) -> float:
 
 
 async def _nearest(index: Index, scope: Scope, vector: Any, *, is_exact: bool) -> set[str]:
-    query = nearest(index._opened(), vector, scope.where, 10)
+    query = nearest(index._opened(), vector, scope, 10)
     if is_exact:
         query = query.bypass_vector_index()
     return {row["chunk_id"] for row in (await query.select(["chunk_id"]).to_arrow()).to_pylist()}

@@ -54,7 +54,8 @@ def test_a_sync_counts_what_its_embeddings_took(
     assert (report.n_embedded, report.n_tokens) == (100, n_tokens)
     assert report.cost_usd == n_tokens * Decimal("0.000001")
 
-    assert "number 7." in remote.search("rule number 7", audience=EVERYONE)[0].text
+    found = remote.look_up("rule number 7", audience=EVERYONE)
+    assert ("number 7." in found.passages[0].text, found.cost_usd) == (True, Decimal("0.000003"))
     (wiki / "007.md").write_text("# Rule 7\n\nThe rule is number 7 and a half.")
     n_before = len(model.texts)
     again = remote.sync_folder(str(wiki))

@@ -10,7 +10,8 @@ import pytest
 from agent.errors import UserError
 from ingest import lance
 from ingest.embedding import embed
-from ingest.index import TABLE, Index, IndexedChunk, Scope
+from ingest.index import TABLE, Index, IndexedChunk
+from ingest.scope import Scope
 
 READERS = "r" * 64
 EVERYONE = Scope((READERS,))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.index import Candidate
+from ingest.candidates import Candidate
 from ingest.likeness import Lexicon
 from ingest.ranking import folded, ranked
 from ingest.repeats import repeats

@@ -1,6 +1,7 @@
 """A rerank model beside a search: its order, its failures, and what is said of it."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,11 @@ def test_a_model_that_is_well_again_is_asked_again(
     reranker = Reranker(f"cohere/rerank-v3.5@{model.address}", clock=lambda: now)
     best = library.look_up("annual leave", audience=EVERYONE).ranked
     model.fail = {1: Fail(503)}.get
-    assert reranker.ordered("annual leave", best) == [*best]
-    assert reranker.ordered("annual leave", best) == [*best]
+    assert reranker.ordered("annual leave", best) == ([*best], 0)
+    assert reranker.ordered("annual leave", best) == ([*best], 0)
     now += REST_SECONDS
-    assert reranker.ordered("annual leave", best)[0].candidate.title == "Unlikely"
-    assert (len(model.requests), reranker.cost_usd > 0) == (2, True)
+    again, cost_usd = reranker.ordered("annual leave", best)
+    assert (again[0].candidate.title, len(model.requests), cost_usd) == ("Unlikely", 2, Decimal("0.002"))
 
 
 def test_why_shows_what_the_model_thought(reranking: Library, capsys: pytest.CaptureFixture[str]) -> None:
