@@ -2,7 +2,8 @@
 
 Promises: money is held before it is spent, by one UPDATE that only takes what is there, so no number of turns at
 once overshoots; a hold lapses with the lease it was taken under: what a call may have cost by then is charged,
-what was kept for the closing call is given back. Calls that cost nothing hold nothing.
+what was kept for the closing call is given back. Calls that cost nothing hold nothing. What tools cost, fractions
+of a cent, is not held but charged afterwards.
 
 Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
 """
@@ -102,6 +103,13 @@ class Budgets:
         if closing_usd:
             _take(transaction, turn, rows, hold_id=new_id(), purpose="closing", usd=closing_usd)
         return hold
+
+    def spend(self, transaction: Transaction, turn: Turn, usd: Decimal) -> None:
+        """Charges what a tool's services cost: fractions of a cent, known afterwards only, so nothing is held."""
+        if usd:
+            self._make(transaction, turn)
+            ids = [row.id for row in self._rows(transaction, turn)]
+            transaction.execute(_CLEAR, {"usd": Decimal(0), "charged": usd, "ids": ids})
 
     def _make(self, transaction: Transaction, turn: Turn) -> None:
         """Makes the rows that are new, before any is locked: who waits for another's new row must hold nothing

@@ -16,6 +16,8 @@ Everything else is a bug: it goes to Sentry, and the person gets one fixed sente
 Foreign errors are translated where their SDK is imported, with ``from``.
 """
 
+from decimal import Decimal
+
 
 class DocentError(Exception):
     """An error of this project. Its message is ours: it quotes no question and no document."""
@@ -30,11 +32,12 @@ class SettingsError(UserError):
 
 
 class ToolError(DocentError):
-    """The model reads this; ``hint`` says what a valid call looks like."""
+    """The model reads this; ``hint`` says what a valid call looks like. ``cost_usd`` is what services charged."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", cost_usd: Decimal = Decimal(0)) -> None:
         super().__init__(message)
         self.hint = hint
+        self.cost_usd = cost_usd
 
 
 class ModelError(DocentError):

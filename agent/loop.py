@@ -10,6 +10,7 @@ says so. Does not deliver: the consumer shows the events and ends the turn.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from decimal import Decimal
 
 from sqlalchemy.orm import Session as Transaction
 
@@ -157,7 +158,10 @@ class Run:
             for call, outcome in zip(asked, outcomes, strict=True):
                 self._record_call(transaction, call, outcome, OPENING)
             record.add_message(transaction, self.work.turn.id, 0, message)
+            cost_usd = sum((outcome.cost_usd for outcome in outcomes), Decimal(0))
+            self.work.kit.budgets.spend(transaction, self.work.turn, cost_usd)
         self._messages.append(message)
+        self.work.transcript.spent_usd += cost_usd
 
     def _step(self) -> Iterator[Event]:
         work = self.work
@@ -258,7 +262,9 @@ class Run:
         with self.work.step() as transaction:
             self._record_call(transaction, call, outcome, position)
             record.add_message(transaction, self.work.turn.id, position, message)
+            self.work.kit.budgets.spend(transaction, self.work.turn, outcome.cost_usd)
         self._messages.append(message)
+        self.work.transcript.spent_usd += outcome.cost_usd
 
     def _record_call(self, transaction: Transaction, call: Asked, outcome: Outcome | None, position: int) -> None:
         turn_id = self.work.turn.id
@@ -273,6 +279,7 @@ class Run:
             result=outcome.shown if outcome else None,
             is_error=bool(outcome and outcome.is_error),
             duration_ms=outcome.duration_ms if outcome else None,
+            cost_usd=outcome.cost_usd if outcome else Decimal(0),
         )
 
     def _as_said(self, message: Message, position: int) -> Message | None:

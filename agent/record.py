@@ -179,6 +179,7 @@ def add_tool_call(
     result: Mapping[str, Any] | None,
     is_error: bool = False,
     duration_ms: int | None = None,
+    cost_usd: Decimal = Decimal(0),
 ) -> None:
     """Records a tool call that has run; without a result, one that is about to and may do something lasting."""
     row = {
@@ -191,10 +192,14 @@ def add_tool_call(
         "result": null() if result is None else clean(dict(result)),
         "is_error": is_error,
         "duration_ms": duration_ms,
+        "cost_usd": cost_usd,
     }
-    end = {name: row[name] for name in ("result", "is_error", "duration_ms")}
+    end = {name: row[name] for name in ("result", "is_error", "duration_ms", "cost_usd")}
     key = ["turn_id", "position", "call_id"]
     transaction.execute(insert(ToolCallRow).values(row).on_conflict_do_update(index_elements=key, set_=end))
+    if cost_usd:
+        charged = update(TurnRow).where(TurnRow.id == turn_id)
+        transaction.execute(charged.values(cost_usd=TurnRow.cost_usd + cost_usd))
 
 
 def add_sources(transaction: Transaction, turn_id: UUID, sources: Iterable[Source]) -> None:

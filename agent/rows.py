@@ -191,6 +191,7 @@ class ToolCallRow(Base):
     result: Mapped[Json | None] = mapped_column(JSONB)
     is_error: Mapped[bool] = mapped_column(server_default=text("false"))
     duration_ms: Mapped[int | None]
+    cost_usd: Mapped[Decimal] = mapped_column(Money, server_default="0")
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
 
 

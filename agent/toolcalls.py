@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from agent import arguments, grounding, observe, prompt, window
@@ -70,6 +71,7 @@ class Outcome:
     sources: Sequence[Source] = ()
     is_error: bool = True
     duration_ms: int = 0
+    cost_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -232,10 +234,11 @@ class _Running:
             data = self._own(json.loads(prompt.result_json(result.data)))  # no JSON: the tool's bug
             sources = number(passages)
             shown = clean(_shown(data, result, passages, sources))
-            return Outcome(shown, sources, False, duration_ms)
+            return Outcome(shown, sources, False, duration_ms, result.cost_usd)
         except ToolError as error:
             shown_error = {"error": str(error), "hint": error.hint}
-            return Outcome(window.shortened(shown_error, chars=limit // 3, items=2), duration_ms=duration_ms)
+            shown = window.shortened(shown_error, chars=limit // 3, items=2)
+            return Outcome(shown, duration_ms=duration_ms, cost_usd=error.cost_usd)
         except DeadlineExceeded:
             return Outcome(self._timed_out(), duration_ms=duration_ms)
         except (Cancelled, LeaseLost):

@@ -7,6 +7,7 @@ the passages a tool returns (``[1]``, ``[2]``, … per turn), so that the model 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -49,10 +50,12 @@ class Passage:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """``data`` and the numbered passages are what the model sees, as one JSON object."""
+    """``data`` and the numbered passages are what the model sees, as one JSON object; ``cost_usd`` is what
+    services the tool asked have charged."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     passages: tuple[Passage, ...] = ()
+    cost_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ _PARTS = {
         FROM model_calls LEFT JOIN blobs AS request ON request.hash = request_hash
         LEFT JOIN blobs AS response ON response.hash = response_hash
         WHERE turn_id = :id ORDER BY model_calls.id""",
-    "tool_calls": """SELECT id, created_at, position, call_id, name, arguments, result, is_error, duration_ms
-        FROM tool_calls WHERE turn_id = :id ORDER BY id""",
+    "tool_calls": """SELECT id, created_at, position, call_id, name, arguments, result, is_error, duration_ms,
+        cost_usd FROM tool_calls WHERE turn_id = :id ORDER BY id""",
     "sources": """SELECT n, chunk_id, title, url, heading_path, document_id, score, is_cited
         FROM sources WHERE turn_id = :id ORDER BY n""",
     "feedback": "SELECT user_id, rating, comment FROM feedback WHERE turn_id = :id ORDER BY id",

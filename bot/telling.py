@@ -111,6 +111,7 @@ def _tool_lines(turn: dict[str, Any], call: dict[str, Any]) -> Iterator[str]:
     given = ", ".join(f"{name}={_quoted(value)}" for name, value in named)
     opening = " [dim](opening call)[/]" if call["position"] < 0 else ""
     took = f"  [dim]{_took(call['duration_ms'])}[/]" if call["duration_ms"] is not None else ""
+    took += f" [dim]{_dollars(call['cost_usd'])}[/]" if call["cost_usd"] else ""
     yield _head(turn, call, f"[cyan]{_safe(call['name'])}[/]({_safe(given)}){opening}{took}")
     yield from (f"{INDENT}→ {line}" for line in _came_back(turn, call))
 

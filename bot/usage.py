@@ -73,7 +73,12 @@ SELECT model_calls.model AS name, count(DISTINCT turn_id) AS n_questions, count(
        coalesce(sum(model_calls.completion_tokens), 0) AS completion_tokens,
        coalesce(sum(coalesce(model_calls.cost_usd, model_calls.reserved_usd)), 0) AS cost_usd
 FROM turns JOIN model_calls ON turn_id = turns.id
-WHERE turns.created_at >= :since GROUP BY 1 ORDER BY 8 DESC, 3 DESC, 1
+WHERE turns.created_at >= :since GROUP BY 1
+UNION ALL
+SELECT '(tools)', count(DISTINCT turn_id), 0, 0, 0, 0, 0, sum(tool_calls.cost_usd)
+FROM turns JOIN tool_calls ON turn_id = turns.id
+WHERE turns.created_at >= :since AND tool_calls.cost_usd > 0 HAVING sum(tool_calls.cost_usd) > 0
+ORDER BY 8 DESC, 3 DESC, 1
 """
 _MOST_FIRST = "8 DESC, 2 DESC, 1"
 _QUERIES: dict[By, str] = {
@@ -85,7 +90,8 @@ _QUERIES: dict[By, str] = {
 
 
 def lines(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> list[Line]:
-    """One line for each day (oldest first), person, channel or model (dearest first) since then."""
+    """One line for each day (oldest first), person, channel or model (dearest first) since then; by model also
+    one for what tools cost, such as the embedding of a search."""
     values: dict[str, Any] = {"since": since} | ({"zone": zone.key} if by == "day" else {})
     with database.transaction() as transaction:
         rows = transaction.execute(text(_QUERIES[by]), values).mappings().all()

@@ -8,23 +8,29 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session as Transaction
 
 from agent import feedback, record, sessions
 from agent.database import Database, new_id
 from agent.prompt import Message, question_message
 from agent.record import Source, Usage
 from agent.sessions import Turn
-from agent.tools import Passage
+from agent.tools import EVERYONE, Passage
+from ingest import access
+from ingest.rows import DocumentRow
 
 SYSTEM: Message = {"role": "system", "content": "Answer from the documents."}
 SCHEMA = {"type": "function", "function": {"name": "search_docs", "description": "Searches.", "parameters": {}}}
-PASSAGE = Passage("c1", "d1", "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91)
+DOCUMENT = UUID(int=7)
+PASSAGE = Passage(
+    "c1", DOCUMENT.hex, "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91
+)
 SHOWN = {
     "n": 1,
     "title": "Leave",
     "heading": "Annual",
     "url": PASSAGE.url,
-    "document_id": "d1",
+    "document_id": DOCUMENT.hex,
     "score": 0.91,
     "text": PASSAGE.text,
 }
@@ -82,6 +88,7 @@ class Recorded:
         """The opening search, and the person's message with its evidence."""
         message = question_message(self.turn.question, [("search_docs", {"passages": [SHOWN]})])
         with self.database.transaction() as transaction:
+            set_readers(transaction, {EVERYONE})
             record.add_sources(transaction, self.id, [Source(1, PASSAGE)])
             record.add_tool_call(
                 transaction,
@@ -97,7 +104,13 @@ class Recorded:
         return message
 
     def tool(
-        self, call_id: str, *, position: int, result: dict[str, Any] | None, is_error: bool = False
+        self,
+        call_id: str,
+        *,
+        position: int,
+        result: dict[str, Any] | None,
+        is_error: bool = False,
+        cost_usd: Decimal = Decimal(0),
     ) -> Message:
         """One later tool call; the message that answers it."""
         with self.database.transaction() as transaction:
@@ -111,6 +124,7 @@ class Recorded:
                 result=result,
                 is_error=is_error,
                 duration_ms=None if result is None else 8,
+                cost_usd=cost_usd,
             )
         return {"role": "tool", "tool_call_id": call_id, "content": json.dumps(result)}
 
@@ -219,3 +233,10 @@ def searched_again(database: Database, question: str = "How many days?", **given
     messages += [wish, turn.tool("call_1", position=2, result={"passages": [SHOWN]})]
     turn.ask(messages, {"role": "assistant", "content": "At most 5 days [1]."})
     return turn.end()
+
+
+def set_readers(transaction: Transaction, readers: set[str]) -> None:
+    """Of the one document that turns are answered from."""
+    access_id = access.remember(transaction, readers)
+    values = {"source": "handbook", "uri": "leave.md", "url": PASSAGE.url, "title": PASSAGE.title}
+    transaction.merge(DocumentRow(id=DOCUMENT, content_hash="h", access_id=access_id, **values))

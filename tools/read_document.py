@@ -19,10 +19,11 @@ def read_document(document: str, heading: str = "", *, context: ToolContext) -> 
     library = context.resource(Library)
     passages = library.read(document, audience=context.audience, heading=heading)
     if not passages:
-        near = library.search(document, audience=context.audience, k=5)
-        titles = ", ".join(f"'{title}'" for title in dict.fromkeys(passage.title for passage in near))
+        near = library.look_up(document, audience=context.audience, k=5)
+        titles = ", ".join(f"'{title}'" for title in dict.fromkeys(passage.title for passage in near.passages))
         raise ToolError(
             "There is no document of that id, url or title.",
             hint=f"The closest titles are: {titles}." if titles else "Use search_docs to find documents.",
+            cost_usd=near.cost_usd,
         )
     return ToolResult({"title": passages[0].title}, readable(passages, max_tokens=MAX_TOKENS))

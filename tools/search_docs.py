@@ -40,8 +40,8 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     )
     found = look_up(query)
     asked = [part.text for part in parts(query)]
-    others = [look_up(part).passages for part in asked if len(asked) > 1]
-    merged = _merged(found.passages, *others)
+    others = [look_up(part) for part in asked if len(asked) > 1]
+    merged = _merged(*(one.passages for one in (found, *others)))
     relevant = [passage for passage in merged if passage.score >= NOTHING_BELOW]
     shown = [passage for i, passage in enumerate(merged) if i < ALWAYS_SHOWN or passage.score >= NOTHING_BELOW]
     passages = readable(shown, max_tokens=MAX_TOKENS)
@@ -54,7 +54,7 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
         data["is_weak"] = True
     if not relevant:
         data["hint"] = "Nothing fits well. Try other words, or say that the documents do not say."
-    return ToolResult(data, passages)
+    return ToolResult(data, passages, sum((one.cost_usd for one in others), found.cost_usd))
 
 
 def _sources(source: str, library: Library, context: ToolContext) -> tuple[str, ...]:

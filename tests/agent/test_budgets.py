@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.orm import Session as Transaction
 
-from agent import budgets, sessions
+from agent import budgets, loop, sessions
 from agent.budgets import Budgets, Hold
 from agent.chat import Model, Request
-from agent.errors import LimitReached, OverBudget
+from agent.errors import LimitReached, OverBudget, ToolError
+from agent.kit import OpeningCall
 from agent.limits import Limits
 from agent.prices import FREE, Price
 from agent.sessions import Turn
+from agent.tools import ToolContext, ToolResult, tool
 from tests.agent.parts import PRICE, Asked
 from tests.agent.parts import budgets as limited
 from tests.scripted_model import Call, Line, Say
@@ -193,6 +195,27 @@ def test_fifty_turns_at_once_spend_no_more_than_there_is(asked: Asked) -> None:
     assert spent > 0
     (recorded,) = asked.query("SELECT sum(cost_usd) FROM turns")
     assert float(recorded[0]) == pytest.approx(spent)
+
+
+def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -> None:
+    @tool()
+    def priced(is_found: bool, *, context: ToolContext) -> ToolResult:
+        """Asks a service."""
+        if not is_found:
+            raise ToolError("nothing there", cost_usd=Decimal("0.25"))
+        return ToolResult({"found": 1}, cost_usd=Decimal("0.5"))
+
+    model: Any = asked.models[0]
+    calls = [("priced", {"is_found": True}), ("priced", {"is_found": False})]
+    model.script = lambda given: Say("So [1].") if len(model.requests) > 1 else Call(calls)
+    asked.tools = {"priced": priced}
+    run = loop.Run(asked.ask(), asked.kit, lambda: None)
+    list(run.events(lambda question: [OpeningCall("priced", {"is_found": True})]))
+    costs = asked.query("SELECT cost_usd FROM tool_calls WHERE name = 'priced' ORDER BY id")
+    assert [float(row.cost_usd) for row in costs] == [0.5, 0.5, 0.25]
+    assert standing(asked)["person_day"] == (1.25, 0)
+    (turn,) = asked.query("SELECT cost_usd FROM turns")
+    assert turn.cost_usd == run.work.transcript.spent_usd == Decimal("1.25")
 
 
 def test_over_budget_the_documents_are_quoted_and_it_is_said_why(asked: Asked) -> None:

@@ -53,6 +53,16 @@ def test_it_is_summed_up_dearest_first(database: Database, asked: None, by: By, 
     assert lines(database, by) == expected
 
 
+def test_what_tools_cost_is_a_line_of_its_own_and_sums_are_the_same(database: Database, asked: None) -> None:
+    turn = Recorded.begin(database, key="d")
+    turn.tool("call_1", position=1, result={"found": 1}, cost_usd=Decimal("0.001"))
+    turn.end("Five.")
+    assert lines(database, "model")[1] == Line("(tools)", 1, 0, 0, 0, 0, 0, 0.001)
+    assert [round(sum(line.cost_usd for line in lines(database, by)), 6) for by in ("user", "model")] == [
+        0.015
+    ] * 2
+
+
 def test_by_day_it_is_in_order_of_time(database: Database, asked: None) -> None:
     found = lines(database, "day", days=60)
     assert [line.n_questions for line in found] == [1, 2]
