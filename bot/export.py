@@ -1,6 +1,7 @@
 """What people thought of answers, as data: well-rated turns to train a model with, badly rated ones to test with.
 
-Promises: names no person; every line stands on its own; a turn that does not fit is left out, and why is counted.
+Promises: names no person; every line stands on its own; a turn that does not fit is left out, and why is counted;
+nothing is taken from documents that not everyone may read, whoever the answer was for.
 """
 
 import json
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from agent.database import Database
 from agent.settings import EXTRACTIVE_MODEL
+from ingest import access
 
 PAGE = 200  # turns read in one transaction
 HISTORY_TURNS = 20  # as many as a model would be shown
@@ -27,6 +29,7 @@ LEFT_OUT = {
     "quoted": "quoted without a language model",
     "gone": "what the model saw is not stored any more",
     "other_model": "answered by another model",
+    "restricted": "from documents that not everyone may read, or that are gone",
 }
 Row = dict[str, Any]
 _MENTION = re.compile(r"(?:<|\\+u003c)@[UW][A-Z0-9]+(?:\|[^>\"]*)?>")
@@ -60,7 +63,10 @@ def export(database: Database, wanted: Wanted, *, format: str, output: TextIO) -
     while True:
         with database.transaction() as transaction:
             turns = _rated(transaction, wanted, rating=rating, after=after)
-            lines = [line_of(transaction, turn, wanted) for turn in turns]
+            lines = [
+                line_of(transaction, turn, wanted) if _is_for_everyone(transaction, turn) else "restricted"
+                for turn in turns
+            ]
         for turn, line in zip(turns, lines, strict=True):
             if isinstance(line, str):
                 done.left_out[line] += 1
@@ -100,6 +106,18 @@ ORDER BY id LIMIT :limit
 def _rated(transaction: Transaction, wanted: Wanted, *, rating: int, after: UUID | None) -> Sequence[Row]:
     values = {"since": wanted.since, "until": wanted.until, "rating": rating, "after": after, "limit": PAGE}
     return [dict(row) for row in transaction.execute(_RATED, values).mappings()]
+
+
+_SEEN = text("""
+SELECT DISTINCT document_id FROM sources JOIN turns ON turns.id = turn_id
+WHERE session_id = :session_id AND seq <= :seq
+""")
+
+
+def _is_for_everyone(transaction: Transaction, turn: Row) -> bool:
+    """Earlier turns of the session counted in: their answers stand in a line, too."""
+    seen = transaction.scalars(_SEEN, {"session_id": turn["session_id"], "seq": turn["seq"]})
+    return access.are_for_everyone(transaction, seen)
 
 
 def _nameless(line: str, people: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from agent import sessions
 from agent.database import Database, new_id
+from agent.tools import EVERYONE, Audience
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class Place:
     def session_key(self) -> str:
         """One session per thread; a command is a session of its own."""
         return f"slack:{self.team_id}:{self.channel}:{self.thread_ts or new_id()}"
+
+    @property
+    def audience(self) -> Audience:
+        """Whoever sees the channel; of a direct message and a command's answer the asker alone."""
+        is_private = self.is_direct or self.thread_ts is None
+        member = {EVERYONE, f"channel:{self.channel}"} | ({f"user:{self.user_id}"} if is_private else set())
+        return Audience((frozenset(member),))
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ def receive(database: Database, *, key: str, place: Place, origin: str, question
             workspace=place.team_id,
             origin=origin,
             question=question,
+            audience=place.audience,
             turn_id=turn_id,
         )
     return Received(asked.turn_id, asked.session_id, asked.n_ahead)

@@ -1,6 +1,6 @@
 """The commands of the library: what is read in, what is found in it, what is wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
@@ -12,6 +12,7 @@ import agent.settings
 from agent import observe
 from agent.database import Database, now
 from agent.errors import ModelError, UserError
+from agent.tools import EVERYONE, Audience
 from bot import periods
 from bot.record_cli import AsJson
 
@@ -96,11 +97,14 @@ def search(
     since: Annotated[
         str | None, typer.Option(help="Only documents changed since then: 30d, or 2026-01-31.")
     ] = None,
+    as_: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="As somebody who also is this reader, such as channel:C0123; may be repeated."),
+    ] = None,
     why: Annotated[bool, typer.Option("--why", help="Show the ranks and the reasons.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Show the passages a question finds."""
-    from agent.tools import Audience
     from bot import explaining, printing
     from ingest import settings
     from ingest.library import Library
@@ -113,7 +117,8 @@ def search(
         for name in source or ():
             if name not in library.n_documents():
                 raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
-        found = library.look_up(given(query), audience=Audience(), k=n, sources=source or (), since=_moment(since))
+        audience, moment = _audience(as_ or ()), _moment(since)
+        found = library.look_up(given(query), audience=audience, k=n, sources=source or (), since=moment)
     if why:
         explaining.explain(found, as_json=json_)
     else:
@@ -159,6 +164,15 @@ def given(text: str) -> str:
     if not text.strip():
         raise UserError("The question is empty.")
     return text.strip()
+
+
+def _audience(readers: Sequence[str]) -> Audience:
+    from ingest.source import READER
+
+    for reader in readers:
+        if not READER.fullmatch(reader):
+            raise UserError(f"'{reader}' is no reader. Write team:T, channel:C, user:U or group:S.")
+    return Audience((frozenset({EVERYONE, *readers}),))
 
 
 def _moment(given_: str | None) -> datetime | None:

@@ -7,13 +7,14 @@ that only *some* members may read would leak it to the others, because they all 
 import hashlib
 import json
 from collections.abc import Iterable
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from agent.tools import EVERYONE, Audience
-from ingest.rows import ReaderSetRow
+from ingest.rows import DocumentRow, ReaderSetRow
 
 DEFAULT_READERS = frozenset({EVERYONE})
 
@@ -31,6 +32,14 @@ def remember(transaction: Session, principals: Iterable[str]) -> str:
     return row["access_id"]  # type: ignore[return-value]
 
 
+def are_for_everyone(transaction: Session, document_ids: Iterable[str]) -> bool:
+    """Whether everyone may read all of these documents now; of one that is gone nobody knows."""
+    ids = set(document_ids)
+    found = select(DocumentRow.id).join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)
+    readable_ = found.where(ReaderSetRow.principals.contains([EVERYONE]), DocumentRow.id.in_(map(_uuid, ids)))
+    return len(transaction.scalars(readable_).all()) == len(ids)
+
+
 def readable(transaction: Session, audience: Audience) -> list[str]:
     """The ids of the sets every member may read, sorted; none at all for an audience without members."""
     if not audience.members:
@@ -38,3 +47,10 @@ def readable(transaction: Session, audience: Audience) -> list[str]:
     members = set(audience.members)
     sets = transaction.execute(select(ReaderSetRow.access_id, ReaderSetRow.principals)).all()
     return sorted(id_ for id_, principals in sets if all(not m.isdisjoint(principals) for m in members))
+
+
+def _uuid(document_id: str) -> UUID:
+    try:
+        return UUID(document_id)
+    except ValueError:  # of no document of ours
+        return UUID(int=0)

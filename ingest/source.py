@@ -38,7 +38,7 @@ UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
 UNNAMED = "unusable name"  # of a document whose name cannot be kept
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
+READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 
 
 def _several(value: object) -> object:
@@ -99,7 +99,7 @@ class Options(BaseModel):
         if not readers:
             raise ValueError("somebody must be able to read it. Write everyone, or leave it out")
         for reader in readers:
-            if not _READER.fullmatch(reader):
+            if not READER.fullmatch(reader):
                 raise ValueError(f"'{reader}' is no reader. Write everyone, team:T, channel:C, user:U or group:S")
         return readers
 

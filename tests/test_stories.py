@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bot.workspace import ADA, GENERAL, GRACE, HELP, Rule
+import ingest.settings
+from bot.workspace import ADA, GENERAL, GRACE, HELP, HR, Rule
+from bot.workspace.people import Person
+from ingest.library import Library
 from tests.proxy import Proxy
 from tests.scripted_model import Break, Call, Fail, Hang, Say, ScriptedModel
 from tests.world import QUESTION, World
@@ -136,6 +139,38 @@ def test_nothing_found_gives_an_honest_sentence(world: World) -> None:
     assert turn.reason == "no_evidence"
     (reply,) = world.replies(HELP, ts)
     assert "nothing" in reply.plain.lower()
+
+
+def test_a_document_for_a_channel_answers_there_and_one_for_a_person_only_that_person(world: World) -> None:
+    library = Library(world.database, ingest.settings.Settings(index_uri=world.env["DOCENT_INDEX_URI"]))
+    for name, reader, text in (
+        ("hr", f"channel:{HR}", "The bonus of the sales team is 7 percent."),
+        ("own", f"user:{ADA}", "The locker in the yard has the code 4711."),
+    ):
+        (world.folder / name).mkdir()
+        (world.folder / name / "page.md").write_text(f"# {name}\n\n{text}\n")
+        library.sync_folder(str(world.folder / name), readers=[reader])
+    world.start("web", "worker", "clock")
+    ada, grace = world.workspace.person(ADA), world.workspace.person(GRACE)
+    bonus, locker = "What is the bonus of the sales team?", "What is the code of the locker in the yard?"
+
+    def answers(person: Person, question: str, channel: str) -> bool:
+        """Whether it was answered with what only some may read."""
+        n_before = len(world.turns())
+        ts = person.write_dm(question) if channel == person.dm else person.mention(channel, question)
+        world.wait_for_turns(n_before + 1)
+        (reply,) = world.replies(channel, ts)
+        return "7 percent" in reply.plain or "4711" in reply.plain
+
+    assert [answers(ada, bonus, channel) for channel in (HR, HELP, ada.dm)] == [True, False, False]
+    assert [answers(ada, locker, channel) for channel in (ada.dm, HR)] == [True, False]
+    assert not answers(grace, locker, grace.dm)
+    n_before = len(world.turns())
+    grace.command("/ask", locker, HELP)
+    ada.command("/ask", locker, HELP)
+    world.wait_for_turns(n_before + 2)
+    assert not any("4711" in message.plain for message in world.workspace.ephemerals(GRACE))
+    assert any("4711" in message.plain for message in world.workspace.ephemerals(ADA))
 
 
 def test_the_model_is_down_and_the_answer_is_quoted_and_says_so(world: World, model: ScriptedModel) -> None:

@@ -6,10 +6,12 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import pytest
+
 from agent.database import Database, now
 from bot import export
 from bot.export import Exported, Wanted
-from tests.recorded import SCHEMA, SYSTEM, Recorded, answered, searched_again
+from tests.recorded import SCHEMA, SYSTEM, Recorded, answered, searched_again, set_readers
 
 
 def exported(database: Database, format: str, **wanted: Any) -> tuple[Exported, list[dict[str, Any]]]:
@@ -121,3 +123,20 @@ def test_many_pages_are_read_and_nothing_found_is_said(database: Database) -> No
     none, lines = exported(database, "openai-chat")
     assert lines == []
     assert list(export.said(none, format="openai-chat", to="-")) == ["No answer was rated 👍 in this time."]
+
+
+@pytest.mark.parametrize(("format", "rating"), [("openai-chat", 1), ("eval", -1)])
+def test_nothing_is_taken_from_documents_that_not_everyone_may_read(
+    database: Database, format: str, rating: int
+) -> None:
+    answered(database).rate(rating)
+    assert exported(database, format)[0] == Exported(1)
+    with database.transaction() as transaction:
+        set_readers(transaction, {"channel:C1"})
+    later = Recorded.begin(database)  # in the same session; its own answer stands on nothing
+    later.ask([SYSTEM], {"role": "assistant", "content": "As I said."})
+    later.end("As I said.").rate(rating)
+    assert exported(database, format)[0] == Exported(0, Counter({"restricted": 2}))
+    with database.transaction() as transaction:
+        transaction.connection().exec_driver_sql("DELETE FROM documents")
+    assert exported(database, format)[0] == Exported(0, Counter({"restricted": 2}))
