@@ -4,7 +4,7 @@ Promises: the index is written before the row that says so, so a killed sync lea
 next one goes on where it ended; a chunk that was there keeps its vector; nobody else writes meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -51,9 +51,11 @@ def _write(
     stores.index.replace(replaced, chunks, vectors)
     with stores.database.transaction() as transaction:
         moved = [UUID(one.item.moved_from) for one in batch if one.item.moved_from and not one.keeps_earlier]
-        transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
-        for one in batch:
-            transaction.execute(_row(one, source))
+        if moved:
+            transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
+        for statement, keeps_earlier in ((_READ_IN, False), (_KEPT, True)):
+            if rows := [_row(one, source) for one in batch if one.keeps_earlier is keeps_earlier]:
+                transaction.execute(statement, rows)
         syncs.done(transaction, sync_id, [one.item.uri for one in batch], done)
 
 
@@ -96,9 +98,24 @@ def _search_text(document: Document, chunk: splitting.Chunk) -> str:
     return "\n".join(part for part in (document.title, chunk.heading_path, keywords, chunk.text) if part)
 
 
-def _row(one: Read, source: str) -> Insert:
+_COLUMNS = {
+    "url", "title", "fingerprint", "content_hash", "access_id", "updated_at", "synced_at", "n_chunks", "problem",
+}  # fmt: skip
+
+
+def _upsert(columns: Iterable[str]) -> Insert:
+    statement = insert(DocumentRow)
+    set_ = {name: statement.excluded[name] for name in sorted(columns)}
+    return statement.on_conflict_do_update(index_elements=["source", "uri"], set_=set_)
+
+
+_READ_IN = _upsert(_COLUMNS)
+_KEPT = _upsert({"problem", "synced_at", "content_hash"})  # its earlier version stays
+
+
+def _row(one: Read, source: str) -> dict[str, Any]:
     """A document that keeps its earlier version is asked for again by the next sync: it has no content hash."""
-    values: dict[str, Any] = {
+    return {
         "id": one.id,
         "source": source,
         "uri": one.item.uri,
@@ -112,13 +129,6 @@ def _row(one: Read, source: str) -> Insert:
         "n_chunks": len(one.chunks),
         "problem": _problem(one),
     }
-    kept = (
-        {"problem", "synced_at", "content_hash"} if one.keeps_earlier else values.keys() - {"id", "source", "uri"}
-    )
-    statement = insert(DocumentRow).values(values)
-    return statement.on_conflict_do_update(
-        index_elements=["source", "uri"], set_={name: values[name] for name in kept}
-    )
 
 
 def _problem(one: Read) -> str | None:

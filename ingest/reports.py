@@ -76,9 +76,10 @@ def latest(transaction: Session) -> list[Latest]:
 
 
 def location(transaction: Session, source: str) -> str | None:
-    """Where a source's documents came from with its latest sync, if its options say so."""
+    """Where a source's documents came from with its latest sync that did not fail, if its options say so."""
     row = SyncRow
-    found = select(row.options).where(row.source == source).order_by(row.started_at.desc()).limit(1)
+    of_it = (row.source == source, row.options.has_key("location"))
+    found = select(row.options).where(*of_it).order_by(row.started_at.desc()).limit(1)
     options = transaction.scalar(found)
     return str(options["location"]) if options and options.get("location") else None
 

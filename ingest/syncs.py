@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, text, update
+from sqlalchemy import Select, case, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -196,11 +196,18 @@ def failed_once(transaction: Session, sync_id: UUID) -> int:
 
 
 def end(transaction: Session, sync_id: UUID, status: Ending, problem: str | None = None) -> bool:
-    """Ends an open sync and forgets what it had to do; False where it had ended already."""
+    """Ends an open sync and forgets what it had to do; False where it had ended already.
+
+    Of its options the location stays. Of one of the clock's that failed none does: they may never have been
+    understood, and hold what no option should, such as a secret.
+    """
     row = SyncRow
     patient(transaction)
     ended = update(row).where(row.id == sync_id, row.ended_at.is_(None))
-    values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now()}
+    location = func.jsonb_build_object("location", row.options["location"])
+    is_unsure = (row.origin == "clock") & (literal(status) == "failed")
+    kept = case((is_unsure, func.jsonb_build_object()), else_=func.jsonb_strip_nulls(location))
+    values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now(), "options": kept}
     is_first = transaction.scalar(ended.values(values).returning(row.id)) is not None
     if is_first:
         transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))

@@ -1,6 +1,7 @@
 """The documents of a folder.
 
-Promises to stay inside the folder: a symbolic link that leaves it is skipped, and so is everything hidden.
+Promises to stay inside the folder: a symbolic link that leaves it is skipped, and so is everything hidden, also
+behind a link.
 """
 
 import os
@@ -15,7 +16,7 @@ from ingest import formats, links, source
 from ingest.source import UNREAD, FetchProblem, Listed, RawDocument
 
 _REPOSITORY = re.compile(r"^[\w.-]+@[\w.-]+:|\.git/?$")
-_TEMPORARY = "~$"  # what Word keeps beside a document that is open
+_HIDDEN = (".", "~$")  # the latter is what Word keeps beside a document that is open
 
 
 class Options(source.Options):
@@ -66,7 +67,7 @@ class Folder:
             raise FetchProblem(*formats.refusal(uri))
         path = self.root / uri
         if not self._holds(path):  # a link was put in its place since it was listed
-            raise FetchProblem("leads out of the folder", "remove the link, or sync again")
+            raise FetchProblem("leads out of the folder, or to something hidden", "remove the link, or sync again")
         try:
             if path.stat().st_size > formats.max_bytes(uri):
                 limit = f"{formats.max_bytes(uri) // 1_000_000} MB"
@@ -86,7 +87,7 @@ class Folder:
             return
         for entry in entries:
             path = Path(entry.path)
-            if entry.name.startswith((".", _TEMPORARY)) or (entry.is_symlink() and not self._holds(path)):
+            if entry.name.startswith(_HIDDEN) or (entry.is_symlink() and not self._holds(path)):
                 continue
             if entry.is_dir(follow_symlinks=False):  # a link to a folder inside would repeat it
                 yield from self._walk(path)
@@ -94,10 +95,12 @@ class Folder:
                 yield path
 
     def _holds(self, link: Path) -> bool:
+        """Whether it leads to something inside that is not hidden."""
         try:
-            return link.resolve().is_relative_to(self.root)
-        except (OSError, RuntimeError):  # a loop of links
+            parts = link.resolve().relative_to(self.root).parts
+        except (OSError, RuntimeError, ValueError):  # a loop of links, or one that leads out
             return False
+        return not any(part.startswith(_HIDDEN) for part in parts)
 
     def _url(self, path: Path, uri: str) -> str:
         return links.url(self._options.link, uri) if self._options.link else path.as_uri()

@@ -151,6 +151,7 @@ def test_a_source_that_fails_is_told_and_stops_no_other(
 
     assert (wiki_.status, odd.status, empty.status) == ("completed", "failed", "stopped")
     assert odd.problem == "the source 'odd': there is no option 'colour'."
+    assert (wiki_.options, odd.options) == ({"location": str(wiki)}, {})
     (said, *_) = [line for line in (world.folder / "worker-0.log").read_text().splitlines() if "gone" in line]
     assert "sync_failed" in said
     assert "There is no folder" in said

@@ -419,6 +419,7 @@ def test_links_out_of_the_folder_and_hidden_files_are_left_out(
     (folder / ".hidden.md").write_text("hidden")
     (folder / ".git").mkdir()
     (folder / ".git" / "notes.md").write_text("hidden")
+    (folder / "shown.md").symlink_to(folder / ".git" / "notes.md")
     (folder / "loop").symlink_to(folder)
 
     assert library.sync_folder(str(folder)).n_added == 2
