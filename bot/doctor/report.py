@@ -32,11 +32,10 @@ def show(findings: Iterable[Finding], *, as_json: bool) -> bool:
 
 
 def _print(console: Console, finding: Finding) -> None:
+    below = "\n" + " " * (STATE_WIDTH + NAME_WIDTH + 2)
     line = Text()
     line.append(f"{finding.state:<{STATE_WIDTH}} ", style=STYLES[finding.state])
     line.append(f"{finding.name:<{NAME_WIDTH}} ", style="bold")
-    line.append(finding.text)
+    said = [*finding.text.splitlines(), *finding.advice.splitlines()]
+    line.append(below.join(said))
     console.print(line)
-    if finding.advice:
-        indent = " " * (STATE_WIDTH + NAME_WIDTH + 2)
-        console.print(Text(indent + finding.advice))

@@ -30,11 +30,13 @@ def sources(who: "Patient") -> Iterator[Finding]:
         advice = "The clock then syncs nothing; 'docent ingest PATH' reads documents in by hand."
         yield Finding("sources", "ok", f"{config} declares none", advice)
     for name, one in given.items():
+        where = declared.where(config, name)
         try:
-            options = source.described(one, where=declared.where(config, name))
+            options = source.described(one, where=where)
             source.opened(options, home=who.library.home)
         except UserError as error:
-            yield Finding("sources", "problem", str(error))
+            said = str(error)
+            yield Finding("sources", "problem", said if said.startswith(where) else f"{name}: {said}")
         else:
             often = f"every {one.get('every', '1h')}" if declared.every(one) else "by hand"
             yield Finding("sources", "ok", f"{name}: {options.type}, {often}")

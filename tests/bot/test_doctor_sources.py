@@ -9,6 +9,7 @@ import agent.settings
 import bot.settings
 import ingest.settings
 from agent.database import Database
+from bot.doctor import report
 from bot.doctor.examination import Patient
 from bot.doctor.sources import sources
 from ingest import syncs
@@ -38,8 +39,19 @@ def told(who: Patient) -> list[tuple[str, str]]:
 def test_each_declared_source_is_opened(who: Patient, tmp_path: Path) -> None:
     assert told(who) == [
         ("ok", "pages: folder, by hand"),
-        ("problem", f"There is no folder {tmp_path}/gone. Check the path."),
+        ("problem", f"gone: There is no folder {tmp_path}/gone. Check the path."),
     ]
+
+
+def test_every_problem_of_a_source_stands_on_a_line_of_its_own(
+    who: Patient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = who.library.config
+    config.write_text('[sources.odd]\nlocation = "pages"\ncolour = "red"\nsize = 3\n')
+    report.show(sources(who), as_json=False)
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first == f"problem sources    {config} [sources.odd]: there is no option 'colour'."
+    assert second == f"{' ' * 19}{config} [sources.odd]: there is no option 'size'."
 
 
 def test_no_file_is_no_problem_and_a_broken_one_is(who: Patient) -> None:
