@@ -41,9 +41,10 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Format, lint, strict types, import contract, migration drift (tests/test_migrations.py), tests.
+# Format, lint, strict types, import contract, migration drift (tests/test_migrations.py), tests. Half of the tests
+# wait for other processes, so two cores keep three at work.
 test: check
-	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not soak" -n 3 --dist worksteal
 
 soak: setup-dev
 	$(BIN)/python -m pytest -m soak --timeout=1800

@@ -27,6 +27,11 @@ OUTSIDE = embedded.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("R
 N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # of those that share the tests
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole stories first, which take longest: else one process is at the last of them while the others idle."""
+    items.sort(key=lambda item: item.path.parent != ROOT / "tests")
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Servers]:
     if OUTSIDE.database_url and OUTSIDE.redis_url:

@@ -19,6 +19,7 @@ from ingest.library import Library
 from tests.world import Zygote
 
 N_DOCUMENTS = 300
+N_MANY = 3_000  # take seconds, so that there is a middle
 N_SECTIONS = 3
 _VERSION = re.compile(r"version (\d+) of document (\d+) ")
 
@@ -101,7 +102,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
 ) -> None:
     documents = tmp_path / "handbook"
     documents.mkdir()
-    for n in range(N_DOCUMENTS):
+    for n in range(N_MANY):
         write(documents, n, 0)
     index, code = tmp_path / "index", tmp_path / "code"
     env = {"DATABASE_URL": database_url, "DOCENT_HOME": str(tmp_path / "home"), "DOCENT_INDEX_URI": str(index)}
@@ -119,4 +120,4 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
 
     zygote.fork(**order).wait(120)
     library = Library(database, ingest.settings.Settings(index_uri=str(index)))
-    assert held(library) == {n: [0] * N_SECTIONS for n in range(N_DOCUMENTS)}
+    assert held(library) == {n: [0] * N_SECTIONS for n in range(N_MANY)}

@@ -1,6 +1,5 @@
 """The command line as a new user meets it: embedded servers, a folder of documents, a question."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import HANDBOOK, QUESTION, ROOT
+from agent.database import Database
+from tests.command import Docent
+from tests.world import HANDBOOK, QUESTION, ROOT, Zygote
 
-Docent = Callable[..., subprocess.CompletedProcess[str]]
+Installed = Callable[..., subprocess.CompletedProcess[str]]
 EXPECTED_KEYS = {"answer", "sources", "reason", "n_steps", "cost_usd", "turn_id", "status", "notice"}
 
 
 @pytest.fixture(scope="module")
-def docent(tmp_path_factory: pytest.TempPathFactory) -> Docent:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Runs ``docent`` in a home folder with spaces and letters beyond ASCII, and no settings."""
     home = tmp_path_factory.mktemp("ein Zuhause für Docent")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DOCENT_", "SLACK_", "OPENAI_"))}
@@ -27,57 +28,57 @@ def docent(tmp_path_factory: pytest.TempPathFactory) -> Docent:
             command, cwd=home, capture_output=True, text=True, check=False, env=clean | {"COLUMNS": "200"} | env
         )
 
-    pages = home / "pages"
-    pages.mkdir()
-    for name, content in HANDBOOK.items():
-        (pages / name).write_text(content)
+    _write_handbook(home)
     return run
 
 
-def test_from_documents_to_an_answer_and_its_record(docent: Docent) -> None:
-    first = docent("ingest", "pages", "--link", "https://handbook.example/{path}")
+@pytest.fixture
+def docent(zygote: Zygote, database: Database, database_url: str, tmp_path: Path) -> Docent:
+    _write_handbook(tmp_path)
+    return Docent(zygote, tmp_path, {"DATABASE_URL": database_url})
+
+
+def test_from_nothing_to_an_answer(installed: Installed) -> None:
+    first = installed("ingest", "pages", "--link", "https://handbook.example/{path}")
     assert "4 added" in first.stdout, first.stderr
-    again = docent("ingest", "pages", "--link", "https://handbook.example/{path}")
-    assert "0 added, 0 changed, 4 unchanged" in again.stdout
-
-    found = docent("search", "hotel price")
-    assert "https://handbook.example/travel" in found.stdout
-
-    spoken = docent("ask", QUESTION)
+    spoken = installed("ask", QUESTION)
     assert "5 days" in spoken.stdout
     assert "https://handbook.example/leave" in spoken.stdout
     assert "No language model is configured" in spoken.stdout
 
-    answered = docent("ask", QUESTION, "--json")
-    outcome = json.loads(answered.stdout)
+
+def test_from_documents_to_an_answer_and_its_record(docent: Docent) -> None:
+    assert "4 added" in docent("ingest", "pages", "--link", "https://handbook.example/{path}").out
+    again = docent("ingest", "pages", "--link", "https://handbook.example/{path}")
+    assert "0 added, 0 changed, 4 unchanged" in again.out
+    assert "https://handbook.example/travel" in docent("search", "hotel price").out
+
+    outcome = docent("ask", QUESTION, "--json").json
     assert set(outcome) == EXPECTED_KEYS
     assert (outcome["reason"], outcome["status"], outcome["cost_usd"]) == ("answered", "completed", 0)
     assert set(outcome["sources"][0]) == {"n", "title", "url", "document_id", "score"}
     assert f"[{outcome['sources'][0]['n']}]" in outcome["answer"]
 
-    listed = docent("sessions", "list")
-    assert QUESTION[:50] in listed.stdout
-    shown = docent("sessions", "show", outcome["turn_id"][:13])
-    assert "search_docs" in shown.stdout
-    story = json.loads(docent("sessions", "show", outcome["turn_id"], "--json").stdout)
-    (turn,) = story["turns"]
+    assert QUESTION[:50] in docent("sessions", "list").out
+    assert "search_docs" in docent("sessions", "show", outcome["turn_id"][:13]).out
+    (turn,) = docent("sessions", "show", outcome["turn_id"], "--json").json["turns"]
     assert turn["model_calls"][0]["request"]["messages"]
     assert turn["tool_calls"][0]["result"]["passages"]
-    full = docent("sessions", "show", outcome["turn_id"], "--full").stdout
+    full = docent("sessions", "show", outcome["turn_id"], "--full").out
     assert turn["model_calls"][0]["request"]["messages"][0]["content"].splitlines()[0] in full
 
-    assert "local/extractive" in docent("usage", "--by", "model").stdout
-    assert json.loads(docent("usage", "--json").stdout)["total"]["n_questions"] == 2
+    assert "local/extractive" in docent("usage", "--by", "model").out
+    assert docent("usage", "--json").json["total"]["n_questions"] == 1
 
     exported = docent("sessions", "export", "--since", "1d")
-    assert (exported.returncode, exported.stdout) == (0, "")
-    assert "No answer was rated" in exported.stderr
+    assert (exported.code, exported.out) == (0, "")
+    assert "No answer was rated" in exported.err
 
     would = docent("sessions", "prune", "--older-than", "0d", "--dry-run")
-    assert "Would delete 2 turns, 2 sessions" in would.stdout
-    assert "Deleted nothing" in docent("sessions", "prune", DOCENT_RETENTION_DAYS="30").stdout
-    assert "Deleted 2 turns, 2 sessions" in docent("sessions", "prune", "--older-than", "0d").stdout
-    assert "No sessions yet" in docent("sessions", "list").stdout
+    assert "Would delete 1 turn, 1 session" in would.out
+    assert "Deleted nothing" in docent("sessions", "prune", DOCENT_RETENTION_DAYS="30").out
+    assert "Deleted 1 turn, 1 session" in docent("sessions", "prune", "--older-than", "0d").out
+    assert "No sessions yet" in docent("sessions", "list").out
 
 
 @pytest.mark.parametrize(
@@ -106,31 +107,29 @@ def test_from_documents_to_an_answer_and_its_record(docent: Docent) -> None:
         (["ask", "x"], {"DOCENT_TOOLS": "no/such"}, "DOCENT_TOOLS: there is no folder"),
         (["web"], {}, "SLACK_BOT_TOKEN"),
         (["worker"], {}, "SLACK_BOT_TOKEN"),
-        (["ask", "x"], {"DOCENT_HOME": "/proc/nowhere"}, "DOCENT_HOME"),
+        (["ask", "x"], {"DOCENT_HOME": "/proc/nowhere", "DATABASE_URL": ""}, "DOCENT_HOME"),
     ],
 )
 def test_bad_input_gets_one_clear_line_and_exit_code_2(
     docent: Docent, arguments: list[str], env: dict[str, str], said: str
 ) -> None:
     done = docent(*arguments, **env)
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len([line for line in done.stderr.splitlines() if line.strip()]) <= 3  # click adds two lines of usage
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert len([line for line in done.err.splitlines() if line.strip()]) <= 3  # click adds two lines of usage
 
 
-def test_a_question_before_any_document_says_what_to_do(docent: Docent, tmp_path: Path) -> None:
-    done = docent("search", "leave", DOCENT_HOME=str(tmp_path / "new"))
-    assert done.returncode == 2
-    assert "docent ingest" in done.stderr
+def test_a_question_before_any_document_says_what_to_do(docent: Docent) -> None:
+    done = docent("search", "leave")
+    assert (done.code, "docent ingest" in done.err) == (2, True)
 
 
-def test_the_real_handbook_answers_with_240_hours(docent: Docent, eval_dir: Path, tmp_path: Path) -> None:
-    home = str(tmp_path / "handbook")
+def test_the_real_handbook_answers_with_240_hours(docent: Docent, eval_dir: Path) -> None:
     pages = str(eval_dir / "handbook_18f" / "pages")
-    assert docent("ingest", pages, "--link", "https://handbook.example/{path}", DOCENT_HOME=home).returncode == 0
+    assert docent("ingest", pages, "--link", "https://handbook.example/{path}").code == 0
     question = "How many hours of annual leave can I carry over into next year?"
-    outcome = json.loads(docent("ask", question, "--json", DOCENT_HOME=home).stdout)
+    outcome = docent("ask", question, "--json").json
     assert "240" in outcome["answer"]
     assert any(source["url"].endswith("travel-and-leave/leave") for source in outcome["sources"])
 
@@ -148,3 +147,9 @@ def test_the_example_settings_name_only_settings_that_exist() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     named = {line.lstrip("#").split("=")[0] for line in lines if "=" in line and not line.startswith("# ")}
     assert named <= known
+
+
+def _write_handbook(folder: Path) -> None:
+    (folder / "pages").mkdir()
+    for name, content in HANDBOOK.items():
+        (folder / "pages" / name).write_text(content)

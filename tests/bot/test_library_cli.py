@@ -1,33 +1,15 @@
 """The library's commands as a person types them: what they do, what they say, and how they end."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agent.database import Database
+from tests.command import Docent
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
 from tests.world import HANDBOOK, Zygote
-
-
-@dataclass(frozen=True)
-class Done:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Docent = Callable[..., Done]
 
 
 @pytest.fixture
@@ -36,20 +18,7 @@ def docent(zygote: Zygote, database: Database, database_url: str, tmp_path: Path
     (tmp_path / "pages").mkdir()
     for name, content in HANDBOOK.items():
         (tmp_path / "pages" / name).write_text(content)
-    n_runs = iter(range(100))
-
-    def run(*arguments: str, **env: str) -> Done:
-        n_run = next(n_runs)
-        files = {name: tmp_path / f"{name}-{n_run}" for name in ("log", "errors", "code")}
-        given = {"DATABASE_URL": database_url, "DOCENT_HOME": str(tmp_path / "home"), "COLUMNS": "200"}
-        order = {name: str(path) for name, path in files.items()}
-        process = zygote.fork(arguments=arguments, env=given | env, folder=str(tmp_path), **order)
-        process.wait(60)
-        return Done(
-            *(kind(files[name].read_text()) for name, kind in (("code", int), ("log", str), ("errors", str)))
-        )
-
-    return run
+    return Docent(zygote, tmp_path, {"DATABASE_URL": database_url})
 
 
 @pytest.fixture
@@ -146,6 +115,9 @@ def test_a_folder_is_read_in_as_the_options_say(docent: Docent, tmp_path: Path) 
     assert "mine: 3 added" in done.out
     assert "https" not in docent("search", "annual leave", "--source", "mine").out  # it is for a channel only
     assert "Nothing found." in docent("search", "annual leave", "--source", "mine").out
+    assert "annual leave" in docent("search", "annual leave", "--source", "mine", "--as", "channel:C1").out
+    done = docent("search", "annual leave", "--as", "C1")
+    assert "'C1' is no reader. Write team:T, channel:C, user:U or group:S." in done.err
 
 
 @pytest.mark.parametrize(
