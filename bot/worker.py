@@ -115,7 +115,10 @@ class TurnPool:
 
 
 def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[], None] = lambda: None) -> None:
-    """Works in this process until SIGTERM or SIGINT; ``leave`` is called last, before the process ends."""
+    """Works in this process until SIGTERM or SIGINT; ``leave`` is called last, before the process ends.
+
+    A bug that ends a listener ends the process too, with exit code 1: whoever started it starts it again.
+    """
     from bot import jobs, sync_jobs
     from ingest.library import Library
 
@@ -141,12 +144,14 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
     for listener in listeners:
         listener.start()
     observe.log.info("worker_ready", concurrency=settings.concurrency)
-    signals.wait()
+    stop = None
+    while stop is None and all(listener.is_alive() for listener in listeners):
+        stop = signals.wait(LISTEN_SECONDS)
     stopping.set()
     _await(lambda: any(listener.is_alive() for listener in listeners), LEAVE_SECONDS)
     _give_back(desk, turns, syncs)
     leave()
-    os._exit(0)  # a thread that hangs in a provider's socket must not keep the process
+    os._exit(0 if stop else 1)  # a thread that hangs in a provider's socket must not keep the process
 
 
 def _listen(

@@ -13,7 +13,8 @@ ANSWER = Say("You can carry over 5 days of annual leave [1].")
 N_COMMITS = 15  # of the turn below; the test says when it is no longer true
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+# Before a commit the worst has happened: what is to be written down is done. After it is simpler, and run rarely.
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.soak)])
 @pytest.mark.parametrize("commit", range(1, N_COMMITS + 1))
 def test_killed_at_any_commit(world: World, commit: int, when: str) -> None:
     """The model is asked once per step, but for a call whose end was not committed."""
