@@ -63,7 +63,12 @@ def test_forked_workers_end_when_the_process_that_forked_them_is_killed(world: W
     assert alive == []
 
 
-def test_a_rolling_restart_under_load_loses_and_doubles_nothing(world: World, model: ScriptedModel) -> None:
+@pytest.mark.parametrize("is_socket_mode", [False, True], ids=["HTTP", "Socket Mode"])
+def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
+    world: World, model: ScriptedModel, is_socket_mode: bool
+) -> None:
+    if is_socket_mode:
+        use_socket_mode(world)
     roll(world, n_questions=40, seconds_between=0.1, n_rolls=1)
 
 
@@ -74,9 +79,13 @@ def test_many_rolling_restarts_under_load(world: World, model: ScriptedModel) ->
 
 @pytest.mark.soak
 def test_many_rolling_restarts_under_load_in_socket_mode(world: World, model: ScriptedModel) -> None:
+    use_socket_mode(world)
+    roll(world, n_questions=200, seconds_between=0.1, n_rolls=4)
+
+
+def use_socket_mode(world: World) -> None:
     world.workspace.request_url = None
     world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
-    roll(world, n_questions=200, seconds_between=0.1, n_rolls=4)
 
 
 def roll(world: World, *, n_questions: int, seconds_between: float, n_rolls: int) -> None:
