@@ -33,7 +33,7 @@ def remember(transaction: Session, principals: Iterable[str]) -> str:
 
 
 def are_for_everyone(transaction: Session, document_ids: Iterable[str]) -> bool:
-    """Whether everyone may read all of these documents now; of one that is gone nobody knows."""
+    """Whether everyone may read all of these documents now; of one that is gone nobody knows, so False."""
     ids = set(document_ids)
     found = select(DocumentRow.id).join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)
     readable_ = found.where(ReaderSetRow.principals.contains([EVERYONE]), DocumentRow.id.in_(map(_uuid, ids)))

@@ -190,8 +190,8 @@ class Converter:
 class _Watch:
     """Kills the child when a document takes too long or too much memory; a thread, so that the parent may wait.
 
-    One for the child's whole life that looks now and then: a document that is read sooner costs nothing (a thread
-    for each took two fifths of the time of a sync of small documents).
+    One for the child's whole life that looks now and then, not one for each document: of a sync of small documents
+    two fifths of what py-spy saw running was the starting and ending of threads.
     """
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
