@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from agent.record import Source
+from agent.types import CitedPassage
 from bot.shown import is_web, link_target
 
 # Slack: markdown text of a message may have 12,000 characters together; the rest is for sources and notice.
@@ -29,10 +29,10 @@ class Answer:
 
     turn_id: UUID
     text: str
-    sources: Sequence[Source] = ()
+    sources: Sequence[CitedPassage] = ()
     notice: str = ""
     has_feedback: bool = True
-    closest: Sequence[Source] = ()
+    closest: Sequence[CitedPassage] = ()
 
 
 def parts(text: str, limit: int = PART_LIMIT) -> list[str]:
@@ -78,7 +78,7 @@ def as_markdown(blocks: Sequence[Block]) -> str:
     return "\n\n".join(text for text in texts if isinstance(text, str) and text)
 
 
-def by_page(sources: Sequence[Source]) -> list[tuple[str, str, str]]:
+def by_page(sources: Sequence[CitedPassage]) -> list[tuple[str, str, str]]:
     """(``[1][3]``, title, url) of each page, in the order they are first cited."""
     pages: dict[tuple[str, str], list[int]] = {}
     for source in sources:
@@ -104,7 +104,7 @@ def _cut(text: str, limit: int) -> tuple[str, str]:
     return window, text[limit:]
 
 
-def _sources(sources: Sequence[Source]) -> str:
+def _sources(sources: Sequence[CitedPassage]) -> str:
     text = "*Sources:*"
     pages = by_page(sources)
     for index, (marks, title, url) in enumerate(pages):
@@ -115,12 +115,12 @@ def _sources(sources: Sequence[Source]) -> str:
     return text
 
 
-def _closest(sources: Sequence[Source]) -> str:
+def _closest(sources: Sequence[CitedPassage]) -> str:
     pages = {source.passage.url: _label(source) for source in reversed(sources)}
     return "*Closest documents:*  " + "  ·  ".join(_link(url, title) for url, title in reversed(pages.items()))
 
 
-def _label(source: Source) -> str:
+def _label(source: CitedPassage) -> str:
     """The title, with the page of a PDF."""
     page = PAGE_OF_PDF.search(source.passage.url)
     return f"{source.passage.title}, p. {page[1]}" if page else source.passage.title

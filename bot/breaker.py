@@ -1,4 +1,4 @@
-"""The circuit breaker that all workers share, in Redis. See :mod:`agent.breaker`.
+"""The circuit breaker that all workers share, in Redis. See :mod:`agent.llm.circuit_breaker`.
 
 Redis away means that every model may be asked: a breaker saves time, it decides nothing.
 """
@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import redis
 
-from agent import observe
-from agent.breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, open_seconds
+from agent import observability
+from agent.llm.circuit_breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, open_seconds
 
 MEMORY_SECONDS = 900  # after so long without a call its failures are forgotten; longer than it stays open
 TIMEOUT_SECONDS = 0.5  # a model call must not wait for Redis
@@ -65,12 +65,12 @@ class RedisBreaker:
                 pipe.expire(self._key(model, "opened"), MEMORY_SECONDS)
                 pipe.delete(self._key(model, "probe"))
                 pipe.execute()
-            observe.log.warning("model_breaker_opened", model=model, seconds=seconds)
+            observability.log.warning("model_breaker_opened", model=model, seconds=seconds)
 
     def _key(self, model: str, part: str) -> str:
         return f"{self._prefix}:breaker:{sha256(model.encode()).hexdigest()[:16]}:{part}"
 
 
 def _unknown(error: redis.RedisError) -> bool:
-    observe.log.debug("breaker_unknown", error_type=type(error).__name__)
+    observability.log.debug("breaker_unknown", error_type=type(error).__name__)
     return True

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 import agent.settings
 import bot.settings
-from agent import observe
+from agent import observability
 from agent.errors import UserError
 from bot import requirements, tied
 from bot.evaluation.command import evaluate
@@ -56,8 +56,8 @@ def main() -> None:
     except Exception as error:
         if agent.settings.load().log_level.upper() == "DEBUG":
             raise
-        error_id = observe.report(error, event="command_failed")
-        observe.flush()
+        error_id = observability.report(error, event="command_failed")
+        observability.flush()
         hint = "Set DOCENT_LOG_LEVEL=DEBUG to see the traceback."
         _complain(f"Something went wrong ({type(error).__name__}, {error_id}). {hint}", 1)
 
@@ -73,7 +73,7 @@ def web(port: Annotated[int | None, typer.Option(help="Instead of PORT.")] = Non
     requirements.check("web")
     with home.opened(needs_redis=True, statement_timeout_seconds=2) as database:
         settings = bot.settings.load()
-        observe.set_up(agent.settings.load(), process="web")
+        observability.set_up(agent.settings.load(), process="web")
         process.run(settings, database)
 
 
@@ -112,7 +112,7 @@ def clock() -> None:
     requirements.check("clock")
     with home.opened(needs_redis=True) as database:
         settings = bot.settings.load()
-        observe.set_up(agent.settings.load(), process="clock")
+        observability.set_up(agent.settings.load(), process="clock")
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
@@ -127,7 +127,7 @@ def clock() -> None:
             look_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
             lease_seconds=library.sync_lease_seconds,
         )
-        observe.log.info("clock_ready", every_seconds=settings.sweep_seconds)
+        observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
         nights = Nights(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
         process.run(
             database,
@@ -137,7 +137,7 @@ def clock() -> None:
             nights=nights,
             schedule=schedule,
         )
-        observe.flush()
+        observability.flush()
 
 
 @app.command()
@@ -150,7 +150,7 @@ def demo(
     from bot import demo as demo_
 
     apart = agent.settings.load().model_copy(update={"sentry_dsn": None})  # errors of a demo are nobody's alarm
-    observe.set_up(apart, process="demo")
+    observability.set_up(apart, process="demo")
     demo_.run(docs=docs, port=port, opens_browser=browser)
 
 
@@ -180,7 +180,7 @@ def doctor(
     from bot.doctor import examination, report
 
     who = examination.patient(may_call=model_call, url=url)
-    observe.set_up(who.kernel.model_copy(update={"sentry_dsn": None}), process="cli")
+    observability.set_up(who.kernel.model_copy(update={"sentry_dsn": None}), process="cli")
     models = examination.foreign_models(who)
     if models and model_call is None and not json_ and sys.stdin.isatty() and sys.stdout.isatty():
         who.may_call = typer.confirm(f"Call {' and '.join(models)} once, for a fraction of a cent?")
@@ -211,7 +211,7 @@ def ask(question: str, json_: AsJson = False) -> None:
 
     with _opened() as database:
         settings = agent.settings.load()
-        observe.set_up(settings, process="cli")
+        observability.set_up(settings, process="cli")
         at = desk.set_up(settings, database)
         stream = None if json_ else sys.stdout
         outcome = terminal.ask(at, database, given(question), user=getpass.getuser(), stream=stream)
@@ -225,19 +225,19 @@ def ask(question: str, json_: AsJson = False) -> None:
 def _opened() -> Any:
     from bot import home
 
-    observe.set_up(agent.settings.load(), process="cli")
+    observability.set_up(agent.settings.load(), process="cli")
     return home.opened()
 
 
 def _desk(settings: bot.settings.Settings) -> Any:
     """A worker process's desk, with connections of its own."""
-    from agent.database import Database
+    from agent.store.database import Database
     from bot import desk, queue
     from bot.breaker import TIMEOUT_SECONDS, RedisBreaker
     from bot.slack import Slack
 
     kernel = agent.settings.load()
-    observe.set_up(kernel, process="worker")
+    observability.set_up(kernel, process="worker")
     assert kernel.database_url
     assert settings.slack_bot_token
     return desk.set_up(
@@ -253,15 +253,15 @@ def _desk(settings: bot.settings.Settings) -> Any:
 
 
 def _preload() -> None:
-    from agent import catalogue, sdk
+    from agent.llm import litellm_setup, models
     from bot import desk
     from ingest import embedding
     from ingest import settings as ingest_settings
     from tools import registry
 
     registry.found(bot.settings.load().own_tools)  # what is wrong with them is told once, not by every fork
-    sdk.warm_up()
-    catalogue.models(agent.settings.load())  # nor a model without a price
+    litellm_setup.warm_up()
+    models.models(agent.settings.load())  # nor a model without a price
     if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
         embedding.warm_up()
     assert desk  # imported for the forks to share

@@ -11,8 +11,9 @@ from rq import Queue
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import budgets, observe, sessions
-from agent.database import Database
+from agent import observability
+from agent.store import budgets, sessions
+from agent.store.database import Database
 from bot import queue
 from bot.retention import Nights
 from bot.schedule import Schedule
@@ -35,11 +36,11 @@ def run(
         try:
             n_woken = sweep(database, jobs)
             if n_woken:
-                observe.log.info("swept", n_woken=n_woken)
+                observability.log.info("swept", n_woken=n_woken)
             is_healthy = True
         except (SQLAlchemyError, redis.RedisError) as error:
             if is_healthy:  # once per outage
-                observe.report(error, event="sweep_failed")
+                observability.report(error, event="sweep_failed")
             is_healthy = False
         if nights and is_healthy:
             nights.tick()

@@ -5,7 +5,7 @@ from urllib.error import HTTPError, URLError
 
 from slack_sdk.webhook import WebhookClient
 
-from agent import observe
+from agent import observability
 from bot import blocks
 from bot.blocks import Answer
 from bot.inbox import Place
@@ -54,7 +54,7 @@ class CommandReply:
         if response.status_code == 429 or response.status_code >= 500:
             raise Away("response_url", may_have_happened=False)
         if response.status_code != 200:  # expired or used up
-            observe.log.info("response_url_refused", status=response.status_code)
+            observability.log.info("response_url_refused", status=response.status_code)
             return False
         return True
 
@@ -63,7 +63,7 @@ class CommandReply:
         try:
             self._slack.call("chat.postEphemeral", is_repeatable=False, channel=channel, user=user, **message)
         except Refused as refused:
-            observe.log.info("ephemeral_refused", code=refused.code)
+            observability.log.info("ephemeral_refused", code=refused.code)
             message = {"markdown_text": blocks.as_markdown(message["blocks"])}
             opened = self._slack.call("conversations.open", is_repeatable=True, users=user)
             self._slack.call("chat.postMessage", is_repeatable=False, channel=opened["channel"]["id"], **message)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
-from agent import observe
+from agent import observability
 from agent.errors import ReplyError
 from bot import feedback_form
 from bot.inbox import Place
@@ -66,4 +66,4 @@ class Courtesies:
         try:
             self._slack.try_once(method, **arguments)
         except ReplyError as error:
-            observe.log.info("courtesy_failed", method=method, error=str(error))
+            observability.log.info("courtesy_failed", method=method, error=str(error))

@@ -6,14 +6,15 @@ from typing import Any
 from rq import Queue
 
 import bot.settings
-from agent import catalogue, prompt, sdk
-from agent.breaker import Breaker, LocalBreaker
-from agent.budgets import Budgets
-from agent.database import Database
-from agent.kit import Kit, OpeningCall
-from agent.limits import Limits
-from agent.llm import Patience
+from agent.llm import litellm_setup, models
+from agent.llm.circuit_breaker import Breaker, LocalBreaker
+from agent.llm.client import Patience
+from agent.prompting import prompt
 from agent.settings import Settings
+from agent.store.budgets import Budgets
+from agent.store.database import Database
+from agent.turn.config import Kit, OpeningCall
+from agent.turn.limits import Limits
 from bot.jobs import Desk
 from bot.leases import Leases
 from bot.slack import Slack
@@ -44,14 +45,14 @@ def set_up(
     Raises :class:`SettingsError` for a model without a price, and for tools that cannot be loaded. ``breaker`` is
     shared with the other workers.
     """
-    sdk.register_local(extractive.complete, words_per_second=settings.extractive_words_per_second)
+    litellm_setup.register_local(extractive.complete, words_per_second=settings.extractive_words_per_second)
     library = Library(database, ingest_settings.load())
     resources: dict[type, Any] = {Library: library, Clock: Clock(settings.time_zone)}
     if slack:
         resources[ThreadPort] = SlackThread(slack)
     kit = Kit(
         database=database,
-        models=catalogue.models(settings),
+        models=models.models(settings),
         tools=registry.offered(registry.found(bot.settings.load().own_tools), resources),
         limits=Limits.of(settings),
         resources=resources,

@@ -16,8 +16,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session as Transaction
 
-from agent.database import Database
 from agent.settings import EXTRACTIVE_MODEL
+from agent.store.database import Database
 from ingest import access
 
 PAGE = 200  # turns read in one transaction

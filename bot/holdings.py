@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import func, select
 
-from agent.database import Database, now
+from agent.clock import now
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import printing
 from ingest import declared, reports
 from ingest.reports import Latest

@@ -12,8 +12,8 @@ from alembic.config import Config
 import agent.settings
 import bot.settings
 import migrations
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import embedded, schema
 
 POOL_SIZE = 10

@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session as Transaction
 
-from agent import sessions
-from agent.database import Database, new_id
-from agent.tools import EVERYONE, Audience
+from agent.clock import new_id
+from agent.store import sessions
+from agent.store.database import Database
+from agent.types import EVERYONE, Audience
 
 
 @dataclass(frozen=True)

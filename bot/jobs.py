@@ -17,13 +17,15 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Transaction
 
-from agent import budgets, loop, observe, record, sessions
-from agent.database import Database
+from agent import observability
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
-from agent.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
-from agent.kit import Kit, OpeningCall
-from agent.sessions import Turn
 from agent.settings import Settings
+from agent.store import budgets, sessions, trace
+from agent.store.database import Database
+from agent.store.sessions import Turn
+from agent.turn import loop
+from agent.turn.config import Kit, OpeningCall
+from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from bot import command_reply, inbox, queue, reply, steps
 from bot.blocks import Answer
 from bot.leases import Abandoned, Lease, Leases
@@ -93,7 +95,7 @@ def work(desk: Desk, session_id: UUID, make_reply: "Callable[[Turn], Reply] | No
             return
         lease = desk.leases.add(turn.token, claimed_at=before)
         try:
-            with observe.context(turn_id=str(turn.id), session_id=str(session_id)):
+            with observability.context(turn_id=str(turn.id), session_id=str(session_id)):
                 _answer_one(desk, turn, lease, make_reply or (lambda turn: _reply_to(desk, turn)))
         finally:
             desk.leases.drop(lease)
@@ -120,11 +122,11 @@ def _answer_one(desk: Desk, turn: Turn, lease: Lease, make_reply: Callable[[Turn
         except Exception as error:  # noqa: BLE001  a turn ends here, visibly
             _fail(desk, turn, target, error)
     except LeaseLost:
-        observe.log.warning("lease_lost", attempt=turn.attempt)
+        observability.log.warning("lease_lost", attempt=turn.attempt)
     except ReplyError as error:
         _not_delivered_after_all(desk, turn, error)
     except (SQLAlchemyError, RedisError) as error:  # the lease runs out and the sweep wakes again
-        observe.report(error, event="turn_left_to_the_sweep")
+        observability.report(error, event="turn_left_to_the_sweep")
 
 
 def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> None:
@@ -138,7 +140,7 @@ def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> Non
     stamps = desk.stamps()
     with desk.database.transaction() as transaction:
         sessions.hold(transaction, turn)
-        record.begin(transaction, turn.id, stamps)
+        trace.begin(transaction, turn.id, stamps)
     run = loop.Run(turn, desk.kit, lease.check)
     if turn.attempt > desk.settings.max_attempts and not run.is_answered:
         end = Answer(turn.id, GAVE_UP, has_feedback=False)
@@ -210,10 +212,10 @@ def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str
     target.deliver(answer_)
     with desk.database.transaction() as transaction:
         sessions.hold(transaction, turn)
-        record.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
+        trace.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
         reply.finalise(transaction, turn)
         _close(transaction, turn, status="completed", reason=finished.reason, answer=text)
-    observe.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
+    observability.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
 
 
 def _end(
@@ -232,14 +234,14 @@ def _end(
         sessions.hold(transaction, turn)
         reply.finalise(transaction, turn)
         _close(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
-    observe.log.info("turn_ended", status=status, reason=reason)
+    observability.log.info("turn_ended", status=status, reason=reason)
 
 
 def _fail(desk: Desk, turn: Turn, target: Reply | None, error: Exception) -> None:
     if target is None:
         _end_unseen(desk, turn, error, "error")
         return
-    error_id = observe.report(error, event="turn_failed")
+    error_id = observability.report(error, event="turn_failed")
     end = Answer(turn.id, f"{FAILED} again, quote *{error_id}*.", has_feedback=False)
     _end(desk, turn, target, end, status="failed", reason="error", error_id=error_id)
 
@@ -250,7 +252,7 @@ def _not_delivered(desk: Desk, turn: Turn, error: ReplyError) -> None:
         age_seconds = transaction.execute(_AGE, {"id": turn.id}).scalar_one()
     if error.is_transient and age_seconds < desk.delivery_hours * 3600:
         shortest, longest = DELIVERY_DELAY_SECONDS
-        observe.log.warning("delivery_postponed", error=str(error))
+        observability.log.warning("delivery_postponed", error=str(error))
         _put_back(desk, turn, min(max(float(age_seconds) / 4, shortest), longest))
         return
     _end_unseen(desk, turn, error, "undeliverable")
@@ -261,12 +263,12 @@ def _not_delivered_after_all(desk: Desk, turn: Turn, error: ReplyError) -> None:
     try:
         _not_delivered(desk, turn, error)
     except (LeaseLost, SQLAlchemyError, RedisError) as second:
-        observe.report(second, event="turn_left_to_the_sweep")
+        observability.report(second, event="turn_left_to_the_sweep")
 
 
 def _end_unseen(desk: Desk, turn: Turn, error: Exception, reason: str) -> None:
     """Ends the turn where nobody can be told: the operator is."""
-    error_id = observe.report(error, event=f"turn_{reason}")
+    error_id = observability.report(error, event=f"turn_{reason}")
     with desk.database.transaction() as transaction:
         _close(transaction, turn, status="failed", reason=reason, error_id=error_id)
 
@@ -281,7 +283,7 @@ def _close(
     error_id: str | None = None,
 ) -> None:
     """The turn's last write: what is open of it is closed, and its money given back."""
-    record.close_open_calls(transaction, turn.id, "broken off: the turn ended")
+    trace.close_open_calls(transaction, turn.id, "broken off: the turn ended")
     sessions.finish(transaction, turn, status=status, reason=reason, answer=answer, error_id=error_id)
     budgets.release(transaction, turn.id)
 

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import observe, sessions
-from agent.database import Database
+from agent import observability
 from agent.errors import Cancelled, DocentError, LeaseLost
+from agent.store import sessions
+from agent.store.database import Database
 
 RENEWALS_PER_LEASE = 4
 LONGEST_PAUSE_SECONDS = 1.0  # with each renewal cancellations are heard
@@ -104,7 +105,7 @@ class Leases:
             with self._database.transaction() as transaction:
                 alive = sessions.renew(transaction, held, lease_seconds=self._lease_seconds)
         except SQLAlchemyError as error:
-            observe.log.warning("lease_renewal_failed", error_type=type(error).__name__)
+            observability.log.warning("lease_renewal_failed", error_type=type(error).__name__)
             return
         for token, lease in held.items():
             if token in alive:

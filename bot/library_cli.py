@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import typer
 
 import agent.settings
-from agent import observe
-from agent.database import Database, now
+from agent import observability
+from agent.clock import now
 from agent.errors import ModelError, UserError
-from agent.tools import EVERYONE, Audience
+from agent.store.database import Database
+from agent.types import EVERYONE, Audience
 from bot import periods
 from bot.record_cli import AsJson
 
@@ -185,7 +186,7 @@ def _opened() -> Iterator[Database]:
     from bot import home, malloc
 
     malloc.bound()
-    observe.set_up(agent.settings.load(), process="cli")
+    observability.set_up(agent.settings.load(), process="cli")
     with home.opened() as database:
         try:
             yield database

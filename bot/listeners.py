@@ -15,8 +15,9 @@ from uuid import UUID
 from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import feedback, observe, sessions
-from agent.database import Database
+from agent import observability
+from agent.store import feedback, sessions
+from agent.store.database import Database
 from bot import feedback_form, inbox, mrkdwn
 from bot.blocks import FEEDBACK_ACTION
 from bot.courtesies import Courtesies
@@ -116,7 +117,7 @@ def on_command(entrance: Entrance, ack: Ack, body: dict[str, Any]) -> None:
         key = f"command:{place.team_id}:{body['trigger_id']}"
         _receive(entrance, key=key, place=place, origin="command", question=question)
     except SQLAlchemyError as error:
-        observe.report(error, event="command_not_stored")
+        observability.report(error, event="command_not_stored")
         ack(text=UNAVAILABLE, response_type="ephemeral")
         return
     ack(text=WORKING, response_type="ephemeral")
@@ -163,7 +164,7 @@ def on_stop(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) -> 
     with entrance.database.transaction() as transaction:
         is_running = sessions.request_stop(transaction, key=place.session_key, pressed_at=float(event["event_ts"]))
     entrance.stored.add(key)
-    observe.log.info("stop_requested", is_running=is_running)
+    observability.log.info("stop_requested", is_running=is_running)
     entrance.courtesies.show_stopped(place)
 
 
@@ -175,7 +176,7 @@ def on_home_opened(entrance: Entrance, event: dict[str, Any]) -> None:
 
 def on_error(error: Exception) -> None:
     """Reported; returning None leaves Bolt's answer at 500, so that Slack delivers again."""
-    observe.report(error, event="listener_failed")
+    observability.report(error, event="listener_failed")
 
 
 def _receive(entrance: Entrance, *, key: str, place: Place, origin: str, question: str) -> None:
@@ -187,7 +188,7 @@ def _receive(entrance: Entrance, *, key: str, place: Place, origin: str, questio
     entrance.stored.add(key)
     if received is None:
         return
-    observe.log.info("received", origin=origin, turn_id=str(received.turn_id), n_ahead=received.n_ahead)
+    observability.log.info("received", origin=origin, turn_id=str(received.turn_id), n_ahead=received.n_ahead)
     entrance.wake(received.session_id)
     if received.n_ahead:
         entrance.courtesies.show_queued(place, received.n_ahead)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.tools import Passage
+from agent.types import Passage
 from ingest.reports import Problem
 
 SNIPPET_CHARS = 160

@@ -1,7 +1,7 @@
 """RQ, as Docent uses it: a job is a nudge that carries the id of a session or of a sync, nothing more.
 
-Postgres decides what is to be done (:mod:`agent.sessions`, :mod:`ingest.syncs`); a job that comes twice, late, or
-never does no harm: the clock wakes again. Redis holds no question. Syncs have a queue of their own.
+Postgres decides what is to be done (:mod:`agent.store.sessions`, :mod:`ingest.syncs`); a job that comes twice,
+late, or never does no harm: the clock wakes again. Redis holds no question. Syncs have a queue of their own.
 """
 
 import queue
@@ -13,7 +13,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from agent import observe
+from agent import observability
 from bot.settings import Settings
 
 JOB = "bot.jobs.answer"
@@ -111,6 +111,6 @@ class Waker:
             try:
                 wake(self._jobs, batch)
             except redis.RedisError as error:
-                observe.log.warning("wake_failed", n_sessions=len(batch), error_type=type(error).__name__)
+                observability.log.warning("wake_failed", n_sessions=len(batch), error_type=type(error).__name__)
             if is_closing:
                 return

@@ -12,9 +12,10 @@ import typer
 
 import agent.settings
 import bot.settings
-from agent import observe
-from agent.database import Database, now
+from agent import observability
+from agent.clock import now
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import periods
 
 USAGE_SINCE = "30d"
@@ -106,7 +107,7 @@ def sessions_prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Delete ended turns that are too old, with everything recorded of them."""
-    from agent import retention as rows
+    from agent.store import retention as rows
     from bot import retention
 
     before = now() - _kept(older_than)
@@ -128,7 +129,7 @@ def usage(
     """Questions, tokens and dollars, and how the budgets stand."""
     from rich.console import Console
 
-    from agent.budgets import Budgets
+    from agent.store.budgets import Budgets
     from bot import printing, usage_table
     from bot import usage as sums
 
@@ -148,7 +149,7 @@ def usage(
 def _opened() -> Iterator[Database]:
     from bot import home
 
-    observe.set_up(agent.settings.load(), process="cli")
+    observability.set_up(agent.settings.load(), process="cli")
     with home.opened() as database:
         yield database
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from agent import catalogue, sessions
-from agent.database import Database, new_id
+from agent.clock import new_id
 from agent.errors import ToolError, UserError
-from agent.kit import OpeningCall
-from agent.loop import HISTORY_TURNS
-from agent.record import OPENING
-from agent.tools import Audience, Passage, Tool, ToolContext, ToolResult
+from agent.llm import models
+from agent.store import sessions
+from agent.store.database import Database
+from agent.store.trace import OPENING
+from agent.tools import Tool, ToolContext, ToolResult
+from agent.turn.config import OpeningCall
+from agent.turn.loop import HISTORY_TURNS
+from agent.types import Audience, Passage
 from bot import jobs, story
 from bot.jobs import Desk
 from bot.terminal import TerminalReply, bare
@@ -136,11 +139,11 @@ def _turn(told: Mapping[str, Any], named: str) -> dict[str, Any]:
 def _models(desk: Desk, model: str | None) -> Sequence[Any]:
     if model is None:
         return desk.kit.models
-    name, api_base = catalogue.place(model)
+    name, api_base = models.place(model)
     only = {"model": name, "fallback_models": ""}
     if api_base or name != desk.settings.model:
         only["model_api_base"] = api_base or ""
-    return catalogue.models(desk.settings.model_copy(update=only))
+    return models.models(desk.settings.model_copy(update=only))
 
 
 def _tool(tool: Tool, tape: Tape, *, is_live: bool) -> Tool:

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session as Transaction
 
-from agent import observe, sessions
-from agent.database import Database, new_id
+from agent import observability
+from agent.clock import new_id
 from agent.errors import ReplyError
-from agent.sessions import Turn
+from agent.store import sessions
+from agent.store.database import Database
+from agent.store.sessions import Turn
 from bot import blocks
 from bot.blocks import Answer
 from bot.inbox import Place
@@ -100,7 +102,7 @@ class ThreadReply:
                 status=text,
             )
         except ReplyError as error:
-            observe.log.debug("status_not_shown", error=str(error))
+            observability.log.debug("status_not_shown", error=str(error))
 
     def step(self, step: Step) -> None:
         self._steps[step.id] = step
@@ -141,7 +143,7 @@ class ThreadReply:
             if away.may_have_happened:
                 self._mode = "quiet"
         except Refused as refused:
-            observe.log.info("stream_refused", code=refused.code)
+            observability.log.info("stream_refused", code=refused.code)
             self._may_stream = refused.code == STREAM_LIVES
             is_hopeless = self._mode == "editing" and not self._may_stream
             self._mode = "quiet" if is_hopeless or refused.code == STOPPED_BY_USER else "editing"
@@ -228,7 +230,7 @@ class ThreadReply:
                 blocks=blocks.closing(answer) or None,
             )
         except ReplyError as error:
-            observe.log.info("stream_not_ended", error=str(error))
+            observability.log.info("stream_not_ended", error=str(error))
             return False
         return True
 
@@ -259,7 +261,7 @@ class ThreadReply:
         try:
             self._slack.call("chat.stopStream", is_repeatable=True, channel=self._place.channel, ts=ts)
         except Refused as refused:
-            observe.log.debug("no_live_stream", code=refused.code)
+            observability.log.debug("no_live_stream", code=refused.code)
 
     def _update(self, ts: str, message: dict[str, Any]) -> dict[str, Any]:
         return self._slack.call("chat.update", is_repeatable=True, channel=self._place.channel, ts=ts, **message)
@@ -271,7 +273,7 @@ class ThreadReply:
         except Refused as refused:
             if refused.code not in LAYOUT_REFUSED:
                 raise
-            observe.report(refused, event="layout_refused")
+            observability.report(refused, event="layout_refused")
             return call(markdown_text=blocks.as_markdown(message["blocks"]))
 
     def _post_surely(self, part: int, message: dict[str, Any]) -> None:
@@ -314,7 +316,7 @@ class ThreadReply:
             try:
                 page = self._thread(cursor)
             except Refused as refused:  # a missing scope, say: better an answer twice than none
-                observe.report(refused, event="thread_not_searched")
+                observability.report(refused, event="thread_not_searched")
                 return None
             for message in page.get("messages", ()):
                 if message["ts"] not in known and self._could_be(message, part):

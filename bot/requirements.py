@@ -15,8 +15,8 @@ from pydantic_settings import BaseSettings
 import agent.settings
 import bot.settings
 import ingest.settings
-from agent.database import normalise_url
 from agent.errors import SettingsError
+from agent.store.database import normalise_url
 
 Role = Literal["web", "worker", "clock"]
 S = TypeVar("S", bound=BaseSettings)

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import observe, retention
-from agent.database import Database, now
+from agent import observability
+from agent.clock import now
 from agent.errors import UserError
-from agent.retention import Pruned
+from agent.store import retention
+from agent.store.database import Database
+from agent.store.retention import Pruned
 from bot import inbox
 
 NIGHT_HOUR = 3
@@ -48,7 +50,7 @@ class Nights:
         pruned = self._pruned(now() - timedelta(days=self.days))
         if pruned:
             self.look_at = 0.0
-            observe.log.info("pruned", n_turns=pruned.n_turns, n_sessions=pruned.n_sessions)
+            observability.log.info("pruned", n_turns=pruned.n_turns, n_sessions=pruned.n_sessions)
         return pruned or Pruned()
 
     def _pruned(self, before: datetime) -> Pruned | None:
@@ -57,7 +59,7 @@ class Nights:
             self.is_healthy = True
         except SQLAlchemyError as error:
             if self.is_healthy:  # once, not every minute
-                observe.report(error, event="prune_failed")
+                observability.report(error, event="prune_failed")
             self.is_healthy = False
             return None
         return pruned

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent import prompt
+from agent.prompting import prompt
+from agent.types import Message
 
 BYTES_PER_TOKEN = 3  # as the limits estimate
 
@@ -37,7 +38,7 @@ def of(call: dict[str, Any]) -> Saw | None:
     )
 
 
-def _n_earlier(messages: Sequence[prompt.Message], purpose: str) -> int:
+def _n_earlier(messages: Sequence[Message], purpose: str) -> int:
     asked = [str(m.get("content") or "") for m in messages if m.get("role") == "user"]
     if purpose == "standalone":  # the conversation is one message
         return len(_object(asked[-1]).get("conversation", ())) if asked else 0
@@ -45,7 +46,7 @@ def _n_earlier(messages: Sequence[prompt.Message], purpose: str) -> int:
     return max(len(questions) - (2 if purpose == "closing" else 1), 0)
 
 
-def _passages(messages: Sequence[prompt.Message]) -> Iterator[tuple[int, str]]:
+def _passages(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
     results: list[str] = []
 
     def note(result: str) -> str:

@@ -14,9 +14,10 @@ import redis
 from rq import Queue
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import observe
-from agent.database import Database, now
+from agent import observability
+from agent.clock import now
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import queue
 from ingest import declared, syncs
 
@@ -48,7 +49,7 @@ class Schedule:
             n_woken = sum(self._woken(sync_id, status) for sync_id, status in idle)
             return n_woken + sum(self._asked(name, sources[name]) for name in due)
         except (SQLAlchemyError, redis.RedisError) as error:  # what was asked for is woken when it stands still
-            observe.log.warning("schedule_failed", error_type=type(error).__name__)
+            observability.log.warning("schedule_failed", error_type=type(error).__name__)
             return 0
 
     def _declared(self) -> dict[str, dict[str, Any]]:
@@ -58,7 +59,7 @@ class Schedule:
         except UserError as error:
             found, complaint = {}, str(error)
         if complaint and complaint != self.complaint:
-            observe.log.error("sources_unusable", problem=complaint)
+            observability.log.error("sources_unusable", problem=complaint)
         self.complaint = complaint
         return found
 

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 import migrations
-from agent import observe
-from agent.database import Database
+from agent import observability
 from agent.errors import UserError
+from agent.store.database import Database
 from ingest import state as library
 from migrations import HEAD
 
@@ -123,4 +123,4 @@ def _index(database: Database) -> str:
 @cache
 def _warn(found: str) -> None:
     """Once per process and revision."""
-    observe.log.warning("schema_newer", at=found, knows=HEAD)
+    observability.log.warning("schema_newer", at=found, knows=HEAD)

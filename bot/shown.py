@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from agent.citations import numbers
-from agent.record import Source
+from agent.prompting.citations import numbers
+from agent.types import CitedPassage
 
 HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown whole at its end
 LINK_REMOVED = "(link removed)"
@@ -54,7 +54,7 @@ class Shown:
     ``source`` gives the passage of a number, or None; ``allows`` tells whether a URL may appear.
     """
 
-    def __init__(self, source: Callable[[int], Source | None], allows: Callable[[str], bool]) -> None:
+    def __init__(self, source: Callable[[int], CitedPassage | None], allows: Callable[[str], bool]) -> None:
         self._source = source
         self._allows = allows
         self._held = ""
@@ -112,7 +112,7 @@ class Shown:
         return url if self._allows(trimmed) else LINK_REMOVED + rest
 
 
-def citation(source: Source) -> str:
+def citation(source: CitedPassage) -> str:
     """``[[1]](url)``, or ``[1]`` where the source has no address a browser opens."""
     url = source.passage.url
     return f"[[{source.n}]]({link_target(url)})" if is_web(url) else f"[{source.n}]"

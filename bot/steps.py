@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.events import ToolFinished, ToolStarted
-from agent.record import Source
+from agent.turn.events import ToolFinished, ToolStarted
+from agent.types import CitedPassage
 from bot.shown import Shown, is_web
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
@@ -70,7 +70,7 @@ def finished(step: Step, event: ToolFinished) -> Step:
     )
 
 
-def _found(name: str, sources: Sequence[Source], n_pages: int) -> str:
+def _found(name: str, sources: Sequence[CitedPassage], n_pages: int) -> str:
     if not sources:
         return "Nothing found" if name == "search_docs" else ""
     passages = "1 passage" if len(sources) == 1 else f"{len(sources)} passages"

@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session as Transaction
 
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 
 _LIST = text("""
 SELECT sessions.id, key, sessions.status, sessions.n_turns, updated_at, turns.question AS last_question,

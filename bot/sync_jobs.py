@@ -14,9 +14,9 @@ from uuid import UUID
 import redis
 from rq import Queue
 
-from agent import observe
-from agent.database import Database
+from agent import observability
 from agent.errors import ModelError, UserError
+from agent.store.database import Database
 from bot import queue
 from ingest import syncs
 from ingest.library import Library
@@ -82,7 +82,7 @@ def _guarded(bench: Bench, sync_id: UUID, do: Callable[[Bench, Ongoing], None]) 
     except syncs.Superseded:
         return
     except redis.RedisError as error:  # the sync stands in Postgres, and the clock wakes it
-        observe.log.warning("sync_not_woken", error_type=type(error).__name__)
+        observability.log.warning("sync_not_woken", error_type=type(error).__name__)
     except UserError as error:  # such as a source that cannot be read: no other try would help
         _end(bench, sync_id, str(error))
     except ModelError as error:
@@ -91,7 +91,7 @@ def _guarded(bench: Bench, sync_id: UUID, do: Callable[[Bench, Ongoing], None]) 
         else:
             _end(bench, sync_id, str(error))
     except Exception as error:  # noqa: BLE001  the end of one slice; the clock has it tried again
-        _tried(bench, sync_id, f"a bug ({observe.report(error, event='sync_slice_failed')})")
+        _tried(bench, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
 
 
 def _tried(bench: Bench, sync_id: UUID, problem: str) -> None:
@@ -105,11 +105,11 @@ def _end(bench: Bench, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
         syncs.end(transaction, sync_id, "failed", problem)
     sync = syncs.load(bench.database, sync_id)
-    observe.log.warning("sync_failed", source=sync.source if sync else "", problem=problem)
+    observability.log.warning("sync_failed", source=sync.source if sync else "", problem=problem)
 
 
 def _told(report: SyncReport) -> None:
-    observe.log.info(
+    observability.log.info(
         "synced",
         source=report.source,
         n_read=report.n_added + report.n_changed + report.n_moved,

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agent.database import Database
 from agent.errors import DocentError, UserError
+from agent.store.database import Database
 from bot import printing
 from ingest import declared as declarations
 from ingest import reports, source

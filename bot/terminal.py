@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from agent import sessions
-from agent.database import Database, new_id
+from agent.clock import new_id
 from agent.errors import UserError
-from agent.rows import TurnRow
+from agent.store import sessions
+from agent.store.database import Database
+from agent.store.tables import TurnRow
 from bot import jobs
 from bot.blocks import Answer, by_page
 from bot.jobs import Desk

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from agent.budgets import Scope
-from agent.database import Database, now
+from agent.clock import now
+from agent.store.budgets import Scope
+from agent.store.database import Database
 
 By = Literal["user", "channel", "model", "day"]
 

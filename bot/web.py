@@ -21,9 +21,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
-from agent import observe
-from agent.database import Database
+from agent import observability
 from agent.errors import SettingsError
+from agent.store.database import Database
 from bot import listeners, queue, schema
 from bot.courtesies import Courtesies
 from bot.listeners import Entrance
@@ -121,7 +121,7 @@ def run(settings: Settings, database: Database) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    observe.log.info("web_ready", port=server.effective_port, socket_mode=bool(settings.slack_app_token))
+    observability.log.info("web_ready", port=server.effective_port, socket_mode=bool(settings.slack_app_token))
     try:
         server.run()
     except (SystemExit, KeyboardInterrupt):
@@ -130,7 +130,7 @@ def run(settings: Settings, database: Database) -> None:
         server.task_dispatcher.shutdown(timeout=5)
         server.close()
         web.close()
-        observe.flush()
+        observability.flush()
 
 
 def _bolt(settings: Settings) -> App:

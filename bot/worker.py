@@ -28,7 +28,7 @@ from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import observe
+from agent import observability
 from bot import malloc, queue, tied
 from bot.jobs import Desk
 from bot.settings import Settings
@@ -84,7 +84,7 @@ class TurnWorker(SimpleWorker):
             try:
                 self.perform_job(job, queue, self.prepare_execution(job))
             except redis.RedisError as error:  # the turn is done or will be woken again; RQ's notes are lost
-                observe.log.warning("job_not_closed", error_type=type(error).__name__)
+                observability.log.warning("job_not_closed", error_type=type(error).__name__)
             finally:
                 self._turns.slots.release()
 
@@ -143,7 +143,7 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
     ]
     for listener in listeners:
         listener.start()
-    observe.log.info("worker_ready", concurrency=settings.concurrency)
+    observability.log.info("worker_ready", concurrency=settings.concurrency)
     stop = None
     while stop is None and all(listener.is_alive() for listener in listeners):
         stop = signals.wait(LISTEN_SECONDS)
@@ -165,7 +165,7 @@ def _listen(
             connection = queue.connect(settings, timeout_seconds=WORKER_TTL_SECONDS)
             TurnWorker(queue_of(settings, connection), pool, stopping).work(logging_level="WARNING")
         except redis.RedisError as error:
-            observe.log.warning("redis_away", error_type=type(error).__name__)
+            observability.log.warning("redis_away", error_type=type(error).__name__)
             stopping.wait(RESTART_SECONDS)
 
 
@@ -182,8 +182,8 @@ def _give_back(desk: Desk, *pools: TurnPool) -> None:
         if desk.leases.n_held and (left := desk.leases.put_back()) and desk.jobs:
             queue.wake(desk.jobs, left)
     except (SQLAlchemyError, redis.RedisError) as error:  # their leases run out
-        observe.report(error, event="turns_left_behind")
-    observe.flush()
+        observability.report(error, event="turns_left_behind")
+    observability.flush()
 
 
 def _await(is_going_on: Callable[[], bool], seconds: float) -> None:
@@ -203,7 +203,7 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
     while signals.wait() not in STOPS:
         dead = {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
         for pid in dead:
-            observe.log.error("worker_died", pid=pid)
+            observability.log.error("worker_died", pid=pid)
         time.sleep(RESTART_SECONDS if dead else 0)
         children = (children - dead) | {_fork(child, life, signals) for _ in dead}
     for pid in children:
@@ -222,7 +222,7 @@ def _fork(child: Callable[[], None], life: tuple[int, int], signals: Signals) ->
         tied.tie(life[0])
         child()
     except BaseException as error:  # noqa: BLE001  a forked child must never return into its parent's code
-        observe.report(error, event="worker_failed")
-        observe.flush()
+        observability.report(error, event="worker_failed")
+        observability.flush()
         os._exit(1)
     os._exit(0)

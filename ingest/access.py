@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from agent.tools import EVERYONE, Audience
+from agent.types import EVERYONE, Audience
 from ingest.rows import DocumentRow, ReaderSetRow
 
 DEFAULT_READERS = frozenset({EVERYONE})

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from agent.database import now
+from agent.clock import now
 from ingest import locks, names, splitting, stock, syncs
 from ingest.blocks import Document
 from ingest.crew import Read

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from uuid import UUID
 
-from agent.database import Database
+from agent.store.database import Database
 from ingest import pulse, syncs
 from ingest.syncs import Item
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from uuid import UUID
 
-from agent import observe
+from agent import observability
 from ingest import names, splitting
 from ingest.blocks import Document
 from ingest.conversion import Converter
@@ -103,7 +103,7 @@ class Crew:
             one.problem, one.keeps_earlier = problem, problem.may_pass
             return
         except Exception as error:  # noqa: BLE001  one document's end; the others go on
-            error_id = observe.report(error, event="document_not_fetched")
+            error_id = observability.report(error, event="document_not_fetched")
             one.problem = FetchProblem(f"could not be fetched ({error_id})", "report it as a bug", may_pass=True)
             one.keeps_earlier = True
             return
@@ -113,5 +113,5 @@ class Crew:
         except FetchProblem as problem:
             one.problem, one.keeps_earlier = problem, problem.may_pass
         except Exception as error:  # noqa: BLE001  one document's end; the others go on
-            error_id = observe.report(error, event="document_unreadable")
+            error_id = observability.report(error, event="document_unreadable")
             one.problem = FetchProblem(f"could not be understood ({error_id})", "report it as a bug")

@@ -77,7 +77,7 @@ class Embedder:
     def _embedded(self, texts: Sequence[str], *, is_question: bool) -> Embedded:
         if self.is_static:
             return Embedded(embed(texts))
-        from agent import embeddings
+        from agent.llm import embeddings
 
         found = embeddings.embed(
             self.model,

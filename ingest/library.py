@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from agent.database import Database
 from agent.errors import UserError
-from agent.tools import Audience, Passage
+from agent.store.database import Database
+from agent.types import Audience, Passage
 from ingest import access, listing, reindexing, searching, source, sync, syncs
 from ingest.candidates import Candidate
 from ingest.conversion import Converter

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 import agent.settings
-from agent.database import Database
+from agent.store.database import Database
 from ingest import locks
 from ingest.embedding import Embedder
 from ingest.index import TABLE, Index
@@ -103,11 +103,11 @@ class Live:
     def _embedder(self, model: str) -> Embedder:
         if model == STATIC_EMBEDDING_MODEL:
             return Embedder(model)
-        from agent import catalogue
+        from agent.llm import models
 
         return Embedder(
             model,
-            price_usd=catalogue.embedding_price(model, agent.settings.load()),
+            price_usd=models.embedding_price(model, agent.settings.load()),
             tokens_per_minute=self._settings.embedding_tokens_per_minute,
         )
 

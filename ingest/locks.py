@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from agent.database import Database
+from agent.store.database import Database
 
 INDEX = "index"  # held while a batch is written: LanceDB would let two writers run into each other
 LOOK_SECONDS = 0.1

@@ -17,8 +17,8 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from ingest import access, locks, names, stock, syncs
 from ingest.index import Index
 from ingest.live import Live

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent import observe
+from agent import observability
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def beating(beat: Callable[[], None], *, every_seconds: float) -> Iterator[None]
             try:
                 beat()
             except SQLAlchemyError as error:  # whoever is at work meets it as well, and says so
-                observe.log.warning("pulse_failed", error_type=type(error).__name__)
+                observability.log.warning("pulse_failed", error_type=type(error).__name__)
 
     thread = threading.Thread(target=run, name="pulse", daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 from sqlalchemy import update
 
-from agent.database import now
+from agent.clock import now
 from agent.errors import UserError
 from ingest import lance, locks, stock
 from ingest.live import Live, State, Stores

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from agent.database import Database, now
+from agent.clock import now
+from agent.store.database import Database
 from ingest.rows import DocumentRow, SyncRow
 
 

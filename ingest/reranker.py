@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from agent import observe
+from agent import observability
 from agent.errors import ModelError
 from ingest.ranking import Ranked
 
@@ -30,12 +30,12 @@ class Reranker:
         read, others = best[:N_READ], best[N_READ:]
         if not read or self._clock() < self._rests_until:
             return list(best), Decimal(0)
-        from agent import embeddings
+        from agent.llm import embeddings
 
         try:
             scores, cost_usd = embeddings.rerank(self.model, query, [one.candidate.search_text for one in read])
         except ModelError as error:
-            observe.log.warning("rerank_failed", model=self.model, problem=str(error))
+            observability.log.warning("rerank_failed", model=self.model, problem=str(error))
             self._rests_until = self._clock() + REST_SECONDS
             return list(best), Decimal(0)
         again = [

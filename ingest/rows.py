@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
 
-from agent.database import Base, new_id
-from agent.rows import Json, Timestamp
+from agent.clock import new_id
+from agent.store.database import Base
+from agent.store.tables import Json, Timestamp
 
 
 class ReaderSetRow(Base):

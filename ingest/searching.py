@@ -7,9 +7,9 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from agent import observe
+from agent import observability
 from agent.errors import ModelError
-from agent.tools import Passage
+from agent.types import Passage
 from ingest import ranking, spelling
 from ingest.candidates import Candidate
 from ingest.embedding import Embedder, embed
@@ -54,7 +54,7 @@ class Place:
         try:
             embedded = self.embedder.question(query)
         except ModelError as error:
-            observe.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
+            observability.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
             found = self.index.worded(query, scope=self.scope, limit=N_CANDIDATES)
             cosines = embed([c.search_text for c in found]) @ embed([query])[0] if found else ()
             return [replace(c, cosine=float(cosine)) for c, cosine in zip(found, cosines, strict=True)], Decimal(0)

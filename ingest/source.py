@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from agent.errors import UserError
-from agent.tools import EVERYONE
+from agent.types import EVERYONE
 from ingest import sources
 from ingest.declared import DEFAULT_EVERY
 from ingest.durations import Duration

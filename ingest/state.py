@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from agent.database import Database
+from agent.store.database import Database
 from ingest.rows import DocumentRow
 
 

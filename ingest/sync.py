@@ -13,8 +13,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import delete, func, select
 
-from agent.database import Database
 from agent.errors import DocentError
+from agent.store.database import Database
 from ingest import access, batches, claims, locks, plan, pulse, reindexing, reports, stock, syncs
 from ingest.claims import Claimed
 from ingest.conversion import Converter

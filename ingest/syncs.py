@@ -15,8 +15,9 @@ from sqlalchemy import Select, case, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from agent.database import Database, new_id, now
+from agent.clock import new_id, now
 from agent.errors import UserError
+from agent.store.database import Database
 from ingest import locks
 from ingest.rows import SyncItemRow, SyncRow
 

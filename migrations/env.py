@@ -6,8 +6,8 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, pool
 
 from agent import settings
-from agent.database import Base, normalise_url
-from agent.rows import TurnRow
+from agent.store.database import Base, normalise_url
+from agent.store.tables import TurnRow
 from bot.rows import ReplyRow
 from ingest.rows import DocumentRow
 

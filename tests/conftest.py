@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 import ingest.settings
-from agent.database import Base, Database, normalise_url
+from agent.store.database import Base, Database, normalise_url
 from bot import embedded
 from bot.workspace import Workspace, WorkspaceServer
 from ingest.library import Library

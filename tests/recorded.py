@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session as Transaction
 
-from agent import feedback, record, sessions
-from agent.database import Database, new_id
-from agent.prompt import Message, question_message
-from agent.record import Source, Usage
-from agent.sessions import Turn
-from agent.tools import EVERYONE, Passage
+from agent.clock import new_id
+from agent.prompting.prompt import question_message
+from agent.store import feedback, sessions, trace
+from agent.store.database import Database
+from agent.store.sessions import Turn
+from agent.types import EVERYONE, CitedPassage, Message, Passage, Usage
 from ingest import access
 from ingest.rows import DocumentRow
 
@@ -77,7 +77,7 @@ class Recorded:
         with database.transaction() as transaction:
             turn = sessions.claim(transaction, asked.session_id, owner="test", lease_seconds=60)
             assert turn
-            record.begin(transaction, turn.id, STAMPS | (stamps or {}))
+            trace.begin(transaction, turn.id, STAMPS | (stamps or {}))
         return Recorded(database, turn)
 
     @property
@@ -89,18 +89,18 @@ class Recorded:
         message = question_message(self.turn.question, [("search_docs", {"passages": [SHOWN]})])
         with self.database.transaction() as transaction:
             set_readers(transaction, {EVERYONE})
-            record.add_sources(transaction, self.id, [Source(1, PASSAGE)])
-            record.add_tool_call(
+            trace.add_sources(transaction, self.id, [CitedPassage(1, PASSAGE)])
+            trace.add_tool_call(
                 transaction,
                 self.id,
-                position=record.OPENING,
+                position=trace.OPENING,
                 call_id="opening_0",
                 name="search_docs",
                 arguments={"query": self.turn.question},
                 result={"passages": [SHOWN]},
                 duration_ms=12,
             )
-            record.add_message(transaction, self.id, 0, message)
+            trace.add_message(transaction, self.id, 0, message)
         return message
 
     def tool(
@@ -114,7 +114,7 @@ class Recorded:
     ) -> Message:
         """One later tool call; the message that answers it."""
         with self.database.transaction() as transaction:
-            record.add_tool_call(
+            trace.add_tool_call(
                 transaction,
                 self.id,
                 position=position,
@@ -144,7 +144,7 @@ class Recorded:
         """A model call that came back, failed with ``error``, or with neither is still under way."""
         call_id = new_id()
         with self.database.transaction() as transaction:
-            record.open_model_call(
+            trace.open_model_call(
                 transaction,
                 self.id,
                 call_id=call_id,
@@ -158,12 +158,12 @@ class Recorded:
             )
         with self.database.transaction() as transaction:
             if error:
-                record.fail_model_call(
+                trace.fail_model_call(
                     transaction, self.id, call_id, error=error, latency_ms=900, n_tries=n_tries, usage=usage
                 )
             elif said is not None:
                 self.said = said
-                record.close_model_call(
+                trace.close_model_call(
                     transaction,
                     self.id,
                     call_id,
@@ -187,8 +187,8 @@ class Recorded:
     ) -> "Recorded":
         with self.database.transaction() as transaction:
             if self.said:
-                record.add_message(transaction, self.id, 100, {"role": "assistant", **self.said})
-            record.mark_cited(transaction, self.id, [1])
+                trace.add_message(transaction, self.id, 100, {"role": "assistant", **self.said})
+            trace.mark_cited(transaction, self.id, [1])
             sessions.finish(transaction, self.turn, status=status, reason=reason, answer=answer, error_id=error_id)
         return self
 

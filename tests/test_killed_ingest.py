@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 import ingest.settings
-from agent.database import Database
-from agent.tools import Audience
+from agent.store.database import Database
+from agent.types import Audience
 from ingest import stock
 from ingest.library import Library
 from tests.world import Zygote

@@ -13,7 +13,8 @@ from typing import Any
 import frontmatter
 import pytest
 
-from agent.tools import Audience, Passage, ToolContext
+from agent.tools import ToolContext
+from agent.types import Audience, Passage
 from bot.evaluation.measures import missing
 from ingest.library import Library
 from ingest.settings import Settings

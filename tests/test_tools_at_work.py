@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import agent.settings
-from agent.database import Database
+from agent.store.database import Database
 from bot import desk
 from bot.workspace import ADA, GENERAL, GRACE, HELP
 from tests.scripted_model import Call, Say, ScriptedModel

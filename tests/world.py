@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from agent.database import Database
+from agent.store.database import Database
 from bot.workspace import Message, Workspace
 
 ROOT = Path(__file__).parent.parent

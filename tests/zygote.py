@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from agent import database as database_module
-from agent.database import Database
+from agent.store import database as database_module
+from agent.store.database import Database
 
 
 class DyingDatabase(Database):
@@ -42,10 +42,10 @@ class DyingDatabase(Database):
 
 
 def main() -> None:
-    from agent import sdk
+    from agent.llm import litellm_setup
     from bot import cli, desk, web, worker
 
-    sdk.warm_up()
+    litellm_setup.warm_up()
     assert desk
     assert web
     assert worker

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agent.database import now
+from agent.clock import now
 from agent.errors import ToolError
 from agent.tools import ToolContext, ToolResult, tool
 

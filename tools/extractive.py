@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent import prompt
-from agent.modelcalls import CLOSING_REQUEST
-from agent.prompt import Message
+from agent.prompting import prompt
+from agent.turn.model_calls import CLOSING_REQUEST
+from agent.types import Message
 from tools.evidence import Evidence, gathered
 from tools.question import Question, parts, read
 from tools.quotation import n_chars, written

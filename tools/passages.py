@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.tools import Passage
+from agent.types import Passage
 from ingest.repeats import repeats
 from ingest.splitting import n_tokens
 

@@ -7,9 +7,9 @@ from itertools import zip_longest
 from typing import Any
 
 from agent.errors import ToolError
-from agent.record import Source
-from agent.toolcalls import as_json
-from agent.tools import Passage, ToolContext, ToolResult, tool
+from agent.tools import ToolContext, ToolResult, tool
+from agent.turn.tool_calls import as_json
+from agent.types import CitedPassage, Passage
 from ingest.library import Library
 from tools.extractive import is_weak
 from tools.passages import readable
@@ -50,7 +50,7 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
         data["not_found"] = list(found.not_found)
     if found.keywords:
         data["keywords"] = {title: list(words) for title, words in found.keywords.items()}
-    if is_weak(query, [data | {"passages": [as_json(Source(n, p)) for n, p in enumerate(passages, 1)]}]):
+    if is_weak(query, [data | {"passages": [as_json(CitedPassage(n, p)) for n, p in enumerate(passages, 1)]}]):
         data["is_weak"] = True
     if not relevant:
         data["hint"] = "Nothing fits well. Try other words, or say that the documents do not say."

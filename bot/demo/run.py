@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import agent.settings
-from agent.database import Database
 from agent.errors import UserError
 from agent.settings import EXTRACTIVE_MODEL
+from agent.store.database import Database
 from bot import embedded, home, story
 from bot.demo import documents
 from bot.demo.claim import Claim, alone

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.database import now
+from agent.clock import now
 from agent.errors import DocentError
 from bot.doctor import stores
 from bot.doctor.finding import Finding

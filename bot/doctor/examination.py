@@ -12,8 +12,8 @@ from redis import Redis
 import agent.settings
 import bot.settings
 import ingest.settings
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import embedded, requirements
 from bot.doctor.finding import Finding
 from ingest.state import State as Library

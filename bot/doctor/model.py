@@ -8,8 +8,8 @@ from agent.errors import DeadlineExceeded, DocentError, SettingsError
 from bot.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from agent.chat import Completion
-    from agent.prices import Price
+    from agent.llm.pricing import Price
+    from agent.llm.request import Completion
     from bot.doctor.examination import Patient
 
 CALL_SECONDS = 15
@@ -43,28 +43,28 @@ ADVICE = (
 
 def model(who: "Patient") -> Iterator[Finding]:
     """What is known of each model without a call, then the calls."""
-    from agent import catalogue, sdk
+    from agent.llm import litellm_setup, models
 
-    name, _ = catalogue.places(who.kernel)[0]
-    if sdk.is_local(name):
+    name, _ = models.places(who.kernel)[0]
+    if litellm_setup.is_local(name):
         text = "No language model: answers are quoted from the documents, sentence by sentence."
         yield Finding("model", "ok", text, "Set DOCENT_MODEL and the provider's key for answers in its own words.")
-    for name, base in catalogue.places(who.kernel):
-        if not sdk.is_local(name):
+    for name, base in models.places(who.kernel):
+        if not litellm_setup.is_local(name):
             yield from _one(who, name, base)
 
 
 def _one(who: "Patient", name: str, base: str | None) -> Iterator[Finding]:
-    from agent import catalogue
+    from agent.llm import models
 
-    facts = catalogue.facts(name, api_base=base)
+    facts = models.facts(name, api_base=base)
     if not facts.is_known:
         advice = "Write it as provider/model, as https://docs.litellm.ai/docs/providers lists them."
         yield Finding("model", "problem", f"LiteLLM knows no provider for '{name}'.", advice)
         return
     yield from _missing(facts.missing)
     try:
-        price: Price | None = catalogue.price(name, who.kernel)
+        price: Price | None = models.price(name, who.kernel)
     except SettingsError as error:
         yield Finding("model", "problem", str(error), "Without it the worker does not start.")
         price = None
@@ -99,9 +99,9 @@ def _missing(names: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def _call(name: str, base: str | None, price: "Price | None") -> Iterator[Finding]:
-    from agent import llm
-    from agent.chat import Completion, Model, Request
-    from agent.prices import FREE
+    from agent.llm import client
+    from agent.llm.pricing import FREE
+    from agent.llm.request import Completion, Model, Request
 
     request = Request(
         model=Model(name, base, price or FREE),
@@ -111,10 +111,10 @@ def _call(name: str, base: str | None, price: "Price | None") -> Iterator[Findin
         max_completion_tokens=N_TOKENS,
     )
     completion = Completion()
-    patience = llm.Patience(n_retries=0, timeout_seconds=CALL_SECONDS, stall_seconds=CALL_SECONDS)
+    patience = client.Patience(n_retries=0, timeout_seconds=CALL_SECONDS, stall_seconds=CALL_SECONDS)
     deadline = time.monotonic() + CALL_SECONDS
     try:
-        for _ in llm.stream(request, completion, deadline=deadline, patience=patience):
+        for _ in client.stream(request, completion, deadline=deadline, patience=patience):
             pass
     except DeadlineExceeded:
         why = f"{name}: the provider gave no answer within {CALL_SECONDS} s."

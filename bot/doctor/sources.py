@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.database import now
+from agent.clock import now
 from agent.errors import UserError
 from bot.doctor.finding import Finding
 from ingest import declared, reports, source

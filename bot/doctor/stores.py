@@ -16,8 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.database import Database, normalise_url
 from agent.errors import SettingsError
+from agent.store.database import Database, normalise_url
 from bot import queue, schema
 from bot.doctor.finding import Finding
 

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import text as sql
 
-from agent import sessions
-from agent.database import Database, new_id
+from agent.clock import new_id
 from agent.errors import UserError
+from agent.store import sessions
+from agent.store.database import Database
 from bot import jobs
 from bot.evaluation import measures
 from bot.evaluation.questions import Question

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import embedded, home
 from ingest import formats
 from ingest.library import Library

@@ -45,13 +45,13 @@ def evaluate(
     from rich.console import Console
 
     import agent.settings
-    from agent import observe
+    from agent import observability
     from bot import home, printing
     from bot.evaluation import evaluating, gates, runs, table
 
     needed = gates.read(at_least or (), at_most or (), has_answers=answers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what the run has started, it ends
-    observe.set_up(agent.settings.load(), process="cli")
+    observability.set_up(agent.settings.load(), process="cli")
     wanted = evaluating.Wanted(
         path, answers=answers, kinds=tuple(kind or ()), limit=limit, n_at_once=concurrency, compare=compare
     )

@@ -13,10 +13,11 @@ from rich.progress import Progress
 
 import agent.settings
 import ingest.settings
-from agent import prompt
-from agent.database import Database, now
+from agent.clock import now
 from agent.errors import UserError
-from agent.sdk import is_local
+from agent.llm.litellm_setup import is_local
+from agent.prompting import prompt
+from agent.store.database import Database
 from bot import desk
 from bot.evaluation import answers, apart, figures, files, questions, retrieval, runs
 from bot.evaluation.apart import Apart

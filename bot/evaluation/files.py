@@ -12,8 +12,8 @@ from itertools import takewhile
 
 from sqlalchemy import text
 
-from agent.database import Database
-from agent.tools import Audience
+from agent.store.database import Database
+from agent.types import Audience
 from ingest import access, formats
 
 _DOCUMENTS = text("""

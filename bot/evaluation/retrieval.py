@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.tools import Audience
+from agent.types import Audience
 from bot.evaluation import measures
 from bot.evaluation.questions import Question
 from ingest.library import Library

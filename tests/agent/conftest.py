@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent import sdk
-from agent.database import Database
+from agent.llm import litellm_setup
+from agent.store.database import Database
 from tests.agent.parts import Asked
 from tests.scripted_model import Say, ScriptedModel
 
@@ -13,7 +13,9 @@ from tests.scripted_model import Say, ScriptedModel
 @pytest.fixture(autouse=True)
 def extractive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    sdk.register_local(lambda messages, tools, choice: {"role": "assistant", "content": "Quoted: 5 days [1]."})
+    litellm_setup.register_local(
+        lambda messages, tools, choice: {"role": "assistant", "content": "Quoted: 5 days [1]."}
+    )
 
 
 @pytest.fixture

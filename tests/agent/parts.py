@@ -7,17 +7,19 @@ from typing import Any
 
 from sqlalchemy import text
 
-from agent import loop, record, sessions
-from agent.budgets import Budgets
-from agent.chat import Model
-from agent.database import Database
-from agent.events import Event, Finished, TextDelta, TextReset
-from agent.kit import Kit, OpeningCall
-from agent.limits import Limits
-from agent.llm import Patience
-from agent.prices import FREE, Price
-from agent.sessions import Turn
-from agent.tools import Passage, Tool, ToolContext, ToolResult, tool
+from agent.llm.client import Patience
+from agent.llm.pricing import FREE, Price
+from agent.llm.request import Model
+from agent.store import sessions, trace
+from agent.store.budgets import Budgets
+from agent.store.database import Database
+from agent.store.sessions import Turn
+from agent.tools import Tool, ToolContext, ToolResult, tool
+from agent.turn import loop
+from agent.turn.config import Kit, OpeningCall
+from agent.turn.events import Event, Finished, TextDelta, TextReset
+from agent.turn.limits import Limits
+from agent.types import Passage
 from tests.scripted_model import ScriptedModel
 
 PASSAGE = Passage("c1", "d1", "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91)
@@ -73,7 +75,7 @@ class Asked:
             turn = sessions.claim(transaction, session_id, owner="test", lease_seconds=lease_seconds)
         assert turn
         with self.database.transaction() as transaction:
-            record.begin(transaction, turn.id, {"release": "test"})
+            trace.begin(transaction, turn.id, {"release": "test"})
         return turn
 
     def run(self, turn: Turn, check: Callable[[], None] = lambda: None) -> list[Event]:
@@ -95,7 +97,7 @@ class Asked:
 
     def messages(self, turn: Turn) -> list[dict[str, Any]]:
         with self.database.transaction() as transaction:
-            return record.load(transaction, turn.id).messages
+            return trace.load(transaction, turn.id).messages
 
 
 def shown(events: Sequence[Event]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from agent.tools import EVERYONE, Audience
+from agent.types import EVERYONE, Audience
 from ingest import lance
 from ingest.candidates import nearest
 from ingest.embedding import Embedder

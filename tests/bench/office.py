@@ -14,16 +14,20 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from agent import budgets, loop, record, sdk, sessions
-from agent.budgets import Budgets
-from agent.chat import Model
-from agent.database import Database, new_id
-from agent.events import Finished
-from agent.kit import Kit, OpeningCall
-from agent.limits import Limits
-from agent.prices import Price
+from agent.clock import new_id
+from agent.llm import litellm_setup
+from agent.llm.pricing import Price
+from agent.llm.request import Model
 from agent.settings import Settings as AgentSettings
-from agent.tools import Passage, ToolContext, ToolResult, tool
+from agent.store import budgets, sessions, trace
+from agent.store.budgets import Budgets
+from agent.store.database import Database
+from agent.tools import ToolContext, ToolResult, tool
+from agent.turn import loop
+from agent.turn.config import Kit, OpeningCall
+from agent.turn.events import Finished
+from agent.turn.limits import Limits
+from agent.types import Passage
 from bot import embedded
 from bot.home import migrate
 from bot.workspace import ADA, HELP, Workspace, WorkspaceServer
@@ -152,7 +156,9 @@ class Office:
         """
         os.environ.setdefault("OPENAI_API_KEY", "sk-bench")
         with _ModelProcess() as base_url:
-            sdk.register_local(lambda messages, tools, choice: {"role": "assistant", "content": "Quoted."})
+            litellm_setup.register_local(
+                lambda messages, tools, choice: {"role": "assistant", "content": "Quoted."}
+            )
             kit = Kit(
                 self.database,
                 [Model("openai/scripted", base_url, price=Price.flat(Decimal("1e-7"), Decimal("1e-6")))],
@@ -231,7 +237,7 @@ def _one_turn(kit: Kit) -> None:
         turn = sessions.claim(transaction, asked.session_id, owner="bench", lease_seconds=60)
     assert turn
     with kit.database.transaction() as transaction:
-        record.begin(transaction, turn.id, {"release": "bench"})
+        trace.begin(transaction, turn.id, {"release": "bench"})
     run = loop.Run(turn, kit, lambda: None)
     end = list(run.events(lambda question: [OpeningCall("look_up", {"query": question})]))[-1]
     assert isinstance(end, Finished)

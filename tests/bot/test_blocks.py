@@ -6,8 +6,7 @@ from uuid import uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.record import Source
-from agent.tools import Passage
+from agent.types import CitedPassage, Passage
 from bot import blocks
 from bot.blocks import Answer
 
@@ -32,9 +31,9 @@ def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
 
 def test_sources_are_grouped_by_page_and_escaped() -> None:
     sources = [
-        Source(1, Passage("a", "d", "Q&A <x> | y", "https://h.example/a b", "", "", 1)),
-        Source(2, Passage("b", "e", "Notes", "file:///notes.md", "", "", 1)),
-        Source(3, Passage("c", "d", "Q&A <x> | y", "https://h.example/a b", "", "", 1)),
+        CitedPassage(1, Passage("a", "d", "Q&A <x> | y", "https://h.example/a b", "", "", 1)),
+        CitedPassage(2, Passage("b", "e", "Notes", "file:///notes.md", "", "", 1)),
+        CitedPassage(3, Passage("c", "d", "Q&A <x> | y", "https://h.example/a b", "", "", 1)),
     ]
     (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
     text = context["elements"][0]["text"]
@@ -44,14 +43,14 @@ def test_sources_are_grouped_by_page_and_escaped() -> None:
 
 def test_two_pages_of_one_pdf_are_told_apart() -> None:
     url = "https://h.example/leaflet.pdf#page="
-    sources = [Source(n, Passage(str(n), "d", "Leaflet", f"{url}{n + 1}", "", "", 1)) for n in (1, 2)]
+    sources = [CitedPassage(n, Passage(str(n), "d", "Leaflet", f"{url}{n + 1}", "", "", 1)) for n in (1, 2)]
     (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
     assert f"[1] <{url}2|Leaflet, p. 2>  [2] <{url}3|Leaflet, p. 3>" in context["elements"][0]["text"]
 
 
 def test_many_sources_stay_within_the_limit_and_the_rest_is_counted() -> None:
     sources = [
-        Source(n, Passage(str(n), str(n), "T" * 250, f"https://h.example/{n}", "", "", 1)) for n in range(60)
+        CitedPassage(n, Passage(str(n), str(n), "T" * 250, f"https://h.example/{n}", "", "", 1)) for n in range(60)
     ]
     (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
     text = context["elements"][0]["text"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import Database
+from agent.store.database import Database
 from tests.command import Docent
 from tests.world import HANDBOOK, QUESTION, ROOT, Zygote
 

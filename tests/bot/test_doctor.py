@@ -17,8 +17,8 @@ from sqlalchemy import text
 import agent.settings
 import bot.settings
 import ingest.settings
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from bot.doctor import documents, examination, machine, sentry, sources, stores
 from bot.doctor.examination import Patient
 from bot.doctor.finding import Finding, masked
@@ -280,7 +280,7 @@ def test_a_shared_database_beside_a_folder_of_one_machine(read_in: Patient) -> N
     ("ago", "said"), [(0, "just now"), (50, "50 minutes"), (300, "5 hours"), (9999, "7 days")]
 )
 def test_how_long_ago_they_were_read(who: Patient, ago: int, said: str) -> None:
-    from agent.database import now
+    from agent.clock import now
 
     assert said in documents._ago(now() - timedelta(minutes=ago))
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 import agent.settings
 import bot.settings
 import ingest.settings
-from agent.database import Database
+from agent.store.database import Database
 from bot.doctor import report
 from bot.doctor.examination import Patient
 from bot.doctor.sources import sources

@@ -10,8 +10,8 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import embedded
 from tests.world import ROOT
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 import agent.settings
 import ingest.settings
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from bot.evaluation.command import evaluate
 from ingest.library import Library
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel

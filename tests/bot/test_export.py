@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.database import Database, now
+from agent.clock import now
+from agent.store.database import Database
 from bot import export
 from bot.export import Exported, Wanted
 from tests.recorded import SCHEMA, SYSTEM, Recorded, answered, searched_again, set_readers

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import Database
+from agent.store.database import Database
 from tests.command import Docent
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail

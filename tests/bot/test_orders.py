@@ -11,9 +11,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InternalError
 
-from agent.database import Database
 from agent.errors import ToolError
-from agent.tools import Audience, ToolContext
+from agent.store.database import Database
+from agent.tools import ToolContext
+from agent.types import Audience
 from tests.world import ROOT, free_port
 from tools.registry import found
 

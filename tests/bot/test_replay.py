@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from agent import sessions
-from agent.database import Database
 from agent.errors import UserError
 from agent.settings import Settings
+from agent.store import sessions
+from agent.store.database import Database
 from bot import comparison, desk, jobs, replay, story, terminal
 from bot.jobs import Desk
 from ingest import settings as ingest_settings

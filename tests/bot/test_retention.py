@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from agent.database import Database, now
+from agent.clock import now
 from agent.errors import UserError
-from agent.retention import Pruned
+from agent.store.database import Database
+from agent.store.retention import Pruned
 from bot import clock, inbox, periods, queue, retention
 from bot.inbox import Place
 from bot.retention import Nights

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 import bot.settings
 import ingest.settings
-from agent.database import Database, now
+from agent.clock import now
+from agent.store.database import Database
 from bot import queue, sync_jobs
 from bot.schedule import Schedule, _is_due
 from ingest import reports

@@ -8,8 +8,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from agent.database import Database
 from agent.errors import UserError
+from agent.store.database import Database
 from bot import home, schema
 from bot.schema import Standing
 from migrations import HEAD

@@ -4,15 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.record import Source
-from agent.tools import Passage
+from agent.types import CitedPassage, Passage
 from bot.shown import SECRET_REMOVED, Shown, urls_in
 
 PAGE = "https://handbook.example/leave"
 SOURCES = {
-    1: Source(1, Passage("c1", "d1", "Leave", PAGE, "Annual leave", "", 0.9)),
-    2: Source(2, Passage("c2", "d2", "Travel", "https://handbook.example/a (b)", "", "", 0.8)),
-    3: Source(3, Passage("c3", "d3", "Local", "file:///srv/notes.md", "", "", 0.7)),
+    1: CitedPassage(1, Passage("c1", "d1", "Leave", PAGE, "Annual leave", "", 0.9)),
+    2: CitedPassage(2, Passage("c2", "d2", "Travel", "https://handbook.example/a (b)", "", "", 0.8)),
+    3: CitedPassage(3, Passage("c3", "d3", "Local", "file:///srv/notes.md", "", "", 0.7)),
 }
 ALLOWED = {PAGE, "https://forms.example/a?b=1"}
 

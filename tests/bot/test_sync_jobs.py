@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import ingest.settings
-from agent.database import Database
-from agent.tools import Audience
+from agent.store.database import Database
+from agent.types import Audience
 from bot import holdings
 from bot.workspace import ADA, HELP
 from ingest import syncs

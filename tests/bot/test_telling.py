@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from sqlalchemy import text
 
-from agent.database import Database
-from agent.prompt import Message
+from agent.store.database import Database
+from agent.types import Message
 from bot import saw, story, telling
 from tests.recorded import SCHEMA, SHOWN, SYSTEM, Recorded, answered, searched_again
 

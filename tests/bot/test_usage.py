@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
-from agent.database import Database, new_id, now
-from agent.record import Usage
+from agent.clock import new_id, now
+from agent.store.database import Database
+from agent.types import Usage
 from bot import usage, usage_table
 from bot.usage import By, Line, Standing
 from tests.recorded import SYSTEM, Recorded, answered, searched_again

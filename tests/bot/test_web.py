@@ -13,7 +13,7 @@ def test_the_web_process_loads_no_model_and_no_index() -> None:
     program = (
         "import sys, bot.web, bot.listeners, bot.clock, bot.cli\n"
         "from bot.settings import Settings\n"
-        "from agent.database import Database\n"
+        "from agent.store.database import Database\n"
         "from agent import observe, settings\n"
         "import os; os.environ['SENTRY_DSN'] = 'http://k@127.0.0.1:9/1'\n"
         "observe.set_up(settings.Settings(), process='web')\n"

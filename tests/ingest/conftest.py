@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import Database
+from agent.store.database import Database
 from ingest import source
 from ingest.library import Library
 from ingest.settings import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tools import Audience
+from agent.types import Audience
 from ingest.library import Library
 from tests.ingest.conftest import opened
 

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
-from agent.database import Database
-from agent.tools import Audience
+from agent.store.database import Database
+from agent.types import Audience
 from ingest import access, batches, claims, locks, names, plan, pulse, stock, sync, syncs
 from ingest.claims import Claimed
 from ingest.crew import WINDOW

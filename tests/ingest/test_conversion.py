@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.tools import Audience
+from agent.types import Audience
 from ingest.blocks import Document
 from ingest.conversion import ConversionBug, Converter, Limits
 from ingest.formats import Format

@@ -10,7 +10,7 @@ import pytest
 
 import agent.settings
 from agent.errors import ModelError
-from agent.tools import Audience
+from agent.types import Audience
 from ingest import reports
 from ingest.embedding import Embedder, Pace
 from ingest.library import Library

@@ -19,7 +19,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 
 from agent.errors import UserError
-from agent.tools import Audience
+from agent.types import Audience
 from ingest import source
 from ingest.git.mirror import Dates, Mirror
 from ingest.library import Library

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tools import Audience
+from agent.types import Audience
 from ingest.blocks import Block, Document
 from ingest.conversion import Converter
 from ingest.library import Library

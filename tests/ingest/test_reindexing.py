@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import update
 
 import agent.settings
-from agent.database import Database, now
+from agent.clock import now
 from agent.errors import ModelError, UserError
-from agent.tools import Audience
+from agent.store.database import Database
+from agent.types import Audience
 from ingest import lance, locks, reindexing
 from ingest.library import Library
 from ingest.rows import IndexStateRow

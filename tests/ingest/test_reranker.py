@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tools import Audience
+from agent.types import Audience
 from bot import explaining
 from ingest.library import Library
 from ingest.reranker import REST_SECONDS, Reranker

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import Database
-from agent.tools import Audience
+from agent.store.database import Database
+from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import Settings
 

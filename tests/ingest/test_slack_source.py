@@ -10,7 +10,7 @@ import pytest
 from slack_sdk import WebClient
 
 from agent.errors import UserError
-from agent.tools import Audience
+from agent.types import Audience
 from bot.workspace import (
     ADA,
     GENERAL,

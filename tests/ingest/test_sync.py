@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from agent.database import Database
 from agent.errors import UserError
-from agent.tools import Audience
+from agent.store.database import Database
+from agent.types import Audience
 from ingest import batches, plan, state, sync, syncs
 from ingest.library import Library
 from ingest.rows import DocumentRow, SyncItemRow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.tools import Audience
+from agent.types import Audience
 from ingest import source
 from ingest.library import Library
 from ingest.source import FetchProblem, Listed

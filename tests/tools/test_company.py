@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsError
-from agent.tools import Audience, ToolContext
+from agent.tools import ToolContext
+from agent.types import Audience
 from tools.registry import found
 
 TOOL = '''

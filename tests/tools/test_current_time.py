@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from agent.errors import ToolError
-from agent.tools import Audience, ToolContext
+from agent.tools import ToolContext
+from agent.types import Audience
 from tools.current_time import Clock, current_time
 
 LEAP_DAY = datetime(2028, 2, 29, 23, 30, tzinfo=UTC)

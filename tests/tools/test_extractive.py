@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from agent import prompt
-from agent.modelcalls import CLOSING_REQUEST
-from agent.tools import Audience, ToolContext
+from agent.prompting import prompt
+from agent.tools import ToolContext
+from agent.turn.model_calls import CLOSING_REQUEST
+from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import Settings
 from tools.extractive import NOTHING_FOUND, UNSURE, answer, complete

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from agent.database import Database
 from agent.errors import ToolError
-from agent.tools import Audience, ToolContext
+from agent.store.database import Database
+from agent.tools import ToolContext
+from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import Settings
 from tools.list_documents import list_documents

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from agent.database import Database
 from agent.errors import ToolError
-from agent.tools import Audience, ToolContext, ToolResult
+from agent.store.database import Database
+from agent.tools import ToolContext, ToolResult
+from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import Settings
 from tools.search_docs import search_docs

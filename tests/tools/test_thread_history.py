@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.errors import ToolError
-from agent.tools import Audience, ToolContext
+from agent.tools import ToolContext
+from agent.types import Audience
 from tools.thread_history import MAX_CHARS, Said, ThreadPort, thread_history
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import Database
-from agent.tools import Audience, ToolContext
+from agent.store.database import Database
+from agent.tools import ToolContext
+from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import Settings
 from ingest.spelling import Texts, slips

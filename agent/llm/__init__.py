@@ -1,0 +1,2 @@
+"""Models: chat and embedding calls through LiteLLM, prices, the circuit breaker, and providers inside this
+process."""

@@ -1,0 +1,83 @@
+"""A chat call: the model it goes to, what is asked, and what came of it. Data only; :mod:`agent.llm.client`
+calls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from agent.llm.pricing import FREE, Price
+from agent.types import Message, Usage
+
+LEAST_COMPLETION_TOKENS = 200  # an answer of fewer is none
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as it is asked. ``max_prompt_tokens`` is None where nobody knows."""
+
+    name: str
+    api_base: str | None = None
+    price: Price = FREE
+    has_tools: bool = True
+    max_prompt_tokens: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Of the model at its address: what one server refuses or fails at, another may not."""
+        return f"{self.name}@{self.api_base}" if self.api_base else self.name
+
+
+@dataclass(frozen=True)
+class Request:
+    """One chat call. ``tools`` are schemas; ``tool_choice`` is None for the provider's default."""
+
+    model: Model
+    messages: Sequence[Message]
+    tools: Sequence[Mapping[str, Any]]
+    tool_choice: str | None
+    max_completion_tokens: int
+
+    def estimated_tokens(self) -> int:
+        """A guess of the prompt's tokens, rather too high: three bytes each, no tokenizer needed."""
+        return n_tokens(self.messages) + n_tokens(self.tools)
+
+    def prompt_usd(self) -> Decimal:
+        """The most the prompt can cost."""
+        return self.model.price.of_prompt(self.estimated_tokens())
+
+    def most_usd(self) -> Decimal:
+        """The most the call can cost: its prompt and a full completion."""
+        return (self.prompt_usd() + self.max_completion_tokens * self.model.price.completion).quantize(CENTS)
+
+
+CENTS = Decimal("1e-8")  # money is kept to this
+
+
+def n_tokens(value: Any) -> int:
+    """About how many tokens JSON has; Chinese has three bytes and one token a character."""
+    return len(str(value).encode("utf-8", "replace")) // 3
+
+
+@dataclass
+class Completion:
+    """What came of a call; filled while :func:`agent.llm.client.stream` runs. ``sent`` are the parameters that
+    went out."""
+
+    message: Message = field(default_factory=dict)
+    response: Mapping[str, Any] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    finish_reason: str | None = None
+    started_at: float = 0.0  # in time.monotonic() seconds
+    latency_ms: int = 0
+    first_token_ms: int | None = None
+    n_tries: int = 0
+    has_begun: bool = False  # something of an answer came, so that the provider may charge for it
+
+
+class Waiting:
+    """Stands in the stream of text a few times a second while the model is silent."""
+
+
+WAITING = Waiting()

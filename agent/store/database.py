@@ -1,0 +1,89 @@
+"""Postgres: one engine per process, and the one place that commits.
+
+Promises short waits: connect 1 s, statement 2 s by default, so that a dead database is noticed while the
+caller can still say so. Creates no table: Alembic does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import MetaData, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from agent.errors import SettingsError
+
+CONNECT_TIMEOUT_SECONDS = 1
+STATEMENT_TIMEOUT_SECONDS = 2
+LOST_PEER_MS = 8_000
+
+
+class Base(DeclarativeBase):
+    """Parent of every row class; names constraints so that migrations can address them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Database:
+    """An engine with Docent's timeouts; ``transaction()`` is the only way to write."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        connect_timeout_seconds: int = CONNECT_TIMEOUT_SECONDS,
+        statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+    ) -> None:
+        self.url = normalise_url(url)
+        self.engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=connect_timeout_seconds + statement_timeout_seconds,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            hide_parameters=True,  # a parameter may be a question; errors travel to Sentry
+            connect_args={
+                "connect_timeout": connect_timeout_seconds,
+                # A server that vanished without a word: noticed in seconds, not when TCP gives up.
+                "tcp_user_timeout": LOST_PEER_MS,
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 2,
+                "options": f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c timezone=UTC",
+                "application_name": "docent",
+            },
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One short transaction: commits on leaving, rolls back on an error."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Closes every pooled connection."""
+        self.engine.dispose()
+
+
+def normalise_url(url: str) -> str:
+    """Accepts ``postgres://`` and ``postgresql://`` as hosts set them; names the driver."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError(
+            "DATABASE_URL is not a URL; it looks like postgresql://user:password@host:5432/docent"
+        ) from None
+    if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise SettingsError(f"DATABASE_URL names the database '{parsed.drivername}'; Docent needs postgresql://")
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

@@ -1,0 +1,89 @@
+"""A failing model is left alone: the same rules in one process and, through Redis, in all."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from agent.llm.circuit_breaker import FAILURES_TO_OPEN, Breaker, LocalBreaker, open_seconds
+from bot.breaker import RedisBreaker
+
+Make = Callable[[], Breaker]
+SECONDS = 0.2
+
+
+@pytest.fixture(params=["local", "redis"])
+def make(request: pytest.FixtureRequest, redis_url: str) -> Make:
+    """Two breakers it makes share their state, as two workers do."""
+    if request.param == "local":
+        shared = LocalBreaker(SECONDS)
+        return lambda: shared
+    return lambda: RedisBreaker(redis.from_url(redis_url), seconds=SECONDS)
+
+
+def test_it_opens_after_failures_in_a_row_for_everybody(make: Make) -> None:
+    one, other = make(), make()
+    for _ in range(FAILURES_TO_OPEN - 1):
+        one.failed("m")
+    assert other.allows("m")
+    other.failed("m")
+    assert not one.allows("m")
+    assert one.allows("another model")
+
+
+def test_a_success_between_them_closes_it(make: Make) -> None:
+    breaker = make()
+    for _ in range(FAILURES_TO_OPEN * 2):
+        breaker.failed("m")
+        breaker.succeeded("m")
+    assert breaker.allows("m")
+
+
+def test_a_timeout_opens_it_at_once(make: Make) -> None:
+    breaker = make()
+    breaker.failed("m", opens=True)
+    assert not breaker.allows("m")
+
+
+def test_after_its_time_one_may_try_and_its_success_lets_all_in(make: Make) -> None:
+    breaker, other = make(), make()
+    breaker.failed("m", opens=True)
+    time.sleep(SECONDS * 1.2)
+    assert [breaker.allows("m"), other.allows("m"), breaker.allows("m")] == [True, False, False]
+    breaker.succeeded("m")
+    assert other.allows("m")
+
+
+def test_its_failure_opens_it_again_for_twice_as_long(make: Make) -> None:
+    breaker = make()
+    breaker.failed("m", opens=True)
+    time.sleep(SECONDS * 1.2)
+    assert breaker.allows("m")
+    breaker.failed("m")
+    time.sleep(SECONDS * 1.2)
+    assert not breaker.allows("m")
+    time.sleep(SECONDS * 1.2)
+    assert breaker.allows("m")
+
+
+def test_many_who_fail_at_once_open_it_once(make: Make) -> None:
+    breaker = make()
+    for _ in range(50):
+        breaker.failed("m", opens=True)
+    time.sleep(SECONDS * 1.2)
+    assert breaker.allows("m")
+
+
+def test_it_stays_open_for_as_long_as_the_provider_asks_within_bounds() -> None:
+    assert open_seconds(30, 0, None) == 30
+    assert open_seconds(30, 2, None) == 120
+    assert open_seconds(30, 0, 7) == 7
+    assert open_seconds(30, 9, None) == open_seconds(30, 0, 10_000) == 300
+
+
+def test_without_redis_every_model_may_be_asked() -> None:
+    away = RedisBreaker(redis.Redis(port=1, socket_connect_timeout=0.1), seconds=1)
+    away.failed("m", opens=True)
+    away.succeeded("m")
+    assert away.allows("m")

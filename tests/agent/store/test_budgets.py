@@ -1,0 +1,257 @@
+"""Money: held before it is spent, never more than there is, given back when a worker dies."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.orm import Session as Transaction
+
+from agent.errors import LimitReached, OverBudget, ToolError
+from agent.llm.pricing import FREE, Price
+from agent.llm.request import Model, Request
+from agent.store import budgets, sessions
+from agent.store.budgets import Budgets, Hold
+from agent.store.sessions import Turn
+from agent.tools import ToolContext, ToolResult, tool
+from agent.turn import loop
+from agent.turn.config import OpeningCall
+from agent.turn.limits import Limits
+from tests.agent.parts import PRICE, Asked
+from tests.agent.parts import budgets as limited
+from tests.scripted_model import Call, Line, Say
+
+CENT = Price.flat(Decimal(0), Decimal("0.01"))  # a cent a completion token makes amounts easy to read
+QUESTION = [{"role": "user", "content": "How many days?"}]
+
+
+def request(n_tokens: int = 100, price: Price = CENT) -> Request:
+    return Request(Model("m", price=price), QUESTION, [], None, n_tokens)
+
+
+@contextmanager
+def step(asked: Asked) -> Iterator[Transaction]:
+    with asked.database.transaction() as transaction:
+        yield transaction
+
+
+def hold(asked: Asked, kept: Budgets, turn: Turn, given: Request | None = None, closing: float = 0) -> Hold:
+    """As the loop does it: what crashed turns hold is let go where it is missing."""
+
+    def take() -> Hold:
+        with step(asked) as transaction:
+            return kept.hold(
+                transaction, turn, given or request(), closing_usd=Decimal(str(closing)), turn_usd=Decimal(10)
+            )
+
+    try:
+        return take()
+    except OverBudget:
+        with step(asked) as transaction:
+            n_lapsed = budgets.lapse(transaction)
+        if not n_lapsed:
+            raise
+    return take()
+
+
+def standing(asked: Asked) -> dict[str, tuple[float, float]]:
+    """(spent, held) by scope and period."""
+    rows = asked.query("SELECT scope, period, spent_usd, held_usd FROM budgets")
+    return {f"{row[0]}_{row[1]}": (float(row[2]), float(row[3])) for row in rows}
+
+
+def test_a_call_is_held_in_each_budget_and_then_spent(asked: Asked) -> None:
+    taken = hold(asked, limited(person_day=5, workspace_month=5), asked.ask(), closing=1.5)
+    assert (float(taken.usd), taken.max_tokens) == (1.0, 100)
+    scopes = ["person_day", "channel_day", "workspace_day", "workspace_month"]
+    assert standing(asked) == dict.fromkeys(scopes, (0, 2.5))
+    with step(asked) as transaction:
+        budgets.settle(transaction, taken.id, Decimal("0.25"))
+        budgets.settle(transaction, taken.id, Decimal("0.25"))  # a second time changes nothing
+    assert standing(asked)["person_day"] == (0.25, 1.5)
+
+
+def test_the_closing_calls_money_is_kept_once_and_given_back_at_the_end(asked: Asked) -> None:
+    turn, kept = asked.ask(), limited(person_day=10)
+    hold(asked, kept, turn, closing=2)
+    hold(asked, kept, turn, closing=3)
+    assert standing(asked)["person_day"] == (0, 5)
+    with step(asked) as transaction:
+        budgets.release(transaction, turn.id)
+    assert standing(asked)["person_day"] == (2, 0)  # calls that never ended are charged
+
+
+def test_the_closing_call_may_use_what_was_kept_for_it(asked: Asked) -> None:
+    turn, kept = asked.ask(), limited(person_day=2)
+    hold(asked, kept, turn, closing=1)
+    with pytest.raises(OverBudget):
+        hold(asked, kept, turn, closing=1)
+    assert standing(asked)["person_day"] == (0, 2)  # what was refused took nothing
+    hold(asked, kept, turn)
+    assert standing(asked)["person_day"] == (0, 2)
+
+
+def test_an_answer_is_made_shorter_where_the_money_is_short(asked: Asked) -> None:
+    taken = hold(asked, limited(channel_day=3), asked.ask(), request(n_tokens=1_000))
+    assert (float(taken.usd), taken.max_tokens) == (3.0, 300)
+
+
+def test_the_turns_own_limit_is_no_budget(asked: Asked) -> None:
+    with step(asked) as transaction, pytest.raises(LimitReached) as reached:
+        limited().hold(transaction, asked.ask(), request(), closing_usd=Decimal(0), turn_usd=Decimal("0.5"))
+    assert reached.value.limit == "cost"
+
+
+def test_what_is_free_holds_nothing(asked: Asked) -> None:
+    assert hold(asked, limited(person_day=0), asked.ask(), request(price=FREE)).usd == 0
+    assert standing(asked) == {}
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (
+            {"person_day": 0},
+            "Your budget for the language model for today is used up; it opens again on Thursday, ",
+        ),
+        ({"channel_day": 0}, "This channel's budget"),
+        ({"workspace_month": 0, "person_day": 0}, "The workspace's budget for the language model for this month"),
+    ],
+)
+def test_who_is_over_budget_hears_whose_it_is_and_when_it_opens_again(
+    asked: Asked, limits: dict[str, float], says: str
+) -> None:
+    late = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)  # in Berlin the 26th has begun
+    zone = ZoneInfo("Europe/Berlin" if "channel_day" in limits else "UTC")
+    kept = replace(limited(**limits), zone=zone, clock=lambda: late)
+    with pytest.raises(OverBudget) as over:
+        hold(asked, kept, asked.ask())
+    assert over.value.says.startswith(says)
+    opens = {
+        "person_day": "Thursday, 26 November, 00:00 (UTC)",
+        "channel_day": "Friday, 27 November, 00:00 (Europe/Berlin)",
+        "workspace_month": "Tuesday, 1 December, 00:00 (UTC)",
+    }
+    assert over.value.says.endswith(opens[next(iter(limits))])
+
+
+def test_another_day_is_another_budget_and_a_call_is_paid_from_the_day_it_began_in(asked: Asked) -> None:
+    turn, kept = asked.ask(), limited(person_day=1)
+    before, after = (datetime(2026, 11, day, 12, tzinfo=UTC) for day in (25, 26))
+    taken = hold(asked, replace(kept, clock=lambda: before), turn)
+    hold(asked, replace(kept, clock=lambda: after), turn)
+    with step(asked) as transaction:
+        budgets.settle(transaction, taken.id, Decimal(1))
+    rows = asked.query("SELECT spent_usd, held_usd FROM budgets WHERE scope = 'person' ORDER BY starts_on")
+    assert [(float(row[0]), float(row[1])) for row in rows] == [(1, 0), (0, 1)]
+
+
+@pytest.mark.parametrize("how", ["expired", "put back", "taken by another"])
+def test_a_hold_lapses_with_the_lease_it_was_taken_under(asked: Asked, how: str) -> None:
+    kept, turn = limited(person_day=3), asked.ask()
+    hold(asked, kept, turn, closing=1)
+    other = asked.ask(key="other")
+    with pytest.raises(OverBudget):
+        hold(asked, kept, other, request(n_tokens=200))
+    if how == "put back":
+        with step(asked) as transaction:
+            sessions.put_back(transaction, turn)
+    else:
+        asked.query("UPDATE turns SET lease_until = now() - interval '1 s' WHERE id = :id RETURNING 1", id=turn.id)
+        if how == "taken by another":
+            asked.claim(turn.session_id)
+    hold(asked, kept, other, request(n_tokens=200))
+    assert standing(asked)["person_day"] == (1, 2)  # the call may have been made; the closing one was not
+
+
+def test_fifty_turns_at_once_do_not_overshoot(asked: Asked) -> None:
+    """Each takes what its call and its closing call may cost; the budget has room for ten such turns."""
+    kept = limited(workspace_day=20)
+    turns = [asked.ask(key=f"s{n}", user=f"U{n % 7}") for n in range(50)]
+    with ThreadPoolExecutor(16) as pool:
+        taken = list(pool.map(lambda turn: _try(asked, kept, turn), turns))
+    assert sum(taken) == 10
+    assert standing(asked)["workspace_day"] == (0, 20)
+
+
+def test_fifty_turns_at_once_spend_no_more_than_there_is(asked: Asked) -> None:
+    """Whole turns with a model that costs: two steps each, and a budget with room for about ten of them."""
+    model = asked.models[0]
+    model.script = _two_steps  # type: ignore[union-attr]
+    asked.price = PRICE
+    asked.limits = Limits(max_seconds=60, max_completion_tokens=300)
+    asked.kit_options = {"budgets": limited(workspace_day=0.6)}
+    turns = [asked.ask(key=f"s{n}") for n in range(50)]
+    with ThreadPoolExecutor(16) as pool:
+        reasons = [end.reason for end in pool.map(asked.answer, turns)]
+    spent, held = standing(asked)["workspace_day"]
+    assert "answered" in reasons
+    assert "budget" in reasons
+    assert spent + held <= 0.6
+    assert spent > 0
+    (recorded,) = asked.query("SELECT sum(cost_usd) FROM turns")
+    assert float(recorded[0]) == pytest.approx(spent)
+
+
+def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -> None:
+    @tool()
+    def priced(is_found: bool, *, context: ToolContext) -> ToolResult:
+        """Asks a service."""
+        if not is_found:
+            raise ToolError("nothing there", cost_usd=Decimal("0.25"))
+        return ToolResult({"found": 1}, cost_usd=Decimal("0.5"))
+
+    model: Any = asked.models[0]
+    calls = [("priced", {"is_found": True}), ("priced", {"is_found": False})]
+    model.script = lambda given: Say("So [1].") if len(model.requests) > 1 else Call(calls)
+    asked.tools = {"priced": priced}
+    run = loop.Run(asked.ask(), asked.kit, lambda: None)
+    list(run.events(lambda question: [OpeningCall("priced", {"is_found": True})]))
+    costs = asked.query("SELECT cost_usd FROM tool_calls WHERE name = 'priced' ORDER BY id")
+    assert [float(row.cost_usd) for row in costs] == [0.5, 0.5, 0.25]
+    assert standing(asked)["person_day"] == (1.25, 0)
+    (turn,) = asked.query("SELECT cost_usd FROM turns")
+    assert turn.cost_usd == run.work.transcript.spent_usd == Decimal("1.25")
+
+
+def test_over_budget_the_documents_are_quoted_and_it_is_said_why(asked: Asked) -> None:
+    asked.price = PRICE
+    asked.kit_options = {"budgets": limited(person_day=0.001)}
+    end = asked.answer()
+    assert (end.text, end.reason) == ("Quoted: 5 days [1].", "budget")
+    assert end.notice.startswith("Your budget for the language model for today is used up; it opens again on ")
+    assert end.notice.endswith("Until then I quote the documents directly.")
+    assert asked.models[0].requests == []  # type: ignore[union-attr]
+
+
+def test_a_turn_that_may_cost_no_more_makes_its_closing_call(asked: Asked) -> None:
+    model: Any = asked.models[0]
+    model.script = lambda given: (
+        Say("So far [1].")
+        if given.get("tool_choice") == "none"
+        else Call([("look_up", {"query": f"{len(model.requests)}"})])
+    )
+    asked.price = PRICE
+    asked.limits = Limits(max_seconds=30, max_completion_tokens=300, max_usd=Decimal("0.12"))
+    end = asked.answer()
+    assert (end.text, end.reason) == ("So far [1].", "cost")
+    assert float(asked.query("SELECT cost_usd FROM turns")[0][0]) <= 0.12
+
+
+def _try(asked: Asked, kept: Budgets, turn: Turn) -> bool:
+    try:
+        hold(asked, kept, turn, closing=1)
+    except OverBudget:
+        return False
+    return True
+
+
+def _two_steps(given: dict[str, Any]) -> Line:
+    if given["messages"][-1]["role"] == "tool" or given.get("tool_choice") == "none":
+        return Say("5 days [1].")
+    return Call([("look_up", {"query": "days"})])
