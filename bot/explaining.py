@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot import printing
-from ingest.ranking import BM25_WEIGHT, Ranked
-from ingest.searching import Found
+from ingest.search.ranking import BM25_WEIGHT, Ranked
+from ingest.search.search import Found
 
 SNIPPET_CHARS = 110
 INNER = {"search_text", "seen"}  # the text in other forms

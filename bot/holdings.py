@@ -13,10 +13,11 @@ from agent.clock import now
 from agent.errors import UserError
 from agent.store.database import Database
 from bot import printing
-from ingest import declared, reports
-from ingest.reports import Latest
-from ingest.rows import DocumentRow
+from ingest import source_config
 from ingest.settings import Settings
+from ingest.sync import reports
+from ingest.sync.reports import Latest
+from ingest.tables import DocumentRow
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _holdings(database: Database, settings: Settings) -> list[Holding]:
     with database.transaction() as transaction:
         counts = {name: rest for name, *rest in transaction.execute(counted)}
         last = {sync.source: sync for sync in reports.latest(transaction)}
-    given = declared.sources(settings.config)
+    given = source_config.sources(settings.config)
     return [
         _holding(name, counts.get(name), last.get(name), given.get(name))
         for name in sorted(counts.keys() | last.keys() | given.keys())
@@ -105,7 +106,7 @@ def _status(last: Latest) -> str:
 
 
 def _every(given: dict[str, Any] | None) -> str:
-    every = declared.every(given) if given is not None else None
+    every = source_config.every(given) if given is not None else None
     return str(given.get("every", "1h")) if given is not None and every else "–"
 
 

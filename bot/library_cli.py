@@ -145,18 +145,19 @@ def forget(
     name: Annotated[str, typer.Argument(help="The source's name, as 'docent documents' lists it.")],
 ) -> None:
     """Remove a source and every document of it."""
-    from ingest import declared, settings, syncs
+    from ingest import settings, source_config
     from ingest.library import Library
+    from ingest.sync import store
 
     with _opened() as database:
         config = settings.load().config
         with database.transaction() as transaction:
-            is_known = name in syncs.last_started(transaction)
+            is_known = name in store.last_started(transaction)
         n_documents = Library(database, settings.load()).forget(name)
     if not n_documents and not is_known:
         raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
     print(f"{n_documents} documents of '{name}' removed.")
-    if name in declared.sources(config):
+    if name in source_config.sources(config):
         print(f"{config} still declares it: the next sync reads it in again unless it is removed there, too.")
 
 
@@ -168,7 +169,7 @@ def given(text: str) -> str:
 
 
 def _audience(readers: Sequence[str]) -> Audience:
-    from ingest.source import READER
+    from ingest.sources.connector import READER
 
     for reader in readers:
         if not READER.fullmatch(reader):

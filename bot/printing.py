@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.types import Passage
-from ingest.reports import Problem
+from ingest.sync.reports import Problem
 
 SNIPPET_CHARS = 160
 ID_CHARS = 18  # of a session's id: enough to name it

@@ -1,6 +1,7 @@
 """RQ, as Docent uses it: a job is a nudge that carries the id of a session or of a sync, nothing more.
 
-Postgres decides what is to be done (:mod:`agent.store.sessions`, :mod:`ingest.syncs`); a job that comes twice,
+Postgres decides what is to be done (:mod:`agent.store.sessions`, :mod:`ingest.sync.store`); a job that comes
+twice,
 late, or never does no harm: the clock wakes again. Redis holds no question. Syncs have a queue of their own.
 """
 

@@ -19,7 +19,8 @@ from agent.clock import now
 from agent.errors import UserError
 from agent.store.database import Database
 from bot import queue
-from ingest import declared, syncs
+from ingest import source_config
+from ingest.sync import store
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Schedule:
     config: Path
     n_jobs: int = 1
     look_seconds: float = 10.0
-    lease_seconds: float = syncs.LEASE_SECONDS
+    lease_seconds: float = store.LEASE_SECONDS
     look_at: float = 0.0  # time.monotonic() seconds
     complaint: str = ""
 
@@ -43,9 +44,9 @@ class Schedule:
         sources = self._declared()
         try:
             with self.database.transaction() as transaction:
-                idle = syncs.idle(transaction, lease_seconds=self.lease_seconds)
-                last = syncs.last_started(transaction) if sources else {}
-            due = [name for name, given in sources.items() if _is_due(declared.every(given), last.get(name))]
+                idle = store.idle(transaction, lease_seconds=self.lease_seconds)
+                last = store.last_started(transaction) if sources else {}
+            due = [name for name, given in sources.items() if _is_due(source_config.every(given), last.get(name))]
             n_woken = sum(self._woken(sync_id, status) for sync_id, status in idle)
             return n_woken + sum(self._asked(name, sources[name]) for name in due)
         except (SQLAlchemyError, redis.RedisError) as error:  # what was asked for is woken when it stands still
@@ -55,7 +56,7 @@ class Schedule:
     def _declared(self) -> dict[str, dict[str, Any]]:
         """What cannot be used is complained of once, not with every look."""
         try:
-            found, complaint = declared.sources(self.config), ""
+            found, complaint = source_config.sources(self.config), ""
         except UserError as error:
             found, complaint = {}, str(error)
         if complaint and complaint != self.complaint:
@@ -75,7 +76,7 @@ class Schedule:
 
     def _asked(self, name: str, given: dict[str, Any]) -> bool:
         with self.database.transaction() as transaction:
-            sync_id = syncs.request(transaction, name, given)
+            sync_id = store.request(transaction, name, given)
         if sync_id:
             queue.sync(self.queue, "begin", sync_id)
         return bool(sync_id)

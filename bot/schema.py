@@ -17,7 +17,7 @@ import migrations
 from agent import observability
 from agent.errors import UserError
 from agent.store.database import Database
-from ingest import state as library
+from ingest import stats as library
 from migrations import HEAD
 
 UPGRADE = "run 'docent migrate', or 'alembic upgrade head' (the Procfile's release step)"

@@ -18,10 +18,10 @@ from agent import observability
 from agent.errors import ModelError, UserError
 from agent.store.database import Database
 from bot import queue
-from ingest import syncs
 from ingest.library import Library
-from ingest.ongoing import Ongoing
-from ingest.reports import SyncReport
+from ingest.sync import store
+from ingest.sync.distributed import Ongoing
+from ingest.sync.reports import SyncReport
 
 SLICE_SECONDS = 20.0  # of one job
 BATCH_DOCUMENTS = 40  # claimed at once
@@ -70,7 +70,7 @@ def _work(bench: Bench, ongoing: Ongoing) -> None:
 
     if ongoing.work(limit=BATCH_DOCUMENTS, is_over=is_over):
         queue.sync(bench.queue, "work", ongoing.id)
-    elif not syncs.n_left(bench.database, ongoing.id):
+    elif not store.n_left(bench.database, ongoing.id):
         _told(ongoing.finish())
 
 
@@ -79,7 +79,7 @@ def _guarded(bench: Bench, sync_id: UUID, do: Callable[[Bench, Ongoing], None]) 
         ongoing = bench.library.ongoing(sync_id)
         if ongoing:
             do(bench, ongoing)
-    except syncs.Superseded:
+    except store.Superseded:
         return
     except redis.RedisError as error:  # the sync stands in Postgres, and the clock wakes it
         observability.log.warning("sync_not_woken", error_type=type(error).__name__)
@@ -96,15 +96,15 @@ def _guarded(bench: Bench, sync_id: UUID, do: Callable[[Bench, Ongoing], None]) 
 
 def _tried(bench: Bench, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
-        n_failures = syncs.failed_once(transaction, sync_id)
+        n_failures = store.failed_once(transaction, sync_id)
     if n_failures >= MAX_FAILURES:
         _end(bench, sync_id, f"It failed {n_failures} times in a row: {problem}")
 
 
 def _end(bench: Bench, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
-        syncs.end(transaction, sync_id, "failed", problem)
-    sync = syncs.load(bench.database, sync_id)
+        store.end(transaction, sync_id, "failed", problem)
+    sync = store.load(bench.database, sync_id)
     observability.log.warning("sync_failed", source=sync.source if sync else "", problem=problem)
 
 

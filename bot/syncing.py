@@ -16,14 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agent.errors import DocentError, UserError
 from agent.store.database import Database
 from bot import printing
-from ingest import declared as declarations
-from ingest import reports, source
+from ingest import source_config as declarations
+from ingest.index.reindex import Change
 from ingest.library import Library
-from ingest.plan import Refused
-from ingest.reindexing import Change
-from ingest.reports import SyncReport
 from ingest.settings import Settings
-from ingest.source import Options
+from ingest.sources import connector
+from ingest.sources.connector import Options
+from ingest.sync import reports
+from ingest.sync.diff import Refused
+from ingest.sync.reports import SyncReport
 
 MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
 
@@ -43,7 +44,7 @@ def declared(
     ended: list[dict[str, Any]] = []
     for name in dict.fromkeys(names or given):
         try:
-            options_ = source.described(given[name], where=declarations.where(settings.config, name))
+            options_ = connector.described(given[name], where=declarations.where(settings.config, name))
             report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
         except DocentError as error:
             status = "stopped" if isinstance(error, Refused) else "failed"
@@ -67,10 +68,10 @@ def one(
     database: Database, settings: Settings, given: Mapping[str, Any], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs the one source that a command line describes."""
-    options_ = source.described(declarations.placed(given, Path.cwd()), where=str(given["location"]))
+    options_ = connector.described(declarations.placed(given, Path.cwd()), where=str(given["location"]))
     library = Library(database, settings)
     if not options_.name and not is_forced:
-        _require_same_place(database, source.opened(options_, home=settings.home).name, options_)
+        _require_same_place(database, connector.opened(options_, home=settings.home).name, options_)
     report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
     if as_json:
         printing.print_json(asdict(report))
@@ -136,7 +137,7 @@ def _place(location: str) -> str:
 def _synced(
     library: Library, settings: Settings, options_: Options, *, is_forced: bool, is_quiet: bool
 ) -> SyncReport:
-    opened = source.opened(options_, home=settings.home)
+    opened = connector.opened(options_, home=settings.home)
     is_told = False
 
     def waiting() -> None:

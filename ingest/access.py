@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from agent.types import EVERYONE, Audience
-from ingest.rows import DocumentRow, ReaderSetRow
+from ingest.tables import DocumentRow, ReaderSetRow
 
 DEFAULT_READERS = frozenset({EVERYONE})
 

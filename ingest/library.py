@@ -16,20 +16,24 @@ from sqlalchemy import func, or_, select
 from agent.errors import UserError
 from agent.store.database import Database
 from agent.types import Audience, Passage
-from ingest import access, listing, reindexing, searching, source, sync, syncs
-from ingest.candidates import Candidate
-from ingest.conversion import Converter
-from ingest.listing import Listing, Order
-from ingest.live import Live
-from ingest.ongoing import Ongoing
-from ingest.plan import Progress, unheard
-from ingest.reindexing import Change, Spent
-from ingest.reports import SyncReport
-from ingest.reranker import Reranker
-from ingest.rows import DocumentRow
-from ingest.scope import Scope
-from ingest.searching import Found, Place
+from ingest import access
+from ingest.documents.sandbox import Converter
+from ingest.index import reindex
+from ingest.index.active_index import Live
+from ingest.index.candidates import Candidate
+from ingest.index.filters import Scope
+from ingest.index.reindex import Change, Spent
+from ingest.progress import Progress, ignore_progress
+from ingest.search import listing, search
+from ingest.search.listing import Listing, Order
+from ingest.search.reranker import Reranker
+from ingest.search.search import Found, Place
 from ingest.settings import Settings
+from ingest.sources import connector
+from ingest.sync import store, sync
+from ingest.sync.distributed import Ongoing
+from ingest.sync.reports import SyncReport
+from ingest.tables import DocumentRow
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,10 @@ class Library:
         sources: Sequence[str] = (),
         since: datetime | None = None,
     ) -> Found:
-        """See :func:`ingest.searching.look_up`; of all sources unless some are named, and of documents changed
+        """See :func:`ingest.search.search.look_up`; of all sources unless some are named, and of documents changed
         from ``since`` on where given."""
         at = self._at(audience, sources=tuple(sources), since=since)
-        return searching.look_up(query, at, k=k or self._settings.top_k)
+        return search.look_up(query, at, k=k or self._settings.top_k)
 
     def read(
         self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
@@ -82,28 +86,28 @@ class Library:
         document_id = self._document_id(reference.strip(), readable)
         chunks = at.index.chunks(document_id, access_ids=readable) if document_id else []
         start = _start(chunks, heading, position)
-        return [searching.passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
+        return [search.passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
 
     def listing(
         self, *, audience: Audience, source: str = "", title: str = "", order: Order = "recent", limit: int = 20
     ) -> Listing:
-        """The documents that the whole audience may read; see :func:`ingest.listing.of`."""
+        """The documents that the whole audience may read; see :func:`ingest.search.listing.of`."""
         with self._database.transaction() as transaction:
             access_ids = access.readable(transaction, audience)
             return listing.of(transaction, access_ids, source=source, title=title, order=order, limit=limit)
 
     def sync(
         self,
-        documents: source.Source,
+        documents: connector.Source,
         *,
         readers: Iterable[str] = access.DEFAULT_READERS,
         options: Mapping[str, Any] | None = None,
         is_forced: bool = False,
-        progress: Progress = unheard,
+        progress: Progress = ignore_progress,
         waiting: Callable[[], None] = lambda: None,
         converter: Callable[[], Converter] = Converter,
     ) -> SyncReport:
-        """See :func:`ingest.sync.run`."""
+        """See :func:`ingest.sync.sync.run`."""
         return sync.run(
             documents,
             self._live,
@@ -127,32 +131,32 @@ class Library:
     ) -> SyncReport:
         """Reads a folder in; ``link`` such as ``https://handbook.example/{path}`` makes the links people click."""
         given = {"type": "folder", "location": path, "name": source_name or "", "link": link}
-        opened = source.opened(source.described(given, where=path), home=self._settings.home)
+        opened = connector.opened(connector.described(given, where=path), home=self._settings.home)
         return self.sync(opened, readers=readers, **how)
 
     def ongoing(self, sync_id: uuid.UUID) -> Ongoing | None:
         """A sync that the workers share; None once it has ended."""
-        wanted = syncs.load(self._database, sync_id)
+        wanted = store.load(self._database, sync_id)
         return Ongoing.of(wanted, self._live, self._settings) if wanted and wanted.is_open else None
 
     def forget(self, source_name: str) -> int:
         """Removes every document of a source, and what it kept; returns how many there were."""
         n_documents = sync.forget(source_name, self._live)
-        shutil.rmtree(source.place(self._settings.home, source_name), ignore_errors=True)
+        shutil.rmtree(connector.place(self._settings.home, source_name), ignore_errors=True)
         return n_documents
 
     def change_of_model(self, *, is_anew: bool = False) -> Change | None:
         """What going over to the embedding model of the settings would take, if the index is of another, or is to
         be made anew all the same."""
-        return reindexing.change(self._live, self._settings.embedding_model, is_anew=is_anew)
+        return reindex.change(self._live, self._settings.embedding_model, is_anew=is_anew)
 
-    def reindex(self, *, is_anew: bool = False, progress: Progress = unheard) -> Spent:
-        """Goes over to the embedding model of the settings; see :func:`ingest.reindexing.run`."""
-        return reindexing.run(self._live, self._settings.embedding_model, is_anew=is_anew, progress=progress)
+    def reindex(self, *, is_anew: bool = False, progress: Progress = ignore_progress) -> Spent:
+        """Goes over to the embedding model of the settings; see :func:`ingest.index.reindex.run`."""
+        return reindex.run(self._live, self._settings.embedding_model, is_anew=is_anew, progress=progress)
 
     def tidy(self) -> None:
-        """See :func:`ingest.reindexing.tidy`."""
-        reindexing.tidy(self._live)
+        """See :func:`ingest.index.reindex.tidy`."""
+        reindex.tidy(self._live)
 
     def n_documents(self) -> dict[str, int]:
         """How many documents each source has, by name."""

@@ -9,7 +9,7 @@ from agent import settings
 from agent.store.database import Base, normalise_url
 from agent.store.tables import TurnRow
 from bot.rows import ReplyRow
-from ingest.rows import DocumentRow
+from ingest.tables import DocumentRow
 
 DECLARED = (TurnRow, ReplyRow, DocumentRow)  # importing their modules declares every table
 LOCK_ID = 0x646F63656E74  # "docent": two release phases at once wait for each other

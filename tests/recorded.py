@@ -17,7 +17,7 @@ from agent.store.database import Database
 from agent.store.sessions import Turn
 from agent.types import EVERYONE, CitedPassage, Message, Passage, Usage
 from ingest import access
-from ingest.rows import DocumentRow
+from ingest.tables import DocumentRow
 
 SYSTEM: Message = {"role": "system", "content": "Answer from the documents."}
 SCHEMA = {"type": "function", "function": {"name": "search_docs", "description": "Searches.", "parameters": {}}}

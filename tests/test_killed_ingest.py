@@ -14,7 +14,7 @@ import pytest
 import ingest.settings
 from agent.store.database import Database
 from agent.types import Audience
-from ingest import stock
+from ingest.index import scan
 from ingest.library import Library
 from tests.world import Zygote
 
@@ -82,8 +82,8 @@ def held(library: Library) -> dict[int, list[int]]:
     """The versions of each document's chunks, as the index holds them."""
     index = library._live.now().index
     found: dict[int, list[int]] = {}
-    editions = stock.editions(index)
-    for chunk in stock.rows(index, [*editions]) if editions else ():
+    editions = scan.editions(index)
+    for chunk in scan.rows(index, [*editions]) if editions else ():
         version, n = map(int, _VERSION.findall(chunk.text)[0])
         found.setdefault(n, []).append(version)
     return found

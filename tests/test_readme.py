@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.source import described, found
+from ingest.sources.connector import described, found
 from tests.scripted_model import Say, ScriptedModel
 from tests.world import HANDBOOK, ROOT
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingest.embedding import Matrix, embed
-from ingest.words import is_misspelt, is_slipped_stop_word, stem, stems, words
+from ingest.search.text import is_misspelt, is_slipped_stop_word, stem, stems, words
 from tools.question import Question
 from tools.senses import of_one_sense
 from tools.statements import Statement

@@ -7,7 +7,7 @@ from pydantic import Field
 from agent.errors import ToolError
 from agent.tools import ToolContext, ToolResult, tool
 from ingest.library import Library
-from ingest.listing import Entry, Order
+from ingest.search.listing import Entry, Order
 
 TITLE_CHARS = 200
 

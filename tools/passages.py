@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.types import Passage
-from ingest.repeats import repeats
-from ingest.splitting import n_tokens
+from ingest.documents.chunking import n_tokens
+from ingest.search.near_duplicates import repeats
 
 
 def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, ...]:

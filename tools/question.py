@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.splitting import sentences
-from ingest.words import content_words, words
+from ingest.documents.chunking import sentences
+from ingest.search.text import content_words, words
 from tools import standalone
 
 BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question holds

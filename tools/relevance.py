@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.embedding import embed
-from ingest.words import stems
+from ingest.search.text import stems
 from tools.evidence import Evidence, Match, Place, matches, rarity
 from tools.question import Question
 from tools.statements import Statement

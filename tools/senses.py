@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ingest.embedding import Matrix, embed
-from ingest.words import STOP_WORDS, stem
+from ingest.search.text import STOP_WORDS, stem
 
 SAME_SENSE = 0.45  # cosine of two words of one sense: "soldier" and "military" have .54, "pet" and "plan" .15
 SHORTEST = 3  # letters; of shorter words too many are near

@@ -7,7 +7,7 @@ the extractive answerer look at words, not at grammar, and need the words it lea
 import re
 from collections.abc import Sequence
 
-from ingest.words import content_words
+from ingest.search.text import content_words
 
 MAX_OWN_WORDS = 3  # a question with more words of its own says by itself what it is about
 _CONTINUES = re.compile(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ingest.splitting import sentences
+from ingest.documents.chunking import sentences
 
 _ITEM = re.compile(r"^(?P<indent> *)(?:[-*•]|\d{1,3}[.)])\s+(?P<text>.*)$")
 _RULE = re.compile(r"^\|[-:| ]+\|$")

@@ -12,7 +12,7 @@ from agent.clock import now
 from agent.errors import DocentError
 from bot.doctor import stores
 from bot.doctor.finding import Finding
-from ingest import state
+from ingest import stats
 from ingest.settings import STATIC_EMBEDDING_MODEL
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def documents(who: "Patient") -> Iterator[Finding]:
         yield Finding("documents", "skipped", "no database")
         return
     try:
-        who.documents = found = state.read(who.database)
+        who.documents = found = stats.read(who.database)
     except SQLAlchemyError as error:
         yield Finding("documents", "problem", f"cannot be counted ({type(error).__name__})")
         return

@@ -16,7 +16,7 @@ from agent.errors import UserError
 from agent.store.database import Database
 from bot import embedded, requirements
 from bot.doctor.finding import Finding
-from ingest.state import State as Library
+from ingest.stats import State as Library
 
 LIMIT_SECONDS = 8.0  # beyond what the check's own timeouts add up to
 INDEX_LIMIT_SECONDS = 25.0  # imports LanceDB; a bucket may be far

@@ -9,7 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent.clock import now
 from agent.errors import UserError
 from bot.doctor.finding import Finding
-from ingest import declared, reports, source
+from ingest import source_config
+from ingest.sources import connector
+from ingest.sync import reports
 
 if TYPE_CHECKING:
     from bot.doctor.examination import Patient
@@ -22,7 +24,7 @@ def sources(who: "Patient") -> Iterator[Finding]:
     """Whether they can be understood and opened here; listing them may take long, and is left to a sync."""
     config = who.library.config
     try:
-        given = declared.sources(config)
+        given = source_config.sources(config)
     except UserError as error:
         yield Finding("sources", "problem", str(error), "Until then the clock syncs nothing.")
         return
@@ -30,15 +32,15 @@ def sources(who: "Patient") -> Iterator[Finding]:
         advice = "The clock then syncs nothing; 'docent ingest PATH' reads documents in by hand."
         yield Finding("sources", "ok", f"{config} declares none", advice)
     for name, one in given.items():
-        where = declared.where(config, name)
+        where = source_config.where(config, name)
         try:
-            options = source.described(one, where=where)
-            source.opened(options, home=who.library.home)
+            options = connector.described(one, where=where)
+            connector.opened(options, home=who.library.home)
         except UserError as error:
             said = str(error)
             yield Finding("sources", "problem", said if said.startswith(where) else f"{name}: {said}")
         else:
-            often = f"every {one.get('every', '1h')}" if declared.every(one) else "by hand"
+            often = f"every {one.get('every', '1h')}" if source_config.every(one) else "by hand"
             yield Finding("sources", "ok", f"{name}: {options.type}, {often}")
     if who.database:
         yield from _ended_badly(who, given)

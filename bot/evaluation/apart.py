@@ -16,11 +16,12 @@ from typing import Any
 from agent.errors import UserError
 from agent.store.database import Database
 from bot import embedded, home
-from ingest import formats
+from ingest.documents import formats
+from ingest.documents.raw import RawDocument
 from ingest.library import Library
-from ingest.reports import SyncReport
 from ingest.settings import Settings
-from ingest.source import Listed, RawDocument
+from ingest.sources.connector import Listed
+from ingest.sync.reports import SyncReport
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from agent.store.database import Database
 from agent.types import Audience
-from ingest import access, formats
+from ingest import access
+from ingest.documents import formats
 
 _DOCUMENTS = text("""
 SELECT id, source, uri FROM documents WHERE n_chunks > 0 AND access_id = ANY(:readable) ORDER BY source, uri

@@ -12,14 +12,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from agent.errors import UserError
-from ingest import formats, links, source
-from ingest.source import UNREAD, FetchProblem, Listed, RawDocument
+from ingest.documents import formats, links
+from ingest.documents.raw import FetchProblem, RawDocument
+from ingest.sources import connector
+from ingest.sources.connector import UNREAD, Listed
 
 _REPOSITORY = re.compile(r"^[\w.-]+@[\w.-]+:|\.git/?$")
 _HIDDEN = (".", "~$")  # the latter is what Word keeps beside a document that is open
 
 
-class Options(source.Options):
+class Options(connector.Options):
     """``location`` is the folder's path."""
 
 

@@ -16,10 +16,12 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, field_validator
 
 from agent.errors import UserError
-from ingest import formats, links, source
+from ingest.documents import formats, links
+from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
-from ingest.git.mirror import Dates, File, Mirror
-from ingest.source import FetchProblem, Listed, RawDocument
+from ingest.sources import connector
+from ingest.sources.connector import Listed
+from ingest.sources.gitrepo.mirror import Dates, File, Mirror
 
 _SCHEMES = {"https", "http", "ssh", "git", "file"}
 _SCP = re.compile(r"(?!-)(?:[\w.-]+@)?(?P<host>[\w.-]{2,}):(?!//)(?P<path>[^:]+)")  # one letter is a drive
@@ -31,7 +33,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-class Options(source.Options):
+class Options(connector.Options):
     """``location`` is the repository's address, for https, ssh or a path; without ``branch`` it is the branch that
     the repository's HEAD names."""
 

@@ -20,12 +20,14 @@ from typing import Any
 from pydantic import Field
 
 from agent.errors import UserError
-from ingest import links, source
+from ingest.documents import links
+from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
-from ingest.slack import conversation
-from ingest.slack.calls import Failed, SlackCalls
-from ingest.slack.conversation import Message
-from ingest.source import FetchProblem, Listed, RawDocument
+from ingest.sources import connector
+from ingest.sources.connector import Listed
+from ingest.sources.slackthreads import conversation
+from ingest.sources.slackthreads.calls import Failed, SlackCalls
+from ingest.sources.slackthreads.conversation import Message
 
 API_URL = "https://slack.com/api/"
 PAGE = 999  # messages; the most that both methods give
@@ -35,7 +37,7 @@ WINDOWS = (timedelta(days=30), timedelta(days=3), timedelta(hours=6))  # of hist
 _GONE = {"thread_not_found", "message_not_found"}
 
 
-class Options(source.Options):
+class Options(connector.Options):
     """Without ``channels``, all public ones the bot is a member of; private ones and those shared with another
     company only where named. ``include`` and ``exclude`` are patterns of channels' names."""
 

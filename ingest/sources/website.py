@@ -15,17 +15,19 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from agent.errors import UserError
-from ingest import formats, links, source
-from ingest.source import FetchProblem, Listed, RawDocument
-from ingest.web import line, robots, sitemap, webpage
-from ingest.web.crawl import MORE, Crawl, Scope
-from ingest.web.outside import Outside
-from ingest.web.robots import Robots
-from ingest.web.site import Site, normalised
-from ingest.web.visits import Shelf, Visits
+from ingest.documents import formats, links
+from ingest.documents.raw import FetchProblem, RawDocument
+from ingest.sources import connector
+from ingest.sources.connector import Listed
+from ingest.sources.web import line, robots, sitemap, webpage
+from ingest.sources.web.crawl import MORE, Crawl, Scope
+from ingest.sources.web.outside import Outside
+from ingest.sources.web.robots import Robots
+from ingest.sources.web.site import Site, normalised
+from ingest.sources.web.visits import Shelf, Visits
 
 
-class Options(source.Options):
+class Options(connector.Options):
     """``location`` is an address; the documents are the pages below it.
 
     ``sitemap``: ``auto`` uses the site's sitemaps where it has some, ``true`` insists on them, ``false`` goes by
@@ -98,7 +100,8 @@ class Website:
         self.name = options.name or self._site.start.partition("://")[2].rstrip("/")
 
     def list(self, known: Mapping[str, str]) -> Iterator[Listed]:
-        """See :meth:`ingest.web.crawl.Crawl.run`; fingerprints are of main texts, so that menus may change."""
+        """See :meth:`ingest.sources.web.crawl.Crawl.run`; fingerprints are of main texts, so that menus may
+        change."""
         with self._outside() as outside, Visits(self._place) as visits:
             rules = robots.read(outside, self._site)
             outside.delay_seconds = max(outside.delay_seconds, rules.delay_seconds)

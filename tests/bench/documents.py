@@ -17,14 +17,14 @@ import numpy as np
 import psutil
 
 from agent.types import EVERYONE, Audience
-from ingest import lance
-from ingest.candidates import nearest
+from ingest.documents.chunking import sentences
 from ingest.embedding import Embedder
-from ingest.index import Index
+from ingest.index import lancedb_runtime
+from ingest.index.candidates import nearest
+from ingest.index.filters import Scope
+from ingest.index.table import Index
 from ingest.library import Library
-from ingest.scope import Scope
 from ingest.settings import Settings
-from ingest.splitting import sentences
 from tests.bench.office import DOCENT, Office
 from tests.bench.parts import Row
 from tests.world import ROOT
@@ -178,8 +178,8 @@ def _recall(index: Index, scope: Scope) -> float:
     found = []
     for query in _queries("scifact")[:100]:
         (vector,) = embedder.question(query).vectors
-        exact = lance.run(_nearest(index, scope, vector, is_exact=True))
-        quick = lance.run(_nearest(index, scope, vector, is_exact=False))
+        exact = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=True))
+        quick = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=False))
         found.append(len(exact & quick) / max(len(exact), 1))
     return float(np.mean(found))
 

@@ -12,7 +12,7 @@ from agent.store.database import Database
 from bot.doctor import report
 from bot.doctor.examination import Patient
 from bot.doctor.sources import sources
-from ingest import syncs
+from ingest.sync import store
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def test_no_file_is_no_problem_and_a_broken_one_is(who: Patient) -> None:
 
 def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(who: Patient, database: Database) -> None:
     for name in ("gone", "by hand"):
-        sync_id = syncs.open_(database, name, {}, "command")
+        sync_id = store.open_(database, name, {}, "command")
         with database.transaction() as transaction:
-            syncs.end(transaction, sync_id, "failed", "There is no folder.")
+            store.end(transaction, sync_id, "failed", "There is no folder.")
     found = [finding for finding in sources(who) if finding.state == "warning"]
     assert [(one.text, one.advice) for one in found] == [
         (
@@ -79,7 +79,7 @@ def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(who: Patient, d
 
 def test_a_sync_that_nobody_works_at_is_told(who: Patient, database: Database) -> None:
     with database.transaction() as transaction:
-        syncs.request(transaction, "pages", {})
+        store.request(transaction, "pages", {})
     assert [state for state, _ in told(who)] == ["ok", "problem"]
     with database.transaction() as transaction:  # as time does
         transaction.execute(text("UPDATE syncs SET touched_at = now() - interval '11 minutes'"))

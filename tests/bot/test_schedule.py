@@ -17,8 +17,8 @@ from agent.clock import now
 from agent.store.database import Database
 from bot import queue, sync_jobs
 from bot.schedule import Schedule, _is_due
-from ingest import reports
 from ingest.library import Library
+from ingest.sync import reports
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
 

@@ -11,8 +11,8 @@ from agent.store.database import Database
 from agent.types import Audience
 from bot import holdings
 from bot.workspace import ADA, HELP
-from ingest import syncs
 from ingest.library import Library
+from ingest.sync import store
 from tests.world import QUESTION, World
 
 PARENTS = "How many days of parental leave does every employee have?"
@@ -175,7 +175,7 @@ def test_a_file_that_becomes_unreadable_is_complained_of_once(world: World, wiki
 def test_a_sync_that_a_killed_command_left_open_does_not_keep_the_clock_from_it(
     world: World, wiki: Path, database: Database
 ) -> None:
-    syncs.open_(database, "wiki", {}, "command")  # and its process is gone, and with it the lock
+    store.open_(database, "wiki", {}, "command")  # and its process is gone, and with it the lock
     world.start("worker", "clock")
     first, second = ended(world, "wiki", 2)[:2]
     assert (first.status, first.problem) == ("interrupted", "its process ended")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from agent.store.database import Database
-from ingest import source
 from ingest.library import Library
 from ingest.settings import Settings
+from ingest.sources import connector
 
 LEAVE = """---
 title: Leave
@@ -29,10 +29,10 @@ Bicycles are parked in the yard, behind the kitchen.
 """
 
 
-def opened(folder: Path, **options: object) -> source.Source:
+def opened(folder: Path, **options: object) -> connector.Source:
     """The source of a folder."""
-    described = source.described({"type": "folder", "location": str(folder), **options}, where="test")
-    return source.opened(described, home=folder.parent / "home")
+    described = connector.described({"type": "folder", "location": str(folder), **options}, where="test")
+    return connector.opened(described, home=folder.parent / "home")
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 import agent.settings
 from agent.errors import ModelError
 from agent.types import Audience
-from ingest import reports
 from ingest.embedding import Embedder, Pace
 from ingest.library import Library
-from ingest.reports import SyncReport
+from ingest.sync import reports
+from ingest.sync.reports import SyncReport
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
 

@@ -8,9 +8,9 @@ from agent.store.database import Database
 from agent.tools import ToolContext
 from agent.types import Audience
 from ingest.library import Library
+from ingest.search.text import is_in, is_slipped_stop_word, stem, stems
+from ingest.search.typos import Texts, slips
 from ingest.settings import Settings
-from ingest.spelling import Texts, slips
-from ingest.words import is_in, is_slipped_stop_word, stem, stems
 from tools.extractive import answer
 from tools.question import parts
 from tools.registry import found

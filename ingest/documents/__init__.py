@@ -1,0 +1,1 @@
+"""Documents: formats, the child process that parses them, blocks of text, chunks."""

@@ -1,0 +1,1 @@
+"""Markup: HTML, the main text of web pages, Markdown, e-books."""

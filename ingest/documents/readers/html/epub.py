@@ -1,0 +1,45 @@
+"""E-books (EPUB) to blocks: the chapters in the order of the book's spine."""
+
+import posixpath
+from collections.abc import Iterator
+from urllib.parse import unquote
+from xml.etree.ElementTree import Element
+
+from ingest.documents.blocks import Block, Document
+from ingest.documents.readers.html import html
+from ingest.documents.readers.office import archive
+
+_WHAT = "e-book"
+_ENDINGS = (".xml", ".opf", ".xhtml", ".html", ".htm")
+_DC = "{http://purl.org/dc/elements/1.1/}"
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """The book's title and all chapters; raises :class:`ingest.documents.raw.FetchProblem`."""
+    parts = archive.parts(content, what=_WHAT, is_wanted=lambda name: name.lower().endswith(_ENDINGS))
+    name = _package(parts)
+    if name not in parts:
+        raise archive.damaged(_WHAT)
+    package = archive.root(parts[name], what=_WHAT)
+    title = package.findtext(f".//{_DC}title") or ""
+    chapters = [parts[chapter] for chapter in _chapters(package, posixpath.dirname(name)) if chapter in parts]
+    return Document(title.strip(), tuple(block for chapter in chapters for block in _blocks(chapter)))
+
+
+def _package(parts: archive.Parts) -> str:
+    """The name of the part that says what the book consists of."""
+    container = parts.get("META-INF/container.xml")
+    found = archive.root(container, what=_WHAT).find(".//{*}rootfile") if container else None
+    return found.get("full-path", "") if found is not None else ""
+
+
+def _chapters(package: Element, folder: str) -> Iterator[str]:
+    items = {one.get("id", ""): one for one in package.iterfind("{*}manifest/{*}item")}
+    for reference in package.iterfind("{*}spine/{*}itemref"):
+        item = items.get(reference.get("idref", ""))
+        if item is not None and "nav" not in item.get("properties", "").split():
+            yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
+
+
+def _blocks(chapter: bytes) -> list[Block]:
+    return html.blocks(html.source(chapter))

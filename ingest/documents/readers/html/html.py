@@ -1,0 +1,238 @@
+"""HTML to blocks: the text a reader would see, without the markup.
+
+Promises to leave out what a reader would not see (comments, scripts, hidden elements, text too small or in
+white), because hidden text is how instructions to a model are smuggled into a page. Does not evaluate style
+sheets: text hidden by a class is kept.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ingest.documents import nesting
+from ingest.documents.blocks import Block, Document
+from ingest.documents.readers.html import cells
+from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.hidden_characters import visible
+
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}
+_BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt"}
+_BLOCKS |= {"fieldset", "figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "nav", "p"}
+_BLOCKS |= {"section", "summary"}
+_NO_TEXT = "nav, footer, [role=navigation], button, select, input, textarea, datalist, dialog"
+_SPACES = re.compile(r"\s+")
+_HIDING_STYLE = re.compile(
+    r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?:;|$)|font-size:(?:0|[12](?:\.\d+)?(?:px|pt))(?![\d.])"
+    r"|(?<![\w-])color:(?:#fff(?:fff)?|white|transparent)\b"
+)
+_CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.IGNORECASE)
+_CHANGED = "meta[property='article:modified_time'], meta[itemprop=dateModified], meta[name='last-modified' i]"
+MAX_NESTING = 50  # elements in elements; what is deeper is left out (Python's stack ends at 1,000)
+_INFORMATIVE_ADDRESS_CHARS = 40  # a longer address is for clicking, not for reading
+_SAYABLE = re.compile(r"[\w.+-]+@[\w.-]+|\+?[\d() -]+|[\w.-]+(?:/[a-z][a-z-]*){0,2}")  # no ids, no queries
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """A whole page; see :func:`page`."""
+    return page(source(content))
+
+
+def source(content: bytes) -> str:
+    """A page's source, in the encoding that it declares."""
+    declared = _CHARSET.search(content[:2048])
+    return decoded(content, declared=declared[1].decode() if declared else None)
+
+
+def blocks(html: str) -> list[Block]:
+    """The visible blocks of a page, in order; :class:`ingest.documents.raw.FetchProblem` for one nested too
+    deeply."""
+    nesting.check(html)
+    body = LexborHTMLParser(html).body
+    return list(_Walk().flow(body)) if body is not None else []
+
+
+def page(html: str) -> Document:
+    """A whole page's title and its main blocks: without menus, side bars, heads and feet, and what forms ask.
+
+    Raises :class:`ingest.documents.raw.FetchProblem` for one nested too deeply.
+    """
+    nesting.check(html)
+    tree = LexborHTMLParser(html)
+    head = tree.css_first("title")
+    title = _line(head.text()) if head else ""
+    updated_at = _updated_at(tree)
+    tree.unwrap_tags(["form"])  # some sites have the whole page inside one
+    for node in tree.css(_NO_TEXT):
+        node.decompose()
+    mains = [node for node in tree.css("main, [role=main]") or tree.css("article") if node.text(strip=True)]
+    main = mains[0] if len(mains) == 1 else tree.body
+    for node in tree.css("header, aside") if len(mains) != 1 else ():
+        if not node.css("h1"):
+            node.decompose()
+    found = tuple(_Walk().flow(main)) if main is not None else ()
+    top = next((block.text for block in found if block.kind == "heading" and block.level == 1), "")
+    return Document(top if top and top in title else title, found, updated_at)
+
+
+class _Walk:
+    """Walks the tree once; inline text gathers in ``_inline`` until a block begins or ends."""
+
+    def __init__(self, nesting: int = 0) -> None:
+        self._inline: list[str] = []
+        self._nesting = nesting
+
+    def flow(self, parent: LexborNode, depth: int = -1) -> Iterator[Block]:
+        if self._nesting > MAX_NESTING:
+            return
+        self._nesting += 1
+        for node in parent.iter(include_text=True):
+            if node.is_text_node:
+                self._inline.append(_SPACES.sub(" ", node.text(deep=False) or ""))
+            elif node.is_element_node and not _is_hidden(node):
+                yield from self._element(node, depth)
+        self._nesting -= 1
+        if parent.tag in _BLOCKS:
+            yield from self._paragraph()
+
+    def _element(self, node: LexborNode, depth: int) -> Iterator[Block]:
+        tag = str(node.tag)
+        if tag in _HEADINGS:
+            yield from self._paragraph()
+            yield Block("heading", _line(inline_text(node)), level=_HEADINGS[tag])
+        elif tag in {"ul", "ol"}:
+            yield from self._paragraph()
+            yield from self._items(node, depth + 1)
+        elif tag == "table":
+            yield from self._paragraph()
+            yield from self._table(node, depth)
+        elif tag == "pre":
+            yield from self._paragraph()
+            lines = visible(node.text()).strip("\n").splitlines()
+            yield Block("code", lines=tuple(line.rstrip() for line in lines))
+        elif tag in _BLOCKS:
+            yield from self._paragraph()
+            yield from self.flow(node, depth)
+        else:
+            self._inline.append(_inline_element(node))
+
+    def _table(self, table: LexborNode, depth: int) -> Iterator[Block]:
+        """A table of one column that holds others is there for its looks: what is in it is read as if without."""
+        rows = [*_rows(table)]
+        is_layout = all(len(row) <= 1 for row in rows) and any(row[0].css_first("table") for row in rows if row)
+        for row in rows if is_layout else ():
+            for cell in row:
+                yield from self.flow(cell, depth)
+                yield from self._paragraph()
+        if is_layout:
+            return
+        lines, has_header = cells.lines([[_cell(cell) for cell in row] for row in rows])
+        if lines:
+            yield Block("table", lines=lines, has_header=has_header)
+
+    def _items(self, items: LexborNode, depth: int) -> Iterator[Block]:
+        number = int(items.attributes.get("start") or 1) if items.tag == "ol" else 0
+        for node in items.iter():
+            if _is_hidden(node):
+                continue
+            marker = f"{number}." if number else "-"
+            is_first = True
+            for block in _Walk(self._nesting).flow(node, depth) if node.tag == "li" else ():
+                if is_first and block.kind == "paragraph":
+                    yield Block("item", f"{marker} {block.text}", level=depth)
+                else:
+                    yield block
+                is_first = False
+            number += bool(number)
+
+    def _paragraph(self) -> Iterator[Block]:
+        text = _lines("".join(self._inline))
+        self._inline.clear()
+        if text:
+            yield Block("paragraph", text)
+
+
+def _updated_at(tree: LexborHTMLParser) -> datetime | None:
+    for node in tree.css(_CHANGED):
+        with suppress(ValueError):
+            found = datetime.fromisoformat((node.attributes.get("content") or "").strip())
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
+
+
+def inline_text(node: LexborNode, nesting: int = 0) -> str:
+    """The visible text of a node and everything in it; ``br`` is a line break."""
+    if nesting > MAX_NESTING:
+        return ""
+    parts: list[str] = []
+    for child in node.iter(include_text=True):
+        if child.is_text_node:
+            parts.append(_SPACES.sub(" ", child.text(deep=False) or ""))
+        elif child.is_element_node and not _is_hidden(child):
+            parts.append(_inline_element(child, nesting + 1))
+    return "".join(parts)
+
+
+def _inline_element(node: LexborNode, nesting: int = 0) -> str:
+    if node.tag == "br":
+        return "\n"
+    if node.tag == "img":
+        return _SPACES.sub(" ", node.attributes.get("alt") or "")
+    text = inline_text(node, nesting)
+    if node.tag == "a":
+        return _link(text, node.attributes.get("href") or "")
+    if node.tag == "code" and "`" not in text:
+        return f"`{text}`"
+    return text + " " if node.tag in _BLOCKS or node.tag in {"td", "th"} else text
+
+
+def _link(text: str, target: str) -> str:
+    """The link's text, with its address where that can be said in a sentence."""
+    address = re.sub(r"^(?:https?://(?:www\.)?|mailto:|tel:)", "", target).rstrip("/")
+    is_absolute = address != target.rstrip("/")
+    if not is_absolute or len(address) > _INFORMATIVE_ADDRESS_CHARS or not _SAYABLE.fullmatch(address):
+        return text
+    return text if address.lower() in text.lower() else f"{text} ({address})" if text.strip() else address
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    if node.tag in _DROPPED:
+        return True
+    attributes = node.attributes
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
+        return True
+    style = attributes.get("style")
+    return bool(style and _HIDING_STYLE.search(re.sub(r"\s", "", style.lower())))
+
+
+def _rows(table: LexborNode) -> Iterator[list[LexborNode]]:
+    """The cells of each row of this table, not of tables inside it."""
+    for node in table.iter():
+        if _is_hidden(node):
+            continue
+        if node.tag in {"thead", "tbody", "tfoot"}:
+            yield from _rows(node)
+        elif node.tag == "tr":
+            yield [cell for cell in node.iter() if cell.tag in {"td", "th"} and not _is_hidden(cell)]
+
+
+def _cell(node: LexborNode) -> cells.Cell:
+    attributes = node.attributes
+    return cells.Cell(
+        text=_line(inline_text(node)).replace("|", "/"),
+        is_header=node.tag == "th",
+        n_columns=cells.span(attributes.get("colspan"), cells.MAX_COLUMNS),
+        n_rows=cells.span(attributes.get("rowspan"), cells.MAX_ROWS),
+    )
+
+
+def _line(text: str) -> str:
+    return _SPACES.sub(" ", visible(text)).strip()
+
+
+def _lines(text: str) -> str:
+    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in visible(text).split("\n"))
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,95 @@
+"""Markdown to blocks, by way of HTML; front matter, and template tags of the site it was written for.
+
+Promises to lose no document over broken front matter, and to keep nothing a reader of the page would not see.
+"""
+
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import cache
+from html import unescape
+from typing import Any
+
+import frontmatter
+from markdown_it import MarkdownIt
+
+from ingest.documents.blocks import Block, Document
+from ingest.documents.readers.html import html
+from ingest.documents.readers.html.templates import without_tags
+from ingest.documents.readers.text.encoding import decoded
+
+_DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
+_KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
+_LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
+_FENCED_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_IMPORTS = re.compile(r"\A(?:\s*(?:import|export)\b[^\n]{0,500}[\"'][^\n]*)+")  # of MDX
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """A document whose title, date and keywords are those of its front matter."""
+    matter, text = _matter(decoded(content))
+    return Document(
+        title=_title(matter),
+        blocks=tuple(blocks(_IMPORTS.sub("", text))),
+        updated_at=_updated_at(matter),
+        keywords=_keywords(matter),
+    )
+
+
+def blocks(text: str) -> list[Block]:
+    """Links that stay Markdown because they stand inside HTML become their text."""
+    found = html.blocks(_parser().render(without_tags(text)))
+    return [replace(b, text=_LEFT_OVER_LINK.sub(r"\1", b.text)) if "](" in b.text else b for b in found]
+
+
+def _matter(text: str) -> tuple[dict[str, Any], str]:
+    """Front matter and the rest; front matter that is no valid YAML is skipped, and its document kept."""
+    try:
+        matter, rest = frontmatter.parse(text)
+    except Exception:  # noqa: BLE001 - YAML, TOML and JSON parsers each have errors of their own
+        return _salvaged(text), _FENCED_MATTER.sub("", text)
+    return (matter, rest) if isinstance(matter, dict) else ({}, rest)
+
+
+def _salvaged(text: str) -> dict[str, Any]:
+    """The title of front matter that is otherwise broken, most often by a colon."""
+    fenced = _FENCED_MATTER.match(text)
+    title = re.search(r"^title:[ \t]*(.+)$", fenced[0] if fenced else "", re.MULTILINE)
+    return {"title": title[1].strip().strip("\"'")} if title else {}
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def _title(matter: dict[str, Any]) -> str:
+    title = matter.get("title")
+    return unescape(str(title)) if isinstance(title, str | int | float | date) else ""
+
+
+def _updated_at(matter: dict[str, Any]) -> datetime | None:
+    for field in _DATE_FIELDS:
+        value = matter.get(field)
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                continue
+        if isinstance(value, datetime):
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if isinstance(value, date):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return None
+
+
+def _keywords(matter: dict[str, Any]) -> str:
+    values = (matter.get(field) for field in _KEYWORD_FIELDS)
+    return "\n".join(filter(None, (_listed(value) for value in values)))
+
+
+def _listed(value: object) -> str:
+    """No lists in lists: by YAML's aliases a short text may stand for billions of them."""
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value if isinstance(one, str | int | float))
+    return value if isinstance(value, str) else ""

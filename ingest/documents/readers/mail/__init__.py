@@ -1,0 +1,1 @@
+"""Saved messages: EML and Outlook's MSG."""

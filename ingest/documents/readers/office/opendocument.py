@@ -1,0 +1,174 @@
+"""OpenDocument texts and presentations (ODT, ODP) to blocks; a slide is a page, and its name a heading.
+
+Promises to leave out what a reader would not see: deletions, comments, and text whose style is hidden.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from ingest.documents.blocks import Block, Document
+from ingest.documents.raw import FetchProblem
+from ingest.documents.readers.html import cells
+from ingest.documents.readers.office import archive
+from ingest.documents.readers.pdf import grid
+
+_WHAT = "OpenDocument file"
+_LEFT_OUT = {
+    "tracked-changes",
+    "annotation",
+    "note-citation",
+    "table-of-content",
+    "sequence-decls",
+    "forms",
+    "desc",
+}
+_MAX_SPACES = 100
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """The title of the properties, and the body; raises :class:`FetchProblem`."""
+    names = {"content.xml", "styles.xml", "meta.xml", "META-INF/manifest.xml"}
+    parts = archive.parts(content, what=_WHAT, is_wanted=names.__contains__)
+    if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
+        raise FetchProblem("is protected with a password", "save it without one")
+    if "content.xml" not in parts:
+        raise archive.damaged(_WHAT)
+    roots = {
+        name: archive.root(part, what=_WHAT) for name, part in parts.items() if not name.startswith("META-INF/")
+    }
+    body = roots["content.xml"].find("{*}body")
+    title = roots["meta.xml"].findtext(".//{http://purl.org/dc/elements/1.1/}title") if "meta.xml" in roots else ""
+    walk = _Walk({style for root in roots.values() for style in _hidden_styles(root)})
+    return Document((title or "").strip(), tuple(walk.flow(body)) if body is not None else ())
+
+
+def _hidden_styles(root: Element) -> Iterator[str]:
+    for style in root.iter():
+        looks = {(_attribute(one, "display"), _attribute(one, "visibility")) for one in style}
+        if _name(style) == "style" and looks & {("none", ""), ("false", ""), ("", "hidden")}:
+            yield _attribute(style, "name")
+
+
+class _Walk:
+    """Walks the body once."""
+
+    def __init__(self, hidden: set[str]) -> None:
+        self._hidden = hidden
+        self._n_slides = 0
+
+    def flow(self, parent: Element, depth: int = -1) -> Iterator[Block]:
+        for child in parent:
+            name = _name(child)
+            if name in _LEFT_OUT or _attribute(child, "style-name") in self._hidden:
+                continue
+            if name == "h":
+                yield Block("heading", self._line(child), level=min(max(_int(child, "outline-level"), 1), 6))
+            elif name == "p":
+                yield from self._paragraph(child, depth)
+            elif name == "list":
+                yield from self._items(child, depth + 1)
+            elif name == "table":
+                yield from self._table(child)
+            elif name == "notes":
+                text = "\n".join(block.text for block in self.flow(child) if block.text)
+                yield Block("paragraph", f"Speaker notes: {text}" if text else "")
+            elif name == "page":
+                yield from self._slide(child)
+            else:
+                yield from self.flow(child, depth)
+
+    def _paragraph(self, paragraph: Element, depth: int) -> Iterator[Block]:
+        text = "\n".join(filter(None, (" ".join(line.split()) for line in self._text(paragraph).split("\n"))))
+        if text:
+            yield Block("paragraph", text)
+        for box in _boxes(paragraph):
+            yield from self.flow(box, depth)
+
+    def _items(self, items: Element, depth: int) -> Iterator[Block]:
+        for item in items:
+            is_first = True
+            for block in self.flow(item, depth):
+                is_bullet = is_first and block.kind == "paragraph"
+                yield Block("item", f"- {block.text}", level=depth) if is_bullet else block
+                is_first = False
+
+    def _table(self, table: Element) -> Iterator[Block]:
+        rows = [
+            [
+                cells.Cell(
+                    text=" ".join(filter(None, (b.text or " ".join(b.lines) for b in self.flow(cell)))).replace(
+                        "|", "/"
+                    ),
+                    n_columns=cells.span(_attribute(cell, "number-columns-spanned"), cells.MAX_COLUMNS),
+                    n_rows=cells.span(_attribute(cell, "number-rows-spanned"), cells.MAX_ROWS),
+                )
+                for cell in row
+                if _name(cell) == "table-cell"
+            ]
+            for row in table.iter()
+            if _name(row) == "table-row"
+        ]
+        lines, _ = cells.lines(rows)
+        if lines:
+            header = grid.has_header([line[2:-2].split(" | ") for line in lines])
+            yield Block("table", lines=lines, has_header=header)
+
+    def _slide(self, slide: Element) -> Iterator[Block]:
+        self._n_slides += 1
+        found = [replace(block, page=self._n_slides) for block in self.flow(slide)]
+        frames = [frame for frame in slide.iter() if _attribute(frame, "class") == "title"]
+        lines = (" ".join(self._line(one) for one in frame.iter() if _name(one) == "p") for frame in frames)
+        titles = [line.strip() for line in lines if line.strip()]
+        title = titles[0] if titles else f"Slide {self._n_slides}"
+        rest = [block for block in found if block.text.removeprefix("- ") != title]
+        yield Block("heading", title, level=1, page=self._n_slides)
+        yield from rest or [Block("paragraph", title, page=self._n_slides)] * bool(titles)
+
+    def _line(self, element: Element) -> str:
+        return " ".join(self._text(element).split())
+
+    def _text(self, element: Element) -> str:
+        """Without that of text boxes in it, which stand by themselves, and of what is hidden."""
+        parts = [element.text or ""]
+        for child in element:
+            name = _name(child)
+            if name == "line-break":
+                parts.append("\n")
+            elif name == "s":
+                parts.append(" " * min(max(_int(child, "c"), 1), _MAX_SPACES))
+            elif name == "tab":
+                parts.append(" ")
+            elif name == "note":
+                parts.append(f" ({self._text(child).strip()})")
+            elif not (
+                name in _LEFT_OUT or self._is_apart(child) or _attribute(child, "style-name") in self._hidden
+            ):
+                parts.append(self._text(child))
+            parts.append(child.tail or "")
+        return "".join(parts)
+
+    def _is_apart(self, element: Element) -> bool:
+        return _name(element) in {"text-box", "hidden-text", "hidden-paragraph"}
+
+
+def _boxes(element: Element) -> Iterator[Element]:
+    """The text boxes in an element, not those in others."""
+    for child in element:
+        if _name(child) == "text-box":
+            yield child
+        else:
+            yield from _boxes(child)
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _attribute(element: Element, name: str) -> str:
+    return next((value for key, value in element.items() if key.rpartition("}")[2] == name), "")
+
+
+def _int(element: Element, name: str) -> int:
+    text = _attribute(element, name)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0

@@ -1,0 +1,212 @@
+"""PowerPoint presentations to blocks: a slide's title is a heading, then its bullets, tables, charts and notes.
+
+Not by python-pptx, which unpacks pictures too, knows no ISO 29500 Strict, and brings Pillow and XlsxWriter.
+A block's page is its slide. Promises to leave out what an audience would not see: hidden slides and
+shapes, text beside the slide, and text too small to be read; speaker notes are kept, and named so.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from ingest.documents.blocks import Block, Document
+from ingest.documents.raw import FetchProblem
+from ingest.documents.readers.html import cells
+from ingest.documents.readers.office import archive, drawings
+
+_WHAT = "PowerPoint presentation"
+_FRAME = {"dt", "ftr", "hdr", "sldNum", "sldImg"}  # placeholders for what stands on every slide
+_TITLES = {"title", "ctrTitle"}
+_TINY = 200  # hundredths of a point
+_MARKUP = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """The title of the properties, and the slides in order; raises :class:`FetchProblem`."""
+    package = _Package(content)
+    core = package.root("docProps/core.xml")
+    blocks: list[Block] = []
+    for number, name in enumerate(package.slides(), 1):
+        slide = package.root(name)
+        if slide is not None and slide.get("show", "1") not in {"0", "false"}:
+            blocks += [replace(block, page=number) for block in _slide(slide, name, number, package)]
+    title = core.findtext("{http://purl.org/dc/elements/1.1/}title") if core is not None else ""
+    title = (title or "").strip()
+    return Document("" if title.lower() in {"powerpoint presentation", "presentation"} else title, tuple(blocks))
+
+
+class _Package:
+    """The parts of a presentation, and what each refers to."""
+
+    def __init__(self, content: bytes) -> None:
+        self._parts = archive.parts(content, what=_WHAT, is_wanted=lambda name: name.endswith((".xml", ".rels")))
+        main = [target for kind, target in self.relations("").values() if kind == "officeDocument"]
+        root = self.root(main[0]) if main else None
+        if root is None:
+            raise archive.damaged(_WHAT)
+        if _name(root) != "presentation":
+            raise FetchProblem(f"is not a {_WHAT}, whatever its name says", "save it as .pptx, or remove it")
+        size = root.find("{*}sldSz")
+        self.width = _int(size, "cx") if size is not None else 0
+        self.height = _int(size, "cy") if size is not None else 0
+        self._main, self._root = main[0], root
+
+    def root(self, name: str) -> Element | None:
+        return archive.root(self._parts[name], what=_WHAT) if name in self._parts else None
+
+    def slides(self) -> Iterator[str]:
+        """The names of their parts, as shown."""
+        relations = self.relations(self._main)
+        for one in self._root.iterfind("{*}sldIdLst/{*}sldId"):
+            _, target = relations.get(_relation(one), ("", ""))
+            if target:
+                yield target
+
+    def relations(self, name: str) -> dict[str, tuple[str, str]]:
+        """Kind and part by id of what a part refers to; the package itself has no name."""
+        folder, file = posixpath.split(name)
+        root = self.root(posixpath.join(folder, "_rels", f"{file}.rels"))
+        found: dict[str, tuple[str, str]] = {}
+        for one in root if root is not None else ():
+            target = posixpath.normpath(posixpath.join("/", folder, one.get("Target", "")))[1:]
+            found[one.get("Id", "")] = one.get("Type", "").rpartition("/")[2], target
+        return found
+
+
+def _slide(slide: Element, name: str, number: int, package: _Package) -> Iterator[Block]:
+    relations = package.relations(name)
+    tree = slide.find("{*}cSld/{*}spTree")
+    shapes = [*_shapes(tree, package)] if tree is not None else []
+    titles = [" ".join(_lines(shape)) for shape in shapes if _placeholder(shape) in _TITLES]
+    title = next(filter(None, titles), f"Slide {number}")
+    yield Block("heading", title, level=1)
+    found = [
+        b for shape in shapes if _placeholder(shape) not in _TITLES for b in _blocks(shape, relations, package)
+    ]
+    found += [Block("paragraph", f"Speaker notes: {text}") for text in _notes(relations, package)]
+    if not found and title in titles:
+        found = [Block("paragraph", title)]  # a heading alone would not be searched
+    yield from found
+
+
+def _shapes(parent: Element, package: _Package) -> Iterator[Element]:
+    """Those that are seen, out of their groups."""
+    for child in parent:
+        if child.tag == f"{_MARKUP}AlternateContent":
+            for version in [*child][:1]:
+                yield from _shapes(version, package)
+        elif _name(child) == "grpSp" and not _is_hidden(child):
+            yield from _shapes(child, package)
+        elif _name(child) in {"sp", "graphicFrame"} and not _is_hidden(child) and _is_on_slide(child, package):
+            yield child
+
+
+def _is_hidden(shape: Element) -> bool:
+    properties = shape.find("*/{*}cNvPr")
+    return properties is not None and properties.get("hidden") in {"1", "true"}
+
+
+def _is_on_slide(shape: Element, package: _Package) -> bool:
+    """One without a place of its own has its layout's."""
+    offset, size = shape.find(".//{*}xfrm/{*}off"), shape.find(".//{*}xfrm/{*}ext")
+    if offset is None or size is None or not package.width or not package.height:
+        return True
+    x, y = _int(offset, "x"), _int(offset, "y")
+    return -_int(size, "cx") < x < package.width and -_int(size, "cy") < y < package.height
+
+
+def _placeholder(shape: Element) -> str:
+    """Its type, ``body`` where it has none, empty for a shape that is no placeholder."""
+    found = shape.find("*/{*}nvPr/{*}ph")
+    return found.get("type", "body") if found is not None else ""
+
+
+def _blocks(shape: Element, relations: dict[str, tuple[str, str]], package: _Package) -> Iterator[Block]:
+    kind = _placeholder(shape)
+    if kind in _FRAME:
+        return
+    if _name(shape) == "sp":
+        yield from _paragraphs(shape, is_list=kind in {"body", "obj"})
+        return
+    for table in shape.iterfind(".//{*}tbl"):
+        yield from _table(table)
+    for one in shape.iterfind(".//{*}graphicData/*"):
+        _, target = relations.get(_relation(one), ("", ""))
+        part = package.root(target) if target else None
+        if part is not None:
+            yield from drawings.blocks(part)
+
+
+def _paragraphs(shape: Element, *, is_list: bool) -> Iterator[Block]:
+    for paragraph in shape.iterfind("{*}txBody/{*}p"):
+        text = _text(paragraph)
+        properties = paragraph.find("{*}pPr")
+        names = {_name(one) for one in properties} if properties is not None else set()
+        level = _int(properties, "lvl") if properties is not None else 0
+        if text and (names & {"buChar", "buAutoNum", "buBlip"} or (is_list and "buNone" not in names)):
+            yield Block("item", f"- {text}", level=min(level, 8))
+        elif text:
+            yield Block("paragraph", text)
+
+
+def _lines(shape: Element) -> Iterator[str]:
+    for paragraph in shape.iterfind("{*}txBody/{*}p"):
+        yield " ".join(_text(paragraph).split())
+
+
+def _text(paragraph: Element) -> str:
+    """Of its runs, and of formulas; a line break is one."""
+    parts: list[str] = []
+    for run in paragraph.iter():
+        if _name(run) == "br":
+            parts.append("\n")
+        elif _name(run) == "r":
+            properties = run.find("{*}rPr")
+            size = _int(properties, "sz") if properties is not None else 0
+            parts += [one.text or "" for one in run.iterfind("{*}t") if not 0 < size <= _TINY]
+    return "\n".join(stripped for line in "".join(parts).split("\n") if (stripped := " ".join(line.split())))
+
+
+def _table(table: Element) -> Iterator[Block]:
+    properties = table.find("{*}tblPr")
+    has_header = properties is not None and properties.get("firstRow") in {"1", "true"}
+    rows = [[*_cells(row, is_header=has_header and not n)] for n, row in enumerate(table.iterfind("{*}tr"))]
+    lines, has_header = cells.lines(rows)
+    if lines:
+        yield Block("table", lines=lines, has_header=has_header)
+
+
+def _cells(row: Element, *, is_header: bool) -> Iterator[cells.Cell]:
+    for cell in row.iterfind("{*}tc"):
+        if not {"hMerge", "vMerge"}.intersection(cell.keys()):
+            yield cells.Cell(
+                text=" ".join(filter(None, _lines(cell))).replace("|", "/"),
+                is_header=is_header,
+                n_columns=cells.span(cell.get("gridSpan"), cells.MAX_COLUMNS),
+                n_rows=cells.span(cell.get("rowSpan"), cells.MAX_ROWS),
+            )
+
+
+def _notes(relations: dict[str, tuple[str, str]], package: _Package) -> Iterator[str]:
+    for kind, target in relations.values():
+        notes = package.root(target) if kind == "notesSlide" else None
+        for shape in notes.iterfind("{*}cSld/{*}spTree/{*}sp") if notes is not None else ():
+            text = "\n".join(filter(None, _lines(shape)))
+            if text and _placeholder(shape) == "body":
+                yield text
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _relation(element: Element) -> str:
+    """The id of the part that an element stands for; of a diagram, that of its data."""
+    ids = {name.rpartition("}")[2]: value for name, value in element.items() if "relationships}" in name}
+    return ids.get("id") or ids.get("dm") or ""
+
+
+def _int(element: Element, name: str) -> int:
+    text = element.get(name, "")
+    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() and len(text) < 12 else 0

@@ -1,0 +1,103 @@
+"""Tables: lines whose runs stand below each other, to rows of cells."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from ingest.documents.blocks import Block
+from ingest.documents.readers.pdf.lines import MAX_PITCH, Line, Run
+
+_TEXT_PITCH = 1.35  # in font sizes, between the lines of one cell
+_VALUE = re.compile(r"[\W\d]*\d[\W\d]*(?:\w{1,3})?")  # a number, an amount, a date
+
+
+def table(lines: Sequence[Line]) -> tuple[Block | None, int]:
+    """The table these lines begin with, and of how many lines it is made; None and 0 without one."""
+    block = _extent(lines)
+    columns = _columns(block)
+    if len(columns) < 2:
+        return None, 0
+    rows: list[list[str]] = []
+    pitches = [after.base - before.base for before, after in pairwise(block)]
+    for line, pitch in zip(block, [0.0, *pitches], strict=True):
+        row = _row(line, columns)
+        is_tight = pitch < max(0.8 * median(pitches), _TEXT_PITCH * line.size)
+        is_tightest = is_tight and pitch < 0.8 * max(pitches)
+        if rows and is_tight and _continues(rows[-1], row, may_be_full=is_tightest):
+            rows[-1] = [" ".join(filter(None, cells)) for cells in zip(rows[-1], row, strict=True)]
+        else:
+            rows.append(row)
+    texts = tuple(f"| {' | '.join(row)} |" for row in rows)
+    return Block("table", lines=texts, has_header=has_header(rows), page=lines[0].page), len(block)
+
+
+def has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: each has a name there, and none is a value."""
+    first = rows[0]
+    names_all = len(rows) > 1 and len(first) > 1 and all(first)
+    return names_all and not any(cell.endswith(":") or _VALUE.fullmatch(cell) for cell in first)
+
+
+def _extent(lines: Sequence[Line]) -> Sequence[Line]:
+    """As many lines as may be of one table: at least two with cells side by side, the last one too."""
+    n, end = 0, 0
+    for line in lines:
+        if n and not _follows(lines[n - 1], line, lines[:n]):
+            break
+        n += 1
+        if len(line.cells) > 1:
+            end = n
+    # What hangs below a cell of the last row, or goes on with it, belongs to it.
+    while end and end < n and (lines[end].x0 > lines[0].x0 + lines[0].size or lines[end].text[0].islower()):
+        end += 1
+    block = lines[:end]
+    return block if sum(len(line.cells) > 1 for line in block) >= 2 else ()
+
+
+def _follows(above: Line, line: Line, block: Sequence[Line]) -> bool:
+    is_near = line.flow == above.flow and line.base - above.base <= MAX_PITCH * max(line.size, above.size)
+    if not is_near or line.size > 1.3 * above.size:
+        return False
+    if len(line.cells) > 1:
+        return True
+    starts = [cell.x0 for other in block if len(other.cells) > 1 for cell in other.cells]
+    is_below_a_cell = any(abs(line.x0 - x0) <= line.size / 2 for x0 in starts)
+    ends = [x0 for x0 in starts if x0 > line.x0 + line.size]
+    return is_below_a_cell and (line.x1 <= min(ends) if ends else line.x0 > min(starts) + line.size)
+
+
+def _columns(block: Sequence[Line]) -> list[tuple[float, float]]:
+    """The columns' left and right edges: those of the fullest row, widened by what stands below and above."""
+    if not block:
+        return []
+    columns = [(cell.x0, cell.x1) for cell in max(block, key=lambda line: len(line.cells)).cells]
+    for line in block:
+        for cell in line.cells:
+            over = [i for i, (x0, x1) in enumerate(columns) if cell.x0 < x1 and cell.x1 > x0]
+            if len(over) == 1:
+                x0, x1 = columns[over[0]]
+                columns[over[0]] = (min(x0, cell.x0), max(x1, cell.x1))
+            elif not over:
+                columns = sorted([*columns, (cell.x0, cell.x1)])
+    return columns
+
+
+def _row(line: Line, columns: Sequence[tuple[float, float]]) -> list[str]:
+    row = [""] * len(columns)
+    for cell in line.cells:
+        at = _column(cell, columns)
+        row[at] = f"{row[at]} {cell.text}".strip().replace("|", "/")
+    return row
+
+
+def _column(cell: Run, columns: Sequence[tuple[float, float]]) -> int:
+    over = [i for i, (x0, x1) in enumerate(columns) if cell.x0 < x1 and cell.x1 > x0]
+    return over[0] if over else min(range(len(columns)), key=lambda i: abs(columns[i][0] - cell.x0))
+
+
+def _continues(above: Sequence[str], row: Sequence[str], *, may_be_full: bool) -> bool:
+    """Whether a line goes on with the cells of the row above, because they did not fit on one line."""
+    if (all(row) and not may_be_full) or not all(over for over, cell in zip(above, row, strict=True) if cell):
+        return False
+    return not row[0] or row[0][0].islower()

@@ -1,0 +1,1 @@
+"""Text: plain, delimited, JSON, notebooks, RTF; encodings and hidden characters."""

@@ -1,0 +1,44 @@
+"""Files of separated values (CSV, TSV) to blocks, whatever separates them and in any encoding."""
+
+import csv
+from collections import Counter
+from io import StringIO
+
+from ingest.documents.blocks import Document
+from ingest.documents.raw import FetchProblem
+from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.tables import Rows
+
+_SEPARATORS = ",;\t|"
+_SAMPLE_CHARS = 20_000
+MAX_FIELD_CHARS = 1_000_000
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """One table, or several where empty lines part them; raises :class:`FetchProblem`."""
+    text = decoded(content).replace("\x00", "")
+    csv.field_size_limit(MAX_FIELD_CHARS)
+    rows = Rows()
+    try:
+        blocks = tuple(rows.blocks(csv.reader(StringIO(text), delimiter=_separator(text))))
+    except csv.Error as error:
+        limit = f"{MAX_FIELD_CHARS:,} characters"
+        raise FetchProblem(f"has a field of more than {limit}", "close its quotes, or split it") from error
+    return Document("", blocks, gap=rows.gap)
+
+
+def _separator(text: str) -> str:
+    """The one by which most lines have the same number of fields, more than one."""
+    lines = text[:_SAMPLE_CHARS].splitlines(keepends=True)
+    if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) == 5:
+        return lines[0][4]  # as Excel writes and reads it
+    return max(_SEPARATORS, key=lambda separator: _agreement(lines[:-1] or lines, separator))
+
+
+def _agreement(lines: list[str], separator: str) -> tuple[float, int]:
+    try:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=separator) if row)
+    except csv.Error:
+        return 0.0, 0
+    width, n = max(((w, n) for w, n in widths.items() if w > 1), key=lambda one: one[1], default=(0, 0))
+    return n / max(1, widths.total()), width

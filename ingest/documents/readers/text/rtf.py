@@ -1,0 +1,31 @@
+"""Rich Text to blocks: the only module that imports striprtf. It tells tables, but no headings and lists."""
+
+import re
+
+from striprtf.striprtf import rtf_to_text
+
+from ingest.documents.blocks import Block, Document
+from ingest.documents.readers.text import plain
+from ingest.documents.readers.text.tables import Rows
+
+_PICTURE = re.compile(rb"[0-9a-fA-F\r\n]{500,}")  # in hexadecimal digits, which striprtf reads one by one
+_HIDDEN = re.compile(rb"\{[^{}]{0,200}\\v(?![a-z0-9])[^{}]*\}")
+_TITLE = re.compile(r"\{\\title ([^{}\\]{1,300})\}")
+_ROW = re.compile(r"[^\n]*\|")  # striprtf ends each cell so
+
+
+def read(content: bytes, *, max_chars: int) -> Document:
+    """The title of the properties, paragraphs and tables."""
+    source = _HIDDEN.sub(b"", _PICTURE.sub(b"", content)).decode("latin-1")
+    title = _TITLE.search(source)
+    rows, blocks, table, prose = Rows(), list[Block](), list[list[str]](), list[str]()
+    for line in [*rtf_to_text(source, errors="replace").split("\n"), ""]:
+        if _ROW.fullmatch(line):
+            blocks += plain.blocks("\n\n".join(prose))
+            prose.clear()
+            table.append(line.split("|")[:-1])
+            continue
+        blocks += rows.blocks(table)
+        table.clear()
+        prose.append(line)
+    return Document(title[1] if title else "", (*blocks, *plain.blocks("\n\n".join(prose))), gap=rows.gap)

@@ -1,0 +1,118 @@
+"""Which table of the index is searched: known to every process, read with every search.
+
+An index is made with one embedding model; :mod:`ingest.index.reindex` makes a second table beside it and then
+switches. Until then questions are embedded as the documents are, whatever the settings say.
+"""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+import agent.settings
+from agent.store.database import Database
+from ingest import locks
+from ingest.embedding import Embedder
+from ingest.index.table import TABLE, Index
+from ingest.settings import STATIC_EMBEDDING_MODEL, Settings
+from ingest.tables import IndexStateRow
+
+AT_ONCE = 3  # handles kept: what is live, what was, and what is being made
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where documents go."""
+
+    database: Database
+    index: Index
+    embedder: Embedder
+
+
+@dataclass(frozen=True)
+class State:
+    """The table that is searched, its model, and the one in the making."""
+
+    table: str
+    embedding_model: str
+    next_table: str | None = None
+    next_model: str | None = None
+    old_table: str | None = None
+    switched_at: datetime | None = None
+
+
+class Live:
+    """Opens what is live; handles are kept, and shared by threads."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self._settings = settings
+        self._opened: dict[tuple[str, str], Stores] = {}
+        self._opening = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        """Where the index lies."""
+        return self._settings.index_address
+
+    def now(self) -> Stores:
+        """What is live at this moment, always the same object while it is; for a writer that holds the index's
+        lock until it lets go."""
+        with self.database.transaction() as transaction:
+            state = self.state(transaction)
+        return self.stores(state)
+
+    def state(self, transaction: Session) -> State:
+        """What is live now; where nothing has been written yet, what the settings say will be."""
+        row = transaction.get(IndexStateRow, self.address)
+        return _state(row) if row else State(TABLE, self._settings.embedding_model)
+
+    def stores(self, state: State) -> Stores:
+        """The handles on a state's table and model."""
+        return self.opened(state.table, state.embedding_model)
+
+    def opened(self, table: str, model: str) -> Stores:
+        """The handles on any table."""
+        with self._opening:
+            known = self._opened.pop((table, model), None)
+            if known is None:
+                index = Index(self.address, table=table, embedding_model=model)
+                known = Stores(self.database, index, self._embedder(model))
+            self._opened[(table, model)] = known  # the last that was asked for comes last
+            while len(self._opened) > AT_ONCE:
+                del self._opened[next(iter(self._opened))]
+            return known
+
+    def settled(self) -> Stores:
+        """For whoever writes: what is live, written down. An index of before this was written down keeps its
+        model; one that is lost is made anew with the model of the settings."""
+        with locks.held(self.database, locks.INDEX):
+            with self.database.transaction() as transaction:
+                state = self.state(transaction)
+            made_with = self.stores(state).index.made_with()
+            model = made_with or self._settings.embedding_model
+            with self.database.transaction() as transaction:
+                row = IndexStateRow
+                values = {"table_name": state.table, "embedding_model": model}
+                statement = insert(row).values(address=self.address, **values)
+                transaction.execute(statement.on_conflict_do_update(index_elements=[row.address], set_=values))
+        return self.opened(state.table, model)
+
+    def _embedder(self, model: str) -> Embedder:
+        if model == STATIC_EMBEDDING_MODEL:
+            return Embedder(model)
+        from agent.llm import models
+
+        return Embedder(
+            model,
+            price_usd=models.embedding_price(model, agent.settings.load()),
+            tokens_per_minute=self._settings.embedding_tokens_per_minute,
+        )
+
+
+def _state(row: IndexStateRow) -> State:
+    return State(
+        row.table_name, row.embedding_model, row.next_table, row.next_model, row.old_table, row.switched_at
+    )

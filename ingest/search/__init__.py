@@ -1,0 +1,1 @@
+"""Search: candidates fused, reranked and corrected for typos; listing of documents."""

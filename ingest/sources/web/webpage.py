@@ -1,0 +1,218 @@
+"""What the answer of a site is: a page, another document, a move, nothing, or a problem."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from ingest.documents import formats
+from ingest.documents.formats import Format
+from ingest.documents.raw import FetchProblem, RawDocument
+from ingest.sources.web import markup
+from ingest.sources.web.outside import Answer, Limit
+from ingest.sources.web.site import Site, joined, normalised
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_ENDINGS = {
+    "application/pdf": ".pdf",
+    f"{_OFFICE}.wordprocessingml.document": ".docx",
+    f"{_OFFICE}.presentationml.presentation": ".pptx",
+    f"{_OFFICE}.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+    "application/rtf": ".rtf",
+    "application/epub+zip": ".epub",
+    "text/markdown": ".md",
+    "text/csv": ".csv",
+}
+_PAGE = "x.html"
+_PAGES = {"text/html", "application/xhtml+xml"}
+_UNSAID = {
+    "",
+    "text/plain",
+    "application/octet-stream",
+    "binary/octet-stream",
+    "application/zip",
+}  # see the ending
+_DATA = {"application/json", "application/xml", "application/javascript", "application/x-javascript"}
+_GONE = {404, 410}
+_CLOSED = {401, 403, 407, 451}
+_LOGIN = re.compile(r"/(?:log-?in|sign-?in|wp-login)(?:\.\w+)?/?$", re.IGNORECASE)
+_LOGIN_PATH = re.compile(
+    r"/(?:log-?in|sign-?in|sso|saml2?|oauth2?|adfs|cas|wp-login|auth|authorize)(?:[/.]|$)", re.IGNORECASE
+)
+_LOGIN_HOST = re.compile(r"(?:login|signin|sso|auth|accounts|idp?)\.", re.IGNORECASE)
+_CHARSET = re.compile(  # of Python's codecs those for text: "punycode" takes minutes, "idna" has errors of its own
+    r"charset\s*=\s*\"?((?:utf|iso|windows|cp|koi8|mac|gb|big5|euc|shift|x-|ks_c|tis|us-ascii)[\w.:-]{1,40})",
+    re.IGNORECASE,
+)
+_JUST_NOW = timedelta(minutes=1)  # a page made for the answer says that it was changed now
+
+
+@dataclass(frozen=True)
+class Webpage:
+    """``format`` is None where there is no document; ``fingerprint`` is of the main text, or of all of a file.
+
+    ``canonical`` and ``moved_to`` are addresses within the site or empty, ``left_for`` is one outside it.
+    """
+
+    format: Format | None = None
+    content: bytes = b""
+    fingerprint: str = ""
+    is_indexed: bool = True
+    links: tuple[str, ...] = ()
+    canonical: str = ""
+    moved_to: str = ""
+    left_for: str = ""
+    updated_at: datetime | None = None
+
+    def raw(self, url: str, *, dated: datetime | None = None) -> RawDocument:
+        """The document, with a title made of its address; ``dated`` is used where it tells no date itself."""
+        assert self.format is not None
+        return RawDocument(self.content, self.format, title(url), self.updated_at or dated)
+
+
+class Refused(FetchProblem):
+    """The site does not show it to us; when it shows nothing any more, that is no news of single pages."""
+
+
+def limit(url: str, *, max_bytes: int) -> Limit:
+    """Reads pages up to ``max_bytes``, other documents up to what their format allows, and nothing else."""
+
+    def wanted(status: int, headers: httpx.Headers) -> int:
+        name = _name(headers, url) if status == 200 else ""
+        if not name:
+            return 0
+        return max_bytes if formats.max_bytes(name) <= formats.MAX_BYTES else formats.MAX_PACKED_BYTES
+
+    return wanted
+
+
+def read(answer: Answer, url: str, site: Site) -> Webpage:
+    """Judges an answer; raises :class:`FetchProblem` for a document that cannot be had, unless it is gone."""
+    if answer.redirect:
+        return _moved(answer.redirect, url, site)
+    if answer.status in _GONE or answer.status == 204:
+        return Webpage()
+    if answer.status != 200:
+        raise _failure(answer.status)
+    name = _name(answer.headers, url)
+    if not name:
+        return _unread(answer, url)
+    if answer.is_too_large:
+        raise FetchProblem("is too large", "split it into smaller documents, or raise max_bytes")
+    if name == _PAGE and not answer.body.startswith(b"%PDF-"):
+        return _page(answer, url, site)
+    return Webpage(
+        format=formats.of(name),
+        content=answer.body,
+        fingerprint=sha256(answer.body).hexdigest(),
+        is_indexed="noindex" not in _orders(answer),
+        updated_at=_last_modified(answer.headers),
+    )
+
+
+def title(url: str) -> str:
+    """Made of the last part of an address."""
+    path = unquote(urlsplit(url).path).strip("/")
+    return formats.title(path) if path else urlsplit(url).netloc
+
+
+def _name(headers: httpx.Headers, url: str) -> str:
+    """A file's name with the ending of what it is; empty for what no document is."""
+    kind = _kind(headers)
+    path = unquote(urlsplit(url).path)
+    is_bare = not kind and "." not in path.rpartition("/")[2]
+    if is_bare or kind in _PAGES or (kind in _UNSAID and formats.of(path) == "html"):
+        return _PAGE
+    if kind in _ENDINGS:
+        name = f"x{_ENDINGS[kind]}"
+    else:
+        name = path if kind in _UNSAID else ""
+        name = "x.txt" if kind == "text/plain" and not formats.of(name) else name
+    return name if formats.of(name) else ""
+
+
+def _kind(headers: httpx.Headers) -> str:
+    return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def _unread(answer: Answer, url: str) -> Webpage:
+    """A picture or data is no document; what people write in, such as an old Word file, is a problem."""
+    path, kind = unquote(urlsplit(url).path), _kind(answer.headers)
+    if kind.startswith("application/") and kind not in _DATA and not formats.is_ignored(path):
+        raise FetchProblem(*formats.refusal(path))
+    return Webpage()
+
+
+def _moved(redirect: str, url: str, site: Site) -> Webpage:
+    target = normalised(joined(url, redirect)) or ""
+    if _is_login(target, site):
+        raise Refused("asks for a login", "name a variable with its key in authorization_env, or exclude it")
+    return Webpage(moved_to=target) if site.holds(target) else Webpage(left_for=target or redirect[:200])
+
+
+def _is_login(url: str, site: Site) -> bool:
+    """Within the site, ``auth/`` may be a chapter."""
+    parts = urlsplit(url)
+    if site.holds(url):
+        return bool(_LOGIN.search(parts.path))
+    return bool(_LOGIN_PATH.search(parts.path) or _LOGIN_HOST.match(parts.netloc))
+
+
+def _failure(status: int) -> FetchProblem:
+    if status in _CLOSED:
+        advice = "open it for Docent (authorization_env can name a variable with a key), or exclude it"
+        return Refused(f"may not be read (status {status})", advice)
+    may_pass = status >= 500 or status in {408, 425, 429}
+    advice = "it is tried again with the next sync" if may_pass else "mend the page, or exclude it"
+    return FetchProblem(f"answers with status {status}", advice, may_pass=may_pass)
+
+
+def _page(answer: Answer, url: str, site: Site) -> Webpage:
+    declared = _CHARSET.search(answer.headers.get("content-type", ""))
+    content, html = _decoded(answer.body, declared[1] if declared else "")
+    said = markup.read(html, url, site)
+    if said.is_error:
+        raise FetchProblem(
+            "is a page of error, though it claims to be none", "mend the links to it, or exclude it"
+        )
+    orders = _orders(answer)
+    return Webpage(
+        format="webpage",
+        content=content,
+        fingerprint=said.digest or sha256(content).hexdigest(),
+        is_indexed=said.is_indexed and "noindex" not in orders,
+        links=said.links if "nofollow" not in orders else (),
+        canonical="" if said.canonical == url else said.canonical,
+        moved_to="" if said.refresh == url else said.refresh,
+        updated_at=said.updated_at or _last_modified(answer.headers),
+    )
+
+
+def _decoded(body: bytes, declared: str) -> tuple[bytes, str]:
+    """The bytes to keep, and a text of them. An encoding that only a header tells would be lost with it."""
+    try:
+        return body, body.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    try:
+        html = body.decode(declared)
+    except (LookupError, ValueError):
+        return body, body.decode("latin-1")  # for the links, and to see a change in it
+    return html.encode("utf-8-sig", errors="replace"), html
+
+
+def _orders(answer: Answer) -> set[str]:
+    return markup.robots(answer.headers.get_list("x-robots-tag"))
+
+
+def _last_modified(headers: httpx.Headers) -> datetime | None:
+    changed = markup.moment(headers.get("last-modified", ""))
+    sent = markup.moment(headers.get("date", ""))
+    return None if changed and sent and sent - changed < _JUST_NOW else changed

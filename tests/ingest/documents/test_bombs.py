@@ -1,0 +1,108 @@
+"""Documents made to exhaust their reader: each is given up by itself, and one child goes on as long as it can."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO
+
+import pytest
+
+from ingest.documents.formats import Format
+from ingest.documents.raw import FetchProblem, RawDocument
+from ingest.documents.sandbox import Converter, Limits
+from tests.ingest import office, paper
+from tests.ingest.office import epub, opendocument, pptx, shape, xlsx
+
+N_DEEP = 100_000
+HUGE = 60_000_000
+
+
+@pytest.fixture(scope="module")
+def converter() -> Iterator[Converter]:
+    """Shared by all bombs, as by the documents of a sync; with less time, for the tests' sake."""
+    with Converter(Limits(cpu_seconds=15)) as converter:
+        yield converter
+
+
+def entities(content: bytes, name: str) -> bytes:
+    """The document with a part that expands to gigabytes."""
+    made = BytesIO()
+    laughs = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(9))
+    with zipfile.ZipFile(BytesIO(content)) as old, zipfile.ZipFile(made, "w") as new:
+        for one in old.namelist():
+            new.writestr(one, old.read(one))
+            if one == name:
+                bomb = f'<!DOCTYPE x [<!ENTITY a0 "ha">{laughs}]><x>&a9;</x>'
+                new.writestr(one, bomb)
+    return made.getvalue()
+
+
+def deep(tag: str) -> str:
+    return f"<{tag}>" * N_DEEP + "x" + f"</{tag}>" * N_DEEP
+
+
+BOMBS: dict[str, tuple[Format, bytes]] = {
+    "docx zip": ("docx", paper.docx(paper.paragraph("x" * HUGE))),
+    "docx deep": ("docx", paper.docx(deep("w:sdt"))),
+    "pptx zip": ("pptx", pptx(shape("x" * HUGE))),
+    "pptx deep": ("pptx", pptx(deep("p:grpSp"))),
+    "pptx entities": ("pptx", pptx("<!DOCTYPE x [<!ENTITY a 'b'>]>")),
+    "odt zip": ("opendocument", opendocument("x" * HUGE)),
+    "odt deep": ("opendocument", opendocument(deep("text:list"))),
+    "epub zip": ("epub", epub({"a.html": "x" * HUGE})),
+    "epub deep": ("epub", epub({"a.html": deep("div")})),
+    "xlsx zip": ("sheet", xlsx({"A": " " * 4 * HUGE})),
+    "xlsx far": ("sheet", xlsx({"A": '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'})),
+    "xlsx rows": ("sheet", xlsx({"A": "<sheetData>" + "<row/>" * 3_000_000 + "</sheetData>"})),
+    "xlsx deep": ("sheet", xlsx({"A": deep("sheetData")})),
+    "many parts": ("docx", office.packed({f"{n}.xml": "" for n in range(30_000)})),
+    "html deep": ("html", deep("div").encode()),
+    "webpage deep": ("webpage", deep("div").encode()),
+    "markdown quotes": ("markdown", b"> " * N_DEEP + b"x"),
+    "json deep": ("json", b"[" * 1_000_000),
+    "json objects": ("json", b'{"a":' * 1_000_000),
+    "json number": ("json", b"[" + b"1" * 4_000_000 + b"]"),
+    "notebook deep": ("notebook", b'{"cells":' * 1_000_000),
+    "text lines": ("text", b"x\n\n" * 600_000),
+    "csv quote": ("csv", b'a,"' + b"x" * 4_900_000),
+    "csv separators": ("csv", b"," * 4_900_000),
+    "rtf deep": ("rtf", b"{\\rtf1 " + b"{" * N_DEEP),
+    "mail parts": ("mail", b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\n" * 20_000),
+    "yaml aliases": ("markdown", b"---\na: &a [x,x]\n" + b"".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 9)}]\n".encode() for n in range(9)
+    ) + b"tags: *j\n---\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_given_up_and_the_next_document_is_read(converter: Converter, name: str) -> None:
+    format_, content = BOMBS[name]
+    with pytest.raises(FetchProblem) as problem:
+        converter.read(RawDocument(content, format_, "Bomb"))
+    assert problem.value.advice
+    assert problem.value.cause != "made its reader crash"
+    assert converter.read(RawDocument(b"Still here.", "text", "x")).blocks[0].text == "Still here."
+
+
+@pytest.mark.parametrize(
+    ("format_", "content"),
+    [
+        ("text", b"x" * 5_000_000),
+        ("text", b"x\n\n" * 100_000),
+        ("markdown", b"[" * 50_000),
+        ("text", b"\n" + b" " * 4_000_000),
+        ("csv", b"a,b\n" + b"x" * 900_000 + b",y\n"),
+        ("csv", b"x;" * 400_000 + b"x"),
+        ("markdown", b"| a " * 200_000),
+        ("html", b"<p>" + b"x " * 2_000_000),
+        ("json", b'["' + b"x" * 4_000_000 + b'"]'),
+    ],
+)
+def test_a_large_but_harmless_document_is_read_by_the_same_child(
+    converter: Converter, format_: Format, content: bytes
+) -> None:
+    converter.read(RawDocument(b"Warm.", "text", "x"))
+    before = converter._running
+    with suppress(FetchProblem):  # one holds no text
+        assert converter.read(RawDocument(content, format_, "Large")).blocks
+    assert converter._running is before

@@ -1,0 +1,71 @@
+"""Rows that a search keeps: read once, bounded, and never older than the index or seen by others."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.embedding import embed
+from ingest.index import candidates, lancedb_runtime
+from ingest.index.candidates import Candidate, Row, Shelf
+from ingest.index.filters import Scope
+from ingest.index.table import Index
+from tests.ingest.index.test_table import EVERYONE, READERS, found, put
+
+NOBODY = Scope(("n" * 64,))
+
+
+class CountingShelf(Shelf):
+    """Counts the rows it reads."""
+
+    n_read = 0
+
+    async def rows(self, table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
+        kept = dict(self._rows)
+        rows = await super().rows(table, row_ids)
+        self.n_read += sum(kept.get(row_id) is not row for row_id, row in rows.items())
+        return rows
+
+
+def search(index: Index, shelf: Shelf, query: str, scope: Scope = EVERYONE) -> list[Candidate]:
+    (vector,) = embed([query])
+    table = index._opened()
+    return lancedb_runtime.run(candidates.by_both(table, query, vector, scope=scope, limit=20, shelf=shelf))
+
+
+def test_a_row_is_read_once_while_nothing_changes(tmp_path: Path) -> None:
+    index, shelf = Index(str(tmp_path / "i"), embedding_model="static"), CountingShelf()
+    put(index, "a", "apples", "pears")
+    assert search(index, shelf, "apples") == search(index, shelf, "apples")
+    assert shelf.n_read == 2
+    put(index, "b", "plums")
+    assert {one.text for one in search(index, shelf, "fruit")} == {"apples", "pears", "plums"}
+    assert shelf.n_read == 5
+
+
+def test_no_more_is_kept_than_allowed(tmp_path: Path) -> None:
+    index, shelf = Index(str(tmp_path / "i"), embedding_model="static"), CountingShelf(max_bytes=20_000)
+    put(index, "a", *[f"fruit number {n}" for n in range(8)])
+    for n_searches in (1, 2):
+        assert len(search(index, shelf, "fruit")) == 8
+        assert shelf.n_read == 8 * n_searches  # begun anew with each search, never within one
+
+
+def test_what_is_kept_is_shown_to_nobody_who_may_not_read_it(tmp_path: Path) -> None:
+    index = Index(str(tmp_path / "i"), embedding_model="static")
+    put(index, "a", "apples")
+    assert found(index, "apples") == ["apples"]
+    assert index.candidates("apples", embed(["apples"])[0], scope=NOBODY, limit=20) == []
+    index.set_access(["a"], NOBODY.access_ids[0])
+    assert found(index, "apples") == []
+    index.set_access(["a"], READERS)
+    assert found(index, "apples") == ["apples"]
+
+
+@pytest.mark.parametrize("text", ["Apples & PEARS", "ÄPFEL"])
+def test_a_candidate_knows_what_a_reader_sees(tmp_path: Path, text: str) -> None:
+    index = Index(str(tmp_path / "i"), embedding_model="static")
+    put(index, "Fruit", text)
+    (one,) = search(index, Shelf(), text)
+    assert one.seen == f"fruit\n\n{text.lower()}"
