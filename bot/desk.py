@@ -21,9 +21,10 @@ from bot.slack import Slack
 from bot.thread import SlackThread
 from ingest import settings as ingest_settings
 from ingest.library import Library
-from tools import extractive, registry
+from tools import registry
 from tools.current_time import Clock
-from tools.standalone import standalone
+from tools.extractive import answer
+from tools.extractive.follow_ups import standalone
 from tools.thread_history import ThreadPort
 
 DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
@@ -45,7 +46,7 @@ def set_up(
     Raises :class:`SettingsError` for a model without a price, and for tools that cannot be loaded. ``breaker`` is
     shared with the other workers.
     """
-    litellm_setup.register_local(extractive.complete, words_per_second=settings.extractive_words_per_second)
+    litellm_setup.register_local(answer.complete, words_per_second=settings.extractive_words_per_second)
     library = Library(database, ingest_settings.load())
     resources: dict[type, Any] = {Library: library, Clock: Clock(settings.time_zone)}
     if slack:
@@ -64,7 +65,7 @@ def set_up(
         budgets=Budgets.of(settings),
         breaker=breaker or LocalBreaker(settings.breaker_seconds),
         standalone=standalone,
-        is_refusal=lambda text: text.startswith(extractive.NOTHING_FOUND),
+        is_refusal=lambda text: text.startswith(answer.NOTHING_FOUND),
     )
     return Desk(
         settings=settings,

@@ -19,9 +19,9 @@ from bot.evaluation.measures import missing
 from ingest.library import Library
 from ingest.settings import Settings
 from tests.world import ROOT
-from tools.extractive import answer
+from tools.extractive.answer import answer
+from tools.extractive.statements import statements
 from tools.registry import found
-from tools.statements import statements
 
 SAMPLE = ROOT / "bot" / "sample"
 HANDBOOK = SAMPLE / "handbook"

@@ -6,17 +6,17 @@ from importlib import import_module
 
 import tools
 from agent.tools import Tool
-from tools import company
+from tools import custom_tools
 
 
 def found(extra: Sequence[str] = ()) -> dict[str, Tool]:
     """Every tool by name, sorted, so that prompts are byte-identical.
 
-    ``extra`` are folders and packages; raises :class:`SettingsError`, see :func:`tools.company.load`.
+    ``extra`` are folders and packages; raises :class:`SettingsError`, see :func:`tools.custom_tools.load`.
     """
     modules = (import_module(f"tools.{module.name}") for module in pkgutil.iter_modules(tools.__path__))
     every = {value.name: value for module in modules for value in vars(module).values() if isinstance(value, Tool)}
-    return dict(sorted({**every, **company.load(extra, built_in=every)}.items()))
+    return dict(sorted({**every, **custom_tools.load(extra, built_in=every)}.items()))
 
 
 def offered(every: Mapping[str, Tool], resources: Container[type]) -> dict[str, Tool]:

@@ -11,9 +11,9 @@ from agent.tools import ToolContext, ToolResult, tool
 from agent.turn.tool_calls import as_json
 from agent.types import CitedPassage, Passage
 from ingest.library import Library
-from tools.extractive import is_weak
+from tools.extractive.answer import is_weak
+from tools.extractive.question import parts
 from tools.passages import readable
-from tools.question import parts
 
 MAX_TOKENS = 2_000  # of passage text per search: 18 chunks on average
 ALWAYS_SHOWN = 3  # a word or two as a question score low; what holds them is found nevertheless

@@ -8,7 +8,7 @@ from agent.types import Audience
 from bot.evaluation import measures
 from bot.evaluation.questions import Question
 from ingest.library import Library
-from tools.standalone import standalone
+from tools.extractive.follow_ups import standalone
 
 N_PASSAGES = 50  # which mostly are of ten documents
 N_MORE_PASSAGES = 200  # where long pages hold them all; costs a second look, which is not timed

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ingest.embedding import embed
 from ingest.search.text import stems
-from tools.evidence import Evidence, Match, Place, matches, rarity
-from tools.question import Question
-from tools.statements import Statement
+from tools.extractive.features import Evidence, Match, Place, matches, rarity
+from tools.extractive.question import Question
+from tools.extractive.statements import Statement
 
 IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.45  # what a word of the question is worth where
 OWN_MEANING, MEANING_IN_PLACE = 0.4, 1.5  # cosine of the statement alone, and with its title and heading

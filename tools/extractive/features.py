@@ -8,9 +8,9 @@ import numpy as np
 
 from ingest.embedding import Matrix, embed
 from ingest.search.text import is_misspelt, is_slipped_stop_word, stem, stems, words
-from tools.question import Question
-from tools.senses import of_one_sense
-from tools.statements import Statement
+from tools.extractive.question import Question
+from tools.extractive.statements import Statement
+from tools.extractive.synonyms import of_one_sense
 
 SLIP = 0.8  # what a word is worth that may be another with a slip of the keyboard
 

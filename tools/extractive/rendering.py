@@ -5,7 +5,7 @@ Promises Markdown that stays whole: a fence stands on lines of its own, inside a
 
 from collections.abc import Iterator, Sequence
 
-from tools.statements import Statement
+from tools.extractive.statements import Statement
 
 FENCE = "```"
 

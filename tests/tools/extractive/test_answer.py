@@ -12,11 +12,11 @@ from agent.turn.model_calls import CLOSING_REQUEST
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import Settings
-from tools.extractive import NOTHING_FOUND, UNSURE, answer, complete
-from tools.quotation import written
+from tools.extractive.answer import NOTHING_FOUND, UNSURE, answer, complete
+from tools.extractive.follow_ups import background, standalone
+from tools.extractive.rendering import written
+from tools.extractive.statements import Statement
 from tools.registry import found
-from tools.standalone import background, standalone
-from tools.statements import Statement
 
 SEARCH = {"type": "function", "function": {"name": "search_docs", "parameters": {}}}
 LEAVE = """Every employee has 30 days of annual leave. At most 5 days can be carried over into the next year.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ingest.documents.chunking import sentences
 from ingest.search.text import content_words, words
-from tools import standalone
+from tools.extractive import follow_ups
 
 BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question holds
 MAX_PARTS = 3
@@ -51,7 +51,7 @@ class Question:
 
 
 def read(text: str, background: str = "") -> Question:
-    """Reads a question; ``background`` as :func:`tools.standalone.background` finds it."""
+    """Reads a question; ``background`` as :func:`tools.extractive.follow_ups.background` finds it."""
     own = content_words(text)
     weights = dict.fromkeys(content_words(background), BACKGROUND_WEIGHT) | dict.fromkeys(own, 1.0)
     asking = _asking(text)
@@ -81,7 +81,7 @@ def parts(text: str, background: str = "") -> list[Question]:
     story = " ".join(piece if piece.endswith((".", "!", "?")) else f"{piece}." for piece in told)
     found: list[Question] = []
     for i, part in enumerate(asked):
-        leans_on = standalone.background(part, asked[:i])
+        leans_on = follow_ups.background(part, asked[:i])
         found.append(read(f"{story} {_ended(part)}".strip(), f"{background} {leans_on}".strip()))
     return found
 

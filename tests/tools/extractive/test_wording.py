@@ -11,11 +11,11 @@ from ingest.library import Library
 from ingest.search.text import is_in, is_slipped_stop_word, stem, stems
 from ingest.search.typos import Texts, slips
 from ingest.settings import Settings
-from tools.extractive import answer
-from tools.question import parts
+from tools.extractive.answer import answer
+from tools.extractive.follow_ups import background
+from tools.extractive.question import parts
+from tools.extractive.synonyms import of_one_sense
 from tools.registry import found
-from tools.senses import of_one_sense
-from tools.standalone import background
 
 
 @pytest.mark.parametrize(

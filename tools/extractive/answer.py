@@ -13,12 +13,12 @@ from typing import Any
 from agent.prompting import prompt
 from agent.turn.model_calls import CLOSING_REQUEST
 from agent.types import Message
-from tools.evidence import Evidence, gathered
-from tools.question import Question, parts, read
-from tools.quotation import n_chars, written
-from tools.relevance import Judged, judged
-from tools.standalone import background, standalone
-from tools.statements import Statement, statements
+from tools.extractive.features import Evidence, gathered
+from tools.extractive.follow_ups import background, standalone
+from tools.extractive.question import Question, parts, read
+from tools.extractive.relevance import Judged, judged
+from tools.extractive.rendering import n_chars, written
+from tools.extractive.statements import Statement, statements
 
 SEARCH = "search_docs"
 NOTHING_FOUND = "I found nothing about this in the documents."
@@ -27,7 +27,7 @@ PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fi
 MAX_STATEMENTS = 8
 NEARLY_AS_GOOD = 0.5  # below the best statement's relevance; what is further below is about something else
 SAME_MEANING = 0.85  # cosine of two statements from which one is enough
-RELEVANT_FROM = 0.5  # see tools.relevance: nothing below has ever answered a question
+RELEVANT_FROM = 0.5  # see tools.extractive.relevance: nothing below has ever answered a question
 COVERAGE, UNKNOWN_WORD, NAMED_WITHOUT = 1.5, 1.2, 1.2  # what speaks for an answer, and against it
 # Chosen on 150 questions to the sample handbook and on random halves of it: of those whose answer a half lacks
 # 79 % are refused, of the others 25 %. The threshold was also held against a handbook of 246 pages, where 7 of 10
