@@ -1,5 +1,5 @@
 """``python -m bot``: the ``docent`` command, wherever its script lies."""
 
-from bot.cli import main
+from bot.cli.main import main
 
 main()

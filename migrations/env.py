@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, pool
 from agent import settings
 from agent.store.database import Base, normalise_url
 from agent.store.tables import TurnRow
-from bot.rows import ReplyRow
+from bot.slack.tables import ReplyRow
 from ingest.tables import DocumentRow
 
 DECLARED = (TurnRow, ReplyRow, DocumentRow)  # importing their modules declares every table

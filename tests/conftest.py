@@ -17,13 +17,13 @@ from sqlalchemy.engine import make_url
 
 import ingest.settings
 from agent.store.database import Base, Database, normalise_url
-from bot import embedded
+from bot.processes import embedded_servers
 from bot.workspace import Workspace, WorkspaceServer
 from ingest.library import Library
 from tests.world import HANDBOOK, ROOT, World, Zygote, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-OUTSIDE = embedded.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
+OUTSIDE = embedded_servers.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
 N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # of those that share the tests
 
 
@@ -33,18 +33,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Servers]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_servers.Servers]:
     if OUTSIDE.database_url and OUTSIDE.redis_url:
         yield OUTSIDE
         return
-    with embedded.running(tmp_path_factory.mktemp("servers"), is_durable=False) as running:
-        yield embedded.Servers(
+    with embedded_servers.running(tmp_path_factory.mktemp("servers"), is_durable=False) as running:
+        yield embedded_servers.Servers(
             OUTSIDE.database_url or running.database_url, OUTSIDE.redis_url or running.redis_url
         )
 
 
 @pytest.fixture(scope="session")
-def database_url(servers: embedded.Servers) -> Iterator[str]:
+def database_url(servers: embedded_servers.Servers) -> Iterator[str]:
     """A database of this run's own, built by Alembic."""
     admin = create_engine(normalise_url(servers.database_url), isolation_level="AUTOCOMMIT")
     name = f"docent_test_{uuid4().hex[:12]}"
@@ -68,7 +68,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def redis_url(servers: embedded.Servers) -> str:
+def redis_url(servers: embedded_servers.Servers) -> str:
     """A Redis with nothing in it."""
     url = make_url(servers.redis_url).set(database=N_PROCESS).render_as_string(hide_password=False)
     with redis.from_url(url) as connection:

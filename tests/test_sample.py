@@ -1,7 +1,7 @@
 """The sample handbook is sound, the demo's prompts are answered from it, and its questions have answers there.
 
 The questions were written from the handbook, before anybody looked at what is found. How many are found and
-answered is measured in ``tests/bot/test_evaluation.py``.
+answered is measured in ``tests/bot/evaluation/test_evaluating.py``.
 """
 
 import json

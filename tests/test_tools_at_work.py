@@ -8,7 +8,7 @@ import pytest
 
 import agent.settings
 from agent.store.database import Database
-from bot import desk
+from bot.jobs import wiring
 from bot.workspace import ADA, GENERAL, GRACE, HELP
 from tests.scripted_model import Call, Say, ScriptedModel
 from tests.world import World
@@ -87,6 +87,6 @@ def test_a_worker_with_a_broken_tool_says_so_and_ends(world: World, model: Scrip
 
 
 def test_at_the_terminal_there_is_no_thread_to_read(database: Database) -> None:
-    at = desk.set_up(agent.settings.Settings(), database)
+    at = wiring.set_up(agent.settings.Settings(), database)
     at.leases.close()
     assert list(at.kit.tools) == ["current_time", "list_documents", "read_document", "search_docs"]

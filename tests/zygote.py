@@ -43,10 +43,12 @@ class DyingDatabase(Database):
 
 def main() -> None:
     from agent.llm import litellm_setup
-    from bot import cli, desk, web, worker
+    from bot.cli import main as cli
+    from bot.jobs import wiring
+    from bot.processes import web, worker
 
     litellm_setup.warm_up()
-    assert desk
+    assert wiring
     assert web
     assert worker
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody becomes a zombie

@@ -21,11 +21,12 @@ import agent.settings
 from agent.errors import UserError
 from agent.settings import EXTRACTIVE_MODEL
 from agent.store.database import Database
-from bot import embedded, home, story
 from bot.demo import documents
 from bot.demo.claim import Claim, alone
 from bot.demo.console import doing, short, step, tell
 from bot.demo.processes import Processes
+from bot.processes import embedded_servers, environment
+from bot.record import session_query
 from bot.workspace import Workspace, WorkspaceServer
 
 SAMPLE = Path(__file__).parent.parent / "sample"
@@ -59,17 +60,17 @@ def _run(
     started = time.monotonic()
     tell("\nDocent demo\n")
     doing("starting the database")
-    with embedded.running(folder) as servers:
-        home.migrate(servers.database_url)
+    with embedded_servers.running(folder) as servers:
+        environment.migrate(servers.database_url)
         step("database and queue", "PostgreSQL and Valkey, embedded")
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
         workspace = Workspace(
-            request_url=f"http://127.0.0.1:{embedded.free_port()}/slack/events",
+            request_url=f"http://127.0.0.1:{embedded_servers.free_port()}/slack/events",
             bot_token=f"xoxb-{secrets.token_hex(16)}",  # nobody else on this machine's loopback may guess them
             signing_secret=secrets.token_hex(16),
             retry_delays=RETRY_DELAYS,
             archive=folder / "workspace.sqlite",
-            story=lambda asked: story.of_place(database, workspace.team_id, **asked),
+            story=lambda asked: session_query.of_place(database, workspace.team_id, **asked),
             examples=examples,
         )
         server = WorkspaceServer(workspace, port=_port(port), routes=documents.routes(handbook))
@@ -91,7 +92,7 @@ def _run(
                 while True:
                     time.sleep(WATCH_SECONDS)
                     processes.watch()
-                    embedded.require_alive(folder)
+                    embedded_servers.require_alive(folder)
         finally:
             doing("stopping")
             processes.stop()

@@ -4,24 +4,21 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.clock import now
 from agent.errors import DocentError
 from bot.doctor import stores
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
 from ingest import stats
 from ingest.settings import STATIC_EMBEDDING_MODEL
 
-if TYPE_CHECKING:
-    from bot.doctor.examination import Patient
-
 SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' once more."
 
 
-def documents(who: "Patient") -> Iterator[Finding]:
+def documents(who: CheckContext) -> Iterator[Finding]:
     """What Postgres knows of them."""
     if not who.database:
         yield Finding("documents", "skipped", "no database")
@@ -45,7 +42,7 @@ def documents(who: "Patient") -> Iterator[Finding]:
         )
 
 
-def index(who: "Patient") -> Iterator[Finding]:
+def index(who: CheckContext) -> Iterator[Finding]:
     """Whether this machine has the index that the database speaks of, and whether others can have it."""
     address, documents = who.library.index_address, who.documents
     if not who.database or documents is None:
@@ -83,7 +80,7 @@ def index(who: "Patient") -> Iterator[Finding]:
         yield Finding("index", "warning", text, advice)
 
 
-def embeddings(who: "Patient") -> Iterator[Finding]:
+def embeddings(who: CheckContext) -> Iterator[Finding]:
     """One embedding."""
     model = who.library.embedding_model
     if model != STATIC_EMBEDDING_MODEL and not who.may_call:

@@ -5,18 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-
-from redis import Redis
 
 import agent.settings
 import bot.settings
 import ingest.settings
 from agent.errors import UserError
-from agent.store.database import Database
-from bot import embedded, requirements
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-from ingest.stats import State as Library
+from bot.processes import embedded_servers, startup_checks
 
 LIMIT_SECONDS = 8.0  # beyond what the check's own timeouts add up to
 INDEX_LIMIT_SECONDS = 25.0  # imports LanceDB; a bucket may be far
@@ -25,32 +21,14 @@ MODEL_LIMIT_SECONDS = 40.0  # imports litellm; a model may think
 Check = Callable[[], Iterable[Finding]]
 
 
-@dataclass
-class Patient:
-    """What is examined, and what one check learns for the next."""
-
-    kernel: agent.settings.Settings
-    bot: bot.settings.Settings
-    library: ingest.settings.Settings
-    may_call: bool | None = None  # a model that costs; None: nobody was there to be asked
-    url: str | None = None
-    database_url: str | None = None
-    redis_url: str | None = None
-    database: Database | None = None  # answers, and has a schema this release can read
-    redis: Redis | None = None  # answers
-    documents: Library | None = None
-    worker_hosts: list[str] = field(default_factory=list)
-    drifts: dict[str, float] = field(default_factory=dict)  # seconds this clock is ahead, by whose clock
-
-
-def patient(*, may_call: bool | None = None, url: str | None = None) -> Patient:
+def patient(*, may_call: bool | None = None, url: str | None = None) -> CheckContext:
     """The settings as they are, with defaults where they are wrong."""
-    kernel = requirements.lenient(agent.settings.Settings)
-    chat = requirements.lenient(bot.settings.Settings)
-    return Patient(
+    kernel = startup_checks.lenient(agent.settings.Settings)
+    chat = startup_checks.lenient(bot.settings.Settings)
+    return CheckContext(
         kernel=kernel,
         bot=chat,
-        library=requirements.lenient(ingest.settings.Settings),
+        library=startup_checks.lenient(ingest.settings.Settings),
         may_call=may_call,
         url=url,
         database_url=kernel.database_url.get_secret_value() if kernel.database_url else None,
@@ -58,7 +36,7 @@ def patient(*, may_call: bool | None = None, url: str | None = None) -> Patient:
     )
 
 
-def foreign_models(who: Patient) -> list[str]:
+def foreign_models(who: CheckContext) -> list[str]:
     """The models whose calls cost, or leave this machine."""
     local = agent.settings.EXTRACTIVE_MODEL.partition("/")[0] + "/"
     asked = [who.kernel.model, *(name.partition("@http")[0] for name in who.kernel.fallbacks)]
@@ -67,7 +45,7 @@ def foreign_models(who: Patient) -> list[str]:
     return list(dict.fromkeys([*found, *([] if is_static else [who.library.embedding_model])]))
 
 
-def examine(who: Patient) -> Iterator[Finding]:
+def examine(who: CheckContext) -> Iterator[Finding]:
     """Every finding, as it is made. Never raises."""
     from bot.doctor import documents, machine, model, sentry, slack, sources, stores, tools
 
@@ -96,7 +74,7 @@ def examine(who: Patient) -> Iterator[Finding]:
             yield from _within(limit, name, lambda run=run: run(who))  # type: ignore[misc]
 
 
-def _embedded(who: Patient, stack: ExitStack) -> Iterator[Finding]:
+def _embedded(who: CheckContext, stack: ExitStack) -> Iterator[Finding]:
     """Starts the embedded servers where they are used; not in a home that never had any."""
     if who.database_url and who.redis_url:
         return
@@ -111,7 +89,7 @@ def _embedded(who: Patient, stack: ExitStack) -> Iterator[Finding]:
         )
         return
     try:
-        servers = stack.enter_context(embedded.running(home))
+        servers = stack.enter_context(embedded_servers.running(home))
     except (UserError, OSError, ValueError) as error:
         why = str(error) if isinstance(error, UserError) else f"The embedded servers do not start ({error})."
         yield Finding(name, "problem", why, f"Read the logs under {home}.")
@@ -121,7 +99,7 @@ def _embedded(who: Patient, stack: ExitStack) -> Iterator[Finding]:
     yield Finding(name, "ok", f"{unset} not set: embedded under {home}; for one machine, not for production")
 
 
-def _close(who: Patient) -> None:
+def _close(who: CheckContext) -> None:
     if who.database:
         who.database.close()
     if who.redis:

@@ -7,13 +7,10 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bot import requirements
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-
-if TYPE_CHECKING:
-    from bot.doctor.examination import Patient
+from bot.processes import startup_checks
 
 OLDEST_PYTHON = (3, 11)
 LOW_DISK_BYTES = 1_000_000_000
@@ -25,14 +22,14 @@ DATE_HEADER_SECONDS = 2  # what a header in whole seconds and the way to Slack l
 
 def settings() -> Iterator[Finding]:
     """Every wrong setting, every variable that looks like one and is none."""
-    problems = requirements.problems()
+    problems = startup_checks.problems()
     for line in problems:
         yield Finding("settings", "problem", line)
-    for name, meant in requirements.unknown():
+    for name, meant in startup_checks.unknown():
         advice = f"Did you mean {meant}?" if meant else "Take it away; .env.example names what there is."
         yield Finding("settings", "warning", f"{name} is not a setting of Docent, so it has no effect.", advice)
     if not problems:
-        n_set = sum(1 for name in requirements.known() if os.environ.get(name))
+        n_set = sum(1 for name in startup_checks.known() if os.environ.get(name))
         source = Path.cwd() / ".env"
         yield Finding(
             "settings", "ok", f"{n_set} set; {'.env is read' if source.exists() else f'no file {source}'}"
@@ -69,7 +66,7 @@ def home(folder: Path) -> Iterator[Finding]:
         yield Finding("home", "ok", text)
 
 
-def clock(who: "Patient") -> Iterator[Finding]:
+def clock(who: CheckContext) -> Iterator[Finding]:
     """This machine's clock beside those of Slack and Postgres."""
     if not who.drifts:
         yield Finding("clock", "skipped", "nothing answered that has another clock")

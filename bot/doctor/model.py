@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent.errors import DeadlineExceeded, DocentError, SettingsError
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from agent.llm.pricing import Price
     from agent.llm.request import Completion
-    from bot.doctor.examination import Patient
 
 CALL_SECONDS = 15
 N_TOKENS = 64  # a model that thinks first needs some
@@ -41,7 +41,7 @@ ADVICE = (
 )
 
 
-def model(who: "Patient") -> Iterator[Finding]:
+def model(who: CheckContext) -> Iterator[Finding]:
     """What is known of each model without a call, then the calls."""
     from agent.llm import litellm_setup, models
 
@@ -54,7 +54,7 @@ def model(who: "Patient") -> Iterator[Finding]:
             yield from _one(who, name, base)
 
 
-def _one(who: "Patient", name: str, base: str | None) -> Iterator[Finding]:
+def _one(who: CheckContext, name: str, base: str | None) -> Iterator[Finding]:
     from agent.llm import models
 
     facts = models.facts(name, api_base=base)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
-from bot import printing
+from bot import output
 from bot.doctor.finding import Finding
 
 STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red", "skipped": "dim"}
@@ -24,7 +24,7 @@ def show(findings: Iterable[Finding], *, as_json: bool) -> bool:
             _print(console, finding)
     counts = {state: sum(1 for finding in found if finding.state == state) for state in STYLES}
     if as_json:
-        printing.print_json({"counts": counts, "findings": [asdict(finding) for finding in found]})
+        output.print_json({"counts": counts, "findings": [asdict(finding) for finding in found]})
     else:
         told = [f"{n} {state}{'s' if n > 1 else ''}" for state in ("problem", "warning") if (n := counts[state])]
         console.print(f"\n{', '.join(told) or 'All is well'}.")

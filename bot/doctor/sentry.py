@@ -2,19 +2,16 @@
 
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-
-if TYPE_CHECKING:
-    from bot.doctor.examination import Patient
 
 TIMEOUT_SECONDS = 3
 PORTS = {"https": 443, "http": 80}
 
 
-def sentry(who: "Patient") -> Iterator[Finding]:
+def sentry(who: CheckContext) -> Iterator[Finding]:
     """The DSN, then a connection."""
     given = who.kernel.sentry_dsn
     if not given:

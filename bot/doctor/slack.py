@@ -11,17 +11,15 @@ import urllib.request
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot import manifest
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, masked
-
-if TYPE_CHECKING:
-    from bot.doctor.examination import Patient
+from bot.slack import manifest
 
 TIMEOUT_SECONDS = 3
 SLACK = "https://slack.com/api/"
@@ -46,7 +44,7 @@ class _Unanswered(Exception):
     """Slack gave no answer that could be read."""
 
 
-def token(who: "Patient") -> Iterator[Finding]:
+def token(who: CheckContext) -> Iterator[Finding]:
     """``auth.test``: whose the token is, and what it may do."""
     given = who.bot.slack_bot_token
     if not given:
@@ -67,7 +65,7 @@ def token(who: "Patient") -> Iterator[Finding]:
     yield _scopes(headers)
 
 
-def socket(who: "Patient") -> Iterator[Finding]:
+def socket(who: CheckContext) -> Iterator[Finding]:
     """Whether a socket would be opened; none is."""
     given = who.bot.slack_app_token
     if not given:
@@ -84,7 +82,7 @@ def socket(who: "Patient") -> Iterator[Finding]:
         yield _refused("events", f"SLACK_APP_TOKEN {masked(secret)}", str(data.get("error")), is_app=True)
 
 
-def http(who: "Patient") -> Iterator[Finding]:
+def http(who: CheckContext) -> Iterator[Finding]:
     """The signing secret, and the way from outside when ``--url`` names it."""
     given = who.bot.slack_signing_secret
     if not given:
@@ -106,7 +104,7 @@ def http(who: "Patient") -> Iterator[Finding]:
         )
 
 
-def _not_connected(who: "Patient") -> Finding:
+def _not_connected(who: CheckContext) -> Finding:
     if who.bot.slack_app_token or who.bot.slack_signing_secret:
         return Finding("slack", "problem", "SLACK_BOT_TOKEN is not set.", f"Copy it from the app; {CONNECT}.")
     advice = f"'make demo' shows everything without it. To connect it, {CONNECT}."
@@ -141,7 +139,7 @@ def _away(where: str, why: str, *, name: str = "slack") -> Finding:
     return Finding(name, "problem", f"Slack does not answer at {where} ({why}).", advice)
 
 
-def _call(who: "Patient", secret: str, method: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _call(who: CheckContext, secret: str, method: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The answer, and its headers in small letters; notes how far the clocks are apart."""
     quiet = logging.Logger("quiet", logging.CRITICAL)  # the SDK's own words about a failure
     client = WebClient(

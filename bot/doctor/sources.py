@@ -2,25 +2,22 @@
 
 from collections.abc import Container, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.clock import now
 from agent.errors import UserError
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
 from ingest import source_config
 from ingest.sources import connector
 from ingest.sync import reports
 
-if TYPE_CHECKING:
-    from bot.doctor.examination import Patient
-
 OPEN = {"queued", "listing", "reading"}
 STANDS_STILL = timedelta(minutes=10)
 
 
-def sources(who: "Patient") -> Iterator[Finding]:
+def sources(who: CheckContext) -> Iterator[Finding]:
     """Whether they can be understood and opened here; listing them may take long, and is left to a sync."""
     config = who.library.config
     try:
@@ -46,7 +43,7 @@ def sources(who: "Patient") -> Iterator[Finding]:
         yield from _ended_badly(who, given)
 
 
-def _ended_badly(who: "Patient", given: Container[str]) -> Iterator[Finding]:
+def _ended_badly(who: CheckContext, given: Container[str]) -> Iterator[Finding]:
     assert who.database
     try:
         with who.database.transaction() as transaction:

@@ -4,7 +4,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis, exceptions
@@ -18,11 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import SettingsError
 from agent.store.database import Database, normalise_url
-from bot import queue, schema
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-
-if TYPE_CHECKING:
-    from bot.doctor.examination import Patient
+from bot.jobs import queue
+from bot.processes import schema_version
 
 TIMEOUT_SECONDS = 2  # for connecting, and for each answer
 POLICY = "noeviction"
@@ -40,7 +39,7 @@ FAILURES = (  # what libpq and redis-py say, and what it means
 UNKNOWN_FAILURE = "does not answer"
 
 
-def database(who: "Patient") -> Iterator[Finding]:
+def database(who: CheckContext) -> Iterator[Finding]:
     """Reachable, and at which revision."""
     if not who.database_url:
         yield Finding("database", "skipped", "no database yet")
@@ -60,14 +59,14 @@ def database(who: "Patient") -> Iterator[Finding]:
             query = text("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
             version, there = transaction.execute(query).one()
             who.drifts["Postgres"] = (before + time.time()) / 2 - float(there)
-        found = schema.revision(connection)
+        found = schema_version.revision(connection)
     except SQLAlchemyError as error:
         connection.close()
         advice = f"Check DATABASE_URL ({place}), that the server runs, and that this machine may reach it."
         yield Finding("database", "problem", f"PostgreSQL {_why(error)}.", advice)
         return
     at = f"PostgreSQL {str(version).split()[0]} at {place}"
-    if why := schema.problem(found):
+    if why := schema_version.problem(found):
         connection.close()
         yield Finding("database", "problem", f"{at}. {why}")
         return
@@ -75,7 +74,7 @@ def database(who: "Patient") -> Iterator[Finding]:
     yield Finding("database", "ok", f"{at}, at revision {found}")
 
 
-def redis(who: "Patient") -> Iterator[Finding]:
+def redis(who: CheckContext) -> Iterator[Finding]:
     """Reachable, keeps what it is given, has room."""
     if not who.redis_url:
         yield Finding("redis", "skipped", "no Redis yet")
@@ -111,7 +110,7 @@ def redis(who: "Patient") -> Iterator[Finding]:
         )
 
 
-def workers(who: "Patient") -> Iterator[Finding]:
+def workers(who: CheckContext) -> Iterator[Finding]:
     """Which worker processes Redis has heard of lately."""
     if not who.redis:
         yield Finding("workers", "skipped", "no Redis")

@@ -1,16 +1,13 @@
 """The tools a model may use: Docent's and the company's own."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from agent.errors import SettingsError
+from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
 
-if TYPE_CHECKING:
-    from bot.doctor.examination import Patient
 
-
-def tools(who: "Patient") -> Iterator[Finding]:
+def tools(who: CheckContext) -> Iterator[Finding]:
     """Loads them all, as a worker does."""
     from tools import registry
 

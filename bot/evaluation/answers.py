@@ -19,11 +19,11 @@ from agent.clock import new_id
 from agent.errors import UserError
 from agent.store import sessions
 from agent.store.database import Database
-from bot import jobs
 from bot.evaluation import measures
 from bot.evaluation.questions import Question
-from bot.jobs import Desk
-from bot.terminal import TerminalReply, bare
+from bot.jobs import answering
+from bot.jobs.answering import Desk
+from bot.jobs.terminal_reply import TerminalReply, bare
 
 ORIGIN = USER = "eval"
 NO_EVIDENCE = "no_evidence"  # a turn's reason
@@ -115,7 +115,7 @@ def _answered(question: Question, desk: Desk) -> tuple[UUID, TerminalReply]:
     with desk.database.transaction() as transaction:
         asked = sessions.ask(transaction, key=key, user_id=USER, origin=ORIGIN, question=question.text)
     reply = TerminalReply(None)
-    jobs.work(desk, asked.session_id, lambda _: reply)
+    answering.work(desk, asked.session_id, lambda _: reply)
     return asked.turn_id, reply
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot import embedded, home
+from bot.processes import embedded_servers, environment
 from ingest.documents import formats
 from ingest.documents.raw import RawDocument
 from ingest.library import Library
@@ -65,9 +65,9 @@ def indexed(
     source = JsonLines(documents)
     with (
         tempfile.TemporaryDirectory(prefix="docent-eval-", ignore_cleanup_errors=True) as folder,
-        embedded.running(Path(folder) / "servers", is_durable=False) as servers,
+        embedded_servers.running(Path(folder) / "servers", is_durable=False) as servers,
     ):
-        home.migrate(servers.database_url)
+        environment.migrate(servers.database_url)
         database = Database(servers.database_url, statement_timeout_seconds=30)
         try:
             own = {"home": Path(folder), "index_uri": str(Path(folder) / "index")}

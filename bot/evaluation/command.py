@@ -1,4 +1,4 @@
-"""The command ``docent eval``, for :mod:`bot.cli` to register."""
+"""The command ``docent eval``, for :mod:`bot.cli.main` to register."""
 
 import signal
 import sys
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.record_cli import AsJson
+from bot.output import AsJson
 
 
 def evaluate(
@@ -46,8 +46,9 @@ def evaluate(
 
     import agent.settings
     from agent import observability
-    from bot import home, printing
+    from bot import output
     from bot.evaluation import evaluating, gates, runs, table
+    from bot.processes import environment
 
     needed = gates.read(at_least or (), at_most or (), has_answers=answers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what the run has started, it ends
@@ -56,10 +57,10 @@ def evaluate(
         path, answers=answers, kinds=tuple(kind or ()), limit=limit, n_at_once=concurrency, compare=compare
     )
     errors = Console(stderr=True, soft_wrap=True)
-    with home.opened() as database:
+    with environment.opened() as database:
         evaluated = evaluating.run(database, wanted, console=errors)
     if json_:
-        printing.print_json(runs.as_json(evaluated.run, evaluated.difference))
+        output.print_json(runs.as_json(evaluated.run, evaluated.difference))
     else:
         table.show(Console(soft_wrap=True), evaluated, all_misses=all_)
     missed = [said for gate in needed if (said := gate.missed(evaluated.run))]

@@ -18,11 +18,11 @@ from agent.errors import UserError
 from agent.llm.litellm_setup import is_local
 from agent.prompting import prompt
 from agent.store.database import Database
-from bot import desk
 from bot.evaluation import answers, apart, figures, files, questions, retrieval, runs
 from bot.evaluation.apart import Apart
 from bot.evaluation.figures import Case
 from bot.evaluation.questions import Question, QuestionSet
+from bot.jobs import wiring
 from ingest.library import Library
 from ingest.sync.diff import PIPELINE_VERSION
 
@@ -128,7 +128,7 @@ def _cases(
     found = retrieval.find(given, library, names, progress=_advance(progress, "Looking up", len(given)))
     if not wanted.answers:
         return [Case(*pair) for pair in zip(given, found, strict=True)]
-    at = desk.set_up(agent.settings.load(), database)
+    at = wiring.set_up(agent.settings.load(), database)
     try:
         at = replace(at, kit=replace(at.kit, resources={**at.kit.resources, Library: library}))
         is_here = is_local(at.kit.models[0].name)

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from agent.llm.circuit_breaker import FAILURES_TO_OPEN, Breaker, LocalBreaker, open_seconds
-from bot.breaker import RedisBreaker
+from bot.jobs.redis_breaker import RedisBreaker
 
 Make = Callable[[], Breaker]
 SECONDS = 0.2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.types import Audience
-from bot import explaining
+from bot.cli import search_explain
 from ingest.library import Library
 from ingest.search.reranker import REST_SECONDS, Reranker
 from tests.scripted_embeddings import ScriptedEmbeddings
@@ -70,7 +70,7 @@ def test_a_model_that_is_well_again_is_asked_again(
 
 
 def test_why_shows_what_the_model_thought(reranking: Library, capsys: pytest.CaptureFixture[str]) -> None:
-    explaining.explain(reranking.look_up("annual leave", audience=EVERYONE), as_json=False)
+    search_explain.explain(reranking.look_up("annual leave", audience=EVERYONE), as_json=False)
     first = capsys.readouterr().out.split("2. ")[0]
     assert "1. Unlikely" in first
     assert "reranked 0.99" in first

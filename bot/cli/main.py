@@ -1,0 +1,274 @@
+"""The command line: ``docent``. Bad input gets one clear line and exit code 2, never a traceback."""
+
+import getpass
+import json
+import os
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import dotenv
+import typer
+from sqlalchemy.exc import OperationalError
+
+import agent.settings
+import bot.settings
+from agent import observability
+from agent.errors import UserError
+from bot.cli.documents import documents, forget, given, ingest, reindex, search, sync
+from bot.cli.sessions import sessions_app, usage
+from bot.evaluation.command import evaluate
+from bot.output import AsJson
+from bot.processes import parent_watch, startup_checks
+
+SWEEPS_PER_LOOK = 5  # of the clock at what is to be synced
+
+app = typer.Typer(
+    help="Answers a company's questions from its own documents.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,  # one line per error, not a box
+)
+app.add_typer(sessions_app, name="sessions")
+app.command()(usage)
+app.command("eval")(evaluate)
+for command in (sync, ingest, documents, search, reindex, forget):
+    app.command()(command)
+
+
+def main() -> None:
+    """The entry point of the ``docent`` command."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's own threads only get in our threads' way
+    os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are for nobody who runs a command
+    dotenv.load_dotenv(Path.cwd() / ".env")  # providers' keys are read from the environment by litellm
+    if os.environ.pop("DOCENT_TIED_TO_STDIN", None):
+        parent_watch.tie(sys.stdin.fileno())
+    try:
+        app()
+    except UserError as error:
+        _complain(str(error), 2)
+    except OperationalError:
+        _complain("Postgres does not answer. Check DATABASE_URL, or unset it to use the embedded server.", 2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if agent.settings.load().log_level.upper() == "DEBUG":
+            raise
+        error_id = observability.report(error, event="command_failed")
+        observability.flush()
+        hint = "Set DOCENT_LOG_LEVEL=DEBUG to see the traceback."
+        _complain(f"Something went wrong ({type(error).__name__}, {error_id}). {hint}", 1)
+
+
+@app.command()
+def web(port: Annotated[int | None, typer.Option(help="Instead of PORT.")] = None) -> None:
+    """Take what Slack sends: HTTP at /slack/events, or Socket Mode."""
+    from bot.processes import environment
+    from bot.processes import web as process
+
+    if port is not None:
+        os.environ["PORT"] = str(port)
+    startup_checks.check("web")
+    with environment.opened(needs_redis=True, statement_timeout_seconds=2) as database:
+        settings = bot.settings.load()
+        observability.set_up(agent.settings.load(), process="web")
+        process.run(settings, database)
+
+
+@app.command()
+def worker(
+    processes: Annotated[int | None, typer.Option(min=1, help="Default: one per core.")] = None,
+) -> None:
+    """Answer questions."""
+    from bot.processes import environment
+    from bot.processes import worker as process
+
+    startup_checks.check("worker")
+    n_processes = processes or os.cpu_count() or 1
+    with ExitStack() as stack:
+        database = stack.enter_context(environment.opened(needs_redis=True))
+        settings = bot.settings.load()
+        if n_processes == 1:
+            process.run(settings, lambda: _desk(settings), leave=stack.close)
+        database.close()  # nothing that is connected goes through the fork
+        process.supervise(n_processes, lambda: process.run(settings, lambda: _desk(settings)), preload=_preload)
+
+
+@app.command()
+def clock() -> None:
+    """Wake workers for forgotten questions, have sources synced when due, delete what is too old. Many may run;
+    one acts."""
+    import signal
+    from zoneinfo import ZoneInfo
+
+    import ingest.settings
+    from bot.jobs import queue
+    from bot.processes import clock as process
+    from bot.processes import environment
+    from bot.processes.retention_schedule import Nights
+    from bot.processes.sync_schedule import Schedule
+
+    startup_checks.check("clock")
+    with environment.opened(needs_redis=True) as database:
+        settings = bot.settings.load()
+        observability.set_up(agent.settings.load(), process="clock")
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        redis = queue.connect(settings)
+        jobs = queue.of(settings, redis)
+        library = ingest.settings.load()
+        schedule = Schedule(
+            database,
+            queue.syncs_of(settings, redis),
+            library.config,
+            n_jobs=settings.sync_jobs,
+            look_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
+            lease_seconds=library.sync_lease_seconds,
+        )
+        observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
+        nights = Nights(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
+        process.run(
+            database,
+            jobs,
+            every_seconds=settings.sweep_seconds,
+            stopping=stopping,
+            nights=nights,
+            schedule=schedule,
+        )
+        observability.flush()
+
+
+@app.command()
+def demo(
+    docs: Annotated[Path | None, typer.Option(help="A folder of documents; default: the sample handbook.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the page.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+) -> None:
+    """Try everything on this machine, with a stand-in for Slack in the browser."""
+    from bot import demo as demo_
+
+    apart = agent.settings.load().model_copy(update={"sentry_dsn": None})  # errors of a demo are nobody's alarm
+    observability.set_up(apart, process="demo")
+    demo_.run(docs=docs, port=port, opens_browser=browser)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this release's schema (the release step; alembic upgrade head does the same)."""
+    from bot.processes import environment, schema_version
+
+    given = agent.settings.load().database_url
+    if given:
+        environment.migrate(given.get_secret_value())
+    with environment.opened() as database:
+        print(f"The database is at revision {schema_version.revision(database)}.")
+
+
+@app.command()
+def doctor(
+    json_: AsJson = False,
+    model_call: Annotated[
+        bool | None, typer.Option("--model-call/--no-model-call", help="Call the model once; default: ask.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The web process's public address, to try the way to it: https://your.host")
+    ] = None,
+) -> None:
+    """Ask everything Docent needs whether it is well, and say what to do where it is not."""
+    from bot.doctor import examination, report
+
+    who = examination.patient(may_call=model_call, url=url)
+    observability.set_up(who.kernel.model_copy(update={"sentry_dsn": None}), process="cli")
+    models = examination.foreign_models(who)
+    if models and model_call is None and not json_ and sys.stdin.isatty() and sys.stdout.isatty():
+        who.may_call = typer.confirm(f"Call {' and '.join(models)} once, for a fraction of a cent?")
+    if not report.show(examination.examine(who), as_json=json_):
+        sys.exit(1)
+
+
+@app.command()
+def manifest(
+    url: Annotated[
+        str | None, typer.Option(help="The web process's public address, for HTTP; default: Socket Mode.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What people call it.")] = "Docent",
+    command: Annotated[str, typer.Option(help="The slash command.")] = "/ask",
+) -> None:
+    """Print the app manifest for Slack: api.slack.com/apps, Create New App, From a manifest."""
+    from bot import output
+    from bot.slack import manifest
+
+    output.print_json(manifest.manifest(url=url, name=name, command=command, prompts=bot.settings.load().prompts))
+
+
+@app.command()
+def ask(question: str, json_: AsJson = False) -> None:
+    """Ask a question here: the same loop as in Slack."""
+    from bot.jobs import terminal_reply, wiring
+
+    with _opened() as database:
+        settings = agent.settings.load()
+        observability.set_up(settings, process="cli")
+        at = wiring.set_up(settings, database)
+        stream = None if json_ else sys.stdout
+        outcome = terminal_reply.ask(at, database, given(question), user=getpass.getuser(), stream=stream)
+        at.leases.close()
+    if json_:
+        print(json.dumps(outcome, ensure_ascii=False, indent=2))
+    if outcome["status"] != "completed":
+        sys.exit(1)
+
+
+def _opened() -> Any:
+    from bot.processes import environment
+
+    observability.set_up(agent.settings.load(), process="cli")
+    return environment.opened()
+
+
+def _desk(settings: bot.settings.Settings) -> Any:
+    """A worker process's desk, with connections of its own."""
+    from agent.store.database import Database
+    from bot.jobs import queue, wiring
+    from bot.jobs.redis_breaker import TIMEOUT_SECONDS, RedisBreaker
+    from bot.slack.client import Slack
+
+    kernel = agent.settings.load()
+    observability.set_up(kernel, process="worker")
+    assert kernel.database_url
+    assert settings.slack_bot_token
+    return wiring.set_up(
+        kernel,
+        Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
+        slack=Slack(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
+        jobs=queue.of(settings, queue.connect(settings)),
+        breaker=RedisBreaker(
+            queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS), seconds=kernel.breaker_seconds
+        ),
+        delivery_hours=settings.delivery_hours,
+    )
+
+
+def _preload() -> None:
+    from agent.llm import litellm_setup, models
+    from bot.jobs import wiring
+    from ingest import embedding
+    from ingest import settings as ingest_settings
+    from tools import registry
+
+    registry.found(bot.settings.load().own_tools)  # what is wrong with them is told once, not by every fork
+    litellm_setup.warm_up()
+    models.models(agent.settings.load())  # nor a model without a price
+    if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
+        embedding.warm_up()
+    assert wiring  # imported for the forks to share
+
+
+def _complain(message: str, code: int) -> None:
+    for line in message.splitlines():
+        print(f"docent: {line}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,168 @@
+"""The web process: takes what Slack sends, stores it, acknowledges it. Loads no model and no index.
+
+Serves ``/slack/events`` over HTTP from a pool of threads (Bolt's ASGI adapters run listeners on the event loop),
+or receives the same through Socket Mode; and ``/healthz`` and ``/readyz`` either way.
+"""
+
+import json
+import signal
+import socket
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import waitress
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
+from slack_bolt.adapter.wsgi import SlackRequestHandler
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+from slack_sdk.socket_mode.websocket_client import SocketModeClient
+
+from agent import observability
+from agent.errors import SettingsError
+from agent.store.database import Database
+from bot.jobs import queue
+from bot.processes import schema_version
+from bot.settings import Settings
+from bot.slack import listeners
+from bot.slack.client import Slack
+from bot.slack.listeners import Entrance
+from bot.slack.notifications import Courtesies
+
+# The SDK's built-in client loses frames in a burst of hundreds (a RecursionError in its parser); this one not.
+SOCKET_CONCURRENCY = 10
+MAX_BODY_BYTES = 1_000_000
+
+
+class Web:
+    """The process's parts: Bolt, the inbox's entrance, the waker."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings, self.database = settings, database
+        self.redis = queue.connect(settings)
+        self.waker = queue.Waker(queue.of(settings, self.redis))
+        slack = Slack(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
+        self._courtesies = Courtesies(slack, settings.prompts)
+        self.app = _bolt(settings)
+        listeners.register(self.app, Entrance(database, self.waker.wake, self._courtesies))
+        self._events = SlackRequestHandler(self.app)
+        self._sockets: SocketModeHandler | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI."""
+        path = environ.get("PATH_INFO", "/")
+        # Without a signing secret (Socket Mode) nothing that comes over HTTP can be trusted.
+        if path == "/slack/events" and self.settings.slack_signing_secret:
+            return self._events(environ, start_response)
+        if path == "/healthz":
+            return _json(start_response, "200 OK", {"status": "alive"})
+        if path == "/readyz":
+            state = schema_version.readiness(self.database, self.redis)
+            status = "200 OK" if state["status"] != "unavailable" else "503 Service Unavailable"
+            return _json(start_response, status, state)
+        return _json(start_response, "404 Not Found", {"error": "not found"})
+
+    def connect_socket(self) -> None:
+        """Begins to receive through Socket Mode; reconnects by itself."""
+        token = _secret(self.settings.slack_app_token, "SLACK_APP_TOKEN")
+        self._sockets = SocketModeHandler(self.app, token, concurrency=SOCKET_CONCURRENCY)
+        self._sockets.connect()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Stops receiving, sends pending wake-ups, closes connections."""
+        if self._sockets:
+            _hang_up(self._sockets.client)
+        self.waker.close()
+        self._courtesies.close()
+        self.redis.close()
+        self.database.close()
+
+
+def _hang_up(client: SocketModeClient) -> None:
+    """Ends the connection for both sides at once, and for good; what is being stored is stored and acknowledged.
+
+    The SDK's own close waits up to 10 s for its reading thread, which a socket closed by another thread does not
+    wake; its threads end with the process.
+    """
+    client.closed, client.auto_reconnect_enabled = True, False
+    for runner in (client.current_session_runner, client.current_app_monitor, client.message_processor):
+        runner.event.set()
+    client.message_workers.shutdown(wait=True)
+    session = client.current_session
+    connection = session.sock.sock if session and session.sock else None
+    if connection:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+def run(settings: Settings, database: Database) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    web = Web(settings, database)
+    server = waitress.create_server(
+        web,
+        host=settings.host,
+        port=settings.port,
+        threads=settings.web_threads,
+        max_request_body_size=MAX_BODY_BYTES,
+        ident="docent",
+        channel_timeout=30,
+        backlog=1024,
+        connection_limit=1000,
+        asyncore_use_poll=True,  # select() dies beyond 1,024 descriptors
+    )
+    if settings.slack_app_token:
+        web.connect_socket()
+
+    def stop(*_: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # a second one would interrupt the clearing up
+        raise SystemExit  # waitress ends its loop on it
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    observability.log.info("web_ready", port=server.effective_port, socket_mode=bool(settings.slack_app_token))
+    try:
+        server.run()
+    except (SystemExit, KeyboardInterrupt):
+        pass
+    finally:
+        server.task_dispatcher.shutdown(timeout=5)
+        server.close()
+        web.close()
+        observability.flush()
+
+
+def _bolt(settings: Settings) -> App:
+    token = _secret(settings.slack_bot_token, "SLACK_BOT_TOKEN")
+    if not settings.slack_app_token and not settings.slack_signing_secret:
+        raise SettingsError("Set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP); see .env.example")
+    secret = settings.slack_signing_secret
+
+    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+
+    return App(
+        signing_secret=secret.get_secret_value() if secret else None,
+        request_verification_enabled=secret is not None,
+        authorize=authorize,  # Bolt's own would call auth.test for every request
+        client=WebClient(base_url=settings.slack_api_url),
+        process_before_response=True,  # acknowledged after the listener returned, not before
+        ignoring_self_events_enabled=False,  # listeners drop every bot's messages themselves
+        attaching_conversation_kwargs_enabled=False,
+        listener_executor=ThreadPoolExecutor(2, thread_name_prefix="bolt"),
+    )
+
+
+def _secret(value: Any, name: str) -> str:
+    if value is None:
+        raise SettingsError(f"{name} is not set; see .env.example and 'Connect Slack' in the README")
+    return str(value.get_secret_value())
+
+
+def _json(start_response: StartResponse, status: str, body: Any) -> list[bytes]:
+    payload = json.dumps(body).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))])
+    return [payload]

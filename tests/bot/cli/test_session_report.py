@@ -1,0 +1,192 @@
+"""``docent sessions show``: what was done, what the model saw, what it cost, where it went wrong."""
+
+import json
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+from sqlalchemy import text
+
+from agent.store.database import Database
+from agent.types import Message
+from bot.cli import session_report
+from bot.record import call_summary, session_query
+from tests.recorded import SCHEMA, SHOWN, SYSTEM, Recorded, answered, searched_again
+
+KEYS_OF_A_CALL = {
+    "position", "attempt", "purpose", "model", "status", "params", "prompt_tokens", "cached_tokens",
+    "completion_tokens", "reserved_usd", "cost_usd", "latency_ms", "first_token_ms", "n_tries", "finish_reason",
+    "error", "request", "response",
+}  # fmt: skip
+SAW = "instructions 7 (aaaaaaaa), 0 earlier turns, 1 passage ([1] Leave), 1 tool offered (search_docs)"
+
+
+def told(turn: Recorded) -> dict[str, Any]:
+    return session_query.told(turn.database, str(turn.id))
+
+
+def shown(turn: Recorded, *, is_full: bool = False, colour: bool = False) -> str:
+    out = StringIO()
+    system: Any = "standard" if colour else None
+    console = Console(
+        file=out, width=160, soft_wrap=True, highlight=False, force_terminal=colour, color_system=system
+    )
+    session_report.tell(console, told(turn), is_full=is_full)
+    return out.getvalue()
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def test_the_whole_story_of_a_good_answer(database: Database) -> None:
+    turn = searched_again(database).rate(1, "Thanks!", user="U2")
+    told = lines(shown(turn))
+    assert told[0].startswith("slack:T1:C1:1.1  completed  ")
+    assert "turn 1  completed: answered" in told[1]
+    assert told[2].startswith("U1 in C1 (mention), ")
+    assert ", queued " in told[2]
+    assert ", worked " in told[2]
+    assert told[3] == "How many days?"
+    rest = [line.partition("s ")[2] if line.startswith("+") else line for line in told[4:]]
+    assert rest == [
+        'search_docs(query="How many days?") (opening call)  12 ms',
+        "→ 1 passage",
+        "→   [1] Leave › Annual  0.91",
+        "openai/scripted step  1.5 s",
+        f"saw 2 messages, {SAW}, ~150 tokens",
+        "sent max_tokens=2000, temperature=0",
+        "→ 1,000 (400 cached) + 50 tokens, $0.002000, first token after 400 ms, tool_calls",
+        'search_docs(query="carry over")  8 ms',
+        "→ 1 passage",
+        "→   [1] Leave › Annual  0.91",
+        "openai/scripted step  1.5 s",
+        f"saw 4 messages, {SAW}, ~314 tokens",
+        "sent max_tokens=2000, temperature=0",
+        "→ 1,000 (400 cached) + 50 tokens, $0.002000, first token after 400 ms, stop",
+        "At most 5 days [1].",
+        "*[1] Leave › Annual  0.91  https://handbook.example/leave",
+        "* cited",
+        "👍 U2: Thanks!",
+        "attempt 1, 2 steps, 2,000 (800 cached) + 100 tokens, $0.004000, model openai/scripted, release 1.0, "
+        "instructions 7 (aaaaaaaa), settings bbbbbbbb, embedding static, index 3",
+    ]
+
+
+def test_what_went_wrong_stands_out(database: Database) -> None:
+    turn = Recorded.begin(database)
+    messages: list[Message] = [SYSTEM, turn.open()]
+    turn.ask(messages, None, error="the provider said 503", n_tries=3)
+    turn.ask(messages, {"role": "assistant", "content": "…"}, attempt=2, n_tries=2)
+    turn.tool("c1", position=2, result={"error": "No such document."}, is_error=True)
+    turn.tool("c2", position=3, result={"error": "Often enough.", "is_refused": "repeats"}, is_error=True)
+    turn.tool("c3", position=4, result=None)
+    turn.tool("c4", position=5, result={"passages": []})
+    turn.ask(messages, None)
+    turn.end(None, status="failed", reason="error", error_id="E-1").rate(-1, "Nothing came")
+    told = shown(turn, colour=True)
+    red, yellow, end = "\x1b[31m", "\x1b[33m", "\x1b[0m"
+    for words in (
+        "failed: an unexpected error",
+        "error E-1",
+        "failed: the provider said 503",
+        "No such document.",
+        "begun, and never heard of again",
+        "👎",
+    ):
+        assert f"{red}{words}{end}" in told, words
+    for words in ("3 tries", "2 tries", "attempt 2", "Often enough.", "no passages"):
+        assert f"{yellow}{words}{end}" in told, words
+    assert told.count("never heard of again") == 2  # the tool call without a result, the model call without an end
+    assert "$0.0100 held" in told
+
+
+def test_a_turn_under_way_is_told_as_far_as_it_is(database: Database) -> None:
+    turn = Recorded.begin(database)
+    turn.ask([SYSTEM, turn.open()], None)
+    turn.tool("c1", position=2, result=None)
+    told = shown(turn)
+    assert "turn 1  running" in told
+    assert told.count("→ under way") == 2
+    assert "never heard of again" not in told
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET attempt = 2"))
+    assert "begun, and never heard of again, $0.0100 held" in shown(turn)  # whoever made the first attempt died
+    assert "under way, $0.0100 held" in told
+
+
+def test_a_limit_is_told_in_words(database: Database) -> None:
+    turn = Recorded.begin(database)
+    turn.end("As far as I got.", reason="budget")
+    assert "completed: stopped because a budget is used up" in shown(turn)
+
+
+def test_in_full_every_message_is_told_once(database: Database) -> None:
+    turn = searched_again(database)
+    told = shown(turn, is_full=True)
+    assert told.count("Answer from the documents.") == 1
+    assert told.count("saw system") == 1
+    assert "saw the 2 messages that the call before begins with, and:" in told
+    assert 'search_docs({"query": "carry over"})' in told
+    assert "said assistant\nAt most 5 days [1]." in "\n".join(lines(told))
+
+
+def test_nothing_a_document_says_steers_the_terminal(database: Database) -> None:
+    turn = Recorded.begin(database, "Is \x1b]0;owned\x07 [bold]this[/] a title?")
+    turn.ask([SYSTEM, {"role": "user", "content": "\x1b[2J [/] gone"}], {"role": "assistant", "content": "\x9b2J"})
+    turn.end("So \x1b[31mred")
+    told = shown(turn, is_full=True)
+    assert not set(told) & {"\x1b", "\x07", "\x9b"}
+    assert "[bold]this[/]" in told
+
+
+def test_for_programs_requests_hold_the_messages_themselves(database: Database) -> None:
+    turn = searched_again(database)
+    (told_turn,) = told(turn)["turns"]
+    first, second = told_turn["model_calls"]
+    assert set(first) > KEYS_OF_A_CALL
+    assert [message["role"] for message in second["request"]["messages"]] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+    ]
+    assert first["request"]["tools"] == [SCHEMA]
+    assert second["response"]["choices"][0]["message"]["content"] == "At most 5 days [1]."
+    assert told_turn["tool_calls"][0]["result"] == {"passages": [SHOWN]}
+    assert json.dumps(told_turn)
+    (of_page,) = session_query.of_place(database, "T1", channel="C1", thread_ts="1.1")
+    assert all(isinstance(name, str) for name in of_page["model_calls"][0]["request"]["messages"])
+
+
+def test_what_a_model_saw_is_counted(database: Database) -> None:
+    earlier = [{"role": "user", "content": "First?"}, {"role": "assistant", "content": "So."}]
+    conversation = json.dumps({"conversation": [{}, {}], "last_question": "?"})
+    turn = Recorded.begin(database)
+    question = turn.open()
+    turn.ask([SYSTEM, {"role": "user", "content": conversation}], {"content": "Q"}, purpose="standalone", tools=[])
+    turn.ask([SYSTEM, *earlier, question], {"content": "A"})
+    as_text = {
+        "role": "user",
+        "content": '<evidence tool="search_docs">\n{"passages": [{"n": 2, "title": "B"}]}\n</evidence>',
+    }
+    turn.ask(
+        [SYSTEM, *earlier, question, as_text, {"role": "user", "content": "Stop."}],
+        {"content": "A"},
+        purpose="closing",
+    )
+    (found,) = told(turn)["turns"]
+    seen = [call_summary.of(call) for call in found["model_calls"]]
+    assert [one and (one.n_messages, one.n_earlier, one.passages, one.tools) for one in seen] == [
+        (2, 2, (), ()),
+        (4, 1, ((1, "Leave"),), ("search_docs",)),
+        (6, 1, ((1, "Leave"), (2, "B")), ("search_docs",)),
+    ]
+    assert call_summary.of({"request": None}) is None
+
+
+def test_a_session_is_listed_with_its_latest_question(database: Database) -> None:
+    answered(database, "First?")
+    answered(database, "Second?")
+    (row,) = session_query.recent(database, limit=5)
+    assert (row["last_question"], row["n_turns"]) == ("Second?", 2)

@@ -1,0 +1,186 @@
+"""The doctor and Slack: the stand-in workspace on its good and its bad days."""
+
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+import agent.settings
+import bot.settings
+import ingest.settings
+from bot.doctor import slack
+from bot.doctor.context import CheckContext
+from bot.doctor.finding import Finding
+from bot.slack.manifest import SCOPES
+from bot.workspace import Rule, Workspace, WorkspaceServer
+from tests.world import World, free_port
+
+BOT, APP = "xoxb-1-2-abcdefghijklmnopqrstuvwx", "xapp-1-A0-3-abcdefghijklmnopqrstuvwx"
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return Workspace(bot_token=BOT, app_token=APP, signing_secret=SECRET, scopes=SCOPES)
+
+
+@pytest.fixture
+def server(workspace: Workspace) -> Iterator[WorkspaceServer]:
+    with WorkspaceServer(workspace) as server:
+        yield server
+
+
+def _patient(url: str, **tokens: str) -> CheckContext:
+    return CheckContext(
+        kernel=agent.settings.Settings(),
+        bot=bot.settings.Settings(SLACK_API_URL=url, **tokens),  # type: ignore[arg-type]
+        library=ingest.settings.Settings(),
+    )
+
+
+def _all(who: CheckContext) -> list[Finding]:
+    found = [*slack.token(who), *slack.socket(who), *slack.http(who)]
+    assert not any(secret in str(found) for secret in (BOT, APP, SECRET))
+    return found
+
+
+def test_a_connected_app_is_well(server: WorkspaceServer) -> None:
+    who = _patient(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP)
+    found = _all(who)
+    assert [(f.name, f.state) for f in found] == [("slack", "ok"), ("scopes", "ok"), ("events", "ok")]
+    assert "xoxb-…uvwx is @docent in Stand-in" in found[0].text
+    assert "not Slack itself" in found[0].text
+    assert abs(who.drifts["Slack"]) < 2
+
+
+def test_it_opens_no_socket_and_posts_nothing(server: WorkspaceServer, workspace: Workspace) -> None:
+    _all(_patient(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
+    assert [call.method for call in workspace.calls] == ["auth.test", "apps.connections.open"]
+
+
+def test_missing_scopes_are_named(server: WorkspaceServer, workspace: Workspace) -> None:
+    workspace.scopes -= {"im:history", "assistant:write"}
+    _, scopes = slack.token(_patient(server.api_url, SLACK_BOT_TOKEN=BOT))
+    assert scopes.state == "problem"
+    assert scopes.text == "The app lacks assistant:write, im:history."
+    assert "reinstall the app" in scopes.advice
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("account_inactive", "not installed any more"),
+        ("token_revoked", "was revoked"),
+        ("team_access_not_granted", "Slack says 'team_access_not_granted'"),
+    ],
+)
+def test_why_slack_refuses_a_token(server: WorkspaceServer, workspace: Workspace, code: str, said: str) -> None:
+    workspace.faults.error("auth.test", code)
+    (finding,) = slack.token(_patient(server.api_url, SLACK_BOT_TOKEN=BOT))
+    assert finding.state == "problem"
+    assert said in finding.text
+
+
+def test_tokens_that_slack_does_not_know(server: WorkspaceServer) -> None:
+    wrong = {"SLACK_BOT_TOKEN": BOT.replace("1-2", "9-9"), "SLACK_APP_TOKEN": APP.replace("-3-", "-9-")}
+    first, second = _all(_patient(server.api_url, **wrong))
+    assert (first.state, second.state) == ("problem", "problem")
+    assert "SLACK_BOT_TOKEN xoxb-…uvwx: Slack does not know this token (invalid_auth)." in first.text
+    assert "SLACK_APP_TOKEN" in second.text
+
+
+def test_a_bot_token_in_the_place_of_the_app_token(server: WorkspaceServer) -> None:
+    (finding,) = slack.socket(_patient(server.api_url, SLACK_APP_TOKEN=BOT))
+    assert "a token of another kind" in finding.text
+
+
+def test_socket_mode_that_is_off(server: WorkspaceServer, workspace: Workspace) -> None:
+    workspace.faults.error("apps.connections.open", "socket_mode_off")
+    (finding,) = slack.socket(_patient(server.api_url, SLACK_APP_TOKEN=APP))
+    assert finding.advice.startswith("Turn Socket Mode on")
+
+
+@pytest.mark.parametrize("rule", [Rule("drop"), Rule("status", status=503)])
+def test_slack_is_away(server: WorkspaceServer, workspace: Workspace, rule: Rule) -> None:
+    workspace.faults.add(rule)
+    found = _all(_patient(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
+    assert [f.state for f in found] == ["problem", "problem"]
+    assert all("Slack does not answer" in f.text for f in found)
+
+
+def test_slack_refuses_connections_or_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for port, said in ((free_port(), "connection refused"), (silent.getsockname()[1], "no answer within 3 s")):
+            (finding,) = slack.token(_patient(f"http://127.0.0.1:{port}/api/", SLACK_BOT_TOKEN=BOT))
+            assert finding.state == "problem"
+            assert said in finding.text
+
+
+def test_nothing_connected_is_no_problem_and_half_connected_is() -> None:
+    (finding,) = _all(_patient("http://127.0.0.1:9/api/"))
+    assert (finding.state, finding.text) == ("warning", "Slack is not connected.")
+    first, _ = _all(_patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET))
+    assert (first.state, first.text) == ("problem", "SLACK_BOT_TOKEN is not set.")
+
+
+def test_a_bot_token_alone_hears_nothing(server: WorkspaceServer) -> None:
+    *_, events = _all(_patient(server.api_url, SLACK_BOT_TOKEN=BOT))
+    assert (events.name, events.state) == ("events", "problem")
+
+
+def test_a_signing_secret_that_is_none() -> None:
+    first, _ = slack.http(_patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET="v0=abc"))
+    assert first.state == "warning"
+    assert "32 hexadecimal digits" in first.text
+
+
+# --url
+
+
+def test_the_way_from_outside_to_the_web_process(world: World) -> None:
+    world.env |= {"SLACK_SIGNING_SECRET": SECRET}
+    world.start("web")
+    who = _patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET)
+    who.url = f"http://127.0.0.1:{world.env['PORT']}/"
+    (finding,) = slack.http(who)
+    assert finding.state == "ok", finding
+    assert "takes what is signed" in finding.text
+
+    other = _patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET[::-1])
+    other.url = who.url
+    (finding,) = slack.http(other)
+    assert finding.state == "problem"
+    assert "has another SLACK_SIGNING_SECRET" in finding.advice
+
+
+def test_an_address_where_something_else_or_nothing_answers() -> None:
+    who = _patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Parked)
+    Thread(target=server.serve_forever, args=(0.01,)).start()
+    try:
+        for url, said in (
+            (f"http://127.0.0.1:{server.server_port}", "is not Docent's (HTTP 200)"),
+            (f"http://127.0.0.1:{free_port()}", "does not answer (connection refused)"),
+            ("http://docent.example", "is not an https:// address"),
+        ):
+            who.url = url
+            (finding,) = slack.http(who)
+            assert finding.state == "problem"
+            assert said in finding.text
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Parked(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b"<html>This domain is parked</html>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass

@@ -1,0 +1,181 @@
+"""The clock's looks at docent.toml, with a real queue, and the jobs it puts there, done in this process."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import redis
+from rq import Queue
+from sqlalchemy import text
+
+import bot.settings
+import ingest.settings
+from agent.clock import now
+from agent.store.database import Database
+from bot.jobs import queue, sync_jobs
+from bot.processes.sync_schedule import Schedule, _is_due
+from ingest.library import Library
+from ingest.sync import reports
+from tests.scripted_embeddings import ScriptedEmbeddings
+from tests.scripted_model import Fail
+
+
+@pytest.fixture
+def jobs(redis_url: str) -> Iterator[Queue]:
+    settings = bot.settings.Settings(REDIS_URL=redis_url)  # type: ignore[call-arg]
+    with queue.connect(settings) as connection:
+        yield queue.syncs_of(settings, connection)
+
+
+@pytest.fixture
+def schedule(database: Database, jobs: Queue, tmp_path: Path) -> Schedule:
+    """Of two sources with a document each."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rule.md").write_text(f"# Rule\n\nThe rule of {name}.")
+    (tmp_path / "docent.toml").write_text('[sources.a]\nlocation = "a"\n[sources.b]\nlocation = "b"\n')
+    return Schedule(database, jobs, tmp_path / "docent.toml", n_jobs=2, look_seconds=0)
+
+
+@pytest.fixture
+def at_work(database: Database, jobs: Queue, tmp_path: Path) -> Callable[..., list[str]]:
+    """Does what is in the queue, as one worker would; returns the names of the jobs."""
+
+    def run(**settings: object) -> list[str]:
+        library = Library(database, ingest.settings.Settings(home=tmp_path, **settings))  # type: ignore[arg-type]
+        bench = sync_jobs.Bench(database, library, jobs, n_jobs=2, stopping=threading.Event())
+        sync_jobs.bind(bench)
+        done = []
+        while job := jobs.get_jobs(0, 1):
+            jobs.remove(job[0])
+            done.append(job[0].func_name.rpartition(".")[2])
+            job[0].func(*job[0].args)
+        return done
+
+    return run
+
+
+def waiting(jobs: Queue) -> list[str]:
+    return [job.func_name.rpartition(".")[2] for job in jobs.get_jobs()]
+
+
+def statuses(database: Database) -> dict[str, tuple[str, str | None]]:
+    with database.transaction() as transaction:
+        return {one.source: (one.status, one.problem) for one in reports.latest(transaction)}
+
+
+def age(database: Database, seconds: float, *columns: str) -> None:
+    changes = ", ".join(f"{column} = {column} - interval '1 second' * :s" for column in columns)
+    with database.transaction() as transaction:
+        transaction.execute(text(f"UPDATE syncs SET {changes}"), {"s": seconds})
+
+
+@pytest.mark.parametrize(
+    ("every", "ago", "is_due"),
+    [(None, None, False), (3600, None, True), (3600, 3599, False), (3600, 3601, True), (None, 9999, False)],
+)
+def test_a_source_is_due_when_its_last_sync_began_long_enough_ago(
+    every: int | None, ago: int | None, is_due: bool
+) -> None:
+    last = None if ago is None else now() - timedelta(seconds=ago)
+    assert _is_due(None if every is None else timedelta(seconds=every), last) == is_due
+
+
+def test_each_due_source_is_asked_for_once_and_read(
+    schedule: Schedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
+) -> None:
+    assert (schedule.tick(), waiting(jobs)) == (2, ["begin", "begin"])
+    assert (schedule.tick(), waiting(jobs)) == (0, ["begin", "begin"])
+    assert sorted(at_work()) == ["begin"] * 2 + ["work"] * 4
+    assert statuses(database) == {"a": ("completed", None), "b": ("completed", None)}
+    assert schedule.tick() == 0
+    age(database, 3_601, "started_at")
+    assert schedule.tick() == 2
+
+
+def test_what_stands_still_is_woken_but_not_what_only_waits(
+    schedule: Schedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
+) -> None:
+    schedule.tick()
+    age(database, 100, "touched_at")
+    assert (schedule.tick(), jobs.count) == (0, 2)  # no worker has had time: no second job for it
+    jobs.empty()  # as a Redis that forgot
+    age(database, 100, "touched_at")
+    assert (schedule.tick(), waiting(jobs)) == (2, ["begin", "begin"])
+
+    first: UUID = UUID(jobs.get_jobs()[0].args[0])
+    library = Library(database, ingest.settings.Settings(home=schedule.config.parent))
+    ongoing = library.ongoing(first)
+    assert ongoing
+    assert ongoing.begin()
+    jobs.empty()
+    age(database, 100, "touched_at")
+    assert schedule.tick() == 2
+    assert sorted(waiting(jobs)) == ["begin", "work", "work"]  # as many at once as it began with
+    at_work()
+    assert {status for status, _ in statuses(database).values()} == {"completed"}
+
+
+def test_without_redis_what_was_asked_for_stands_and_is_woken_later(
+    schedule: Schedule, jobs: Queue, database: Database
+) -> None:
+    away = Schedule(database, Queue("x", connection=redis.Redis(port=1)), schedule.config, look_seconds=0)
+    assert away.tick() == 0
+    age(database, 100, "touched_at")
+    assert schedule.tick() == 2  # one that was asked for in vain, and one that was not yet
+
+
+def test_an_embedding_model_that_is_away_is_asked_again_and_one_that_refuses_is_not(
+    schedule: Schedule,
+    database: Database,
+    at_work: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with ScriptedEmbeddings() as model:
+        name = model.named("words")
+        model.fail = lambda n: Fail(429, {"Retry-After": "600"})
+        schedule.tick()
+        at_work(embedding_model=name)
+        assert {status for status, _ in statuses(database).values()} == {"reading"}
+        for _ in range(sync_jobs.MAX_FAILURES):
+            age(database, 100, "touched_at")
+            schedule.tick()
+            at_work(embedding_model=name)
+        status, problem = statuses(database)["a"]
+        assert status == "failed"
+        assert str(problem).startswith("It failed ")
+        assert "'openai/words' gave no answer (RateLimitError 429); try again later." in str(problem)
+
+        model.fail = lambda n: Fail(401)
+        age(database, 3_601, "started_at")
+        schedule.tick()
+        at_work(embedding_model=name)
+        status, problem = statuses(database)["a"]
+        assert (status, "check its name, its key and its address" in str(problem)) == ("failed", True)
+
+        model.fail = lambda n: None
+        age(database, 3_601, "started_at")
+        schedule.tick()
+        at_work(embedding_model=name)
+        assert statuses(database) == {"a": ("completed", None), "b": ("completed", None)}
+
+
+def test_a_job_that_comes_late_or_twice_does_no_harm(
+    schedule: Schedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
+) -> None:
+    schedule.tick()
+    ids = [job.args[0] for job in jobs.get_jobs()]
+    at_work()
+    before = statuses(database)
+    for id_ in ids:
+        for job in ("begin", "work", "work"):
+            queue.sync(jobs, job, UUID(id_))
+    queue.sync(jobs, "work", UUID(int=0))
+    at_work()
+    assert statuses(database) == before
+    with database.transaction() as transaction:
+        assert transaction.scalar(text("SELECT count(*) FROM syncs")) == 2

@@ -1,0 +1,200 @@
+"""What was asked and what it cost, summed up."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from zoneinfo import ZoneInfo
+
+import pytest
+from rich.console import Console
+from sqlalchemy import text
+
+from agent.clock import new_id, now
+from agent.store.database import Database
+from agent.types import Usage
+from bot.cli import usage_table
+from bot.record import usage
+from bot.record.usage import By, Line, Standing
+from tests.recorded import SYSTEM, Recorded, answered, searched_again
+
+UTC_ZONE = ZoneInfo("UTC")
+FREE = Usage(prompt_tokens=100, completion_tokens=10)
+
+
+def lines(database: Database, by: By, *, days: int = 30, zone: ZoneInfo = UTC_ZONE) -> list[Line]:
+    return usage.lines(database, by=by, since=now() - timedelta(days=days), zone=zone)
+
+
+@pytest.fixture
+def asked(database: Database) -> None:
+    """Two answers of U1 in C1, one of them long ago; one of U2 in a command of the terminal, which failed once."""
+    searched_again(database, key="a")
+    answered(database, key="b").age(40)
+    turn = Recorded.begin(database, key="c", user="U2", channel=None)
+    messages = [SYSTEM, turn.open()]
+    turn.ask(messages, None, error="503", usage=Usage(prompt_tokens=70, cost_usd=Decimal("0.01")))
+    turn.ask(messages, {"role": "assistant", "content": "Quoted"}, model="local/extractive", usage=FREE)
+    turn.end("Quoted", status="failed", reason="error")
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("user", [Line("U2", 1, 2, 1, 170, 0, 10, 0.01), Line("U1", 1, 2, 0, 2000, 800, 100, 0.004)]),
+        ("channel", [Line("mention", 1, 2, 1, 170, 0, 10, 0.01), Line("C1", 1, 2, 0, 2000, 800, 100, 0.004)]),
+        (
+            "model",
+            [
+                Line("openai/scripted", 2, 3, 1, 2000, 800, 100, 0.014),
+                Line("local/extractive", 1, 1, 0, 100, 0, 10, 0.0),
+            ],
+        ),
+    ],
+)
+def test_it_is_summed_up_dearest_first(database: Database, asked: None, by: By, expected: list[Line]) -> None:
+    assert lines(database, by) == expected
+
+
+def test_what_tools_cost_is_a_line_of_its_own_and_sums_are_the_same(database: Database, asked: None) -> None:
+    turn = Recorded.begin(database, key="d")
+    turn.tool("call_1", position=1, result={"found": 1}, cost_usd=Decimal("0.001"))
+    turn.end("Five.")
+    assert lines(database, "model")[1] == Line("(tools)", 1, 0, 0, 0, 0, 0, 0.001)
+    assert [round(sum(line.cost_usd for line in lines(database, by)), 6) for by in ("user", "model")] == [
+        0.015
+    ] * 2
+
+
+def test_by_day_it_is_in_order_of_time(database: Database, asked: None) -> None:
+    found = lines(database, "day", days=60)
+    assert [line.n_questions for line in found] == [1, 2]
+    assert found[0].name < found[1].name
+    assert found[1].cost_usd == pytest.approx(0.014)
+
+
+@pytest.mark.parametrize(("zone", "day"), [("UTC", "2026-05-10"), ("Pacific/Auckland", "2026-05-11")])
+def test_a_day_begins_where_the_operator_is(database: Database, zone: str, day: str) -> None:
+    answered(database)
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET created_at = '2026-05-10T20:00Z'"))
+    since = datetime(2026, 5, 1, tzinfo=UTC)
+    assert [line.name for line in usage.lines(database, by="day", since=since, zone=ZoneInfo(zone))] == [day]
+
+
+def test_a_failed_call_of_before_costs_what_was_held_for_it(database: Database) -> None:
+    turn = Recorded.begin(database)
+    turn.ask([SYSTEM], None, error="503")
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE model_calls SET cost_usd = NULL"))
+    assert lines(database, "model")[0].cost_usd == pytest.approx(0.01)
+
+
+def test_a_call_that_never_ended_costs_what_was_held_for_it(database: Database) -> None:
+    turn = Recorded.begin(database)
+    turn.ask([SYSTEM], None)
+    turn.end(None, status="failed", reason="interrupted")
+    assert lines(database, "model")[0].cost_usd == pytest.approx(0.01)
+    assert lines(database, "day")[0].cost_usd == pytest.approx(0.01)
+
+
+def test_the_budgets_of_today_and_this_month_stand_below(database: Database) -> None:
+    today = now().date()
+    rows = [
+        ("workspace", "T1", "month", today.replace(day=1), 30),
+        ("workspace", "T1", "day", today, 3),
+        ("person", "T1:U1", "day", today, 2),
+        ("person", "T1:U2", "day", today, 2.25),
+        ("channel", "T1:C1", "day", today, 0),
+        ("person", "T1:U1", "day", date(2020, 1, 1), 9),
+    ]
+    with database.transaction() as transaction:
+        for scope, subject, period, starts_on, spent in rows:
+            values = {"id": new_id(), "a": scope, "b": subject, "c": period, "d": starts_on, "e": spent}
+            transaction.execute(
+                text("""INSERT INTO budgets (id, scope, subject, period, starts_on, spent_usd, held_usd)
+                VALUES (:id, :a, :b, :c, :d, :e, 0.5)"""),
+                values,
+            )
+    limits = {("person", "day"): Decimal(3), ("workspace", "day"): Decimal(7), ("channel", "day"): Decimal(0)}
+    assert usage.standings(database, limits=limits, zone=UTC_ZONE) == [
+        Standing("channel", "T1:C1", "day", 0.0, 0.5, 0.0),  # where nothing may be spent, all of it is
+        Standing("person", "T1:U2", "day", 2.25, 0.5, 3.0),
+        Standing("person", "T1:U1", "day", 2.0, 0.5, 3.0),
+        Standing("workspace", "T1", "day", 3.0, 0.5, 7.0),
+        Standing("workspace", "T1", "month", 30.0, 0.5, None),
+    ]
+
+
+LINES = [Line("2026-05-09", 4, 9, 0, 12_000, 6_000, 900, 0.2), Line("2026-05-10", 1, 1, 1, 50, 0, 5, 0.05)]
+
+
+def table(by: str, given: list[Line], standings: list[Standing] | None = None, *, width: int = 120) -> str:
+    out = StringIO()
+    usage_table.show(Console(file=out, width=width), by, given, standings or [])
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def test_the_table() -> None:
+    budgets = [
+        Standing("person", "T1:U1", "day", 2.0, 0.0, 2.0),
+        Standing("workspace", "T1", "day", 3.0, 0.5, 7.0),
+        Standing("workspace", "T1", "month", 30.0, 0.5, None),
+    ]
+    shown = table("day", LINES, budgets)
+    assert (
+        shown
+        == """\
+ day         questions  calls  tokens in  cached  out  failed     cost
+ 2026-05-09          4      9     12,000     50%  900       0  $0.2000  ████████████████████████
+ 2026-05-10          1      1         50      0%    5       1  $0.0500  ██████
+ total               5     10     12,050     50%  905       1  $0.2500
+
+Budgets
+ budget                 of       spent     held    limit  used
+ person, today          T1:U1  $2.0000    $0.00  $2.0000  100%  ████████████████████████
+ workspace, today       T1     $3.0000  $0.5000  $7.0000   50%  ████████████
+ workspace, this month  T1      $30.00  $0.5000     none"""
+    )
+
+
+def test_where_nothing_cost_anything_bars_show_questions() -> None:
+    free = [Line("local/extractive", 8, 8, 0, 10, 0, 10, 0.0), Line("ollama/x", 2, 3, 0, 10, 0, 10, 0.0)]
+    shown = table("model", free)
+    assert "█" * 24 in shown
+    assert "█" * 6 + "\n" in shown
+    assert shown.splitlines()[-1].split()[:2] == ["total", "11"]  # calls; questions would count twice
+
+
+def test_the_ten_fullest_budgets_are_shown() -> None:
+    full = [Standing("person", f"T1:U{n}", "day", 1.0, 0.0, 2.0) for n in range(13)]
+    shown = table("day", LINES, full)
+    assert shown.count("T1:U") == 10
+    assert "… and 3 more: --json" in shown
+
+
+def test_nothing_asked_is_said() -> None:
+    assert table("day", []) == "Nothing was asked in this time."
+
+
+@pytest.mark.parametrize(("share", "width"), [(0, 0), (1, 24), (2, 24), (0.5, 12), (0.0001, 1), (0.51, 13)])
+def test_a_bar_is_seen_unless_it_is_nothing(share: float, width: int) -> None:
+    out = StringIO()
+    Console(file=out, width=24).print(usage_table.bar(share, "cyan"))
+    assert len(out.getvalue().strip()) == width
+
+
+def test_in_a_narrow_terminal_names_and_bars_give_way_and_numbers_do_not() -> None:
+    dear = [Line("openai/a-model-of-a-long-name", 12_345, 67_890, 0, 123_456_789, 0, 1_234_567, 1_234.5)]
+    budgets = [Standing("workspace", "T0123456789:U0123456789", "month", 99.5, 0.5, 250.0)]
+    shown = table("model", dear, budgets, width=80)
+    for number in ("12,345", "67,890", "123,456,789", "1,234,567", "$1,234.50", "$99.50", "$250.00", "40%"):
+        assert number in shown
+    assert "…" not in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
+
+
+def test_for_programs() -> None:
+    told = usage_table.as_json("day", LINES, [Standing("workspace", "T1", "day", 3.0, 0.5, 7.0)])
+    assert (told["budgets"][0]["limit_usd"], told["budgets"][0]["used_share"]) == (7.0, 0.5)
+    assert told["lines"][0]["cached_share"] == 0.5
+    assert told["total"]["n_questions"] == 5

@@ -1,0 +1,160 @@
+"""The app manifest asks Slack for what the code uses: no scope, event or command less, and none more."""
+
+import ast
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.errors import UserError
+from bot.cli.main import app
+from bot.slack import listeners
+from bot.slack.manifest import EVENTS, SCOPES, manifest
+from bot.workspace import ADA
+from bot.workspace.events import SUBSCRIPTIONS
+from bot.workspace.methods import METHODS
+from tests.world import QUESTION, ROOT, World
+
+EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
+    "agent_session_stopped": "chat:write",
+    "app_home_opened": None,
+    "app_mention": "app_mentions:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+}
+
+
+def test_the_file_is_what_the_command_prints() -> None:
+    assert json.loads((ROOT / "manifest.json").read_text()) == manifest()
+
+
+def test_the_scopes_allow_every_method_that_the_code_calls() -> None:
+    called = _methods_called()
+    assert {"chat.postMessage", "chat.startStream", "conversations.replies", "views.open"} <= called
+    refused = {name for name in called if not _is_allowed(name, set(SCOPES))}
+    assert refused == set()
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_no_scope_is_idle(scope: str) -> None:
+    left = set(SCOPES) - {scope}
+    is_needed_by_a_method = any(not _is_allowed(name, left) for name in _methods_called())
+    is_needed_by_an_event = scope in {EVENT_SCOPES[event] for event in EVENTS}
+    assert is_needed_by_a_method or is_needed_by_an_event or scope == "commands"
+
+
+def test_the_events_are_those_heard_and_those_the_stand_in_delivers() -> None:
+    assert set(EVENTS) == set(SUBSCRIPTIONS) == set(EVENT_SCOPES)
+    assert {event.partition(".")[0] for event in EVENTS} == _registered("event")
+
+
+def test_the_command_may_have_another_name(world: World) -> None:
+    (command,) = manifest(command="/docent")["features"]["slash_commands"]
+    world.start("web")
+    ack = world.workspace.person(ADA).command(command["command"], "", "#help")
+    assert "`/docent How many" in ack.body["text"]
+
+
+def test_it_keeps_slacks_limits() -> None:
+    """As https://github.com/slackapi/manifest-schema has them."""
+    made = manifest(url="https://docent.example", prompts=["What is the plan? " * 9])
+    about = made["display_information"]
+    assert len(about["name"]) <= 35
+    assert len(about["description"]) <= 140
+    assert 175 <= len(about["long_description"]) <= 4000
+    (command,) = made["features"]["slash_commands"]
+    assert len(command["usage_hint"]) <= 1000
+    (prompt,) = made["features"]["agent_view"]["suggested_prompts"]
+    assert len(prompt["title"]) <= 75
+    assert "assistant_view" not in made["features"]
+
+
+def test_socket_mode_needs_no_address_and_http_names_it_everywhere() -> None:
+    assert "https" not in json.dumps(manifest())
+    assert manifest()["settings"]["socket_mode_enabled"] is True
+    for given in ("https://docent.example", "https://docent.example/", "https://docent.example/slack/events"):
+        made = manifest(url=given)
+        settings, address = made["settings"], "https://docent.example/slack/events"
+        assert settings["socket_mode_enabled"] is False
+        assert settings["event_subscriptions"]["request_url"] == address
+        assert settings["interactivity"] == {"is_enabled": True, "request_url": address}
+        assert made["features"]["slash_commands"][0]["url"] == address
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "http://docent.example"},
+        {"url": "docent.example"},
+        {"name": "N" * 36},
+        {"name": ""},
+        {"command": "ask"},
+        {"command": "/Ask"},
+        {"command": "/ask me"},
+        {"command": "/"},
+    ],
+)
+def test_what_slack_would_refuse_is_refused_here(wrong: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="--"):
+        manifest(**wrong)
+
+
+def test_the_command_prints_json() -> None:
+    done = CliRunner().invoke(app, ["manifest", "--name", "Handbook", "--command", "/handbook"])
+    made = json.loads(done.stdout)
+    assert made["display_information"]["name"] == made["features"]["bot_user"]["display_name"] == "Handbook"
+    assert made["features"]["slash_commands"][0]["command"] == "/handbook"
+
+
+def test_questions_are_answered_with_these_scopes_and_no_other(world: World) -> None:
+    world.workspace.scopes = set(SCOPES)
+    world.start("web", "worker")
+    person = world.workspace.person(ADA)
+    person.mention("#help", QUESTION)
+    person.write_dm(QUESTION)
+    person.command("/ask", QUESTION, "#help")
+    world.wait_for_turns(3)
+    world.wait_for(lambda: world.workspace.ephemerals(ADA))
+    assert [call for call in world.workspace.calls if call.error == "missing_scope"] == []
+
+
+def _methods_called() -> set[str]:
+    """Every method of the Web API that stands as a text in the app's modules."""
+    texts: set[str] = set()
+    for module in (ROOT / "bot").glob("*.py"):
+        tree = ast.parse(module.read_text())
+        constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        texts |= {value for value in constants if isinstance(value, str)}
+    return texts & METHODS.keys()
+
+
+def _is_allowed(method: str, held: set[str]) -> bool:
+    wanted = METHODS[method].scopes
+    if method == "conversations.replies":  # any one allows the call, each of these a kind of channel
+        return {"channels:history", "groups:history", "im:history"} <= held
+    if method == "conversations.open":
+        return "im:write" in held
+    return not wanted or bool(held & set(wanted))
+
+
+def _registered(kind: str) -> set[str]:
+    """The names that listeners are registered under; patterns left out."""
+
+    class Recorder:
+        def __init__(self) -> None:
+            self.names: list[Any] = []
+
+        def __getattr__(self, name: str) -> Callable[[Any], Callable[[Any], None]]:
+            def register(what: Any) -> Callable[[Any], None]:
+                if name == kind:
+                    self.names.append(what)
+                return lambda _: None
+
+            return register
+
+    recorder = Recorder()
+    listeners.register(recorder, None)  # type: ignore[arg-type]
+    return {name for name in recorder.names if isinstance(name, str)}
