@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 import ingest.settings
 from agent.store.database import Base, Database, normalise_url
 from bot.processes import embedded_servers
-from bot.workspace import Workspace, WorkspaceServer
+from bot.simulator import Workspace, WorkspaceServer
 from ingest.library import Library
 from tests.world import HANDBOOK, ROOT, World, Zygote, free_port
 

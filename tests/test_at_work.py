@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.workspace import ADA, HELP, Message, Rule
+from bot.simulator import ADA, HELP, Message, Rule
 from tests.scripted_model import Call, Hang, Say, ScriptedModel
 from tests.world import QUESTION, World
 

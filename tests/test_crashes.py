@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from bot.workspace import ADA, HELP, Message, Rule
+from bot.simulator import ADA, HELP, Message, Rule
 from tests.scripted_model import Call, Hang, Line, Say, ScriptedModel
 from tests.world import QUESTION, World
 

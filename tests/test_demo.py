@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from bot.demo import documents
-from bot.workspace import ADA, HELP, Workspace, WorkspaceServer
+from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
 from tests.world import HANDBOOK, QUESTION, ROOT, free_port
 
 READY_SECONDS = 90

@@ -1,6 +1,6 @@
 """One question, from the event to the reply, the record and the feedback. Read this first."""
 
-from bot.workspace import ADA, HELP
+from bot.simulator import ADA, HELP
 from tests.world import QUESTION, World
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from bot.workspace import ADA, HELP
+from bot.simulator import ADA, HELP
 from tests.scripted_model import Hang, Say, ScriptedModel
 from tests.world import QUESTION, ROOT, World
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.workspace import ADA, HELP
+from bot.simulator import ADA, HELP
 from tests.proxy import Proxy
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
 from tests.world import World

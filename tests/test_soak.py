@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bot.workspace import ADA, HELP, Rule
+from bot.simulator import ADA, HELP, Rule
 from tests.scripted_model import Say, ScriptedModel
 from tests.world import QUESTION, World
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import ingest.settings
-from bot.workspace import ADA, GENERAL, GRACE, HELP, HR, Rule
-from bot.workspace.people import Person
+from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, Rule
+from bot.simulator.people import Person
 from ingest.library import Library
 from tests.proxy import Proxy
 from tests.scripted_model import Break, Call, Fail, Hang, Say, ScriptedModel

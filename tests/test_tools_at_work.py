@@ -9,7 +9,7 @@ import pytest
 import agent.settings
 from agent.store.database import Database
 from bot.jobs import wiring
-from bot.workspace import ADA, GENERAL, GRACE, HELP
+from bot.simulator import ADA, GENERAL, GRACE, HELP
 from tests.scripted_model import Call, Say, ScriptedModel
 from tests.world import World
 

@@ -17,7 +17,7 @@ import psutil
 from sqlalchemy import text
 
 from agent.store.database import Database
-from bot.workspace import Message, Workspace
+from bot.simulator import Message, Workspace
 
 ROOT = Path(__file__).parent.parent
 HANDBOOK = {

@@ -27,7 +27,7 @@ from bot.demo.console import doing, short, step, tell
 from bot.demo.processes import Processes
 from bot.processes import embedded_servers, environment
 from bot.record import session_query
-from bot.workspace import Workspace, WorkspaceServer
+from bot.simulator import Workspace, WorkspaceServer
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 PORT = 3100

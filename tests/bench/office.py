@@ -30,7 +30,7 @@ from agent.turn.limits import Limits
 from agent.types import Passage
 from bot.processes import embedded_servers
 from bot.processes.environment import migrate
-from bot.workspace import ADA, HELP, Workspace, WorkspaceServer
+from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
 from ingest.library import Library
 from ingest.settings import Settings
 from tests.scripted_model import Say, ScriptedModel

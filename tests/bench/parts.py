@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from bot.workspace import HELP, Rule
+from bot.simulator import HELP, Rule
 from tests.bench.office import Office
 from tests.scripted_model import Say
 

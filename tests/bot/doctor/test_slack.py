@@ -13,8 +13,8 @@ import ingest.settings
 from bot.doctor import slack
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
+from bot.simulator import Rule, Workspace, WorkspaceServer
 from bot.slack.manifest import SCOPES
-from bot.workspace import Rule, Workspace, WorkspaceServer
 from tests.world import World, free_port
 
 BOT, APP = "xoxb-1-2-abcdefghijklmnopqrstuvwx", "xapp-1-A0-3-abcdefghijklmnopqrstuvwx"

@@ -10,7 +10,7 @@ import ingest.settings
 from agent.store.database import Database
 from agent.types import Audience
 from bot.cli import sources_table
-from bot.workspace import ADA, HELP
+from bot.simulator import ADA, HELP
 from ingest.library import Library
 from ingest.sync import store
 from tests.world import QUESTION, World

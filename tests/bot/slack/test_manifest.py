@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from agent.errors import UserError
 from bot.cli.main import app
+from bot.simulator import ADA
+from bot.simulator.events import SUBSCRIPTIONS
+from bot.simulator.methods import METHODS
 from bot.slack import listeners
 from bot.slack.manifest import EVENTS, SCOPES, manifest
-from bot.workspace import ADA
-from bot.workspace.events import SUBSCRIPTIONS
-from bot.workspace.methods import METHODS
 from tests.world import QUESTION, ROOT, World
 
 EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events

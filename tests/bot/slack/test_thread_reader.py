@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.errors import ToolError
+from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, Rule, Workspace, WorkspaceServer
 from bot.slack import mrkdwn
 from bot.slack.client import Slack
 from bot.slack.inbox import Place
 from bot.slack.thread_reader import PAGE, TEXT_CHARS, SlackThread
-from bot.workspace import ADA, GENERAL, GRACE, HELP, RANDOM, Rule, Workspace, WorkspaceServer
 from tools.thread_history import Said
 
 PLACE = Place(team_id="T1", channel=HELP, user_id=ADA)

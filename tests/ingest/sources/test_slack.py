@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from agent.errors import UserError
 from agent.types import Audience
-from bot.workspace import (
+from bot.simulator import (
     ADA,
     GENERAL,
     GRACE,
@@ -24,7 +24,7 @@ from bot.workspace import (
     Workspace,
     WorkspaceServer,
 )
-from bot.workspace.state import SCOPES
+from bot.simulator.state import SCOPES
 from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.sources import connector

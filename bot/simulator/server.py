@@ -1,0 +1,136 @@
+"""The HTTP and WebSocket server around a workspace.
+
+Owns the routes, the thread they are served from, and the hook that lets a connection be cut. Promises that every
+route answers this machine only (see `guard`), and that `WorkspaceServer` as a context manager listens on loopback
+when entered and has ended every task, connection and thread when left.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bot.simulator import page
+from bot.simulator.api import Api
+from bot.simulator.control import Control
+from bot.simulator.guard import Guard
+from bot.simulator.state import Workspace
+
+START_SECONDS = 10.0
+TICK_SECONDS = 0.02  # how late a stop is noticed; uvicorn's own 0.1 s adds up over a test run
+
+
+class WorkspaceServer:
+    def __init__(self, workspace: Workspace, port: int = 0, routes: Sequence[BaseRoute] = ()) -> None:
+        """`routes` are served beside the workspace's own."""
+        self.workspace = workspace
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.api_url = f"{self.url}/api/"
+        self._server = _Server(workspace, self.url, routes)
+        self._thread = threading.Thread(target=self._serve, name="workspace-server", daemon=True)
+
+    def __enter__(self) -> "WorkspaceServer":
+        self._thread.start()
+        if not self._server.is_listening.wait(START_SECONDS):
+            raise RuntimeError(f"the workspace did not start on port {self.port}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+
+    def serve_forever(self) -> None:
+        """In the foreground, until a signal: for a demo."""
+        try:
+            self._serve()
+        finally:
+            self._listener.close()
+
+    def _serve(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._listener]))
+
+
+def app(workspace: Workspace, routes: Sequence[BaseRoute] = ()) -> Starlette:
+    api = Api(workspace)
+    return Starlette(
+        routes=[
+            Route("/api/{method}", api.method, methods=["GET", "POST"]),
+            Route("/commands/{team}/{url_id}", api.response_url, methods=["POST"]),
+            Route("/actions/{team}/{url_id}", api.response_url, methods=["POST"]),
+            WebSocketRoute("/link/", workspace.sockets.serve),
+            *Control(workspace).routes(),
+            *page.routes(),
+            *routes,
+        ],
+        middleware=[Middleware(Guard)],
+    )
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, workspace: Workspace, url: str, routes: Sequence[BaseRoute]) -> None:
+        transports: dict[Any, asyncio.Transport] = {}
+
+        class CuttableProtocol(H11Protocol):
+            """Keeps each connection's transport under the address its requests will name as `client`."""
+
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                super().connection_made(transport)
+                transports[self.client] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                transports.pop(self.client, None)
+                super().connection_lost(exc)
+
+        config = uvicorn.Config(
+            app(workspace, routes),
+            http=CuttableProtocol,
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            backlog=2048,
+            timeout_keep_alive=60,
+        )
+        super().__init__(config)
+        self._workspace, self._url, self._transports = workspace, url, transports
+        self.is_listening = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._workspace.url = self._url
+        self.lifespan.state["transports"] = self._transports
+        await super().startup(sockets)
+        self._workspace.outbox.attach()
+        self.is_listening.set()
+
+    async def main_loop(self) -> None:
+        n_ticks = 0
+        while not await self.on_tick(n_ticks):
+            n_ticks = (n_ticks + 1) % 864_000
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends everything at once, where uvicorn would first give each connection time to finish."""
+        for server in self.servers:
+            server.close()
+        await self._workspace.outbox.close()
+        await self._workspace.sockets.close()
+        for transport in list(self._transports.values()):
+            transport.abort()
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for server in self.servers:
+            await server.wait_closed()

@@ -1,0 +1,738 @@
+"""The page in a real browser, as a person uses it. Any console error, and any request elsewhere, fails a test."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from bot.simulator import ADA, GENERAL, GRACE, GUEST, HELP, LINUS, Call, Workspace, WorkspaceServer
+from tests.bot.simulator.assistant import Assistant, answering
+from tests.bot.simulator.conftest import Served, serving
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PATIENCE_MS = 8_000
+QUESTION = "How many days can I carry over?"
+EXAMPLES = (QUESTION, "Who approves parental leave?")
+TURN = {
+    "id": "01a",
+    "question": "why?",
+    "status": "completed",
+    "reason": "answered",
+    "origin": "mention",
+    "user_id": ADA,
+    "answer": "Because **so**.",
+    "error_id": None,
+    "attempt": 2,
+    "cost_usd": 0.0123,
+    "n_steps": 1,
+    "prompt_tokens": 900,
+    "cached_tokens": 100,
+    "completion_tokens": 100,
+    "model": "openai/gpt",
+    "release": "docent@1",
+    "index_version": "6",
+    "embedding_model": "static",
+    "created_at": "2026-01-01T10:00:00.000+00:00",
+    "finished_at": "2026-01-01T10:00:02.500+00:00",
+    "tool_calls": [
+        {
+            "position": -1,
+            "call_id": "opening_0",
+            "name": "search_docs",
+            "arguments": {"query": "carry over"},
+            "result": {"passages": [{"n": 1, "text": "Five days."}]},
+            "is_error": False,
+            "duration_ms": 120,
+        }
+    ],
+    "model_calls": [
+        {
+            "position": 1,
+            "attempt": 1,
+            "purpose": "step",
+            "model": "openai/gpt",
+            "status": "completed",
+            "params": {},
+            "prompt_tokens": 900,
+            "completion_tokens": 100,
+            "cost_usd": 0.0123,
+            "latency_ms": 2000,
+            "first_token_ms": 300,
+            "n_tries": 1,
+            "finish_reason": "stop",
+            "error": None,
+            "request": {"messages": ["hello"]},
+            "response": {"id": "r1"},
+        }
+    ],
+    "sources": [
+        {
+            "n": 1,
+            "title": "Leave",
+            "url": "https://h.example/l",
+            "heading_path": "",
+            "score": 0.79,
+            "is_cited": True,
+        }
+    ],
+    "feedback": [{"user_id": ADA, "rating": -1, "comment": "too short"}],
+    "replies": [],
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield chromium
+        chromium.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[[Served], Open]]:
+    """Opens pages, and looks at the end that none complained or asked anybody else."""
+    contexts, complaints = [], []
+
+    def visiting(slack: Served) -> Open:
+        def opened(user: str = ADA, channel: str = HELP, viewport: Any = WIDE, **options: Any) -> Page:
+            context = browser.new_context(viewport=viewport, locale="en-GB", **options)
+            contexts.append(context)
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("request", lambda r: None if r.url.startswith(slack.server.url) else complaints.append(r.url))
+            page.goto(f"{slack.server.url}/#{user}/{channel}")
+            expect(page.locator("main h1")).not_to_be_empty()
+            return page
+
+        return opened
+
+    expect.set_options(timeout=PATIENCE_MS)
+    yield visiting
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def office() -> Iterator[tuple[Served, Assistant]]:
+    told = iter([{**TURN, "status": "running", "reason": None, "finished_at": None, "model_calls": []}])
+    story = lambda about: [next(told, TURN)]  # noqa: E731 - still running when it is first looked at
+    with serving(examples=EXAMPLES, story=story) as slack, answering(slack) as assistant:
+        yield slack, assistant
+
+
+Visit = Callable[[Served], Open]
+Office = tuple[Served, Assistant]
+
+
+def composer(page: Page, pane: str = "main.channel") -> Any:
+    return page.locator(f"{pane} .composer textarea")
+
+
+def ask(page: Page, text: str = QUESTION) -> Any:
+    """Mentions the app as a person does, and gives the thread that opens."""
+    composer(page).click()
+    page.keyboard.type("@do")
+    expect(page.get_by_role("option", name="Docent")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    thread = page.get_by_role("complementary", name="Thread")
+    expect(thread.get_by_text(text)).to_be_visible()
+    return thread
+
+
+def test_a_question_is_asked_and_its_answer_grows(office: Office, visit: Visit) -> None:
+    slack, assistant = office
+    page = visit(slack)()
+    page.get_by_role("button", name=QUESTION).click()
+    expect(composer(page)).to_have_value(f"@Docent {QUESTION}")
+    composer(page).fill("")
+    thread = ask(page, "Is a < b & c?\tHow many days?".replace("\t", " "))
+    [root] = slack.workspace.thread(HELP, slack.workspace.history(HELP)[0].ts)
+    assert root.text == f"<@{slack.workspace.bot_user_id}> Is a &lt; b &amp; c? How many days?"
+    expect(thread.get_by_role("status")).to_contain_text("Docent is searching the documents…")
+
+    assistant.go.release()
+    task = thread.locator(".task")
+    expect(task).to_have_attribute("data-status", "in_progress")
+    expect(task).to_contain_text("annual leave")
+    expect(thread.get_by_role("button", name="Stop")).to_be_visible()
+    thread.locator(".row").last.evaluate("row => row.isTheSame = true")
+
+    assistant.go.release()
+    expect(thread.locator(".live")).to_have_text("You can carry over five days")
+    expect(thread.locator(".live b")).to_have_text("five days")
+    expect(task).to_have_attribute("data-status", "complete")
+    task.locator("summary").click()
+    link = task.get_by_role("link", name="Annual leave")
+    assert link.get_attribute("href") == "https://handbook.example/leave"
+    assert link.get_attribute("rel") == "noopener noreferrer"
+
+    assistant.go.release()
+    expect(thread.locator(".live td").first).to_have_text("Leave")
+    expect(task.locator("details")).to_have_attribute("open", "")  # what a person opened stays open
+    assistant.go.release()
+    expect(thread.locator(".live")).to_have_count(0)
+    assert thread.locator(".row").last.evaluate("row => row.isTheSame")
+    expect(thread.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(page.locator("main .replies")).to_contain_text("1 reply")
+
+    good = thread.get_by_role("button", name="Good answer")
+    good.click()
+    expect(good).to_have_attribute("aria-pressed", "true")
+    slack.workspace.wait_for(lambda: [d for d in slack.workspace.deliveries if d.event_type == "block_actions"])
+
+    composer(page, ".thread").fill("@docent and next year?")
+    page.keyboard.press("Enter")
+    expect(thread.get_by_text("and next year?")).to_be_visible()
+    for _ in range(4):
+        assistant.go.release()
+    expect(page.locator("main .replies")).to_contain_text("3 replies")
+    page.keyboard.press("Escape")
+    expect(thread).to_be_hidden()
+    page.reload()
+    page.locator("main .replies").click()
+    expect(good.first).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_command_answers_the_asker_only(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    composer(page).click()
+    page.keyboard.type("/a")
+    page.keyboard.press("Tab")
+    expect(composer(page)).to_have_value("/ask ")
+    page.keyboard.type("what is it?")
+    page.keyboard.press("Enter")
+    answer = page.locator(".row.ephemeral").filter(has_text="You asked: what is it?")
+    expect(answer).to_contain_text("Only visible to you")
+    answer.get_by_role("button", name="Ask again").click()
+    slack.workspace.wait_for(lambda: [d for d in slack.workspace.deliveries if d.event_type == "block_actions"])
+    expect(page.locator(".turn summary").first).to_contain_text("why?")  # the story of the command
+
+    composer(page).fill("/fly away")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("There is no command /fly")
+    expect(composer(page)).to_have_value("/fly away")
+    grace = visit(slack)(GRACE)
+    expect(grace.locator("main h1")).to_have_text("help")
+    expect(grace.locator(".row.ephemeral")).to_have_count(0)
+
+
+def test_a_modal_is_filled_in_until_the_app_takes_it(office: Office, visit: Visit) -> None:
+    slack, assistant = office
+    page = visit(slack)()
+    for _ in range(4):
+        assistant.go.release()
+    thread = ask(page)
+    bad = thread.get_by_role("button", name="Bad answer")
+    bad.click()
+    dialog = page.get_by_role("dialog", name="What was wrong?")
+    dialog.get_by_role("button", name="Send").click()
+    expect(dialog.get_by_text("Please fill this in.")).to_have_count(2)
+    dialog.get_by_label("Out of date").check()
+    comment = dialog.get_by_label("Comment")
+    comment.fill("short")
+    dialog.get_by_role("button", name="Send").click()
+    expect(dialog.get_by_text("Please say a little more.")).to_be_visible()
+    expect(comment).to_have_attribute("aria-invalid", "true")
+    expect(comment).to_be_focused()
+    expect(comment).to_have_value("short")
+    comment.fill("It names the year before last.")
+    dialog.get_by_role("button", name="Send").click()
+    expect(dialog).to_be_hidden()
+    [values] = assistant.submitted
+    assert values["comment"]["text"]["value"] == "It names the year before last."
+    assert values["why"]["kind"]["selected_option"]["value"] == "old"
+    expect(bad).to_have_attribute("aria-pressed", "true")
+
+    bad.click()
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    slack.workspace.wait_for(lambda: slack.workspace.person(ADA).modals() == [])
+
+
+def test_stop_ends_an_answer(office: Office, visit: Visit) -> None:
+    slack, assistant = office
+    thread = ask(visit(slack)())
+    for _ in range(2):
+        assistant.go.release()
+    expect(thread.locator(".live")).to_contain_text("five days")
+    thread.get_by_role("button", name="Stop").click()
+    expect(thread.get_by_text("Stopped.")).to_be_visible()
+    assistant.go.release()
+    assert assistant.stopped.wait(PATIENCE_MS / 1000)
+    expect(thread.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def test_people_see_their_own_channels_and_messages(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    places = page.get_by_role("navigation")
+    expect(places.get_by_role("button", name="hr")).to_be_visible()
+    page.get_by_role("button", name="You act as Ada Marlow").click()
+    page.get_by_role("menuitemradio", name="Gus Visitor").click()
+    expect(page.get_by_role("button", name="You act as Gus Visitor")).to_be_visible()
+    expect(places.get_by_role("button", name="hr")).to_have_count(0)
+    composer(page).fill("hello from gus")
+    page.keyboard.press("Enter")
+    slack.workspace.wait_for(lambda: [m for m in slack.workspace.history(HELP) if m.user == GUEST])
+    ada = visit(slack)(ADA, GENERAL)
+    expect(ada.get_by_role("button", name="help, unread")).to_be_visible()
+    ada.get_by_role("button", name="help, unread").click()
+    expect(ada.get_by_text("hello from gus")).to_be_visible()
+    expect(ada.get_by_role("button", name="help, unread")).to_have_count(0)
+
+
+def test_direct_messages_start_with_suggested_prompts(office: Office, visit: Visit) -> None:
+    slack, assistant = office
+    page = visit(slack)(LINUS)
+    page.get_by_role("navigation").get_by_role("button", name="Docent").click()
+    page.get_by_role("group", name="Suggested questions").get_by_role("button", name="Annual leave").click()
+    thread = page.get_by_role("complementary", name="Thread")
+    expect(thread.get_by_text("How much leave do I have?")).to_be_visible()
+    for _ in range(4):
+        assistant.go.release()
+    expect(thread.get_by_role("button", name="Good answer")).to_be_visible()
+    assert slack.workspace.history(slack.workspace.person(ADA).dm) == []
+
+
+def test_messages_are_edited_deleted_and_reacted_to(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    composer(page).click()
+    page.keyboard.type("first")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("seond :tada:")
+    page.keyboard.press("Enter")
+    row = page.locator("main .row")
+    row.hover()
+    row.get_by_role("button", name="Edit message").click()
+    field = row.get_by_role("textbox", name="Edit message")
+    expect(field).to_have_value("first\nseond :tada:")
+    field.fill("second @Grace Okafor")
+    page.keyboard.press("Enter")
+    expect(row).to_contain_text("second @Grace Okafor (edited)")
+    [message] = slack.workspace.history(HELP)
+    assert message.text == f"second <@{GRACE}>"
+    row.get_by_role("button", name="React with +1").click()
+    reaction = row.get_by_role("group", name="Reactions").get_by_role("button")
+    expect(reaction).to_have_text("1")
+    reaction.click()
+    expect(reaction).to_have_count(0)
+    row.hover()
+    row.get_by_role("button", name="Delete message").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
+
+
+def test_everything_is_done_with_the_keyboard(office: Office, visit: Visit) -> None:
+    slack, assistant = office
+    page = visit(slack)(ADA, GENERAL)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Jump to a channel")).to_be_focused()
+    page.keyboard.type("hel")
+    page.keyboard.press("Enter")
+    expect(page.locator("main h1")).to_have_text("help")
+    expect(composer(page)).to_be_focused()
+    page.keyboard.type("@g")
+    expect(page.get_by_role("option")).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(composer(page)).to_have_value("@Gus Visitor ")
+    page.keyboard.type("@do")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option")).to_have_count(0)
+    page.keyboard.type("cent hello")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="Thread")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("complementary", name="Thread")).to_be_hidden()
+    for _ in range(4):
+        assistant.go.release()
+    expect(page.locator("main .replies")).to_contain_text("1 reply")
+    composer(page).focus()
+    for _ in range(10):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("document.activeElement.classList.contains('row')"):
+            break
+    else:
+        pytest.fail("Tab does not reach the messages")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("complementary", name="Thread")).to_be_visible()
+
+
+SELECT = {"type": "static_select", "action_id": "s", "placeholder": {"type": "plain_text", "text": "Which"}}
+UNHEARD_OF: list[dict[str, Any]] = [
+    {"blocks": [{"type": "actions", "elements": [{**SELECT, "option_groups": [{"label": "alone"}]}]}]},
+    {"blocks": [{"type": "actions", "elements": [{**SELECT, "options": [None, 1]}]}]},
+    {"blocks": [{"type": "carousel", "elements": [None]}]},
+    {"blocks": [{"type": "task_card", "task_id": "1", "title": "t", "status": "complete", "sources": "abc"}]},
+    {"blocks": [{"type": "plan", "title": "p", "tasks": [None, "x"]}]},
+    {"blocks": [{"type": "container", "child_blocks": "abc"}]},
+    {"blocks": [{"type": "card", "title": 7, "actions": [None, {"type": "constructor"}]}]},
+    {"attachments": [{"blocks": [{"type": "actions"}]}]},
+    {"attachments": [{"blocks": "abc", "text": 5, "title": {}}]},
+    {
+        "attachments": [
+            {"blocks": [{"type": "context"}, {"type": "section", "fields": 1}, None, {"type": "table"}]}
+        ]
+    },
+    {"attachments": [{"blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_list"}, None]}]}]},
+    {"attachments": [{"blocks": [{"type": "context_actions", "elements": [{"type": "feedback_buttons"}]}]}]},
+    {
+        "attachments": [
+            {"blocks": [{"type": "actions", "elements": [{"type": "overflow"}, {"type": "radio_buttons"}]}]}
+        ]
+    },
+]
+UNDRAWABLE = {"attachments": [{"blocks": [{"type": "header", "text": {"text": {"toString": 1}}}]}]}
+
+
+def test_no_message_stops_the_page(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    for given in UNHEARD_OF:
+        slack.client.chat_postMessage(channel=HELP, text="x", **given)
+    rows = page.locator("main .row")
+    expect(rows).to_have_count(len(UNHEARD_OF))
+    expect(page.get_by_text("This message cannot be shown.")).to_have_count(0)
+    ts = slack.client.chat_postMessage(channel=HELP, text="x", **UNDRAWABLE)["ts"]
+    expect(rows.last).to_have_text("This message cannot be shown.")
+    slack.workspace.person(GRACE).say(HELP, "life goes on")
+    expect(rows.last).to_contain_text("life goes on")
+    expect(page.get_by_text("The workspace has stopped.")).to_be_hidden()
+    slack.client.chat_update(channel=HELP, ts=ts, text="mended", attachments=[])
+    expect(page.get_by_text("mended")).to_be_visible()
+    expect(page.get_by_text("This message cannot be shown.")).to_have_count(0)
+    expect(rows).to_have_count(len(UNHEARD_OF) + 2)
+
+
+def test_a_mistake_of_the_page_is_not_told_as_a_stopped_workspace(browser: Browser) -> None:
+    with serving(subscriptions=()) as slack:
+        page = browser.new_page(viewport=WIDE)
+        page.set_default_timeout(PATIENCE_MS)
+        mistakes: list[str] = []
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        broken = "export class Modals { draw() { throw new Error('a mistake'); } }"
+        page.route("**/page/modal.js", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
+        page.goto(f"{slack.server.url}/#{ADA}/{HELP}")
+        for said in ("one", "two"):
+            slack.workspace.person(GRACE).say(HELP, said)
+            expect(page.locator("main .row").last).to_contain_text(said)
+        expect(page.get_by_text("The workspace has stopped.")).to_be_hidden()
+        assert set(mistakes) == {"a mistake"}
+        page.close()
+
+
+def test_a_hidden_page_holds_no_connection(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    hide = """isHidden => {
+        Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    for text in ("first", "second"):
+        slack.workspace.wait_for(lambda: slack.workspace.watchers)
+        with page.expect_event("requestfailed", lambda request: "/_control/changes" in request.url):
+            page.evaluate(hide, True)
+        polls: list[str] = []
+        page.on("request", lambda request, polls=polls: polls.append(request.url))
+        slack.workspace.person(GRACE).say(HELP, text)
+        page.wait_for_timeout(300)
+        assert not [url for url in polls if "/_control/changes" in url]
+        page.evaluate(hide, False)
+        expect(page.get_by_text(text)).to_be_visible()
+
+
+def option(text: str) -> dict[str, Any]:
+    return {"text": {"type": "plain_text", "text": text}, "value": text}
+
+
+def test_what_is_chosen_shows_until_the_app_says_otherwise(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    confirm = {name: {"type": "plain_text", "text": name} for name in ("title", "text", "confirm", "deny")}
+    select = {**SELECT, "options": [option("one"), option("two")], "confirm": confirm}
+    radio = {"type": "radio_buttons", "action_id": "r", "options": [option("red"), option("blue")]}
+
+    def shown(picked: str, colour: str) -> list[dict[str, Any]]:
+        elements = [{**select, "initial_option": option(picked)}, {**radio, "initial_option": option(colour)}]
+        return [{"type": "actions", "block_id": "b", "elements": elements}]
+
+    ts = slack.client.chat_postMessage(channel=HELP, text="x", blocks=shown("one", "red"))["ts"]
+    page = visit(slack)()
+    picked = page.locator("main select")
+    expect(picked).to_have_value("one")
+    slack.client.chat_update(channel=HELP, ts=ts, text="x", blocks=shown("two", "blue"))
+    expect(picked).to_have_value("two")
+    expect(page.get_by_label("blue")).to_be_checked()
+    expect(page.get_by_label("red")).not_to_be_checked()
+    picked.select_option("one")
+    page.get_by_role("dialog").get_by_role("button", name="deny").click()
+    expect(picked).to_have_value("two")
+
+
+def focused(page: Page, inside: str) -> None:
+    page.wait_for_function("inside => document.activeElement?.closest(inside)", arg=inside)
+
+
+def test_what_is_covered_cannot_be_focused(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)(viewport=NARROW)
+    menu = page.get_by_role("button", name="Channels")
+    for leave in ("Escape", "veil", "choose"):
+        menu.click()
+        focused(page, ".sidebar [aria-current]")
+        for _ in range(12):  # all round the page and no further
+            page.keyboard.press("Tab")
+            assert page.evaluate(
+                "document.activeElement === document.body || !!document.activeElement.closest('nav')"
+            )
+        if leave == "Escape":
+            page.keyboard.press("Escape")
+        elif leave == "veil":
+            page.mouse.click(NARROW["width"] - 5, 400)
+        else:
+            page.get_by_role("navigation").get_by_role("button", name="general").click()
+        expect(page.get_by_role("navigation")).to_be_hidden()
+        expect(menu).to_be_focused()
+
+    ts = slack.workspace.person(GRACE).say(GENERAL, "root")
+    slack.workspace.person(GRACE).say(GENERAL, "reply", ts)
+    page.locator("main .replies").click()
+    focused(page, ".thread")
+    assert page.evaluate("document.querySelector('main').inert")
+    page.get_by_role("button", name="Show the story of this thread").click()
+    focused(page, ".inspector [role=tab]")
+    assert page.evaluate("document.querySelector('.thread').inert")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Show the story of this thread")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("main .replies")).to_be_focused()
+    assert page.locator("[inert]").evaluate_all("found => found.map(one => one.className)") == ["sidebar"]
+
+
+@pytest.mark.parametrize("width", [390, 700, 701, 729, 740, 741, 800, 1199, 1200])
+def test_a_thread_fits_every_width(office: Office, visit: Visit, width: int) -> None:
+    slack, _ = office
+    page = visit(slack)(viewport={"width": width, "height": 700})
+    ts = slack.workspace.person(GRACE).say(HELP, "root")
+    slack.workspace.person(GRACE).say(HELP, "reply", ts)
+    page.locator("main .replies").click()
+    box = page.get_by_role("complementary", name="Thread").bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
+    assert box["width"] >= min(width, 280)
+
+
+def test_a_narrow_screen_shows_one_thing_at_a_time(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)(viewport=NARROW)
+    nav = page.get_by_role("navigation")
+    expect(nav).to_be_hidden()
+    page.get_by_role("button", name="Channels").click()
+    nav.get_by_role("button", name="general").click()
+    expect(nav).to_be_hidden()
+    expect(page.locator("main h1")).to_have_text("general")
+    thread = ask(page)
+    assert thread.bounding_box() == {"x": 0, "y": 0, **NARROW}
+    thread.get_by_role("button", name="Show the story").click()
+    inspector = page.get_by_role("complementary", name="Inspector")
+    expect(inspector.locator(".turn")).to_be_visible()
+    inspector.get_by_role("button", name="Close inspector").click()
+    thread.get_by_role("button", name="Close thread").click()
+    expect(thread).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+
+
+def test_the_inspector_shows_wire_and_story(office: Office, visit: Visit) -> None:
+    slack, assistant = office
+    page = visit(slack)()
+    ask(page)
+    inspector = page.get_by_role("complementary", name="Inspector")
+    turn = inspector.locator(".turn")
+    for told in (
+        "completed: answered",
+        "2.5 s",
+        "1,000",
+        "$0.012",
+        "carry over",
+        "first word after 300 ms",
+        "0.79",
+    ):
+        expect(turn).to_contain_text(told)
+    expect(turn.locator(".verdict")).to_have_text("Bad answer, says Ada Marlow: “too short”")
+    turn.locator(".steps summary").nth(1).click()
+    expect(turn.locator(".steps .inside").nth(1)).to_contain_text("hello")
+
+    inspector.get_by_role("tab", name="Wire").click()
+    rows = inspector.locator(".wire-row")
+    expect(rows.filter(has_text="app_mention")).to_contain_text("acked")
+    inspector.get_by_label("Filter the wire").fill("setstatus")
+    expect(rows).to_have_count(1)
+    rows.locator("summary").click()
+    expect(rows.locator(".json")).to_contain_text("is searching the documents…")
+    assistant.go.release()
+    inspector.get_by_label("Filter the wire").fill("startstream")
+    expect(rows).to_have_count(1)
+
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)><script>alert(1)</script> [a](javascript:alert(1)) <javascript:alert(1)|b> "
+    "![c](https://evil.example/x.png) [d](data:text/html,x) <https://ok.example|e> [f](vbscript:x)"
+)
+
+
+def test_nothing_written_becomes_markup(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    slack.workspace.person(ADA).say(HELP, HOSTILE)
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": HOSTILE}}
+    picture = {"type": "image", "image_url": "javascript:alert(1)", "alt_text": "<b>pic</b>"}
+    button = {"type": "button", "url": "javascript:alert(1)", "text": {"type": "plain_text", "text": "<i>go</i>"}}
+    blocks = [section, picture, {"type": "actions", "elements": [button]}, {"type": "markdown", "text": HOSTILE}]
+    slack.client.chat_postMessage(channel=HELP, text="x", blocks=blocks)
+    slack.client.chat_postMessage(channel=HELP, markdown_text=HOSTILE)
+    expect(page.get_by_text("<b>pic</b>")).to_be_visible()
+    expect(page.locator(".row")).to_have_count(3)
+    assert page.locator("img, script:not([src]), iframe").count() == 0
+    links = page.locator(".row a").evaluate_all("links => [...new Set(links.map(link => link.protocol))]")
+    assert links == ["https:"]
+
+
+MARKDOWN = [
+    ("**b** *i* ~~s~~ `c`", "<p><b>b</b> <i>i</i> <s>s</s> <code>c</code></p>"),
+    ("# One\n### Three", '<h3 class="heading-1">One</h3><h5 class="heading-3">Three</h5>'),
+    ("a\nb\n\nc", "<p>a<br>b</p><p>c</p>"),
+    ("1. a\n   - b\n     - c\n2. d", "<ol><li>a<ul><li>b<ul><li>c</li></ul></li></ul></li><li>d</li></ol>"),
+    ("- a\n\n- b\n\nc", "<ul><li>a</li><li>b</li></ul><p>c</p>"),
+    ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
+    ("> q\n> - r", "<blockquote><p>q</p><ul><li>r</li></ul></blockquote>"),
+    ("```py\na < b\n```", '<pre tabindex="0" data-language="py"><code>a &lt; b</code></pre>'),
+    ("```\nstill open **x**", '<pre tabindex="0"><code>still open **x**</code></pre>'),
+    ("snake_case_name 2*3*4", "<p>snake_case_name 2<i>3</i>4</p>"),
+    ("**open", "<p>**open</p>"),
+    ("***both***", "<p><b><i>both</i></b></p>"),
+    ("\\*not\\* &amp;lt;", "<p>*not* &amp;lt;</p>"),
+    ("---", "<hr>"),
+    ("", ""),
+]
+MRKDWN = [
+    ("*b* _i_ ~s~ `c`", "<p><b>b</b> <i>i</i> <s>s</s> <code>c</code></p>"),
+    ("a*b*c snake_case_x 2 * 3 * 4", "<p>a*b*c snake_case_x 2 * 3 * 4</p>"),
+    ("&gt; q\nx", "<blockquote>q</blockquote><p>x</p>"),
+    ("• a\n- b", "<ul><li>a</li><li>b</li></ul>"),
+    ("```a\n*b*```", '<pre tabindex="0"><code>a\n*b*</code></pre>'),
+    ("a &lt;b&gt; &amp;amp;", "<p>a &lt;b&gt; &amp;amp;</p>"),
+    (
+        "<@U1> <@U2> <#C1|x> <!here>",
+        '<p><span class="mention me">@U1</span> <span class="mention">@U2</span> '
+        '<span class="mention">#x</span> <span class="mention all">@here</span></p>',
+    ),
+    ("*b\nc*", "<p>*b<br>c*</p>"),
+]
+
+
+def test_markup_is_drawn_as_slack_draws_it(office: Office, visit: Visit) -> None:
+    page = visit(office[0])()
+    draw = """async ([module, name, text]) => {
+        const drawn = (await import(module))[name];
+        const holder = document.createElement("div");
+        holder.append(...drawn(text, {users: new Map(), channels: new Map(), me: "U1"}));
+        return holder.innerHTML;
+    }"""
+    for text, html in MARKDOWN:
+        assert page.evaluate(draw, ["/page/markdown.js", "markdown", text]) == html, text
+    for text, html in MRKDWN:
+        assert page.evaluate(draw, ["/page/mrkdwn.js", "mrkdwn", text]) == html, text
+    linked = page.evaluate(draw, ["/page/markdown.js", "markdown", "See [[1]](https://h.example/a_(b)) now."])
+    assert re.fullmatch(r'<p>See <a href="https://h.example/a_\(b\)".*>\[1\]</a> now\.</p>', linked)
+    deep = "[" * 6_000 + "*" * 3_000 + "> " * 1_000
+    assert page.evaluate(draw, ["/page/markdown.js", "markdown", deep])
+
+
+def test_much_is_shown_in_pieces(visit: Visit) -> None:
+    with serving(subscriptions=()) as slack:
+        grace = slack.workspace.person(GRACE)
+        for n in range(500):
+            grace.say(HELP, f"message {n}")
+        with slack.workspace.lock:
+            call = Call("auth.test", {}, {"ok": True}, 200, 1.0, "bot")
+            slack.workspace.calls.extend([call] * 5_000)
+        page = visit(slack)()
+        expect(page.get_by_text("message 499", exact=True)).to_be_in_viewport()
+        assert page.locator("main .row").count() == 100
+        earlier = page.get_by_role("button", name="Show earlier messages")
+        earlier.scroll_into_view_if_needed()
+        first = page.get_by_text("message 400", exact=True)
+        before = first.bounding_box()
+        earlier.click()
+        expect(page.locator("main .row")).to_have_count(200)
+        after = first.bounding_box()
+        assert before
+        assert after
+        assert abs(after["y"] - before["y"]) < 40  # the row has got a name, but stays where it was read
+        page.get_by_role("tab", name="Wire").click()
+        expect(page.get_by_role("button", name="Show earlier (4850)")).to_be_attached()
+        assert page.locator(".wire-row").count() == 150
+
+        view = page.locator("main .view")
+        view.evaluate("view => view.scrollTop = 200")
+        grace.say(HELP, "one more")
+        expect(page.get_by_role("button", name="New messages")).to_be_visible()
+        expect(page.locator("main .row")).to_have_count(201)
+        assert view.evaluate("view => view.scrollTop") == 200  # the reader stays where they were
+        page.get_by_role("button", name="New messages").click()
+        expect(page.get_by_text("one more")).to_be_in_viewport()
+        page.close()
+
+
+def test_the_page_outlives_its_server(browser: Browser) -> None:
+    with WorkspaceServer(Workspace()) as server:
+        server.workspace.person(ADA).say(HELP, "before")
+        page = browser.new_page(viewport=WIDE)
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(f"{server.url}/#{ADA}/{HELP}")
+        expect(page.get_by_text("before")).to_be_visible()
+        composer(page).fill("unsent")
+    expect(page.get_by_role("alert").filter(has_text="The workspace has stopped.")).to_be_visible()
+    with WorkspaceServer(Workspace(), port=server.port) as again:
+        again.workspace.person(ADA).say(HELP, "after")
+        expect(page.get_by_text("after")).to_be_visible()
+        expect(page.get_by_text("The workspace has stopped.")).to_be_hidden()
+        expect(page.get_by_text("before")).to_have_count(0)
+        expect(composer(page)).to_have_value("unsent")
+        page.close()
+
+
+def test_colours_are_chosen_and_remembered(office: Office, visit: Visit) -> None:
+    page = visit(office[0])(color_scheme="dark")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("button", name="Light colours").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Dark colours")).to_be_visible()
+    assert json.loads(page.evaluate("localStorage['workspace.theme']")) == "light"
