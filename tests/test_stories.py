@@ -9,7 +9,7 @@ import pytest
 
 import ingest.settings
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, Rule
-from bot.simulator.people import Person
+from bot.simulator.people.person import Person
 from ingest.library import Library
 from tests.proxy import Proxy
 from tests.scripted_model import Break, Call, Fail, Hang, Say, ScriptedModel

@@ -11,9 +11,14 @@ head. It is kept in memory, and forgets all when its process ends unless it is g
         workspace.wait_for(lambda: len(workspace.thread("#help", ts)) > 1)
 """
 
-from bot.simulator.calls import Call
-from bot.simulator.delivery import Delivery
-from bot.simulator.directory import (
+from bot.simulator.delivery.faults import Rule
+from bot.simulator.delivery.outbox import Delivery
+from bot.simulator.errors import WorkspaceError
+from bot.simulator.people.interactions import Ack
+from bot.simulator.people.person import Person
+from bot.simulator.server.http_server import WorkspaceServer
+from bot.simulator.stores.call_log import Call
+from bot.simulator.stores.directory import (
     ADA,
     GENERAL,
     GONE,
@@ -30,14 +35,9 @@ from bot.simulator.directory import (
     Channel,
     User,
 )
-from bot.simulator.errors import WorkspaceError
-from bot.simulator.faults import Rule
-from bot.simulator.interactions import Ack
-from bot.simulator.messages import Message, Stream
-from bot.simulator.people import Person
-from bot.simulator.server import WorkspaceServer
-from bot.simulator.state import Workspace
-from bot.simulator.threads import Status
+from bot.simulator.stores.messages import Message, Stream
+from bot.simulator.stores.threads import Status
+from bot.simulator.workspace import Workspace
 
 __all__ = [
     "ADA",

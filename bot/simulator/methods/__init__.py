@@ -1,7 +1,7 @@
 """Every Web API method this workspace knows, by name."""
 
 from bot.simulator.methods import agents, chat, conversations, identity, streams, surfaces
-from bot.simulator.methods.args import Method
+from bot.simulator.methods.arguments import Method
 
 METHODS: dict[str, Method] = {
     **identity.METHODS,

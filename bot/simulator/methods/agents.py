@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from bot.simulator import limits
-from bot.simulator.directory import Channel
 from bot.simulator.errors import SlackError, invalid_arguments
-from bot.simulator.messages import Json
-from bot.simulator.methods.args import Args, method
+from bot.simulator.methods.arguments import Args, method
+from bot.simulator.stores.directory import Channel
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 SESSION_STATUSES = ("active", "processing", "suspended", "closed")
 

@@ -7,15 +7,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bot.simulator import limits
-from bot.simulator.blocks import check
-from bot.simulator.directory import Channel
+from bot.simulator.blocks.check import check
+from bot.simulator.delivery.events import message_wire
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.events import message_wire
-from bot.simulator.messages import Json, Message
-from bot.simulator.methods.args import Args, method
+from bot.simulator.methods.arguments import Args, method
+from bot.simulator.stores.directory import Channel
+from bot.simulator.stores.messages import Json, Message
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 METADATA_KEYS = {"event_type", "event_payload", "entities"}
 

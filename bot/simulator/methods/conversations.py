@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from bot.simulator.directory import Channel
+from bot.simulator.delivery.events import message_wire
 from bot.simulator.errors import SlackError
-from bot.simulator.events import message_wire
-from bot.simulator.messages import Json, Message
-from bot.simulator.methods.args import Args, cursor, method, need_scope, page, read_cursor
+from bot.simulator.methods.arguments import Args, cursor, method, need_scope, page, read_cursor
 from bot.simulator.methods.identity import READS, of_types
+from bot.simulator.stores.directory import Channel
+from bot.simulator.stores.messages import Json, Message
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 
 def replies(workspace: "Workspace", args: Args) -> Json:

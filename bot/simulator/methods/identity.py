@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from bot.simulator.directory import Channel
 from bot.simulator.errors import SlackError
-from bot.simulator.messages import Json
-from bot.simulator.methods.args import Args, method, need_scope, page
+from bot.simulator.methods.arguments import Args, method, need_scope, page
+from bot.simulator.stores.directory import Channel
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 
 def auth_test(workspace: "Workspace", args: Args) -> Json:

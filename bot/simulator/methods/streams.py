@@ -10,16 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot.simulator import limits
-from bot.simulator.blocks import TASK_STATUSES, check, check_length
+from bot.simulator.blocks.check import TASK_STATUSES, check, check_length
+from bot.simulator.delivery.events import message_wire
 from bot.simulator.errors import SlackError, WorkspaceError, invalid_arguments
-from bot.simulator.events import message_wire
-from bot.simulator.messages import Json, Message, Stream
 from bot.simulator.methods.agents import SESSION_STATUSES
-from bot.simulator.methods.args import Args, method
+from bot.simulator.methods.arguments import Args, method
 from bot.simulator.methods.chat import metadata_of, writable
+from bot.simulator.stores.messages import Json, Message, Stream
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 TASK_KEYS = {"type", "id", "title", "status", "details", "output", "sources", "hide_title", "icon"}
 BLOCKS_BY_CHUNKS = 50  # beside the 50 that stopStream's own `blocks` may bring

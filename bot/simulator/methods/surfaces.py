@@ -4,12 +4,12 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.simulator.errors import SlackError
-from bot.simulator.interactions import react
-from bot.simulator.messages import Json, Message
-from bot.simulator.methods.args import Args, method
+from bot.simulator.methods.arguments import Args, method
+from bot.simulator.people.interactions import react
+from bot.simulator.stores.messages import Json, Message
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 EMOJI_NAME = re.compile(r"[a-z0-9_+'\-]+(::skin-tone-[2-6])?")
 

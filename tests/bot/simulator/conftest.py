@@ -17,7 +17,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.simulator import Workspace, WorkspaceServer
-from bot.simulator.api import FORM_ONLY
+from bot.simulator.server.web_api import FORM_ONLY
 
 SOON = (0.05, 0.1, 0.2)  # seconds; the redelivery schedule of most tests
 

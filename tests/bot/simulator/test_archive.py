@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.simulator import ADA, GENERAL, GRACE, GUEST, HELP, HR, RANDOM, Message, Stream, Workspace, WorkspaceServer
-from bot.simulator.archive import Archive
+from bot.simulator.stores.archive import Archive
 from tests.bot.simulator.conftest import (
     ERROR,
     OK,

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.simulator import ADA, GENERAL, HELP, Workspace, WorkspaceError, archive
-from bot.simulator.archive import Archive
+from bot.simulator import ADA, GENERAL, HELP, Workspace, WorkspaceError
+from bot.simulator.stores import archive
+from bot.simulator.stores.archive import Archive
 from tests.bot.simulator.conftest import Clock, Open
 
 

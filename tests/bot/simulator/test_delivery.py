@@ -153,7 +153,7 @@ def test_an_attempt_that_breaks_is_recorded_and_made_again(
     def broken(*_: object) -> None:
         raise LookupError("no such codec")
 
-    monkeypatch.setattr("bot.simulator.delivery._encode", broken)
+    monkeypatch.setattr("bot.simulator.delivery.outbox._encode", broken)
     with http_served(slack, Listening()):
         slack.workspace.person(ADA).say(GENERAL, "hello")
         slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 1 + len(SOON))

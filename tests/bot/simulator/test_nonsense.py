@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.simulator import ADA, GENERAL
-from bot.simulator.blocks import BLOCKS
-from bot.simulator.elements import ELEMENTS
+from bot.simulator.blocks.check import BLOCKS
+from bot.simulator.blocks.elements import ELEMENTS
 from bot.simulator.methods import METHODS
 from tests.bot.simulator.conftest import Served
 

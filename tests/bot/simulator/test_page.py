@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from bot.simulator import ADA, GENERAL, GRACE, GUEST, HELP, HR, RANDOM, TEAM, Workspace, WorkspaceServer
-from bot.simulator.page import CONTENT_TYPES, FILES
+from bot.simulator.server.static_page import CONTENT_TYPES, FILES
 from tests.bot.simulator.conftest import Served, serving
 from tests.bot.simulator.test_control import call
 

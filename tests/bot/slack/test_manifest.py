@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from agent.errors import UserError
 from bot.cli.main import app
 from bot.simulator import ADA
-from bot.simulator.events import SUBSCRIPTIONS
+from bot.simulator.delivery.events import SUBSCRIPTIONS
 from bot.simulator.methods import METHODS
 from bot.slack import listeners
 from bot.slack.manifest import EVENTS, SCOPES, manifest

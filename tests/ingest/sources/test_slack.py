@@ -24,7 +24,7 @@ from bot.simulator import (
     Workspace,
     WorkspaceServer,
 )
-from bot.simulator.state import SCOPES
+from bot.simulator.workspace import SCOPES
 from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.sources import connector

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.simulator.messages import Json
+from bot.simulator.stores.messages import Json
 
 Effect = Literal["rate_limit", "status", "error", "drop", "lose_answer", "slow"]
 Predicate = Callable[[Json], bool]

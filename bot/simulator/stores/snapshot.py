@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bot.simulator.delivery import Undelivered
-from bot.simulator.directory import Channel, User
-from bot.simulator.messages import Json, Message, Stream
-from bot.simulator.responses import ResponseUrl
-from bot.simulator.threads import Session, ThreadKey
+from bot.simulator.delivery.outbox import Undelivered
+from bot.simulator.stores.directory import Channel, User
+from bot.simulator.stores.messages import Json, Message, Stream
+from bot.simulator.stores.response_urls import ResponseUrl
+from bot.simulator.stores.threads import Session, ThreadKey
 
 Kind = Literal[
     "user",

@@ -9,14 +9,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator import events
-from bot.simulator.directory import SLACKBOT, Channel
+from bot.simulator.delivery import events
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.messages import Message, with_ids
+from bot.simulator.stores.directory import SLACKBOT, Channel
+from bot.simulator.stores.messages import Message, with_ids
 
 if TYPE_CHECKING:
-    from bot.simulator.kept import Kept
-    from bot.simulator.state import Workspace
+    from bot.simulator.stores.snapshot import Kept
+    from bot.simulator.workspace import Workspace
 
 TOMBSTONE: dict[str, Any] = {
     "subtype": "tombstone",

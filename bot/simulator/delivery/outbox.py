@@ -20,13 +20,13 @@ from urllib.parse import urlencode
 import aiohttp
 from slack_sdk.signature import SignatureVerifier
 
+from bot.simulator.delivery.sockets import Outcome
 from bot.simulator.errors import WorkspaceError
-from bot.simulator.messages import Json
-from bot.simulator.sockets import Outcome
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.kept import Kept
-    from bot.simulator.state import Workspace
+    from bot.simulator.stores.snapshot import Kept
+    from bot.simulator.workspace import Workspace
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from bot.simulator.directory import Channel
-from bot.simulator.messages import Json, Message
+from bot.simulator.stores.directory import Channel
+from bot.simulator.stores.messages import Json, Message
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 SUBSCRIPTIONS = (
     "app_mention",

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.simulator import limits
-from bot.simulator.blocks import check
+from bot.simulator.blocks.check import check
 from bot.simulator.errors import SlackError, invalid_arguments
-from bot.simulator.messages import Json, with_ids
+from bot.simulator.stores.messages import Json, with_ids
 
 if TYPE_CHECKING:
-    from bot.simulator.kept import Kept
-    from bot.simulator.state import Workspace
+    from bot.simulator.stores.snapshot import Kept
+    from bot.simulator.workspace import Workspace
 
 TITLE_CHARS = 24
 VIEW_KEYS = frozenset(

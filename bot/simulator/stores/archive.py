@@ -18,9 +18,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bot.simulator import kept
-from bot.simulator.directory import Channel
-from bot.simulator.kept import Kept, Key, Kind
+from bot.simulator.stores import snapshot
+from bot.simulator.stores.directory import Channel
+from bot.simulator.stores.snapshot import Kept, Key, Kind
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Archive:
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise ValueError(verdict)
-        found = kept.read(database.execute("SELECT kind, key, body FROM kept ORDER BY rowid"))
+        found = snapshot.read(database.execute("SELECT kind, key, body FROM kept ORDER BY rowid"))
         for kind, key in found.trim(self._most):
             self.forget(kind, key)
         self.keep("n_openings", "", found.n_openings + 1)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.simulator import limits
-from bot.simulator.elements import (
+from bot.simulator.blocks.elements import (
     ELEMENTS,
     IN_ACTIONS,
     IN_CONTEXT_ACTIONS,

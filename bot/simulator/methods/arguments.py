@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from bot.simulator.errors import SlackError, invalid_arguments
-from bot.simulator.messages import Json
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 TokenKind = Literal["bot", "app", "none"]
 EVERYWHERE = frozenset({"token", "team_id"})  # slack_sdk sends its client's team_id with every call

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bot.simulator import limits
 
 if TYPE_CHECKING:
-    from bot.simulator.archive import Archive
-    from bot.simulator.kept import Kept
+    from bot.simulator.stores.archive import Archive
+    from bot.simulator.stores.snapshot import Kept
 
 ThreadKey = tuple[str, str]
 

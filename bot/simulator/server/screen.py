@@ -11,11 +11,11 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator.directory import SLACKBOT, Channel, User
-from bot.simulator.messages import Json, Message
+from bot.simulator.stores.directory import SLACKBOT, Channel, User
+from bot.simulator.stores.messages import Json, Message
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 RECENT_REPLIES = 20  # of a thread: where a live stream is looked for
 

@@ -12,22 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot.simulator import directory as places
-from bot.simulator import events
-from bot.simulator.archive import Archive, Lock
-from bot.simulator.calls import Call
-from bot.simulator.delivery import Deliveries, Delivery
-from bot.simulator.directory import Channel, ChannelKind, Directory, User
+from bot.simulator.delivery import events
+from bot.simulator.delivery.faults import Faults
+from bot.simulator.delivery.outbox import Deliveries, Delivery
+from bot.simulator.delivery.sockets import Sockets
 from bot.simulator.errors import WorkspaceError
-from bot.simulator.faults import Faults
 from bot.simulator.limits import RateTiers
-from bot.simulator.messages import Json, Message
-from bot.simulator.people import Person
-from bot.simulator.responses import ResponseUrls
-from bot.simulator.sockets import Sockets
-from bot.simulator.store import Store
-from bot.simulator.threads import Status, Threads
-from bot.simulator.views import Views
+from bot.simulator.people.person import Person
+from bot.simulator.stores import directory as places
+from bot.simulator.stores.archive import Archive, Lock
+from bot.simulator.stores.call_log import Call
+from bot.simulator.stores.directory import Channel, ChannelKind, Directory, User
+from bot.simulator.stores.message_store import Store
+from bot.simulator.stores.messages import Json, Message
+from bot.simulator.stores.response_urls import ResponseUrls
+from bot.simulator.stores.threads import Status, Threads
+from bot.simulator.stores.views import Views
 
 T = TypeVar("T")
 

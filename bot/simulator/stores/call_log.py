@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.simulator.messages import Json
+from bot.simulator.stores.messages import Json
 
 
 @dataclass(frozen=True)

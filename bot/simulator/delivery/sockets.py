@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.simulator import limits
-from bot.simulator.messages import Json
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 TICKET_SECONDS = 30.0
 GRACE_SECONDS = 2.0  # between a `disconnect` message and the close

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.messages import Json, Message
+from bot.simulator.stores.messages import Json, Message
 
 TEAM = "T0STANDIN01"
 PARTNER_TEAM = "T0PARTNER01"

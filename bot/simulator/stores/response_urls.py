@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.simulator import limits
-from bot.simulator.blocks import check
+from bot.simulator.blocks.check import check
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.messages import Json, Message
+from bot.simulator.stores.messages import Json, Message
 
 if TYPE_CHECKING:
-    from bot.simulator.kept import Kept
-    from bot.simulator.state import Workspace
+    from bot.simulator.stores.snapshot import Kept
+    from bot.simulator.workspace import Workspace
 
 
 @dataclass

@@ -17,14 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.simulator import wire
+from bot.simulator.delivery.faults import Rule
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.faults import Rule
-from bot.simulator.messages import Json
-from bot.simulator.screen import Screen, Window
+from bot.simulator.server import traffic
+from bot.simulator.server.screen import Screen, Window
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 ACTIONS = frozenset(
     [
@@ -73,8 +73,8 @@ class Control:
             "deliveries": self.deliveries,
             "view": self.view,
             "wire": self.wire,
-            "call": lambda given: wire.call(self._workspace, int(given["n"])),
-            "delivery": lambda given: wire.delivery(self._workspace, int(given["n"])),
+            "call": lambda given: traffic.call(self._workspace, int(given["n"])),
+            "delivery": lambda given: traffic.delivery(self._workspace, int(given["n"])),
             "story": self.story,
         }
         return [
@@ -159,7 +159,7 @@ class Control:
         )
 
     def wire(self, given: Json) -> Any:
-        return wire.rows(
+        return traffic.rows(
             self._workspace,
             since_calls=int(given.get("since_calls", 0)),
             since_deliveries=int(given.get("since_deliveries", 0)),

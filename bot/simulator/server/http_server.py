@@ -17,11 +17,11 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.simulator import page
-from bot.simulator.api import Api
-from bot.simulator.control import Control
-from bot.simulator.guard import Guard
-from bot.simulator.state import Workspace
+from bot.simulator.server import static_page
+from bot.simulator.server.control import Control
+from bot.simulator.server.guard import Guard
+from bot.simulator.server.web_api import Api
+from bot.simulator.workspace import Workspace
 
 START_SECONDS = 10.0
 TICK_SECONDS = 0.02  # how late a stop is noticed; uvicorn's own 0.1 s adds up over a test run
@@ -71,7 +71,7 @@ def app(workspace: Workspace, routes: Sequence[BaseRoute] = ()) -> Starlette:
             Route("/actions/{team}/{url_id}", api.response_url, methods=["POST"]),
             WebSocketRoute("/link/", workspace.sockets.serve),
             *Control(workspace).routes(),
-            *page.routes(),
+            *static_page.routes(),
             *routes,
         ],
         middleware=[Middleware(Guard)],

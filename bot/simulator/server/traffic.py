@@ -7,13 +7,13 @@ or delivery for as long as the process lives.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator.calls import Call
-from bot.simulator.delivery import Delivery
+from bot.simulator.delivery.outbox import Delivery
 from bot.simulator.errors import WorkspaceError
-from bot.simulator.messages import Json
+from bot.simulator.stores.call_log import Call
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 
 def rows(workspace: "Workspace", *, since_calls: int, since_deliveries: int, limit: int) -> Json:

@@ -11,14 +11,15 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator import events, interactions
-from bot.simulator.directory import Channel, User
+from bot.simulator.delivery import events
 from bot.simulator.errors import WorkspaceError
-from bot.simulator.interactions import Ack
-from bot.simulator.messages import Json, Message
+from bot.simulator.people import interactions
+from bot.simulator.people.interactions import Ack
+from bot.simulator.stores.directory import Channel, User
+from bot.simulator.stores.messages import Json, Message
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 TOKENS = re.compile(r"<@([UW][A-Z0-9]+)>")
 

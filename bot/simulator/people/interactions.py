@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bot.simulator.delivery import Delivery
-from bot.simulator.directory import SLACKBOT, Channel, User
+from bot.simulator.delivery.events import message_wire
+from bot.simulator.delivery.outbox import Delivery
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.events import message_wire
-from bot.simulator.messages import Json, Message, elements_of
-from bot.simulator.views import OpenView
+from bot.simulator.stores.directory import SLACKBOT, Channel, User
+from bot.simulator.stores.messages import Json, Message, elements_of
+from bot.simulator.stores.views import OpenView
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 
 @dataclass(frozen=True)

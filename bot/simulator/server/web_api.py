@@ -16,15 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bot.simulator.calls import Call
+from bot.simulator.delivery.faults import Rule
 from bot.simulator.errors import SlackError
-from bot.simulator.faults import Rule
-from bot.simulator.messages import Json
 from bot.simulator.methods import METHODS
-from bot.simulator.methods.args import Method
+from bot.simulator.methods.arguments import Method
+from bot.simulator.stores.call_log import Call
+from bot.simulator.stores.messages import Json
 
 if TYPE_CHECKING:
-    from bot.simulator.state import Workspace
+    from bot.simulator.workspace import Workspace
 
 OUTAGE = "<html><body>Slack is having trouble</body></html>"
 

@@ -1,0 +1,1 @@
+"""Block Kit: the check of `blocks` and `view` payloads as Slack makes it."""

@@ -1,0 +1,1 @@
+"""How the app is told: events, their delivery over HTTP and Socket Mode, and faults on demand."""

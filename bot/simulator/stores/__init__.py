@@ -1,0 +1,1 @@
+"""What the workspace stores, and the archive that keeps it between two runs."""
