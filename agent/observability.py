@@ -16,14 +16,14 @@ from typing import Any, TextIO, cast
 import structlog
 
 from agent.errors import DocentError
-from agent.settings import Settings
+from agent.settings import AgentSettings
 
 HIDDEN = "(hidden: the message of a foreign error may quote a question)"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("docent")
 
 
-def set_up(settings: Settings, *, process: str) -> None:
+def set_up(settings: AgentSettings, *, process: str) -> None:
     """Configures logging, and Sentry when ``SENTRY_DSN`` is set. ``process``: web, worker, clock, cli."""
     # A person at the terminal sees results, not events, unless they ask for more.
     is_default = "log_level" not in settings.model_fields_set
@@ -110,7 +110,7 @@ class _Stderr:
             sys.stderr.flush()
 
 
-def _set_up_sentry(settings: Settings, *, process: str) -> None:
+def _set_up_sentry(settings: AgentSettings, *, process: str) -> None:
     import sentry_sdk
     from sentry_sdk.integrations.rq import RqIntegration
     from sentry_sdk.integrations.sqlalchemy import SqlalchemyIntegration

@@ -19,7 +19,7 @@ Budget = Annotated[
 ]
 
 
-class Settings(BaseSettings):
+class AgentSettings(BaseSettings):
     """Environment variables start with ``DOCENT_`` unless a host sets them under a usual name."""
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
@@ -121,9 +121,9 @@ def listed(given: str) -> list[str]:
 
 
 @cache
-def load() -> Settings:
+def load() -> AgentSettings:
     """The process's settings; raises :class:`SettingsError` in one line per problem."""
-    return read(Settings)
+    return read(AgentSettings)
 
 
 def read(kind: type[S]) -> S:

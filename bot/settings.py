@@ -11,7 +11,7 @@ from agent import settings
 MAX_PROMPTS = 4  # Slack shows no more
 
 
-class Settings(BaseSettings):
+class BotSettings(BaseSettings):
     """Environment variables start with ``DOCENT_`` unless a host or Slack sets them under a usual name."""
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
@@ -78,6 +78,6 @@ def _is_address(url: str) -> bool:
 
 
 @cache
-def load() -> Settings:
+def load() -> BotSettings:
     """The process's settings; raises :class:`agent.errors.SettingsError`."""
-    return settings.read(Settings)
+    return settings.read(BotSettings)

@@ -31,7 +31,7 @@ _loading = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedTexts:
     """``vectors`` are float32 ``(n_texts, dim)``, of unit length; and what they took."""
 
     vectors: Matrix
@@ -61,11 +61,11 @@ class Embedder:
         """Whether it runs here, for nothing."""
         return self.model == STATIC_EMBEDDING_MODEL
 
-    def question(self, text: str) -> Embedded:
+    def question(self, text: str) -> EmbeddedTexts:
         """One vector; raises :class:`agent.errors.ModelError` soon."""
         return self._embedded([text], is_question=True)
 
-    def documents(self, texts: Sequence[str]) -> Embedded:
+    def documents(self, texts: Sequence[str]) -> EmbeddedTexts:
         """One vector for each; raises :class:`agent.errors.ModelError` when many tries have failed."""
         return self._embedded(texts, is_question=False)
 
@@ -74,9 +74,9 @@ class Embedder:
         n_tokens = -(-n_chars // CHARS_PER_TOKEN)
         return n_tokens, None if self.price_usd is None else n_tokens * self.price_usd
 
-    def _embedded(self, texts: Sequence[str], *, is_question: bool) -> Embedded:
+    def _embedded(self, texts: Sequence[str], *, is_question: bool) -> EmbeddedTexts:
         if self.is_static:
-            return Embedded(embed(texts))
+            return EmbeddedTexts(embed(texts))
         from agent.llm import embeddings
 
         found = embeddings.embed(
@@ -87,7 +87,7 @@ class Embedder:
             pace=(lambda n_chars: None) if is_question else self._pace.wait,
         )
         vectors = _unit(np.asarray(found.vectors, dtype=np.float32).reshape(len(texts), -1))
-        return Embedded(vectors, found.n_tokens, found.cost_usd or Decimal(0))
+        return EmbeddedTexts(vectors, found.n_tokens, found.cost_usd or Decimal(0))
 
 
 def embed(texts: Sequence[str]) -> Matrix:

@@ -19,25 +19,25 @@ from agent.types import Audience, Passage
 from ingest import access
 from ingest.documents.sandbox import Converter
 from ingest.index import reindex
-from ingest.index.active_index import Live
+from ingest.index.active_index import ActiveIndex
 from ingest.index.candidates import Candidate
-from ingest.index.filters import Scope
+from ingest.index.filters import ChunkFilter
 from ingest.index.reindex import Change, Spent
 from ingest.progress import Progress, ignore_progress
 from ingest.search import listing, search
 from ingest.search.listing import Listing, Order
 from ingest.search.reranker import Reranker
-from ingest.search.search import Found, Place
-from ingest.settings import Settings
+from ingest.search.search import SearchContext, SearchResult
+from ingest.settings import IngestSettings
 from ingest.sources import connector
 from ingest.sync import store, sync
-from ingest.sync.distributed import Ongoing
+from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
 from ingest.tables import DocumentRow
 
 
 @dataclass(frozen=True)
-class Status:
+class LibraryStatus:
     """What the operator and a turn's record want to know. ``problem`` tells why nothing can be searched."""
 
     embedding_model: str
@@ -49,10 +49,10 @@ class Status:
 class Library:
     """Documents that can be searched and read, each by those who may."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: IngestSettings) -> None:
         self._database = database
         self._settings = settings
-        self._live = Live(database, settings)
+        self._live = ActiveIndex(database, settings)
         self._reranker = Reranker(settings.rerank_model) if settings.rerank_model else None
 
     def search(self, query: str, *, audience: Audience, k: int | None = None) -> list[Passage]:
@@ -67,7 +67,7 @@ class Library:
         k: int | None = None,
         sources: Sequence[str] = (),
         since: datetime | None = None,
-    ) -> Found:
+    ) -> SearchResult:
         """See :func:`ingest.search.search.look_up`; of all sources unless some are named, and of documents changed
         from ``since`` on where given."""
         at = self._at(audience, sources=tuple(sources), since=since)
@@ -134,10 +134,10 @@ class Library:
         opened = connector.opened(connector.described(given, where=path), home=self._settings.home)
         return self.sync(opened, readers=readers, **how)
 
-    def ongoing(self, sync_id: uuid.UUID) -> Ongoing | None:
+    def ongoing(self, sync_id: uuid.UUID) -> DistributedSync | None:
         """A sync that the workers share; None once it has ended."""
         wanted = store.load(self._database, sync_id)
-        return Ongoing.of(wanted, self._live, self._settings) if wanted and wanted.is_open else None
+        return DistributedSync.of(wanted, self._live, self._settings) if wanted and wanted.is_open else None
 
     def forget(self, source_name: str) -> int:
         """Removes every document of a source, and what it kept; returns how many there were."""
@@ -165,14 +165,14 @@ class Library:
         with self._database.transaction() as transaction:
             return {found.source: found.n for found in transaction.execute(counted)}
 
-    def status(self) -> Status:
+    def status(self) -> LibraryStatus:
         """Reads the index's state; never raises for an index that is missing or unusable."""
         stores = self._live.now()
         try:
             version, n_chunks, problem = stores.index.version(), stores.index.n_chunks(), None
         except UserError as error:
             version, n_chunks, problem = "", 0, str(error)
-        return Status(stores.embedder.model, version, n_chunks, problem)
+        return LibraryStatus(stores.embedder.model, version, n_chunks, problem)
 
     def _at(
         self,
@@ -180,12 +180,12 @@ class Library:
         *,
         sources: tuple[str, ...] = (),
         since: datetime | None = None,
-    ) -> Place:
+    ) -> SearchContext:
         with self._database.transaction() as transaction:
             state = self._live.state(transaction)
-            scope = Scope(tuple(access.readable(transaction, audience)), sources, since)
+            scope = ChunkFilter(tuple(access.readable(transaction, audience)), sources, since)
         stores = self._live.stores(state)  # the first time it may load litellm, for seconds
-        return Place(stores.index, stores.embedder, scope, self._reranker)
+        return SearchContext(stores.index, stores.embedder, scope, self._reranker)
 
     def _document_id(self, reference: str, readable: Sequence[str]) -> str | None:
         by_chunk_id = reference.rpartition("-")[0] if len(reference) == len("0" * 32 + "-00000") else reference

@@ -11,7 +11,7 @@ from agent import settings as agent_settings
 STATIC_EMBEDDING_MODEL = "static"
 
 
-class Settings(BaseSettings):
+class IngestSettings(BaseSettings):
     """Environment variables start with ``DOCENT_``."""
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
@@ -43,6 +43,6 @@ class Settings(BaseSettings):
 
 
 @cache
-def load() -> Settings:
+def load() -> IngestSettings:
     """The process's settings; raises :class:`agent.errors.SettingsError` in one line per problem."""
-    return agent_settings.read(Settings)
+    return agent_settings.read(IngestSettings)

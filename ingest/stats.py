@@ -10,7 +10,7 @@ from ingest.tables import DocumentRow
 
 
 @dataclass(frozen=True)
-class State:
+class LibraryStats:
     """``n_problems`` documents are not searchable as they are; ``problem`` tells why nothing can be found."""
 
     n_documents: int
@@ -24,7 +24,7 @@ class State:
         return None if self.n_chunks else "No documents have been read in yet. Run 'docent ingest PATH' first."
 
 
-def read(database: Database) -> State:
+def read(database: Database) -> LibraryStats:
     """One short query."""
     row = DocumentRow
     counts = select(
@@ -34,4 +34,4 @@ def read(database: Database) -> State:
         func.max(row.synced_at),
     )
     with database.transaction() as transaction:
-        return State(*transaction.execute(counts.select_from(row)).one())
+        return LibraryStats(*transaction.execute(counts.select_from(row)).one())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.world import Zygote
+from tests.system import ForkServer
 
 SECONDS = 60
 
@@ -28,7 +28,7 @@ class Done:
 class Docent:
     """Call it with arguments, and what to add to its environment; it works in ``folder``."""
 
-    zygote: Zygote
+    zygote: ForkServer
     folder: Path
     env: Mapping[str, str]
     n_runs: int = field(default=0, init=False)

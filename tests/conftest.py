@@ -20,7 +20,7 @@ from agent.store.database import Base, Database, normalise_url
 from bot.processes import embedded_servers
 from bot.simulator import Workspace, WorkspaceServer
 from ingest.library import Library
-from tests.world import HANDBOOK, ROOT, World, Zygote, free_port
+from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 OUTSIDE = embedded_servers.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
@@ -97,17 +97,17 @@ def empty(database: Database) -> None:
 
 
 @pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
+def zygote() -> Iterator[ForkServer]:
     """Forks processes that have imported everything already."""
-    zygote = Zygote()
+    zygote = ForkServer()
     yield zygote
     zygote.close()
 
 
 @pytest.fixture
 def world(
-    zygote: Zygote, database: Database, database_url: str, redis_url: str, tmp_path: Path
-) -> Iterator[World]:
+    zygote: ForkServer, database: Database, database_url: str, redis_url: str, tmp_path: Path
+) -> Iterator[System]:
     """Docent with a small handbook and a stand-in workspace; a test starts the processes it needs."""
     port = free_port()
     workspace = Workspace(
@@ -118,7 +118,7 @@ def world(
     for name, content in HANDBOOK.items():
         (documents / name).write_text(content)
     index = tmp_path / "index"
-    library = Library(database, ingest.settings.Settings(index_uri=str(index)))
+    library = Library(database, ingest.settings.IngestSettings(index_uri=str(index)))
     library.sync_folder(str(documents), link="https://handbook.example/{path}")
     with WorkspaceServer(workspace) as server:
         env = {
@@ -136,6 +136,6 @@ def world(
             "OPENAI_API_KEY": "sk-test",
             "DOCENT_MODEL_PRICES": "free",
         }
-        world = World(zygote, workspace, database, tmp_path, env)
+        world = System(zygote, workspace, database, tmp_path, env)
         yield world
         world.close()

@@ -7,21 +7,23 @@ import pytest
 
 from bot.simulator import ADA, HELP, Message, Rule
 from tests.scripted_model import Call, Hang, Say, ScriptedModel
-from tests.world import QUESTION, World
+from tests.system import QUESTION, System
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
 LONG_ANSWER = ANSWER + " " + "Ask your manager in time. " * 40
 
 
 @pytest.fixture
-def model(world: World) -> Iterator[ScriptedModel]:
+def model(world: System) -> Iterator[ScriptedModel]:
     """A scripted language model that the worker is set up to use."""
     with ScriptedModel(lambda request: Say(ANSWER)) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
         yield model
 
 
-def test_while_the_model_thinks_the_steps_are_shown_with_a_stop_button(world: World, model: ScriptedModel) -> None:
+def test_while_the_model_thinks_the_steps_are_shown_with_a_stop_button(
+    world: System, model: ScriptedModel
+) -> None:
     go_on = threading.Event()
     model.script = lambda request: Hang(go_on)
     world.start("web", "worker")
@@ -39,7 +41,7 @@ def test_while_the_model_thinks_the_steps_are_shown_with_a_stop_button(world: Wo
     go_on.set()
 
 
-def test_the_answer_follows_its_steps_in_one_message(world: World, model: ScriptedModel) -> None:
+def test_the_answer_follows_its_steps_in_one_message(world: System, model: ScriptedModel) -> None:
     def script(request: dict[str, object]) -> Call | Say:
         if any(m["role"] == "tool" for m in request["messages"]):
             return Say(LONG_ANSWER, seconds=1.5)
@@ -62,7 +64,7 @@ def test_the_answer_follows_its_steps_in_one_message(world: World, model: Script
     assert world.workspace.threads.sessions[(_channel(world), ts)].status == "active"
 
 
-def test_stop_ends_an_answer_that_streams_and_keeps_what_was_said(world: World, model: ScriptedModel) -> None:
+def test_stop_ends_an_answer_that_streams_and_keeps_what_was_said(world: System, model: ScriptedModel) -> None:
     model.script = lambda request: Say(LONG_ANSWER, seconds=30)
     world.start("web", "worker")
     ada = world.workspace.person(ADA)
@@ -79,7 +81,7 @@ def test_stop_ends_an_answer_that_streams_and_keeps_what_was_said(world: World, 
     assert world.workspace.threads.sessions[(_channel(world), ts)].status == "active"
 
 
-def test_stop_is_heard_while_the_model_says_nothing_at_all(world: World, model: ScriptedModel) -> None:
+def test_stop_is_heard_while_the_model_says_nothing_at_all(world: System, model: ScriptedModel) -> None:
     never = threading.Event()
     model.script = lambda request: Hang(never)
     world.start("web", "worker")
@@ -95,7 +97,7 @@ def test_stop_is_heard_while_the_model_says_nothing_at_all(world: World, model: 
     never.set()
 
 
-def test_after_a_stop_the_thread_goes_on(world: World, model: ScriptedModel) -> None:
+def test_after_a_stop_the_thread_goes_on(world: System, model: ScriptedModel) -> None:
     model.script = lambda request: Say(LONG_ANSWER, seconds=30)
     world.start("web", "worker")
     ada = world.workspace.person(ADA)
@@ -112,7 +114,7 @@ def test_after_a_stop_the_thread_goes_on(world: World, model: ScriptedModel) -> 
 
 
 def test_a_stop_that_is_delivered_again_does_not_stop_the_next_question(
-    world: World, model: ScriptedModel
+    world: System, model: ScriptedModel
 ) -> None:
     model.script = lambda request: Say(LONG_ANSWER, seconds=30)
     world.start("web", "worker")
@@ -132,7 +134,7 @@ def test_a_stop_that_is_delivered_again_does_not_stop_the_next_question(
     world.wait_for_turns(1)
 
 
-def test_calls_with_the_same_id_have_cards_of_their_own(world: World, model: ScriptedModel) -> None:
+def test_calls_with_the_same_id_have_cards_of_their_own(world: System, model: ScriptedModel) -> None:
     def script(request: dict[str, object]) -> Call | Say:
         n = sum(m["role"] == "tool" for m in request["messages"])
         return Call([("search_docs", {"query": f"leave {n}"})]) if n < 2 else Say(LONG_ANSWER, seconds=1.5)
@@ -145,7 +147,7 @@ def test_calls_with_the_same_id_have_cards_of_their_own(world: World, model: Scr
     assert [card["details"] for card in _cards(reply)] == [QUESTION, "leave 0", "leave 1"]
 
 
-def test_where_slack_takes_no_message_it_is_not_asked_again_and_again(world: World, model: ScriptedModel) -> None:
+def test_where_slack_takes_no_message_it_is_not_asked_again_and_again(world: System, model: ScriptedModel) -> None:
     for method in ("chat.startStream", "chat.postMessage", "chat.update"):
         world.workspace.faults.add(Rule("error", method=method, code="is_archived"))
     model.script = lambda request: Say(LONG_ANSWER, seconds=4)
@@ -155,7 +157,7 @@ def test_where_slack_takes_no_message_it_is_not_asked_again_and_again(world: Wor
     assert len(world.workspace.calls_of("chat.postMessage")) <= 4
 
 
-def test_thumbs_down_asks_why_and_stores_the_reason(world: World) -> None:
+def test_thumbs_down_asks_why_and_stores_the_reason(world: System) -> None:
     world.start("web", "worker")
     ada = world.workspace.person(ADA)
     ts = ada.mention(HELP, QUESTION)
@@ -176,7 +178,7 @@ def test_thumbs_down_asks_why_and_stores_the_reason(world: World) -> None:
     assert row == (ADA, -1, "It is out of date: It is 6 days since May.")
 
 
-def test_thumbs_up_is_stored_and_asks_nothing(world: World) -> None:
+def test_thumbs_up_is_stored_and_asks_nothing(world: System) -> None:
     world.start("web", "worker")
     ada = world.workspace.person(ADA)
     ts = ada.mention(HELP, QUESTION)
@@ -187,7 +189,7 @@ def test_thumbs_up_is_stored_and_asks_nothing(world: World) -> None:
     assert ada.modals() == []
 
 
-def test_opening_the_direct_messages_suggests_questions(world: World) -> None:
+def test_opening_the_direct_messages_suggests_questions(world: System) -> None:
     world.env |= {"DOCENT_SUGGESTED_PROMPTS": f"{QUESTION}| How long must a password be? |"}
     world.start("web")
     ada = world.workspace.person(ADA)
@@ -202,5 +204,5 @@ def _cards(reply: Message) -> list[dict[str, object]]:
     return [block for block in reply.all_blocks() if block["type"] == "task_card"]
 
 
-def _channel(world: World) -> str:
+def _channel(world: System) -> str:
     return world.workspace.directory.find_channel(HELP).id

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from tests.world import ROOT, World, free_port
+from tests.system import ROOT, System, free_port
 
 RECIPE = (ROOT / "Containerfile").read_text().replace("\\\n", " ")
 LINES = [line.split(maxsplit=1) for line in RECIPE.splitlines() if line.strip() and not line.startswith("#")]
@@ -58,7 +58,7 @@ def test_it_holds_no_secret() -> None:
         assert not any(name in given for given in [*_all("ENV"), *_all("ARG")])
 
 
-def test_its_health_check_asks_the_web_process_and_nobody_else(world: World, tmp_path: Path) -> None:
+def test_its_health_check_asks_the_web_process_and_nobody_else(world: System, tmp_path: Path) -> None:
     (check,) = _all("HEALTHCHECK")
     interpreter, option, program = json.loads(check.partition("CMD ")[2])
     assert (interpreter, option) == ("python", "-c")

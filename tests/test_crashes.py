@@ -6,7 +6,7 @@ import pytest
 
 from bot.simulator import ADA, HELP, Message, Rule
 from tests.scripted_model import Call, Hang, Line, Say, ScriptedModel
-from tests.world import QUESTION, World
+from tests.system import QUESTION, System
 
 SEARCH = Call([("search_docs", {"query": "annual leave"})])
 ANSWER = Say("You can carry over 5 days of annual leave [1].")
@@ -16,7 +16,7 @@ N_COMMITS = 15  # of the turn below; the test says when it is no longer true
 # Before a commit the worst has happened: what is to be written down is done. After it is simpler, and run rarely.
 @pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.soak)])
 @pytest.mark.parametrize("commit", range(1, N_COMMITS + 1))
-def test_killed_at_any_commit(world: World, commit: int, when: str) -> None:
+def test_killed_at_any_commit(world: System, commit: int, when: str) -> None:
     """The model is asked once per step, but for a call whose end was not committed."""
     with ScriptedModel(_two_steps) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
@@ -32,7 +32,7 @@ def test_killed_at_any_commit(world: World, commit: int, when: str) -> None:
         assert len(model.requests) <= 3
 
 
-def test_the_number_of_commits_is_what_the_test_above_walks_through(world: World) -> None:
+def test_the_number_of_commits_is_what_the_test_above_walks_through(world: System) -> None:
     with ScriptedModel(_two_steps) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
         world.start("web")
@@ -42,7 +42,7 @@ def test_the_number_of_commits_is_what_the_test_above_walks_through(world: World
         _assert_answered_once(world, ts)
 
 
-def test_killed_in_a_model_call(world: World) -> None:
+def test_killed_in_a_model_call(world: System) -> None:
     gone = threading.Event()
     lines: list[Line] = [Hang(gone), ANSWER]
     with ScriptedModel(lambda request: lines[len(model.requests) - 1]) as model:
@@ -64,7 +64,7 @@ def test_killed_in_a_model_call(world: World) -> None:
 
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 @pytest.mark.parametrize("is_done", [True, False])
-def test_killed_while_streaming(world: World, method: str, is_done: bool) -> None:
+def test_killed_while_streaming(world: System, method: str, is_done: bool) -> None:
     """``is_done``: Slack did what was asked, but the worker never heard of it."""
     text = "word " * 40 + ANSWER.text
     with ScriptedModel(lambda request: Say(text, seconds=2)) as model:
@@ -79,7 +79,7 @@ def test_killed_while_streaming(world: World, method: str, is_done: bool) -> Non
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_killed_while_posting(world: World, is_done: bool) -> None:
+def test_killed_while_posting(world: System, is_done: bool) -> None:
     """The greeting is never streamed, however slow the machine is."""
     rule = _kill_in(world, "chat.postMessage", is_done=is_done)
     ts = world.workspace.person(ADA).mention(HELP, "")
@@ -90,7 +90,7 @@ def test_killed_while_posting(world: World, is_done: bool) -> None:
     assert "Ask me something" in reply.plain
 
 
-def test_a_turn_that_kills_every_worker_ends_visibly(world: World) -> None:
+def test_a_turn_that_kills_every_worker_ends_visibly(world: System) -> None:
     with ScriptedModel(lambda request: Hang(threading.Event())) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
         world.start("web", "clock")
@@ -111,7 +111,7 @@ def _two_steps(request: dict[str, object]) -> Line:
     return ANSWER if messages[-1]["role"] == "tool" else SEARCH
 
 
-def _kill_in(world: World, method: str, *, is_done: bool) -> Rule:
+def _kill_in(world: System, method: str, *, is_done: bool) -> Rule:
     """Slack does what ``method`` asks but never answers, or does not get to it."""
     faults = world.workspace.faults
     rule = faults.lose_answer(method, times=None) if is_done else faults.slow(method, seconds=60, times=1)
@@ -119,13 +119,13 @@ def _kill_in(world: World, method: str, *, is_done: bool) -> Rule:
     return rule
 
 
-def _die_there(world: World, rule: Rule) -> None:
+def _die_there(world: System, rule: Rule) -> None:
     world.wait_for(lambda: rule.n_hits)
     world.kill("worker")
     world.workspace.faults.clear()
 
 
-def _assert_answered_once(world: World, ts: str) -> Message:
+def _assert_answered_once(world: System, ts: str) -> Message:
     (reply,) = world.replies(HELP, ts)
     assert "5 days" in reply.plain
     assert "Sources:" in reply.plain

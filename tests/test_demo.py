@@ -19,7 +19,7 @@ import pytest
 
 from bot.demo import documents
 from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
-from tests.world import HANDBOOK, QUESTION, ROOT, free_port
+from tests.system import HANDBOOK, QUESTION, ROOT, free_port
 
 READY_SECONDS = 90
 

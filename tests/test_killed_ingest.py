@@ -16,7 +16,7 @@ from agent.store.database import Database
 from agent.types import Audience
 from ingest.index import scan
 from ingest.library import Library
-from tests.world import Zygote
+from tests.system import ForkServer
 
 N_DOCUMENTS = 300
 N_MANY = 3_000  # take seconds, so that there is a middle
@@ -28,13 +28,13 @@ _VERSION = re.compile(r"version (\d+) of document (\d+) ")
     "n_kills", [pytest.param(5, id="a few"), pytest.param(60, id="many", marks=pytest.mark.soak)]
 )
 def test_whenever_it_is_killed_documents_are_whole_and_in_the_end_all_are_there_once(
-    n_kills: int, zygote: Zygote, database: Database, database_url: str, tmp_path: Path
+    n_kills: int, zygote: ForkServer, database: Database, database_url: str, tmp_path: Path
 ) -> None:
     chance = random.Random(n_kills)
     documents = tmp_path / "handbook"
     documents.mkdir()
     index = tmp_path / "index"
-    library = Library(database, ingest.settings.Settings(index_uri=str(index)))
+    library = Library(database, ingest.settings.IngestSettings(index_uri=str(index)))
     env = {"DATABASE_URL": database_url, "DOCENT_HOME": str(tmp_path / "home"), "DOCENT_INDEX_URI": str(index)}
 
     def run() -> psutil.Process:
@@ -98,7 +98,7 @@ def status(database: Database) -> str:
 
 
 def test_ctrl_c_ends_it_and_the_next_run_goes_on(
-    zygote: Zygote, database: Database, database_url: str, tmp_path: Path
+    zygote: ForkServer, database: Database, database_url: str, tmp_path: Path
 ) -> None:
     documents = tmp_path / "handbook"
     documents.mkdir()
@@ -119,5 +119,5 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
     assert "Traceback" not in log.read_text()
 
     zygote.fork(**order).wait(120)
-    library = Library(database, ingest.settings.Settings(index_uri=str(index)))
+    library = Library(database, ingest.settings.IngestSettings(index_uri=str(index)))
     assert held(library) == {n: [0] * N_SECTIONS for n in range(N_MANY)}

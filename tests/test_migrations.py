@@ -5,7 +5,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from migrations import HEAD
-from tests.world import ROOT
+from tests.system import ROOT
 
 
 def test_the_rows_need_no_migration_that_is_not_there(database_url: str) -> None:

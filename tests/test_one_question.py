@@ -1,10 +1,10 @@
 """One question, from the event to the reply, the record and the feedback. Read this first."""
 
 from bot.simulator import ADA, HELP
-from tests.world import QUESTION, World
+from tests.system import QUESTION, System
 
 
-def test_a_mention_is_answered_in_its_thread_with_its_source(world: World) -> None:
+def test_a_mention_is_answered_in_its_thread_with_its_source(world: System) -> None:
     world.start("web", "worker", "clock")
     ada = world.workspace.person(ADA)
 

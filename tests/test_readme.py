@@ -11,7 +11,7 @@ import pytest
 
 from ingest.sources.connector import described, found
 from tests.scripted_model import Say, ScriptedModel
-from tests.world import HANDBOOK, ROOT
+from tests.system import HANDBOOK, ROOT
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
@@ -79,7 +79,7 @@ def test_the_sources_it_declares_can_be_described_and_so_can_those_of_the_exampl
 def test_the_example_of_the_sources_names_every_option() -> None:
     example = (ROOT / "docent.toml.example").read_text()
     for name, module in found().items():
-        for option in module.Options.model_fields.keys() - {"name"}:
+        for option in module.OPTIONS.model_fields.keys() - {"name"}:
             assert re.search(rf"\b{option} =", example), f"{option} of {name}"
 
 

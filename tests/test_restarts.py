@@ -13,21 +13,21 @@ import pytest
 
 from bot.simulator import ADA, HELP
 from tests.scripted_model import Hang, Say, ScriptedModel
-from tests.world import QUESTION, ROOT, World
+from tests.system import QUESTION, ROOT, System
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
 STOP_SECONDS = 10  # what hosts wait before they send SIGKILL
 
 
 @pytest.fixture
-def model(world: World) -> Iterator[ScriptedModel]:
+def model(world: System) -> Iterator[ScriptedModel]:
     """A scripted language model that the worker is set up to use."""
     with ScriptedModel(lambda request: Say(ANSWER, seconds=0.5)) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
         yield model
 
 
-def test_sigterm_ends_every_process_with_exit_code_0(world: World, model: ScriptedModel) -> None:
+def test_sigterm_ends_every_process_with_exit_code_0(world: System, model: ScriptedModel) -> None:
     """As a host starts them, with two forked workers and a question that hangs in the model."""
     hanging = threading.Event()
     model.script = lambda request: Hang(hanging)
@@ -52,7 +52,7 @@ def test_sigterm_ends_every_process_with_exit_code_0(world: World, model: Script
     assert len(world.replies(HELP, ts)) == 1
 
 
-def test_forked_workers_end_when_the_process_that_forked_them_is_killed(world: World) -> None:
+def test_forked_workers_end_when_the_process_that_forked_them_is_killed(world: System) -> None:
     parent = _spawned(world, ["worker", "--processes", "2"])
     of_parent = psutil.Process(parent.pid).children
     children = world.wait_for(lambda: found if len(found := of_parent()) == 2 else None, timeout=60)
@@ -65,7 +65,7 @@ def test_forked_workers_end_when_the_process_that_forked_them_is_killed(world: W
 
 @pytest.mark.parametrize("is_socket_mode", [False, True], ids=["HTTP", "Socket Mode"])
 def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
-    world: World, model: ScriptedModel, is_socket_mode: bool
+    world: System, model: ScriptedModel, is_socket_mode: bool
 ) -> None:
     if is_socket_mode:
         use_socket_mode(world)
@@ -73,22 +73,22 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
 
 
 @pytest.mark.soak
-def test_many_rolling_restarts_under_load(world: World, model: ScriptedModel) -> None:
+def test_many_rolling_restarts_under_load(world: System, model: ScriptedModel) -> None:
     roll(world, n_questions=400, seconds_between=0.1, n_rolls=5)
 
 
 @pytest.mark.soak
-def test_many_rolling_restarts_under_load_in_socket_mode(world: World, model: ScriptedModel) -> None:
+def test_many_rolling_restarts_under_load_in_socket_mode(world: System, model: ScriptedModel) -> None:
     use_socket_mode(world)
     roll(world, n_questions=200, seconds_between=0.1, n_rolls=4)
 
 
-def use_socket_mode(world: World) -> None:
+def use_socket_mode(world: System) -> None:
     world.workspace.request_url = None
     world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
 
 
-def roll(world: World, *, n_questions: int, seconds_between: float, n_rolls: int) -> None:
+def roll(world: System, *, n_questions: int, seconds_between: float, n_rolls: int) -> None:
     """Asks steadily while web, worker and clock are replaced one after the other."""
     world.start("web", "worker", "clock")
     threads: list[str] = []
@@ -115,7 +115,7 @@ def roll(world: World, *, n_questions: int, seconds_between: float, n_rolls: int
     assert len(world.turns()) == n_questions
 
 
-def _spawned(world: World, arguments: list[str]) -> "subprocess.Popen[bytes]":
+def _spawned(world: System, arguments: list[str]) -> "subprocess.Popen[bytes]":
     with (world.folder / f"{arguments[0]}-spawned.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "bot", *arguments],

@@ -17,8 +17,8 @@ from agent.tools import ToolContext
 from agent.types import Audience, Passage
 from bot.evaluation.measures import missing
 from ingest.library import Library
-from ingest.settings import Settings
-from tests.world import ROOT
+from ingest.settings import IngestSettings
+from tests.system import ROOT
 from tools.extractive.answer import answer
 from tools.extractive.statements import statements
 from tools.registry import found
@@ -89,7 +89,7 @@ def test_the_questions_hold_together() -> None:
 
 @pytest.fixture
 def library(database: Any, tmp_path: Path) -> Library:
-    library = Library(database, Settings(index_uri=str(tmp_path / "index")))
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
     report = library.sync_folder(str(HANDBOOK), link=LINK + "{path}")
     assert not report.problems
     return library

@@ -12,7 +12,7 @@ import pytest
 from bot.simulator import ADA, HELP
 from tests.proxy import Proxy
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
-from tests.world import World
+from tests.system import System
 
 QUESTION = "How many days of annual leave may the zanzibar-secret team carry over?"
 
@@ -67,7 +67,7 @@ class Sentry:
 
 
 @pytest.fixture
-def sentry(world: World) -> Iterator[Sentry]:
+def sentry(world: System) -> Iterator[Sentry]:
     sentry = Sentry()
     world.env |= {
         "SENTRY_DSN": sentry.dsn,
@@ -80,7 +80,7 @@ def sentry(world: World) -> Iterator[Sentry]:
 
 
 def test_errors_of_every_process_and_spans_of_every_answer_arrive_without_content(
-    world: World, sentry: Sentry
+    world: System, sentry: Sentry
 ) -> None:
     proxy = Proxy(world.env["DATABASE_URL"])
     world.env["DATABASE_URL"] = proxy.url

@@ -7,7 +7,7 @@ import pytest
 
 from bot.simulator import ADA, HELP, Rule
 from tests.scripted_model import Say, ScriptedModel
-from tests.world import QUESTION, World
+from tests.system import QUESTION, System
 
 N_QUESTIONS = 60
 ANSWER = "You can carry over 5 days of annual leave [1]."
@@ -15,7 +15,7 @@ ANSWER = "You can carry over 5 days of annual leave [1]."
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(3))
-def test_workers_are_killed_at_random_while_slack_fails(world: World, seed: int) -> None:
+def test_workers_are_killed_at_random_while_slack_fails(world: System, seed: int) -> None:
     chance = random.Random(seed)
     faults = world.workspace.faults
     faults.add(Rule("rate_limit", probability=0.03, retry_after=1))

@@ -13,13 +13,13 @@ from bot.simulator.people.person import Person
 from ingest.library import Library
 from tests.proxy import Proxy
 from tests.scripted_model import Break, Call, Fail, Hang, Say, ScriptedModel
-from tests.world import QUESTION, World
+from tests.system import QUESTION, System
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
 
 
 @pytest.fixture
-def model(world: World) -> Iterator[ScriptedModel]:
+def model(world: System) -> Iterator[ScriptedModel]:
     """A scripted language model that the worker is set up to use."""
     with ScriptedModel(lambda request: Say(ANSWER)) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
@@ -29,7 +29,7 @@ def model(world: World) -> Iterator[ScriptedModel]:
 # Once
 
 
-def test_the_same_event_three_times_and_its_twin_give_one_reply(world: World) -> None:
+def test_the_same_event_three_times_and_its_twin_give_one_reply(world: System) -> None:
     world.start("web", "worker", "clock")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
     world.wait_for_turns(1)
@@ -44,7 +44,9 @@ def test_the_same_event_three_times_and_its_twin_give_one_reply(world: World) ->
     assert len(world.replies(HELP, ts)) == 1
 
 
-def test_two_questions_in_one_thread_at_once_give_two_answers_in_order(world: World, model: ScriptedModel) -> None:
+def test_two_questions_in_one_thread_at_once_give_two_answers_in_order(
+    world: System, model: ScriptedModel
+) -> None:
     model.script = lambda request: Say(f"Answer to: {_asked(request)} [1].", seconds=0.3)
     world.start("web", "worker", "clock")
     ada = world.workspace.person(ADA)
@@ -64,7 +66,7 @@ def test_two_questions_in_one_thread_at_once_give_two_answers_in_order(world: Wo
 # Who is answered
 
 
-def test_a_follow_up_needs_no_mention_from_the_person_who_asked(world: World) -> None:
+def test_a_follow_up_needs_no_mention_from_the_person_who_asked(world: System) -> None:
     world.start("web", "worker", "clock")
     ada, grace = world.workspace.person(ADA), world.workspace.person(GRACE)
     ts = ada.mention(HELP, QUESTION)
@@ -82,7 +84,7 @@ def test_a_follow_up_needs_no_mention_from_the_person_who_asked(world: World) ->
     assert "140 euros" in world.replies(HELP, ts)[1].plain
 
 
-def test_a_direct_message_is_answered_in_a_thread_of_its_own(world: World) -> None:
+def test_a_direct_message_is_answered_in_a_thread_of_its_own(world: System) -> None:
     world.start("web", "worker", "clock")
     ada = world.workspace.person(ADA)
     ts = ada.write_dm("How long must a password be?")
@@ -91,7 +93,7 @@ def test_a_direct_message_is_answered_in_a_thread_of_its_own(world: World) -> No
     assert "14 characters" in reply.plain
 
 
-def test_the_command_answers_the_asker_only(world: World) -> None:
+def test_the_command_answers_the_asker_only(world: System) -> None:
     world.start("web", "worker", "clock")
     ack = world.workspace.person(ADA).command("/ask", "How long must a password be?", GENERAL)
     assert "for your eyes only" in ack.body["text"]
@@ -101,14 +103,14 @@ def test_the_command_answers_the_asker_only(world: World) -> None:
     assert world.workspace.ephemerals(GRACE) == []
 
 
-def test_a_command_without_a_question_says_how_to_use_it(world: World) -> None:
+def test_a_command_without_a_question_says_how_to_use_it(world: System) -> None:
     world.start("web")
     ack = world.workspace.person(ADA).command("/ask", "  ", GENERAL)
     assert "Write your question after the command" in ack.body["text"]
     assert world.turns() == []
 
 
-def test_a_mention_without_a_question_is_greeted(world: World) -> None:
+def test_a_mention_without_a_question_is_greeted(world: System) -> None:
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, "")
     world.wait_for_turns(1)
@@ -116,7 +118,7 @@ def test_a_mention_without_a_question_is_greeted(world: World) -> None:
     assert "Ask me something" in reply.plain
 
 
-def test_events_come_through_socket_mode_as_well(world: World) -> None:
+def test_events_come_through_socket_mode_as_well(world: System) -> None:
     world.workspace.request_url = None
     world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
     world.start("web", "worker", "clock")
@@ -132,7 +134,7 @@ def test_events_come_through_socket_mode_as_well(world: World) -> None:
 # What is answered
 
 
-def test_nothing_found_gives_an_honest_sentence(world: World) -> None:
+def test_nothing_found_gives_an_honest_sentence(world: System) -> None:
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, "What is the boiling point of tungsten?")
     (turn,) = world.wait_for_turns(1)
@@ -141,8 +143,8 @@ def test_nothing_found_gives_an_honest_sentence(world: World) -> None:
     assert "nothing" in reply.plain.lower()
 
 
-def test_a_document_for_a_channel_answers_there_and_one_for_a_person_only_that_person(world: World) -> None:
-    library = Library(world.database, ingest.settings.Settings(index_uri=world.env["DOCENT_INDEX_URI"]))
+def test_a_document_for_a_channel_answers_there_and_one_for_a_person_only_that_person(world: System) -> None:
+    library = Library(world.database, ingest.settings.IngestSettings(index_uri=world.env["DOCENT_INDEX_URI"]))
     for name, reader, text in (
         ("hr", f"channel:{HR}", "The bonus of the sales team is 7 percent."),
         ("own", f"user:{ADA}", "The locker in the yard has the code 4711."),
@@ -173,7 +175,7 @@ def test_a_document_for_a_channel_answers_there_and_one_for_a_person_only_that_p
     assert any("4711" in message.plain for message in world.workspace.ephemerals(ADA))
 
 
-def test_the_model_is_down_and_the_answer_is_quoted_and_says_so(world: World, model: ScriptedModel) -> None:
+def test_the_model_is_down_and_the_answer_is_quoted_and_says_so(world: System, model: ScriptedModel) -> None:
     model.script = lambda request: Fail(500)
     world.env |= {"DOCENT_MODEL_RETRIES": "1"}
     world.start("web", "worker")
@@ -190,7 +192,7 @@ def test_the_model_is_down_and_the_answer_is_quoted_and_says_so(world: World, mo
 
 
 def test_over_budget_the_documents_are_quoted_and_the_thread_says_until_when(
-    world: World, model: ScriptedModel
+    world: System, model: ScriptedModel
 ) -> None:
     world.env |= {
         "DOCENT_MODEL_PRICES": "openai/scripted=1000/1000",
@@ -210,7 +212,7 @@ def test_over_budget_the_documents_are_quoted_and_the_thread_says_until_when(
 
 
 def test_a_provider_that_hangs_costs_one_wait_for_all_workers_and_the_next_model_answers(
-    world: World, model: ScriptedModel
+    world: System, model: ScriptedModel
 ) -> None:
     gone = threading.Event()
     model.script = lambda request: Hang(gone)
@@ -230,7 +232,7 @@ def test_a_provider_that_hangs_costs_one_wait_for_all_workers_and_the_next_model
     assert all("5 days" in world.replies(HELP, ts)[0].plain for ts in threads)
 
 
-def test_a_guess_is_not_shown_and_the_closest_documents_are_named(world: World, model: ScriptedModel) -> None:
+def test_a_guess_is_not_shown_and_the_closest_documents_are_named(world: System, model: ScriptedModel) -> None:
     model.script = lambda request: Say("The canteen surely opens at noon, as everywhere.", seconds=1)
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, "When does the canteen in Reykjavik open?")
@@ -242,7 +244,7 @@ def test_a_guess_is_not_shown_and_the_closest_documents_are_named(world: World, 
     assert "Closest documents:" in reply.plain
 
 
-def test_the_model_searches_again_and_reads_before_it_answers(world: World, model: ScriptedModel) -> None:
+def test_the_model_searches_again_and_reads_before_it_answers(world: System, model: ScriptedModel) -> None:
     steps = [
         Call([("search_docs", {"query": "hotel price per night"})], text="Let me look that up."),
         Call([("search_docs", {"nonsense": 1}), ("no_such_tool", {}), ("search_docs", "no json")]),
@@ -264,7 +266,7 @@ def test_the_model_searches_again_and_reads_before_it_answers(world: World, mode
     assert "not a JSON object" in results[3]
 
 
-def test_the_step_limit_buys_a_closing_call_and_says_so(world: World, model: ScriptedModel) -> None:
+def test_the_step_limit_buys_a_closing_call_and_says_so(world: System, model: ScriptedModel) -> None:
     def script(request: dict[str, object]) -> Say | Call:
         if request.get("tool_choice") == "none":
             return Say("As far as I got: 5 days [1].")
@@ -284,7 +286,7 @@ def test_the_step_limit_buys_a_closing_call_and_says_so(world: World, model: Scr
 # How it appears
 
 
-def test_a_slow_answer_streams_and_ends_with_sources_and_buttons(world: World, model: ScriptedModel) -> None:
+def test_a_slow_answer_streams_and_ends_with_sources_and_buttons(world: System, model: ScriptedModel) -> None:
     model.script = lambda request: Say("word " * 30 + ANSWER, seconds=3)
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
@@ -300,7 +302,7 @@ def test_a_slow_answer_streams_and_ends_with_sources_and_buttons(world: World, m
 
 @pytest.mark.parametrize("code", ["missing_recipient_user_id", "unknown_method", "channel_type_not_supported"])
 def test_slack_refuses_the_stream_and_the_answer_is_posted_and_edited(
-    world: World, model: ScriptedModel, code: str
+    world: System, model: ScriptedModel, code: str
 ) -> None:
     model.script = lambda request: Say("word " * 30 + ANSWER, seconds=4)
     world.workspace.faults.error("chat.startStream", code, times=None)
@@ -315,7 +317,7 @@ def test_slack_refuses_the_stream_and_the_answer_is_posted_and_edited(
 
 
 def test_a_stream_that_slack_ends_goes_on_as_edits_and_nothing_stands_twice(
-    world: World, model: ScriptedModel
+    world: System, model: ScriptedModel
 ) -> None:
     world.workspace.stream_seconds = 1.0
     model.script = lambda request: Say("word " * 40 + ANSWER, seconds=5)
@@ -328,7 +330,7 @@ def test_a_stream_that_slack_ends_goes_on_as_edits_and_nothing_stands_twice(
     assert "Sources:" in reply.plain
 
 
-def test_a_broken_model_stream_starts_over_and_leaves_no_trace(world: World, model: ScriptedModel) -> None:
+def test_a_broken_model_stream_starts_over_and_leaves_no_trace(world: System, model: ScriptedModel) -> None:
     def script(request: dict[str, object]) -> Say | Break:
         return Break("half of an ans") if len(model.requests) == 1 else Say(ANSWER)
 
@@ -341,7 +343,7 @@ def test_a_broken_model_stream_starts_over_and_leaves_no_trace(world: World, mod
     assert "5 days" in reply.plain
 
 
-def test_a_long_answer_is_split_and_nothing_is_cut(world: World, model: ScriptedModel) -> None:
+def test_a_long_answer_is_split_and_nothing_is_cut(world: System, model: ScriptedModel) -> None:
     paragraphs = [f"Paragraph {n} says something about leave [1]. " + "x" * 900 for n in range(30)]
     model.script = lambda request: Say("\n\n".join(paragraphs))
     world.start("web", "worker")
@@ -360,7 +362,7 @@ def test_a_long_answer_is_split_and_nothing_is_cut(world: World, model: Scripted
 
 
 @pytest.fixture
-def redis_proxy(world: World) -> Iterator[Proxy]:
+def redis_proxy(world: System) -> Iterator[Proxy]:
     proxy = Proxy(world.env["REDIS_URL"])
     world.env["REDIS_URL"] = proxy.url
     yield proxy
@@ -368,7 +370,7 @@ def redis_proxy(world: World) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def postgres_proxy(world: World) -> Iterator[Proxy]:
+def postgres_proxy(world: System) -> Iterator[Proxy]:
     proxy = Proxy(world.env["DATABASE_URL"])
     world.env["DATABASE_URL"] = proxy.url
     yield proxy
@@ -376,7 +378,7 @@ def postgres_proxy(world: World) -> Iterator[Proxy]:
 
 
 def test_redis_is_away_while_the_event_arrives_and_it_is_answered_once_redis_is_back(
-    world: World, redis_proxy: Proxy
+    world: System, redis_proxy: Proxy
 ) -> None:
     world.start("web", "worker", "clock")
     redis_proxy.go_away()
@@ -389,7 +391,7 @@ def test_redis_is_away_while_the_event_arrives_and_it_is_answered_once_redis_is_
 
 
 def test_postgres_is_away_the_event_is_not_acknowledged_and_is_answered_once_after_redelivery(
-    world: World, postgres_proxy: Proxy
+    world: System, postgres_proxy: Proxy
 ) -> None:
     world.start("web", "worker", "clock")
     postgres_proxy.go_away()
@@ -405,7 +407,7 @@ def test_postgres_is_away_the_event_is_not_acknowledged_and_is_answered_once_aft
 
 
 def test_slack_is_away_while_answering_and_the_answer_is_delivered_when_it_is_back(
-    world: World, model: ScriptedModel
+    world: System, model: ScriptedModel
 ) -> None:
     model.script = lambda request: Say(ANSWER, seconds=1)
     world.start("web", "worker", "clock")
@@ -420,7 +422,7 @@ def test_slack_is_away_while_answering_and_the_answer_is_delivered_when_it_is_ba
     assert len(model.requests) == 1  # delivered from the record, not asked again
 
 
-def test_every_question_is_answered_once_while_slack_fails_every_tenth_call(world: World) -> None:
+def test_every_question_is_answered_once_while_slack_fails_every_tenth_call(world: System) -> None:
     faults = world.workspace.faults
     faults.add(Rule("rate_limit", probability=0.05, retry_after=1))
     faults.add(Rule("status", probability=0.05, status=503))
@@ -438,7 +440,7 @@ def test_every_question_is_answered_once_while_slack_fails_every_tenth_call(worl
 
 
 def test_a_worker_that_is_stopped_gives_its_turn_back_and_another_answers(
-    world: World, model: ScriptedModel
+    world: System, model: ScriptedModel
 ) -> None:
     model.script = lambda request: Say("word " * 20 + ANSWER, seconds=2 if len(model.requests) == 1 else 0)
     world.start("web", "worker", "clock")
@@ -459,7 +461,7 @@ def _asked(request: dict[str, object]) -> str:
     return messages[-1]["content"].split("\n")[0]
 
 
-def test_a_layout_that_slack_refuses_is_sent_as_plain_markdown(world: World) -> None:
+def test_a_layout_that_slack_refuses_is_sent_as_plain_markdown(world: System) -> None:
     world.workspace.faults.error("chat.postMessage", "msg_blocks_too_long", times=1)
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)

@@ -11,7 +11,7 @@ from agent.store.database import Database
 from bot.jobs import wiring
 from bot.simulator import ADA, GENERAL, GRACE, HELP
 from tests.scripted_model import Call, Say, ScriptedModel
-from tests.world import World
+from tests.system import System
 
 WEATHER = '''
 from agent.tools import ToolContext, ToolResult, tool
@@ -30,7 +30,7 @@ CALLS: list[tuple[str, Any]] = [
 
 
 @pytest.fixture
-def model(world: World) -> Iterator[ScriptedModel]:
+def model(world: System) -> Iterator[ScriptedModel]:
     """A model that calls every tool once, then answers."""
     (world.folder / "tools").mkdir()
     (world.folder / "tools" / "weather.py").write_text(WEATHER)
@@ -54,7 +54,7 @@ def results(model: ScriptedModel) -> list[dict[str, Any]]:
 
 
 def test_in_a_thread_the_model_reads_it_lists_documents_tells_the_time_and_uses_a_companys_tool(
-    world: World, model: ScriptedModel
+    world: System, model: ScriptedModel
 ) -> None:
     world.start("web", "worker")
     root = world.workspace.person(GRACE).say(HELP, "The picnic is on Friday, if the weather is fine.")
@@ -73,20 +73,20 @@ def test_in_a_thread_the_model_reads_it_lists_documents_tells_the_time_and_uses_
     assert world.replies(HELP, root)
 
 
-def test_a_command_has_no_thread_to_read(world: World, model: ScriptedModel) -> None:
+def test_a_command_has_no_thread_to_read(world: System, model: ScriptedModel) -> None:
     world.start("web", "worker")
     world.workspace.person(ADA).command("/ask", "Will it be fine?", GENERAL)
     world.wait_for_turns(1)
     assert "not asked in a thread" in results(model)[0]["error"]
 
 
-def test_a_worker_with_a_broken_tool_says_so_and_ends(world: World, model: ScriptedModel) -> None:
+def test_a_worker_with_a_broken_tool_says_so_and_ends(world: System, model: ScriptedModel) -> None:
     (world.folder / "tools" / "weather.py").write_text("1 / 0")
     with pytest.raises(AssertionError, match=r"DOCENT_TOOLS: .*weather.py cannot be imported \(ZeroDivisionError"):
         world.start("worker")
 
 
 def test_at_the_terminal_there_is_no_thread_to_read(database: Database) -> None:
-    at = wiring.set_up(agent.settings.Settings(), database)
+    at = wiring.build(agent.settings.AgentSettings(), database)
     at.leases.close()
     assert list(at.kit.tools) == ["current_time", "list_documents", "read_document", "search_docs"]

@@ -7,7 +7,7 @@ from pydantic import Field
 from agent.errors import ToolError
 from agent.tools import ToolContext, ToolResult, tool
 from ingest.library import Library
-from ingest.search.listing import Entry, Order
+from ingest.search.listing import DocumentEntry, Order
 
 TITLE_CHARS = 200
 
@@ -40,7 +40,7 @@ def list_documents(
     return ToolResult({"found": listing.n_found, "sources": list(listing.sources), "documents": documents})
 
 
-def _as_json(entry: Entry) -> dict[str, str | None]:
+def _as_json(entry: DocumentEntry) -> dict[str, str | None]:
     return {
         "title": entry.title[:TITLE_CHARS],
         "source": entry.source,

@@ -13,7 +13,7 @@ MAX_CHARS = 12_000  # of all texts together; the newest count
 
 
 @dataclass(frozen=True)
-class Said:
+class ThreadMessage:
     """One message. ``who`` is a person's or a bot's id, ``said_at`` an ISO time in UTC."""
 
     who: str
@@ -25,7 +25,7 @@ class Said:
 class ThreadPort(Protocol):
     """Where the messages of a thread come from."""
 
-    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[Said]:
+    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[ThreadMessage]:
         """The newest ``limit`` messages, oldest first; ``deadline`` is in ``time.monotonic()`` seconds.
 
         Raises :class:`agent.errors.ToolError` when there is no thread or it cannot be read.
@@ -49,7 +49,7 @@ def thread_history(limit: Annotated[int, Field(ge=1, le=100)] = 30, *, context: 
     return ToolResult({"messages": messages, "has_earlier": len(shown) < len(said)})
 
 
-def _fitting(said: Sequence[Said]) -> Sequence[Said]:
+def _fitting(said: Sequence[ThreadMessage]) -> Sequence[ThreadMessage]:
     """The newest that fit together; at least the last one."""
     lengths = accumulate(len(one.text) for one in reversed(said))
     n_fitting = sum(length <= MAX_CHARS for length in lengths)

@@ -24,8 +24,8 @@ from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.llm import models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.litellm_setup import is_local, litellm
-from agent.llm.request import WAITING, Completion, Model, Request, Waiting
-from agent.llm.threaded_iterator import Feed
+from agent.llm.request import PENDING, Completion, Model, Pending, Request
+from agent.llm.threaded_iterator import ThreadedIterator
 from agent.types import Message, Usage
 
 WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
@@ -41,7 +41,7 @@ _NETWORK = (httpx.TransportError, OSError)
 
 
 @dataclass(frozen=True)
-class Patience:
+class CallPolicy:
     """How long one call may take, in seconds, and how often it is tried again."""
 
     n_retries: int = 2
@@ -54,11 +54,11 @@ def stream(
     completion: Completion,
     *,
     deadline: float,
-    patience: Patience,
+    patience: CallPolicy,
     breaker: Breaker | None = None,
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[str | Waiting]:
+) -> Iterator[str | Pending]:
     """Yields the text as it arrives and fills ``completion``; ``check`` runs with every piece, and while none
     comes, and may raise.
 
@@ -101,7 +101,7 @@ def _pause(error: ModelError, n_failed: int) -> float:
     return max(float(backoff), error.retry_after_seconds)
 
 
-def _may_try_again(error: ModelError, n_failed: int, patience: Patience, pause: float, deadline: float) -> bool:
+def _may_try_again(error: ModelError, n_failed: int, patience: CallPolicy, pause: float, deadline: float) -> bool:
     is_soon = pause <= RETRY_AFTER_LIMIT_SECONDS and time.monotonic() + pause < deadline
     return error.is_transient and n_failed <= patience.n_retries and is_soon
 
@@ -120,21 +120,21 @@ def _tell(breaker: Breaker, request: Request, completion: Completion, error: Mod
         breaker.succeeded(key)
 
 
-def _waited(seconds: float, check: Callable[[], None], sleep: Callable[[float], None]) -> Iterator[Waiting]:
+def _waited(seconds: float, check: Callable[[], None], sleep: Callable[[float], None]) -> Iterator[Pending]:
     while seconds > 0:
         sleep(min(WAIT_SECONDS, seconds))
         seconds -= WAIT_SECONDS
         check()
-        yield WAITING
+        yield PENDING
 
 
 def _once(
     request: Request,
     completion: Completion,
     deadline: float,
-    patience: Patience,
+    patience: CallPolicy,
     check: Callable[[], None],
-) -> Iterator[str | Waiting]:
+) -> Iterator[str | Pending]:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise DeadlineExceeded("no time left for a model call")
@@ -147,7 +147,7 @@ def _once(
         for chunk in pieces:
             check()
             now_ = time.monotonic()
-            if isinstance(chunk, Waiting):  # only then is it the model that takes its time
+            if isinstance(chunk, Pending):  # only then is it the model that takes its time
                 if now_ > until:
                     raise ModelError("the model did not finish in time", is_transient=True, is_timeout=True)
                 if now_ - heard > patience.stall_seconds:
@@ -179,14 +179,14 @@ def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, No
     if is_local(request.model.name):
         yield from _opened(request, timeout_seconds)
         return
-    feed = Feed(lambda: _opened(request, timeout_seconds), _close)
+    feed = ThreadedIterator(lambda: _opened(request, timeout_seconds), _close)
     is_over = False
     try:
         while True:
             try:
                 chunk = feed.next(WAIT_SECONDS)
             except TimeoutError:
-                chunk = WAITING
+                chunk = PENDING
             except StopIteration:
                 is_over = True
                 return

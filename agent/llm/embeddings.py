@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Patience:
+class EmbeddingPolicy:
     """How long one request may take, in seconds, how often it is tried again, and the longest pause before."""
 
     n_retries: int
@@ -32,13 +32,13 @@ class Patience:
     longest_pause_seconds: float
 
 
-FOR_A_QUESTION = Patience(n_retries=1, timeout_seconds=6, longest_pause_seconds=2)  # somebody waits
-FOR_A_RERANKING = Patience(n_retries=0, timeout_seconds=4, longest_pause_seconds=0)  # that can do without
-FOR_DOCUMENTS = Patience(n_retries=7, timeout_seconds=60, longest_pause_seconds=90)
+FOR_A_QUESTION = EmbeddingPolicy(n_retries=1, timeout_seconds=6, longest_pause_seconds=2)  # somebody waits
+FOR_A_RERANKING = EmbeddingPolicy(n_retries=0, timeout_seconds=4, longest_pause_seconds=0)  # that can do without
+FOR_DOCUMENTS = EmbeddingPolicy(n_retries=7, timeout_seconds=60, longest_pause_seconds=90)
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddingResponse:
     """One vector per text, in order. ``cost_usd`` is None where the model's price is not known."""
 
     vectors: list[list[float]]
@@ -51,10 +51,10 @@ def embed(
     texts: Sequence[str],
     *,
     price_usd: Decimal | None,
-    patience: Patience = FOR_A_QUESTION,
+    patience: EmbeddingPolicy = FOR_A_QUESTION,
     pace: Callable[[int], None] = lambda n_chars: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Embedded:
+) -> EmbeddingResponse:
     """Embeds in as many requests as needed; raises :class:`ModelError`.
 
     ``price_usd`` is of one token; ``pace`` hears of each request before it is made, and may wait.
@@ -80,11 +80,11 @@ def embed(
         n_tokens += int(getattr(response.usage, "prompt_tokens", 0) or 0)
     if len({len(vector) for vector in vectors}) > 1:
         raise ModelError(f"'{name}' gave vectors of different lengths")
-    return Embedded(vectors, n_tokens, None if price_usd is None else n_tokens * price_usd)
+    return EmbeddingResponse(vectors, n_tokens, None if price_usd is None else n_tokens * price_usd)
 
 
 def rerank(
-    model: str, query: str, texts: Sequence[str], *, patience: Patience = FOR_A_RERANKING
+    model: str, query: str, texts: Sequence[str], *, patience: EmbeddingPolicy = FOR_A_RERANKING
 ) -> tuple[list[float], Decimal]:
     """How relevant each text is to the query, between 0 and 1, in the order of the texts, and what it cost
     (0 where LiteLLM knows no price); raises :class:`ModelError`."""
@@ -132,7 +132,7 @@ def _checked(rows: Sequence[Any], n_texts: int) -> list[list[float]]:
     return vectors
 
 
-def _tried(call: Callable[[], T], name: str, patience: Patience, sleep: Callable[[float], None]) -> T:
+def _tried(call: Callable[[], T], name: str, patience: EmbeddingPolicy, sleep: Callable[[float], None]) -> T:
     for n_failed in range(1, patience.n_retries + 2):
         try:
             return call()

@@ -16,7 +16,7 @@ from agent.llm import pricing
 from agent.llm.litellm_setup import is_local, litellm
 from agent.llm.pricing import Price
 from agent.llm.request import Model, Request
-from agent.settings import Settings, listed
+from agent.settings import AgentSettings, listed
 
 SEED = 20251
 _KEEPERS = re.compile(r"^anthropic/|claude")  # providers that keep a prompt's beginning only where they are told
@@ -25,7 +25,7 @@ _learned: dict[str, frozenset[str]] = {}
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelFacts:
     """What litellm says of a model. ``missing`` are environment variables its provider reads."""
 
     is_known: bool  # litellm knows its provider
@@ -33,18 +33,18 @@ class Facts:
     missing: tuple[str, ...] = ()
 
 
-def facts(model: str, *, api_base: str | None = None) -> Facts:
-    """See :class:`Facts`."""
+def facts(model: str, *, api_base: str | None = None) -> ModelFacts:
+    """See :class:`ModelFacts`."""
     sdk = litellm()
     try:
         sdk.get_llm_provider(model, api_base=api_base)
     except Exception:  # noqa: BLE001  litellm raises many kinds for a model it does not know
-        return Facts(is_known=False, is_priced=False)
+        return ModelFacts(is_known=False, is_priced=False)
     missing = sdk.validate_environment(model, api_base=api_base)["missing_keys"]
-    return Facts(is_known=True, is_priced=_listed_price(model) is not None, missing=tuple(missing))
+    return ModelFacts(is_known=True, is_priced=_listed_price(model) is not None, missing=tuple(missing))
 
 
-def models(settings: Settings) -> tuple[Model, ...]:
+def models(settings: AgentSettings) -> tuple[Model, ...]:
     """The primary and its fallbacks, in order; raises :class:`SettingsError`, all problems at once."""
     operators = pricing.given(settings.model_prices)
     without_tools = frozenset(listed(settings.models_without_tools))
@@ -59,12 +59,12 @@ def models(settings: Settings) -> tuple[Model, ...]:
     return tuple(found)
 
 
-def price(name: str, settings: Settings) -> Price:
+def price(name: str, settings: AgentSettings) -> Price:
     """The operator's price, else the list's; raises :class:`SettingsError` when there is neither."""
     return pricing.of(name, pricing.given(settings.model_prices), _listed_price(name))
 
 
-def embedding_price(model: str, settings: Settings) -> Decimal | None:
+def embedding_price(model: str, settings: AgentSettings) -> Decimal | None:
     """Dollars per token, the operator's or the list's; None where neither knows the model."""
     name, _ = place(model)
     operators = pricing.given(settings.model_prices)
@@ -75,7 +75,7 @@ def embedding_price(model: str, settings: Settings) -> Decimal | None:
     return given.prompt if given else None
 
 
-def places(settings: Settings) -> list[tuple[str, str | None]]:
+def places(settings: AgentSettings) -> list[tuple[str, str | None]]:
     """Name and base URL of the primary and its fallbacks; a fallback's stands behind an @."""
     return [(settings.model, settings.model_api_base), *map(place, settings.fallbacks)]
 

@@ -76,8 +76,8 @@ class Completion:
     has_begun: bool = False  # something of an answer came, so that the provider may charge for it
 
 
-class Waiting:
+class Pending:
     """Stands in the stream of text a few times a second while the model is silent."""
 
 
-WAITING = Waiting()
+PENDING = Pending()

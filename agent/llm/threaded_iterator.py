@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Feed(Generic[T]):
+class ThreadedIterator(Generic[T]):
     """``start`` opens the iterator, in the thread; ``close`` is called with it there when reading ends."""
 
     def __init__(self, start: Callable[[], Iterable[T]], close: Callable[[Iterable[T]], None]) -> None:

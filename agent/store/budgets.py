@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session as Transaction
 from agent.clock import new_id, now
 from agent.errors import LimitReached, OverBudget
 from agent.llm.request import CENTS, LEAST_COMPLETION_TOKENS, Request
-from agent.settings import Settings
+from agent.settings import AgentSettings
 from agent.store.sessions import Turn
 
 Scope = tuple[str, str]  # ("person", "day")
@@ -53,7 +53,7 @@ class Budgets:
     clock: Callable[[], datetime] = now
 
     @staticmethod
-    def of(settings: Settings) -> "Budgets":
+    def of(settings: AgentSettings) -> "Budgets":
         """The budgets the operator set."""
         given = {
             ("person", "day"): settings.budget_person_day_usd,

@@ -45,7 +45,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoredQuestion:
     """A stored question and how many open turns of its session stand before it."""
 
     turn_id: UUID
@@ -80,7 +80,7 @@ def ask(
     turn_id: UUID | None = None,
     channel: str | None = None,
     workspace: str | None = None,
-) -> Asked:
+) -> StoredQuestion:
     """Appends a queued turn to the session ``key``, which is made if it is new.
 
     ``channel`` and ``workspace`` say where it was asked, and so whose budgets it is paid from beside the person's.
@@ -101,7 +101,7 @@ def ask(
             "audience": audience_json,
         },
     ).one()
-    return Asked(turn_id, row[0], row[1])
+    return StoredQuestion(turn_id, row[0], row[1])
 
 
 _CLAIM = text(f"""

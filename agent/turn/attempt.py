@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as Transaction
 from agent.store import sessions
 from agent.store.sessions import Turn
 from agent.store.trace import Transcript
-from agent.turn.config import Kit
+from agent.turn.config import AgentConfig
 from agent.turn.limits import Meter
 
 
@@ -22,7 +22,7 @@ class Work:
     """
 
     turn: Turn
-    kit: Kit
+    kit: AgentConfig
     check: Callable[[], None]
     meter: Meter
     transcript: Transcript

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
-from agent.llm.client import Patience
+from agent.llm.client import CallPolicy
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
 from agent.store.budgets import Budgets
@@ -28,7 +28,7 @@ def alone(question: str, earlier: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Kit:
+class AgentConfig:
     """``models`` are asked in order; ``fallback`` runs in this process and answers when none of them can.
 
     ``standalone`` makes a follow-up understandable without the conversation, by rule, from the earlier questions,
@@ -39,7 +39,7 @@ class Kit:
     models: Sequence[Model]
     tools: Mapping[str, Tool]
     limits: Limits
-    patience: Patience = field(default_factory=Patience)
+    patience: CallPolicy = field(default_factory=CallPolicy)
     budgets: Budgets = field(default_factory=lambda: Budgets({}))
     breaker: Breaker = field(default_factory=LocalBreaker)
     resources: Mapping[type, Any] = field(default_factory=dict)

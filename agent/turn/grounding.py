@@ -108,7 +108,7 @@ def unmarked(text: str) -> tuple[str, str]:
     return _MARK_LINE.sub("", text), ""
 
 
-class Gate:
+class TextGate:
     """Lets a streaming text through as soon as it may be shown. ``known`` are the numbers it may cite."""
 
     def __init__(self, *, weak: bool, known: Sequence[int]) -> None:

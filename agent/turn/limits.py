@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agent.settings import Settings
+from agent.settings import AgentSettings
 
 CLOSING_SHARE = 0.25  # of the turn's seconds, kept for the closing call
 CLOSING_SECONDS_LIMIT = 20.0
@@ -32,7 +32,7 @@ class Limits:
     tool_seconds: float = 20
 
     @staticmethod
-    def of(settings: Settings) -> "Limits":
+    def of(settings: AgentSettings) -> "Limits":
         """The limits the operator set."""
         return Limits(**{name: getattr(settings, name) for name in Limits.__dataclass_fields__})
 

@@ -25,11 +25,11 @@ from agent.store.trace import FALLBACK, OPENING, STANDALONE
 from agent.tools import arguments
 from agent.turn import grounding, model_calls, tool_calls
 from agent.turn.attempt import Work
-from agent.turn.config import Kit, OpeningCall
+from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, Finished, TextReset
 from agent.turn.limits import Meter
-from agent.turn.model_calls import Ask
-from agent.turn.tool_calls import Asked, Outcome
+from agent.turn.model_calls import ModelCall
+from agent.turn.tool_calls import ToolCall, ToolOutcome
 from agent.types import CitedPassage, Message
 
 HISTORY_TURNS = 20  # earlier questions of the session that are shown to the model, as far as they fit
@@ -60,13 +60,13 @@ QUOTED = "It is quoted directly from the documents."
 NO_MODEL_NOTICE = "No language model is configured, so this is quoted directly from the documents."
 
 
-class Run:
+class TurnRun:
     """One attempt at one turn.
 
     ``check`` runs often and may raise :class:`Cancelled` or :class:`LeaseLost`, which pass through.
     """
 
-    def __init__(self, turn: Turn, kit: Kit, check: Callable[[], None]) -> None:
+    def __init__(self, turn: Turn, kit: AgentConfig, check: Callable[[], None]) -> None:
         with kit.database.transaction() as transaction:
             transcript = trace.load(transaction, turn.id)
             earlier = kit.history
@@ -131,7 +131,7 @@ class Run:
         def keep(message: Message, position: int) -> None:
             said.append(str(message.get("content") or ""))
 
-        what = Ask(
+        what = ModelCall(
             STANDALONE,
             work.kit.models[:1],
             keep,
@@ -149,10 +149,10 @@ class Run:
 
     def _open(self, calls: Sequence[OpeningCall]) -> Iterator[Event]:
         """Runs the opening calls and commits them together with the person's message."""
-        asked = [Asked(f"opening_{i}", call.name, dict(call.arguments)) for i, call in enumerate(calls)]
-        outcomes: list[Outcome] = []
+        asked = [ToolCall(f"opening_{i}", call.name, dict(call.arguments)) for i, call in enumerate(calls)]
+        outcomes: list[ToolOutcome] = []
         for event in tool_calls.run(self.work, asked):
-            if isinstance(event, Outcome):
+            if isinstance(event, ToolOutcome):
                 outcomes.append(event)
             else:
                 yield event
@@ -169,7 +169,7 @@ class Run:
 
     def _step(self) -> Iterator[Event]:
         work = self.work
-        what = Ask("step", work.kit.models, self._as_said, work.meter.ordinary_deadline, is_ordinary=True)
+        what = ModelCall("step", work.kit.models, self._as_said, work.meter.ordinary_deadline, is_ordinary=True)
         try:
             message = yield from model_calls.ask(work, what)
         except LimitReached as reached:
@@ -192,7 +192,7 @@ class Run:
         work = self.work
         self._note(limit, reached)
         yield TextReset()
-        what = Ask("closing", work.kit.models, _text_only, work.meter.deadline, tool_choice="none")
+        what = ModelCall("closing", work.kit.models, _text_only, work.meter.deadline, tool_choice="none")
         message = None
         try:
             message = yield from model_calls.ask(work, what)
@@ -210,7 +210,7 @@ class Run:
         self.is_quoted = True
         yield TextReset()
         deadline = work.meter.clock() + work.kit.limits.max_seconds
-        what = Ask(FALLBACK, [work.kit.fallback], _text_only, deadline, tool_choice="none")
+        what = ModelCall(FALLBACK, [work.kit.fallback], _text_only, deadline, tool_choice="none")
         try:
             message = yield from model_calls.ask(work, what)
         except (ModelError, DeadlineExceeded) as error:
@@ -241,12 +241,12 @@ class Run:
         self._announce_lasting(plan)
         waiting = iter(plan)
         for event in tool_calls.run(self.work, plan):
-            if isinstance(event, Outcome):
+            if isinstance(event, ToolOutcome):
                 self._commit_result(next(waiting), event)
             else:
                 yield event
 
-    def _announce_lasting(self, plan: Sequence[Asked]) -> None:
+    def _announce_lasting(self, plan: Sequence[ToolCall]) -> None:
         """Notes the calls that may do something lasting, before they run."""
         tools, position = self.work.kit.tools, len(self._messages)
         lasting = [
@@ -259,7 +259,7 @@ class Run:
                 for at, call in lasting:
                     self._record_call(transaction, call, None, at)
 
-    def _commit_result(self, call: Asked, outcome: Outcome) -> None:
+    def _commit_result(self, call: ToolCall, outcome: ToolOutcome) -> None:
         position = len(self._messages)
         content = clean(prompt.result_json(outcome.shown))
         message: Message = {"role": "tool", "tool_call_id": call.id, "content": content}
@@ -270,7 +270,9 @@ class Run:
         self._messages.append(message)
         self.work.transcript.spent_usd += outcome.cost_usd
 
-    def _record_call(self, transaction: Transaction, call: Asked, outcome: Outcome | None, position: int) -> None:
+    def _record_call(
+        self, transaction: Transaction, call: ToolCall, outcome: ToolOutcome | None, position: int
+    ) -> None:
         turn_id = self.work.turn.id
         trace.add_sources(transaction, turn_id, outcome.sources if outcome else ())
         trace.add_tool_call(

@@ -34,7 +34,7 @@ Keep = Callable[[Message, int], Message | None]
 
 
 @dataclass(frozen=True)
-class Ask:
+class ModelCall:
     """What is asked, whichever model it goes to. ``keep`` makes of an answer the message that joins the
     transcript, if any; ``is_ordinary`` calls leave room for the closing one."""
 
@@ -49,7 +49,7 @@ class Ask:
     max_completion_tokens: int | None = None  # instead of the turn's limit
 
 
-def ask(work: Work, what: Ask) -> Generator[Event, None, Message | None]:
+def ask(work: Work, what: ModelCall) -> Generator[Event, None, Message | None]:
     """Asks the models in order until one answers; None when it says nothing that can be kept.
 
     Raises :class:`ModelError` when every one failed or is left alone, :class:`DeadlineExceeded`, and
@@ -74,7 +74,7 @@ def ask(work: Work, what: Ask) -> Generator[Event, None, Message | None]:
     raise failure or ModelError("every model is left alone for now", is_transient=True)
 
 
-def _ask_one(work: Work, what: Ask, model: Model) -> Generator[Event, None, Message | None]:
+def _ask_one(work: Work, what: ModelCall, model: Model) -> Generator[Event, None, Message | None]:
     request = _request(work, what, model)
     _test_limits(work, what, request)
     call_id, request, held_usd = _announced(work, what, request)
@@ -105,13 +105,13 @@ def _ask_one(work: Work, what: Ask, model: Model) -> Generator[Event, None, Mess
     return message
 
 
-def _gate(work: Work) -> grounding.Gate:
+def _gate(work: Work) -> grounding.TextGate:
     transcript = work.transcript
     weak = grounding.is_weak(transcript, work.kit.tools)
-    return grounding.Gate(weak=weak, known=[source.n for source in transcript.sources.values()])
+    return grounding.TextGate(weak=weak, known=[source.n for source in transcript.sources.values()])
 
 
-def _request(work: Work, what: Ask, model: Model) -> Request:
+def _request(work: Work, what: ModelCall, model: Model) -> Request:
     limits = work.kit.limits
     max_completion = what.max_completion_tokens or limits.max_completion_tokens
     tools = _schemas(work) if what.messages is None and models.takes_tools(model) else []
@@ -138,7 +138,7 @@ def _schemas(work: Work) -> list[dict[str, Any]]:
     return [tool.schema() for tool in work.kit.tools.values()]
 
 
-def _test_limits(work: Work, what: Ask, request: Request) -> None:
+def _test_limits(work: Work, what: ModelCall, request: Request) -> None:
     transcript, limits = work.transcript, work.kit.limits
     prompt_tokens = request.estimated_tokens()
     if what.is_ordinary:
@@ -153,7 +153,7 @@ def _test_limits(work: Work, what: Ask, request: Request) -> None:
         raise LimitReached("steps")  # the models before this one used them up
 
 
-def _announced(work: Work, what: Ask, request: Request) -> tuple[UUID, Request, Decimal]:
+def _announced(work: Work, what: ModelCall, request: Request) -> tuple[UUID, Request, Decimal]:
     """A second try follows where what crashed turns hold was all that was missing."""
     try:
         return _announce(work, what, request)
@@ -165,7 +165,7 @@ def _announced(work: Work, what: Ask, request: Request) -> tuple[UUID, Request, 
     return _announce(work, what, request)
 
 
-def _announce(work: Work, what: Ask, request: Request) -> tuple[UUID, Request, Decimal]:
+def _announce(work: Work, what: ModelCall, request: Request) -> tuple[UUID, Request, Decimal]:
     """Writes the call's row and holds its money, in one transaction; the request as long as the money allows."""
     with work.step() as transaction:
         hold = work.kit.budgets.hold(

@@ -60,12 +60,12 @@ NO_TIME = {
 }
 RESERVED = {"passages", "is_refused", grounding.WEAK}  # what only the kernel, or a tool of passages, says
 POLL_SECONDS = 0.25  # how late a cancellation is noticed while tools run
-STARTED_LATE_SECONDS = 0.1  # a tool is given up this long after its deadline: it may be about to say something
+GRACE_SECONDS = 0.1  # a tool is given up this long after its deadline: it may be about to say something
 SHORTEST_TEXT_CHARS, SHORTEST_ITEMS = 40, 3
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ToolOutcome:
     """What a call came to: ``shown`` is what the model sees, ``sources`` are the numbered passages in it."""
 
     shown: Mapping[str, Any]
@@ -76,7 +76,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ToolCall:
     """One call as it was asked for; ``refusal`` is its outcome where it may not run."""
 
     id: str
@@ -115,13 +115,13 @@ def refused(messages: Sequence[Message]) -> str | None:
     return "repeats" if found and set(found) == {"repeats"} else None
 
 
-def planned(work: Work, calls: Sequence[Message]) -> list[Asked]:
+def planned(work: Work, calls: Sequence[Message]) -> list[ToolCall]:
     """The calls, and which of them may not run, by what the turn did before."""
     before = _made(work.transcript.messages, until=calls)
     n_made = sum(before.values())
     plan = []
     for index, call in enumerate(calls):
-        asked = Asked(call["id"], call["function"]["name"], arguments.parsed(call))
+        asked = ToolCall(call["id"], call["function"]["name"], arguments.parsed(call))
         refusal = _refusal(work, asked, index=index, n_made=n_made, before=before)
         plan.append(replace(asked, refusal=refusal))
         n_made += refusal is None
@@ -129,14 +129,14 @@ def planned(work: Work, calls: Sequence[Message]) -> list[Asked]:
     return plan
 
 
-def run(work: Work, calls: Sequence[Asked]) -> Iterator[Event | Outcome]:
+def run(work: Work, calls: Sequence[ToolCall]) -> Iterator[Event | ToolOutcome]:
     """Runs the calls at once; yields each one's events and its outcome, in their order."""
     limit = work.kit.limits.result_chars(sum(call.refusal is None for call in calls))
     running = [None if call.refusal else _Running(work, call) for call in calls]
     for call in calls:
         yield ToolStarted(call.id, call.name, call.arguments if isinstance(call.arguments, dict) else {})
     for call, started in zip(calls, running, strict=True):
-        outcome = Outcome(call.refusal or {})
+        outcome = ToolOutcome(call.refusal or {})
         if started:
             while not started.is_over(POLL_SECONDS):
                 work.check()
@@ -173,7 +173,7 @@ def _made(messages: Sequence[Message], *, until: Sequence[Message]) -> Counter[s
 
 
 def _refusal(
-    work: Work, asked: Asked, *, index: int, n_made: int, before: Mapping[str, int]
+    work: Work, asked: ToolCall, *, index: int, n_made: int, before: Mapping[str, int]
 ) -> Mapping[str, Any] | None:
     limits, tool = work.kit.limits, work.kit.tools.get(asked.name)
     if asked.id in work.transcript.started_calls:
@@ -196,7 +196,7 @@ def _key(name: str, given: Any) -> str:
 class _Running:
     """A call in a thread of its own, so that one that hangs holds up nothing: at its deadline it is left alone."""
 
-    def __init__(self, work: Work, call: Asked) -> None:
+    def __init__(self, work: Work, call: ToolCall) -> None:
         self._call, self._tool = call, work.kit.tools.get(call.name)
         self._tools = work.kit.tools
         self._started = time.monotonic()
@@ -216,7 +216,7 @@ class _Running:
 
     def is_over(self, wait_seconds: float) -> bool:
         """Whether it has returned, or is given up; waits a little for it."""
-        left = self._deadline + STARTED_LATE_SECONDS - time.monotonic()
+        left = self._deadline + GRACE_SECONDS - time.monotonic()
         try:
             self._result = self._returned.get(timeout=max(0.0, min(wait_seconds, left)))
         except queue.Empty:
@@ -225,7 +225,7 @@ class _Running:
             self._result = _late
         return True
 
-    def outcome(self, number: Callable[[Sequence[Passage]], list[CitedPassage]], limit: int) -> Outcome:
+    def outcome(self, number: Callable[[Sequence[Passage]], list[CitedPassage]], limit: int) -> ToolOutcome:
         """``number`` numbers its passages, ``limit`` bounds its result in characters."""
         assert self._result
         duration_ms = int((time.monotonic() - self._started) * 1000)
@@ -235,18 +235,18 @@ class _Running:
             data = self._own(json.loads(prompt.result_json(result.data)))  # no JSON: the tool's bug
             sources = number(passages)
             shown = clean(_shown(data, result, passages, sources))
-            return Outcome(shown, sources, False, duration_ms, result.cost_usd)
+            return ToolOutcome(shown, sources, False, duration_ms, result.cost_usd)
         except ToolError as error:
             shown_error = {"error": str(error), "hint": error.hint}
             shown = context_window.shortened(shown_error, chars=limit // 3, items=2)
-            return Outcome(shown, duration_ms=duration_ms, cost_usd=error.cost_usd)
+            return ToolOutcome(shown, duration_ms=duration_ms, cost_usd=error.cost_usd)
         except DeadlineExceeded:
-            return Outcome(self._timed_out(), duration_ms=duration_ms)
+            return ToolOutcome(self._timed_out(), duration_ms=duration_ms)
         except (Cancelled, LeaseLost):
             raise
         except Exception as error:  # noqa: BLE001  a tool's bug must not end the turn
             error_id = observability.report(error, event="tool_failed")
-            return Outcome(TOOL_FAILED | {"error_id": error_id}, duration_ms=duration_ms)
+            return ToolOutcome(TOOL_FAILED | {"error_id": error_id}, duration_ms=duration_ms)
 
     def _own(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The tool's data without what would be taken for the kernel's."""

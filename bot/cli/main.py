@@ -45,7 +45,7 @@ def main() -> None:
     os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are for nobody who runs a command
     dotenv.load_dotenv(Path.cwd() / ".env")  # providers' keys are read from the environment by litellm
     if os.environ.pop("DOCENT_TIED_TO_STDIN", None):
-        parent_watch.tie(sys.stdin.fileno())
+        parent_watch.exit_when_parent_dies(sys.stdin.fileno())
     try:
         app()
     except UserError as error:
@@ -108,8 +108,8 @@ def clock() -> None:
     from bot.jobs import queue
     from bot.processes import clock as process
     from bot.processes import environment
-    from bot.processes.retention_schedule import Nights
-    from bot.processes.sync_schedule import Schedule
+    from bot.processes.retention_schedule import RetentionSchedule
+    from bot.processes.sync_schedule import SyncSchedule
 
     startup_checks.check("clock")
     with environment.opened(needs_redis=True) as database:
@@ -121,7 +121,7 @@ def clock() -> None:
         redis = queue.connect(settings)
         jobs = queue.of(settings, redis)
         library = ingest.settings.load()
-        schedule = Schedule(
+        schedule = SyncSchedule(
             database,
             queue.syncs_of(settings, redis),
             library.config,
@@ -130,7 +130,7 @@ def clock() -> None:
             lease_seconds=library.sync_lease_seconds,
         )
         observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
-        nights = Nights(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
+        nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
         process.run(
             database,
             jobs,
@@ -213,7 +213,7 @@ def ask(question: str, json_: AsJson = False) -> None:
     with _opened() as database:
         settings = agent.settings.load()
         observability.set_up(settings, process="cli")
-        at = wiring.set_up(settings, database)
+        at = wiring.build(settings, database)
         stream = None if json_ else sys.stdout
         outcome = terminal_reply.ask(at, database, given(question), user=getpass.getuser(), stream=stream)
         at.leases.close()
@@ -230,21 +230,21 @@ def _opened() -> Any:
     return environment.opened()
 
 
-def _desk(settings: bot.settings.Settings) -> Any:
+def _desk(settings: bot.settings.BotSettings) -> Any:
     """A worker process's desk, with connections of its own."""
     from agent.store.database import Database
     from bot.jobs import queue, wiring
     from bot.jobs.redis_breaker import TIMEOUT_SECONDS, RedisBreaker
-    from bot.slack.client import Slack
+    from bot.slack.client import SlackClient
 
     kernel = agent.settings.load()
     observability.set_up(kernel, process="worker")
     assert kernel.database_url
     assert settings.slack_bot_token
-    return wiring.set_up(
+    return wiring.build(
         kernel,
         Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
-        slack=Slack(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
+        slack=SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
         jobs=queue.of(settings, queue.connect(settings)),
         breaker=RedisBreaker(
             queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS), seconds=kernel.breaker_seconds

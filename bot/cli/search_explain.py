@@ -9,13 +9,13 @@ from rich.table import Table
 
 from bot import output
 from ingest.search.ranking import BM25_WEIGHT, Ranked
-from ingest.search.search import Found
+from ingest.search.search import SearchResult
 
 SNIPPET_CHARS = 110
 INNER = {"search_text", "seen"}  # the text in other forms
 
 
-def explain(found: Found, *, as_json: bool) -> None:
+def explain(found: SearchResult, *, as_json: bool) -> None:
     """For people a table, and under it what the numbers are; for programs all of it."""
     if as_json:
         output.print_json(_as_json(found))
@@ -73,7 +73,7 @@ def _legend() -> Table:
     return table
 
 
-def _as_json(found: Found) -> dict[str, Any]:
+def _as_json(found: SearchResult) -> dict[str, Any]:
     return {
         "passages": [
             asdict(one) | {"candidate": {k: v for k, v in asdict(one.candidate).items() if k not in INNER}}

@@ -73,7 +73,7 @@ def sessions_replay(
     from bot.record import replay
 
     with _opened() as database:
-        at = wiring.set_up(agent.settings.load(), database)
+        at = wiring.build(agent.settings.load(), database)
         both = replay.run(at, database, id, model=model, is_live=live_tools)
         at.leases.close()
     comparison.show(both, as_json=json_)
@@ -97,7 +97,7 @@ def sessions_export(
     start, end = (time_ranges.moment(given, zone=zone, now=now()) if given else now() for given in (since, until))
     if start >= end:
         raise UserError(f"Nothing lies between {since} and {until or 'now'}: --since must be before --until.")
-    wanted = export.Wanted(start, end, model)
+    wanted = export.ExportFilter(start, end, model)
     with _opened() as database, _written(output) as file:
         done = export.export(database, wanted, format=format, output=file)
     for line in export.said(done, format=format, to=str(output) if output else "standard output"):

@@ -14,14 +14,14 @@ from agent.errors import UserError
 from agent.store.database import Database
 from bot import output
 from ingest import source_config
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from ingest.sync import reports
 from ingest.sync.reports import Latest
 from ingest.tables import DocumentRow
 
 
 @dataclass(frozen=True)
-class Holding:
+class SourceSummary:
     """One source. ``problem`` tells why its last sync ended early; ``every`` how often the clock syncs it."""
 
     source: str
@@ -35,7 +35,7 @@ class Holding:
 
 
 def show(
-    database: Database, settings: Settings, *, source: str | None, lists_problems: bool, as_json: bool
+    database: Database, settings: IngestSettings, *, source: str | None, lists_problems: bool, as_json: bool
 ) -> None:
     """A table, and the problems where they are asked for."""
     found = [one for one in _holdings(database, settings) if source in (None, one.source)]
@@ -66,7 +66,7 @@ def show(
         console.print("'docent documents --problems' lists what could not be read, why, and what to do.")
 
 
-def _holdings(database: Database, settings: Settings) -> list[Holding]:
+def _holdings(database: Database, settings: IngestSettings) -> list[SourceSummary]:
     row = DocumentRow
     counted = select(
         row.source,
@@ -85,9 +85,11 @@ def _holdings(database: Database, settings: Settings) -> list[Holding]:
     ]
 
 
-def _holding(name: str, counts: list[Any] | None, last: Latest | None, given: dict[str, Any] | None) -> Holding:
+def _holding(
+    name: str, counts: list[Any] | None, last: Latest | None, given: dict[str, Any] | None
+) -> SourceSummary:
     n_documents, n_chunks, n_problems, synced_at = counts or [0, 0, 0, None]
-    return Holding(
+    return SourceSummary(
         source=name,
         n_documents=n_documents,
         n_chunks=n_chunks,
@@ -110,7 +112,7 @@ def _every(given: dict[str, Any] | None) -> str:
     return str(given.get("every", "1h")) if given is not None and every else "–"
 
 
-def _table(found: list[Holding]) -> Table:
+def _table(found: list[SourceSummary]) -> Table:
     table = Table(box=None)
     table.add_column("source", overflow="fold")
     for name in ("documents", "chunks", "problems"):

@@ -19,18 +19,18 @@ from bot import output
 from ingest import source_config as declarations
 from ingest.index.reindex import Change
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from ingest.sources import connector
-from ingest.sources.connector import Options
+from ingest.sources.connector import SourceOptions
 from ingest.sync import reports
-from ingest.sync.diff import Refused
+from ingest.sync.diff import SuspiciousListing
 from ingest.sync.reports import SyncReport
 
 MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
 
 
 def declared(
-    database: Database, settings: Settings, names: Sequence[str], *, is_forced: bool, as_json: bool
+    database: Database, settings: IngestSettings, names: Sequence[str], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs sources of ``docent.toml``, one after the other; one that fails does not stop the next, but the
     command ends with 1."""
@@ -47,7 +47,7 @@ def declared(
             options_ = connector.described(given[name], where=declarations.where(settings.config, name))
             report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
         except DocentError as error:
-            status = "stopped" if isinstance(error, Refused) else "failed"
+            status = "stopped" if isinstance(error, SuspiciousListing) else "failed"
             ended.append({"source": name, "status": status, "problem": str(error)})
             print(f"docent: {name}: {error}", file=sys.stderr)
         else:
@@ -65,7 +65,7 @@ def declared(
 
 
 def one(
-    database: Database, settings: Settings, given: Mapping[str, Any], *, is_forced: bool, as_json: bool
+    database: Database, settings: IngestSettings, given: Mapping[str, Any], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs the one source that a command line describes."""
     options_ = connector.described(declarations.placed(given, Path.cwd()), where=str(given["location"]))
@@ -80,7 +80,7 @@ def one(
         _tell_of_change(library)
 
 
-def reindex(database: Database, settings: Settings, *, asks: bool, is_anew: bool = False) -> None:
+def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew: bool = False) -> None:
     """Says what it will cost, asks, and makes the index anew beside the one that is searched."""
     library = Library(database, settings)
     if problem := library.status().problem:
@@ -118,7 +118,7 @@ def options(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _require_same_place(database: Database, name: str, options_: Options) -> None:
+def _require_same_place(database: Database, name: str, options_: SourceOptions) -> None:
     """Two folders of one name are two sources: without this the second would take the place of the first."""
     with database.transaction() as transaction:
         before = reports.location(transaction, name)
@@ -135,7 +135,7 @@ def _place(location: str) -> str:
 
 
 def _synced(
-    library: Library, settings: Settings, options_: Options, *, is_forced: bool, is_quiet: bool
+    library: Library, settings: IngestSettings, options_: SourceOptions, *, is_forced: bool, is_quiet: bool
 ) -> SyncReport:
     opened = connector.opened(options_, home=settings.home)
     is_told = False

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.record.usage import Line, Standing
+from bot.record.usage import BudgetStatus, UsageRow
 
 BAR_CHARS = 24  # fewer where the terminal is narrow: bars and names give way, numbers do not
 LEAST_SHARE = 1 / 32  # what is not nothing is seen, even of a bar of four characters
@@ -19,7 +19,7 @@ NEARLY = 0.8  # of a budget: worth a look
 PERIODS = {"day": "today", "month": "this month"}
 
 
-def as_json(by: str, lines: Sequence[Line], standings: Sequence[Standing]) -> dict[str, Any]:
+def as_json(by: str, lines: Sequence[UsageRow], standings: Sequence[BudgetStatus]) -> dict[str, Any]:
     """For programs."""
     return {
         "by": by,
@@ -29,7 +29,7 @@ def as_json(by: str, lines: Sequence[Line], standings: Sequence[Standing]) -> di
     }
 
 
-def show(console: Console, by: str, lines: Sequence[Line], standings: Sequence[Standing]) -> None:
+def show(console: Console, by: str, lines: Sequence[UsageRow], standings: Sequence[BudgetStatus]) -> None:
     """For people."""
     if not lines:
         console.print("Nothing was asked in this time.")
@@ -41,7 +41,7 @@ def show(console: Console, by: str, lines: Sequence[Line], standings: Sequence[S
             console.print(f"[dim]… and {len(standings) - MOST_STANDINGS} more: --json[/]")
 
 
-def _table(by: str, lines: Sequence[Line]) -> Table:
+def _table(by: str, lines: Sequence[UsageRow]) -> Table:
     table = Table(box=None, show_footer=len(lines) > 1)
     total = _total(lines)
     has_cost = total.cost_usd > 0
@@ -75,7 +75,7 @@ def _table(by: str, lines: Sequence[Line]) -> Table:
     return table
 
 
-def _budgets(standings: Sequence[Standing]) -> Table:
+def _budgets(standings: Sequence[BudgetStatus]) -> Table:
     table = Table(box=None, title="\nBudgets", title_justify="left", title_style="bold")
     table.add_column("budget", no_wrap=True)
     table.add_column("of", overflow="fold")
@@ -102,18 +102,18 @@ def bar(share: float, colour: str) -> Bar:
     return Bar(1.0, 0.0, min(max(share, LEAST_SHARE), 1.0) if share > 0 else 0.0, color=colour)
 
 
-def _weight(line: Line, has_cost: bool) -> float:
+def _weight(line: UsageRow, has_cost: bool) -> float:
     return line.cost_usd if has_cost else line.n_questions
 
 
-def _total(lines: Sequence[Line]) -> Line:
-    return Line("total", *(sum(getattr(line, name) for line in lines) for name in _NUMBERS))
+def _total(lines: Sequence[UsageRow]) -> UsageRow:
+    return UsageRow("total", *(sum(getattr(line, name) for line in lines) for name in _NUMBERS))
 
 
-_NUMBERS = [name for name in Line.__dataclass_fields__ if name != "name"]
+_NUMBERS = [name for name in UsageRow.__dataclass_fields__ if name != "name"]
 
 
-def _counted(total: Line) -> dict[str, Any]:
+def _counted(total: UsageRow) -> dict[str, Any]:
     return asdict(total) | {"cached_share": round(total.cached_share, 4)}
 
 

@@ -8,16 +8,16 @@ import agent.settings
 import bot.settings
 import ingest.settings
 from agent.store.database import Database
-from ingest.stats import State as Library
+from ingest.stats import LibraryStats as Library
 
 
 @dataclass
 class CheckContext:
     """The settings to check, and what each check learned for the next."""
 
-    kernel: agent.settings.Settings
-    bot: bot.settings.Settings
-    library: ingest.settings.Settings
+    kernel: agent.settings.AgentSettings
+    bot: bot.settings.BotSettings
+    library: ingest.settings.IngestSettings
     may_call: bool | None = None  # a model that costs; None: nobody was there to be asked
     url: str | None = None
     database_url: str | None = None

@@ -23,12 +23,12 @@ Check = Callable[[], Iterable[Finding]]
 
 def patient(*, may_call: bool | None = None, url: str | None = None) -> CheckContext:
     """The settings as they are, with defaults where they are wrong."""
-    kernel = startup_checks.lenient(agent.settings.Settings)
-    chat = startup_checks.lenient(bot.settings.Settings)
+    kernel = startup_checks.lenient(agent.settings.AgentSettings)
+    chat = startup_checks.lenient(bot.settings.BotSettings)
     return CheckContext(
         kernel=kernel,
         bot=chat,
-        library=startup_checks.lenient(ingest.settings.Settings),
+        library=startup_checks.lenient(ingest.settings.IngestSettings),
         may_call=may_call,
         url=url,
         database_url=kernel.database_url.get_secret_value() if kernel.database_url else None,

@@ -111,7 +111,7 @@ def _call(name: str, base: str | None, price: "Price | None") -> Iterator[Findin
         max_completion_tokens=N_TOKENS,
     )
     completion = Completion()
-    patience = client.Patience(n_retries=0, timeout_seconds=CALL_SECONDS, stall_seconds=CALL_SECONDS)
+    patience = client.CallPolicy(n_retries=0, timeout_seconds=CALL_SECONDS, stall_seconds=CALL_SECONDS)
     deadline = time.monotonic() + CALL_SECONDS
     try:
         for _ in client.stream(request, completion, deadline=deadline, patience=patience):

@@ -20,9 +20,9 @@ from agent.errors import UserError
 from agent.store import sessions
 from agent.store.database import Database
 from bot.evaluation import measures
-from bot.evaluation.questions import Question
+from bot.evaluation.questions import EvalQuestion
 from bot.jobs import answering
-from bot.jobs.answering import Desk
+from bot.jobs.answering import WorkerContext
 from bot.jobs.terminal_reply import TerminalReply, bare
 
 ORIGIN = USER = "eval"
@@ -34,7 +34,7 @@ _WAS_QUOTED = sql("SELECT 1 FROM model_calls WHERE turn_id = :id AND purpose = '
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredQuestion:
     """``cited`` are files as the set names them where it does. What nothing can be said of is None.
 
     ``missing`` are the facts that the answer lacks, ``not_shown`` those that what was looked up lacked already.
@@ -57,16 +57,16 @@ class Answered:
 
 
 def ask(
-    questions: Sequence[Question],
-    desk: Desk,
+    questions: Sequence[EvalQuestion],
+    desk: WorkerContext,
     names: Mapping[str, str],
     *,
     n_at_once: int = 1,
     progress: Callable[[], None] = lambda: None,
-) -> list[Answered]:
+) -> list[AnsweredQuestion]:
     """Asks every question, ``n_at_once`` at a time; ``names`` are files by document id."""
 
-    def one(question: Question) -> Answered:
+    def one(question: EvalQuestion) -> AnsweredQuestion:
         answered = _ask(question, desk, names)
         progress()
         return answered
@@ -79,7 +79,7 @@ def ask(
             raise
 
 
-def _ask(question: Question, desk: Desk, names: Mapping[str, str]) -> Answered:
+def _ask(question: EvalQuestion, desk: WorkerContext, names: Mapping[str, str]) -> AnsweredQuestion:
     started = time.perf_counter()
     turn_id, reply = _answered(question, desk)
     seconds = time.perf_counter() - started
@@ -91,7 +91,7 @@ def _ask(question: Question, desk: Desk, names: Mapping[str, str]) -> Answered:
     cited = tuple(dict.fromkeys(names.get(s.passage.document_id, s.passage.url) for s in reply.answer.sources))
     missing = tuple(measures.missing(text, question.facts))
     is_asked = not question.is_unanswerable
-    return Answered(
+    return AnsweredQuestion(
         turn_id=str(turn_id),
         text=text,
         status=status,
@@ -108,7 +108,7 @@ def _ask(question: Question, desk: Desk, names: Mapping[str, str]) -> Answered:
     )
 
 
-def _answered(question: Question, desk: Desk) -> tuple[UUID, TerminalReply]:
+def _answered(question: EvalQuestion, desk: WorkerContext) -> tuple[UUID, TerminalReply]:
     key = f"{ORIGIN}:{new_id()}"
     for earlier, answer in question.earlier:
         _write_down(desk, key, earlier, answer)
@@ -119,7 +119,7 @@ def _answered(question: Question, desk: Desk) -> tuple[UUID, TerminalReply]:
     return asked.turn_id, reply
 
 
-def _write_down(desk: Desk, key: str, question: str, answer: str) -> None:
+def _write_down(desk: WorkerContext, key: str, question: str, answer: str) -> None:
     """An earlier turn as if it had been asked and answered there."""
     with desk.database.transaction() as transaction:
         asked = sessions.ask(transaction, key=key, user_id=USER, origin=ORIGIN, question=question)

@@ -19,13 +19,13 @@ from bot.processes import embedded_servers, environment
 from ingest.documents import formats
 from ingest.documents.raw import RawDocument
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from ingest.sources.connector import Listed
 from ingest.sync.reports import SyncReport
 
 
 @dataclass(frozen=True)
-class Apart:
+class IsolatedIndex:
     """The library of the run, the database behind it, and how reading in went."""
 
     library: Library
@@ -56,8 +56,8 @@ class JsonLines:
 
 @contextmanager
 def indexed(
-    documents: Path, settings: Settings, *, progress: Callable[[int, int | None], None]
-) -> Iterator[Apart]:
+    documents: Path, settings: IngestSettings, *, progress: Callable[[int, int | None], None]
+) -> Iterator[IsolatedIndex]:
     """Reads the documents in with the embedding model of the settings; ``progress`` hears done and to do.
 
     Raises :class:`UserError` that names the line which is not understood.
@@ -72,7 +72,7 @@ def indexed(
         try:
             own = {"home": Path(folder), "index_uri": str(Path(folder) / "index")}
             library = Library(database, settings.model_copy(update=own))
-            yield Apart(library, database, library.sync(source, progress=progress))
+            yield IsolatedIndex(library, database, library.sync(source, progress=progress))
         finally:
             database.close()
 

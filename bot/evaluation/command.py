@@ -53,7 +53,7 @@ def evaluate(
     needed = gates.read(at_least or (), at_most or (), has_answers=answers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what the run has started, it ends
     observability.set_up(agent.settings.load(), process="cli")
-    wanted = evaluating.Wanted(
+    wanted = evaluating.EvalOptions(
         path, answers=answers, kinds=tuple(kind or ()), limit=limit, n_at_once=concurrency, compare=compare
     )
     errors = Console(stderr=True, soft_wrap=True)

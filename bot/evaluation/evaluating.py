@@ -19,9 +19,9 @@ from agent.llm.litellm_setup import is_local
 from agent.prompting import prompt
 from agent.store.database import Database
 from bot.evaluation import answers, apart, figures, files, questions, retrieval, runs
-from bot.evaluation.apart import Apart
+from bot.evaluation.apart import IsolatedIndex
 from bot.evaluation.figures import Case
-from bot.evaluation.questions import Question, QuestionSet
+from bot.evaluation.questions import EvalQuestion, QuestionSet
 from bot.jobs import wiring
 from ingest.library import Library
 from ingest.sync.diff import PIPELINE_VERSION
@@ -31,7 +31,7 @@ N_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EvalOptions:
     """What to do with a set. ``n_at_once`` is how many questions are asked together, None for the usual."""
 
     path: Path
@@ -43,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvalRun:
     """``run`` is what was kept in ``path``; ``difference`` is that to an earlier run, if there is one."""
 
     run: runs.Run
@@ -52,7 +52,7 @@ class Evaluated:
     path: Path
 
 
-def run(database: Database, wanted: Wanted, *, console: Console) -> Evaluated:
+def run(database: Database, wanted: EvalOptions, *, console: Console) -> EvalRun:
     """Evaluates a set; progress goes to ``console``.
 
     Raises :class:`UserError` for a set that is not understood, and where there is nothing it could be asked of.
@@ -70,7 +70,7 @@ def run(database: Database, wanted: Wanted, *, console: Console) -> Evaluated:
         told = _told(given, cases, of, own, missing=missing, started=started, wanted=wanted)
     home = agent.settings.load().home
     before = before or runs.latest(told, home)
-    return Evaluated(
+    return EvalRun(
         run=told,
         cases=tuple(cases),
         difference=runs.difference(told, before) if before else None,
@@ -79,7 +79,9 @@ def run(database: Database, wanted: Wanted, *, console: Console) -> Evaluated:
 
 
 @contextmanager
-def _library(database: Database, given: QuestionSet, progress: Progress) -> Iterator[tuple[Library, Apart | None]]:
+def _library(
+    database: Database, given: QuestionSet, progress: Progress
+) -> Iterator[tuple[Library, IsolatedIndex | None]]:
     """The index there is, or one of the set's own documents, made for the run."""
     settings = ingest.settings.load()
     if given.documents is None:
@@ -118,17 +120,17 @@ def _missing(named: set[str], names: Mapping[str, str], console: Console) -> lis
 
 def _cases(
     database: Database,
-    given: Sequence[Question],
+    given: Sequence[EvalQuestion],
     library: Library,
     names: Mapping[str, str],
     *,
-    wanted: Wanted,
+    wanted: EvalOptions,
     progress: Progress,
 ) -> list[Case]:
     found = retrieval.find(given, library, names, progress=_advance(progress, "Looking up", len(given)))
     if not wanted.answers:
         return [Case(*pair) for pair in zip(given, found, strict=True)]
-    at = wiring.set_up(agent.settings.load(), database)
+    at = wiring.build(agent.settings.load(), database)
     try:
         at = replace(at, kit=replace(at.kit, resources={**at.kit.resources, Library: library}))
         is_here = is_local(at.kit.models[0].name)
@@ -161,11 +163,11 @@ def _told(
     given: QuestionSet,
     cases: Sequence[Case],
     library: Library,
-    own: Apart | None,
+    own: IsolatedIndex | None,
     *,
     missing: Sequence[str],
     started: datetime,
-    wanted: Wanted,
+    wanted: EvalOptions,
 ) -> dict[str, Any]:
     return {
         "set": given.name,
@@ -202,7 +204,7 @@ def _settings(library: Library, *, has_answers: bool) -> dict[str, Any]:
     return told
 
 
-def _documents(own: Apart | None) -> dict[str, Any] | None:
+def _documents(own: IsolatedIndex | None) -> dict[str, Any] | None:
     """How fast the set's own documents were read in; with an index that was there, nobody knows."""
     if own is None:
         return None

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.evaluation import measures
-from bot.evaluation.answers import Answered
-from bot.evaluation.questions import Question
-from bot.evaluation.retrieval import Found
+from bot.evaluation.answers import AnsweredQuestion
+from bot.evaluation.questions import EvalQuestion
+from bot.evaluation.retrieval import RetrievalResult
 
 Figures = Mapping[str, float]
 N_FILES = 10  # shown of what a question found
@@ -63,9 +63,9 @@ ALL = (*RETRIEVAL, *ANSWERS, *EFFORT)
 class Case:
     """A question, what it found, and what it was answered where it was asked."""
 
-    question: Question
-    found: Found
-    answered: Answered | None = None
+    question: EvalQuestion
+    found: RetrievalResult
+    answered: AnsweredQuestion | None = None
 
     @property
     def is_answered_right(self) -> bool | None:
@@ -121,7 +121,7 @@ def by_kind(cases: Sequence[Case]) -> dict[str, dict[str, float]]:
     return {kind: summed_up([case for case in cases if case.question.kind == kind]) for kind in kinds}
 
 
-def _of_answers(pairs: Sequence[tuple[Question, Answered]]) -> dict[str, float]:
+def _of_answers(pairs: Sequence[tuple[EvalQuestion, AnsweredQuestion]]) -> dict[str, float]:
     answerable = [answered for question, answered in pairs if not question.is_unanswerable]
     unanswerable = [answered for question, answered in pairs if question.is_unanswerable]
     seconds = [answered.seconds for _, answered in pairs]

@@ -12,7 +12,7 @@ _GATE = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
-class Gate:
+class Threshold:
     """``is_least``: the figure may not fall below ``value``; else it may not exceed it."""
 
     name: str
@@ -29,7 +29,7 @@ class Gate:
         )
 
 
-def read(at_least: Sequence[str], at_most: Sequence[str], *, has_answers: bool) -> list[Gate]:
+def read(at_least: Sequence[str], at_most: Sequence[str], *, has_answers: bool) -> list[Threshold]:
     """Raises :class:`UserError` for what is no gate, or one that this run cannot pass through."""
     return [
         _gate(given, is_least=is_least, has_answers=has_answers)
@@ -38,7 +38,7 @@ def read(at_least: Sequence[str], at_most: Sequence[str], *, has_answers: bool) 
     ]
 
 
-def _gate(given: str, *, is_least: bool, has_answers: bool) -> Gate:
+def _gate(given: str, *, is_least: bool, has_answers: bool) -> Threshold:
     written = _GATE.fullmatch(given.strip())
     of_answers = {figure.name for figure in (*figures.ANSWERS, *figures.EFFORT) if "search" not in figure.name}
     known = [figure.name for figure in figures.ALL]
@@ -46,4 +46,4 @@ def _gate(given: str, *, is_least: bool, has_answers: bool) -> Gate:
         raise UserError(f"'{given}' is no figure and its value. Write NAME=VALUE, with one of {', '.join(known)}.")
     if written[1] in of_answers and not has_answers:
         raise UserError(f"{written[1]} is a figure of answers. Add --answers, or leave it out.")
-    return Gate(written[1], float(written[2]), is_least)
+    return Threshold(written[1], float(written[2]), is_least)

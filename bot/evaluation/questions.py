@@ -23,7 +23,7 @@ _PEOPLE = {"user", "person", "human"}
 
 
 @dataclass(frozen=True)
-class Question:
+class EvalQuestion:
     """``earlier`` are the questions and answers before it, oldest first.
 
     ``grades`` say how relevant each file is; of every one of ``groups`` one file is needed; of every one of
@@ -49,7 +49,7 @@ class QuestionSet:
     """
 
     name: str
-    questions: tuple[Question, ...]
+    questions: tuple[EvalQuestion, ...]
     documents: Path | None
     fingerprint: str
 
@@ -157,19 +157,19 @@ def _why(error: ValueError) -> str:
     return "'question' is missing" if problem["type"] == "missing" else f"{field or 'it'}: {problem['msg']}"
 
 
-def _questions(given: Sequence[_Line]) -> list[Question]:
+def _questions(given: Sequence[_Line]) -> list[EvalQuestion]:
     by_id = {line.id: line for line in given if line.id}
     return [_question(line, line.id or str(n), by_id) for n, line in enumerate(given, 1)]
 
 
-def _question(line: _Line, id_: str, by_id: Mapping[str, _Line]) -> Question:
+def _question(line: _Line, id_: str, by_id: Mapping[str, _Line]) -> EvalQuestion:
     """Where only relevant files are named, any one of them will do."""
     groups = [tuple(group) for group in line.relevant_groups or () if group]
     named = line.relevant or [name for group in groups for name in group]
     grades = dict(named) if isinstance(named, dict) else dict.fromkeys(named, 1.0)
     if not groups and grades:
         groups = [tuple(name for name, grade in grades.items() if grade > 0)]
-    return Question(
+    return EvalQuestion(
         id=id_,
         text=line.question,
         kind=line.kind or (UNANSWERABLE if line.unanswerable else ""),

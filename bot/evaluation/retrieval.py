@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.types import Audience
 from bot.evaluation import measures
-from bot.evaluation.questions import Question
+from bot.evaluation.questions import EvalQuestion
 from ingest.library import Library
 from tools.extractive.follow_ups import standalone
 
@@ -15,7 +15,7 @@ N_MORE_PASSAGES = 200  # where long pages hold them all; costs a second look, wh
 
 
 @dataclass(frozen=True)
-class Found:
+class RetrievalResult:
     """``files`` are the documents in the order in which people would see their passages, as the set names them
     where it does. What cannot be said of the question, because no file is named, is None."""
 
@@ -28,12 +28,12 @@ class Found:
 
 
 def find(
-    questions: Sequence[Question],
+    questions: Sequence[EvalQuestion],
     library: Library,
     names: Mapping[str, str],
     *,
     progress: Callable[[], None] = lambda: None,
-) -> list[Found]:
+) -> list[RetrievalResult]:
     """Looks each question up, a follow-up made standalone by rule; ``names`` are files by document id."""
     found = []
     library.look_up(questions[0].text, audience=Audience())  # loads what the first question would wait for
@@ -43,7 +43,7 @@ def find(
     return found
 
 
-def _find(question: Question, library: Library, names: Mapping[str, str]) -> Found:
+def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) -> RetrievalResult:
     query = standalone(question.text, [earlier for earlier, _ in question.earlier])
     started = time.perf_counter()
     files = _files(query, library, names, k=N_PASSAGES)
@@ -51,8 +51,8 @@ def _find(question: Question, library: Library, names: Mapping[str, str]) -> Fou
     if len(files) < measures.CUT:
         files = _files(query, library, names, k=N_MORE_PASSAGES)
     if question.is_unanswerable or not question.groups:
-        return Found(files, ms)
-    return Found(
+        return RetrievalResult(files, ms)
+    return RetrievalResult(
         files,
         ms,
         is_hit=measures.has_every_group(files, question.groups),

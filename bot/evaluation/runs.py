@@ -16,7 +16,7 @@ FOLDER = "evaluations"
 
 
 @dataclass(frozen=True)
-class Turnabout:
+class Regressions:
     """Ids of questions that one run got right and the other did not."""
 
     won: tuple[str, ...]
@@ -32,8 +32,8 @@ class Difference:
     before: Mapping[str, float]
     changes: Mapping[str, float]
     settings: Mapping[str, tuple[Any, Any]]
-    found: Turnabout
-    answered: Turnabout
+    found: Regressions
+    answered: Regressions
     is_of_the_same: bool
 
 
@@ -113,10 +113,10 @@ def _settings(run: Run, before: Run) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _turnabout(run: Run, before: Run, part: str, verdict: str) -> Turnabout:
+def _turnabout(run: Run, before: Run, part: str, verdict: str) -> Regressions:
     then = {question["id"]: question.get(part, {}).get(verdict) for question in before["questions"]}
     now = {question["id"]: question.get(part, {}).get(verdict) for question in run["questions"]}
-    return Turnabout(
+    return Regressions(
         won=tuple(id_ for id_, is_right in now.items() if is_right and then.get(id_) is False),
         lost=tuple(id_ for id_, is_right in now.items() if is_right is False and then.get(id_)),
     )

@@ -8,17 +8,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.evaluation import figures
-from bot.evaluation.evaluating import Evaluated
+from bot.evaluation.evaluating import EvalRun
 from bot.evaluation.figures import ANSWERS, EFFORT, RETRIEVAL, Case, Figure, Figures
 from bot.evaluation.measures import TOP
-from bot.evaluation.runs import Difference, Turnabout
+from bot.evaluation.runs import Difference, Regressions
 
 MOST_MISSES = 10  # of a kind of mistake
 NOISE = 0.3  # share by which a time must change to be worth telling
 ANSWER_CHARS = 240
 
 
-def show(console: Console, evaluated: Evaluated, *, all_misses: bool = False) -> None:
+def show(console: Console, evaluated: EvalRun, *, all_misses: bool = False) -> None:
     """Everything, the totals first."""
     run = evaluated.run
     console.print(_figures(run, RETRIEVAL, title="Found"))
@@ -96,7 +96,7 @@ def _is_worth_telling(figure: Figure, difference: Difference) -> bool:
     return change > (difference.before[figure.name] * NOISE if figure.is_time else 0.0) if change else False
 
 
-def _show_turnabout(console: Console, what: str, turnabout: Turnabout) -> None:
+def _show_turnabout(console: Console, what: str, turnabout: Regressions) -> None:
     for tone, name, ids in (("green", "now", turnabout.won), ("red", "no longer", turnabout.lost)):
         if ids:
             console.print(f"  [{tone}]{name} {what}[/]: {escape(', '.join(ids))}")

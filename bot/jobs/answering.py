@@ -19,19 +19,19 @@ from sqlalchemy.orm import Session as Transaction
 
 from agent import observability
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
-from agent.settings import Settings
+from agent.settings import AgentSettings
 from agent.store import budgets, sessions, trace
 from agent.store.database import Database
 from agent.store.sessions import Turn
 from agent.turn import loop
-from agent.turn.config import Kit, OpeningCall
+from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from bot.jobs import queue
 from bot.jobs.leases import Abandoned, Lease, Leases
 from bot.slack import command_reply, inbox, task_cards, thread_reply
 from bot.slack.blocks import Answer
-from bot.slack.client import Slack
-from bot.slack.output_filter import Shown, urls_in
+from bot.slack.client import SlackClient
+from bot.slack.output_filter import OutputFilter, urls_in
 from bot.slack.thread_reply import Reply
 
 GREETING = (
@@ -56,25 +56,25 @@ DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: try again after a quarter of 
 
 
 @dataclass(frozen=True)
-class Desk:
+class WorkerContext:
     """What a worker process answers with, made once."""
 
-    settings: Settings
+    settings: AgentSettings
     database: Database
-    kit: Kit
+    kit: AgentConfig
     opening: Callable[[str], Sequence[OpeningCall]]
     leases: Leases
-    slack: Slack | None
+    slack: SlackClient | None
     jobs: Queue | None
     stamps: Callable[[], dict[str, str | None]]
     delivery_hours: float = 24
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
 
-_desks: list[Desk] = []
+_desks: list[WorkerContext] = []
 
 
-def bind(desk: Desk) -> None:
+def bind(desk: WorkerContext) -> None:
     """Makes ``desk`` the one this process's jobs are done at."""
     _desks[:] = [desk]
 
@@ -84,7 +84,7 @@ def answer(session_id: str) -> None:
     work(_desks[0], UUID(session_id))
 
 
-def work(desk: Desk, session_id: UUID, make_reply: "Callable[[Turn], Reply] | None" = None) -> None:
+def work(desk: WorkerContext, session_id: UUID, make_reply: "Callable[[Turn], Reply] | None" = None) -> None:
     """Answers the session's open questions until none is left that we may take, or the process is stopping."""
     while not desk.leases.stopping.is_set():
         before = time.monotonic()
@@ -104,7 +104,7 @@ def work(desk: Desk, session_id: UUID, make_reply: "Callable[[Turn], Reply] | No
         queue.wake(desk.jobs, [session_id])  # another worker goes on
 
 
-def _answer_one(desk: Desk, turn: Turn, lease: Lease, make_reply: Callable[[Turn], Reply]) -> None:
+def _answer_one(desk: WorkerContext, turn: Turn, lease: Lease, make_reply: Callable[[Turn], Reply]) -> None:
     """Whatever happens here is handled here; what cannot be written is left to the lease's end."""
     try:
         if turn.attempt > desk.settings.max_attempts + LAST_ATTEMPTS:  # even saying so failed again and again
@@ -130,7 +130,7 @@ def _answer_one(desk: Desk, turn: Turn, lease: Lease, make_reply: Callable[[Turn
         observability.report(error, event="turn_left_to_the_sweep")
 
 
-def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> None:
+def _run_and_deliver(desk: WorkerContext, turn: Turn, lease: Lease, target: Reply) -> None:
     if not turn.question.strip():
         _end(desk, turn, target, Answer(turn.id, GREETING, has_feedback=False), reason="greeting")
         return
@@ -142,12 +142,12 @@ def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> Non
     with desk.database.transaction() as transaction:
         sessions.hold(transaction, turn)
         trace.begin(transaction, turn.id, stamps)
-    run = loop.Run(turn, desk.kit, lease.check)
+    run = loop.TurnRun(turn, desk.kit, lease.check)
     if turn.attempt > desk.settings.max_attempts and not run.is_answered:
         end = Answer(turn.id, GAVE_UP, has_feedback=False)
         _end(desk, turn, target, end, status="failed", reason="interrupted")
         return
-    said = Said(run)
+    said = AnswerText(run)
     try:
         _show(desk, turn, run, target, said)
     except Cancelled:
@@ -156,9 +156,9 @@ def _run_and_deliver(desk: Desk, turn: Turn, lease: Lease, target: Reply) -> Non
         _end(desk, turn, target, end, status="cancelled", reason="stopped")
 
 
-def _show(desk: Desk, turn: Turn, run: loop.Run, target: Reply, said: "Said") -> None:
+def _show(desk: WorkerContext, turn: Turn, run: loop.TurnRun, target: Reply, said: "AnswerText") -> None:
     """Runs the loop and shows what it tells."""
-    cards: dict[str, task_cards.Step] = {}  # by the id of the call that runs
+    cards: dict[str, task_cards.TaskCard] = {}  # by the id of the call that runs
     n_cards = 0
     for event in run.events(desk.opening):
         match event:
@@ -181,16 +181,16 @@ def _show(desk: Desk, turn: Turn, run: loop.Run, target: Reply, said: "Said") ->
                 _finish(desk, turn, target, event, said.whole(event.text) or NO_TEXT)
 
 
-class Said:
+class AnswerText:
     """The text of the answer as it may be shown, so far."""
 
-    def __init__(self, run: loop.Run) -> None:
+    def __init__(self, run: loop.TurnRun) -> None:
         self._run = run
         self.reset()
 
     def reset(self) -> None:
         """The text so far was not the answer."""
-        self._shown = Shown(self._run.source, lambda url: url in urls_in(self._run.evidence()))
+        self._shown = OutputFilter(self._run.source, lambda url: url in urls_in(self._run.evidence()))
         self._text = ""
 
     def more(self, text: str) -> str:
@@ -208,7 +208,7 @@ class Said:
         return self._shown.whole(text)
 
 
-def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str) -> None:
+def _finish(desk: WorkerContext, turn: Turn, target: Reply, finished: Finished, text: str) -> None:
     answer_ = Answer(turn.id, text, finished.sources, finished.notice, closest=finished.closest)
     target.deliver(answer_)
     with desk.database.transaction() as transaction:
@@ -220,7 +220,7 @@ def _finish(desk: Desk, turn: Turn, target: Reply, finished: Finished, text: str
 
 
 def _end(
-    desk: Desk,
+    desk: WorkerContext,
     turn: Turn,
     target: Reply,
     end: Answer,
@@ -238,7 +238,7 @@ def _end(
     observability.log.info("turn_ended", status=status, reason=reason)
 
 
-def _fail(desk: Desk, turn: Turn, target: Reply | None, error: Exception) -> None:
+def _fail(desk: WorkerContext, turn: Turn, target: Reply | None, error: Exception) -> None:
     if target is None:
         _end_unseen(desk, turn, error, "error")
         return
@@ -247,7 +247,7 @@ def _fail(desk: Desk, turn: Turn, target: Reply | None, error: Exception) -> Non
     _end(desk, turn, target, end, status="failed", reason="error", error_id=error_id)
 
 
-def _not_delivered(desk: Desk, turn: Turn, error: ReplyError) -> None:
+def _not_delivered(desk: WorkerContext, turn: Turn, error: ReplyError) -> None:
     """Slack is away: later. Slack refuses: the turn ends, and the operator hears of it."""
     with desk.database.transaction() as transaction:
         age_seconds = transaction.execute(_AGE, {"id": turn.id}).scalar_one()
@@ -259,7 +259,7 @@ def _not_delivered(desk: Desk, turn: Turn, error: ReplyError) -> None:
     _end_unseen(desk, turn, error, "undeliverable")
 
 
-def _not_delivered_after_all(desk: Desk, turn: Turn, error: ReplyError) -> None:
+def _not_delivered_after_all(desk: WorkerContext, turn: Turn, error: ReplyError) -> None:
     """The sentence that should have ended the turn was not delivered either."""
     try:
         _not_delivered(desk, turn, error)
@@ -267,7 +267,7 @@ def _not_delivered_after_all(desk: Desk, turn: Turn, error: ReplyError) -> None:
         observability.report(second, event="turn_left_to_the_sweep")
 
 
-def _end_unseen(desk: Desk, turn: Turn, error: Exception, reason: str) -> None:
+def _end_unseen(desk: WorkerContext, turn: Turn, error: Exception, reason: str) -> None:
     """Ends the turn where nobody can be told: the operator is."""
     error_id = observability.report(error, event=f"turn_{reason}")
     with desk.database.transaction() as transaction:
@@ -292,14 +292,14 @@ def _close(
 _AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")
 
 
-def _put_back(desk: Desk, turn: Turn, delay_seconds: float) -> None:
+def _put_back(desk: WorkerContext, turn: Turn, delay_seconds: float) -> None:
     with desk.database.transaction() as transaction:
         sessions.put_back(transaction, turn, delay_seconds=delay_seconds)
     if desk.jobs and not delay_seconds:
         queue.wake(desk.jobs, [turn.session_id])
 
 
-def _reply_to(desk: Desk, turn: Turn) -> Reply:
+def _reply_to(desk: WorkerContext, turn: Turn) -> Reply:
     with desk.database.transaction() as transaction:
         place = inbox.place_of(transaction, turn.id)
     if place is None or desk.slack is None:

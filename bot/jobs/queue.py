@@ -15,14 +15,14 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from agent import observability
-from bot.settings import Settings
+from bot.settings import BotSettings
 
 JOB = "bot.jobs.answer"
 SOCKET_TIMEOUT_SECONDS = 5  # also how long a dead Redis can hold up the waker, never an ack
 MAX_BATCH = 100
 
 
-def connect(settings: Settings, *, timeout_seconds: float | None = SOCKET_TIMEOUT_SECONDS) -> redis.Redis:
+def connect(settings: BotSettings, *, timeout_seconds: float | None = SOCKET_TIMEOUT_SECONDS) -> redis.Redis:
     """A connection pool to Redis; connects with the first command."""
     assert settings.redis_url
     return redis.Redis.from_url(
@@ -33,7 +33,7 @@ def connect(settings: Settings, *, timeout_seconds: float | None = SOCKET_TIMEOU
     )
 
 
-def of(settings: Settings, connection: redis.Redis) -> Queue:
+def of(settings: BotSettings, connection: redis.Redis) -> Queue:
     """The queue of wake-ups. JSON, because unpickling from Redis would run code."""
     return Queue(settings.queue, connection=connection, serializer=JSONSerializer)
 
@@ -54,7 +54,7 @@ def wake(jobs: Queue, session_ids: Sequence[UUID]) -> None:
     jobs.enqueue_many(prepared)
 
 
-def syncs_of(settings: Settings, connection: redis.Redis) -> Queue:
+def syncs_of(settings: BotSettings, connection: redis.Redis) -> Queue:
     """The queue of syncs."""
     return Queue(f"{settings.queue}-sync", connection=connection, serializer=JSONSerializer)
 

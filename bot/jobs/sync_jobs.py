@@ -20,7 +20,7 @@ from agent.store.database import Database
 from bot.jobs import queue
 from ingest.library import Library
 from ingest.sync import store
-from ingest.sync.distributed import Ongoing
+from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
 
 SLICE_SECONDS = 20.0  # of one job
@@ -29,7 +29,7 @@ MAX_FAILURES = 5  # in a row
 
 
 @dataclass(frozen=True)
-class Bench:
+class SyncContext:
     """What a worker process reads documents with; ``n_jobs`` work at a sync at once, over all processes."""
 
     database: Database
@@ -39,10 +39,10 @@ class Bench:
     stopping: threading.Event
 
 
-_benches: list[Bench] = []
+_benches: list[SyncContext] = []
 
 
-def bind(bench: Bench) -> None:
+def bind(bench: SyncContext) -> None:
     """Makes ``bench`` the one this process's jobs are done at."""
     _benches[:] = [bench]
 
@@ -57,12 +57,12 @@ def work(sync_id: str) -> None:
     _guarded(_benches[0], UUID(sync_id), _work)
 
 
-def _begin(bench: Bench, ongoing: Ongoing) -> None:
+def _begin(bench: SyncContext, ongoing: DistributedSync) -> None:
     if ongoing.begin():
         queue.sync(bench.queue, "work", ongoing.id, n=bench.n_jobs)
 
 
-def _work(bench: Bench, ongoing: Ongoing) -> None:
+def _work(bench: SyncContext, ongoing: DistributedSync) -> None:
     until = time.monotonic() + SLICE_SECONDS
 
     def is_over() -> bool:
@@ -74,7 +74,7 @@ def _work(bench: Bench, ongoing: Ongoing) -> None:
         _told(ongoing.finish())
 
 
-def _guarded(bench: Bench, sync_id: UUID, do: Callable[[Bench, Ongoing], None]) -> None:
+def _guarded(bench: SyncContext, sync_id: UUID, do: Callable[[SyncContext, DistributedSync], None]) -> None:
     try:
         ongoing = bench.library.ongoing(sync_id)
         if ongoing:
@@ -94,14 +94,14 @@ def _guarded(bench: Bench, sync_id: UUID, do: Callable[[Bench, Ongoing], None]) 
         _tried(bench, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
 
 
-def _tried(bench: Bench, sync_id: UUID, problem: str) -> None:
+def _tried(bench: SyncContext, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
         n_failures = store.failed_once(transaction, sync_id)
     if n_failures >= MAX_FAILURES:
         _end(bench, sync_id, f"It failed {n_failures} times in a row: {problem}")
 
 
-def _end(bench: Bench, sync_id: UUID, problem: str) -> None:
+def _end(bench: SyncContext, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
         store.end(transaction, sync_id, "failed", problem)
     sync = store.load(bench.database, sync_id)

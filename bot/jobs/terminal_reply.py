@@ -14,10 +14,10 @@ from agent.store import sessions
 from agent.store.database import Database
 from agent.store.tables import TurnRow
 from bot.jobs import answering
-from bot.jobs.answering import Desk
+from bot.jobs.answering import WorkerContext
 from bot.slack.blocks import Answer, by_page
 from bot.slack.output_filter import is_web
-from bot.slack.task_cards import Step
+from bot.slack.task_cards import TaskCard
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
 
@@ -33,7 +33,7 @@ class TerminalReply:
     def status(self, text: str) -> None:
         """The steps say it better."""
 
-    def step(self, step: Step) -> None:
+    def step(self, step: TaskCard) -> None:
         if self.stream and self.stream.isatty() and step.status == "in_progress":
             print(f"… {step.title}: {step.details}", file=sys.stderr)
 
@@ -73,7 +73,9 @@ class TerminalReply:
             print(text, end="", file=self.stream, flush=True)
 
 
-def ask(desk: Desk, database: Database, question: str, *, user: str, stream: TextIO | None) -> dict[str, Any]:
+def ask(
+    desk: WorkerContext, database: Database, question: str, *, user: str, stream: TextIO | None
+) -> dict[str, Any]:
     """Stores the question, answers it here, and returns what ``docent ask --json`` prints."""
     with database.transaction() as transaction:
         asked = sessions.ask(transaction, key=f"cli:{new_id()}", user_id=user, origin="cli", question=question)

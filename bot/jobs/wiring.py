@@ -8,16 +8,16 @@ from rq import Queue
 import bot.settings
 from agent.llm import litellm_setup, models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
-from agent.llm.client import Patience
+from agent.llm.client import CallPolicy
 from agent.prompting import prompt
-from agent.settings import Settings
+from agent.settings import AgentSettings
 from agent.store.budgets import Budgets
 from agent.store.database import Database
-from agent.turn.config import Kit, OpeningCall
+from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.limits import Limits
-from bot.jobs.answering import Desk
+from bot.jobs.answering import WorkerContext
 from bot.jobs.leases import Leases
-from bot.slack.client import Slack
+from bot.slack.client import SlackClient
 from bot.slack.thread_reader import SlackThread
 from ingest import settings as ingest_settings
 from ingest.library import Library
@@ -32,15 +32,15 @@ DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the t
 Stamps = Callable[[], dict[str, str | None]]
 
 
-def set_up(
-    settings: Settings,
+def build(
+    settings: AgentSettings,
     database: Database,
     *,
-    slack: Slack | None = None,
+    slack: SlackClient | None = None,
     jobs: Queue | None = None,
     breaker: Breaker | None = None,
     delivery_hours: float = 24,
-) -> Desk:
+) -> WorkerContext:
     """Imports the models (seconds) and opens the library; the first question then waits for nothing.
 
     Raises :class:`SettingsError` for a model without a price, and for tools that cannot be loaded. ``breaker`` is
@@ -51,13 +51,13 @@ def set_up(
     resources: dict[type, Any] = {Library: library, Clock: Clock(settings.time_zone)}
     if slack:
         resources[ThreadPort] = SlackThread(slack)
-    kit = Kit(
+    kit = AgentConfig(
         database=database,
         models=models.models(settings),
         tools=registry.offered(registry.found(bot.settings.load().own_tools), resources),
         limits=Limits.of(settings),
         resources=resources,
-        patience=Patience(
+        patience=CallPolicy(
             n_retries=settings.model_retries,
             timeout_seconds=settings.model_timeout_seconds,
             stall_seconds=settings.stall_seconds,
@@ -67,7 +67,7 @@ def set_up(
         standalone=standalone,
         is_refusal=lambda text: text.startswith(answer.NOTHING_FOUND),
     )
-    return Desk(
+    return WorkerContext(
         settings=settings,
         database=database,
         kit=kit,
@@ -89,7 +89,7 @@ def opening(question: str) -> list[OpeningCall]:
     return [OpeningCall("search_docs", {"query": question})]
 
 
-def _stamps(settings: Settings, library: Library) -> Stamps:
+def _stamps(settings: AgentSettings, library: Library) -> Stamps:
     fixed = {
         "model": settings.model,
         "release": settings.release,

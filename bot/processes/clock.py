@@ -15,8 +15,8 @@ from agent import observability
 from agent.store import budgets, sessions
 from agent.store.database import Database
 from bot.jobs import queue
-from bot.processes.retention_schedule import Nights
-from bot.processes.sync_schedule import Schedule
+from bot.processes.retention_schedule import RetentionSchedule
+from bot.processes.sync_schedule import SyncSchedule
 
 LOCK_ID = 0x636C6F636B  # "clock"
 
@@ -27,8 +27,8 @@ def run(
     *,
     every_seconds: float,
     stopping: threading.Event,
-    nights: Nights | None = None,
-    schedule: Schedule | None = None,
+    nights: RetentionSchedule | None = None,
+    schedule: SyncSchedule | None = None,
 ) -> None:
     """Sweeps until ``stopping`` is set; outages of Postgres and Redis are logged and waited out."""
     is_healthy = True

@@ -49,7 +49,7 @@ def migrate(url: str) -> None:
         database.close()
     if found == migrations.HEAD:
         return
-    if schema_version.standing(found) == schema_version.Standing.NEWER:
+    if schema_version.standing(found) == schema_version.SchemaState.NEWER:
         raise UserError(str(schema_version.problem(found)))
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))

@@ -8,7 +8,7 @@ import signal
 import threading
 
 
-def tie(descriptor: int) -> None:
+def exit_when_parent_dies(descriptor: int) -> None:
     """Sends this process SIGTERM when ``descriptor``, the reading end of a pipe, ends."""
     threading.Thread(target=_wait, args=(descriptor,), name="tied", daemon=True).start()
 

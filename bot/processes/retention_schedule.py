@@ -33,7 +33,7 @@ def last_night(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 @dataclass
-class Nights:
+class RetentionSchedule:
     """The clock's part: one small batch at a time, between two sweeps."""
 
     database: Database

@@ -23,7 +23,7 @@ from migrations import HEAD
 UPGRADE = "run 'docent migrate', or 'alembic upgrade head' (the Procfile's release step)"
 
 
-class Standing(StrEnum):
+class SchemaState(StrEnum):
     """How the database's schema stands to this release."""
 
     CURRENT = "current"
@@ -44,14 +44,14 @@ def revision(database: Database) -> str | None:
         raise
 
 
-def standing(found: str | None) -> Standing:
+def standing(found: str | None) -> SchemaState:
     """Revisions are numbered, so that one from before the oldest script is told from one after the newest."""
     if found is None:
-        return Standing.EMPTY
+        return SchemaState.EMPTY
     if found == HEAD:
-        return Standing.CURRENT
+        return SchemaState.CURRENT
     is_before = found.isdigit() and HEAD.isdigit() and int(found) < int(HEAD)
-    return Standing.OLDER if found in known() or is_before else Standing.NEWER
+    return SchemaState.OLDER if found in known() or is_before else SchemaState.NEWER
 
 
 @cache
@@ -64,13 +64,13 @@ def known() -> frozenset[str]:
 def problem(found: str | None) -> str | None:
     """Why this release does not start with a database at ``found``, and who is to do what."""
     match standing(found):
-        case Standing.CURRENT:
+        case SchemaState.CURRENT:
             return None
-        case Standing.EMPTY:
+        case SchemaState.EMPTY:
             return f"The database is empty: {UPGRADE}."
-        case Standing.OLDER:
+        case SchemaState.OLDER:
             return f"The database is at revision {found}, this release needs {HEAD}: {UPGRADE}."
-        case Standing.NEWER:
+        case SchemaState.NEWER:
             return (
                 f"The database is at revision {found}, this release knows up to {HEAD}: "
                 "deploy the newer release; this one does not start with it."
@@ -95,11 +95,11 @@ def readiness(database: Database, connection: redis.Redis) -> dict[str, str]:
     try:
         found = revision(database)
         stands = standing(found)
-        is_storing = stands in (Standing.CURRENT, Standing.NEWER)
-        if stands == Standing.NEWER:
+        is_storing = stands in (SchemaState.CURRENT, SchemaState.NEWER)
+        if stands == SchemaState.NEWER:
             state["migrations"] = f"at {found}, newer than this release ({HEAD})"
             _warn(str(found))
-        elif stands != Standing.CURRENT:
+        elif stands != SchemaState.CURRENT:
             state["migrations"] = f"at {found}, needs {HEAD}"
         if is_storing:
             state["index"] = _index(database)

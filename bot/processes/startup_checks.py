@@ -21,7 +21,11 @@ from agent.store.database import normalise_url
 Role = Literal["web", "worker", "clock"]
 S = TypeVar("S", bound=BaseSettings)
 
-KINDS: tuple[type[BaseSettings], ...] = (agent.settings.Settings, bot.settings.Settings, ingest.settings.Settings)
+KINDS: tuple[type[BaseSettings], ...] = (
+    agent.settings.AgentSettings,
+    bot.settings.BotSettings,
+    ingest.settings.IngestSettings,
+)
 FOREIGN = {"DOCENT_EVAL_DIR", "DOCENT_TIED_TO_STDIN"}  # of the tests and of the demo: no settings
 QUOTES = "\"'“”‘’"
 README = "see 'Connect Slack' in the README"
@@ -96,7 +100,7 @@ def lenient(kind: type[S]) -> S:
 
 
 def _missing(role: Role) -> Iterator[str]:
-    settings = lenient(bot.settings.Settings)
+    settings = lenient(bot.settings.BotSettings)
     if role == "clock":
         return
     if not settings.slack_bot_token:
@@ -123,7 +127,7 @@ def _invalid(kind: type[BaseSettings]) -> Iterator[str]:
     except SettingsError as error:
         yield from str(error).splitlines()
         settings = lenient(kind)
-    if isinstance(settings, agent.settings.Settings) and settings.database_url:
+    if isinstance(settings, agent.settings.AgentSettings) and settings.database_url:
         try:
             normalise_url(settings.database_url.get_secret_value())
         except SettingsError as error:

@@ -24,7 +24,7 @@ from ingest.sync import store
 
 
 @dataclass
-class Schedule:
+class SyncSchedule:
     """One look every ``look_seconds``, between two sweeps. ``n_jobs`` read a sync's documents at once."""
 
     database: Database

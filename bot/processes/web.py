@@ -26,11 +26,11 @@ from agent.errors import SettingsError
 from agent.store.database import Database
 from bot.jobs import queue
 from bot.processes import schema_version
-from bot.settings import Settings
+from bot.settings import BotSettings
 from bot.slack import listeners
-from bot.slack.client import Slack
-from bot.slack.listeners import Entrance
-from bot.slack.notifications import Courtesies
+from bot.slack.client import SlackClient
+from bot.slack.listeners import ListenerContext
+from bot.slack.notifications import Notifications
 
 # The SDK's built-in client loses frames in a burst of hundreds (a RecursionError in its parser); this one not.
 SOCKET_CONCURRENCY = 10
@@ -40,14 +40,14 @@ MAX_BODY_BYTES = 1_000_000
 class Web:
     """The process's parts: Bolt, the inbox's entrance, the waker."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: BotSettings, database: Database) -> None:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
         self.waker = queue.Waker(queue.of(settings, self.redis))
-        slack = Slack(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
-        self._courtesies = Courtesies(slack, settings.prompts)
+        slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
+        self._courtesies = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
-        listeners.register(self.app, Entrance(database, self.waker.wake, self._courtesies))
+        listeners.register(self.app, ListenerContext(database, self.waker.wake, self._courtesies))
         self._events = SlackRequestHandler(self.app)
         self._sockets: SocketModeHandler | None = None
 
@@ -98,7 +98,7 @@ def _hang_up(client: SocketModeClient) -> None:
             connection.shutdown(socket.SHUT_RDWR)
 
 
-def run(settings: Settings, database: Database) -> None:
+def run(settings: BotSettings, database: Database) -> None:
     """Serves until SIGTERM or SIGINT."""
     web = Web(settings, database)
     server = waitress.create_server(
@@ -135,7 +135,7 @@ def run(settings: Settings, database: Database) -> None:
         observability.flush()
 
 
-def _bolt(settings: Settings) -> App:
+def _bolt(settings: BotSettings) -> App:
     token = _secret(settings.slack_bot_token, "SLACK_BOT_TOKEN")
     if not settings.slack_app_token and not settings.slack_signing_secret:
         raise SettingsError("Set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP); see .env.example")

@@ -31,10 +31,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from bot.jobs import queue
-from bot.jobs.answering import Desk
+from bot.jobs.answering import WorkerContext
 from bot.processes import malloc_tuning, parent_watch
 from bot.processes.signals import STOPS, Signals
-from bot.settings import Settings
+from bot.settings import BotSettings
 
 WORKER_TTL_SECONDS = 45  # RQ's note that a worker is there lives as long
 LISTEN_SECONDS = 1  # then a listener looks whether the process is stopping
@@ -116,7 +116,9 @@ class TurnPool:
         job.add_done_callback(self._running.discard)
 
 
-def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[], None] = lambda: None) -> None:
+def run(
+    settings: BotSettings, make_desk: Callable[[], WorkerContext], *, leave: Callable[[], None] = lambda: None
+) -> None:
     """Works in this process until SIGTERM or SIGINT; ``leave`` is called last, before the process ends.
 
     A bug that ends a listener ends the process too, with exit code 1: whoever started it starts it again.
@@ -128,7 +130,7 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
     desk = make_desk()
     answering.bind(desk)
     sync_jobs.bind(
-        sync_jobs.Bench(
+        sync_jobs.SyncContext(
             database=desk.database,
             library=desk.kit.resources[Library],
             queue=queue.syncs_of(settings, queue.connect(settings)),
@@ -157,8 +159,8 @@ def run(settings: Settings, make_desk: Callable[[], Desk], *, leave: Callable[[]
 
 
 def _listen(
-    settings: Settings,
-    queue_of: Callable[[Settings, redis.Redis], Queue],
+    settings: BotSettings,
+    queue_of: Callable[[BotSettings, redis.Redis], Queue],
     pool: TurnPool,
     stopping: threading.Event,
 ) -> None:
@@ -177,7 +179,7 @@ def _be_modest() -> None:
     malloc_tuning.bound()
 
 
-def _give_back(desk: Desk, *pools: TurnPool) -> None:
+def _give_back(desk: WorkerContext, *pools: TurnPool) -> None:
     """Lets turns and syncs stop by themselves for a moment, then gives back turns that wait in some socket."""
     _await(lambda: any(pool.is_busy for pool in pools), STOP_SECONDS)
     try:
@@ -221,7 +223,7 @@ def _fork(child: Callable[[], None], life: tuple[int, int], signals: Signals) ->
         return pid
     try:
         os.close(life[1])
-        parent_watch.tie(life[0])
+        parent_watch.exit_when_parent_dies(life[0])
         child()
     except BaseException as error:  # noqa: BLE001  a forked child must never return into its parent's code
         observability.report(error, event="worker_failed")

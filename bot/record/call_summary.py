@@ -12,7 +12,7 @@ BYTES_PER_TOKEN = 3  # as the limits estimate
 
 
 @dataclass(frozen=True)
-class Saw:
+class CallSummary:
     """``passages`` are (number, title) in the order shown; ``n_earlier`` counts the session's earlier turns."""
 
     n_messages: int
@@ -22,14 +22,14 @@ class Saw:
     n_tokens: int
 
 
-def of(call: dict[str, Any]) -> Saw | None:
+def of(call: dict[str, Any]) -> CallSummary | None:
     """Reads a model call of :func:`bot.record.session_query.told`; None when its request is not there any more."""
     request = call["request"]
     if not isinstance(request, dict):
         return None
     messages = [message for message in request.get("messages") or () if isinstance(message, dict)]
     tools = [tool for tool in request.get("tools") or () if isinstance(tool, dict)]
-    return Saw(
+    return CallSummary(
         len(request.get("messages") or ()),
         _n_earlier(messages, call["purpose"]),
         tuple(dict(_passages(messages)).items()),

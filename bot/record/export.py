@@ -48,7 +48,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportFilter:
     """Which turns: rated, asked from ``since`` until ``until``, by this model where one is named."""
 
     since: datetime
@@ -56,7 +56,7 @@ class Wanted:
     model: str | None = None
 
 
-def export(database: Database, wanted: Wanted, *, format: str, output: TextIO) -> Exported:
+def export(database: Database, wanted: ExportFilter, *, format: str, output: TextIO) -> Exported:
     """Writes one JSON line for each turn that fits, oldest first."""
     line_of, rating = (_training, 1) if format == "openai-chat" else (_case, -1)
     done, after = Exported(), None
@@ -103,7 +103,7 @@ ORDER BY id LIMIT :limit
 """)
 
 
-def _rated(transaction: Transaction, wanted: Wanted, *, rating: int, after: UUID | None) -> Sequence[Row]:
+def _rated(transaction: Transaction, wanted: ExportFilter, *, rating: int, after: UUID | None) -> Sequence[Row]:
     values = {"since": wanted.since, "until": wanted.until, "rating": rating, "after": after, "limit": PAGE}
     return [dict(row) for row in transaction.execute(_RATED, values).mappings()]
 
@@ -144,7 +144,7 @@ SELECT content FROM messages WHERE turn_id = :id AND role = 'assistant' ORDER BY
 """)
 
 
-def _training(transaction: Transaction, turn: Row, wanted: Wanted) -> Row | str:
+def _training(transaction: Transaction, turn: Row, wanted: ExportFilter) -> Row | str:
     """A line to fine-tune with, or why there is none."""
     if set(turn["ratings"]) != {1}:
         return "mixed"
@@ -202,7 +202,7 @@ ORDER BY seq DESC LIMIT :limit
 """)
 
 
-def _case(transaction: Transaction, turn: Row, wanted: Wanted) -> Row | str:
+def _case(transaction: Transaction, turn: Row, wanted: ExportFilter) -> Row | str:
     """A case of an evaluation; what a right answer needs is left for a person to fill in."""
     if wanted.model and turn["model"] != wanted.model:
         return "other_model"

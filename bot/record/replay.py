@@ -22,7 +22,7 @@ from agent.turn.config import OpeningCall
 from agent.turn.loop import HISTORY_TURNS
 from agent.types import Audience, Passage
 from bot.jobs import answering
-from bot.jobs.answering import Desk
+from bot.jobs.answering import WorkerContext
 from bot.jobs.terminal_reply import TerminalReply, bare
 from bot.record import session_query
 
@@ -72,7 +72,7 @@ class RecordedTool(Tool):
 
 
 def run(
-    desk: Desk, database: Database, session_or_turn: str, *, model: str | None, is_live: bool
+    desk: WorkerContext, database: Database, session_or_turn: str, *, model: str | None, is_live: bool
 ) -> dict[str, Any]:
     """``recorded`` and ``replayed``, each as :func:`summary` gives it, of the turn named or a session's last.
 
@@ -137,7 +137,7 @@ def _turn(told: Mapping[str, Any], named: str) -> dict[str, Any]:
     return found
 
 
-def _models(desk: Desk, model: str | None) -> Sequence[Any]:
+def _models(desk: WorkerContext, model: str | None) -> Sequence[Any]:
     if model is None:
         return desk.kit.models
     name, api_base = models.place(model)
@@ -160,7 +160,7 @@ def _history(database: Database, told: Mapping[str, Any], turn: Mapping[str, Any
         return sessions.history(transaction, UUID(told["id"]), before=turn["seq"], limit=HISTORY_TURNS)
 
 
-def _run(desk: Desk, database: Database, turn: Mapping[str, Any]) -> UUID:
+def _run(desk: WorkerContext, database: Database, turn: Mapping[str, Any]) -> UUID:
     with database.transaction() as transaction:
         asked = sessions.ask(
             transaction,

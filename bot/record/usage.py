@@ -21,7 +21,7 @@ By = Literal["user", "channel", "model", "day"]
 
 
 @dataclass(frozen=True)
-class Line:
+class UsageRow:
     """One row: ``name`` is a day, a person, a channel or a model. Failed are turns, or calls by model."""
 
     name: str
@@ -40,7 +40,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Standing:
+class BudgetStatus:
     """What is spent and held of one budget, today or this month; ``limit_usd`` is None where there is none."""
 
     scope: str
@@ -90,16 +90,16 @@ _QUERIES: dict[By, str] = {
 }
 
 
-def lines(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> list[Line]:
+def lines(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> list[UsageRow]:
     """One line for each day (oldest first), person, channel or model (dearest first) since then; by model also
     one for what tools cost, such as the embedding of a search."""
     values: dict[str, Any] = {"since": since} | ({"zone": zone.key} if by == "day" else {})
     with database.transaction() as transaction:
         rows = transaction.execute(text(_QUERIES[by]), values).mappings().all()
     return [
-        Line(
+        UsageRow(
             str(row["name"]),
-            **{name: int(row[name]) for name in Line.__dataclass_fields__ if name not in ("name", "cost_usd")},
+            **{name: int(row[name]) for name in UsageRow.__dataclass_fields__ if name not in ("name", "cost_usd")},
             cost_usd=float(row["cost_usd"]),
         )
         for row in rows
@@ -113,7 +113,7 @@ ORDER BY spent_usd + held_usd DESC, subject, period
 """)
 
 
-def standings(database: Database, *, limits: Mapping[Scope, Decimal], zone: ZoneInfo) -> list[Standing]:
+def standings(database: Database, *, limits: Mapping[Scope, Decimal], zone: ZoneInfo) -> list[BudgetStatus]:
     """The budgets of today and this month, the fullest first; those without a limit are never full."""
     today = now().astimezone(zone).date()
     with database.transaction() as transaction:
@@ -122,6 +122,6 @@ def standings(database: Database, *, limits: Mapping[Scope, Decimal], zone: Zone
     return sorted(found, key=lambda one: -1.0 if one.used_share is None else one.used_share, reverse=True)
 
 
-def _standing(row: Any, limit_usd: Decimal | None) -> Standing:
+def _standing(row: Any, limit_usd: Decimal | None) -> BudgetStatus:
     limit = None if limit_usd is None else float(limit_usd)
-    return Standing(row.scope, row.subject, row.period, float(row.spent_usd), float(row.held_usd), limit)
+    return BudgetStatus(row.scope, row.subject, row.period, float(row.spent_usd), float(row.held_usd), limit)

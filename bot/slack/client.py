@@ -31,7 +31,7 @@ AWAY_CODES = {
 }
 
 
-class Refused(ReplyError):
+class SlackRefused(ReplyError):
     """Slack answered and said no; ``code`` is its error code."""
 
     def __init__(self, method: str, code: str) -> None:
@@ -39,7 +39,7 @@ class Refused(ReplyError):
         self.code = code
 
 
-class Away(ReplyError):
+class SlackUnavailable(ReplyError):
     """Slack gave no answer; ``may_have_happened`` tells whether the call may have worked all the same."""
 
     def __init__(self, method: str, *, may_have_happened: bool, retry_after_seconds: float = 0) -> None:
@@ -48,7 +48,7 @@ class Away(ReplyError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class Slack:
+class SlackClient:
     """One workspace's Web API. Thread-safe."""
 
     def __init__(self, token: str, base_url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -60,14 +60,14 @@ class Slack:
     def call(
         self, method: str, *, is_repeatable: bool, deadline: float | None = None, **arguments: Any
     ) -> dict[str, Any]:
-        """Calls ``method``; raises :class:`Refused` or :class:`Away` when tries are used up.
+        """Calls ``method``; raises :class:`SlackRefused` or :class:`SlackUnavailable` when tries are used up.
 
         No try begins after ``deadline`` (``time.monotonic()`` seconds) but the first.
         """
         for number in range(1, TRIES + 1):
             try:
                 return _once(self._client, method, arguments)
-            except Away as away:
+            except SlackUnavailable as away:
                 if number == TRIES or (away.may_have_happened and not is_repeatable):
                     raise
                 if away.retry_after_seconds > RETRY_AFTER_LIMIT_SECONDS:
@@ -102,9 +102,9 @@ def _once(client: WebClient, method: str, arguments: dict[str, Any]) -> dict[str
     except (ConnectionRefusedError, URLError) as error:
         reason = getattr(error, "reason", error)
         never_sent = isinstance(reason, ConnectionRefusedError)
-        raise Away(method, may_have_happened=not never_sent) from error
+        raise SlackUnavailable(method, may_have_happened=not never_sent) from error
     except (OSError, HTTPException, SlackClientError, ValueError) as error:
-        raise Away(method, may_have_happened=True) from error
+        raise SlackUnavailable(method, may_have_happened=True) from error
 
 
 def _translate(method: str, error: SlackApiError) -> ReplyError:
@@ -112,9 +112,9 @@ def _translate(method: str, error: SlackApiError) -> ReplyError:
     status = getattr(response, "status_code", 200)
     if status == 429:
         seconds = float(response.headers.get("Retry-After") or response.headers.get("retry-after") or 1)
-        return Away(method, may_have_happened=False, retry_after_seconds=seconds)
+        return SlackUnavailable(method, may_have_happened=False, retry_after_seconds=seconds)
     data = response.data if isinstance(getattr(response, "data", None), dict) else {}
     code = str(data.get("error") or "")
     if status >= 500 or not code or code in AWAY_CODES:
-        return Away(method, may_have_happened=True)
-    return Refused(method, code)
+        return SlackUnavailable(method, may_have_happened=True)
+    return SlackRefused(method, code)

@@ -8,9 +8,9 @@ from slack_sdk.webhook import WebhookClient
 from agent import observability
 from bot.slack import blocks
 from bot.slack.blocks import Answer
-from bot.slack.client import Away, Refused, Slack
-from bot.slack.inbox import Place
-from bot.slack.task_cards import Step
+from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
+from bot.slack.inbox import ReplyAddress
+from bot.slack.task_cards import TaskCard
 
 TIMEOUT_SECONDS = 10
 
@@ -18,13 +18,13 @@ TIMEOUT_SECONDS = 10
 class CommandReply:
     """An ephemeral answer, by the command's response URL, else as an ephemeral message, else as a direct one."""
 
-    def __init__(self, slack: Slack, place: Place) -> None:
+    def __init__(self, slack: SlackClient, place: ReplyAddress) -> None:
         self._slack, self._place = slack, place
 
     def status(self, text: str) -> None:
         """The command's acknowledgement already said that we are at it."""
 
-    def step(self, step: Step) -> None:
+    def step(self, step: TaskCard) -> None:
         """An ephemeral message cannot grow."""
 
     def wait(self) -> None:
@@ -50,9 +50,9 @@ class CommandReply:
         try:
             response = client.send_dict({"response_type": "ephemeral", "replace_original": False, **message})
         except (OSError, URLError, HTTPError) as error:
-            raise Away("response_url", may_have_happened=True) from error
+            raise SlackUnavailable("response_url", may_have_happened=True) from error
         if response.status_code == 429 or response.status_code >= 500:
-            raise Away("response_url", may_have_happened=False)
+            raise SlackUnavailable("response_url", may_have_happened=False)
         if response.status_code != 200:  # expired or used up
             observability.log.info("response_url_refused", status=response.status_code)
             return False
@@ -62,7 +62,7 @@ class CommandReply:
         channel, user = self._place.channel, self._place.user_id
         try:
             self._slack.call("chat.postEphemeral", is_repeatable=False, channel=channel, user=user, **message)
-        except Refused as refused:
+        except SlackRefused as refused:
             observability.log.info("ephemeral_refused", code=refused.code)
             message = {"markdown_text": blocks.as_markdown(message["blocks"])}
             opened = self._slack.call("conversations.open", is_repeatable=True, users=user)

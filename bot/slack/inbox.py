@@ -20,7 +20,7 @@ from agent.types import EVERYONE, Audience
 
 
 @dataclass(frozen=True)
-class Place:
+class ReplyAddress:
     """Where a question was asked, and so where its answer goes."""
 
     team_id: str
@@ -60,7 +60,7 @@ ON CONFLICT (key) DO NOTHING RETURNING id
 """)
 
 
-def receive(database: Database, *, key: str, place: Place, origin: str, question: str) -> Received | None:
+def receive(database: Database, *, key: str, place: ReplyAddress, origin: str, question: str) -> Received | None:
     """Stores a question under its delivery key; None when it was delivered before.
 
     Raises SQLAlchemy's OperationalError when Postgres is away: the caller must not acknowledge then.
@@ -87,10 +87,10 @@ def receive(database: Database, *, key: str, place: Place, origin: str, question
 _PLACE = text("SELECT place FROM deliveries WHERE turn_id = :turn_id")
 
 
-def place_of(transaction: Transaction, turn_id: UUID) -> Place | None:
+def place_of(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None:
     """Where the turn was asked; None for a turn from the terminal."""
     found: dict[str, Any] | None = transaction.execute(_PLACE, {"turn_id": turn_id}).scalar_one_or_none()
-    return Place(**found) if found else None
+    return ReplyAddress(**found) if found else None
 
 
 _FORGET = text("UPDATE deliveries SET place = '{}' WHERE turn_id = ANY(:ids)")

@@ -20,8 +20,8 @@ from agent.store import feedback, sessions
 from agent.store.database import Database
 from bot.slack import feedback_form, inbox, mrkdwn
 from bot.slack.blocks import FEEDBACK_ACTION
-from bot.slack.inbox import Place, Received
-from bot.slack.notifications import Courtesies
+from bot.slack.inbox import Received, ReplyAddress
+from bot.slack.notifications import Notifications
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
@@ -31,7 +31,7 @@ MAX_TEXT_CHARS = 12_000  # more is no question; the worker says so
 REAL_SUBTYPES = {None, "file_share", "thread_broadcast"}  # other subtypes are about messages, not messages
 
 
-class Stored:
+class RecentDeliveries:
     """The delivery keys this process committed lately: a twin that arrives after them needs no database.
 
     Only saves work; what decides is the unique row.
@@ -55,16 +55,16 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Entrance:
+class ListenerContext:
     """What listeners need: where to store, whom to tell."""
 
     database: Database
     wake: Callable[[UUID], None]
-    courtesies: Courtesies
-    stored: Stored = field(default_factory=Stored)
+    courtesies: Notifications
+    stored: RecentDeliveries = field(default_factory=RecentDeliveries)
 
 
-def register(app: App, entrance: Entrance) -> None:
+def register(app: App, entrance: ListenerContext) -> None:
     """Puts every listener on the app; unknown events are acknowledged, else Slack would send them again."""
     app.event("app_mention")(lambda event, body: on_message(entrance, event, body))
     app.event("message")(lambda event, body: on_message(entrance, event, body))
@@ -78,14 +78,14 @@ def register(app: App, entrance: Entrance) -> None:
     app.error(on_error)
 
 
-def on_message(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) -> None:
+def on_message(entrance: ListenerContext, event: dict[str, Any], body: dict[str, Any]) -> None:
     """An ``app_mention``, its ``message`` twin, a direct message, or a reply in a thread."""
     if event.get("subtype") not in REAL_SUBTYPES or event.get("bot_id") or not event.get("user"):
         return
     text, bot = str(event.get("text") or "")[:MAX_TEXT_CHARS], _bot_user(body)
     is_direct = event.get("channel_type") == "im"
     is_mention = event["type"] == "app_mention" or bool(bot and f"<@{bot}" in text)
-    place = Place(
+    place = ReplyAddress(
         team_id=str(body.get("team_id") or event.get("team") or ""),  # ours: the same for both twins
         channel=event["channel"],
         user_id=event["user"],
@@ -101,13 +101,13 @@ def on_message(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) 
     _receive(entrance, key=key, place=place, origin=origin, question=_without_mention(text, bot))
 
 
-def on_command(entrance: Entrance, ack: Ack, body: dict[str, Any]) -> None:
+def on_command(entrance: ListenerContext, ack: Ack, body: dict[str, Any]) -> None:
     """``/ask``, or what the manifest calls it: the answer goes to the asker only."""
     question = str(body.get("text") or "").strip()
     if not question:
         ack(text=USAGE.format(command=body["command"]), response_type="ephemeral")
         return
-    place = Place(
+    place = ReplyAddress(
         team_id=body["team_id"],
         channel=body["channel_id"],
         user_id=body["user_id"],
@@ -123,7 +123,7 @@ def on_command(entrance: Entrance, ack: Ack, body: dict[str, Any]) -> None:
     ack(text=WORKING, response_type="ephemeral")
 
 
-def on_feedback(entrance: Entrance, ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+def on_feedback(entrance: ListenerContext, ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
     """👍 or 👎 below an answer."""
     verdict, _, turn_id = str(action.get("value") or "").partition(":")
     try:
@@ -139,7 +139,7 @@ def on_feedback(entrance: Entrance, ack: Ack, body: dict[str, Any], action: dict
         entrance.courtesies.ask_why(body["trigger_id"], rated)
 
 
-def on_feedback_form(entrance: Entrance, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+def on_feedback_form(entrance: ListenerContext, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
     """What was wrong with an answer, said after 👎."""
     turn_id, comment = feedback_form.comment_in(view)
     if not comment:
@@ -150,9 +150,9 @@ def on_feedback_form(entrance: Entrance, ack: Ack, body: dict[str, Any], view: d
     ack()
 
 
-def on_stop(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) -> None:
+def on_stop(entrance: ListenerContext, event: dict[str, Any], body: dict[str, Any]) -> None:
     """Somebody pressed Stop in a thread."""
-    place = Place(
+    place = ReplyAddress(
         team_id=str(body.get("team_id") or ""),
         channel=event["channel"],
         user_id=event["user"],
@@ -168,7 +168,7 @@ def on_stop(entrance: Entrance, event: dict[str, Any], body: dict[str, Any]) -> 
     entrance.courtesies.show_stopped(place)
 
 
-def on_home_opened(entrance: Entrance, event: dict[str, Any]) -> None:
+def on_home_opened(entrance: ListenerContext, event: dict[str, Any]) -> None:
     """Somebody opened their direct messages with the bot."""
     if event.get("tab") == "messages":
         entrance.courtesies.suggest(event["channel"])
@@ -179,7 +179,7 @@ def on_error(error: Exception) -> None:
     observability.report(error, event="listener_failed")
 
 
-def _receive(entrance: Entrance, *, key: str, place: Place, origin: str, question: str) -> None:
+def _receive(entrance: ListenerContext, *, key: str, place: ReplyAddress, origin: str, question: str) -> None:
     if key in entrance.stored:
         return
     received: Received | None = inbox.receive(
@@ -194,7 +194,7 @@ def _receive(entrance: Entrance, *, key: str, place: Place, origin: str, questio
         entrance.courtesies.show_queued(place, received.n_ahead)
 
 
-def _is_follow_up(entrance: Entrance, event: dict[str, Any], place: Place, text: str) -> bool:
+def _is_follow_up(entrance: ListenerContext, event: dict[str, Any], place: ReplyAddress, text: str) -> bool:
     """A reply in a thread by somebody who asked in it, unless it is addressed to somebody else."""
     if not event.get("thread_ts") or text.lstrip().startswith(("<@", "<!")):
         return False

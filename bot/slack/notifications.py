@@ -11,23 +11,23 @@ from uuid import UUID
 from agent import observability
 from agent.errors import ReplyError
 from bot.slack import feedback_form
-from bot.slack.client import Slack
-from bot.slack.inbox import Place
+from bot.slack.client import SlackClient
+from bot.slack.inbox import ReplyAddress
 from bot.slack.manifest import suggestions
 
 THREADS = 4
 PROMPT_TITLE = "Ask me something about the company's documents, for example:"
 
 
-class Courtesies:
+class Notifications:
     """``prompts`` are questions to suggest, at most four (Slack's limit)."""
 
-    def __init__(self, slack: Slack, prompts: Sequence[str] = ()) -> None:
+    def __init__(self, slack: SlackClient, prompts: Sequence[str] = ()) -> None:
         self._slack = slack
         self._prompts = prompts
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="courtesy")
 
-    def show_queued(self, place: Place, n_ahead: int) -> None:
+    def show_queued(self, place: ReplyAddress, n_ahead: int) -> None:
         """Says in the thread how many of its questions come first."""
         if place.thread_ts:
             self._tell(
@@ -37,7 +37,7 @@ class Courtesies:
                 status=f"queued, {n_ahead} ahead",
             )
 
-    def show_stopped(self, place: Place) -> None:
+    def show_stopped(self, place: ReplyAddress) -> None:
         """Takes the Stop button away, which Slack leaves to the app."""
         self._tell(
             "agents.sessions.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status="active"

@@ -48,7 +48,7 @@ def urls_in(texts: Iterable[str]) -> set[str]:
     return {_trimmed(match)[0] for text in texts for match in URL.findall(text)}
 
 
-class Shown:
+class OutputFilter:
     """Makes text safe as it arrives.
 
     ``source`` gives the passage of a number, or None; ``allows`` tells whether a URL may appear.

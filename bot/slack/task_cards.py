@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
-from bot.slack.output_filter import Shown, is_web
+from bot.slack.output_filter import OutputFilter, is_web
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
 N_SOURCES = 4
@@ -26,7 +26,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Step:
+class TaskCard:
     """One card. ``details`` says what is asked for, ``output`` what came of it."""
 
     id: str
@@ -48,13 +48,13 @@ class Step:
         return chunk
 
 
-def started(number: int, event: ToolStarted) -> Step:
+def started(number: int, event: ToolStarted) -> TaskCard:
     """The card of a tool that runs now, the turn's ``number``-th; a model's ids need not differ."""
     title, _ = TITLES.get(event.name, (f"Using {_words(event.name)}", ""))
-    return Step(f"step_{number}", title, details=_details(event.arguments))
+    return TaskCard(f"step_{number}", title, details=_details(event.arguments))
 
 
-def finished(step: Step, event: ToolFinished) -> Step:
+def finished(step: TaskCard, event: ToolFinished) -> TaskCard:
     """The same card when it has run."""
     _, title = TITLES.get(event.name, ("", f"Used {_words(event.name)}"))
     if event.is_error:
@@ -82,7 +82,7 @@ def _details(arguments: Mapping[str, Any]) -> str:
         return ""
     query = arguments.get("query")
     text = query if isinstance(query, str) else json.dumps(dict(arguments), ensure_ascii=False, default=str)
-    nothing_known = Shown(lambda n: None, lambda url: False)
+    nothing_known = OutputFilter(lambda n: None, lambda url: False)
     text = " ".join(nothing_known.whole(text).split())
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 

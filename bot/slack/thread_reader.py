@@ -12,12 +12,14 @@ from typing import Any
 
 from agent.errors import ReplyError, ToolError
 from bot.slack import mrkdwn
-from bot.slack.client import Refused, Slack
-from tools.thread_history import Said
+from bot.slack.client import SlackClient, SlackRefused
+from tools.thread_history import ThreadMessage
 
 PAGE = 200  # messages
 TEXT_CHARS = 2_000  # of one message
-SESSION_KEY = re.compile(r"slack:[^:]*:(?P<channel>[^:]+):(?P<thread_ts>\d+\.\d+)")  # of bot.slack.inbox.Place
+SESSION_KEY = re.compile(
+    r"slack:[^:]*:(?P<channel>[^:]+):(?P<thread_ts>\d+\.\d+)"
+)  # of bot.slack.inbox.ReplyAddress
 NO_THREAD = "This question was not asked in a thread, so there is nothing before it to read."
 TEXT_BLOCKS = {"section", "header", "markdown"}
 UNREADABLE = {"missing_scope", "not_in_channel", "channel_not_found", "no_permission"}
@@ -26,20 +28,20 @@ UNREADABLE = {"missing_scope", "not_in_channel", "channel_not_found", "no_permis
 class SlackThread:
     """A :class:`tools.thread_history.ThreadPort` over Slack's Web API."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
 
-    def messages(self, session_key: str, limit: int, deadline: float) -> list[Said]:
+    def messages(self, session_key: str, limit: int, deadline: float) -> list[ThreadMessage]:
         """Slack gives a thread from its beginning only, so every page is read and the last messages are kept."""
         place = SESSION_KEY.fullmatch(session_key)
         if place is None:  # a command, or the terminal
             raise ToolError(NO_THREAD, hint="Answer from the question alone.")
-        newest: deque[Said] = deque(maxlen=limit)
+        newest: deque[ThreadMessage] = deque(maxlen=limit)
         try:
             for message in self._thread(place["channel"], place["thread_ts"], deadline):
                 if text := _text(message):
                     newest.append(self._said(message, text))
-        except Refused as refused:
+        except SlackRefused as refused:
             raise _refusal(refused) from refused
         except ReplyError as error:
             raise ToolError(
@@ -70,8 +72,8 @@ class SlackThread:
                     hint="Answer without it, and say so.",
                 )
 
-    def _said(self, message: dict[str, Any], text: str) -> Said:
-        return Said(
+    def _said(self, message: dict[str, Any], text: str) -> ThreadMessage:
+        return ThreadMessage(
             who=str(message.get("user") or message.get("bot_id") or "unknown"),
             said_at=datetime.fromtimestamp(float(message["ts"]), UTC).isoformat(timespec="seconds"),
             text=text if len(text) <= TEXT_CHARS else text[: TEXT_CHARS - 1] + "…",
@@ -94,7 +96,7 @@ def _shown(message: dict[str, Any]) -> str:
     return "\n".join(str(text) for text in [*plain, *attached] if text)
 
 
-def _refusal(refused: Refused) -> ToolError:
+def _refusal(refused: SlackRefused) -> ToolError:
     if refused.code in UNREADABLE:
         return ToolError(
             f"The bot may not read this conversation ({refused.code}).",

@@ -21,9 +21,9 @@ from agent.store.database import Database
 from agent.store.sessions import Turn
 from bot.slack import blocks
 from bot.slack.blocks import Answer
-from bot.slack.client import Away, Refused, Slack
-from bot.slack.inbox import Place
-from bot.slack.task_cards import Step
+from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
+from bot.slack.inbox import ReplyAddress
+from bot.slack.task_cards import TaskCard
 
 FIRST_TEXT_SECONDS = 0.15  # an answer that is whole by then is posted in one call, without a stream
 FIRST_STEP_SECONDS = 1.0  # no text by then: the steps are shown, and with them Slack's Stop button
@@ -43,7 +43,7 @@ class Reply(Protocol):
     def status(self, text: str) -> None:
         """Says what is being done; never raises."""
 
-    def step(self, step: Step) -> None:
+    def step(self, step: TaskCard) -> None:
         """A step begins or has ended; never raises."""
 
     def wait(self) -> None:
@@ -70,10 +70,10 @@ class ThreadReply:
 
     def __init__(
         self,
-        slack: Slack,
+        slack: SlackClient,
         database: Database,
         turn: Turn,
-        place: Place,
+        place: ReplyAddress,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._slack, self._database, self._turn, self._place, self._clock = slack, database, turn, place, clock
@@ -85,8 +85,8 @@ class ThreadReply:
         self._text = ""  # everything to be shown so far
         self._streamed = ""  # what the live stream surely shows
         self._edited = ""  # what the last edit showed
-        self._steps: dict[str, Step] = {}
-        self._shown_steps: dict[str, Step] = {}
+        self._steps: dict[str, TaskCard] = {}
+        self._shown_steps: dict[str, TaskCard] = {}
         self._made_at = clock()
         self._first_text_at: float | None = None
         self._next_at = 0.0
@@ -104,7 +104,7 @@ class ThreadReply:
         except ReplyError as error:
             observability.log.debug("status_not_shown", error=str(error))
 
-    def step(self, step: Step) -> None:
+    def step(self, step: TaskCard) -> None:
         self._steps[step.id] = step
         self._refresh()
 
@@ -137,12 +137,12 @@ class ThreadReply:
         try:
             self._show_more()
             self._next_at = now + (EDIT_SECONDS if self._mode == "editing" else STREAM_SECONDS)
-        except Away as away:
+        except SlackUnavailable as away:
             # Tried again with the next piece; what may have arrived makes the stream unsure.
             self._next_at = now + max(away.retry_after_seconds, STREAM_SECONDS)
             if away.may_have_happened:
                 self._mode = "quiet"
-        except Refused as refused:
+        except SlackRefused as refused:
             observability.log.info("stream_refused", code=refused.code)
             self._may_stream = refused.code == STREAM_LIVES
             is_hopeless = self._mode == "editing" and not self._may_stream
@@ -250,7 +250,7 @@ class ThreadReply:
             self._end_stream(ts)
         try:
             self._accepted(message, lambda **m: self._update(ts, m))
-        except Refused as refused:
+        except SlackRefused as refused:
             if refused.code == STREAM_LIVES:
                 self._end_stream(ts)
                 self._accepted(message, lambda **m: self._update(ts, m))
@@ -260,7 +260,7 @@ class ThreadReply:
     def _end_stream(self, ts: str) -> None:
         try:
             self._slack.call("chat.stopStream", is_repeatable=True, channel=self._place.channel, ts=ts)
-        except Refused as refused:
+        except SlackRefused as refused:
             observability.log.debug("no_live_stream", code=refused.code)
 
     def _update(self, ts: str, message: dict[str, Any]) -> dict[str, Any]:
@@ -270,7 +270,7 @@ class ThreadReply:
         """Sends a message; one whose layout Slack refuses is sent again as plain Markdown."""
         try:
             return call(**message)
-        except Refused as refused:
+        except SlackRefused as refused:
             if refused.code not in LAYOUT_REFUSED:
                 raise
             observability.report(refused, event="layout_refused")
@@ -281,7 +281,7 @@ class ThreadReply:
         for number in range(1, POST_TRIES + 1):
             try:
                 ts: str | None = self._accepted(message, lambda **m: self._post(part, m, self._post_carefully))
-            except Away as away:
+            except SlackUnavailable as away:
                 ts = self._orphan(part) if away.may_have_happened else None
                 if ts is None and (number == POST_TRIES or not away.may_have_happened):
                     raise
@@ -315,7 +315,7 @@ class ThreadReply:
         while True:
             try:
                 page = self._thread(cursor)
-            except Refused as refused:  # a missing scope, say: better an answer twice than none
+            except SlackRefused as refused:  # a missing scope, say: better an answer twice than none
                 observability.report(refused, event="thread_not_searched")
                 return None
             for message in page.get("messages", ()):
@@ -385,6 +385,6 @@ def _known_ts(transaction: Transaction, channel: str) -> set[str]:
     return {row[0] for row in transaction.execute(_KNOWN, {"channel": channel})}
 
 
-def _insert(transaction: Transaction, turn: Turn, part: int, place: Place) -> None:
+def _insert(transaction: Transaction, turn: Turn, part: int, place: ReplyAddress) -> None:
     values = {"id": new_id(), "turn_id": turn.id, "part": part}
     transaction.execute(_INSERT, values | {"channel": place.channel, "thread_ts": place.thread_ts})

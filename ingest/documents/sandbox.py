@@ -53,7 +53,7 @@ _BYTES_PER_CHAR = 8  # of an answer, markup counted in
 
 
 @dataclass(frozen=True)
-class Limits:
+class ReaderLimits:
     """What one document may take.
 
     The memory is all address space of the child where the system holds it to that (Linux), ~0.2 GB without a
@@ -90,8 +90,8 @@ def once(raw: RawDocument) -> Document:
 class Converter:
     """One child, started when first needed; not for several threads. Use it as a context manager."""
 
-    def __init__(self, limits: Limits | None = None, *, child: Sequence[str] = CHILD) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: ReaderLimits | None = None, *, child: Sequence[str] = CHILD) -> None:
+        self._limits = limits or ReaderLimits()
         self._child = child
         self._running: subprocess.Popen[bytes] | None = None
         self._watch: _Watch | None = None
@@ -196,7 +196,7 @@ class _Watch:
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
-        self._limits = Limits()
+        self._limits = ReaderLimits()
         self._deadline: float | None = None  # of the document that is being read
         self._peak_bytes = 0  # of address space
         self._changing = threading.Lock()
@@ -205,7 +205,7 @@ class _Watch:
         self.failure: str | None = None
         self._thread.start()
 
-    def begin(self, limits: Limits) -> None:
+    def begin(self, limits: ReaderLimits) -> None:
         """A document is being read within these limits."""
         with self._changing:
             self._limits, self._peak_bytes = limits, 0

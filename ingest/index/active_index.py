@@ -16,14 +16,14 @@ from agent.store.database import Database
 from ingest import locks
 from ingest.embedding import Embedder
 from ingest.index.table import TABLE, Index
-from ingest.settings import STATIC_EMBEDDING_MODEL, Settings
+from ingest.settings import STATIC_EMBEDDING_MODEL, IngestSettings
 from ingest.tables import IndexStateRow
 
 AT_ONCE = 3  # handles kept: what is live, what was, and what is being made
 
 
 @dataclass(frozen=True)
-class Stores:
+class IndexHandle:
     """Where documents go."""
 
     database: Database
@@ -32,7 +32,7 @@ class Stores:
 
 
 @dataclass(frozen=True)
-class State:
+class IndexState:
     """The table that is searched, its model, and the one in the making."""
 
     table: str
@@ -43,13 +43,13 @@ class State:
     switched_at: datetime | None = None
 
 
-class Live:
+class ActiveIndex:
     """Opens what is live; handles are kept, and shared by threads."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: IngestSettings) -> None:
         self.database = database
         self._settings = settings
-        self._opened: dict[tuple[str, str], Stores] = {}
+        self._opened: dict[tuple[str, str], IndexHandle] = {}
         self._opening = threading.Lock()
 
     @property
@@ -57,35 +57,35 @@ class Live:
         """Where the index lies."""
         return self._settings.index_address
 
-    def now(self) -> Stores:
+    def now(self) -> IndexHandle:
         """What is live at this moment, always the same object while it is; for a writer that holds the index's
         lock until it lets go."""
         with self.database.transaction() as transaction:
             state = self.state(transaction)
         return self.stores(state)
 
-    def state(self, transaction: Session) -> State:
+    def state(self, transaction: Session) -> IndexState:
         """What is live now; where nothing has been written yet, what the settings say will be."""
         row = transaction.get(IndexStateRow, self.address)
-        return _state(row) if row else State(TABLE, self._settings.embedding_model)
+        return _state(row) if row else IndexState(TABLE, self._settings.embedding_model)
 
-    def stores(self, state: State) -> Stores:
+    def stores(self, state: IndexState) -> IndexHandle:
         """The handles on a state's table and model."""
         return self.opened(state.table, state.embedding_model)
 
-    def opened(self, table: str, model: str) -> Stores:
+    def opened(self, table: str, model: str) -> IndexHandle:
         """The handles on any table."""
         with self._opening:
             known = self._opened.pop((table, model), None)
             if known is None:
                 index = Index(self.address, table=table, embedding_model=model)
-                known = Stores(self.database, index, self._embedder(model))
+                known = IndexHandle(self.database, index, self._embedder(model))
             self._opened[(table, model)] = known  # the last that was asked for comes last
             while len(self._opened) > AT_ONCE:
                 del self._opened[next(iter(self._opened))]
             return known
 
-    def settled(self) -> Stores:
+    def settled(self) -> IndexHandle:
         """For whoever writes: what is live, written down. An index of before this was written down keeps its
         model; one that is lost is made anew with the model of the settings."""
         with locks.held(self.database, locks.INDEX):
@@ -112,7 +112,7 @@ class Live:
         )
 
 
-def _state(row: IndexStateRow) -> State:
-    return State(
+def _state(row: IndexStateRow) -> IndexState:
+    return IndexState(
         row.table_name, row.embedding_model, row.next_table, row.next_model, row.old_table, row.switched_at
     )

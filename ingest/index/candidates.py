@@ -14,7 +14,7 @@ import numpy as np
 
 from ingest.embedding import Matrix
 from ingest.index import lancedb_runtime
-from ingest.index.filters import Scope
+from ingest.index.filters import ChunkFilter
 
 MAX_BYTES = 40_000_000  # kept: 10,000 rows with vectors of 256 numbers
 TEXTS_BYTES = 3_000  # of a row's fields, on average
@@ -51,7 +51,7 @@ class Row:
     vector: Matrix
 
 
-class Shelf:
+class RowCache:
     """Rows by their row id, of one version. Not for several threads: it belongs to LanceDB's event loop."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
@@ -75,7 +75,7 @@ class Shelf:
 
 
 async def by_both(
-    table: Any, query: str, vector: Matrix, *, scope: Scope, limit: int, shelf: Shelf
+    table: Any, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, shelf: RowCache
 ) -> list[Candidate]:
     """The best ``limit`` by words and the best ``limit`` by meaning, together."""
     bm25, meant = await asyncio.gather(
@@ -86,19 +86,19 @@ async def by_both(
     return _found(rows, bm25, vector)
 
 
-async def by_words(table: Any, query: str, *, scope: Scope, limit: int, shelf: Shelf) -> list[Candidate]:
+async def by_words(table: Any, query: str, *, scope: ChunkFilter, limit: int, shelf: RowCache) -> list[Candidate]:
     """The best ``limit`` by words alone; their cosine is not known, and 0."""
     bm25 = await _worded(table, query, scope, limit)
     return _found(await shelf.rows(table, list(bm25)), bm25, None)
 
 
-def nearest(table: Any, vector: Matrix, scope: Scope, limit: int) -> Any:
+def nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) -> Any:
     """A query for the rows whose vectors are nearest: approximate where there is a vector index, else exact."""
     found = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.N_PROBES)
     return found.where(scope.where).limit(limit)
 
 
-async def _worded(table: Any, query: str, scope: Scope, limit: int) -> dict[int, float]:
+async def _worded(table: Any, query: str, scope: ChunkFilter, limit: int) -> dict[int, float]:
     """BM25 by row id."""
     found = table.query().nearest_to_text(query, columns=["search_text"]).where(scope.where).limit(limit)
     rows = await found.select(["_rowid", "_score"]).to_arrow()

@@ -8,7 +8,7 @@ MAX_IDS = 500  # named in one statement
 
 
 @dataclass(frozen=True)
-class Scope:
+class ChunkFilter:
     """Which rows a search looks at: those of ``access_ids`` (none at all if empty), of ``sources`` if any are
     named, of documents last changed from ``since`` on where given (one without a date is not)."""
 

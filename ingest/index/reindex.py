@@ -19,7 +19,7 @@ from agent.clock import now
 from agent.errors import UserError
 from ingest import locks
 from ingest.index import lancedb_runtime, scan
-from ingest.index.active_index import Live, State, Stores
+from ingest.index.active_index import ActiveIndex, IndexHandle, IndexState
 from ingest.progress import Progress, ignore_progress
 from ingest.tables import IndexStateRow
 
@@ -49,7 +49,7 @@ class Spent:
     cost_usd: Decimal = Decimal(0)
 
 
-def change(live: Live, model: str, *, is_anew: bool = False) -> Change | None:
+def change(live: ActiveIndex, model: str, *, is_anew: bool = False) -> Change | None:
     """What going over to ``model`` would take; None where there is no index, or one of that model that is not to
     be made ``is_anew``."""
     with live.database.transaction() as transaction:
@@ -62,7 +62,7 @@ def change(live: Live, model: str, *, is_anew: bool = False) -> Change | None:
     return Change(state.embedding_model, model, n_chunks, n_tokens, cost_usd)
 
 
-def run(live: Live, model: str, *, is_anew: bool = False, progress: Progress = ignore_progress) -> Spent:
+def run(live: ActiveIndex, model: str, *, is_anew: bool = False, progress: Progress = ignore_progress) -> Spent:
     """Copies, switches, and drops what an earlier switch left; raises :class:`agent.errors.ModelError` when the
     model is away: run it again, it goes on where it was. Where the model is the same and gives other vectors now,
     it ``is_anew``, and begins with nothing."""
@@ -79,14 +79,14 @@ def run(live: Live, model: str, *, is_anew: bool = False, progress: Progress = i
     return spent
 
 
-def tidy(live: Live) -> None:
+def tidy(live: ActiveIndex) -> None:
     """Drops the table of a change that was given up, and what an earlier switch left."""
     with _alone(live), locks.held(live.database, locks.INDEX):
         _drop_next(live, _state(live))
         drop_old(live)
 
 
-def drop_old(live: Live) -> None:
+def drop_old(live: ActiveIndex) -> None:
     """Drops the table that an earlier switch left, once nobody can be reading it any more. Call it under the
     index's lock."""
     state = _state(live)
@@ -96,14 +96,14 @@ def drop_old(live: Live) -> None:
 
 
 @contextmanager
-def _alone(live: Live) -> Iterator[None]:
+def _alone(live: ActiveIndex) -> Iterator[None]:
     with locks.tried(live.database, REINDEX) as is_ours:
         if not is_ours:
             raise UserError("The index is being made anew already. Wait until that has ended.")
         yield
 
 
-def _opened(live: Live, model: str, *, is_anew: bool) -> tuple[Stores, Stores]:
+def _opened(live: ActiveIndex, model: str, *, is_anew: bool) -> tuple[IndexHandle, IndexHandle]:
     """The live table and the next one, new or as far as it was made."""
     old = live.settled()
     state = _state(live)
@@ -117,19 +117,19 @@ def _opened(live: Live, model: str, *, is_anew: bool) -> tuple[Stores, Stores]:
     return old, live.opened(table, model)
 
 
-def _drop_next(live: Live, state: State) -> None:
+def _drop_next(live: ActiveIndex, state: IndexState) -> None:
     if state.next_table:
         lancedb_runtime.run(lancedb_runtime.drop(live.address, state.next_table))
         _update(live, next_table=None, next_model=None)
 
 
-def _differing(old: Stores, new: Stores) -> list[str]:
+def _differing(old: IndexHandle, new: IndexHandle) -> list[str]:
     """Documents that the new table has not, or not as they are now."""
     held = scan.editions(new.index)
     return sorted(id_ for id_, edition in scan.editions(old.index).items() if held.get(id_) != edition)
 
 
-def _copy(old: Stores, new: Stores, spent: Spent, progress: Progress) -> None:
+def _copy(old: IndexHandle, new: IndexHandle, spent: Spent, progress: Progress) -> None:
     """What differs is copied and embedded; what is gone from the old table goes from the new one."""
     differing = _differing(old, new)
     for n_done, ids in _counted(differing):
@@ -154,7 +154,7 @@ def _counted(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
         yield start + len(some), some
 
 
-def _switch(live: Live, new: Stores) -> None:
+def _switch(live: ActiveIndex, new: IndexHandle) -> None:
     state = _state(live)
     if state.old_table:  # of a switch within the hour; who began to search it has ended while this one was made
         lancedb_runtime.run(lancedb_runtime.drop(live.address, state.old_table))
@@ -169,11 +169,11 @@ def _switch(live: Live, new: Stores) -> None:
     )
 
 
-def _state(live: Live) -> State:
+def _state(live: ActiveIndex) -> IndexState:
     with live.database.transaction() as transaction:
         return live.state(transaction)
 
 
-def _update(live: Live, **values: object) -> None:
+def _update(live: ActiveIndex, **values: object) -> None:
     with live.database.transaction() as transaction:
         transaction.execute(update(IndexStateRow).where(IndexStateRow.address == live.address).values(values))

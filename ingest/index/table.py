@@ -17,8 +17,8 @@ import pyarrow as pa
 from agent.errors import UserError
 from ingest.embedding import Matrix
 from ingest.index import candidates, lancedb_runtime
-from ingest.index.candidates import Candidate, Shelf
-from ingest.index.filters import Scope, one_of, some
+from ingest.index.candidates import Candidate, RowCache
+from ingest.index.filters import ChunkFilter, one_of, some
 
 TABLE = "chunks"
 MAX_SNAPSHOT_TRIES = 4
@@ -58,9 +58,9 @@ class Index:
         self._table: Any = None
         self._is_prepared = False
         self._opening = threading.Lock()
-        self._shelf = Shelf()
+        self._shelf = RowCache()
 
-    def candidates(self, query: str, vector: Matrix, *, scope: Scope, limit: int) -> list[Candidate]:
+    def candidates(self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int) -> list[Candidate]:
         """The best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
         Only rows within the scope are looked at (a filter before ranking, never after). Raises
@@ -75,7 +75,7 @@ class Index:
 
         return self.read(found)
 
-    def worded(self, query: str, *, scope: Scope, limit: int) -> list[Candidate]:
+    def worded(self, query: str, *, scope: ChunkFilter, limit: int) -> list[Candidate]:
         """The best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
         if not scope.access_ids:
             return []
@@ -85,7 +85,7 @@ class Index:
 
         return self.read(found)
 
-    def counts(self, words: Sequence[str], *, scope: Scope, up_to: int) -> list[int]:
+    def counts(self, words: Sequence[str], *, scope: ChunkFilter, up_to: int) -> list[int]:
         """How many chunks hold each word, none counted further than ``up_to``."""
         if not scope.access_ids or not words:
             return [0] * len(words)

@@ -30,7 +30,7 @@ Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Likeness:
+class LateInteraction:
     """Between 0 and 1, one number per candidate."""
 
     passage: Numbers
@@ -46,7 +46,7 @@ class _Text:
     starts: NDArray[np.int32]
 
 
-class Lexicon:
+class TokenCache:
     """Words with their vectors and stems, and texts as words; may be shared by threads."""
 
     def __init__(self, *, max_words: int = MAX_WORDS, max_passages: int = MAX_PASSAGES) -> None:
@@ -54,12 +54,12 @@ class Lexicon:
         self._changing = threading.Lock()
         self._clear()
 
-    def likeness(self, question: str, candidates: Sequence[Candidate]) -> Likeness:
+    def likeness(self, question: str, candidates: Sequence[Candidate]) -> LateInteraction:
         """Of each candidate; all zero for a question without words."""
         asked = content_words(question) or words(question)
         if not asked or not candidates:
             nothing = np.zeros(len(candidates), np.float32)
-            return Likeness(nothing, nothing, nothing)
+            return LateInteraction(nothing, nothing, nothing)
         with self._changing:
             if len(self._rows) > self._max_words or len(self._texts) > self._max_passages:
                 self._clear()
@@ -104,9 +104,9 @@ class Lexicon:
 
 
 @cache
-def lexicon() -> Lexicon:
+def lexicon() -> TokenCache:
     """The one of this process."""
-    return Lexicon()
+    return TokenCache()
 
 
 def _sentences(text: str) -> list[list[str]]:
@@ -121,7 +121,7 @@ def _likeness(
     titles: Sequence[_Text],
     vectors: Numbers,
     stems: NDArray[np.int32],
-) -> Likeness:
+) -> LateInteraction:
     held, where = _distinct([text.rows for text in (*texts, *titles)], len(stems))
     near = vectors[asked] @ vectors[held].T
     near[stems[asked][:, None] == stems[held][None, :]] = 1.0
@@ -135,7 +135,7 @@ def _likeness(
     sentences = weights @ _best_of_each(of_texts, lengths)
     by_sentence = _best_of_each(sentences[None, :], [len(text.starts) for text in texts])[0]
     in_title = _best_of_each(of_titles, [len(title.rows) for title in titles])
-    return Likeness(weights @ best, by_sentence, weights @ in_title)
+    return LateInteraction(weights @ best, by_sentence, weights @ in_title)
 
 
 def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -18,7 +18,7 @@ Order = Literal["recent", "title"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class DocumentEntry:
     """One document. ``updated_at`` is None where its source does not tell."""
 
     document_id: str
@@ -32,7 +32,7 @@ class Entry:
 class Listing:
     """``n_found`` counts all that fit, ``documents`` are the first of them; ``sources`` are all that exist."""
 
-    documents: tuple[Entry, ...]
+    documents: tuple[DocumentEntry, ...]
     n_found: int
     sources: tuple[str, ...]
 
@@ -60,5 +60,5 @@ def of(
     )
 
 
-def _entry(row: DocumentRow) -> Entry:
-    return Entry(row.id.hex, row.title, row.source, row.url, row.updated_at)
+def _entry(row: DocumentRow) -> DocumentEntry:
+    return DocumentEntry(row.id.hex, row.title, row.source, row.url, row.updated_at)

@@ -12,7 +12,7 @@ from agent.errors import ModelError
 from agent.types import Passage
 from ingest.embedding import Embedder, embed
 from ingest.index.candidates import Candidate
-from ingest.index.filters import Scope
+from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from ingest.search import ranking, typos
 from ingest.search.ranking import Ranked
@@ -25,7 +25,7 @@ RARE_UP_TO = 2  # chunks; a word of the question this rare and not among the bes
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """``passages`` are the best first; ``not_found`` are words of the query that stand in none of them and in
     at most two chunks altogether; ``keywords`` are words of the query, by the title of a document that does not
     show them but is filed under them. ``ranked`` are the passages with their reasons, ``slips`` the words
@@ -40,12 +40,12 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchContext:
     """Where a search looks: the index that is live, its embedder, what may be seen, and who reads once more."""
 
     index: Index
     embedder: Embedder
-    scope: Scope
+    scope: ChunkFilter
     reranker: Reranker | None = None
 
     def candidates(self, query: str) -> tuple[list[Candidate], Decimal]:
@@ -62,7 +62,7 @@ class Place:
         return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES), embedded.cost_usd
 
 
-def look_up(query: str, at: Place, *, k: int) -> Found:
+def look_up(query: str, at: SearchContext, *, k: int) -> SearchResult:
     """The best ``k`` passages for a question, and the words of it that hardly any document holds.
 
     A score is near 1 for a passage that very likely speaks of what was asked, near 0 for one that does not.
@@ -86,7 +86,7 @@ def look_up(query: str, at: Place, *, k: int) -> Found:
     filed = {word for found in keywords.values() for word in found}
     shown = {one.chunk_id for one in passages}
     not_found = _not_found([w for w in asked if w not in filed], texts, shown, at)
-    return Found(passages, not_found, keywords, tuple(best), slips, cost_usd)
+    return SearchResult(passages, not_found, keywords, tuple(best), slips, cost_usd)
 
 
 def passage(chunk: Candidate, *, score: float) -> Passage:
@@ -107,7 +107,7 @@ def _meant(query: str, slips: Mapping[str, str]) -> str:
     return " ".join(slips.get(word, word) for word in words(query)) if slips else query
 
 
-def _not_found(words: list[str], texts: Texts, shown: Container[str], at: Place) -> tuple[str, ...]:
+def _not_found(words: list[str], texts: Texts, shown: Container[str], at: SearchContext) -> tuple[str, ...]:
     """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
     holders = {word: texts.holders(word) for word in words}
     for word, ids in holders.items():  # other spellings of it take longer to look for

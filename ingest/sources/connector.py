@@ -1,6 +1,6 @@
 """What a source of documents is, and which kinds of sources there are.
 
-A kind is one module in ``ingest/sources/`` with ``Options``, ``matches`` and ``open_source``; it is found by
+A kind is one module in ``ingest/sources/`` with ``SourceOptions``, ``matches`` and ``open_source``; it is found by
 folder, there is no list to edit. A source lists and fetches; it knows nothing of chunks or the
 index. What lists and what fetches may be two processes, even on two machines.
 """
@@ -58,7 +58,7 @@ def _patterns(given: tuple[str, ...]) -> tuple[str, ...]:
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_several), AfterValidator(_patterns)]
 
 
-class Options(BaseModel):
+class SourceOptions(BaseModel):
     """What may be said of any source, in ``docent.toml`` or on the command line; a kind adds its own.
 
     ``include`` and ``exclude`` are patterns as in a ``.gitignore``, of paths within the source. Options hold no
@@ -161,7 +161,7 @@ class Source(Protocol):
 class SourceModule(Protocol):
     """What every module of ``ingest/sources/`` offers."""
 
-    Options: type[Options]
+    OPTIONS: type[SourceOptions]
 
     def matches(self, location: str) -> bool:
         """Whether this module is the one for a location such as a path or an address."""
@@ -183,7 +183,7 @@ def found() -> dict[str, SourceModule]:
     return {name: import_module(f"{sources.__name__}.{name}") for name in names}
 
 
-def described(given: Mapping[str, Any], *, where: str) -> Options:
+def described(given: Mapping[str, Any], *, where: str) -> SourceOptions:
     """Checked options; the ``type`` may be left out where the location tells.
 
     Raises :class:`UserError` with one line per problem; ``where`` is what they stand in.
@@ -192,12 +192,12 @@ def described(given: Mapping[str, Any], *, where: str) -> Options:
     if kind not in found():
         raise UserError(f"{where}: there is no source type '{kind}'. There are: {', '.join(found())}.")
     try:
-        return found()[kind].Options.model_validate({**given, "type": kind})
+        return found()[kind].OPTIONS.model_validate({**given, "type": kind})
     except ValidationError as error:
         raise UserError("\n".join(_in_words(problem, where) for problem in error.errors())) from None
 
 
-def opened(options: Options, *, home: Path) -> Source:
+def opened(options: SourceOptions, *, home: Path) -> Source:
     """The source that was described; what it keeps lies below ``home``."""
     name = options.name or options.location or options.type
     return found()[options.type].open_source(options, place=place(home, name))

@@ -21,8 +21,11 @@ _REPOSITORY = re.compile(r"^[\w.-]+@[\w.-]+:|\.git/?$")
 _HIDDEN = (".", "~$")  # the latter is what Word keeps beside a document that is open
 
 
-class Options(connector.Options):
+class FolderOptions(connector.SourceOptions):
     """``location`` is the folder's path."""
+
+
+OPTIONS = FolderOptions
 
 
 def matches(location: str) -> bool:
@@ -30,7 +33,7 @@ def matches(location: str) -> bool:
     return "://" not in location and location != "slack" and not _REPOSITORY.search(location)
 
 
-def open_source(options: Options, *, place: Path) -> "Folder":
+def open_source(options: FolderOptions, *, place: Path) -> "FolderSource":
     """The folder at a path; raises :class:`UserError` when there is none or it cannot be read."""
     path = Path(options.location).expanduser()
     try:
@@ -42,13 +45,13 @@ def open_source(options: Options, *, place: Path) -> "Folder":
         raise UserError(f"There is no folder {path}. Check the path.") from None
     except OSError as error:
         raise UserError(f"Cannot read the folder {path} ({error.strerror}). Check its permissions.") from None
-    return Folder(root, options)
+    return FolderSource(root, options)
 
 
-class Folder:
+class FolderSource:
     """A source; a document's uri is its path relative to the folder, with forward slashes."""
 
-    def __init__(self, root: Path, options: Options) -> None:
+    def __init__(self, root: Path, options: FolderOptions) -> None:
         self.root = root
         self.name = options.name or root.name or str(root)
         self._options = options

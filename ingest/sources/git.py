@@ -33,7 +33,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-class Options(connector.Options):
+class GitOptions(connector.SourceOptions):
     """``location`` is the repository's address, for https, ssh or a path; without ``branch`` it is the branch that
     the repository's HEAD names."""
 
@@ -71,6 +71,9 @@ class Options(connector.Options):
         return "/".join(part for part in folder.split("/") if part not in {"", "."})
 
 
+OPTIONS = GitOptions
+
+
 def matches(location: str) -> bool:
     """What ends in ``.git``, ``user@host:path``, the addresses of ssh:// and git://, and those of repositories on
     the large public hosts."""
@@ -80,7 +83,7 @@ def matches(location: str) -> bool:
     return is_page or is_address or location.rstrip("/").endswith(".git")
 
 
-def open_source(options: Options, *, place: Path) -> "Git":
+def open_source(options: GitOptions, *, place: Path) -> "GitSource":
     """The repository, not yet asked; raises :class:`UserError` when its address or token is not there."""
     if not options.location:
         raise UserError("A git source needs a location: the address of its repository, such as https://….")
@@ -91,7 +94,7 @@ def open_source(options: Options, *, place: Path) -> "Git":
         token=_token(options),
         timeout_seconds=options.timeout.total_seconds(),
     )
-    return Git(mirror, options)
+    return GitSource(mirror, options)
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,10 @@ class _Version:
     dates: Dates
 
 
-class Git:
+class GitSource:
     """A source; a document's uri is its path relative to the folder that is read. Thread-safe."""
 
-    def __init__(self, mirror: Mirror, options: Options) -> None:
+    def __init__(self, mirror: Mirror, options: GitOptions) -> None:
         address = options.location.rstrip("/").removesuffix(".git").rstrip("/")
         self.name = options.name or re.split(r"[/:]", address)[-1] or options.location
         self._mirror = mirror
@@ -175,7 +178,7 @@ class Git:
         return f"{_site(self._options.location)}{quote(version.branch)}/{quote(path)}"
 
 
-def _token(options: Options) -> str:
+def _token(options: GitOptions) -> str:
     if not options.token_env:
         return ""
     parts = urlsplit(options.location)

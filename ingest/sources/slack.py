@@ -26,7 +26,7 @@ from ingest.durations import Duration
 from ingest.sources import connector
 from ingest.sources.connector import Listed
 from ingest.sources.slackthreads import conversation
-from ingest.sources.slackthreads.calls import Failed, SlackCalls
+from ingest.sources.slackthreads.calls import SlackCalls, SlackReadError
 from ingest.sources.slackthreads.conversation import Message
 
 API_URL = "https://slack.com/api/"
@@ -37,7 +37,7 @@ WINDOWS = (timedelta(days=30), timedelta(days=3), timedelta(hours=6))  # of hist
 _GONE = {"thread_not_found", "message_not_found"}
 
 
-class Options(connector.Options):
+class SlackOptions(connector.SourceOptions):
     """Without ``channels``, all public ones the bot is a member of; private ones and those shared with another
     company only where named. ``include`` and ``exclude`` are patterns of channels' names."""
 
@@ -48,17 +48,20 @@ class Options(connector.Options):
     token_env: str = Field(default="SLACK_BOT_TOKEN", description="The environment variable that holds the token")
 
 
+OPTIONS = SlackOptions
+
+
 def matches(location: str) -> bool:
     """``slack`` or ``slack://``."""
     return location == "slack" or location.startswith("slack://")
 
 
-def open_source(options: Options, *, place: Path) -> "Slack":
+def open_source(options: SlackOptions, *, place: Path) -> "SlackSource":
     """The workspace of a token; raises :class:`UserError` when there is none."""
     token = os.environ.get(options.token_env, "")
     if not token:
         raise UserError(f"{options.token_env}, which is to hold Slack's bot token (xoxb-…), is not set.")
-    return Slack(options, token, os.environ.get("SLACK_API_URL") or API_URL)
+    return SlackSource(options, token, os.environ.get("SLACK_API_URL") or API_URL)
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,12 @@ class _Window:
         return channel == self.channel and self.first <= float(ts) <= self.last
 
 
-class Slack:
+class SlackSource:
     """A source; a document's uri is its channel's id and the ts of the thread's first message. Thread-safe."""
 
     def __init__(
         self,
-        options: Options,
+        options: SlackOptions,
         token: str,
         api_url: str,
         *,
@@ -113,7 +116,7 @@ class Slack:
                     if self._is_document(message):
                         uri = f"{channel.id}/{message['ts']}"
                         yield Listed(uri, self._url(uri), self._fingerprint(uri, message), readers)
-        except Failed as failed:
+        except SlackReadError as failed:
             raise UserError(f"Cannot read Slack: {failed}") from None
 
     def fetch(self, uri: str) -> RawDocument:
@@ -125,7 +128,7 @@ class Slack:
                 raise FetchProblem("was deleted", "it leaves with the next sync", may_pass=True)
             content = conversation.markdown(messages, self._name)
             title = conversation.title(self._channel_name(channel), messages, self._name)
-        except Failed as failed:
+        except SlackReadError as failed:
             raise FetchProblem(failed.cause, failed.advice, may_pass=True) from None
         return RawDocument(content.encode(), "markdown", title, max(map(conversation.said_at, messages)))
 
@@ -147,7 +150,9 @@ class Slack:
             found = [channel for channel in map(_channel, shared) if channel.is_open]
         chosen = [channel for channel in found if self._options.takes(f"{channel.name}/thread")]
         if not chosen:
-            raise Failed("the bot is in none of its channels", "/invite it to them, or name channels it is in")
+            raise SlackReadError(
+                "the bot is in none of its channels", "/invite it to them, or name channels it is in"
+            )
         yield from {channel.id: channel for channel in chosen}.values()
 
     def _named(self) -> Sequence[_Channel]:
@@ -163,12 +168,16 @@ class Slack:
 
     def _one(self, name: str, found: dict[str, Any] | None) -> _Channel:
         if found is None and not _is_id(name):
-            raise Failed(f"the bot is in no channel '#{name}'", f"check its name, or /invite the bot to #{name}")
+            raise SlackReadError(
+                f"the bot is in no channel '#{name}'", f"check its name, or /invite the bot to #{name}"
+            )
         wire = found or self._info(name)
         if wire.get("is_im") or wire.get("is_mpim"):
-            raise Failed(f"{name} is a conversation of a few people", "name channels only; it will not be read")
+            raise SlackReadError(
+                f"{name} is a conversation of a few people", "name channels only; it will not be read"
+            )
         if found is None and not wire.get("is_member"):
-            raise Failed(f"the bot is not in #{wire.get('name')}", f"/invite it to #{wire.get('name')}")
+            raise SlackReadError(f"the bot is not in #{wire.get('name')}", f"/invite it to #{wire.get('name')}")
         return _channel(wire)
 
     def _info(self, channel: str) -> dict[str, Any]:
@@ -232,7 +241,7 @@ class Slack:
         try:
             for one in self._calls.pages("conversations.replies", "messages", channel=channel, ts=ts, limit=PAGE):
                 by_ts[one["ts"]] = one
-        except Failed as failed:
+        except SlackReadError as failed:
             if failed.code not in _GONE:
                 raise
         return [by_ts[moment] for moment in sorted(by_ts)]
@@ -264,7 +273,7 @@ class Slack:
         if user not in self._names and self._sees_names:
             try:
                 self._names[user] = _called(self._calls.call("users.info", user=user)["user"]) or user
-            except Failed as failed:
+            except SlackReadError as failed:
                 if not failed.code:
                     raise
                 self._sees_names = failed.code != "missing_scope"

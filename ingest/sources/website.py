@@ -19,15 +19,15 @@ from ingest.documents import formats, links
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.sources import connector
 from ingest.sources.connector import Listed
-from ingest.sources.web import line, robots, sitemap, webpage
-from ingest.sources.web.crawl import MORE, Crawl, Scope
-from ingest.sources.web.outside import Outside
+from ingest.sources.web import public_network, robots, sitemap, webpage
+from ingest.sources.web.crawl import MORE, Crawl, CrawlScope
+from ingest.sources.web.http_fetcher import HttpFetcher
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.site import Site, normalised
-from ingest.sources.web.visits import Shelf, Visits
+from ingest.sources.web.visits import PendingDocuments, Visits
 
 
-class Options(connector.Options):
+class WebsiteOptions(connector.SourceOptions):
     """``location`` is an address; the documents are the pages below it.
 
     ``sitemap``: ``auto`` uses the site's sitemaps where it has some, ``true`` insists on them, ``false`` goes by
@@ -67,25 +67,28 @@ class Options(connector.Options):
         return not self._excluded.match_file(path)
 
 
+OPTIONS = WebsiteOptions
+
+
 def matches(location: str) -> bool:
     """Addresses of the web that are of no other kind."""
     return location.startswith(("https://", "http://"))
 
 
-def open_source(options: Options, *, place: Path) -> "Website":
+def open_source(options: WebsiteOptions, *, place: Path) -> "WebsiteSource":
     """The site at an address; whether there is one is seen when it is listed."""
-    return Website(options, place)
+    return WebsiteSource(options, place)
 
 
-class Website:
+class WebsiteSource:
     """A source; a document's uri is its address."""
 
     def __init__(
         self,
-        options: Options,
+        options: WebsiteOptions,
         place: Path,
         *,
-        resolve: line.Resolve = line.resolved,
+        resolve: public_network.Resolve = public_network.resolved,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._options = options
@@ -93,7 +96,7 @@ class Website:
         self._site = Site(options.location)
         self._resolve = resolve
         self._sleep = sleep
-        self._shelf = Shelf(place)
+        self._shelf = PendingDocuments(place)
         self._asking = threading.Lock()  # one request at a time, whoever fetches
         self._asked_at = -math.inf
         self._rules: Robots | None = None
@@ -126,7 +129,7 @@ class Website:
         except UserError as error:
             raise FetchProblem(str(error).rstrip("."), "then sync again", may_pass=True) from None
 
-    def _asked(self, outside: Outside, url: str) -> RawDocument:
+    def _asked(self, outside: HttpFetcher, url: str) -> RawDocument:
         self._rules = self._rules or robots.read(outside, self._site)
         outside.delay_seconds = max(outside.delay_seconds, self._rules.delay_seconds)
         if self._site.url(url, url) != url:
@@ -139,12 +142,12 @@ class Website:
             raise FetchProblem("is gone since it was listed", "sync again", may_pass=True)
         return page.raw(url)
 
-    def _outside(self) -> Outside:
+    def _outside(self) -> HttpFetcher:
         given = self._options
         name = given.authorization_env
         if name and not os.environ.get(name):
             raise UserError(f"{self.name}: the variable {name} is not set. Put the header's value into it.")
-        return Outside(
+        return HttpFetcher(
             timeout_seconds=given.timeout_seconds,
             delay_seconds=given.delay_seconds,
             allow_private=given.allow_private,
@@ -154,7 +157,7 @@ class Website:
             sleep=self._sleep,
         )
 
-    def _pages(self, outside: Outside, rules: Robots) -> sitemap.Pages:
+    def _pages(self, outside: HttpFetcher, rules: Robots) -> sitemap.Pages:
         wanted = self._options.sitemap
         if wanted is False:
             return {}
@@ -167,9 +170,9 @@ class Website:
         return {} if is_empty else pages
 
     @property
-    def _scope(self) -> Scope:
+    def _scope(self) -> CrawlScope:
         given = self._options
-        return Scope(
+        return CrawlScope(
             enters=given.enters,
             takes=given.takes,
             link=self._link,

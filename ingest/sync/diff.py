@@ -22,7 +22,7 @@ from agent.store.database import Database
 from ingest import access, locks
 from ingest.documents import names
 from ingest.index import scan
-from ingest.index.active_index import Live
+from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
 from ingest.sources.connector import UNNAMED, UNREAD, Listed, Source
@@ -36,7 +36,7 @@ SUSPICIOUS_SHARE = 0.5  # of a source's documents gone at once
 SUSPICIOUS_FROM = 10  # documents; of a few, half may well be deleted on purpose
 
 
-class Refused(UserError):
+class SuspiciousListing(UserError):
     """The source lists so little that something must be wrong with it; nothing was changed."""
 
 
@@ -44,7 +44,7 @@ def make(
     source: Source,
     sync_id: UUID,
     *,
-    live: Live,
+    live: ActiveIndex,
     readers: Iterable[str] = access.DEFAULT_READERS,
     chunk_tokens: int,
     is_forced: bool = False,
@@ -52,7 +52,7 @@ def make(
 ) -> None:
     """Lists the source and leaves as the sync's items what must be read in; removes what is gone.
 
-    Raises :class:`UserError` when the source cannot be listed, :class:`Refused` when it is not believed.
+    Raises :class:`UserError` when the source cannot be listed, :class:`SuspiciousListing` when it is not believed.
     """
     database = live.database
     n_listed = _staged(
@@ -177,12 +177,12 @@ def _compared(transaction: Session, sync_id: UUID, source: str) -> tuple[int, in
 
 def _believe(source: str, n_listed: int, n_known: int, n_gone: int) -> None:
     if not n_listed:
-        raise Refused(
+        raise SuspiciousListing(
             f"No documents were found in '{source}', so nothing was changed. Check its location and patterns; "
             f"to remove it on purpose, run: docent forget '{source}'"
         )
     if n_gone > SUSPICIOUS_SHARE * n_known and n_known >= SUSPICIOUS_FROM:
-        raise Refused(
+        raise SuspiciousListing(
             f"'{source}' had {n_known} documents, and {n_gone} of them are gone, so nothing was changed. "
             "Is all of it there? If they were removed on purpose, sync it with --force."
         )

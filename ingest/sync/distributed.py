@@ -4,31 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from ingest.index.active_index import Live
-from ingest.settings import Settings
+from ingest.index.active_index import ActiveIndex
+from ingest.settings import IngestSettings
 from ingest.sources import connector
-from ingest.sources.connector import Options, Source
+from ingest.sources.connector import Source, SourceOptions
 from ingest.sync import store, sync
 from ingest.sync.reports import SyncReport
 
 
 @dataclass(frozen=True)
-class Ongoing:
+class DistributedSync:
     """An open sync with its source."""
 
     id: UUID
     name: str
-    options: Options
+    options: SourceOptions
     source: Source
-    live: Live
-    settings: Settings
+    live: ActiveIndex
+    settings: IngestSettings
 
     @staticmethod
-    def of(wanted: store.Sync, live: Live, settings: Settings) -> "Ongoing":
+    def of(wanted: store.Sync, live: ActiveIndex, settings: IngestSettings) -> "DistributedSync":
         """Raises :class:`agent.errors.UserError` when its source cannot be opened here."""
         options = connector.described(wanted.options, where=f"the source '{wanted.source}'")
         opened = connector.opened(options, home=settings.home)
-        return Ongoing(wanted.id, wanted.source, options, opened, live, settings)
+        return DistributedSync(wanted.id, wanted.source, options, opened, live, settings)
 
     def begin(self) -> bool:
         """See :func:`ingest.sync.sync.begin`."""

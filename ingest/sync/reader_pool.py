@@ -25,7 +25,7 @@ WINDOW = 24  # documents read ahead of the one that is written
 
 
 @dataclass
-class Read:
+class ParsedDocument:
     """A listed document on its way into the index; one that ``keeps_earlier`` leaves there what it was before."""
 
     item: Item
@@ -36,7 +36,7 @@ class Read:
     keeps_earlier: bool = False
 
 
-class Crew:
+class ReaderPool:
     """Use it as a context manager: its child processes end with it."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Crew:
         for one in self._all:
             self._free.put(one)
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "ReaderPool":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,10 +66,12 @@ class Crew:
         for one in self._all:
             one.__exit__()
 
-    def read(self, items: Iterable[Item]) -> Iterator[Read]:
+    def read(self, items: Iterable[Item]) -> Iterator[ParsedDocument]:
         """Each document, in the order of the items."""
         waiting = iter(items)
-        ahead: deque[Future[Read]] = deque(self._threads.submit(self._read, i) for i in islice(waiting, WINDOW))
+        ahead: deque[Future[ParsedDocument]] = deque(
+            self._threads.submit(self._read, i) for i in islice(waiting, WINDOW)
+        )
         try:
             while ahead:
                 one = ahead.popleft().result()
@@ -80,8 +82,8 @@ class Crew:
             for future in ahead:
                 future.cancel()
 
-    def _read(self, item: Item) -> Read:
-        one = Read(item, self._id_of(item.uri))
+    def _read(self, item: Item) -> ParsedDocument:
+        one = ParsedDocument(item, self._id_of(item.uri))
         if item.n_claims > MAX_CLAIMS:
             advice = "leave it out with 'exclude', and report it as a bug"
             one.problem = FetchProblem(f"ended the process that read it {MAX_CLAIMS} times", advice)
@@ -93,7 +95,7 @@ class Crew:
             self._free.put(converter)
         return one
 
-    def _fill(self, one: Read, converter: Converter) -> None:
+    def _fill(self, one: ParsedDocument, converter: Converter) -> None:
         if one.item.fingerprint == UNNAMED:
             advice = f"rename it: Unicode, and with its folders at most {names.MAX_BYTES:,} bytes"
             one.problem = FetchProblem("has a name that cannot be kept", advice)

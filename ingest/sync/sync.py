@@ -18,13 +18,13 @@ from agent.store.database import Database
 from ingest import access, locks
 from ingest.documents.sandbox import Converter
 from ingest.index import reindex, scan
-from ingest.index.active_index import Live
+from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
 from ingest.sources.connector import Source
 from ingest.sync import claims, diff, heartbeat, reports, store, writer
 from ingest.sync.claims import Claimed
-from ingest.sync.reader_pool import Crew, Read
+from ingest.sync.reader_pool import ParsedDocument, ReaderPool
 from ingest.sync.reports import SyncReport
 from ingest.tables import DocumentRow, SyncRow
 
@@ -35,7 +35,7 @@ OPTIMIZE_EVERY_CHUNKS = 20_000  # what is not yet in the search indexes is searc
 
 def run(
     source: Source,
-    live: Live,
+    live: ActiveIndex,
     *,
     chunk_tokens: int,
     readers: Iterable[str] = access.DEFAULT_READERS,
@@ -82,7 +82,7 @@ def run(
 def begin(
     sync_id: UUID,
     source: Source,
-    live: Live,
+    live: ActiveIndex,
     *,
     chunk_tokens: int,
     readers: Iterable[str] = access.DEFAULT_READERS,
@@ -105,9 +105,11 @@ def begin(
     return True
 
 
-def crew(source: Source, *, chunk_tokens: int, n: int = 0, converter: Callable[[], Converter] = Converter) -> Crew:
+def crew(
+    source: Source, *, chunk_tokens: int, n: int = 0, converter: Callable[[], Converter] = Converter
+) -> ReaderPool:
     """Those who read a source's documents; use it as a context manager."""
-    return Crew(
+    return ReaderPool(
         source,
         chunk_tokens=chunk_tokens,
         id_of=lambda uri: document_id(source.name, uri),
@@ -119,8 +121,8 @@ def crew(source: Source, *, chunk_tokens: int, n: int = 0, converter: Callable[[
 def work(
     sync_id: UUID,
     source: str,
-    readers: Crew,
-    live: Live,
+    readers: ReaderPool,
+    live: ActiveIndex,
     *,
     limit: int = CLAIM_DOCUMENTS,
     lease_seconds: float = store.LEASE_SECONDS,
@@ -147,7 +149,7 @@ def work(
     return True
 
 
-def finish(sync_id: UUID, source: str, live: Live) -> SyncReport:
+def finish(sync_id: UUID, source: str, live: ActiveIndex) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
     with locks.held(live.database, locks.INDEX):
         sync = store.load(live.database, sync_id)
@@ -164,7 +166,7 @@ def finish(sync_id: UUID, source: str, live: Live) -> SyncReport:
     return reports.of(live.database, sync_id)
 
 
-def forget(source: str, live: Live) -> int:
+def forget(source: str, live: ActiveIndex) -> int:
     """Removes every document of a source, and what is known of its syncs; returns how many there were."""
     row, database = DocumentRow, live.database
     with locks.held(database, locks.of_source(source)), locks.held(database, locks.INDEX):
@@ -189,7 +191,7 @@ def _end(database: Database, sync_id: UUID, error: BaseException) -> None:
     if isinstance(error, store.Superseded):
         return
     status: store.Ending = "failed"
-    if isinstance(error, diff.Refused):
+    if isinstance(error, diff.SuspiciousListing):
         status = "stopped"
     elif isinstance(error, KeyboardInterrupt):
         status = "interrupted"
@@ -203,9 +205,9 @@ def _reason(error: BaseException) -> str:
     return "it was stopped" if isinstance(error, KeyboardInterrupt) else f"a bug ({type(error).__name__})"
 
 
-def _filled(readings: Iterator[Read], is_over: Callable[[], bool]) -> Iterator[list[Read]]:
+def _filled(readings: Iterator[ParsedDocument], is_over: Callable[[], bool]) -> Iterator[list[ParsedDocument]]:
     """Batches of about as many chunks; the last one when it is over, and nothing after it."""
-    batch: list[Read] = []
+    batch: list[ParsedDocument] = []
     for one in readings:
         batch.append(one)
         is_last = is_over()
@@ -218,7 +220,7 @@ def _filled(readings: Iterator[Read], is_over: Callable[[], bool]) -> Iterator[l
         yield batch
 
 
-def _optimized(live: Live, n_chunks: int) -> int:
+def _optimized(live: ActiveIndex, n_chunks: int) -> int:
     """How many chunks have been written since the search indexes were brought up to date."""
     if n_chunks < OPTIMIZE_EVERY_CHUNKS:
         return n_chunks

@@ -18,15 +18,15 @@ from ingest.documents import chunking, names
 from ingest.documents.blocks import Document
 from ingest.embedding import Matrix
 from ingest.index import scan
-from ingest.index.active_index import Live, Stores
+from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.table import IndexedChunk
 from ingest.sync import store
-from ingest.sync.reader_pool import Read
+from ingest.sync.reader_pool import ParsedDocument
 from ingest.sync.store import Done
 from ingest.tables import DocumentRow
 
 
-def write(batch: Sequence[Read], *, sync_id: UUID, source: str, live: Live) -> Done:
+def write(batch: Sequence[ParsedDocument], *, sync_id: UUID, source: str, live: ActiveIndex) -> Done:
     """Returns what was done; raises :class:`syncs.Superseded`, and :class:`agent.errors.ModelError` when the
     embedding model cannot be reached, both before anything is written."""
     chunks = [_indexed(one, chunk, source) for one in batch for chunk in one.chunks]
@@ -41,13 +41,13 @@ def write(batch: Sequence[Read], *, sync_id: UUID, source: str, live: Live) -> D
 
 
 def _write(
-    batch: Sequence[Read],
+    batch: Sequence[ParsedDocument],
     chunks: Sequence[IndexedChunk],
     vectors: Matrix,
     *,
     sync_id: UUID,
     source: str,
-    stores: Stores,
+    stores: IndexHandle,
     done: Done,
 ) -> None:
     replaced = [id_ for one in batch if not one.keeps_earlier for id_ in (one.id.hex, one.item.moved_from) if id_]
@@ -62,7 +62,9 @@ def _write(
         store.done(transaction, sync_id, [one.item.uri for one in batch], done)
 
 
-def _vectors(batch: Sequence[Read], chunks: Sequence[IndexedChunk], stores: Stores) -> tuple[Matrix, Done]:
+def _vectors(
+    batch: Sequence[ParsedDocument], chunks: Sequence[IndexedChunk], stores: IndexHandle
+) -> tuple[Matrix, Done]:
     """Of each chunk; only texts the index has no vector for are embedded."""
     before = [id_ for one in batch for id_ in (one.id.hex, one.item.moved_from) if id_]
     kept = scan.vectors(stores.index, before) if chunks else {}
@@ -76,7 +78,7 @@ def _vectors(batch: Sequence[Read], chunks: Sequence[IndexedChunk], stores: Stor
     return (np.stack(rows) if rows else np.zeros((0, 0), np.float32)), done
 
 
-def _indexed(one: Read, chunk: chunking.Chunk, source: str) -> IndexedChunk:
+def _indexed(one: ParsedDocument, chunk: chunking.Chunk, source: str) -> IndexedChunk:
     assert one.document is not None  # a document without one has no chunks
     return IndexedChunk(
         chunk_id=f"{one.id.hex}-{chunk.position:05d}",
@@ -116,7 +118,7 @@ _READ_IN = _upsert(_COLUMNS)
 _KEPT = _upsert({"problem", "synced_at", "content_hash"})  # its earlier version stays
 
 
-def _row(one: Read, source: str) -> dict[str, Any]:
+def _row(one: ParsedDocument, source: str) -> dict[str, Any]:
     """A document that keeps its earlier version is asked for again by the next sync: it has no content hash."""
     return {
         "id": one.id,
@@ -134,6 +136,6 @@ def _row(one: Read, source: str) -> dict[str, Any]:
     }
 
 
-def _problem(one: Read) -> str | None:
+def _problem(one: ParsedDocument) -> str | None:
     problem = one.problem or (one.document.gap if one.document else None)
     return names.storable(f"{problem.cause}; {problem.advice}") if problem else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from agent.llm.client import Patience
+from agent.llm.client import CallPolicy
 from agent.llm.pricing import FREE, Price
 from agent.llm.request import Model
 from agent.store import sessions, trace
@@ -16,7 +16,7 @@ from agent.store.database import Database
 from agent.store.sessions import Turn
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn import loop
-from agent.turn.config import Kit, OpeningCall
+from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, Finished, TextDelta, TextReset
 from agent.turn.limits import Limits
 from agent.types import Passage
@@ -51,9 +51,9 @@ class Asked:
     kit_options: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def kit(self) -> Kit:
-        options = {"patience": Patience(n_retries=1), **self.kit_options}
-        return Kit(
+    def kit(self) -> AgentConfig:
+        options = {"patience": CallPolicy(n_retries=1), **self.kit_options}
+        return AgentConfig(
             self.database, [self.model(n) for n in range(len(self.models))], self.tools, self.limits, **options
         )
 
@@ -79,7 +79,7 @@ class Asked:
         return turn
 
     def run(self, turn: Turn, check: Callable[[], None] = lambda: None) -> list[Event]:
-        return list(loop.Run(turn, self.kit, check).events(opening))
+        return list(loop.TurnRun(turn, self.kit, check).events(opening))
 
     def answer(self, turn: Turn | None = None) -> Finished:
         turn = turn or self.ask()

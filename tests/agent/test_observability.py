@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from agent import observability
-from agent.settings import Settings
+from agent.settings import AgentSettings
 
 
 def test_a_closed_standard_error_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stderr", first)
-    observability.set_up(Settings(), process="test")
+    observability.set_up(AgentSettings(), process="test")
     observability.log.warning("told", n=1)
     first_text = first.getvalue()
     first.close()

@@ -21,13 +21,13 @@ from ingest.documents.chunking import sentences
 from ingest.embedding import Embedder
 from ingest.index import lancedb_runtime
 from ingest.index.candidates import nearest
-from ingest.index.filters import Scope
+from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from tests.bench.office import DOCENT, Office
 from tests.bench.parts import Row
-from tests.world import ROOT
+from tests.system import ROOT
 
 N_UNCHANGED = 10_000
 N_FEW, N_MANY = 1_000, 100_000
@@ -58,7 +58,7 @@ def reading(office: Office) -> Iterator[Row]:
 
 def searching(office: Office) -> Iterator[Row]:
     """Searches among few chunks."""
-    library = Library(office.database, Settings(home=office.folder / "home"))
+    library = Library(office.database, IngestSettings(home=office.folder / "home"))
     p50, p95 = _searched(library, Audience(), "handbook_18f")
     n_chunks = library.status().n_chunks
     yield (
@@ -85,7 +85,7 @@ def scale(office: Office) -> Iterator[Row]:
         "flat",
     )
     yield "chunks read in per second, of many small documents", f"{run['n_chunks'] / run['seconds']:.0f}", ""
-    library = Library(office.database, Settings(home=office.folder / "home"))
+    library = Library(office.database, IngestSettings(home=office.folder / "home"))
     n_chunks = library.status().n_chunks
     audiences = (
         ("9 of 10", Audience((frozenset({EVERYONE}),))),
@@ -172,7 +172,7 @@ def _queries(of: str) -> Sequence[str]:
     return [asked[i % len(asked)] for i in range(N_QUERIES)]
 
 
-def _recall(index: Index, scope: Scope) -> float:
+def _recall(index: Index, scope: ChunkFilter) -> float:
     """Share of the ten nearest chunks of an exact scan that the approximate index finds too."""
     embedder = Embedder()
     found = []
@@ -184,7 +184,7 @@ def _recall(index: Index, scope: Scope) -> float:
     return float(np.mean(found))
 
 
-async def _nearest(index: Index, scope: Scope, vector: Any, *, is_exact: bool) -> set[str]:
+async def _nearest(index: Index, scope: ChunkFilter, vector: Any, *, is_exact: bool) -> set[str]:
     query = nearest(index._opened(), vector, scope, 10)
     if is_exact:
         query = query.bypass_vector_index()

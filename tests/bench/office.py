@@ -18,13 +18,13 @@ from agent.clock import new_id
 from agent.llm import litellm_setup
 from agent.llm.pricing import Price
 from agent.llm.request import Model
-from agent.settings import Settings as AgentSettings
+from agent.settings import AgentSettings
 from agent.store import budgets, sessions, trace
 from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import loop
-from agent.turn.config import Kit, OpeningCall
+from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Finished
 from agent.turn.limits import Limits
 from agent.types import Passage
@@ -32,9 +32,9 @@ from bot.processes import embedded_servers
 from bot.processes.environment import migrate
 from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from tests.scripted_model import Say, ScriptedModel
-from tests.world import HANDBOOK, free_port, get
+from tests.system import HANDBOOK, free_port, get
 
 DOCENT = Path(sys.executable).with_name("docent")
 QUESTIONS = (
@@ -159,7 +159,7 @@ class Office:
             litellm_setup.register_local(
                 lambda messages, tools, choice: {"role": "assistant", "content": "Quoted."}
             )
-            kit = Kit(
+            kit = AgentConfig(
                 self.database,
                 [Model("openai/scripted", base_url, price=Price.flat(Decimal("1e-7"), Decimal("1e-6")))],
                 {"look_up": look_up},
@@ -183,7 +183,7 @@ class Office:
             pages.mkdir()
             for name, content in HANDBOOK.items():
                 (pages / name).write_text(content)
-        library = Library(self.database, Settings(home=self.folder / "home"))
+        library = Library(self.database, IngestSettings(home=self.folder / "home"))
         library.sync_folder(str(pages), link="https://handbook.example/{path}")
 
     def _wait(self, condition: Any) -> None:
@@ -230,7 +230,7 @@ class _ModelProcess:
         self._process.stdout.close()
 
 
-def _one_turn(kit: Kit) -> None:
+def _one_turn(kit: AgentConfig) -> None:
     with kit.database.transaction() as transaction:
         asked = sessions.ask(transaction, key=str(new_id()), user_id="U", origin="cli", question="How many days?")
     with kit.database.transaction() as transaction:
@@ -238,7 +238,7 @@ def _one_turn(kit: Kit) -> None:
     assert turn
     with kit.database.transaction() as transaction:
         trace.begin(transaction, turn.id, {"release": "bench"})
-    run = loop.Run(turn, kit, lambda: None)
+    run = loop.TurnRun(turn, kit, lambda: None)
     end = list(run.events(lambda question: [OpeningCall("look_up", {"query": question})]))[-1]
     assert isinstance(end, Finished)
     assert end.reason == "answered", end

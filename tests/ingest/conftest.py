@@ -7,7 +7,7 @@ import pytest
 
 from agent.store.database import Database
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from ingest.sources import connector
 
 LEAVE = """---
@@ -50,7 +50,7 @@ def open_library(database: Database, tmp_path: Path) -> Callable[..., Library]:
     """Opens a library over this test's index, as another process would."""
 
     def open_(**settings: object) -> Library:
-        return Library(database, Settings(index_uri=str(tmp_path / "index"), **settings))  # type: ignore[arg-type]
+        return Library(database, IngestSettings(index_uri=str(tmp_path / "index"), **settings))  # type: ignore[arg-type]
 
     return open_
 

@@ -12,10 +12,10 @@ from agent.store.database import Database
 from agent.tools import Tool, ToolContext, ToolResult
 from agent.types import Audience
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from tools.current_time import Clock
 from tools.registry import found, offered
-from tools.thread_history import Said, ThreadPort
+from tools.thread_history import ThreadMessage, ThreadPort
 
 TOOLS = found()
 
@@ -23,8 +23,8 @@ TOOLS = found()
 class Chatter:
     """A long thread."""
 
-    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[Said]:
-        return [Said("U1", "2026-03-01T09:00:00+00:00", "long " * 300) for _ in range(limit)]
+    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[ThreadMessage]:
+        return [ThreadMessage("U1", "2026-03-01T09:00:00+00:00", "long " * 300) for _ in range(limit)]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def context(database: Database, tmp_path: Path) -> Callable[..., ToolContext]:
     (documents / "long.md").write_text(
         "# Long list\n\n" + "\n".join(f"- tool {i} is in box {i}" for i in range(300))
     )
-    library = Library(database, Settings(index_uri=str(tmp_path / "index")))
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
     library.sync_folder(str(documents))
 
     def make(*members: frozenset[str]) -> ToolContext:

@@ -13,7 +13,7 @@ from agent.store.database import Database
 from agent.tools import ToolContext
 from agent.types import Audience
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from tools.list_documents import list_documents
 
 ANNA, BERT = frozenset({"everyone", "user:A", "team:legal"}), frozenset({"everyone", "user:B"})
@@ -29,7 +29,7 @@ Listed = Callable[..., dict[str, Any]]
 @pytest.fixture
 def listed(database: Database, tmp_path: Path) -> Listed:
     """Three documents for everyone, one for the legal team; by default for everyone."""
-    library = Library(database, Settings(index_uri=str(tmp_path / "index")))
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
     for source, readers, titles in (
         ("handbook", ["everyone"], ["Leave", "Travel 100%"]),
         ("kitchen", ["everyone"], ["Äpfel"]),

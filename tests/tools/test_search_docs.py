@@ -11,7 +11,7 @@ from agent.store.database import Database
 from agent.tools import ToolContext, ToolResult
 from agent.types import Audience
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from tools.search_docs import search_docs
 
 Search = Callable[..., ToolResult]
@@ -19,7 +19,7 @@ Search = Callable[..., ToolResult]
 
 @pytest.fixture
 def search(database: Database, tmp_path: Path) -> Search:
-    library = Library(database, Settings(index_uri=str(tmp_path / "index")))
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
     for source, day, days, readers in (
         ("handbook", "2026-03-01", 30, ["everyone"]),
         ("archive", "2019-03-01", 24, ["everyone"]),

@@ -9,7 +9,7 @@ import pytest
 from agent.errors import ToolError
 from agent.tools import ToolContext
 from agent.types import Audience
-from tools.thread_history import MAX_CHARS, Said, ThreadPort, thread_history
+from tools.thread_history import MAX_CHARS, ThreadMessage, ThreadPort, thread_history
 
 
 @dataclass
@@ -19,10 +19,11 @@ class Thread:
     n: int
     length: int = 10
 
-    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[Said]:
+    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[ThreadMessage]:
         assert (session_key, deadline) == ("slack:T:C:1.0", 9e9)
         every = [
-            Said(f"U{i}", "2026-03-01T09:00:00+00:00", f"{i} ".ljust(self.length, "x")) for i in range(self.n)
+            ThreadMessage(f"U{i}", "2026-03-01T09:00:00+00:00", f"{i} ".ljust(self.length, "x"))
+            for i in range(self.n)
         ]
         return every[-limit:]
 

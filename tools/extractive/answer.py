@@ -15,8 +15,8 @@ from agent.turn.model_calls import CLOSING_REQUEST
 from agent.types import Message
 from tools.extractive.features import Evidence, gathered
 from tools.extractive.follow_ups import background, standalone
-from tools.extractive.question import Question, parts, read
-from tools.extractive.relevance import Judged, judged
+from tools.extractive.question import ParsedQuestion, parts, read
+from tools.extractive.relevance import Scores, judged
 from tools.extractive.rendering import n_chars, written
 from tools.extractive.statements import Statement, statements
 
@@ -82,8 +82,8 @@ def is_weak(question: str, evidence: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _answered(
-    asked: Sequence[Question], gathered_: Evidence, evidence: Sequence[Mapping[str, Any]]
-) -> list[Judged]:
+    asked: Sequence[ParsedQuestion], gathered_: Evidence, evidence: Sequence[Mapping[str, Any]]
+) -> list[Scores]:
     """The judgements of those parts of a question that are answered."""
     not_found = {word for result in evidence for word in result.get("not_found") or ()}
     found = [(part, judged(part, gathered_)) for part in asked]
@@ -96,7 +96,7 @@ def _filed(passage: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str
     return {**passage, "keywords": " ".join(words)} if words else passage
 
 
-def _is_unanswered(question: Question, j: Judged, not_found: set[str]) -> bool:
+def _is_unanswered(question: ParsedQuestion, j: Scores, not_found: set[str]) -> bool:
     """Nothing is near, a name is in no document, or too much of what is asked is missing.
 
     Of key words any may be left unanswered.
@@ -142,7 +142,7 @@ def _is_quotable(statement: Statement) -> bool:
     return not _SECRET.search(text) and not _TO_A_MODEL.search(text)
 
 
-def _chosen(evidence: Evidence, judgements: Sequence[Judged]) -> list[int]:
+def _chosen(evidence: Evidence, judgements: Sequence[Scores]) -> list[int]:
     """The best of each part of the question; then the last judgement, on the whole of it, fills the room."""
     chosen: list[int] = []
     n_used = 0
@@ -156,7 +156,7 @@ def _chosen(evidence: Evidence, judgements: Sequence[Judged]) -> list[int]:
     return chosen
 
 
-def _best(evidence: Evidence, j: Judged, before: Sequence[int], max_chars: int) -> list[int]:
+def _best(evidence: Evidence, j: Scores, before: Sequence[int], max_chars: int) -> list[int]:
     """The best first, as long as they are nearly as good, say something new and find room."""
     found = evidence.statements
     order = sorted(range(len(found)), key=lambda i: (-round(j.relevance[i], 6), i))

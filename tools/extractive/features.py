@@ -8,7 +8,7 @@ import numpy as np
 
 from ingest.embedding import Matrix, embed
 from ingest.search.text import is_misspelt, is_slipped_stop_word, stem, stems, words
-from tools.extractive.question import Question
+from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
 from tools.extractive.synonyms import of_one_sense
 
@@ -50,7 +50,7 @@ def gathered(statements: Sequence[Statement]) -> Evidence:
     return Evidence(statements, places, _held(statements, places), frozenset(words("\n".join(texts))), own, both)
 
 
-def matches(question: Question, evidence: Evidence) -> dict[str, Match]:
+def matches(question: ParsedQuestion, evidence: Evidence) -> dict[str, Match]:
     """What each word of the question is in the evidence: itself, else what it may be a slip of or mean.
 
     Names stand for themselves or a slip only: another town is not the one that was asked for. A stop word with a

@@ -26,7 +26,7 @@ _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 
 @dataclass(frozen=True)
-class Question:
+class ParsedQuestion:
     """``background`` is the earlier question it leans on, or empty.
 
     ``weights`` holds every word that carries meaning. ``asked`` are those of the sentence that asks, without
@@ -50,12 +50,12 @@ class Question:
         return f"{self.background} {self.text}".strip()
 
 
-def read(text: str, background: str = "") -> Question:
+def read(text: str, background: str = "") -> ParsedQuestion:
     """Reads a question; ``background`` as :func:`tools.extractive.follow_ups.background` finds it."""
     own = content_words(text)
     weights = dict.fromkeys(content_words(background), BACKGROUND_WEIGHT) | dict.fromkeys(own, 1.0)
     asking = _asking(text)
-    return Question(
+    return ParsedQuestion(
         text=text,
         background=background,
         weights=weights,
@@ -64,7 +64,7 @@ def read(text: str, background: str = "") -> Question:
     )
 
 
-def parts(text: str, background: str = "") -> list[Question]:
+def parts(text: str, background: str = "") -> list[ParsedQuestion]:
     """The questions in one message, each with the story before it and with the earlier one it leans on."""
     told: list[str] = []
     asked: list[str] = []
@@ -79,7 +79,7 @@ def parts(text: str, background: str = "") -> list[Question]:
     if not 1 < len(asked) <= MAX_PARTS:
         return [read(text, background)]
     story = " ".join(piece if piece.endswith((".", "!", "?")) else f"{piece}." for piece in told)
-    found: list[Question] = []
+    found: list[ParsedQuestion] = []
     for i, part in enumerate(asked):
         leans_on = follow_ups.background(part, asked[:i])
         found.append(read(f"{story} {_ended(part)}".strip(), f"{background} {leans_on}".strip()))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ingest.embedding import embed
 from ingest.search.text import stems
 from tools.extractive.features import Evidence, Match, Place, matches, rarity
-from tools.extractive.question import Question
+from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
 
 IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.45  # what a word of the question is worth where
@@ -69,7 +69,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True)
-class Judged:
+class Scores:
     """How relevant each statement is (about 4 is a certain answer), and the grounds there are for an answer.
 
     ``coverage`` is the share of the words asked for that one passage holds, by what they tell. ``is_name_missing``
@@ -84,7 +84,7 @@ class Judged:
     absent: frozenset[str]
 
 
-def judged(question: Question, evidence: Evidence) -> Judged:
+def judged(question: ParsedQuestion, evidence: Evidence) -> Scores:
     """Judges every statement."""
     statements = evidence.statements
     matched = matches(question, evidence)
@@ -113,13 +113,13 @@ def judged(question: Question, evidence: Evidence) -> Judged:
 
 def _with_grounds(
     relevance: Sequence[float],
-    question: Question,
+    question: ParsedQuestion,
     evidence: Evidence,
     *,
     matched: Mapping[str, Match],
     telling: Mapping[str, float],
     unnamed: Mapping[int, float],
-) -> Judged:
+) -> Scores:
     asked = sorted(word for word in question.asked if word in matched)
     named = [held for n, held in evidence.held.items() if unnamed[n] == min(unnamed.values())]
     absent = frozenset(word for word in asked if not matched[word])
@@ -133,7 +133,7 @@ def _with_grounds(
     union: set[str] = set().union(*named)
     elsewhere = [word for word in asked if matched[word] and matched[word].keys().isdisjoint(union)]
     lacking = [word for word in elsewhere if telling[word] >= TELLS_MUCH * total]
-    return Judged(
+    return Scores(
         relevance,
         coverage=max(map(share, named)) / total if total else 1.0,
         is_name_missing=not question.names.isdisjoint(absent),
@@ -174,7 +174,7 @@ def _shared(place: Place, matched: Mapping[str, Match], telling: Mapping[str, fl
     return worth
 
 
-def _unnamed(question: Question, evidence: Evidence, matched: Mapping[str, Match]) -> dict[int, float]:
+def _unnamed(question: ParsedQuestion, evidence: Evidence, matched: Mapping[str, Match]) -> dict[int, float]:
     """Of each passage: which share of the names in the question it does not hold."""
     names = [name for name in question.names if name in matched]
     return {

@@ -42,14 +42,14 @@ _SECTION = re.compile(
 )  # never a title
 
 
-class _Reader(Protocol):
+class _FormatReader(Protocol):
     def read(self, content: bytes, *, max_chars: int) -> Document: ...
 
 
 def document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text."""
     format_ = signature.format_of(raw)
-    reader = cast(_Reader, import_module(f"ingest.documents.readers.{MODULES[format_]}"))
+    reader = cast(_FormatReader, import_module(f"ingest.documents.readers.{MODULES[format_]}"))
     try:
         found = reader.read(raw.content, max_chars=max_chars)
     except RecursionError:

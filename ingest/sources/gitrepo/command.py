@@ -55,7 +55,7 @@ class Credentials:
         return cls(f"{parts.scheme}://{parts.netloc}", token.strip()) if token else None
 
 
-class Failed(Exception):
+class GitError(Exception):
     """Git ended with an error; the message is what it said."""
 
     @property
@@ -78,7 +78,7 @@ def run(
 ) -> bytes:
     """What ``git`` printed; ``keep`` are descriptors it keeps open.
 
-    Raises :class:`Failed`, :class:`TimeoutError`, and :class:`UserError` when git is not installed.
+    Raises :class:`GitError`, :class:`TimeoutError`, and :class:`UserError` when git is not installed.
     """
     try:
         process = subprocess.Popen(
@@ -95,11 +95,11 @@ def run(
         raise UserError("git is not installed here. Install it (apt install git), then sync again.") from None
     printed, said = _outcome(process, timeout_seconds)
     if process.returncode:
-        raise Failed(_without(arguments, said.decode(errors="replace")))
+        raise GitError(_without(arguments, said.decode(errors="replace")))
     return printed
 
 
-def in_words(failed: Failed, location: str) -> UserError:
+def in_words(failed: GitError, location: str) -> UserError:
     """What went wrong with the repository at a location, and what to do."""
     if known := failed.cause:
         return UserError(f"Cannot read {location}: {known[0]}. {known[1]}.")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.errors import UserError
 from ingest.sources.gitrepo import command
-from ingest.sources.gitrepo.command import Credentials, Failed, in_words
+from ingest.sources.gitrepo.command import Credentials, GitError, in_words
 
 ASK_SECONDS = 60  # for the branch's commit; what is cloned or fetched may take the mirror's own timeout
 READ_SECONDS = 600  # the history of a very large repository
@@ -93,7 +93,7 @@ class Mirror:
             answer = self._git(
                 "ls-remote", "--symref", "--", self._location, wanted, timeout_seconds=timeout_seconds
             )
-        except Failed as failed:
+        except GitError as failed:
             raise in_words(failed, self._location) from None
         lines = [line.split("\t") for line in answer.decode(errors="replace").splitlines()]
         facts = [words[0] for words in lines if words[-1] == wanted]
@@ -108,7 +108,7 @@ class Mirror:
     def _commit(self) -> str:
         try:
             return self._local("rev-parse", "--verify", "--quiet", f"{_REF}^{{commit}}").decode().strip()
-        except Failed:
+        except GitError:
             return ""
 
     def _fetch(self, head: Head, lock: int, *, is_new: bool) -> None:
@@ -117,7 +117,7 @@ class Mirror:
             return
         try:
             self._pull(head, lock)
-        except Failed as failed:
+        except GitError as failed:
             if failed.cause:
                 raise in_words(failed, self._location) from None
             self._renew(head, lock)
@@ -127,7 +127,7 @@ class Mirror:
         shutil.rmtree(self._folder, ignore_errors=True)
         try:
             self._pull(head, lock)
-        except Failed as failed:
+        except GitError as failed:
             raise in_words(failed, self._location) from None
 
     def _pull(self, head: Head, lock: int) -> None:
@@ -144,16 +144,16 @@ class Mirror:
         """Reads from the mirror, from a new one if this one is damaged."""
         try:
             return self._local(*arguments)
-        except Failed:
+        except GitError:
             head = self._remote_head()
         with self._alone() as lock:
             try:
                 return self._local(*arguments)  # another process has mended it
-            except Failed:
+            except GitError:
                 self._renew(head, lock)
             try:
                 return self._local(*arguments)
-            except Failed as failed:
+            except GitError as failed:
                 raise UserError(
                     f"The copy of {self._location} cannot be read (git: {failed.said}). Sync again; if "
                     f"that does not help, check the disk below {self.place}."

@@ -20,7 +20,7 @@ _AWAY = {"internal_error", "fatal_error", "service_unavailable", "request_timeou
 _BAD_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 
 
-class Failed(Exception):
+class SlackReadError(Exception):
     """A call Slack refused, or gave no answer to; ``code`` is Slack's, empty for no answer."""
 
     def __init__(self, cause: str, advice: str, *, code: str = "") -> None:
@@ -48,7 +48,7 @@ class SlackCalls:
                 return
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """Raises :class:`Failed`."""
+        """Raises :class:`SlackReadError`."""
         n_failed, waited_seconds = 0, 0.0
         while True:
             try:
@@ -63,11 +63,12 @@ class SlackCalls:
                 pause_seconds = BACKOFF_SECONDS * 2 ** (n_failed - 1)
             waited_seconds += pause_seconds
             if n_failed == TRIES or waited_seconds > MAX_WAIT_SECONDS:
-                raise Failed(f"Slack does not answer {method}", "it is tried again with the next sync")
+                raise SlackReadError(f"Slack does not answer {method}", "it is tried again with the next sync")
             self._sleep(pause_seconds)
 
     def _pause(self, method: str, error: SlackApiError, arguments: Mapping[str, Any]) -> float:
-        """Seconds that Slack asks us to wait, 0 where it is away; raises :class:`Failed` when it refused."""
+        """Seconds that Slack asks us to wait, 0 where it is away; raises :class:`SlackReadError` when it
+        refused."""
         response: Any = error.response
         data = response.data if isinstance(getattr(response, "data", None), dict) else {}
         code = str(data.get("error") or "")
@@ -78,18 +79,24 @@ class SlackCalls:
             return 0
         raise self._refusal(method, code, data, arguments) from error
 
-    def _refusal(self, method: str, code: str, data: Mapping[str, Any], arguments: Mapping[str, Any]) -> Failed:
+    def _refusal(
+        self, method: str, code: str, data: Mapping[str, Any], arguments: Mapping[str, Any]
+    ) -> SlackReadError:
         channel = arguments.get("channel", "")
         if code == "missing_scope":
             scope = data.get("needed") or "it needs"
             advice = "add it under OAuth & Permissions at api.slack.com/apps, then install the app again"
-            return Failed(f"the app lacks the scope {scope} for {method}", advice, code=code)
+            return SlackReadError(f"the app lacks the scope {scope} for {method}", advice, code=code)
         if code in _BAD_TOKEN:
             advice = "copy the bot token (xoxb-…) from OAuth & Permissions at api.slack.com/apps"
-            return Failed(f"Slack does not take the token in {self._token_env} ({code})", advice, code=code)
+            return SlackReadError(
+                f"Slack does not take the token in {self._token_env} ({code})", advice, code=code
+            )
         if code == "not_in_channel":
-            return Failed(f"the bot is not in the channel {channel}", "/invite it there", code=code)
+            return SlackReadError(f"the bot is not in the channel {channel}", "/invite it there", code=code)
         if code == "channel_not_found":
             advice = "check the id, or /invite the bot if it is private"
-            return Failed(f"the bot knows no channel {channel}", advice, code=code)
-        return Failed(f"Slack refused {method} ({code})", f"look {code} up in its documentation", code=code)
+            return SlackReadError(f"the bot knows no channel {channel}", advice, code=code)
+        return SlackReadError(
+            f"Slack refused {method} ({code})", f"look {code} up in its documentation", code=code
+        )

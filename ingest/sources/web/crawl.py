@@ -16,11 +16,11 @@ from ingest.documents.raw import FetchProblem
 from ingest.sources.connector import Listed
 from ingest.sources.web import webpage
 from ingest.sources.web.frontier import Frontier
-from ingest.sources.web.outside import Outside
+from ingest.sources.web.http_fetcher import HttpFetcher
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.site import Site, without_variants
 from ingest.sources.web.sitemap import Pages
-from ingest.sources.web.visits import Shelf, Visit, Visits
+from ingest.sources.web.visits import PendingDocuments, Visit, Visits
 from ingest.sources.web.webpage import Webpage
 
 MAX_FAILURES = 5  # in a row; then it is the site that fails, not a page
@@ -34,7 +34,7 @@ _NO_PAGES = tuple(
 
 
 @dataclass(frozen=True)
-class Scope:
+class CrawlScope:
     """What of a site is wanted: by path within it which pages may be looked at (``enters``) and which of them are
     documents (``takes``), and the link that people click by address."""
 
@@ -49,7 +49,14 @@ class Crawl:
     """One listing. ``pages`` are those of the sitemaps with their dates, empty to go by links."""
 
     def __init__(
-        self, outside: Outside, site: Site, robots: Robots, scope: Scope, *, pages: Pages, known: Mapping[str, str]
+        self,
+        outside: HttpFetcher,
+        site: Site,
+        robots: Robots,
+        scope: CrawlScope,
+        *,
+        pages: Pages,
+        known: Mapping[str, str],
     ) -> None:
         self._outside = outside
         self._site = site
@@ -67,7 +74,7 @@ class Crawl:
         self._alike = ("", "", 0)
         self._is_blind = False  # a page failed whose links nobody remembers
 
-    def run(self, visits: Visits, shelf: Shelf) -> Iterator[Listed]:
+    def run(self, visits: Visits, shelf: PendingDocuments) -> Iterator[Listed]:
         """Every document; raises :class:`UserError` when the first page cannot be had, or the site fails."""
         shelf.clear()
         self._frontier.meet(self._pages or [self._site.start])
@@ -80,7 +87,7 @@ class Crawl:
         if self._frontier:
             yield Listed(f"{self._site.start}{MORE}", self._site.start, f"{self._scope.max_pages} pages")
 
-    def _walk(self, visits: Visits, shelf: Shelf) -> Iterator[Listed]:
+    def _walk(self, visits: Visits, shelf: PendingDocuments) -> Iterator[Listed]:
         while self._frontier and not self._is_full():
             url = self._frontier.next()
             before = visits.of(url)
@@ -130,7 +137,7 @@ class Crawl:
             links=page.links,
         )
 
-    def _judged(self, url: str, page: Webpage, visit: Visit | None, shelf: Shelf) -> Iterator[Listed]:
+    def _judged(self, url: str, page: Webpage, visit: Visit | None, shelf: PendingDocuments) -> Iterator[Listed]:
         if page.moved_to:
             self._frontier.meet([page.moved_to], is_next=True)
         elif visit:
@@ -148,7 +155,7 @@ class Crawl:
             if not self._pages or formats.of(url.partition("?")[0]) not in {None, "html"}:
                 yield url
 
-    def _document(self, url: str, page: Webpage, visit: Visit, shelf: Shelf) -> Iterator[Listed]:
+    def _document(self, url: str, page: Webpage, visit: Visit, shelf: PendingDocuments) -> Iterator[Listed]:
         listed = Listed(url, self._scope.link(url), visit.fingerprint)
         if page.format and visit.fingerprint not in self._read_before:
             shelf.put(listed.uri, page.raw(url, dated=self._pages.get(url)))
@@ -190,7 +197,7 @@ class Crawl:
         """A page that may come back stays as it was, and leads where it led."""
         if self._is_first(url):
             raise UserError(f"{url} {problem.cause}: {problem.advice}.")
-        self._n_failures += problem.may_pass or isinstance(problem, webpage.Refused)
+        self._n_failures += problem.may_pass or isinstance(problem, webpage.AccessDenied)
         if self._n_failures >= MAX_FAILURES:
             raise UserError(
                 f"{self._site.origin} fails: {MAX_FAILURES} pages in a row, and the last, {url}, {problem.cause}. "

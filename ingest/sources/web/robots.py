@@ -7,7 +7,7 @@ from protego import Protego
 
 from agent.errors import UserError
 from ingest.documents.raw import FetchProblem
-from ingest.sources.web.outside import Outside
+from ingest.sources.web.http_fetcher import HttpFetcher
 from ingest.sources.web.site import Site
 
 AGENT = "Docent"
@@ -24,7 +24,7 @@ class Robots:
     sitemaps: tuple[str, ...] = ()
 
 
-def read(outside: Outside, site: Site) -> Robots:
+def read(outside: HttpFetcher, site: Site) -> Robots:
     """A site without the file allows everything; raises :class:`UserError` when it cannot say, since it then
     allows nothing."""
     url = f"{site.origin}/robots.txt"

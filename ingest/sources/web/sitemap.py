@@ -15,7 +15,7 @@ from html import unescape
 from agent.errors import UserError
 from ingest.documents.raw import FetchProblem
 from ingest.sources.web import markup
-from ingest.sources.web.outside import Answer, Outside
+from ingest.sources.web.http_fetcher import HttpFetcher, HttpResponse
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.site import Site, normalised
 
@@ -33,7 +33,7 @@ Pages = dict[str, datetime | None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class SitemapEntry:
     """A line of a sitemap: a page, or another sitemap."""
 
     url: str
@@ -41,7 +41,7 @@ class Entry:
     is_sitemap: bool
 
 
-def pages(outside: Outside, site: Site, robots: Robots, *, wanted: str, most: int) -> Pages:
+def pages(outside: HttpFetcher, site: Site, robots: Robots, *, wanted: str, most: int) -> Pages:
     """Up to ``most`` pages of the site with the dates its sitemaps give, in their order; empty without any.
 
     ``wanted`` is ``auto`` (the sitemaps that robots.txt names, or else at the usual places), or an address.
@@ -58,14 +58,14 @@ def pages(outside: Outside, site: Site, robots: Robots, *, wanted: str, most: in
     )
 
 
-def entries(content: bytes) -> Iterator[Entry]:
+def entries(content: bytes) -> Iterator[SitemapEntry]:
     """What is no sitemap, such as a page of error, lists nothing; a broken one counts as far as it goes.
 
     No XML parser: it would build what a stranger likes, from entities or from ten million open tags.
     """
     text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig", errors="replace")
     if not text.lstrip().startswith("<"):
-        yield from (Entry(line, None, False) for line in text.split() if "://" in line)
+        yield from (SitemapEntry(line, None, False) for line in text.split() if "://" in line)
         return
     url, date = "", ""
     for found in _PART.finditer(text):
@@ -80,11 +80,11 @@ def entries(content: bytes) -> Iterator[Entry]:
             date = said
         elif name in {"url", "sitemap"}:
             if end and "://" in url:
-                yield Entry(url, markup.moment(date), name == "sitemap")
+                yield SitemapEntry(url, markup.moment(date), name == "sitemap")
             url, date = "", ""
 
 
-def _read(outside: Outside, site: Site, urls: list[str], *, most: int) -> Pages:
+def _read(outside: HttpFetcher, site: Site, urls: list[str], *, most: int) -> Pages:
     found: Pages = {}
     waiting = deque(filter(None, (_near(url, site) for url in urls)))
     known = set(waiting)
@@ -108,7 +108,7 @@ def _near(url: str, site: Site) -> str | None:
     return found if found and found.startswith(f"{site.origin}/") else None
 
 
-def _fetched(outside: Outside, url: str) -> bytes:
+def _fetched(outside: HttpFetcher, url: str) -> bytes:
     try:
         answer = outside.follow(url, limit=lambda status, _: MAX_BYTES if status == 200 else 0)
     except FetchProblem as problem:
@@ -121,7 +121,7 @@ def _fetched(outside: Outside, url: str) -> bytes:
     return _unpacked(answer) if answer.status == 200 else b""
 
 
-def _unpacked(answer: Answer) -> bytes:
+def _unpacked(answer: HttpResponse) -> bytes:
     """A file ``sitemap.xml.gz`` is packed whatever its transport says."""
     if not answer.body.startswith(_GZIP):
         return answer.body

@@ -84,7 +84,7 @@ class Visits:
         self._file.execute("INSERT OR IGNORE INTO ended VALUES (1)")
 
 
-class Shelf:
+class PendingDocuments:
     """Documents that were read while listing, so that no page is asked for twice; each is taken once."""
 
     def __init__(self, place: Path) -> None:

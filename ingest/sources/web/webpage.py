@@ -12,7 +12,7 @@ from ingest.documents import formats
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.sources.web import markup
-from ingest.sources.web.outside import Answer, Limit
+from ingest.sources.web.http_fetcher import HttpResponse, Limit
 from ingest.sources.web.site import Site, joined, normalised
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -77,7 +77,7 @@ class Webpage:
         return RawDocument(self.content, self.format, title(url), self.updated_at or dated)
 
 
-class Refused(FetchProblem):
+class AccessDenied(FetchProblem):
     """The site does not show it to us; when it shows nothing any more, that is no news of single pages."""
 
 
@@ -93,7 +93,7 @@ def limit(url: str, *, max_bytes: int) -> Limit:
     return wanted
 
 
-def read(answer: Answer, url: str, site: Site) -> Webpage:
+def read(answer: HttpResponse, url: str, site: Site) -> Webpage:
     """Judges an answer; raises :class:`FetchProblem` for a document that cannot be had, unless it is gone."""
     if answer.redirect:
         return _moved(answer.redirect, url, site)
@@ -142,7 +142,7 @@ def _kind(headers: httpx.Headers) -> str:
     return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
-def _unread(answer: Answer, url: str) -> Webpage:
+def _unread(answer: HttpResponse, url: str) -> Webpage:
     """A picture or data is no document; what people write in, such as an old Word file, is a problem."""
     path, kind = unquote(urlsplit(url).path), _kind(answer.headers)
     if kind.startswith("application/") and kind not in _DATA and not formats.is_ignored(path):
@@ -153,7 +153,7 @@ def _unread(answer: Answer, url: str) -> Webpage:
 def _moved(redirect: str, url: str, site: Site) -> Webpage:
     target = normalised(joined(url, redirect)) or ""
     if _is_login(target, site):
-        raise Refused("asks for a login", "name a variable with its key in authorization_env, or exclude it")
+        raise AccessDenied("asks for a login", "name a variable with its key in authorization_env, or exclude it")
     return Webpage(moved_to=target) if site.holds(target) else Webpage(left_for=target or redirect[:200])
 
 
@@ -168,13 +168,13 @@ def _is_login(url: str, site: Site) -> bool:
 def _failure(status: int) -> FetchProblem:
     if status in _CLOSED:
         advice = "open it for Docent (authorization_env can name a variable with a key), or exclude it"
-        return Refused(f"may not be read (status {status})", advice)
+        return AccessDenied(f"may not be read (status {status})", advice)
     may_pass = status >= 500 or status in {408, 425, 429}
     advice = "it is tried again with the next sync" if may_pass else "mend the page, or exclude it"
     return FetchProblem(f"answers with status {status}", advice, may_pass=may_pass)
 
 
-def _page(answer: Answer, url: str, site: Site) -> Webpage:
+def _page(answer: HttpResponse, url: str, site: Site) -> Webpage:
     declared = _CHARSET.search(answer.headers.get("content-type", ""))
     content, html = _decoded(answer.body, declared[1] if declared else "")
     said = markup.read(html, url, site)
@@ -208,7 +208,7 @@ def _decoded(body: bytes, declared: str) -> tuple[bytes, str]:
     return html.encode("utf-8-sig", errors="replace"), html
 
 
-def _orders(answer: Answer) -> set[str]:
+def _orders(answer: HttpResponse) -> set[str]:
     return markup.robots(answer.headers.get_list("x-robots-tag"))
 
 

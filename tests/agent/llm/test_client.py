@@ -4,11 +4,11 @@ import pytest
 
 from agent.llm import models
 from agent.llm.request import Model, Request
-from agent.settings import EXTRACTIVE_MODEL, Settings
+from agent.settings import EXTRACTIVE_MODEL, AgentSettings
 
 
 def request(model: str, text: str = "x", max_completion_tokens: int = 100) -> Request:
-    (known,) = models.models(Settings(model=model))
+    (known,) = models.models(AgentSettings(model=model))
     return Request(known, [{"role": "user", "content": text}], [], None, max_completion_tokens)
 
 

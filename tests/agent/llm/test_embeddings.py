@@ -8,7 +8,7 @@ import pytest
 from agent.errors import ModelError
 from agent.llm import embeddings, models
 from agent.llm.embeddings import FOR_A_QUESTION, FOR_DOCUMENTS
-from agent.settings import Settings
+from agent.settings import AgentSettings
 from tests.scripted_embeddings import ScriptedEmbeddings, vector
 from tests.scripted_model import Fail
 
@@ -21,7 +21,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedEmbeddings]:
         yield model
 
 
-def embed(model: ScriptedEmbeddings, texts: list[str], **how: object) -> embeddings.Embedded:
+def embed(model: ScriptedEmbeddings, texts: list[str], **how: object) -> embeddings.EmbeddingResponse:
     return embeddings.embed(model.named("words"), texts, **({"price_usd": None} | how))  # type: ignore[arg-type]
 
 
@@ -102,10 +102,10 @@ def test_each_request_is_announced_before_it_is_made(model: ScriptedEmbeddings) 
 
 
 def test_the_operator_s_price_is_one_token_s(model: ScriptedEmbeddings) -> None:
-    own = Settings(model_prices="openai/words=0.5/0")
+    own = AgentSettings(model_prices="openai/words=0.5/0")
     assert models.embedding_price(model.named("words"), own) == Decimal("0.0000005")
-    assert models.embedding_price(model.named("words"), Settings()) is None
-    assert models.embedding_price("openai/text-embedding-3-small", Settings()) == Decimal("2E-8")
+    assert models.embedding_price(model.named("words"), AgentSettings()) is None
+    assert models.embedding_price("openai/text-embedding-3-small", AgentSettings()) == Decimal("2E-8")
 
 
 @pytest.mark.parametrize("name", ["cohere/rerank-v3.5", "hosted_vllm/bge", "infinity/bge"])

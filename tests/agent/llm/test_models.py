@@ -13,10 +13,10 @@ from litellm.llms.anthropic.chat.transformation import AnthropicConfig
 from agent.errors import ModelError, SettingsError
 from agent.llm import client, litellm_setup, models, pricing
 from agent.llm.circuit_breaker import LocalBreaker
-from agent.llm.client import Patience
+from agent.llm.client import CallPolicy
 from agent.llm.pricing import FREE
 from agent.llm.request import Completion, Model, Request
-from agent.settings import Settings
+from agent.settings import AgentSettings
 from agent.store.database import Database
 from agent.turn import loop
 from agent.turn.events import TextDelta
@@ -56,7 +56,7 @@ def test_when_the_first_model_fails_the_next_one_answers(both: Asked, model: Scr
 def test_a_dead_provider_costs_one_timeout_and_not_one_per_question(both: Asked, model: ScriptedModel) -> None:
     silent = threading.Event()
     model.script = lambda request: Hang(silent)
-    both.kit_options = {"breaker": LocalBreaker(60), "patience": Patience(n_retries=2, stall_seconds=0.5)}
+    both.kit_options = {"breaker": LocalBreaker(60), "patience": CallPolicy(n_retries=2, stall_seconds=0.5)}
     for n in range(4):
         assert both.answer(both.ask(key=f"s{n}")).text == "Second: 5 days [1]."
     silent.set()
@@ -66,7 +66,7 @@ def test_a_dead_provider_costs_one_timeout_and_not_one_per_question(both: Asked,
 def test_a_stream_that_only_keeps_its_connection_open_is_cut(both: Asked, model: ScriptedModel) -> None:
     silent = threading.Event()
     model.script = lambda request: Stall("half an", silent)
-    both.kit_options = {"patience": Patience(n_retries=0, stall_seconds=0.5)}
+    both.kit_options = {"patience": CallPolicy(n_retries=0, stall_seconds=0.5)}
     events = both.run(both.ask())
     silent.set()
     assert shown(events) == "Second: 5 days [1]."
@@ -88,7 +88,7 @@ def test_the_same_model_at_another_address_is_another(both: Asked, model: Script
     silent = threading.Event()
     model.script = lambda request: Hang(silent)
     both.models = [Model("openai/own", scripted.base_url) for scripted in both.models]  # type: ignore[union-attr]
-    both.kit_options = {"patience": Patience(n_retries=0, stall_seconds=0.5)}
+    both.kit_options = {"patience": CallPolicy(n_retries=0, stall_seconds=0.5)}
     assert both.answer().text == "Second: 5 days [1]."
     silent.set()
 
@@ -96,7 +96,7 @@ def test_the_same_model_at_another_address_is_another(both: Asked, model: Script
 def test_a_model_that_falls_silent_in_its_answer_costs_one_wait(both: Asked, model: ScriptedModel) -> None:
     silent = threading.Event()
     model.script = lambda request: Stall("half an answer", silent, beats=False)
-    both.kit_options = {"patience": Patience(n_retries=2, stall_seconds=0.5)}
+    both.kit_options = {"patience": CallPolicy(n_retries=2, stall_seconds=0.5)}
     assert both.answer().text == "Second: 5 days [1]."
     silent.set()
     assert len(model.requests) == 1
@@ -105,8 +105,8 @@ def test_a_model_that_falls_silent_in_its_answer_costs_one_wait(both: Asked, mod
 def test_who_reads_slowly_blames_no_model(asked: Asked, model: ScriptedModel) -> None:
     breaker = LocalBreaker(60)
     model.script = lambda request: Say("word " * 12 + "[1].")
-    asked.kit_options = {"breaker": breaker, "patience": Patience(n_retries=0, timeout_seconds=0.6)}
-    for event in loop.Run(asked.ask(), asked.kit, lambda: None).events(opening):
+    asked.kit_options = {"breaker": breaker, "patience": CallPolicy(n_retries=0, timeout_seconds=0.6)}
+    for event in loop.TurnRun(asked.ask(), asked.kit, lambda: None).events(opening):
         time.sleep(0.1 if isinstance(event, TextDelta) else 0)
     assert breaker.allows(asked.model(0).key)
     assert asked.query("SELECT status FROM model_calls") == [("completed",)]
@@ -133,7 +133,7 @@ def test_a_stream_that_breaks_in_a_tool_call_is_charged_as_held(asked: Asked, mo
     begun = chunk | {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}]}
     model.script = lambda request: Raw(f"data: {json.dumps(begun)}\n\n".encode())
     asked.price = PRICE
-    asked.kit_options = {"patience": Patience(n_retries=0)}
+    asked.kit_options = {"patience": CallPolicy(n_retries=0)}
     asked.answer()
     rows = asked.query("SELECT cost_usd, reserved_usd FROM model_calls WHERE purpose = 'step'")
     assert [row.cost_usd for row in rows] == [row.reserved_usd for row in rows]
@@ -219,7 +219,7 @@ def both_requests(both: Asked, model: Model) -> list[dict[str, Any]]:
 
 
 def test_models_come_from_the_settings_in_order_each_with_its_address() -> None:
-    settings = Settings(
+    settings = AgentSettings(
         model="openai/own",
         model_api_base="http://one.example/v1",
         fallback_models="openai/spare@http://two.example/v1, anthropic/claude-sonnet-4-5",
@@ -253,12 +253,12 @@ def test_a_price_that_is_not_known_or_not_one_is_said_before_anything_runs(
     given: dict[str, str], said: str
 ) -> None:
     with pytest.raises(SettingsError, match=said):
-        models.models(Settings(**given))  # type: ignore[arg-type]
+        models.models(AgentSettings(**given))  # type: ignore[arg-type]
 
 
 def test_a_price_for_all_fits_models_that_the_list_does_not_know() -> None:
     own, known = models.models(
-        Settings(model="openai/own", fallback_models="openai/gpt-5-mini", model_prices="free")
+        AgentSettings(model="openai/own", fallback_models="openai/gpt-5-mini", model_prices="free")
     )
     assert own.price.is_free
     assert not known.price.is_free
@@ -294,7 +294,7 @@ def test_time_to_the_first_token_is_measured_apart_from_the_whole(model: Scripte
     model.script = lambda request: Say("word " * 20, seconds=0.6)
     completion = Completion()
     request = Request(Model("openai/scripted", model.base_url), [{"role": "user", "content": "x"}], [], None, 100)
-    for _ in client.stream(request, completion, deadline=time.monotonic() + 30, patience=Patience()):
+    for _ in client.stream(request, completion, deadline=time.monotonic() + 30, patience=CallPolicy()):
         pass
     assert completion.first_token_ms is not None
     assert completion.first_token_ms < completion.latency_ms
@@ -307,7 +307,9 @@ def test_calls_with_little_time_left_share_their_connections(model: ScriptedMode
     for n in range(5):
         with pytest.raises(ModelError):
             list(
-                client.stream(request, Completion(), deadline=time.monotonic() + 9.9 - n / 10, patience=Patience())
+                client.stream(
+                    request, Completion(), deadline=time.monotonic() + 9.9 - n / 10, patience=CallPolicy()
+                )
             )
     clients = litellm_setup.litellm().in_memory_llm_clients_cache.cache_dict
     assert sum(model.base_url in key for key in clients) == 1

@@ -210,7 +210,7 @@ def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -
     calls = [("priced", {"is_found": True}), ("priced", {"is_found": False})]
     model.script = lambda given: Say("So [1].") if len(model.requests) > 1 else Call(calls)
     asked.tools = {"priced": priced}
-    run = loop.Run(asked.ask(), asked.kit, lambda: None)
+    run = loop.TurnRun(asked.ask(), asked.kit, lambda: None)
     list(run.events(lambda question: [OpeningCall("priced", {"is_found": True})]))
     costs = asked.query("SELECT cost_usd FROM tool_calls WHERE name = 'priced' ORDER BY id")
     assert [float(row.cost_usd) for row in costs] == [0.5, 0.5, 0.25]

@@ -9,12 +9,12 @@ from sqlalchemy import text
 from agent.errors import LeaseLost
 from agent.store import sessions
 from agent.store.database import Database
-from agent.store.sessions import Asked, Turn
+from agent.store.sessions import StoredQuestion, Turn
 
 LEASE = 30.0
 
 
-def ask(database: Database, question: str = "What?", key: str = "s1") -> Asked:
+def ask(database: Database, question: str = "What?", key: str = "s1") -> StoredQuestion:
     with database.transaction() as transaction:
         return sessions.ask(transaction, key=key, user_id="U1", origin="mention", question=question)
 

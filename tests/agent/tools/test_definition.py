@@ -14,21 +14,21 @@ from agent.store.trace import Transcript
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn import tool_calls
 from agent.turn.attempt import Work
-from agent.turn.config import Kit
+from agent.turn.config import AgentConfig
 from agent.turn.limits import Limits, Meter
-from agent.turn.tool_calls import Asked, Outcome
+from agent.turn.tool_calls import ToolCall, ToolOutcome
 from agent.types import Audience, Passage
 
 LIMIT = 5_000
 
 
-def run(tool_: Tool, limit: int = LIMIT, given: object = None) -> Outcome:
+def run(tool_: Tool, limit: int = LIMIT, given: object = None) -> ToolOutcome:
     """One call, as a step of the loop makes it."""
-    kit = Kit(None, [], {tool_.name: tool_}, Limits(max_tool_result_chars=limit))  # type: ignore[arg-type]
+    kit = AgentConfig(None, [], {tool_.name: tool_}, Limits(max_tool_result_chars=limit))  # type: ignore[arg-type]
     turn = Turn(UUID(int=1), UUID(int=2), "s", 1, "U", None, None, "cli", "?", Audience(), 1, UUID(int=3))
     work = Work(turn, kit, lambda: None, Meter.start(kit.limits), Transcript())
-    asked = [Asked("c1", tool_.name, {} if given is None else given)]
-    (outcome,) = (event for event in tool_calls.run(work, asked) if isinstance(event, Outcome))
+    asked = [ToolCall("c1", tool_.name, {} if given is None else given)]
+    (outcome,) = (event for event in tool_calls.run(work, asked) if isinstance(event, ToolOutcome))
     return outcome
 
 

@@ -154,7 +154,7 @@ def _attempt(asked: Asked, turn: sessions.Turn, fate: Fate, sent: list[str]) -> 
         database, asked.models, {**TOOLS, "send": send}, asked.limits, asked.price, asked.kit_options
     )
     try:
-        for event in loop.Run(turn, asked_here.kit, fate.check).events(opening):
+        for event in loop.TurnRun(turn, asked_here.kit, fate.check).events(opening):
             if isinstance(event, Finished):
                 assert (event.text, event.reason) == ("5 days [1].", "answered")
                 with asked.database.transaction() as transaction:

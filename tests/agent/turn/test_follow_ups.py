@@ -87,7 +87,7 @@ def test_what_was_rewritten_is_not_asked_for_again_after_a_crash(
     asked: Asked, model: ScriptedModel, follow_up: Any
 ) -> None:
     turn = follow_up(Say("How do I ask for carrying over leave?"))
-    events = loop.Run(turn, asked.kit, lambda: None).events(opening)
+    events = loop.TurnRun(turn, asked.kit, lambda: None).events(opening)
     while not is_rewriting(model.requests[-1]) or not asked.query(
         "SELECT 1 FROM model_calls WHERE purpose = 'standalone' AND status = 'completed'"
     ):

@@ -11,7 +11,7 @@ from agent.store import trace
 from agent.store.trace import Transcript
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import grounding
-from agent.turn.grounding import NOTHING_FOUND, Gate
+from agent.turn.grounding import NOTHING_FOUND, TextGate
 from agent.types import CitedPassage, Passage
 from tests.agent.parts import TOOLS, Asked
 from tests.scripted_model import Call, Say, ScriptedModel
@@ -85,7 +85,7 @@ def test_what_another_tool_returned_is_ground_to_stand_on() -> None:
     weak=st.booleans(),
 )
 def test_pieces_of_any_size_never_show_a_mark_nor_a_guess(text: str, cuts: list[int], weak: bool) -> None:
-    gate = Gate(weak=weak, known=[1, 2])
+    gate = TextGate(weak=weak, known=[1, 2])
     ends = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     shown = "".join(gate.feed(text[a:b]) for a, b in itertools.pairwise(ends))
     final = grounding.verdict(text, transcript(weak=weak), ALL)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost
-from agent.llm.client import Patience
+from agent.llm.client import CallPolicy
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
 from agent.store import sessions, trace
@@ -19,7 +19,7 @@ from agent.store.database import Database
 from agent.store.sessions import Turn
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn import loop
-from agent.turn.config import Kit, OpeningCall
+from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, Finished, Waiting
 from agent.turn.limits import Limits
 from agent.types import Passage
@@ -72,10 +72,10 @@ def run(
     limits: Limits = LIMITS,
     *,
     check: Callable[[], None] = lambda: None,
-    patience: Patience = Patience(n_retries=1),  # noqa: B008  frozen
+    patience: CallPolicy = CallPolicy(n_retries=1),  # noqa: B008  frozen
 ) -> list[Event]:
-    kit = Kit(database, [Model("openai/scripted", model.base_url)], TOOLS, limits, patience)
-    return list(loop.Run(turn, kit, check).events(opening))
+    kit = AgentConfig(database, [Model("openai/scripted", model.base_url)], TOOLS, limits, patience)
+    return list(loop.TurnRun(turn, kit, check).events(opening))
 
 
 def finished(events: list[Event]) -> Finished:
@@ -274,7 +274,7 @@ def test_earlier_turns_of_the_session_are_in_the_prompt(
 
 
 def test_the_local_model_says_that_no_model_is_configured(database: Database, turn: Turn) -> None:
-    kit = Kit(database, [Model(EXTRACTIVE_MODEL)], TOOLS, LIMITS)
-    end = finished(list(loop.Run(turn, kit, lambda: None).events(opening)))
+    kit = AgentConfig(database, [Model(EXTRACTIVE_MODEL)], TOOLS, LIMITS)
+    end = finished(list(loop.TurnRun(turn, kit, lambda: None).events(opening)))
     assert end.text == "Quoted: 5 days [1]."
     assert "No language model is configured" in end.notice

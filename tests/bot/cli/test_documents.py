@@ -9,11 +9,11 @@ from agent.store.database import Database
 from tests.command import Docent
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
-from tests.world import HANDBOOK, Zygote
+from tests.system import HANDBOOK, ForkServer
 
 
 @pytest.fixture
-def docent(zygote: Zygote, database: Database, database_url: str, tmp_path: Path) -> Docent:
+def docent(zygote: ForkServer, database: Database, database_url: str, tmp_path: Path) -> Docent:
     """Runs ``docent`` in a folder with a handbook in ``pages``."""
     (tmp_path / "pages").mkdir()
     for name, content in HANDBOOK.items():

@@ -10,7 +10,7 @@ import pytest
 
 from agent.store.database import Database
 from tests.command import Docent
-from tests.world import HANDBOOK, QUESTION, ROOT, Zygote
+from tests.system import HANDBOOK, QUESTION, ROOT, ForkServer
 
 Installed = Callable[..., subprocess.CompletedProcess[str]]
 EXPECTED_KEYS = {"answer", "sources", "reason", "n_steps", "cost_usd", "turn_id", "status", "notice"}
@@ -33,7 +33,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 @pytest.fixture
-def docent(zygote: Zygote, database: Database, database_url: str, tmp_path: Path) -> Docent:
+def docent(zygote: ForkServer, database: Database, database_url: str, tmp_path: Path) -> Docent:
     _write_handbook(tmp_path)
     return Docent(zygote, tmp_path, {"DATABASE_URL": database_url})
 
@@ -135,9 +135,9 @@ def test_the_real_handbook_answers_with_240_hours(docent: Docent, eval_dir: Path
 
 
 def test_the_example_settings_name_only_settings_that_exist() -> None:
-    from agent.settings import Settings as Kernel
-    from bot.settings import Settings as Bot
-    from ingest.settings import Settings as Library
+    from agent.settings import AgentSettings as Kernel
+    from bot.settings import BotSettings as Bot
+    from ingest.settings import IngestSettings as Library
 
     known = {"OPENAI_API_KEY"}
     for kind in (Kernel, Bot, Library):

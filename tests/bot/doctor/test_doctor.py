@@ -24,16 +24,16 @@ from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, masked
 from ingest.library import Library
 from migrations import HEAD
-from tests.world import HANDBOOK, World, free_port
+from tests.system import HANDBOOK, System, free_port
 
 
 @pytest.fixture
 def who(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[CheckContext]:
     """Somebody whose servers are well."""
     who = CheckContext(
-        kernel=agent.settings.Settings(home=tmp_path),
-        bot=bot.settings.Settings(),
-        library=ingest.settings.Settings(home=tmp_path),
+        kernel=agent.settings.AgentSettings(home=tmp_path),
+        bot=bot.settings.BotSettings(),
+        library=ingest.settings.IngestSettings(home=tmp_path),
         database_url=database_url,
         redis_url=redis_url,
     )
@@ -155,7 +155,7 @@ def test_what_keeps_redis_from_answering_is_told_in_words(who: CheckContext, sil
     assert [finding.state for finding in stores.workers(who)] == ["skipped"]
 
 
-def test_running_workers_are_named_by_their_machine(world: World, who: CheckContext) -> None:
+def test_running_workers_are_named_by_their_machine(world: System, who: CheckContext) -> None:
     world.start("worker")
     list(stores.redis(who))
     expected = f"1 running, on {socket.gethostname()} (here)"
@@ -217,7 +217,7 @@ def test_without_documents_the_next_step_is_named(who: CheckContext, database: D
 
 def test_an_index_that_lies_on_another_machine(read_in: CheckContext, tmp_path: Path) -> None:
     list(documents.documents(read_in))
-    read_in.library = ingest.settings.Settings(index_uri=str(tmp_path / "elsewhere"))
+    read_in.library = ingest.settings.IngestSettings(index_uri=str(tmp_path / "elsewhere"))
     (missing,) = documents.index(read_in)
     assert missing.state == "problem"
     assert "DOCENT_INDEX_URI=s3://" in missing.advice
@@ -235,7 +235,9 @@ def test_an_index_that_another_machine_has_gone_past(read_in: CheckContext, data
 
 def test_an_index_of_another_embedding_model(read_in: CheckContext, tmp_path: Path) -> None:
     list(documents.documents(read_in))
-    read_in.library = ingest.settings.Settings(home=tmp_path, embedding_model="openai/text-embedding-3-small")
+    read_in.library = ingest.settings.IngestSettings(
+        home=tmp_path, embedding_model="openai/text-embedding-3-small"
+    )
     well, warning = documents.index(read_in)
     assert well.state == "ok"
     assert warning.state == "warning"
@@ -244,7 +246,7 @@ def test_an_index_of_another_embedding_model(read_in: CheckContext, tmp_path: Pa
 
 def test_sources_that_cannot_be_used_are_named(read_in: CheckContext, tmp_path: Path) -> None:
     config = tmp_path / "docent.toml"
-    read_in.library = ingest.settings.Settings(home=tmp_path, config=config)
+    read_in.library = ingest.settings.IngestSettings(home=tmp_path, config=config)
     assert [finding.state for finding in sources.sources(read_in)] == ["ok"]
     config.write_text("[sources.pages]\nlocation='pages'\n[sources.gone]\nlocation='gone'\n[sources.odd]\nlink=1")
     found = list(sources.sources(read_in))
@@ -322,7 +324,7 @@ def test_a_clock_that_is_wrong(who: CheckContext, drifts: dict[str, float], stat
 )
 def test_sentrys_address(who: CheckContext, dsn: str, state: str, silent: int) -> None:
     for port, expected in ((silent, "ok"), (free_port(), "warning")):
-        who.kernel = agent.settings.Settings(SENTRY_DSN=dsn.format(port))  # type: ignore[call-arg]
+        who.kernel = agent.settings.AgentSettings(SENTRY_DSN=dsn.format(port))  # type: ignore[call-arg]
         (finding,) = sentry.sentry(who)
         assert finding.state == (state or expected)
 

@@ -10,7 +10,7 @@ import ingest.settings
 from bot.doctor import documents, examination, model
 from bot.doctor.context import CheckContext
 from tests.scripted_model import Fail, Say, ScriptedModel
-from tests.world import free_port
+from tests.system import free_port
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def _patient(
     name: str, base: str | None = None, *, may_call: bool | None = True, embedding: str = "static"
 ) -> CheckContext:
     return CheckContext(
-        kernel=agent.settings.Settings(model=name, model_api_base=base),
-        bot=bot.settings.Settings(),
-        library=ingest.settings.Settings(embedding_model=embedding),
+        kernel=agent.settings.AgentSettings(model=name, model_api_base=base),
+        bot=bot.settings.BotSettings(),
+        library=ingest.settings.IngestSettings(embedding_model=embedding),
         may_call=may_call,
     )
 

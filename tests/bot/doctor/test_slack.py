@@ -15,7 +15,7 @@ from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
 from bot.simulator import Rule, Workspace, WorkspaceServer
 from bot.slack.manifest import SCOPES
-from tests.world import World, free_port
+from tests.system import System, free_port
 
 BOT, APP = "xoxb-1-2-abcdefghijklmnopqrstuvwx", "xapp-1-A0-3-abcdefghijklmnopqrstuvwx"
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -34,9 +34,9 @@ def server(workspace: Workspace) -> Iterator[WorkspaceServer]:
 
 def _patient(url: str, **tokens: str) -> CheckContext:
     return CheckContext(
-        kernel=agent.settings.Settings(),
-        bot=bot.settings.Settings(SLACK_API_URL=url, **tokens),  # type: ignore[arg-type]
-        library=ingest.settings.Settings(),
+        kernel=agent.settings.AgentSettings(),
+        bot=bot.settings.BotSettings(SLACK_API_URL=url, **tokens),  # type: ignore[arg-type]
+        library=ingest.settings.IngestSettings(),
     )
 
 
@@ -139,7 +139,7 @@ def test_a_signing_secret_that_is_none() -> None:
 # --url
 
 
-def test_the_way_from_outside_to_the_web_process(world: World) -> None:
+def test_the_way_from_outside_to_the_web_process(world: System) -> None:
     world.env |= {"SLACK_SIGNING_SECRET": SECRET}
     world.start("web")
     who = _patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET)

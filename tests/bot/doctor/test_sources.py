@@ -22,9 +22,9 @@ def who(database: Database, database_url: str, tmp_path: Path) -> CheckContext:
     config = tmp_path / "docent.toml"
     config.write_text('[sources.pages]\nlocation = "pages"\nevery = "never"\n[sources.gone]\nlocation = "gone"\n')
     who = CheckContext(
-        kernel=agent.settings.Settings(home=tmp_path),
-        bot=bot.settings.Settings(),
-        library=ingest.settings.Settings(home=tmp_path, config=config),
+        kernel=agent.settings.AgentSettings(home=tmp_path),
+        bot=bot.settings.BotSettings(),
+        library=ingest.settings.IngestSettings(home=tmp_path, config=config),
         database_url=database_url,
         redis_url="",
     )

@@ -8,14 +8,14 @@ import ingest.settings
 from bot.doctor import tools
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-from tests.world import ROOT
+from tests.system import ROOT
 
 
 def findings(entries: str = "") -> list[Finding]:
     who = CheckContext(
-        kernel=agent.settings.Settings(),
-        bot=bot.settings.Settings(tools=entries),
-        library=ingest.settings.Settings(),
+        kernel=agent.settings.AgentSettings(),
+        bot=bot.settings.BotSettings(tools=entries),
+        library=ingest.settings.IngestSettings(),
     )
     return list(tools.tools(who))
 

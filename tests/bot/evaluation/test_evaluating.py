@@ -21,7 +21,7 @@ from agent.store.database import Database
 from bot.evaluation.command import evaluate
 from ingest.library import Library
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
-from tests.world import HANDBOOK, ROOT
+from tests.system import HANDBOOK, ROOT
 
 SAMPLE = ROOT / "bot" / "sample" / "handbook"
 SAMPLE_QUESTIONS = ROOT / "tests" / "sample_questions.jsonl"

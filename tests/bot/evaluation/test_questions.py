@@ -9,7 +9,7 @@ import pytest
 from agent.errors import UserError
 from bot.evaluation import files, questions
 from bot.evaluation.files import Indexed
-from bot.evaluation.questions import NOT_KNOWN, Question
+from bot.evaluation.questions import NOT_KNOWN, EvalQuestion
 
 
 def written(folder: Path, *lines: Any, name: str = "questions.jsonl") -> Path:
@@ -18,7 +18,7 @@ def written(folder: Path, *lines: Any, name: str = "questions.jsonl") -> Path:
     return path
 
 
-def only(folder: Path, **line: Any) -> Question:
+def only(folder: Path, **line: Any) -> EvalQuestion:
     (question,) = questions.read(written(folder, line)).questions
     return question
 
@@ -26,7 +26,7 @@ def only(folder: Path, **line: Any) -> Question:
 def test_a_question_alone_is_enough(tmp_path: Path) -> None:
     given = questions.read(written(tmp_path, {"question": "How long?"}, "", {"question": "And then?"}))
     assert [question.id for question in given.questions] == ["1", "2"]
-    assert given.questions[0] == Question(id="1", text="How long?")
+    assert given.questions[0] == EvalQuestion(id="1", text="How long?")
     assert given.name == tmp_path.name
 
 

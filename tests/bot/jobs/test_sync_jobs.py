@@ -13,13 +13,13 @@ from bot.cli import sources_table
 from bot.simulator import ADA, HELP
 from ingest.library import Library
 from ingest.sync import store
-from tests.world import QUESTION, World
+from tests.system import QUESTION, System
 
 PARENTS = "How many days of parental leave does every employee have?"
 
 
 @pytest.fixture
-def wiki(world: World) -> Path:
+def wiki(world: System) -> Path:
     """A declared source with one document, synced every second."""
     folder = world.folder / "wiki"
     folder.mkdir()
@@ -30,24 +30,24 @@ def wiki(world: World) -> Path:
 
 
 @pytest.fixture
-def search(world: World) -> Callable[[str], str]:
+def search(world: System) -> Callable[[str], str]:
     """What a search of another process finds."""
-    library = Library(world.database, ingest.settings.Settings(index_uri=world.env["DOCENT_INDEX_URI"]))
+    library = Library(world.database, ingest.settings.IngestSettings(index_uri=world.env["DOCENT_INDEX_URI"]))
     return lambda query: "\n".join(passage.text for passage in library.search(query, audience=Audience()))
 
 
-def declare(world: World, content: str) -> None:
+def declare(world: System, content: str) -> None:
     (world.folder / "docent.toml").write_text(content)
     world.env["DOCENT_CONFIG"] = str(world.folder / "docent.toml")
 
 
-def ended(world: World, source: str, n: int = 1) -> list[Any]:
+def ended(world: System, source: str, n: int = 1) -> list[Any]:
     """Waits for so many ended syncs of a source."""
     statement = "SELECT * FROM syncs WHERE source = :source AND ended_at IS NOT NULL ORDER BY started_at"
     return world.wait_for(lambda: rows if len(rows := world.query(statement, source=source)) >= n else None, 60)
 
 
-def answer(world: World, question: str) -> str:
+def answer(world: System, question: str) -> str:
     """What the bot answers in a new thread."""
     ts = world.workspace.person(ADA).mention(HELP, question)
     n_before = len(world.turns("completed"))
@@ -56,7 +56,7 @@ def answer(world: World, question: str) -> str:
 
 
 def test_declared_sources_are_synced_without_anybody_doing_anything(
-    world: World, wiki: Path, search: Callable[[str], str]
+    world: System, wiki: Path, search: Callable[[str], str]
 ) -> None:
     """New, changed, restricted and removed documents, as a running worker answers from them."""
     world.start("web", "worker", "clock")
@@ -84,7 +84,7 @@ def test_declared_sources_are_synced_without_anybody_doing_anything(
 
 
 def test_documents_of_a_killed_worker_are_read_by_another_each_once(
-    world: World, wiki: Path, search: Callable[[str], str]
+    world: System, wiki: Path, search: Callable[[str], str]
 ) -> None:
     for i in range(400):
         (wiki / f"{i:03d}.md").write_text(f"# Rule {i}\n\nThe rule of the wiki has the number {i:03d}.\n")
@@ -104,7 +104,7 @@ def test_documents_of_a_killed_worker_are_read_by_another_each_once(
     assert "number 399." in search("rule 399 of the wiki")
 
 
-def test_a_deploy_in_the_middle_of_a_sync_gives_its_documents_back(world: World, wiki: Path) -> None:
+def test_a_deploy_in_the_middle_of_a_sync_gives_its_documents_back(world: System, wiki: Path) -> None:
     for i in range(300):
         (wiki / f"{i:03d}.md").write_text(f"# Rule {i}\n\nThe rule of the wiki has the number {i:03d}.\n")
     declare(world, '[sources.wiki]\nlocation = "wiki"\n')
@@ -117,7 +117,7 @@ def test_a_deploy_in_the_middle_of_a_sync_gives_its_documents_back(world: World,
     assert (row.status, row.n_done, chunks(world, "wiki")) == ("completed", 301, 301)
 
 
-def test_questions_are_answered_while_many_sources_are_read(world: World, wiki: Path) -> None:
+def test_questions_are_answered_while_many_sources_are_read(world: System, wiki: Path) -> None:
     """More syncs than a process has threads for questions."""
     text = []
     for name in range(6):
@@ -137,7 +137,7 @@ def test_questions_are_answered_while_many_sources_are_read(world: World, wiki: 
 
 
 def test_a_source_that_fails_is_told_and_stops_no_other(
-    world: World, wiki: Path, capsys: pytest.CaptureFixture[str]
+    world: System, wiki: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     declare(
         world,
@@ -155,14 +155,14 @@ def test_a_source_that_fails_is_told_and_stops_no_other(
     (said, *_) = [line for line in (world.folder / "worker-0.log").read_text().splitlines() if "gone" in line]
     assert "sync_failed" in said
     assert "There is no folder" in said
-    settings = ingest.settings.Settings(config=world.folder / "docent.toml")
+    settings = ingest.settings.IngestSettings(config=world.folder / "docent.toml")
     sources_table.show(world.database, settings, source=None, lists_problems=False, as_json=False)
     said = capsys.readouterr().out
     assert f"gone: failed: There is no folder {world.folder}/nowhere. Check the path." in said
     assert "empty: stopped: No documents were found in 'empty', so nothing was changed." in said
 
 
-def test_a_file_that_becomes_unreadable_is_complained_of_once(world: World, wiki: Path) -> None:
+def test_a_file_that_becomes_unreadable_is_complained_of_once(world: System, wiki: Path) -> None:
     declare(world, "[sources")
     world.start("worker", "clock")
     log = world.folder / "clock-0.log"
@@ -173,7 +173,7 @@ def test_a_file_that_becomes_unreadable_is_complained_of_once(world: World, wiki
 
 
 def test_a_sync_that_a_killed_command_left_open_does_not_keep_the_clock_from_it(
-    world: World, wiki: Path, database: Database
+    world: System, wiki: Path, database: Database
 ) -> None:
     store.open_(database, "wiki", {}, "command")  # and its process is gone, and with it the lock
     world.start("worker", "clock")
@@ -182,10 +182,10 @@ def test_a_sync_that_a_killed_command_left_open_does_not_keep_the_clock_from_it(
     assert (second.origin, second.status) == ("clock", "completed")
 
 
-def read_so_far(world: World) -> int:
+def read_so_far(world: System) -> int:
     return int(world.query("SELECT coalesce(sum(n_done), 0) FROM syncs WHERE source = 'wiki'")[0][0])
 
 
-def chunks(world: World, source: str) -> int:
-    library = Library(world.database, ingest.settings.Settings(index_uri=world.env["DOCENT_INDEX_URI"]))
+def chunks(world: System, source: str) -> int:
+    library = Library(world.database, ingest.settings.IngestSettings(index_uri=world.env["DOCENT_INDEX_URI"]))
     return library._live.now().index.n_chunks(source)

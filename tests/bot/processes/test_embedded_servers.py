@@ -13,7 +13,7 @@ from sqlalchemy import text
 from agent.errors import UserError
 from agent.store.database import Database
 from bot.processes import embedded_servers
-from tests.world import ROOT
+from tests.system import ROOT
 
 USE = """
 import sys

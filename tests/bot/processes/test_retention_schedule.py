@@ -15,15 +15,15 @@ from agent.store.retention import Pruned
 from bot import time_ranges
 from bot.jobs import queue
 from bot.processes import clock, retention_schedule
-from bot.processes.retention_schedule import Nights
-from bot.settings import Settings
+from bot.processes.retention_schedule import RetentionSchedule
+from bot.settings import BotSettings
 from bot.slack import inbox
-from bot.slack.inbox import Place
+from bot.slack.inbox import ReplyAddress
 from tests.recorded import answered
 
 UTC_ZONE = ZoneInfo("UTC")
 PARIS = ZoneInfo("Europe/Paris")
-PLACE = Place("T1", "C1", "U1", ts="1.1", thread_ts="1.1")
+PLACE = ReplyAddress("T1", "C1", "U1", ts="1.1", thread_ts="1.1")
 
 
 def n_turns(database: Database) -> int:
@@ -51,7 +51,7 @@ def test_the_clock_deletes_what_is_too_old_also_for_nights_it_missed(database: D
     for i in range(3):
         answered(database, key=str(i)).age(31 + i)
     answered(database, key="young").age(28)
-    nights = Nights(database, UTC_ZONE, days=29)
+    nights = RetentionSchedule(database, UTC_ZONE, days=29)
     assert nights.tick().n_turns == 3
     assert nights.tick() == Pruned()
     assert nights.look_at > 0  # not asked again at every sweep
@@ -60,9 +60,13 @@ def test_the_clock_deletes_what_is_too_old_also_for_nights_it_missed(database: D
 
 def test_the_clock_deletes_between_its_sweeps(database: Database, redis_url: str) -> None:
     answered(database).age(31)
-    settings = Settings(REDIS_URL=redis_url)
+    settings = BotSettings(REDIS_URL=redis_url)
     stopping = threading.Event()
-    values = {"every_seconds": 0.05, "stopping": stopping, "nights": Nights(database, UTC_ZONE, days=29)}
+    values = {
+        "every_seconds": 0.05,
+        "stopping": stopping,
+        "nights": RetentionSchedule(database, UTC_ZONE, days=29),
+    }
     jobs = queue.of(settings, queue.connect(settings))
     running = threading.Thread(target=clock.run, args=(database, jobs), kwargs=values)
     running.start()
@@ -77,7 +81,7 @@ def test_the_clock_deletes_between_its_sweeps(database: Database, redis_url: str
 
 def test_the_clock_deletes_nothing_unless_it_is_told_to(database: Database) -> None:
     answered(database).age(3000)
-    assert Nights(database, UTC_ZONE, days=None).tick() == Pruned()
+    assert RetentionSchedule(database, UTC_ZONE, days=None).tick() == Pruned()
 
 
 def test_what_became_too_old_since_the_last_night_waits_for_the_next(database: Database) -> None:
@@ -85,7 +89,7 @@ def test_what_became_too_old_since_the_last_night_waits_for_the_next(database: D
     last = retention_schedule.last_night(now() - timedelta(days=29), UTC_ZONE)
     with database.transaction() as transaction:
         transaction.execute(text("UPDATE turns SET finished_at = :at"), {"at": last + timedelta(seconds=1)})
-    assert Nights(database, UTC_ZONE, days=29).tick() == Pruned()
+    assert RetentionSchedule(database, UTC_ZONE, days=29).tick() == Pruned()
 
 
 def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(database: Database) -> None:

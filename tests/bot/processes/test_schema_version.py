@@ -11,9 +11,9 @@ from sqlalchemy import text
 from agent.errors import UserError
 from agent.store.database import Database
 from bot.processes import environment, schema_version
-from bot.processes.schema_version import Standing
+from bot.processes.schema_version import SchemaState
 from migrations import HEAD
-from tests.world import ROOT, World, get
+from tests.system import ROOT, System, get
 
 NEWER = "9999"
 
@@ -35,14 +35,14 @@ def _set(database: Database, revision: str | None) -> None:
 @pytest.mark.parametrize(
     ("found", "stands"),
     [
-        (None, Standing.EMPTY),
-        (HEAD, Standing.CURRENT),
-        ("0000", Standing.OLDER),
-        (NEWER, Standing.NEWER),
-        ("a1b2c3d4e5f6", Standing.NEWER),
+        (None, SchemaState.EMPTY),
+        (HEAD, SchemaState.CURRENT),
+        ("0000", SchemaState.OLDER),
+        (NEWER, SchemaState.NEWER),
+        ("a1b2c3d4e5f6", SchemaState.NEWER),
     ],
 )
-def test_how_a_revision_stands_to_this_release(found: str | None, stands: Standing) -> None:
+def test_how_a_revision_stands_to_this_release(found: str | None, stands: SchemaState) -> None:
     assert schema_version.standing(found) == stands
 
 
@@ -73,7 +73,7 @@ def test_migrating_a_newer_database_is_refused_in_words(at_revision: Database) -
         environment.migrate(at_revision.url)
 
 
-def test_a_running_process_goes_on_when_the_schema_becomes_newer(world: World, at_revision: Database) -> None:
+def test_a_running_process_goes_on_when_the_schema_becomes_newer(world: System, at_revision: Database) -> None:
     world.start("web")
     url = f"http://127.0.0.1:{world.env['PORT']}/readyz"
     assert get(url)[1]["status"] == "ready"

@@ -74,9 +74,9 @@ def test_wrong_settings_leave_the_others_readable(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DOCENT_CONCURRENCY", "none")
     monkeypatch.setenv("PORT", "http")
     monkeypatch.setenv("SLACK_BOT_TOKEN", BOT)
-    from bot.settings import Settings
+    from bot.settings import BotSettings
 
-    read = startup_checks.lenient(Settings)
+    read = startup_checks.lenient(BotSettings)
     assert read.slack_bot_token
     assert (read.port, read.concurrency) == (3000, 40)
 

@@ -16,7 +16,7 @@ import ingest.settings
 from agent.clock import now
 from agent.store.database import Database
 from bot.jobs import queue, sync_jobs
-from bot.processes.sync_schedule import Schedule, _is_due
+from bot.processes.sync_schedule import SyncSchedule, _is_due
 from ingest.library import Library
 from ingest.sync import reports
 from tests.scripted_embeddings import ScriptedEmbeddings
@@ -25,19 +25,19 @@ from tests.scripted_model import Fail
 
 @pytest.fixture
 def jobs(redis_url: str) -> Iterator[Queue]:
-    settings = bot.settings.Settings(REDIS_URL=redis_url)  # type: ignore[call-arg]
+    settings = bot.settings.BotSettings(REDIS_URL=redis_url)  # type: ignore[call-arg]
     with queue.connect(settings) as connection:
         yield queue.syncs_of(settings, connection)
 
 
 @pytest.fixture
-def schedule(database: Database, jobs: Queue, tmp_path: Path) -> Schedule:
+def schedule(database: Database, jobs: Queue, tmp_path: Path) -> SyncSchedule:
     """Of two sources with a document each."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "rule.md").write_text(f"# Rule\n\nThe rule of {name}.")
     (tmp_path / "docent.toml").write_text('[sources.a]\nlocation = "a"\n[sources.b]\nlocation = "b"\n')
-    return Schedule(database, jobs, tmp_path / "docent.toml", n_jobs=2, look_seconds=0)
+    return SyncSchedule(database, jobs, tmp_path / "docent.toml", n_jobs=2, look_seconds=0)
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def at_work(database: Database, jobs: Queue, tmp_path: Path) -> Callable[..., li
     """Does what is in the queue, as one worker would; returns the names of the jobs."""
 
     def run(**settings: object) -> list[str]:
-        library = Library(database, ingest.settings.Settings(home=tmp_path, **settings))  # type: ignore[arg-type]
-        bench = sync_jobs.Bench(database, library, jobs, n_jobs=2, stopping=threading.Event())
+        library = Library(database, ingest.settings.IngestSettings(home=tmp_path, **settings))  # type: ignore[arg-type]
+        bench = sync_jobs.SyncContext(database, library, jobs, n_jobs=2, stopping=threading.Event())
         sync_jobs.bind(bench)
         done = []
         while job := jobs.get_jobs(0, 1):
@@ -85,7 +85,7 @@ def test_a_source_is_due_when_its_last_sync_began_long_enough_ago(
 
 
 def test_each_due_source_is_asked_for_once_and_read(
-    schedule: Schedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
+    schedule: SyncSchedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
 ) -> None:
     assert (schedule.tick(), waiting(jobs)) == (2, ["begin", "begin"])
     assert (schedule.tick(), waiting(jobs)) == (0, ["begin", "begin"])
@@ -97,7 +97,7 @@ def test_each_due_source_is_asked_for_once_and_read(
 
 
 def test_what_stands_still_is_woken_but_not_what_only_waits(
-    schedule: Schedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
+    schedule: SyncSchedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
 ) -> None:
     schedule.tick()
     age(database, 100, "touched_at")
@@ -107,7 +107,7 @@ def test_what_stands_still_is_woken_but_not_what_only_waits(
     assert (schedule.tick(), waiting(jobs)) == (2, ["begin", "begin"])
 
     first: UUID = UUID(jobs.get_jobs()[0].args[0])
-    library = Library(database, ingest.settings.Settings(home=schedule.config.parent))
+    library = Library(database, ingest.settings.IngestSettings(home=schedule.config.parent))
     ongoing = library.ongoing(first)
     assert ongoing
     assert ongoing.begin()
@@ -120,16 +120,16 @@ def test_what_stands_still_is_woken_but_not_what_only_waits(
 
 
 def test_without_redis_what_was_asked_for_stands_and_is_woken_later(
-    schedule: Schedule, jobs: Queue, database: Database
+    schedule: SyncSchedule, jobs: Queue, database: Database
 ) -> None:
-    away = Schedule(database, Queue("x", connection=redis.Redis(port=1)), schedule.config, look_seconds=0)
+    away = SyncSchedule(database, Queue("x", connection=redis.Redis(port=1)), schedule.config, look_seconds=0)
     assert away.tick() == 0
     age(database, 100, "touched_at")
     assert schedule.tick() == 2  # one that was asked for in vain, and one that was not yet
 
 
 def test_an_embedding_model_that_is_away_is_asked_again_and_one_that_refuses_is_not(
-    schedule: Schedule,
+    schedule: SyncSchedule,
     database: Database,
     at_work: Callable[..., list[str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -165,7 +165,7 @@ def test_an_embedding_model_that_is_away_is_asked_again_and_one_that_refuses_is_
 
 
 def test_a_job_that_comes_late_or_twice_does_no_harm(
-    schedule: Schedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
+    schedule: SyncSchedule, jobs: Queue, database: Database, at_work: Callable[..., list[str]]
 ) -> None:
     schedule.tick()
     ids = [job.args[0] for job in jobs.get_jobs()]

@@ -6,18 +6,18 @@ import urllib.request
 
 from migrations import HEAD
 from tests.proxy import Proxy
-from tests.world import ROOT, World, get
+from tests.system import ROOT, System, get
 
 
 def test_the_web_process_loads_no_model_and_no_index() -> None:
     program = (
         "import sys, bot.processes.web, bot.slack.listeners, bot.processes.clock, bot.cli.main\n"
-        "from bot.settings import Settings\n"
+        "from bot.settings import BotSettings\n"
         "from agent.store.database import Database\n"
         "from agent import observability, settings\n"
         "import os; os.environ['SENTRY_DSN'] = 'http://k@127.0.0.1:9/1'\n"
-        "observability.set_up(settings.Settings(), process='web')\n"
-        "s = Settings(SLACK_BOT_TOKEN='xoxb-1', SLACK_SIGNING_SECRET='s', REDIS_URL='redis://127.0.0.1:9')\n"
+        "observability.set_up(settings.AgentSettings(), process='web')\n"
+        "s = BotSettings(SLACK_BOT_TOKEN='xoxb-1', SLACK_SIGNING_SECRET='s', REDIS_URL='redis://127.0.0.1:9')\n"
         "bot.processes.web.Web(s, Database('postgresql://x@127.0.0.1:9/x')).close()\n"
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'litellm', 'lancedb', 'pyarrow', 'numpy'}))\n"
     )
@@ -25,7 +25,7 @@ def test_the_web_process_loads_no_model_and_no_index() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_health_and_readiness_tell_what_is_away(world: World) -> None:
+def test_health_and_readiness_tell_what_is_away(world: System) -> None:
     redis, postgres = Proxy(world.env["REDIS_URL"]), Proxy(world.env["DATABASE_URL"])
     world.env |= {"REDIS_URL": redis.url, "DATABASE_URL": postgres.url}
     world.start("web")
@@ -44,7 +44,7 @@ def test_health_and_readiness_tell_what_is_away(world: World) -> None:
     postgres.close()
 
 
-def test_readiness_tells_of_an_older_schema_and_an_empty_index(world: World) -> None:
+def test_readiness_tells_of_an_older_schema_and_an_empty_index(world: System) -> None:
     world.start("web")
     url = f"http://127.0.0.1:{world.env['PORT']}"
     with world.database.transaction() as transaction:
@@ -60,7 +60,7 @@ def test_readiness_tells_of_an_older_schema_and_an_empty_index(world: World) -> 
     assert (status, state["migrations"]) == (503, f"at 0000, needs {HEAD}")
 
 
-def test_without_a_signing_secret_nothing_is_taken_over_http(world: World) -> None:
+def test_without_a_signing_secret_nothing_is_taken_over_http(world: System) -> None:
     world.workspace.request_url = None
     world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
     del world.env["SLACK_SIGNING_SECRET"]
@@ -70,7 +70,7 @@ def test_without_a_signing_secret_nothing_is_taken_over_http(world: World) -> No
     assert get(request)[0] == 404
 
 
-def test_a_request_without_slacks_signature_is_refused(world: World) -> None:
+def test_a_request_without_slacks_signature_is_refused(world: System) -> None:
     world.start("web")
     url = f"http://127.0.0.1:{world.env['PORT']}/slack/events"
     body = b'{"type":"event_callback","event":{"type":"app_mention","user":"U1","channel":"C1","ts":"1.1"}}'

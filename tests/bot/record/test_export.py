@@ -11,7 +11,7 @@ import pytest
 from agent.clock import now
 from agent.store.database import Database
 from bot.record import export
-from bot.record.export import Exported, Wanted
+from bot.record.export import Exported, ExportFilter
 from tests.recorded import SCHEMA, SYSTEM, Recorded, answered, searched_again, set_readers
 
 
@@ -19,7 +19,7 @@ def exported(database: Database, format: str, **wanted: Any) -> tuple[Exported, 
     out = StringIO()
     since = wanted.pop("since", now() - timedelta(days=7))
     until = wanted.pop("until", now() + timedelta(minutes=1))
-    done = export.export(database, Wanted(since, until, **wanted), format=format, output=out)
+    done = export.export(database, ExportFilter(since, until, **wanted), format=format, output=out)
     return done, [json.loads(line) for line in out.getvalue().splitlines()]
 
 

@@ -8,17 +8,17 @@ from uuid import UUID
 import pytest
 
 from agent.errors import UserError
-from agent.settings import Settings
+from agent.settings import AgentSettings
 from agent.store import sessions
 from agent.store.database import Database
 from bot.cli import comparison
 from bot.jobs import answering, terminal_reply, wiring
-from bot.jobs.answering import Desk
+from bot.jobs.answering import WorkerContext
 from bot.record import replay, session_query
 from ingest import settings as ingest_settings
 from ingest.library import Library
 from tests.scripted_model import Call, Line, Say, ScriptedModel
-from tests.world import HANDBOOK, QUESTION
+from tests.system import HANDBOOK, QUESTION
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def model() -> Iterator[ScriptedModel]:
 @pytest.fixture
 def at(
     database: Database, model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
+) -> Iterator[WorkerContext]:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     monkeypatch.setenv("DOCENT_INDEX_URI", str(tmp_path / "index"))
     ingest_settings.load.cache_clear()
@@ -38,20 +38,22 @@ def at(
     for name, content in HANDBOOK.items():
         (tmp_path / "pages" / name).write_text(content)
     Library(database, ingest_settings.load()).sync_folder(str(tmp_path / "pages"), link="https://h.example/{path}")
-    settings = Settings(model="openai/scripted", model_api_base=model.base_url, model_prices="openai/scripted=1/1")
-    made = wiring.set_up(settings, database)
+    settings = AgentSettings(
+        model="openai/scripted", model_api_base=model.base_url, model_prices="openai/scripted=1/1"
+    )
+    made = wiring.build(settings, database)
     yield made
     made.leases.close()
     ingest_settings.load.cache_clear()
 
 
-def ask(at: Desk, database: Database, question: str = QUESTION) -> str:
+def ask(at: WorkerContext, database: Database, question: str = QUESTION) -> str:
     outcome = terminal_reply.ask(at, database, question, user="U", stream=None)
     return str(outcome["turn_id"])
 
 
 def test_the_prompts_of_a_replay_are_the_recorded_ones_byte_for_byte(
-    at: Desk, database: Database, model: ScriptedModel
+    at: WorkerContext, database: Database, model: ScriptedModel
 ) -> None:
     turn = ask(at, database)
     both = replay.run(at, database, turn, model=None, is_live=False)
@@ -64,7 +66,9 @@ def test_the_prompts_of_a_replay_are_the_recorded_ones_byte_for_byte(
     assert both["n_calls_not_recorded"] == 0
 
 
-def test_a_replay_needs_no_documents_and_live_tools_do(at: Desk, database: Database, model: ScriptedModel) -> None:
+def test_a_replay_needs_no_documents_and_live_tools_do(
+    at: WorkerContext, database: Database, model: ScriptedModel
+) -> None:
     turn = ask(at, database)
     Library(database, ingest_settings.load()).forget("pages")
     recorded = replay.run(at, database, turn, model=None, is_live=False)["replayed"]
@@ -73,7 +77,7 @@ def test_a_replay_needs_no_documents_and_live_tools_do(at: Desk, database: Datab
 
 
 def test_a_call_that_was_not_recorded_is_said_to_be_none(
-    at: Desk, database: Database, model: ScriptedModel
+    at: WorkerContext, database: Database, model: ScriptedModel
 ) -> None:
     turn = ask(at, database)
     model.script = lambda request: (
@@ -87,13 +91,13 @@ def test_a_call_that_was_not_recorded_is_said_to_be_none(
 
 
 def test_another_model_answers_beside_the_first(
-    at: Desk, database: Database, capsys: pytest.CaptureFixture[str]
+    at: WorkerContext, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     turn = ask(at, database)
     with ScriptedModel(lambda request: Say("At most five [1].")) as other:
         at_prices = at.settings.model_copy(update={"model_prices": "free,openai/scripted=1/1"})
         both = replay.run(
-            Desk(**{**vars(at), "settings": at_prices}),
+            WorkerContext(**{**vars(at), "settings": at_prices}),
             database,
             turn,
             model=f"openai/other@{other.base_url}",
@@ -107,7 +111,7 @@ def test_another_model_answers_beside_the_first(
 
 
 def test_a_follow_up_is_replayed_with_what_was_said_before_it(
-    at: Desk, database: Database, model: ScriptedModel
+    at: WorkerContext, database: Database, model: ScriptedModel
 ) -> None:
     first = ask(at, database)
     told = session_query.told(database, first)
@@ -121,7 +125,7 @@ def test_a_follow_up_is_replayed_with_what_was_said_before_it(
     assert model.requests[0]["messages"][3]["content"].startswith("And in days?")
 
 
-def test_what_never_looked_anything_up_cannot_be_replayed(at: Desk, database: Database) -> None:
+def test_what_never_looked_anything_up_cannot_be_replayed(at: WorkerContext, database: Database) -> None:
     turn = ask(at, database, "x" * 9_000)
     with pytest.raises(UserError, match="nothing to replay"):
         replay.run(at, database, turn, model=None, is_live=False)

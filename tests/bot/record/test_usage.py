@@ -14,14 +14,14 @@ from agent.store.database import Database
 from agent.types import Usage
 from bot.cli import usage_table
 from bot.record import usage
-from bot.record.usage import By, Line, Standing
+from bot.record.usage import BudgetStatus, By, UsageRow
 from tests.recorded import SYSTEM, Recorded, answered, searched_again
 
 UTC_ZONE = ZoneInfo("UTC")
 FREE = Usage(prompt_tokens=100, completion_tokens=10)
 
 
-def lines(database: Database, by: By, *, days: int = 30, zone: ZoneInfo = UTC_ZONE) -> list[Line]:
+def lines(database: Database, by: By, *, days: int = 30, zone: ZoneInfo = UTC_ZONE) -> list[UsageRow]:
     return usage.lines(database, by=by, since=now() - timedelta(days=days), zone=zone)
 
 
@@ -40,18 +40,21 @@ def asked(database: Database) -> None:
 @pytest.mark.parametrize(
     ("by", "expected"),
     [
-        ("user", [Line("U2", 1, 2, 1, 170, 0, 10, 0.01), Line("U1", 1, 2, 0, 2000, 800, 100, 0.004)]),
-        ("channel", [Line("mention", 1, 2, 1, 170, 0, 10, 0.01), Line("C1", 1, 2, 0, 2000, 800, 100, 0.004)]),
+        ("user", [UsageRow("U2", 1, 2, 1, 170, 0, 10, 0.01), UsageRow("U1", 1, 2, 0, 2000, 800, 100, 0.004)]),
+        (
+            "channel",
+            [UsageRow("mention", 1, 2, 1, 170, 0, 10, 0.01), UsageRow("C1", 1, 2, 0, 2000, 800, 100, 0.004)],
+        ),
         (
             "model",
             [
-                Line("openai/scripted", 2, 3, 1, 2000, 800, 100, 0.014),
-                Line("local/extractive", 1, 1, 0, 100, 0, 10, 0.0),
+                UsageRow("openai/scripted", 2, 3, 1, 2000, 800, 100, 0.014),
+                UsageRow("local/extractive", 1, 1, 0, 100, 0, 10, 0.0),
             ],
         ),
     ],
 )
-def test_it_is_summed_up_dearest_first(database: Database, asked: None, by: By, expected: list[Line]) -> None:
+def test_it_is_summed_up_dearest_first(database: Database, asked: None, by: By, expected: list[UsageRow]) -> None:
     assert lines(database, by) == expected
 
 
@@ -59,7 +62,7 @@ def test_what_tools_cost_is_a_line_of_its_own_and_sums_are_the_same(database: Da
     turn = Recorded.begin(database, key="d")
     turn.tool("call_1", position=1, result={"found": 1}, cost_usd=Decimal("0.001"))
     turn.end("Five.")
-    assert lines(database, "model")[1] == Line("(tools)", 1, 0, 0, 0, 0, 0, 0.001)
+    assert lines(database, "model")[1] == UsageRow("(tools)", 1, 0, 0, 0, 0, 0, 0.001)
     assert [round(sum(line.cost_usd for line in lines(database, by)), 6) for by in ("user", "model")] == [
         0.015
     ] * 2
@@ -117,18 +120,18 @@ def test_the_budgets_of_today_and_this_month_stand_below(database: Database) -> 
             )
     limits = {("person", "day"): Decimal(3), ("workspace", "day"): Decimal(7), ("channel", "day"): Decimal(0)}
     assert usage.standings(database, limits=limits, zone=UTC_ZONE) == [
-        Standing("channel", "T1:C1", "day", 0.0, 0.5, 0.0),  # where nothing may be spent, all of it is
-        Standing("person", "T1:U2", "day", 2.25, 0.5, 3.0),
-        Standing("person", "T1:U1", "day", 2.0, 0.5, 3.0),
-        Standing("workspace", "T1", "day", 3.0, 0.5, 7.0),
-        Standing("workspace", "T1", "month", 30.0, 0.5, None),
+        BudgetStatus("channel", "T1:C1", "day", 0.0, 0.5, 0.0),  # where nothing may be spent, all of it is
+        BudgetStatus("person", "T1:U2", "day", 2.25, 0.5, 3.0),
+        BudgetStatus("person", "T1:U1", "day", 2.0, 0.5, 3.0),
+        BudgetStatus("workspace", "T1", "day", 3.0, 0.5, 7.0),
+        BudgetStatus("workspace", "T1", "month", 30.0, 0.5, None),
     ]
 
 
-LINES = [Line("2026-05-09", 4, 9, 0, 12_000, 6_000, 900, 0.2), Line("2026-05-10", 1, 1, 1, 50, 0, 5, 0.05)]
+LINES = [UsageRow("2026-05-09", 4, 9, 0, 12_000, 6_000, 900, 0.2), UsageRow("2026-05-10", 1, 1, 1, 50, 0, 5, 0.05)]
 
 
-def table(by: str, given: list[Line], standings: list[Standing] | None = None, *, width: int = 120) -> str:
+def table(by: str, given: list[UsageRow], standings: list[BudgetStatus] | None = None, *, width: int = 120) -> str:
     out = StringIO()
     usage_table.show(Console(file=out, width=width), by, given, standings or [])
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
@@ -136,9 +139,9 @@ def table(by: str, given: list[Line], standings: list[Standing] | None = None, *
 
 def test_the_table() -> None:
     budgets = [
-        Standing("person", "T1:U1", "day", 2.0, 0.0, 2.0),
-        Standing("workspace", "T1", "day", 3.0, 0.5, 7.0),
-        Standing("workspace", "T1", "month", 30.0, 0.5, None),
+        BudgetStatus("person", "T1:U1", "day", 2.0, 0.0, 2.0),
+        BudgetStatus("workspace", "T1", "day", 3.0, 0.5, 7.0),
+        BudgetStatus("workspace", "T1", "month", 30.0, 0.5, None),
     ]
     shown = table("day", LINES, budgets)
     assert (
@@ -158,7 +161,7 @@ Budgets
 
 
 def test_where_nothing_cost_anything_bars_show_questions() -> None:
-    free = [Line("local/extractive", 8, 8, 0, 10, 0, 10, 0.0), Line("ollama/x", 2, 3, 0, 10, 0, 10, 0.0)]
+    free = [UsageRow("local/extractive", 8, 8, 0, 10, 0, 10, 0.0), UsageRow("ollama/x", 2, 3, 0, 10, 0, 10, 0.0)]
     shown = table("model", free)
     assert "█" * 24 in shown
     assert "█" * 6 + "\n" in shown
@@ -166,7 +169,7 @@ def test_where_nothing_cost_anything_bars_show_questions() -> None:
 
 
 def test_the_ten_fullest_budgets_are_shown() -> None:
-    full = [Standing("person", f"T1:U{n}", "day", 1.0, 0.0, 2.0) for n in range(13)]
+    full = [BudgetStatus("person", f"T1:U{n}", "day", 1.0, 0.0, 2.0) for n in range(13)]
     shown = table("day", LINES, full)
     assert shown.count("T1:U") == 10
     assert "… and 3 more: --json" in shown
@@ -184,8 +187,8 @@ def test_a_bar_is_seen_unless_it_is_nothing(share: float, width: int) -> None:
 
 
 def test_in_a_narrow_terminal_names_and_bars_give_way_and_numbers_do_not() -> None:
-    dear = [Line("openai/a-model-of-a-long-name", 12_345, 67_890, 0, 123_456_789, 0, 1_234_567, 1_234.5)]
-    budgets = [Standing("workspace", "T0123456789:U0123456789", "month", 99.5, 0.5, 250.0)]
+    dear = [UsageRow("openai/a-model-of-a-long-name", 12_345, 67_890, 0, 123_456_789, 0, 1_234_567, 1_234.5)]
+    budgets = [BudgetStatus("workspace", "T0123456789:U0123456789", "month", 99.5, 0.5, 250.0)]
     shown = table("model", dear, budgets, width=80)
     for number in ("12,345", "67,890", "123,456,789", "1,234,567", "$1,234.50", "$99.50", "$250.00", "40%"):
         assert number in shown
@@ -194,7 +197,7 @@ def test_in_a_narrow_terminal_names_and_bars_give_way_and_numbers_do_not() -> No
 
 
 def test_for_programs() -> None:
-    told = usage_table.as_json("day", LINES, [Standing("workspace", "T1", "day", 3.0, 0.5, 7.0)])
+    told = usage_table.as_json("day", LINES, [BudgetStatus("workspace", "T1", "day", 3.0, 0.5, 7.0)])
     assert (told["budgets"][0]["limit_usd"], told["budgets"][0]["used_share"]) == (7.0, 0.5)
     assert told["lines"][0]["cached_share"] == 0.5
     assert told["total"]["n_questions"] == 5

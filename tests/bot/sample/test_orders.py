@@ -15,7 +15,7 @@ from agent.errors import ToolError
 from agent.store.database import Database
 from agent.tools import ToolContext
 from agent.types import Audience
-from tests.world import ROOT, free_port
+from tests.system import ROOT, free_port
 from tools.registry import found
 
 FOLDER = ROOT / "bot" / "sample" / "tools"

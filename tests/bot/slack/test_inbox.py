@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.inbox import Place
+from bot.slack.inbox import ReplyAddress
 
 CHANNEL, PERSON = "channel:C1", "user:U1"
 
@@ -21,5 +21,5 @@ CHANNEL, PERSON = "channel:C1", "user:U1"
     ids=["a channel", "a thread, from another company", "a direct message", "its thread", "a command"],
 )
 def test_an_answer_is_for_whoever_sees_it(place: dict[str, Any], principals: set[str]) -> None:
-    (member,) = Place(team_id="T1", channel="C1", user_id="U1", **place).audience.members
+    (member,) = ReplyAddress(team_id="T1", channel="C1", user_id="U1", **place).audience.members
     assert member == {"everyone", *principals}

@@ -15,7 +15,7 @@ from bot.simulator.delivery.events import SUBSCRIPTIONS
 from bot.simulator.methods import METHODS
 from bot.slack import listeners
 from bot.slack.manifest import EVENTS, SCOPES, manifest
-from tests.world import QUESTION, ROOT, World
+from tests.system import QUESTION, ROOT, System
 
 EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
     "agent_session_stopped": "chat:write",
@@ -51,7 +51,7 @@ def test_the_events_are_those_heard_and_those_the_stand_in_delivers() -> None:
     assert {event.partition(".")[0] for event in EVENTS} == _registered("event")
 
 
-def test_the_command_may_have_another_name(world: World) -> None:
+def test_the_command_may_have_another_name(world: System) -> None:
     (command,) = manifest(command="/docent")["features"]["slash_commands"]
     world.start("web")
     ack = world.workspace.person(ADA).command(command["command"], "", "#help")
@@ -109,7 +109,7 @@ def test_the_command_prints_json() -> None:
     assert made["features"]["slash_commands"][0]["command"] == "/handbook"
 
 
-def test_questions_are_answered_with_these_scopes_and_no_other(world: World) -> None:
+def test_questions_are_answered_with_these_scopes_and_no_other(world: System) -> None:
     world.workspace.scopes = set(SCOPES)
     world.start("web", "worker")
     person = world.workspace.person(ADA)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.types import CitedPassage, Passage
-from bot.slack.output_filter import SECRET_REMOVED, Shown, urls_in
+from bot.slack.output_filter import SECRET_REMOVED, OutputFilter, urls_in
 
 PAGE = "https://handbook.example/leave"
 SOURCES = {
@@ -48,8 +48,8 @@ CASES = [
 ]
 
 
-def shown() -> Shown:
-    return Shown(SOURCES.get, ALLOWED.__contains__)
+def shown() -> OutputFilter:
+    return OutputFilter(SOURCES.get, ALLOWED.__contains__)
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)

@@ -10,12 +10,12 @@ import pytest
 from agent.errors import ToolError
 from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, Rule, Workspace, WorkspaceServer
 from bot.slack import mrkdwn
-from bot.slack.client import Slack
-from bot.slack.inbox import Place
+from bot.slack.client import SlackClient
+from bot.slack.inbox import ReplyAddress
 from bot.slack.thread_reader import PAGE, TEXT_CHARS, SlackThread
-from tools.thread_history import Said
+from tools.thread_history import ThreadMessage
 
-PLACE = Place(team_id="T1", channel=HELP, user_id=ADA)
+PLACE = ReplyAddress(team_id="T1", channel=HELP, user_id=ADA)
 
 
 @pytest.fixture
@@ -26,24 +26,28 @@ def workspace() -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def slack(workspace: Workspace) -> Iterator[Slack]:
+def slack(workspace: Workspace) -> Iterator[SlackClient]:
     with WorkspaceServer(workspace) as server:
-        yield Slack(workspace.bot_token, server.api_url)
+        yield SlackClient(workspace.bot_token, server.api_url)
 
 
-Read = Callable[..., list[Said]]
+Read = Callable[..., list[ThreadMessage]]
 
 
 @pytest.fixture
-def read(slack: Slack) -> Read:
-    def messages(thread_ts: str, limit: int = 30, seconds: float = 20, place: Place = PLACE) -> list[Said]:
+def read(slack: SlackClient) -> Read:
+    def messages(
+        thread_ts: str, limit: int = 30, seconds: float = 20, place: ReplyAddress = PLACE
+    ) -> list[ThreadMessage]:
         key = replace(place, thread_ts=thread_ts).session_key
         return SlackThread(slack).messages(key, limit, time.monotonic() + seconds)
 
     return messages
 
 
-def test_it_is_read_oldest_first_with_who_said_what_when(workspace: Workspace, slack: Slack, read: Read) -> None:
+def test_it_is_read_oldest_first_with_who_said_what_when(
+    workspace: Workspace, slack: SlackClient, read: Read
+) -> None:
     ada, grace = workspace.person(ADA), workspace.person(GRACE)
     ts = ada.mention(HELP, "Is the <https://x.example/rail|rail &amp; road plan> out?")
     grace.say(HELP, f"<@{ADA}> see <#{GENERAL}|general>, <!here>", ts)
@@ -79,7 +83,7 @@ def test_a_direct_message_has_a_thread_of_its_own(workspace: Workspace, read: Re
 
 @pytest.mark.filterwarnings("ignore:The top-level `text` argument is missing")
 def test_a_message_without_text_is_read_from_its_blocks_and_attachments(
-    workspace: Workspace, slack: Slack, read: Read
+    workspace: Workspace, slack: SlackClient, read: Read
 ) -> None:
     ts = workspace.person(ADA).say(HELP, "Any alerts?")
     section = {
@@ -104,7 +108,7 @@ def test_a_long_message_is_cut(workspace: Workspace, read: Read) -> None:
 @pytest.mark.parametrize(
     "key", [PLACE.session_key, "cli:018f", "slack:T1:C1:", ""], ids=["command", "terminal", "no ts", "none"]
 )
-def test_a_command_has_no_thread(slack: Slack, key: str) -> None:
+def test_a_command_has_no_thread(slack: SlackClient, key: str) -> None:
     with pytest.raises(ToolError, match="not asked in a thread"):
         SlackThread(slack).messages(key, 30, time.monotonic() + 20)
 

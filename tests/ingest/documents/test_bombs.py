@@ -9,7 +9,7 @@ import pytest
 
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
-from ingest.documents.sandbox import Converter, Limits
+from ingest.documents.sandbox import Converter, ReaderLimits
 from tests.ingest import office, paper
 from tests.ingest.office import epub, opendocument, pptx, shape, xlsx
 
@@ -20,7 +20,7 @@ HUGE = 60_000_000
 @pytest.fixture(scope="module")
 def converter() -> Iterator[Converter]:
     """Shared by all bombs, as by the documents of a sync; with less time, for the tests' sake."""
-    with Converter(Limits(cpu_seconds=15)) as converter:
+    with Converter(ReaderLimits(cpu_seconds=15)) as converter:
         yield converter
 
 

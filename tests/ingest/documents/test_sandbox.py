@@ -14,7 +14,7 @@ from ingest.documents.blocks import Document
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
-from ingest.documents.sandbox import ConversionBug, Converter, Limits
+from ingest.documents.sandbox import ConversionBug, Converter, ReaderLimits
 from ingest.library import Library
 from tests.ingest import paper
 from tests.ingest.conftest import opened
@@ -98,10 +98,10 @@ def test_one_child_reads_one_document_after_another_and_ends_with_the_sync() -> 
 def test_a_document_that_hangs_is_given_up_and_the_next_is_read(converter: Converter) -> None:
     assert works(converter)
     first = pid(converter)
-    converter._limits = Limits(seconds=0.2)
+    converter._limits = ReaderLimits(seconds=0.2)
     problem = told(converter, "HANG")
     assert (problem.cause, problem.may_pass) == ("could not be read within 0.2 s", True)
-    converter._limits = Limits()
+    converter._limits = ReaderLimits()
     assert works(converter)
     assert pid(converter) != first
 
@@ -117,7 +117,7 @@ def test_a_document_that_computes_without_end_is_given_up_until_it_changes(libra
                 started += raw.format == "pdf"
                 return super().read(raw)
 
-        return Counted(Limits(cpu_seconds=1), child=(sys.executable, "-c", MISBEHAVING))
+        return Counted(ReaderLimits(cpu_seconds=1), child=(sys.executable, "-c", MISBEHAVING))
 
     for _ in range(2):
         report = library.sync(
@@ -133,7 +133,7 @@ def test_the_processors_time_is_of_each_document() -> None:
         '    if b"HANG"',
         '    until = time.process_time() + 0.7\n    while time.process_time() < until: pass\n    if b"HANG"',
     )
-    with Converter(Limits(cpu_seconds=1), child=(sys.executable, "-c", slow)) as converter:
+    with Converter(ReaderLimits(cpu_seconds=1), child=(sys.executable, "-c", slow)) as converter:
         assert works(converter)
         first = pid(converter)
         assert all(works(converter) for _ in range(3))
@@ -148,10 +148,10 @@ def test_a_reader_that_aborts_without_memory_is_no_crash(converter: Converter) -
 
 def test_a_document_that_takes_more_memory_than_the_system_holds_it_to_is_given_up(converter: Converter) -> None:
     assert works(converter)
-    converter._limits = Limits(memory_bytes=200_000_000)
+    converter._limits = ReaderLimits(memory_bytes=200_000_000)
     problem = told(converter, "TOUCH")
     assert (problem.cause, problem.may_pass) == ("needs more than 0.2 GB of memory to be read", True)
-    converter._limits = Limits()
+    converter._limits = ReaderLimits()
     assert works(converter)
 
 
@@ -180,7 +180,7 @@ def test_a_document_that_eats_memory_is_given_up(converter: Converter) -> None:
 
 @pytest.mark.parametrize("make", [paper.pdf, lambda texts: paper.docx(paper.paragraph(texts[0][3]))])
 def test_a_document_with_too_much_text_is_given_up(make: Callable[..., bytes]) -> None:
-    with Converter(Limits(max_chars=100)) as converter:
+    with Converter(ReaderLimits(max_chars=100)) as converter:
         content = make([(60, 700, 10, "word " * 30)])
         with pytest.raises(FetchProblem, match="more than 100 characters"):
             converter.read(raw(content, "pdf" if content.startswith(b"%PDF") else "docx"))

@@ -8,15 +8,15 @@ import pytest
 
 from ingest.embedding import embed
 from ingest.index import candidates, lancedb_runtime
-from ingest.index.candidates import Candidate, Row, Shelf
-from ingest.index.filters import Scope
+from ingest.index.candidates import Candidate, Row, RowCache
+from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from tests.ingest.index.test_table import EVERYONE, READERS, found, put
 
-NOBODY = Scope(("n" * 64,))
+NOBODY = ChunkFilter(("n" * 64,))
 
 
-class CountingShelf(Shelf):
+class CountingShelf(RowCache):
     """Counts the rows it reads."""
 
     n_read = 0
@@ -28,7 +28,7 @@ class CountingShelf(Shelf):
         return rows
 
 
-def search(index: Index, shelf: Shelf, query: str, scope: Scope = EVERYONE) -> list[Candidate]:
+def search(index: Index, shelf: RowCache, query: str, scope: ChunkFilter = EVERYONE) -> list[Candidate]:
     (vector,) = embed([query])
     table = index._opened()
     return lancedb_runtime.run(candidates.by_both(table, query, vector, scope=scope, limit=20, shelf=shelf))
@@ -67,5 +67,5 @@ def test_what_is_kept_is_shown_to_nobody_who_may_not_read_it(tmp_path: Path) -> 
 def test_a_candidate_knows_what_a_reader_sees(tmp_path: Path, text: str) -> None:
     index = Index(str(tmp_path / "i"), embedding_model="static")
     put(index, "Fruit", text)
-    (one,) = search(index, Shelf(), text)
+    (one,) = search(index, RowCache(), text)
     assert one.seen == f"fruit\n\n{text.lower()}"

@@ -10,11 +10,11 @@ import pytest
 from agent.errors import UserError
 from ingest.embedding import embed
 from ingest.index import lancedb_runtime
-from ingest.index.filters import Scope
+from ingest.index.filters import ChunkFilter
 from ingest.index.table import TABLE, Index, IndexedChunk
 
 READERS = "r" * 64
-EVERYONE = Scope((READERS,))
+EVERYONE = ChunkFilter((READERS,))
 
 
 def chunk(document: str, position: int, text: str) -> IndexedChunk:
@@ -131,7 +131,7 @@ def test_a_search_begins_at_any_date_there_is(tmp_path: Path, since: int, n_foun
     index = Index(str(tmp_path / "i"), embedding_model="static")
     dated = replace(chunk("a", 0, "apples"), updated_at=datetime(2026, 1, 1, tzinfo=UTC))
     index.replace(["a"], [dated], embed(["apples"]))
-    scope = Scope((READERS,), since=datetime(since, 1, 1, tzinfo=UTC))
+    scope = ChunkFilter((READERS,), since=datetime(since, 1, 1, tzinfo=UTC))
     assert len(index.candidates("apples", embed(["apples"])[0], scope=scope, limit=5)) == n_found
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.index.candidates import Candidate
-from ingest.search.late_interaction import Lexicon
+from ingest.search.late_interaction import TokenCache
 from ingest.search.near_duplicates import repeats
 from ingest.search.ranking import folded, ranked
 
@@ -110,7 +110,7 @@ def test_what_differs_in_a_number_or_a_name_says_something_else(one: str, other:
 
 
 def test_the_lexicon_forgets_when_it_is_full() -> None:
-    lexicon = Lexicon(max_words=50)
+    lexicon = TokenCache(max_words=50)
     pages = [candidate(f"p{i}", f"alpha{i} beta{i} gamma{i} the cab{i} waits") for i in range(60)]
     first = lexicon.likeness("cab", pages)
     again = lexicon.likeness("cab", pages)

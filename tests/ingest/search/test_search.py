@@ -9,7 +9,7 @@ import pytest
 from agent.store.database import Database
 from agent.types import Audience
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 
 EVERYONE = Audience()
 
@@ -60,7 +60,7 @@ def handbook(eval_dir: Path, database_url: str, tmp_path_factory: pytest.TempPat
     """246 real pages. Access rows are written anew by each test that needs them: tables are emptied between."""
     database = Database(database_url, statement_timeout_seconds=30)
     index = tmp_path_factory.mktemp("handbook") / "index"
-    library = Library(database, Settings(index_uri=str(index)))
+    library = Library(database, IngestSettings(index_uri=str(index)))
     library.sync_folder(str(eval_dir / "handbook_18f" / "pages"), link="https://handbook.example/{path}")
     yield library
     database.close()

@@ -29,7 +29,7 @@ from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.sources import connector
 from ingest.sources.connector import Listed
-from ingest.sources.slack import Slack
+from ingest.sources.slack import SlackSource
 
 LONG = "The Hamburg office is closed on Friday because of the move."
 
@@ -45,10 +45,10 @@ class Company:
         self.pauses: list[float] = []
         self.now: Callable[[], float] = time.time
 
-    def open(self, **options: Any) -> Slack:
+    def open(self, **options: Any) -> SlackSource:
         described = connector.described({"type": "slack", **options}, where="test")
         token = self.workspace.bot_token
-        return Slack(described, token, self.api_url, sleep=self.pauses.append, clock=self.now)  # type: ignore[arg-type]
+        return SlackSource(described, token, self.api_url, sleep=self.pauses.append, clock=self.now)  # type: ignore[arg-type]
 
     def listed(self, **options: Any) -> dict[str, Listed]:
         return {one.uri: one for one in self.open(**options).list({})}

@@ -14,7 +14,7 @@ from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.sources import connector
 from ingest.sources.connector import Listed
-from ingest.sources.website import Website
+from ingest.sources.website import WebsiteSource
 from tests.ingest.site import Page, Site
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -31,12 +31,12 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def open_(site: Site, tmp_path: Path) -> Callable[..., Website]:
+def open_(site: Site, tmp_path: Path) -> Callable[..., WebsiteSource]:
     """Opens the site below a path, as another process would."""
 
-    def opened(path: str = "/hb/", **options: object) -> Website:
+    def opened(path: str = "/hb/", **options: object) -> WebsiteSource:
         given = {"location": f"{site.address}{path}", "allow_private": True, "delay_seconds": 0, **options}
-        return Website(connector.described(given, where="test"), tmp_path / "place", sleep=lambda _: None)  # type: ignore[arg-type]
+        return WebsiteSource(connector.described(given, where="test"), tmp_path / "place", sleep=lambda _: None)  # type: ignore[arg-type]
 
     return opened
 
@@ -59,7 +59,7 @@ def sitemap(*urls: str, date: str = "") -> Page:
 # What is a document
 
 
-def test_pages_are_found_by_their_links_and_are_documents(site: Site, open_: Callable[..., Website]) -> None:
+def test_pages_are_found_by_their_links_and_are_documents(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     website = open_()
     listed = [*website.list({})]
 
@@ -73,7 +73,7 @@ def test_pages_are_found_by_their_links_and_are_documents(site: Site, open_: Cal
 
 
 def test_a_document_is_fetched_by_an_object_that_listed_nothing(
-    site: Site, open_: Callable[..., Website], tmp_path: Path
+    site: Site, open_: Callable[..., WebsiteSource], tmp_path: Path
 ) -> None:
     uri = [*open_().list({})][1].uri
     assert b"30 days" in open_().fetch(uri).content
@@ -81,7 +81,9 @@ def test_a_document_is_fetched_by_an_object_that_listed_nothing(
     assert site.paths().count("/hb/leave") == 2
 
 
-def test_fetching_keeps_the_pace_of_the_site(site: Site, open_: Callable[..., Website], tmp_path: Path) -> None:
+def test_fetching_keeps_the_pace_of_the_site(
+    site: Site, open_: Callable[..., WebsiteSource], tmp_path: Path
+) -> None:
     """As on a machine that did not list."""
     site.pages["/robots.txt"] = Page(b"User-agent: *\nCrawl-delay: 7\n")
     waits: list[float] = []
@@ -93,7 +95,7 @@ def test_fetching_keeps_the_pace_of_the_site(site: Site, open_: Callable[..., We
     assert site.counts()[200] == 3
 
 
-def test_only_what_lies_below_the_address_is_read(site: Site, open_: Callable[..., Website]) -> None:
+def test_only_what_lies_below_the_address_is_read(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     outside = ("/hb-old/x", "/secret", "/hb/../secret", "/hb/%2e%2e/secret", "http://evil.example/hb/", "//x/hb/")
     site.show("/hb/", links=(*outside, "mailto:a@b", "javascript:x()", "http://[", "leave"))
     for path in ("/hb-old/x", "/secret"):
@@ -103,7 +105,7 @@ def test_only_what_lies_below_the_address_is_read(site: Site, open_: Callable[..
 
 
 def test_an_address_without_a_slash_means_the_page_and_what_is_below(
-    site: Site, open_: Callable[..., Website]
+    site: Site, open_: Callable[..., WebsiteSource]
 ) -> None:
     site.pages["/hb"] = Page(status=301, headers={"Location": "/hb/"})
     assert paths([*open_("/hb").list({})]) == ["/hb/", "/hb/leave", "/hb/office/"]
@@ -112,7 +114,7 @@ def test_an_address_without_a_slash_means_the_page_and_what_is_below(
 
 
 def test_patterns_choose_by_path_and_what_is_excluded_is_not_even_asked_for(
-    site: Site, open_: Callable[..., Website]
+    site: Site, open_: Callable[..., WebsiteSource]
 ) -> None:
     site.show("/hb/", links=("leave", "office/", "drafts/a"))
     site.show("/hb/office/", links=("plan",))
@@ -123,7 +125,7 @@ def test_patterns_choose_by_path_and_what_is_excluded_is_not_even_asked_for(
     assert paths([*open_(exclude=["/index.html", "office"]).list({})]) == ["/hb/leave"]
 
 
-def test_files_that_pages_link_to_are_documents(site: Site, open_: Callable[..., Website]) -> None:
+def test_files_that_pages_link_to_are_documents(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=("plan.pdf", "download?id=7", "notes.md", "logo.png", "data", "old.doc", "film"))
     site.pages["/hb/plan.pdf"] = Page(b"%PDF-1.4 plan", headers={"Content-Type": "application/octet-stream"})
     site.pages["/hb/download?id=7"] = Page(b"%PDF-1.4 x", headers={"Content-Type": "application/pdf"})
@@ -141,7 +143,7 @@ def test_files_that_pages_link_to_are_documents(site: Site, open_: Callable[...,
         website.fetch(listed[4].uri)
 
 
-def test_a_link_pattern_makes_the_links_people_click(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_link_pattern_makes_the_links_people_click(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/leave", links=("pläne?jahr=2024",))
     site.show("/hb/pl%C3%A4ne?jahr=2024")
     listed = [*open_(link="https://intranet.acme.example/{path}").list({})]
@@ -154,7 +156,7 @@ def test_a_link_pattern_makes_the_links_people_click(site: Site, open_: Callable
     assert len([*open_(exclude=["plän*"]).list({})]) == 3
 
 
-def test_one_page_under_several_addresses_counts_once(site: Site, open_: Callable[..., Website]) -> None:
+def test_one_page_under_several_addresses_counts_once(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     variants = ("leave?utm_source=mail", "leave?print=1", "leave/", "leave#top", "LEAVE/../leave", "%6Ceave")
     site.show("/hb/", links=variants)
     site.pages["/hb/leave/"] = site.pages["/hb/leave?print=1"] = site.pages["/hb/leave"]
@@ -162,7 +164,7 @@ def test_one_page_under_several_addresses_counts_once(site: Site, open_: Callabl
     assert site.paths().count("/hb/leave") == 1
 
 
-def test_the_canonical_page_counts_once(site: Site, open_: Callable[..., Website]) -> None:
+def test_the_canonical_page_counts_once(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=("leave-printed", "lost", "away"))
     site.show("/hb/leave-printed", "30 days, printed", head='<link rel=canonical href="/hb/leave">')
     site.show("/hb/lost", "Text", head='<link rel=canonical href="/hb/nowhere">')
@@ -170,7 +172,7 @@ def test_the_canonical_page_counts_once(site: Site, open_: Callable[..., Website
     assert paths([*open_().list({})]) == ["/hb/", "/hb/leave", "/hb/away", "/hb/lost"]
 
 
-def test_what_pages_and_headers_forbid_is_obeyed(site: Site, open_: Callable[..., Website]) -> None:
+def test_what_pages_and_headers_forbid_is_obeyed(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=("hub", "blind", "header", "other"))
     site.show("/hb/hub", links=("leave",), head='<meta name="robots" content="noindex">')
     site.show("/hb/blind", links=("never",), head='<meta name="ROBOTS" content="noarchive, NoFollow">')
@@ -183,7 +185,7 @@ def test_what_pages_and_headers_forbid_is_obeyed(site: Site, open_: Callable[...
     assert "/hb/never" not in site.paths()
 
 
-def test_robots_txt_is_obeyed(site: Site, open_: Callable[..., Website]) -> None:
+def test_robots_txt_is_obeyed(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.pages["/robots.txt"] = Page(b"User-agent: *\nDisallow: /hb/off*\nCrawl-delay: 86400\n")
     waits: list[float] = []
     website = open_()
@@ -205,7 +207,7 @@ def test_robots_txt_is_obeyed(site: Site, open_: Callable[..., Website]) -> None
 # Sitemaps
 
 
-def test_the_sitemap_of_robots_txt_tells_the_pages(site: Site, open_: Callable[..., Website]) -> None:
+def test_the_sitemap_of_robots_txt_tells_the_pages(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.pages["/robots.txt"] = Page(f"Sitemap: {site.address}/maps/index.xml".encode())
     index = f"<sitemapindex><sitemap><loc>{site.address}/maps/1.xml.gz</loc></sitemap></sitemapindex>"
     site.pages["/maps/index.xml"] = Page(index.encode())
@@ -224,7 +226,7 @@ def test_the_sitemap_of_robots_txt_tells_the_pages(site: Site, open_: Callable[.
 
 
 def test_the_usual_places_are_looked_at_and_an_address_can_be_given(
-    site: Site, open_: Callable[..., Website]
+    site: Site, open_: Callable[..., WebsiteSource]
 ) -> None:
     site.pages["/hb/sitemap.xml"] = sitemap(f"{site.address}/hb/")
     assert len([*open_().list({})]) == 3  # it says no more than the address
@@ -234,7 +236,7 @@ def test_the_usual_places_are_looked_at_and_an_address_can_be_given(
     assert paths([*open_(sitemap=f"{site.address}/hb/pages.txt").list({})]) == ["/hb/office/"]
 
 
-def test_a_sitemap_that_is_none_is_passed_over_or_told(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_sitemap_that_is_none_is_passed_over_or_told(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><urlset><url><loc>&b;</loc></url></urlset>'
     for body in (b"<html><p>Not found", b"<urlset><url><loc>", b"", b"\x00\xff", bomb, gzip.compress(b"x")[:-3]):
         site.pages["/sitemap.xml"] = Page(body)
@@ -245,7 +247,9 @@ def test_a_sitemap_that_is_none_is_passed_over_or_told(site: Site, open_: Callab
         list(open_(sitemap=f"{site.address}/nowhere.xml").list({}))
 
 
-def test_a_sitemap_that_cannot_be_read_now_is_no_empty_one(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_sitemap_that_cannot_be_read_now_is_no_empty_one(
+    site: Site, open_: Callable[..., WebsiteSource]
+) -> None:
     site.pages["/sitemap.xml"] = Page(status=503)
     with pytest.raises(UserError, match="Try again later, or set sitemap = false"):
         list(open_().list({}))
@@ -254,7 +258,7 @@ def test_a_sitemap_that_cannot_be_read_now_is_no_empty_one(site: Site, open_: Ca
 # Asking again
 
 
-def test_an_unchanged_site_costs_answers_without_content(site: Site, open_: Callable[..., Website]) -> None:
+def test_an_unchanged_site_costs_answers_without_content(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     for page in site.pages.values():
         page.etag = '"1"'
     listed = [*open_().list({})]
@@ -263,7 +267,7 @@ def test_an_unchanged_site_costs_answers_without_content(site: Site, open_: Call
     assert site.counts()[304] == 3
 
 
-def test_last_modified_serves_where_there_is_no_etag(site: Site, open_: Callable[..., Website]) -> None:
+def test_last_modified_serves_where_there_is_no_etag(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     moment = "Mon, 06 May 2024 10:00:00 GMT"
     site.pages["/hb/leave"].headers["Last-Modified"] = moment
     website = open_()
@@ -274,7 +278,7 @@ def test_last_modified_serves_where_there_is_no_etag(site: Site, open_: Callable
     assert [h["If-Modified-Since"] for h in site.headers if "If-Modified-Since" in h] == [moment]
 
 
-def test_what_was_never_read_in_is_asked_for_in_full(site: Site, open_: Callable[..., Website]) -> None:
+def test_what_was_never_read_in_is_asked_for_in_full(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     """As after a sync that was killed: the pages were listed, but nobody fetched them."""
     for page in site.pages.values():
         page.etag = '"1"'
@@ -287,7 +291,7 @@ def test_what_was_never_read_in_is_asked_for_in_full(site: Site, open_: Callable
 
 
 def test_a_changed_page_has_another_fingerprint_and_a_changed_frame_has_not(
-    site: Site, open_: Callable[..., Website]
+    site: Site, open_: Callable[..., WebsiteSource]
 ) -> None:
     before = known([*open_().list({})])
     site.show("/hb/office/", "The Hamburg office is open from 7 to 20 o'clock.", title="Office", n=99)
@@ -296,14 +300,14 @@ def test_a_changed_page_has_another_fingerprint_and_a_changed_frame_has_not(
     assert [uri for uri in before if before[uri] != after[uri]] == [f"{site.address}/hb/leave"]
 
 
-def test_a_page_that_is_gone_is_listed_no_more(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_page_that_is_gone_is_listed_no_more(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     before = known([*open_().list({})])
     site.pages["/hb/leave"] = Page(status=410)
     site.pages["/hb/office/"] = Page(status=301, headers={"Location": "/elsewhere/"})
     assert paths([*open_().list(before)]) == ["/hb/"]
 
 
-def test_a_moved_page_is_listed_under_its_new_address(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_moved_page_is_listed_under_its_new_address(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     listed = [*open_().list({})]
     site.pages["/hb/holidays"] = site.pages["/hb/leave"]
     site.pages["/hb/leave"] = Page(status=308, headers={"Location": "holidays"})
@@ -314,21 +318,23 @@ def test_a_moved_page_is_listed_under_its_new_address(site: Site, open_: Callabl
     assert now[1].fingerprint == listed[1].fingerprint
 
 
-def test_a_chapter_about_logins_is_no_login(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_chapter_about_logins_is_no_login(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=("authentication",))
     site.pages["/hb/authentication"] = Page(status=301, headers={"Location": "/hb/auth/overview"})
     site.show("/hb/auth/overview", "How people log in.")
     assert paths([*open_().list({})]) == ["/hb/", "/hb/auth/overview"]
 
 
-def test_redirects_in_a_circle_end(site: Site, open_: Callable[..., Website]) -> None:
+def test_redirects_in_a_circle_end(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=("a",))
     site.pages["/hb/a"] = Page(status=302, headers={"Location": "/hb/b"})
     site.pages["/hb/b"] = Page(status=302, headers={"Location": "/hb/a"})
     assert paths([*open_().list({})]) == ["/hb/"]
 
 
-def test_what_is_kept_can_be_lost_or_broken(site: Site, open_: Callable[..., Website], tmp_path: Path) -> None:
+def test_what_is_kept_can_be_lost_or_broken(
+    site: Site, open_: Callable[..., WebsiteSource], tmp_path: Path
+) -> None:
     listed = [*open_().list({})]
     (tmp_path / "place" / "visits.sqlite").write_bytes(b"no database " * 1_000)
     assert [*open_().list(known(listed))] == listed
@@ -337,14 +343,14 @@ def test_what_is_kept_can_be_lost_or_broken(site: Site, open_: Callable[..., Web
 # What goes wrong
 
 
-def test_a_place_where_nothing_can_be_kept_is_told(open_: Callable[..., Website], tmp_path: Path) -> None:
+def test_a_place_where_nothing_can_be_kept_is_told(open_: Callable[..., WebsiteSource], tmp_path: Path) -> None:
     (tmp_path / "place").write_text("a file")
     with pytest.raises(UserError, match=r"Cannot write to .*place"):
         list(open_().list({}))
 
 
 def test_a_page_that_fails_stays_as_it_was_and_leads_where_it_led(
-    site: Site, open_: Callable[..., Website]
+    site: Site, open_: Callable[..., WebsiteSource]
 ) -> None:
     site.show("/hb/office/", "Office", links=("plan",))
     site.show("/hb/office/plan")
@@ -353,7 +359,7 @@ def test_a_page_that_fails_stays_as_it_was_and_leads_where_it_led(
     assert known([*open_().list(known(listed))]) == known(listed)
 
 
-def test_a_page_behind_a_move_that_fails_stays(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_page_behind_a_move_that_fails_stays(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=("old",))
     site.pages["/hb/old"] = Page(status=301, headers={"Location": "/hb/leave"})
     listed = [*open_().list({})]
@@ -363,7 +369,7 @@ def test_a_page_behind_a_move_that_fails_stays(site: Site, open_: Callable[..., 
 
 @pytest.mark.parametrize("head", ["", '<meta name=robots content="noindex">'])
 def test_without_a_memory_what_lies_behind_a_page_that_fails_is_not_taken_for_removed(
-    site: Site, open_: Callable[..., Website], tmp_path: Path, head: str
+    site: Site, open_: Callable[..., WebsiteSource], tmp_path: Path, head: str
 ) -> None:
     site.show("/hb/office/", "Office", links=("plan", "rules"), head=head)
     site.show("/hb/office/plan")
@@ -392,7 +398,7 @@ def test_without_a_memory_what_lies_behind_a_page_that_fails_is_not_taken_for_re
     ],
 )
 def test_a_page_that_cannot_be_had_is_listed_and_says_why(
-    site: Site, open_: Callable[..., Website], page: Page, cause: str, may_pass: bool
+    site: Site, open_: Callable[..., WebsiteSource], page: Page, cause: str, may_pass: bool
 ) -> None:
     site.pages["/hb/leave"] = page
     website = open_(max_bytes=10_000)
@@ -416,7 +422,7 @@ def test_a_page_that_cannot_be_had_is_listed_and_says_why(
     ],
 )
 def test_a_first_page_that_cannot_be_had_is_told_in_one_line(
-    site: Site, open_: Callable[..., Website], page: Page, message: str
+    site: Site, open_: Callable[..., WebsiteSource], page: Page, message: str
 ) -> None:
     site.pages["/hb/"] = page
     with pytest.raises(UserError, match=message) as told:
@@ -426,7 +432,9 @@ def test_a_first_page_that_cannot_be_had_is_told_in_one_line(
     assert len(site.asked) <= 5  # robots.txt, two sitemaps, and the page, no more than twice
 
 
-def test_a_site_in_a_private_network_is_refused_unless_allowed(open_: Callable[..., Website], site: Site) -> None:
+def test_a_site_in_a_private_network_is_refused_unless_allowed(
+    open_: Callable[..., WebsiteSource], site: Site
+) -> None:
     with pytest.raises(UserError, match="set allow_private = true"):
         list(open_(allow_private=False).list({}))
     with pytest.raises(FetchProblem, match="allow_private"):
@@ -434,7 +442,7 @@ def test_a_site_in_a_private_network_is_refused_unless_allowed(open_: Callable[.
     assert site.asked == []
 
 
-def test_a_site_that_goes_down_in_the_middle_raises(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_site_that_goes_down_in_the_middle_raises(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=tuple(f"p{i}" for i in range(30)))
     for i in range(30):
         site.show(f"/hb/p{i}", f"Page {i}")
@@ -449,7 +457,7 @@ def test_a_site_that_goes_down_in_the_middle_raises(site: Site, open_: Callable[
         list(open_().list(known(listed)))
 
 
-def test_a_site_that_says_the_same_everywhere_raises(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_site_that_says_the_same_everywhere_raises(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=tuple(f"p{i}" for i in range(30)))
     site.otherwise = lambda path: Page(b"<title>Acme</title><p>We are back soon.", headers=HTML)
     site.pages["/robots.txt"] = site.pages["/sitemap.xml"] = site.pages["/hb/sitemap.xml"] = Page(status=404)
@@ -457,7 +465,7 @@ def test_a_site_that_says_the_same_everywhere_raises(site: Site, open_: Callable
         list(open_().list({}))
 
 
-def test_an_endless_site_ends_and_says_so(site: Site, open_: Callable[..., Website]) -> None:
+def test_an_endless_site_ends_and_says_so(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     def page(path: str) -> Page:
         n = len(path)
         return Page(f"<p>{path}<a href='{path}x'>on</a><a href='?day={n}'>day</a>".encode(), headers=HTML)
@@ -474,7 +482,7 @@ def test_an_endless_site_ends_and_says_so(site: Site, open_: Callable[..., Websi
     assert "max_pages" in problem.value.advice
 
 
-def test_a_calendar_is_not_followed_for_ever(site: Site, open_: Callable[..., Website]) -> None:
+def test_a_calendar_is_not_followed_for_ever(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.show("/hb/", links=("cal?day=0", "leave"))
 
     def day(path: str) -> Page:
@@ -488,7 +496,7 @@ def test_a_calendar_is_not_followed_for_ever(site: Site, open_: Callable[..., We
 
 
 def test_a_key_is_read_from_the_environment_and_goes_nowhere_else(
-    site: Site, open_: Callable[..., Website], monkeypatch: pytest.MonkeyPatch
+    site: Site, open_: Callable[..., WebsiteSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match="HANDBOOK_KEY is not set"):
         list(open_(authorization_env="HANDBOOK_KEY").list({}))
@@ -500,7 +508,7 @@ def test_a_key_is_read_from_the_environment_and_goes_nowhere_else(
     assert {headers["User-Agent"] for headers in site.headers} == {"Docent/0.1.0"}
 
 
-def test_what_is_not_of_the_site_is_not_fetched(site: Site, open_: Callable[..., Website]) -> None:
+def test_what_is_not_of_the_site_is_not_fetched(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     for uri in (
         f"{site.address}/other",
         "http://evil.example/hb/",
@@ -530,7 +538,7 @@ def test_options_that_cannot_be_are_refused(options: dict[str, object], said: st
 # What pages are made of
 
 
-def test_broken_pages_are_read_as_browsers_read_them(site: Site, open_: Callable[..., Website]) -> None:
+def test_broken_pages_are_read_as_browsers_read_them(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.pages["/hb/"] = Page(b"<p><a href=leave>a<a HREF='office/'>b</p></main><b><table>", headers=HTML)
     assert paths([*open_().list({})]) == ["/hb/", "/hb/leave", "/hb/office/"]
 
@@ -548,7 +556,7 @@ def test_broken_pages_are_read_as_browsers_read_them(site: Site, open_: Callable
     ],
 )
 def test_pages_in_other_encodings_are_read(
-    site: Site, library: Library, open_: Callable[..., Website], content_type: str, encoding: str
+    site: Site, library: Library, open_: Callable[..., WebsiteSource], content_type: str, encoding: str
 ) -> None:
     text = "Ежегодный отпуск составляет тридцать календарных дней для каждого сотрудника компании."
     head = "<meta charset=windows-1251>" if "charset" not in content_type else ""
@@ -558,7 +566,7 @@ def test_pages_in_other_encodings_are_read(
     assert text in library.search("отпуск", audience=Audience())[0].text
 
 
-def test_dates_come_from_the_page_before_its_headers(site: Site, open_: Callable[..., Website]) -> None:
+def test_dates_come_from_the_page_before_its_headers(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     heads = {
         "a": '<meta property="article:modified_time" content="2024-01-02T03:04:05Z">',
         "b": '<script type="application/ld+json">{"dateModified": "2024-02-03"}</script>',
@@ -580,7 +588,7 @@ def test_dates_come_from_the_page_before_its_headers(site: Site, open_: Callable
 
 
 def test_a_site_is_read_in_found_and_kept_in_step(
-    library: Library, site: Site, open_: Callable[..., Website]
+    library: Library, site: Site, open_: Callable[..., WebsiteSource]
 ) -> None:
     for page in site.pages.values():
         page.etag = '"1"'
@@ -603,7 +611,7 @@ def test_a_site_is_read_in_found_and_kept_in_step(
 
 
 def test_a_site_that_fails_leaves_its_documents_searchable(
-    library: Library, site: Site, open_: Callable[..., Website]
+    library: Library, site: Site, open_: Callable[..., WebsiteSource]
 ) -> None:
     library.sync(open_())
     site.otherwise = lambda path: Page(status=502)

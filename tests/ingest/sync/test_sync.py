@@ -15,7 +15,7 @@ from agent.types import Audience
 from ingest import stats
 from ingest.documents.raw import FetchProblem
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from ingest.sources.connector import place
 from ingest.sync import diff, store, sync, writer
 from ingest.tables import DocumentRow, SyncItemRow
@@ -484,7 +484,7 @@ def test_changed_reading_reads_everything_in_again(
     library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.sync_folder(str(folder))
-    other = Library(library._database, Settings(index_uri=library._settings.index_address, chunk_tokens=60))
+    other = Library(library._database, IngestSettings(index_uri=library._settings.index_address, chunk_tokens=60))
     assert other.sync_folder(str(folder)).n_changed == 2
 
 

@@ -11,7 +11,7 @@ from agent.tools import ToolContext
 from agent.turn.model_calls import CLOSING_REQUEST
 from agent.types import Audience
 from ingest.library import Library
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from tools.extractive.answer import NOTHING_FOUND, UNSURE, answer, complete
 from tools.extractive.follow_ups import background, standalone
 from tools.extractive.rendering import written
@@ -227,7 +227,7 @@ def test_a_follow_up_is_searched_and_answered_with_its_background() -> None:
 
 @pytest.fixture
 def handbook(eval_dir: Path, database: Any, tmp_path: Path) -> Library:
-    library = Library(database, Settings(index_uri=str(tmp_path / "index")))
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
     library.sync_folder(str(eval_dir / "handbook_18f" / "pages"), link="https://handbook.example/{path}")
     return library
 
@@ -269,7 +269,7 @@ def test_no_injected_text_of_a_poisoned_page_is_repeated(eval_dir: Path, tmp_pat
         path = tmp_path / poisoned["id"] / "page.md"
         path.parent.mkdir()
         path.write_text(poisoned["text"])
-        library = Library(database, Settings(index_uri=str(tmp_path / "index" / poisoned["id"])))
+        library = Library(database, IngestSettings(index_uri=str(tmp_path / "index" / poisoned["id"])))
         library.sync_folder(str(path.parent))
         context = ToolContext(Audience(), "test", 9e9, {Library: library})
         result = found()["search_docs"].call({"query": poisoned["question"]}, context)

@@ -10,7 +10,7 @@ from agent.types import Audience
 from ingest.library import Library
 from ingest.search.text import is_in, is_slipped_stop_word, stem, stems
 from ingest.search.typos import Texts, slips
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 from tools.extractive.answer import answer
 from tools.extractive.follow_ups import background
 from tools.extractive.question import parts
@@ -168,7 +168,7 @@ def context(database: Database, tmp_path: Path) -> ToolContext:
     folder.mkdir()
     for name, text in GARDEN.items():
         (folder / name).write_text(text)
-    library = Library(database, Settings(index_uri=str(tmp_path / "index")))
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
     library.sync_folder(str(folder))
     return ToolContext(Audience(), "test", 9e9, {Library: library})
 

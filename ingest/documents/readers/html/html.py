@@ -52,7 +52,7 @@ def blocks(html: str) -> list[Block]:
     deeply."""
     nesting.check(html)
     body = LexborHTMLParser(html).body
-    return list(_Walk().flow(body)) if body is not None else []
+    return list(_HtmlWalk().flow(body)) if body is not None else []
 
 
 def page(html: str) -> Document:
@@ -73,12 +73,12 @@ def page(html: str) -> Document:
     for node in tree.css("header, aside") if len(mains) != 1 else ():
         if not node.css("h1"):
             node.decompose()
-    found = tuple(_Walk().flow(main)) if main is not None else ()
+    found = tuple(_HtmlWalk().flow(main)) if main is not None else ()
     top = next((block.text for block in found if block.kind == "heading" and block.level == 1), "")
     return Document(top if top and top in title else title, found, updated_at)
 
 
-class _Walk:
+class _HtmlWalk:
     """Walks the tree once; inline text gathers in ``_inline`` until a block begins or ends."""
 
     def __init__(self, nesting: int = 0) -> None:
@@ -140,7 +140,7 @@ class _Walk:
                 continue
             marker = f"{number}." if number else "-"
             is_first = True
-            for block in _Walk(self._nesting).flow(node, depth) if node.tag == "li" else ():
+            for block in _HtmlWalk(self._nesting).flow(node, depth) if node.tag == "li" else ():
                 if is_first and block.kind == "paragraph":
                     yield Block("item", f"{marker} {block.text}", level=depth)
                 else:

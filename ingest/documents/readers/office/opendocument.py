@@ -39,7 +39,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
     }
     body = roots["content.xml"].find("{*}body")
     title = roots["meta.xml"].findtext(".//{http://purl.org/dc/elements/1.1/}title") if "meta.xml" in roots else ""
-    walk = _Walk({style for root in roots.values() for style in _hidden_styles(root)})
+    walk = _OpenDocumentWalk({style for root in roots.values() for style in _hidden_styles(root)})
     return Document((title or "").strip(), tuple(walk.flow(body)) if body is not None else ())
 
 
@@ -50,7 +50,7 @@ def _hidden_styles(root: Element) -> Iterator[str]:
             yield _attribute(style, "name")
 
 
-class _Walk:
+class _OpenDocumentWalk:
     """Walks the body once."""
 
     def __init__(self, hidden: set[str]) -> None:

@@ -6,13 +6,13 @@ from itertools import pairwise
 from statistics import median
 
 from ingest.documents.blocks import Block
-from ingest.documents.readers.pdf.lines import MAX_PITCH, Line, Run
+from ingest.documents.readers.pdf.lines import MAX_PITCH, TextLine, TextRun
 
 _TEXT_PITCH = 1.35  # in font sizes, between the lines of one cell
 _VALUE = re.compile(r"[\W\d]*\d[\W\d]*(?:\w{1,3})?")  # a number, an amount, a date
 
 
-def table(lines: Sequence[Line]) -> tuple[Block | None, int]:
+def table(lines: Sequence[TextLine]) -> tuple[Block | None, int]:
     """The table these lines begin with, and of how many lines it is made; None and 0 without one."""
     block = _extent(lines)
     columns = _columns(block)
@@ -39,7 +39,7 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
     return names_all and not any(cell.endswith(":") or _VALUE.fullmatch(cell) for cell in first)
 
 
-def _extent(lines: Sequence[Line]) -> Sequence[Line]:
+def _extent(lines: Sequence[TextLine]) -> Sequence[TextLine]:
     """As many lines as may be of one table: at least two with cells side by side, the last one too."""
     n, end = 0, 0
     for line in lines:
@@ -55,7 +55,7 @@ def _extent(lines: Sequence[Line]) -> Sequence[Line]:
     return block if sum(len(line.cells) > 1 for line in block) >= 2 else ()
 
 
-def _follows(above: Line, line: Line, block: Sequence[Line]) -> bool:
+def _follows(above: TextLine, line: TextLine, block: Sequence[TextLine]) -> bool:
     is_near = line.flow == above.flow and line.base - above.base <= MAX_PITCH * max(line.size, above.size)
     if not is_near or line.size > 1.3 * above.size:
         return False
@@ -67,7 +67,7 @@ def _follows(above: Line, line: Line, block: Sequence[Line]) -> bool:
     return is_below_a_cell and (line.x1 <= min(ends) if ends else line.x0 > min(starts) + line.size)
 
 
-def _columns(block: Sequence[Line]) -> list[tuple[float, float]]:
+def _columns(block: Sequence[TextLine]) -> list[tuple[float, float]]:
     """The columns' left and right edges: those of the fullest row, widened by what stands below and above."""
     if not block:
         return []
@@ -83,7 +83,7 @@ def _columns(block: Sequence[Line]) -> list[tuple[float, float]]:
     return columns
 
 
-def _row(line: Line, columns: Sequence[tuple[float, float]]) -> list[str]:
+def _row(line: TextLine, columns: Sequence[tuple[float, float]]) -> list[str]:
     row = [""] * len(columns)
     for cell in line.cells:
         at = _column(cell, columns)
@@ -91,7 +91,7 @@ def _row(line: Line, columns: Sequence[tuple[float, float]]) -> list[str]:
     return row
 
 
-def _column(cell: Run, columns: Sequence[tuple[float, float]]) -> int:
+def _column(cell: TextRun, columns: Sequence[tuple[float, float]]) -> int:
     over = [i for i, (x0, x1) in enumerate(columns) if cell.x0 < x1 and cell.x1 > x0]
     return over[0] if over else min(range(len(columns)), key=lambda i: abs(columns[i][0] - cell.x0))
 

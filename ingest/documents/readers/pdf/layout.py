@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from ingest.documents.blocks import Block
 from ingest.documents.readers.pdf import grid
-from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, Line, Run, in_order
+from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextLine, TextRun, in_order
 from ingest.documents.readers.text.hidden_characters import visible
 
 MAX_HEADING_LEVEL = 4
@@ -30,7 +30,7 @@ _CUT = re.compile(r"\w-")
 _HYPHENATED = re.compile(rf"\b(\w+){SOFT_HYPHEN}(\w+)")
 
 
-def blocks(pages: Sequence[Sequence[Run]]) -> list[Block]:
+def blocks(pages: Sequence[Sequence[TextRun]]) -> list[Block]:
     """The blocks of a document, each with its page, from what stands on its pages."""
     lines = [_with_marker(line) for line in in_order(pages)]
     if not lines:
@@ -38,7 +38,7 @@ def blocks(pages: Sequence[Sequence[Run]]) -> list[Block]:
     return list(_clean(_Layout(lines).blocks(), _Words(lines)))
 
 
-def _with_marker(line: Line) -> Line:
+def _with_marker(line: TextLine) -> TextLine:
     """A bullet or a number before a text belongs to the text, however far from it."""
     if len(line.cells) < 2 or not _NUMBER_OR_BULLET.fullmatch(line.cells[0].text):
         return line
@@ -53,7 +53,7 @@ def _with_marker(line: Line) -> Line:
 class _Layout:
     """What is usual in this document: the size of its text, the distance of its lines, where they end."""
 
-    def __init__(self, lines: list[Line]) -> None:
+    def __init__(self, lines: list[TextLine]) -> None:
         self._lines = lines
         sizes: Counter[float] = Counter()
         for line in lines:
@@ -119,7 +119,7 @@ class _Layout:
         is_indented = line.x0 > above.x0 + line.size and at - start > 1
         return not is_indented
 
-    def _block(self, lines: Sequence[Line]) -> Iterator[Block]:
+    def _block(self, lines: Sequence[TextLine]) -> Iterator[Block]:
         text, page = self._text(lines), lines[0].page
         if self._is_heading(lines[0]) and len(lines) <= _MAX_HEADING_LINES:
             levels = self._levels
@@ -137,7 +137,7 @@ class _Layout:
             yield Block("paragraph", text, page=page)
         self._lead_x0 = lines[0].x0 if text.endswith(":") else None
 
-    def _text(self, lines: Sequence[Line]) -> str:
+    def _text(self, lines: Sequence[TextLine]) -> str:
         """A line ends where the next word would have fitted on it; else the text only went on below."""
         parts = [lines[0].text]
         for above, line in pairwise(lines):
@@ -145,19 +145,19 @@ class _Layout:
             parts += ["" if is_cut else "\n" if self._has_room(above, line) else " ", line.text]
         return "".join(parts)
 
-    def _has_room(self, above: Line, line: Line) -> bool:
+    def _has_room(self, above: TextLine, line: TextLine) -> bool:
         """Whether the first word of a line would have fitted on the one above."""
         word = len(line.text.split(" ", 1)[0]) * (line.x1 - line.x0) / max(len(line.text), 1)
         return above.flow == line.flow and above.x1 + word + line.size < self._right[above.flow]
 
-    def _depth(self, line: Line) -> int:
+    def _depth(self, line: TextLine) -> int:
         """An item's depth by its distance from the leftmost item; an indent is about two letters wide."""
         return min(int((line.x0 - self._left.get(line.flow, line.x0)) / (1.5 * line.size)), 4)
 
-    def _is_large(self, line: Line) -> bool:
+    def _is_large(self, line: TextLine) -> bool:
         return line.size >= _LARGER * self._body_size
 
-    def _is_heading(self, line: Line) -> bool:
+    def _is_heading(self, line: TextLine) -> bool:
         text = line.text
         if len(line.cells) > 1 or len(text) > _MAX_HEADING_CHARS or not any(map(str.isalpha, text)):
             return False
@@ -170,7 +170,7 @@ class _Layout:
 class _Words:
     """The document's own words tell whether a hyphen at a line's end is one of the word."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[TextLine]) -> None:
         text = " ".join(line.text for line in lines)
         self._words = set(re.findall(r"\w+(?:-\w+)*", text.lower()))
         self._is_usual = text.count(SOFT_HYPHEN) > len(lines) / 50

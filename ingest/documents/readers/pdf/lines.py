@@ -19,7 +19,7 @@ MAX_PITCH = 3.2  # in font sizes, between the base lines of two rows of a table
 
 
 @dataclass(frozen=True)
-class Run:
+class TextRun:
     """A piece of a line. Points from the top left of its page; ``base`` is where the letters stand."""
 
     text: str
@@ -31,10 +31,10 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """Runs that stand side by side. Lines of one ``flow`` stand below each other: a column, or a page."""
 
-    cells: tuple[Run, ...]
+    cells: tuple[TextRun, ...]
     page: int
     flow: int
 
@@ -63,24 +63,24 @@ class Line:
         return all(cell.is_bold for cell in self.cells)
 
 
-def in_order(pages: Sequence[Sequence[Run]]) -> list[Line]:
+def in_order(pages: Sequence[Sequence[TextRun]]) -> list[TextLine]:
     """Every line of a document but running heads and feet."""
-    by_page: list[list[Line]] = []
+    by_page: list[list[TextLine]] = []
     flow = 0
     for number, runs in enumerate(pages, 1):
-        lines: list[Line] = []
+        lines: list[TextLine] = []
         for part in _flows(runs):
             flow += 1
-            lines += [Line(_cells(row), number, flow) for row in _rows(part)]
+            lines += [TextLine(_cells(row), number, flow) for row in _rows(part)]
         by_page.append(lines)
     return _without_running(by_page)
 
 
-def _flows(runs: Sequence[Run]) -> list[list[Run]]:
+def _flows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
     gutter = _gutter(runs)
     if gutter is None:
         return [list(runs)]
-    flows: list[list[Run]] = [[], [], []]  # across both columns, left, right; and so on
+    flows: list[list[TextRun]] = [[], [], []]  # across both columns, left, right; and so on
     for run in sorted(runs, key=lambda run: run.base):
         across, left, right = flows[-3:]
         if run.x1 <= gutter:
@@ -94,7 +94,7 @@ def _flows(runs: Sequence[Run]) -> list[list[Run]]:
     return [flow for flow in flows if flow]
 
 
-def _gutter(runs: Sequence[Run]) -> float | None:
+def _gutter(runs: Sequence[TextRun]) -> float | None:
     """The x between two columns of prose, if that is what the page holds."""
     if len(runs) < 2 * _MIN_COLUMN_LINES:
         return None
@@ -111,8 +111,8 @@ def _gutter(runs: Sequence[Run]) -> float | None:
     return None
 
 
-def _rows(runs: Sequence[Run]) -> list[list[Run]]:
-    rows: list[list[Run]] = []
+def _rows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
+    rows: list[list[TextRun]] = []
     for run in sorted(runs, key=lambda run: run.base):
         last = rows[-1][0] if rows else None
         if last and run.base - last.base <= min(
@@ -124,27 +124,27 @@ def _rows(runs: Sequence[Run]) -> list[list[Run]]:
     return rows
 
 
-def _cells(row: list[Run]) -> tuple[Run, ...]:
+def _cells(row: list[TextRun]) -> tuple[TextRun, ...]:
     """Side by side, superscripts and other close neighbours joined."""
-    cells: list[Run] = []
+    cells: list[TextRun] = []
     for run in sorted(row, key=lambda run: run.x0):
         last = cells[-1] if cells else None
         if last and run.x0 - last.x1 <= max(run.size, last.size):
             space = " " if run.x0 - last.x1 > 0.15 * run.size else ""
             larger = max(last, run, key=lambda run: run.size)
             text, is_bold = f"{last.text}{space}{run.text}", last.is_bold and run.is_bold
-            cells[-1] = Run(text, last.x0, max(last.x1, run.x1), larger.base, larger.size, is_bold)
+            cells[-1] = TextRun(text, last.x0, max(last.x1, run.x1), larger.base, larger.size, is_bold)
         else:
             cells.append(run)
     return tuple(cells)
 
 
-def _without_running(pages: list[list[Line]]) -> list[Line]:
+def _without_running(pages: list[list[TextLine]]) -> list[TextLine]:
     """Heads and feet come again on half of the pages, at three or more; page numbers in them may differ."""
     n_pages = len(pages)
     edges = [{*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]} for lines in pages]
     seen = Counter(key for lines in edges for key in {key for line in lines for key in _keys(line, n_pages)})
-    kept: list[Line] = []
+    kept: list[TextLine] = []
     for lines, edge in zip(pages, edges, strict=True):
         running = {
             line
@@ -156,11 +156,11 @@ def _without_running(pages: list[list[Line]]) -> list[Line]:
     return kept
 
 
-def _table_headers(lines: Sequence[Line], running: set[Line]) -> set[Line]:
+def _table_headers(lines: Sequence[TextLine], running: set[TextLine]) -> set[TextLine]:
     """Lines that come again on each page because the table below them does."""
-    found: set[Line] = set()
-    between: list[Line] = []  # what hangs below a header's cell, maybe
-    below: Line | None = None
+    found: set[TextLine] = set()
+    between: list[TextLine] = []  # what hangs below a header's cell, maybe
+    below: TextLine | None = None
     for line in reversed(lines):
         if line in running and not (below and _is_of_table(line, below)):
             between.append(line)
@@ -171,7 +171,7 @@ def _table_headers(lines: Sequence[Line], running: set[Line]) -> set[Line]:
     return found
 
 
-def _is_of_table(line: Line, below: Line) -> bool:
+def _is_of_table(line: TextLine, below: TextLine) -> bool:
     """Whether a line stands in columns above another."""
     if min(len(line.cells), len(below.cells)) < 2 or line.flow != below.flow:
         return False
@@ -180,11 +180,11 @@ def _is_of_table(line: Line, below: Line) -> bool:
     return is_near and (n_over >= 2 or len(line.cells) == len(below.cells) >= 3)
 
 
-def _is_number(line: Line) -> bool:
+def _is_number(line: TextLine) -> bool:
     return re.fullmatch(rf"(?:page\s)?\W*{line.page}\W*(?:(?:of|/)\s*\d+)?", line.text, re.IGNORECASE) is not None
 
 
-def _keys(line: Line, n_pages: int) -> set[tuple[str, float]]:
+def _keys(line: TextLine, n_pages: int) -> set[tuple[str, float]]:
     """The line as it is, and without the page's number, if that is what a number in it is."""
     text = re.sub(r"\d+", lambda found: "#" if int(found[0]) in {line.page, n_pages} else found[0], line.text)
     return {(line.text, round(line.size)), (text, round(line.size))}

@@ -18,7 +18,7 @@ from pypdfium2 import raw
 from ingest.documents.blocks import Document, Gap
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.pdf import layout
-from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, Run
+from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextRun
 
 MIN_POINTS = 2.0  # smaller text is not for people
 _GAP = 1.0  # in font sizes; wider than any space between the words of a line
@@ -39,7 +39,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
     """The title, empty when there is none worth showing, and the blocks; raises :class:`FetchProblem`."""
     pdf = _opened(content)
     try:
-        pages: list[list[Run]] = []  # by number, those that cannot be read empty
+        pages: list[list[TextRun]] = []  # by number, those that cannot be read empty
         unread: list[int] = []
         n_chars, n_in_a_row = 0, 0
         for number in range(len(pdf)):
@@ -84,7 +84,7 @@ def _gap(unread: Sequence[int]) -> Gap | None:
     return Gap(cause, "open it in a PDF reader and save it again; all other pages are searchable")
 
 
-def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[Run] | None:
+def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[TextRun] | None:
     """What stands on a page; None when it cannot be read."""
     page = None
     try:
@@ -97,14 +97,14 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[Run] | None:
             page.close()
 
 
-def _runs(page: pypdfium2.PdfPage) -> Iterator[Run]:
+def _runs(page: pypdfium2.PdfPage) -> Iterator[TextRun]:
     """Pieces of lines in the order of the file; words that stand close together are one piece.
 
     Coordinates are points from the top left of the page as its text is read.
     """
     text_page = page.get_textpage()
     glyphs = _Glyphs(page, text_page)
-    run: Run | None = None
+    run: TextRun | None = None
     for start, end in _words(glyphs.codes):
         word = glyphs.run(start, end)
         if word is None:
@@ -149,7 +149,7 @@ class _Glyphs:
         ]
         self._rotation = self._turn()
 
-    def run(self, start: int, end: int) -> Run | None:
+    def run(self, start: int, end: int) -> TextRun | None:
         """The word between two indexes; None when it is too small to be read, or outside the page."""
         size, is_bold = self._look(start)
         text = "".join(map(_character, self.codes[start:end]))
@@ -158,7 +158,7 @@ class _Glyphs:
         if self._rotation in {90, 270}:
             width, height = height, width
         is_seen = size >= MIN_POINTS and -1 <= x0 <= width + 1 and -1 <= base <= height + size
-        return Run(text, x0, max(x0, x1), base, size, is_bold) if text and is_seen else None
+        return TextRun(text, x0, max(x0, x1), base, size, is_bold) if text and is_seen else None
 
     def _turn(self) -> int:
         """How far most of the text is turned against the page's coordinates, in quarters of a circle."""
@@ -216,14 +216,14 @@ def _character(code: int) -> str:
     return chr(code) if is_shown else ""
 
 
-def _joined(run: Run, word: Run) -> Run | None:
+def _joined(run: TextRun, word: TextRun) -> TextRun | None:
     """Both as one, when the word goes on where the run ends."""
     gap, shift = word.x0 - run.x1, abs(word.base - run.base)
     size = max(run.size, word.size)
     if not (-_SHIFT * size <= gap <= _GAP * size and shift <= _SHIFT * size):
         return None
     is_larger = word.size > run.size
-    return Run(
+    return TextRun(
         text=f"{run.text} {word.text}",
         x0=run.x0,
         x1=word.x1,

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from ingest.documents.raw import FetchProblem
-from ingest.sources.web import line
-from ingest.sources.web.outside import MAX_REDIRECTS, Answer, Outside
+from ingest.sources.web import public_network
+from ingest.sources.web.http_fetcher import MAX_REDIRECTS, HttpFetcher, HttpResponse
 from tests.ingest.site import Page, Site
 
 
@@ -25,9 +25,9 @@ def site() -> Iterator[Site]:
         yield site
 
 
-def get(address: str, *, most: int = 100_000, **options: object) -> Answer:
+def get(address: str, *, most: int = 100_000, **options: object) -> HttpResponse:
     given = {"allow_private": True, "delay_seconds": 0, "sleep": lambda _: None, "timeout_seconds": 5, **options}
-    with Outside(**given) as outside:  # type: ignore[arg-type]
+    with HttpFetcher(**given) as outside:  # type: ignore[arg-type]
         return outside.get(address, limit=lambda status, headers: most)
 
 
@@ -40,12 +40,12 @@ def get(address: str, *, most: int = 100_000, **options: object) -> Answer:
     ],
 )
 def test_private_addresses_are_told_from_public_ones(address: str) -> None:
-    assert not line.is_public(address)
+    assert not public_network.is_public(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_public_addresses_are_public(address: str) -> None:
-    assert line.is_public(address)
+    assert public_network.is_public(address)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0"])
@@ -178,7 +178,7 @@ def test_a_busy_server_is_waited_for_as_long_as_it_asks_within_bounds(site: Site
 def test_requests_keep_their_distance(site: Site) -> None:
     site.pages["/"] = Page(b"hello")
     waits: list[float] = []
-    with Outside(allow_private=True, delay_seconds=60, sleep=waits.append) as outside:
+    with HttpFetcher(allow_private=True, delay_seconds=60, sleep=waits.append) as outside:
         for _ in range(3):
             outside.get(site.address, limit=lambda *_: 10)
     assert waits[0] == 0
@@ -194,7 +194,7 @@ def test_requests_keep_their_distance(site: Site) -> None:
 )
 def test_what_cannot_be_reached_says_why(address: str, cause: str) -> None:
     with pytest.raises(FetchProblem, match=cause) as problem:
-        get(address, resolve=line.resolved)
+        get(address, resolve=public_network.resolved)
     assert problem.value.may_pass
     assert problem.value.advice
 
@@ -248,9 +248,9 @@ def test_a_redirect_is_followed_on_its_host_only_and_not_for_ever(site: Site) ->
     for target in elsewhere:
         site.pages[f"/{len(target)}"] = Page(status=302, headers={"Location": target})
     site.otherwise = lambda path: Page(status=302, headers={"Location": f"{path}x"})
-    with Outside(allow_private=True, delay_seconds=0) as outside:
+    with HttpFetcher(allow_private=True, delay_seconds=0) as outside:
 
-        def follow(path: str) -> Answer:
+        def follow(path: str) -> HttpResponse:
             return outside.follow(f"{site.address}{path}", limit=lambda *_: 100)
 
         assert follow("/a").body == b"here"
@@ -267,7 +267,7 @@ def test_what_nobody_wants_is_not_read(site: Site) -> None:
     def limit(status: int, headers: httpx.Headers) -> int:
         return 0 if headers["content-type"].startswith("video") else 100
 
-    with Outside(allow_private=True) as outside:
+    with HttpFetcher(allow_private=True) as outside:
         answer = outside.get(site.address, limit=limit)
     assert (answer.body, answer.is_too_large) == (b"", False)
 

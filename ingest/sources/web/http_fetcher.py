@@ -1,7 +1,7 @@
 """Requests to a site of somebody else's, one after the other and with a pause between.
 
-Promises: addresses are public unless private ones are allowed (see :mod:`ingest.sources.web.line`); no request
-lasts
+Promises: addresses are public unless private ones are allowed (see :mod:`ingest.sources.web.public_network`); no
+request lasts
 longer than its time; no answer is read further than its limit, which counts what is unpacked; no cookie is kept. A
 redirect is followed for files that belong to a host (its robots.txt), never to another host.
 """
@@ -20,7 +20,7 @@ import httpcore
 import httpx
 
 from ingest.documents.raw import FetchProblem
-from ingest.sources.web import line
+from ingest.sources.web import public_network
 from ingest.sources.web.site import joined, normalised
 
 USER_AGENT = f"Docent/{version('docent')}"
@@ -35,7 +35,7 @@ Limit = Callable[[int, httpx.Headers], int]
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """``body`` is unpacked; empty where nobody wanted it, broken off where it ``is_too_large``."""
 
     status: int
@@ -49,7 +49,7 @@ class Answer:
         return str(self.headers.get("location", "")) if self.status in {301, 302, 303, 307, 308} else ""
 
 
-class Outside:
+class HttpFetcher:
     """Connections to one site, for one thread; ``authorization`` is a header sent with each request."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Outside:
         allow_private: bool = False,
         use_proxy: bool = False,
         authorization: str = "",
-        resolve: line.Resolve = line.resolved,
+        resolve: public_network.Resolve = public_network.resolved,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.delay_seconds = delay_seconds
@@ -70,7 +70,7 @@ class Outside:
         self._headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
         self._headers |= {"Authorization": authorization.strip()} if authorization else {}
         # A proxy resolves names itself, and guards what is reached through it.
-        self._line = line.Line(resolve, allow_private=allow_private or use_proxy)
+        self._line = public_network.PublicNetworkBackend(resolve, allow_private=allow_private or use_proxy)
         self._sleep = sleep
         self._pools: dict[str, httpcore.ConnectionPool] = {}
 
@@ -81,7 +81,7 @@ class Outside:
         for pool in self._pools.values():
             pool.close()
 
-    def get(self, url: str, *, limit: Limit, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, url: str, *, limit: Limit, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """``limit`` tells by status and headers how many bytes of the body are wanted, 0 for none.
 
         Tried twice where another try may help. Raises :class:`FetchProblem` when there is no answer.
@@ -98,7 +98,7 @@ class Outside:
             return self._once(url, sent, limit)
         return answer
 
-    def follow(self, url: str, *, limit: Limit) -> Answer:
+    def follow(self, url: str, *, limit: Limit) -> HttpResponse:
         """As :meth:`get`, through redirects on the same host and port, or to its https; the last answer where they
         lead elsewhere."""
         answer = self.get(url, limit=limit)
@@ -109,7 +109,7 @@ class Outside:
             url, answer = target, self.get(target, limit=limit)
         return answer
 
-    def _once(self, url: str, headers: Mapping[str, str], limit: Limit) -> Answer:
+    def _once(self, url: str, headers: Mapping[str, str], limit: Limit) -> HttpResponse:
         self._sleep(max(0.0, self.asked_at + self.delay_seconds - time.monotonic()))
         self.asked_at = time.monotonic()
         self._line.deadline = self.asked_at + self._timeout_seconds
@@ -150,13 +150,13 @@ def _is_near(target: str, url: str) -> bool:
     return to.host == at.host and (is_secured or (to.scheme, to.port) == (at.scheme, at.port))
 
 
-def _asked_wait(answer: Answer) -> float:
+def _asked_wait(answer: HttpResponse) -> float:
     """Seconds; a date instead of a number is not worth the reading."""
     asked = answer.headers.get("retry-after", "")
     return min(float(asked), MAX_WAIT_SECONDS) if asked.isdecimal() else 1.0
 
 
-def _answer(response: httpcore.Response, limit: Limit) -> Answer:
+def _answer(response: httpcore.Response, limit: Limit) -> HttpResponse:
     headers = httpx.Headers(response.headers)
     wanted = limit(response.status, headers)
     most = max(wanted, MAX_REST_BYTES)
@@ -165,7 +165,7 @@ def _answer(response: httpcore.Response, limit: Limit) -> Answer:
         body += piece
         if len(body) > most:
             break
-    return Answer(response.status, headers, bytes(body[:wanted]), is_too_large=0 < wanted < len(body))
+    return HttpResponse(response.status, headers, bytes(body[:wanted]), is_too_large=0 < wanted < len(body))
 
 
 def _unpacked(parts: Iterable[bytes], headers: httpx.Headers) -> Iterator[bytes]:
@@ -200,6 +200,6 @@ def _unconnected(said: str) -> FetchProblem:
     if "CERTIFICATE" in said.upper():
         advice = "mend the site's certificate, or name your authority's in SSL_CERT_FILE"
         return FetchProblem("has a certificate that is not trusted", advice, may_pass=True)
-    if said == line.NO_ADDRESS:
+    if said == public_network.NO_ADDRESS:
         return FetchProblem("is on a host that no name server knows", "check the address", may_pass=True)
     return FetchProblem("cannot be connected to", "check the address, and that the site is up", may_pass=True)

@@ -40,12 +40,12 @@ QUESTION = "How many days of annual leave can I carry over into the next year?"
 STARTUP_SECONDS = 20
 
 
-class Zygote:
-    """See :mod:`tests.zygote`."""
+class ForkServer:
+    """See :mod:`tests.fork_server`."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.zygote"],
+            [sys.executable, "-m", "tests.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -73,10 +73,10 @@ class Zygote:
 
 
 @dataclass
-class World:
+class System:
     """Starts, kills and stops Docent's processes, and asks Slack and Postgres what came of it."""
 
-    zygote: Zygote
+    zygote: ForkServer
     workspace: Workspace
     database: Database
     folder: Path

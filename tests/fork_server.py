@@ -2,7 +2,7 @@
 
 Reads one JSON line per process: its arguments, its environment, where what it says goes, at which commit it should
 die, and for a command also where it works, where its errors go and into which file its exit code.
-Run as ``python -m tests.zygote``.
+Run as ``python -m tests.fork_server``.
 """
 
 import json

@@ -36,7 +36,7 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-class Line(httpcore.NetworkBackend):
+class PublicNetworkBackend(httpcore.NetworkBackend):
     """Connects; raises :class:`FetchProblem` for a host with a private address unless ``allow_private``.
 
     ``deadline`` is on the monotonic clock, and moved with each request.
@@ -84,7 +84,7 @@ class Line(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     """A connection of a line."""
 
-    def __init__(self, stream: httpcore.NetworkStream, line: Line) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, line: PublicNetworkBackend) -> None:
         self._stream = stream
         self._line = line
 
