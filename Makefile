@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo setup setup-dev test check soak bench lock clean
+.PHONY: demo setup setup-dev test check soak bench lock house clean
 
 # The stand-in workspace in the browser. DOCS=folder asks your own documents, PORT=number moves the page.
 demo: setup
@@ -51,6 +51,10 @@ soak: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m tests.bench
+
+# The shape of the code in figures: files, functions, docstrings, types, imports.
+house: setup-dev
+	@$(BIN)/python -m tests.house
 
 # Pins and hashes every dependency (litellm once had malicious releases). No index lines in the locks.
 lock: setup-dev
