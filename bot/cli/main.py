@@ -181,12 +181,12 @@ def doctor(
     """Ask everything Docent needs whether it is well, and say what to do where it is not."""
     from bot.doctor import examination, report
 
-    who = examination.patient(may_call=model_call, url=url)
-    observability.set_up(who.kernel.model_copy(update={"sentry_dsn": None}), process="cli")
-    models = examination.foreign_models(who)
+    context = examination.make_context(may_call=model_call, url=url)
+    observability.set_up(context.kernel.model_copy(update={"sentry_dsn": None}), process="cli")
+    models = examination.external_models(context)
     if models and model_call is None and not json_ and sys.stdin.isatty() and sys.stdout.isatty():
-        who.may_call = typer.confirm(f"Call {' and '.join(models)} once, for a fraction of a cent?")
-    if not report.show(examination.examine(who), as_json=json_):
+        context.may_call = typer.confirm(f"Call {' and '.join(models)} once, for a fraction of a cent?")
+    if not report.print_findings(examination.examine(context), as_json=json_):
         sys.exit(1)
 
 

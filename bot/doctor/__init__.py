@@ -1,5 +1,5 @@
-"""``docent doctor``: asks everything Docent needs whether it is well, and says what to do where it is not.
+"""``docent doctor``: checks everything Docent depends on, and says how to fix what is wrong.
 
-Changes nothing, posts nothing, and shows no secret. One module for each thing that is asked; a check yields
-findings as it learns them (:mod:`bot.doctor.examination`).
+Changes nothing, posts nothing, and prints no secret. One module per dependency; a check yields findings as it
+makes them, and :mod:`bot.doctor.examination` runs the checks.
 """

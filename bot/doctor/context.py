@@ -13,17 +13,19 @@ from ingest.stats import LibraryStats as Library
 
 @dataclass
 class CheckContext:
-    """The settings to check, and what each check learned for the next."""
+    """The settings to check, and what earlier checks learned: filled in as the checks run."""
 
     kernel: agent.settings.AgentSettings
     bot: bot.settings.BotSettings
     library: ingest.settings.IngestSettings
-    may_call: bool | None = None  # a model that costs; None: nobody was there to be asked
+    may_call: bool | None = None  # whether to call a paid model; None: nobody could be asked
     url: str | None = None
     database_url: str | None = None
     redis_url: str | None = None
-    database: Database | None = None  # answers, and has a schema this release can read
-    redis: Redis | None = None  # answers
+    database: Database | None = None  # set once it answers with a schema this release can read
+    redis: Redis | None = None  # set once it answers
     documents: Library | None = None
     worker_hosts: list[str] = field(default_factory=list)
-    drifts: dict[str, float] = field(default_factory=dict)  # seconds this clock is ahead, by whose clock
+    drifts: dict[str, float] = field(
+        default_factory=dict
+    )  # seconds by which this machine's clock is ahead, by the other clock's name

@@ -1,4 +1,4 @@
-"""What has been read in, the index on this machine, and the embedding model."""
+"""Checks the documents, the index on this machine, and the embedding model."""
 
 import time
 from collections.abc import Iterator
@@ -11,94 +11,103 @@ from agent.clock import now
 from agent.errors import DocentError
 from bot.doctor import stores
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding
+from bot.doctor.finding import Finding, FindingState
 from ingest import stats
 from ingest.settings import STATIC_EMBEDDING_MODEL
 
-SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' once more."
+SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' again."
 
 
-def documents(who: CheckContext) -> Iterator[Finding]:
-    """What Postgres knows of them."""
-    if not who.database:
-        yield Finding("documents", "skipped", "no database")
+def documents(context: CheckContext) -> Iterator[Finding]:
+    """Counts the documents that Postgres knows."""
+    if not context.database:
+        yield Finding("documents", FindingState.SKIPPED, "no database")
         return
     try:
-        who.documents = found = stats.read(who.database)
+        context.documents = counts = stats.read(context.database)
     except SQLAlchemyError as error:
-        yield Finding("documents", "problem", f"cannot be counted ({type(error).__name__})")
+        yield Finding("documents", FindingState.PROBLEM, f"cannot be counted ({type(error).__name__})")
         return
-    if not found.n_documents:
-        yield Finding("documents", "warning", "No documents have been read in yet.", "Run 'docent ingest PATH'.")
+    if not counts.n_documents:
+        yield Finding(
+            "documents", FindingState.WARNING, "No documents have been ingested yet.", "Run 'docent ingest PATH'."
+        )
         return
-    read = f"; last {_ago(found.synced_at)}" if found.synced_at else ""
-    yield Finding("documents", "ok", f"{found.n_documents} read in, {found.n_chunks} chunks{read}")
-    if found.n_problems:
+    last = f"; last {_ago(counts.synced_at)}" if counts.synced_at else ""
+    yield Finding("documents", FindingState.OK, f"{counts.n_documents} ingested, {counts.n_chunks} chunks{last}")
+    if counts.n_problems:
         yield Finding(
             "documents",
-            "warning",
-            f"{found.n_problems} of them could not be read in as they are.",
-            "'docent documents --problems' lists each, with its cause and what to do.",
+            FindingState.WARNING,
+            f"{counts.n_problems} of them have a problem.",
+            "'docent documents --problems' lists each with its cause and what to do.",
         )
 
 
-def index(who: CheckContext) -> Iterator[Finding]:
-    """Whether this machine has the index that the database speaks of, and whether others can have it."""
-    address, documents = who.library.index_address, who.documents
-    if not who.database or documents is None:
-        yield Finding("index", "skipped", "no database")
+def index(context: CheckContext) -> Iterator[Finding]:
+    """Checks that this machine has the index that the database describes, and that other machines can reach it."""
+    address, documents = context.library.index_address, context.documents
+    if not context.database or documents is None:
+        yield Finding("index", FindingState.SKIPPED, "no database")
         return
     if not documents.n_chunks:
-        yield Finding("index", "skipped", "nothing has been read in yet")
+        yield Finding("index", FindingState.SKIPPED, "nothing has been ingested yet")
         return
     if "://" not in address and not Path(address).exists():
         text = f"There is no index at {address}, but the database knows {documents.n_chunks} chunks."
-        yield Finding("index", "problem", text, f"The documents were read in with another index. {SHARE}")
+        yield Finding(
+            "index", FindingState.PROBLEM, text, f"The documents were ingested into another index. {SHARE}"
+        )
         return
     from ingest.library import Library
 
-    status = Library(who.database, who.library).status()
+    status = Library(context.database, context.library).status()
     if status.problem:
-        yield Finding("index", "problem", status.problem)
+        yield Finding("index", FindingState.PROBLEM, status.problem)
         return
-    made_of = f"{status.n_chunks} chunks, embedded by '{status.embedding_model}'"
+    contents = f"{status.n_chunks} chunks, embedded by '{status.embedding_model}'"
     if status.n_chunks != documents.n_chunks:
-        text = f"{address} holds {made_of}; the database knows {documents.n_chunks}."
+        text = f"{address} has {contents}; the database knows {documents.n_chunks}."
         advice = f"Run 'docent ingest' for each folder here. If other machines ingest too: {SHARE}"
-        yield Finding("index", "warning", text, advice)
+        yield Finding("index", FindingState.WARNING, text, advice)
     else:
-        yield Finding("index", "ok", f"{address}: {made_of}")
-    if status.embedding_model != who.library.embedding_model:
+        yield Finding("index", FindingState.OK, f"{address}: {contents}")
+    if status.embedding_model != context.library.embedding_model:
         text = (
-            f"DOCENT_EMBEDDING_MODEL is '{who.library.embedding_model}', the index of '{status.embedding_model}'."
+            f"DOCENT_EMBEDDING_MODEL is '{context.library.embedding_model}', but the index was built with "
+            f"'{status.embedding_model}'."
         )
-        yield Finding("index", "warning", text, "'docent reindex' says what going over costs, and does it.")
-    if "://" not in address and who.database_url and stores.is_remote(who.database_url):
-        others = f" Workers run on {', '.join(who.worker_hosts)}." if who.worker_hosts else ""
-        text = f"The index is a folder of this machine, the database is not on it.{others}"
+        yield Finding(
+            "index", FindingState.WARNING, text, "'docent reindex' rebuilds it, and first says what that costs."
+        )
+    if "://" not in address and context.database_url and stores.is_remote(context.database_url):
+        others = f" Workers run on {', '.join(context.worker_hosts)}." if context.worker_hosts else ""
+        text = f"The index is a folder on this machine; the database is on another.{others}"
         advice = f"Every machine with a worker needs the same index. More than one machine? {SHARE}"
-        yield Finding("index", "warning", text, advice)
+        yield Finding("index", FindingState.WARNING, text, advice)
 
 
-def embeddings(who: CheckContext) -> Iterator[Finding]:
-    """One embedding."""
-    model = who.library.embedding_model
-    if model != STATIC_EMBEDDING_MODEL and not who.may_call:
-        hint = "" if who.may_call is False else " 'docent doctor --model-call' tries it (a fraction of a cent)."
-        yield Finding("embeddings", "skipped", f"{model} was not called.{hint}")
+def embeddings(context: CheckContext) -> Iterator[Finding]:
+    """Embeds one sentence, unless that costs money and was not allowed."""
+    model = context.library.embedding_model
+    if model != STATIC_EMBEDDING_MODEL and not context.may_call:
+        hint = (
+            "" if context.may_call is False else " 'docent doctor --model-call' tries it (a fraction of a cent)."
+        )
+        yield Finding("embeddings", FindingState.SKIPPED, f"{model} was not called.{hint}")
         return
-    from bot.doctor.model import in_words
+    from bot.doctor.model import explain_failure
     from ingest.embedding import Embedder
 
     started = time.monotonic()
     try:
         (vector,) = Embedder(model).question("Is anybody there?").vectors
     except DocentError as error:
-        why, advice = in_words(error, model)
-        yield Finding("embeddings", "problem", f"{model}: {why}.", advice)
+        why, advice = explain_failure(error, model)
+        yield Finding("embeddings", FindingState.PROBLEM, f"{model}: {why}.", advice)
         return
-    took = f"{time.monotonic() - started:.1f} s" if model != STATIC_EMBEDDING_MODEL else "no network"
-    yield Finding("embeddings", "ok", f"{model}: {len(vector)} dimensions; {took}")
+    detail = f"{time.monotonic() - started:.1f} s" if model != STATIC_EMBEDDING_MODEL else "no network"
+    yield Finding("embeddings", FindingState.OK, f"{model}: {len(vector)} dimensions; {detail}")
 
 
 def _ago(then: datetime) -> str:

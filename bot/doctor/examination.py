@@ -1,4 +1,4 @@
-"""Runs the checks, one after another, none longer than its limit; whatever happens in one, the next is run."""
+"""Runs the checks one after another. A check that fails or exceeds its time limit does not stop the next one."""
 
 import queue
 import threading
@@ -11,7 +11,7 @@ import bot.settings
 import ingest.settings
 from agent.errors import UserError
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding
+from bot.doctor.finding import Finding, FindingState
 from bot.processes import embedded_servers, startup_checks
 
 LIMIT_SECONDS = 8.0  # beyond what the check's own timeouts add up to
@@ -21,8 +21,8 @@ MODEL_LIMIT_SECONDS = 40.0  # imports litellm; a model may think
 Check = Callable[[], Iterable[Finding]]
 
 
-def patient(*, may_call: bool | None = None, url: str | None = None) -> CheckContext:
-    """The settings as they are, with defaults where they are wrong."""
+def make_context(*, may_call: bool | None = None, url: str | None = None) -> CheckContext:
+    """Reads the settings; invalid ones are replaced by their defaults, and reported by a check of their own."""
     kernel = startup_checks.lenient(agent.settings.AgentSettings)
     chat = startup_checks.lenient(bot.settings.BotSettings)
     return CheckContext(
@@ -36,25 +36,25 @@ def patient(*, may_call: bool | None = None, url: str | None = None) -> CheckCon
     )
 
 
-def foreign_models(who: CheckContext) -> list[str]:
-    """The models whose calls cost, or leave this machine."""
+def external_models(context: CheckContext) -> list[str]:
+    """Lists the configured models whose calls cost money or leave this machine."""
     local = agent.settings.EXTRACTIVE_MODEL.partition("/")[0] + "/"
-    asked = [who.kernel.model, *(name.partition("@http")[0] for name in who.kernel.fallbacks)]
-    is_static = who.library.embedding_model == ingest.settings.STATIC_EMBEDDING_MODEL
-    found = [name for name in asked if not name.startswith(local)]
-    return list(dict.fromkeys([*found, *([] if is_static else [who.library.embedding_model])]))
+    names = [context.kernel.model, *(name.partition("@http")[0] for name in context.kernel.fallbacks)]
+    is_static = context.library.embedding_model == ingest.settings.STATIC_EMBEDDING_MODEL
+    external = [name for name in names if not name.startswith(local)]
+    return list(dict.fromkeys([*external, *([] if is_static else [context.library.embedding_model])]))
 
 
-def examine(who: CheckContext) -> Iterator[Finding]:
-    """Every finding, as it is made. Never raises."""
+def examine(context: CheckContext) -> Iterator[Finding]:
+    """Yields every finding as it is made. Never raises."""
     from bot.doctor import documents, machine, model, sentry, slack, sources, stores, tools
 
     with ExitStack() as stack:
         for name, check in (("settings", machine.settings), ("python", machine.python)):
             yield from _within(LIMIT_SECONDS, name, check)
-        yield from _within(LIMIT_SECONDS, "home", lambda: machine.home(who.kernel.home))
-        yield from _embedded(who, stack)
-        stack.callback(lambda: _close(who))
+        yield from _within(LIMIT_SECONDS, "home", lambda: machine.home(context.kernel.home))
+        yield from _embedded(context, stack)
+        stack.callback(lambda: _close(context))
         for name, limit, run in (
             ("database", LIMIT_SECONDS, stores.database),
             ("redis", LIMIT_SECONDS, stores.redis),
@@ -71,63 +71,74 @@ def examine(who: CheckContext) -> Iterator[Finding]:
             ("clock", LIMIT_SECONDS, machine.clock),
             ("sentry", LIMIT_SECONDS, sentry.sentry),
         ):
-            yield from _within(limit, name, lambda run=run: run(who))  # type: ignore[misc]
+            yield from _within(limit, name, lambda run=run: run(context))  # type: ignore[misc]
 
 
-def _embedded(who: CheckContext, stack: ExitStack) -> Iterator[Finding]:
-    """Starts the embedded servers where they are used; not in a home that never had any."""
-    if who.database_url and who.redis_url:
+def _embedded(context: CheckContext, stack: ExitStack) -> Iterator[Finding]:
+    """Starts the embedded servers if they are in use; never sets them up."""
+    if context.database_url and context.redis_url:
         return
     name = "servers"
     unset = " and ".join(
-        n for n, url in (("DATABASE_URL", who.database_url), ("REDIS_URL", who.redis_url)) if not url
+        n for n, url in (("DATABASE_URL", context.database_url), ("REDIS_URL", context.redis_url)) if not url
     )
-    home = who.kernel.home.expanduser().absolute()
+    home = context.kernel.home.expanduser().absolute()
     if not (home / "postgres" / "data").exists():
         yield Finding(
-            name, "skipped", f"{unset} not set: the embedded servers start, and are set up, with the first command"
+            name, FindingState.SKIPPED, f"{unset} not set: the first command sets up and starts embedded servers"
         )
         return
     try:
         servers = stack.enter_context(embedded_servers.running(home))
     except (UserError, OSError, ValueError) as error:
-        why = str(error) if isinstance(error, UserError) else f"The embedded servers do not start ({error})."
-        yield Finding(name, "problem", why, f"Read the logs under {home}.")
+        why = str(error) if isinstance(error, UserError) else f"The embedded servers did not start ({error})."
+        yield Finding(name, FindingState.PROBLEM, why, f"Read the logs under {home}.")
         return
-    who.database_url = who.database_url or servers.database_url
-    who.redis_url = who.redis_url or servers.redis_url
-    yield Finding(name, "ok", f"{unset} not set: embedded under {home}; for one machine, not for production")
+    context.database_url = context.database_url or servers.database_url
+    context.redis_url = context.redis_url or servers.redis_url
+    yield Finding(
+        name,
+        FindingState.OK,
+        f"{unset} not set: embedded servers under {home}; good for one machine, not for production",
+    )
 
 
-def _close(who: CheckContext) -> None:
-    if who.database:
-        who.database.close()
-    if who.redis:
-        who.redis.close()
+def _close(context: CheckContext) -> None:
+    if context.database:
+        context.database.close()
+    if context.redis:
+        context.redis.close()
 
 
 def _within(limit_seconds: float, name: str, check: Check) -> Iterator[Finding]:
-    """In a thread of its own, which is left alone when its time is over."""
-    found: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
+    """Runs a check in a thread of its own, which is abandoned when its time is up."""
+    findings: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             for finding in check():
-                found.put(finding)
-        except Exception as error:  # noqa: BLE001  the doctor's own mistakes must not hide the other findings
-            found.put(
-                Finding(name, "problem", f"could not be checked ({type(error).__name__}: a bug in the doctor)")
+                findings.put(finding)
+        except Exception as error:  # noqa: BLE001  a bug in one check must not hide the other findings
+            findings.put(
+                Finding(
+                    name,
+                    FindingState.PROBLEM,
+                    f"could not be checked ({type(error).__name__}: a bug in the doctor)",
+                )
             )
-        found.put(None)
+        findings.put(None)
 
     threading.Thread(target=run, name=f"check-{name}", daemon=True).start()
     until = time.monotonic() + limit_seconds
     while True:
         try:
-            finding = found.get(timeout=max(0.0, until - time.monotonic()))
+            finding = findings.get(timeout=max(0.0, until - time.monotonic()))
         except queue.Empty:
             yield Finding(
-                name, "problem", f"gave no result within {limit_seconds:.0f} s", "Check what it waits for."
+                name,
+                FindingState.PROBLEM,
+                f"finished nothing within {limit_seconds:.0f} s",
+                "Check what it is waiting for.",
             )
             return
         if finding is None:

@@ -1,25 +1,33 @@
-"""What a check found, and what to do about it."""
+"""A finding: what a check found, and what to do about it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
-State = Literal["ok", "warning", "problem", "skipped"]
 SHOWN_CHARS = 4
 HIDDEN_CHARS = 16  # a secret shorter than this shows nothing of its end
 
 
+class FindingState(StrEnum):
+    """How serious a finding is; the values are part of the output of ``--json``."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    SKIPPED = "skipped"
+
+
 @dataclass(frozen=True)
 class Finding:
-    """``advice`` says what to do, unless all is well."""
+    """One line of the report. ``advice`` says what to do, unless all is well."""
 
     name: str
-    state: State
+    state: FindingState
     text: str
     advice: str = ""
 
 
-def masked(secret: str) -> str:
-    """``xoxb-…abcd``: enough to tell two tokens apart, too little to use one."""
+def mask(secret: str) -> str:
+    """Returns enough of a secret to tell two apart, too little to use it: ``xoxb-…abcd``."""
     kind, dash, rest = secret.partition("-")
     head = kind + dash if dash and len(kind) <= SHOWN_CHARS else ""
     tail = rest[-SHOWN_CHARS:] if len(rest) >= HIDDEN_CHARS else ""

@@ -1,4 +1,4 @@
-"""This machine: its settings, its Python, its folder, its clock."""
+"""Checks this machine: settings, Python, the home folder, the clock."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding
+from bot.doctor.finding import Finding, FindingState
 from bot.processes import startup_checks
 
 OLDEST_PYTHON = (3, 11)
@@ -17,37 +17,43 @@ LOW_DISK_BYTES = 1_000_000_000
 NO_DISK_BYTES = 100_000_000
 DRIFT_WARNING_SECONDS = 5
 DRIFT_PROBLEM_SECONDS = 60  # Slack's signatures are refused beyond 300
-DATE_HEADER_SECONDS = 2  # what a header in whole seconds and the way to Slack leave uncertain
+DATE_HEADER_SECONDS = 2  # uncertainty: the header has whole seconds, and the request takes time
 
 
 def settings() -> Iterator[Finding]:
-    """Every wrong setting, every variable that looks like one and is none."""
+    """Reports invalid settings, and variables that look like a setting but are not."""
     problems = startup_checks.problems()
     for line in problems:
-        yield Finding("settings", "problem", line)
+        yield Finding("settings", FindingState.PROBLEM, line)
     for name, meant in startup_checks.unknown():
-        advice = f"Did you mean {meant}?" if meant else "Take it away; .env.example names what there is."
-        yield Finding("settings", "warning", f"{name} is not a setting of Docent, so it has no effect.", advice)
+        advice = f"Did you mean {meant}?" if meant else "Remove it; .env.example lists every setting."
+        yield Finding(
+            "settings", FindingState.WARNING, f"{name} is not a setting of Docent, so it has no effect.", advice
+        )
     if not problems:
         n_set = sum(1 for name in startup_checks.known() if os.environ.get(name))
         source = Path.cwd() / ".env"
         yield Finding(
-            "settings", "ok", f"{n_set} set; {'.env is read' if source.exists() else f'no file {source}'}"
+            "settings",
+            FindingState.OK,
+            f"{n_set} set; {'.env was read' if source.exists() else f'there is no file {source}'}",
         )
 
 
 def python() -> Iterator[Finding]:
-    """The version."""
+    """Checks the version."""
     version = platform.python_version()
     if sys.version_info >= OLDEST_PYTHON:
-        yield Finding("python", "ok", f"{version} on {platform.system()} {platform.machine()}")
+        yield Finding("python", FindingState.OK, f"{version} on {platform.system()} {platform.machine()}")
     else:
-        wanted = ".".join(map(str, OLDEST_PYTHON))
-        yield Finding("python", "problem", f"{version} is too old.", f"Docent needs Python {wanted} or newer.")
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        yield Finding(
+            "python", FindingState.PROBLEM, f"{version} is too old.", f"Docent needs Python {oldest} or newer."
+        )
 
 
 def home(folder: Path) -> Iterator[Finding]:
-    """Whether DOCENT_HOME can be written to, and has room."""
+    """Checks that DOCENT_HOME can be written to and has space."""
     folder = folder.expanduser().absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     try:
@@ -55,32 +61,33 @@ def home(folder: Path) -> Iterator[Finding]:
             pass
     except OSError as error:
         why = f"Cannot write to {existing} ({error.strerror})."
-        yield Finding("home", "problem", why, "Set DOCENT_HOME to a folder you can write to.")
+        yield Finding("home", FindingState.PROBLEM, why, "Set DOCENT_HOME to a folder you can write to.")
         return
     n_free = shutil.disk_usage(existing).free
-    text = f"{folder} can be written to; {n_free / 1e9:.1f} GB free"
+    text = f"{folder} is writable; {n_free / 1e9:.1f} GB free"
     if n_free < LOW_DISK_BYTES:
-        state = "problem" if n_free < NO_DISK_BYTES else "warning"
-        yield Finding("home", "problem" if state == "problem" else "warning", text, "Make room on this disk.")
+        state = FindingState.PROBLEM if n_free < NO_DISK_BYTES else FindingState.WARNING
+        yield Finding("home", state, text, "Free some space on this disk.")
     else:
-        yield Finding("home", "ok", text)
+        yield Finding("home", FindingState.OK, text)
 
 
-def clock(who: CheckContext) -> Iterator[Finding]:
-    """This machine's clock beside those of Slack and Postgres."""
-    if not who.drifts:
-        yield Finding("clock", "skipped", "nothing answered that has another clock")
+def clock(context: CheckContext) -> Iterator[Finding]:
+    """Compares this machine's clock with those of Slack and Postgres."""
+    if not context.drifts:
+        yield Finding("clock", FindingState.SKIPPED, "no other clock answered")
         return
-    worst = max(abs(seconds) for seconds in who.drifts.values())
-    text = f"this machine's {', '.join(_compared(who.drifts))}"
+    worst = max(abs(seconds) for seconds in context.drifts.values())
+    text = f"this machine's {', '.join(_compare(context.drifts))}"
     if worst <= DRIFT_WARNING_SECONDS:
-        yield Finding("clock", "ok", text)
+        yield Finding("clock", FindingState.OK, text)
         return
-    advice = "Synchronise the clock (NTP). Slack's requests are refused when it is wrong by five minutes."
-    yield Finding("clock", "problem" if worst > DRIFT_PROBLEM_SECONDS else "warning", text, advice)
+    advice = "Synchronise the clock (NTP). Requests from Slack are refused when it is off by five minutes."
+    state = FindingState.PROBLEM if worst > DRIFT_PROBLEM_SECONDS else FindingState.WARNING
+    yield Finding("clock", state, text, advice)
 
 
-def _compared(drifts: Mapping[str, float]) -> Iterator[str]:
+def _compare(drifts: Mapping[str, float]) -> Iterator[str]:
     same = [whose for whose, seconds in drifts.items() if abs(seconds) < DATE_HEADER_SECONDS]
     if same:
         yield f"agrees with that of {' and '.join(same)}"

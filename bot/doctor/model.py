@@ -1,4 +1,4 @@
-"""The language model: known, keyed, and, with permission, called once."""
+"""Checks the language models: known, keyed, priced and, with permission, called once."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import DeadlineExceeded, DocentError, SettingsError
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding
+from bot.doctor.finding import Finding, FindingState
 
 if TYPE_CHECKING:
     from agent.llm.pricing import Price
@@ -15,72 +15,76 @@ if TYPE_CHECKING:
 CALL_SECONDS = 15
 N_TOKENS = 64  # a model that thinks first needs some
 PROMPT = "Answer with the one word: ready"
-FAILURES = (  # of the provider's error its type and its text, in small letters; the first that fits
+FAILURES = (  # substrings of the lower-cased type and text of the provider's error; the first match counts
     (("insufficient_quota", "quota", "credit balance", "billing"), "the provider says that the quota is used up"),
     (
         ("authenticationerror", "api_key", "api key", "permissiondenied"),
-        "the provider refuses the key, or has none",
+        "the provider rejects the key, or got none",
     ),
     (("notfounderror", "model_not_found", "does not exist"), "the provider has no such model"),
-    (("ratelimit",), "the provider is asked too often just now"),
+    (("ratelimit",), "the provider's rate limit is reached"),
     (("timeout",), "the provider gave no answer in time"),
     (("apiconnectionerror", "connection error", "connect"), "the provider cannot be reached"),
-    (("serviceunavailable", "internalserver", "badgateway", "overloaded"), "the provider is out of order"),
-    (("badrequest", "unprocessable"), "the provider does not take the request"),
+    (("serviceunavailable", "internalserver", "badgateway", "overloaded"), "the provider has an outage"),
+    (("badrequest", "unprocessable"), "the provider rejects the request"),
 )
 ADVICE = (
-    "Look at plan and billing in the provider's console.",
-    "Set the provider's key in the environment or in .env (a server of your own may take any text), and check "
+    "Check plan and billing in the provider's console.",
+    "Set the provider's key in the environment or in .env (your own server may accept any text), and check "
     "that it may use this model.",
     "Check the name in DOCENT_MODEL or DOCENT_EMBEDDING_MODEL, and that your account may use it.",
-    "Try again in a minute; if it stays so, raise the limit with the provider.",
+    "Try again in a minute; if it persists, raise the limit with the provider.",
     "Try again; check DOCENT_MODEL_API_BASE and the network.",
     "Check DOCENT_MODEL_API_BASE, the network and HTTPS_PROXY.",
-    "Try again later; the provider's status page may tell.",
-    "Try a model that takes chat messages with tools, and streams.",
+    "Try again later; check the provider's status page.",
+    "Use a chat model that supports tools and streaming.",
 )
 
 
-def model(who: CheckContext) -> Iterator[Finding]:
-    """What is known of each model without a call, then the calls."""
+def model(context: CheckContext) -> Iterator[Finding]:
+    """Checks each configured model: first without a call, then, if allowed, with one."""
     from agent.llm import litellm_setup, models
 
-    name, _ = models.places(who.kernel)[0]
+    name, _ = models.places(context.kernel)[0]
     if litellm_setup.is_local(name):
         text = "No language model: answers are quoted from the documents, sentence by sentence."
-        yield Finding("model", "ok", text, "Set DOCENT_MODEL and the provider's key for answers in its own words.")
-    for name, base in models.places(who.kernel):
+        yield Finding(
+            "model", FindingState.OK, text, "Set DOCENT_MODEL and the provider's key for answers in its own words."
+        )
+    for name, base in models.places(context.kernel):
         if not litellm_setup.is_local(name):
-            yield from _one(who, name, base)
+            yield from _check(context, name, base)
 
 
-def _one(who: CheckContext, name: str, base: str | None) -> Iterator[Finding]:
+def _check(context: CheckContext, name: str, base: str | None) -> Iterator[Finding]:
     from agent.llm import models
 
     facts = models.facts(name, api_base=base)
     if not facts.is_known:
-        advice = "Write it as provider/model, as https://docs.litellm.ai/docs/providers lists them."
-        yield Finding("model", "problem", f"LiteLLM knows no provider for '{name}'.", advice)
+        advice = "Write it as provider/model; https://docs.litellm.ai/docs/providers lists the providers."
+        yield Finding("model", FindingState.PROBLEM, f"LiteLLM knows no provider for '{name}'.", advice)
         return
     yield from _missing(facts.missing)
     try:
-        price: Price | None = models.price(name, who.kernel)
+        price: Price | None = models.price(name, context.kernel)
     except SettingsError as error:
-        yield Finding("model", "problem", str(error), "Without it the worker does not start.")
+        yield Finding("model", FindingState.PROBLEM, str(error), "Until then the worker does not start.")
         price = None
-    if who.may_call:
+    if context.may_call:
         yield from _call(name, base, price)
     else:
-        hint = "" if who.may_call is False else " 'docent doctor --model-call' tries it (a fraction of a cent)."
-        yield Finding("model", "skipped", f"{name} was not called.{hint}")
+        hint = (
+            "" if context.may_call is False else " 'docent doctor --model-call' tries it (a fraction of a cent)."
+        )
+        yield Finding("model", FindingState.SKIPPED, f"{name} was not called.{hint}")
 
 
-def in_words(error: DocentError, name: str) -> tuple[str, str]:
-    """What a provider's failure means, and what to do; quotes nothing of it."""
+def explain_failure(error: DocentError, name: str) -> tuple[str, str]:
+    """Returns what a provider's failure means and what to do, without quoting it (it may contain a key)."""
     cause = error.__cause__ or error
-    said = f"{type(cause).__name__} {cause}".lower().replace(name.lower(), "")
+    message = f"{type(cause).__name__} {cause}".lower().replace(name.lower(), "")
     for (signs, why), advice in zip(FAILURES, ADVICE, strict=True):
-        if any(sign in said for sign in signs):
+        if any(sign in message for sign in signs):
             return why, advice
     return f"the call failed ({type(cause).__name__})", "Check the name, the key and the address."
 
@@ -88,13 +92,16 @@ def in_words(error: DocentError, name: str) -> tuple[str, str]:
 def _missing(names: tuple[str, ...]) -> Iterator[Finding]:
     keys = [name for name in names if name.endswith("_API_KEY")]
     if keys:
-        given = " or ".join(keys)
-        advice = "Set it in the environment or in .env; a server of your own may take any text."
-        yield Finding("model", "problem", f"{given} is not set.", advice)
+        names_ = " or ".join(keys)
+        advice = "Set it in the environment or in .env; your own server may accept any text."
+        yield Finding("model", FindingState.PROBLEM, f"{names_} is not set.", advice)
     elif names and not all(name.endswith("_API_BASE") for name in names):  # those have a default
         text = f"{', '.join(names)}: not set."
         yield Finding(
-            "model", "warning", text, "Set them, unless the provider is reached by a role of this machine."
+            "model",
+            FindingState.WARNING,
+            text,
+            "Set them, unless this machine has a role that the provider accepts.",
         )
 
 
@@ -118,13 +125,15 @@ def _call(name: str, base: str | None, price: "Price | None") -> Iterator[Findin
             pass
     except DeadlineExceeded:
         why = f"{name}: the provider gave no answer within {CALL_SECONDS} s."
-        yield Finding("model", "problem", why, "Try again; check DOCENT_MODEL_API_BASE and the network.")
+        yield Finding(
+            "model", FindingState.PROBLEM, why, "Try again; check DOCENT_MODEL_API_BASE and the network."
+        )
         return
     except DocentError as error:
-        why, advice = in_words(error, name)
-        yield Finding("model", "problem", f"{name}: {why}.", advice)
+        why, advice = explain_failure(error, name)
+        yield Finding("model", FindingState.PROBLEM, f"{name}: {why}.", advice)
         return
-    yield Finding("model", "ok", f"{name} answers: {_bill(completion, price)}")
+    yield Finding("model", FindingState.OK, f"{name} answers: {_bill(completion, price)}")
 
 
 def _bill(completion: "Completion", price: "Price | None") -> str:

@@ -1,38 +1,41 @@
-"""Sentry: whether its address can be read and its host reached. Sends nothing."""
+"""Checks Sentry: whether SENTRY_DSN is valid and its host reachable. Sends nothing."""
 
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding
+from bot.doctor.finding import Finding, FindingState
 
 TIMEOUT_SECONDS = 3
 PORTS = {"https": 443, "http": 80}
 
 
-def sentry(who: CheckContext) -> Iterator[Finding]:
-    """The DSN, then a connection."""
-    given = who.kernel.sentry_dsn
-    if not given:
-        yield Finding("sentry", "skipped", "SENTRY_DSN is not set: errors are in the log only")
+def sentry(context: CheckContext) -> Iterator[Finding]:
+    """Checks the DSN, then tries to connect."""
+    dsn = context.kernel.sentry_dsn
+    if not dsn:
+        yield Finding("sentry", FindingState.SKIPPED, "SENTRY_DSN is not set: errors go to the log only")
         return
     try:
-        parts = urlsplit(given.get_secret_value())
+        parts = urlsplit(dsn.get_secret_value())
         host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
         project = parts.path.rpartition("/")[2]
     except ValueError:
         host, port, project = None, None, ""
     if not (host and port and project and parts.username):
         advice = "It looks like https://key@host/number; copy it from the project's settings, 'Client Keys'."
-        yield Finding("sentry", "problem", "SENTRY_DSN cannot be read.", advice)
+        yield Finding("sentry", FindingState.PROBLEM, "SENTRY_DSN is not a valid DSN.", advice)
         return
     try:
         socket.create_connection((host, port), timeout=TIMEOUT_SECONDS).close()
     except OSError as error:
         why = f"{host}:{port} cannot be reached ({type(error).__name__})."
         yield Finding(
-            "sentry", "warning", why, "Errors stay in the log until it can; check network and SENTRY_DSN."
+            "sentry",
+            FindingState.WARNING,
+            why,
+            "Errors go to the log only until then. Check the network and SENTRY_DSN.",
         )
         return
-    yield Finding("sentry", "ok", f"project {project} at {host}:{port} can be reached")
+    yield Finding("sentry", FindingState.OK, f"project {project} at {host}:{port} is reachable")

@@ -1,4 +1,4 @@
-"""What docent.toml declares, and how the last sync of each source ended."""
+"""Checks the sources that docent.toml declares, and how the last sync of each ended."""
 
 from collections.abc import Container, Iterator
 from datetime import timedelta
@@ -8,58 +8,65 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent.clock import now
 from agent.errors import UserError
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding
+from bot.doctor.finding import Finding, FindingState
 from ingest import source_config
 from ingest.sources import connector
 from ingest.sync import reports
 
-OPEN = {"queued", "listing", "reading"}
-STANDS_STILL = timedelta(minutes=10)
+OPEN_STATUSES = {"queued", "listing", "reading"}
+STALLED_AFTER = timedelta(minutes=10)
 
 
-def sources(who: CheckContext) -> Iterator[Finding]:
-    """Whether they can be understood and opened here; listing them may take long, and is left to a sync."""
-    config = who.library.config
+def sources(context: CheckContext) -> Iterator[Finding]:
+    """Checks that each source can be opened here. Does not list it: that may take long, and a sync does it."""
+    config = context.library.config
     try:
-        given = source_config.sources(config)
+        declared = source_config.sources(config)
     except UserError as error:
-        yield Finding("sources", "problem", str(error), "Until then the clock syncs nothing.")
+        yield Finding("sources", FindingState.PROBLEM, str(error), "Until this is fixed the clock syncs nothing.")
         return
-    if not given:
+    if not declared:
         advice = "The clock then syncs nothing; 'docent ingest PATH' reads documents in by hand."
-        yield Finding("sources", "ok", f"{config} declares none", advice)
-    for name, one in given.items():
+        yield Finding("sources", FindingState.OK, f"{config} declares no sources", advice)
+    for name, table in declared.items():
         where = source_config.where(config, name)
         try:
-            options = connector.described(one, where=where)
-            connector.opened(options, home=who.library.home)
+            options = connector.described(table, where=where)
+            connector.opened(options, home=context.library.home)
         except UserError as error:
-            said = str(error)
-            yield Finding("sources", "problem", said if said.startswith(where) else f"{name}: {said}")
+            text = str(error)
+            yield Finding("sources", FindingState.PROBLEM, text if text.startswith(where) else f"{name}: {text}")
         else:
-            often = f"every {one.get('every', '1h')}" if source_config.every(one) else "by hand"
-            yield Finding("sources", "ok", f"{name}: {options.type}, {often}")
-    if who.database:
-        yield from _ended_badly(who, given)
+            often = f"every {table.get('every', '1h')}" if source_config.every(table) else "by hand"
+            yield Finding("sources", FindingState.OK, f"{name}: {options.type}, {often}")
+    if context.database:
+        yield from _check_last_syncs(context, declared)
 
 
-def _ended_badly(who: CheckContext, given: Container[str]) -> Iterator[Finding]:
-    assert who.database
+def _check_last_syncs(context: CheckContext, declared: Container[str]) -> Iterator[Finding]:
+    assert context.database
     try:
-        with who.database.transaction() as transaction:
+        with context.database.transaction() as transaction:
             latest = reports.latest(transaction)
     except SQLAlchemyError as error:
-        yield Finding("sources", "problem", f"syncs cannot be looked up ({type(error).__name__})")
+        yield Finding("sources", FindingState.PROBLEM, f"syncs cannot be looked up ({type(error).__name__})")
         return
-    for one in latest:
-        if one.status in {"failed", "stopped"}:
-            again = f"'docent sync {one.source}'" if one.source in given else "'docent ingest' for it"
-            advice = f"Run {again} when it is mended."
+    for sync in latest:
+        if sync.status in {"failed", "stopped"}:
+            again = f"'docent sync {sync.source}'" if sync.source in declared else "'docent ingest' for it"
+            advice = f"Run {again} once that is fixed."
             yield Finding(
-                "sources", "warning", f"the last sync of '{one.source}' {one.status}: {one.problem}", advice
+                "sources",
+                FindingState.WARNING,
+                f"the last sync of '{sync.source}' {sync.status}: {sync.problem}",
+                advice,
             )
-        elif one.status in OPEN and one.origin == "clock" and now() - one.at > STANDS_STILL:
-            text = f"the sync of '{one.source}' has stood still since {one.at:%Y-%m-%d %H:%M} UTC ({one.status})"
+        elif sync.status in OPEN_STATUSES and sync.origin == "clock" and now() - sync.at > STALLED_AFTER:
+            since = f"{sync.at:%Y-%m-%d %H:%M} UTC"
+            text = f"the sync of '{sync.source}' has made no progress since {since} ({sync.status})"
             yield Finding(
-                "sources", "warning", text, "Start 'docent worker' and 'docent clock', and see their logs."
+                "sources",
+                FindingState.WARNING,
+                text,
+                "Start 'docent worker' and 'docent clock', and read their logs.",
             )

@@ -1,23 +1,23 @@
-"""The tools a model may use: Docent's and the company's own."""
+"""Checks the tools a model may use: the built-in ones and the company's own."""
 
 from collections.abc import Iterator
 
 from agent.errors import SettingsError
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding
+from bot.doctor.finding import Finding, FindingState
 
 
-def tools(who: CheckContext) -> Iterator[Finding]:
-    """Loads them all, as a worker does."""
+def tools(context: CheckContext) -> Iterator[Finding]:
+    """Loads every tool, as a worker does."""
     from tools import registry
 
     built_in = registry.found()
     try:
-        every = registry.found(who.bot.own_tools)
+        all_tools = registry.found(context.bot.own_tools)
     except SettingsError as error:
         for line in str(error).splitlines():
             what, _, advice = line.rpartition(". ")
-            yield Finding("tools", "problem", f"{what}.", advice)
+            yield Finding("tools", FindingState.PROBLEM, f"{what}.", advice)
         return
-    own = ", ".join(name for name in every if name not in built_in)
-    yield Finding("tools", "ok", ", ".join(built_in) + (f"; your own: {own}" if own else ""))
+    own = ", ".join(name for name in all_tools if name not in built_in)
+    yield Finding("tools", FindingState.OK, ", ".join(built_in) + (f"; your own: {own}" if own else ""))

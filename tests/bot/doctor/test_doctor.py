@@ -21,27 +21,27 @@ from agent.errors import UserError
 from agent.store.database import Database
 from bot.doctor import documents, examination, machine, sentry, sources, stores
 from bot.doctor.context import CheckContext
-from bot.doctor.finding import Finding, masked
+from bot.doctor.finding import Finding, mask
 from ingest.library import Library
 from migrations import HEAD
 from tests.system import HANDBOOK, System, free_port
 
 
 @pytest.fixture
-def who(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[CheckContext]:
+def context(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[CheckContext]:
     """Somebody whose servers are well."""
-    who = CheckContext(
+    context = CheckContext(
         kernel=agent.settings.AgentSettings(home=tmp_path),
         bot=bot.settings.BotSettings(),
         library=ingest.settings.IngestSettings(home=tmp_path),
         database_url=database_url,
         redis_url=redis_url,
     )
-    yield who
-    if who.database:
-        who.database.close()
-    if who.redis:
-        who.redis.close()
+    yield context
+    if context.database:
+        context.database.close()
+    if context.redis:
+        context.redis.close()
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def silent() -> Iterator[int]:
 # Postgres
 
 
-def test_a_database_at_this_release_is_well(who: CheckContext, database: Database) -> None:
-    (finding,) = stores.database(who)
+def test_a_database_at_this_release_is_well(context: CheckContext, database: Database) -> None:
+    (finding,) = stores.database(context)
     assert finding.state == "ok"
     assert f"at revision {HEAD}" in finding.text
-    assert abs(who.drifts["Postgres"]) < machine.DATE_HEADER_SECONDS
+    assert abs(context.drifts["Postgres"]) < machine.DATE_HEADER_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -66,33 +66,33 @@ def test_a_database_at_this_release_is_well(who: CheckContext, database: Databas
     [("9999", "deploy the newer release"), ("0000", "run 'docent migrate'"), (None, "is empty")],
 )
 def test_a_database_at_another_revision_says_who_is_to_do_what(
-    who: CheckContext, database: Database, revision: str | None, said: str
+    context: CheckContext, database: Database, revision: str | None, said: str
 ) -> None:
     with database.transaction() as transaction:
         transaction.execute(text("DELETE FROM alembic_version"))
         if revision:
             transaction.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": revision})
     try:
-        (finding,) = stores.database(who)
+        (finding,) = stores.database(context)
     finally:
         with database.transaction() as transaction:
             transaction.execute(text("DELETE FROM alembic_version"))
             transaction.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": HEAD})
     assert finding.state == "problem"
     assert said in finding.text
-    assert [f.state for f in documents.documents(who)] == ["skipped"]
+    assert [f.state for f in documents.documents(context)] == ["skipped"]
 
 
-def test_what_keeps_postgres_from_answering_is_told_in_words(who: CheckContext, silent: int) -> None:
-    real = who.database_url or ""
+def test_what_keeps_postgres_from_answering_is_told_in_words(context: CheckContext, silent: int) -> None:
+    real = context.database_url or ""
     for url, said in (
         (f"postgresql://ada:hunter2@127.0.0.1:{free_port()}/x", "is not listening"),
-        (f"postgresql://ada:hunter2@127.0.0.1:{silent}/x", "gives no answer"),
+        (f"postgresql://ada:hunter2@127.0.0.1:{silent}/x", "does not answer in time"),
         (real.replace("docent_test_", "no_such_"), "has no such user or database"),
-        (real.replace("docent:", "docent:wrong"), "refuses the user or the password"),
+        (real.replace("docent:", "docent:wrong"), "rejects the user or the password"),
     ):
-        who.database_url = url
-        (finding,) = stores.database(who)
+        context.database_url = url
+        (finding,) = stores.database(context)
         assert finding.state == "problem"
         assert said in finding.text
         assert "hunter2" not in str(finding)
@@ -101,12 +101,12 @@ def test_what_keeps_postgres_from_answering_is_told_in_words(who: CheckContext, 
 # Redis
 
 
-def test_redis_that_evicts_is_warned_of(who: CheckContext) -> None:
-    with Redis.from_url(who.redis_url or "") as connection:
+def test_redis_that_evicts_is_warned_of(context: CheckContext) -> None:
+    with Redis.from_url(context.redis_url or "") as connection:
         before = connection.config_get("maxmemory-policy")["maxmemory-policy"]
         connection.config_set("maxmemory-policy", "allkeys-lru")
         try:
-            ok, warning = stores.redis(who)
+            ok, warning = stores.redis(context)
         finally:
             connection.config_set("maxmemory-policy", str(before))
     assert (ok.state, warning.state) == ("ok", "warning")
@@ -114,52 +114,52 @@ def test_redis_that_evicts_is_warned_of(who: CheckContext) -> None:
     assert "CONFIG SET maxmemory-policy noeviction" in warning.advice
 
 
-def test_redis_that_keeps_everything_is_well(who: CheckContext) -> None:
-    with Redis.from_url(who.redis_url or "") as connection:
+def test_redis_that_keeps_everything_is_well(context: CheckContext) -> None:
+    with Redis.from_url(context.redis_url or "") as connection:
         before = connection.config_get("maxmemory-policy")["maxmemory-policy"]
         connection.config_set("maxmemory-policy", "noeviction")
         try:
-            findings = list(stores.redis(who))
+            findings = list(stores.redis(context))
         finally:
             connection.config_set("maxmemory-policy", str(before))
     assert [finding.state for finding in findings] == ["ok"]
     assert "MB used" in findings[0].text
 
 
-def test_redis_that_forbids_info_and_config_is_not_called_ill(who: CheckContext) -> None:
-    with Redis.from_url(who.redis_url or "") as connection:
+def test_redis_that_forbids_info_and_config_is_not_called_ill(context: CheckContext) -> None:
+    with Redis.from_url(context.redis_url or "") as connection:
         connection.acl_setuser("guest", enabled=True, passwords=["+hunter2"], categories=["+@all"], keys=["*"])
         connection.execute_command("ACL", "SETUSER", "guest", "-info", "-config")
         try:
             at = connection.connection_pool.connection_kwargs
-            who.redis_url = f"redis://guest:hunter2@127.0.0.1:{at['port']}/0"
-            findings = list(stores.redis(who))
+            context.redis_url = f"redis://guest:hunter2@127.0.0.1:{at['port']}/0"
+            findings = list(stores.redis(context))
         finally:
             connection.acl_deluser("guest")
     assert [finding.state for finding in findings] == ["ok", "warning"]
-    assert "does not tell its maxmemory-policy" in findings[1].text
+    assert "does not report its maxmemory-policy" in findings[1].text
     assert "hunter2" not in str(findings)
 
 
-def test_what_keeps_redis_from_answering_is_told_in_words(who: CheckContext, silent: int) -> None:
-    parts = (who.redis_url or "").rpartition("@")[2]
+def test_what_keeps_redis_from_answering_is_told_in_words(context: CheckContext, silent: int) -> None:
+    parts = (context.redis_url or "").rpartition("@")[2]
     for url, said in (
         (f"redis://127.0.0.1:{free_port()}/0", "is not listening"),
-        (f"redis://127.0.0.1:{silent}/0", "gives no answer"),
-        (f"redis://:wrong@{parts}", "refuses the user or the password"),
+        (f"redis://127.0.0.1:{silent}/0", "does not answer in time"),
+        (f"redis://:wrong@{parts}", "rejects the user or the password"),
     ):
-        who.redis_url = url
-        (finding,) = stores.redis(who)
+        context.redis_url = url
+        (finding,) = stores.redis(context)
         assert finding.state == "problem"
         assert said in finding.text
-    assert [finding.state for finding in stores.workers(who)] == ["skipped"]
+    assert [finding.state for finding in stores.workers(context)] == ["skipped"]
 
 
-def test_running_workers_are_named_by_their_machine(world: System, who: CheckContext) -> None:
+def test_running_workers_are_named_by_their_machine(world: System, context: CheckContext) -> None:
     world.start("worker")
-    list(stores.redis(who))
+    list(stores.redis(context))
     expected = f"1 running, on {socket.gethostname()} (here)"
-    world.wait_for(lambda: [finding.text for finding in stores.workers(who)] == [expected])
+    world.wait_for(lambda: [finding.text for finding in stores.workers(context)] == [expected])
 
 
 @pytest.mark.parametrize(
@@ -181,22 +181,22 @@ def test_a_database_elsewhere_is_told_from_one_here(url: str, expected: bool) ->
 
 
 @pytest.fixture
-def read_in(who: CheckContext, database: Database, tmp_path: Path) -> CheckContext:
-    """Somebody who has read a handbook in."""
+def read_in(context: CheckContext, database: Database, tmp_path: Path) -> CheckContext:
+    """Somebody context has read a handbook in."""
     folder = tmp_path / "pages"
     folder.mkdir()
     for name, content in HANDBOOK.items():
         (folder / name).write_text(content)
-    Library(database, who.library).sync_folder(str(folder))
-    who.database = Database(database.url)
-    return who
+    Library(database, context.library).sync_folder(str(folder))
+    context.database = Database(database.url)
+    return context
 
 
 def test_documents_and_their_index_are_well(read_in: CheckContext) -> None:
     (counted,) = documents.documents(read_in)
     (index,) = documents.index(read_in)
     assert (counted.state, index.state) == ("ok", "ok")
-    assert counted.text.startswith("4 read in, ")
+    assert counted.text.startswith("4 ingested, ")
     assert read_in.documents
     assert f"{read_in.documents.n_chunks} chunks, embedded by 'static'" in index.text
 
@@ -208,11 +208,11 @@ def test_documents_that_could_not_be_read_are_counted(read_in: CheckContext, dat
     assert (warning.state, warning.text[:2]) == ("warning", "1 ")
 
 
-def test_without_documents_the_next_step_is_named(who: CheckContext, database: Database) -> None:
-    list(stores.database(who))
-    (finding,) = documents.documents(who)
+def test_without_documents_the_next_step_is_named(context: CheckContext, database: Database) -> None:
+    list(stores.database(context))
+    (finding,) = documents.documents(context)
     assert (finding.state, finding.advice) == ("warning", "Run 'docent ingest PATH'.")
-    assert [f.state for f in documents.index(who)] == ["skipped"]
+    assert [f.state for f in documents.index(context)] == ["skipped"]
 
 
 def test_an_index_that_lies_on_another_machine(read_in: CheckContext, tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_shared_database_beside_a_folder_of_one_machine(read_in: CheckContext)
 @pytest.mark.parametrize(
     ("ago", "said"), [(0, "just now"), (50, "50 minutes"), (300, "5 hours"), (9999, "7 days")]
 )
-def test_how_long_ago_they_were_read(who: CheckContext, ago: int, said: str) -> None:
+def test_how_long_ago_they_were_read(context: CheckContext, ago: int, said: str) -> None:
     from agent.clock import now
 
     assert said in documents._ago(now() - timedelta(minutes=ago))
@@ -311,9 +311,9 @@ def test_a_home_is_not_made_by_asking(tmp_path: Path) -> None:
         ({}, "skipped", ""),
     ],
 )
-def test_a_clock_that_is_wrong(who: CheckContext, drifts: dict[str, float], state: str, said: str) -> None:
-    who.drifts = drifts
-    (finding,) = machine.clock(who)
+def test_a_clock_that_is_wrong(context: CheckContext, drifts: dict[str, float], state: str, said: str) -> None:
+    context.drifts = drifts
+    (finding,) = machine.clock(context)
     assert finding.state == state
     assert said in finding.text
 
@@ -322,17 +322,17 @@ def test_a_clock_that_is_wrong(who: CheckContext, drifts: dict[str, float], stat
     ("dsn", "state"),
     [("nonsense", "problem"), ("https://sentry.example/1", "problem"), ("http://k@127.0.0.1:{}/1", "")],
 )
-def test_sentrys_address(who: CheckContext, dsn: str, state: str, silent: int) -> None:
+def test_sentrys_address(context: CheckContext, dsn: str, state: str, silent: int) -> None:
     for port, expected in ((silent, "ok"), (free_port(), "warning")):
-        who.kernel = agent.settings.AgentSettings(SENTRY_DSN=dsn.format(port))  # type: ignore[call-arg]
-        (finding,) = sentry.sentry(who)
+        context.kernel = agent.settings.AgentSettings(SENTRY_DSN=dsn.format(port))  # type: ignore[call-arg]
+        (finding,) = sentry.sentry(context)
         assert finding.state == (state or expected)
 
 
 def test_secrets_are_masked() -> None:
-    assert masked("xoxb-123-456-abcdefghijklabcd") == "xoxb-…abcd"
-    assert masked("xoxb-short") == "xoxb-…"
-    assert masked("0123456789abcdef0123456789abcdef") == "…"
+    assert mask("xoxb-123-456-abcdefghijklabcd") == "xoxb-…abcd"
+    assert mask("xoxb-short") == "xoxb-…"
+    assert mask("0123456789abcdef0123456789abcdef") == "…"
 
 
 # The whole

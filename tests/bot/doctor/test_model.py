@@ -24,7 +24,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2")
 
 
-def _patient(
+def _context(
     name: str, base: str | None = None, *, may_call: bool | None = True, embedding: str = "static"
 ) -> CheckContext:
     return CheckContext(
@@ -36,13 +36,13 @@ def _patient(
 
 
 def test_without_a_model_it_says_what_answers_are_then() -> None:
-    (finding,) = model.model(_patient("local/extractive"))
+    (finding,) = model.model(_context("local/extractive"))
     assert finding.state == "ok"
     assert "quoted from the documents" in finding.text
 
 
 def test_a_model_that_answers_is_billed(scripted: ScriptedModel) -> None:
-    (finding,) = model.model(_patient("openai/gpt-5-mini", scripted.base_url))
+    (finding,) = model.model(_context("openai/gpt-5-mini", scripted.base_url))
     assert finding.state == "ok", finding
     assert finding.text.startswith("openai/gpt-5-mini answers: ")
     assert "tokens, $0.0" in finding.text
@@ -50,7 +50,7 @@ def test_a_model_that_answers_is_billed(scripted: ScriptedModel) -> None:
 
 
 def test_a_model_without_a_price_is_a_problem_that_says_what_to_set(scripted: ScriptedModel) -> None:
-    price, answer = model.model(_patient("openai/of-our-own", scripted.base_url))
+    price, answer = model.model(_context("openai/of-our-own", scripted.base_url))
     assert (price.state, answer.state) == ("problem", "ok")
     assert "DOCENT_MODEL_PRICES=openai/of-our-own=" in price.text
     assert "cost unknown" in answer.text
@@ -58,11 +58,11 @@ def test_a_model_without_a_price_is_a_problem_that_says_what_to_set(scripted: Sc
 
 @pytest.mark.parametrize(("may_call", "hint"), [(False, False), (None, True)])
 def test_a_model_is_not_called_without_leave(scripted: ScriptedModel, may_call: bool | None, hint: bool) -> None:
-    who = _patient(
+    context = _context(
         "openai/gpt-5-mini", scripted.base_url, may_call=may_call, embedding="openai/text-embedding-3-small"
     )
-    (finding,) = model.model(who)
-    (embedding,) = documents.embeddings(who)
+    (finding,) = model.model(context)
+    (embedding,) = documents.embeddings(context)
     assert (finding.state, embedding.state) == ("skipped", "skipped")
     assert ("--model-call" in finding.text) is hint
     assert scripted.requests == []
@@ -75,12 +75,12 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("openai/gpt-5-mini", "OPENAI_API_KEY"),
         ("anthropic/claude-sonnet-4-5", "ANTHROPIC_API_KEY"),
     ):
-        first, _ = model.model(_patient(name, may_call=False))
+        first, _ = model.model(_context(name, may_call=False))
         assert (first.state, first.text) == ("problem", f"{key} is not set.")
 
 
 def test_a_provider_that_nobody_knows() -> None:
-    (finding,) = model.model(_patient("nonsense/model"))
+    (finding,) = model.model(_context("nonsense/model"))
     assert finding.state == "problem"
     assert "provider/model" in finding.advice
 
@@ -88,16 +88,16 @@ def test_a_provider_that_nobody_knows() -> None:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (401, "refuses the key"),
+        (401, "rejects the key"),
         (404, "has no such model"),
-        (429, "is asked too often"),
-        (500, "is out of order"),
-        (400, "does not take the request"),
+        (429, "rate limit is reached"),
+        (500, "has an outage"),
+        (400, "rejects the request"),
     ],
 )
 def test_a_providers_failure_is_told_in_words(scripted: ScriptedModel, status: int, said: str) -> None:
     scripted.script = lambda request: Fail(status)
-    (finding,) = model.model(_patient("openai/gpt-5-mini", scripted.base_url))
+    (finding,) = model.model(_context("openai/gpt-5-mini", scripted.base_url))
     assert finding.state == "problem"
     assert said in finding.text
     assert finding.advice
@@ -105,7 +105,7 @@ def test_a_providers_failure_is_told_in_words(scripted: ScriptedModel, status: i
 
 
 def test_a_provider_that_cannot_be_reached() -> None:
-    (finding,) = model.model(_patient("openai/gpt-5-mini", f"http://127.0.0.1:{free_port()}/v1"))
+    (finding,) = model.model(_context("openai/gpt-5-mini", f"http://127.0.0.1:{free_port()}/v1"))
     assert "cannot be reached" in finding.text
 
 
@@ -114,7 +114,7 @@ def test_a_provider_that_cannot_be_reached() -> None:
     [
         ("You exceeded your current quota, insufficient_quota", "quota is used up"),
         ("Your credit balance is too low", "quota is used up"),
-        ("Incorrect API key provided: sk-…", "refuses the key"),
+        ("Incorrect API key provided: sk-…", "rejects the key"),
         ("The model `x` does not exist", "no such model"),
     ],
 )
@@ -123,10 +123,10 @@ def test_what_providers_write_is_understood(said: str, means: str) -> None:
 
     error = ModelError("the model call failed")
     error.__cause__ = RuntimeError(said)
-    assert means in model.in_words(error, "openai/y")[0]
+    assert means in model.explain_failure(error, "openai/y")[0]
 
 
 def test_only_models_that_cost_are_asked_about() -> None:
-    assert examination.foreign_models(_patient("local/extractive")) == []
-    both = _patient("openai/gpt-5-mini", embedding="openai/text-embedding-3-small")
-    assert examination.foreign_models(both) == ["openai/gpt-5-mini", "openai/text-embedding-3-small"]
+    assert examination.external_models(_context("local/extractive")) == []
+    both = _context("openai/gpt-5-mini", embedding="openai/text-embedding-3-small")
+    assert examination.external_models(both) == ["openai/gpt-5-mini", "openai/text-embedding-3-small"]

@@ -32,7 +32,7 @@ def server(workspace: Workspace) -> Iterator[WorkspaceServer]:
         yield server
 
 
-def _patient(url: str, **tokens: str) -> CheckContext:
+def _context(url: str, **tokens: str) -> CheckContext:
     return CheckContext(
         kernel=agent.settings.AgentSettings(),
         bot=bot.settings.BotSettings(SLACK_API_URL=url, **tokens),  # type: ignore[arg-type]
@@ -40,29 +40,29 @@ def _patient(url: str, **tokens: str) -> CheckContext:
     )
 
 
-def _all(who: CheckContext) -> list[Finding]:
-    found = [*slack.token(who), *slack.socket(who), *slack.http(who)]
+def _all(context: CheckContext) -> list[Finding]:
+    found = [*slack.token(context), *slack.socket(context), *slack.http(context)]
     assert not any(secret in str(found) for secret in (BOT, APP, SECRET))
     return found
 
 
 def test_a_connected_app_is_well(server: WorkspaceServer) -> None:
-    who = _patient(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP)
-    found = _all(who)
+    context = _context(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP)
+    found = _all(context)
     assert [(f.name, f.state) for f in found] == [("slack", "ok"), ("scopes", "ok"), ("events", "ok")]
     assert "xoxb-…uvwx is @docent in Stand-in" in found[0].text
     assert "not Slack itself" in found[0].text
-    assert abs(who.drifts["Slack"]) < 2
+    assert abs(context.drifts["Slack"]) < 2
 
 
 def test_it_opens_no_socket_and_posts_nothing(server: WorkspaceServer, workspace: Workspace) -> None:
-    _all(_patient(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
+    _all(_context(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
     assert [call.method for call in workspace.calls] == ["auth.test", "apps.connections.open"]
 
 
 def test_missing_scopes_are_named(server: WorkspaceServer, workspace: Workspace) -> None:
     workspace.scopes -= {"im:history", "assistant:write"}
-    _, scopes = slack.token(_patient(server.api_url, SLACK_BOT_TOKEN=BOT))
+    _, scopes = slack.token(_context(server.api_url, SLACK_BOT_TOKEN=BOT))
     assert scopes.state == "problem"
     assert scopes.text == "The app lacks assistant:write, im:history."
     assert "reinstall the app" in scopes.advice
@@ -71,41 +71,41 @@ def test_missing_scopes_are_named(server: WorkspaceServer, workspace: Workspace)
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("account_inactive", "not installed any more"),
+        ("account_inactive", "no longer installed"),
         ("token_revoked", "was revoked"),
         ("team_access_not_granted", "Slack says 'team_access_not_granted'"),
     ],
 )
 def test_why_slack_refuses_a_token(server: WorkspaceServer, workspace: Workspace, code: str, said: str) -> None:
     workspace.faults.error("auth.test", code)
-    (finding,) = slack.token(_patient(server.api_url, SLACK_BOT_TOKEN=BOT))
+    (finding,) = slack.token(_context(server.api_url, SLACK_BOT_TOKEN=BOT))
     assert finding.state == "problem"
     assert said in finding.text
 
 
 def test_tokens_that_slack_does_not_know(server: WorkspaceServer) -> None:
     wrong = {"SLACK_BOT_TOKEN": BOT.replace("1-2", "9-9"), "SLACK_APP_TOKEN": APP.replace("-3-", "-9-")}
-    first, second = _all(_patient(server.api_url, **wrong))
+    first, second = _all(_context(server.api_url, **wrong))
     assert (first.state, second.state) == ("problem", "problem")
     assert "SLACK_BOT_TOKEN xoxb-…uvwx: Slack does not know this token (invalid_auth)." in first.text
     assert "SLACK_APP_TOKEN" in second.text
 
 
 def test_a_bot_token_in_the_place_of_the_app_token(server: WorkspaceServer) -> None:
-    (finding,) = slack.socket(_patient(server.api_url, SLACK_APP_TOKEN=BOT))
-    assert "a token of another kind" in finding.text
+    (finding,) = slack.socket(_context(server.api_url, SLACK_APP_TOKEN=BOT))
+    assert "another kind of token" in finding.text
 
 
 def test_socket_mode_that_is_off(server: WorkspaceServer, workspace: Workspace) -> None:
     workspace.faults.error("apps.connections.open", "socket_mode_off")
-    (finding,) = slack.socket(_patient(server.api_url, SLACK_APP_TOKEN=APP))
+    (finding,) = slack.socket(_context(server.api_url, SLACK_APP_TOKEN=APP))
     assert finding.advice.startswith("Turn Socket Mode on")
 
 
 @pytest.mark.parametrize("rule", [Rule("drop"), Rule("status", status=503)])
 def test_slack_is_away(server: WorkspaceServer, workspace: Workspace, rule: Rule) -> None:
     workspace.faults.add(rule)
-    found = _all(_patient(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
+    found = _all(_context(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
     assert [f.state for f in found] == ["problem", "problem"]
     assert all("Slack does not answer" in f.text for f in found)
 
@@ -113,25 +113,25 @@ def test_slack_is_away(server: WorkspaceServer, workspace: Workspace, rule: Rule
 def test_slack_refuses_connections_or_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for port, said in ((free_port(), "connection refused"), (silent.getsockname()[1], "no answer within 3 s")):
-            (finding,) = slack.token(_patient(f"http://127.0.0.1:{port}/api/", SLACK_BOT_TOKEN=BOT))
+            (finding,) = slack.token(_context(f"http://127.0.0.1:{port}/api/", SLACK_BOT_TOKEN=BOT))
             assert finding.state == "problem"
             assert said in finding.text
 
 
 def test_nothing_connected_is_no_problem_and_half_connected_is() -> None:
-    (finding,) = _all(_patient("http://127.0.0.1:9/api/"))
+    (finding,) = _all(_context("http://127.0.0.1:9/api/"))
     assert (finding.state, finding.text) == ("warning", "Slack is not connected.")
-    first, _ = _all(_patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET))
+    first, _ = _all(_context("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET))
     assert (first.state, first.text) == ("problem", "SLACK_BOT_TOKEN is not set.")
 
 
 def test_a_bot_token_alone_hears_nothing(server: WorkspaceServer) -> None:
-    *_, events = _all(_patient(server.api_url, SLACK_BOT_TOKEN=BOT))
+    *_, events = _all(_context(server.api_url, SLACK_BOT_TOKEN=BOT))
     assert (events.name, events.state) == ("events", "problem")
 
 
 def test_a_signing_secret_that_is_none() -> None:
-    first, _ = slack.http(_patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET="v0=abc"))
+    first, _ = slack.http(_context("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET="v0=abc"))
     assert first.state == "warning"
     assert "32 hexadecimal digits" in first.text
 
@@ -142,21 +142,21 @@ def test_a_signing_secret_that_is_none() -> None:
 def test_the_way_from_outside_to_the_web_process(world: System) -> None:
     world.env |= {"SLACK_SIGNING_SECRET": SECRET}
     world.start("web")
-    who = _patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET)
-    who.url = f"http://127.0.0.1:{world.env['PORT']}/"
-    (finding,) = slack.http(who)
+    context = _context("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET)
+    context.url = f"http://127.0.0.1:{world.env['PORT']}/"
+    (finding,) = slack.http(context)
     assert finding.state == "ok", finding
-    assert "takes what is signed" in finding.text
+    assert "accepts requests signed" in finding.text
 
-    other = _patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET[::-1])
-    other.url = who.url
+    other = _context("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET[::-1])
+    other.url = context.url
     (finding,) = slack.http(other)
     assert finding.state == "problem"
-    assert "has another SLACK_SIGNING_SECRET" in finding.advice
+    assert "SLACK_SIGNING_SECRET differs" in finding.advice
 
 
 def test_an_address_where_something_else_or_nothing_answers() -> None:
-    who = _patient("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET)
+    context = _context("http://127.0.0.1:9/api/", SLACK_SIGNING_SECRET=SECRET)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Parked)
     Thread(target=server.serve_forever, args=(0.01,)).start()
     try:
@@ -165,8 +165,8 @@ def test_an_address_where_something_else_or_nothing_answers() -> None:
             (f"http://127.0.0.1:{free_port()}", "does not answer (connection refused)"),
             ("http://docent.example", "is not an https:// address"),
         ):
-            who.url = url
-            (finding,) = slack.http(who)
+            context.url = url
+            (finding,) = slack.http(context)
             assert finding.state == "problem"
             assert said in finding.text
     finally:

@@ -12,12 +12,12 @@ from tests.system import ROOT
 
 
 def findings(entries: str = "") -> list[Finding]:
-    who = CheckContext(
+    context = CheckContext(
         kernel=agent.settings.AgentSettings(),
         bot=bot.settings.BotSettings(tools=entries),
         library=ingest.settings.IngestSettings(),
     )
-    return list(tools.tools(who))
+    return list(tools.tools(context))
 
 
 def test_docents_own_tools_are_named() -> None:

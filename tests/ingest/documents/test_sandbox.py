@@ -24,7 +24,7 @@ HELLO = paper.pdf([(60, 700, 10, "Hello from the paper.")])
 # Reads as the real child does, except for documents that say what else to do.
 MISBEHAVING = """
 import json, os, signal, sys, time
-from ingest.documents.readers import converting
+from ingest.documents.readers import child
 def read(raw, max_chars):
     content = raw.content
     if b"HANG" in content:
@@ -54,8 +54,8 @@ def read(raw, max_chars):
     if b"ENVIRONMENT" in content:
         from ingest.documents.blocks import Block, Document
         return Document(" ".join(sorted(os.environ)), (Block("paragraph", "x"),))
-    return converting.document(raw, max_chars)
-converting.serve(json.loads(sys.argv[1]), read=read)
+    return child.document(raw, max_chars)
+child.serve(json.loads(sys.argv[1]), read=read)
 """
 
 
