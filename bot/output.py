@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs."""
+"""Prints results of commands: tables for people, JSON for programs."""
 
 import json
 from collections.abc import Sequence
@@ -13,21 +13,21 @@ from rich.table import Table
 from agent.types import Passage
 from ingest.sync.reports import Problem
 
-SNIPPET_CHARS = 160
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ID_CHARS = 18  # of a session's id: enough to name it
+
+SNIPPET_CHARS = 160
+ID_CHARS = 18  # enough of a session's id to identify it
 
 
-def passages(found: Sequence[Passage], *, as_json: bool) -> None:
-    """Search results, best first."""
+def print_passages(passages: Sequence[Passage], *, as_json: bool) -> None:
+    """Prints search results, best first."""
     if as_json:
-        as_dicts = [asdict(passage) for passage in found]
-        print_json(as_dicts)
+        print_json([asdict(passage) for passage in passages])
         return
-    if not found:
+    if not passages:
         Console().print("Nothing found.")
         return
-    for n, passage in enumerate(found, 1):
+    for n, passage in enumerate(passages, 1):
         snippet = " ".join(passage.text.split())[:SNIPPET_CHARS]
         console = Console(soft_wrap=True)
         heading = f" › {passage.heading_path}" if passage.heading_path else ""
@@ -35,8 +35,8 @@ def passages(found: Sequence[Passage], *, as_json: bool) -> None:
         console.print(f"   {escape(snippet)}…\n   [blue]{escape(passage.url)}[/]")
 
 
-def sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
-    """The list of sessions."""
+def print_sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Prints a table of sessions."""
     if as_json:
         print_json(rows)
         return
@@ -57,12 +57,12 @@ def sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     Console().print(table if rows else 'No sessions yet. Ask something: docent ask "…"')
 
 
-def problems(console: Console, found: Sequence[Problem]) -> None:
-    """Documents that could not be read, or not whole."""
-    for one in found:
-        console.print(f"  [yellow]{escape(one.uri)}[/]: {escape(one.cause)}; {escape(one.advice)}.")
+def print_problems(console: Console, problems: Sequence[Problem]) -> None:
+    """Prints the documents that could not be read, or not completely."""
+    for problem in problems:
+        console.print(f"  [yellow]{escape(problem.uri)}[/]: {escape(problem.cause)}; {escape(problem.advice)}.")
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Prints one JSON document on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))

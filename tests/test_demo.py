@@ -139,7 +139,7 @@ def test_asked_killed_started_again_and_stopped(demo: Demo, docs: Path) -> None:
     second.start("--docs", str(docs))
     assert second.end() == (
         2,
-        f"docent: The demo is running already: {demo.url}. Stop it with Ctrl-C in its terminal first.\n",
+        f"docent: A demo is already running here: {demo.url}. Stop it with Ctrl-C in its terminal first.\n",
     )
 
     first = demo.children()
@@ -154,7 +154,7 @@ def test_asked_killed_started_again_and_stopped(demo: Demo, docs: Path) -> None:
     assert "140 euros" in demo.answers(ts, 2)[1]
     later = demo.children()
     assert demo.signal(signal.SIGINT) == 0
-    assert "Stopped. Everything is kept in" in demo.said()
+    assert "Stopped. All data is kept in" in demo.said()
     assert not [process for process in later if process.is_running()]
 
 
@@ -166,7 +166,7 @@ def test_a_process_that_dies_is_started_again(demo: Demo, docs: Path) -> None:
     ts = demo.act("mention", channel="#help", text=QUESTION)
     (answer,) = demo.answers(ts)
     assert "5 days" in answer
-    assert "web ended (signal 9) and is started again" in demo.said()
+    assert "web ended (signal 9) and was restarted" in demo.said()
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_process_that_dies_is_started_again(demo: Demo, docs: Path) -> None:
         (["--docs", "no/such/folder"], "no/such/folder does not exist. Give a folder with documents"),
         (["--docs", "README.md"], "README.md is not a folder."),
         (["--port", "taken"], "cannot be used (Address already in use). Choose another: make demo PORT=3200"),
-        (["--docs", "empty"], "could not be read in. No documents were found"),
+        (["--docs", "empty"], "could not be ingested. No documents were found"),
         (["--docs", "documents", "--home", "file"], "Set DOCENT_HOME to a folder you can write to."),
     ],
 )

@@ -124,7 +124,7 @@ def search(
     if why:
         search_explain.explain(found, as_json=json_)
     else:
-        output.passages(readable(found.passages, max_tokens=MAX_TOKENS), as_json=json_)
+        output.print_passages(readable(found.passages, max_tokens=MAX_TOKENS), as_json=json_)
 
 
 def reindex(

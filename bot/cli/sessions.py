@@ -32,7 +32,7 @@ def sessions_list(n: Annotated[int, typer.Option("-n", min=1)] = 20, json_: AsJs
     from bot.record import session_query
 
     with _opened() as database:
-        output.sessions(session_query.recent(database, limit=n), as_json=json_)
+        output.print_sessions(session_query.recent(database, limit=n), as_json=json_)
 
 
 @sessions_app.command("show")

@@ -59,7 +59,7 @@ def show(
     if lists_problems:
         for name in sorted({problem.source for problem in problems}):
             console.print(f"\n[bold]{escape(name)}[/]")
-            output.problems(console, [problem for problem in problems if problem.source == name])
+            output.print_problems(console, [problem for problem in problems if problem.source == name])
         if not problems:
             console.print("No document has a problem.")
     elif problems:

@@ -184,7 +184,7 @@ def _print(report: SyncReport) -> None:
         f"{report.n_unchanged} unchanged, {renamed}{report.n_removed} removed; "
         f"{report.n_chunks} chunks written{cost} in {report.seconds:.1f} s."
     )
-    output.problems(console, report.problems[:MAX_PROBLEMS])
+    output.print_problems(console, report.problems[:MAX_PROBLEMS])
     if len(report.problems) > MAX_PROBLEMS:
         console.print(f"  … and {len(report.problems) - MAX_PROBLEMS} more: docent documents --problems")
 

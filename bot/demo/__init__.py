@@ -1,4 +1,4 @@
-"""``make demo``: the whole of Docent on one machine, with a stand-in workspace in the browser."""
+"""``make demo``: all of Docent on one machine, with a simulated Slack workspace in the browser."""
 
 from bot.demo.run import run
 

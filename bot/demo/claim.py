@@ -1,4 +1,4 @@
-"""One demo per folder: who holds the claim runs it. The kernel drops it with the process, however that ends."""
+"""Allows one demo per folder, by a file lock that the kernel releases when the process ends, however it ends."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from agent.errors import UserError
 
 
 class Claim:
-    """The right to run the demo of a folder."""
+    """An exclusive lock on a demo folder."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def say(self, url: str) -> None:
-        """Lets a second demo tell where the first one is."""
+    def publish(self, url: str) -> None:
+        """Stores the demo's address, so that a second demo can say where the first one runs."""
         self._file.seek(0)
         self._file.truncate()
         self._file.write(url)
@@ -24,8 +24,8 @@ class Claim:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[Claim]:
-    """Claims the folder; raises :class:`UserError` when it cannot be written to or a demo runs there."""
+def claim(folder: Path) -> Iterator[Claim]:
+    """Locks the folder; raises :class:`UserError` if it is not writable or a demo already runs there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "demo.lock").open("a+")
@@ -39,7 +39,7 @@ def alone(folder: Path) -> Iterator[Claim]:
         except BlockingIOError:
             file.seek(0)
             raise UserError(
-                f"The demo is running already: {file.read() or 'it is just starting'}. "
+                f"A demo is already running here: {file.read() or 'it is just starting'}. "
                 "Stop it with Ctrl-C in its terminal first."
             ) from None
         yield Claim(file)

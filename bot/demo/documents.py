@@ -1,7 +1,7 @@
-"""The demo's documents as pages, so that a source under an answer can be clicked.
+"""Serves the demo's documents as pages, so that the sources of an answer can be opened.
 
-Promises to serve only files of the folder, with nothing in them that runs. Whom they are served to is the
-server's to decide.
+Promises to serve only files inside the folder, and that nothing in them runs. Does not decide who may read them:
+the server does.
 """
 
 from html import escape
@@ -31,33 +31,33 @@ pre{{overflow:auto;padding:.8rem;background:#8882;border-radius:.4rem}}
 
 
 def routes(folder: Path) -> list[Route]:
-    """``/docs/PATH``, with or without the file's ending."""
+    """Returns the route ``/docs/PATH``; PATH may omit the file's extension."""
     root = folder.resolve()
 
     async def document(request: Request) -> Response:
-        found = _find(root, request.path_params["path"])
-        if found is None:
+        file = _find(root, request.path_params["path"])
+        if file is None:
             return Response("There is no such document.", 404, HEADERS, "text/plain")
-        kind = found.suffix.lower()
+        kind = file.suffix.lower()
         if kind in MARKDOWN + TEXT:
-            return Response(_page(found), 200, HEADERS, "text/html; charset=utf-8")
+            return Response(_page(file), 200, HEADERS, "text/html; charset=utf-8")
         if kind in HTML:
-            return Response(found.read_bytes(), 200, HEADERS, "text/html")
-        if kind in PDF:  # a policy would hide the browser's viewer
-            return Response(found.read_bytes(), 200, {"X-Content-Type-Options": "nosniff"}, "application/pdf")
-        return FileResponse(found, headers=HEADERS, filename=found.name)
+            return Response(file.read_bytes(), 200, HEADERS, "text/html")
+        if kind in PDF:  # the policy would block the browser's PDF viewer
+            return Response(file.read_bytes(), 200, {"X-Content-Type-Options": "nosniff"}, "application/pdf")
+        return FileResponse(file, headers=HEADERS, filename=file.name)
 
     return [Route("/docs/{path:path}", document)]
 
 
 def _find(root: Path, path: str) -> Path | None:
-    """The file at ``path`` or the first one that has an ending more; never one outside of the folder."""
-    asked = root / path
-    if asked.is_file():
-        candidates = [asked]
+    """Returns the file at ``path``, or the first one with an extension added; never one outside the folder."""
+    exact = root / path
+    if exact.is_file():
+        candidates = [exact]
     else:
-        candidates = sorted(asked.parent.glob("*")) if asked.parent.is_dir() else []
-        candidates = [file for file in candidates if file.stem == asked.name and file.is_file()]
+        candidates = sorted(exact.parent.glob("*")) if exact.parent.is_dir() else []
+        candidates = [file for file in candidates if file.stem == exact.name and file.is_file()]
     inside = [file for file in candidates if file.resolve().is_relative_to(root)]
     return next((file for file in inside if not file.name.startswith(".")), None)
 
@@ -76,6 +76,6 @@ def _page(file: Path) -> str:
 def _matter(text: str) -> tuple[dict[str, object], str]:
     try:
         matter, rest = frontmatter.parse(text)
-    except Exception:  # noqa: BLE001  broken front matter is shown as it is
+    except Exception:  # noqa: BLE001  broken front matter is shown unparsed
         return {}, text
     return matter, rest

@@ -1,6 +1,7 @@
-"""The demo's web, worker and clock: started, watched, started again when they die, stopped.
+"""Starts the demo's web, worker and clock processes, restarts those that die, and stops them.
 
-Promises: each is told to stop when this process ends, however it ends; what each says is in a log of its own.
+Promises that each is told to stop when this process ends, however it ends, and that each writes to a log of its
+own.
 """
 
 import os
@@ -24,48 +25,51 @@ POLL_SECONDS = 0.1
 
 @dataclass
 class Child:
-    """One process. Its standard input is a pipe that ends with this process."""
+    """A running process. Its standard input is a pipe that closes when this process ends."""
 
     role: str
     process: "subprocess.Popen[bytes]"
     log: Path
-    log_from: int  # bytes of the log that an earlier process wrote
+    log_from: int  # size of the log when the process started, in bytes
     restarted_at: deque[float] = field(default_factory=deque)
 
-    def said(self) -> str:
-        """What this process wrote to its log."""
+    def output(self) -> str:
+        """Returns what this process has written to its log."""
         with self.log.open("rb") as log:
             log.seek(self.log_from)
             return log.read().decode(errors="replace")
 
 
 class Processes:
-    """``tell`` prints a line for the person at the terminal."""
+    """The child processes by role. ``print_line`` prints a line in the terminal."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str], print_line: Callable[[str], None]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._env, self._tell = folder, dict(env), tell
+        self._folder, self._env, self._print_line = folder, dict(env), print_line
         self._children: dict[str, Child] = {}
 
     def start(self, role: str) -> None:
         """Starts ``docent ROLE``."""
         log = self._folder / f"{role}.log"
         log.touch()
-        n_before = log.stat().st_size
-        before = self._children.get(role)
+        log_from = log.stat().st_size
+        previous = self._children.get(role)
         self._children[role] = Child(
-            role, self._spawn([role], log), log, n_before, before.restarted_at if before else deque()
+            role, self._spawn([role], log), log, log_from, previous.restarted_at if previous else deque()
         )
 
     def wait_until_ready(self, role: str, timeout_seconds: float) -> None:
-        """Until it says that it is; raises :class:`UserError` with its last words when it ends instead."""
+        """Waits for the process to log that it is ready.
+
+        Raises :class:`UserError` with the last line of its log if it ends first or takes too long.
+        """
         child = self._children[role]
         until = time.monotonic() + timeout_seconds
-        while f"{role}_ready" not in child.said():
+        while f"{role}_ready" not in child.output():
             if child.process.poll() is not None:
-                raise UserError(f"{role} did not start. {_last_words(child)}")
+                raise UserError(f"{role} did not start. {_describe_log_end(child)}")
             if time.monotonic() > until:
-                raise UserError(f"{role} was not ready within {timeout_seconds:.0f} s. {_last_words(child)}")
+                raise UserError(f"{role} was not ready within {timeout_seconds:.0f} s. {_describe_log_end(child)}")
             time.sleep(POLL_SECONDS)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -81,7 +85,7 @@ class Processes:
         )
 
     def watch(self) -> None:
-        """Starts again what has died; raises :class:`UserError` when that does not help."""
+        """Restarts a process that has died; raises :class:`UserError` when it dies again and again."""
         for role, child in self._children.items():
             if child.process.poll() is None:
                 continue
@@ -90,14 +94,16 @@ class Processes:
             while recent and recent[0] < now - RESTART_WINDOW_SECONDS:
                 recent.popleft()
             if len(recent) >= MAX_RESTARTS:
-                raise UserError(f"{role} ended {MAX_RESTARTS} times within a minute. {_last_words(child)}")
+                raise UserError(f"{role} ended {MAX_RESTARTS} times within a minute. {_describe_log_end(child)}")
             recent.append(now)
-            self._tell(f"{role} ended ({_how(child.process.returncode)}) and is started again; log: {child.log}")
+            self._print_line(
+                f"{role} ended ({_describe_exit(child.process.returncode)}) and was restarted; log: {child.log}"
+            )
             self.start(role)
-            return  # the dictionary has changed; the next look sees the rest
+            return  # the dictionary has changed; the next call checks the rest
 
     def stop(self) -> None:
-        """SIGTERM to all, and SIGKILL to what has not ended after ten seconds."""
+        """Sends SIGTERM to all processes, and SIGKILL to those that have not ended after ten seconds."""
         alive = [child for child in self._children.values() if child.process.poll() is None]
         for child in alive:
             child.process.terminate()
@@ -106,7 +112,7 @@ class Processes:
             try:
                 child.process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self._tell(f"{child.role} did not stop within {STOP_SECONDS:.0f} s and is ended")
+                self._print_line(f"{child.role} did not stop within {STOP_SECONDS:.0f} s and was killed")
                 with suppress(ProcessLookupError):
                     os.killpg(child.process.pid, signal.SIGKILL)
                 child.process.wait()
@@ -122,15 +128,15 @@ class Processes:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours to handle
+                start_new_session=True,  # only this process handles Ctrl-C
             )
 
 
-def _how(returncode: int) -> str:
+def _describe_exit(returncode: int) -> str:
     return f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
 
 
-def _last_words(child: Child) -> str:
-    lines = [line for line in child.said().strip().splitlines() if line.strip()]
-    said = f"Its last words: {lines[-1]}" if lines else "It said nothing."
-    return f"{said} (log: {child.log})"
+def _describe_log_end(child: Child) -> str:
+    lines = [line for line in child.output().strip().splitlines() if line.strip()]
+    last_line = f"The last line of its log: {lines[-1]}" if lines else "Its log is empty."
+    return f"{last_line} (log: {child.log})"

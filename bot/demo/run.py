@@ -1,7 +1,7 @@
-"""Runs the demo: servers, documents, the stand-in workspace, web, worker and clock, until Ctrl-C.
+"""Runs the demo until Ctrl-C: servers, documents, the simulated workspace, web, worker and clock.
 
-The app under it is the real one, in processes of its own. Everything it keeps is in one folder, and is found
-again: the conversations, the index, the record.
+The app is the real one, in processes of its own. All data (conversations, index, record) is kept in one folder and
+used again by the next demo.
 """
 
 import json
@@ -22,8 +22,8 @@ from agent.errors import UserError
 from agent.settings import EXTRACTIVE_MODEL
 from agent.store.database import Database
 from bot.demo import documents
-from bot.demo.claim import Claim, alone
-from bot.demo.console import doing, short, step, tell
+from bot.demo.claim import Claim, claim
+from bot.demo.console import print_line, shorten_path, show_activity, show_done
 from bot.demo.processes import Processes
 from bot.processes import embedded_servers, environment
 from bot.record import session_query
@@ -31,77 +31,75 @@ from bot.simulator import Workspace, WorkspaceServer
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 PORT = 3100
-RETRY_DELAYS = (1.0, 5.0, 30.0, 300.0)  # Slack's are 0, 60 and 300 s; a demo should not make anybody wait
+RETRY_DELAYS = (1.0, 5.0, 30.0, 300.0)  # Slack waits 0, 60 and 300 s; nobody should wait so long in a demo
 SOURCE_NAME = "demo"
 READY_SECONDS = 120
 WATCH_SECONDS = 0.5
-WORDS_PER_SECOND = 40  # of the answerer without a language model, about the pace of one
+WORDS_PER_SECOND = 40  # of quoted answers: about the pace of a language model
 MAX_PROBLEMS = 5
 LOOPBACK = "127.0.0.1,localhost"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(Exception):
-    """Ctrl-C, or SIGTERM."""
+    """Ctrl-C or another stop signal was received."""
 
 
 def run(*, docs: Path | None, port: int | None, opens_browser: bool) -> None:
-    """Runs until it is stopped; raises :class:`UserError` in words that say what to do."""
+    """Runs the demo until it is stopped; raises :class:`UserError` with what to do if it cannot run."""
     folder = agent.settings.load().home.expanduser().absolute() / "demo"
     handbook = _folder(docs or SAMPLE / "handbook")
-    with _stopping(), alone(folder) as claim, suppress(Stopped):
-        _run(folder, handbook, claim, examples=[] if docs else _prompts(), port=port, opens=opens_browser)
-    tell(f"Stopped. Everything is kept in {short(folder)}; start it again and it goes on from there.")
+    with _raise_on_signals(), claim(folder) as held, suppress(Stopped):
+        _run(folder, handbook, held, examples=[] if docs else _prompts(), port=port, opens=opens_browser)
+    print_line(f"Stopped. All data is kept in {shorten_path(folder)}; the next demo continues from there.")
 
 
-def _run(
-    folder: Path, handbook: Path, claim: Claim, *, examples: list[str], port: int | None, opens: bool
-) -> None:
+def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port: int | None, opens: bool) -> None:
     started = time.monotonic()
-    tell("\nDocent demo\n")
-    doing("starting the database")
+    print_line("\nDocent demo\n")
+    show_activity("starting the database")
     with embedded_servers.running(folder) as servers:
         environment.migrate(servers.database_url)
-        step("database and queue", "PostgreSQL and Valkey, embedded")
+        show_done("database and queue", "PostgreSQL and Valkey, embedded")
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
         workspace = Workspace(
             request_url=f"http://127.0.0.1:{embedded_servers.free_port()}/slack/events",
-            bot_token=f"xoxb-{secrets.token_hex(16)}",  # nobody else on this machine's loopback may guess them
+            bot_token=f"xoxb-{secrets.token_hex(16)}",  # other programs on this machine must not guess it
             signing_secret=secrets.token_hex(16),
             retry_delays=RETRY_DELAYS,
             archive=folder / "workspace.sqlite",
-            story=lambda asked: session_query.of_place(database, workspace.team_id, **asked),
+            story=lambda query: session_query.of_place(database, workspace.team_id, **query),
             examples=examples,
         )
         server = WorkspaceServer(workspace, port=_port(port), routes=documents.routes(handbook))
-        processes = Processes(folder / "logs", _env(folder, workspace, server, examples), tell)
-        workspace.outbox.hold()  # what was not delivered when it last ended waits until somebody listens
+        processes = Processes(folder / "logs", _env(folder, workspace, server, examples), print_line)
+        workspace.outbox.hold()  # events that the last demo did not deliver wait until web is ready
         try:
             with server:
-                claim.say(server.url)
+                held.publish(server.url)
                 for role in ("worker", "web", "clock"):
                     processes.start(role)
-                _read_in(processes, handbook, f"{server.url}/docs/{{path}}")
-                doing("starting web, worker and clock")
+                _ingest(processes, handbook, f"{server.url}/docs/{{path}}")
+                show_activity("starting web, worker and clock")
                 processes.wait_until_ready("web", READY_SECONDS)
                 workspace.outbox.release()
                 for role in ("clock", "worker"):
                     processes.wait_until_ready(role, READY_SECONDS)
-                step("web, worker, clock", f"ready after {time.monotonic() - started:.0f} s")
+                show_done("web, worker, clock", f"ready after {time.monotonic() - started:.0f} s")
                 _invite(server.url, examples, opens=opens)
                 while True:
                     time.sleep(WATCH_SECONDS)
                     processes.watch()
                     embedded_servers.require_alive(folder)
         finally:
-            doing("stopping")
+            show_activity("stopping")
             processes.stop()
             workspace.close()
             database.close()
 
 
 def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: list[str]) -> dict[str, str]:
-    """What the processes are set to. Empty values keep a .env for a real workspace out of the demo."""
+    """Returns the processes' environment. Empty values keep a real workspace's .env out of the demo."""
     assert workspace.request_url
     return {
         "DOCENT_EXTRACTIVE_WORDS_PER_SECOND": str(WORDS_PER_SECOND),
@@ -124,49 +122,52 @@ def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: 
     }
 
 
-def _read_in(processes: Processes, handbook: Path, link: str) -> None:
-    """Reads in what has changed since the last time."""
-    doing(f"reading {short(handbook)}")
-    done = processes.run("ingest", str(handbook), "--name", SOURCE_NAME, "--link", link, "--json")
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1].removeprefix("docent: ")
-        raise UserError(f"{handbook} could not be read in. {said}")
-    report: dict[str, Any] = json.loads(done.stdout)
+def _ingest(processes: Processes, handbook: Path, link: str) -> None:
+    """Ingests the documents that have changed since the last demo."""
+    show_activity(f"reading {shorten_path(handbook)}")
+    result = processes.run("ingest", str(handbook), "--name", SOURCE_NAME, "--link", link, "--json")
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["no reason was given"])[-1].removeprefix("docent: ")
+        raise UserError(f"{handbook} could not be ingested. {reason}")
+    report: dict[str, Any] = json.loads(result.stdout)
     problems = report["problems"]
     n_documents = report["n_added"] + report["n_changed"] + report["n_unchanged"]
-    step("documents", f"{n_documents} of {short(handbook)}" + (f", {len(problems)} not read" if problems else ""))
+    show_done(
+        "documents",
+        f"{n_documents} of {shorten_path(handbook)}" + (f", {len(problems)} not read" if problems else ""),
+    )
     for problem in problems[:MAX_PROBLEMS]:
-        tell(f"      {problem['uri']}: {problem['cause']}; {problem['advice']}.")
+        print_line(f"      {problem['uri']}: {problem['cause']}; {problem['advice']}.")
     if len(problems) > MAX_PROBLEMS:
-        tell(f"      … and {len(problems) - MAX_PROBLEMS} more")
+        print_line(f"      … and {len(problems) - MAX_PROBLEMS} more")
     if not n_documents:
         raise UserError(f"Nothing in {handbook} could be read. Give another folder: make demo DOCS=folder")
 
 
 def _invite(url: str, examples: list[str], *, opens: bool) -> None:
-    tell(f"\nOpen {url} and ask something" + (", for example:" if examples else "."))
+    print_line(f"\nOpen {url} and ask something" + (", for example:" if examples else "."))
     for example in examples:
-        tell(f"    {example}")
+        print_line(f"    {example}")
     if agent.settings.load().model == EXTRACTIVE_MODEL:
-        tell(
-            "\nNo language model is configured: answers are quoted from the documents. DOCENT_MODEL and its key\n"
-            "in .env change that (see .env.example)."
+        print_line(
+            "\nNo language model is configured: answers are quoted from the documents. To change that, set\n"
+            "DOCENT_MODEL and its key in .env (see .env.example)."
         )
-    tell("Ctrl-C stops everything.\n")
+    print_line("Ctrl-C stops everything.\n")
     if opens and _has_browser():
         with suppress(webbrowser.Error):
             webbrowser.open(url)
 
 
 def _has_browser() -> bool:
-    """Whether somebody sits in front of this machine's screen."""
+    """Returns whether a browser window can be seen by the person at the terminal."""
     if not sys.stdout.isatty() or os.environ.get("SSH_CONNECTION"):
         return False
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 @contextmanager
-def _stopping() -> Iterator[None]:
+def _raise_on_signals() -> Iterator[None]:
     def stop(*_: Any) -> None:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave something running
@@ -180,28 +181,28 @@ def _stopping() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _port(asked: int | None) -> int:
-    """The port that was asked for, or the usual one, or where that is taken any."""
-    wanted = asked or PORT
+def _port(requested: int | None) -> int:
+    """Returns the requested port, or the default one; 0 (any free port) if the default is taken."""
+    port = requested or PORT
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
-            return wanted
+            probe.bind(("127.0.0.1", port))
+            return port
         except OSError as error:
-            if asked:
+            if requested:
                 raise UserError(
-                    f"Port {asked} cannot be used ({error.strerror}). Choose another: make demo PORT=3200"
+                    f"Port {requested} cannot be used ({error.strerror}). Choose another: make demo PORT=3200"
                 ) from None
-    tell(f"  Port {wanted} is taken by another program; another one is used.")
+    print_line(f"  Port {port} is in use by another program; using another port.")
     return 0
 
 
 def _folder(path: Path) -> Path:
     path = path.expanduser()
     if not path.is_dir():
-        what = "is not a folder" if path.exists() else "does not exist"
-        raise UserError(f"{path} {what}. Give a folder with documents: make demo DOCS=path/to/folder")
+        problem = "is not a folder" if path.exists() else "does not exist"
+        raise UserError(f"{path} {problem}. Give a folder with documents: make demo DOCS=path/to/folder")
     return path.resolve()
 
 
