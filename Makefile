@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
-COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
 .PHONY: demo setup setup-dev test check soak bench lock house clean
@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-ver
 demo: setup
 	@$(BIN)/python -m bot demo $(if $(DOCS),--docs "$(DOCS)") $(if $(PORT),--port $(PORT))
 
-# .venv is complete when its stamp is newer than the lock; one that was moved, or whose Python is gone, is made anew.
+# .venv is complete when its stamp is newer than the lock. One that was moved, or whose Python is gone, is made again.
 setup: .venv/.stamp
 setup-dev: .venv/.stamp-dev
 
@@ -21,12 +21,12 @@ else ifneq ($(shell $(BIN)/python -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: .venv/.stamp
 endif
 
-.venv/.stamp: requirements.lock pyproject.toml
+.venv/.stamp: requirements-demo.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Docent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
 	@echo "Setting up .venv: about a minute, once."
 	@test "$$(cat .venv/.stamp 2>/dev/null)" = "$(CURDIR)" && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@echo "  installing the packages of requirements.lock"
-	@$(PIP) --require-hashes -r requirements.lock
+	@echo "  installing the packages of requirements-demo.lock"
+	@$(PIP) --require-hashes -r requirements-demo.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@printf '%s' "$(CURDIR)" > .venv/.stamp
 
@@ -56,10 +56,17 @@ bench: setup-dev
 house: setup-dev
 	@$(BIN)/python -m tests.house
 
-# Pins and hashes every dependency (litellm once had malicious releases). No index lines in the locks.
+# Pins and hashes every dependency (litellm once had malicious releases). No index lines in the locks. Pins that are
+# in a lock already are kept; delete the lock first to take newer versions.
+#   requirements.lock        what Docent imports in production; the image has these alone
+#   requirements-build.lock  what makes its wheel
+#   requirements-demo.lock   both, and the extra `demo`: what `make setup` installs
+#   requirements-dev.lock    all of it, and the tools of `make test`
 lock: setup-dev
-	$(COMPILE) --extra build -o requirements.lock
-	$(COMPILE) --extra build --extra dev --constraint requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra demo --extra build --constraint requirements.lock -o requirements-demo.lock
+	$(COMPILE) pyproject.toml --all-extras --constraint requirements-demo.lock -o requirements-dev.lock
+	echo hatchling | $(COMPILE) - --constraint requirements-demo.lock -o requirements-build.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

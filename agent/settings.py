@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agent import __version__
 from agent.errors import SettingsError
 
 EXTRACTIVE_MODEL = "local/extractive"
@@ -46,7 +47,8 @@ class AgentSettings(BaseSettings):
     sentry_traces_sample_rate: float = Field(default=0.1, ge=0, le=1)
     environment: str = "production"
     release: str = Field(
-        default="docent@0.1.0", validation_alias=AliasChoices("DOCENT_RELEASE", "HEROKU_SLUG_COMMIT")
+        default=f"docent@{__version__}",
+        validation_alias=AliasChoices("DOCENT_RELEASE", "HEROKU_SLUG_COMMIT"),
     )
     log_level: str = Field(default="INFO", pattern="^(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
 

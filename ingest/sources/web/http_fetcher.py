@@ -11,7 +11,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -19,11 +18,12 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from agent import __version__
 from ingest.documents.raw import FetchProblem
 from ingest.sources.web import public_network
 from ingest.sources.web.site import joined, normalised
 
-USER_AGENT = f"Docent/{version('docent')}"
+USER_AGENT = f"Docent/{__version__}"
 MAX_REDIRECTS = 5
 MAX_WAIT_SECONDS = 30  # that a server may ask for before the second try
 MAX_REST_BYTES = 16_000  # read of an answer nobody wants, so that its connection can be used again
