@@ -149,6 +149,7 @@ def demo(
     browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
 ) -> None:
     """Try everything on this machine, with a stand-in for Slack in the browser."""
+    startup_checks.check_demo()
     from bot import demo as demo_
 
     apart = agent.settings.load().model_copy(update={"sentry_dsn": None})  # errors of a demo are nobody's alarm

