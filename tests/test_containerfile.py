@@ -23,16 +23,19 @@ def _all(instruction: str) -> list[str]:
 
 
 def test_its_python_is_one_that_docent_runs_on() -> None:
-    (image,) = _all("FROM")
-    found = re.fullmatch(r"docker\.io/library/python:(\d+\.\d+)-slim", image)
+    build, final = _all("FROM")
+    assert build == f"{final} AS build"
+    found = re.fullmatch(r"docker\.io/library/python:(\d+\.\d+)-slim", final)
     assert found
     assert SpecifierSet(PROJECT["project"]["requires-python"]).contains(f"{found[1]}.0")
     assert found[1] == f"{sys.version_info.major}.{sys.version_info.minor}", "another Python than the tests run on"
 
 
 def test_what_it_copies_is_there_and_not_ignored() -> None:
-    sources = [source for copied in _all("COPY") for source in copied.split()[:-1]]
+    copies = [copied for copied in _all("COPY") if not copied.startswith("--from=build ")]
+    sources = [source for copied in copies for source in copied.split()[:-1]]
     assert set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) <= set(sources)
+    assert {PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]} <= set(sources)
     for source in sources:
         assert (ROOT / source).exists(), source
         assert not _is_ignored(source), source
@@ -47,10 +50,18 @@ def test_it_runs_docent_with_hashed_packages_and_without_root() -> None:
     assert json.loads(_all("ENTRYPOINT")[0]) == ["docent"]
     assert "docent" in PROJECT["project"]["scripts"]
     assert json.loads(_all("CMD")[0]) == ["web"]
-    assert any("--require-hashes -r requirements.lock" in step for step in _all("RUN"))
+    installs = [step for step in _all("RUN") if "pip install" in step]
+    assert all("--require-hashes" in step or "--no-deps --no-index" in step for step in installs), installs
     names = [name for name, _ in LINES]
     assert names.index("USER") > max(i for i, name in enumerate(names) if name in ("RUN", "COPY"))
     assert _all("USER") == ["docent"]
+
+
+def test_the_image_has_what_production_needs_and_neither_build_tools_nor_the_demo() -> None:
+    names = [name for name, _ in LINES]
+    last_stage = LINES[len(names) - names[::-1].index("FROM") :]
+    locks = re.findall(r"-r (\S+\.lock)", " ".join(rest for name, rest in last_stage if name == "RUN"))
+    assert locks == ["requirements.lock"]
 
 
 def test_it_holds_no_secret() -> None:
