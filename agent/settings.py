@@ -25,62 +25,109 @@ class AgentSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    home: Path = Field(default=Path(".docent"), description="Embedded servers and the local index")
-    database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL"))
-    model: str = Field(default=EXTRACTIVE_MODEL, min_length=1, description="Any LiteLLM chat model")
+    home: Path = Field(
+        default=Path(".docent"), description="Folder of the embedded servers and of the local index"
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_URL"),
+        description="PostgreSQL, postgresql://user:password@host:5432/docent; empty: an embedded server",
+    )
+    model: str = Field(
+        default=EXTRACTIVE_MODEL,
+        min_length=1,
+        description="Any chat model of LiteLLM; the default quotes the documents and needs no network",
+    )
     model_api_base: str | None = Field(default=None, description="Base URL of an OpenAI-compatible server")
     fallback_models: str = Field(
         default="",
-        description="Asked in this order when the model fails: model or model@base-url, parted by commas",
+        description="Models to ask, in this order, when the model fails: model or model@base-url, comma-separated",
     )
     models_without_tools: str = Field(
-        default="", description="Models that cannot call tools and are not known to be so, parted by commas"
+        default="", description="Models that cannot call tools although LiteLLM does not know it, comma-separated"
     )
     model_prices: str = Field(
         default="",
-        description="Of models without a known price: model=prompt/completion dollars per million, or free",
+        description="Prices LiteLLM does not know: model=prompt/completion in dollars per million tokens, or free",
     )
     extractive_words_per_second: float = Field(
-        default=0, ge=0, description="Pace of answers without a language model; 0: at once"
+        default=0, ge=0, description="Pace at which quoted answers stream; 0: all at once"
     )
-    sentry_dsn: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SENTRY_DSN"))
-    sentry_traces_sample_rate: float = Field(default=0.1, ge=0, le=1)
-    environment: str = "production"
+    sentry_dsn: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("SENTRY_DSN"), description="Where errors are reported"
+    )
+    sentry_traces_sample_rate: float = Field(
+        default=0.1, ge=0, le=1, description="Share of questions and requests whose timings Sentry gets"
+    )
+    environment: str = Field(default="production", description="Environment named to Sentry")
     release: str = Field(
         default=f"docent@{__version__}",
         validation_alias=AliasChoices("DOCENT_RELEASE", "HEROKU_SLUG_COMMIT"),
+        description="Release named to Sentry and recorded with each turn",
     )
-    log_level: str = Field(default="INFO", pattern="^(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)$")
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)$",
+        description="Least severe log lines that are written; DEBUG also shows tracebacks",
+    )
 
     time_zone: str = Field(
-        default="UTC", description="In which days and months of budgets begin, such as Europe/Paris"
+        default="UTC", description="Time zone in which a budget's days and months begin, such as Europe/Paris"
     )
     budget_person_day_usd: Budget = Field(
-        default=Decimal(2), ge=0, description="Dollars per person and day, or none"
+        default=Decimal(2), ge=0, description="Dollars per person and day, or none: no limit"
     )
-    budget_channel_day_usd: Budget = Field(default=Decimal(10), ge=0)
-    budget_workspace_day_usd: Budget = Field(default=Decimal(25), ge=0)
-    budget_workspace_month_usd: Budget = Field(default=Decimal(250), ge=0)
+    budget_channel_day_usd: Budget = Field(
+        default=Decimal(10), ge=0, description="Dollars per channel and day, or none"
+    )
+    budget_workspace_day_usd: Budget = Field(
+        default=Decimal(25), ge=0, description="Dollars for everybody per day, or none"
+    )
+    budget_workspace_month_usd: Budget = Field(
+        default=Decimal(250), ge=0, description="Dollars for everybody per month, or none"
+    )
 
     max_steps: int = Field(default=10, ge=1, description="Model calls per turn, the closing one included")
     max_tokens: int = Field(default=100_000, ge=1_000, description="Prompt and completion tokens per turn")
     max_usd: Decimal = Field(default=Decimal(1), gt=0, description="Dollars per turn")
     max_tool_calls: int = Field(default=24, ge=1, description="Tool calls per turn")
-    max_repeats: int = Field(default=2, ge=1, description="How often one turn makes the same tool call")
+    max_repeats: int = Field(default=2, ge=1, description="Times one turn may make the same tool call")
     max_transcript_tokens: int = Field(
-        default=48_000, ge=4_000, description="Prompt of one model call; beyond it older results are shortened"
+        default=48_000,
+        ge=4_000,
+        description="Tokens of one model call's prompt; beyond it older results are shortened",
     )
-    max_seconds: float = Field(default=120, gt=0, description="Wall time of one attempt at a turn")
+    max_seconds: float = Field(default=120, gt=0, description="Seconds of one attempt at a turn")
     max_completion_tokens: int = Field(default=2_000, ge=16, description="Completion tokens per model call")
-    model_timeout_seconds: float = Field(default=60, gt=0, description="One model call, retries apart")
-    stall_seconds: float = Field(default=30, gt=0, description="A model silent for this long is given up")
-    breaker_seconds: float = Field(default=30, gt=0, description="A failing model is left alone for this long")
-    tool_seconds: float = Field(default=20, gt=0, description="One tool call")
-    model_retries: int = Field(default=2, ge=0, description="Further tries after a transient failure")
-    max_attempts: int = Field(default=3, ge=1, description="Claims of a turn before it ends as failed")
-    lease_seconds: float = Field(default=9, gt=0, description="A worker silent for this long has lost its turn")
-    max_question_chars: int = Field(default=8_000, ge=100)
-    max_tool_result_chars: int = Field(default=24_000, ge=1_000)
+    model_timeout_seconds: float = Field(
+        default=60, gt=0, description="Seconds of one model call, without its retries"
+    )
+    stall_seconds: float = Field(
+        default=30, gt=0, description="Seconds without any output after which a model call is given up"
+    )
+    breaker_seconds: float = Field(
+        default=30, gt=0, description="Seconds a failing model is not called; doubles with each failure, up to 300"
+    )
+    tool_seconds: float = Field(default=20, gt=0, description="Seconds of one tool call")
+    model_retries: int = Field(default=2, ge=0, description="Retries of a model call after a transient failure")
+    max_attempts: int = Field(
+        default=3,
+        ge=1,
+        description="Attempts at a turn (each after a crash or a lost lease) before it ends as failed",
+    )
+    lease_seconds: float = Field(
+        default=9,
+        gt=0,
+        description="Seconds after which a worker that has not renewed its lease loses its turn to another",
+    )
+    max_question_chars: int = Field(
+        default=8_000, ge=100, description="Characters of the longest question that is answered"
+    )
+    max_tool_result_chars: int = Field(
+        default=24_000,
+        ge=1_000,
+        description="Characters of one tool's result, fewer where a step makes many calls",
+    )
 
     def fingerprint(self) -> str:
         """SHA-256 over every setting that shapes an answer; stored on each turn."""

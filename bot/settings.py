@@ -16,37 +16,66 @@ class BotSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    redis_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
-    slack_bot_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SLACK_BOT_TOKEN"))
-    slack_app_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("SLACK_APP_TOKEN"))
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL"),
+        description="Redis, redis://:password@host:6379/0, maxmemory-policy noeviction; empty: an embedded server",
+    )
+    slack_bot_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_BOT_TOKEN"),
+        description="The installed app's bot token (xoxb-…)",
+    )
+    slack_app_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_APP_TOKEN"),
+        description="The app-level token for Socket Mode (xapp-…)",
+    )
     slack_signing_secret: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("SLACK_SIGNING_SECRET")
+        default=None,
+        validation_alias=AliasChoices("SLACK_SIGNING_SECRET"),
+        description="The app's signing secret, for HTTP",
     )
     slack_api_url: str = Field(
-        default="https://slack.com/api/", validation_alias=AliasChoices("SLACK_API_URL", "DOCENT_SLACK_API_URL")
+        default="https://slack.com/api/",
+        validation_alias=AliasChoices("SLACK_API_URL", "DOCENT_SLACK_API_URL"),
+        description="Where Slack's Web API is called",
     )
-    host: str = "0.0.0.0"  # the web process serves whoever the host routes to it
-    port: int = Field(default=3000, ge=0, le=65535, validation_alias=AliasChoices("PORT", "DOCENT_PORT"))
+    host: str = Field(default="0.0.0.0", description="Address the web process listens on")
+    port: int = Field(
+        default=3000,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("PORT", "DOCENT_PORT"),
+        description="Port the web process listens on",
+    )
     web_threads: int = Field(
-        default=16, ge=1, description="Requests handled at once; they mostly wait for Postgres"
+        default=16, ge=1, description="Requests the web process handles at once; they mostly wait for Postgres"
     )
-    concurrency: int = Field(default=40, ge=1, description="Turns at once in one worker process")
-    queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$")
-    sweep_seconds: float = Field(default=2, gt=0, description="How often the clock looks for forgotten turns")
+    concurrency: int = Field(default=40, ge=1, description="Questions answered at once in one worker process")
+    queue: str = Field(default="docent", pattern=r"^[A-Za-z0-9_-]+$", description="Name of the queue in Redis")
+    sweep_seconds: float = Field(
+        default=2, gt=0, description="Seconds between the clock's searches for questions nobody works on"
+    )
     sync_jobs: int = Field(
-        default=2, ge=1, le=64, description="Jobs that read documents at once, over all workers"
+        default=2, ge=1, le=64, description="Jobs that read documents at once, in all workers together"
     )
-    delivery_hours: float = Field(default=24, gt=0, description="How long a finished answer waits for Slack")
+    delivery_hours: float = Field(
+        default=24, gt=0, description="Hours a finished answer waits for a Slack that cannot be reached"
+    )
     retention_days: int | None = Field(
-        default=None, ge=1, le=36_500, description="How long ended turns are kept; empty: for ever"
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days that ended questions and their record are kept; empty: without limit",
     )
 
     suggested_prompts: str = Field(
-        default="", description="Up to four questions, parted by '|', that the direct messages with the bot offer"
+        default="", description="Up to four questions, separated by '|', that a direct message with the bot offers"
     )
 
     tools: str = Field(
-        default="", description="A company's own tools: folders and importable packages, parted by commas"
+        default="", description="Tools of your own: folders and importable packages, comma-separated"
     )
 
     @property

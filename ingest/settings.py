@@ -16,25 +16,32 @@ class IngestSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    home: Path = Field(default=Path(".docent"), description="Where the index lies unless DOCENT_INDEX_URI is set")
-    index_uri: str | None = Field(default=None, description="Folder or s3:// address of the LanceDB index")
-    config: Path = Field(default=Path("docent.toml"), description="The file that declares the sources")
+    home: Path = Field(default=Path(".docent"), description="Folder of the index unless DOCENT_INDEX_URI is set")
+    index_uri: str | None = Field(
+        default=None, description="Folder or s3:// address of the index; empty: a folder below DOCENT_HOME"
+    )
+    config: Path = Field(default=Path("docent.toml"), description="File that declares the sources of documents")
     embedding_model: str = Field(
         default=STATIC_EMBEDDING_MODEL,
         min_length=1,
-        description="'static' (inside the wheel, no network) or any LiteLLM embedding model",
+        description="static (in a wheel, no network) or any embedding model of LiteLLM; then run docent reindex",
     )
     embedding_tokens_per_minute: int | None = Field(
-        default=None, ge=1, description="Most tokens of documents a process sends the embedding model; empty: all"
+        default=None,
+        ge=1,
+        description="Tokens of documents that one process sends the embedding model per minute; empty: no limit",
     )
     rerank_model: str | None = Field(
-        default=None, description="A LiteLLM rerank model that reads the best passages once more; empty: none"
+        default=None,
+        description="A rerank model of LiteLLM, which orders the best passages of a search again; empty: none",
     )
     sync_lease_seconds: float = Field(
-        default=60, ge=1, description="A process silent for this long has lost the documents it reads to others"
+        default=60,
+        ge=1,
+        description="Seconds after which a process that does not renew its claims loses its documents to others",
     )
-    chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Largest chunk, in tokens")
-    top_k: int = Field(default=20, ge=1, le=50, description="Chunks per search, before tools bound their tokens")
+    chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Tokens of the largest chunk")
+    top_k: int = Field(default=20, ge=1, le=50, description="Chunks that a search returns; tools may show fewer")
 
     @property
     def index_address(self) -> str:
