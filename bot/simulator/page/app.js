@@ -1,271 +1,204 @@
-// What the page knows and what a person can do with it. Promises that every change of either is followed by `draw`.
+// What the page knows and what a person can do with it. Promises that `draw` follows every change of either.
 
-import { act, Refusal } from "./api.js";
-import { ask } from "./dialog.js";
 import { recall, remember } from "./memory.js";
-import { toWire } from "./wiretext.js";
+import { toWire } from "./mrkdwn.js";
+import { act, Refusal, sentenceOf } from "./server.js";
 
-const MOST_CHOICES = 500; // remembered clicks on feedback and selects
-export const MORE = 100; // messages, per "show earlier"
-const TOLD_SECONDS = 8; // how long a problem stays under its message
+const MORE = 100; // messages, per "Show earlier"
+const MOST_CHOICES = 500; // remembered clicks on 👍 and 👎
+const NOTICE = 8_000; // ms that a problem is shown
 
 export class App {
+  /** @type {Map<string, Slack.Message>} */ messages = new Map();
+  /** @type {Map<string, Slack.User>} */ users = new Map();
+  /** @type {Map<string, Slack.Channel>} */ channels = new Map();
+  /** @type {Map<string, string>} per person, message and action: which of its buttons was pressed */
+  choices = new Map(recall("choices", []));
+  /** @type {{ channel: string, user: string } | null} a person's commands, told instead of the open thread */
+  commands = null;
+  /** @type {Slack.Screen} */ screen = /** @type {any} */ ({
+    boot: "",
+    me: "",
+    app: "",
+    version: 0,
+    order: [],
+    modals: [],
+  });
+  limits = { channel: MORE, thread: MORE };
+  notice = "";
+  isAway = false;
+  n_changes = 0; // of what this page itself adds to messages
+  hurry = () => {}; // asks for a fresh screen at once
+  draw = () => {};
+  showStory = () => {};
+
   constructor() {
-    const [user, channel, thread] = location.hash.slice(1).split("/");
-    this.place = {
-      user: user || recall("user", ""),
-      channel: channel || recall("channel", ""),
-      thread: thread || "",
-    };
-    this.limits = { channel: MORE, thread: MORE };
-    this.screen = null;
-    this.messages = new Map();
-    this.users = new Map();
-    this.channels = new Map();
-    this.commands = {};
-    this.touched = new Map(); // per message: how often something local to this page changed
-    this.problems = new Map();
-    this.choices = new Map(recall("choices", []));
-    this.read = new Map(recall("read", []));
-    this.editing = "";
-    this.stopping = "";
-    this.story = null; // {channel, user}: a person's commands, instead of the open thread
-    this.isAway = false;
-    this.hurry = () => {}; // asks for a fresh screen at once
-    this.draw = () => {};
-    this.logs = {}; // per pane
-    this.composer = null;
-    this.showInspector = () => {};
+    const [user, channel, thread = ""] = location.hash.slice(1).split("/").filter(Boolean);
+    this.place = { user: user ?? recall("user", ""), channel: channel ?? recall("channel", ""), thread };
   }
 
   get me() {
-    return this.place.user;
+    return this.screen.me;
   }
 
   get bot() {
-    return this.screen?.app;
+    return this.screen.app;
   }
 
   get botName() {
-    return this.users.get(this.bot)?.real_name ?? "The app";
+    return this.nameOf(this.bot);
   }
 
+  /** The channel of the screen; there is none before the first. */
   get channel() {
-    return this.channels.get(this.place.channel);
+    return /** @type {Slack.Channel} */ (this.channels.get(this.screen.channel));
   }
 
   get isDirect() {
-    return this.channel?.kind === "im";
+    return this.channel.kind === "im";
   }
 
-  /** Takes in an answer of `view`. */
+  /** The thread that is open, once its messages are here. */
+  get thread() {
+    const { thread } = this.screen;
+    return thread?.ts === this.place.thread ? thread : null;
+  }
+
+  /** @param {string | null} id */
+  nameOf(id) {
+    const user = this.users.get(id ?? "");
+    return user?.real_name || user?.name || id || "Somebody";
+  }
+
+  /** Returns what the next screen is to show. */
+  wanted() {
+    const { user, channel, thread } = this.place;
+    return { user, channel, thread_ts: thread, limit: this.limits.channel, thread_limit: this.limits.thread };
+  }
+
+  /** Takes in a screen, which may show another place than was asked for. @param {Slack.Screen} screen */
   take(screen) {
+    if (screen.boot !== this.screen.boot) this.messages.clear();
     this.screen = screen;
     this.users = new Map(screen.users.map((user) => [user.id, user]));
-    this.channels = new Map(screen.channels.map((place) => [place.id, place]));
-    this.commands = screen.commands;
+    this.channels = new Map(screen.channels.map((channel) => [channel.id, channel]));
     for (const [ts, message] of Object.entries(screen.messages)) this.messages.set(ts, message);
-    this.place.user = screen.me;
-    this.place.channel = screen.channel;
-    if (this.place.thread && !screen.thread) this.place.thread = "";
-    this.note();
+    this.place = { user: screen.me, channel: screen.channel, thread: screen.thread?.ts ?? "" };
+    const hash = `#${Object.values(this.place).filter(Boolean).join("/")}`;
+    if (location.hash !== hash) history.replaceState(null, "", hash);
   }
 
-  // Where one is
-
-  actAs(user) {
-    remember("user", user);
-    this.go({ user, thread: "" });
-    if (this.isDirect) this.go({ channel: "" });
-  }
-
-  open(channel) {
-    if (channel === this.place.channel) return;
-    remember("channel", channel);
-    this.go({ channel, thread: "" });
-    if (this.isDirect) this.greet();
-  }
-
-  openThread(thread, { isFocused = false } = {}) {
-    this.story = null;
-    this.go({ thread });
-    this.focusThread = isFocused;
-  }
-
-  closeThread() {
-    this.go({ thread: "" });
-  }
-
-  /** The person opens the app's direct messages. */
-  greet() {
-    this.try(() => act(this.me, "open_home", { tab: "messages" }));
-  }
-
-  showEarlier(pane) {
-    this.limits[pane] += MORE;
-    this.hurry();
-  }
-
-  /** The first messages of the panes in which somebody reads further up: they stay where they are. */
-  reading(isSame) {
-    if (!isSame) return {};
-    const [oldest, , thread_oldest] = [this.screen.order[0], ...(this.screen.thread?.order ?? [])];
-    const panes = { oldest: this.logs.channel.wasAtEnd ? null : oldest, thread_oldest: this.logs.thread.wasAtEnd ? null : thread_oldest };
-    return Object.fromEntries(Object.entries(panes).filter(([, ts]) => ts));
-  }
-
+  /** Goes to another place, or acts as another person. @param {Partial<typeof this.place>} change */
   go(change) {
     const before = this.place;
     this.place = { ...before, ...change };
     if (this.place.user !== before.user || this.place.channel !== before.channel) {
       this.limits.channel = MORE;
-      this.story = null;
-      this.editing = "";
+      this.commands = null;
     }
     if (this.place.thread !== before.thread) this.limits.thread = MORE;
+    if (this.place.thread) this.commands = null;
+    remember("user", this.place.user);
+    remember("channel", this.place.channel);
     this.hurry();
     this.draw();
   }
 
-  // What one says
-
-  async say(typed, thread = "") {
-    const command = typed.trim().match(/^(\/\S+)\s*(.*)$/s);
-    if (command && !typed.startsWith(" ")) return this.command(command[1], command[2], thread);
-    const { channel } = this.place;
-    const text = toWire(typed, this);
-    const args = { channel, text };
-    if (thread) args.thread_ts = thread;
-    const ts = await act(this.me, "say", args);
-    const isQuestion = this.isDirect || text.includes(`<@${this.bot}>`);
-    if (!thread && isQuestion && channel === this.place.channel) this.openThread(ts);
-    return ts;
+  /** Opens a channel, and tells the app when it is the one for direct messages. @param {string} channel */
+  open(channel) {
+    this.go({ channel, thread: "" });
+    if (this.channels.get(channel)?.kind === "im") this.greet();
   }
 
-  async command(command, text, thread) {
+  greet() {
+    this.try(() => act(this.me, "open_home", { tab: "messages" }));
+  }
+
+  /** @param {"channel" | "thread"} pane */
+  showEarlier(pane) {
+    this.limits[pane] += MORE;
+    this.hurry();
+  }
+
+  /** Sends what was typed; throws a Refusal where it cannot be. @param {string} typed @param {string} thread */
+  async say(typed, thread = "") {
+    const [, command, rest] = typed.match(/^(\/\S+)\s*(.*)$/s) ?? [];
+    if (command) return this.runCommand(command, rest ?? "", thread);
+    const { channel } = this.place;
+    const text = toWire(typed, this);
+    const ts = await act(this.me, "say", { channel, text, ...(thread && { thread_ts: thread }) });
+    const isQuestion = this.isDirect || text.includes(`<@${this.bot}>`);
+    if (!thread && isQuestion && channel === this.place.channel) this.go({ thread: ts });
+  }
+
+  /** @param {string} command @param {string} text @param {string} thread */
+  async runCommand(command, text, thread) {
     if (thread) throw new Refusal("Commands do not work in threads. Use them in the channel.");
-    if (!Object.hasOwn(this.commands, command)) {
+    if (!Object.hasOwn(this.screen.commands, command)) {
       throw new Refusal(`There is no command ${command}. To send it as a message, put a space in front.`);
     }
     const { channel } = this.place;
-    this.story = { channel, user: this.me };
     this.go({ thread: "" });
+    this.commands = { channel, user: this.me };
     await act(this.me, "command", { command, text, channel });
   }
 
-  react(message, name, isAdded) {
-    return this.try(() => act(this.me, isAdded ? "react" : "unreact", { ts: message.ts, name }), message);
-  }
-
-  edit(message, pane) {
-    const before = this.editing.split(":")[1];
-    this.editing = message ? `${pane}:${message.ts}` : "";
-    for (const ts of [before, message?.ts]) if (ts) this.touch(ts);
-    this.draw();
-    const row = `[data-ts="${message?.ts ?? before}"]`;
-    document.querySelector(message ? `${row} .editor textarea` : row)?.focus();
-  }
-
-  async save(message, typed) {
-    if (!typed.trim()) return;
-    await this.try(() => act(this.me, "edit", { ts: message.ts, text: toWire(typed, this) }), message);
-    this.edit(null);
-  }
-
-  async delete(message) {
-    const sure = { title: "Delete this message?", text: "It goes for everybody.", confirm: "Delete", isDanger: true };
-    if (await ask(sure)) await this.try(() => act(this.me, "delete", { ts: message.ts }), message);
-  }
-
-  async stop() {
+  stop() {
     const { channel, thread } = this.place;
-    this.stopping = thread;
-    this.draw();
-    await this.try(() => act(this.me, "stop", { channel, thread_ts: thread }));
-    setTimeout(() => {
-      this.stopping = "";
-      this.draw();
-    }, 5000);
+    return this.try(() => act(this.me, "stop", { channel, thread_ts: thread }));
   }
 
-  // What the app has put there
-
-  chosen(message, action) {
-    return message ? this.choices.get(`${this.me}:${message.ts}:${action}`) : undefined;
+  /** @param {Slack.Message} message @param {Slack.Block} element */
+  choiceOf(message, element) {
+    return this.choices.get(`${this.me}:${message.ts}:${element.action_id}`);
   }
 
-  /** Uses an element of a message, and shows what was chosen at once. */
-  async use(message, block, element, value) {
-    const key = `${this.me}:${message.ts}:${element.action_id}`;
-    const before = this.choices.get(key);
-    if (value !== null && element.type !== "overflow") this.choose(message, key, value);
-    const args = { ts: message.ts, action_id: element.action_id, block_id: block.block_id ?? null, value };
+  /**
+   * Clicks an element of a message; one of several choices is shown as chosen at once.
+   * @param {Slack.Message} message @param {Slack.Block} block @param {Slack.Block} element
+   * @param {string | null} choice
+   */
+  async click(message, block, element, choice) {
+    const before = this.choiceOf(message, element);
+    this.choose(message, element, choice ?? before);
+    const args = { ts: message.ts, action_id: element.action_id, block_id: block.block_id, value: choice };
     const isDone = await this.try(async () => {
-      const ack = await act(this.me, "click", args);
+      const ack = /** @type {Slack.Ack} */ (await act(this.me, "click", args));
       if (ack.error) throw new Refusal(`The app did not take that (${ack.error}). Try again.`);
-    }, message);
-    if (!isDone) this.choose(message, key, before);
+    });
+    if (!isDone) this.choose(message, element, before);
   }
 
-  choose(message, key, value) {
-    if (value === undefined) this.choices.delete(key);
-    else this.choices.set(key, value);
+  /** @param {Slack.Message} message @param {Slack.Block} element @param {string | undefined} choice */
+  choose(message, element, choice) {
+    const key = `${this.me}:${message.ts}:${element.action_id}`;
+    if (choice) this.choices.set(key, choice);
+    else this.choices.delete(key);
     remember("choices", [...this.choices].slice(-MOST_CHOICES));
-    this.touch(message.ts);
+    this.n_changes += 1;
     this.draw();
   }
 
-  showStory(message) {
-    if (message.is_ephemeral) {
-      this.story = { channel: this.place.channel, user: this.me };
-      this.draw();
-    } else this.openThread(message.thread_ts || message.ts);
-    this.showInspector("story");
+  /** Shows the story of the thread that a message belongs to. @param {Slack.Message} message */
+  tellStory(message) {
+    this.go({ thread: message.is_ephemeral ? "" : message.thread_ts || message.ts });
+    if (message.is_ephemeral) this.commands = { channel: this.place.channel, user: this.me };
+    this.showStory();
   }
 
-  // For the drawing
-
-  touch(ts) {
-    this.touched.set(ts, (this.touched.get(ts) ?? 0) + 1);
-  }
-
-  isUnread(place) {
-    return place.latest > (this.read.get(`${this.me}:${place.id}`) ?? "");
-  }
-
-  /** Runs what may be refused; the sentence appears under the message. Resolves to whether it worked. */
-  async try(work, message) {
+  /** Does what may be refused, and returns whether it worked. @param {() => Promise<unknown>} work */
+  async try(work) {
     try {
       await work();
       return true;
     } catch (error) {
-      this.tell(message, error instanceof Refusal ? error.message : "The workspace cannot be reached.");
+      this.notice = sentenceOf(error);
+      this.draw();
+      setTimeout(() => {
+        this.notice = "";
+        this.draw();
+      }, NOTICE);
       return false;
     }
-  }
-
-  tell(message, sentence) {
-    if (!message) return;
-    this.problems.set(message.ts, sentence);
-    this.touch(message.ts);
-    this.draw();
-    setTimeout(() => {
-      this.problems.delete(message.ts);
-      this.touch(message.ts);
-      this.draw();
-    }, TOLD_SECONDS * 1000);
-  }
-
-  /** Remembers what was seen, and puts the place into the address. */
-  note() {
-    const { user, channel, thread } = this.place;
-    const { id, latest } = this.channel;
-    const key = `${user}:${id}`;
-    if (!document.hidden && this.read.get(key) !== latest) {
-      this.read.set(key, latest);
-      remember("read", [...this.read]);
-    }
-    const hash = `#${[user, channel, ...(thread ? [thread] : [])].join("/")}`;
-    if (location.hash !== hash) history.replaceState(null, "", hash);
   }
 }

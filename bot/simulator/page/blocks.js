@@ -1,108 +1,91 @@
-// Block Kit, block by block. A type that is not known here shows as such.
+// Block Kit as far as the app's messages need it, and the steps of a stream. An unknown type shows as such.
 
-import { h, listOf } from "./dom.js";
-import { element, image, textOf } from "./elements.js";
+import { html, listOf, nothing, textOf } from "./dom.js";
 import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
-import { inline, mrkdwn } from "./mrkdwn.js";
-import { richText, tableBlock } from "./richtext.js";
-import { plan, taskCard } from "./tasks.js";
+import { mrkdwn } from "./mrkdwn.js";
+import { link } from "./sanitize.js";
 
-/** `message` is null in a modal. */
-export function blocks(given, message, context) {
-  return listOf(given).map((block, position) => {
-    const draw = Object.hasOwn(BLOCKS, block.type) ? BLOCKS[block.type] : unknown;
-    const drawn = draw(block, { message, block, context });
-    if (drawn && !drawn.dataset.key) drawn.dataset.key = block.block_id || `block-${position}`;
-    return drawn;
+/** @typedef {Slack.Message | null} Holder the message that has the blocks; null in a modal */
+
+const STEPS = {
+  pending: { label: "Not started", drawing: nothing },
+  in_progress: { label: "In progress", drawing: nothing },
+  complete: { label: "Done", drawing: icon("check") },
+  error: { label: "Failed", drawing: icon("close") },
+};
+
+/** @param {Slack.Block} block @param {Holder} message @param {App} app */
+export function drawBlock(block, message, app) {
+  const elements = listOf(block.elements);
+  switch (block.type) {
+    case "markdown":
+      return html`<div class="markdown">${markdown(textOf(block.text), app)}</div>`;
+    case "section":
+      return html`<div class="text">${drawText(block.text, app)}</div>
+        ${block.accessory ? drawElement(block.accessory, block, message, app) : nothing}`;
+    case "context":
+      return html`<div class="context">
+        ${elements.map((part) => html`<span>${drawText(part, app)}</span>`)}
+      </div>`;
+    case "actions":
+    case "context_actions":
+      return html`<div class="actions">${elements.map((part) => drawElement(part, block, message, app))}</div>`;
+    default:
+      return html`<div class="unknown">block of type ${block.type}</div>`;
+  }
+}
+
+/** Draws the steps that the app takes for an answer. @param {Slack.Stream} stream @param {App} app */
+export function drawSteps(stream, app) {
+  const isLive = stream.state === "in_progress";
+  const steps = listOf(stream.tasks).map((task) => drawStep(task, isLive, app));
+  return html`<div class="tasks" role="list" aria-label="Steps">${steps}</div>`;
+}
+
+/** @param {Slack.Block} task @param {boolean} isLive @param {App} app */
+function drawStep(task, isLive, app) {
+  /** @type {keyof typeof STEPS} */
+  const status = Object.hasOwn(STEPS, task.status) ? task.status : "pending";
+  const isActive = status === "in_progress" && isLive;
+  const isStuck = status === "in_progress" && !isLive;
+  const { label, drawing } = STEPS[status];
+  const head = html`<span class="task-mark ${isStuck ? "pending" : status}" role="img"
+    aria-label=${isStuck ? "Not finished" : label}>${drawing}</span> <span>${textOf(task.title)}</span>`;
+  const texts = [task.details, task.output].filter(Boolean).map((text) => markdown(textOf(text), app));
+  const sources = listOf(task.sources).map((source) => link(String(source.url), textOf(source)));
+  if (!texts.length && !sources.length) {
+    return html`<div class="task task-head" role="listitem" data-status=${status}>${head}</div>`;
+  }
+  return html`<div class="task" role="listitem" data-status=${status}>
+    <details ?open=${isActive || status === "error"}>
+      <summary class="task-head">${head}</summary>
+      ${texts.map((text) => html`<div class="task-text">${text}</div>`)}
+      <ul class="task-sources">${sources.map((source) => html`<li>${icon("link")} ${source}</li>`)}</ul>
+    </details>
+  </div>`;
+}
+
+/** @param {any} text @param {App} app */
+function drawText(text, app) {
+  return text?.type === "mrkdwn" ? mrkdwn(textOf(text), app) : textOf(text);
+}
+
+/** @param {Slack.Block} element @param {Slack.Block} block @param {Holder} message @param {App} app */
+function drawElement(element, block, message, app) {
+  const click = (/** @type {string | null} */ choice) => message && app.click(message, block, element, choice);
+  if (element.type === "button") {
+    const style = ["primary", "danger"].includes(element.style) ? element.style : "plain";
+    const press = () => click(null);
+    return html`<button class=${style} ?disabled=${!message} @click=${press}>${textOf(element.text)}</button>`;
+  }
+  if (element.type !== "feedback_buttons")
+    return html`<span class="unknown">element of type ${element.type}</span>`;
+  const chosen = message && app.choiceOf(message, element);
+  return ["positive", "negative"].map((side) => {
+    const { text, accessibility_label } = element[`${side}_button`] ?? {};
+    const label = accessibility_label || textOf(text);
+    return html`<button class="feedback ${side}" title=${label} aria-label=${label} ?disabled=${!message}
+      aria-pressed=${chosen === side} @click=${() => click(side)}>${icon("thumb")}</button>`;
   });
 }
-
-export function text(given, context) {
-  if (given?.type === "mrkdwn") return mrkdwn(textOf(given), context);
-  return textOf(given).split("\n").flatMap((line, n) => (n ? [h("br"), line] : [line]));
-}
-
-function section(block, place) {
-  const fields = listOf(block.fields).map((field) => h("div", {}, text(field, place.context)));
-  return h(
-    "div.section",
-    {},
-    h(
-      "div.section-text",
-      {},
-      block.text ? text(block.text, place.context) : null,
-      fields.length ? h("div.fields", {}, fields) : null,
-    ),
-    block.accessory ? h("div.accessory", {}, element(block.accessory, place)) : null,
-  );
-}
-
-function context(block, place) {
-  const parts = listOf(block.elements).map((part) =>
-    part.type === "image" ? image(part) : h("span", {}, part.type === "mrkdwn" ? lines(part, place) : text(part, place.context)),
-  );
-  return h("div.context", {}, parts);
-}
-
-function lines(part, place) {
-  return textOf(part).split("\n").flatMap((line, n) => (n ? [h("br"), ...inline(line, place.context)] : inline(line, place.context)));
-}
-
-function imageBlock(block) {
-  return h("figure", {}, block.title ? h("figcaption", {}, textOf(block.title)) : null, image(block));
-}
-
-function alert(block, place) {
-  const level = ["info", "warning", "error", "success"].includes(block.level) ? block.level : "default";
-  const inner = typeof block.text === "string" ? mrkdwn(block.text, place.context) : text(block.text, place.context);
-  return h(`div.alert.${level}`, { role: level === "error" ? "alert" : "note" }, icon("story"), h("div", {}, inner));
-}
-
-function card(block, place) {
-  const part = (name, tag) => (block[name] ? h(tag, {}, text(block[name], place.context)) : null);
-  const buttons = listOf(block.actions).map((one) => element(one, place));
-  return h(
-    "div.card",
-    {},
-    block.hero_image ? image(block.hero_image) : null,
-    part("title", "strong"),
-    part("subtitle", "div"),
-    part("body", "div"),
-    part("subtext", "small"),
-    buttons.length ? h("div.actions", {}, buttons) : null,
-  );
-}
-
-function container(block, place) {
-  const title = textOf(block.title);
-  const inner = blocks(block.child_blocks, place.message, place.context);
-  return h("div.card", {}, title ? h("strong", {}, title) : null, inner);
-}
-
-function elements(name) {
-  return (block, place) => h(`div.${name}`, {}, listOf(block.elements).map((one) => element(one, place)));
-}
-
-function unknown(block) {
-  return h("div.unknown", {}, `block of type ${block.type}`);
-}
-
-const BLOCKS = {
-  section,
-  context,
-  header: (block) => h("h3.header", {}, textOf(block.text)),
-  divider: () => h("hr"),
-  image: imageBlock,
-  actions: elements("actions"),
-  context_actions: elements("context-actions"),
-  markdown: (block, place) => h("div.markdown", {}, markdown(textOf(block.text), place.context)),
-  rich_text: (block, place) => h("div.rich-text", {}, richText(block, place.context)),
-  table: (block, place) => tableBlock(block, place.context),
-  task_card: (block, place) => h("div.tasks", {}, taskCard(block, place.context)),
-  plan: (block, place) => plan(block, place.context),
-  alert,
-  card,
-  carousel: (block, place) => h("div.carousel", {}, listOf(block.elements).map((one) => card(one, place))),
-  container,
-};

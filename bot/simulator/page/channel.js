@@ -1,74 +1,69 @@
 // The middle of the page: one channel, or the direct messages with the app.
 
 import { Composer } from "./composer.js";
-import { fill, h } from "./dom.js";
-import { icon } from "./icons.js";
-import { avatar } from "./avatar.js";
+import { html, nothing } from "./dom.js";
+import { count } from "./format.js";
+import { channelIcon } from "./icons.js";
 import { Log } from "./log.js";
 
-export class Channel {
-  constructor(app, { showSidebar, showInspector, tools }) {
+export class ChannelPane {
+  /** @param {App} app */
+  constructor(app) {
     this.app = app;
-    this.title = h("div.title");
-    this.inspect = h(
-      "button.tool.labelled",
-      { type: "button", title: "Inspector", "aria-pressed": "false", onclick: showInspector },
-      icon("inspect"),
-      "Inspector",
-    );
-    this.menu = h("button.tool.sidebar-button", { type: "button", "aria-label": "Channels", onclick: showSidebar }, icon("menu"));
-    const header = h("header", {}, this.menu, this.title, tools, this.inspect);
-    this.log = new Log(app, { pane: "channel", label: "Messages", more: () => app.showEarlier("channel") });
-    this.prompts = h("div.prompts", { role: "group", "aria-label": "Suggested questions" });
-    this.composer = new Composer(app, { label: "Message", hasCommands: true, send: (typed) => app.say(typed) });
-    app.composer = this.composer;
-    this.node = h("main.channel", { tabindex: -1 }, header, this.log.node, this.prompts, this.composer.node);
+    this.log = new Log(app, "channel", "Messages");
+    this.composer = new Composer(app, (typed) => app.say(typed));
   }
 
-  draw() {
+  /** @param {boolean} isInert @param {unknown} menu @param {unknown} tools */
+  draw(isInert, menu, tools) {
     const { app } = this;
     const { screen, channel } = app;
-    const name = app.isDirect ? app.botName : `#${channel.name}`;
-    const drawing = app.isDirect ? avatar(app.users.get(app.bot), app, "small") : icon(channel.kind === "private" ? "lock" : "hash");
-    const about = app.isDirect ? "Direct messages with the app" : `${channel.n_members} members${channel.is_shared ? ", shared with a partner" : ""}`;
-    fill(this.title, drawing, h("h1", {}, app.isDirect ? app.botName : channel.name), h("span.detail", {}, about));
+    const name = app.isDirect ? app.botName : channel.name;
+    const members =
+      count(channel.n_members, "member", "members") + (channel.is_shared ? ", shared with a partner" : "");
+    const place = `${app.me}/${channel.id}`;
     document.title = `${name}, stand-in workspace`;
-    const welcome = { key: "welcome", sig: [app.me, channel.id, screen.order.length > 0, screen.prompts.length > 0].join(), render: () => this.welcome() };
-    this.log.draw(`${app.me}/${channel.id}`, screen.order, screen.n_earlier, screen.n_earlier ? [] : [welcome]);
-    this.composer.at(`${app.me}/${channel.id}`, app.isDirect ? `Message ${app.botName}` : `Message ${name}`);
-    this.prompts.classList.toggle("line", screen.order.length > 0);
-    fill(this.prompts, app.isDirect ? prompts(screen.prompts, app, "") : null);
+    return html`<main class="channel" ?inert=${isInert}>
+      <header>
+        ${menu}
+        <div class="title">${channelIcon(channel, app)} <h1>${name}</h1>
+          <span class="detail">${app.isDirect ? "Direct messages with the app" : members}</span></div>
+        ${tools}
+      </header>
+      ${this.log.draw(place, screen.order, screen.n_earlier, this.#drawWelcome(name))}
+      ${app.isDirect ? drawPrompts(screen.prompts, app) : nothing}
+      ${this.composer.draw(place, `Message ${app.isDirect ? "" : "#"}${name}`)}
+    </main>`;
   }
 
-  welcome() {
+  /** @param {string} name */
+  #drawWelcome(name) {
     const { app } = this;
-    const { channel, screen } = app;
-    const isEmpty = !screen.order.length;
-    const title = app.isDirect ? `You and ${app.botName}` : `Welcome to #${channel.name}`;
+    const { screen } = app;
+    const isAppIn = app.isDirect || app.channel.has_app;
     const how = app.isDirect
       ? "Only you two can read this. Ask anything; no mention needed."
       : `Ask by mentioning @${app.botName}. The answer comes in a thread. With /ask only you see it.`;
-    const isAppIn = app.isDirect || channel.has_app;
-    const example = (question) => {
-      const text = app.isDirect ? question : `@${app.botName} ${question}`;
-      return h("button.example", { type: "button", onclick: () => this.composer.fill(text) }, question);
-    };
-    const examples = isEmpty && isAppIn && !(app.isDirect && screen.prompts.length) ? screen.examples : [];
-    return h(
-      `section.welcome.${isEmpty ? "first" : "past"}`,
-      { "aria-label": title },
-      app.isDirect ? avatar(app.users.get(app.bot), app) : h("span.big", {}, icon(channel.kind === "private" ? "lock" : "hash")),
-      h("h2", {}, title),
-      h("p", {}, isAppIn ? how : `${app.botName} is not in this channel, so it sees nothing that is written here.`),
-      examples.length ? h("p.detail", {}, "Some questions to start with:") : null,
-      examples.length ? h("div.examples", {}, examples.map(example)) : null,
-    );
+    const isFirst = isAppIn && !screen.order.length && !(app.isDirect && screen.prompts.length);
+    const examples = isFirst ? screen.examples : [];
+    const put = (/** @type {string} */ text) => this.composer.put(app.isDirect ? text : `@${app.botName} ${text}`);
+    return html`<section class="welcome">
+      <h2>${app.isDirect ? `You and ${name}` : `Welcome to #${name}`}</h2>
+      <p>${isAppIn ? how : `${app.botName} is not in this channel, so it sees nothing that is written here.`}</p>
+      ${examples.length ? html`<p class="detail">Some questions to start with:</p>` : nothing}
+      ${examples.map((text) => html`<button class="example" @click=${() => put(text)}>${text}</button>`)}
+    </section>`;
   }
 }
 
-/** Suggested prompts: a click sends the prompt. */
-export function prompts(given, app, thread) {
-  return given.map(({ title, message }) =>
-    h("button.example", { type: "button", title: message, onclick: () => app.try(() => app.say(message, thread)) }, title),
-  );
+/** Draws suggested prompts: a click sends one. @param {Slack.Prompt[]} prompts @param {App} app */
+function drawPrompts(prompts, app) {
+  if (!prompts.length) return nothing;
+  const send = (/** @type {string} */ message) => app.try(() => app.say(message));
+  return html`<div class="prompts" role="group" aria-label="Suggested questions">
+    ${prompts.map(
+      ({ title, message }) => html`<button class="example" title=${message}
+      @click=${() => send(message)}>${title}</button>`,
+    )}
+  </div>`;
 }

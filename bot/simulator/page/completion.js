@@ -1,135 +1,90 @@
-// Completing names after @, channels after # and commands after / while a person types.
+// Completes names after @ and commands after / while a person types.
 
-import { avatar } from "./avatar.js";
-import { h } from "./dom.js";
-import { icon } from "./icons.js";
-import { nameOf } from "./links.js";
+import { element, html, render } from "./dom.js";
+import { avatar, icon } from "./icons.js";
+
+/** @typedef {{ text: string, detail: string, drawing: unknown }} Option */
 
 const MOST = 8;
-let n_made = 0;
 
 export class Completion {
-  constructor(field, app, { hasCommands }) {
+  /** @type {Option[]} */ #options = [];
+  #marked = 0;
+  #n_typed = 0;
+
+  /** @param {HTMLTextAreaElement} field @param {App} app */
+  constructor(field, app) {
     this.field = field;
     this.app = app;
-    this.hasCommands = hasCommands;
-    this.options = [];
-    this.at = 0;
-    this.id = `completion-${(n_made += 1)}`;
-    this.node = h("ul.completion", { role: "listbox", id: this.id, "aria-label": "Suggestions", hidden: true });
-    for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": this.id })) {
-      field.setAttribute(name, value);
-    }
-    this.close();
-  }
-
-  get isOpen() {
-    return this.options.length > 0;
+    this.node = element("ul", "completion", { role: "listbox", ariaLabel: "Suggestions", hidden: true });
+    this.node.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays in the field
+    field.addEventListener("blur", () => this.close());
   }
 
   update() {
-    const before = this.field.value.slice(0, this.field.selectionStart);
-    const typed = before.match(/(^|[\s(])([@#])([\p{L}\p{N}._-]*(?: [\p{L}\p{N}]*)?)$/u);
-    const command = this.hasCommands && before.match(/^\/(\w*)$/);
-    if (command) this.show(this.commands(command[1]), before.length);
-    else if (typed) this.show(typed[2] === "@" ? this.people(typed[3]) : this.places(typed[3]), typed[3].length + 1);
-    else this.close();
-  }
-
-  /** Whether the key was for the list. */
-  takes(event) {
-    if (!this.isOpen || event.isComposing) return false;
-    const n = this.options.length;
-    if (event.key === "ArrowDown") this.mark((this.at + 1) % n);
-    else if (event.key === "ArrowUp") this.mark((this.at + n - 1) % n);
-    else if ((event.key === "Enter" && !event.shiftKey) || event.key === "Tab") this.insert(this.options[this.at]);
-    else if (event.key === "Escape") this.close();
-    else return false;
-    event.preventDefault();
-    event.stopPropagation();
-    return true;
+    const typed = this.field.value.slice(0, this.field.selectionStart);
+    const [, name] = typed.match(/(?:^|[\s(])@([\p{L}\p{N}._-]*(?: [\p{L}\p{N}]*)?)$/u) ?? [];
+    const options = name === undefined ? this.#findCommands(typed) : this.#findPeople(name.toLowerCase());
+    this.#options = options.slice(0, MOST);
+    this.#n_typed = name === undefined ? typed.length : name.length + 1;
+    this.#mark(0);
   }
 
   close() {
-    this.options = [];
+    this.#options = [];
     this.node.hidden = true;
-    this.field.setAttribute("aria-expanded", "false");
-    this.field.removeAttribute("aria-activedescendant");
   }
 
-  show(options, n_typed) {
-    this.n_typed = n_typed;
-    this.options = options.slice(0, MOST);
-    if (!this.options.length) {
-      this.close();
-      return;
-    }
-    const items = this.options.map((option, n) =>
-      h(
-        "li",
-        {
-          role: "option",
-          id: `${this.id}-${n}`,
-          onmousedown: (event) => {
-            event.preventDefault();
-            this.insert(option);
-          },
-        },
-        option.node,
-        h("b", {}, option.label),
-        h("span.detail", {}, option.detail),
-      ),
+  /** Returns whether the key was for the list. @param {KeyboardEvent} event */
+  takeKey(event) {
+    const n = this.#options.length;
+    const option = this.#options[this.#marked];
+    if (!option || event.isComposing) return false;
+    if (event.key === "ArrowDown") this.#mark((this.#marked + 1) % n);
+    else if (event.key === "ArrowUp") this.#mark((this.#marked + n - 1) % n);
+    else if (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey)) this.#insert(option);
+    else if (event.key === "Escape") this.close();
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  /** @param {number} marked */
+  #mark(marked) {
+    this.#marked = marked;
+    const items = this.#options.map(
+      (option, n) => html`<li role="option" aria-selected=${n === marked}
+      @mousedown=${() => this.#insert(option)}>
+      ${option.drawing} <b>${option.text.replace("@", "")}</b> <span class="detail">${option.detail}</span></li>`,
     );
-    this.node.replaceChildren(...items);
-    this.node.hidden = false;
-    this.field.setAttribute("aria-expanded", "true");
-    this.mark(0);
+    render(items, this.node);
+    this.node.hidden = !items.length;
   }
 
-  mark(at) {
-    this.at = at;
-    [...this.node.children].forEach((item, n) => item.setAttribute("aria-selected", String(n === at)));
-    this.node.children[at].scrollIntoView({ block: "nearest" });
-    this.field.setAttribute("aria-activedescendant", `${this.id}-${at}`);
-  }
-
-  insert(option) {
+  /** @param {Option} option */
+  #insert(option) {
     const end = this.field.selectionStart;
-    this.field.setRangeText(`${option.text} `, end - this.n_typed, end, "end");
-    this.close();
+    this.field.setRangeText(`${option.text} `, end - this.#n_typed, end, "end");
     this.field.dispatchEvent(new Event("input"));
-    this.field.focus();
+    this.close();
   }
 
-  people(typed) {
-    const wanted = typed.toLowerCase();
-    const words = (user) => [user.name, nameOf(user), ...nameOf(user).split(" ")].map((word) => word.toLowerCase());
-    return [...this.app.users.values()]
-      .filter((user) => user.is_shown && words(user).some((word) => word.startsWith(wanted)))
-      .filter((user) => nameOf(user).toLowerCase() !== wanted)
-      .sort((a, b) => Number(b.id === this.app.bot) - Number(a.id === this.app.bot))
-      .map((user) => ({
-        text: `@${nameOf(user)}`,
-        label: nameOf(user),
-        detail: user.id === this.app.bot ? "App" : user.name,
-        node: avatar(user, this.app, "small"),
-      }));
+  /** @param {string} typed @returns {Option[]} */
+  #findPeople(typed) {
+    const { app } = this;
+    const wordsOf = (/** @type {Slack.User} */ { name, real_name }) => [real_name, name, ...real_name.split(" ")];
+    return [...app.users.values()]
+      .filter((user) => user.is_shown && app.nameOf(user.id).toLowerCase() !== typed)
+      .filter((user) => wordsOf(user).some((word) => word.toLowerCase().startsWith(typed)))
+      .sort((a, b) => Number(b.id === app.bot) - Number(a.id === app.bot))
+      .map(({ id, name }) => ({ text: `@${app.nameOf(id)}`, detail: name, drawing: avatar(id, app, "small") }));
   }
 
-  places(typed) {
-    return [...this.app.channels.values()]
-      .filter((place) => place.kind !== "im" && place.name.startsWith(typed.toLowerCase()))
-      .map((place) => ({
-        text: `#${place.name}`,
-        label: place.name,
-        detail: "",
-        node: icon(place.kind === "private" ? "lock" : "hash"),
-      }));
-  }
-
-  commands(typed) {
-    return Object.entries(this.app.commands)
-      .filter(([command]) => command.startsWith(`/${typed}`))
-      .map(([command, detail]) => ({ text: command, label: command, detail, node: icon("send") }));
+  /** @param {string} typed @returns {Option[]} */
+  #findCommands(typed) {
+    const commands = /^\/\w*$/.test(typed) ? Object.entries(this.app.screen.commands) : [];
+    return commands
+      .filter(([command]) => command.startsWith(typed))
+      .map(([command, detail]) => ({ text: command, detail, drawing: icon("send") }));
   }
 }

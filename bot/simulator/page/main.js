@@ -1,122 +1,103 @@
-// Puts the page together.
+// Puts the page together: what lies beside what, what covers what, and where the focus goes.
 
 import { App } from "./app.js";
-import { Channel } from "./channel.js";
-import { guarded, h } from "./dom.js";
-import { follow } from "./feed.js";
+import { ChannelPane } from "./channel.js";
+import { attempt, html, render } from "./dom.js";
+import { icon } from "./icons.js";
 import { Inspector, WIDE } from "./inspector.js";
-import { Modals } from "./modal.js";
-import { Sidebar } from "./sidebar.js";
-import { openSwitcher } from "./switcher.js";
-import { themeButton } from "./theme.js";
-import { Thread } from "./thread.js";
+import { drawTool } from "./message.js";
+import { Modal } from "./modal.js";
+import { follow } from "./server.js";
+import { drawSidebar } from "./sidebar.js";
+import { drawTheme } from "./theme.js";
+import { ThreadPane } from "./thread.js";
 
-const app = new App();
-const layout = h("div.layout", { "data-sidebar": "closed" });
-const away = h("div.away", { role: "alert", hidden: true }, "The workspace has stopped. Start it with ", h("code", {}, "make demo"), ".");
+/** @typedef {"channel" | "thread" | "inspector" | "sidebar"} Layer each covers those before it if need be */
 
 const NARROW = matchMedia("(max-width: 740px)");
+const ENTRANCES = { thread: ".thread", inspector: "[role=tab][aria-selected=true]", sidebar: "[aria-current]" };
 
-const modals = new Modals(app);
-const inspector = new Inspector(app, arrange);
-const thread = new Thread(app, { showInspector: () => inspector.show("story") });
-const sidebar = new Sidebar(app, { jump: () => jump(), chosen: () => showSidebar(false) });
-const channel = new Channel(app, {
-  showSidebar: () => showSidebar(layout.dataset.sidebar !== "open"),
-  showInspector: () => inspector.toggle(),
-  tools: themeButton(),
-});
-const veil = h("div.veil", { onclick: () => showSidebar(false) });
-layout.append(sidebar.node, channel.node, thread.node, inspector.node, veil);
-document.body.replaceChildren(away, layout);
-for (const width of [NARROW, WIDE]) width.addEventListener("change", arrange);
+const app = new App();
+const modal = new Modal(app);
+const inspector = new Inspector(app);
+const thread = new ThreadPane(app);
+const channel = new ChannelPane(app);
+/** @type {Map<Layer, HTMLElement | null>} the open layers, with what had the focus before */
+const openers = new Map();
+const page = document.createElement("div");
+let isSidebarOpen = false;
 
-function showSidebar(isShown) {
-  layout.dataset.sidebar = isShown ? "open" : "closed";
-  arrange();
-}
-
-function jump() {
-  showSidebar(false);
-  openSwitcher(app);
-}
-
-function arrange() {
-  drawLayout();
-  moveFocus();
-}
-
-/** What lies under something else can be neither clicked nor focused. */
-function drawLayout() {
-  channel.inspect.setAttribute("aria-pressed", String(inspector.isOpen));
-  layout.dataset.inspector = inspector.isOpen ? "open" : "closed";
-  layout.dataset.thread = app.place.thread ? "open" : "closed";
-  const top = onTop();
-  sidebar.node.inert = NARROW.matches && top !== sidebar;
-  inspector.node.inert = top === sidebar;
-  thread.node.inert = top === sidebar || top === inspector;
-  channel.node.inert = top === sidebar || (NARROW.matches && top !== null);
-}
-
-function onTop() {
-  if (NARROW.matches && layout.dataset.sidebar === "open") return sidebar;
-  if (!WIDE.matches && inspector.isOpen) return inspector;
-  return NARROW.matches && app.place.thread ? thread : null;
-}
-
-const LAYERS = [null, thread, inspector, sidebar];
-let covering = null; // where the focus was moved to
-let opener = null; // what the inspector was opened with
-
-/** The focus goes into what comes to lie on top, and back when that goes. */
-function moveFocus() {
-  const top = onTop();
-  const before = covering;
-  if (top === before) return;
-  covering = top;
-  const focused = document.activeElement ?? document.body;
-  const isRising = LAYERS.indexOf(top) > LAYERS.indexOf(before);
-  if (isRising) {
-    if (top === inspector) opener = focused;
-    if (!top.node.contains(focused)) into(top).focus();
-  } else if (focused === document.body || focused.closest("[inert], [hidden]") || !focused.isConnected) {
-    const back = before === sidebar ? channel.menu : before === inspector ? (opener ?? channel.inspect) : null;
-    if (back?.isConnected && !back.closest("[inert], [hidden]")) back.focus();
-    else (top ? into(top) : channel.node).focus();
-  }
-}
-
-function into(pane) {
-  if (pane === sidebar) return sidebar.node.querySelector("[aria-current]") ?? sidebar.node.querySelector("button");
-  return pane === inspector ? inspector.tabs[inspector.tab] : thread.node;
-}
-
-let isGreeted = false;
-app.showInspector = (tab) => inspector.show(tab);
+app.showStory = () => inspector.show("story");
 app.draw = () => {
-  away.hidden = !app.isAway;
-  drawLayout();
-  if (!app.screen || !app.channel) return;
-  for (const part of [sidebar, channel, thread, modals, inspector]) guarded(() => part.draw());
-  moveFocus();
-  if (app.isDirect && !isGreeted) app.greet();
-  isGreeted = true;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  const stopped = app.isAway ? "The workspace has stopped. Start it with make demo." : "";
+  if (app.screen.boot) attempt(() => render(drawPage(stopped), page));
+  else render(html`<p class="loading" role="alert">${stopped || "Opening the workspace…"}</p>`, page);
+  attempt(() => modal.draw());
+  moveFocus(focused);
 };
 
-document.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
-    event.preventDefault();
-    openSwitcher(app);
-  } else if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) {
-    const top = onTop();
-    if (top === sidebar) showSidebar(false);
-    else if (top === inspector) inspector.toggle(false);
-    else if (app.place.thread) thread.close();
-  }
-});
-addEventListener("hashchange", () => {
-  const [user, place, ts] = location.hash.slice(1).split("/");
-  if (user) app.go({ user, channel: place ?? "", thread: ts ?? "" });
-});
+/** @param {string} stopped */
+function drawPage(stopped) {
+  const top = findTop();
+  const open = (/** @type {boolean} */ isOpen) => (isOpen ? "open" : "closed");
+  const menu = drawTool("Channels", icon("menu"), () => showSidebar(true));
+  const tools = html`${drawTheme(app.draw)} <button class="tool labelled" aria-pressed=${inspector.isOpen}
+    @click=${() => inspector.toggle()}>${icon("inspect")} Inspector</button>`;
+  // What lies under something else can be neither clicked nor focused.
+  return html`<div class="notice" role="alert">${stopped || app.notice}</div>
+    <div class="layout" data-sidebar=${open(isSidebarOpen)} data-thread=${open(Boolean(app.place.thread))}
+      data-inspector=${open(inspector.isOpen)}>
+      ${drawSidebar(app, NARROW.matches && top !== "sidebar", () => showSidebar(false))}
+      ${channel.draw(top === "sidebar" || (NARROW.matches && top !== "channel"), menu, tools)}
+      ${thread.draw(top === "sidebar" || top === "inspector")}
+      ${inspector.draw(top === "sidebar")}
+      <div class="veil" @click=${() => showSidebar(false)}></div>
+    </div>`;
+}
 
+/** Returns what covers the others; beside each other they cover nothing. @returns {Layer} */
+function findTop() {
+  if (NARROW.matches && isSidebarOpen) return "sidebar";
+  if (!WIDE.matches && inspector.isOpen) return "inspector";
+  return NARROW.matches && app.place.thread ? "thread" : "channel";
+}
+
+/** Moves the focus into what opens on top, and back when it closes. @param {HTMLElement | null} focused */
+function moveFocus(focused) {
+  const isOpen = { thread: Boolean(app.place.thread), inspector: inspector.isOpen, sidebar: isSidebarOpen };
+  for (const layer of /** @type {(keyof typeof isOpen)[]} */ (Object.keys(isOpen))) {
+    if (isOpen[layer] === openers.has(layer)) continue;
+    const opener = canFocus(openers.get(layer)) ? openers.get(layer) : null;
+    if (isOpen[layer]) openers.set(layer, focused);
+    else openers.delete(layer);
+    const entrance = /** @type {HTMLElement | null} */ (page.querySelector(ENTRANCES[layer]));
+    if (isOpen[layer] && layer === findTop()) entrance?.focus();
+    if (!isOpen[layer] && !canFocus(document.activeElement)) (opener ?? channel.composer.field).focus();
+  }
+}
+
+/** @param {Element | null | undefined} node */
+function canFocus(node) {
+  return node && node !== document.body && node.isConnected && !node.closest("[inert], [hidden]");
+}
+
+/** @param {boolean} isOpen */
+function showSidebar(isOpen) {
+  isSidebarOpen = isOpen;
+  app.draw();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented || modal.node.open) return;
+  const top = findTop();
+  if (top === "sidebar") showSidebar(false);
+  else if (top === "inspector") inspector.toggle(false);
+  else if (app.place.thread) app.go({ thread: "" });
+});
+for (const width of [NARROW, WIDE]) width.addEventListener("change", () => app.draw());
+
+page.className = "page";
+document.body.replaceChildren(page, modal.node);
+app.draw();
 follow(app);

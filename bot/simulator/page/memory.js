@@ -2,19 +2,18 @@
 
 const PREFIX = "workspace.";
 
+/** @param {string} name @param {any} otherwise @returns {any} */
 export function recall(name, otherwise) {
   try {
-    const kept = localStorage.getItem(PREFIX + name);
-    return kept === null ? otherwise : JSON.parse(kept);
+    return JSON.parse(localStorage.getItem(PREFIX + name) ?? "null") ?? otherwise;
   } catch {
     return otherwise;
   }
 }
 
+/** @param {string} name @param {unknown} value */
 export function remember(name, value) {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify(value));
-  } catch {
-    // Private windows and full disks.
-  }
+  } catch {} // private windows and full disks
 }

@@ -1,141 +1,135 @@
-// The app's modals: opened by it, filled in and submitted by the person.
+// The app's form in front of the page: opened by the app, filled in and sent by the person.
 
-import { act, Refusal } from "./api.js";
-import { blocks } from "./blocks.js";
-import { fill, h, listOf } from "./dom.js";
-import { textOf } from "./elements.js";
+import { drawBlock } from "./blocks.js";
+import { element, html, listOf, nothing, render, textOf } from "./dom.js";
 import { icon } from "./icons.js";
-import { input, valueOf } from "./inputs.js";
+import { drawTool } from "./message.js";
+import { act, sentenceOf } from "./server.js";
 
 const MISSING = "Please fill this in.";
 
-export class Modals {
+export class Modal {
+  /** @type {Slack.View | null} */ #view = null;
+  /** @type {Record<string, string>} per block */ #errors = {};
+  /** @type {Set<string>} closed by the person, while the workspace does not know yet */ #closed = new Set();
+  #problem = "";
+  #isBusy = false;
+
+  /** @param {App} app */
   constructor(app) {
     this.app = app;
-    this.shown = new Map();
-    this.closed = new Set(); // by the person, while the workspace does not know yet
-  }
-
-  draw() {
-    const open = new Map((this.app.screen?.modals ?? []).filter((v) => !this.closed.has(v.id)).map((v) => [v.id, v]));
-    for (const [id, modal] of this.shown) {
-      if (open.has(id)) continue;
-      modal.end();
-      this.shown.delete(id);
-    }
-    for (const [id, view] of open) {
-      const modal = this.shown.get(id) ?? new Modal(this, this.app.me);
-      modal.take(view);
-      this.shown.set(id, modal);
-    }
-  }
-
-  async close(view, user) {
-    this.closed.add(view.id);
-    this.draw();
-    await this.app.try(() => act(user, "close", { view_id: view.id }));
-  }
-}
-
-class Modal {
-  constructor(modals, user) {
-    this.modals = modals;
-    this.app = modals.app;
-    this.user = user;
-    this.view = null;
-    this.errors = {};
-    this.problem = "";
-    this.isBusy = false;
-    this.form = h("form", { novalidate: true, onsubmit: (event) => this.submit(event) });
-    this.node = h("dialog.modal", { "aria-labelledby": "modal-title" }, this.form);
+    this.node = /** @type {HTMLDialogElement} */ (element("dialog", "modal"));
     this.node.addEventListener("cancel", (event) => {
       event.preventDefault();
-      this.close();
+      this.#close();
     });
   }
 
-  take(view) {
-    if (JSON.stringify(view) === this.told) return;
-    this.told = JSON.stringify(view);
-    this.view = view;
-    this.errors = {};
-    this.draw();
-    if (this.node.open) return;
-    document.body.append(this.node);
-    this.node.showModal();
-    (this.node.querySelector("[autofocus]") ?? this.fields()[0])?.focus();
+  /** Shows the view that was opened last. */
+  draw() {
+    const view = this.app.screen.modals.filter(({ id }) => !this.#closed.has(id)).at(-1) ?? null;
+    if (JSON.stringify(view) === JSON.stringify(this.#view)) return;
+    if (view?.id !== this.#view?.id) render(nothing, this.node);
+    this.#view = view;
+    this.#errors = {};
+    this.#problem = "";
+    if (!view) return this.node.close();
+    this.#drawForm(view);
+    if (!this.node.open) this.node.showModal();
   }
 
-  draw() {
-    const { view } = this;
-    const drawn = listOf(view.blocks).map((block) => this.part(block));
-    const submit = textOf(view.submit);
-    fill(
-      this.form,
-      h(
-        "header",
-        {},
-        h("h2", { id: "modal-title" }, textOf(view.title)),
-        h("button.tool", { type: "button", "aria-label": "Close", onclick: () => this.close() }, icon("close")),
-      ),
-      h("div.dialog-body", {}, drawn, this.problem ? h("p.problem", { role: "alert" }, this.problem) : null),
-      h(
-        "div.dialog-buttons",
-        {},
-        h("button", { type: "button", onclick: () => this.close() }, textOf(view.close) || "Cancel"),
-        submit ? h("button.primary", { type: "submit", disabled: this.isBusy }, this.isBusy ? "Sending…" : submit) : null,
-      ),
+  /** @param {Slack.View} view */
+  #drawForm(view) {
+    const submit = (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      this.#submit(view, new FormData(/** @type {HTMLFormElement} */ (event.target)));
+    };
+    const close = () => this.#close();
+    const title = textOf(view.title);
+    this.node.ariaLabel = title;
+    render(
+      html`<form novalidate @submit=${submit}>
+        <header><h2>${title}</h2> ${drawTool("Close", icon("close"), close)}</header>
+        ${listOf(view.blocks).map((block) => this.#drawBlock(block))}
+        ${this.#problem ? html`<p class="problem" role="alert">${this.#problem}</p>` : nothing}
+        <footer>
+          <button type="button" @click=${close}>${textOf(view.close) || "Cancel"}</button>
+          <button class="primary" ?disabled=${this.#isBusy}>${textOf(view.submit) || "Submit"}</button>
+        </footer>
+      </form>`,
+      this.node,
     );
   }
 
-  part(block) {
-    try {
-      return block.type === "input" ? input(block, this.errors[block.block_id], this.app) : blocks([block], null, this.app);
-    } catch (error) {
-      console.info("a part of a modal cannot be shown:", error);
-      return h("p.detail", {}, "This part cannot be shown.");
+  /** @param {Slack.Block} block */
+  #drawBlock(block) {
+    if (block.type !== "input") return drawBlock(block, null, this.app);
+    const error = this.#errors[block.block_id];
+    const optional = block.optional ? "(optional)" : "";
+    const label = html`<b>${textOf(block.label)}</b> <span class="detail">${optional}</span>`;
+    const isInvalid = Boolean(error);
+    const problem = error ? html`<p class="problem">${error}</p>` : nothing;
+    if (block.element.type === "radio_buttons") {
+      const options = listOf(block.element.options).map(
+        ({ text, value }) => html`<label>
+        <input type="radio" name=${block.block_id} value=${value} aria-invalid=${isInvalid}>
+        ${textOf(text)}</label>`,
+      );
+      return html`<fieldset class="input"><legend>${label}</legend> ${options} ${problem}</fieldset>`;
     }
+    if (block.element.type !== "plain_text_input") {
+      return html`<div class="unknown">input of type ${block.element.type}</div>`;
+    }
+    const { multiline, max_length } = block.element;
+    return html`<div class="input"><label>${label}
+      <textarea name=${block.block_id} rows=${multiline ? 4 : 1} maxlength=${max_length ?? nothing}
+        aria-invalid=${isInvalid}></textarea></label> ${problem}</div>`;
   }
 
-  async submit(event) {
-    event.preventDefault();
-    if (this.isBusy) return;
+  /** @param {Slack.View} view @param {FormData} form */
+  async #submit(view, form) {
+    if (this.#isBusy) return;
+    /** @type {Record<string, Record<string, Slack.Block>>} */
     const values = {};
-    this.errors = {};
-    this.problem = "";
-    for (const block of this.view.blocks.filter((one) => one.type === "input")) {
-      const { value, isEmpty } = valueOf(block, this.form);
-      if (isEmpty && !block.optional) this.errors[block.block_id] = MISSING;
-      values[block.block_id] = { [block.element.action_id]: value };
+    this.#errors = {};
+    this.#problem = "";
+    for (const { block_id, element, optional } of listOf(view.blocks).filter(({ type }) => type === "input")) {
+      const typed = String(form.get(block_id) ?? "").trim();
+      if (!typed && !optional) this.#errors[block_id] = MISSING;
+      values[block_id] = { [element.action_id]: stateOf(element, typed) };
     }
-    if (!Object.keys(this.errors).length) await this.send(values);
-    this.draw();
-    this.form.querySelector("[aria-invalid]")?.focus();
+    if (!Object.keys(this.#errors).length) await this.#send(view, values);
+    if (this.#view !== view) return;
+    this.#drawForm(view);
+    /** @type {HTMLElement | null} */ (this.node.querySelector("[aria-invalid=true]"))?.focus();
   }
 
-  async send(values) {
-    this.isBusy = true;
-    this.draw();
+  /** @param {Slack.View} view @param {Record<string, Record<string, Slack.Block>>} values */
+  async #send(view, values) {
+    this.#isBusy = true;
+    this.#drawForm(view);
     try {
-      const ack = await act(this.user, "submit", { view_id: this.view.id, values });
-      if (ack.body?.response_action === "errors") this.errors = ack.body.errors ?? {};
-      else if (ack.error) this.problem = `The app did not take this (${ack.error}). Try again.`;
+      const ack = /** @type {Slack.Ack} */ (await act(this.app.me, "submit", { view_id: view.id, values }));
+      if (ack.body?.response_action === "errors") this.#errors = ack.body.errors ?? {};
+      else if (ack.error) this.#problem = `The app did not take this (${ack.error}). Try again.`;
     } catch (error) {
-      this.problem = error instanceof Refusal ? error.message : "The workspace cannot be reached. Try again.";
+      this.#problem = sentenceOf(error);
     }
-    this.isBusy = false;
+    this.#isBusy = false;
   }
 
-  close() {
-    this.modals.close(this.view, this.user);
+  #close() {
+    const view = this.#view;
+    if (!view) return;
+    this.#closed.add(view.id);
+    this.draw();
+    this.app.try(() => act(this.app.me, "close", { view_id: view.id }));
   }
+}
 
-  end() {
-    this.node.close();
-    this.node.remove();
-  }
-
-  fields() {
-    return [...this.form.querySelectorAll("input, textarea, select")];
-  }
+/** Returns the state that Slack would send for an input. @param {Slack.Block} element @param {string} typed */
+function stateOf({ type, options }, typed) {
+  if (type === "radio_buttons")
+    return { type, selected_option: listOf(options).find(({ value }) => value === typed) ?? null };
+  return { type, value: typed || null };
 }

@@ -1,87 +1,57 @@
-// Slack's own markup: *bold*, _italic_, ~strike~, `code`, <url|label>, quotes, bullets.
+// Slack's own markup, as `*bold* _italic_ ~strike~ <url|label>`, and the way from typed text to it.
 
-import { h } from "./dom.js";
-import { emoji, isEmoji } from "./emoji.js";
-import { bracketed, decoded, isBracketed } from "./links.js";
+import { decode, drawEmoji, escapeHtml, reference, sanitize } from "./sanitize.js";
 
-const MARKS = { "*": "b", _: "i", "~": "s" };
-const DEEPEST = 12;
+const FENCE = /\n?```\n?([\s\S]+?)\n?```\n?/g;
+const CODE = /`([^`\n]+)`/g;
+const REFERENCE = /<([^<>\n]+)>/g;
+const QUOTE = /(?:^&gt;.*(?:\n|$))+/gm;
+const LIST = /(?:^ *[•◦-] .*(?:\n|$))+/gm;
+const KEPT = /\uE000(\d+)\uE001/g;
+const MARKS = /** @type {const} */ ([
+  ["b", /(?<![\p{L}\p{N}])\*(?![\s*])([^\n*]*[^\s*])\*(?![\p{L}\p{N}])/gu],
+  ["i", /(?<![\p{L}\p{N}])_(?![\s_])([^\n_]*[^\s_])_(?![\p{L}\p{N}])/gu],
+  ["s", /(?<![\p{L}\p{N}])~(?![\s~])([^\n~]*[^\s~])~(?![\p{L}\p{N}])/gu],
+]);
 
-export function mrkdwn(text, context) {
-  const nodes = [];
-  text.split("```").forEach((part, position, parts) => {
-    const isCode = position % 2 === 1 && position < parts.length - 1;
-    if (isCode) nodes.push(h("pre", { tabindex: 0 }, h("code", {}, decoded(part.replace(/^\n|\n$/g, "")))));
-    else if (position % 2 === 1) nodes.push(...lines("```" + part, context));
-    else if (part.trim() || parts.length === 1) nodes.push(...lines(part.replace(/^\n|\n$/g, ""), context));
-  });
-  return nodes;
+/** @param {string} text @param {App} app */
+export function mrkdwn(text, app) {
+  /** @type {string[]} code and links, which no mark may change */
+  const kept = [];
+  const keep = (/** @type {string} */ html) => `\uE000${kept.push(html) - 1}\uE001`;
+  const plain = (/** @type {string} */ code) => escapeHtml(decode(code));
+  let html = text
+    .replace(/[\uE000\uE001]/g, "")
+    .replace(FENCE, (_, code) => keep(`<pre tabindex="0"><code>${plain(code)}</code></pre>`))
+    .replace(CODE, (_, code) => keep(`<code>${plain(code)}</code>`))
+    .replace(REFERENCE, (whole, inside) => {
+      const found = reference(inside, app);
+      return found ? keep(found) : whole;
+    });
+  html = drawEmoji(plain(html));
+  for (const [tag, mark] of MARKS) html = html.replace(mark, `<${tag}>$1</${tag}>`);
+  html = html
+    .replace(QUOTE, (lines) => `<blockquote>${lines.trimEnd().replace(/^&gt; ?/gm, "")}</blockquote>`)
+    .replace(LIST, (lines) => `<ul>${lines.replace(/^ *[•◦-] (.*)\n?/gm, "<li>$1</li>")}</ul>`)
+    .replaceAll("\n", "<br>")
+    .replace(KEPT, (_, n) => kept[Number(n)] ?? "");
+  return sanitize(html);
 }
 
-/** One line of mrkdwn, without blocks. */
-export function inline(text, context, depth = 0) {
-  const nodes = [];
-  let plain = "";
-  const flush = () => {
-    if (plain) nodes.push(decoded(plain));
-    plain = "";
-  };
-  for (let at = 0; at < text.length; ) {
-    const [node, end] = token(text, at, context, depth);
-    if (node) {
-      flush();
-      nodes.push(node);
-      at = end;
-    } else plain += text[at++];
+/** Returns wire text: `@Docent a < b` becomes `<@U…> a &lt; b`. @param {string} typed @param {App} app */
+export function toWire(typed, app) {
+  /** @type {Map<string, string>} */
+  const tokens = new Map();
+  for (const { id, name } of app.channels.values())
+    if (name) tokens.set(`#${name}`.toLowerCase(), `<#${id}|${name}>`);
+  for (const { id, name, real_name } of app.users.values()) {
+    for (const label of [name, real_name]) if (label) tokens.set(`@${label}`.toLowerCase(), `<@${id}>`);
   }
-  flush();
-  return nodes;
-}
-
-function lines(text, context) {
-  const nodes = [];
-  for (const line of text.split("\n")) {
-    const quoted = line.match(/^(?:&gt;|>) ?(.*)$/);
-    const bullet = line.match(/^\s*[•◦-] (.*)$/);
-    const last = nodes.at(-1);
-    if (quoted && last?.nodeName === "BLOCKQUOTE") last.append(h("br"), ...inline(quoted[1], context));
-    else if (quoted) nodes.push(h("blockquote", {}, inline(quoted[1], context)));
-    else if (bullet && last?.nodeName === "UL") last.append(h("li", {}, inline(bullet[1], context)));
-    else if (bullet) nodes.push(h("ul", {}, h("li", {}, inline(bullet[1], context))));
-    else if (last?.nodeName === "P") last.append(h("br"), ...inline(line, context));
-    else nodes.push(h("p", {}, inline(line, context)));
-  }
-  return nodes;
-}
-
-function token(text, at, context, depth) {
-  const character = text[at];
-  if (character === "<") {
-    const end = text.indexOf(">", at);
-    const inside = text.slice(at + 1, end);
-    if (end > 0 && isBracketed(inside)) return [bracketed(inside, context), end + 1];
-  }
-  if (character === "`") {
-    const end = text.indexOf("`", at + 1);
-    if (end > at + 1) return [h("code", {}, decoded(text.slice(at + 1, end))), end + 1];
-  }
-  if (character === ":") {
-    const name = text.slice(at, at + 40).match(/^:([a-z0-9_+'-]+):/);
-    if (name && isEmoji(name[1])) return [emoji(name[1]), at + name[0].length];
-  }
-  if (Object.hasOwn(MARKS, character) && depth < DEEPEST) {
-    const end = closing(text, at);
-    if (end > 0) return [h(MARKS[character], {}, inline(text.slice(at + 1, end), context, depth + 1)), end + 1];
-  }
-  return [null, at];
-}
-
-/** Where the mark at `at` ends: marks stand at the edges of words. */
-function closing(text, at) {
-  const isWord = (character) => character !== undefined && /[\p{L}\p{N}]/u.test(character);
-  if (isWord(text[at - 1]) || !text[at + 1] || /\s/.test(text[at + 1])) return -1;
-  for (let end = text.indexOf(text[at], at + 2); end > 0; end = text.indexOf(text[at], end + 1)) {
-    if (!/\s/.test(text[end - 1]) && !isWord(text[end + 1])) return end;
-  }
-  return -1;
+  const names = [...tokens.keys()]
+    .sort((a, b) => b.length - a.length)
+    .map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const pattern = new RegExp(`(?<=^|[\\s(,;])(?:${names.join("|")})(?![\\p{L}\\p{N}])`, "giu");
+  return escapeHtml(typed.trim())
+    .replaceAll("&quot;", '"')
+    .replace(pattern, (name) => tokens.get(name.toLowerCase()) ?? name);
 }

@@ -1,219 +1,158 @@
 // The inspector's story: what the app recorded of each question, step by step.
 
-import { read } from "./api.js";
-import { h, morph } from "./dom.js";
-import { link } from "./links.js";
+import { element, html, keyed, nothing, render } from "./dom.js";
+import { count, dollars, duration } from "./format.js";
+import { drawJson } from "./json.js";
 import { markdown } from "./markdown.js";
-import { took } from "./time.js";
-import { tree } from "./tree.js";
+import { link } from "./sanitize.js";
+import { read } from "./server.js";
 
 const PATIENCE = 500; // ms between a change and reading the story, which asks the app's database
 const AGAIN = 800; // ms between two readings while a turn is running
-const FEW = 3; // passages that are not cited and shown all the same
-const RUNNING = new Set(["queued", "running", "waiting"]);
+const RUNNING = ["queued", "running", "waiting"];
+const NO_THREAD =
+  "Open a thread to see how its answer came about: what was searched, what the model was asked, and what it cost.";
+const NO_TURNS = "Nothing is recorded for this yet. A message that does not ask the app anything has no story.";
 
-export class Story {
+export class StoryPanel {
+  #subject = "";
+  #told = "";
+  /** @type {number | undefined} */ #timer;
+
+  /** @param {App} app */
   constructor(app) {
     this.app = app;
-    this.about = "";
-    this.turns = h("div.turns");
-    this.node = h("div.story", { role: "tabpanel", id: "panel-story", "aria-labelledby": "tab-story" }, this.turns);
+    this.node = element("div", "panel story", { role: "tabpanel", ariaLabel: "Story", tabIndex: 0 });
   }
 
-  /** Reads the story soon; `isVisible` is false while nobody looks. */
-  refresh(isVisible) {
-    const about = this.subject();
-    const isNew = JSON.stringify(about) !== this.about;
-    if (!isVisible) return;
-    this.about = JSON.stringify(about);
-    if (isNew) {
-      clearTimeout(this.timer);
-      this.timer = null;
-      this.told = "";
-      this.turns.replaceChildren(h("p.detail", {}, about ? "Reading…" : "Open a thread to see how its answer came about: what was searched, what the model was asked, and what it cost."));
-    }
-    if (about && !this.timer) this.timer = setTimeout(() => this.fetch(about), isNew ? 0 : PATIENCE);
-  }
-
-  subject() {
+  /** Reads the story soon; at once where it is another one than before. */
+  refresh() {
     const { channel, thread } = this.app.place;
-    if (this.app.story) return this.app.story;
-    return thread ? { channel, thread_ts: thread } : null;
+    const about = this.app.commands ?? (thread ? { channel, thread_ts: thread } : null);
+    const subject = JSON.stringify(about);
+    const isOther = subject !== this.#subject;
+    if (isOther) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#subject = subject;
+      this.#told = "";
+      render(html`<p class="detail">${about ? "Reading…" : NO_THREAD}</p>`, this.node);
+    }
+    if (about) this.#timer ??= setTimeout(() => this.#read(about), isOther ? 0 : PATIENCE);
   }
 
-  async fetch(about) {
-    const found = await read("story", about).catch(() => ({ turns: [], note: "The workspace cannot be reached." }));
-    this.timer = null;
-    if (JSON.stringify(about) !== this.about) return;
-    this.draw(found);
-    if (found.turns.some((turn) => RUNNING.has(turn.status))) this.timer = setTimeout(() => this.fetch(about), AGAIN);
+  /** @param {Record<string, string>} about */
+  async #read(about) {
+    const lost = { turns: [], note: "The workspace cannot be reached." };
+    const story = /** @type {Recorded.Story} */ (await read("story", about).catch(() => lost));
+    if (JSON.stringify(about) !== this.#subject) return;
+    this.#draw(story);
+    const isRunning = story.turns.some(({ status }) => RUNNING.includes(status));
+    this.#timer = isRunning ? setTimeout(() => this.#read(about), AGAIN) : undefined;
   }
 
-  draw({ turns, note }) {
-    const told = JSON.stringify({ turns, note });
-    if (told === this.told) return;
-    this.told = told;
-    const none = note || "Nothing is recorded for this yet. A message that does not ask the app anything has no story.";
-    const drawn = turns.map((one, n) => this.turn(one, n === turns.length - 1));
-    morph(this.turns, h("div.turns", {}, drawn.length ? drawn : h("p.detail", {}, none)));
-  }
-
-  turn(turn, isLast) {
-    const { app } = this;
-    return h(
-      "details.turn",
-      { open: isLast, "data-open": String(isLast), "data-key": turn.id },
-      h("summary", {}, h(`span.chip.${tone(turn)}`, {}, [turn.status, turn.reason].filter(Boolean).join(": ")), h("b", {}, turn.question)),
-      totals(turn),
-      h("h3", {}, "Steps"),
-      steps(turn),
-      turn.sources?.length ? h("h3", {}, "Passages") : null,
-      passages(turn),
-      turn.answer ? fold("Answer", () => h("div.markdown", {}, markdown(turn.answer, app))) : null,
-      (turn.feedback ?? []).map((one) =>
-        h("p.verdict", {}, `${one.rating > 0 ? "Good" : "Bad"} answer, says ${app.users.get(one.user_id)?.real_name ?? one.user_id}`, one.comment ? `: “${one.comment}”` : ""),
-      ),
-      facts(turn),
-      fold("Everything recorded", () => tree(turn)),
-    );
+  /** @param {Recorded.Story} story */
+  #draw({ turns, note }) {
+    const told = JSON.stringify([turns, note]);
+    if (told === this.#told) return;
+    this.#told = told;
+    const drawn = keyed(turns, "id", (turn, n) => drawTurn(turn, n === turns.length - 1, this.app));
+    render(turns.length ? html`${drawn}` : html`<p class="detail">${note || NO_TURNS}</p>`, this.node);
   }
 }
 
-function tone(turn) {
-  if (turn.status === "failed" || turn.error_id) return "bad";
-  return RUNNING.has(turn.status) ? "busy" : turn.status === "completed" ? "ok" : "plain";
-}
-
-function totals(turn) {
+/** @param {Recorded.Turn} turn @param {boolean} isLast @param {App} app */
+function drawTurn(turn, isLast, app) {
+  const isBad = turn.status === "failed" || turn.error_id;
+  const tone = isBad ? "bad" : RUNNING.includes(turn.status) ? "busy" : "ok";
+  const steps = [...turn.tool_calls.map(describeTool), ...turn.model_calls.map(describeModel)];
+  const longest = Math.max(1, ...steps.map((step) => step.took ?? 0));
   const total = turn.finished_at ? Date.parse(turn.finished_at) - Date.parse(turn.created_at) : null;
-  const tokens = turn.prompt_tokens + turn.completion_tokens;
-  const one = (value, label) => h("div", {}, h("b", {}, value), h("span", {}, label));
-  return h(
-    "div.totals",
-    {},
-    one(total === null ? "…" : took(total), "total"),
-    one(tokens.toLocaleString(), turn.cached_tokens ? `tokens, ${turn.cached_tokens} cached` : "tokens"),
-    one(dollars(turn.cost_usd), "cost"),
-    one(String(turn.n_steps), turn.n_steps === 1 ? "step" : "steps"),
-  );
+  const tokens = (turn.prompt_tokens + turn.completion_tokens).toLocaleString();
+  return html`<details class="turn" ?open=${isLast}>
+    <summary><span class="chip ${tone}">${turn.status}${turn.reason ? `: ${turn.reason}` : ""}</span>
+      <b>${turn.question}</b></summary>
+    <div class="totals">
+      <span><b>${duration(total) || "…"}</b> total</span> <span><b>${tokens}</b> tokens</span>
+      <span><b>${dollars(turn.cost_usd)}</b> cost</span>
+      <span><b>${turn.n_steps}</b> ${turn.n_steps === 1 ? "step" : "steps"}</span>
+    </div>
+    <h3>Steps</h3>
+    <ol class="steps">
+      ${steps.sort((a, b) => a.position - b.position).map((step) => drawStep(step, longest))}
+    </ol>
+    ${turn.sources.length ? html`<h3>Passages</h3>` : nothing}
+    <ol class="passages">${turn.sources.map((source) => drawSource(source, turn))}</ol>
+    ${turn.feedback.map(
+      ({ user_id, rating, comment }) => html`<p class="verdict">${rating > 0 ? "Good" : "Bad"} answer,
+      says ${app.nameOf(user_id)}${comment ? `: “${comment}”` : ""}</p>`,
+    )}
+    ${turn.answer ? drawFold("Answer", html`<div class="markdown">${markdown(turn.answer, app)}</div>`) : nothing}
+    ${drawFold("Everything recorded", drawJson(turn.id, turn))}
+  </details>`;
 }
 
-function dollars(cost) {
-  if (cost === null || cost === undefined) return "unknown";
-  return cost === 0 ? "$0" : `$${cost < 0.01 ? cost.toFixed(5) : cost.toFixed(3)}`;
-}
-
-/** Tool and model calls in the order they were made, each with a bar that starts where the one before ended. */
-function steps(turn) {
-  const made = [
-    ...(turn.tool_calls ?? []).map((call) => ({ position: call.position, took: call.duration_ms ?? 0, draw: () => toolCall(call) })),
-    ...(turn.model_calls ?? []).map((call) => ({ position: call.position, took: call.latency_ms ?? 0, draw: () => modelCall(call) })),
-  ].sort((a, b) => a.position - b.position);
-  const total = made.reduce((sum, step) => sum + step.took, 0) || 1;
-  let from = 0;
-  const items = made.map((step) => {
-    const bar = h("span.bar", { "aria-hidden": "true" }, h("i"));
-    bar.firstChild.style.marginInlineStart = `${(100 * from) / total}%`;
-    bar.firstChild.style.width = `max(2px, ${(100 * step.took) / total}%)`;
-    from += step.took;
-    return h("li", {}, step.draw(), bar);
-  });
-  return items.length ? h("ol.steps", {}, items) : h("p.detail", {}, "None yet.");
-}
-
-function toolCall(call) {
-  const n = call.result?.passages?.length;
+/** @param {Recorded.ToolCall} call */
+function describeTool(call) {
+  const passages = call.result?.passages;
   const query = call.arguments?.query ?? Object.values(call.arguments ?? {})[0];
-  const outcome = call.is_error ? "failed" : n === undefined ? "done" : `${n} passages`;
-  const head = h(
-    "summary",
-    {},
-    h("span.kind.tool-kind", {}, "tool"),
-    h("b", {}, call.name),
-    h(`span.chip.${call.is_error ? "bad" : "ok"}`, {}, outcome),
-    h("span.detail.end", {}, took(call.duration_ms)),
-    query === undefined ? null : h("span.query", {}, `“${query}”`),
-  );
-  return h("details", { "data-key": call.call_id }, head, lazy(() => [tree(call.arguments, "arguments"), tree(call.result, "result")]));
+  return {
+    kind: "tool",
+    position: call.position,
+    name: call.name,
+    tone: call.is_error ? "bad" : "ok",
+    outcome: call.is_error ? "failed" : passages ? count(passages.length, "passage", "passages") : "done",
+    took: call.duration_ms,
+    about: query === undefined ? "" : `“${query}”`,
+    inside: { arguments: call.arguments, result: call.result },
+  };
 }
 
-function modelCall(call) {
-  const tokens = `${call.prompt_tokens ?? 0} + ${call.completion_tokens ?? 0} tokens`;
-  const isBad = Boolean(call.error);
+/** @param {Recorded.ModelCall} call */
+function describeModel(call) {
   const numbers = [
-    tokens,
-    call.cost_usd === null ? "cost unknown" : dollars(call.cost_usd),
-    call.first_token_ms ? `first word after ${took(call.first_token_ms)}` : "",
+    `${call.prompt_tokens ?? 0} + ${call.completion_tokens ?? 0} tokens`,
+    `cost ${dollars(call.cost_usd)}`,
+    call.first_token_ms ? `first word after ${duration(call.first_token_ms)}` : "",
     call.n_tries > 1 ? `${call.n_tries} tries` : "",
   ];
-  const head = h(
-    "summary",
-    {},
-    h("span.kind.model-kind", {}, "model"),
-    h("b", {}, call.model),
-    h(`span.chip.${isBad ? "bad" : call.status === "started" ? "busy" : "ok"}`, {}, call.error || call.finish_reason || call.status),
-    h("span.detail.end", {}, took(call.latency_ms)),
-    h("span.query", {}, `${call.purpose}: ${numbers.filter(Boolean).join(", ")}`),
-  );
-  const inside = lazy(() => [tree(call.params, "parameters"), tree(call.request, "request"), tree(call.response, "response")]);
-  return h("details", { "data-key": `model-${call.position}-${call.attempt}` }, head, inside);
-}
-
-function passages(turn) {
-  const found = turn.sources ?? [];
-  const list = (some) => h("ol.passages", {}, some.map((source) => passage(source, turn)));
-  const [cited, others] = [found.filter((source) => source.is_cited), found.filter((source) => !source.is_cited)];
-  if (others.length <= FEW) return list(found);
-  const more = `${others.length} passages ${cited.length ? "not cited" : "found"}`;
-  return [cited.length ? list(cited) : null, fold(more, () => list(others))];
-}
-
-function passage(source, turn) {
-  const texts = (turn.tool_calls ?? []).flatMap((call) => call.result?.passages ?? []);
-  const text = texts.find((one) => one.n === source.n)?.text;
-  const title = [source.title, source.heading_path].filter(Boolean).join(" › ");
-  return h(
-    source.is_cited ? "li.cited" : "li.uncited",
-    { value: source.n },
-    h("span.score", { title: "score" }, Number(source.score ?? 0).toFixed(2)),
-    source.url ? link(source.url, title) : title,
-    source.is_cited ? h("span.chip.ok", {}, "cited") : null,
-    text ? h("p.detail", { title: text }, text) : null,
-  );
-}
-
-function facts(turn) {
-  const replies = (turn.replies ?? []).map((reply) => `part ${reply.part + 1} ${reply.state}`).join(", ");
-  const shown = {
-    model: turn.model,
-    "asked by": `${turn.origin}, ${turn.user_id}`,
-    release: turn.release,
-    index: turn.index_version === null ? "" : `version ${turn.index_version}, ${turn.embedding_model}`,
-    attempt: turn.attempt,
-    replies,
-    "error id": turn.error_id,
-    turn: turn.id,
+  return {
+    kind: "model",
+    position: call.position,
+    name: call.model,
+    tone: call.error ? "bad" : call.status === "started" ? "busy" : "ok",
+    outcome: call.error || call.finish_reason || call.status,
+    took: call.latency_ms,
+    about: `${call.purpose}: ${numbers.filter(Boolean).join(", ")}`,
+    inside: { parameters: call.params, request: call.request, response: call.response },
   };
-  const rows = Object.entries(shown).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return h("dl.facts", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]));
 }
 
-function fold(title, draw) {
-  return h("details.fold", { "data-key": title }, h("summary", {}, title), lazy(draw));
+/** @param {ReturnType<typeof describeTool | typeof describeModel>} step @param {number} longest in ms */
+function drawStep(step, longest) {
+  const inside = Object.entries(step.inside).map(([name, value]) => drawJson(name, value));
+  return html`<li><details>
+    <summary>
+      <span class="kind kind-${step.kind}">${step.kind}</span> <b>${step.name}</b>
+      <span class="chip ${step.tone}">${step.outcome}</span> <span class="detail end">${duration(step.took)}</span>
+      <span class="about">${step.about}</span>
+      <progress max=${longest} value=${step.took ?? 0} aria-hidden="true"></progress>
+    </summary>
+    ${inside}
+  </details></li>`;
 }
 
-/** What is inside of a fold, drawn when it is first opened. */
-function lazy(draw) {
-  const holder = h("div.inside", { "data-lazy": "true", "data-keep": "true" });
-  holder.draw = draw;
-  return holder;
+/** @param {Recorded.Source} source @param {Recorded.Turn} turn */
+function drawSource(source, turn) {
+  const passages = turn.tool_calls.flatMap((call) => call.result?.passages ?? []);
+  const text = passages.find(({ n }) => n === source.n)?.text ?? "";
+  const title = [source.title, source.heading_path].filter(Boolean).join(" › ");
+  return html`<li><span class="score" title="score">${Number(source.score).toFixed(2)}</span>
+    ${link(source.url, title)} ${source.is_cited ? html`<span class="chip ok">cited</span>` : nothing}
+    <p class="detail" title=${text}>${text}</p></li>`;
 }
 
-document.addEventListener(
-  "toggle",
-  (event) => {
-    const holder = event.target.querySelector?.(":scope > [data-lazy]");
-    if (holder) holder.replaceChildren(...(event.target.open ? [holder.draw()].flat() : []));
-  },
-  true,
-);
+/** @param {string} title @param {unknown} inside */
+function drawFold(title, inside) {
+  return html`<details class="fold"><summary>${title}</summary>${inside}</details>`;
+}

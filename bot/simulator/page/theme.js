@@ -1,34 +1,21 @@
 // Light and dark: as the system has it, until the person chooses.
 
-import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { recall, remember } from "./memory.js";
+import { drawTool } from "./message.js";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
+/** @type {string | null} */
+let chosen = recall("theme", null);
 
-export function themeButton() {
-  let chosen = recall("theme", null);
-  const button = h("button.tool", {
-    type: "button",
-    onclick: () => {
-      chosen = isDark() ? "light" : "dark";
-      remember("theme", chosen);
-      apply();
-    },
+/** Draws the button that switches, and gives the page its colours. @param {() => void} draw */
+export function drawTheme(draw) {
+  const isDark = chosen ? chosen === "dark" : DARK.matches;
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
+  DARK.onchange = draw;
+  return drawTool(isDark ? "Light colours" : "Dark colours", icon(isDark ? "sun" : "moon"), () => {
+    chosen = isDark ? "light" : "dark";
+    remember("theme", chosen);
+    draw();
   });
-  DARK.addEventListener("change", apply);
-  apply();
-  return button;
-
-  function isDark() {
-    return chosen ? chosen === "dark" : DARK.matches;
-  }
-
-  function apply() {
-    document.documentElement.dataset.theme = isDark() ? "dark" : "light";
-    const label = isDark() ? "Light colours" : "Dark colours";
-    button.title = label;
-    button.setAttribute("aria-label", label);
-    button.replaceChildren(icon(isDark() ? "sun" : "moon"));
-  }
 }

@@ -1,7 +1,9 @@
 """The page: the workspace in a browser.
 
-Owns the files under `page/`, which are plain HTML, CSS and modules without a build. Promises that the page loads
-nothing from anywhere else. All it shows and does goes through `/_control/`.
+Owns the files under `page/`, which are plain HTML, CSS and modules without a build; `page/vendor/` has the
+libraries they use. Promises that the page loads nothing from anywhere else and that, where the browser knows
+Trusted Types, only DOMPurify and lit-html make markup out of strings. All it shows and does goes through
+`/_control/`.
 """
 
 from pathlib import Path
@@ -15,11 +17,13 @@ CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types dompurify lit-html"
 )
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -31,7 +35,7 @@ HEADERS = {
 
 
 def routes() -> list[Route]:
-    return [Route("/", index), Route("/page/{name}", file)]
+    return [Route("/", index), Route("/page/{name:path}", file)]
 
 
 async def index(request: Request) -> Response:
@@ -43,6 +47,12 @@ async def file(request: Request) -> Response:
 
 
 def _served(name: str) -> Response:
-    if name not in {path.name for path in FILES.iterdir() if path.suffix in CONTENT_TYPES}:
+    if name not in _names():
         return Response("There is no such file.", 404, HEADERS, "text/plain")
     return Response((FILES / name).read_bytes(), 200, HEADERS, CONTENT_TYPES[Path(name).suffix])
+
+
+def _names() -> set[str]:
+    """Returns the files that may be served, by their paths below `FILES`."""
+    files = (path for path in FILES.rglob("*") if path.is_file() and path.suffix in CONTENT_TYPES)
+    return {path.relative_to(FILES).as_posix() for path in files}

@@ -1,7 +1,6 @@
 """The page in a real browser, as a person uses it. Any console error, and any request elsewhere, fails a test."""
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -183,7 +182,7 @@ def test_a_question_is_asked_and_its_answer_grows(office: Office, visit: Visit) 
 
     assistant.go.release()
     expect(thread.locator(".live")).to_have_text("You can carry over five days")
-    expect(thread.locator(".live b")).to_have_text("five days")
+    expect(thread.locator(".live strong")).to_have_text("five days")
     expect(task).to_have_attribute("data-status", "complete")
     task.locator("summary").click()
     link = task.get_by_role("link", name="Annual leave")
@@ -293,18 +292,17 @@ def test_people_see_their_own_channels_and_messages(office: Office, visit: Visit
     page = visit(slack)()
     places = page.get_by_role("navigation")
     expect(places.get_by_role("button", name="hr")).to_be_visible()
-    page.get_by_role("button", name="You act as Ada Marlow").click()
-    page.get_by_role("menuitemradio", name="Gus Visitor").click()
-    expect(page.get_by_role("button", name="You act as Gus Visitor")).to_be_visible()
+    page.get_by_label("You act as").select_option(label="Gus Visitor")
     expect(places.get_by_role("button", name="hr")).to_have_count(0)
     composer(page).fill("hello from gus")
     page.keyboard.press("Enter")
     slack.workspace.wait_for(lambda: [m for m in slack.workspace.history(HELP) if m.user == GUEST])
     ada = visit(slack)(ADA, GENERAL)
-    expect(ada.get_by_role("button", name="help, unread")).to_be_visible()
-    ada.get_by_role("button", name="help, unread").click()
+    ada.get_by_role("navigation").get_by_role("button", name="help").click()
     expect(ada.get_by_text("hello from gus")).to_be_visible()
-    expect(ada.get_by_role("button", name="help, unread")).to_have_count(0)
+    ada.reload()
+    expect(ada.get_by_label("You act as")).to_have_value(ADA)
+    expect(ada.get_by_text("hello from gus")).to_be_visible()
 
 
 def test_direct_messages_start_with_suggested_prompts(office: Office, visit: Visit) -> None:
@@ -320,52 +318,21 @@ def test_direct_messages_start_with_suggested_prompts(office: Office, visit: Vis
     assert slack.workspace.history(slack.workspace.person(ADA).dm) == []
 
 
-def test_messages_are_edited_deleted_and_reacted_to(office: Office, visit: Visit) -> None:
-    slack, _ = office
-    page = visit(slack)()
-    composer(page).click()
-    page.keyboard.type("first")
-    page.keyboard.press("Shift+Enter")
-    page.keyboard.type("seond :tada:")
-    page.keyboard.press("Enter")
-    row = page.locator("main .row")
-    row.hover()
-    row.get_by_role("button", name="Edit message").click()
-    field = row.get_by_role("textbox", name="Edit message")
-    expect(field).to_have_value("first\nseond :tada:")
-    field.fill("second @Grace Okafor")
-    page.keyboard.press("Enter")
-    expect(row).to_contain_text("second @Grace Okafor (edited)")
-    [message] = slack.workspace.history(HELP)
-    assert message.text == f"second <@{GRACE}>"
-    row.get_by_role("button", name="React with +1").click()
-    reaction = row.get_by_role("group", name="Reactions").get_by_role("button")
-    expect(reaction).to_have_text("1")
-    reaction.click()
-    expect(reaction).to_have_count(0)
-    row.hover()
-    row.get_by_role("button", name="Delete message").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(row).to_have_count(0)
-
-
 def test_everything_is_done_with_the_keyboard(office: Office, visit: Visit) -> None:
     slack, assistant = office
     page = visit(slack)(ADA, GENERAL)
-    page.keyboard.press("Control+k")
-    expect(page.get_by_role("combobox", name="Jump to a channel")).to_be_focused()
-    page.keyboard.type("hel")
+    page.get_by_role("navigation").get_by_role("button", name="help").focus()
     page.keyboard.press("Enter")
     expect(page.locator("main h1")).to_have_text("help")
-    expect(composer(page)).to_be_focused()
+    composer(page).focus()
     page.keyboard.type("@g")
-    expect(page.get_by_role("option")).to_have_count(2)
+    expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(2)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(composer(page)).to_have_value("@Gus Visitor ")
     page.keyboard.type("@do")
     page.keyboard.press("Escape")
-    expect(page.get_by_role("option")).to_have_count(0)
+    expect(page.get_by_role("listbox")).to_have_count(0)
     page.keyboard.type("cent hello")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary", name="Thread")).to_be_visible()
@@ -377,11 +344,10 @@ def test_everything_is_done_with_the_keyboard(office: Office, visit: Visit) -> N
     composer(page).focus()
     for _ in range(10):
         page.keyboard.press("Shift+Tab")
-        if page.evaluate("document.activeElement.classList.contains('row')"):
+        if page.evaluate("document.activeElement.classList.contains('replies')"):
             break
     else:
         pytest.fail("Tab does not reach the messages")
-    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary", name="Thread")).to_be_visible()
 
@@ -389,28 +355,13 @@ def test_everything_is_done_with_the_keyboard(office: Office, visit: Visit) -> N
 SELECT = {"type": "static_select", "action_id": "s", "placeholder": {"type": "plain_text", "text": "Which"}}
 UNHEARD_OF: list[dict[str, Any]] = [
     {"blocks": [{"type": "actions", "elements": [{**SELECT, "option_groups": [{"label": "alone"}]}]}]},
-    {"blocks": [{"type": "actions", "elements": [{**SELECT, "options": [None, 1]}]}]},
     {"blocks": [{"type": "carousel", "elements": [None]}]},
     {"blocks": [{"type": "task_card", "task_id": "1", "title": "t", "status": "complete", "sources": "abc"}]},
-    {"blocks": [{"type": "plan", "title": "p", "tasks": [None, "x"]}]},
     {"blocks": [{"type": "container", "child_blocks": "abc"}]},
     {"blocks": [{"type": "card", "title": 7, "actions": [None, {"type": "constructor"}]}]},
-    {"attachments": [{"blocks": [{"type": "actions"}]}]},
     {"attachments": [{"blocks": "abc", "text": 5, "title": {}}]},
-    {
-        "attachments": [
-            {"blocks": [{"type": "context"}, {"type": "section", "fields": 1}, None, {"type": "table"}]}
-        ]
-    },
-    {"attachments": [{"blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_list"}, None]}]}]},
-    {"attachments": [{"blocks": [{"type": "context_actions", "elements": [{"type": "feedback_buttons"}]}]}]},
-    {
-        "attachments": [
-            {"blocks": [{"type": "actions", "elements": [{"type": "overflow"}, {"type": "radio_buttons"}]}]}
-        ]
-    },
 ]
-UNDRAWABLE = {"attachments": [{"blocks": [{"type": "header", "text": {"text": {"toString": 1}}}]}]}
+UNDRAWABLE = ({"type": "section", "text": {"type": "mrkdwn", "text": {"toString": 1}}},)
 
 
 def test_no_message_stops_the_page(office: Office, visit: Visit) -> None:
@@ -421,12 +372,14 @@ def test_no_message_stops_the_page(office: Office, visit: Visit) -> None:
     rows = page.locator("main .row")
     expect(rows).to_have_count(len(UNHEARD_OF))
     expect(page.get_by_text("This message cannot be shown.")).to_have_count(0)
-    ts = slack.client.chat_postMessage(channel=HELP, text="x", **UNDRAWABLE)["ts"]
-    expect(rows.last).to_have_text("This message cannot be shown.")
+    ts = str(slack.client.chat_postMessage(channel=HELP, text="x")["ts"])
+    with slack.workspace.lock:
+        slack.workspace.store.amend(slack.workspace.message(ts), blocks=UNDRAWABLE)
+    expect(rows.last).to_contain_text("This message cannot be shown.")
     slack.workspace.person(GRACE).say(HELP, "life goes on")
     expect(rows.last).to_contain_text("life goes on")
     expect(page.get_by_text("The workspace has stopped.")).to_be_hidden()
-    slack.client.chat_update(channel=HELP, ts=ts, text="mended", attachments=[])
+    slack.client.chat_update(channel=HELP, ts=ts, text="mended", blocks=[])
     expect(page.get_by_text("mended")).to_be_visible()
     expect(page.get_by_text("This message cannot be shown.")).to_have_count(0)
     expect(rows).to_have_count(len(UNHEARD_OF) + 2)
@@ -438,7 +391,9 @@ def test_a_mistake_of_the_page_is_not_told_as_a_stopped_workspace(browser: Brows
         page.set_default_timeout(PATIENCE_MS)
         mistakes: list[str] = []
         page.on("pageerror", lambda error: mistakes.append(str(error)))
-        broken = "export class Modals { draw() { throw new Error('a mistake'); } }"
+        broken = (
+            "export class Modal { node = document.createElement('i'); draw() { throw new Error('a mistake'); } }"
+        )
         page.route("**/page/modal.js", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
         page.goto(f"{slack.server.url}/#{ADA}/{HELP}")
         for said in ("one", "two"):
@@ -467,33 +422,6 @@ def test_a_hidden_page_holds_no_connection(office: Office, visit: Visit) -> None
         assert not [url for url in polls if "/_control/changes" in url]
         page.evaluate(hide, False)
         expect(page.get_by_text(text)).to_be_visible()
-
-
-def option(text: str) -> dict[str, Any]:
-    return {"text": {"type": "plain_text", "text": text}, "value": text}
-
-
-def test_what_is_chosen_shows_until_the_app_says_otherwise(office: Office, visit: Visit) -> None:
-    slack, _ = office
-    confirm = {name: {"type": "plain_text", "text": name} for name in ("title", "text", "confirm", "deny")}
-    select = {**SELECT, "options": [option("one"), option("two")], "confirm": confirm}
-    radio = {"type": "radio_buttons", "action_id": "r", "options": [option("red"), option("blue")]}
-
-    def shown(picked: str, colour: str) -> list[dict[str, Any]]:
-        elements = [{**select, "initial_option": option(picked)}, {**radio, "initial_option": option(colour)}]
-        return [{"type": "actions", "block_id": "b", "elements": elements}]
-
-    ts = slack.client.chat_postMessage(channel=HELP, text="x", blocks=shown("one", "red"))["ts"]
-    page = visit(slack)()
-    picked = page.locator("main select")
-    expect(picked).to_have_value("one")
-    slack.client.chat_update(channel=HELP, ts=ts, text="x", blocks=shown("two", "blue"))
-    expect(picked).to_have_value("two")
-    expect(page.get_by_label("blue")).to_be_checked()
-    expect(page.get_by_label("red")).not_to_be_checked()
-    picked.select_option("one")
-    page.get_by_role("dialog").get_by_role("button", name="deny").click()
-    expect(picked).to_have_value("two")
 
 
 def focused(page: Page, inside: str) -> None:
@@ -587,7 +515,7 @@ def test_the_inspector_shows_wire_and_story(office: Office, visit: Visit) -> Non
         expect(turn).to_contain_text(told)
     expect(turn.locator(".verdict")).to_have_text("Bad answer, says Ada Marlow: “too short”")
     turn.locator(".steps summary").nth(1).click()
-    expect(turn.locator(".steps .inside").nth(1)).to_contain_text("hello")
+    expect(turn.locator(".steps li").nth(1)).to_contain_text("hello")
 
     inspector.get_by_role("tab", name="Wire").click()
     rows = inspector.locator(".wire-row")
@@ -595,7 +523,7 @@ def test_the_inspector_shows_wire_and_story(office: Office, visit: Visit) -> Non
     inspector.get_by_label("Filter the wire").fill("setstatus")
     expect(rows).to_have_count(1)
     rows.locator("summary").click()
-    expect(rows.locator(".json")).to_contain_text("is searching the documents…")
+    expect(rows.locator(".json").first).to_contain_text("is searching the documents…")
     assistant.go.release()
     inspector.get_by_label("Filter the wire").fill("startstream")
     expect(rows).to_have_count(1)
@@ -612,67 +540,136 @@ def test_nothing_written_becomes_markup(office: Office, visit: Visit) -> None:
     page = visit(slack)()
     slack.workspace.person(ADA).say(HELP, HOSTILE)
     section = {"type": "section", "text": {"type": "mrkdwn", "text": HOSTILE}}
-    picture = {"type": "image", "image_url": "javascript:alert(1)", "alt_text": "<b>pic</b>"}
     button = {"type": "button", "url": "javascript:alert(1)", "text": {"type": "plain_text", "text": "<i>go</i>"}}
-    blocks = [section, picture, {"type": "actions", "elements": [button]}, {"type": "markdown", "text": HOSTILE}]
+    blocks = [section, {"type": "actions", "elements": [button]}, {"type": "markdown", "text": HOSTILE}]
     slack.client.chat_postMessage(channel=HELP, text="x", blocks=blocks)
     slack.client.chat_postMessage(channel=HELP, markdown_text=HOSTILE)
-    expect(page.get_by_text("<b>pic</b>")).to_be_visible()
+    expect(page.get_by_text("<i>go</i>")).to_be_visible()
     expect(page.locator(".row")).to_have_count(3)
     assert page.locator("img, script:not([src]), iframe").count() == 0
     links = page.locator(".row a").evaluate_all("links => [...new Set(links.map(link => link.protocol))]")
     assert links == ["https:"]
 
 
+@pytest.mark.parametrize(
+    ("html", "left"),
+    [
+        ("<img src='https://evil.example/x.png' onerror='alert(1)'>", ""),
+        ("<svg onload='alert(1)'><script>alert(1)</script></svg>", ""),
+        ("<a href='javascript:alert(1)' onclick='alert(1)' style='color: red'>a</a>", "<a>a</a>"),
+        ("<a href='jAvascript&colon;alert(1)'>a</a><a href='//evil.example'>b</a>", "<a>a</a><a>b</a>"),
+        ("<p style='background: url(https://evil.example/z)' data-x='1' id='y'>s</p>", "<p>s</p>"),
+        ("<style>* { background: url(https://evil.example/y) }</style>", ""),
+        ("<form action='https://evil.example'><input name='a'><button>b</button></form>", "b"),
+        ("<iframe src='https://evil.example'></iframe><video src='https://evil.example/v'></video>", ""),
+        ("<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>", ""),
+        ("<base href='https://evil.example'><link rel='stylesheet' href='https://evil.example/s.css'>", ""),
+        ("<ol start='3'><li class='x'>a</li></ol>", '<ol start="3"><li class="x">a</li></ol>'),
+    ],
+)
+def test_html_runs_and_loads_nothing(browser: Browser, shared: Served, html: str, left: str) -> None:
+    requests: list[str] = []
+    page = browser.new_page()
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    page.goto(shared.server.url)
+    drawn = page.evaluate(
+        """async (html) => {
+            const holder = document.createElement("div");
+            holder.append(...(await import("/page/sanitize.js")).sanitize(html));
+            document.body.append(holder);
+            await new Promise(requestAnimationFrame);
+            return holder.innerHTML;
+        }""",
+        html,
+    )
+    assert drawn == left
+    assert [url for url in requests if not url.startswith(shared.server.url)] == []
+    page.close()
+
+
+def test_only_the_sanitiser_makes_markup(browser: Browser, shared: Served) -> None:
+    page = browser.new_page()
+    page.goto(shared.server.url)
+    refusal = page.evaluate(
+        "() => { try { document.body.innerHTML = '<b>x</b>' } catch (error) { return error.name } }"
+    )
+    assert refusal == "TypeError"
+    page.close()
+
+
 MARKDOWN = [
-    ("**b** *i* ~~s~~ `c`", "<p><b>b</b> <i>i</i> <s>s</s> <code>c</code></p>"),
-    ("# One\n### Three", '<h3 class="heading-1">One</h3><h5 class="heading-3">Three</h5>'),
+    ("**b** *i* ~~s~~ `c`", "<p><strong>b</strong> <em>i</em> <s>s</s> <code>c</code></p>"),
+    ("# One\n### Three", "<h3>One</h3><h5>Three</h5>"),
     ("a\nb\n\nc", "<p>a<br>b</p><p>c</p>"),
+    ("a\n---", "<p>a</p><hr>"),
     ("1. a\n   - b\n     - c\n2. d", "<ol><li>a<ul><li>b<ul><li>c</li></ul></li></ul></li><li>d</li></ol>"),
-    ("- a\n\n- b\n\nc", "<ul><li>a</li><li>b</li></ul><p>c</p>"),
     ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
     ("> q\n> - r", "<blockquote><p>q</p><ul><li>r</li></ul></blockquote>"),
-    ("```py\na < b\n```", '<pre tabindex="0" data-language="py"><code>a &lt; b</code></pre>'),
+    ("```py\na < b\n```", '<pre tabindex="0"><code>a &lt; b</code></pre>'),
     ("```\nstill open **x**", '<pre tabindex="0"><code>still open **x**</code></pre>'),
-    ("snake_case_name 2*3*4", "<p>snake_case_name 2<i>3</i>4</p>"),
+    ("snake_case_name 2*3*4", "<p>snake_case_name 2<em>3</em>4</p>"),
     ("**open", "<p>**open</p>"),
-    ("***both***", "<p><b><i>both</i></b></p>"),
-    ("\\*not\\* &amp;lt;", "<p>*not* &amp;lt;</p>"),
-    ("---", "<hr>"),
+    ("\\*not\\* &amp;lt; <b>", "<p>*not* &amp;lt; &lt;b&gt;</p>"),
+    (
+        "| a | b |\n|:-:|--:|\n| 1 | 2 |",
+        '<div class="table" tabindex="0"><table>'
+        '<thead><tr><th class="center">a</th><th class="right">b</th></tr></thead>'
+        '<tbody><tr><td class="center">1</td><td class="right">2</td></tr></tbody></table></div>',
+    ),
+    (
+        "<@U1> <@U2> <#C1|x> <!here> :tada: :no:",
+        '<p><span class="mention me">@U1</span> <span class="mention">@U2</span> '
+        '<span class="mention">#x</span> <span class="mention me">@here</span> 🎉 :no:</p>',
+    ),
+    ("README.md www.a.b //x.y ftp://a.b a@b.c", "<p>README.md www.a.b //x.y ftp://a.b a@b.c</p>"),
+    ("[x](/relative) [y](#z)", "<p><a>x</a> <a>y</a></p>"),
     ("", ""),
 ]
 MRKDWN = [
-    ("*b* _i_ ~s~ `c`", "<p><b>b</b> <i>i</i> <s>s</s> <code>c</code></p>"),
-    ("a*b*c snake_case_x 2 * 3 * 4", "<p>a*b*c snake_case_x 2 * 3 * 4</p>"),
-    ("&gt; q\nx", "<blockquote>q</blockquote><p>x</p>"),
+    ("*b* _i_ ~s~ `c`", "<b>b</b> <i>i</i> <s>s</s> <code>c</code>"),
+    ("*a _b_ c*", "<b>a <i>b</i> c</b>"),
+    ("a*b*c snake_case_x 2 * 3 * 4", "a*b*c snake_case_x 2 * 3 * 4"),
+    ("&gt; q\n&gt; r\nx", "<blockquote>q<br>r</blockquote>x"),
     ("• a\n- b", "<ul><li>a</li><li>b</li></ul>"),
     ("```a\n*b*```", '<pre tabindex="0"><code>a\n*b*</code></pre>'),
-    ("a &lt;b&gt; &amp;amp;", "<p>a &lt;b&gt; &amp;amp;</p>"),
+    ("a &lt;b&gt; &amp;amp;", "a &lt;b&gt; &amp;amp;"),
     (
-        "<@U1> <@U2> <#C1|x> <!here>",
-        '<p><span class="mention me">@U1</span> <span class="mention">@U2</span> '
-        '<span class="mention">#x</span> <span class="mention all">@here</span></p>',
+        "<@U1> <@U2> <#C1|x> <!here> :tada:",
+        '<span class="mention me">@U1</span> <span class="mention">@U2</span> '
+        '<span class="mention">#x</span> <span class="mention me">@here</span> 🎉',
     ),
-    ("*b\nc*", "<p>*b<br>c*</p>"),
+    ("*b\nc*", "*b<br>c*"),
+    ("<javascript:alert(1)|x>", "&lt;javascript:alert(1)|x&gt;"),
+]
+LINKS = [
+    ("markdown", "See [[1]](https://h.example/a_(b)) now.", "https://h.example/a_(b)", "[1]"),
+    ("markdown", "<https://h.example/?x=1&amp;y=2|a *b*>", "https://h.example/?x=1&amp;y=2", "a *b*"),
+    ("markdown", "So https://h.example/c.", "https://h.example/c", "https://h.example/c"),
+    ("markdown", "![a picture](https://h.example/p.png)", "https://h.example/p.png", "a picture"),
+    ("mrkdwn", "<https://h.example/a|*b*>", "https://h.example/a", "*b*"),
+    ("mrkdwn", "<mailto:a@h.example>", "mailto:a@h.example", "a@h.example"),
 ]
 
 
 def test_markup_is_drawn_as_slack_draws_it(office: Office, visit: Visit) -> None:
     page = visit(office[0])()
-    draw = """async ([module, name, text]) => {
-        const drawn = (await import(module))[name];
+    draw = """async ([name, text]) => {
+        const draw = (await import(`/page/${name}.js`))[name];
         const holder = document.createElement("div");
-        holder.append(...drawn(text, {users: new Map(), channels: new Map(), me: "U1"}));
-        return holder.innerHTML;
+        holder.append(...draw(text, {users: new Map(), channels: new Map(), me: "U1", nameOf: (id) => id}));
+        return holder.innerHTML.replace(/(?<=>)\\n|\\n(?=<|$)/g, "");
     }"""
     for text, html in MARKDOWN:
-        assert page.evaluate(draw, ["/page/markdown.js", "markdown", text]) == html, text
+        assert page.evaluate(draw, ["markdown", text]) == html, text
     for text, html in MRKDWN:
-        assert page.evaluate(draw, ["/page/mrkdwn.js", "mrkdwn", text]) == html, text
-    linked = page.evaluate(draw, ["/page/markdown.js", "markdown", "See [[1]](https://h.example/a_(b)) now."])
-    assert re.fullmatch(r'<p>See <a href="https://h.example/a_\(b\)".*>\[1\]</a> now\.</p>', linked)
+        assert page.evaluate(draw, ["mrkdwn", text]) == html, text
+    for name, text, url, label in LINKS:
+        attributes = f'href="{url}" target="_blank" rel="noopener noreferrer" title="{url}"'
+        assert f"<a {attributes}>{label}</a>" in page.evaluate(draw, [name, text]), text
     deep = "[" * 6_000 + "*" * 3_000 + "> " * 1_000
-    assert page.evaluate(draw, ["/page/markdown.js", "markdown", deep])
+    assert page.evaluate(draw, ["markdown", deep])
+    assert page.evaluate(draw, ["mrkdwn", deep + "<" * 3_000 + "`" * 3_000 + "&gt; " * 3_000])
 
 
 def test_much_is_shown_in_pieces(visit: Visit) -> None:
@@ -697,15 +694,17 @@ def test_much_is_shown_in_pieces(visit: Visit) -> None:
         assert after
         assert abs(after["y"] - before["y"]) < 40  # the row has got a name, but stays where it was read
         page.get_by_role("tab", name="Wire").click()
-        expect(page.get_by_role("button", name="Show earlier (4850)")).to_be_attached()
-        assert page.locator(".wire-row").count() == 150
+        expect(page.get_by_text("4800 earlier ones: filter to see them.")).to_be_attached()
+        assert page.locator(".wire-row").count() == 200
 
         view = page.locator("main .view")
         view.evaluate("view => view.scrollTop = 200")
         grace.say(HELP, "one more")
         expect(page.get_by_role("button", name="New messages")).to_be_visible()
-        expect(page.locator("main .row")).to_have_count(201)
-        assert view.evaluate("view => view.scrollTop") == 200  # the reader stays where they were
+        expect(page.locator("main .row")).to_have_count(200)
+        assert not view.evaluate(
+            "view => view.scrollHeight - view.scrollTop - view.clientHeight < 60"
+        )  # as before
         page.get_by_role("button", name="New messages").click()
         expect(page.get_by_text("one more")).to_be_in_viewport()
         page.close()

@@ -3,6 +3,7 @@
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -33,7 +34,15 @@ def view(slack: Served, user: str, channel: str = "", **more: Any) -> Any:
     return call(slack, f"view?{query}")
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/page/{file.name}" for file in sorted(FILES.iterdir()))])
+SERVED = sorted(
+    path.relative_to(FILES).as_posix()
+    for path in FILES.rglob("*")
+    if path.is_file() and path.suffix in CONTENT_TYPES
+)
+VENDOR = FILES / "vendor"
+
+
+@pytest.mark.parametrize("path", ["/", *(f"/page/{name}" for name in SERVED)])
 def test_every_file_is_served_with_its_type_and_a_strict_policy(shared: Served, path: str) -> None:
     status, headers, body = fetch(shared, path)
     suffix = path[path.rfind(".") :] if "." in path else ".html"
@@ -42,12 +51,39 @@ def test_every_file_is_served_with_its_type_and_a_strict_policy(shared: Served, 
     policy = headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'")
     assert "unsafe" not in policy
-    assert set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+", body)) <= {
-        "http://www.w3.org"
-    }  # a name, loaded by nobody
+    assert "require-trusted-types-for 'script'" in policy
+    if "/vendor/" not in path:
+        assert set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+", body)) <= {"http://www.w3.org"}  # a name, not loaded
 
 
-@pytest.mark.parametrize("path", ["/page/nothing.js", "/page/..%2fpage.py", "/page/%2e%2e/page.py", "/page/"])
+def test_the_libraries_are_as_they_were_published() -> None:
+    [sums] = re.findall(r"```sha256\n(.*?)```", (VENDOR / "README.md").read_text(), re.DOTALL)
+    expected = dict(reversed(line.split("  ")) for line in sums.splitlines())
+    ours = {".md", ".ts", ".mts"}
+    files = [path for path in VENDOR.rglob("*") if path.is_file() and path.suffix not in ours]
+    assert {
+        path.relative_to(VENDOR).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files
+    } == expected
+
+
+def test_the_page_is_small() -> None:
+    lines = [line for path in FILES.glob("*.js") for line in path.read_text().splitlines()]
+    assert len(lines) <= 1_800
+    assert max(map(len, lines)) <= 115
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/page/nothing.js",
+        "/page/slack.d.ts",
+        "/page/vendor/README.md",
+        "/page/vendor",
+        "/page/..%2fpage.py",
+        "/page/%2e%2e/page.py",
+        "/page/",
+    ],
+)
 def test_nothing_else_is_served(shared: Served, path: str) -> None:
     assert fetch(shared, path)[0] == 404
 
