@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo setup setup-dev test check soak bench lock house clean
+.PHONY: demo setup setup-dev test check check-page vendor-page soak bench lock house clean
 
 # The stand-in workspace in the browser. DOCS=folder asks your own documents, PORT=number moves the page.
 demo: setup
@@ -41,6 +41,22 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Format, lint and types of the page's JavaScript, and whether its libraries are as published. Only this needs Node.
+VENDOR := bot/simulator/page/vendor
+VENDORED = $(shell cd $(VENDOR) && find * -type f ! -name README.md ! -name '*.d.*ts' | LC_ALL=C sort)
+check-page: node_modules/.stamp
+	node_modules/.bin/biome check --colors=off --error-on-warnings
+	node_modules/.bin/tsc
+	@for file in $(VENDORED); do cmp $(VENDOR)/$$file node_modules/$$file || exit 1; done
+
+# Copies the libraries again after an update of package.json, and prints their sums for the README beside them.
+vendor-page: node_modules/.stamp
+	@for file in $(VENDORED); do cp node_modules/$$file $(VENDOR)/$$file; done; cd $(VENDOR) && sha256sum $(VENDORED)
+
+node_modules/.stamp: package-lock.json
+	npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # Format, lint, strict types, import contract, migration drift (tests/test_migrations.py), tests. Half of the tests
 # wait for other processes, so two cores keep three at work.
 test: check
@@ -69,4 +85,4 @@ lock: setup-dev
 	echo hatchling | $(COMPILE) - --constraint requirements-demo.lock -o requirements-build.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
