@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 
 import agent
 from bot.processes import startup_checks
-from tests.world import ROOT
+from tests.system import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 NAME = PROJECT["project"]["name"]
