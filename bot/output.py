@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.types import Passage
+from bot.record.records import SessionSummary
 from ingest.sync.reports import Problem
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -35,7 +36,7 @@ def print_passages(passages: Sequence[Passage], *, as_json: bool) -> None:
         console.print(f"   {escape(snippet)}…\n   [blue]{escape(passage.url)}[/]")
 
 
-def print_sessions(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def print_sessions(rows: Sequence[SessionSummary], *, as_json: bool) -> None:
     """Prints a table of sessions."""
     if as_json:
         print_json(rows)

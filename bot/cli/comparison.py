@@ -1,25 +1,24 @@
-"""What ``docent sessions replay`` prints: the recorded turn and the replayed one, side by side."""
-
-from typing import Any
+"""Prints a recorded turn and its replay side by side."""
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bot.output import print_json
+from bot.record.replay import Comparison, TurnSummary
 
 ROWS = ("model", "prompt", "answer", "sources", "ended", "tools", "steps", "tokens", "cost", "time")
 
 
-def show(both: dict[str, Any], *, as_json: bool) -> None:
-    """``both`` as :func:`bot.record.replay.run` returns it."""
+def print_comparison(both: Comparison, *, as_json: bool) -> None:
+    """Prints both turns, as a table or as JSON."""
     if as_json:
         print_json(both)
         return
     table = Table(show_lines=True, expand=True)
     table.add_column("", no_wrap=True, style="bold")
-    for side in ("recorded", "replayed"):
-        table.add_column(f"{side}  [dim]{both[side]['turn_id'][:18]}[/]", ratio=1, overflow="fold")
+    for side, turn in (("recorded", both["recorded"]), ("replayed", both["replayed"])):
+        table.add_column(f"{side}  [dim]{turn['turn_id'][:18]}[/]", ratio=1, overflow="fold")
     recorded, replayed = _cells(both["recorded"]), _cells(both["replayed"])
     for name in ROWS:
         differs = recorded[name] != replayed[name] and name not in ("cost", "time")
@@ -27,19 +26,19 @@ def show(both: dict[str, Any], *, as_json: bool) -> None:
         table.add_row(name, escape(recorded[name]), escape(replayed[name]), style=mark)
     console = Console()
     console.print(table)
-    console.print(_about_tools(both))
+    console.print(_describe_tools(both))
 
 
-def _about_tools(both: dict[str, Any]) -> str:
+def _describe_tools(both: Comparison) -> str:
     if both["tools"] == "live":
         return "[dim]The tools ran again, on today's documents.[/]"
-    text = "[dim]The tools gave their recorded results; their time is not part of the replay's.[/]"
+    text = "[dim]The tools returned their recorded results; their time is not part of the replay.[/]"
     if n := both["n_calls_not_recorded"]:
-        text += f"\n[yellow]{n} calls were made that the recorded turn had not made; they got an error.[/]"
+        text += f"\n[yellow]{n} calls were not made in the recorded turn; they got an error.[/]"
     return text
 
 
-def _cells(turn: dict[str, Any]) -> dict[str, str]:
+def _cells(turn: TurnSummary) -> dict[str, str]:
     cached = f" ({turn['cached_tokens']} cached)" if turn["cached_tokens"] else ""
     return {
         "model": turn["model"] or "",

@@ -32,7 +32,7 @@ def sessions_list(n: Annotated[int, typer.Option("-n", min=1)] = 20, json_: AsJs
     from bot.record import session_query
 
     with _opened() as database:
-        output.print_sessions(session_query.recent(database, limit=n), as_json=json_)
+        output.print_sessions(session_query.list_recent(database, limit=n), as_json=json_)
 
 
 @sessions_app.command("show")
@@ -49,11 +49,11 @@ def sessions_show(
     from bot.record import session_query
 
     with _opened() as database:
-        told = session_query.told(database, id)
+        session = session_query.load(database, id)
     if json_:
-        output.print_json(told)
+        output.print_json(session)
     else:
-        session_report.tell(Console(soft_wrap=True, highlight=False), told, is_full=full)
+        session_report.print_session(Console(soft_wrap=True, highlight=False), session, is_full=full)
 
 
 @sessions_app.command("replay")
@@ -76,7 +76,7 @@ def sessions_replay(
         at = wiring.build(agent.settings.load(), database)
         both = replay.run(at, database, id, model=model, is_live=live_tools)
         at.leases.close()
-    comparison.show(both, as_json=json_)
+    comparison.print_comparison(both, as_json=json_)
 
 
 @sessions_app.command("export")
@@ -100,7 +100,7 @@ def sessions_export(
     wanted = export.ExportFilter(start, end, model)
     with _opened() as database, _written(output) as file:
         done = export.export(database, wanted, format=format, output=file)
-    for line in export.said(done, format=format, to=str(output) if output else "standard output"):
+    for line in export.describe(done, format=format, to=str(output) if output else "standard output"):
         sys.stderr.write(f"{line}\n")
 
 
@@ -142,9 +142,9 @@ def usage(
     zone = _zone()
     start = time_ranges.moment(since, zone=zone, now=now())
     with _opened() as database:
-        lines = sums.lines(database, by=by, since=start, zone=zone)
+        lines = sums.summarize(database, by=by, since=start, zone=zone)
         limits = Budgets.of(agent.settings.load()).limits
-        standings = sums.standings(database, limits=limits, zone=zone)
+        standings = sums.budget_statuses(database, limits=limits, zone=zone)
     if json_:
         output.print_json(usage_table.as_json(by, lines, standings))
     else:

@@ -68,7 +68,7 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
             signing_secret=secrets.token_hex(16),
             retry_delays=RETRY_DELAYS,
             archive=folder / "workspace.sqlite",
-            story=lambda query: session_query.of_place(database, workspace.team_id, **query),
+            story=lambda query: _load_turns(database, workspace.team_id, query),
             examples=examples,
         )
         server = WorkspaceServer(workspace, port=_port(port), routes=documents.routes(handbook))
@@ -96,6 +96,10 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
             processes.stop()
             workspace.close()
             database.close()
+
+
+def _load_turns(database: Database, team_id: str, query: dict[str, str]) -> list[dict[str, Any]]:
+    return [dict(turn) for turn in session_query.load_conversation(database, team_id, **query)]
 
 
 def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: list[str]) -> dict[str, str]:

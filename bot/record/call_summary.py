@@ -1,4 +1,4 @@
-"""What a model was shown in one call, as far as a person wants to know: counts, titles, sizes."""
+"""Summarises what a model was shown in one call: numbers of messages, passages, tools and tokens."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.prompting import prompt
 from agent.types import Message
+from bot.record.records import ModelCallRecord
 
 BYTES_PER_TOKEN = 3  # as the limits estimate
 
@@ -22,8 +23,8 @@ class CallSummary:
     n_tokens: int
 
 
-def of(call: dict[str, Any]) -> CallSummary | None:
-    """Reads a model call of :func:`bot.record.session_query.told`; None when its request is not there any more."""
+def summarize(call: ModelCallRecord) -> CallSummary | None:
+    """Summarises a recorded model call; None if its request was pruned."""
     request = call["request"]
     if not isinstance(request, dict):
         return None
@@ -39,17 +40,17 @@ def of(call: dict[str, Any]) -> CallSummary | None:
 
 
 def _n_earlier(messages: Sequence[Message], purpose: str) -> int:
-    asked = [str(m.get("content") or "") for m in messages if m.get("role") == "user"]
-    if purpose == "standalone":  # the conversation is one message
-        return len(_object(asked[-1]).get("conversation", ())) if asked else 0
-    questions = [content for content in asked if not content.startswith("<evidence")]
+    contents = [str(m.get("content") or "") for m in messages if m.get("role") == "user"]
+    if purpose == "standalone":  # the whole conversation is in one message
+        return len(_parse_object(contents[-1]).get("conversation", ())) if contents else 0
+    questions = [content for content in contents if not content.startswith("<evidence")]
     return max(len(questions) - (2 if purpose == "closing" else 1), 0)
 
 
 def _passages(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
     results: list[str] = []
 
-    def note(result: str) -> str:
+    def collect(result: str) -> str:
         results.append(result)
         return result
 
@@ -58,16 +59,16 @@ def _passages(messages: Sequence[Message]) -> Iterator[tuple[int, str]]:
         if message.get("role") == "tool":
             results.append(content)
         elif message.get("role") == "user":
-            prompt.map_evidence(content, note)
+            prompt.map_evidence(content, collect)
     for result in results:
-        for passage in _object(result).get("passages") or ():
+        for passage in _parse_object(result).get("passages") or ():
             if isinstance(passage, dict) and "n" in passage:
                 yield passage["n"], str(passage.get("title") or "")
 
 
-def _object(given: str) -> dict[str, Any]:
+def _parse_object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(given)
+        value = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

@@ -1,7 +1,7 @@
-"""What people thought of answers, as data: well-rated turns to train a model with, badly rated ones to test with.
+"""Exports rated answers as JSON lines: well-rated turns to train a model, badly rated ones as evaluation cases.
 
-Promises: names no person; every line stands on its own; a turn that does not fit is left out, and why is counted;
-nothing is taken from documents that not everyone may read, whoever the answer was for.
+Promises: no person is named; every line is complete in itself; turns that do not qualify are left out and counted
+by reason; nothing comes from documents that not everyone may read, whoever the answer was for.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, TextIO
 from uuid import UUID
 
@@ -21,19 +22,33 @@ from agent.store.database import Database
 from ingest import access
 
 PAGE = 200  # turns read in one transaction
-HISTORY_TURNS = 20  # as many as a model would be shown
+HISTORY_TURNS = 20  # as many as a model is shown
 LOCAL = EXTRACTIVE_MODEL.split("/", maxsplit=1)[0] + "/"
-LEFT_OUT = {
-    "mixed": "rated both 👍 and 👎",
-    "unanswered": "not answered",
-    "quoted": "quoted without a language model",
-    "gone": "what the model saw is not stored any more",
-    "other_model": "answered by another model",
-    "restricted": "from documents that not everyone may read, or that are gone",
+
+
+class LeftOut(StrEnum):
+    """Why a turn is not exported."""
+
+    MIXED = "mixed"
+    UNANSWERED = "unanswered"
+    QUOTED = "quoted"
+    PRUNED = "pruned"
+    OTHER_MODEL = "other_model"
+    RESTRICTED = "restricted"
+
+
+LEFT_OUT_SENTENCES = {
+    LeftOut.MIXED: "rated both 👍 and 👎",
+    LeftOut.UNANSWERED: "not answered",
+    LeftOut.QUOTED: "quoted without a language model",
+    LeftOut.PRUNED: "what the model saw is no longer stored",
+    LeftOut.OTHER_MODEL: "answered by another model",
+    LeftOut.RESTRICTED: "from documents that not everyone may read, or that were removed",
 }
 Row = dict[str, Any]
 _MENTION = re.compile(r"(?:<|\\+u003c)@[UW][A-Z0-9]+(?:\|[^>\"]*)?>")
-# Within JSON an escape may stand before an id: \n, \u003c. Nine characters with a digit; else it is a word.
+# In JSON an escape such as \n or \u003c may precede an id. An id has nine characters and a digit; else it is a
+# word.
 _START, _END = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))", r"(?![A-Za-z0-9])"
 _ANY_ID = re.compile(rf"@?{_START}[UW](?=[A-Z]*[0-9])[A-Z0-9]{{8,}}{_END}")
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{5,}")
@@ -41,52 +56,58 @@ _SLACK_ID = re.compile(r"[UW][A-Z0-9]{5,}")
 
 @dataclass
 class Exported:
-    """How many lines were written, and how many turns were left out for which reason of ``LEFT_OUT``."""
+    """How many lines were written, and how many turns were left out, by reason."""
 
     n_written: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[LeftOut] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class ExportFilter:
-    """Which turns: rated, asked from ``since`` until ``until``, by this model where one is named."""
+    """Selects turns asked from ``since`` until ``until``, and answered by ``model`` if one is given."""
 
     since: datetime
     until: datetime
     model: str | None = None
 
 
-def export(database: Database, wanted: ExportFilter, *, format: str, output: TextIO) -> Exported:
-    """Writes one JSON line for each turn that fits, oldest first."""
-    line_of, rating = (_training, 1) if format == "openai-chat" else (_case, -1)
-    done, after = Exported(), None
+def export(database: Database, filter_: ExportFilter, *, format: str, output: TextIO) -> Exported:
+    """Writes a JSON line for each rated turn that qualifies, oldest first.
+
+    ``format`` is ``openai-chat`` (well-rated turns, to fine-tune a model) or ``eval`` (badly rated ones, for
+    ``docent eval``).
+    """
+    make_line, rating = (_make_training_line, 1) if format == "openai-chat" else (_make_eval_case, -1)
+    exported, after = Exported(), None
     while True:
         with database.transaction() as transaction:
-            turns = _rated(transaction, wanted, rating=rating, after=after)
+            turns = _rated_turns(transaction, filter_, rating=rating, after=after)
             lines = [
-                line_of(transaction, turn, wanted) if _is_for_everyone(transaction, turn) else "restricted"
+                make_line(transaction, turn, filter_)
+                if _is_for_everyone(transaction, turn)
+                else LeftOut.RESTRICTED
                 for turn in turns
             ]
         for turn, line in zip(turns, lines, strict=True):
-            if isinstance(line, str):
-                done.left_out[line] += 1
+            if isinstance(line, LeftOut):
+                exported.left_out[line] += 1
             else:
-                output.write(_nameless(json.dumps(line, ensure_ascii=False), turn["people"]) + "\n")
-                done.n_written += 1
+                output.write(_remove_people(json.dumps(line, ensure_ascii=False), turn["people"]) + "\n")
+                exported.n_written += 1
         if len(turns) < PAGE:
-            return done
+            return exported
         after = turns[-1]["id"]
 
 
-def said(done: Exported, *, format: str, to: str) -> Iterator[str]:
-    """What was done, in sentences."""
-    verdict = "👍" if format == "openai-chat" else "👎"
-    if not done.n_written and not done.left_out:
-        yield f"No answer was rated {verdict} in this time."
+def describe(exported: Exported, *, format: str, to: str) -> Iterator[str]:
+    """Yields sentences that say what was exported."""
+    rating = "👍" if format == "openai-chat" else "👎"
+    if not exported.n_written and not exported.left_out:
+        yield f"No answer was rated {rating} in this time."
         return
-    yield f"{done.n_written} written to {to}."
-    for why, n in done.left_out.most_common():
-        yield f"{n} left out: {LEFT_OUT[why]}."
+    yield f"{exported.n_written} written to {to}."
+    for reason, n in exported.left_out.most_common():
+        yield f"{n} left out: {LEFT_OUT_SENTENCES[reason]}."
 
 
 _RATED = text("""
@@ -103,35 +124,38 @@ ORDER BY id LIMIT :limit
 """)
 
 
-def _rated(transaction: Transaction, wanted: ExportFilter, *, rating: int, after: UUID | None) -> Sequence[Row]:
-    values = {"since": wanted.since, "until": wanted.until, "rating": rating, "after": after, "limit": PAGE}
+def _rated_turns(
+    transaction: Transaction, filter_: ExportFilter, *, rating: int, after: UUID | None
+) -> Sequence[Row]:
+    values = {"since": filter_.since, "until": filter_.until, "rating": rating, "after": after, "limit": PAGE}
     return [dict(row) for row in transaction.execute(_RATED, values).mappings()]
 
 
-_SEEN = text("""
+_DOCUMENTS_SEEN = text("""
 SELECT DISTINCT document_id FROM sources JOIN turns ON turns.id = turn_id
 WHERE session_id = :session_id AND seq <= :seq
 """)
 
 
 def _is_for_everyone(transaction: Transaction, turn: Row) -> bool:
-    """Earlier turns of the session counted in: their answers stand in a line, too."""
-    seen = transaction.scalars(_SEEN, {"session_id": turn["session_id"], "seq": turn["seq"]})
-    return access.are_for_everyone(transaction, seen)
+    """Returns whether everyone may read what this and earlier turns of the session saw: a line contains them
+    all."""
+    document_ids = transaction.scalars(_DOCUMENTS_SEEN, {"session_id": turn["session_id"], "seq": turn["seq"]})
+    return access.are_for_everyone(transaction, document_ids)
 
 
-def _nameless(line: str, people: Sequence[str]) -> str:
-    """A mention becomes a word, and so does what looks like a person's id or is one of who asked in this session.
+def _remove_people(line: str, people: Sequence[str]) -> str:
+    """Replaces mentions, ids of the people who asked in this session, and whatever looks like a person's id.
 
-    Of other people there may be ids in what a tool read of the thread. Evidence has its ``<`` escaped.
+    A tool may have read other people's ids in the thread. In evidence ``<`` is escaped.
     """
-    line = _ANY_ID.sub(_someone, _MENTION.sub("@someone", line))
+    line = _ANY_ID.sub(_replace_id, _MENTION.sub("@someone", line))
     ids = "|".join(re.escape(person) for person in people if _SLACK_ID.fullmatch(person))
-    return re.sub(rf"@?{_START}(?:{ids}){_END}", _someone, line) if ids else line
+    return re.sub(rf"@?{_START}(?:{ids}){_END}", _replace_id, line) if ids else line
 
 
-def _someone(found: re.Match[str]) -> str:
-    return "@someone" if found[0].startswith("@") else "someone"
+def _replace_id(match: re.Match[str]) -> str:
+    return "@someone" if match[0].startswith("@") else "someone"
 
 
 _LAST_CALL = text("""
@@ -144,54 +168,54 @@ SELECT content FROM messages WHERE turn_id = :id AND role = 'assistant' ORDER BY
 """)
 
 
-def _training(transaction: Transaction, turn: Row, wanted: ExportFilter) -> Row | str:
-    """A line to fine-tune with, or why there is none."""
+def _make_training_line(transaction: Transaction, turn: Row, filter_: ExportFilter) -> Row | LeftOut:
+    """Makes a line for fine-tuning, or says why there is none."""
     if set(turn["ratings"]) != {1}:
-        return "mixed"
+        return LeftOut.MIXED
     if (turn["status"], turn["reason"]) != ("completed", "answered"):
-        return "unanswered"
+        return LeftOut.UNANSWERED
     call = transaction.execute(_LAST_CALL, {"id": turn["id"]}).mappings().one_or_none()
     if call is None or call["model"].startswith(LOCAL):
-        return "quoted"
-    if wanted.model and call["model"] != wanted.model:
-        return "other_model"
-    given = _request(transaction, call["request"])
+        return LeftOut.QUOTED
+    if filter_.model and call["model"] != filter_.model:
+        return LeftOut.OTHER_MODEL
+    request = _load_request(transaction, call["request"])
     final = transaction.scalars(_FINAL, {"id": turn["id"]}).one_or_none()
-    if given is None or final is None:
-        return "gone"
-    messages, tools = given
-    line: Row = {"messages": [_message(message) for message in (*messages, final)]}
+    if request is None or final is None:
+        return LeftOut.PRUNED
+    messages, tools = request
+    line: Row = {"messages": [_reduce_message(message) for message in (*messages, final)]}
     if tools:
         line["tools"] = tools
     return line
 
 
-def _request(transaction: Transaction, body: Any) -> tuple[list[Row], list[Row]] | None:
+def _load_request(transaction: Transaction, body: Any) -> tuple[list[Row], list[Row]] | None:
     if not isinstance(body, Mapping):
         return None
-    names, tools = list(body["messages"]), body["tools"]
-    bodies = {row[0]: row[1] for row in transaction.execute(_BLOBS, {"hashes": [*names, tools]})}
-    if not bodies.keys() >= {*names, tools}:
+    hashes, tools = list(body["messages"]), body["tools"]
+    bodies = {row[0]: row[1] for row in transaction.execute(_BLOBS, {"hashes": [*hashes, tools]})}
+    if not bodies.keys() >= {*hashes, tools}:
         return None
-    return [bodies[name] for name in names], list(bodies[tools])
+    return [bodies[hash_] for hash_ in hashes], list(bodies[tools])
 
 
-def _message(message: Mapping[str, Any]) -> Row:
-    """The message with the keys that the format knows; a provider's own (reasoning, annotations) go."""
-    kept = {
+def _reduce_message(message: Mapping[str, Any]) -> Row:
+    """Returns the message with the format's keys only, without a provider's own (reasoning, annotations)."""
+    reduced: Row = {
         key: message[key] for key in ("role", "content", "tool_call_id", "name") if message.get(key) is not None
     }
     if calls := message.get("tool_calls"):
-        kept["tool_calls"] = [_call(call) for call in calls]
-    elif "content" not in kept:
-        kept["content"] = ""
-    return kept
+        reduced["tool_calls"] = [_reduce_call(call) for call in calls]
+    elif "content" not in reduced:
+        reduced["content"] = ""
+    return reduced
 
 
-def _call(call: Mapping[str, Any]) -> Row:
+def _reduce_call(call: Mapping[str, Any]) -> Row:
     function = call["function"]
-    given = {"name": function["name"], "arguments": function.get("arguments") or "{}"}
-    return {"id": call["id"], "type": "function", "function": given}
+    reduced = {"name": function["name"], "arguments": function.get("arguments") or "{}"}
+    return {"id": call["id"], "type": "function", "function": reduced}
 
 
 _CITED = text("SELECT url FROM sources WHERE turn_id = :id AND is_cited ORDER BY n")
@@ -202,17 +226,17 @@ ORDER BY seq DESC LIMIT :limit
 """)
 
 
-def _case(transaction: Transaction, turn: Row, wanted: ExportFilter) -> Row | str:
-    """A case of an evaluation; what a right answer needs is left for a person to fill in."""
-    if wanted.model and turn["model"] != wanted.model:
-        return "other_model"
+def _make_eval_case(transaction: Transaction, turn: Row, filter_: ExportFilter) -> Row | LeftOut:
+    """Makes an evaluation case; a person has to fill in what a right answer needs."""
+    if filter_.model and turn["model"] != filter_.model:
+        return LeftOut.OTHER_MODEL
     before = {"session_id": turn["session_id"], "seq": turn["seq"], "limit": HISTORY_TURNS}
     history = transaction.execute(_BEFORE, before).all()
     return {
         "id": f"turn-{turn['id']}",
         "kind": "rated_badly",
         "question": turn["question"],
-        "history": list(_said(reversed(history))),
+        "history": list(_speeches(reversed(history))),
         "relevant": [],
         "relevant_groups": [],
         "facts": [],
@@ -224,7 +248,7 @@ def _case(transaction: Transaction, turn: Row, wanted: ExportFilter) -> Row | st
     }
 
 
-def _said(turns: Iterator[Any]) -> Iterator[Row]:
+def _speeches(turns: Iterator[Any]) -> Iterator[Row]:
     for question, answer in turns:
         yield {"speaker": "user", "text": question}
         yield {"speaker": "agent", "text": answer}

@@ -1,14 +1,14 @@
-"""``docent sessions replay``: a turn once more, with today's settings or another model, beside what it was.
+"""Runs a recorded turn again, with today's settings or another model, and compares the two.
 
-Its tools give what they gave then, so that only the model's part differs; with live tools they run again, but for
-those that may do something lasting. The turn it makes is recorded like any other, with the origin ``replay``.
+Tools return their recorded results, so that only the model's part differs; with live tools they run again, except
+those with lasting effects. The new turn is recorded like any other, with the origin ``replay``.
 """
 
 import getpass
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from agent.clock import new_id
@@ -25,83 +25,123 @@ from bot.jobs import answering
 from bot.jobs.answering import WorkerContext
 from bot.jobs.terminal_reply import TerminalReply, bare
 from bot.record import session_query
+from bot.record.records import SessionRecord, SourceRecord, TurnRecord
 
-NOT_RECORDED = "This call was not made in the recorded turn, so there is no result of it."
+NOT_RECORDED = "The recorded turn did not make this call, so it has no result."
 ORIGIN = "replay"
 
 
+class CitedSource(TypedDict):
+    """A source that an answer cites."""
+
+    n: int
+    title: str
+    url: str
+
+
+class TurnSummary(TypedDict):
+    """What is compared of a turn."""
+
+    turn_id: str
+    model: str | None
+    prompt: str
+    answer: str
+    status: str
+    reason: str | None
+    sources: list[CitedSource]
+    n_steps: int
+    tool_calls: list[str]
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    model_ms: int
+    tool_ms: int
+
+
+class Comparison(TypedDict):
+    """The JSON of ``docent sessions replay --json``."""
+
+    recorded: TurnSummary
+    replayed: TurnSummary
+    tools: Literal["live", "recorded"]
+    n_calls_not_recorded: int
+
+
 @dataclass
-class Tape:
-    """The recorded results by call; what was asked for again and again gives its last one again."""
+class RecordedResults:
+    """Recorded results by call. A call that is repeated more often than recorded gets the last result again."""
 
     results: dict[str, list[tuple[ToolResult | None, Mapping[str, Any]]]] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
 
     @staticmethod
-    def of(turn: Mapping[str, Any]) -> "Tape":
-        """Of a turn as :func:`bot.record.session_query.told` tells it."""
-        tape = Tape()
+    def of(turn: TurnRecord) -> "RecordedResults":
+        """Collects the results of a turn's tool calls."""
+        recorded = RecordedResults()
         sources = {source["n"]: source for source in turn["sources"]}
         for call in turn["tool_calls"]:
             if call["result"] is not None:
-                shown = call["result"]
-                result = None if call["is_error"] else _result(shown, sources)
-                tape.results.setdefault(_key(call["name"], call["arguments"]), []).append((result, shown))
-        return tape
+                data = call["result"]
+                result = None if call["is_error"] else _rebuild_result(data, sources)
+                recorded.results.setdefault(_key(call["name"], call["arguments"]), []).append((result, data))
+        return recorded
 
     def play(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
-        """The result of this call; raises :class:`ToolError` as then, or when it was not made."""
+        """Returns the result of a call; raises :class:`ToolError` if it failed then or was not made."""
         recorded = self.results.get(_key(name, dict(arguments)))
         if not recorded:
             self.missed.append(name)
             raise ToolError(NOT_RECORDED, hint="Answer from the results you have.")
-        result, shown = recorded.pop(0) if len(recorded) > 1 else recorded[0]
+        result, data = recorded.pop(0) if len(recorded) > 1 else recorded[0]
         if result is None:
-            raise ToolError(str(shown.get("error", "")), hint=str(shown.get("hint", "")))
+            raise ToolError(str(data.get("error", "")), hint=str(data.get("hint", "")))
         return result
 
 
 @dataclass(frozen=True)
 class RecordedTool(Tool):
-    """Looks like the tool and runs nothing."""
+    """A tool that returns recorded results instead of running."""
 
-    tape: Tape = field(default_factory=Tape)
+    recorded: RecordedResults = field(default_factory=RecordedResults)
 
     def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
-        return self.tape.play(self.name, arguments)
+        """Returns the recorded result."""
+        return self.recorded.play(self.name, arguments)
 
 
 def run(
-    desk: WorkerContext, database: Database, session_or_turn: str, *, model: str | None, is_live: bool
-) -> dict[str, Any]:
-    """``recorded`` and ``replayed``, each as :func:`summary` gives it, of the turn named or a session's last.
+    context: WorkerContext, database: Database, session_or_turn: str, *, model: str | None, is_live: bool
+) -> Comparison:
+    """Replays a turn, or a session's last one, and returns both summaries.
 
-    Raises :class:`UserError` for a turn that cannot be run again.
+    Raises :class:`UserError` for a turn that cannot be replayed.
     """
-    told = session_query.told(database, session_or_turn)
-    turn = _turn(told, session_or_turn)
-    tape = Tape.of(turn)
+    session = session_query.load(database, session_or_turn)
+    turn = _select_turn(session, session_or_turn)
+    recorded = RecordedResults.of(turn)
     opening = [
         OpeningCall(call["name"], call["arguments"]) for call in turn["tool_calls"] if call["position"] == OPENING
     ]
     kit = replace(
-        desk.kit,
-        models=_models(desk, model),
-        tools={name: _tool(tool, tape, is_live=is_live) for name, tool in desk.kit.tools.items()},
-        history=_history(database, told, turn),
-        asks_for_standalone=False,  # the recorded opening calls have it
+        context.kit,
+        models=_models(context, model),
+        tools={name: _replace_tool(tool, recorded, is_live=is_live) for name, tool in context.kit.tools.items()},
+        history=_history(database, session, turn),
+        asks_for_standalone=False,  # the recorded opening calls contain the standalone question
     )
-    replayed = _run(replace(desk, kit=kit, opening=lambda question: opening), database, turn)
+    replayed_id = _run(replace(context, kit=kit, opening=lambda question: opening), database, turn)
+    replayed = session_query.load(database, str(replayed_id))
     return {
-        "recorded": summary(turn),
-        "replayed": summary(_turn(session_query.told(database, str(replayed)), str(replayed))),
+        "recorded": summarize(turn),
+        "replayed": summarize(replayed["turns"][-1]),
         "tools": "live" if is_live else "recorded",
-        "n_calls_not_recorded": len(tape.missed),
+        "n_calls_not_recorded": len(recorded.missed),
     }
 
 
-def summary(turn: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a turn is compared."""
+def summarize(turn: TurnRecord) -> TurnSummary:
+    """Returns what is compared of a turn."""
     models = [call["model"] for call in turn["model_calls"] if call["status"] == "completed"]
     return {
         "turn_id": turn["id"],
@@ -126,43 +166,43 @@ def summary(turn: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _turn(told: Mapping[str, Any], named: str) -> dict[str, Any]:
-    """The turn whose id begins so, else the session's last."""
-    turns: list[dict[str, Any]] = told["turns"]
-    found = next((turn for turn in turns if turn["id"].startswith(named.lower())), turns[-1])
-    if found["finished_at"] is None:
-        raise UserError(f"The turn {found['id']} has not ended yet. Replay it when it has.")
-    if not any(call["position"] == OPENING for call in found["tool_calls"]):
-        raise UserError(f"The turn {found['id']} ended before anything was looked up: there is nothing to replay.")
-    return found
+def _select_turn(session: SessionRecord, id_start: str) -> TurnRecord:
+    """Returns the turn whose id starts with these characters, else the session's last turn."""
+    turns = session["turns"]
+    turn = next((turn for turn in turns if turn["id"].startswith(id_start.lower())), turns[-1])
+    if turn["finished_at"] is None:
+        raise UserError(f"The turn {turn['id']} has not ended yet. Replay it when it has ended.")
+    if not any(call["position"] == OPENING for call in turn["tool_calls"]):
+        raise UserError(f"The turn {turn['id']} ended before anything was looked up: there is nothing to replay.")
+    return turn
 
 
-def _models(desk: WorkerContext, model: str | None) -> Sequence[Any]:
+def _models(context: WorkerContext, model: str | None) -> Sequence[Any]:
     if model is None:
-        return desk.kit.models
+        return context.kit.models
     name, api_base = models.place(model)
     only = {"model": name, "fallback_models": ""}
-    if api_base or name != desk.settings.model:
+    if api_base or name != context.settings.model:
         only["model_api_base"] = api_base or ""
-    return models.models(desk.settings.model_copy(update=only))
+    return models.models(context.settings.model_copy(update=only))
 
 
-def _tool(tool: Tool, tape: Tape, *, is_live: bool) -> Tool:
+def _replace_tool(tool: Tool, recorded: RecordedResults, *, is_live: bool) -> Tool:
     if is_live and tool.is_idempotent:
         return tool
     fields = {name: getattr(tool, name) for name in Tool.__dataclass_fields__}
-    return RecordedTool(**fields, tape=tape)
+    return RecordedTool(**fields, recorded=recorded)
 
 
-def _history(database: Database, told: Mapping[str, Any], turn: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The session's earlier turns, as the turn saw them."""
+def _history(database: Database, session: SessionRecord, turn: TurnRecord) -> list[tuple[str, str]]:
+    """Returns the session's earlier turns, as the turn saw them."""
     with database.transaction() as transaction:
-        return sessions.history(transaction, UUID(told["id"]), before=turn["seq"], limit=HISTORY_TURNS)
+        return sessions.history(transaction, UUID(session["id"]), before=turn["seq"], limit=HISTORY_TURNS)
 
 
-def _run(desk: WorkerContext, database: Database, turn: Mapping[str, Any]) -> UUID:
+def _run(context: WorkerContext, database: Database, turn: TurnRecord) -> UUID:
     with database.transaction() as transaction:
-        asked = sessions.ask(
+        question = sessions.ask(
             transaction,
             key=f"{ORIGIN}:{new_id()}",
             user_id=getpass.getuser(),
@@ -171,12 +211,12 @@ def _run(desk: WorkerContext, database: Database, turn: Mapping[str, Any]) -> UU
             audience=Audience.from_json(turn["audience"]),
             workspace=turn["workspace"],
         )
-    answering.work(desk, asked.session_id, lambda _: TerminalReply(None))
-    return asked.turn_id
+    answering.work(context, question.session_id, lambda _: TerminalReply(None))
+    return question.turn_id
 
 
-def _result(shown: Mapping[str, Any], sources: Mapping[int, Mapping[str, Any]]) -> ToolResult:
-    """What the tool returned, from what the model was shown of it."""
+def _rebuild_result(data: Mapping[str, Any], sources: Mapping[int, SourceRecord]) -> ToolResult:
+    """Rebuilds a tool's result from what the model was shown of it."""
     passages = tuple(
         Passage(
             chunk_id=sources[passage["n"]]["chunk_id"],
@@ -187,9 +227,9 @@ def _result(shown: Mapping[str, Any], sources: Mapping[int, Mapping[str, Any]]) 
             text=passage["text"],
             score=passage["score"],
         )
-        for passage in shown.get("passages", ())
+        for passage in data.get("passages", ())
     )
-    return ToolResult({name: value for name, value in shown.items() if name != "passages"}, passages)
+    return ToolResult({name: value for name, value in data.items() if name != "passages"}, passages)
 
 
 def _key(name: str, arguments: Any) -> str:

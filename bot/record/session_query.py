@@ -1,13 +1,13 @@
-"""What happened in a session, read back: for ``docent sessions``.
+"""Reads sessions and turns back from Postgres, with everything recorded of them.
 
-A model call's request is stored as hashes of its messages and tools. :func:`told` puts the messages and tools
-themselves in their place; :func:`of_place`, which a page reads again and again, leaves the hashes.
+A model call's request is stored as hashes of its messages and tools. :func:`load` replaces the hashes by the
+messages and tools; :func:`load_conversation`, which a page polls, leaves the hashes.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from agent.errors import UserError
 from agent.store.database import Database
+from bot.record.records import SessionRecord, SessionSummary, TurnRecord
 
 _LIST = text("""
 SELECT sessions.id, key, sessions.status, sessions.n_turns, updated_at, turns.question AS last_question,
@@ -48,27 +49,35 @@ _PARTS = {
 }
 
 
-def recent(database: Database, *, limit: int) -> list[dict[str, Any]]:
-    """The newest sessions, newest first, without those of 'docent eval'."""
+def list_recent(database: Database, *, limit: int) -> list[SessionSummary]:
+    """Lists sessions, the most recently updated first, without those of 'docent eval'."""
     with database.transaction() as transaction:
-        return _plain_rows(transaction, _LIST, {"limit": limit})
+        return cast(list[SessionSummary], _plain_rows(transaction, _LIST, {"limit": limit}))
 
 
-def told(database: Database, session_or_turn: str) -> dict[str, Any]:
-    """Everything recorded of one session, named by the beginning of its id or of one of its turns' ids."""
+def load(database: Database, session_or_turn: str) -> SessionRecord:
+    """Loads a session, given the first characters of its id or of the id of one of its turns.
+
+    Raises :class:`UserError` if none matches or more than one does. For example::
+
+        session = load(database, "01a221b9")
+        print(session["turns"][-1]["answer"])
+    """
     with database.transaction() as transaction:
-        found = _plain_rows(transaction, _SESSION, {"prefix": _prefix(session_or_turn)})
-        if not found:
+        matches = _plain_rows(transaction, _SESSION, {"prefix": _prefix(session_or_turn)})
+        if not matches:
             raise UserError(f"No session or turn begins with '{session_or_turn}'. See 'docent sessions list'.")
-        if len(found) > 1:
-            raise UserError(f"More than one session begins with '{session_or_turn}'. Give more of the id.")
-        session = found[0]
+        if len(matches) > 1:
+            raise UserError(
+                f"More than one session begins with '{session_or_turn}'. Give more characters of the id."
+            )
+        session = matches[0]
         turns = _turns(transaction, session["id"])
-        _resolve(transaction, [call["request"] for turn in turns for call in turn["model_calls"]])
-        return {**session, "turns": turns}
+        _resolve_hashes(transaction, [call["request"] for turn in turns for call in turn["model_calls"]])
+        return cast(SessionRecord, {**session, "turns": turns})
 
 
-_PLACES = {
+_SESSIONS_OF = {
     "thread": text("SELECT id FROM sessions WHERE key = :key"),
     "commands": text("""
         SELECT DISTINCT session_id FROM turns JOIN sessions ON sessions.id = session_id
@@ -76,46 +85,46 @@ _PLACES = {
 }
 
 
-def of_place(
+def load_conversation(
     database: Database, team_id: str, *, channel: str, thread_ts: str = "", user: str = ""
-) -> list[dict[str, Any]]:
-    """The turns of a thread, or of a person's latest commands in a channel, oldest first, as in :func:`told`."""
+) -> list[TurnRecord]:
+    """Loads the turns of a thread, or of a person's latest commands in a channel, oldest first."""
     key = f"slack:{team_id}:{channel}:"
     with database.transaction() as transaction:
         if thread_ts:
-            found = transaction.execute(_PLACES["thread"], {"key": key + thread_ts})
+            rows = transaction.execute(_SESSIONS_OF["thread"], {"key": key + thread_ts})
         else:
-            found = transaction.execute(_PLACES["commands"], {"key": key + "%", "user": user})
-        sessions = sorted(row[0] for row in found)
+            rows = transaction.execute(_SESSIONS_OF["commands"], {"key": key + "%", "user": user})
+        sessions = sorted(row[0] for row in rows)
         return [turn for session_id in sessions for turn in _turns(transaction, session_id)]
 
 
-def _turns(transaction: Transaction, session_id: Any) -> list[dict[str, Any]]:
+def _turns(transaction: Transaction, session_id: Any) -> list[TurnRecord]:
     turns = _plain_rows(transaction, _TURNS, {"id": session_id})
     for turn in turns:
         for part, query in _PARTS.items():
             turn[part] = _plain_rows(transaction, text(query), {"id": turn["id"]})
-    return turns
+    return cast(list[TurnRecord], turns)
 
 
 _BLOBS = text("SELECT hash, body FROM blobs WHERE hash = ANY(:hashes)")
 
 
-def _resolve(transaction: Transaction, requests: Sequence[Any]) -> None:
-    """Puts what the hashes stand for into the requests, with one query; a hash of nothing stays."""
-    found = [request for request in requests if isinstance(request, dict)]
-    named = {str(name) for request in found for name in [*request.get("messages", ()), request.get("tools")]}
-    bodies: dict[Any, Any] = {row[0]: row[1] for row in transaction.execute(_BLOBS, {"hashes": sorted(named)})}
-    for request in found:
-        request["messages"] = [bodies.get(name, name) for name in request.get("messages", ())]
-        request["tools"] = bodies.get(request.get("tools"), request.get("tools"))
+def _resolve_hashes(transaction: Transaction, bodies: Sequence[dict[str, Any] | None]) -> None:
+    """Replaces the hashes in the requests by what they stand for, with one query; unknown hashes stay."""
+    requests = [body for body in bodies if isinstance(body, dict)]
+    hashes = {str(name) for request in requests for name in [*request.get("messages", ()), request.get("tools")]}
+    blobs = {row[0]: row[1] for row in transaction.execute(_BLOBS, {"hashes": sorted(hashes)})}
+    for request in requests:
+        request["messages"] = [blobs.get(name, name) for name in request.get("messages", ())]
+        request["tools"] = blobs.get(request.get("tools"), request.get("tools"))
 
 
-def _prefix(given: str) -> str:
+def _prefix(id_: str) -> str:
     allowed = set("0123456789abcdef-")
-    if not given or not set(given.lower()) <= allowed:
-        raise UserError(f"'{given}' is not an id. See 'docent sessions list'.")
-    return given.lower() + "%"
+    if not id_ or not set(id_.lower()) <= allowed:
+        raise UserError(f"'{id_}' is not an id. See 'docent sessions list'.")
+    return id_.lower() + "%"
 
 
 def _plain_rows(transaction: Transaction, query: Any, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""What was asked and what it cost, summed up by day, person, channel or model; and how the budgets stand.
+"""Sums up questions and costs by day, person, channel or model, and reads how much of each budget is used.
 
-A call that failed is counted with what it was charged, one that never ended with what was held for it; one of this
-process's own models costs nothing.
+A failed call counts with what it was charged, one that never ended with what was held for it. Calls of the local
+model cost nothing.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ By = Literal["user", "channel", "model", "day"]
 
 @dataclass(frozen=True)
 class UsageRow:
-    """One row: ``name`` is a day, a person, a channel or a model. Failed are turns, or calls by model."""
+    """A day, a person, a channel or a model, by ``name``. ``n_failed`` counts turns; by model, calls."""
 
     name: str
     n_questions: int
@@ -35,13 +35,13 @@ class UsageRow:
 
     @property
     def cached_share(self) -> float:
-        """Between 0 and 1, of the prompts' tokens."""
+        """Returns the cached share of the prompts' tokens, between 0 and 1."""
         return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
 
 
 @dataclass(frozen=True)
 class BudgetStatus:
-    """What is spent and held of one budget, today or this month; ``limit_usd`` is None where there is none."""
+    """The money spent and held of one budget, today or this month; ``limit_usd`` is None without a limit."""
 
     scope: str
     subject: str
@@ -52,7 +52,7 @@ class BudgetStatus:
 
     @property
     def used_share(self) -> float | None:
-        """Spent and held, of the limit; a limit of nothing is used up."""
+        """Returns spent and held money as a share of the limit; a limit of zero counts as used up."""
         if self.limit_usd is None:
             return None
         return (self.spent_usd + self.held_usd) / self.limit_usd if self.limit_usd else 1.0
@@ -90,9 +90,11 @@ _QUERIES: dict[By, str] = {
 }
 
 
-def lines(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> list[UsageRow]:
-    """One line for each day (oldest first), person, channel or model (dearest first) since then; by model also
-    one for what tools cost, such as the embedding of a search."""
+def summarize(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> list[UsageRow]:
+    """Returns a row for each day (oldest first), person, channel or model (most expensive first) since then.
+
+    By model there is also a row for what tools cost, such as the embedding of a search.
+    """
     values: dict[str, Any] = {"since": since} | ({"zone": zone.key} if by == "day" else {})
     with database.transaction() as transaction:
         rows = transaction.execute(text(_QUERIES[by]), values).mappings().all()
@@ -106,22 +108,24 @@ def lines(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> lis
     ]
 
 
-_STANDINGS = text("""
+_BUDGETS = text("""
 SELECT scope, subject, period, spent_usd, held_usd FROM budgets
 WHERE (period = 'day' AND starts_on = :day) OR (period = 'month' AND starts_on = :month)
 ORDER BY spent_usd + held_usd DESC, subject, period
 """)
 
 
-def standings(database: Database, *, limits: Mapping[Scope, Decimal], zone: ZoneInfo) -> list[BudgetStatus]:
-    """The budgets of today and this month, the fullest first; those without a limit are never full."""
+def budget_statuses(database: Database, *, limits: Mapping[Scope, Decimal], zone: ZoneInfo) -> list[BudgetStatus]:
+    """Returns today's and this month's budgets, the most used first; those without a limit last."""
     today = now().astimezone(zone).date()
     with database.transaction() as transaction:
-        rows = transaction.execute(_STANDINGS, {"day": today, "month": today.replace(day=1)}).all()
-    found = [_standing(row, limits.get((row.scope, row.period))) for row in rows]
-    return sorted(found, key=lambda one: -1.0 if one.used_share is None else one.used_share, reverse=True)
+        rows = transaction.execute(_BUDGETS, {"day": today, "month": today.replace(day=1)}).all()
+    budgets = [_budget_status(row, limits.get((row.scope, row.period))) for row in rows]
+    return sorted(
+        budgets, key=lambda budget: -1.0 if budget.used_share is None else budget.used_share, reverse=True
+    )
 
 
-def _standing(row: Any, limit_usd: Decimal | None) -> BudgetStatus:
+def _budget_status(row: Any, limit_usd: Decimal | None) -> BudgetStatus:
     limit = None if limit_usd is None else float(limit_usd)
     return BudgetStatus(row.scope, row.subject, row.period, float(row.spent_usd), float(row.held_usd), limit)

@@ -22,7 +22,7 @@ SAW = "instructions 7 (aaaaaaaa), 0 earlier turns, 1 passage ([1] Leave), 1 tool
 
 
 def told(turn: Recorded) -> dict[str, Any]:
-    return session_query.told(turn.database, str(turn.id))
+    return session_query.load(turn.database, str(turn.id))
 
 
 def shown(turn: Recorded, *, is_full: bool = False, colour: bool = False) -> str:
@@ -31,7 +31,7 @@ def shown(turn: Recorded, *, is_full: bool = False, colour: bool = False) -> str
     console = Console(
         file=out, width=160, soft_wrap=True, highlight=False, force_terminal=colour, color_system=system
     )
-    session_report.tell(console, told(turn), is_full=is_full)
+    session_report.print_session(console, told(turn), is_full=is_full)
     return out.getvalue()
 
 
@@ -155,7 +155,7 @@ def test_for_programs_requests_hold_the_messages_themselves(database: Database) 
     assert second["response"]["choices"][0]["message"]["content"] == "At most 5 days [1]."
     assert told_turn["tool_calls"][0]["result"] == {"passages": [SHOWN]}
     assert json.dumps(told_turn)
-    (of_page,) = session_query.of_place(database, "T1", channel="C1", thread_ts="1.1")
+    (of_page,) = session_query.load_conversation(database, "T1", channel="C1", thread_ts="1.1")
     assert all(isinstance(name, str) for name in of_page["model_calls"][0]["request"]["messages"])
 
 
@@ -176,17 +176,17 @@ def test_what_a_model_saw_is_counted(database: Database) -> None:
         purpose="closing",
     )
     (found,) = told(turn)["turns"]
-    seen = [call_summary.of(call) for call in found["model_calls"]]
+    seen = [call_summary.summarize(call) for call in found["model_calls"]]
     assert [one and (one.n_messages, one.n_earlier, one.passages, one.tools) for one in seen] == [
         (2, 2, (), ()),
         (4, 1, ((1, "Leave"),), ("search_docs",)),
         (6, 1, ((1, "Leave"), (2, "B")), ("search_docs",)),
     ]
-    assert call_summary.of({"request": None}) is None
+    assert call_summary.summarize({"request": None}) is None
 
 
 def test_a_session_is_listed_with_its_latest_question(database: Database) -> None:
     answered(database, "First?")
     answered(database, "Second?")
-    (row,) = session_query.recent(database, limit=5)
+    (row,) = session_query.list_recent(database, limit=5)
     assert (row["last_question"], row["n_turns"]) == ("Second?", 2)

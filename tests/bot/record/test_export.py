@@ -60,7 +60,7 @@ def test_only_answers_that_are_worth_learning_are_taken(database: Database) -> N
     done, lines = exported(database, "openai-chat", model="openai/scripted")
     assert len(lines) == 1
     assert done == Exported(1, Counter({"mixed": 1, "unanswered": 1, "quoted": 1, "other_model": 1}))
-    said = list(export.said(done, format="openai-chat", to="x.jsonl"))
+    said = list(export.describe(done, format="openai-chat", to="x.jsonl"))
     assert said[0] == "1 written to x.jsonl."
     assert "1 left out: quoted without a language model." in said
 
@@ -123,7 +123,7 @@ def test_many_pages_are_read_and_nothing_found_is_said(database: Database) -> No
     assert [case["question"] for case in cases] == [f"{i}?" for i in range(export.PAGE + 3)]
     none, lines = exported(database, "openai-chat")
     assert lines == []
-    assert list(export.said(none, format="openai-chat", to="-")) == ["No answer was rated 👍 in this time."]
+    assert list(export.describe(none, format="openai-chat", to="-")) == ["No answer was rated 👍 in this time."]
 
 
 @pytest.mark.parametrize(("format", "rating"), [("openai-chat", 1), ("eval", -1)])

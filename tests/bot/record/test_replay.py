@@ -104,7 +104,7 @@ def test_another_model_answers_beside_the_first(
             is_live=False,
         )
     assert (both["recorded"]["model"], both["replayed"]["model"]) == ("openai/scripted", "openai/other")
-    comparison.show(both, as_json=False)
+    comparison.print_comparison(both, as_json=False)
     printed = capsys.readouterr().out
     assert "openai/other" in printed
     assert "At most five" in printed
@@ -114,7 +114,7 @@ def test_a_follow_up_is_replayed_with_what_was_said_before_it(
     at: WorkerContext, database: Database, model: ScriptedModel
 ) -> None:
     first = ask(at, database)
-    told = session_query.told(database, first)
+    told = session_query.load(database, first)
     with database.transaction() as transaction:
         sessions.ask(transaction, key=told["key"], user_id="U", origin="cli", question="And in days?")
     answering.work(at, UUID(told["id"]), lambda _: terminal_reply.TerminalReply(None))

@@ -22,7 +22,7 @@ FREE = Usage(prompt_tokens=100, completion_tokens=10)
 
 
 def lines(database: Database, by: By, *, days: int = 30, zone: ZoneInfo = UTC_ZONE) -> list[UsageRow]:
-    return usage.lines(database, by=by, since=now() - timedelta(days=days), zone=zone)
+    return usage.summarize(database, by=by, since=now() - timedelta(days=days), zone=zone)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_day_begins_where_the_operator_is(database: Database, zone: str, day: 
     with database.transaction() as transaction:
         transaction.execute(text("UPDATE turns SET created_at = '2026-05-10T20:00Z'"))
     since = datetime(2026, 5, 1, tzinfo=UTC)
-    assert [line.name for line in usage.lines(database, by="day", since=since, zone=ZoneInfo(zone))] == [day]
+    assert [line.name for line in usage.summarize(database, by="day", since=since, zone=ZoneInfo(zone))] == [day]
 
 
 def test_a_failed_call_of_before_costs_what_was_held_for_it(database: Database) -> None:
@@ -119,7 +119,7 @@ def test_the_budgets_of_today_and_this_month_stand_below(database: Database) -> 
                 values,
             )
     limits = {("person", "day"): Decimal(3), ("workspace", "day"): Decimal(7), ("channel", "day"): Decimal(0)}
-    assert usage.standings(database, limits=limits, zone=UTC_ZONE) == [
+    assert usage.budget_statuses(database, limits=limits, zone=UTC_ZONE) == [
         BudgetStatus("channel", "T1:C1", "day", 0.0, 0.5, 0.0),  # where nothing may be spent, all of it is
         BudgetStatus("person", "T1:U2", "day", 2.25, 0.5, 3.0),
         BudgetStatus("person", "T1:U1", "day", 2.0, 0.5, 3.0),
