@@ -41,12 +41,8 @@ export class App {
     return this.screen.me;
   }
 
-  get bot() {
-    return this.screen.app;
-  }
-
   get botName() {
-    return this.nameOf(this.bot);
+    return this.nameOf(this.screen.app);
   }
 
   /** The channel of the screen; there is none before the first. */
@@ -127,7 +123,7 @@ export class App {
     const { channel } = this.place;
     const text = toWire(typed, this);
     const ts = await act(this.me, "say", { channel, text, ...(thread && { thread_ts: thread }) });
-    const isQuestion = this.isDirect || text.includes(`<@${this.bot}>`);
+    const isQuestion = this.isDirect || text.includes(`<@${this.screen.app}>`);
     if (!thread && isQuestion && channel === this.place.channel) this.go({ thread: ts });
   }
 

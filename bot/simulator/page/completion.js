@@ -76,7 +76,7 @@ export class Completion {
     return [...app.users.values()]
       .filter((user) => user.is_shown && app.nameOf(user.id).toLowerCase() !== typed)
       .filter((user) => wordsOf(user).some((word) => word.toLowerCase().startsWith(typed)))
-      .sort((a, b) => Number(b.id === app.bot) - Number(a.id === app.bot))
+      .sort((a, b) => Number(b.id === app.screen.app) - Number(a.id === app.screen.app))
       .map(({ id, name }) => ({ text: `@${app.nameOf(id)}`, detail: name, drawing: avatar(id, app, "small") }));
   }
 

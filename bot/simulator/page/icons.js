@@ -30,7 +30,8 @@ export function icon(name) {
 
 /** @param {string | null} id @param {App} app @param {"normal" | "small"} size */
 export function avatar(id, app, size = "normal") {
-  if (id === app.bot) return html`<span class="avatar bot ${size}" aria-hidden="true">${icon("book")}</span>`;
+  if (id === app.screen.app)
+    return html`<span class="avatar bot ${size}" aria-hidden="true">${icon("book")}</span>`;
   const colour = Math.max(0, [...app.users.keys()].indexOf(id ?? "")) % N_COLOURS;
   const words = app.nameOf(id).split(/\s+/).slice(0, 2);
   const initials = words
@@ -42,6 +43,6 @@ export function avatar(id, app, size = "normal") {
 
 /** @param {Slack.Channel} channel @param {App} app */
 export function channelIcon(channel, app) {
-  if (channel.kind === "im") return avatar(app.bot, app, "small");
+  if (channel.kind === "im") return avatar(app.screen.app, app, "small");
   return icon(channel.kind === "private" ? "lock" : "hash");
 }

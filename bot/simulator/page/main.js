@@ -12,8 +12,6 @@ import { drawSidebar } from "./sidebar.js";
 import { drawTheme } from "./theme.js";
 import { ThreadPane } from "./thread.js";
 
-/** @typedef {"channel" | "thread" | "inspector" | "sidebar"} Layer each covers those before it if need be */
-
 const NARROW = matchMedia("(max-width: 740px)");
 const ENTRANCES = { thread: ".thread", inspector: "[role=tab][aria-selected=true]", sidebar: "[aria-current]" };
 
@@ -22,7 +20,7 @@ const modal = new Modal(app);
 const inspector = new Inspector(app);
 const thread = new ThreadPane(app);
 const channel = new ChannelPane(app);
-/** @type {Map<Layer, HTMLElement | null>} the open layers, with what had the focus before */
+/** @type {Map<string, HTMLElement | null>} the open layers, with what had the focus before */
 const openers = new Map();
 const page = document.createElement("div");
 let isSidebarOpen = false;
@@ -56,7 +54,7 @@ function drawPage(stopped) {
     </div>`;
 }
 
-/** Returns what covers the others; beside each other they cover nothing. @returns {Layer} */
+/** Returns the pane that covers others: each covers those before it in the page, where room is scarce. */
 function findTop() {
   if (NARROW.matches && isSidebarOpen) return "sidebar";
   if (!WIDE.matches && inspector.isOpen) return "inspector";

@@ -69,6 +69,10 @@ function drawTurn(turn, isLast, app) {
   const longest = Math.max(1, ...steps.map((step) => step.took ?? 0));
   const total = turn.finished_at ? Date.parse(turn.finished_at) - Date.parse(turn.created_at) : null;
   const tokens = (turn.prompt_tokens + turn.completion_tokens).toLocaleString();
+  const sources = turn.sources.map((source) => ({ ...source, drawn: drawSource(source, turn) }));
+  const cited = sources.filter(({ is_cited }) => is_cited).map(({ drawn }) => drawn);
+  const others = sources.filter(({ is_cited }) => !is_cited).map(({ drawn }) => drawn);
+  const more = html`<ol class="passages">${others}</ol>`;
   return html`<details class="turn" ?open=${isLast}>
     <summary><span class="chip ${tone}">${turn.status}${turn.reason ? `: ${turn.reason}` : ""}</span>
       <b>${turn.question}</b></summary>
@@ -81,13 +85,14 @@ function drawTurn(turn, isLast, app) {
     <ol class="steps">
       ${steps.sort((a, b) => a.position - b.position).map((step) => drawStep(step, longest))}
     </ol>
-    ${turn.sources.length ? html`<h3>Passages</h3>` : nothing}
-    <ol class="passages">${turn.sources.map((source) => drawSource(source, turn))}</ol>
+    ${cited.length ? html`<h3>Cited passages</h3>` : nothing}
+    <ol class="passages">${cited}</ol>
     ${turn.feedback.map(
       ({ user_id, rating, comment }) => html`<p class="verdict">${rating > 0 ? "Good" : "Bad"} answer,
       says ${app.nameOf(user_id)}${comment ? `: “${comment}”` : ""}</p>`,
     )}
     ${turn.answer ? drawFold("Answer", html`<div class="markdown">${markdown(turn.answer, app)}</div>`) : nothing}
+    ${others.length ? drawFold(`${others.length} other passages`, more) : nothing}
     ${drawFold("Everything recorded", drawJson(turn.id, turn))}
   </details>`;
 }
@@ -148,7 +153,7 @@ function drawSource(source, turn) {
   const text = passages.find(({ n }) => n === source.n)?.text ?? "";
   const title = [source.title, source.heading_path].filter(Boolean).join(" › ");
   return html`<li><span class="score" title="score">${Number(source.score).toFixed(2)}</span>
-    ${link(source.url, title)} ${source.is_cited ? html`<span class="chip ok">cited</span>` : nothing}
+    ${link(source.url, title)}
     <p class="detail" title=${text}>${text}</p></li>`;
 }
 
