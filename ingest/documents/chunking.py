@@ -18,6 +18,7 @@ MAX_LEAD_CHARS = 300
 _SENTENCE_END = re.compile(
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bDr)(?<!\bvs)(?<!\bNo)(?<!\bSt)(?<!\bInc)"
     r"(?<!\bU\.S)(?<!\bapprox)"
+    r"(?<![.!?…]{2})"  # a long row of dots is tried twice, not once for each dot
     r"[.!?…。！？]+[\"'”’)\]]*(?:\s+(?=[\"'“‘(\[`#*]*[A-Z0-9À-Þ\u0400-\u042f#@/]|[^\x00-\x7f])|(?<=[。！？]))|\n+"
 )
 

@@ -14,7 +14,7 @@ _PIECES = re.compile(
       (?P<comment>\{%-?\s*comment\b.{0,20000}?\{%-?\s*endcomment\s*-?%\}|\{\#.{0,2000}?\#\}|\{\{</\*.{0,500}?\*/>\}\})
     | (?P<fence>^[ ]{0,12}(?P<ticked>```+|~~~+).*?(?:^[ ]*(?P=ticked)[`~]*[ ]*$|\Z))
     | (?P<raw>\{%-?\s*raw\s*-?%\}(?P<inside>.{0,20000}?)\{%-?\s*endraw\s*-?%\})
-    | (?P<code>(?P<ticks>`+)[^\n`](?:[^\n]*?[^\n`])??(?P=ticks)(?!`))
+    | (?P<code>(?<!`)(?P<ticks>`+)[^\n`](?:[^\n]{0,2000}?[^\n`])??(?P=ticks)(?!`))
     | (?P<tag>\{%[-+]?\s*(?P<name>[\w-]*)(?P<arguments>.{0,500}?)[-+]?%\})
     | (?P<short>\{\{[<%]\s*/?(?P<shortname>[\w-]*)(?P<shortarguments>.{0,500}?)/?[>%]\}\})
     | (?P<output>\{\{.{0,500}?\}\})

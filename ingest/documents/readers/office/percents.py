@@ -12,6 +12,7 @@ _BUILT_IN = {"9", "10"}  # ids of formats that need no definition: 0% and 0.00%
 _OVERLAP = 100  # bytes of one piece that go before the next, so that no cell is cut
 _FOLDER = "xl"
 _NAMES = ("xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
+_CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})" s="(\d{1,7})"')
 Place = tuple[int, str]  # row from 1, and column as letters
 
 
@@ -24,29 +25,31 @@ def cells(content: bytes, *, max_bytes: int) -> dict[str, set[Place]]:
     looks = _looks(styles)
     if not looks:
         return {}
-    shown = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})" s="(?:%s)"' % b"|".join(look.encode() for look in looks))
     names = _sheets(workbook, related)
     found: defaultdict[str, set[Place]] = defaultdict(set)
     last, tail = "", b""
     for part, piece in archive.pieces(content, what=_WHAT, max_bytes=max_bytes):
         before = tail if part == last else b""
         if part in names:
-            places = shown.findall(before + piece)
-            found[names[part]].update((int(row), column.decode()) for column, row in places)
+            cells = _CELL.findall(before + piece)
+            found[names[part]].update(
+                (int(row), column.decode()) for column, row, style in cells if style in looks
+            )
         last, tail = part, piece[-_OVERLAP:]
     return found
 
 
-def _looks(styles: Element) -> list[str]:
+def _looks(styles: Element) -> set[bytes]:
     """The numbers of the cell styles that show percent."""
     own = {
         one.get("numFmtId") for one in styles.iterfind("{*}numFmts/{*}numFmt") if "%" in one.get("formatCode", "")
     }
-    return [
-        str(number)
+    percent_formats = own | _BUILT_IN
+    return {
+        b"%d" % number
         for number, style in enumerate(styles.iterfind("{*}cellXfs/{*}xf"))
-        if style.get("numFmtId") in own | _BUILT_IN
-    ]
+        if style.get("numFmtId") in percent_formats
+    }
 
 
 def _sheets(workbook: Element, related: Element) -> dict[str, str]:

@@ -1,15 +1,14 @@
 """Tables: lines whose runs stand below each other, to rows of cells."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 from ingest.documents.blocks import Block
 from ingest.documents.readers.pdf.lines import MAX_PITCH, TextLine, TextRun
+from ingest.documents.readers.text.tables import is_value
 
 _TEXT_PITCH = 1.35  # in font sizes, between the lines of one cell
-_VALUE = re.compile(r"[\W\d]*\d[\W\d]*(?:\w{1,3})?")  # a number, an amount, a date
 
 
 def table(lines: Sequence[TextLine]) -> tuple[Block | None, int]:
@@ -36,7 +35,7 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns: each has a name there, and none is a value."""
     first = rows[0]
     names_all = len(rows) > 1 and len(first) > 1 and all(first)
-    return names_all and not any(cell.endswith(":") or _VALUE.fullmatch(cell) for cell in first)
+    return names_all and not any(cell.endswith(":") or is_value(cell) for cell in first)
 
 
 def _extent(lines: Sequence[TextLine]) -> Sequence[TextLine]:

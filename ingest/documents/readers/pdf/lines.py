@@ -186,5 +186,12 @@ def _is_number(line: TextLine) -> bool:
 
 def _keys(line: TextLine, n_pages: int) -> set[tuple[str, float]]:
     """The line as it is, and without the page's number, if that is what a number in it is."""
-    text = re.sub(r"\d+", lambda found: "#" if int(found[0]) in {line.page, n_pages} else found[0], line.text)
+    text = re.sub(
+        r"\d+", lambda digits: "#" if _to_int(digits[0]) in {line.page, n_pages} else digits[0], line.text
+    )
     return {(line.text, round(line.size)), (text, round(line.size))}
+
+
+def _to_int(digits: str) -> int:
+    """Returns the number, 0 for one too long to be a page's: Python refuses to convert 4,300 digits."""
+    return int(digits) if len(digits) < 10 else 0

@@ -8,7 +8,9 @@ from ingest.documents.blocks import Block, Document
 from ingest.documents.readers.text import plain
 from ingest.documents.readers.text.tables import Rows
 
-_PICTURE = re.compile(rb"[0-9a-fA-F\r\n]{500,}")  # in hexadecimal digits, which striprtf reads one by one
+_PICTURE = re.compile(
+    rb"(?<![0-9a-fA-F\r\n])[0-9a-fA-F\r\n]{500,}"
+)  # in hexadecimal digits, which striprtf reads one by one
 _HIDDEN = re.compile(rb"\{[^{}]{0,200}\\v(?![a-z0-9])[^{}]*\}")
 _TITLE = re.compile(r"\{\\title ([^{}\\]{1,300})\}")
 _ROW = re.compile(r"[^\n]*\|")  # striprtf ends each cell so

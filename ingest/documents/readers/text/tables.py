@@ -12,8 +12,7 @@ from ingest.documents.blocks import Block, Gap
 
 MAX_ROWS = 20_000  # of one document; more is a database, and answers nobody's question
 _MAX_HEADER_CHARS = 300  # of the 880 that a chunk has by default
-_VALUE = re.compile(r"[\W\d]*\d[\W\d]*(?:\w{1,3})?")  # a number, an amount, a date
-_MAX_VALUE_CHARS = 40  # the pattern takes time by the square of it
+_VALUE = re.compile(r"(?=\W*+\d)[\W\d]*+\w{0,3}")  # possessive: takes time in proportion to the cell
 _YEAR = re.compile(r"(?:19|20)\d\d")
 Row = Sequence[str]
 
@@ -69,9 +68,13 @@ def _has_header(rows: Sequence[Row]) -> bool:
     """Whether the first row names the columns: nearly each has a name there, and none is a value but a year."""
     names = [cell for cell in rows[0] if cell]
     is_named = len(rows) > 1 and len(names) > 1 and len(names) >= 0.7 * len(rows[0])
-    return is_named and not any(map(_is_value, names)) and not all(map(_YEAR.fullmatch, names))
+    return is_named and not any(map(_names_no_column, names)) and not all(map(_YEAR.fullmatch, names))
 
 
-def _is_value(cell: str) -> bool:
-    is_short = len(cell) <= _MAX_VALUE_CHARS
-    return cell.endswith(":") or bool(is_short and _VALUE.fullmatch(cell) and not _YEAR.fullmatch(cell))
+def is_value(cell: str) -> bool:
+    """Returns whether a cell holds a number, an amount or a date rather than a name."""
+    return _VALUE.fullmatch(cell) is not None
+
+
+def _names_no_column(cell: str) -> bool:
+    return cell.endswith(":") or (is_value(cell) and not _YEAR.fullmatch(cell))
