@@ -49,7 +49,7 @@ class JsonLines:
     def fetch(self, uri: str) -> RawDocument:
         """One of them; text, unless its id promises another format."""
         document = self._documents[uri]
-        format_ = formats.of(uri)
+        format_ = formats.find_format(uri)
         readable = format_ if format_ in ("markdown", "html") else "text"
         return RawDocument(str(document["text"]).encode(), readable, str(document.get("title") or uri))
 

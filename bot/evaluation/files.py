@@ -101,5 +101,5 @@ def _whole(path: str) -> list[str]:
 
 def _bare(path: str) -> list[str]:
     parts = path.removeprefix("./").partition("#")[0].rstrip("/").split("/")
-    last = parts[-1].rpartition(".")[0] if formats.of(parts[-1]) else parts[-1]
+    last = parts[-1].rpartition(".")[0] if formats.find_format(parts[-1]) else parts[-1]
     return parts[:-1] if formats.is_index(parts[-1]) and len(parts) > 1 else [*parts[:-1], last]

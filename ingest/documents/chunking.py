@@ -56,16 +56,16 @@ def split(document: Document, *, max_tokens: int) -> list[Chunk]:
     for section in _sections(document.blocks):
         path = HEADING_SEPARATOR.join(section.path)
         for text, page in _packed(_pieces(section.blocks, max_tokens), max_tokens):
-            chunks.append(Chunk(len(chunks), path, text, n_tokens(text), page))
+            chunks.append(Chunk(len(chunks), path, text, estimate_tokens(text), page))
     return chunks
 
 
-def n_tokens(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """An estimate that needs no tokenizer, so that it does not change with the model."""
     return -(-len(text) // CHARS_PER_TOKEN)
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """The sentences of a paragraph; a line break ends one too."""
     found: list[str] = []
     start = 0
@@ -117,7 +117,7 @@ def _block_pieces(block: Block, lead: str, max_tokens: int) -> Iterator[_Piece]:
 def _paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
     glue = "\n\n"
     for line in text.split("\n"):
-        for sentence in sentences(line):
+        for sentence in split_sentences(line):
             for piece in _bounded(sentence, lead="", max_tokens=max_tokens):
                 yield _Piece(piece.text, glue=glue)
                 glue = " "
@@ -126,10 +126,10 @@ def _paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
 
 def _bounded(text: str, *, lead: str, max_tokens: int) -> Iterator[_Piece]:
     """One piece, unless it alone is too long: then its sentences, then its words."""
-    if n_tokens(lead) > max_tokens // 2:
+    if estimate_tokens(lead) > max_tokens // 2:
         lead = ""
-    room = (max_tokens - n_tokens(lead)) * CHARS_PER_TOKEN - 1
-    for part in [text] if len(text) <= room else sentences(text):
+    room = (max_tokens - estimate_tokens(lead)) * CHARS_PER_TOKEN - 1
+    for part in [text] if len(text) <= room else split_sentences(text):
         for piece in _cut(part, room):
             yield _Piece(piece, lead)
 
@@ -148,7 +148,7 @@ def _cut(text: str, room: int) -> Iterator[str]:
 def _table(table: Block, max_tokens: int) -> Iterator[_Piece]:
     header = f"{table.lines[0]}\n{_rule(table.lines[0])}" if table.has_header else ""
     rows = table.lines[1:] if table.has_header else table.lines
-    if n_tokens(header) > max_tokens // 2:
+    if estimate_tokens(header) > max_tokens // 2:
         header, rows = "", table.lines
     if header:
         yield _Piece(header, glue="\n\n")
@@ -183,7 +183,7 @@ def _packed(pieces: Iterator[_Piece], max_tokens: int) -> Iterator[tuple[str, in
     text, page = "", 0
     for piece in pieces:
         joined = f"{text}{piece.glue}{piece.text}" if text else piece.text
-        if not text or n_tokens(joined) <= max_tokens:
+        if not text or estimate_tokens(joined) <= max_tokens:
             text, page = joined, page if text else piece.page
             continue
         if piece.lead and text.endswith(piece.lead):

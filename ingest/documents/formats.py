@@ -96,7 +96,7 @@ _IGNORED_NAMES = (
 )
 
 
-def of(path: str) -> Format | None:
+def find_format(path: str) -> Format | None:
     """The format that a file's name promises."""
     suffix = _suffix(path)
     if not suffix and PurePosixPath(path).name.lower() in _BARE:
@@ -112,7 +112,7 @@ def is_ignored(path: str) -> bool:
     return _suffix(path) in _IGNORED or any(fnmatchcase(name, pattern) for pattern in _IGNORED_NAMES)
 
 
-def refusal(path: str) -> tuple[str, str]:
+def explain_refusal(path: str) -> tuple[str, str]:
     """Cause and advice for a file of none of our formats."""
     suffix = _suffix(path)
     kind = f"({suffix})" if suffix else "(its name has no ending)"
@@ -121,7 +121,7 @@ def refusal(path: str) -> tuple[str, str]:
 
 def max_bytes(path: str) -> int:
     """How large a file of this name may be."""
-    return MAX_BYTES if of(path) in _TEXTUAL else MAX_PACKED_BYTES
+    return MAX_BYTES if find_format(path) in _TEXTUAL else MAX_PACKED_BYTES
 
 
 def is_page(path: str) -> bool:
@@ -131,10 +131,10 @@ def is_page(path: str) -> bool:
 
 def is_index(path: str) -> bool:
     """Whether it is the page of its folder, which stands under the folder's address."""
-    return PurePosixPath(path).stem == "index" and of(path) in {"markdown", "text", "html"}
+    return PurePosixPath(path).stem == "index" and find_format(path) in {"markdown", "text", "html"}
 
 
-def title(path: str) -> str:
+def title_from_path(path: str) -> str:
     """What a document is called that does not name itself: its file's name, or its folder's if it is the index."""
     pure = PurePosixPath(path)
     is_the_folders = pure.stem.lower() in {"index", "readme"} and len(pure.parts) > 1

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from ingest.documents import formats
 
 
-def url(pattern: str, path: str) -> str:
+def expand(pattern: str, path: str) -> str:
     """``{file}`` in the pattern is the path; ``{path}`` is it as a site would show it: Markdown and text without
     their ending, a folder's index as the folder."""
     shown = str(PurePosixPath(path).with_suffix("")) if formats.is_page(path) else path

@@ -67,9 +67,9 @@ class FolderSource:
 
     def fetch(self, uri: str) -> RawDocument:
         """Reads one file; raises :class:`FetchProblem` when it is no document, unreadable, gone or too large."""
-        format_ = formats.of(uri)
+        format_ = formats.find_format(uri)
         if format_ is None and not uri.endswith("/"):
-            raise FetchProblem(*formats.refusal(uri))
+            raise FetchProblem(*formats.explain_refusal(uri))
         path = self.root / uri
         if not self._holds(path):  # a link was put in its place since it was listed
             raise FetchProblem("leads out of the folder, or to something hidden", "remove the link, or sync again")
@@ -82,7 +82,7 @@ class FolderSource:
             cause = f"cannot be read ({error.strerror})"
             raise FetchProblem(cause, "check its permissions", may_pass=True) from None
         assert format_
-        return RawDocument(content, format_, formats.title(uri), datetime.fromtimestamp(changed, UTC))
+        return RawDocument(content, format_, formats.title_from_path(uri), datetime.fromtimestamp(changed, UTC))
 
     def _walk(self, folder: Path) -> Iterator[Path]:
         try:
@@ -108,7 +108,7 @@ class FolderSource:
         return not any(part.startswith(_HIDDEN) for part in parts)
 
     def _url(self, path: Path, uri: str) -> str:
-        return links.url(self._options.link, uri) if self._options.link else path.as_uri()
+        return links.expand(self._options.link, uri) if self._options.link else path.as_uri()
 
 
 def _fingerprint(path: Path) -> str:

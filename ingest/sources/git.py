@@ -126,9 +126,9 @@ class GitSource:
 
     def fetch(self, uri: str) -> RawDocument:
         """One document of the version that was listed; an object that listed none asks once for the newest."""
-        format_ = formats.of(uri)
+        format_ = formats.find_format(uri)
         if format_ is None:
-            raise FetchProblem(*formats.refusal(uri))
+            raise FetchProblem(*formats.explain_refusal(uri))
         try:
             version = self._current()
             file = version.files.get(uri)
@@ -147,7 +147,7 @@ class GitSource:
                 "is a pointer to a file that Git LFS keeps elsewhere",
                 "commit the file itself, or read in a folder that 'git lfs pull' has filled",
             )
-        return RawDocument(content, format_, formats.title(uri), updated_at)
+        return RawDocument(content, format_, formats.title_from_path(uri), updated_at)
 
     def _current(self) -> _Version:
         with self._lock:
@@ -174,7 +174,7 @@ class GitSource:
     def _url(self, version: _Version, uri: str) -> str:
         path = version.files[uri].path
         if self._options.link:
-            return links.url(self._options.link, uri)
+            return links.expand(self._options.link, uri)
         return f"{_site(self._options.location)}{quote(version.branch)}/{quote(path)}"
 
 

@@ -226,7 +226,7 @@ class SlackSource:
 
     def _url(self, uri: str) -> str:
         if self._options.link:
-            return links.url(self._options.link, uri)
+            return links.expand(self._options.link, uri)
         channel, _, ts = uri.partition("/")
         return f"{str(self._me.get('url', '')).rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}"
 

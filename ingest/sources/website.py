@@ -184,4 +184,4 @@ class WebsiteSource:
         if not self._options.link:
             return url
         address, mark, query = url.partition("?")
-        return links.url(self._options.link, self._site.path(address)) + mark + query
+        return links.expand(self._options.link, self._site.path(address)) + mark + query

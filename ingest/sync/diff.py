@@ -151,12 +151,12 @@ def _readers(one: Listed, readers: frozenset[str]) -> frozenset[str]:
 
 
 def _row(one: Listed, sync_id: UUID, access_id: str, chunk_tokens: int) -> dict[str, Any]:
-    is_named = names.of(one.uri) == one.uri or one.fingerprint == UNREAD
+    is_named = names.shorten(one.uri) == one.uri or one.fingerprint == UNREAD
     return {
         "sync_id": sync_id,
-        "uri": names.of(one.uri),
-        "url": names.storable(one.url),
-        "fingerprint": names.storable(one.fingerprint) if is_named else UNNAMED,
+        "uri": names.shorten(one.uri),
+        "url": names.escape(one.url),
+        "fingerprint": names.escape(one.fingerprint) if is_named else UNNAMED,
         "content_hash": content_hash(one, chunk_tokens),
         "access_id": access_id,
     }

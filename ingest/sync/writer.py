@@ -125,7 +125,7 @@ def _row(one: ParsedDocument, source: str) -> dict[str, Any]:
         "source": source,
         "uri": one.item.uri,
         "url": one.item.url,
-        "title": names.storable(one.document.title) if one.document else one.item.uri,
+        "title": names.escape(one.document.title) if one.document else one.item.uri,
         "fingerprint": one.item.fingerprint,
         "content_hash": "" if one.keeps_earlier else one.item.content_hash,
         "access_id": one.item.access_id,
@@ -138,4 +138,4 @@ def _row(one: ParsedDocument, source: str) -> dict[str, Any]:
 
 def _problem(one: ParsedDocument) -> str | None:
     problem = one.problem or (one.document.gap if one.document else None)
-    return names.storable(f"{problem.cause}; {problem.advice}") if problem else None
+    return names.escape(f"{problem.cause}; {problem.advice}") if problem else None

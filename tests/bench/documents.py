@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from agent.types import EVERYONE, Audience
-from ingest.documents.chunking import sentences
+from ingest.documents.chunking import split_sentences
 from ingest.embedding import Embedder
 from ingest.index import lancedb_runtime
 from ingest.index.candidates import nearest
@@ -111,7 +111,7 @@ class _Texts:
             texts = [json.loads(line)["text"] for line in lines]
         else:
             texts = [page.read_text() for page in (ROOT / "bot" / "sample" / "handbook").rglob("*.md")]
-        self.sentences = [sentence for text in texts for sentence in sentences(text) if len(sentence) > 40]
+        self.sentences = [sentence for text in texts for sentence in split_sentences(text) if len(sentence) > 40]
 
     def document(self, n: int) -> str:
         chosen = self._random.choices(self.sentences, k=4)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.documents.chunking import sentences
+from ingest.documents.chunking import split_sentences
 from ingest.search.text import content_words, words
 from tools.extractive import follow_ups
 
@@ -68,7 +68,7 @@ def parts(text: str, background: str = "") -> list[ParsedQuestion]:
     """The questions in one message, each with the story before it and with the earlier one it leans on."""
     told: list[str] = []
     asked: list[str] = []
-    for sentence in sentences(text):
+    for sentence in split_sentences(text):
         pieces = _NEXT_PART.split(sentence)
         if sentence.rstrip("\"')").endswith("?") or _ASKS.match(sentence):
             if len(pieces) > 1 and not _asks(pieces[0]):
@@ -109,7 +109,7 @@ def _ended(part: str) -> str:
 
 def _asking(text: str) -> str:
     """The sentences with a question mark; without any the whole text, unless it only tells something."""
-    found = sentences(text)
+    found = split_sentences(text)
     asking = [sentence for sentence in found if sentence.rstrip("\"')").endswith("?")]
     if asking:
         return " ".join(asking)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ingest.documents.chunking import sentences
+from ingest.documents.chunking import split_sentences
 
 _ITEM = re.compile(r"^(?P<indent> *)(?:[-*•]|\d{1,3}[.)])\s+(?P<text>.*)$")
 _RULE = re.compile(r"^\|[-:| ]+\|$")
@@ -78,7 +78,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str, str]]:
             yield lead, line, ""
         else:
             parents = []
-            found = sentences(line)
+            found = split_sentences(line)
             lead = found[-1] if found and found[-1].endswith(":") else ""
             yield from (("", sentence, "") for sentence in found)
 

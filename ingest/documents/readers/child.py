@@ -28,7 +28,7 @@ Read = Callable[[RawDocument, int], Document]
 
 def document(raw: RawDocument, max_chars: int) -> Document:
     """Reads a document; raises :class:`FetchProblem`."""
-    return reader.document(raw, max_chars=max_chars)
+    return reader.read_document(raw, max_chars=max_chars)
 
 
 def serve(limits: Json, *, read: Read = document) -> None:

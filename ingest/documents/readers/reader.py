@@ -14,7 +14,7 @@ from ingest.documents.blocks import Block, Document
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import signature
-from ingest.documents.readers.text.hidden_characters import visible
+from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 MAX_CHARS = 20_000_000  # of text
 MAX_PIECES = 500_000  # blocks and lines of tables and code; a book of 1,000 pages has 50,000
@@ -46,9 +46,9 @@ class _FormatReader(Protocol):
     def read(self, content: bytes, *, max_chars: int) -> Document: ...
 
 
-def document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
+def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text."""
-    format_ = signature.format_of(raw)
+    format_ = signature.detect_format(raw)
     reader = cast(_FormatReader, import_module(f"ingest.documents.readers.{MODULES[format_]}"))
     try:
         found = reader.read(raw.content, max_chars=max_chars)
@@ -59,7 +59,7 @@ def document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
             f"holds more than {MAX_PIECES:,} paragraphs and rows", "split it into smaller documents"
         )
     blocks = _visible(found.blocks)
-    title = visible(found.title).strip() or _heading(blocks, format_) or raw.title
+    title = strip_invisible(found.title).strip() or _heading(blocks, format_) or raw.title
     blocks = _without_repeated(title, blocks)
     if not any(block.kind != "heading" for block in blocks):
         raise FetchProblem("holds no text", "write something in it, or remove it")
@@ -68,7 +68,7 @@ def document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
         title=title,
         blocks=blocks,
         updated_at=found.updated_at or raw.updated_at,
-        keywords=visible(found.keywords),
+        keywords=strip_invisible(found.keywords),
     )
 
 
@@ -76,7 +76,7 @@ def _visible(blocks: Sequence[Block]) -> tuple[Block, ...]:
     """Without characters that show nothing, and without what then is empty."""
     clean: list[Block] = []
     for block in blocks:
-        text, lines = visible(block.text), tuple(map(visible, block.lines))
+        text, lines = strip_invisible(block.text), tuple(map(strip_invisible, block.lines))
         if text.strip() or any(map(str.strip, lines)):
             is_clean = text == block.text and lines == block.lines
             clean.append(block if is_clean else replace(block, text=text, lines=lines))

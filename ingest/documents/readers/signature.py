@@ -35,7 +35,7 @@ _MIMETYPES: dict[bytes, Format] = {
 }
 
 
-def format_of(raw: RawDocument) -> Format:
+def detect_format(raw: RawDocument) -> Format:
     """The format to read it as."""
     content = raw.content
     if raw.format in NAMES and not content.strip():
@@ -73,7 +73,7 @@ def _marks(content: bytes) -> tuple[bytes, bytes]:
     """What tells archives apart; nothing of one that is damaged, which its reader tells."""
     names = ("mimetype", "[Content_Types].xml")
     try:
-        found = archive.parts(content, what="archive", is_wanted=names.__contains__)
+        found = archive.unpack(content, what="archive", is_wanted=names.__contains__)
     except FetchProblem:
         return b"", b""
     return found.get(names[0], b""), found.get(names[1], b"")

@@ -152,7 +152,7 @@ class Crawl:
     def _wanted(self, links: Iterable[str]) -> Iterator[str]:
         """With a sitemap the site has said which pages it has; only the files they link to are added."""
         for url in links:
-            if not self._pages or formats.of(url.partition("?")[0]) not in {None, "html"}:
+            if not self._pages or formats.find_format(url.partition("?")[0]) not in {None, "html"}:
                 yield url
 
     def _document(self, url: str, page: Webpage, visit: Visit, shelf: PendingDocuments) -> Iterator[Listed]:

@@ -15,7 +15,6 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from html import unescape
 
-from ingest.documents.nesting import TAG
 from ingest.sources.web.site import Site, joined
 
 MAX_LINKS = 5_000  # of one page; a page with more is a trap
@@ -26,6 +25,11 @@ _LINKS = {"a": "href", "area": "href", "iframe": "src", "frame": "src"}
 _TOLD = {*_LINKS, "meta", "link", "base"}
 _PAIR = re.compile(
     r"""([^\s/>=]++)(?:\s*+=\s*+(?:"([^"]*+)"?|'([^']*+)'?|([^\s>"'][^\s>]*+)?))?""",
+)
+_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>"'][^\s>]*+|(?=>|\Z))"""
+_TAG = re.compile(
+    rf"<(?:(?P<comment>!--)|(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)"
+    rf"(?P<attributes>(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+{_VALUE})?+)*+)(?P<close>>|\Z)|[!?/][^>]*+)"
 )
 _COMMENT_END = re.compile(r"--!?>")
 _DATES = (
@@ -122,7 +126,7 @@ class _Tags:
 
     def read(self, html: str) -> None:
         at = 0
-        while found := TAG.search(html, at):
+        while found := _TAG.search(html, at):
             self._text(html[at : found.start()])
             at = found.end()
             name = (found["name"] or "").lower() if found["close"] else ""

@@ -109,7 +109,7 @@ def read(answer: HttpResponse, url: str, site: Site) -> Webpage:
     if name == _PAGE and not answer.body.startswith(b"%PDF-"):
         return _page(answer, url, site)
     return Webpage(
-        format=formats.of(name),
+        format=formats.find_format(name),
         content=answer.body,
         fingerprint=sha256(answer.body).hexdigest(),
         is_indexed="noindex" not in _orders(answer),
@@ -120,7 +120,7 @@ def read(answer: HttpResponse, url: str, site: Site) -> Webpage:
 def title(url: str) -> str:
     """Made of the last part of an address."""
     path = unquote(urlsplit(url).path).strip("/")
-    return formats.title(path) if path else urlsplit(url).netloc
+    return formats.title_from_path(path) if path else urlsplit(url).netloc
 
 
 def _name(headers: httpx.Headers, url: str) -> str:
@@ -128,14 +128,14 @@ def _name(headers: httpx.Headers, url: str) -> str:
     kind = _kind(headers)
     path = unquote(urlsplit(url).path)
     is_bare = not kind and "." not in path.rpartition("/")[2]
-    if is_bare or kind in _PAGES or (kind in _UNSAID and formats.of(path) == "html"):
+    if is_bare or kind in _PAGES or (kind in _UNSAID and formats.find_format(path) == "html"):
         return _PAGE
     if kind in _ENDINGS:
         name = f"x{_ENDINGS[kind]}"
     else:
         name = path if kind in _UNSAID else ""
-        name = "x.txt" if kind == "text/plain" and not formats.of(name) else name
-    return name if formats.of(name) else ""
+        name = "x.txt" if kind == "text/plain" and not formats.find_format(name) else name
+    return name if formats.find_format(name) else ""
 
 
 def _kind(headers: httpx.Headers) -> str:
@@ -146,7 +146,7 @@ def _unread(answer: HttpResponse, url: str) -> Webpage:
     """A picture or data is no document; what people write in, such as an old Word file, is a problem."""
     path, kind = unquote(urlsplit(url).path), _kind(answer.headers)
     if kind.startswith("application/") and kind not in _DATA and not formats.is_ignored(path):
-        raise FetchProblem(*formats.refusal(path))
+        raise FetchProblem(*formats.explain_refusal(path))
     return Webpage()
 
 

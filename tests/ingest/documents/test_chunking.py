@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 
 from ingest.documents import chunking
 from ingest.documents.blocks import Block, Document
-from ingest.documents.chunking import Chunk, sentences
+from ingest.documents.chunking import Chunk, split_sentences
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
 
 
 def chunks(markdown: str, max_tokens: int = 40) -> list[Chunk]:
-    return chunking.split(reader.document(RawDocument(markdown.encode(), "markdown", "T")), max_tokens=max_tokens)
+    return chunking.split(
+        reader.read_document(RawDocument(markdown.encode(), "markdown", "T")), max_tokens=max_tokens
+    )
 
 
 def test_a_chunk_knows_its_headings_and_its_position() -> None:
@@ -70,7 +72,7 @@ def test_code_is_cut_between_lines_and_always_fenced() -> None:
     ],
 )
 def test_sentences_end_where_a_reader_would_end_them(text: str, expected: list[str]) -> None:
-    assert sentences(text) == expected
+    assert split_sentences(text) == expected
 
 
 blocks = st.lists(

@@ -15,7 +15,7 @@ from tests.ingest.conftest import opened
 def test_every_format_has_a_reader_and_every_ending_a_format() -> None:
     assert reader.MODULES.keys() == set(get_args(Format))
     assert set(formats.FORMATS.values()) == set(get_args(Format)) - {"webpage"}
-    assert all(formats.of(f"x{ending}") for ending in formats.FORMATS)
+    assert all(formats.find_format(f"x{ending}") for ending in formats.FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_every_format_has_a_reader_and_every_ending_a_format() -> None:
     ],
 )
 def test_a_format_is_told_by_the_ending(path: str, format_: Format) -> None:
-    assert formats.of(path) == format_
+    assert formats.find_format(path) == format_
     assert not formats.is_ignored(path)
 
 
@@ -55,7 +55,7 @@ def test_a_format_is_told_by_the_ending(path: str, format_: Format) -> None:
 )
 def test_what_is_plainly_no_document_is_ignored(path: str) -> None:
     assert formats.is_ignored(path)
-    assert formats.of(path) is None
+    assert formats.find_format(path) is None
 
 
 @pytest.mark.parametrize(

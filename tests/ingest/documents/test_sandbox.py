@@ -230,7 +230,7 @@ def test_everything_a_document_has_comes_back_as_it_was_read() -> None:
     text = "## Gate\n- one\n\n| A | B |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```\n"
     document = RawDocument((matter + text).encode(), "markdown", "File name", changed)
     with Converter() as converter:
-        assert converter.read(document) == reader.document(document)
+        assert converter.read(document) == reader.read_document(document)
 
 
 @pytest.mark.parametrize(

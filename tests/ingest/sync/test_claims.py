@@ -244,16 +244,16 @@ def test_a_document_whose_fetching_breaks_is_one_problem(library: Library) -> No
 
 @pytest.mark.parametrize("uri", ["a", "ü" * 1_000, "a" * 2_000, "a/b c.md"])
 def test_a_usual_name_is_kept(uri: str) -> None:
-    assert names.of(uri) == uri
+    assert names.shorten(uri) == uri
 
 
 @pytest.mark.parametrize("uri", ["a" * 2_001, "ü" * 5_000, "\udcff", "a\0b", "\ud800" * 500])
 def test_an_unusual_name_becomes_one_that_can_be_kept(uri: str) -> None:
-    name = names.of(uri)
+    name = names.shorten(uri)
     assert name != uri
     assert "\0" not in name
     assert len(name.encode()) <= names.MAX_BYTES
-    assert name != names.of(uri + "x")
+    assert name != names.shorten(uri + "x")
 
 
 def test_names_that_cannot_be_kept_are_problems_of_their_documents(library: Library) -> None:

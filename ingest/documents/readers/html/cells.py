@@ -19,13 +19,13 @@ class Cell:
     n_rows: int = 1
 
 
-def span(value: str | None, most: int) -> int:
+def parse_span(value: str | None, most: int) -> int:
     """What ``colspan`` or ``rowspan`` says, bounded; 1 when it says nothing of use."""
     text = (value or "").strip()
     return min(max(int(text), 1), most) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
 
-def lines(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[str, ...], bool]:
+def format_rows(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[str, ...], bool]:
     """A line for each row that holds text of its own, and whether the first one is a header."""
     expanded = _expanded(rows)
     filled = [at for at, row in enumerate(rows) if any(cell.text for cell in row)]

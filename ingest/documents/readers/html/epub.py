@@ -16,11 +16,11 @@ _DC = "{http://purl.org/dc/elements/1.1/}"
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """The book's title and all chapters; raises :class:`ingest.documents.raw.FetchProblem`."""
-    parts = archive.parts(content, what=_WHAT, is_wanted=lambda name: name.lower().endswith(_ENDINGS))
+    parts = archive.unpack(content, what=_WHAT, is_wanted=lambda name: name.lower().endswith(_ENDINGS))
     name = _package(parts)
     if name not in parts:
-        raise archive.damaged(_WHAT)
-    package = archive.root(parts[name], what=_WHAT)
+        raise archive.damage_problem(_WHAT)
+    package = archive.parse_xml(parts[name], what=_WHAT)
     title = package.findtext(f".//{_DC}title") or ""
     chapters = [parts[chapter] for chapter in _chapters(package, posixpath.dirname(name)) if chapter in parts]
     return Document(title.strip(), tuple(block for chapter in chapters for block in _blocks(chapter)))
@@ -29,7 +29,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
 def _package(parts: archive.Parts) -> str:
     """The name of the part that says what the book consists of."""
     container = parts.get("META-INF/container.xml")
-    found = archive.root(container, what=_WHAT).find(".//{*}rootfile") if container else None
+    found = archive.parse_xml(container, what=_WHAT).find(".//{*}rootfile") if container else None
     return found.get("full-path", "") if found is not None else ""
 
 
@@ -42,4 +42,4 @@ def _chapters(package: Element, folder: str) -> Iterator[str]:
 
 
 def _blocks(chapter: bytes) -> list[Block]:
-    return html.blocks(html.source(chapter))
+    return html.blocks(html.decode_page(chapter))

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ingest.documents import nesting
 from ingest.documents.blocks import Block, Document
+from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import cells
-from ingest.documents.readers.text.encoding import decoded
-from ingest.documents.readers.text.hidden_characters import visible
+from ingest.documents.readers.text.encoding import decode
+from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}
@@ -32,35 +32,34 @@ _HIDING_STYLE = re.compile(
 _CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.IGNORECASE)
 _CHANGED = "meta[property='article:modified_time'], meta[itemprop=dateModified], meta[name='last-modified' i]"
 MAX_NESTING = 50  # elements in elements; what is deeper is left out (Python's stack ends at 1,000)
+_TOO_DEEP = " > ".join("*" * (MAX_NESTING + 2))
 _INFORMATIVE_ADDRESS_CHARS = 40  # a longer address is for clicking, not for reading
 _SAYABLE = re.compile(r"[\w.+-]+@[\w.-]+|\+?[\d() -]+|[\w.-]+(?:/[a-z][a-z-]*){0,2}")  # no ids, no queries
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """A whole page; see :func:`page`."""
-    return page(source(content))
+    return read_page(decode_page(content))
 
 
-def source(content: bytes) -> str:
+def decode_page(content: bytes) -> str:
     """A page's source, in the encoding that it declares."""
     declared = _CHARSET.search(content[:2048])
-    return decoded(content, declared=declared[1].decode() if declared else None)
+    return decode(content, declared=declared[1].decode() if declared else None)
 
 
 def blocks(html: str) -> list[Block]:
     """The visible blocks of a page, in order; :class:`ingest.documents.raw.FetchProblem` for one nested too
     deeply."""
-    nesting.check(html)
     body = LexborHTMLParser(html).body
-    return list(_HtmlWalk().flow(body)) if body is not None else []
+    return _walk(body) if body is not None else []
 
 
-def page(html: str) -> Document:
+def read_page(html: str) -> Document:
     """A whole page's title and its main blocks: without menus, side bars, heads and feet, and what forms ask.
 
     Raises :class:`ingest.documents.raw.FetchProblem` for one nested too deeply.
     """
-    nesting.check(html)
     tree = LexborHTMLParser(html)
     head = tree.css_first("title")
     title = _line(head.text()) if head else ""
@@ -73,9 +72,17 @@ def page(html: str) -> Document:
     for node in tree.css("header, aside") if len(mains) != 1 else ():
         if not node.css("h1"):
             node.decompose()
-    found = tuple(_HtmlWalk().flow(main)) if main is not None else ()
+    found = tuple(_walk(main)) if main is not None else ()
     top = next((block.text for block in found if block.kind == "heading" and block.level == 1), "")
     return Document(top if top and top in title else title, found, updated_at)
+
+
+def _walk(root: LexborNode) -> list[Block]:
+    """Returns the visible blocks below a node; raises :class:`FetchProblem` where all are nested too deeply."""
+    found = list(_HtmlWalk().flow(root))
+    if not found and root.css_first(_TOO_DEEP):
+        raise FetchProblem("is nested too deeply", "save it in a simpler form")
+    return found
 
 
 class _HtmlWalk:
@@ -111,7 +118,7 @@ class _HtmlWalk:
             yield from self._table(node, depth)
         elif tag == "pre":
             yield from self._paragraph()
-            lines = visible(node.text()).strip("\n").splitlines()
+            lines = strip_invisible(node.text()).strip("\n").splitlines()
             yield Block("code", lines=tuple(line.rstrip() for line in lines))
         elif tag in _BLOCKS:
             yield from self._paragraph()
@@ -129,7 +136,7 @@ class _HtmlWalk:
                 yield from self._paragraph()
         if is_layout:
             return
-        lines, has_header = cells.lines([[_cell(cell) for cell in row] for row in rows])
+        lines, has_header = cells.format_rows([[_cell(cell) for cell in row] for row in rows])
         if lines:
             yield Block("table", lines=lines, has_header=has_header)
 
@@ -224,15 +231,15 @@ def _cell(node: LexborNode) -> cells.Cell:
     return cells.Cell(
         text=_line(inline_text(node)).replace("|", "/"),
         is_header=node.tag == "th",
-        n_columns=cells.span(attributes.get("colspan"), cells.MAX_COLUMNS),
-        n_rows=cells.span(attributes.get("rowspan"), cells.MAX_ROWS),
+        n_columns=cells.parse_span(attributes.get("colspan"), cells.MAX_COLUMNS),
+        n_rows=cells.parse_span(attributes.get("rowspan"), cells.MAX_ROWS),
     )
 
 
 def _line(text: str) -> str:
-    return _SPACES.sub(" ", visible(text)).strip()
+    return _SPACES.sub(" ", strip_invisible(text)).strip()
 
 
 def _lines(text: str) -> str:
-    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in visible(text).split("\n"))
+    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in strip_invisible(text).split("\n"))
     return "\n".join(line for line in lines if line)

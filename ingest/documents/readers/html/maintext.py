@@ -30,7 +30,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
 def _main_text(content: bytes) -> str:
     """The letters of it; empty where there is none."""
     try:
-        text = trafilatura.extract(html.source(content), favor_recall=True, include_comments=False)
+        text = trafilatura.extract(html.decode_page(content), favor_recall=True, include_comments=False)
     except RecursionError:
         return ""
     return _letters(text or "")

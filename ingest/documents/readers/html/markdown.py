@@ -15,8 +15,8 @@ from markdown_it import MarkdownIt
 
 from ingest.documents.blocks import Block, Document
 from ingest.documents.readers.html import html
-from ingest.documents.readers.html.templates import without_tags
-from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.html.templates import strip_tags
+from ingest.documents.readers.text.encoding import decode
 
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
@@ -27,7 +27,7 @@ _IMPORTS = re.compile(r"\A(?:\s*(?:import|export)\b[^\n]{0,500}[\"'][^\n]*)+")  
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """A document whose title, date and keywords are those of its front matter."""
-    matter, text = _matter(decoded(content))
+    matter, text = _matter(decode(content))
     return Document(
         title=_title(matter),
         blocks=tuple(blocks(_IMPORTS.sub("", text))),
@@ -38,7 +38,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
 
 def blocks(text: str) -> list[Block]:
     """Links that stay Markdown because they stand inside HTML become their text."""
-    found = html.blocks(_parser().render(without_tags(text)))
+    found = html.blocks(_parser().render(strip_tags(text)))
     return [replace(b, text=_LEFT_OVER_LINK.sub(r"\1", b.text)) if "](" in b.text else b for b in found]
 
 

@@ -31,7 +31,7 @@ _CHANNELS = {"slack_channel", "channel"}
 _IMAGES = {"image", "image_with_class", "img", "figure", "picture"}
 
 
-def without_tags(text: str) -> str:
+def strip_tags(text: str) -> str:
     """The text a reader of the built page would see, still Markdown."""
     return _PIECES.sub(_rendered, text)
 

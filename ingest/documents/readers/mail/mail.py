@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from ingest.documents.blocks import Block, Document
 from ingest.documents.readers.html import html
 from ingest.documents.readers.text import plain
-from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.encoding import decode
 
 _SHOWN = ("From", "To", "Cc", "Date")
 _MAX_HEADER_CHARS = 500  # a list of recipients may be endless
@@ -21,11 +21,11 @@ def read(content: bytes, *, max_chars: int) -> Document:
     message = BytesParser(EmailMessage, policy=policy.default).parsebytes(content)
     head = {name: _header(message, name) for name in _SHOWN}
     names = [part.get_filename() or "" for part in message.iter_attachments()] if message.is_multipart() else []
-    blocks = [*lines(head, names), *_body(message)]
-    return Document(_header(message, "Subject"), tuple(blocks), date(head["Date"]))
+    blocks = [*header_blocks(head, names), *_body(message)]
+    return Document(_header(message, "Subject"), tuple(blocks), parse_date(head["Date"]))
 
 
-def lines(head: dict[str, str], attachments: list[str]) -> Iterator[Block]:
+def header_blocks(head: dict[str, str], attachments: list[str]) -> Iterator[Block]:
     """What stands above a message's text."""
     shown = [f"{name}: {value[:_MAX_HEADER_CHARS]}" for name, value in head.items() if value]
     if named := [name for name in attachments if name]:
@@ -34,7 +34,7 @@ def lines(head: dict[str, str], attachments: list[str]) -> Iterator[Block]:
         yield Block("paragraph", "\n".join(shown))
 
 
-def date(text: str) -> datetime | None:
+def parse_date(text: str) -> datetime | None:
     """When a message was sent, by its ``Date``."""
     try:
         found = parsedate_to_datetime(text)
@@ -56,5 +56,5 @@ def _body(message: EmailMessage) -> Iterator[Block]:
     if part is None:
         return
     payload = part.get_payload(decode=True)
-    text = decoded(payload if isinstance(payload, bytes) else b"", declared=part.get_content_charset())
+    text = decode(payload if isinstance(payload, bytes) else b"", declared=part.get_content_charset())
     yield from html.blocks(text) if part.get_content_subtype() == "html" else plain.blocks(text)

@@ -15,7 +15,7 @@ from ingest.documents.readers.html import html
 from ingest.documents.readers.mail import mail
 from ingest.documents.readers.office import archive
 from ingest.documents.readers.text import plain
-from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.encoding import decode
 
 _SUBJECT, _SENDER, _ADDRESS, _TO, _CC, _BODY, _HTML = "0037", "0C1A", "0C1F", "0E04", "0E03", "1000", "1013"
 _FILE_NAME, _TRANSPORT = "3707", "007D"  # what stood above it when it was sent
@@ -33,16 +33,16 @@ def read(content: bytes, *, max_chars: int) -> Document:
             head["Date"] = sent[1].strip() if sent else ""
             attachments = sorted({path[0] for path in message.listdir() if path[0].startswith("__attach")})
             names = [_text(message, _FILE_NAME, below=f"{folder}/") for folder in attachments]
-            blocks = (*mail.lines(head, names), *_body(message))
-            return Document(_text(message, _SUBJECT), blocks, mail.date(head["Date"]))
+            blocks = (*mail.header_blocks(head, names), *_body(message))
+            return Document(_text(message, _SUBJECT), blocks, mail.parse_date(head["Date"]))
     except (OSError, ValueError, IndexError) as error:
-        raise archive.damaged("Outlook message") from error
+        raise archive.damage_problem("Outlook message") from error
 
 
 def _body(message: olefile.OleFileIO) -> Iterator[Block]:
     page = _stream(message, f"__substg1.0_{_HTML}0102")
     if page:
-        yield from html.blocks(html.source(page))
+        yield from html.blocks(html.decode_page(page))
     else:
         yield from plain.blocks(_text(message, _BODY).replace("\r\n", "\n"))
 
@@ -51,7 +51,7 @@ def _text(message: olefile.OleFileIO, number: str, *, below: str = "") -> str:
     wide = _stream(message, f"{below}__substg1.0_{number}001F")
     if wide:
         return wide.decode("utf-16-le", errors="replace").strip("\x00 ")
-    return decoded(_stream(message, f"{below}__substg1.0_{number}001E").replace(b"\x00", b"")).strip()
+    return decode(_stream(message, f"{below}__substg1.0_{number}001E").replace(b"\x00", b"")).strip()
 
 
 def _stream(message: olefile.OleFileIO, name: str) -> bytes:

@@ -23,7 +23,7 @@ _BROKEN = (
 Parts = dict[str, bytes]
 
 
-def parts(content: bytes, *, what: str, is_wanted: Callable[[str], bool]) -> Parts:
+def unpack(content: bytes, *, what: str, is_wanted: Callable[[str], bool]) -> Parts:
     """The parts whose name is wanted, in the order of the archive.
 
     Raises :class:`FetchProblem` for a damaged or too large one; ``what`` it calls the document.
@@ -34,10 +34,10 @@ def parts(content: bytes, *, what: str, is_wanted: Callable[[str], bool]) -> Par
             _check_size(wanted, MAX_BYTES)
             return {one.filename: _unpacked(archive, one) for one in wanted}
     except _BROKEN as error:
-        raise damaged(what) from error
+        raise damage_problem(what) from error
 
 
-def pieces(content: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> Iterator[tuple[str, bytes]]:
+def stream_xml(content: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> Iterator[tuple[str, bytes]]:
     """The XML of an archive piece by piece, with its part's name; for a look before a parser unpacks it by itself.
 
     Raises :class:`FetchProblem` for a damaged or too large one.
@@ -51,30 +51,30 @@ def pieces(content: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> Iterator
                         while piece := part.read(_PIECE_BYTES):
                             yield one.filename, piece
     except _BROKEN as error:
-        raise damaged(what) from error
+        raise damage_problem(what) from error
 
 
-def root(part: bytes, *, what: str) -> Element:
+def parse_xml(part: bytes, *, what: str) -> Element:
     """The root of an XML part; raises :class:`FetchProblem` for one that is broken or declares entities."""
     if any(doctype in part for doctype in _ENTITIES):
-        raise entities(what)
+        raise entities_problem(what)
     try:
         return ElementTree.fromstring(part)
     except (ElementTree.ParseError, LookupError, ValueError) as error:  # the others of an encoding
-        raise damaged(what) from error
+        raise damage_problem(what) from error
 
 
 def check_entities(found: Parts, *, what: str) -> None:
     """Raises :class:`FetchProblem` when a part declares any."""
     if any(doctype in part for part in found.values() for doctype in _ENTITIES):
-        raise entities(what)
+        raise entities_problem(what)
 
 
-def damaged(what: str) -> FetchProblem:
+def damage_problem(what: str) -> FetchProblem:
     return FetchProblem(f"is a damaged {what}", "open it, save it again, or remove it")
 
 
-def entities(what: str) -> FetchProblem:
+def entities_problem(what: str) -> FetchProblem:
     return FetchProblem(f"declares XML entities, as no {what} does", "remove it")
 
 

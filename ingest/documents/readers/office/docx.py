@@ -9,7 +9,6 @@ deletions). Unpacks what :mod:`ingest.documents.readers.office.archive` promises
 
 import re
 import zipfile
-from dataclasses import replace
 from io import BytesIO
 from xml.etree import ElementTree
 from xml.parsers.expat import ExpatError
@@ -21,7 +20,7 @@ from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import html
 from ingest.documents.readers.office import archive, ooxml
 from ingest.documents.readers.pdf import grid
-from ingest.documents.readers.text.hidden_characters import visible
+from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 _WORD = b"wordprocessingml"
 _STYLES = """
@@ -31,8 +30,6 @@ p[style-name^='toc '] => !
 p[style-name^='TOC'] => !
 """
 _BOLD_LINE = re.compile(r'(?<!td>)(?<!th>)(?<!">)<p><strong>([^<]{1,90}(?<![.,;\s]))\s*</strong></p>')
-_STRAY_NUMBER = re.compile(rf"(?<!<li>){ooxml.NUMBER.pattern}")  # of a heading, say
-_ITEM_NUMBER = re.compile(rf"(?P<list>\d+\.|-) {ooxml.NUMBER.pattern.replace('(', '(?P<mark>', 1)}\s*")
 _WHAT = "Word document"
 
 
@@ -42,20 +39,19 @@ def read(content: bytes, *, max_chars: int) -> Document:
     try:
         title = _title(parts.get("docProps/core.xml", b""))
         page = mammoth.convert_to_html(
-            _packed(ooxml.readable(parts)),
+            _packed(ooxml.prepare(parts)),
             style_map=_STYLES,
             convert_image=mammoth.images.img_element(lambda image: {}),
         ).value
     except (ElementTree.ParseError, ExpatError, LookupError, OSError, ValueError) as error:
-        raise archive.damaged(_WHAT) from error
-    page = _STRAY_NUMBER.sub("", page)
-    blocks = (_numbered(block) for block in html.blocks(_BOLD_LINE.sub(r"<h6>\1</h6>", page)))
-    return Document(title, tuple(_with_header(block) for block in blocks if block))
+        raise archive.damage_problem(_WHAT) from error
+    blocks = html.blocks(_BOLD_LINE.sub(r"<h6>\1</h6>", page))
+    return Document(title, tuple(map(_mark_header, blocks)))
 
 
 def _parts(content: bytes) -> archive.Parts:
     """The document's XML; pictures and the like stay packed."""
-    parts = archive.parts(content, what=_WHAT, is_wanted=lambda name: name.endswith((".xml", ".rels")))
+    parts = archive.unpack(content, what=_WHAT, is_wanted=lambda name: name.endswith((".xml", ".rels")))
     archive.check_entities(parts, what=_WHAT)
     if _WORD not in parts.get("[Content_Types].xml", b""):
         raise FetchProblem("is not a Word document, whatever its name says", "save it as .docx, or remove it")
@@ -73,24 +69,10 @@ def _packed(parts: archive.Parts) -> BytesIO:
 
 def _title(core: bytes) -> str:
     title = ElementTree.fromstring(core).findtext("{http://purl.org/dc/elements/1.1/}title") if core else None
-    return visible(title or "").strip()
+    return strip_invisible(title or "").strip()
 
 
-def _numbered(block: Block) -> Block | None:
-    """The number that Word shows, or a dash where that cannot be told; nothing for an item without text."""
-    if block.kind == "item" and (number := _ITEM_NUMBER.match(block.text)):
-        text = block.text[number.end() :]
-        mark = number["mark"] if number["list"] != "-" else ""
-        return replace(block, text=f"{mark or '-'} {text}") if text else None
-    lines = tuple(ooxml.NUMBER.sub(_before_text, line) for line in block.lines)
-    return replace(block, text=ooxml.NUMBER.sub("", block.text), lines=lines)
-
-
-def _before_text(number: re.Match[str]) -> str:
-    return f"{number[1]} " if number[1] else ""
-
-
-def _with_header(block: Block) -> Block:
+def _mark_header(block: Block) -> Block:
     """Word marks a header row only where a table runs over pages; a first row of names is one all the same."""
     if block.kind != "table" or block.has_header:
         return block

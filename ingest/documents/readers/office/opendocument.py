@@ -29,13 +29,15 @@ _MAX_SPACES = 100
 def read(content: bytes, *, max_chars: int) -> Document:
     """The title of the properties, and the body; raises :class:`FetchProblem`."""
     names = {"content.xml", "styles.xml", "meta.xml", "META-INF/manifest.xml"}
-    parts = archive.parts(content, what=_WHAT, is_wanted=names.__contains__)
+    parts = archive.unpack(content, what=_WHAT, is_wanted=names.__contains__)
     if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
         raise FetchProblem("is protected with a password", "save it without one")
     if "content.xml" not in parts:
-        raise archive.damaged(_WHAT)
+        raise archive.damage_problem(_WHAT)
     roots = {
-        name: archive.root(part, what=_WHAT) for name, part in parts.items() if not name.startswith("META-INF/")
+        name: archive.parse_xml(part, what=_WHAT)
+        for name, part in parts.items()
+        if not name.startswith("META-INF/")
     }
     body = roots["content.xml"].find("{*}body")
     title = roots["meta.xml"].findtext(".//{http://purl.org/dc/elements/1.1/}title") if "meta.xml" in roots else ""
@@ -100,8 +102,8 @@ class _OpenDocumentWalk:
                     text=" ".join(filter(None, (b.text or " ".join(b.lines) for b in self.flow(cell)))).replace(
                         "|", "/"
                     ),
-                    n_columns=cells.span(_attribute(cell, "number-columns-spanned"), cells.MAX_COLUMNS),
-                    n_rows=cells.span(_attribute(cell, "number-rows-spanned"), cells.MAX_ROWS),
+                    n_columns=cells.parse_span(_attribute(cell, "number-columns-spanned"), cells.MAX_COLUMNS),
+                    n_rows=cells.parse_span(_attribute(cell, "number-rows-spanned"), cells.MAX_ROWS),
                 )
                 for cell in row
                 if _name(cell) == "table-cell"
@@ -109,7 +111,7 @@ class _OpenDocumentWalk:
             for row in table.iter()
             if _name(row) == "table-row"
         ]
-        lines, _ = cells.lines(rows)
+        lines, _ = cells.format_rows(rows)
         if lines:
             header = grid.has_header([line[2:-2].split(" | ") for line in lines])
             yield Block("table", lines=lines, has_header=header)

@@ -16,19 +16,19 @@ _CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})" s="(\d{1,7})"')
 Place = tuple[int, str]  # row from 1, and column as letters
 
 
-def cells(content: bytes, *, max_bytes: int) -> dict[str, set[Place]]:
+def find_cells(content: bytes, *, max_bytes: int) -> dict[str, set[Place]]:
     """The places by the name of the sheet; empty for what is laid out otherwise than Excel does."""
-    parts = archive.parts(content, what=_WHAT, is_wanted=_NAMES.__contains__)
+    parts = archive.unpack(content, what=_WHAT, is_wanted=_NAMES.__contains__)
     if len(parts) < len(_NAMES):
         return {}
-    workbook, styles, related = (archive.root(parts[name], what=_WHAT) for name in _NAMES)
+    workbook, styles, related = (archive.parse_xml(parts[name], what=_WHAT) for name in _NAMES)
     looks = _looks(styles)
     if not looks:
         return {}
     names = _sheets(workbook, related)
     found: defaultdict[str, set[Place]] = defaultdict(set)
     last, tail = "", b""
-    for part, piece in archive.pieces(content, what=_WHAT, max_bytes=max_bytes):
+    for part, piece in archive.stream_xml(content, what=_WHAT, max_bytes=max_bytes):
         before = tail if part == last else b""
         if part in names:
             cells = _CELL.findall(before + piece)

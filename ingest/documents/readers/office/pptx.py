@@ -40,11 +40,11 @@ class _Package:
     """The parts of a presentation, and what each refers to."""
 
     def __init__(self, content: bytes) -> None:
-        self._parts = archive.parts(content, what=_WHAT, is_wanted=lambda name: name.endswith((".xml", ".rels")))
+        self._parts = archive.unpack(content, what=_WHAT, is_wanted=lambda name: name.endswith((".xml", ".rels")))
         main = [target for kind, target in self.relations("").values() if kind == "officeDocument"]
         root = self.root(main[0]) if main else None
         if root is None:
-            raise archive.damaged(_WHAT)
+            raise archive.damage_problem(_WHAT)
         if _name(root) != "presentation":
             raise FetchProblem(f"is not a {_WHAT}, whatever its name says", "save it as .pptx, or remove it")
         size = root.find("{*}sldSz")
@@ -53,7 +53,7 @@ class _Package:
         self._main, self._root = main[0], root
 
     def root(self, name: str) -> Element | None:
-        return archive.root(self._parts[name], what=_WHAT) if name in self._parts else None
+        return archive.parse_xml(self._parts[name], what=_WHAT) if name in self._parts else None
 
     def slides(self) -> Iterator[str]:
         """The names of their parts, as shown."""
@@ -172,7 +172,7 @@ def _table(table: Element) -> Iterator[Block]:
     properties = table.find("{*}tblPr")
     has_header = properties is not None and properties.get("firstRow") in {"1", "true"}
     rows = [[*_cells(row, is_header=has_header and not n)] for n, row in enumerate(table.iterfind("{*}tr"))]
-    lines, has_header = cells.lines(rows)
+    lines, has_header = cells.format_rows(rows)
     if lines:
         yield Block("table", lines=lines, has_header=has_header)
 
@@ -183,8 +183,8 @@ def _cells(row: Element, *, is_header: bool) -> Iterator[cells.Cell]:
             yield cells.Cell(
                 text=" ".join(filter(None, _lines(cell))).replace("|", "/"),
                 is_header=is_header,
-                n_columns=cells.span(cell.get("gridSpan"), cells.MAX_COLUMNS),
-                n_rows=cells.span(cell.get("rowSpan"), cells.MAX_ROWS),
+                n_columns=cells.parse_span(cell.get("gridSpan"), cells.MAX_COLUMNS),
+                n_rows=cells.parse_span(cell.get("rowSpan"), cells.MAX_ROWS),
             )
 
 

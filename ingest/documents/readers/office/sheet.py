@@ -40,7 +40,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
     of_percent: Mapping[str, set[percents.Place]] = {}
     if content.startswith(b"PK"):
         _check_extent(content)
-        of_percent = percents.cells(content, max_bytes=MAX_BYTES)
+        of_percent = percents.find_cells(content, max_bytes=MAX_BYTES)
     rows = Rows()
     try:
         with CalamineWorkbook.from_filelike(BytesIO(content)) as book:
@@ -49,7 +49,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
     except PasswordError as error:
         raise FetchProblem("is protected with a password", "save it without one") from error
     except CalamineError as error:
-        raise archive.damaged(_WHAT) from error
+        raise archive.damage_problem(_WHAT) from error
     if len(shown) == 1 and sheets and sheets[0].text.lower() in _DEFAULT_NAMES:
         sheets = sheets[1:]
     return Document("", tuple(sheets), gap=rows.gap)
@@ -59,7 +59,7 @@ def _check_extent(content: bytes) -> None:
     """Raises :class:`FetchProblem` for a sheet so large that calamine would end the process."""
     rows: defaultdict[str, int] = defaultdict(int)  # the last one with a cell, by part
     columns: defaultdict[str, set[bytes]] = defaultdict(set)
-    for name, piece in archive.pieces(content, what=_WHAT, max_bytes=MAX_BYTES):
+    for name, piece in archive.stream_xml(content, what=_WHAT, max_bytes=MAX_BYTES):
         places = _PLACE.findall(piece)
         columns[name].update(column for column, _ in places)
         rows[name] = max([rows[name], *(int(row) for _, row in places)])

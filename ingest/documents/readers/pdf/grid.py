@@ -11,7 +11,7 @@ from ingest.documents.readers.text.tables import is_value
 _TEXT_PITCH = 1.35  # in font sizes, between the lines of one cell
 
 
-def table(lines: Sequence[TextLine]) -> tuple[Block | None, int]:
+def find_table(lines: Sequence[TextLine]) -> tuple[Block | None, int]:
     """The table these lines begin with, and of how many lines it is made; None and 0 without one."""
     block = _extent(lines)
     columns = _columns(block)

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from ingest.documents.blocks import Block
 from ingest.documents.readers.pdf import grid
-from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextLine, TextRun, in_order
-from ingest.documents.readers.text.hidden_characters import visible
+from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextLine, TextRun, order_lines
+from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 MAX_HEADING_LEVEL = 4
 _LARGER = 1.12  # than the body's size: a heading
@@ -32,7 +32,7 @@ _HYPHENATED = re.compile(rf"\b(\w+){SOFT_HYPHEN}(\w+)")
 
 def blocks(pages: Sequence[Sequence[TextRun]]) -> list[Block]:
     """The blocks of a document, each with its page, from what stands on its pages."""
-    lines = [_with_marker(line) for line in in_order(pages)]
+    lines = [_with_marker(line) for line in order_lines(pages)]
     if not lines:
         return []
     return list(_clean(_Layout(lines).blocks(), _Words(lines)))
@@ -78,7 +78,7 @@ class _Layout:
     def blocks(self) -> Iterator[Block]:
         at = 0
         while at < len(self._lines):
-            table, n = grid.table(self._lines[at : self._table_end(at)])
+            table, n = grid.find_table(self._lines[at : self._table_end(at)])
             if table:
                 yield table
             else:
@@ -187,8 +187,8 @@ class _Words:
 
 def _clean(blocks: Iterator[Block], words: _Words) -> Iterator[Block]:
     for block in blocks:
-        text = visible(_LEADERS.sub(" … ", words.whole(block.text))).strip()
-        lines = tuple(visible(words.whole(line)) for line in block.lines)
+        text = strip_invisible(_LEADERS.sub(" … ", words.whole(block.text))).strip()
+        lines = tuple(strip_invisible(words.whole(line)) for line in block.lines)
         if text or lines:
             yield replace(block, text=text, lines=lines)
 

@@ -63,7 +63,7 @@ class TextLine:
         return all(cell.is_bold for cell in self.cells)
 
 
-def in_order(pages: Sequence[Sequence[TextRun]]) -> list[TextLine]:
+def order_lines(pages: Sequence[Sequence[TextRun]]) -> list[TextLine]:
     """Every line of a document but running heads and feet."""
     by_page: list[list[TextLine]] = []
     flow = 0

@@ -6,7 +6,7 @@ from io import StringIO
 
 from ingest.documents.blocks import Document
 from ingest.documents.raw import FetchProblem
-from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.encoding import decode
 from ingest.documents.readers.text.tables import Rows
 
 _SEPARATORS = ",;\t|"
@@ -16,7 +16,7 @@ MAX_FIELD_CHARS = 1_000_000
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """One table, or several where empty lines part them; raises :class:`FetchProblem`."""
-    text = decoded(content).replace("\x00", "")
+    text = decode(content).replace("\x00", "")
     csv.field_size_limit(MAX_FIELD_CHARS)
     rows = Rows()
     try:

@@ -33,10 +33,9 @@ _LETTER = "[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸ]"
 _NOT_WESTERN = re.compile(rf"{_LETTER}[¹³¿¶¼¾£¥ª±¡¤¦¯²¸º]{_LETTER}")
 _NEVER_BOTH = ({*"ìøòù"}, {*"šžŠŽ"})  # in one Western language; in Czech and the like they are ěřňů, and šž
 _FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]")
-_HANJA = re.compile("[一-鿿]")
 
 
-def decoded(content: bytes, *, declared: str | None = None) -> str:
+def decode(content: bytes, *, declared: str | None = None) -> str:
     """The text with ``\\n`` for every line end; ``declared`` is what the document says of itself.
 
     Raises :class:`FetchProblem` for binary data.
@@ -106,8 +105,6 @@ def _guess(sample: bytes) -> str:
     guess = best.encoding if best else "cp1252"
     if guess == "cp1250" and _is_western(sample):
         return "cp1252"
-    if guess == "cp949" and len(_HANJA.findall(sample.decode(guess))) > 0.1 * len(sample) / 2:
-        return "gb18030" if _decoded(sample, "gb18030") else guess
     return guess
 
 

@@ -12,7 +12,7 @@ _INVISIBLE = re.compile(
 _BREAKS = str.maketrans({"\x0c": "\n", "\x1c": "\n", "\x1d": "\n", "\x1e": "\n", "\x1f": " ", "\x85": "\n"})
 
 
-def visible(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """The text without characters that show nothing, and with its line and page breaks as line breaks."""
     if text.isascii() and text.isprintable():
         return text

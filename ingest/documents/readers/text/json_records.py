@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest.documents.blocks import Block, Document
 from ingest.documents.raw import FetchProblem
-from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.encoding import decode
 from ingest.documents.readers.text.tables import Row, Rows
 
 _MAX_RANK = 6
@@ -14,13 +14,13 @@ _MAX_RANK = 6
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """Raises :class:`FetchProblem` for what is no JSON, :class:`RecursionError` for what is nested too deeply."""
-    value = parsed(decoded(content))
+    value = parse(decode(content))
     title = value.get("title") if isinstance(value, dict) else None
     rows = Rows()
     return Document(title if isinstance(title, str) else "", tuple(blocks(value, rows)), gap=rows.gap)
 
 
-def parsed(text: str) -> Any:
+def parse(text: str) -> Any:
     """The value, also of JSON Lines."""
     try:
         return json.loads(text)

@@ -6,14 +6,14 @@ from typing import Any
 from ingest.documents.blocks import Block, Document
 from ingest.documents.readers.html import markdown
 from ingest.documents.readers.text import json_records
-from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.encoding import decode
 
 _MAX_OUTPUT_LINES = 50  # of one cell; the rest is a log
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """The cells in order; raises :class:`ingest.documents.raw.FetchProblem` for what is no notebook."""
-    notebook = json_records.parsed(decoded(content))
+    notebook = json_records.parse(decode(content))
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         return Document("", tuple(json_records.blocks(notebook)))

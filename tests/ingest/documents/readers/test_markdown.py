@@ -8,12 +8,12 @@ import pytest
 from ingest.documents.blocks import Document
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
-from ingest.documents.readers.html.templates import without_tags
+from ingest.documents.readers.html.templates import strip_tags
 
 
 def read(text: str | bytes, *, title: str = "File name", kind: str = "markdown") -> Document:
     content = text if isinstance(text, bytes) else text.encode()
-    return reader.document(RawDocument(content, kind, title))  # type: ignore[arg-type]
+    return reader.read_document(RawDocument(content, kind, title))  # type: ignore[arg-type]
 
 
 def seen(text: str) -> str:
@@ -76,7 +76,7 @@ def test_the_date_comes_from_front_matter(field: str, expected: datetime | None)
     ],
 )
 def test_template_tags_are_left_out_or_become_their_text(source: str, rendered: str) -> None:
-    assert without_tags(source) == rendered
+    assert strip_tags(source) == rendered
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ RTF = rb"""{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\info{\title Leave}}\f0
 
 def read(content: bytes | str, kind: Format) -> Document:
     raw = content if isinstance(content, bytes) else content.encode()
-    return reader.document(RawDocument(raw, kind, "File name"))
+    return reader.read_document(RawDocument(raw, kind, "File name"))
 
 
 def shown(document: Document) -> list[tuple[str, object]]:
@@ -223,4 +223,4 @@ def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, kind: Form
 
 def test_the_time_of_the_source_is_kept_where_a_document_has_none() -> None:
     changed = datetime(2024, 3, 1, tzinfo=UTC)
-    assert reader.document(RawDocument(b"x", "text", "File name", changed)).updated_at == changed
+    assert reader.read_document(RawDocument(b"x", "text", "File name", changed)).updated_at == changed

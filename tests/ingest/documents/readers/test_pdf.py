@@ -21,7 +21,7 @@ PROSE = [
 
 
 def read(content: bytes, title: str = "File name") -> Document:
-    return reader.document(RawDocument(content, "pdf", title))
+    return reader.read_document(RawDocument(content, "pdf", title))
 
 
 def blocks(*pages: list[paper.Text], rotation: int = 0) -> list[Block]:
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str
 
 @pytest.mark.parametrize("kind", ["docx", "text", "markdown"])
 def test_a_pdf_under_another_name_is_read_as_a_pdf(kind: str) -> None:
-    document = reader.document(RawDocument(paper.pdf(column(PROSE)), kind, "T"))  # type: ignore[arg-type]
+    document = reader.read_document(RawDocument(paper.pdf(column(PROSE)), kind, "T"))  # type: ignore[arg-type]
     assert document.blocks[0].text == " ".join(PROSE)
 
 

@@ -16,7 +16,7 @@ from tests.ingest.office import xlsx
 
 def read(content: bytes | str, kind: Format = "csv") -> Document:
     raw = content if isinstance(content, bytes) else content.encode()
-    return reader.document(RawDocument(raw, kind, "File name"))
+    return reader.read_document(RawDocument(raw, kind, "File name"))
 
 
 def shown(document: Document) -> list[tuple[str, object]]:

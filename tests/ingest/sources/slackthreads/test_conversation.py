@@ -22,7 +22,7 @@ def name_of(user: str) -> str:
 def read(*messages: dict[str, Any]) -> list[str]:
     """The blocks of the document, code by lines, as the library would hold them."""
     content = conversation.markdown(messages, name_of).encode()
-    document = reader.document(RawDocument(content, "markdown", "title"))
+    document = reader.read_document(RawDocument(content, "markdown", "title"))
     assert {block.kind for block in document.blocks} <= {"paragraph", "code"}
     assert document.title == "title"
     return [block.text or "\n".join(block.lines) for block in document.blocks]
