@@ -28,11 +28,12 @@ from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from bot.jobs import queue
 from bot.jobs.leases import Abandoned, Lease, Leases
-from bot.slack import command_reply, inbox, task_cards, thread_reply
-from bot.slack.blocks import Answer
+from bot.slack import inbox
 from bot.slack.client import SlackClient
-from bot.slack.output_filter import OutputFilter, urls_in
-from bot.slack.thread_reply import Reply
+from bot.slack.replies import command_reply, task_cards, thread_reply
+from bot.slack.replies.blocks import Answer
+from bot.slack.replies.output_filter import OutputFilter, urls_in
+from bot.slack.replies.thread_reply import Reply
 
 GREETING = (
     "Ask me something about the company's documents, for example: _How many days of leave can I carry over?_ "

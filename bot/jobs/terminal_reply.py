@@ -15,9 +15,9 @@ from agent.store.database import Database
 from agent.store.tables import TurnRow
 from bot.jobs import answering
 from bot.jobs.answering import WorkerContext
-from bot.slack.blocks import Answer, by_page
-from bot.slack.output_filter import is_web
-from bot.slack.task_cards import TaskCard
+from bot.slack.replies.blocks import Answer, by_page
+from bot.slack.replies.output_filter import is_web
+from bot.slack.replies.task_cards import TaskCard
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
 

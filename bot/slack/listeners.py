@@ -19,9 +19,9 @@ from agent import observability
 from agent.store import feedback, sessions
 from agent.store.database import Database
 from bot.slack import feedback_form, inbox, mrkdwn
-from bot.slack.blocks import FEEDBACK_ACTION
 from bot.slack.inbox import Received, ReplyAddress
 from bot.slack.notifications import Notifications
+from bot.slack.replies.blocks import FEEDBACK_ACTION
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"

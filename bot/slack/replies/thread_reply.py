@@ -19,11 +19,11 @@ from agent.errors import ReplyError
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from bot.slack import blocks
-from bot.slack.blocks import Answer
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.task_cards import TaskCard
+from bot.slack.replies import blocks
+from bot.slack.replies.blocks import Answer
+from bot.slack.replies.task_cards import TaskCard
 
 FIRST_TEXT_SECONDS = 0.15  # an answer that is whole by then is posted in one call, without a stream
 FIRST_STEP_SECONDS = 1.0  # no text by then: the steps are shown, and with them Slack's Stop button

@@ -6,11 +6,11 @@ from urllib.error import HTTPError, URLError
 from slack_sdk.webhook import WebhookClient
 
 from agent import observability
-from bot.slack import blocks
-from bot.slack.blocks import Answer
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.task_cards import TaskCard
+from bot.slack.replies import blocks
+from bot.slack.replies.blocks import Answer
+from bot.slack.replies.task_cards import TaskCard
 
 TIMEOUT_SECONDS = 10
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.types import CitedPassage, Passage
-from bot.slack import blocks
-from bot.slack.blocks import Answer
+from bot.slack.replies import blocks
+from bot.slack.replies.blocks import Answer
 
 WORDS = st.sampled_from(["leave", "days.", "```\ncode", "```", "\n\n", "\n", "- item", "**bold**", "x" * 60])
 

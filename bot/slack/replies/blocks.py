@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agent.types import CitedPassage
-from bot.slack.output_filter import is_web, link_target
+from bot.slack.replies.output_filter import is_web, link_target
 
 # Slack: markdown text of a message may have 12,000 characters together; the rest is for sources and notice.
 PART_LIMIT = 9_800

@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
-from bot.slack.output_filter import OutputFilter, is_web
+from bot.slack.replies.output_filter import OutputFilter, is_web
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
 N_SOURCES = 4

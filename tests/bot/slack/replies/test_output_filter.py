@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.types import CitedPassage, Passage
-from bot.slack.output_filter import SECRET_REMOVED, OutputFilter, urls_in
+from bot.slack.replies.output_filter import SECRET_REMOVED, OutputFilter, urls_in
 
 PAGE = "https://handbook.example/leave"
 SOURCES = {
