@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 import ingest.settings
 from agent.store.database import Base, Database, normalise_url
-from bot.processes import embedded_servers
+from bot.processes.embedded import embedded_servers
 from bot.simulator import Workspace, WorkspaceServer
 from ingest.library import Library
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
@@ -37,7 +37,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_serve
     if OUTSIDE.database_url and OUTSIDE.redis_url:
         yield OUTSIDE
         return
-    with embedded_servers.running(tmp_path_factory.mktemp("servers"), is_durable=False) as running:
+    with embedded_servers.start(tmp_path_factory.mktemp("servers"), is_durable=False) as running:
         yield embedded_servers.Servers(
             OUTSIDE.database_url or running.database_url, OUTSIDE.redis_url or running.redis_url
         )

@@ -187,9 +187,9 @@ def _moment(given_: str | None) -> datetime | None:
 def _opened() -> Iterator[Database]:
     from bot.processes import environment, malloc_tuning
 
-    malloc_tuning.bound()
+    malloc_tuning.limit_arenas()
     observability.set_up(agent.settings.load(), process="cli")
-    with environment.opened() as database:
+    with environment.open_database() as database:
         try:
             yield database
         except ModelError as error:

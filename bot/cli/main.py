@@ -72,7 +72,7 @@ def web(port: Annotated[int | None, typer.Option(help="Instead of PORT.")] = Non
     if port is not None:
         os.environ["PORT"] = str(port)
     startup_checks.check("web")
-    with environment.opened(needs_redis=True, statement_timeout_seconds=2) as database:
+    with environment.open_database(needs_redis=True, statement_timeout_seconds=2) as database:
         settings = bot.settings.load()
         observability.set_up(agent.settings.load(), process="web")
         process.run(settings, database)
@@ -89,7 +89,7 @@ def worker(
     startup_checks.check("worker")
     n_processes = processes or os.cpu_count() or 1
     with ExitStack() as stack:
-        database = stack.enter_context(environment.opened(needs_redis=True))
+        database = stack.enter_context(environment.open_database(needs_redis=True))
         settings = bot.settings.load()
         if n_processes == 1:
             process.run(settings, lambda: _desk(settings), leave=stack.close)
@@ -112,18 +112,18 @@ def clock() -> None:
     from bot.processes.sync_schedule import SyncSchedule
 
     startup_checks.check("clock")
-    with environment.opened(needs_redis=True) as database:
+    with environment.open_database(needs_redis=True) as database:
         settings = bot.settings.load()
         observability.set_up(agent.settings.load(), process="clock")
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         redis = queue.connect(settings)
-        jobs = queue.of(settings, redis)
+        jobs = queue.open_turn_queue(settings, redis)
         library = ingest.settings.load()
         schedule = SyncSchedule(
             database,
-            queue.syncs_of(settings, redis),
+            queue.open_sync_queue(settings, redis),
             library.config,
             n_jobs=settings.sync_jobs,
             look_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
@@ -165,8 +165,8 @@ def migrate() -> None:
     given = agent.settings.load().database_url
     if given:
         environment.migrate(given.get_secret_value())
-    with environment.opened() as database:
-        print(f"The database is at revision {schema_version.revision(database)}.")
+    with environment.open_database() as database:
+        print(f"The database is at revision {schema_version.read_revision(database)}.")
 
 
 @app.command()
@@ -203,7 +203,7 @@ def manifest(
     from bot import output
     from bot.slack import manifest
 
-    output.print_json(manifest.manifest(url=url, name=name, command=command, prompts=bot.settings.load().prompts))
+    output.print_json(manifest.build(url=url, name=name, command=command, prompts=bot.settings.load().prompts))
 
 
 @app.command()
@@ -228,7 +228,7 @@ def _opened() -> Any:
     from bot.processes import environment
 
     observability.set_up(agent.settings.load(), process="cli")
-    return environment.opened()
+    return environment.open_database()
 
 
 def _desk(settings: bot.settings.BotSettings) -> Any:
@@ -246,7 +246,7 @@ def _desk(settings: bot.settings.BotSettings) -> Any:
         kernel,
         Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
         slack=SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
-        jobs=queue.of(settings, queue.connect(settings)),
+        jobs=queue.open_turn_queue(settings, queue.connect(settings)),
         breaker=RedisBreaker(
             queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS), seconds=kernel.breaker_seconds
         ),

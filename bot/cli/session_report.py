@@ -12,7 +12,7 @@ from typing import Any, TypeGuard, cast
 from rich.console import Console
 from rich.markup import escape
 
-from bot.jobs.terminal_reply import bare
+from bot.jobs.terminal_reply import strip_links
 from bot.record import call_summary
 from bot.record.records import ModelCallRecord, SessionRecord, ToolCallRecord, TurnRecord
 
@@ -68,7 +68,7 @@ def _print_turn(console: Console, turn: TurnRecord, *, is_full: bool) -> None:
         if is_full and _is_model_call(step):
             previous = _print_messages(console, step, previous)
     if turn["answer"]:
-        console.print(f"\n{_safe(bare(turn['answer']))}\n")
+        console.print(f"\n{_safe(strip_links(turn['answer']))}\n")
     for line in (*_source_lines(turn), *_feedback_lines(turn), _totals(turn)):
         console.print(line)
 

@@ -119,11 +119,11 @@ def sessions_prune(
     day = f"{before.astimezone(_zone()):%Y-%m-%d %H:%M}"
     with _opened() as database:
         if dry_run:
-            counted = retention_schedule.said(rows.count(database, before=before))
+            counted = retention_schedule.describe(rows.count(database, before=before))
             sys.stdout.write(f"Would delete {counted} that ended before {day}.\n")
         else:
             pruned = retention_schedule.prune(database, before=before, zone=_zone())
-            sys.stdout.write(f"Deleted {retention_schedule.said(pruned)} that ended before {day}.\n")
+            sys.stdout.write(f"Deleted {retention_schedule.describe(pruned)} that ended before {day}.\n")
 
 
 def usage(
@@ -156,7 +156,7 @@ def _opened() -> Iterator[Database]:
     from bot.processes import environment
 
     observability.set_up(agent.settings.load(), process="cli")
-    with environment.opened() as database:
+    with environment.open_database() as database:
         yield database
 
 

@@ -25,7 +25,8 @@ from bot.demo import documents
 from bot.demo.claim import Claim, claim
 from bot.demo.console import print_line, shorten_path, show_activity, show_done
 from bot.demo.processes import Processes
-from bot.processes import embedded_servers, environment
+from bot.processes import environment
+from bot.processes.embedded import embedded_servers
 from bot.record import session_query
 from bot.simulator import Workspace, WorkspaceServer
 
@@ -58,12 +59,12 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
     started = time.monotonic()
     print_line("\nDocent demo\n")
     show_activity("starting the database")
-    with embedded_servers.running(folder) as servers:
+    with embedded_servers.start(folder) as servers:
         environment.migrate(servers.database_url)
         show_done("database and queue", "PostgreSQL and Valkey, embedded")
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
         workspace = Workspace(
-            request_url=f"http://127.0.0.1:{embedded_servers.free_port()}/slack/events",
+            request_url=f"http://127.0.0.1:{embedded_servers.find_free_port()}/slack/events",
             bot_token=f"xoxb-{secrets.token_hex(16)}",  # other programs on this machine must not guess it
             signing_secret=secrets.token_hex(16),
             retry_delays=RETRY_DELAYS,

@@ -12,7 +12,8 @@ import ingest.settings
 from agent.errors import UserError
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
-from bot.processes import embedded_servers, startup_checks
+from bot.processes import startup_checks
+from bot.processes.embedded import embedded_servers
 
 LIMIT_SECONDS = 8.0  # beyond what the check's own timeouts add up to
 INDEX_LIMIT_SECONDS = 25.0  # imports LanceDB; a bucket may be far
@@ -23,12 +24,12 @@ Check = Callable[[], Iterable[Finding]]
 
 def make_context(*, may_call: bool | None = None, url: str | None = None) -> CheckContext:
     """Reads the settings; invalid ones are replaced by their defaults, and reported by a check of their own."""
-    kernel = startup_checks.lenient(agent.settings.AgentSettings)
-    chat = startup_checks.lenient(bot.settings.BotSettings)
+    kernel = startup_checks.load_leniently(agent.settings.AgentSettings)
+    chat = startup_checks.load_leniently(bot.settings.BotSettings)
     return CheckContext(
         kernel=kernel,
         bot=chat,
-        library=startup_checks.lenient(ingest.settings.IngestSettings),
+        library=startup_checks.load_leniently(ingest.settings.IngestSettings),
         may_call=may_call,
         url=url,
         database_url=kernel.database_url.get_secret_value() if kernel.database_url else None,
@@ -89,7 +90,7 @@ def _embedded(context: CheckContext, stack: ExitStack) -> Iterator[Finding]:
         )
         return
     try:
-        servers = stack.enter_context(embedded_servers.running(home))
+        servers = stack.enter_context(embedded_servers.start(home))
     except (UserError, OSError, ValueError) as error:
         why = str(error) if isinstance(error, UserError) else f"The embedded servers did not start ({error})."
         yield Finding(name, FindingState.PROBLEM, why, f"Read the logs under {home}.")

@@ -22,16 +22,16 @@ DATE_HEADER_SECONDS = 2  # uncertainty: the header has whole seconds, and the re
 
 def settings() -> Iterator[Finding]:
     """Reports invalid settings, and variables that look like a setting but are not."""
-    problems = startup_checks.problems()
+    problems = startup_checks.find_problems()
     for line in problems:
         yield Finding("settings", FindingState.PROBLEM, line)
-    for name, meant in startup_checks.unknown():
+    for name, meant in startup_checks.find_unknown():
         advice = f"Did you mean {meant}?" if meant else "Remove it; .env.example lists every setting."
         yield Finding(
             "settings", FindingState.WARNING, f"{name} is not a setting of Docent, so it has no effect.", advice
         )
     if not problems:
-        n_set = sum(1 for name in startup_checks.known() if os.environ.get(name))
+        n_set = sum(1 for name in startup_checks.known_variables() if os.environ.get(name))
         source = Path.cwd() / ".env"
         yield Finding(
             "settings",

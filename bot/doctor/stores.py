@@ -59,14 +59,14 @@ def database(context: CheckContext) -> Iterator[Finding]:
             query = text("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
             version, there = transaction.execute(query).one()
             context.drifts["Postgres"] = (before + time.time()) / 2 - float(there)
-        revision = schema_version.revision(connection)
+        revision = schema_version.read_revision(connection)
     except SQLAlchemyError as error:
         connection.close()
         advice = f"Check DATABASE_URL ({place}), that the server runs, and that this machine may reach it."
         yield Finding("database", FindingState.PROBLEM, f"PostgreSQL {_why(error)}.", advice)
         return
     at = f"PostgreSQL {str(version).split()[0]} at {place}"
-    if why := schema_version.problem(revision):
+    if why := schema_version.describe_problem(revision):
         connection.close()
         yield Finding("database", FindingState.PROBLEM, f"{at}. {why}")
         return
@@ -119,7 +119,7 @@ def workers(context: CheckContext) -> Iterator[Finding]:
     if not context.redis:
         yield Finding("workers", FindingState.SKIPPED, "no Redis")
         return
-    jobs = queue.of(context.bot, context.redis)
+    jobs = queue.open_turn_queue(context.bot, context.redis)
     running = Worker.all(queue=jobs, serializer=JSONSerializer)
     context.worker_hosts = sorted({worker.hostname for worker in running if worker.hostname})
     if running:

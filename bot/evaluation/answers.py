@@ -23,7 +23,7 @@ from bot.evaluation import measures
 from bot.evaluation.questions import EvalQuestion
 from bot.jobs import answering
 from bot.jobs.answering import WorkerContext
-from bot.jobs.terminal_reply import TerminalReply, bare
+from bot.jobs.terminal_reply import TerminalReply, strip_links
 
 ORIGIN = USER = "eval"
 NO_EVIDENCE = "no_evidence"  # a turn's reason
@@ -86,7 +86,7 @@ def _ask(question: EvalQuestion, desk: WorkerContext, names: Mapping[str, str]) 
     if reply.answer is None:
         raise UserError("A question was stored but not answered: the database went away meanwhile. Run it again.")
     status, reason, cost_usd, is_quoted, shown = _end(desk.database, turn_id)
-    text = bare(reply.answer.text)
+    text = strip_links(reply.answer.text)
     is_refusal = reason == NO_EVIDENCE or desk.kit.is_refusal(text)
     cited = tuple(dict.fromkeys(names.get(s.passage.document_id, s.passage.url) for s in reply.answer.sources))
     missing = tuple(measures.missing(text, question.facts))

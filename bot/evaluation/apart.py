@@ -15,7 +15,8 @@ from typing import Any
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.processes import embedded_servers, environment
+from bot.processes import environment
+from bot.processes.embedded import embedded_servers
 from ingest.documents import formats
 from ingest.documents.raw import RawDocument
 from ingest.library import Library
@@ -65,7 +66,7 @@ def indexed(
     source = JsonLines(documents)
     with (
         tempfile.TemporaryDirectory(prefix="docent-eval-", ignore_cleanup_errors=True) as folder,
-        embedded_servers.running(Path(folder) / "servers", is_durable=False) as servers,
+        embedded_servers.start(Path(folder) / "servers", is_durable=False) as servers,
     ):
         environment.migrate(servers.database_url)
         database = Database(servers.database_url, statement_timeout_seconds=30)

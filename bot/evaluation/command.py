@@ -57,7 +57,7 @@ def evaluate(
         path, answers=answers, kinds=tuple(kind or ()), limit=limit, n_at_once=concurrency, compare=compare
     )
     errors = Console(stderr=True, soft_wrap=True)
-    with environment.opened() as database:
+    with environment.open_database() as database:
         evaluated = evaluating.run(database, wanted, console=errors)
     if json_:
         output.print_json(runs.as_json(evaluated.run, evaluated.difference))

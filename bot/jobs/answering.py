@@ -32,7 +32,7 @@ from bot.slack import inbox
 from bot.slack.client import SlackClient
 from bot.slack.replies import command_reply, task_cards, thread_reply
 from bot.slack.replies.blocks import Answer
-from bot.slack.replies.output_filter import OutputFilter, urls_in
+from bot.slack.replies.output_filter import OutputFilter, find_urls
 from bot.slack.replies.thread_reply import Reply
 
 GREETING = (
@@ -172,10 +172,10 @@ def _show(desk: WorkerContext, turn: Turn, run: loop.TurnRun, target: Reply, sai
             case ToolStarted(call_id, name):
                 target.status(STATUSES.get(name, "is working…"))
                 n_cards += 1
-                cards[call_id] = task_cards.started(n_cards, event)
+                cards[call_id] = task_cards.open_card(n_cards, event)
                 target.step(cards[call_id])
             case ToolFinished(call_id):
-                target.step(task_cards.finished(cards[call_id], event))
+                target.step(task_cards.close_card(cards[call_id], event))
             case Waiting():
                 target.wait()
             case Finished():
@@ -191,7 +191,7 @@ class AnswerText:
 
     def reset(self) -> None:
         """The text so far was not the answer."""
-        self._shown = OutputFilter(self._run.source, lambda url: url in urls_in(self._run.evidence()))
+        self._shown = OutputFilter(self._run.source, lambda url: url in find_urls(self._run.evidence()))
         self._text = ""
 
     def more(self, text: str) -> str:
@@ -302,7 +302,7 @@ def _put_back(desk: WorkerContext, turn: Turn, delay_seconds: float) -> None:
 
 def _reply_to(desk: WorkerContext, turn: Turn) -> Reply:
     with desk.database.transaction() as transaction:
-        place = inbox.place_of(transaction, turn.id)
+        place = inbox.load_address(transaction, turn.id)
     if place is None or desk.slack is None:
         raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
     if place.thread_ts is None:

@@ -33,7 +33,7 @@ def connect(settings: BotSettings, *, timeout_seconds: float | None = SOCKET_TIM
     )
 
 
-def of(settings: BotSettings, connection: redis.Redis) -> Queue:
+def open_turn_queue(settings: BotSettings, connection: redis.Redis) -> Queue:
     """The queue of wake-ups. JSON, because unpickling from Redis would run code."""
     return Queue(settings.queue, connection=connection, serializer=JSONSerializer)
 
@@ -54,12 +54,12 @@ def wake(jobs: Queue, session_ids: Sequence[UUID]) -> None:
     jobs.enqueue_many(prepared)
 
 
-def syncs_of(settings: BotSettings, connection: redis.Redis) -> Queue:
+def open_sync_queue(settings: BotSettings, connection: redis.Redis) -> Queue:
     """The queue of syncs."""
     return Queue(f"{settings.queue}-sync", connection=connection, serializer=JSONSerializer)
 
 
-def sync(syncs: Queue, job: str, sync_id: UUID, *, n: int = 1) -> None:
+def enqueue_sync(syncs: Queue, job: str, sync_id: UUID, *, n: int = 1) -> None:
     """Enqueues ``n`` jobs for a sync: ``begin`` or ``work`` of :mod:`bot.jobs.sync_jobs`."""
     prepared = [
         Queue.prepare_data(

@@ -59,7 +59,7 @@ def work(sync_id: str) -> None:
 
 def _begin(bench: SyncContext, ongoing: DistributedSync) -> None:
     if ongoing.begin():
-        queue.sync(bench.queue, "work", ongoing.id, n=bench.n_jobs)
+        queue.enqueue_sync(bench.queue, "work", ongoing.id, n=bench.n_jobs)
 
 
 def _work(bench: SyncContext, ongoing: DistributedSync) -> None:
@@ -69,7 +69,7 @@ def _work(bench: SyncContext, ongoing: DistributedSync) -> None:
         return bench.stopping.is_set() or time.monotonic() > until
 
     if ongoing.work(limit=BATCH_DOCUMENTS, is_over=is_over):
-        queue.sync(bench.queue, "work", ongoing.id)
+        queue.enqueue_sync(bench.queue, "work", ongoing.id)
     elif not store.n_left(bench.database, ongoing.id):
         _told(ongoing.finish())
 

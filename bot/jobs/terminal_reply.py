@@ -15,8 +15,8 @@ from agent.store.database import Database
 from agent.store.tables import TurnRow
 from bot.jobs import answering
 from bot.jobs.answering import WorkerContext
-from bot.slack.replies.blocks import Answer, by_page
-from bot.slack.replies.output_filter import is_web
+from bot.slack.replies.blocks import Answer, group_by_page
+from bot.slack.replies.output_filter import is_web_url
 from bot.slack.replies.task_cards import TaskCard
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
@@ -41,7 +41,7 @@ class TerminalReply:
         """The terminal shows nothing while the model is silent."""
 
     def show(self, text: str) -> None:
-        self._write(bare(text))
+        self._write(strip_links(text))
 
     def reset(self) -> None:
         if self._shown:
@@ -50,19 +50,19 @@ class TerminalReply:
 
     def deliver(self, answer: Answer) -> None:
         self.answer = answer
-        text = bare(answer.text)
+        text = strip_links(answer.text)
         if text.startswith(self._shown):
             self._write(text[len(self._shown) :])
         else:
             self._write("\n\n" + text)
         if answer.sources:
             self._write("\n")
-        for marks, title, url in by_page(answer.sources):
-            self._write(f"\n{marks} {title} — {url if is_web(url) else url.removeprefix('file://')}")
+        for marks, title, url in group_by_page(answer.sources):
+            self._write(f"\n{marks} {title} — {url if is_web_url(url) else url.removeprefix('file://')}")
         if answer.closest:
             self._write("\n\nClosest documents:")
-        for _, title, url in by_page(answer.closest):
-            self._write(f"\n- {title} — {url if is_web(url) else url.removeprefix('file://')}")
+        for _, title, url in group_by_page(answer.closest):
+            self._write(f"\n- {title} — {url if is_web_url(url) else url.removeprefix('file://')}")
         if answer.notice:
             self._write(f"\n\n({answer.notice})")
         self._write("\n")
@@ -90,7 +90,7 @@ def _outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> dict[st
         if reply.answer is None:
             raise UserError("The question was stored but not answered: the database went away meanwhile.")
         return {
-            "answer": bare(reply.answer.text),
+            "answer": strip_links(reply.answer.text),
             "sources": [
                 {
                     "n": source.n,
@@ -110,6 +110,6 @@ def _outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> dict[st
         }
 
 
-def bare(text: str) -> str:
+def strip_links(text: str) -> str:
     """Citations without their links: the sources stand below."""
     return LINKED_CITATION.sub(r"\1", text)

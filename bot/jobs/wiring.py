@@ -71,7 +71,7 @@ def build(
         settings=settings,
         database=database,
         kit=kit,
-        opening=opening,
+        opening=plan_opening_calls,
         leases=Leases(
             database,
             lease_seconds=settings.lease_seconds,
@@ -84,7 +84,7 @@ def build(
     )
 
 
-def opening(question: str) -> list[OpeningCall]:
+def plan_opening_calls(question: str) -> list[OpeningCall]:
     """What is looked up before the model is asked: the question, as it stands alone."""
     return [OpeningCall("search_docs", {"query": question})]
 

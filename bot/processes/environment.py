@@ -14,19 +14,20 @@ import bot.settings
 import migrations
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.processes import embedded_servers, schema_version
+from bot.processes import schema_version
+from bot.processes.embedded import embedded_servers
 
 POOL_SIZE = 10
 
 
 @contextmanager
-def opened(*, needs_redis: bool = False, statement_timeout_seconds: float = 30) -> Iterator[Database]:
+def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float = 30) -> Iterator[Database]:
     """A database at the right revision; after it ``bot.settings.load().redis_url`` is set where needed."""
     given = agent.settings.load()
     has_redis = bool(bot.settings.load().redis_url) or not needs_redis
     with ExitStack() as stack:
         if not (given.database_url and has_redis):
-            servers = stack.enter_context(embedded_servers.running(given.home))
+            servers = stack.enter_context(embedded_servers.start(given.home))
             _use(servers, has_database=bool(given.database_url))
         url = agent.settings.load().database_url
         assert url
@@ -44,13 +45,13 @@ def migrate(url: str) -> None:
     """Brings the database to the newest revision; quick when it is there."""
     database = Database(url, pool_size=1)
     try:
-        found = schema_version.revision(database)
+        found = schema_version.read_revision(database)
     finally:
         database.close()
     if found == migrations.HEAD:
         return
-    if schema_version.standing(found) == schema_version.SchemaState.NEWER:
-        raise UserError(str(schema_version.problem(found)))
+    if schema_version.compare(found) == schema_version.SchemaState.NEWER:
+        raise UserError(str(schema_version.describe_problem(found)))
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     config.attributes["url"] = url

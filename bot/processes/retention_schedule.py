@@ -71,7 +71,7 @@ def prune(database: Database, *, before: datetime, zone: ZoneInfo) -> Pruned:
     while True:
         pruned = _batch(database, before, zone)
         if pruned is None and time.monotonic() > give_up:
-            raise UserError(f"Others have been deleting or writing without a pause. So far: {said(total)}.")
+            raise UserError(f"Others have been deleting or writing without a pause. So far: {describe(total)}.")
         if pruned is None:
             time.sleep(PAUSE_SECONDS)
             continue
@@ -80,7 +80,7 @@ def prune(database: Database, *, before: datetime, zone: ZoneInfo) -> Pruned:
         total, give_up = total + pruned, time.monotonic() + PATIENCE_SECONDS
 
 
-def said(pruned: Pruned) -> str:
+def describe(pruned: Pruned) -> str:
     """In words."""
     counts = {
         "turn": pruned.n_turns,

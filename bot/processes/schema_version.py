@@ -32,7 +32,7 @@ class SchemaState(StrEnum):
     NEWER = "newer"  # or unknown: of a release that this one cannot know
 
 
-def revision(database: Database) -> str | None:
+def read_revision(database: Database) -> str | None:
     """The revision the database is at; None where no migration has run."""
     try:
         with database.transaction() as transaction:
@@ -44,26 +44,26 @@ def revision(database: Database) -> str | None:
         raise
 
 
-def standing(found: str | None) -> SchemaState:
+def compare(found: str | None) -> SchemaState:
     """Revisions are numbered, so that one from before the oldest script is told from one after the newest."""
     if found is None:
         return SchemaState.EMPTY
     if found == HEAD:
         return SchemaState.CURRENT
     is_before = found.isdigit() and HEAD.isdigit() and int(found) < int(HEAD)
-    return SchemaState.OLDER if found in known() or is_before else SchemaState.NEWER
+    return SchemaState.OLDER if found in known_revisions() or is_before else SchemaState.NEWER
 
 
 @cache
-def known() -> frozenset[str]:
+def known_revisions() -> frozenset[str]:
     """The revisions this release has scripts for; a script's name begins with its revision."""
     scripts = (Path(migrations.__file__).parent / "versions").glob("*.py")
     return frozenset(script.stem.partition("_")[0] for script in scripts)
 
 
-def problem(found: str | None) -> str | None:
+def describe_problem(found: str | None) -> str | None:
     """Why this release does not start with a database at ``found``, and who is to do what."""
-    match standing(found):
+    match compare(found):
         case SchemaState.CURRENT:
             return None
         case SchemaState.EMPTY:
@@ -80,10 +80,10 @@ def problem(found: str | None) -> str | None:
 def require(database: Database) -> None:
     """Raises :class:`UserError` when the schema is older or newer than this release knows."""
     try:
-        found = revision(database)
+        found = read_revision(database)
     except SQLAlchemyError as error:
         raise UserError(f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.") from error
-    if why := problem(found):
+    if why := describe_problem(found):
         raise UserError(why)
 
 
@@ -93,8 +93,8 @@ def readiness(database: Database, connection: redis.Redis) -> dict[str, str]:
     state = {"postgres": "ok", "migrations": "ok", "redis": "ok", "index": "ok"}
     is_storing = True
     try:
-        found = revision(database)
-        stands = standing(found)
+        found = read_revision(database)
+        stands = compare(found)
         is_storing = stands in (SchemaState.CURRENT, SchemaState.NEWER)
         if stands == SchemaState.NEWER:
             state["migrations"] = f"at {found}, newer than this release ({HEAD})"

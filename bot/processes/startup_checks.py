@@ -56,7 +56,7 @@ ELSEWHERE = {
 
 def check(role: Role) -> None:
     """Raises :class:`SettingsError` with every problem that keeps this process from starting, one a line."""
-    found = [*problems(), *_missing(role)]
+    found = [*find_problems(), *_missing(role)]
     if found:
         raise SettingsError("\n".join(found))
 
@@ -78,7 +78,7 @@ def check_demo() -> None:
         )
 
 
-def problems(environ: Mapping[str, str] | None = None) -> list[str]:
+def find_problems(environ: Mapping[str, str] | None = None) -> list[str]:
     """What is set and wrong, one line each."""
     given = os.environ if environ is None else environ
     found = list(_badly_pasted(given))
@@ -89,22 +89,22 @@ def problems(environ: Mapping[str, str] | None = None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def unknown(environ: Mapping[str, str] | None = None) -> list[tuple[str, str | None]]:
+def find_unknown(environ: Mapping[str, str] | None = None) -> list[tuple[str, str | None]]:
     """Each ``DOCENT_…`` variable that no setting reads, with the setting that is probably meant."""
     given = os.environ if environ is None else environ
-    names = known()
+    names = known_variables()
     strange = sorted(name for name in given if name.startswith("DOCENT_") and name not in names | FOREIGN)
     return [(name, next(iter(get_close_matches(name, names, n=1, cutoff=0.75)), None)) for name in strange]
 
 
-def known() -> set[str]:
+def known_variables() -> set[str]:
     """The names of every setting."""
     return {
         name for kind in KINDS for field in kind.model_fields for name in agent.settings.variables(kind, field)
     }
 
 
-def lenient(kind: type[S]) -> S:
+def load_leniently(kind: type[S]) -> S:
     """The settings, with the default in the place of each that is wrong."""
     defaults = {}
     try:
@@ -125,7 +125,7 @@ def _not_installed(packages: tuple[str, ...]) -> list[str]:
 
 
 def _missing(role: Role) -> Iterator[str]:
-    settings = lenient(bot.settings.BotSettings)
+    settings = load_leniently(bot.settings.BotSettings)
     if role == "clock":
         return
     if not settings.slack_bot_token:
@@ -138,7 +138,7 @@ def _missing(role: Role) -> Iterator[str]:
 
 
 def _badly_pasted(given: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(known() & given.keys()):
+    for name in sorted(known_variables() & given.keys()):
         value = given[name]
         if value and value != value.strip():
             yield f"{name} has a space or a line break before or after its value: take it away."
@@ -151,7 +151,7 @@ def _invalid(kind: type[BaseSettings]) -> Iterator[str]:
         settings = agent.settings.read(kind)
     except SettingsError as error:
         yield from str(error).splitlines()
-        settings = lenient(kind)
+        settings = load_leniently(kind)
     if isinstance(settings, agent.settings.AgentSettings) and settings.database_url:
         try:
             normalise_url(settings.database_url.get_secret_value())

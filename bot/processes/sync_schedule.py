@@ -69,16 +69,16 @@ class SyncSchedule:
         if queue.has_waiting(self.queue, sync_id):
             return False
         if status == "reading":
-            queue.sync(self.queue, "work", sync_id, n=self.n_jobs)
+            queue.enqueue_sync(self.queue, "work", sync_id, n=self.n_jobs)
         else:
-            queue.sync(self.queue, "begin", sync_id)
+            queue.enqueue_sync(self.queue, "begin", sync_id)
         return True
 
     def _asked(self, name: str, given: dict[str, Any]) -> bool:
         with self.database.transaction() as transaction:
             sync_id = store.request(transaction, name, given)
         if sync_id:
-            queue.sync(self.queue, "begin", sync_id)
+            queue.enqueue_sync(self.queue, "begin", sync_id)
         return bool(sync_id)
 
 

@@ -43,7 +43,7 @@ class Web:
     def __init__(self, settings: BotSettings, database: Database) -> None:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
-        self.waker = queue.Waker(queue.of(settings, self.redis))
+        self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis))
         slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
         self._courtesies = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)

@@ -133,7 +133,7 @@ def run(
         sync_jobs.SyncContext(
             database=desk.database,
             library=desk.kit.resources[Library],
-            queue=queue.syncs_of(settings, queue.connect(settings)),
+            queue=queue.open_sync_queue(settings, queue.connect(settings)),
             n_jobs=settings.sync_jobs,
             stopping=desk.leases.stopping,
         )
@@ -143,7 +143,10 @@ def run(
     signals = Signals(*STOPS)
     listeners = [
         threading.Thread(target=_listen, args=(settings, queue_of, pool, stopping), name=name, daemon=True)
-        for name, queue_of, pool in (("turns", queue.of, turns), ("syncs", queue.syncs_of, syncs))
+        for name, queue_of, pool in (
+            ("turns", queue.open_turn_queue, turns),
+            ("syncs", queue.open_sync_queue, syncs),
+        )
     ]
     for listener in listeners:
         listener.start()
@@ -176,7 +179,7 @@ def _listen(
 def _be_modest() -> None:
     """Yields the processor to the web process (an ack has 3 s, an answer has not)."""
     os.nice(NICENESS)
-    malloc_tuning.bound()
+    malloc_tuning.limit_arenas()
 
 
 def _give_back(desk: WorkerContext, *pools: TurnPool) -> None:

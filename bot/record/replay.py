@@ -23,7 +23,7 @@ from agent.turn.loop import HISTORY_TURNS
 from agent.types import Audience, Passage
 from bot.jobs import answering
 from bot.jobs.answering import WorkerContext
-from bot.jobs.terminal_reply import TerminalReply, bare
+from bot.jobs.terminal_reply import TerminalReply, strip_links
 from bot.record import session_query
 from bot.record.records import SessionRecord, SourceRecord, TurnRecord
 
@@ -147,7 +147,7 @@ def summarize(turn: TurnRecord) -> TurnSummary:
         "turn_id": turn["id"],
         "model": models[-1] if models else turn["model"],
         "prompt": f"version {turn['prompt_version'] or '?'}, {(turn['prompt_hash'] or '')[:8]}",
-        "answer": bare(turn["answer"] or ""),
+        "answer": strip_links(turn["answer"] or ""),
         "status": turn["status"],
         "reason": turn["reason"],
         "sources": [

@@ -14,7 +14,7 @@ KINDS = {
 NOTHING_SAID = "Choose one, or write a sentence below."
 
 
-def view(turn_id: UUID) -> dict[str, Any]:
+def build_view(turn_id: UUID) -> dict[str, Any]:
     """The modal for ``views.open``."""
     options = [{"text": _plain(label), "value": value} for value, label in KINDS.items()]
     return {
@@ -48,7 +48,7 @@ def view(turn_id: UUID) -> dict[str, Any]:
     }
 
 
-def comment_in(submitted: dict[str, Any]) -> tuple[UUID, str]:
+def parse_comment(submitted: dict[str, Any]) -> tuple[UUID, str]:
     """(turn, comment) of a submitted form; the comment is empty when nothing was said. Raises ValueError."""
     values = submitted["state"]["values"]
     chosen = (values.get("kind", {}).get("kind") or {}).get("selected_option") or {}

@@ -60,7 +60,7 @@ ON CONFLICT (key) DO NOTHING RETURNING id
 """)
 
 
-def receive(database: Database, *, key: str, place: ReplyAddress, origin: str, question: str) -> Received | None:
+def store(database: Database, *, key: str, place: ReplyAddress, origin: str, question: str) -> Received | None:
     """Stores a question under its delivery key; None when it was delivered before.
 
     Raises SQLAlchemy's OperationalError when Postgres is away: the caller must not acknowledge then.
@@ -87,7 +87,7 @@ def receive(database: Database, *, key: str, place: ReplyAddress, origin: str, q
 _PLACE = text("SELECT place FROM deliveries WHERE turn_id = :turn_id")
 
 
-def place_of(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None:
+def load_address(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None:
     """Where the turn was asked; None for a turn from the terminal."""
     found: dict[str, Any] | None = transaction.execute(_PLACE, {"turn_id": turn_id}).scalar_one_or_none()
     return ReplyAddress(**found) if found else None

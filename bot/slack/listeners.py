@@ -141,7 +141,7 @@ def on_feedback(entrance: ListenerContext, ack: Ack, body: dict[str, Any], actio
 
 def on_feedback_form(entrance: ListenerContext, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
     """What was wrong with an answer, said after 👎."""
-    turn_id, comment = feedback_form.comment_in(view)
+    turn_id, comment = feedback_form.parse_comment(view)
     if not comment:
         ack(response_action="errors", errors={"kind": feedback_form.NOTHING_SAID})
         return
@@ -182,7 +182,7 @@ def on_error(error: Exception) -> None:
 def _receive(entrance: ListenerContext, *, key: str, place: ReplyAddress, origin: str, question: str) -> None:
     if key in entrance.stored:
         return
-    received: Received | None = inbox.receive(
+    received: Received | None = inbox.store(
         entrance.database, key=key, place=place, origin=origin, question=question
     )
     entrance.stored.add(key)
@@ -210,4 +210,4 @@ def _bot_user(body: dict[str, Any]) -> str | None:
 
 def _without_mention(text: str, bot: str | None) -> str:
     mention = re.compile(rf"<@{bot}(\|[^>]*)?>" if bot else r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>")
-    return mrkdwn.readable(mention.sub(" ", text)).strip()
+    return mrkdwn.to_text(mention.sub(" ", text)).strip()

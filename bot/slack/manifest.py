@@ -46,12 +46,12 @@ LONG_DESCRIPTION = (
 PROMPT_TITLE_CHARS = 75
 
 
-def suggestions(prompts: Sequence[str]) -> list[dict[str, str]]:
+def to_prompts(prompts: Sequence[str]) -> list[dict[str, str]]:
     """Suggested prompts as Slack takes them: a button's title, and the whole text that it sends."""
     return [{"title": text[:PROMPT_TITLE_CHARS], "message": text} for text in prompts]
 
 
-def manifest(
+def build(
     *, url: str | None = None, name: str = NAME, command: str = COMMAND, prompts: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The manifest: for Socket Mode, or with ``url`` for HTTP.
@@ -70,7 +70,7 @@ def manifest(
         "features": {
             "agent_view": {
                 "agent_description": DESCRIPTION,
-                "suggested_prompts": suggestions(prompts),
+                "suggested_prompts": to_prompts(prompts),
             },
             "app_home": {
                 "home_tab_enabled": False,

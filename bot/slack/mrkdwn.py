@@ -3,7 +3,7 @@
 import re
 
 
-def readable(text: str) -> str:
+def to_text(text: str) -> str:
     """Links by their label, entities as characters; mentions of people stay as they are."""
     text = re.sub(r"<(https?://[^|>]+)\|([^>]*)>", r"\2 (\1)", text)
     text = re.sub(r"<(https?://[^>]+)>", r"\1", text)
@@ -11,9 +11,9 @@ def readable(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def without_markup(text: str) -> str:
+def strip_markup(text: str) -> str:
     """The same, with mentions as plain ids: ``@U012AB3CD``, ``#C012AB3CD``, ``@here``."""
     text = re.sub(r"<@([A-Z0-9]+)(?:\|[^>]*)?>", r"@\1", text)
     text = re.sub(r"<#([A-Z0-9]+)\|?>", r"#\1", text)
     text = re.sub(r"<!(?:subteam\^)?([A-Za-z0-9]+)>", r"@\1", text)
-    return readable(text)
+    return to_text(text)

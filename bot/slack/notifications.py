@@ -13,7 +13,7 @@ from agent.errors import ReplyError
 from bot.slack import feedback_form
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
-from bot.slack.manifest import suggestions
+from bot.slack.manifest import to_prompts
 
 THREADS = 4
 PROMPT_TITLE = "Ask me something about the company's documents, for example:"
@@ -46,14 +46,14 @@ class Notifications:
     def suggest(self, channel: str) -> None:
         """Suggests questions to somebody who opens their direct messages with the bot."""
         if self._prompts:
-            prompts = suggestions(self._prompts)
+            prompts = to_prompts(self._prompts)
             self._tell(
                 "assistant.threads.setSuggestedPrompts", channel_id=channel, title=PROMPT_TITLE, prompts=prompts
             )
 
     def ask_why(self, trigger_id: str, turn_id: UUID) -> None:
         """Opens the form for what was wrong; Slack allows three seconds from the click."""
-        self._tell("views.open", trigger_id=trigger_id, view=feedback_form.view(turn_id))
+        self._tell("views.open", trigger_id=trigger_id, view=feedback_form.build_view(turn_id))
 
     def close(self) -> None:
         """Drops what was not said yet."""

@@ -83,7 +83,7 @@ class SlackThread:
 
 def _text(message: dict[str, Any]) -> str:
     """What was written; else the names of the files that were shared. Empty for a message still being begun."""
-    text = mrkdwn.without_markup(str(message.get("text") or _shown(message))).strip()
+    text = mrkdwn.strip_markup(str(message.get("text") or _shown(message))).strip()
     names = ", ".join(str(file.get("name") or "a file") for file in message.get("files") or ())
     return text or (f"[shared: {names}]" if names else "")
 

@@ -28,7 +28,7 @@ from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Finished
 from agent.turn.limits import Limits
 from agent.types import Passage
-from bot.processes import embedded_servers
+from bot.processes.embedded import embedded_servers
 from bot.processes.environment import migrate
 from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
 from ingest.library import Library
@@ -55,7 +55,7 @@ class Office:
         self._stack = ExitStack()
 
     def __enter__(self) -> "Office":
-        servers = self._stack.enter_context(embedded_servers.running(self.folder / "home"))
+        servers = self._stack.enter_context(embedded_servers.start(self.folder / "home"))
         migrate(servers.database_url)
         self.database = Database(servers.database_url, statement_timeout_seconds=30)
         self._stack.callback(self.database.close)

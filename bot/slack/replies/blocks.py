@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agent.types import CitedPassage
-from bot.slack.replies.output_filter import is_web, link_target
+from bot.slack.replies.output_filter import escape_url, is_web_url
 
 # Slack: markdown text of a message may have 12,000 characters together; the rest is for sources and notice.
 PART_LIMIT = 9_800
@@ -52,13 +52,13 @@ def parts(text: str, limit: int = PART_LIMIT) -> list[str]:
     return [*pieces, rest]
 
 
-def message(answer: Answer, text: str, *, is_last: bool) -> dict[str, Any]:
+def build_message(answer: Answer, text: str, *, is_last: bool) -> dict[str, Any]:
     """Arguments of chat.postMessage or chat.update for one part of the answer."""
     blocks: list[Block] = [{"type": "markdown", "text": text}] if text else []
-    return {"blocks": blocks + (closing(answer) if is_last else []), "text": plain(text)}
+    return {"blocks": blocks + (build_closing(answer) if is_last else []), "text": to_plain_text(text)}
 
 
-def closing(answer: Answer) -> list[Block]:
+def build_closing(answer: Answer) -> list[Block]:
     """What stands below the answer: sources, notice, feedback buttons."""
     blocks: list[Block] = []
     if answer.sources:
@@ -72,13 +72,13 @@ def closing(answer: Answer) -> list[Block]:
     return blocks
 
 
-def as_markdown(blocks: Sequence[Block]) -> str:
+def to_markdown(blocks: Sequence[Block]) -> str:
     """A message's text and what stands below it, without layout."""
     texts = [b["text"] if b["type"] == "markdown" else b["elements"][0].get("text", "") for b in blocks]
     return "\n\n".join(text for text in texts if isinstance(text, str) and text)
 
 
-def by_page(sources: Sequence[CitedPassage]) -> list[tuple[str, str, str]]:
+def group_by_page(sources: Sequence[CitedPassage]) -> list[tuple[str, str, str]]:
     """(``[1][3]``, title, url) of each page, in the order they are first cited."""
     pages: dict[tuple[str, str], list[int]] = {}
     for source in sources:
@@ -86,7 +86,7 @@ def by_page(sources: Sequence[CitedPassage]) -> list[tuple[str, str, str]]:
     return [("".join(f"[{n}]" for n in sorted(ns)), title, url) for (title, url), ns in pages.items()]
 
 
-def plain(text: str) -> str:
+def to_plain_text(text: str) -> str:
     """The text for notifications and for clients without blocks: no Markdown, bounded."""
     text = re.sub(r"\[(\[\d+\])\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\[([^\[\]]*)\]\(([^)]*)\)", r"\1", text)
@@ -106,7 +106,7 @@ def _cut(text: str, limit: int) -> tuple[str, str]:
 
 def _sources(sources: Sequence[CitedPassage]) -> str:
     text = "*Sources:*"
-    pages = by_page(sources)
+    pages = group_by_page(sources)
     for index, (marks, title, url) in enumerate(pages):
         line = f"  {marks} {_link(url, title)}"
         if len(text) + len(line) > SOURCES_LIMIT:
@@ -128,7 +128,7 @@ def _label(source: CitedPassage) -> str:
 
 def _link(url: str, title: str) -> str:
     label = _escape(title[:120]) or url[:120]
-    return f"<{link_target(url)}|{label.replace('|', '¦')}>" if is_web(url) and len(url) < 800 else label
+    return f"<{escape_url(url)}|{label.replace('|', '¦')}>" if is_web_url(url) and len(url) < 800 else label
 
 
 def _context(text: str) -> Block:

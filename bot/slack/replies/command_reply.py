@@ -39,7 +39,7 @@ class CommandReply:
     def deliver(self, answer: Answer) -> None:
         texts = blocks.parts(answer.text)
         for part, text in enumerate(texts):
-            message = blocks.message(answer, text, is_last=part == len(texts) - 1)
+            message = blocks.build_message(answer, text, is_last=part == len(texts) - 1)
             if not self._respond(message):
                 self._post(message)
 
@@ -64,6 +64,6 @@ class CommandReply:
             self._slack.call("chat.postEphemeral", is_repeatable=False, channel=channel, user=user, **message)
         except SlackRefused as refused:
             observability.log.info("ephemeral_refused", code=refused.code)
-            message = {"markdown_text": blocks.as_markdown(message["blocks"])}
+            message = {"markdown_text": blocks.to_markdown(message["blocks"])}
             opened = self._slack.call("conversations.open", is_repeatable=True, users=user)
             self._slack.call("chat.postMessage", is_repeatable=False, channel=opened["channel"]["id"], **message)

@@ -43,7 +43,7 @@ _TOKEN = re.compile(
 _PING = re.compile(r"<[!@#](?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})>|@(channel|here|everyone)\b", re.IGNORECASE)
 
 
-def urls_in(texts: Iterable[str]) -> set[str]:
+def find_urls(texts: Iterable[str]) -> set[str]:
     """Every URL that stands in the texts, without trailing punctuation."""
     return {_trimmed(match)[0] for text in texts for match in URL.findall(text)}
 
@@ -98,7 +98,7 @@ class OutputFilter:
     def _citation(self, match: re.Match[str]) -> str:
         known = [source for n in numbers(match["numbers"]) if (source := self._source(n))]
         lead = match["cite"][: len(match["cite"]) - len(match["cite"].lstrip())]
-        return lead + "".join(citation(source) for source in known) if known else ""
+        return lead + "".join(format_citation(source) for source in known) if known else ""
 
     def _angle(self, inside: str) -> str:
         if inside[0] in "!@#":
@@ -112,18 +112,18 @@ class OutputFilter:
         return url if self._allows(trimmed) else LINK_REMOVED + rest
 
 
-def citation(source: CitedPassage) -> str:
+def format_citation(source: CitedPassage) -> str:
     """``[[1]](url)``, or ``[1]`` where the source has no address a browser opens."""
     url = source.passage.url
-    return f"[[{source.n}]]({link_target(url)})" if is_web(url) else f"[{source.n}]"
+    return f"[[{source.n}]]({escape_url(url)})" if is_web_url(url) else f"[{source.n}]"
 
 
-def is_web(url: str) -> bool:
+def is_web_url(url: str) -> bool:
     """Whether a browser in Slack can open it."""
     return url.startswith(("http://", "https://"))
 
 
-def link_target(url: str) -> str:
+def escape_url(url: str) -> str:
     """The URL with what would end a Markdown or Slack link percent-encoded."""
     return quote(url, safe=":/?#[]@!$&'*+,;=%~._-")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
-from bot.slack.replies.output_filter import OutputFilter, is_web
+from bot.slack.replies.output_filter import OutputFilter, is_web_url
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
 N_SOURCES = 4
@@ -48,13 +48,13 @@ class TaskCard:
         return chunk
 
 
-def started(number: int, event: ToolStarted) -> TaskCard:
+def open_card(number: int, event: ToolStarted) -> TaskCard:
     """The card of a tool that runs now, the turn's ``number``-th; a model's ids need not differ."""
     title, _ = TITLES.get(event.name, (f"Using {_words(event.name)}", ""))
     return TaskCard(f"step_{number}", title, details=_details(event.arguments))
 
 
-def finished(step: TaskCard, event: ToolFinished) -> TaskCard:
+def close_card(step: TaskCard, event: ToolFinished) -> TaskCard:
     """The same card when it has run."""
     _, title = TITLES.get(event.name, ("", f"Used {_words(event.name)}"))
     if event.is_error:
@@ -66,7 +66,7 @@ def finished(step: TaskCard, event: ToolFinished) -> TaskCard:
         title=title,
         status="complete",
         output=_found(event.name, event.sources, len(pages)),
-        sources=tuple((url, text) for url, text in links if is_web(url))[:N_SOURCES],
+        sources=tuple((url, text) for url, text in links if is_web_url(url))[:N_SOURCES],
     )
 
 

@@ -127,7 +127,7 @@ class ThreadReply:
             is_last = part == len(texts) - 1
             is_shown = part == 0 and is_last and self._mode == "streaming" and text.startswith(self._streamed)
             if not (is_shown and self._stop_stream(answer, text)):
-                self._deliver_part(part, blocks.message(answer, text, is_last=is_last))
+                self._deliver_part(part, blocks.build_message(answer, text, is_last=is_last))
 
     def _refresh(self) -> None:
         """Shows what is new, if it is time to."""
@@ -207,7 +207,7 @@ class ThreadReply:
     def _edit(self) -> None:
         """Shows the text so far in our message; posts it first where the stream never began."""
         draft = self._draft()
-        shown = {"blocks": [{"type": "markdown", "text": draft}], "text": blocks.plain(draft)}
+        shown = {"blocks": [{"type": "markdown", "text": draft}], "text": blocks.to_plain_text(draft)}
         if self._rows and self._rows[0].ts:
             if self._may_stream:
                 self._slack.try_once("chat.stopStream", channel=self._place.channel, ts=self._rows[0].ts)
@@ -227,7 +227,7 @@ class ThreadReply:
                 channel=self._place.channel,
                 ts=self._rows[0].ts,
                 **self._news(text),
-                blocks=blocks.closing(answer) or None,
+                blocks=blocks.build_closing(answer) or None,
             )
         except ReplyError as error:
             observability.log.info("stream_not_ended", error=str(error))
@@ -274,7 +274,7 @@ class ThreadReply:
             if refused.code not in LAYOUT_REFUSED:
                 raise
             observability.report(refused, event="layout_refused")
-            return call(markdown_text=blocks.as_markdown(message["blocks"]))
+            return call(markdown_text=blocks.to_markdown(message["blocks"]))
 
     def _post_surely(self, part: int, message: dict[str, Any]) -> None:
         """Posts once: after an unclear failure the thread is searched before another try."""

@@ -67,7 +67,7 @@ def test_the_clock_deletes_between_its_sweeps(database: Database, redis_url: str
         "stopping": stopping,
         "nights": RetentionSchedule(database, UTC_ZONE, days=29),
     }
-    jobs = queue.of(settings, queue.connect(settings))
+    jobs = queue.open_turn_queue(settings, queue.connect(settings))
     running = threading.Thread(target=clock.run, args=(database, jobs), kwargs=values)
     running.start()
     give_up = time.monotonic() + 20
@@ -93,7 +93,7 @@ def test_what_became_too_old_since_the_last_night_waits_for_the_next(database: D
 
 
 def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(database: Database) -> None:
-    received = inbox.receive(database, key="A:C1:1.1", place=PLACE, origin="mention", question="How?")
+    received = inbox.store(database, key="A:C1:1.1", place=PLACE, origin="mention", question="How?")
     assert received
     with database.transaction() as transaction:
         transaction.execute(
@@ -105,7 +105,7 @@ def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(
     with database.transaction() as transaction:
         left = transaction.execute(text("SELECT key, turn_id, place FROM deliveries")).all()
     assert [tuple(row) for row in left] == [("A:C1:1.1", None, {})]
-    assert inbox.receive(database, key="A:C1:1.1", place=PLACE, origin="mention", question="How?") is None
+    assert inbox.store(database, key="A:C1:1.1", place=PLACE, origin="mention", question="How?") is None
 
 
 def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> None:
@@ -113,8 +113,8 @@ def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> No
         answered(database, key=str(i)).age(31)
     pruned = retention_schedule.prune(database, before=now() - timedelta(days=30), zone=UTC_ZONE)
     assert (pruned.n_turns, pruned.n_sessions) == (205, 205)
-    assert retention_schedule.said(pruned) == "205 turns, 205 sessions, 5 stored messages"
-    assert retention_schedule.said(Pruned()) == "nothing"
+    assert retention_schedule.describe(pruned) == "205 turns, 205 sessions, 5 stored messages"
+    assert retention_schedule.describe(Pruned()) == "nothing"
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,12 @@ def _set(database: Database, revision: str | None) -> None:
     ],
 )
 def test_how_a_revision_stands_to_this_release(found: str | None, stands: SchemaState) -> None:
-    assert schema_version.standing(found) == stands
+    assert schema_version.compare(found) == stands
 
 
 def test_the_known_revisions_are_those_of_the_scripts() -> None:
     scripts = ScriptDirectory.from_config(Config(ROOT / "alembic.ini"))
-    assert schema_version.known() == {script.revision for script in scripts.walk_revisions()}
+    assert schema_version.known_revisions() == {script.revision for script in scripts.walk_revisions()}
 
 
 @pytest.mark.parametrize(

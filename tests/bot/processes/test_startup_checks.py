@@ -50,7 +50,7 @@ def test_each_problem_is_one_line_that_says_what_to_do(
 ) -> None:
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    (line,) = startup_checks.problems()
+    (line,) = startup_checks.find_problems()
     assert said in line
     assert "hunter2" not in line
     assert BOT not in line
@@ -60,14 +60,17 @@ def test_each_problem_is_one_line_that_says_what_to_do(
 def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "DOCENT_MAX_STEPS", "DATABASE_URL", "REDIS_URL", "SLACK_BOT_TOKEN", "DOCENT_MODEL"):
         monkeypatch.setenv(name, "")
-    assert startup_checks.problems() == []
+    assert startup_checks.find_problems() == []
     for kind in startup_checks.KINDS:
-        assert startup_checks.lenient(kind) == kind()
+        assert startup_checks.load_leniently(kind) == kind()
 
 
 def test_variables_that_no_setting_reads_are_named_with_the_nearest_setting() -> None:
     given = {"DOCENT_MAX_STEP": "3", "DOCENT_MODEL": "x", "DOCENT_WHATEVER": "1", "OPENAI_API_KEY": "k"}
-    assert startup_checks.unknown(given) == [("DOCENT_MAX_STEP", "DOCENT_MAX_STEPS"), ("DOCENT_WHATEVER", None)]
+    assert startup_checks.find_unknown(given) == [
+        ("DOCENT_MAX_STEP", "DOCENT_MAX_STEPS"),
+        ("DOCENT_WHATEVER", None),
+    ]
 
 
 def test_wrong_settings_leave_the_others_readable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +79,7 @@ def test_wrong_settings_leave_the_others_readable(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SLACK_BOT_TOKEN", BOT)
     from bot.settings import BotSettings
 
-    read = startup_checks.lenient(BotSettings)
+    read = startup_checks.load_leniently(BotSettings)
     assert read.slack_bot_token
     assert (read.port, read.concurrency) == (3000, 40)
 

@@ -27,7 +27,7 @@ from tests.scripted_model import Fail
 def jobs(redis_url: str) -> Iterator[Queue]:
     settings = bot.settings.BotSettings(REDIS_URL=redis_url)  # type: ignore[call-arg]
     with queue.connect(settings) as connection:
-        yield queue.syncs_of(settings, connection)
+        yield queue.open_sync_queue(settings, connection)
 
 
 @pytest.fixture
@@ -173,8 +173,8 @@ def test_a_job_that_comes_late_or_twice_does_no_harm(
     before = statuses(database)
     for id_ in ids:
         for job in ("begin", "work", "work"):
-            queue.sync(jobs, job, UUID(id_))
-    queue.sync(jobs, "work", UUID(int=0))
+            queue.enqueue_sync(jobs, job, UUID(id_))
+    queue.enqueue_sync(jobs, "work", UUID(int=0))
     at_work()
     assert statuses(database) == before
     with database.transaction() as transaction:

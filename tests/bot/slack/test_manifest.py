@@ -14,7 +14,7 @@ from bot.simulator import ADA
 from bot.simulator.delivery.events import SUBSCRIPTIONS
 from bot.simulator.methods import METHODS
 from bot.slack import listeners
-from bot.slack.manifest import EVENTS, SCOPES, manifest
+from bot.slack.manifest import EVENTS, SCOPES, build
 from tests.system import QUESTION, ROOT, System
 
 EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
@@ -28,7 +28,7 @@ EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
 
 
 def test_the_file_is_what_the_command_prints() -> None:
-    assert json.loads((ROOT / "manifest.json").read_text()) == manifest()
+    assert json.loads((ROOT / "manifest.json").read_text()) == build()
 
 
 def test_the_scopes_allow_every_method_that_the_code_calls() -> None:
@@ -52,7 +52,7 @@ def test_the_events_are_those_heard_and_those_the_stand_in_delivers() -> None:
 
 
 def test_the_command_may_have_another_name(world: System) -> None:
-    (command,) = manifest(command="/docent")["features"]["slash_commands"]
+    (command,) = build(command="/docent")["features"]["slash_commands"]
     world.start("web")
     ack = world.workspace.person(ADA).command(command["command"], "", "#help")
     assert "`/docent How many" in ack.body["text"]
@@ -60,7 +60,7 @@ def test_the_command_may_have_another_name(world: System) -> None:
 
 def test_it_keeps_slacks_limits() -> None:
     """As https://github.com/slackapi/manifest-schema has them."""
-    made = manifest(url="https://docent.example", prompts=["What is the plan? " * 9])
+    made = build(url="https://docent.example", prompts=["What is the plan? " * 9])
     about = made["display_information"]
     assert len(about["name"]) <= 35
     assert len(about["description"]) <= 140
@@ -73,10 +73,10 @@ def test_it_keeps_slacks_limits() -> None:
 
 
 def test_socket_mode_needs_no_address_and_http_names_it_everywhere() -> None:
-    assert "https" not in json.dumps(manifest())
-    assert manifest()["settings"]["socket_mode_enabled"] is True
+    assert "https" not in json.dumps(build())
+    assert build()["settings"]["socket_mode_enabled"] is True
     for given in ("https://docent.example", "https://docent.example/", "https://docent.example/slack/events"):
-        made = manifest(url=given)
+        made = build(url=given)
         settings, address = made["settings"], "https://docent.example/slack/events"
         assert settings["socket_mode_enabled"] is False
         assert settings["event_subscriptions"]["request_url"] == address
@@ -99,7 +99,7 @@ def test_socket_mode_needs_no_address_and_http_names_it_everywhere() -> None:
 )
 def test_what_slack_would_refuse_is_refused_here(wrong: dict[str, str]) -> None:
     with pytest.raises(UserError, match="--"):
-        manifest(**wrong)
+        build(**wrong)
 
 
 def test_the_command_prints_json() -> None:

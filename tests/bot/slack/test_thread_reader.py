@@ -149,4 +149,4 @@ def test_a_slack_that_stumbles_is_asked_again_and_one_that_is_away_only_until_th
     ],
 )
 def test_markup_is_read_as_a_person_reads_it(text: str, expected: str) -> None:
-    assert mrkdwn.without_markup(text) == expected
+    assert mrkdwn.strip_markup(text) == expected

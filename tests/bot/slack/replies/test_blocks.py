@@ -35,7 +35,7 @@ def test_sources_are_grouped_by_page_and_escaped() -> None:
         CitedPassage(2, Passage("b", "e", "Notes", "file:///notes.md", "", "", 1)),
         CitedPassage(3, Passage("c", "d", "Q&A <x> | y", "https://h.example/a b", "", "", 1)),
     ]
-    (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
+    (context, *_rest) = blocks.build_closing(Answer(uuid4(), "x", sources))
     text = context["elements"][0]["text"]
     assert "[1][3] <https://h.example/a%20b|Q&amp;A &lt;x&gt; ¦ y>" in text
     assert "[2] Notes" in text
@@ -44,7 +44,7 @@ def test_sources_are_grouped_by_page_and_escaped() -> None:
 def test_two_pages_of_one_pdf_are_told_apart() -> None:
     url = "https://h.example/leaflet.pdf#page="
     sources = [CitedPassage(n, Passage(str(n), "d", "Leaflet", f"{url}{n + 1}", "", "", 1)) for n in (1, 2)]
-    (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
+    (context, *_rest) = blocks.build_closing(Answer(uuid4(), "x", sources))
     assert f"[1] <{url}2|Leaflet, p. 2>  [2] <{url}3|Leaflet, p. 3>" in context["elements"][0]["text"]
 
 
@@ -52,11 +52,11 @@ def test_many_sources_stay_within_the_limit_and_the_rest_is_counted() -> None:
     sources = [
         CitedPassage(n, Passage(str(n), str(n), "T" * 250, f"https://h.example/{n}", "", "", 1)) for n in range(60)
     ]
-    (context, *_rest) = blocks.closing(Answer(uuid4(), "x", sources))
+    (context, *_rest) = blocks.build_closing(Answer(uuid4(), "x", sources))
     text = context["elements"][0]["text"]
     assert len(text) <= 2_000
     assert text.count("https://") + int(text.rsplit("and ", 1)[1].split()[0]) == 60
 
 
 def test_the_notification_pings_nobody() -> None:
-    assert "<!" not in blocks.plain("`<!channel>` and <*!here*>")
+    assert "<!" not in blocks.to_plain_text("`<!channel>` and <*!here*>")

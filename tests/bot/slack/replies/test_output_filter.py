@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.types import CitedPassage, Passage
-from bot.slack.replies.output_filter import SECRET_REMOVED, OutputFilter, urls_in
+from bot.slack.replies.output_filter import SECRET_REMOVED, OutputFilter, find_urls
 
 PAGE = "https://handbook.example/leave"
 SOURCES = {
@@ -80,7 +80,7 @@ def test_no_prefix_ever_shows_what_the_whole_does_not(texts: list[str], data: st
 
 
 def test_urls_are_found_without_the_punctuation_after_them() -> None:
-    assert urls_in(["see (https://a.example/b_(c)), or https://a.example/d."]) == {
+    assert find_urls(["see (https://a.example/b_(c)), or https://a.example/d."]) == {
         "https://a.example/b_(c)",
         "https://a.example/d",
     }

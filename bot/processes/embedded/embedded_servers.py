@@ -52,7 +52,7 @@ class Servers:
 
 
 @contextmanager
-def running(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
+def start(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
     """Starts what is not running yet, and stops it when the last process of this home leaves.
 
     ``is_durable=False`` trades crash safety for speed, for tests. Raises :class:`UserError` when a server
@@ -156,7 +156,7 @@ def _start_postgres(folder: Path, is_durable: bool) -> dict[str, Any]:
         if done.returncode:
             raise UserError(f"PostgreSQL could not make its data folder {partial}: {done.stderr.strip()}")
         partial.rename(data)
-    port = free_port()
+    port = find_free_port()
     command: list[Any] = [bin_folder / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)]
     command += ["-c", "unix_socket_directories=", "-c", "max_connections=200"]
     if not is_durable:
@@ -223,7 +223,7 @@ def _start_valkey(folder: Path) -> dict[str, Any]:
     password_file = folder / "password"
     if not password_file.exists():
         _write_secret(password_file, secrets.token_urlsafe(24), None)
-    port, password = free_port(), password_file.read_text()
+    port, password = find_free_port(), password_file.read_text()
     config = (
         f"port {port}\nbind 127.0.0.1\nrequirepass {password}\n"
         "appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\n"
@@ -286,7 +286,7 @@ def _tail(log: Path) -> str:
     return lines[-1] if lines else "(nothing)"
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -12,14 +12,14 @@ from sqlalchemy import text
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.processes import embedded_servers
+from bot.processes.embedded import embedded_servers
 from tests.system import ROOT
 
 USE = """
 import sys
 from pathlib import Path
 from bot.processes import embedded_servers
-with embedded_servers.running(Path(sys.argv[1]), is_durable=False) as servers:
+with embedded_servers.start(Path(sys.argv[1]), is_durable=False) as servers:
     print(servers.database_url, flush=True)
     sys.stdin.readline()
 """
@@ -45,7 +45,7 @@ def servers_of(home: Path) -> list[psutil.Process]:
 def test_data_is_found_again_and_the_last_process_stops_the_servers(tmp_path: Path) -> None:
     home = tmp_path / "ein Zuhause"
     other = start_user(home)
-    with embedded_servers.running(home, is_durable=False) as servers:
+    with embedded_servers.start(home, is_durable=False) as servers:
         with redis.from_url(servers.redis_url) as connection:
             connection.set("kept", "yes")
             assert connection.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
@@ -56,7 +56,7 @@ def test_data_is_found_again_and_the_last_process_stops_the_servers(tmp_path: Pa
     assert servers_of(home)  # the other process still uses them
     other.kill()  # even a killed one does not hold them for ever
     other.communicate()
-    with embedded_servers.running(home, is_durable=False) as servers:
+    with embedded_servers.start(home, is_durable=False) as servers:
         with redis.from_url(servers.redis_url) as connection:
             assert connection.get("kept") == b"yes"
         database = Database(servers.database_url)
@@ -69,7 +69,7 @@ def test_data_is_found_again_and_the_last_process_stops_the_servers(tmp_path: Pa
 def test_servers_that_were_killed_are_started_again(tmp_path: Path) -> None:
     """With enough written that PostgreSQL listens before it has replayed it."""
     user = start_user(tmp_path)
-    with embedded_servers.running(tmp_path) as servers:
+    with embedded_servers.start(tmp_path) as servers:
         database = Database(servers.database_url)
         with database.transaction() as transaction:
             transaction.execute(text("SET LOCAL synchronous_commit = on"))
@@ -81,7 +81,7 @@ def test_servers_that_were_killed_are_started_again(tmp_path: Path) -> None:
     until = time.monotonic() + 10
     while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in killed) and time.monotonic() < until:
         time.sleep(0.01)
-    with embedded_servers.running(tmp_path, is_durable=False) as servers:
+    with embedded_servers.start(tmp_path, is_durable=False) as servers:
         database = Database(servers.database_url)
         with database.transaction() as transaction:
             assert transaction.execute(text("SELECT count(*) FROM kept")).scalar_one() == 1_000_000
@@ -98,7 +98,7 @@ def test_servers_that_nobody_knows_of_are_replaced(tmp_path: Path) -> None:
     for name in ("postgres", "valkey"):
         (tmp_path / name / "server.json").unlink()
     orphans = servers_of(tmp_path)
-    with embedded_servers.running(tmp_path, is_durable=False) as servers:
+    with embedded_servers.start(tmp_path, is_durable=False) as servers:
         database = Database(servers.database_url)
         with database.transaction() as transaction:
             assert transaction.execute(text("SELECT 1")).scalar_one() == 1
@@ -109,5 +109,5 @@ def test_servers_that_nobody_knows_of_are_replaced(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_gets_a_clear_sentence() -> None:
-    with pytest.raises(UserError, match="Set DOCENT_HOME"), embedded_servers.running(Path("/proc/nowhere")):
+    with pytest.raises(UserError, match="Set DOCENT_HOME"), embedded_servers.start(Path("/proc/nowhere")):
         pass
