@@ -1,4 +1,7 @@
-"""Alembic's entry: the schema is what the row modules declare; the URL comes from the caller or DATABASE_URL."""
+"""Alembic's entry point: it applies the scripts, and compares the database with the tables that the code declares.
+
+The URL comes from ``config.attributes["url"]`` (``docent migrate``, tests) or from ``DATABASE_URL`` (``alembic``).
+"""
 
 import dotenv
 from alembic import context
@@ -16,19 +19,23 @@ LOCK_ID = 0x646F63656E74  # "docent": two release phases at once wait for each o
 
 
 def main() -> None:
-    dotenv.load_dotenv()
-    given = context.config.attributes.get("url")
-    secret = settings.load().database_url
-    if not given and not secret:
-        raise CommandError("DATABASE_URL is not set; 'docent migrate' migrates the embedded database")
-    url = normalise_url(given or secret.get_secret_value())
-    engine = create_engine(url, poolclass=pool.NullPool)
+    """Runs the scripts that Alembic chose, in one transaction."""
+    engine = create_engine(_url(), poolclass=pool.NullPool)
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
         with context.begin_transaction():
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_ID})")
             context.run_migrations()
     engine.dispose()
+
+
+def _url() -> str:
+    dotenv.load_dotenv()
+    if url := context.config.attributes.get("url"):
+        return normalise_url(url)
+    if url := settings.load().database_url:
+        return normalise_url(url.get_secret_value())
+    raise CommandError("DATABASE_URL is not set; 'docent migrate' migrates the embedded database")
 
 
 main()

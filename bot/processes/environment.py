@@ -4,14 +4,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from importlib.resources import files
 
 from alembic import command
 from alembic.config import Config
 
 import agent.settings
 import bot.settings
-import migrations
 from agent.errors import UserError
 from agent.store.database import Database
 from bot.processes import schema_version
@@ -48,12 +47,12 @@ def migrate(url: str) -> None:
         found = schema_version.read_revision(database)
     finally:
         database.close()
-    if found == migrations.HEAD:
+    if found == schema_version.head():
         return
     if schema_version.compare(found) == schema_version.SchemaState.NEWER:
         raise UserError(str(schema_version.describe_problem(found)))
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
 

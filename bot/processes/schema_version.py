@@ -6,19 +6,17 @@ runs goes on when the schema becomes newer, and says so; one that starts does no
 
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 
 import redis
 from psycopg.errors import UndefinedTable
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-import migrations
 from agent import observability
 from agent.errors import UserError
 from agent.store.database import Database
 from ingest import stats as library
-from migrations import HEAD
 
 UPGRADE = "run 'docent migrate', or 'alembic upgrade head' (the Procfile's release step)"
 
@@ -48,17 +46,23 @@ def compare(found: str | None) -> SchemaState:
     """Revisions are numbered, so that one from before the oldest script is told from one after the newest."""
     if found is None:
         return SchemaState.EMPTY
-    if found == HEAD:
+    if found == head():
         return SchemaState.CURRENT
-    is_before = found.isdigit() and HEAD.isdigit() and int(found) < int(HEAD)
+    is_before = found.isdigit() and int(found) < int(head())
     return SchemaState.OLDER if found in known_revisions() or is_before else SchemaState.NEWER
+
+
+def head() -> str:
+    """Returns the revision this release works with: the newest that it has a script for."""
+    return max(known_revisions())
 
 
 @cache
 def known_revisions() -> frozenset[str]:
-    """The revisions this release has scripts for; a script's name begins with its revision."""
-    scripts = (Path(migrations.__file__).parent / "versions").glob("*.py")
-    return frozenset(script.stem.partition("_")[0] for script in scripts)
+    """Returns the revisions this release has scripts for; a script's name begins with its revision, four
+    digits."""
+    names = (script.name for script in (files("migrations") / "versions").iterdir())
+    return frozenset(name.partition("_")[0] for name in names if name.endswith(".py"))
 
 
 def describe_problem(found: str | None) -> str | None:
@@ -69,10 +73,10 @@ def describe_problem(found: str | None) -> str | None:
         case SchemaState.EMPTY:
             return f"The database is empty: {UPGRADE}."
         case SchemaState.OLDER:
-            return f"The database is at revision {found}, this release needs {HEAD}: {UPGRADE}."
+            return f"The database is at revision {found}, this release needs {head()}: {UPGRADE}."
         case SchemaState.NEWER:
             return (
-                f"The database is at revision {found}, this release knows up to {HEAD}: "
+                f"The database is at revision {found}, this release knows up to {head()}: "
                 "deploy the newer release; this one does not start with it."
             )
 
@@ -97,10 +101,10 @@ def readiness(database: Database, connection: redis.Redis) -> dict[str, str]:
         stands = compare(found)
         is_storing = stands in (SchemaState.CURRENT, SchemaState.NEWER)
         if stands == SchemaState.NEWER:
-            state["migrations"] = f"at {found}, newer than this release ({HEAD})"
+            state["migrations"] = f"at {found}, newer than this release ({head()})"
             _warn(str(found))
         elif stands != SchemaState.CURRENT:
-            state["migrations"] = f"at {found}, needs {HEAD}"
+            state["migrations"] = f"at {found}, needs {head()}"
         if is_storing:
             state["index"] = _index(database)
     except SQLAlchemyError:
@@ -123,4 +127,4 @@ def _index(database: Database) -> str:
 @cache
 def _warn(found: str) -> None:
     """Once per process and revision."""
-    observability.log.warning("schema_newer", at=found, knows=HEAD)
+    observability.log.warning("schema_newer", at=found, knows=head())

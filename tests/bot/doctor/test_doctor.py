@@ -22,8 +22,8 @@ from agent.store.database import Database
 from bot.doctor import documents, examination, machine, sentry, sources, stores
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, mask
+from bot.processes import schema_version
 from ingest.library import Library
-from migrations import HEAD
 from tests.system import HANDBOOK, System, free_port
 
 
@@ -57,7 +57,7 @@ def silent() -> Iterator[int]:
 def test_a_database_at_this_release_is_well(context: CheckContext, database: Database) -> None:
     (finding,) = stores.database(context)
     assert finding.state == "ok"
-    assert f"at revision {HEAD}" in finding.text
+    assert f"at revision {schema_version.head()}" in finding.text
     assert abs(context.drifts["Postgres"]) < machine.DATE_HEADER_SECONDS
 
 
@@ -77,7 +77,7 @@ def test_a_database_at_another_revision_says_who_is_to_do_what(
     finally:
         with database.transaction() as transaction:
             transaction.execute(text("DELETE FROM alembic_version"))
-            transaction.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": HEAD})
+            transaction.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": schema_version.head()})
     assert finding.state == "problem"
     assert said in finding.text
     assert [f.state for f in documents.documents(context)] == ["skipped"]

@@ -12,10 +12,10 @@ from agent.errors import UserError
 from agent.store.database import Database
 from bot.processes import environment, schema_version
 from bot.processes.schema_version import SchemaState
-from migrations import HEAD
 from tests.system import ROOT, System, get
 
 NEWER = "9999"
+HEAD = schema_version.head()
 
 
 @pytest.fixture
@@ -55,8 +55,14 @@ def test_the_known_revisions_are_those_of_the_scripts() -> None:
     ("revision", "said"),
     [
         (None, "The database is empty: run 'docent migrate'"),
-        ("0000", f"The database is at revision 0000, this release needs {HEAD}: run 'docent migrate'"),
-        (NEWER, f"The database is at revision {NEWER}, this release knows up to {HEAD}: deploy the newer release"),
+        (
+            "0000",
+            f"The database is at revision 0000, this release needs {HEAD}: run 'docent migrate'",
+        ),
+        (
+            NEWER,
+            f"The database is at revision {NEWER}, this release knows up to {HEAD}: deploy the newer release",
+        ),
     ],
 )
 def test_a_process_does_not_start_beside_another_schema(

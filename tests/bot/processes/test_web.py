@@ -4,7 +4,7 @@ import subprocess
 import sys
 import urllib.request
 
-from migrations import HEAD
+from bot.processes import schema_version
 from tests.proxy import Proxy
 from tests.system import ROOT, System, get
 
@@ -56,8 +56,10 @@ def test_readiness_tells_of_an_older_schema_and_an_empty_index(world: System) ->
         status, state = get(f"{url}/readyz")
     finally:
         with world.database.transaction() as transaction:
-            transaction.connection().exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
-    assert (status, state["migrations"]) == (503, f"at 0000, needs {HEAD}")
+            transaction.connection().exec_driver_sql(
+                f"UPDATE alembic_version SET version_num = '{schema_version.head()}'"
+            )
+    assert (status, state["migrations"]) == (503, f"at 0000, needs {schema_version.head()}")
 
 
 def test_without_a_signing_secret_nothing_is_taken_over_http(world: System) -> None:
