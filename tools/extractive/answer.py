@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.prompting import prompt
+from agent.secrets import contains_secret
 from agent.turn.model_calls import CLOSING_REQUEST
 from agent.types import Message
 from tools.extractive.features import Evidence, gathered
@@ -118,12 +119,6 @@ def _search(question: str) -> Message:
     }
 
 
-_SECRET = re.compile(
-    r"\b(?:AKIA[0-9A-Z]{12,}|gh[opsu]_\w{20,}|xox[abeprs]-[\w-]{10,}|sk-[\w-]{16,}|eyJ[\w-]{10,}\.[\w-]{10,})"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|\b(?:password|passwort|secret|token|api[ _-]?key)\s*(?:is|[:=])[:\s]*[a-z]\S*\d\S*",
-    re.IGNORECASE,
-)
 _TO_A_MODEL = re.compile(
     r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instructions?|documents?|question|rules|prompt)\b"
     r"|\b(?:ai|the) ?(?:assistants?|bots?)\b.{0,30}\b(?:must|should|have to|reply|write|ask|answer)\b"
@@ -139,7 +134,7 @@ _TO_A_MODEL = re.compile(
 def _is_quotable(statement: Statement) -> bool:
     """Not what looks like a secret, and not what speaks to a model instead of a reader."""
     text = f"{statement.lead}\n{statement.text}"
-    return not _SECRET.search(text) and not _TO_A_MODEL.search(text)
+    return not contains_secret(text) and not _TO_A_MODEL.search(text)
 
 
 def _chosen(evidence: Evidence, judgements: Sequence[Scores]) -> list[int]:

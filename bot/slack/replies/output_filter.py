@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 from agent.prompting.citations import numbers
+from agent.secrets import find_open_secret, redact
 from agent.types import CitedPassage
 
 HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown whole at its end
@@ -18,14 +19,6 @@ LINK_REMOVED = "(link removed)"
 SECRET_REMOVED = "(removed: looks like a secret)"
 
 URL = re.compile(r"https?://[^\s<>\[\]\"'`|\\^{}]+", re.IGNORECASE)
-SECRET = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|\bxox[abeprs]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}"
-    r"|\b(?:sk|pk|rk)[-_](?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}"
-    r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+",
-    re.DOTALL,
-)
 # Every repetition is bounded: a model can be made to say what would take a backtracking pattern minutes.
 _IN_PARENTHESES = r"\((?P<{name}>[^()\s]{{0,2000}})(?:[ \t][^()\n]{{0,300}})?\)"
 _TOKEN = re.compile(
@@ -77,7 +70,7 @@ class OutputFilter:
         return self._safe(text).strip()
 
     def _safe(self, text: str) -> str:
-        return _TOKEN.sub(self._replace, SECRET.sub(SECRET_REMOVED, text))
+        return _TOKEN.sub(self._replace, redact(text, SECRET_REMOVED))
 
     def _replace(self, match: re.Match[str]) -> str:
         if code := match["code"]:
@@ -168,5 +161,5 @@ def _openings(text: str) -> Iterable[int]:
     angle = line.rfind("<")
     if angle >= 0 and ">" not in line[angle:]:
         yield line_start + angle
-    if (key := text.rfind("-----BEGIN")) >= 0 and "-----END" not in text[key:]:
-        yield key
+    if (secret := find_open_secret(text)) is not None:
+        yield secret
