@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.llm.tokens import CHARS_PER_PROSE_TOKEN, estimate_prose_tokens
 from ingest.settings import STATIC_EMBEDDING_MODEL
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
-CHARS_PER_TOKEN = 4  # an estimate: English prose in the usual tokenizers
 
 _loading = threading.Lock()
 
@@ -71,7 +71,7 @@ class Embedder:
 
     def estimate(self, n_chars: int) -> tuple[int, Decimal | None]:
         """About how many tokens that many characters are, and the dollars they would cost, if known."""
-        n_tokens = -(-n_chars // CHARS_PER_TOKEN)
+        n_tokens = estimate_prose_tokens(n_chars)
         return n_tokens, None if self.price_usd is None else n_tokens * self.price_usd
 
     def _embedded(self, texts: Sequence[str], *, is_question: bool) -> EmbeddedTexts:
@@ -122,7 +122,7 @@ class Pace:
             return
         with self._taking:
             at = max(self._free_at, self._clock())
-            self._free_at = at + n_chars / CHARS_PER_TOKEN / self._per_second
+            self._free_at = at + n_chars / CHARS_PER_PROSE_TOKEN / self._per_second
         self._sleep(max(0.0, at - self._clock()))
 
 

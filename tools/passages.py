@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from agent.llm.tokens import estimate_prose_tokens
 from agent.types import Passage
-from ingest.documents.chunking import estimate_tokens
 from ingest.search.near_duplicates import repeats
 
 
@@ -13,7 +13,7 @@ def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, 
     kept: list[list[Passage]] = []
     n_used = 0
     for passage in passages:
-        n_new = estimate_tokens(passage.text)
+        n_new = estimate_prose_tokens(len(passage.text))
         if n_used + n_new > max_tokens or any(repeats(passage.text, old.text) for group in kept for old in group):
             continue
         n_used += n_new

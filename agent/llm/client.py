@@ -23,7 +23,8 @@ from agent.clock import now
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.llm import models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
-from agent.llm.litellm_setup import is_local, litellm
+from agent.llm.litellm_setup import litellm
+from agent.llm.model_names import is_local
 from agent.llm.request import PENDING, Completion, Model, Pending, Request
 from agent.llm.threaded_iterator import ThreadedIterator
 from agent.types import Message, Usage

@@ -12,9 +12,9 @@ from math import isfinite
 from typing import Any, TypeVar
 
 from agent.errors import ModelError
-from agent.llm import models
 from agent.llm.client import translated
 from agent.llm.litellm_setup import litellm
+from agent.llm.model_names import split_address
 
 MAX_TEXTS = 96  # of one request: what the strictest of the usual providers takes
 MAX_CHARS = 200_000  # of one request, ~50,000 tokens; OpenAI takes 300,000 tokens, Voyage 120,000
@@ -59,7 +59,7 @@ def embed(
 
     ``price_usd`` is of one token; ``pace`` hears of each request before it is made, and may wait.
     """
-    name, api_base = models.place(model)
+    name, api_base = split_address(model)
     vectors: list[list[float]] = []
     n_tokens = 0
     for batch in _batches(texts):
@@ -88,7 +88,7 @@ def rerank(
 ) -> tuple[list[float], Decimal]:
     """How relevant each text is to the query, between 0 and 1, in the order of the texts, and what it cost
     (0 where LiteLLM knows no price); raises :class:`ModelError`."""
-    name, api_base = models.place(model)
+    name, api_base = split_address(model)
 
     def call() -> Any:
         return litellm().rerank(

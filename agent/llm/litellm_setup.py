@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import Any
 
 from agent.llm import local_provider
-from agent.settings import EXTRACTIVE_MODEL
 from agent.types import Message
 
 LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's resources
@@ -44,11 +43,6 @@ def warm_up() -> None:
     litellm()
     for name in LAZY_IMPORTS:
         import_module(name)
-
-
-def is_local(model: str) -> bool:
-    """Whether the model runs in this process: no network, no price."""
-    return model.startswith(EXTRACTIVE_MODEL.split("/", maxsplit=1)[0] + "/")
 
 
 def register_local(complete: Complete, *, words_per_second: float = 0) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from agent.errors import SettingsError
 from agent.llm import pricing
-from agent.llm.litellm_setup import is_local, litellm
+from agent.llm.litellm_setup import litellm
+from agent.llm.model_names import is_local, split_address
 from agent.llm.pricing import Price
 from agent.llm.request import Model, Request
 from agent.settings import AgentSettings, listed
@@ -66,7 +67,7 @@ def price(name: str, settings: AgentSettings) -> Price:
 
 def embedding_price(model: str, settings: AgentSettings) -> Decimal | None:
     """Dollars per token, the operator's or the list's; None where neither knows the model."""
-    name, _ = place(model)
+    name, _ = split_address(model)
     operators = pricing.given(settings.model_prices)
     listed_usd = _info(name).get("input_cost_per_token")
     if name not in operators and listed_usd is not None:
@@ -77,13 +78,7 @@ def embedding_price(model: str, settings: AgentSettings) -> Decimal | None:
 
 def places(settings: AgentSettings) -> list[tuple[str, str | None]]:
     """Name and base URL of the primary and its fallbacks; a fallback's stands behind an @."""
-    return [(settings.model, settings.model_api_base), *map(place, settings.fallbacks)]
-
-
-def place(given: str) -> tuple[str, str | None]:
-    """Name and base URL of ``model`` or ``model@base-url``."""
-    name, at, base = given.partition("@http")
-    return name, f"http{base}" if at else None
+    return [(settings.model, settings.model_api_base), *map(split_address, settings.fallbacks)]
 
 
 def params(request: Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from agent.llm.pricing import FREE, Price
+from agent.llm.tokens import estimate_prompt_tokens
 from agent.types import Message, Usage
 
 LEAST_COMPLETION_TOKENS = 200  # an answer of fewer is none
@@ -40,7 +41,7 @@ class Request:
 
     def estimated_tokens(self) -> int:
         """A guess of the prompt's tokens, rather too high: three bytes each, no tokenizer needed."""
-        return n_tokens(self.messages) + n_tokens(self.tools)
+        return estimate_prompt_tokens(self.messages) + estimate_prompt_tokens(self.tools)
 
     def prompt_usd(self) -> Decimal:
         """The most the prompt can cost."""
@@ -52,11 +53,6 @@ class Request:
 
 
 CENTS = Decimal("1e-8")  # money is kept to this
-
-
-def n_tokens(value: Any) -> int:
-    """About how many tokens JSON has; Chinese has three bytes and one token a character."""
-    return len(str(value).encode("utf-8", "replace")) // 3
 
 
 @dataclass

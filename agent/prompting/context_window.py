@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.llm.request import n_tokens
+from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import prompt
 from agent.types import Message
 
@@ -24,17 +24,17 @@ Turns = Sequence[tuple[str, str]]  # (question, answer), oldest first
 def fitted(system: str, history: Turns, transcript: Sequence[Message], *, max_tokens: int) -> list[Message]:
     """The messages of a call: instructions, earlier turns, and this turn so far."""
     whole = _conversation(system, history, transcript)
-    if n_tokens(whole) <= max_tokens:
+    if estimate_prompt_tokens(whole) <= max_tokens:
         return whole
     shorter = _with_short_results(transcript)
     earlier = list(history)
     for i in range(len(earlier)):
-        if n_tokens(_conversation(system, earlier, shorter)) <= max_tokens:
+        if estimate_prompt_tokens(_conversation(system, earlier, shorter)) <= max_tokens:
             break
         if i < len(earlier) - WHOLE_TURNS:
             question, answer = earlier[i]
             earlier[i] = (_short(question), _first_sentence(answer))
-    while earlier and n_tokens(_conversation(system, earlier, shorter)) > max_tokens:
+    while earlier and estimate_prompt_tokens(_conversation(system, earlier, shorter)) > max_tokens:
         earlier = earlier[1:]
     return _conversation(system, earlier, shorter)
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session as Transaction
 from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.json_sanitizer import clean
-from agent.llm.litellm_setup import is_local
+from agent.llm.model_names import is_local
 from agent.prompting import citations, prompt
 from agent.store import sessions, trace
 from agent.store.sessions import Turn

@@ -16,8 +16,9 @@ from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.json_sanitizer import clean
 from agent.llm import client, models
-from agent.llm.litellm_setup import is_local
-from agent.llm.request import CENTS, Completion, Model, Request, n_tokens
+from agent.llm.model_names import is_local
+from agent.llm.request import CENTS, Completion, Model, Request
+from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import context_window, prompt
 from agent.store import budgets, trace
 from agent.turn import grounding
@@ -128,7 +129,9 @@ def _messages(
     room = work.kit.limits.max_transcript_tokens
     if model.max_prompt_tokens:
         room = min(room, model.max_prompt_tokens - max_completion_tokens)
-    room = 10**9 if is_local(model.name) else room - n_tokens(tools) - n_tokens(CLOSING)
+    room = (
+        10**9 if is_local(model.name) else room - estimate_prompt_tokens(tools) - estimate_prompt_tokens(CLOSING)
+    )
     messages = context_window.fitted(prompt.system(), work.history, work.transcript.messages, max_tokens=room)
     has_calls = models.takes_tools(model) or is_local(model.name)
     return messages if has_calls else context_window.without_tools(messages)
@@ -194,7 +197,9 @@ def _announce(work: Work, what: ModelCall, request: Request) -> tuple[UUID, Requ
 def _closing_usd(request: Request) -> Decimal:
     """What the closing call would cost after this one: the same prompt, this answer in it, and an answer."""
     price, n = request.model.price, request.max_completion_tokens
-    return (request.prompt_usd() + price.of_prompt(n + n_tokens(CLOSING)) + n * price.completion).quantize(CENTS)
+    return (
+        request.prompt_usd() + price.of_prompt(n + estimate_prompt_tokens(CLOSING)) + n * price.completion
+    ).quantize(CENTS)
 
 
 def _commit(work: Work, call_id: UUID, completion: Completion, message: Message | None) -> None:

@@ -10,6 +10,7 @@ import agent.settings
 import bot.settings
 import ingest.settings
 from agent.errors import UserError
+from agent.llm.model_names import is_local, split_address
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
 from bot.processes import startup_checks
@@ -39,10 +40,9 @@ def make_context(*, may_call: bool | None = None, url: str | None = None) -> Che
 
 def external_models(context: CheckContext) -> list[str]:
     """Lists the configured models whose calls cost money or leave this machine."""
-    local = agent.settings.EXTRACTIVE_MODEL.partition("/")[0] + "/"
-    names = [context.kernel.model, *(name.partition("@http")[0] for name in context.kernel.fallbacks)]
+    names = [context.kernel.model, *(split_address(name)[0] for name in context.kernel.fallbacks)]
     is_static = context.library.embedding_model == ingest.settings.STATIC_EMBEDDING_MODEL
-    external = [name for name in names if not name.startswith(local)]
+    external = [name for name in names if not is_local(name)]
     return list(dict.fromkeys([*external, *([] if is_static else [context.library.embedding_model])]))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent.errors import DeadlineExceeded, DocentError, SettingsError
+from agent.llm.model_names import is_local
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
 
@@ -43,16 +44,16 @@ ADVICE = (
 
 def model(context: CheckContext) -> Iterator[Finding]:
     """Checks each configured model: first without a call, then, if allowed, with one."""
-    from agent.llm import litellm_setup, models
+    from agent.llm import models
 
     name, _ = models.places(context.kernel)[0]
-    if litellm_setup.is_local(name):
+    if is_local(name):
         text = "No language model: answers are quoted from the documents, sentence by sentence."
         yield Finding(
             "model", FindingState.OK, text, "Set DOCENT_MODEL and the provider's key for answers in its own words."
         )
     for name, base in models.places(context.kernel):
-        if not litellm_setup.is_local(name):
+        if not is_local(name):
             yield from _check(context, name, base)
 
 

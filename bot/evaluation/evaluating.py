@@ -15,7 +15,7 @@ import agent.settings
 import ingest.settings
 from agent.clock import now
 from agent.errors import UserError
-from agent.llm.litellm_setup import is_local
+from agent.llm.model_names import is_local
 from agent.prompting import prompt
 from agent.store.database import Database
 from bot.evaluation import answers, apart, figures, files, questions, retrieval, runs

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import prompt
 from agent.types import Message
 from bot.record.records import ModelCallRecord
-
-BYTES_PER_TOKEN = 3  # as the limits estimate
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def summarize(call: ModelCallRecord) -> CallSummary | None:
         _n_earlier(messages, call["purpose"]),
         tuple(dict(_passages(messages)).items()),
         tuple(str(tool.get("function", {}).get("name")) for tool in tools),
-        len(str([messages, tools]).encode("utf-8", "replace")) // BYTES_PER_TOKEN,
+        estimate_prompt_tokens([messages, tools]),
     )
 
 

@@ -17,13 +17,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session as Transaction
 
-from agent.settings import EXTRACTIVE_MODEL
+from agent.llm.model_names import is_local
 from agent.store.database import Database
 from ingest import access
 
 PAGE = 200  # turns read in one transaction
 HISTORY_TURNS = 20  # as many as a model is shown
-LOCAL = EXTRACTIVE_MODEL.split("/", maxsplit=1)[0] + "/"
 
 
 class LeftOut(StrEnum):
@@ -175,7 +174,7 @@ def _make_training_line(transaction: Transaction, turn: Row, filter_: ExportFilt
     if (turn["status"], turn["reason"]) != ("completed", "answered"):
         return LeftOut.UNANSWERED
     call = transaction.execute(_LAST_CALL, {"id": turn["id"]}).mappings().one_or_none()
-    if call is None or call["model"].startswith(LOCAL):
+    if call is None or is_local(call["model"]):
         return LeftOut.QUOTED
     if filter_.model and call["model"] != filter_.model:
         return LeftOut.OTHER_MODEL

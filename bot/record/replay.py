@@ -14,6 +14,7 @@ from uuid import UUID
 from agent.clock import new_id
 from agent.errors import ToolError, UserError
 from agent.llm import models
+from agent.llm.model_names import split_address
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.trace import OPENING
@@ -180,7 +181,7 @@ def _select_turn(session: SessionRecord, id_start: str) -> TurnRecord:
 def _models(context: WorkerContext, model: str | None) -> Sequence[Any]:
     if model is None:
         return context.kit.models
-    name, api_base = models.place(model)
+    name, api_base = split_address(model)
     only = {"model": name, "fallback_models": ""}
     if api_base or name != context.settings.model:
         only["model_api_base"] = api_base or ""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from agent.llm.tokens import CHARS_PER_PROSE_TOKEN, estimate_prose_tokens
 from ingest.documents.blocks import Block, Document
 
 HEADING_SEPARATOR = " > "
-CHARS_PER_TOKEN = 4  # English prose in the usual tokenizers; only sizes depend on it
 MAX_LEAD_CHARS = 300
 _SENTENCE_END = re.compile(
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bDr)(?<!\bvs)(?<!\bNo)(?<!\bSt)(?<!\bInc)"
@@ -56,13 +56,8 @@ def split(document: Document, *, max_tokens: int) -> list[Chunk]:
     for section in _sections(document.blocks):
         path = HEADING_SEPARATOR.join(section.path)
         for text, page in _packed(_pieces(section.blocks, max_tokens), max_tokens):
-            chunks.append(Chunk(len(chunks), path, text, estimate_tokens(text), page))
+            chunks.append(Chunk(len(chunks), path, text, estimate_prose_tokens(len(text)), page))
     return chunks
-
-
-def estimate_tokens(text: str) -> int:
-    """An estimate that needs no tokenizer, so that it does not change with the model."""
-    return -(-len(text) // CHARS_PER_TOKEN)
 
 
 def split_sentences(text: str) -> list[str]:
@@ -126,9 +121,9 @@ def _paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
 
 def _bounded(text: str, *, lead: str, max_tokens: int) -> Iterator[_Piece]:
     """One piece, unless it alone is too long: then its sentences, then its words."""
-    if estimate_tokens(lead) > max_tokens // 2:
+    if estimate_prose_tokens(len(lead)) > max_tokens // 2:
         lead = ""
-    room = (max_tokens - estimate_tokens(lead)) * CHARS_PER_TOKEN - 1
+    room = (max_tokens - estimate_prose_tokens(len(lead))) * CHARS_PER_PROSE_TOKEN - 1
     for part in [text] if len(text) <= room else split_sentences(text):
         for piece in _cut(part, room):
             yield _Piece(piece, lead)
@@ -148,7 +143,7 @@ def _cut(text: str, room: int) -> Iterator[str]:
 def _table(table: Block, max_tokens: int) -> Iterator[_Piece]:
     header = f"{table.lines[0]}\n{_rule(table.lines[0])}" if table.has_header else ""
     rows = table.lines[1:] if table.has_header else table.lines
-    if estimate_tokens(header) > max_tokens // 2:
+    if estimate_prose_tokens(len(header)) > max_tokens // 2:
         header, rows = "", table.lines
     if header:
         yield _Piece(header, glue="\n\n")
@@ -162,7 +157,7 @@ def _rule(row: str) -> str:
 
 def _code(code: Block, max_tokens: int) -> Iterator[_Piece]:
     """A fence of its own per chunk, so that no chunk holds an open one."""
-    room = max_tokens * CHARS_PER_TOKEN - len("```\n\n```") - 1
+    room = max_tokens * CHARS_PER_PROSE_TOKEN - len("```\n\n```") - 1
     lines: list[str] = []
     for line in code.lines:
         for part in [line[i : i + room] for i in range(0, max(len(line), 1), room)]:
@@ -183,7 +178,7 @@ def _packed(pieces: Iterator[_Piece], max_tokens: int) -> Iterator[tuple[str, in
     text, page = "", 0
     for piece in pieces:
         joined = f"{text}{piece.glue}{piece.text}" if text else piece.text
-        if not text or estimate_tokens(joined) <= max_tokens:
+        if not text or estimate_prose_tokens(len(joined)) <= max_tokens:
             text, page = joined, page if text else piece.page
             continue
         if piece.lead and text.endswith(piece.lead):

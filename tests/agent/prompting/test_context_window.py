@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.llm.request import n_tokens
+from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import context_window, prompt
 
 Message = dict[str, Any]
@@ -51,7 +51,7 @@ def test_older_results_become_short_first_and_the_latest_stays_whole() -> None:
     assert older["is_shortened"]
     assert older["passages"][0]["title"] == "T1"
     assert messages[3]["content"].startswith("How many days?")
-    assert n_tokens(messages) <= 1_500
+    assert estimate_prompt_tokens(messages) <= 1_500
 
 
 def test_then_earlier_turns_become_a_sentence_and_then_the_earliest_go() -> None:
