@@ -146,7 +146,7 @@ class AgentSettings(BaseSettings):
     @property
     def fallbacks(self) -> list[str]:
         """The fallback models, in order, as they were given."""
-        return listed(self.fallback_models)
+        return split_list(self.fallback_models)
 
 
 _MODELS = {"model", "model_api_base", "fallback_models", "models_without_tools"}
@@ -164,7 +164,7 @@ _LIMITS = {
 }
 
 
-def listed(given: str) -> list[str]:
+def split_list(given: str) -> list[str]:
     """What stands between commas, each once."""
     return list(dict.fromkeys(part.strip() for part in given.split(",") if part.strip()))
 
@@ -184,7 +184,7 @@ def read(kind: type[S]) -> S:
         raise SettingsError("\n".join(lines)) from None
 
 
-def variables(kind: type[BaseSettings], field: str) -> list[str]:
+def list_variables(kind: type[BaseSettings], field: str) -> list[str]:
     """The environment variables a field is read from, the first wins."""
     alias = kind.model_fields[field].validation_alias
     if isinstance(alias, AliasChoices):
@@ -192,15 +192,15 @@ def variables(kind: type[BaseSettings], field: str) -> list[str]:
     return [str(alias) if alias else f"{kind.model_config.get('env_prefix', '')}{field}".upper()]
 
 
-def field_of(kind: type[BaseSettings], variable: str) -> str | None:
+def find_field(kind: type[BaseSettings], variable: str) -> str | None:
     """The field that pydantic names by itself or by its variable."""
-    return next((f for f in kind.model_fields if variable == f or variable in variables(kind, f)), None)
+    return next((f for f in kind.model_fields if variable == f or variable in list_variables(kind, f)), None)
 
 
 def _in_words(kind: type[BaseSettings], problem: Any) -> str:
     loc = str(problem["loc"][0]) if problem["loc"] else ""
-    field = field_of(kind, loc)
-    name = variables(kind, loc)[0] if field == loc else loc
+    field = find_field(kind, loc)
+    name = list_variables(kind, loc)[0] if field == loc else loc
     rule = _RULES.get(problem["type"], problem["msg"].removeprefix("Value error, ")).format(
         **{
             key: f"{value:g}" if isinstance(value, float) else value

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
 
+from agent.store.database import Transaction
 from agent.types import EVERYONE, Audience
 from ingest.tables import DocumentRow, ReaderSetRow
 
@@ -24,7 +24,7 @@ def access_id(principals: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(sorted(set(principals))).encode()).hexdigest()
 
 
-def remember(transaction: Session, principals: Iterable[str]) -> str:
+def remember(transaction: Transaction, principals: Iterable[str]) -> str:
     """Stores the set if it is new; returns its id."""
     members = sorted(set(principals))
     row = {"access_id": access_id(members), "principals": members}
@@ -32,7 +32,7 @@ def remember(transaction: Session, principals: Iterable[str]) -> str:
     return row["access_id"]  # type: ignore[return-value]
 
 
-def are_for_everyone(transaction: Session, document_ids: Iterable[str]) -> bool:
+def are_for_everyone(transaction: Transaction, document_ids: Iterable[str]) -> bool:
     """Whether everyone may read all of these documents now; of one that is gone nobody knows, so False."""
     ids = set(document_ids)
     found = select(DocumentRow.id).join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)
@@ -40,7 +40,7 @@ def are_for_everyone(transaction: Session, document_ids: Iterable[str]) -> bool:
     return len(transaction.scalars(readable_).all()) == len(ids)
 
 
-def readable(transaction: Session, audience: Audience) -> list[str]:
+def readable(transaction: Transaction, audience: Audience) -> list[str]:
     """The ids of the sets every member may read, sorted; none at all for an audience without members."""
     if not audience.members:
         return []

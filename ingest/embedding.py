@@ -83,7 +83,7 @@ class Embedder:
             self.model,
             texts,
             price_usd=self.price_usd,
-            patience=embeddings.FOR_A_QUESTION if is_question else embeddings.FOR_DOCUMENTS,
+            policy=embeddings.FOR_A_QUESTION if is_question else embeddings.FOR_DOCUMENTS,
             pace=(lambda n_chars: None) if is_question else self._pace.wait,
         )
         vectors = _unit(np.asarray(found.vectors, dtype=np.float32).reshape(len(texts), -1))

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 
 INDEX = "index"  # held while a batch is written: LanceDB would let two writers run into each other
 LOOK_SECONDS = 0.1
@@ -47,7 +46,7 @@ def tried(database: Database, name: str) -> Iterator[bool]:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
 
-def is_free(transaction: Session, name: str) -> bool:
+def is_free(transaction: Transaction, name: str) -> bool:
     """Whether nobody holds the lock; if so this transaction does, until it ends."""
     return bool(transaction.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _key(name)}))
 

@@ -8,12 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session as Transaction
 
 from agent.clock import new_id
 from agent.prompting.prompt import question_message
 from agent.store import feedback, sessions, trace
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from agent.types import EVERYONE, CitedPassage, Message, Passage, Usage
 from ingest import access

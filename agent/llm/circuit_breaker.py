@@ -22,14 +22,14 @@ class Breaker(Protocol):
     def allows(self, model: str) -> bool:
         """Whether the model may be asked now."""
 
-    def failed(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
+    def record_failure(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
         """A call failed in a way that another would too; ``opens`` at once, for ``seconds`` if the provider
         said."""
 
-    def succeeded(self, model: str) -> None:
+    def record_success(self, model: str) -> None:
         """The model answers."""
 
-    def release(self, model: str) -> None:
+    def release_probe(self, model: str) -> None:
         """Who was allowed to try did not, or came to no verdict: another may."""
 
 
@@ -59,21 +59,21 @@ class LocalBreaker:
             state.probed_until = now + PROBE_SECONDS
             return True
 
-    def failed(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
+    def record_failure(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
         with self._lock:
             state = self._state(model)
             state.n_failures += 1
             is_open = self._clock() < state.open_until  # others failed at the same time
             if not is_open and (opens or state.n_opened or state.n_failures >= FAILURES_TO_OPEN):
-                state.open_until = self._clock() + open_seconds(self._seconds, state.n_opened, seconds)
+                state.open_until = self._clock() + compute_open_seconds(self._seconds, state.n_opened, seconds)
                 state.n_opened += 1
                 state.probed_until = 0.0
 
-    def succeeded(self, model: str) -> None:
+    def record_success(self, model: str) -> None:
         with self._lock:
             self._states.pop(model, None)
 
-    def release(self, model: str) -> None:
+    def release_probe(self, model: str) -> None:
         with self._lock:
             self._state(model).probed_until = 0.0
 
@@ -81,6 +81,6 @@ class LocalBreaker:
         return self._states.setdefault(model, _State())
 
 
-def open_seconds(first: float, n_opened: float, asked: float | None) -> float:
+def compute_open_seconds(first: float, n_opened: float, asked: float | None) -> float:
     """How long it stays open: doubled with every time in a row, or what the provider asked for."""
     return min(LONGEST_SECONDS, asked or first * 2 ** min(n_opened, 10))

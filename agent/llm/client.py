@@ -55,7 +55,7 @@ def stream(
     completion: Completion,
     *,
     deadline: float,
-    patience: CallPolicy,
+    policy: CallPolicy,
     breaker: Breaker | None = None,
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -73,12 +73,12 @@ def stream(
     n_failed = n_adapted = 0
     while True:
         completion.n_tries += 1
-        completion.sent = models.sent(request)
+        completion.sent = models.describe_params(request)
         try:
             with observability.span("gen_ai.chat", f"chat {request.model.name}"):
-                yield from _once(request, completion, deadline, patience, check)
+                yield from _once(request, completion, deadline, policy, check)
             completion.latency_ms = _ms_since(completion.started_at)
-            breaker.succeeded(key)
+            breaker.record_success(key)
             return
         except ModelError as error:
             completion.latency_ms = _ms_since(completion.started_at)
@@ -91,7 +91,7 @@ def stream(
             _tell(breaker, request, completion, error, deadline)
             if time.monotonic() >= deadline:
                 raise DeadlineExceeded("the turn's time ended in a model call") from error
-            may_try = not completion.has_begun and _may_try_again(error, n_failed, patience, pause, deadline)
+            may_try = not completion.has_begun and _may_try_again(error, n_failed, policy, pause, deadline)
             if not may_try or not breaker.allows(key):
                 raise
             yield from _waited(pause, check, sleep)
@@ -102,9 +102,9 @@ def _pause(error: ModelError, n_failed: int) -> float:
     return max(float(backoff), error.retry_after_seconds)
 
 
-def _may_try_again(error: ModelError, n_failed: int, patience: CallPolicy, pause: float, deadline: float) -> bool:
+def _may_try_again(error: ModelError, n_failed: int, policy: CallPolicy, pause: float, deadline: float) -> bool:
     is_soon = pause <= RETRY_AFTER_LIMIT_SECONDS and time.monotonic() + pause < deadline
-    return error.is_transient and n_failed <= patience.n_retries and is_soon
+    return error.is_transient and n_failed <= policy.n_retries and is_soon
 
 
 def _tell(breaker: Breaker, request: Request, completion: Completion, error: ModelError, deadline: float) -> None:
@@ -116,9 +116,9 @@ def _tell(breaker: Breaker, request: Request, completion: Completion, error: Mod
     if is_local(request.model.name) or is_out_of_time:
         return
     if error.is_transient:
-        breaker.failed(key, opens=error.is_timeout, seconds=error.retry_after_seconds or None)
+        breaker.record_failure(key, opens=error.is_timeout, seconds=error.retry_after_seconds or None)
     else:
-        breaker.succeeded(key)
+        breaker.record_success(key)
 
 
 def _waited(seconds: float, check: Callable[[], None], sleep: Callable[[float], None]) -> Iterator[Pending]:
@@ -133,7 +133,7 @@ def _once(
     request: Request,
     completion: Completion,
     deadline: float,
-    patience: CallPolicy,
+    policy: CallPolicy,
     check: Callable[[], None],
 ) -> Iterator[str | Pending]:
     remaining = deadline - time.monotonic()
@@ -141,9 +141,9 @@ def _once(
         raise DeadlineExceeded("no time left for a model call")
     chunks: list[Any] = []
     heard = time.monotonic()
-    until = min(deadline, heard + patience.timeout_seconds)
+    until = min(deadline, heard + policy.timeout_seconds)
     # Whole seconds: litellm keeps a client, and its connections, for each timeout it is given.
-    pieces = _chunks(request, math.ceil(min(remaining, patience.stall_seconds)) + SOCKET_GRACE_SECONDS)
+    pieces = _chunks(request, math.ceil(min(remaining, policy.stall_seconds)) + SOCKET_GRACE_SECONDS)
     try:
         for chunk in pieces:
             check()
@@ -151,7 +151,7 @@ def _once(
             if isinstance(chunk, Pending):  # only then is it the model that takes its time
                 if now_ > until:
                     raise ModelError("the model did not finish in time", is_transient=True, is_timeout=True)
-                if now_ - heard > patience.stall_seconds:
+                if now_ - heard > policy.stall_seconds:
                     raise _stalled()
                 yield chunk
                 continue
@@ -165,7 +165,7 @@ def _once(
                 yield text
             heard = time.monotonic()  # whoever reads may have taken long
     except Exception as error:  # litellm raises its own tree and its providers' errors
-        raise translated(error, request) from error
+        raise translate(error, request) from error
     finally:
         pieces.close()
     _assemble(request, completion, chunks)
@@ -194,7 +194,7 @@ def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, No
             yield chunk
     finally:
         if not is_over:
-            feed.leave()
+            feed.cancel()
             _hang_up(feed.opened)
 
 
@@ -204,7 +204,7 @@ def _opened(request: Request, timeout_seconds: float) -> Any:
         model=request.model.name,
         messages=_marked(request),
         **({"tools": list(request.tools)} if has_tools else {}),
-        **models.params(request),
+        **models.build_params(request),
         **({"api_base": request.model.api_base} if request.model.api_base else {}),
         stream=True,
         stream_options={"include_usage": True},
@@ -217,7 +217,7 @@ def _opened(request: Request, timeout_seconds: float) -> Any:
 
 def _marked(request: Request) -> list[Message]:
     """The messages, with marks where a provider is asked to keep the prompt."""
-    marks = models.kept_until(request)
+    marks = models.choose_cache_breakpoints(request)
     return [
         message | {"cache_control": {"type": "ephemeral"}} if i in marks else message
         for i, message in enumerate(request.messages)
@@ -248,7 +248,7 @@ def _usage(model: Model, whole: Any) -> Usage:
         "completion_tokens": _count(usage.completion_tokens),
     }
     return Usage(
-        **counts, cost_usd=model.price.of(**counts) if model.price.is_flat else _listed_cost(model, whole)
+        **counts, cost_usd=model.price.cost(**counts) if model.price.is_flat else _listed_cost(model, whole)
     )
 
 
@@ -262,12 +262,12 @@ def _listed_cost(model: Model, whole: Any) -> Decimal:
         return Decimal(str(litellm().completion_cost(completion_response=whole, model=model.name)))
     except Exception:  # noqa: BLE001  litellm raises a bare Exception where it cannot tell
         usage = whole.usage
-        return model.price.of(
+        return model.price.cost(
             prompt_tokens=usage.prompt_tokens or 0, cached_tokens=0, completion_tokens=usage.completion_tokens or 0
         )
 
 
-def translated(error: Exception, request: Request | None = None) -> Exception:
+def translate(error: Exception, request: Request | None = None) -> Exception:
     """Our own errors pass; a provider's error becomes a ModelError that quotes none of its text."""
     if isinstance(error, DocentError):
         return error
@@ -294,7 +294,7 @@ def translated(error: Exception, request: Request | None = None) -> Exception:
         is_transient=is_transient,
         is_timeout=is_timeout,
         retry_after_seconds=_retry_after(error) if is_transient else 0,
-        refused=models.refused(request, str(error)) if request and is_ours_to_mend else frozenset(),
+        refused=models.find_refused(request, str(error)) if request and is_ours_to_mend else frozenset(),
     )
 
 

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, TypeVar
 
 from agent.errors import ModelError
-from agent.llm.client import translated
+from agent.llm.client import translate
 from agent.llm.litellm_setup import litellm
 from agent.llm.model_names import split_address
 
@@ -51,7 +51,7 @@ def embed(
     texts: Sequence[str],
     *,
     price_usd: Decimal | None,
-    patience: EmbeddingPolicy = FOR_A_QUESTION,
+    policy: EmbeddingPolicy = FOR_A_QUESTION,
     pace: Callable[[int], None] = lambda n_chars: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> EmbeddingResponse:
@@ -71,11 +71,11 @@ def embed(
                 input=list(batch),
                 num_retries=0,
                 max_retries=0,
-                timeout=patience.timeout_seconds,
+                timeout=policy.timeout_seconds,
                 **({"api_base": api_base} if api_base else {}),
             )
 
-        response = _tried(call, name, patience, sleep)
+        response = _tried(call, name, policy, sleep)
         vectors += _checked(sorted(response.data, key=lambda row: row["index"]), len(batch))
         n_tokens += int(getattr(response.usage, "prompt_tokens", 0) or 0)
     if len({len(vector) for vector in vectors}) > 1:
@@ -84,7 +84,7 @@ def embed(
 
 
 def rerank(
-    model: str, query: str, texts: Sequence[str], *, patience: EmbeddingPolicy = FOR_A_RERANKING
+    model: str, query: str, texts: Sequence[str], *, policy: EmbeddingPolicy = FOR_A_RERANKING
 ) -> tuple[list[float], Decimal]:
     """How relevant each text is to the query, between 0 and 1, in the order of the texts, and what it cost
     (0 where LiteLLM knows no price); raises :class:`ModelError`."""
@@ -99,11 +99,11 @@ def rerank(
             return_documents=False,
             num_retries=0,
             max_retries=0,
-            timeout=patience.timeout_seconds,
+            timeout=policy.timeout_seconds,
             **({"api_base": api_base} if api_base else {}),
         )
 
-    response = _tried(call, name, patience, time.sleep)
+    response = _tried(call, name, policy, time.sleep)
     scores = [0.0] * len(texts)
     for found in response.results or ():
         scores[found["index"]] = float(found["relevance_score"])
@@ -132,19 +132,19 @@ def _checked(rows: Sequence[Any], n_texts: int) -> list[list[float]]:
     return vectors
 
 
-def _tried(call: Callable[[], T], name: str, patience: EmbeddingPolicy, sleep: Callable[[float], None]) -> T:
-    for n_failed in range(1, patience.n_retries + 2):
+def _tried(call: Callable[[], T], name: str, policy: EmbeddingPolicy, sleep: Callable[[float], None]) -> T:
+    for n_failed in range(1, policy.n_retries + 2):
         try:
             return call()
         except Exception as error:  # litellm raises its own tree and its providers' errors
-            failure = translated(error)
+            failure = translate(error)
             if not isinstance(failure, ModelError):
                 raise failure from error
             pause = max(BACKOFF_SECONDS * 2 ** (n_failed - 1), failure.retry_after_seconds)
-            may_try = failure.is_transient and n_failed <= patience.n_retries
-            if not may_try or failure.retry_after_seconds > patience.longest_pause_seconds:
+            may_try = failure.is_transient and n_failed <= policy.n_retries
+            if not may_try or failure.retry_after_seconds > policy.longest_pause_seconds:
                 raise _named(name, failure) from error
-            sleep(min(pause, patience.longest_pause_seconds))
+            sleep(min(pause, policy.longest_pause_seconds))
     raise AssertionError("unreachable")
 
 

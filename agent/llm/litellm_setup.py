@@ -58,7 +58,7 @@ def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
         def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
             given = call["optional_params"]
             message = complete(call["messages"], given.get("tools") or (), given.get("tool_choice"))
-            yield from local_provider.chunks(message, words_per_second)
+            yield from local_provider.stream_chunks(message, words_per_second)
 
     sdk.custom_provider_map = [{"provider": "local", "custom_handler": Local()}]
     sdk.utils.custom_llm_setup()

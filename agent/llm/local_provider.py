@@ -7,7 +7,7 @@ from typing import Any
 from agent.types import Message
 
 
-def chunks(message: Message, words_per_second: float) -> Iterator[dict[str, Any]]:
+def stream_chunks(message: Message, words_per_second: float) -> Iterator[dict[str, Any]]:
     """LiteLLM's generic chunks; ``words_per_second`` slows the text down, 0 gives it at once."""
     calls = message.get("tool_calls") or ()
     words = (message.get("content") or "").split(" ")

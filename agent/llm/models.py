@@ -17,7 +17,7 @@ from agent.llm.litellm_setup import litellm
 from agent.llm.model_names import is_local, split_address
 from agent.llm.pricing import Price
 from agent.llm.request import Model, Request
-from agent.settings import AgentSettings, listed
+from agent.settings import AgentSettings, split_list
 
 SEED = 20251
 _KEEPERS = re.compile(r"^anthropic/|claude")  # providers that keep a prompt's beginning only where they are told
@@ -34,7 +34,7 @@ class ModelFacts:
     missing: tuple[str, ...] = ()
 
 
-def facts(model: str, *, api_base: str | None = None) -> ModelFacts:
+def look_up(model: str, *, api_base: str | None = None) -> ModelFacts:
     """See :class:`ModelFacts`."""
     sdk = litellm()
     try:
@@ -45,12 +45,12 @@ def facts(model: str, *, api_base: str | None = None) -> ModelFacts:
     return ModelFacts(is_known=True, is_priced=_listed_price(model) is not None, missing=tuple(missing))
 
 
-def models(settings: AgentSettings) -> tuple[Model, ...]:
+def resolve(settings: AgentSettings) -> tuple[Model, ...]:
     """The primary and its fallbacks, in order; raises :class:`SettingsError`, all problems at once."""
-    operators = pricing.given(settings.model_prices)
-    without_tools = frozenset(listed(settings.models_without_tools))
+    operators = pricing.parse(settings.model_prices)
+    without_tools = frozenset(split_list(settings.models_without_tools))
     found, problems = [], []
-    for name, api_base in places(settings):
+    for name, api_base in list_addresses(settings):
         try:
             found.append(_model(name, api_base, operators, without_tools))
         except SettingsError as error:
@@ -60,15 +60,15 @@ def models(settings: AgentSettings) -> tuple[Model, ...]:
     return tuple(found)
 
 
-def price(name: str, settings: AgentSettings) -> Price:
+def find_price(name: str, settings: AgentSettings) -> Price:
     """The operator's price, else the list's; raises :class:`SettingsError` when there is neither."""
-    return pricing.of(name, pricing.given(settings.model_prices), _listed_price(name))
+    return pricing.resolve(name, pricing.parse(settings.model_prices), _listed_price(name))
 
 
-def embedding_price(model: str, settings: AgentSettings) -> Decimal | None:
+def find_embedding_price(model: str, settings: AgentSettings) -> Decimal | None:
     """Dollars per token, the operator's or the list's; None where neither knows the model."""
     name, _ = split_address(model)
-    operators = pricing.given(settings.model_prices)
+    operators = pricing.parse(settings.model_prices)
     listed_usd = _info(name).get("input_cost_per_token")
     if name not in operators and listed_usd is not None:
         return Decimal(str(listed_usd))
@@ -76,12 +76,12 @@ def embedding_price(model: str, settings: AgentSettings) -> Decimal | None:
     return given.prompt if given else None
 
 
-def places(settings: AgentSettings) -> list[tuple[str, str | None]]:
+def list_addresses(settings: AgentSettings) -> list[tuple[str, str | None]]:
     """Name and base URL of the primary and its fallbacks; a fallback's stands behind an @."""
     return [(settings.model, settings.model_api_base), *map(split_address, settings.fallbacks)]
 
 
-def params(request: Request) -> dict[str, Any]:
+def build_params(request: Request) -> dict[str, Any]:
     """What is sent beside messages and tools: only what the model takes."""
     model = request.model
     supported = _supported(model.name) - _learned.get(model.key, frozenset())
@@ -93,13 +93,13 @@ def params(request: Request) -> dict[str, Any]:
     return found
 
 
-def sent(request: Request) -> dict[str, Any]:
+def describe_params(request: Request) -> dict[str, Any]:
     """The same as the provider gets it: named its way, without what this model refuses. For the record."""
-    given = params(request)
+    given = build_params(request)
     shaping = {name: value for name, value in given.items() if name != "tool_choice"}
     mapped = _mapped(request.model.name, tuple(sorted(shaping.items()))) or shaping
     choice = {"tool_choice": given["tool_choice"]} if "tool_choice" in given else {}
-    kept = {"cache_control": list(kept_until(request))} if kept_until(request) else {}
+    kept = {"cache_control": list(choose_cache_breakpoints(request))} if choose_cache_breakpoints(request) else {}
     return mapped | choice | kept
 
 
@@ -108,7 +108,7 @@ def takes_tools(model: Model) -> bool:
     return model.has_tools and "tools" not in _learned.get(model.key, frozenset())
 
 
-def kept_until(request: Request) -> tuple[int, ...]:
+def choose_cache_breakpoints(request: Request) -> tuple[int, ...]:
     """The messages at which the provider is asked to keep the prompt up to there: the instructions (with the
     tools, which come before them), and the whole, which the next step begins with."""
     if not _KEEPERS.search(request.model.name) or len(request.messages) < 2:
@@ -116,11 +116,11 @@ def kept_until(request: Request) -> tuple[int, ...]:
     return (0, len(request.messages) - 1)
 
 
-def refused(request: Request, said: str) -> frozenset[str]:
+def find_refused(request: Request, said: str) -> frozenset[str]:
     """Which of the parameters that were sent a provider's error text says it does not take."""
     if not _REFUSAL.search(said):
         return frozenset()
-    candidates = {*params(request), *({"tools"} if request.tools else ())}
+    candidates = {*build_params(request), *({"tools"} if request.tools else ())}
     return frozenset(name for name in candidates if _NAMES.get(name, re.compile(name)).search(said))
 
 
@@ -157,7 +157,7 @@ def _model(name: str, api_base: str | None, operators: Mapping[str, Price], with
     return Model(
         name,
         api_base,
-        price=pricing.of(name, operators, _listed_price(name)),
+        price=pricing.resolve(name, operators, _listed_price(name)),
         has_tools=name not in without and _calls_tools(name, info),
         max_prompt_tokens=info.get("max_input_tokens"),
     )
@@ -216,6 +216,6 @@ def _listed_price(model: str) -> Price | None:
     return Price(
         dollars,
         Decimal(str(completion)),
-        cached=Decimal(str(info.get("cache_read_input_token_cost") or prompt)),
-        kept=Decimal(str(info.get("cache_creation_input_token_cost") or prompt)),
+        cache_read=Decimal(str(info.get("cache_read_input_token_cost") or prompt)),
+        cache_write=Decimal(str(info.get("cache_creation_input_token_cost") or prompt)),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from agent.errors import SettingsError
-from agent.settings import listed
+from agent.settings import split_list
 
 PER_MILLION = Decimal(1_000_000)
 ESTIMATE_MARGIN = Decimal("1.5")  # the estimate takes three bytes a token; hashes and code have two
@@ -26,47 +26,47 @@ class Price:
 
     prompt: Decimal
     completion: Decimal
-    cached: Decimal
-    kept: Decimal
+    cache_read: Decimal
+    cache_write: Decimal
 
     @staticmethod
     def flat(prompt: Decimal, completion: Decimal) -> "Price":
         """One price for every prompt token."""
-        return Price(prompt, completion, cached=prompt, kept=prompt)
+        return Price(prompt, completion, cache_read=prompt, cache_write=prompt)
 
     @property
     def is_flat(self) -> bool:
         """Whether every prompt token costs the same, as in a price an operator gives."""
-        return self.prompt == self.cached == self.kept
+        return self.prompt == self.cache_read == self.cache_write
 
     @property
     def is_free(self) -> bool:
         """Whether nothing is ever charged."""
-        return not (self.prompt or self.completion or self.kept)
+        return not (self.prompt or self.completion or self.cache_write)
 
-    def of_prompt(self, n_tokens: int) -> Decimal:
+    def bound_prompt(self, n_tokens: int) -> Decimal:
         """The most that a prompt of about ``n_tokens`` costs."""
-        return n_tokens * max(self.prompt, self.kept) * ESTIMATE_MARGIN
+        return n_tokens * max(self.prompt, self.cache_write) * ESTIMATE_MARGIN
 
-    def of(self, *, prompt_tokens: int, cached_tokens: int, completion_tokens: int) -> Decimal:
+    def cost(self, *, prompt_tokens: int, cached_tokens: int, completion_tokens: int) -> Decimal:
         """What was used, as the provider counts it: cached tokens are part of the prompt's."""
         fresh = prompt_tokens - cached_tokens
-        return fresh * self.prompt + cached_tokens * self.cached + completion_tokens * self.completion
+        return fresh * self.prompt + cached_tokens * self.cache_read + completion_tokens * self.completion
 
 
 FREE = Price.flat(Decimal(0), Decimal(0))
 
 
-def given(text: str) -> dict[str, Price]:
+def parse(text: str) -> dict[str, Price]:
     """The operator's prices by model; one without a model is for every model whose price is not known."""
     found = {}
-    for part in listed(text):
+    for part in split_list(text):
         model, _, price = part.rpartition("=")
         found[model.strip() or EVERY_MODEL] = _price(part, price.strip())
     return found
 
 
-def of(model: str, operators: Mapping[str, Price], listed_price: Price | None) -> Price:
+def resolve(model: str, operators: Mapping[str, Price], listed_price: Price | None) -> Price:
     """The operator's price, else the list's; raises :class:`SettingsError` when there is neither."""
     price = operators.get(model) or listed_price or operators.get(EVERY_MODEL)
     if price is None:

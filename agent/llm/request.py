@@ -39,17 +39,13 @@ class Request:
     tool_choice: str | None
     max_completion_tokens: int
 
-    def estimated_tokens(self) -> int:
+    def estimate_tokens(self) -> int:
         """A guess of the prompt's tokens, rather too high: three bytes each, no tokenizer needed."""
         return estimate_prompt_tokens(self.messages) + estimate_prompt_tokens(self.tools)
 
-    def prompt_usd(self) -> Decimal:
+    def bound_prompt_usd(self) -> Decimal:
         """The most the prompt can cost."""
-        return self.model.price.of_prompt(self.estimated_tokens())
-
-    def most_usd(self) -> Decimal:
-        """The most the call can cost: its prompt and a full completion."""
-        return (self.prompt_usd() + self.max_completion_tokens * self.model.price.completion).quantize(CENTS)
+        return self.model.price.bound_prompt(self.estimate_tokens())
 
 
 CENTS = Decimal("1e-8")  # money is kept to this

@@ -35,7 +35,7 @@ class ThreadedIterator(Generic[T]):
             return item
         raise value
 
-    def leave(self) -> None:
+    def cancel(self) -> None:
         """Nobody waits for more."""
         self._left.set()
 

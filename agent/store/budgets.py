@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session as Transaction
 
 from agent.clock import new_id, now
 from agent.errors import LimitReached, OverBudget
 from agent.llm.request import CENTS, LEAST_COMPLETION_TOKENS, Request
 from agent.settings import AgentSettings
+from agent.store.database import Transaction
 from agent.store.sessions import Turn
 
 Scope = tuple[str, str]  # ("person", "day")
@@ -53,7 +53,7 @@ class Budgets:
     clock: Callable[[], datetime] = now
 
     @staticmethod
-    def of(settings: AgentSettings) -> "Budgets":
+    def from_settings(settings: AgentSettings) -> "Budgets":
         """The budgets the operator set."""
         given = {
             ("person", "day"): settings.budget_person_day_usd,
@@ -84,7 +84,7 @@ class Budgets:
         self, transaction: Transaction, turn: Turn, request: Request, closing_usd: Decimal, turn_usd: Decimal
     ) -> Hold:
         each = request.model.price.completion
-        fixed = request.prompt_usd() + closing_usd
+        fixed = request.bound_prompt_usd() + closing_usd
         least = fixed + min(LEAST_COMPLETION_TOKENS, request.max_completion_tokens) * each
         if turn_usd < least:
             raise LimitReached("cost")

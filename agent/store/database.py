@@ -18,6 +18,8 @@ CONNECT_TIMEOUT_SECONDS = 1
 STATEMENT_TIMEOUT_SECONDS = 2
 LOST_PEER_MS = 8_000
 
+Transaction = Session  # SQLAlchemy's "session" is one transaction here; our sessions are conversations
+
 
 class Base(DeclarativeBase):
     """Parent of every row class; names constraints so that migrations can address them."""
@@ -66,10 +68,10 @@ class Database:
         )
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Transaction]:
         """One short transaction: commits on leaving, rolls back on an error."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with Transaction(self.engine, expire_on_commit=False) as transaction, transaction.begin():
+            yield transaction
 
     def close(self) -> None:
         """Closes every pooled connection."""

@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session as Transaction
 
 from agent.clock import new_id
+from agent.store.database import Transaction
 
 _RATE = text("""
 INSERT INTO feedback (id, turn_id, user_id, rating, comment)

@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session as Transaction
 
 from agent.clock import new_id
 from agent.errors import LeaseLost
+from agent.store.database import Transaction
 from agent.store.tables import OPEN_STATUSES
 from agent.types import Audience
 
@@ -149,7 +149,7 @@ def renew(transaction: Transaction, tokens: Iterable[UUID], *, lease_seconds: fl
 _HOLD = text("SELECT 1 FROM turns WHERE id = :id AND lease_token = :token AND status = 'running' FOR UPDATE")
 
 
-def hold(transaction: Transaction, turn: Turn) -> None:
+def verify_lease(transaction: Transaction, turn: Turn) -> None:
     """First statement of every step's transaction; raises :class:`LeaseLost` when the turn is not ours now."""
     if transaction.execute(_HOLD, {"id": turn.id, "token": turn.token}).one_or_none() is None:
         raise LeaseLost(f"turn {turn.id} is not held any more")
@@ -222,12 +222,12 @@ WHERE id = ANY(:ids)
 """)
 
 
-def due(transaction: Transaction, *, limit: int = 1000) -> list[tuple[UUID, UUID]]:
+def list_due(transaction: Transaction, *, limit: int = 1000) -> list[tuple[UUID, UUID]]:
     """(turn, session) of each session whose first open turn nobody works on and nobody woke lately."""
     return [(row[0], row[1]) for row in transaction.execute(_DUE, {"limit": limit})]
 
 
-def woken(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
+def note_wakes(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
     """Notes that a worker was told; the next reminder waits twice as long, up to a minute."""
     transaction.execute(_WOKEN, {"ids": list(turn_ids)})
 
@@ -266,7 +266,7 @@ ORDER BY seq DESC LIMIT :limit
 """)
 
 
-def history(transaction: Transaction, session_id: UUID, *, before: int, limit: int) -> list[tuple[str, str]]:
+def load_history(transaction: Transaction, session_id: UUID, *, before: int, limit: int) -> list[tuple[str, str]]:
     """(question, answer) of the session's completed turns before the ``before``-th, oldest first."""
     rows = transaction.execute(_HISTORY, {"session_id": session_id, "seq": before, "limit": limit}).all()
     return [(question, answer) for question, answer in reversed(rows)]

@@ -1,7 +1,7 @@
 """The record of a turn: transcript, model calls, tool calls, sources. One short transaction per step.
 
 Promises: a row exists before money is spent; what a provider needs again is kept verbatim; equal bodies are
-stored once. Every function that writes expects :func:`agent.store.sessions.hold` to have run in the same
+stored once. Every function that writes expects :func:`agent.store.sessions.verify_lease` to have run in the same
 transaction.
 """
 
@@ -15,10 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import func, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session as Transaction
 
 from agent.clock import new_id
 from agent.json_sanitizer import clean
+from agent.store.database import Transaction
 from agent.store.tables import BLOBS_LOCK_ID, BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
 from agent.types import CitedPassage, Message, Passage, Usage
 

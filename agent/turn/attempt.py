@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy.orm import Session as Transaction
-
 from agent.store import sessions
+from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.store.trace import Transcript
 from agent.turn.config import AgentConfig
@@ -32,5 +31,5 @@ class Work:
     def step(self) -> Iterator[Transaction]:
         """The transaction of one step: whoever lost the lease writes nothing."""
         with self.kit.database.transaction() as transaction:
-            sessions.hold(transaction, self.turn)
+            sessions.verify_lease(transaction, self.turn)
             yield transaction

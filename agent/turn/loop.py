@@ -12,14 +12,13 @@ says so. Does not deliver: the consumer shows the events and ends the turn.
 from collections.abc import Callable, Generator, Iterator, Sequence
 from decimal import Decimal
 
-from sqlalchemy.orm import Session as Transaction
-
 from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.json_sanitizer import clean
 from agent.llm.model_names import is_local
 from agent.prompting import citations, prompt
 from agent.store import sessions, trace
+from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.store.trace import FALLBACK, OPENING, STANDALONE
 from agent.tools import arguments
@@ -71,7 +70,7 @@ class TurnRun:
             transcript = trace.load(transaction, turn.id)
             earlier = kit.history
             if earlier is None:
-                earlier = sessions.history(transaction, turn.session_id, before=turn.seq, limit=HISTORY_TURNS)
+                earlier = sessions.load_history(transaction, turn.session_id, before=turn.seq, limit=HISTORY_TURNS)
         self.work = Work(turn, kit, check, Meter.start(kit.limits), transcript, earlier)
         self.limit = transcript.limit
         self.budget_says = BUDGET

@@ -71,7 +71,7 @@ def ask(work: Work, what: ModelCall) -> Generator[Event, None, Message | None]:
                 if not (error.is_transient and error.has_begun):
                     break
             finally:
-                work.kit.breaker.release(model.key)  # of a try that came to no verdict
+                work.kit.breaker.release_probe(model.key)  # of a try that came to no verdict
     raise failure or ModelError("every model is left alone for now", is_transient=True)
 
 
@@ -85,7 +85,7 @@ def _ask_one(work: Work, what: ModelCall, model: Model) -> Generator[Event, None
         request,
         completion,
         deadline=what.deadline,
-        patience=work.kit.patience,
+        policy=work.kit.patience,
         breaker=work.kit.breaker,
         check=work.check,
     )
@@ -143,7 +143,7 @@ def _schemas(work: Work) -> list[dict[str, Any]]:
 
 def _test_limits(work: Work, what: ModelCall, request: Request) -> None:
     transcript, limits = work.transcript, work.kit.limits
-    prompt_tokens = request.estimated_tokens()
+    prompt_tokens = request.estimate_tokens()
     if what.is_ordinary:
         limit = work.meter.reached(
             n_steps=transcript.n_steps, n_tokens=transcript.n_tokens, prompt_tokens=prompt_tokens
@@ -188,7 +188,7 @@ def _announce(work: Work, what: ModelCall, request: Request) -> tuple[UUID, Requ
             purpose=what.purpose,
             model=request.model.name,
             request={"messages": list(request.messages), "tools": list(request.tools)},
-            params=models.sent(request),
+            params=models.describe_params(request),
             reserved_usd=hold.usd,
         )
     return hold.id, request, hold.usd
@@ -198,7 +198,7 @@ def _closing_usd(request: Request) -> Decimal:
     """What the closing call would cost after this one: the same prompt, this answer in it, and an answer."""
     price, n = request.model.price, request.max_completion_tokens
     return (
-        request.prompt_usd() + price.of_prompt(n + estimate_prompt_tokens(CLOSING)) + n * price.completion
+        request.bound_prompt_usd() + price.bound_prompt(n + estimate_prompt_tokens(CLOSING)) + n * price.completion
     ).quantize(CENTS)
 
 
@@ -231,7 +231,7 @@ def _commit(work: Work, call_id: UUID, completion: Completion, message: Message 
 def _may_have_used(request: Request, completion: Completion, error: Exception, held_usd: Decimal) -> Usage:
     """What a call that broke off cost is not known: it is charged as held, unless it was refused at once."""
     is_refused = isinstance(error, ModelError) and not error.is_timeout and not completion.has_begun
-    return Usage() if is_refused else Usage(prompt_tokens=request.estimated_tokens(), cost_usd=held_usd)
+    return Usage() if is_refused else Usage(prompt_tokens=request.estimate_tokens(), cost_usd=held_usd)
 
 
 def _commit_failure(work: Work, call_id: UUID, completion: Completion, error: Exception, used: Usage) -> None:

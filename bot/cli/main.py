@@ -263,7 +263,7 @@ def _preload() -> None:
 
     registry.found(bot.settings.load().own_tools)  # what is wrong with them is told once, not by every fork
     litellm_setup.warm_up()
-    models.models(agent.settings.load())  # nor a model without a price
+    models.resolve(agent.settings.load())  # nor a model without a price
     if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
         embedding.warm_up()
     assert wiring  # imported for the forks to share

@@ -119,7 +119,7 @@ def sessions_prune(
     day = f"{before.astimezone(_zone()):%Y-%m-%d %H:%M}"
     with _opened() as database:
         if dry_run:
-            counted = retention_schedule.describe(rows.count(database, before=before))
+            counted = retention_schedule.describe(rows.count_prunable(database, before=before))
             sys.stdout.write(f"Would delete {counted} that ended before {day}.\n")
         else:
             pruned = retention_schedule.prune(database, before=before, zone=_zone())
@@ -143,7 +143,7 @@ def usage(
     start = time_ranges.moment(since, zone=zone, now=now())
     with _opened() as database:
         lines = sums.summarize(database, by=by, since=start, zone=zone)
-        limits = Budgets.of(agent.settings.load()).limits
+        limits = Budgets.from_settings(agent.settings.load()).limits
         standings = sums.budget_statuses(database, limits=limits, zone=zone)
     if json_:
         output.print_json(usage_table.as_json(by, lines, standings))

@@ -46,13 +46,13 @@ def model(context: CheckContext) -> Iterator[Finding]:
     """Checks each configured model: first without a call, then, if allowed, with one."""
     from agent.llm import models
 
-    name, _ = models.places(context.kernel)[0]
+    name, _ = models.list_addresses(context.kernel)[0]
     if is_local(name):
         text = "No language model: answers are quoted from the documents, sentence by sentence."
         yield Finding(
             "model", FindingState.OK, text, "Set DOCENT_MODEL and the provider's key for answers in its own words."
         )
-    for name, base in models.places(context.kernel):
+    for name, base in models.list_addresses(context.kernel):
         if not is_local(name):
             yield from _check(context, name, base)
 
@@ -60,14 +60,14 @@ def model(context: CheckContext) -> Iterator[Finding]:
 def _check(context: CheckContext, name: str, base: str | None) -> Iterator[Finding]:
     from agent.llm import models
 
-    facts = models.facts(name, api_base=base)
+    facts = models.look_up(name, api_base=base)
     if not facts.is_known:
         advice = "Write it as provider/model; https://docs.litellm.ai/docs/providers lists the providers."
         yield Finding("model", FindingState.PROBLEM, f"LiteLLM knows no provider for '{name}'.", advice)
         return
     yield from _missing(facts.missing)
     try:
-        price: Price | None = models.price(name, context.kernel)
+        price: Price | None = models.find_price(name, context.kernel)
     except SettingsError as error:
         yield Finding("model", FindingState.PROBLEM, str(error), "Until then the worker does not start.")
         price = None
@@ -119,10 +119,10 @@ def _call(name: str, base: str | None, price: "Price | None") -> Iterator[Findin
         max_completion_tokens=N_TOKENS,
     )
     completion = Completion()
-    patience = client.CallPolicy(n_retries=0, timeout_seconds=CALL_SECONDS, stall_seconds=CALL_SECONDS)
+    policy = client.CallPolicy(n_retries=0, timeout_seconds=CALL_SECONDS, stall_seconds=CALL_SECONDS)
     deadline = time.monotonic() + CALL_SECONDS
     try:
-        for _ in client.stream(request, completion, deadline=deadline, patience=patience):
+        for _ in client.stream(request, completion, deadline=deadline, policy=policy):
             pass
     except DeadlineExceeded:
         why = f"{name}: the provider gave no answer within {CALL_SECONDS} s."

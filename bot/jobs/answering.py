@@ -15,13 +15,12 @@ from redis import RedisError
 from rq import Queue
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session as Transaction
 
 from agent import observability
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
 from agent.settings import AgentSettings
 from agent.store import budgets, sessions, trace
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from agent.turn import loop
 from agent.turn.config import AgentConfig, OpeningCall
@@ -141,7 +140,7 @@ def _run_and_deliver(desk: WorkerContext, turn: Turn, lease: Lease, target: Repl
         return
     stamps = desk.stamps()
     with desk.database.transaction() as transaction:
-        sessions.hold(transaction, turn)
+        sessions.verify_lease(transaction, turn)
         trace.begin(transaction, turn.id, stamps)
     run = loop.TurnRun(turn, desk.kit, lease.check)
     if turn.attempt > desk.settings.max_attempts and not run.is_answered:
@@ -213,7 +212,7 @@ def _finish(desk: WorkerContext, turn: Turn, target: Reply, finished: Finished, 
     answer_ = Answer(turn.id, text, finished.sources, finished.notice, closest=finished.closest)
     target.deliver(answer_)
     with desk.database.transaction() as transaction:
-        sessions.hold(transaction, turn)
+        sessions.verify_lease(transaction, turn)
         trace.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
         thread_reply.finalise(transaction, turn)
         _close(transaction, turn, status="completed", reason=finished.reason, answer=text)
@@ -233,7 +232,7 @@ def _end(
     """Delivers a sentence of ours and ends the turn."""
     target.deliver(end)
     with desk.database.transaction() as transaction:
-        sessions.hold(transaction, turn)
+        sessions.verify_lease(transaction, turn)
         thread_reply.finalise(transaction, turn)
         _close(transaction, turn, status=status, reason=reason, answer=end.text, error_id=error_id)
     observability.log.info("turn_ended", status=status, reason=reason)

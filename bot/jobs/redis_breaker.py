@@ -8,7 +8,7 @@ from hashlib import sha256
 import redis
 
 from agent import observability
-from agent.llm.circuit_breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, open_seconds
+from agent.llm.circuit_breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, compute_open_seconds
 
 MEMORY_SECONDS = 900  # after so long without a call its failures are forgotten; longer than it stays open
 TIMEOUT_SECONDS = 0.5  # a model call must not wait for Redis
@@ -32,7 +32,7 @@ class RedisBreaker:
         except redis.RedisError as error:
             return _unknown(error)
 
-    def failed(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
+    def record_failure(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
         try:
             with self._redis.pipeline(transaction=False) as pipe:
                 pipe.incr(self._key(model, "failures"))
@@ -40,17 +40,17 @@ class RedisBreaker:
                 pipe.get(self._key(model, "opened"))
                 n_failures, _, n_opened = pipe.execute()
             if opens or n_opened or n_failures >= FAILURES_TO_OPEN:
-                self._open(model, open_seconds(self._seconds, int(n_opened or 0), seconds))
+                self._open(model, compute_open_seconds(self._seconds, int(n_opened or 0), seconds))
         except redis.RedisError as error:
             _unknown(error)
 
-    def succeeded(self, model: str) -> None:
+    def record_success(self, model: str) -> None:
         try:
             self._redis.delete(*(self._key(model, part) for part in ("failures", "open", "opened", "probe")))
         except redis.RedisError as error:
             _unknown(error)
 
-    def release(self, model: str) -> None:
+    def release_probe(self, model: str) -> None:
         try:
             self._redis.delete(self._key(model, "probe"))
         except redis.RedisError as error:

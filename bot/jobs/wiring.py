@@ -53,7 +53,7 @@ def build(
         resources[ThreadPort] = SlackThread(slack)
     kit = AgentConfig(
         database=database,
-        models=models.models(settings),
+        models=models.resolve(settings),
         tools=registry.offered(registry.found(bot.settings.load().own_tools), resources),
         limits=Limits.of(settings),
         resources=resources,
@@ -62,7 +62,7 @@ def build(
             timeout_seconds=settings.model_timeout_seconds,
             stall_seconds=settings.stall_seconds,
         ),
-        budgets=Budgets.of(settings),
+        budgets=Budgets.from_settings(settings),
         breaker=breaker or LocalBreaker(settings.breaker_seconds),
         standalone=standalone,
         is_refusal=lambda text: text.startswith(answer.NOTHING_FOUND),

@@ -55,10 +55,10 @@ def sweep(database: Database, jobs: Queue) -> int:
         if not transaction.execute(text("SELECT pg_try_advisory_xact_lock(:id)"), {"id": LOCK_ID}).scalar():
             return 0
         budgets.lapse(transaction)  # what crashed turns hold, whether or not anybody takes them up
-        due = sessions.due(transaction)
+        due = sessions.list_due(transaction)
     if not due:
         return 0
     queue.wake(jobs, [session_id for _, session_id in due])
     with database.transaction() as transaction:
-        sessions.woken(transaction, [turn_id for turn_id, _ in due])
+        sessions.note_wakes(transaction, [turn_id for turn_id, _ in due])
     return len(due)

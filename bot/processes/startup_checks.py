@@ -100,7 +100,10 @@ def find_unknown(environ: Mapping[str, str] | None = None) -> list[tuple[str, st
 def known_variables() -> set[str]:
     """The names of every setting."""
     return {
-        name for kind in KINDS for field in kind.model_fields for name in agent.settings.variables(kind, field)
+        name
+        for kind in KINDS
+        for field in kind.model_fields
+        for name in agent.settings.list_variables(kind, field)
     }
 
 
@@ -112,7 +115,7 @@ def load_leniently(kind: type[S]) -> S:
     except ValidationError as error:
         for problem in error.errors():
             name = str(problem["loc"][0])
-            if field := agent.settings.field_of(kind, name):
+            if field := agent.settings.find_field(kind, name):
                 defaults[name] = kind.model_fields[field].default
     try:
         return kind(**defaults)

@@ -15,10 +15,9 @@ from typing import Any, TextIO
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session as Transaction
 
 from agent.llm.model_names import is_local
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from ingest import access
 
 PAGE = 200  # turns read in one transaction

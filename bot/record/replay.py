@@ -185,7 +185,7 @@ def _models(context: WorkerContext, model: str | None) -> Sequence[Any]:
     only = {"model": name, "fallback_models": ""}
     if api_base or name != context.settings.model:
         only["model_api_base"] = api_base or ""
-    return models.models(context.settings.model_copy(update=only))
+    return models.resolve(context.settings.model_copy(update=only))
 
 
 def _replace_tool(tool: Tool, recorded: RecordedResults, *, is_live: bool) -> Tool:
@@ -198,7 +198,7 @@ def _replace_tool(tool: Tool, recorded: RecordedResults, *, is_live: bool) -> To
 def _history(database: Database, session: SessionRecord, turn: TurnRecord) -> list[tuple[str, str]]:
     """Returns the session's earlier turns, as the turn saw them."""
     with database.transaction() as transaction:
-        return sessions.history(transaction, UUID(session["id"]), before=turn["seq"], limit=HISTORY_TURNS)
+        return sessions.load_history(transaction, UUID(session["id"]), before=turn["seq"], limit=HISTORY_TURNS)
 
 
 def _run(context: WorkerContext, database: Database, turn: TurnRecord) -> UUID:

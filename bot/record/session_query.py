@@ -11,10 +11,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session as Transaction
 
 from agent.errors import UserError
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from bot.record.records import SessionRecord, SessionSummary, TurnRecord
 
 _LIST = text("""

@@ -11,11 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session as Transaction
 
 from agent.clock import new_id
 from agent.store import sessions
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.types import EVERYONE, Audience
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
 
 import agent.settings
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from ingest import locks
 from ingest.embedding import Embedder
 from ingest.index.table import TABLE, Index
@@ -64,7 +63,7 @@ class ActiveIndex:
             state = self.state(transaction)
         return self.stores(state)
 
-    def state(self, transaction: Session) -> IndexState:
+    def state(self, transaction: Transaction) -> IndexState:
         """What is live now; where nothing has been written yet, what the settings say will be."""
         row = transaction.get(IndexStateRow, self.address)
         return _state(row) if row else IndexState(TABLE, self._settings.embedding_model)
@@ -107,7 +106,7 @@ class ActiveIndex:
 
         return Embedder(
             model,
-            price_usd=models.embedding_price(model, agent.settings.load()),
+            price_usd=models.find_embedding_price(model, agent.settings.load()),
             tokens_per_minute=self._settings.embedding_tokens_per_minute,
         )
 

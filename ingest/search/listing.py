@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
+from agent.store.database import Transaction
 from ingest.tables import DocumentRow
 
 Order = Literal["recent", "title"]
@@ -38,7 +38,7 @@ class Listing:
 
 
 def of(
-    transaction: Session, access_ids: Sequence[str], *, source: str, title: str, order: Order, limit: int
+    transaction: Transaction, access_ids: Sequence[str], *, source: str, title: str, order: Order, limit: int
 ) -> Listing:
     """An empty ``source`` or ``title`` leaves nothing out; a title is found by any part of it, in any case."""
     row = DocumentRow

@@ -15,10 +15,9 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
 
 from agent.errors import UserError
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from ingest import access, locks
 from ingest.documents import names
 from ingest.index import scan
@@ -162,13 +161,13 @@ def _row(one: Listed, sync_id: UUID, access_id: str, chunk_tokens: int) -> dict[
     }
 
 
-def _pair_moved(transaction: Session, sync_id: UUID, source: str) -> int:
+def _pair_moved(transaction: Transaction, sync_id: UUID, source: str) -> int:
     """A new uri with the fingerprint of one that is gone is the same document; new is also one that could not be
     had so far, for which the earlier one stands in."""
     return _rows(transaction.execute(_PAIR_MOVED, {"sync": sync_id, "source": source}))
 
 
-def _compared(transaction: Session, sync_id: UUID, source: str) -> tuple[int, int]:
+def _compared(transaction: Transaction, sync_id: UUID, source: str) -> tuple[int, int]:
     n_known = select(func.count()).select_from(DocumentRow).where(DocumentRow.source == source)
     n_gone = text(_GONE.format("count(*)"))
     parameters = {"sync": sync_id, "source": source}
@@ -239,7 +238,7 @@ def _some(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     return (ids[i : i + AT_ONCE] for i in range(0, len(ids), AT_ONCE))
 
 
-def _drop_unchanged(transaction: Session, sync_id: UUID, source: str, n_listed: int) -> int:
+def _drop_unchanged(transaction: Transaction, sync_id: UUID, source: str, n_listed: int) -> int:
     """Returns how many items are left."""
     return n_listed - _rows(transaction.execute(_DROP_UNCHANGED, {"sync": sync_id, "source": source}))
 

@@ -7,10 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
 
 from agent.clock import now
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from ingest.tables import DocumentRow, SyncRow
 
 
@@ -58,7 +57,7 @@ class SyncReport:
     seconds: float
 
 
-def latest(transaction: Session) -> list[Latest]:
+def latest(transaction: Transaction) -> list[Latest]:
     """Of each source, by name."""
     row = SyncRow
     found = select(row).ext(distinct_on(row.source)).order_by(row.source, row.started_at.desc())
@@ -76,7 +75,7 @@ def latest(transaction: Session) -> list[Latest]:
     ]
 
 
-def location(transaction: Session, source: str) -> str | None:
+def location(transaction: Transaction, source: str) -> str | None:
     """Where a source's documents came from with its latest sync that did not fail, if its options say so."""
     row = SyncRow
     of_it = (row.source == source, row.options.has_key("location"))
@@ -107,7 +106,7 @@ def of(database: Database, sync_id: UUID) -> SyncReport:
         )
 
 
-def problems(transaction: Session, *, source: str | None = None) -> tuple[Problem, ...]:
+def problems(transaction: Transaction, *, source: str | None = None) -> tuple[Problem, ...]:
     """Of one source or of all, by source and uri."""
     row = DocumentRow
     found = select(row.source, row.uri, row.problem).where(row.problem.is_not(None))

@@ -13,11 +13,10 @@ from uuid import UUID
 
 from sqlalchemy import Select, case, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
 
 from agent.clock import new_id, now
 from agent.errors import UserError
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from ingest import locks
 from ingest.tables import SyncItemRow, SyncRow
 
@@ -83,7 +82,7 @@ def open_(database: Database, source: str, options: Mapping[str, Any], origin: O
     return made
 
 
-def request(transaction: Session, source: str, options: Mapping[str, Any]) -> UUID | None:
+def request(transaction: Transaction, source: str, options: Mapping[str, Any]) -> UUID | None:
     """Queues a sync for the workers; None where one is open. One that a killed command left open is ended."""
     is_open = (SyncRow.source == source, SyncRow.ended_at.is_(None))
     row = transaction.scalars(select(SyncRow).where(*is_open)).first()
@@ -101,13 +100,13 @@ def load(database: Database, sync_id: UUID) -> Sync | None:
         return Sync(row.id, row.source, row.options, row.status, row.ended_at is None) if row else None
 
 
-def last_started(transaction: Session) -> dict[str, datetime]:
+def last_started(transaction: Transaction) -> dict[str, datetime]:
     """When each source's latest sync began."""
     found = select(SyncRow.source, func.max(SyncRow.started_at).label("began")).group_by(SyncRow.source)
     return {last.source: last.began for last in transaction.execute(found)}
 
 
-def idle(transaction: Session, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, str]]:
+def idle(transaction: Transaction, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, str]]:
     """Open syncs of the clock that nobody works on, with their status; touches them."""
     limit = now() - timedelta(seconds=IDLE_LEASES * lease_seconds)
     is_idle = (SyncRow.ended_at.is_(None), SyncRow.origin == "clock", SyncRow.touched_at < limit)
@@ -115,7 +114,7 @@ def idle(transaction: Session, *, lease_seconds: float = LEASE_SECONDS) -> list[
     return [(id_, status) for id_, status in transaction.execute(statement)]
 
 
-def set_status(transaction: Session, sync_id: UUID, status: str, **counts: int) -> None:
+def set_status(transaction: Transaction, sync_id: UUID, status: str, **counts: int) -> None:
     """Moves on, with what has been counted by then."""
     values: dict[str, Any] = {"status": status, "touched_at": now(), **counts}
     transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(values))
@@ -174,7 +173,7 @@ def require_open(database: Database, sync_id: UUID) -> None:
         raise Superseded("Another sync of the same source has begun; this one stops.")
 
 
-def done(transaction: Session, sync_id: UUID, uris: Sequence[str], counts: Done) -> None:
+def done(transaction: Transaction, sync_id: UUID, uris: Sequence[str], counts: Done) -> None:
     """Strikes items off and counts them."""
     item, row = SyncItemRow, SyncRow
     added = {name: getattr(row, name) + value for name, value in vars(counts).items()}
@@ -189,14 +188,14 @@ def n_left(database: Database, sync_id: UUID) -> int:
         return transaction.scalar(counted) or 0
 
 
-def failed_once(transaction: Session, sync_id: UUID) -> int:
+def failed_once(transaction: Transaction, sync_id: UUID) -> int:
     """Counts a failure that another try may overcome; returns how many came in a row."""
     row = SyncRow
     counted = update(row).where(row.id == sync_id).values(n_failures=row.n_failures + 1).returning(row.n_failures)
     return transaction.scalar(counted) or 0
 
 
-def end(transaction: Session, sync_id: UUID, status: Ending, problem: str | None = None) -> bool:
+def end(transaction: Transaction, sync_id: UUID, status: Ending, problem: str | None = None) -> bool:
     """Ends an open sync and forgets what it had to do; False where it had ended already.
 
     Of its options the location stays. Of one of the clock's that failed none does: they may never have been
@@ -215,7 +214,7 @@ def end(transaction: Session, sync_id: UUID, status: Ending, problem: str | None
     return is_first
 
 
-def forget_old(transaction: Session, *, keep: int = 50) -> None:
+def forget_old(transaction: Transaction, *, keep: int = 50) -> None:
     """Deletes all but the latest ended syncs of each source."""
     transaction.execute(
         text(
@@ -227,20 +226,20 @@ def forget_old(transaction: Session, *, keep: int = 50) -> None:
     )
 
 
-def patient(transaction: Session) -> None:
+def patient(transaction: Transaction) -> None:
     """What follows looks at every document of a source, and may take longer than a statement otherwise may."""
     transaction.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE_SECONDS}s'"))
 
 
 def _inserted(
-    transaction: Session, source: str, options: Mapping[str, Any], origin: Origin, status: str
+    transaction: Transaction, source: str, options: Mapping[str, Any], origin: Origin, status: str
 ) -> UUID | None:
     row = {"id": new_id(), "source": source, "options": dict(options), "origin": origin, "status": status}
     statement = insert(SyncRow).values(row).on_conflict_do_nothing().returning(SyncRow.id)
     return transaction.scalar(statement)
 
 
-def _claimed(transaction: Session, sync_id: UUID, chosen: Select[Any], lease_seconds: float) -> list[Item]:
+def _claimed(transaction: Transaction, sync_id: UUID, chosen: Select[Any], lease_seconds: float) -> list[Item]:
     item = SyncItemRow
     due = chosen.with_for_update(skip_locked=True).cte("due")
     until = func.now() + timedelta(seconds=lease_seconds)

@@ -164,7 +164,7 @@ class Office:
                 [Model("openai/scripted", base_url, price=Price.flat(Decimal("1e-7"), Decimal("1e-6")))],
                 {"look_up": look_up},
                 Limits(),
-                budgets=Budgets.of(AgentSettings()),
+                budgets=Budgets.from_settings(AgentSettings()),
             )
             yield lambda: _one_turn(kit)
 

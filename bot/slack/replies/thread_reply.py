@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import text as sql
-from sqlalchemy.orm import Session as Transaction
 
 from agent import observability
 from agent.clock import new_id
 from agent.errors import ReplyError
 from agent.store import sessions
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
@@ -349,13 +348,13 @@ class ThreadReply:
         if part < len(self._rows):
             return
         with self._database.transaction() as transaction:
-            sessions.hold(transaction, self._turn)
+            sessions.verify_lease(transaction, self._turn)
             _insert(transaction, self._turn, part, self._place)
         self._rows.append(_Row(part, None))
 
     def _found(self, part: int, ts: str, state: str) -> None:
         with self._database.transaction() as transaction:
-            sessions.hold(transaction, self._turn)
+            sessions.verify_lease(transaction, self._turn)
             transaction.execute(_FOUND, {"turn_id": self._turn.id, "part": part, "ts": ts, "state": state})
         self._rows[part].ts = ts
 

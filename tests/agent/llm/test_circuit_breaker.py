@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from agent.llm.circuit_breaker import FAILURES_TO_OPEN, Breaker, LocalBreaker, open_seconds
+from agent.llm.circuit_breaker import FAILURES_TO_OPEN, Breaker, LocalBreaker, compute_open_seconds
 from bot.jobs.redis_breaker import RedisBreaker
 
 Make = Callable[[], Breaker]
@@ -25,9 +25,9 @@ def make(request: pytest.FixtureRequest, redis_url: str) -> Make:
 def test_it_opens_after_failures_in_a_row_for_everybody(make: Make) -> None:
     one, other = make(), make()
     for _ in range(FAILURES_TO_OPEN - 1):
-        one.failed("m")
+        one.record_failure("m")
     assert other.allows("m")
-    other.failed("m")
+    other.record_failure("m")
     assert not one.allows("m")
     assert one.allows("another model")
 
@@ -35,32 +35,32 @@ def test_it_opens_after_failures_in_a_row_for_everybody(make: Make) -> None:
 def test_a_success_between_them_closes_it(make: Make) -> None:
     breaker = make()
     for _ in range(FAILURES_TO_OPEN * 2):
-        breaker.failed("m")
-        breaker.succeeded("m")
+        breaker.record_failure("m")
+        breaker.record_success("m")
     assert breaker.allows("m")
 
 
 def test_a_timeout_opens_it_at_once(make: Make) -> None:
     breaker = make()
-    breaker.failed("m", opens=True)
+    breaker.record_failure("m", opens=True)
     assert not breaker.allows("m")
 
 
 def test_after_its_time_one_may_try_and_its_success_lets_all_in(make: Make) -> None:
     breaker, other = make(), make()
-    breaker.failed("m", opens=True)
+    breaker.record_failure("m", opens=True)
     time.sleep(SECONDS * 1.2)
     assert [breaker.allows("m"), other.allows("m"), breaker.allows("m")] == [True, False, False]
-    breaker.succeeded("m")
+    breaker.record_success("m")
     assert other.allows("m")
 
 
 def test_its_failure_opens_it_again_for_twice_as_long(make: Make) -> None:
     breaker = make()
-    breaker.failed("m", opens=True)
+    breaker.record_failure("m", opens=True)
     time.sleep(SECONDS * 1.2)
     assert breaker.allows("m")
-    breaker.failed("m")
+    breaker.record_failure("m")
     time.sleep(SECONDS * 1.2)
     assert not breaker.allows("m")
     time.sleep(SECONDS * 1.2)
@@ -70,20 +70,20 @@ def test_its_failure_opens_it_again_for_twice_as_long(make: Make) -> None:
 def test_many_who_fail_at_once_open_it_once(make: Make) -> None:
     breaker = make()
     for _ in range(50):
-        breaker.failed("m", opens=True)
+        breaker.record_failure("m", opens=True)
     time.sleep(SECONDS * 1.2)
     assert breaker.allows("m")
 
 
 def test_it_stays_open_for_as_long_as_the_provider_asks_within_bounds() -> None:
-    assert open_seconds(30, 0, None) == 30
-    assert open_seconds(30, 2, None) == 120
-    assert open_seconds(30, 0, 7) == 7
-    assert open_seconds(30, 9, None) == open_seconds(30, 0, 10_000) == 300
+    assert compute_open_seconds(30, 0, None) == 30
+    assert compute_open_seconds(30, 2, None) == 120
+    assert compute_open_seconds(30, 0, 7) == 7
+    assert compute_open_seconds(30, 9, None) == compute_open_seconds(30, 0, 10_000) == 300
 
 
 def test_without_redis_every_model_may_be_asked() -> None:
     away = RedisBreaker(redis.Redis(port=1, socket_connect_timeout=0.1), seconds=1)
-    away.failed("m", opens=True)
-    away.succeeded("m")
+    away.record_failure("m", opens=True)
+    away.record_success("m")
     assert away.allows("m")

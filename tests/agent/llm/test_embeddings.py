@@ -49,14 +49,14 @@ def test_a_provider_s_pause_is_kept_and_its_outage_waited_out(model: ScriptedEmb
     failures = {1: Fail(429, {"Retry-After": "7"}), 2: Fail(500), 3: Fail(503)}
     model.fail = failures.get
     slept: list[float] = []
-    assert len(embed(model, ["a text"], patience=FOR_DOCUMENTS, sleep=slept.append).vectors) == 1
+    assert len(embed(model, ["a text"], policy=FOR_DOCUMENTS, sleep=slept.append).vectors) == 1
     assert slept == [7.0, 1.0, 2.0]
 
 
 def test_a_pause_longer_than_anybody_waits_is_an_error_at_once(model: ScriptedEmbeddings) -> None:
     model.fail = lambda n: Fail(429, {"Retry-After": "60"})
     with pytest.raises(ModelError, match="try again later") as failed:
-        embed(model, ["a text"], patience=FOR_A_QUESTION, sleep=lambda seconds: None)
+        embed(model, ["a text"], policy=FOR_A_QUESTION, sleep=lambda seconds: None)
     assert (len(model.requests), failed.value.retry_after_seconds, failed.value.is_transient) == (1, 60.0, True)
 
 
@@ -64,7 +64,7 @@ def test_an_outage_ends_after_as_many_tries_as_there_is_patience(model: Scripted
     model.fail = lambda n: Fail(500)
     slept: list[float] = []
     with pytest.raises(ModelError, match="'openai/words' gave no answer"):
-        embed(model, ["a text"], patience=FOR_DOCUMENTS, sleep=slept.append)
+        embed(model, ["a text"], policy=FOR_DOCUMENTS, sleep=slept.append)
     assert len(model.requests) == FOR_DOCUMENTS.n_retries + 1
     assert slept == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
 
@@ -73,7 +73,7 @@ def test_an_outage_ends_after_as_many_tries_as_there_is_patience(model: Scripted
 def test_what_another_try_does_not_mend_is_not_tried_again(model: ScriptedEmbeddings, status: int) -> None:
     model.fail = lambda n: Fail(status)
     with pytest.raises(ModelError, match="check its name, its key and its address") as failed:
-        embed(model, ["a text"], patience=FOR_DOCUMENTS)
+        embed(model, ["a text"], policy=FOR_DOCUMENTS)
     assert (len(model.requests), failed.value.is_transient) == (1, False)
 
 
@@ -103,9 +103,9 @@ def test_each_request_is_announced_before_it_is_made(model: ScriptedEmbeddings) 
 
 def test_the_operator_s_price_is_one_token_s(model: ScriptedEmbeddings) -> None:
     own = AgentSettings(model_prices="openai/words=0.5/0")
-    assert models.embedding_price(model.named("words"), own) == Decimal("0.0000005")
-    assert models.embedding_price(model.named("words"), AgentSettings()) is None
-    assert models.embedding_price("openai/text-embedding-3-small", AgentSettings()) == Decimal("2E-8")
+    assert models.find_embedding_price(model.named("words"), own) == Decimal("0.0000005")
+    assert models.find_embedding_price(model.named("words"), AgentSettings()) is None
+    assert models.find_embedding_price("openai/text-embedding-3-small", AgentSettings()) == Decimal("2E-8")
 
 
 @pytest.mark.parametrize("name", ["cohere/rerank-v3.5", "hosted_vllm/bge", "infinity/bge"])

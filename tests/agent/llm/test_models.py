@@ -78,7 +78,7 @@ def test_when_every_model_is_left_alone_the_documents_are_quoted_at_once(
     breaker = LocalBreaker(60)
     both.kit_options = {"breaker": breaker}
     for n in (0, 1):
-        breaker.failed(both.model(n).key, opens=True)
+        breaker.record_failure(both.model(n).key, opens=True)
     end = both.answer()
     assert (end.reason, end.text) == ("provider_down", "Quoted: 5 days [1].")
     assert model.requests == []
@@ -119,7 +119,7 @@ def test_a_probe_that_was_not_made_or_was_answered_keeps_nobody_out(
     breaker = LocalBreaker(0.05)
     asked.kit_options = {"breaker": breaker}
     asked.limits = Limits(max_steps=1, max_seconds=30)  # no ordinary step: the closing call is the probe
-    breaker.failed(asked.model(0).key, opens=True)
+    breaker.record_failure(asked.model(0).key, opens=True)
     time.sleep(0.1)
     model.script = lambda request: line
     asked.answer()
@@ -226,7 +226,7 @@ def test_models_come_from_the_settings_in_order_each_with_its_address() -> None:
         model_prices="openai/own=free, openai/spare=1/4",
         models_without_tools="openai/own",
     )
-    own, spare, claude = models.models(settings)
+    own, spare, claude = models.resolve(settings)
     assert (own.name, own.api_base, own.has_tools, own.price) == (
         "openai/own",
         "http://one.example/v1",
@@ -253,11 +253,11 @@ def test_a_price_that_is_not_known_or_not_one_is_said_before_anything_runs(
     given: dict[str, str], said: str
 ) -> None:
     with pytest.raises(SettingsError, match=said):
-        models.models(AgentSettings(**given))  # type: ignore[arg-type]
+        models.resolve(AgentSettings(**given))  # type: ignore[arg-type]
 
 
 def test_a_price_for_all_fits_models_that_the_list_does_not_know() -> None:
-    own, known = models.models(
+    own, known = models.resolve(
         AgentSettings(model="openai/own", fallback_models="openai/gpt-5-mini", model_prices="free")
     )
     assert own.price.is_free
@@ -265,8 +265,8 @@ def test_a_price_for_all_fits_models_that_the_list_does_not_know() -> None:
 
 
 def test_the_operators_price_is_what_is_charged() -> None:
-    price = pricing.given("m=1/10")["m"]
-    cost = price.of(prompt_tokens=1_000, cached_tokens=400, completion_tokens=100)
+    price = pricing.parse("m=1/10")["m"]
+    cost = price.cost(prompt_tokens=1_000, cached_tokens=400, completion_tokens=100)
     assert cost == Decimal("0.002")
 
 
@@ -279,7 +279,7 @@ def test_a_provider_that_keeps_prompts_is_told_how_far() -> None:
         {"role": "tool", "tool_call_id": "c", "content": "{}"},
     ]
     request = Request(Model("anthropic/claude-sonnet-4-5"), messages, [look_up.schema()], None, 100)
-    assert models.sent(request)["cache_control"] == [0, 3]
+    assert models.describe_params(request)["cache_control"] == [0, 3]
     sent = AnthropicConfig().transform_request(
         "claude-sonnet-4-5", client._marked(request), {"max_tokens": 100}, {}, {}
     )
@@ -287,14 +287,14 @@ def test_a_provider_that_keeps_prompts_is_told_how_far() -> None:
     last = sent["messages"][-1]["content"][-1]
     assert (last["type"], last["cache_control"]) == ("tool_result", {"type": "ephemeral"})
     assert json.dumps(sent["messages"]).count("cache_control") == 1
-    assert models.kept_until(Request(Model("openai/gpt-5-mini"), messages, [], None, 100)) == ()
+    assert models.choose_cache_breakpoints(Request(Model("openai/gpt-5-mini"), messages, [], None, 100)) == ()
 
 
 def test_time_to_the_first_token_is_measured_apart_from_the_whole(model: ScriptedModel) -> None:
     model.script = lambda request: Say("word " * 20, seconds=0.6)
     completion = Completion()
     request = Request(Model("openai/scripted", model.base_url), [{"role": "user", "content": "x"}], [], None, 100)
-    for _ in client.stream(request, completion, deadline=time.monotonic() + 30, patience=CallPolicy()):
+    for _ in client.stream(request, completion, deadline=time.monotonic() + 30, policy=CallPolicy()):
         pass
     assert completion.first_token_ms is not None
     assert completion.first_token_ms < completion.latency_ms
@@ -307,9 +307,7 @@ def test_calls_with_little_time_left_share_their_connections(model: ScriptedMode
     for n in range(5):
         with pytest.raises(ModelError):
             list(
-                client.stream(
-                    request, Completion(), deadline=time.monotonic() + 9.9 - n / 10, patience=CallPolicy()
-                )
+                client.stream(request, Completion(), deadline=time.monotonic() + 9.9 - n / 10, policy=CallPolicy())
             )
     clients = litellm_setup.litellm().in_memory_llm_clients_cache.cache_dict
     assert sum(model.base_url in key for key in clients) == 1

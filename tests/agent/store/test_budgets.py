@@ -10,13 +10,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy.orm import Session as Transaction
 
 from agent.errors import LimitReached, OverBudget, ToolError
 from agent.llm.pricing import FREE, Price
 from agent.llm.request import Model, Request
 from agent.store import budgets, sessions
 from agent.store.budgets import Budgets, Hold
+from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import loop

@@ -8,11 +8,10 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.orm import Session as Transaction
 
 from agent.clock import new_id, now
 from agent.store import retention, sessions, trace
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.store.retention import Pruned
 from tests.recorded import SYSTEM, Recorded, answered, searched_again
 
@@ -114,7 +113,7 @@ def test_counting_changes_nothing(database: Database) -> None:
     answered(database, "Second?")
     answered(database, key="alone").age(DAYS + 1)
     before_ = [n_rows(database, table) for table in ("turns", "sessions", "blobs")]
-    assert retention.count(database, before=before()) == Pruned(n_turns=2, n_sessions=1)
+    assert retention.count_prunable(database, before=before()) == Pruned(n_turns=2, n_sessions=1)
     assert [n_rows(database, table) for table in ("turns", "sessions", "blobs")] == before_
 
 

@@ -31,7 +31,7 @@ def finish(database: Database, turn: Turn) -> None:
 
 def due(database: Database) -> list[UUID]:
     with database.transaction() as transaction:
-        return [turn_id for turn_id, _ in sessions.due(transaction)]
+        return [turn_id for turn_id, _ in sessions.list_due(transaction)]
 
 
 def change(database: Database, assignment: str) -> None:
@@ -68,11 +68,14 @@ def test_a_turn_whose_lease_ran_out_is_claimed_again_and_its_first_holder_can_wr
     assert first
     assert second
     assert (second.id, second.attempt) == (first.id, 2)
-    for write in (sessions.hold, lambda t, turn: sessions.finish(t, turn, status="completed", reason="answered")):
+    for write in (
+        sessions.verify_lease,
+        lambda t, turn: sessions.finish(t, turn, status="completed", reason="answered"),
+    ):
         with pytest.raises(LeaseLost), database.transaction() as transaction:
             write(transaction, first)
     with database.transaction() as transaction:
-        sessions.hold(transaction, second)
+        sessions.verify_lease(transaction, second)
         assert set(sessions.renew(transaction, [first.token, second.token], lease_seconds=9)) == {second.token}
 
 
@@ -98,7 +101,7 @@ def test_reminders_go_to_what_nobody_works_on_and_become_rarer(database: Databas
     change(database, "wake_after = now()")
     assert due(database) == [asked.turn_id]  # only the first of a session
     with database.transaction() as transaction:
-        sessions.woken(transaction, [asked.turn_id])
+        sessions.note_wakes(transaction, [asked.turn_id])
     assert due(database) == []
     turn = claim(database, asked.session_id)
     assert due(database) == []
@@ -141,7 +144,7 @@ def test_history_has_the_completed_turns_before_this_one(database: Database) -> 
     following = claim(database, asked.session_id)
     assert following
     with database.transaction() as transaction:
-        assert sessions.history(transaction, following.session_id, before=following.seq, limit=5) == [
+        assert sessions.load_history(transaction, following.session_id, before=following.seq, limit=5) == [
             ("First?", "So.")
         ]
 
