@@ -9,13 +9,13 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, pool
 
 from agent import settings
+from agent.store import locks
 from agent.store.database import Base, normalise_url
 from agent.store.tables import TurnRow
 from bot.slack.tables import ReplyRow
 from ingest.tables import DocumentRow
 
 DECLARED = (TurnRow, ReplyRow, DocumentRow)  # importing their modules declares every table
-LOCK_ID = 0x646F63656E74  # "docent": two release phases at once wait for each other
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
         with context.begin_transaction():
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_ID})")
+            locks.lock(connection, locks.MIGRATIONS)
             context.run_migrations()
     engine.dispose()
 

@@ -15,11 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from agent.store import locks
 from agent.store.database import Database, Transaction
-from agent.store.tables import BLOBS_LOCK_ID
 
 BATCH_TURNS = 100  # of 5 calls each, beside 63,000 kept calls: 0.09 s, of which steps wait for 0.06 s
-LOCK_ID = 0x7072756E65  # "prune"
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 100, 0.02  # steps hold their side for milliseconds
 
 Forget = Callable[[Transaction, Sequence[UUID]], None]
@@ -74,7 +73,7 @@ def prune(
     """
     try:
         with database.transaction() as transaction:
-            _take(transaction, LOCK_ID)
+            _take(transaction, locks.PRUNE)
             n_budgets = len(transaction.execute(_DELETE_BUDGETS, {"day": day}).all())
             chosen = transaction.execute(_CHOOSE, {"before": before, "limit": batch_turns}).all()
             if not chosen:
@@ -140,7 +139,7 @@ def _delete_bodies(transaction: Transaction, hashes: Sequence[str]) -> int:
     for setting in _BY_INDEX:
         transaction.execute(setting)
     unused = _unused(transaction, hashes)
-    _take(transaction, BLOBS_LOCK_ID, tries=LOCK_TRIES)
+    _take(transaction, locks.BLOBS, tries=LOCK_TRIES)
     return len(transaction.execute(_DELETE_BODIES, {"hashes": _unused(transaction, unused)}).all())
 
 
@@ -158,10 +157,10 @@ class _Busy(Exception):
     """Somebody holds the lock."""
 
 
-def _take(transaction: Transaction, lock_id: int, *, tries: int = 1) -> None:
-    """Takes the lock until the commit, without standing in its queue: who came next would wait behind us."""
+def _take(transaction: Transaction, lock: str, *, tries: int = 1) -> None:
+    """Polls for the lock instead of queueing for it: a queued exclusive request would block later shared ones."""
     for _ in range(tries):
-        if transaction.execute(text("SELECT pg_try_advisory_xact_lock(:id)"), {"id": lock_id}).scalar():
+        if locks.try_lock(transaction, lock):
             return
         time.sleep(LOCK_PAUSE_SECONDS)
     raise _Busy

@@ -32,10 +32,6 @@ OPEN_STATUSES = ("queued", "running")
 TURN_STATUSES = ("queued", "running", "waiting", "completed", "failed", "cancelled")
 
 
-# Shared by whoever stores blobs or refers to them, until the commit; exclusive for who deletes them.
-BLOBS_LOCK_ID = 0x626C6F6273  # "blobs"
-
-
 class SessionRow(Base):
     """A conversation: one Slack thread, one command, or one terminal session."""
 

@@ -18,8 +18,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
 from agent.json_sanitizer import clean
+from agent.store import locks
 from agent.store.database import Transaction
-from agent.store.tables import BLOBS_LOCK_ID, BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
+from agent.store.tables import BlobRow, MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
 from agent.types import CitedPassage, Message, Passage, Usage
 
 OPENING = -1  # position of tool calls made before the model is asked
@@ -335,11 +336,8 @@ def fail_model_call(
     transaction.execute(_FAILED, {"id": turn_id, "call_id": call_id, **totals})
 
 
-_GUARD = text("SELECT pg_advisory_xact_lock_shared(:id)")
-
-
 def _put_blobs(transaction: Transaction, bodies: Sequence[Any]) -> list[str]:
-    transaction.execute(_GUARD, {"id": BLOBS_LOCK_ID})  # none of these is deleted before the commit
+    locks.lock_shared(transaction, locks.BLOBS)  # none of these is deleted before the commit
     rows = {}
     hashes = []
     for body in bodies:

@@ -8,17 +8,14 @@ import threading
 
 import redis
 from rq import Queue
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.store import budgets, sessions
+from agent.store import budgets, locks, sessions
 from agent.store.database import Database
 from bot.jobs import queue
 from bot.processes.retention_schedule import RetentionSchedule
 from bot.processes.sync_schedule import SyncSchedule
-
-LOCK_ID = 0x636C6F636B  # "clock"
 
 
 def run(
@@ -52,7 +49,7 @@ def run(
 def sweep(database: Database, jobs: Queue) -> int:
     """One round: how many sessions were woken. Does nothing where another clock is at it."""
     with database.transaction() as transaction:
-        if not transaction.execute(text("SELECT pg_try_advisory_xact_lock(:id)"), {"id": LOCK_ID}).scalar():
+        if not locks.try_lock(transaction, locks.CLOCK):
             return 0
         budgets.lapse(transaction)  # what crashed turns hold, whether or not anybody takes them up
         due = sessions.list_due(transaction)

@@ -11,8 +11,9 @@ from datetime import datetime
 from sqlalchemy.dialects.postgresql import insert
 
 import agent.settings
+from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest import locks
+from ingest import lock_names
 from ingest.embedding import Embedder
 from ingest.index.table import TABLE, Index
 from ingest.settings import STATIC_EMBEDDING_MODEL, IngestSettings
@@ -87,7 +88,7 @@ class ActiveIndex:
     def settled(self) -> IndexHandle:
         """For whoever writes: what is live, written down. An index of before this was written down keeps its
         model; one that is lost is made anew with the model of the settings."""
-        with locks.held(self.database, locks.INDEX):
+        with locks.acquire(self.database, lock_names.INDEX):
             with self.database.transaction() as transaction:
                 state = self.state(transaction)
             made_with = self.stores(state).index.made_with()

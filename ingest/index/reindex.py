@@ -17,13 +17,13 @@ from sqlalchemy import update
 
 from agent.clock import now
 from agent.errors import UserError
-from ingest import locks
+from agent.store import locks
+from ingest import lock_names
 from ingest.index import lancedb_runtime, scan
 from ingest.index.active_index import ActiveIndex, IndexHandle, IndexState
 from ingest.progress import Progress, ignore_progress
 from ingest.tables import IndexStateRow
 
-REINDEX = "reindex"  # the lock: one at a time
 DOCUMENTS_AT_ONCE = 100
 FEW_DOCUMENTS = 200  # so many may be copied while writers wait
 KEEP_OLD = timedelta(hours=1)  # searches that have begun must find the table they began with
@@ -72,7 +72,7 @@ def run(live: ActiveIndex, model: str, *, is_anew: bool = False, progress: Progr
         while len(_differing(old, new)) > FEW_DOCUMENTS:
             _copy(old, new, spent, progress)
         new.index.optimize()  # most of it, while others may write
-        with locks.held(live.database, locks.INDEX):
+        with locks.acquire(live.database, lock_names.INDEX):
             _copy(old, new, spent, progress)
             new.index.optimize()
             _switch(live, new)
@@ -81,7 +81,7 @@ def run(live: ActiveIndex, model: str, *, is_anew: bool = False, progress: Progr
 
 def tidy(live: ActiveIndex) -> None:
     """Drops the table of a change that was given up, and what an earlier switch left."""
-    with _alone(live), locks.held(live.database, locks.INDEX):
+    with _alone(live), locks.acquire(live.database, lock_names.INDEX):
         _drop_next(live, _state(live))
         drop_old(live)
 
@@ -97,7 +97,7 @@ def drop_old(live: ActiveIndex) -> None:
 
 @contextmanager
 def _alone(live: ActiveIndex) -> Iterator[None]:
-    with locks.tried(live.database, REINDEX) as is_ours:
+    with locks.try_acquire(live.database, lock_names.REINDEX) as is_ours:
         if not is_ours:
             raise UserError("The index is being made anew already. Wait until that has ended.")
         yield

@@ -17,8 +17,9 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.errors import UserError
+from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest import access, locks
+from ingest import access, lock_names
 from ingest.documents import names
 from ingest.index import scan
 from ingest.index.active_index import ActiveIndex
@@ -63,7 +64,7 @@ def make(
         n_known, n_gone = _compared(transaction, sync_id, source.name)
     if not is_forced:
         _believe(source.name, n_listed, n_known, n_gone)
-    with locks.held(database, locks.INDEX):
+    with locks.acquire(database, lock_names.INDEX):
         store.require_open(database, sync_id)
         index = live.now().index
         _set_access(database, index, sync_id, source.name)

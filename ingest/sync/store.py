@@ -16,8 +16,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id, now
 from agent.errors import UserError
+from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest import locks
+from ingest import lock_names
 from ingest.tables import SyncItemRow, SyncRow
 
 LEASE_SECONDS = 60.0  # of a claim, unless the settings say otherwise
@@ -72,7 +73,7 @@ class Superseded(UserError):
 def open_(database: Database, source: str, options: Mapping[str, Any], origin: Origin) -> UUID:
     """A new sync in the state ``listing``; call it under the source's lock. One that is still open ends
     ``interrupted``: what it had done stands, and what it had not is found anew."""
-    with locks.held(database, locks.INDEX), database.transaction() as transaction:
+    with locks.acquire(database, lock_names.INDEX), database.transaction() as transaction:
         is_open = (SyncRow.source == source, SyncRow.ended_at.is_(None))
         for left in transaction.scalars(select(SyncRow.id).where(*is_open)).all():
             end(transaction, left, "interrupted", "another sync of this source began")
@@ -87,7 +88,7 @@ def request(transaction: Transaction, source: str, options: Mapping[str, Any]) -
     is_open = (SyncRow.source == source, SyncRow.ended_at.is_(None))
     row = transaction.scalars(select(SyncRow).where(*is_open)).first()
     if row:
-        if row.origin != "command" or not locks.is_free(transaction, locks.of_source(source)):
+        if row.origin != "command" or not locks.try_lock(transaction, lock_names.source(source)):
             return None
         end(transaction, row.id, "interrupted", "its process ended")
     return _inserted(transaction, source, options, "clock", "queued")

@@ -14,8 +14,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from sqlalchemy import delete, func, select
 
 from agent.errors import DocentError
+from agent.store import locks
 from agent.store.database import Database
-from ingest import access, locks
+from ingest import access, lock_names
 from ingest.documents.sandbox import Converter
 from ingest.index import reindex, scan
 from ingest.index.active_index import ActiveIndex
@@ -51,7 +52,7 @@ def run(
     :class:`agent.errors.ModelError` when the embedding model is away; what was done until then stands.
     """
     database = live.database
-    with locks.held(database, locks.of_source(source.name), waiting=waiting):
+    with locks.acquire(database, lock_names.source(source.name), waiting=waiting):
         live.settled()
         sync_id = store.open_(database, source.name, options or {}, "command")
         try:
@@ -90,7 +91,7 @@ def begin(
 ) -> bool:
     """Lists a source for a queued sync; False where another is at it, has done it, or has ended the sync.
     Raises as :func:`run`."""
-    with locks.tried(live.database, locks.of_source(source.name)) as is_ours:
+    with locks.try_acquire(live.database, lock_names.source(source.name)) as is_ours:
         sync = store.load(live.database, sync_id)
         if not is_ours or sync is None or not sync.is_open or sync.status == "reading":
             return False
@@ -151,7 +152,7 @@ def work(
 
 def finish(sync_id: UUID, source: str, live: ActiveIndex) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
-    with locks.held(live.database, locks.INDEX):
+    with locks.acquire(live.database, lock_names.INDEX):
         sync = store.load(live.database, sync_id)
         if sync and sync.is_open and sync.status == "reading":
             index = live.now().index
@@ -169,7 +170,7 @@ def finish(sync_id: UUID, source: str, live: ActiveIndex) -> SyncReport:
 def forget(source: str, live: ActiveIndex) -> int:
     """Removes every document of a source, and what is known of its syncs; returns how many there were."""
     row, database = DocumentRow, live.database
-    with locks.held(database, locks.of_source(source)), locks.held(database, locks.INDEX):
+    with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
         index = live.now().index
         with database.transaction() as transaction:
             store.patient(transaction)
@@ -224,7 +225,7 @@ def _optimized(live: ActiveIndex, n_chunks: int) -> int:
     """How many chunks have been written since the search indexes were brought up to date."""
     if n_chunks < OPTIMIZE_EVERY_CHUNKS:
         return n_chunks
-    with locks.held(live.database, locks.INDEX):
+    with locks.acquire(live.database, lock_names.INDEX):
         live.now().index.optimize()
     return 0
 

@@ -13,7 +13,8 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from agent.clock import now
-from ingest import locks
+from agent.store import locks
+from ingest import lock_names
 from ingest.documents import chunking, names
 from ingest.documents.blocks import Document
 from ingest.embedding import Matrix
@@ -33,7 +34,7 @@ def write(batch: Sequence[ParsedDocument], *, sync_id: UUID, source: str, live: 
     while True:
         stores = live.now()
         vectors, done = _vectors(batch, chunks, stores)
-        with locks.held(live.database, locks.INDEX):
+        with locks.acquire(live.database, lock_names.INDEX):
             store.require_open(live.database, sync_id)
             if live.now() is stores:  # else another model has gone live meanwhile: embedded again for that
                 _write(batch, chunks, vectors, sync_id=sync_id, source=source, stores=stores, done=done)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from agent.clock import new_id, now
-from agent.store import retention, sessions, trace
+from agent.store import locks, retention, sessions, trace
 from agent.store.database import Database, Transaction
 from agent.store.retention import Pruned
 from tests.recorded import SYSTEM, Recorded, answered, searched_again
@@ -137,7 +137,7 @@ def test_a_run_killed_between_and_inside_batches_is_finished_by_the_next(databas
 def test_one_prunes_at_a_time(database: Database) -> None:
     answered(database).age(DAYS + 1)
     with database.transaction() as transaction:
-        transaction.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": retention.LOCK_ID})
+        locks.lock(transaction, locks.PRUNE)
         assert prune(database) is None
     assert prune(database) == Pruned(n_turns=1, n_sessions=1, n_bodies=5)
 

@@ -12,9 +12,10 @@ from sqlalchemy import update
 import agent.settings
 from agent.clock import now
 from agent.errors import ModelError, UserError
+from agent.store import locks
 from agent.store.database import Database
 from agent.types import Audience
-from ingest import locks
+from ingest import lock_names
 from ingest.index import lancedb_runtime, reindex
 from ingest.library import Library
 from ingest.tables import IndexStateRow
@@ -213,7 +214,7 @@ def test_the_old_table_is_dropped_once_nobody_can_be_reading_it(
 
 
 def test_one_at_a_time(remote: Library, database: Database) -> None:
-    with locks.held(database, reindex.REINDEX), pytest.raises(UserError, match="being made anew already"):
+    with locks.acquire(database, lock_names.REINDEX), pytest.raises(UserError, match="being made anew already"):
         remote.reindex()
 
 

@@ -1,4 +1,4 @@
-"""Who reads what: locks between processes, claims that last while their reader lives, a window of documents."""
+"""Who reads what: claims that last while their reader lives, a window of documents."""
 
 import random
 import threading
@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from agent.store.database import Database
 from agent.types import Audience
-from ingest import access, locks
+from ingest import access
 from ingest.documents import names
 from ingest.documents.raw import RawDocument
 from ingest.index import scan
@@ -62,78 +62,6 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < until, "did not happen within 30 s"
         time.sleep(0.02)
-
-
-# Locks
-
-
-def test_a_lock_is_one_holder_s_until_it_lets_go(database: Database) -> None:
-    with locks.held(database, "a"):
-        with locks.tried(database, "a") as is_ours:
-            assert not is_ours
-        with locks.tried(database, "b") as is_ours:
-            assert is_ours
-        with database.transaction() as transaction:
-            assert not locks.is_free(transaction, "a")
-    with database.transaction() as transaction:
-        assert locks.is_free(transaction, "a")
-        with locks.tried(database, "a") as is_ours:
-            assert not is_ours  # it is the transaction's
-    with locks.tried(database, "a") as is_ours:
-        assert is_ours
-
-
-def test_whoever_waits_for_a_lock_is_told_and_may_give_up(database: Database) -> None:
-    n_looks = 0
-
-    def waiting() -> None:
-        nonlocal n_looks
-        n_looks += 1
-        if n_looks == 2:
-            raise KeyboardInterrupt
-
-    with (
-        locks.held(database, "a"),
-        pytest.raises(KeyboardInterrupt),
-        locks.held(database, "a", waiting=waiting),
-    ):
-        pytest.fail("it was held")
-    with locks.held(database, "a", waiting=lambda: pytest.fail("it was free")):
-        pass
-
-
-def test_an_error_lets_the_lock_go(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), locks.held(database, "a"):
-        raise ZeroDivisionError
-    with locks.tried(database, "a") as is_ours:
-        assert is_ours
-
-
-def test_a_lock_goes_with_its_process(database: Database) -> None:
-    """As Postgres sees it: the connection ends."""
-    other = Database(database.url, pool_size=1)
-    holding = locks.tried(other, "a")
-    assert holding.__enter__()
-    with database.transaction() as transaction:
-        assert not locks.is_free(transaction, "a")
-        transaction.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
-                "AND pid <> pg_backend_pid()"
-            )
-        )
-    wait_for(lambda: _is_free(database))
-    with pytest.raises(Exception, match=r"terminat|closed"):
-        holding.__exit__(None, None, None)
-    other.close()
-
-
-def _is_free(database: Database) -> bool:
-    with database.transaction() as transaction:
-        return locks.is_free(transaction, "a")
-
-
-# Claims
 
 
 def test_a_claim_outlasts_a_document_that_takes_longer(library: Library, database: Database) -> None:
