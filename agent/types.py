@@ -1,12 +1,98 @@
-"""The data that travels through every room of the kernel: messages, passages, cited sources, usage, audiences."""
+"""The vocabulary of the kernel: statuses, reasons, limits, messages, passages, usage, audiences.
 
-from collections.abc import Iterable
+Owns every word that is stored in a turn's rows or compared by more than one room; their values are stored, so they
+do not change. Leaves out the sentences a person reads: the rooms that speak look them up by these words.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeAlias
 
 Message = dict[str, Any]
 EVERYONE = "everyone"
+
+JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+JsonObject: TypeAlias = Mapping[str, JsonValue]
+
+
+class TurnStatus(StrEnum):
+    """Where a turn is: ``turns.status``."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SessionStatus(StrEnum):
+    """Where a session is, after its last turn: ``sessions.status``."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class CallStatus(StrEnum):
+    """Where a model call is: ``model_calls.status``."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Purpose(StrEnum):
+    """What a model call is made for: ``model_calls.purpose``."""
+
+    STEP = "step"
+    CLOSING = "closing"  # the reserved last call, without tools
+    FALLBACK = "fallback"  # to the model of this process, where no other answered
+    STANDALONE = "standalone"  # rewrites a follow-up so that it can be understood without the conversation
+
+
+class Limit(StrEnum):
+    """What one turn may use up; CALLS and REPEATS count tool calls, BUDGET is somebody's for a day or a month."""
+
+    STEPS = "steps"
+    CALLS = "calls"
+    REPEATS = "repeats"
+    TOKENS = "tokens"
+    COST = "cost"
+    TIME = "time"
+    BUDGET = "budget"
+
+
+class EndReason(StrEnum):
+    """Why a turn ended as it did: ``turns.reason``. Every :class:`Limit` is one, under the same value."""
+
+    # judged by agent.turn.grounding
+    ANSWERED = "answered"
+    NO_EVIDENCE = "no_evidence"
+    WEAK_EVIDENCE = "weak_evidence"
+    UNCITED = "uncited"  # a verdict; the turn ends as NO_EVIDENCE
+    SMALL_TALK = "small_talk"
+    # limits
+    STEPS = "steps"
+    CALLS = "calls"
+    REPEATS = "repeats"
+    TOKENS = "tokens"
+    COST = "cost"
+    TIME = "time"
+    BUDGET = "budget"
+    # the model
+    NO_ANSWER = "no_answer"
+    PROVIDER_DOWN = "provider_down"
+    # ended outside the loop, by bot.jobs
+    GREETING = "greeting"
+    STOPPED = "stopped"
+    TOO_LONG = "too_long"
+    INTERRUPTED = "interrupted"
+    UNDELIVERABLE = "undeliverable"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
