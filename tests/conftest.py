@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 import ingest.settings
 from agent.store.database import Base, Database, normalise_url
 from bot.processes.embedded import embedded_servers
-from bot.simulator import Workspace, WorkspaceServer
+from bot.simulator import InstalledApp, Timing, Workspace, WorkspaceServer
 from ingest.library import Library
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
@@ -111,7 +111,7 @@ def world(
     """Docent with a small handbook and a stand-in workspace; a test starts the processes it needs."""
     port = free_port()
     workspace = Workspace(
-        request_url=f"http://127.0.0.1:{port}/slack/events", retry_delays=(0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+        InstalledApp(f"http://127.0.0.1:{port}/slack/events"), timing=Timing((0.2, 0.5, 1.0, 2.0, 4.0, 8.0))
     )
     documents = tmp_path / "handbook"
     documents.mkdir()
@@ -131,8 +131,8 @@ def world(
             "DOCENT_HOST": "127.0.0.1",
             "PORT": str(port),
             "SLACK_API_URL": server.api_url,
-            "SLACK_BOT_TOKEN": workspace.bot_token,
-            "SLACK_SIGNING_SECRET": workspace.signing_secret,
+            "SLACK_BOT_TOKEN": workspace.app.bot_token,
+            "SLACK_SIGNING_SECRET": workspace.app.signing_secret,
             "OPENAI_API_KEY": "sk-test",
             "DOCENT_MODEL_PRICES": "free",
         }

@@ -17,7 +17,7 @@ import psutil
 from sqlalchemy import text
 
 from agent.store.database import Database
-from bot.simulator import Message, Workspace
+from bot.simulator import SlackMessage, Workspace
 
 ROOT = Path(__file__).parent.parent
 HANDBOOK = {
@@ -109,9 +109,9 @@ class System:
                 if process.is_running():
                     process.kill()
 
-    def replies(self, channel: str, ts: str) -> list[Message]:
+    def replies(self, channel: str, ts: str) -> list[SlackMessage]:
         """The bot's messages in a thread."""
-        return [m for m in self.workspace.thread(channel, ts) if m.user == self.workspace.bot_user_id]
+        return [m for m in self.workspace.thread(channel, ts) if m.user == self.workspace.app.bot_user_id]
 
     def wait_for(self, condition: Callable[[], Any], timeout: float = 30) -> Any:
         """Until the condition holds, looking again with every change in the workspace and every 50 ms."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.simulator import ADA, HELP, Message, Rule
+from bot.simulator import ADA, HELP, FaultRule, SlackMessage
 from tests.scripted_model import Call, Hang, Say, ScriptedModel
 from tests.system import QUESTION, System
 
@@ -123,7 +123,7 @@ def test_a_stop_that_is_delivered_again_does_not_stop_the_next_question(
     world.wait_for(lambda: world.replies(HELP, ts))
     ada.stop(HELP, ts)
     world.wait_for_turns(1, status="cancelled")
-    envelopes = world.workspace.outbox.envelopes.values()
+    envelopes = world.workspace.pending_events.envelopes.values()
     (stop,) = [e for e in envelopes if e["event"]["type"] == "agent_session_stopped"]
     model.script = lambda request: Say(LONG_ANSWER, seconds=3)
     ada.say(HELP, "And what may a hotel cost?", ts)
@@ -149,7 +149,7 @@ def test_calls_with_the_same_id_have_cards_of_their_own(world: System, model: Sc
 
 def test_where_slack_takes_no_message_it_is_not_asked_again_and_again(world: System, model: ScriptedModel) -> None:
     for method in ("chat.startStream", "chat.postMessage", "chat.update"):
-        world.workspace.faults.add(Rule("error", method=method, code="is_archived"))
+        world.workspace.faults.add(FaultRule("error", method=method, code="is_archived"))
     model.script = lambda request: Say(LONG_ANSWER, seconds=4)
     world.start("web", "worker")
     world.workspace.person(ADA).mention(HELP, QUESTION)
@@ -200,7 +200,7 @@ def test_opening_the_direct_messages_suggests_questions(world: System) -> None:
     assert len(world.workspace.calls_of("assistant.threads.setSuggestedPrompts")) == 1
 
 
-def _cards(reply: Message) -> list[dict[str, object]]:
+def _cards(reply: SlackMessage) -> list[dict[str, object]]:
     return [block for block in reply.all_blocks() if block["type"] == "task_card"]
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from bot.simulator import ADA, HELP, Message, Rule
+from bot.simulator import ADA, HELP, FaultRule, SlackMessage
 from tests.scripted_model import Call, Hang, Line, Say, ScriptedModel
 from tests.system import QUESTION, System
 
@@ -111,7 +111,7 @@ def _two_steps(request: dict[str, object]) -> Line:
     return ANSWER if messages[-1]["role"] == "tool" else SEARCH
 
 
-def _kill_in(world: System, method: str, *, is_done: bool) -> Rule:
+def _kill_in(world: System, method: str, *, is_done: bool) -> FaultRule:
     """Slack does what ``method`` asks but never answers, or does not get to it."""
     faults = world.workspace.faults
     rule = faults.lose_answer(method, times=None) if is_done else faults.slow(method, seconds=60, times=1)
@@ -119,13 +119,13 @@ def _kill_in(world: System, method: str, *, is_done: bool) -> Rule:
     return rule
 
 
-def _die_there(world: System, rule: Rule) -> None:
+def _die_there(world: System, rule: FaultRule) -> None:
     world.wait_for(lambda: rule.n_hits)
     world.kill("worker")
     world.workspace.faults.clear()
 
 
-def _assert_answered_once(world: System, ts: str) -> Message:
+def _assert_answered_once(world: System, ts: str) -> SlackMessage:
     (reply,) = world.replies(HELP, ts)
     assert "5 days" in reply.plain
     assert "Sources:" in reply.plain

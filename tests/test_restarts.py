@@ -84,8 +84,8 @@ def test_many_rolling_restarts_under_load_in_socket_mode(world: System, model: S
 
 
 def use_socket_mode(world: System) -> None:
-    world.workspace.request_url = None
-    world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
+    world.workspace.app.request_url = None
+    world.env |= {"SLACK_APP_TOKEN": world.workspace.app.app_token}
 
 
 def roll(world: System, *, n_questions: int, seconds_between: float, n_rolls: int) -> None:

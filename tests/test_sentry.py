@@ -127,8 +127,8 @@ def test_errors_of_every_process_and_spans_of_every_answer_arrive_without_conten
     assert "28 days" not in everything  # a document
     assert "At most 5 days" not in everything  # an answer
     for secret in (
-        world.workspace.bot_token,
-        world.workspace.signing_secret,
+        world.workspace.app.bot_token,
+        world.workspace.app.signing_secret,
         world.env["OPENAI_API_KEY"],
         world.env["DATABASE_URL"].split(":")[2].split("@")[0],
     ):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bot.simulator import ADA, HELP, Rule
+from bot.simulator import ADA, HELP, FaultRule
 from tests.scripted_model import Say, ScriptedModel
 from tests.system import QUESTION, System
 
@@ -18,10 +18,10 @@ ANSWER = "You can carry over 5 days of annual leave [1]."
 def test_workers_are_killed_at_random_while_slack_fails(world: System, seed: int) -> None:
     chance = random.Random(seed)
     faults = world.workspace.faults
-    faults.add(Rule("rate_limit", probability=0.03, retry_after=1))
-    faults.add(Rule("status", probability=0.03, status=503))
-    faults.add(Rule("drop", probability=0.01))
-    faults.add(Rule("lose_answer", probability=0.03))
+    faults.add(FaultRule("rate_limit", probability=0.03, retry_after=1))
+    faults.add(FaultRule("status", probability=0.03, status=503))
+    faults.add(FaultRule("drop", probability=0.01))
+    faults.add(FaultRule("lose_answer", probability=0.03))
     with ScriptedModel(lambda request: Say(ANSWER, seconds=chance.random())) as model:
         world.env |= {
             "DOCENT_MODEL": "openai/scripted",

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import ingest.settings
-from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, Rule
+from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, FaultRule
 from bot.simulator.people.person import Person
 from ingest.library import Library
 from tests.proxy import Proxy
@@ -34,7 +34,7 @@ def test_the_same_event_three_times_and_its_twin_give_one_reply(world: System) -
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
     world.wait_for_turns(1)
 
-    for event_id in list(world.workspace.outbox.envelopes):
+    for event_id in list(world.workspace.pending_events.envelopes):
         for number in (1, 2):
             world.workspace.redeliver(event_id, retry_num=number, reason="http_timeout")
 
@@ -119,8 +119,8 @@ def test_a_mention_without_a_question_is_greeted(world: System) -> None:
 
 
 def test_events_come_through_socket_mode_as_well(world: System) -> None:
-    world.workspace.request_url = None
-    world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
+    world.workspace.app.request_url = None
+    world.env |= {"SLACK_APP_TOKEN": world.workspace.app.app_token}
     world.start("web", "worker", "clock")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
     world.wait_for_turns(1)
@@ -319,7 +319,7 @@ def test_slack_refuses_the_stream_and_the_answer_is_posted_and_edited(
 def test_a_stream_that_slack_ends_goes_on_as_edits_and_nothing_stands_twice(
     world: System, model: ScriptedModel
 ) -> None:
-    world.workspace.stream_seconds = 1.0
+    world.workspace.timing.stream_seconds = 1.0
     model.script = lambda request: Say("word " * 40 + ANSWER, seconds=5)
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
@@ -424,10 +424,10 @@ def test_slack_is_away_while_answering_and_the_answer_is_delivered_when_it_is_ba
 
 def test_every_question_is_answered_once_while_slack_fails_every_tenth_call(world: System) -> None:
     faults = world.workspace.faults
-    faults.add(Rule("rate_limit", probability=0.05, retry_after=1))
-    faults.add(Rule("status", probability=0.05, status=503))
-    faults.add(Rule("drop", probability=0.02))
-    faults.add(Rule("lose_answer", probability=0.05))
+    faults.add(FaultRule("rate_limit", probability=0.05, retry_after=1))
+    faults.add(FaultRule("status", probability=0.05, status=503))
+    faults.add(FaultRule("drop", probability=0.02))
+    faults.add(FaultRule("lose_answer", probability=0.05))
     world.start("web", "worker", "clock")
     ada = world.workspace.person(ADA)
     with ThreadPoolExecutor(8) as pool:

@@ -28,7 +28,7 @@ from bot.demo.processes import Processes
 from bot.processes import environment
 from bot.processes.embedded import embedded_servers
 from bot.record import session_query
-from bot.simulator import Workspace, WorkspaceServer
+from bot.simulator import InstalledApp, PageContent, Timing, Workspace, WorkspaceServer
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 PORT = 3100
@@ -63,16 +63,14 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
         environment.migrate(servers.database_url)
         show_done("database and queue", "PostgreSQL and Valkey, embedded")
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
-        workspace = Workspace(
+        app = InstalledApp(
             request_url=f"http://127.0.0.1:{embedded_servers.find_free_port()}/slack/events",
             bot_token=f"xoxb-{secrets.token_hex(16)}",  # other programs on this machine must not guess it
             signing_secret=secrets.token_hex(16),
-            retry_delays=RETRY_DELAYS,
-            archive=folder / "workspace.sqlite",
-            story=lambda query: _load_turns(database, workspace.team_id, query),
-            examples=examples,
         )
-        server = WorkspaceServer(workspace, port=_port(port), routes=documents.routes(handbook))
+        workspace = Workspace(app, timing=Timing(RETRY_DELAYS), archive=folder / "workspace.sqlite")
+        content = PageContent(lambda query: _load_turns(database, app.team_id, query), examples)
+        server = WorkspaceServer(workspace, _port(port), documents.routes(handbook), content)
         processes = Processes(folder / "logs", _env(folder, workspace, server, examples), print_line)
         workspace.outbox.hold()  # events that the last demo did not deliver wait until web is ready
         try:
@@ -105,7 +103,7 @@ def _load_turns(database: Database, team_id: str, query: dict[str, str]) -> list
 
 def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: list[str]) -> dict[str, str]:
     """Returns the processes' environment. Empty values keep a real workspace's .env out of the demo."""
-    assert workspace.request_url
+    assert workspace.app.request_url
     return {
         "DOCENT_EXTRACTIVE_WORDS_PER_SECOND": str(WORDS_PER_SECOND),
         **os.environ,
@@ -115,10 +113,10 @@ def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: 
         "DOCENT_HOME": str(folder),
         "DOCENT_INDEX_URI": "",
         "DOCENT_HOST": "127.0.0.1",
-        "PORT": workspace.request_url.rpartition(":")[2].partition("/")[0],
+        "PORT": workspace.app.request_url.rpartition(":")[2].partition("/")[0],
         "SLACK_API_URL": server.api_url,
-        "SLACK_BOT_TOKEN": workspace.bot_token,
-        "SLACK_SIGNING_SECRET": workspace.signing_secret,
+        "SLACK_BOT_TOKEN": workspace.app.bot_token,
+        "SLACK_SIGNING_SECRET": workspace.app.signing_secret,
         "SLACK_APP_TOKEN": "",
         "DOCENT_SUGGESTED_PROMPTS": "|".join(examples),
         "DOCENT_ENVIRONMENT": "demo",

@@ -20,6 +20,7 @@ LOADING_MESSAGES = 10
 SUGGESTED_PROMPTS = 4
 SESSION_TITLE_CHARS = 200
 VIEW_BYTES = 250_000
+VIEW_TITLE_CHARS = 24
 
 RESPONSE_URL_USES = 5
 RESPONSE_URL_SECONDS = 30 * 60.0
@@ -33,24 +34,24 @@ POSTS_PER_CHANNEL_MINUTE = 60
 MINUTE = 60.0
 
 
-class RateTiers:
+class RateLimiter:
     """Counts calls per method, and posts per channel, over the last minute."""
 
     def __init__(self, *, is_enforced: bool, clock: Callable[[], float]) -> None:
-        self.is_enforced = is_enforced
+        self._is_enforced = is_enforced
         self._clock = clock
         self._times: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def admit(self, method: str, tier: int, channel: str) -> int:
-        """Seconds to wait before trying again; 0 lets the call through and counts it."""
-        if not self.is_enforced:
+        """Returns the seconds to wait before trying again; 0 lets the call through and counts it."""
+        if not self._is_enforced:
             return 0
-        allowed = POSTS_PER_CHANNEL_MINUTE if tier == PER_CHANNEL else CALLS_PER_MINUTE[tier]
+        most = POSTS_PER_CHANNEL_MINUTE if tier == PER_CHANNEL else CALLS_PER_MINUTE[tier]
         times = self._times[(method, channel if tier == PER_CHANNEL else "")]
         now = self._clock()
         while times and times[0] <= now - MINUTE:
             times.popleft()
-        if len(times) >= allowed:
+        if len(times) >= most:
             return max(1, int(times[0] + MINUTE - now) + 1)
         times.append(now)
         return 0

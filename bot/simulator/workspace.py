@@ -1,276 +1,245 @@
-"""The workspace: everything Slack would keep, and one lock around it.
+"""The workspace: all parts of the simulated Slack, put together.
 
-Owns messages, ephemerals, response URLs, views, recorded calls and deliveries, and the wiring of the parts.
-Promises that every method may be called from any thread, that `ts` values are unique and increase, and that
-what it hands out does not change afterwards. Keeps everything as long as the process lives; with an archive
-also past its end, however it ended.
+Owns the composition, and the short ways by which tests read back. Promises that every method may be called from
+any thread, that `ts` values are unique and increase, and that what it returns does not change afterwards. Keeps
+everything as long as the process lives; with an archive also past its end, however it ended.
 """
 
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from bot.simulator.delivery import events
+from bot.simulator.delivery.events import EventBuilder
 from bot.simulator.delivery.faults import Faults
-from bot.simulator.delivery.outbox import Deliveries, Delivery
-from bot.simulator.delivery.sockets import Sockets
-from bot.simulator.errors import WorkspaceError
-from bot.simulator.limits import RateTiers
-from bot.simulator.people.person import Person
-from bot.simulator.stores import directory as places
-from bot.simulator.stores.archive import Archive, Lock
-from bot.simulator.stores.call_log import Call
-from bot.simulator.stores.directory import Channel, ChannelKind, Directory, User
-from bot.simulator.stores.message_store import Store
-from bot.simulator.stores.messages import Json, Message
+from bot.simulator.delivery.outbox import Delivery, Outbox
+from bot.simulator.delivery.publisher import EventPublisher
+from bot.simulator.delivery.sockets import SocketHub
+from bot.simulator.limits import RateLimiter
+from bot.simulator.messaging.messenger import Messenger
+from bot.simulator.messaging.responder import Responder
+from bot.simulator.people.interactions import Interactions
+from bot.simulator.people.person import People, Person
+from bot.simulator.stores import snapshot
+from bot.simulator.stores.api_call import ApiCall
+from bot.simulator.stores.archive import Archive
+from bot.simulator.stores.changes import Changes, FlushingLock
+from bot.simulator.stores.directory import Channel, Directory, User, populate
+from bot.simulator.stores.installed_app import InstalledApp
+from bot.simulator.stores.message_store import MessageStore
+from bot.simulator.stores.messages import SlackMessage
+from bot.simulator.stores.pending_events import FailureReason, PendingEvents
 from bot.simulator.stores.response_urls import ResponseUrls
-from bot.simulator.stores.threads import Status, Threads
-from bot.simulator.stores.views import Views
+from bot.simulator.stores.threads import ThreadStatus, ThreadStore
+from bot.simulator.stores.timestamps import Timestamps
+from bot.simulator.stores.views import ViewStore
+from bot.simulator.timing import Timing
 
 T = TypeVar("T")
 
-SCOPES = (
-    "app_mentions:read",
-    "assistant:write",
-    "channels:history",
-    "channels:read",
-    "chat:write",
-    "commands",
-    "groups:history",
-    "groups:read",
-    "im:history",
-    "im:read",
-    "im:write",
-    "reactions:read",
-    "reactions:write",
-    "team:read",
-    "users:read",
-    "users:read.email",
-)
-COMMANDS = {"/ask": "Ask a question; only you see the answer"}
-RETRY_DELAYS = (0.0, 60.0, 300.0)  # seconds; Slack: nearly at once, after a minute, after five
-
 
 class Workspace:
+    """One simulated Slack workspace with one installed app."""
+
     def __init__(
         self,
+        app: InstalledApp | None = None,
         *,
-        team_id: str = places.TEAM,
-        app_id: str = "A0STANDIN01",
-        bot_id: str = "B0STANDIN01",
-        bot_user_id: str = "U0STANDIN01",
-        bot_name: str = "docent",
-        bot_token: str = "xoxb-stand-in",
-        app_token: str = "xapp-stand-in",
-        signing_secret: str = "stand-in-signing-secret",
-        request_url: str | None = None,
-        scopes: Sequence[str] = SCOPES,
-        subscriptions: Sequence[str] = events.SUBSCRIPTIONS,
-        retry_delays: Sequence[float] = RETRY_DELAYS,
-        ack_seconds: float = 3.0,
-        stream_seconds: float = 300.0,
-        is_rate_limited: bool = False,
-        seed: int = 0,
-        clock: Callable[[], float] = time.time,
-        archive: Path | None = None,
+        timing: Timing | None = None,
+        archive: Archive | Path | None = None,
         is_populated: bool = True,
-        story: Callable[[dict[str, str]], list[Json]] | None = None,
-        examples: Sequence[str] = (),
-        commands: Mapping[str, str] = COMMANDS,
+        is_rate_limited: bool = False,
     ) -> None:
-        """`request_url` set: events go there over HTTP; None: over Socket Mode. `clock` ages streams, statuses,
-        triggers, response URLs and rate limits; timestamps and signatures always use the real time. `archive`
-        is a file in which the next workspace finds everything again, whether this one was closed or killed. For
-        the page: `story` tells what the app recorded of a thread (`channel`, `thread_ts`) or of a person's
-        commands (`channel`, `user`), turn by turn; `examples` are questions to start with; `commands` explains
-        each."""
-        self.team_id, self.app_id, self.bot_id, self.bot_user_id = team_id, app_id, bot_id, bot_user_id
-        self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
-        self.verification_token = "stand-in-verification-token"
-        self.request_url = request_url
-        self.scopes, self.subscriptions = set(scopes), set(subscriptions)
-        self.stream_seconds = stream_seconds
-        self.clock = clock
-        self.story, self.examples, self.commands = story, tuple(examples), dict(commands)
-        self.url = ""  # of the server, once there is one
-        self.archive = Archive(archive)
-        kept = self.archive.open()
-        self.lock = Lock(self.archive.flush)
-        self._changed = threading.Condition(self.lock.inner)
-        self.revision = 0
-        self.watchers: set[Callable[[], None]] = set()  # called after each change, from any thread
-        self.calls: list[Call] = []
-        bot = User(bot_user_id, bot_name, bot_name.title(), team_id, is_bot=True)
-        self.directory = Directory(bot, keep_dm=self.archive.keep_channel)
+        """`archive` is a file in which the next workspace finds everything again, whether this one was closed or
+        killed. `is_populated`: begins with a small company."""
+        self.app = app = app or InstalledApp()
+        self.timing = timing = timing or Timing()
+        self.archive = archive if isinstance(archive, Archive) else Archive(archive)
+        kept = snapshot.load(self.archive)
+        self.changes = Changes(self.archive.flush)
+        self.directory = Directory(app.user(), self.archive)
         if is_populated:
-            places.populate(self.directory)
+            populate(self.directory, app.team_id, app.bot_user_id)
         self.directory.restore(kept.users, kept.channels)
-        self._kept_channels = {channel.id for channel in kept.channels}
-        self.store = Store(self, kept)
-        self.threads = Threads(clock, self.archive, kept)
-        self.faults = Faults(seed=seed, on_pause=self._hold, on_resume=self._release)
-        self.tiers = RateTiers(is_enforced=is_rate_limited, clock=clock)
-        self.response_urls = ResponseUrls(self, kept)
-        self.views = Views(self, kept)
-        self.sockets = Sockets(self, ack_seconds=ack_seconds)
-        self.outbox = Deliveries(self, kept, retry_delays=retry_delays, ack_seconds=ack_seconds)
+        self.calls: list[ApiCall] = []
+        self.rate_limiter = RateLimiter(is_enforced=is_rate_limited, clock=timing.clock)
+        self._add_stores(kept)
+        self._add_delivery(kept)
+        self._add_people()
 
-    # People and places
+    def _add_stores(self, kept: snapshot.Snapshot) -> None:
+        clock, archive = self.timing.clock, self.archive
+        self.timestamps = Timestamps(archive, kept.last_ts_us)
+        self.messages = MessageStore(
+            self.directory,
+            timestamps=self.timestamps,
+            timing=self.timing,
+            archive=archive,
+            changes=self.changes,
+            snapshot=kept,
+        )
+        self.threads = ThreadStore(
+            clock, archive, titles=kept.titles, prompts=kept.prompts, sessions=kept.sessions
+        )
+        self.response_urls = ResponseUrls(self.app.team_id, clock, archive, kept.response_urls)
+        self.views = ViewStore(self.app, clock, archive, ids=kept.ids(), homes=kept.homes)
+
+    def _add_delivery(self, kept: snapshot.Snapshot) -> None:
+        app, changes = self.app, self.changes
+        self.faults = Faults()
+        self.sockets = SocketHub(app.app_id, self.faults, changes, ack_seconds=self.timing.ack_seconds)
+        self.pending_events = PendingEvents(self.archive, changes, kept.events)
+        self.outbox = Outbox(app, self.pending_events, self.sockets, changes, timing=self.timing)
+        self.faults.on_pause += [self.sockets.drop, self.outbox.hold]
+        self.faults.on_resume.append(self.outbox.release)
+        self.events = EventBuilder(app, self.directory, self.timestamps)
+        self.publisher = EventPublisher(app, self.events, self.outbox)
+
+    def _add_people(self) -> None:
+        self.messenger = Messenger(
+            self.app,
+            directory=self.directory,
+            messages=self.messages,
+            threads=self.threads,
+            events=self.events,
+            publisher=self.publisher,
+            changes=self.changes,
+        )
+        self.responder = Responder(
+            self.app,
+            directory=self.directory,
+            messages=self.messages,
+            messenger=self.messenger,
+            response_urls=self.response_urls,
+        )
+        interactions = Interactions(
+            self.app,
+            directory=self.directory,
+            messages=self.messages,
+            views=self.views,
+            response_urls=self.response_urls,
+            timestamps=self.timestamps,
+            changes=self.changes,
+            events=self.events,
+            publisher=self.publisher,
+            outbox=self.outbox,
+            messenger=self.messenger,
+            responder=self.responder,
+        )
+        self.people = People(
+            self.app.bot_user_id,
+            directory=self.directory,
+            messages=self.messages,
+            messenger=self.messenger,
+            interactions=interactions,
+            timestamps=self.timestamps,
+            changes=self.changes,
+        )
+
+    # People and channels
 
     def person(self, user_id: str) -> Person:
-        if user_id not in self.directory.users:
-            raise WorkspaceError(f"no user {user_id!r} in this workspace")
-        return Person(self, user_id)
+        """Returns a person who acts; raises `WorkspaceError`."""
+        return self.people.find(user_id)
 
-    def add_user(self, user_id: str, name: str, **facts: Any) -> Person:
-        """`facts` are further fields of `User`: real_name, is_restricted, deleted, tz, team_id and so on."""
+    def add_user(self, user: User) -> Person:
+        """Adds a user, or replaces the one with this id."""
         with self.lock:
-            real_name = facts.pop("real_name", name.title())
-            facts.setdefault("team_id", self.team_id)
-            user = self.directory.add_user(User(user_id, name, real_name, **facts))
-            self.archive.keep("user", user_id, user)
-            return self.person(user_id)
+            self.directory.add_user(user)
+            return self.person(user.id)
 
-    def add_channel(
-        self,
-        channel_id: str,
-        name: str,
-        *,
-        kind: ChannelKind = "public",
-        members: Sequence[str] = (),
-        **facts: Any,
-    ) -> str:
-        """Add the bot's id to `members` to have the app in it. A channel of the archive stays as it was left."""
+    def add_channel(self, channel: Channel) -> None:
+        """Adds a channel; with the bot's id among `members` the app is in it. One of the archive stays as it
+        was."""
         with self.lock:
-            if channel_id not in self._kept_channels:
-                channel = Channel(channel_id, name, kind, list(members), **facts)
-                self.archive.keep_channel(self.directory.add_channel(channel))
-            return channel_id
+            self.directory.add_channel(channel)
 
-    def join(self, channel: str, user_id: str) -> None:
+    def join(self, name_or_id: str, user_id: str) -> None:
+        """Lets a person join a channel."""
         with self.lock:
-            place = self.directory.find_channel(channel)
-            if user_id not in place.members:
-                place.members.append(user_id)
-                self.archive.keep_channel(place)
-                self._emit_membership("member_joined_channel", place, user_id)
-            self.changed()
+            channel = self.directory.find_channel(name_or_id)
+            if user_id not in channel.members:
+                channel.members.append(user_id)
+                self.directory.save_channel(channel)
+                self.publisher.publish(self.events.membership("member_joined_channel", channel, user_id), channel)
+            self.changes.notify()
 
-    def leave(self, channel: str, user_id: str) -> None:
+    def leave(self, name_or_id: str, user_id: str) -> None:
+        """Lets a person leave a channel."""
         with self.lock:
-            place = self.directory.find_channel(channel)
-            if user_id in place.members:
-                self._emit_membership("member_left_channel", place, user_id)
-                place.members.remove(user_id)
-                self.archive.keep_channel(place)
-            self.changed()
-
-    def bot_profile(self) -> Json:
-        bot = self.directory.bot
-        return {
-            "id": self.bot_id,
-            "app_id": self.app_id,
-            "user_id": bot.id,
-            "name": bot.name,
-            "icons": {},
-            "deleted": False,
-            "updated": places.CREATED,
-            "team_id": self.team_id,
-        }
+            channel = self.directory.find_channel(name_or_id)
+            if user_id in channel.members:
+                self.publisher.publish(self.events.membership("member_left_channel", channel, user_id), channel)
+                channel.members.remove(user_id)
+                self.directory.save_channel(channel)
+            self.changes.notify()
 
     # Reading back
 
-    def message(self, ts: str) -> Message:
-        """Any message or ephemeral by its ts; raises `WorkspaceError`."""
-        return self.store.message(ts)
+    @property
+    def lock(self) -> FlushingLock:
+        """The lock around all stores."""
+        return self.changes.lock
 
-    def thread(self, channel: str, ts: str) -> list[Message]:
-        """The root first, then its replies in order; empty when there is no such root."""
-        return self.store.thread(channel, ts)
+    def message(self, ts: str) -> SlackMessage:
+        """Returns any message or ephemeral; raises `WorkspaceError`."""
+        return self.messages.find(ts)
 
-    def history(self, channel: str) -> list[Message]:
-        """Every message of a channel, replies too, oldest first."""
-        return self.store.history(channel)
+    def thread(self, channel: str, ts: str) -> list[SlackMessage]:
+        """Returns the root first, then its replies in order; nothing when there is no such root."""
+        return self.messages.thread(channel, ts)
 
-    def ephemerals(self, user_id: str) -> list[Message]:
-        return self.store.ephemerals(user_id)
+    def history(self, channel: str) -> list[SlackMessage]:
+        """Returns every message of a channel, replies too, oldest first."""
+        return self.messages.history(channel)
+
+    def ephemerals(self, user_id: str) -> list[SlackMessage]:
+        """Returns the ephemerals that this person sees."""
+        return self.messages.ephemerals(user_id)
 
     def status(self, channel: str, thread_ts: str) -> str:
+        """Returns the status line of a thread, "" for none; `channel` is an id."""
         with self.lock:
             return self.threads.status((channel, thread_ts))
 
-    def status_history(self, channel: str, thread_ts: str) -> list[Status]:
+    def status_history(self, channel: str, thread_ts: str) -> list[ThreadStatus]:
+        """Returns every status line the thread had; `channel` is an id."""
         with self.lock:
-            return self.threads.history((channel, thread_ts))
+            return self.threads.status_history((channel, thread_ts))
 
-    def calls_of(self, method: str) -> list[Call]:
+    def calls_of(self, method: str) -> list[ApiCall]:
+        """Returns the calls of one Web API method."""
         with self.lock:
             return [call for call in self.calls if call.method == method]
 
     @property
     def deliveries(self) -> list[Delivery]:
+        """Every attempt to tell the app something."""
         with self.lock:
             return list(self.outbox.records)
 
     def wait_for(self, predicate: Callable[[], T], timeout: float = 10.0) -> T:
-        """The first truthy value of `predicate`, tried after each change; raises `TimeoutError`."""
-        with self._changed:
-            deadline = time.monotonic() + timeout
-            while not (value := predicate()):
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    if value := predicate():
-                        return value
-                    raise TimeoutError(f"not within {timeout} s; {self._summary()}")
-            return value
+        """Returns the first truthy value of `predicate`, tried after each change; raises `TimeoutError`."""
+        return self.changes.wait_for(predicate, timeout, self._summarize)
 
-    def redeliver(self, event_id: str, *, retry_num: int = 1, reason: str = "http_timeout") -> Delivery:
-        """Deliver a past event once more, now, and wait for how that ended."""
+    # Running it
+
+    def redeliver(
+        self, event_id: str, *, retry_num: int = 1, reason: FailureReason = FailureReason.HTTP_TIMEOUT
+    ) -> Delivery:
+        """Delivers a past event once more, now, and waits for its end."""
         return self.outbox.redeliver(event_id, retry_num=retry_num, reason=reason)
 
+    def set_base_url(self, url: str) -> None:
+        """Tells the parts that make URLs where the server listens."""
+        self.response_urls.base_url = self.sockets.base_url = url
+
     def close(self) -> None:
-        """End the archive. What happens afterwards is not kept; undelivered events are, for the next time."""
+        """Ends the archive. Later changes are not kept; undelivered events are, for the next time."""
         with self.lock:
             self.archive.close()
 
-    # Writing, for the parts of this package; the caller holds the lock
-
-    def changed(self) -> None:
-        self.revision += 1
-        self._changed.notify_all()
-        for wake in tuple(self.watchers):
-            wake()
-
-    def emit(self, event: Json, channel: Channel | None) -> None:
-        """Sends the event if the app subscribes to it and may see the channel."""
-        if channel is not None and self.bot_user_id not in channel.members:
-            return
-        if events.subscription(event) in self.subscriptions:
-            self.outbox.send_event(events.envelope(self, event, channel))
-
-    def _emit_membership(self, kind: str, channel: Channel, user_id: str) -> None:
-        event = {
-            "type": kind,
-            "user": user_id,
-            "channel": channel.id,
-            "channel_type": "C" if channel.kind == "public" else "G",
-            "team": self.team_id,
-            "event_ts": self.store.new_ts(),
-        }
-        self.emit(event, channel)
-
-    def _hold(self) -> None:
-        self.sockets.drop()
-        self.outbox.hold()
-
-    def _release(self) -> None:
-        self.outbox.release()
-
-    def _summary(self) -> str:
-        n_failed = sum(1 for delivery in self.outbox.records if not delivery.is_acked)
-        last = ", ".join(f"{call.method} {call.error or call.fault or 'ok'}" for call in self.calls[-6:])
-        return (
-            f"{len(self.outbox.records)} deliveries ({n_failed} not acked), {len(self.calls)} calls, last: {last}"
-        )
+    def _summarize(self) -> str:
+        records, calls = self.outbox.records, self.calls
+        n_failed = sum(1 for delivery in records if not delivery.is_acked)
+        last = ", ".join(f"{call.method} {call.error or call.fault or 'ok'}" for call in calls[-6:])
+        return f"{len(records)} deliveries ({n_failed} not acked), {len(calls)} calls, last: {last}"

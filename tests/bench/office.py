@@ -30,7 +30,7 @@ from agent.turn.limits import Limits
 from agent.types import Passage
 from bot.processes.embedded import embedded_servers
 from bot.processes.environment import migrate
-from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
+from bot.simulator import ADA, HELP, InstalledApp, Workspace, WorkspaceServer
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.scripted_model import Say, ScriptedModel
@@ -62,7 +62,7 @@ class Office:
         self._read_documents()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.workspace = Workspace(request_url=f"{self.url}/slack/events")
+        self.workspace = Workspace(InstalledApp(f"{self.url}/slack/events"))
         server = self._stack.enter_context(WorkspaceServer(self.workspace))
         self.model = self._stack.enter_context(ScriptedModel(lambda request: Say("It is 240 hours [1].")))
         self._stack.callback(self.stop)
@@ -79,8 +79,8 @@ class Office:
             "DOCENT_BUDGET_PERSON_DAY_USD": "100",
             "PORT": str(port),
             "SLACK_API_URL": server.api_url,
-            "SLACK_BOT_TOKEN": self.workspace.bot_token,
-            "SLACK_SIGNING_SECRET": self.workspace.signing_secret,
+            "SLACK_BOT_TOKEN": self.workspace.app.bot_token,
+            "SLACK_SIGNING_SECRET": self.workspace.app.signing_secret,
         }
         return self
 
@@ -129,7 +129,7 @@ class Office:
 
     def answers(self, ts: str) -> list[Any]:
         """Finished replies in the thread."""
-        bot = self.workspace.bot_user_id
+        bot = self.workspace.app.bot_user_id
         return [
             message
             for message in self.workspace.thread(HELP, ts)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from bot.simulator import HELP, Rule
+from bot.simulator import HELP, FaultRule
 from tests.bench.office import Office
 from tests.scripted_model import Say
 
@@ -117,10 +117,10 @@ def faults(office: Office) -> Iterator[Row]:
     """A Slack that fails: 5 % 429, 5 % 5xx, 2 % dropped connections."""
     office.start(*ROLES)
     slack = office.workspace.faults
-    slack.add(Rule("rate_limit", probability=0.05, retry_after=1))
-    slack.add(Rule("status", probability=0.05, status=503))
-    slack.add(Rule("drop", probability=0.01))
-    slack.add(Rule("lose_answer", probability=0.01))
+    slack.add(FaultRule("rate_limit", probability=0.05, retry_after=1))
+    slack.add(FaultRule("status", probability=0.05, status=503))
+    slack.add(FaultRule("drop", probability=0.01))
+    slack.add(FaultRule("lose_answer", probability=0.01))
     threads = [office.ask(n) for n in range(N_FAULTS)]
     office.wait_for_answers(threads, 180)
     n_once = sum(len(office.answers(ts)) == 1 for ts in threads)

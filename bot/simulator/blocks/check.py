@@ -1,14 +1,13 @@
-"""Block Kit as Slack judges it.
+"""Block Kit as Slack checks it.
 
-Owns the check of `blocks` and `view` payloads. Promises Slack's error codes and the shape of its messages
+Owns the check of `blocks`. Promises Slack's error codes and the shape of its messages
 ("[ERROR] ... [json-pointer:/blocks/0/text]"), every limit the documentation states for the blocks a message
-of an assistant is made of, and a refusal of unknown types and unknown properties. Does not check colours,
+of an assistant consists of, and a refusal of unknown types and unknown properties. Does not check colours,
 emoji names, whether an image can be fetched, or the inner elements of rich text, cards and videos beyond
 their required fields.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from bot.simulator import limits
 from bot.simulator.blocks.elements import (
@@ -17,17 +16,15 @@ from bot.simulator.blocks.elements import (
     IN_CONTEXT_ACTIONS,
     Problems,
     check_element,
-    check_items,
     check_string,
     check_text,
+    find_repeated,
     fits,
-    repeated,
+    list_items,
     shape,
 )
 from bot.simulator.errors import SlackError
-
-Json = dict[str, Any]
-
+from bot.simulator.payloads import JsonObject
 
 BLOCKS = {
     "section": shape("", "text fields accessory expand"),
@@ -60,8 +57,10 @@ TASK_STATUSES = ("pending", "in_progress", "complete", "error")
 ALERT_LEVELS = ("default", "info", "warning", "error", "success")
 
 
-def check(blocks: Any, *, most: int = limits.BLOCKS_PER_MESSAGE, too_many: str = "invalid_blocks") -> list[Json]:
-    """The blocks, if Slack would take them; raises `SlackError` otherwise."""
+def check_blocks(
+    blocks: object, *, most: int = limits.BLOCKS_PER_MESSAGE, too_many: str = "invalid_blocks"
+) -> list[JsonObject]:
+    """Returns the blocks, if Slack would take them; raises `SlackError` otherwise."""
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise SlackError("invalid_blocks_format")
     if len(blocks) > most:
@@ -69,7 +68,7 @@ def check(blocks: Any, *, most: int = limits.BLOCKS_PER_MESSAGE, too_many: str =
     problems = Problems()
     for position, block in enumerate(blocks):
         _block(block, f"/blocks/{position}", problems)
-    for block_id in repeated(block.get("block_id") for block in blocks):
+    for block_id in find_repeated(block.get("block_id") for block in blocks):
         problems.add(f"`block_id` {block_id!r} already exists for another block", "/blocks")
     if problems.lines:
         raise SlackError("invalid_blocks", *problems.lines)
@@ -77,23 +76,24 @@ def check(blocks: Any, *, most: int = limits.BLOCKS_PER_MESSAGE, too_many: str =
     return blocks
 
 
-def check_length(blocks: Sequence[Json]) -> None:
+def check_length(blocks: Sequence[JsonObject]) -> None:
     """Raises `msg_blocks_too_long` when the text of all blocks together is more than a message holds."""
     markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
-    if markdown > limits.CHARS_PER_MARKDOWN or n_characters(blocks) > limits.CHARS_PER_MESSAGE_BLOCKS:
+    if markdown > limits.CHARS_PER_MARKDOWN or count_characters(blocks) > limits.CHARS_PER_MESSAGE_BLOCKS:
         raise SlackError("msg_blocks_too_long")
 
 
-def n_characters(node: Any) -> int:
+def count_characters(node: object) -> int:
+    """Returns the length of every `text` in it together."""
     if isinstance(node, dict):
         own = len(node["text"]) if isinstance(node.get("text"), str) else 0
-        return own + sum(n_characters(value) for value in node.values() if isinstance(value, dict | list))
+        return own + sum(count_characters(value) for value in node.values() if isinstance(value, dict | list))
     if isinstance(node, list | tuple):
-        return sum(n_characters(item) for item in node)
+        return sum(count_characters(item) for item in node)
     return 0
 
 
-def _block(block: Json, at: str, problems: Problems) -> None:
+def _block(block: JsonObject, at: str, problems: Problems) -> None:
     kind = block.get("type")
     shape = BLOCKS.get(kind) if isinstance(kind, str) else None
     if shape is None:
@@ -107,42 +107,40 @@ def _block(block: Json, at: str, problems: Problems) -> None:
         inner(block, at, problems)
 
 
-def _section(block: Json, at: str, problems: Problems) -> None:
+def _section(block: JsonObject, at: str, problems: Problems) -> None:
     if block.get("text") is None and not block.get("fields"):
         problems.add("missing required field: text or fields", at)
     if block.get("text") is not None:
         check_text(block["text"], f"{at}/text", 3_000, problems)
-    fields = block.get("fields") or []
-    if check_items(fields, f"{at}/fields", 10, problems):
-        for position, field in enumerate(fields):
-            check_text(field, f"{at}/fields/{position}", 2_000, problems)
+    fields = list_items(block.get("fields") or [], f"{at}/fields", 10, problems)
+    for position, field in enumerate(fields):
+        check_text(field, f"{at}/fields/{position}", 2_000, problems)
     if block.get("accessory") is not None:
         check_element(block["accessory"], f"{at}/accessory", frozenset(ELEMENTS) - IN_CONTEXT_ACTIONS, problems)
 
 
-def _header(block: Json, at: str, problems: Problems) -> None:
+def _header(block: JsonObject, at: str, problems: Problems) -> None:
     check_text(block["text"], f"{at}/text", 150, problems, plain_only=True)
 
 
-def _image(block: Json, at: str, problems: Problems) -> None:
+def _image(block: JsonObject, at: str, problems: Problems) -> None:
     if not block.get("image_url") and not block.get("slack_file"):
         problems.add("missing required field: image_url or slack_file", at)
     check_string(block.get("image_url"), f"{at}/image_url", 3_000, problems)
     check_string(block.get("alt_text"), f"{at}/alt_text", 2_000, problems)
 
 
-def _actions(block: Json, at: str, problems: Problems) -> None:
+def _actions(block: JsonObject, at: str, problems: Problems) -> None:
     _elements(block["elements"], at, (25, IN_ACTIONS), problems)
 
 
-def _context_actions(block: Json, at: str, problems: Problems) -> None:
+def _context_actions(block: JsonObject, at: str, problems: Problems) -> None:
     _elements(block["elements"], at, (5, IN_CONTEXT_ACTIONS), problems)
 
 
-def _context(block: Json, at: str, problems: Problems) -> None:
-    if not check_items(block["elements"], f"{at}/elements", 10, problems, fewest=1):
-        return
-    for position, element in enumerate(block["elements"]):
+def _context(block: JsonObject, at: str, problems: Problems) -> None:
+    items = list_items(block["elements"], f"{at}/elements", 10, problems, fewest=1)
+    for position, element in enumerate(items):
         here = f"{at}/elements/{position}"
         if isinstance(element, dict) and element.get("type") == "image":
             check_element(element, here, frozenset({"image"}), problems)
@@ -150,46 +148,42 @@ def _context(block: Json, at: str, problems: Problems) -> None:
             check_text(element, here, 3_000, problems)
 
 
-def _markdown(block: Json, at: str, problems: Problems) -> None:
-    # Its length is judged over the whole message, and refused with another code.
+def _markdown(block: JsonObject, at: str, problems: Problems) -> None:
+    # Its length is checked over the whole message, and refused with another code.
     if not isinstance(block["text"], str) or not block["text"]:
         problems.add("must be more than 0 characters", f"{at}/text")
 
 
-def _input(block: Json, at: str, problems: Problems) -> None:
+def _input(block: JsonObject, at: str, problems: Problems) -> None:
     check_text(block["label"], f"{at}/label", 2_000, problems, plain_only=True)
     check_element(block["element"], f"{at}/element", frozenset(ELEMENTS), problems)
 
 
-def _rich_text(block: Json, at: str, problems: Problems) -> None:
+def _rich_text(block: JsonObject, at: str, problems: Problems) -> None:
     known = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")
-    if not check_items(block["elements"], f"{at}/elements", 1_000, problems):
-        return
-    for position, element in enumerate(block["elements"]):
+    for position, element in enumerate(list_items(block["elements"], f"{at}/elements", 1_000, problems)):
         inner = element.get("elements") if isinstance(element, dict) and element.get("type") in known else None
         if not isinstance(inner, list) or not all(isinstance(part, dict) for part in inner):
             problems.add("invalid rich text element", f"{at}/elements/{position}")
 
 
-def _table(block: Json, at: str, problems: Problems) -> None:
-    if not check_items(block["rows"], f"{at}/rows", 100, problems, fewest=1):
-        return
-    for position, row in enumerate(block["rows"]):
-        if not check_items(row, f"{at}/rows/{position}", 20, problems, fewest=1):
-            continue
-        for column, cell in enumerate(row):
+def _table(block: JsonObject, at: str, problems: Problems) -> None:
+    rows = list_items(block["rows"], f"{at}/rows", 100, problems, fewest=1)
+    for position, row in enumerate(rows):
+        cells = list_items(row, f"{at}/rows/{position}", 20, problems, fewest=1)
+        for column, cell in enumerate(cells):
             if not isinstance(cell, dict) or cell.get("type") not in ("raw_text", "raw_number", "rich_text"):
                 problems.add("unsupported type", f"{at}/rows/{position}/{column}/type")
-    if n_characters(block["rows"]) > 10_000:
+    if count_characters(rows) > 10_000:
         problems.add("must be less than 10001 characters", f"{at}/rows")
 
 
-def _task_card(block: Json, at: str, problems: Problems) -> None:
+def _task_card(block: JsonObject, at: str, problems: Problems) -> None:
     if block.get("status") is not None and block["status"] not in TASK_STATUSES:
         problems.add(f"must be a valid enum value: {block['status']}", f"{at}/status")
 
 
-def _alert(block: Json, at: str, problems: Problems) -> None:
+def _alert(block: JsonObject, at: str, problems: Problems) -> None:
     if block.get("level") is not None and block["level"] not in ALERT_LEVELS:
         problems.add(f"must be a valid enum value: {block['level']}", f"{at}/level")
 
@@ -210,11 +204,10 @@ _INNER = {
 }
 
 
-def _elements(elements: Any, at: str, allowed: tuple[int, frozenset[str]], problems: Problems) -> None:
+def _elements(elements: object, at: str, allowed: tuple[int, frozenset[str]], problems: Problems) -> None:
     most, kinds = allowed
-    if not check_items(elements, f"{at}/elements", most, problems, fewest=1):
-        return
-    for position, element in enumerate(elements):
+    items = list_items(elements, f"{at}/elements", most, problems, fewest=1)
+    for position, element in enumerate(items):
         check_element(element, f"{at}/elements/{position}", kinds, problems)
-    for action_id in repeated(element.get("action_id") for element in elements if isinstance(element, dict)):
+    for action_id in find_repeated(element.get("action_id") for element in items if isinstance(element, dict)):
         problems.add(f"`action_id` {action_id!r} already exists for another action", f"{at}/elements")

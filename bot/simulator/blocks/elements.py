@@ -1,22 +1,25 @@
-"""The parts blocks are made of: interactive elements, text objects, strings and lists.
+"""The parts of blocks: interactive elements, text objects, strings and lists.
 
 Owns their documented fields and limits, and the collecting of problems in the words of Slack's messages. Promises
-that a check adds to the problems and never raises. Does not know blocks: `blocks` does.
+that a check adds to the problems and never raises. Does not know blocks: `check` does.
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = dict[str, Any]
+from bot.simulator.payloads import JsonObject
 
 
 class Shape(NamedTuple):
+    """The properties of one type of block or element."""
+
     required: frozenset[str]
     optional: frozenset[str]
 
 
 def shape(required: str, optional: str = "") -> Shape:
+    """Returns a shape from names separated by spaces."""
     return Shape(frozenset(required.split()), frozenset(optional.split()))
 
 
@@ -52,14 +55,18 @@ IN_CONTEXT_ACTIONS = frozenset({"feedback_buttons", "icon_button"})
 
 
 class Problems:
+    """Slack's messages about one payload, in order."""
+
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def add(self, problem: str, pointer: str) -> None:
+        """Adds one message with the place it is about."""
         self.lines.append(f"[ERROR] {problem} [json-pointer:{pointer}]")
 
 
-def fits(item: Json, shape: Shape, common: str, at: str, problems: Problems) -> bool:
+def fits(item: JsonObject, shape: Shape, common: str, at: str, problems: Problems) -> bool:
+    """Returns whether the item has all required properties and, beside `common` ones, no unknown."""
     missing = sorted(name for name in shape.required if item.get(name) is None)
     unknown = sorted(item.keys() - shape.required - shape.optional - set(common.split()))
     for name in missing:
@@ -69,9 +76,10 @@ def fits(item: Json, shape: Shape, common: str, at: str, problems: Problems) -> 
     return not missing and not unknown
 
 
-def check_element(element: Any, at: str, kinds: frozenset[str], problems: Problems) -> None:
+def check_element(element: object, at: str, kinds: frozenset[str], problems: Problems) -> None:
+    """Checks one interactive element, which must be of one of these types."""
     kind = element.get("type") if isinstance(element, dict) else None
-    if not isinstance(kind, str) or kind not in kinds:
+    if not isinstance(element, dict) or not isinstance(kind, str) or kind not in kinds:
         problems.add(f"unsupported type: {kind}", f"{at}/type")
         return
     if not fits(element, ELEMENTS[kind], "type action_id", at, problems):
@@ -89,10 +97,10 @@ def check_element(element: Any, at: str, kinds: frozenset[str], problems: Proble
         _feedback_button(element["negative_button"], f"{at}/negative_button", problems)
     options = element.get("options")
     if options is not None:
-        check_items(options, f"{at}/options", 5 if kind == "overflow" else 100, problems, fewest=1)
+        list_items(options, f"{at}/options", 5 if kind == "overflow" else 100, problems, fewest=1)
 
 
-def _feedback_button(button: Any, at: str, problems: Problems) -> None:
+def _feedback_button(button: object, at: str, problems: Problems) -> None:
     if not isinstance(button, dict):
         problems.add("must provide an object", at)
     elif fits(button, shape("text value", "accessibility_label"), "", at, problems):
@@ -101,7 +109,8 @@ def _feedback_button(button: Any, at: str, problems: Problems) -> None:
         check_string(button.get("accessibility_label"), f"{at}/accessibility_label", 75, problems)
 
 
-def check_text(text: Any, at: str, most: int, problems: Problems, *, plain_only: bool = False) -> None:
+def check_text(text: object, at: str, most: int, problems: Problems, *, plain_only: bool = False) -> None:
+    """Checks a text object of at most `most` characters."""
     kinds = ("plain_text",) if plain_only else ("plain_text", "mrkdwn")
     if not isinstance(text, dict) or text.get("type") not in kinds:
         problems.add(f"must provide a text object of type {' or '.join(kinds)}", at)
@@ -113,14 +122,16 @@ def check_text(text: Any, at: str, most: int, problems: Problems, *, plain_only:
     check_string(text.get("text"), f"{at}/text", most, problems)
 
 
-def check_string(value: Any, at: str, most: int, problems: Problems) -> None:
+def check_string(value: object, at: str, most: int, problems: Problems) -> None:
+    """Checks an optional string of at most `most` characters."""
     if value is not None and not isinstance(value, str):
         problems.add("must provide a string", at)
     elif value is not None and len(value) > most:
         problems.add(f"must be less than {most + 1} characters", at)
 
 
-def check_items(value: Any, at: str, most: int, problems: Problems, *, fewest: int = 0) -> bool:
+def list_items(value: object, at: str, most: int, problems: Problems, *, fewest: int = 0) -> list[object]:
+    """Returns the items of a list of the right length, or none and a problem."""
     if not isinstance(value, list):
         problems.add("must provide an array", at)
     elif len(value) > most:
@@ -128,11 +139,11 @@ def check_items(value: Any, at: str, most: int, problems: Problems, *, fewest: i
     elif len(value) < fewest:
         problems.add(f"no fewer than {fewest} items allowed", at)
     else:
-        return True
-    return False
+        return value
+    return []
 
 
-def repeated(names: Iterable[Any]) -> list[str]:
-    """The names that occur more than once."""
+def find_repeated(names: Iterable[object]) -> list[str]:
+    """Returns the names that occur more than once."""
     counts = Counter(name for name in names if isinstance(name, str) and name)
     return [name for name, n_times in counts.items() if n_times > 1]

@@ -1,4 +1,4 @@
-"""Slack having a bad day, on demand.
+"""Faults of Slack on demand.
 
 Owns the rules that make calls fail, and the switch that takes Slack away altogether. Promises that the same
 seed and the same order of calls meet the same faults. `lose_answer` lets the call happen and closes the
@@ -10,101 +10,129 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
-from bot.simulator.stores.messages import Json
+from bot.simulator.payloads import JsonObject
 
-Effect = Literal["rate_limit", "status", "error", "drop", "lose_answer", "slow"]
-Predicate = Callable[[Json], bool]
+
+class FaultEffect(StrEnum):
+    """What a rule does to a call."""
+
+    RATE_LIMIT = "rate_limit"
+    STATUS = "status"
+    ERROR = "error"
+    DROP = "drop"
+    LOSE_ANSWER = "lose_answer"
+    SLOW = "slow"
+
+
+class Outage(StrEnum):
+    """How Slack is away: not at all, by closing connections, or by answering 503."""
+
+    NONE = ""
+    REFUSED = "refused"
+    UNAVAILABLE = "503"
 
 
 @dataclass
-class Rule:
-    """`times` None: for ever. `when` sees the call's arguments. `n_hits` counts how often it struck."""
+class FaultRule:
+    """One way for calls to fail. `times` None: without end. `when` sees the call's arguments. `n_hits` counts the
+    calls it hit."""
 
-    effect: Effect
+    effect: FaultEffect | str  # a string is made an effect
     method: str = "*"
     times: int | None = None
     probability: float = 1.0
     skip: int = 0
-    when: Predicate | None = None
+    when: Callable[[JsonObject], bool] | None = None
     status: int = 500
     code: str = "internal_error"
     retry_after: int = 1
     seconds: float = 0.0
     n_hits: int = 0
 
+    def __post_init__(self) -> None:
+        self.effect = FaultEffect(self.effect)
+
     @property
     def is_spent(self) -> bool:
+        """Whether it has hit as often as it may."""
         return self.times is not None and self.n_hits >= self.times
 
 
 class Faults:
-    """Short rules by name, any rule by `add(Rule(...))`, which also takes `probability`, `skip` and `when`.
+    """Short rules by name, any rule by `add(FaultRule(...))`, which also takes `probability`, `skip` and `when`.
 
-    Methods are named as in the Web API; `response_url` names posts to response URLs; `*` is every one.
+    Methods are named as in the Web API; `response_url` names posts to response URLs; `*` is every one. `random`
+    may be seeded. `on_pause` and `on_resume` are called when Slack goes away and when it is back.
     """
 
-    def __init__(self, *, seed: int, on_pause: Callable[[], None], on_resume: Callable[[], None]) -> None:
-        self.random = random.Random(seed)
-        self.away: Literal["", "refused", "503"] = ""
-        self._on_pause, self._on_resume = on_pause, on_resume
-        self._rules: list[Rule] = []
+    def __init__(self) -> None:
+        self.random = random.Random(0)
+        self.outage = Outage.NONE
+        self.on_pause: list[Callable[[], None]] = []
+        self.on_resume: list[Callable[[], None]] = []
+        self._rules: list[FaultRule] = []
         self._lock = threading.Lock()
 
-    def add(self, rule: Rule) -> Rule:
+    def add(self, rule: FaultRule) -> FaultRule:
+        """Puts a rule into force and returns it."""
         with self._lock:
             self._rules.append(rule)
         return rule
 
-    def rate_limit(self, method: str = "*", *, retry_after: int = 1, times: int | None = 1) -> Rule:
-        return self.add(Rule("rate_limit", method, times, retry_after=retry_after))
+    def rate_limit(self, method: str = "*", *, retry_after: int = 1, times: int | None = 1) -> FaultRule:
+        """Answers calls with 429 and `Retry-After`."""
+        return self.add(FaultRule(FaultEffect.RATE_LIMIT, method, times, retry_after=retry_after))
 
-    def fail(self, method: str = "*", *, status: int = 500, times: int | None = 1) -> Rule:
-        """An HTTP error with a body that is no JSON, as Slack's front answers."""
-        return self.add(Rule("status", method, times, status=status))
+    def fail(self, method: str = "*", *, status: int = 500, times: int | None = 1) -> FaultRule:
+        """Answers with an HTTP error and a body that is no JSON, as Slack's front does."""
+        return self.add(FaultRule(FaultEffect.STATUS, method, times, status=status))
 
-    def error(self, method: str, code: str, *, times: int | None = 1) -> Rule:
-        """Any of Slack's error codes, in place of the call."""
-        return self.add(Rule("error", method, times, code=code))
+    def error(self, method: str, code: str, *, times: int | None = 1) -> FaultRule:
+        """Answers with one of Slack's error codes, in place of the call."""
+        return self.add(FaultRule(FaultEffect.ERROR, method, times, code=code))
 
-    def drop(self, method: str = "*", *, times: int | None = 1) -> Rule:
-        return self.add(Rule("drop", method, times))
+    def drop(self, method: str = "*", *, times: int | None = 1) -> FaultRule:
+        """Closes the connection before the call happens."""
+        return self.add(FaultRule(FaultEffect.DROP, method, times))
 
-    def lose_answer(self, method: str = "*", *, times: int | None = 1) -> Rule:
-        return self.add(Rule("lose_answer", method, times))
+    def lose_answer(self, method: str = "*", *, times: int | None = 1) -> FaultRule:
+        """Closes the connection after the call happened."""
+        return self.add(FaultRule(FaultEffect.LOSE_ANSWER, method, times))
 
-    def slow(self, method: str = "*", *, seconds: float, times: int | None = 1) -> Rule:
-        return self.add(Rule("slow", method, times, seconds=seconds))
-
-    def remove(self, rule: Rule) -> None:
-        with self._lock:
-            self._rules.remove(rule)
+    def slow(self, method: str = "*", *, seconds: float, times: int | None = 1) -> FaultRule:
+        """Delays calls."""
+        return self.add(FaultRule(FaultEffect.SLOW, method, times, seconds=seconds))
 
     def clear(self) -> None:
+        """Removes every rule."""
         with self._lock:
             self._rules.clear()
 
-    def strike(self, method: str, args: Json) -> list[Rule]:
-        """The rules that hit this call: any delay first, then at most one that decides it."""
+    def select(self, method: str, args: JsonObject) -> list[FaultRule]:
+        """Returns the rules that hit this call: any delay first, then at most one that decides it."""
         if not self._rules:
             return []
         with self._lock:
-            struck = [rule for rule in self._rules if self._hits(rule, method, args)]
+            hits = [rule for rule in self._rules if self._hits(rule, method, args)]
             self._rules = [rule for rule in self._rules if not rule.is_spent]
-        delays = [rule for rule in struck if rule.effect == "slow"]
-        return delays + [rule for rule in struck if rule.effect != "slow"][:1]
+        delays = [rule for rule in hits if rule.effect == FaultEffect.SLOW]
+        return delays + [rule for rule in hits if rule.effect != FaultEffect.SLOW][:1]
 
-    def pause(self, *, answer: Literal["refused", "503"] = "refused") -> None:
-        """Slack is away: sockets close, calls fail, and nothing is delivered until `resume`."""
-        self.away = answer
-        self._on_pause()
+    def pause(self, outage: Outage | str = Outage.REFUSED) -> None:
+        """Takes Slack away: sockets close, calls fail, and nothing is delivered until `resume`."""
+        self.outage = Outage(outage)
+        for call in self.on_pause:
+            call()
 
     def resume(self) -> None:
-        self.away = ""
-        self._on_resume()
+        """Brings Slack back."""
+        self.outage = Outage.NONE
+        for call in self.on_resume:
+            call()
 
-    def _hits(self, rule: Rule, method: str, args: Json) -> bool:
+    def _hits(self, rule: FaultRule, method: str, args: JsonObject) -> bool:
         if rule.is_spent or rule.method not in ("*", method) or (rule.when and not rule.when(args)):
             return False
         if rule.skip > 0:

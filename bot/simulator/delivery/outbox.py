@@ -1,123 +1,142 @@
-"""How the app is told: signed HTTP requests or Socket Mode envelopes, with Slack's redelivery.
+"""Deliveries to the app: signed HTTP requests or Socket Mode envelopes, with Slack's redelivery.
 
-Owns the tasks that deliver, the retry schedule and the record of every attempt. Promises that all deliveries
-run at once, that an event not acknowledged with a 2xx within the ack time is delivered again after each delay
-of the schedule with the retry headers, and that commands and interactions are delivered once. Work asked for
-before a server runs waits for it. An event whose schedule was cut short by the end of the process begins it
-anew in the next, as a retry if it was ever tried. Whatever befalls an attempt, it leaves a record. Does not
-disable a subscription that keeps failing.
+Owns the tasks that deliver, the retry schedule and the record of every attempt. Promises that all deliveries run
+at once, that an event not acknowledged with a 2xx within the ack time is delivered again after each delay of the
+schedule with the retry headers, and that commands and interactions are delivered once. Events sent before a server
+runs wait for it. An event whose schedule was cut short by the end of the process starts the schedule again in the
+next, as a retry if it was ever tried. Every attempt leaves a record. Does not disable a subscription that keeps
+failing.
 """
 
 import asyncio
 import json
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from enum import StrEnum
 from urllib.parse import urlencode
 
 import aiohttp
 from slack_sdk.signature import SignatureVerifier
 
-from bot.simulator.delivery.sockets import Outcome
+from bot.simulator.delivery.sockets import AttemptOutcome, SocketHub
 from bot.simulator.errors import WorkspaceError
-from bot.simulator.stores.messages import Json
-
-if TYPE_CHECKING:
-    from bot.simulator.stores.snapshot import Kept
-    from bot.simulator.workspace import Workspace
+from bot.simulator.payloads import (
+    AppPayload,
+    CommandPayload,
+    DeliveryEnvelope,
+    EventEnvelope,
+    InteractionPayload,
+    UrlVerification,
+)
+from bot.simulator.stores.changes import Changes
+from bot.simulator.stores.installed_app import InstalledApp
+from bot.simulator.stores.pending_events import FailureReason, PendingEvent, PendingEvents
+from bot.simulator.timing import Timing
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["events_api", "slash_commands", "interactive"]
 RETRY_NUM, RETRY_REASON, NO_RETRY = "X-Slack-Retry-Num", "X-Slack-Retry-Reason", "x-slack-no-retry"
+USER_AGENT = "Slackbot 1.0 (+https://api.slack.com/robots)"
+WAIT_MARGIN_SECONDS = 5.0  # beyond the ack time, within which every attempt ends
+
+
+class DeliveryKind(StrEnum):
+    """What is delivered, in the words of Socket Mode."""
+
+    EVENT = "events_api"
+    COMMAND = "slash_commands"
+    INTERACTION = "interactive"
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One attempt at `payload`. `reason` is Slack's word for why it failed, "" if it did not; `body` what the app
-    said."""
+    """One attempt at `payload`. `body` is what the app answered."""
 
-    kind: Kind
+    kind: DeliveryKind
     event_id: str  # "" for commands and interactions
     event_type: str
     attempt: int  # 0 is the first
     status: int | None
     seconds: float
-    reason: str
+    reason: FailureReason
     at: float
-    body: Any = None
+    body: object = None
     is_final: bool = False
-    payload: Json | None = None
+    payload: AppPayload | None = None
 
     @property
     def is_acked(self) -> bool:
+        """Whether the app acknowledged it."""
         return not self.reason
 
 
 @dataclass(frozen=True)
-class Undelivered:
-    """An event that is neither acknowledged nor given up, and why its last attempt failed, as far as known."""
+class Attempt:
+    """What is about to be delivered. `last_reason`: why the attempt before failed."""
 
-    envelope: Json
-    n_attempts: int = 0
-    reason: str = ""
-
-    @property
-    def id(self) -> str:
-        return str(self.envelope["event_id"])
+    envelope: DeliveryEnvelope
+    event_type: str
+    event_id: str = ""
+    number: int = 0
+    last_reason: FailureReason = FailureReason.NONE
 
 
-class Deliveries:
+class Outbox:
+    """Delivers events by their schedule, and commands and interactions while the caller waits."""
+
     def __init__(
-        self, workspace: "Workspace", kept: "Kept", *, retry_delays: Sequence[float], ack_seconds: float
+        self, app: InstalledApp, pending: PendingEvents, sockets: SocketHub, changes: Changes, *, timing: Timing
     ) -> None:
-        self._workspace = workspace
-        self._delays = tuple(retry_delays)
-        self._ack_seconds = ack_seconds
-        self._signer = SignatureVerifier(workspace.signing_secret)
+        self._app, self._pending, self._sockets, self._changes = app, pending, sockets, changes
+        self._delays, self._ack_seconds = tuple(timing.retry_delays), timing.ack_seconds
+        self._signer = SignatureVerifier(app.signing_secret)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._may_go: asyncio.Event | None = None
         self._is_held = False
         self._client: aiohttp.ClientSession | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._unsent = kept.events
-        self.envelopes: dict[str, Json] = {event.id: event.envelope for event in kept.events}
+        self._tasks: set[asyncio.Task[None]] = set()
         self.records: list[Delivery] = []
 
-    def send_event(self, envelope: Json) -> None:
-        event = Undelivered(envelope)
-        self.envelopes[event.id] = envelope
-        self._workspace.archive.keep("event", event.id, event)
+    def send_event(self, envelope: EventEnvelope) -> None:
+        """Starts the schedule of a new event; the caller holds the lock."""
+        event = PendingEvent(envelope)
+        self._pending.add(event)
         if self._loop is None:
-            self._unsent.append(event)
+            self._pending.defer(event)
         else:
-            self._loop.call_soon_threadsafe(self._start, self._deliver(event))
+            self._loop.call_soon_threadsafe(self._start, event)
 
-    def request(self, kind: Kind, payload: Json) -> Delivery:
-        """Deliver a command or an interaction, and wait for how it ended. Not from the server's own thread."""
-        name = str(payload.get("command") or payload.get("type"))
-        envelope = {"type": kind, "payload": payload, "accepts_response_payload": True}
-        return self._wait(self._attempt(envelope, "", name, 0, ""))
+    def send_command(self, payload: CommandPayload) -> Delivery:
+        """Delivers a command and waits for its end. Not from the server's own thread."""
+        return self._request(DeliveryKind.COMMAND, payload, payload["command"])
 
-    def redeliver(self, event_id: str, *, retry_num: int, reason: str) -> Delivery:
-        if event_id not in self.envelopes:
+    def send_interaction(self, payload: InteractionPayload) -> Delivery:
+        """Delivers an interaction and waits for its end. Not from the server's own thread."""
+        return self._request(DeliveryKind.INTERACTION, payload, payload["type"])
+
+    def redeliver(self, event_id: str, *, retry_num: int, reason: FailureReason) -> Delivery:
+        """Delivers a past event once more, now, and waits for its end."""
+        envelope = self._pending.envelopes.get(event_id)
+        if envelope is None:
             raise WorkspaceError(f"no event {event_id!r} was sent")
-        return self._wait(self._attempt_event(self.envelopes[event_id], retry_num, reason))
+        return self._wait(self._deliver_once(_event_attempt(envelope, retry_num, reason)))
 
     def verify_url(self) -> Delivery:
-        """Slack's `url_verification`: the answer must be the challenge."""
-        challenge = {
+        """Delivers Slack's `url_verification`; the answer must be the challenge."""
+        challenge: UrlVerification = {
             "type": "url_verification",
-            "token": self._workspace.verification_token,
+            "token": self._app.verification_token,
             "challenge": "c4a11e",
         }
-        return self._wait(self._attempt(_events_api(challenge, 0, ""), "", "url_verification", 0, ""))
+        envelope = _event_envelope(challenge, 0, FailureReason.NONE)
+        return self._wait(self._deliver_once(Attempt(envelope, "url_verification")))
 
-    # Life with a server: `attach` and `close` run on its loop
+    # `attach` and `close` run on the loop of a server
 
     def attach(self) -> None:
+        """Begins to deliver, first what waited for a server."""
         self._loop = asyncio.get_running_loop()
         self._may_go = asyncio.Event()
         if not self._is_held:
@@ -126,12 +145,11 @@ class Deliveries:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         timeout = aiohttp.ClientTimeout(total=self._ack_seconds)
         self._client = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
-        with self._workspace.lock:
-            unsent, self._unsent = self._unsent, []
-        for event in unsent:
-            self._start(self._deliver(event))
+        for event in self._pending.take_deferred():
+            self._start(event)
 
     async def close(self) -> None:
+        """Ends every delivery at once."""
         self._loop = None
         for task in list(self._tasks):
             task.cancel()
@@ -140,132 +158,135 @@ class Deliveries:
             await self._client.close()
 
     def hold(self) -> None:
-        """Begin no attempt at an event until `release`; before there is a server, too."""
+        """Begins no attempt at an event until `release`; before there is a server, too."""
         self._is_held = True
         if self._loop and self._may_go:
             self._loop.call_soon_threadsafe(self._may_go.clear)
 
     def release(self) -> None:
+        """Ends a `hold`."""
         self._is_held = False
         if self._loop and self._may_go:
             self._loop.call_soon_threadsafe(self._may_go.set)
 
-    # One event, through its schedule
-
-    def _start(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start(self, event: PendingEvent) -> None:
+        task = asyncio.get_running_loop().create_task(self._follow_schedule(event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, event: Undelivered) -> None:
+    async def _follow_schedule(self, event: PendingEvent) -> None:
         reason = event.reason
-        for attempt, delay in enumerate((0.0, *self._delays), event.n_attempts):
+        for number, delay in enumerate((0.0, *self._delays), event.n_attempts):
             if delay:
                 await asyncio.sleep(delay)
             if self._may_go:
                 await self._may_go.wait()
-            # Should the process end before the answer, nobody will have heard one in time.
-            self._keep(replace(event, n_attempts=attempt + 1, reason="http_timeout"))
-            done = await self._attempt_event(event.envelope, attempt, reason)
-            if done.is_acked or done.is_final:
+            # Should the process end before the answer, it counts as one that did not come in time.
+            self._pending.save(replace(event, n_attempts=number + 1, reason=FailureReason.HTTP_TIMEOUT))
+            record = await self._deliver_once(_event_attempt(event.envelope, number, reason))
+            if record.is_acked or record.is_final:
                 return
-            reason = done.reason
-            self._keep(replace(event, n_attempts=attempt + 1, reason=reason))
-        with self._workspace.lock:
-            self._workspace.archive.forget("event", event.id)
+            reason = record.reason
+            self._pending.save(replace(event, n_attempts=number + 1, reason=reason))
+        self._pending.settle(event.id)
 
-    def _keep(self, event: Undelivered) -> None:
-        with self._workspace.lock:
-            self._workspace.archive.keep("event", event.id, event)
-
-    async def _attempt_event(self, envelope: Json, attempt: int, reason: str) -> Delivery:
-        wrapped = _events_api(envelope, attempt, reason)
-        return await self._attempt(wrapped, envelope["event_id"], envelope["event"]["type"], attempt, reason)
-
-    async def _attempt(
-        self, envelope: Json, event_id: str, event_type: str, attempt: int, last_reason: str
-    ) -> Delivery:
-        started = time.perf_counter()
-        at = time.time()
+    async def _deliver_once(self, attempt: Attempt) -> Delivery:
+        started, at = time.perf_counter(), time.time()
         try:
-            if self._workspace.request_url:
-                outcome = await self._post(envelope, attempt, last_reason)
+            if self._app.request_url:
+                outcome = await self._post(attempt, self._app.request_url)
             else:
-                outcome = await self._workspace.sockets.request(envelope)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the schedule goes on and a person is told
-            log.warning("workspace_delivery_failed type=%s cause=%r", event_type, error)
-            outcome = Outcome(None, reason="unknown_error")
+                outcome = await self._sockets.request(attempt.envelope)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the schedule goes on and the log has it
+            log.warning("workspace_delivery_failed type=%s cause=%r", attempt.event_type, error)
+            outcome = AttemptOutcome(None, reason=FailureReason.UNKNOWN_ERROR)
         record = Delivery(
-            kind=envelope["type"],
-            event_id=event_id,
-            event_type=event_type,
-            attempt=attempt,
+            kind=DeliveryKind(attempt.envelope["type"]),
+            event_id=attempt.event_id,
+            event_type=attempt.event_type,
+            attempt=attempt.number,
             status=outcome.status,
             seconds=time.perf_counter() - started,
-            reason="" if outcome.is_acked else outcome.reason or "http_error",
+            reason=FailureReason.NONE if outcome.is_acked else outcome.reason or FailureReason.HTTP_ERROR,
             at=at,
             body=outcome.body,
             is_final=outcome.is_final,
-            payload=envelope["payload"],
+            payload=attempt.envelope["payload"],
         )
-        with self._workspace.lock:
+        with self._changes.lock:
             self.records.append(record)
-            if event_id and (record.is_acked or record.is_final):
-                self._workspace.archive.forget("event", event_id)
-            self._workspace.changed()
+            if attempt.event_id and (record.is_acked or record.is_final):
+                self._pending.settle(attempt.event_id)
+            self._changes.notify()
         return record
 
-    async def _post(self, envelope: Json, attempt: int, last_reason: str) -> Outcome:
-        body, content_type = _encode(envelope)
+    async def _post(self, attempt: Attempt, url: str) -> AttemptOutcome:
+        body, content_type = _encode(attempt.envelope)
         timestamp = str(int(time.time()))
         headers = {
             "Content-Type": content_type,
-            "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
+            "User-Agent": USER_AGENT,
             "X-Slack-Request-Timestamp": timestamp,
             "X-Slack-Signature": str(self._signer.generate_signature(timestamp=timestamp, body=body)),
         }
-        if attempt:
-            headers |= {RETRY_NUM: str(attempt), RETRY_REASON: last_reason or "http_timeout"}
-        if self._client is None or self._workspace.request_url is None:
-            return Outcome(None, reason="connection_failed")
+        if attempt.number:
+            last_reason = attempt.last_reason or FailureReason.HTTP_TIMEOUT
+            headers |= {RETRY_NUM: str(attempt.number), RETRY_REASON: last_reason}
+        if self._client is None:
+            return AttemptOutcome(None, reason=FailureReason.CONNECTION_FAILED)
         try:
             async with self._client.post(
-                self._workspace.request_url, data=body.encode(), headers=headers, allow_redirects=False
+                url, data=body.encode(), headers=headers, allow_redirects=False
             ) as answer:
                 content = await answer.text(errors="replace")
         except TimeoutError:
-            return Outcome(None, reason="http_timeout")
+            return AttemptOutcome(None, reason=FailureReason.HTTP_TIMEOUT)
         except aiohttp.ClientError:
-            return Outcome(None, reason="connection_failed")
-        decoded, reason = content or None, ""
+            return AttemptOutcome(None, reason=FailureReason.CONNECTION_FAILED)
+        decoded: object = content or None
+        reason = FailureReason.NONE
         if content and answer.content_type == "application/json":
             try:
                 decoded = json.loads(content)
             except (ValueError, RecursionError):  # of an event only the status counts
-                reason = "" if envelope["type"] == "events_api" else "unknown_error"
-        return Outcome(answer.status, decoded, reason, is_final=answer.headers.get(NO_RETRY) == "1")
+                is_event = attempt.envelope["type"] == DeliveryKind.EVENT
+                reason = FailureReason.NONE if is_event else FailureReason.UNKNOWN_ERROR
+        return AttemptOutcome(answer.status, decoded, reason, is_final=answer.headers.get(NO_RETRY) == "1")
 
-    def _wait(self, work: Coroutine[Any, Any, Delivery]) -> Delivery:
+    def _request(self, kind: DeliveryKind, payload: CommandPayload | InteractionPayload, name: str) -> Delivery:
+        envelope: DeliveryEnvelope = {"type": kind, "payload": payload, "accepts_response_payload": True}
+        return self._wait(self._deliver_once(Attempt(envelope, name)))
+
+    def _wait(self, delivery: Coroutine[None, None, Delivery]) -> Delivery:
         if self._loop is None:
-            work.close()
+            delivery.close()
             raise WorkspaceError("start a WorkspaceServer first: nothing can be delivered without one")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(self._ack_seconds + 5)
+        future = asyncio.run_coroutine_threadsafe(delivery, self._loop)
+        return future.result(self._ack_seconds + WAIT_MARGIN_SECONDS)
 
 
-def _events_api(payload: Json, attempt: int, reason: str) -> Json:
+def _event_attempt(envelope: EventEnvelope, number: int, last_reason: FailureReason) -> Attempt:
+    wrapped = _event_envelope(envelope, number, last_reason)
+    return Attempt(wrapped, envelope["event"]["type"], envelope["event_id"], number, last_reason)
+
+
+def _event_envelope(
+    payload: EventEnvelope | UrlVerification, number: int, last_reason: FailureReason
+) -> DeliveryEnvelope:
     return {
-        "type": "events_api",
+        "type": DeliveryKind.EVENT,
         "payload": payload,
         "accepts_response_payload": False,
-        "retry_attempt": attempt,
-        "retry_reason": reason,
+        "retry_attempt": number,
+        "retry_reason": last_reason,
     }
 
 
-def _encode(envelope: Json) -> tuple[str, str]:
-    """Slack's three bodies: JSON events, form commands, and a form with one JSON field for interactions."""
+def _encode(envelope: DeliveryEnvelope) -> tuple[str, str]:
+    """Returns body and content type: JSON for events, a form for commands, a form with one JSON field for
+    interactions."""
     payload = envelope["payload"]
-    if envelope["type"] == "events_api":
+    if envelope["type"] == DeliveryKind.EVENT:
         return json.dumps(payload), "application/json"
-    fields = payload if envelope["type"] == "slash_commands" else {"payload": json.dumps(payload)}
+    fields = payload if envelope["type"] == DeliveryKind.COMMAND else {"payload": json.dumps(payload)}
     return urlencode(fields), "application/x-www-form-urlencoded"

@@ -2,7 +2,7 @@
 
 Owns the tickets of `apps.connections.open`, the open connections, and the wait for each acknowledgement.
 Promises that a payload goes to exactly one connection, in turn, and counts as acknowledged only by its
-`envelope_id`, on whichever connection that arrives. Does not retry: `delivery` does.
+`envelope_id`, on whichever connection that arrives. Does not retry: `outbox` does.
 """
 
 import asyncio
@@ -12,75 +12,84 @@ import json
 import secrets
 import time
 import uuid
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.simulator import limits
-from bot.simulator.stores.messages import Json
-
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
+from bot.simulator.delivery.faults import Faults
+from bot.simulator.payloads import DeliveryEnvelope
+from bot.simulator.stores.changes import Changes
+from bot.simulator.stores.pending_events import FailureReason
 
 TICKET_SECONDS = 30.0
 GRACE_SECONDS = 2.0  # between a `disconnect` message and the close
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AttemptOutcome:
     """How one attempt ended: a status, and a reason if there is none or the body cannot be read."""
 
     status: int | None
-    body: Any = None
-    reason: str = ""
+    body: object = None
+    reason: FailureReason = FailureReason.NONE
     is_final: bool = False  # the app asked for no retry
 
     @property
     def is_acked(self) -> bool:
+        """Whether the app acknowledged it."""
         return self.status is not None and 200 <= self.status < 300 and not self.reason
 
 
 @dataclass(eq=False)
-class Connection:
+class SocketConnection:
+    """One connection of the app; `is_leaving` once it gets no more payloads."""
+
     websocket: WebSocket
     is_leaving: bool = False
-    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def send(self, message: Json) -> None:
-        async with self.sending:
+    async def send(self, message: Mapping[str, object]) -> None:
+        """Sends one JSON message, whole."""
+        async with self._sending:
             await self.websocket.send_text(json.dumps(message))
 
 
-class Sockets:
-    def __init__(self, workspace: "Workspace", *, ack_seconds: float) -> None:
-        self._workspace = workspace
+class SocketHub:
+    """The app's open connections. The server sets `base_url` when it starts."""
+
+    def __init__(self, app_id: str, faults: Faults, changes: Changes, *, ack_seconds: float) -> None:
+        self.base_url = ""
+        self._app_id, self._faults, self._changes = app_id, faults, changes
         self._ack_seconds = ack_seconds
         self._tickets: dict[str, float] = {}
-        self._connections: list[Connection] = []
-        self._waiting: dict[str, asyncio.Future[Any]] = {}
+        self._connections: list[SocketConnection] = []
+        self._waiting: dict[str, asyncio.Future[object]] = {}
         self._turn = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def n_connections(self) -> int:
+        """How many connections get payloads."""
         return len(self._open())
 
-    def ticket_url(self) -> str:
+    def issue_ticket_url(self) -> str:
+        """Returns a URL that opens one connection within half a minute."""
         ticket = secrets.token_hex(16)
         self._tickets[ticket] = time.monotonic() + TICKET_SECONDS
-        host = self._workspace.url.replace("http://", "ws://", 1)
-        return f"{host}/link/?ticket={ticket}&app_id={self._workspace.app_id}"
+        host = self.base_url.replace("http://", "ws://", 1)
+        return f"{host}/link/?ticket={ticket}&app_id={self._app_id}"
 
     async def serve(self, websocket: WebSocket) -> None:
-        """One connection from hello to its end."""
+        """Serves one connection from hello to its end."""
         expires_at = self._tickets.pop(websocket.query_params.get("ticket", ""), 0.0)
-        if expires_at < time.monotonic() or self._workspace.faults.away:
+        if expires_at < time.monotonic() or self._faults.outage:
             await websocket.close()
             return
         await websocket.accept()
         self._loop = asyncio.get_running_loop()
-        connection = Connection(websocket)
+        connection = SocketConnection(websocket)
         try:
             if len(self._connections) >= limits.SOCKETS_PER_APP:
                 await connection.send({"type": "disconnect", "reason": "too_many_websockets"})
@@ -88,62 +97,64 @@ class Sockets:
                 return
             self._connections.append(connection)
             await connection.send(self._hello())
-            self._tell()
+            self._notify()
             while True:
-                self._take(await websocket.receive_text())
+                self._acknowledge(await websocket.receive_text())
         except (WebSocketDisconnect, RuntimeError):
-            pass  # RuntimeError: starlette's word for sending on a connection that is gone
+            pass  # RuntimeError: what starlette raises for sending on a closed connection
         finally:
             if connection in self._connections:
                 self._connections.remove(connection)
-            self._tell()
+            self._notify()
 
-    async def request(self, envelope: Json) -> Outcome:
-        """Send to one connection, in turn, and wait for the acknowledgement."""
-        open_ones = self._open()
-        if not open_ones:
-            return Outcome(None, reason="connection_failed")
-        connection = open_ones[next(self._turn) % len(open_ones)]
+    async def request(self, envelope: DeliveryEnvelope) -> AttemptOutcome:
+        """Sends to one connection, in turn, and waits for the acknowledgement."""
+        connections = self._open()
+        if not connections:
+            return AttemptOutcome(None, reason=FailureReason.CONNECTION_FAILED)
+        connection = connections[next(self._turn) % len(connections)]
         envelope_id = str(uuid.uuid4())
-        acknowledged = asyncio.get_running_loop().create_future()
+        acknowledged: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._waiting[envelope_id] = acknowledged
         try:
             await connection.send({**envelope, "envelope_id": envelope_id})
             body = await asyncio.wait_for(acknowledged, self._ack_seconds)
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
-            return Outcome(None, reason="timeout")
+            return AttemptOutcome(None, reason=FailureReason.TIMEOUT)
         finally:
             del self._waiting[envelope_id]
-        return Outcome(200, body)
+        return AttemptOutcome(200, body)
 
     def disconnect(self, reason: str = "refresh_requested", *, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Ask every connected app to reconnect, as Slack does every few hours; the old connections close then."""
+        """Asks every connected app to reconnect, as Slack does every few hours; then closes the old
+        connections."""
         for connection in self._open():
             connection.is_leaving = True
-            self._run(self._bid_farewell(connection, reason, grace_seconds))
+            self._run(self._disconnect(connection, reason, grace_seconds))
 
     def drop(self) -> None:
-        """Close every connection without a word."""
+        """Closes every connection without notice."""
         for connection in self._open():
             connection.is_leaving = True
             self._run(self._close(connection))
 
     async def close(self) -> None:
+        """Closes every connection and waits for that."""
         for connection in list(self._connections):
             await self._close(connection)
 
-    def _open(self) -> list[Connection]:
+    def _open(self) -> list[SocketConnection]:
         return [connection for connection in self._connections if not connection.is_leaving]
 
-    def _hello(self) -> Json:
+    def _hello(self) -> dict[str, object]:
         return {
             "type": "hello",
             "num_connections": len(self._connections),
-            "connection_info": {"app_id": self._workspace.app_id},
+            "connection_info": {"app_id": self._app_id},
             "debug_info": _debug_info(),
         }
 
-    def _take(self, text: str) -> None:
+    def _acknowledge(self, text: str) -> None:
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
@@ -154,7 +165,7 @@ class Sockets:
         if waiting and not waiting.done():
             waiting.set_result(message.get("payload"))
 
-    async def _bid_farewell(self, connection: Connection, reason: str, grace_seconds: float) -> None:
+    async def _disconnect(self, connection: SocketConnection, reason: str, grace_seconds: float) -> None:
         try:
             await connection.send({"type": "disconnect", "reason": reason, "debug_info": _debug_info()})
             await asyncio.sleep(grace_seconds)
@@ -162,20 +173,20 @@ class Sockets:
             return
         await self._close(connection)
 
-    async def _close(self, connection: Connection) -> None:
+    async def _close(self, connection: SocketConnection) -> None:
         with contextlib.suppress(RuntimeError):  # it closed first
             await connection.websocket.close()
 
-    def _run(self, farewell: Any) -> None:
+    def _run(self, ending: Coroutine[None, None, None]) -> None:
         if self._loop is None:
-            farewell.close()
+            ending.close()
         else:
-            asyncio.run_coroutine_threadsafe(farewell, self._loop)
+            asyncio.run_coroutine_threadsafe(ending, self._loop)
 
-    def _tell(self) -> None:
-        with self._workspace.lock:
-            self._workspace.changed()
+    def _notify(self) -> None:
+        with self._changes.lock:
+            self._changes.notify()
 
 
-def _debug_info() -> Json:
+def _debug_info() -> dict[str, object]:
     return {"host": "applink-stand-in", "build_number": 1, "approximate_connection_time": 18060}

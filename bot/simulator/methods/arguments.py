@@ -9,27 +9,37 @@ import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
 from bot.simulator.errors import SlackError, invalid_arguments
-from bot.simulator.stores.messages import Json
+from bot.simulator.payloads import JsonObject, MethodResponse
 
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
-
-TokenKind = Literal["bot", "app", "none"]
+FamilyT = TypeVar("FamilyT")
+T = TypeVar("T")
 EVERYWHERE = frozenset({"token", "team_id"})  # slack_sdk sends its client's team_id with every call
 
 
-class Args:
-    def __init__(self, given: Json) -> None:
-        self.given = given
+class TokenKind(StrEnum):
+    """The token with which a method is called."""
+
+    BOT = "bot"
+    APP = "app"
+    NONE = "none"
+
+
+class CallArguments:
+    """The arguments of one call by name; a missing one reads as empty."""
+
+    def __init__(self, values: JsonObject) -> None:
+        self.values = values
 
     def __contains__(self, name: str) -> bool:
-        return self.given.get(name) is not None
+        return self.values.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
-        value = self.given.get(name)
+        """Returns a string argument."""
+        value = self.values.get(name)
         if value is None:
             return default
         if not isinstance(value, str):
@@ -37,10 +47,12 @@ class Args:
         return value
 
     def flag(self, name: str) -> bool:
-        return self.given.get(name) in (True, 1, "1", "true", "True")
+        """Returns a boolean argument."""
+        return self.values.get(name) in (True, 1, "1", "true", "True")
 
     def number(self, name: str, default: int, *, most: int) -> int:
-        value = self.given.get(name)
+        """Returns a limit between 1 and `most`."""
+        value = self.values.get(name)
         if value in (None, ""):
             return default
         try:
@@ -52,8 +64,8 @@ class Args:
         return number
 
     def json(self, name: str, *, error: str) -> Any:
-        """The value, parsed when it came as a string; None when absent."""
-        value = self.given.get(name)
+        """Returns the value, parsed when it came as a string; None when absent."""
+        value = self.values.get(name)
         if not isinstance(value, str):
             return value
         if not value:
@@ -65,40 +77,43 @@ class Args:
 
 
 @dataclass(frozen=True)
-class Method:
-    """`scopes`: any one of them will do. `missing`: Slack's code where it is not `invalid_arguments`."""
+class MethodSpec(Generic[FamilyT]):
+    """A Web API method. `scopes`: any one of them will do. `missing`: Slack's code for an argument that is
+    missing, where it is not `invalid_arguments`."""
 
-    run: Callable[["Workspace", Args], Json]
+    run: Callable[[FamilyT, CallArguments], MethodResponse]
     required: tuple[str, ...] = ()
     optional: frozenset[str] = frozenset()
     scopes: tuple[str, ...] = ()
     tier: int = 3
-    token: TokenKind = "bot"
+    token: TokenKind = TokenKind.BOT
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self, given: Json) -> Args:
-        unknown = sorted(given.keys() - self.optional - set(self.required) - EVERYWHERE)
-        if unknown and self.token != "none":
+    def check(self, values: JsonObject) -> CallArguments:
+        """Returns the arguments, if none is missing or unknown; raises `SlackError`."""
+        unknown = sorted(values.keys() - self.optional - set(self.required) - EVERYWHERE)
+        if unknown and self.token != TokenKind.NONE:
             raise invalid_arguments(f"unknown argument: {unknown[0]}")
         for name in self.required:
-            if given.get(name) is None:
+            if values.get(name) is None:
                 if name in self.missing:
                     raise SlackError(self.missing[name])
                 raise invalid_arguments(f"missing required field: {name}")
-        return Args(given)
+        return CallArguments(values)
 
 
 def method(
-    run: Callable[["Workspace", Args], Json],
+    run: Callable[[FamilyT, CallArguments], MethodResponse],
     required: str = "",
     optional: str = "",
     *,
     scopes: str = "",
     tier: int = 3,
-    token: TokenKind = "bot",
+    token: TokenKind = TokenKind.BOT,
     missing: Mapping[str, str] | None = None,
-) -> Method:
-    return Method(
+) -> MethodSpec[FamilyT]:
+    """Returns a method's description, its names given as strings with spaces."""
+    return MethodSpec(
         run,
         tuple(required.split()),
         frozenset(optional.split()),
@@ -109,40 +124,36 @@ def method(
     )
 
 
-def need_scope(workspace: "Workspace", scope: str) -> None:
-    if scope not in workspace.scopes:
-        provided = ",".join(sorted(workspace.scopes))
-        raise SlackError("missing_scope", needed=scope, provided=provided)
-
-
-def page(items: Sequence[Any], args: Args, *, default: int, most: int) -> tuple[list[Any], str]:
-    """One page and the cursor of the next, "" on the last."""
+def paginate(items: Sequence[T], args: CallArguments, *, default: int, most: int) -> tuple[list[T], str]:
+    """Returns one page and the cursor of the next, "" on the last."""
     limit = args.number("limit", default, most=most)
     start = _offset(args.text("cursor"))
     if start > len(items):
         raise SlackError("invalid_cursor")
     end = start + limit
-    return list(items[start:end]), cursor("offset", str(end)) if end < len(items) else ""
+    return list(items[start:end]), make_cursor("offset", str(end)) if end < len(items) else ""
 
 
-def cursor(kind: str, value: str) -> str:
+def make_cursor(kind: str, value: str) -> str:
+    """Returns a cursor as opaque as Slack's."""
     return base64.b64encode(f"{kind}:{value}".encode()).decode()
 
 
-def read_cursor(given: str, kind: str) -> str:
+def read_cursor(cursor: str, kind: str) -> str:
+    """Returns the value of a cursor of this kind; raises `invalid_cursor`."""
     try:
-        found, _, value = base64.b64decode(given, validate=True).decode().partition(":")
+        actual, _, value = base64.b64decode(cursor, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise SlackError("invalid_cursor") from None
-    if found != kind:
+    if actual != kind:
         raise SlackError("invalid_cursor")
     return value
 
 
-def _offset(given: str) -> int:
-    if not given:
+def _offset(cursor: str) -> int:
+    if not cursor:
         return 0
-    value = read_cursor(given, "offset")
+    value = read_cursor(cursor, "offset")
     if not value.isdigit():
         raise SlackError("invalid_cursor")
     return int(value)

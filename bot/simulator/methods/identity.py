@@ -1,120 +1,123 @@
-"""Who the app is and who works here: auth, api, apps, users, team, bots."""
+"""The app's identity and the people of the workspace: auth, api, apps, users, team, bots."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from bot.simulator.delivery.sockets import SocketHub
 from bot.simulator.errors import SlackError
-from bot.simulator.methods.arguments import Args, method, need_scope, page
-from bot.simulator.stores.directory import Channel
-from bot.simulator.stores.messages import Json
+from bot.simulator.methods.arguments import CallArguments, TokenKind, method, paginate
+from bot.simulator.methods.channels import READ_SCOPES, select_channels
+from bot.simulator.payloads import MethodResponse
+from bot.simulator.stores.directory import ChannelKind, Directory
+from bot.simulator.stores.installed_app import InstalledApp
 
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
-
-
-def auth_test(workspace: "Workspace", args: Args) -> Json:
-    return {
-        "url": "https://stand-in.slack.com/",
-        "team": "Stand-in",
-        "user": workspace.directory.bot.name,
-        "team_id": workspace.team_id,
-        "user_id": workspace.bot_user_id,
-        "bot_id": workspace.bot_id,
-        "is_enterprise_install": False,
-    }
+TEAM_URL = "https://stand-in.slack.com/"
 
 
-def api_test(workspace: "Workspace", args: Args) -> Json:
-    given = {name: value for name, value in args.given.items() if name != "token"}
-    if args.text("error"):
-        raise SlackError(args.text("error"), args=given)
-    return {"args": given}
+class IdentityMethods:
+    """The app, the team and its users."""
+
+    def __init__(
+        self, app: InstalledApp, directory: Directory, sockets: SocketHub, clock: Callable[[], float]
+    ) -> None:
+        self._app, self._directory, self._sockets, self._clock = app, directory, sockets, clock
+
+    def test_auth(self, args: CallArguments) -> MethodResponse:
+        """Returns the identity behind the token."""
+        return {
+            "url": TEAM_URL,
+            "team": "Stand-in",
+            "user": self._app.bot_name,
+            "team_id": self._app.team_id,
+            "user_id": self._app.bot_user_id,
+            "bot_id": self._app.bot_id,
+            "is_enterprise_install": False,
+        }
+
+    def test_api(self, args: CallArguments) -> MethodResponse:
+        """Returns the arguments, or the error they ask for."""
+        values = {name: value for name, value in args.values.items() if name != "token"}
+        if args.text("error"):
+            raise SlackError(args.text("error"), args=values)
+        return {"args": values}
+
+    def open_connection(self, args: CallArguments) -> MethodResponse:
+        """Returns a URL for Socket Mode."""
+        return {"url": self._sockets.issue_ticket_url()}
+
+    def get_user(self, args: CallArguments) -> MethodResponse:
+        """Returns one user."""
+        user = self._directory.visible_user(args.text("user"))
+        return {"user": user.to_json(with_email=self._sees_email(), with_locale=args.flag("include_locale"))}
+
+    def list_users(self, args: CallArguments) -> MethodResponse:
+        """Returns all users."""
+        users, next_cursor = paginate(list(self._directory.users.values()), args, default=1000, most=1000)
+        sees_email, with_locale = self._sees_email(), args.flag("include_locale")
+        return {
+            "members": [user.to_json(with_email=sees_email, with_locale=with_locale) for user in users],
+            "cache_ts": int(self._clock()),
+            "response_metadata": {"next_cursor": next_cursor},
+        }
+
+    def list_user_channels(self, args: CallArguments) -> MethodResponse:
+        """Returns a user's conversations: those the app shares with them, and all public ones."""
+        bot = self._app.bot_user_id
+        user_id = self._directory.visible_user(args.text("user", bot)).id
+        shared = [
+            channel
+            for channel in select_channels(self._directory, args)
+            if user_id in channel.members and (channel.kind == ChannelKind.PUBLIC or bot in channel.members)
+        ]
+        for channel in shared:
+            self._app.require_scope(f"{channel.scope}:read")
+        channels, next_cursor = paginate(shared, args, default=100, most=1000)
+        infos = [channel.to_json(bot) for channel in channels]
+        return {"channels": infos, "response_metadata": {"next_cursor": next_cursor}}
+
+    def get_team(self, args: CallArguments) -> MethodResponse:
+        """Returns the team."""
+        if args.text("team", self._app.team_id) != self._app.team_id:
+            raise SlackError("team_not_found")
+        team = {"id": self._app.team_id, "name": "Stand-in", "domain": "stand-in", "email_domain": "example.com"}
+        return {"team": {**team, "url": TEAM_URL, "icon": {}}}
+
+    def get_bot(self, args: CallArguments) -> MethodResponse:
+        """Returns the app's bot, or another one."""
+        bot_id = args.text("bot", self._app.bot_id)
+        if bot_id == self._app.bot_id:
+            profile = self._app.bot_profile()
+            return {"bot": {key: value for key, value in profile.items() if key != "team_id"}}
+        user = self._directory.users.get("U" + bot_id[1:])
+        if user is None or not user.is_bot:
+            raise SlackError("bot_not_found")
+        return {"bot": {"id": bot_id, "deleted": False, "name": user.name, "user_id": user.id, "icons": {}}}
+
+    def _sees_email(self) -> bool:
+        return "users:read.email" in self._app.scopes
 
 
-def open_connection(workspace: "Workspace", args: Args) -> Json:
-    return {"url": workspace.sockets.ticket_url()}
-
-
-def user_info(workspace: "Workspace", args: Args) -> Json:
-    user = workspace.directory.user(args.text("user"))
-    return {"user": user.wire(with_email=_sees_email(workspace), with_locale=args.flag("include_locale"))}
-
-
-def list_users(workspace: "Workspace", args: Args) -> Json:
-    users, next_cursor = page(list(workspace.directory.users.values()), args, default=1000, most=1000)
-    sees_email, with_locale = _sees_email(workspace), args.flag("include_locale")
-    return {
-        "members": [user.wire(with_email=sees_email, with_locale=with_locale) for user in users],
-        "cache_ts": int(workspace.clock()),
-        "response_metadata": {"next_cursor": next_cursor},
-    }
-
-
-def user_conversations(workspace: "Workspace", args: Args) -> Json:
-    """Of another user, the app sees the conversations it shares with them, and all public ones."""
-    user_id = workspace.directory.user(args.text("user", workspace.bot_user_id)).id
-    bot = workspace.bot_user_id
-    shared = [
-        channel
-        for channel in of_types(workspace, args)
-        if user_id in channel.members and (channel.kind == "public" or bot in channel.members)
-    ]
-    for channel in shared:
-        need_scope(workspace, f"{channel.scope}:read")
-    channels, next_cursor = page(shared, args, default=100, most=1000)
-    wires = [channel.wire(bot) for channel in channels]
-    return {"channels": wires, "response_metadata": {"next_cursor": next_cursor}}
-
-
-def of_types(workspace: "Workspace", args: Args) -> list[Channel]:
-    """The channels `types` and `exclude_archived` leave, in the order they were made."""
-    kinds = {"public_channel": "public", "private_channel": "private", "im": "im", "mpim": "mpim"}
-    wanted = [name.strip() for name in args.text("types", "public_channel").split(",")]
-    if not set(wanted) <= kinds.keys():
-        raise SlackError("invalid_types")
-    chosen = {kinds[name] for name in wanted}
-    return [
-        channel
-        for channel in workspace.directory.channels.values()
-        if channel.kind in chosen and not (channel.is_archived and args.flag("exclude_archived"))
-    ]
-
-
-def team_info(workspace: "Workspace", args: Args) -> Json:
-    if args.text("team", workspace.team_id) != workspace.team_id:
-        raise SlackError("team_not_found")
-    team = {"id": workspace.team_id, "name": "Stand-in", "domain": "stand-in", "email_domain": "example.com"}
-    return {"team": team | {"url": "https://stand-in.slack.com/", "icon": {}}}
-
-
-def bot_info(workspace: "Workspace", args: Args) -> Json:
-    if args.text("bot", workspace.bot_id) == workspace.bot_id:
-        profile = workspace.bot_profile()
-        return {"bot": {k: v for k, v in profile.items() if k != "team_id"}}
-    user_id = "U" + args.text("bot")[1:]
-    found = workspace.directory.users.get(user_id)
-    if found is None or not found.is_bot:
-        raise SlackError("bot_not_found")
-    return {
-        "bot": {"id": args.text("bot"), "deleted": False, "name": found.name, "user_id": found.id, "icons": {}}
-    }
-
-
-def _sees_email(workspace: "Workspace") -> bool:
-    return "users:read.email" in workspace.scopes
-
-
-READS = "channels:read groups:read im:read mpim:read"
 METHODS = {
-    "auth.test": method(auth_test, tier=5),
-    "api.test": method(api_test, optional="error", tier=4, token="none"),
-    "apps.connections.open": method(open_connection, token="app"),
+    "auth.test": method(IdentityMethods.test_auth, tier=5),
+    "api.test": method(IdentityMethods.test_api, optional="error", tier=4, token=TokenKind.NONE),
+    "apps.connections.open": method(IdentityMethods.open_connection, token=TokenKind.APP),
     "users.info": method(
-        user_info, "user", "include_locale", scopes="users:read", tier=4, missing={"user": "user_not_found"}
+        IdentityMethods.get_user,
+        "user",
+        "include_locale",
+        scopes="users:read",
+        tier=4,
+        missing={"user": "user_not_found"},
     ),
-    "users.list": method(list_users, optional="cursor include_locale limit team_id", scopes="users:read", tier=2),
+    "users.list": method(
+        IdentityMethods.list_users, optional="cursor include_locale limit team_id", scopes="users:read", tier=2
+    ),
     "users.conversations": method(
-        user_conversations, optional="cursor exclude_archived limit team_id types user", scopes=READS
+        IdentityMethods.list_user_channels,
+        optional="cursor exclude_archived limit team_id types user",
+        scopes=READ_SCOPES,
     ),
-    "team.info": method(team_info, optional="team domain include_slackbot_availability", scopes="team:read"),
-    "bots.info": method(bot_info, optional="bot team_id", scopes="users:read"),
+    "team.info": method(
+        IdentityMethods.get_team, optional="team domain include_slackbot_availability", scopes="team:read"
+    ),
+    "bots.info": method(IdentityMethods.get_bot, optional="bot team_id", scopes="users:read"),
 }

@@ -1,4 +1,4 @@
-"""Commands, clicks, modals and reactions: what a person does with what the app has put there.
+"""Commands, clicks, modals and Home tabs: what a person does with what the app has put there.
 
 Owns the payloads of slash commands, `block_actions`, `view_submission` and `view_closed`, and what an
 acknowledgement causes. Promises that a failed one leaves the error Slack would show the person
@@ -7,19 +7,28 @@ external selects.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import cast
 
-from bot.simulator.delivery.events import message_wire
-from bot.simulator.delivery.outbox import Delivery
+from bot.simulator.delivery.events import EventBuilder
+from bot.simulator.delivery.outbox import Delivery, Outbox
+from bot.simulator.delivery.publisher import EventPublisher
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.stores.directory import SLACKBOT, Channel, User
-from bot.simulator.stores.messages import Json, Message, elements_of
-from bot.simulator.stores.views import OpenView
+from bot.simulator.messaging.messenger import Messenger
+from bot.simulator.messaging.responder import Responder
+from bot.simulator.payloads import CommandPayload, InteractionPayload, JsonObject, ViewPayload
+from bot.simulator.stores.changes import Changes
+from bot.simulator.stores.directory import SLACKBOT, Channel, ChannelKind, Directory, User
+from bot.simulator.stores.installed_app import InstalledApp
+from bot.simulator.stores.message_store import MessageStore
+from bot.simulator.stores.messages import SlackMessage, interactive_elements
+from bot.simulator.stores.pending_events import FailureReason
+from bot.simulator.stores.response_urls import ResponseUrls
+from bot.simulator.stores.timestamps import Timestamps
+from bot.simulator.stores.views import OpenView, ViewStore
 
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
+TEAM_DOMAIN = "stand-in"
 
 
 @dataclass(frozen=True)
@@ -27,139 +36,177 @@ class Ack:
     """What came back: the body as JSON or text, and the error Slack shows the person ("" when all went well)."""
 
     status: int | None
-    body: Any
+    body: object
     error: str = ""
     response_url: str = ""
 
 
-def run_command(workspace: "Workspace", user: User, channel: Channel, typed: str) -> Ack:
-    command, _, text = typed.partition(" ")
-    with workspace.lock:
-        payload = {
-            "token": workspace.verification_token,
-            "team_id": workspace.team_id,
-            "team_domain": "stand-in",
+class Interactions:
+    """Sends commands and interactions, and applies what the app acknowledges them with."""
+
+    def __init__(
+        self,
+        app: InstalledApp,
+        *,
+        directory: Directory,
+        messages: MessageStore,
+        views: ViewStore,
+        response_urls: ResponseUrls,
+        timestamps: Timestamps,
+        changes: Changes,
+        events: EventBuilder,
+        publisher: EventPublisher,
+        outbox: Outbox,
+        messenger: Messenger,
+        responder: Responder,
+    ) -> None:
+        self._app, self._directory, self._messages, self._views = app, directory, messages, views
+        self._urls, self._timestamps, self._changes = response_urls, timestamps, changes
+        self._events, self._publisher, self._outbox = events, publisher, outbox
+        self._messenger, self._responder = messenger, responder
+
+    def run_command(self, user: User, channel: Channel, command: str, text: str) -> Ack:
+        """Sends a slash command, waits for its acknowledgement and shows what that says."""
+        with self._changes.lock:
+            payload = self._command_payload(user, channel, command, text)
+        ack = _ack(self._outbox.send_command(payload), payload["response_url"])
+        with self._changes.lock:
+            if ack.error:
+                problem = f"{command} failed with the error “{ack.error}”"
+                self._messenger.post_ephemeral(
+                    SlackMessage(channel.id, "", text=problem, user=SLACKBOT, ephemeral_to=user.id)
+                )
+            elif body := _message_of(ack.body):
+                ack = self._show(ack, body)
+        return ack
+
+    def click(self, user: User, ts: str, *, action_id: str, value: str | None, block_id: str | None) -> Ack:
+        """Uses one interactive element of a message."""
+        with self._changes.lock:
+            message = self._messages.find(ts)
+            block, element = _find_element(message.all_blocks(), action_id, block_id)
+            channel = self._directory.channels[message.channel]
+            response_url = self._urls.issue(channel.id, user.id, ts)
+            action = {"action_id": action_id, "block_id": block.get("block_id", ""), **_used(element, value)}
+            action |= {"type": element["type"], "action_ts": self._timestamps.make()}
+            payload = self._payload("block_actions", user)
+            payload["container"] = _container(message)
+            payload["channel"] = {"id": channel.id, "name": channel.name}
+            payload["state"] = {"values": {}}
+            payload["response_url"] = response_url
+            payload["actions"] = [action]
+            if not message.ephemeral_to:
+                payload["message"] = self._events.message(message)
+        return _ack(self._outbox.send_interaction(payload), response_url)
+
+    def submit(self, user: User, view_id: str, values: Mapping[str, Mapping[str, object]]) -> Ack:
+        """Submits a modal, which closes unless the app acknowledges with errors or another view."""
+        with self._changes.lock:
+            modal = self._open_view(user, view_id)
+            state = {
+                block: {action: _input_state(value) for action, value in actions.items()}
+                for block, actions in values.items()
+            }
+            payload = self._payload("view_submission", user)
+            payload["view"] = {**modal.view, "state": {"values": state}}
+            payload["response_urls"] = []
+        ack = _ack(self._outbox.send_interaction(payload), "")
+        body = ack.body if isinstance(ack.body, dict) else {}
+        with self._changes.lock:
+            if body.get("response_action") == "update":
+                modal.view = cast(ViewPayload, {**modal.view, **body["view"]})
+            elif body.get("response_action") != "errors" and not ack.error:
+                self._views.open_views.pop(view_id, None)
+            self._changes.notify()
+        return ack
+
+    def close(self, user: User, view_id: str) -> None:
+        """Closes a modal and tells the app, if the view asks for that."""
+        with self._changes.lock:
+            view = self._open_view(user, view_id).view
+            del self._views.open_views[view_id]
+            self._changes.notify()
+            payload = self._payload("view_closed", user)
+            payload["view"], payload["is_cleared"] = view, False
+        if view.get("notify_on_close"):
+            self._outbox.send_interaction(payload)
+
+    def modals(self, user_id: str) -> list[ViewPayload]:
+        """Returns the modals that this person has open."""
+        with self._changes.lock:
+            return [modal.view for modal in self._views.open_views.values() if modal.user == user_id]
+
+    def open_home(self, user_id: str, tab: str) -> None:
+        """Opens a tab of the app and tells it."""
+        with self._changes.lock:
+            dm = self._directory.open_dm(user_id)
+            event = self._events.home_opened(dm, user_id, tab)
+            if tab == "home" and user_id in self._views.homes:
+                event["view"] = self._views.homes[user_id]
+            self._publisher.publish(event, dm)
+
+    def _command_payload(self, user: User, channel: Channel, command: str, text: str) -> CommandPayload:
+        return {
+            "token": self._app.verification_token,
+            "team_id": self._app.team_id,
+            "team_domain": TEAM_DOMAIN,
             "channel_id": channel.id,
-            "channel_name": "privategroup" if channel.kind == "private" else channel.name,
+            "channel_name": "privategroup" if channel.kind == ChannelKind.PRIVATE else channel.name,
             "user_id": user.id,
             "user_name": user.name,
             "command": command,
             "text": text,
-            "api_app_id": workspace.app_id,
+            "api_app_id": self._app.app_id,
             "is_enterprise_install": "false",
-            "response_url": workspace.response_urls.issue(channel.id, user.id),
-            "trigger_id": workspace.views.trigger(user.id),
+            "response_url": self._urls.issue(channel.id, user.id),
+            "trigger_id": self._views.issue_trigger(user.id),
         }
-    ack = _ack(workspace.outbox.request("slash_commands", payload), str(payload["response_url"]))
-    with workspace.lock:
-        if ack.error:
-            told = f"{command} failed with the error “{ack.error}”"
-            workspace.store.post_ephemeral(Message(channel.id, "", text=told, user=SLACKBOT, ephemeral_to=user.id))
-        elif body := _message_of(ack.body):
-            ack = _show(workspace, ack, body)
-    return ack
 
-
-def click(
-    workspace: "Workspace", user: User, ts: str, *, action_id: str, value: str | None, block_id: str | None
-) -> Ack:
-    with workspace.lock:
-        message = workspace.message(ts)
-        block, element = _find(message.all_blocks(), action_id, block_id)
-        channel = workspace.directory.channels[message.channel]
-        container: Json = {"type": "message", "message_ts": ts, "channel_id": channel.id}
-        container["is_ephemeral"] = message.ephemeral_to is not None
-        if message.thread_ts:
-            container["thread_ts"] = message.thread_ts
-        action = {"action_id": action_id, "block_id": block.get("block_id", ""), **_used(element, value)}
-        payload = {
-            **_interaction(workspace, "block_actions", user),
-            "container": container,
-            "channel": {"id": channel.id, "name": channel.name},
-            "state": {"values": {}},
-            "response_url": workspace.response_urls.issue(channel.id, user.id, ts),
-            "actions": [action | {"type": element["type"], "action_ts": workspace.store.new_ts()}],
+    def _payload(self, kind: str, user: User) -> InteractionPayload:
+        return {
+            "type": kind,
+            "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
+            "api_app_id": self._app.app_id,
+            "token": self._app.verification_token,
+            "trigger_id": self._views.issue_trigger(user.id),
+            "team": {"id": self._app.team_id, "domain": TEAM_DOMAIN},
+            "enterprise": None,
+            "is_enterprise_install": False,
         }
-        if not message.ephemeral_to:
-            payload["message"] = message_wire(workspace, message)
-    return _ack(workspace.outbox.request("interactive", payload), payload["response_url"])
+
+    def _open_view(self, user: User, view_id: str) -> OpenView:
+        modal = self._views.open_views.get(view_id)
+        if modal is None or modal.user != user.id:
+            raise WorkspaceError(f"{user.name} has no open modal {view_id!r}")
+        return modal
+
+    def _show(self, ack: Ack, body: JsonObject) -> Ack:
+        try:
+            self._responder.apply(ack.response_url, body)
+        except (SlackError, json.JSONDecodeError):
+            return replace(ack, error="dispatch_failed")
+        return ack
 
 
-def submit(workspace: "Workspace", user: User, view_id: str, values: dict[str, dict[str, Any]]) -> Ack:
-    with workspace.lock:
-        shown = _open_view(workspace, user, view_id)
-        state = {block: {action: _state(v) for action, v in given.items()} for block, given in values.items()}
-        view = {**shown.view, "state": {"values": state}}
-        payload = {**_interaction(workspace, "view_submission", user), "view": view, "response_urls": []}
-    ack = _ack(workspace.outbox.request("interactive", payload), "")
-    with workspace.lock:
-        action = ack.body.get("response_action") if isinstance(ack.body, dict) else None
-        if action == "update":
-            shown.view = {**shown.view, **ack.body["view"]}
-        elif action != "errors" and not ack.error:
-            workspace.views.open_views.pop(view_id, None)
-        workspace.changed()
-    return ack
+def _container(message: SlackMessage) -> dict[str, object]:
+    container: dict[str, object] = {"type": "message", "message_ts": message.ts, "channel_id": message.channel}
+    container["is_ephemeral"] = message.ephemeral_to is not None
+    if message.thread_ts:
+        container["thread_ts"] = message.thread_ts
+    return container
 
 
-def close(workspace: "Workspace", user: User, view_id: str) -> None:
-    with workspace.lock:
-        view = _open_view(workspace, user, view_id).view
-        del workspace.views.open_views[view_id]
-        workspace.changed()
-        payload = {**_interaction(workspace, "view_closed", user), "view": view, "is_cleared": False}
-    if view.get("notify_on_close"):
-        workspace.outbox.request("interactive", payload)
-
-
-def react(workspace: "Workspace", message: Message, user_id: str, name: str, *, is_added: bool) -> None:
-    """Adds or removes a reaction and tells the app; raises Slack's codes. The caller holds the lock."""
-    users = message.reactions.get(name, ())
-    if is_added == (user_id in users):
-        raise SlackError("already_reacted" if is_added else "no_reaction")
-    after = (*users, user_id) if is_added else tuple(u for u in users if u != user_id)
-    reactions = {k: v for k, v in {**message.reactions, name: after}.items() if v}
-    workspace.store.amend(message, is_announced=False, reactions=reactions)
-    event = {
-        "type": "reaction_added" if is_added else "reaction_removed",
-        "user": user_id,
-        "reaction": name,
-        "item": {"type": "message", "channel": message.channel, "ts": message.ts},
-        "item_user": message.user,
-        "event_ts": workspace.store.new_ts(),
-    }
-    workspace.emit(event, workspace.directory.channels[message.channel])
-
-
-def _interaction(workspace: "Workspace", kind: str, user: User) -> Json:
-    return {
-        "type": kind,
-        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
-        "api_app_id": workspace.app_id,
-        "token": workspace.verification_token,
-        "trigger_id": workspace.views.trigger(user.id),
-        "team": {"id": workspace.team_id, "domain": "stand-in"},
-        "enterprise": None,
-        "is_enterprise_install": False,
-    }
-
-
-def _open_view(workspace: "Workspace", user: User, view_id: str) -> OpenView:
-    shown = workspace.views.open_views.get(view_id)
-    if shown is None or shown.user != user.id:
-        raise WorkspaceError(f"{user.name} has no open modal {view_id!r}")
-    return shown
-
-
-def _find(blocks: Iterable[Json], action_id: str, block_id: str | None) -> tuple[Json, Json]:
-    for block, element in elements_of(blocks):
+def _find_element(
+    blocks: Iterable[JsonObject], action_id: str, block_id: str | None
+) -> tuple[JsonObject, JsonObject]:
+    for block, element in interactive_elements(blocks):
         if element.get("action_id") == action_id and block_id in (None, block.get("block_id")):
             return block, element
     raise WorkspaceError(f"the message shows no element {action_id!r}")
 
 
-def _used(element: Json, value: str | None) -> Json:
-    """What the action of this element carries beside its ids."""
+def _used(element: JsonObject, value: str | None) -> JsonObject:
+    """Returns what the action of this element carries beside its ids."""
     kind = element["type"]
     if kind == "feedback_buttons":
         button = element["positive_button"]
@@ -167,36 +214,27 @@ def _used(element: Json, value: str | None) -> Json:
             button = element["negative_button"]
         return {"text": button["text"], "value": button["value"]}
     if "options" in element:
-        chosen = [option for option in element["options"] if value in (None, option["value"])]
-        if not chosen:
+        options = [option for option in element["options"] if value in (None, option["value"])]
+        if not options:
             raise WorkspaceError(f"no option {value!r} to choose")
-        many = kind.startswith("multi_") or kind == "checkboxes"
-        return {"selected_options": chosen[:1]} if many else {"selected_option": chosen[0]}
+        has_many = kind.startswith("multi_") or kind == "checkboxes"
+        return {"selected_options": options[:1]} if has_many else {"selected_option": options[0]}
     return {key: element[key] for key in ("text", "value", "style", "icon") if key in element}
 
 
-def _state(value: Any) -> Any:
+def _input_state(value: object) -> object:
     return {"type": "plain_text_input", "value": value} if isinstance(value, str | None) else value
 
 
 def _ack(delivery: Delivery, response_url: str) -> Ack:
     if delivery.is_acked:
         return Ack(delivery.status, delivery.body, response_url=response_url)
-    is_late = delivery.reason in ("http_timeout", "timeout")
+    is_late = delivery.reason in (FailureReason.HTTP_TIMEOUT, FailureReason.TIMEOUT)
     error = "operation_timeout" if is_late else "dispatch_failed"
     return Ack(delivery.status, delivery.body, error, response_url)
 
 
-def _message_of(body: Any) -> Json | None:
+def _message_of(body: object) -> JsonObject | None:
     if isinstance(body, str):
         return {"text": body} if body.strip() else None
     return body if isinstance(body, dict) and body else None
-
-
-def _show(workspace: "Workspace", ack: Ack, body: Json) -> Ack:
-    urls = workspace.response_urls
-    try:
-        urls.apply(urls.find(ack.response_url), body)
-    except (SlackError, json.JSONDecodeError):
-        return replace(ack, error="dispatch_failed")
-    return ack

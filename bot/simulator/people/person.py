@@ -1,4 +1,4 @@
-"""What a person does in Slack, for tests and for a demo page to do on their behalf.
+"""What a person does in Slack, for tests and for the demo page to do on their behalf.
 
 Owns the person's side of everything: writing, editing, clicking, commands. Promises that the app is told
 exactly what Slack would tell it. A person can do only what they could in Slack: writing needs a membership,
@@ -6,43 +6,66 @@ editing needs to be the author; anything else raises `WorkspaceError`. Text is t
 (`<@U…>`, `&lt;`).
 """
 
-import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
-from bot.simulator.delivery import events
+from bot.simulator.delivery.events import MENTION
 from bot.simulator.errors import WorkspaceError
-from bot.simulator.people import interactions
-from bot.simulator.people.interactions import Ack
-from bot.simulator.stores.directory import Channel, User
-from bot.simulator.stores.messages import Json, Message
+from bot.simulator.messaging.messenger import Messenger
+from bot.simulator.payloads import JsonObject, ViewPayload
+from bot.simulator.people.interactions import Ack, Interactions
+from bot.simulator.stores.changes import Changes
+from bot.simulator.stores.directory import Channel, Directory, User
+from bot.simulator.stores.message_store import MessageStore
+from bot.simulator.stores.messages import SlackMessage
+from bot.simulator.stores.timestamps import Timestamps
 
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
 
-TOKENS = re.compile(r"<@([UW][A-Z0-9]+)>")
+class People:
+    """What all people share: the stores and services through which they act."""
+
+    def __init__(
+        self,
+        app_user_id: str,
+        *,
+        directory: Directory,
+        messages: MessageStore,
+        messenger: Messenger,
+        interactions: Interactions,
+        timestamps: Timestamps,
+        changes: Changes,
+    ) -> None:
+        self.app_user_id = app_user_id
+        self.directory, self.messages, self.messenger = directory, messages, messenger
+        self.interactions, self.timestamps, self.changes = interactions, timestamps, changes
+
+    def find(self, user_id: str) -> "Person":
+        """Returns a person of the workspace; raises `WorkspaceError`."""
+        return Person(self, self.directory.find_user(user_id).id)
 
 
 class Person:
-    """Acts at once and returns; only `command`, `click` and `submit` wait for the app's acknowledgement."""
+    """Acts at once and returns; only `command`, `click`, `submit` and `close` wait for the app."""
 
-    def __init__(self, workspace: "Workspace", user_id: str) -> None:
-        self._workspace = workspace
+    def __init__(self, people: People, user_id: str) -> None:
+        self._people = people
         self.id = user_id
 
     @property
     def user(self) -> User:
-        return self._workspace.directory.users[self.id]
+        """Their entry in the directory."""
+        return self._people.directory.users[self.id]
 
     @property
     def dm(self) -> str:
         """The id of this person's direct message channel with the app."""
-        with self._workspace.lock:
-            return self._workspace.directory.dm_with(self.id).id
+        with self._people.changes.lock:
+            return self._people.directory.open_dm(self.id).id
 
     def mention(self, channel: str, text: str, thread_ts: str | None = None) -> str:
-        return self.say(channel, f"<@{self._workspace.bot_user_id}> {text}", thread_ts)
+        """Writes a message that begins with the app's name; returns its ts."""
+        return self.say(channel, f"<@{self._people.app_user_id}> {text}", thread_ts)
 
     def say(
         self,
@@ -53,106 +76,79 @@ class Person:
         subtype: str = "",
         is_broadcast: bool = False,
     ) -> str:
-        """The ts of a new message; `subtype` such as `file_share` or `thread_broadcast` goes with the event."""
-        with self._workspace.lock:
-            place = self._workspace.directory.find_channel(channel)
+        """Writes a message and returns its ts; `subtype` such as `file_share` goes with the event."""
+        with self._people.changes.lock:
+            place = self._people.directory.find_channel(channel)
             return self._write(place, text, thread_ts, subtype=subtype, is_broadcast=is_broadcast).ts
 
     def write_dm(self, text: str, thread_ts: str | None = None) -> str:
-        with self._workspace.lock:
-            place = self._workspace.directory.dm_with(self.id)
-            return self._write(place, text, thread_ts).ts
+        """Writes to the app directly; returns the ts."""
+        with self._people.changes.lock:
+            return self._write(self._people.directory.open_dm(self.id), text, thread_ts).ts
 
     def edit(self, ts: str, text: str) -> None:
-        workspace = self._workspace
-        with workspace.lock:
-            before = self._own(ts)
-            edited = {"user": self.id, "ts": workspace.store.new_ts()}
-            now = workspace.store.amend(before, text=text, blocks=(_rich(text),), edited=edited)
-            channel = workspace.directory.channels[now.channel]
-            if self._names_app(now.text) and not self._names_app(before.text) and channel.kind != "im":
-                posted = events.message_posted(workspace, channel, now)
-                workspace.emit(events.app_mention(posted), channel)
+        """Changes a message of theirs."""
+        with self._people.changes.lock:
+            before = self._find_own(ts)
+            edited: JsonObject = {"user": self.id, "ts": self._people.timestamps.make()}
+            self._people.messenger.update(before, text=text, blocks=(_rich(text),), edited=edited)
 
     def delete(self, ts: str) -> None:
-        """A root with replies leaves a tombstone (`message_changed`), as in Slack; else `message_deleted`."""
-        with self._workspace.lock:
-            self._workspace.store.remove(self._own(ts))
+        """Deletes a message of theirs."""
+        with self._people.changes.lock:
+            self._people.messenger.delete(self._find_own(ts))
 
     def react(self, ts: str, name: str) -> None:
+        """Adds a reaction to any message."""
         self._react(ts, name, is_added=True)
 
     def unreact(self, ts: str, name: str) -> None:
+        """Takes a reaction back."""
         self._react(ts, name, is_added=False)
 
     def open_home(self, tab: str = "home") -> None:
-        """`tab`: home or messages."""
-        workspace = self._workspace
-        with workspace.lock:
-            dm = workspace.directory.dm_with(self.id)
-            event: Json = {"type": "app_home_opened", "user": self.id, "channel": dm.id, "tab": tab}
-            event["event_ts"] = workspace.store.new_ts()
-            if tab == "home" and self.id in workspace.views.homes:
-                event["view"] = workspace.views.homes[self.id]
-            workspace.emit(event, dm)
+        """Opens a tab of the app: home or messages."""
+        self._people.interactions.open_home(self.id, tab)
 
     def stop(self, channel: str, thread_ts: str) -> list[str]:
-        """Press Stop: ends the thread's live streams and tells the app; returns their ts."""
-        workspace = self._workspace
-        with workspace.lock:
-            place = workspace.directory.find_channel(channel)
-            live = [m for m in workspace.thread(place.id, thread_ts) if m.streaming_state == "in_progress"]
-            for message in live:
-                if message.stream:
-                    stopped = replace(message.stream, state="stopped_by_user")
-                    workspace.store.amend(message, is_announced=False, stream=stopped)
-            event = {
-                "type": "agent_session_stopped",
-                "channel": place.id,
-                "thread_ts": thread_ts,
-                "user": self.id,
-                "streaming_message_ts": [message.ts for message in live],
-                "event_ts": workspace.store.new_ts(),
-            }
-            workspace.emit(event, place)
-            return [message.ts for message in live]
+        """Presses Stop: ends the thread's live streams and tells the app; returns their ts."""
+        with self._people.changes.lock:
+            place = self._people.directory.find_channel(channel)
+            return self._people.messenger.stop_streams(place, thread_ts, self.id)
 
     def command(self, command: str, text: str, channel: str) -> Ack:
-        """Type a slash command; what the acknowledgement says is stored as Slack would show it."""
-        return interactions.run_command(self._workspace, self.user, self._place(channel), f"{command} {text}")
+        """Types a slash command; what the acknowledgement says is stored as Slack would show it."""
+        place = self._require_member(self._people.directory.find_channel(channel))
+        return self._people.interactions.run_command(self.user, place, command, text)
 
     def click(self, ts: str, action_id: str, value: str | None = None, block_id: str | None = None) -> Ack:
-        """Use an element of a message or ephemeral. `value` picks an option, or the positive or negative feedback
+        """Uses an element of a message or ephemeral. `value` picks an option, or the positive or negative feedback
         (by those words or by the button's own value; positive when None)."""
-        return interactions.click(
-            self._workspace, self.user, ts, action_id=action_id, value=value, block_id=block_id
-        )
+        return self._people.interactions.click(self.user, ts, action_id=action_id, value=value, block_id=block_id)
 
-    def submit(self, view_id: str, values: dict[str, dict[str, Any]] | None = None) -> Ack:
-        """Submit a modal; `values` per block and action are strings or Slack's state objects."""
-        return interactions.submit(self._workspace, self.user, view_id, values or {})
+    def submit(self, view_id: str, values: Mapping[str, Mapping[str, object]] | None = None) -> Ack:
+        """Submits a modal; `values` per block and action are strings or Slack's state objects."""
+        return self._people.interactions.submit(self.user, view_id, values or {})
 
     def close(self, view_id: str) -> None:
-        """Close a modal without submitting it; the app hears of it if the view asks for that."""
-        interactions.close(self._workspace, self.user, view_id)
+        """Closes a modal without submitting it; the app is told if the view asks for that."""
+        self._people.interactions.close(self.user, view_id)
 
-    def modals(self) -> list[Json]:
-        with self._workspace.lock:
-            return [shown.view for shown in self._workspace.views.open_views.values() if shown.user == self.id]
+    def modals(self) -> list[ViewPayload]:
+        """Returns the modals they have open."""
+        return self._people.interactions.modals(self.id)
 
     def _write(
-        self, place: Channel, text: str, thread_ts: str | None, *, subtype: str = "", is_broadcast: bool = False
-    ) -> Message:
-        workspace = self._workspace
+        self, channel: Channel, text: str, thread_ts: str | None, *, subtype: str = "", is_broadcast: bool = False
+    ) -> SlackMessage:
         if self.user.deleted:
             raise WorkspaceError(f"{self.user.name} is deactivated")
-        if self.id not in place.members:
-            raise WorkspaceError(f"{self.user.name} is not in {place.name}")
-        root = place.messages.get(thread_ts or "")
+        self._require_member(channel)
+        root = channel.messages.get(thread_ts or "")
         if thread_ts and (root is None or root.thread_ts):
-            raise WorkspaceError(f"no root {thread_ts!r} in {place.name} to reply to")
-        message = Message(
-            place.id,
+            raise WorkspaceError(f"no root {thread_ts!r} in {channel.name} to reply to")
+        message = SlackMessage(
+            channel.id,
             "",
             text=text,
             user=self.id,
@@ -164,38 +160,28 @@ class Person:
         )
         if self.user.is_bot:
             message = replace(message, bot_id="B" + self.id[1:], client_msg_id="")
-        posted = workspace.store.post(place, message)
-        if place.kind != "im" and self._names_app(text):
-            event = events.app_mention(events.message_posted(workspace, place, posted))
-            workspace.emit(event, place)
-        return posted
+        return self._people.messenger.post(channel, message)
 
-    def _own(self, ts: str) -> Message:
-        message = self._workspace.message(ts)
+    def _find_own(self, ts: str) -> SlackMessage:
+        message = self._people.messages.find(ts)
         if message.user != self.id:
             raise WorkspaceError(f"{self.user.name} did not write {ts!r}")
         return message
 
     def _react(self, ts: str, name: str, *, is_added: bool) -> None:
-        workspace = self._workspace
-        with workspace.lock:
-            message = workspace.message(ts)
-            interactions.react(workspace, message, self.id, name, is_added=is_added)
+        with self._people.changes.lock:
+            self._people.messenger.react(self._people.messages.find(ts), self.id, name, is_added=is_added)
 
-    def _place(self, channel: str) -> Channel:
-        place = self._workspace.directory.find_channel(channel)
-        if self.id not in place.members:
-            raise WorkspaceError(f"{self.user.name} is not in {place.name}")
-        return place
-
-    def _names_app(self, text: str) -> bool:
-        return self._workspace.bot_user_id in TOKENS.findall(text)
+    def _require_member(self, channel: Channel) -> Channel:
+        if self.id not in channel.members:
+            raise WorkspaceError(f"{self.user.name} is not in {channel.name}")
+        return channel
 
 
-def _rich(text: str) -> Json:
-    """The rich text Slack makes of what a person types: mentions become elements, the rest plain text."""
-    parts: list[Json] = []
-    for position, part in enumerate(TOKENS.split(text)):
+def _rich(text: str) -> JsonObject:
+    """Returns the rich text Slack makes of typed text: mentions become elements, the rest plain text."""
+    parts: list[JsonObject] = []
+    for position, part in enumerate(MENTION.split(text)):
         if position % 2:
             parts.append({"type": "user", "user_id": part})
         elif part:

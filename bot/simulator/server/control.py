@@ -9,22 +9,21 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.simulator.delivery.faults import Rule
+from bot.simulator.delivery.faults import FaultRule
 from bot.simulator.errors import SlackError, WorkspaceError
+from bot.simulator.payloads import JsonObject
 from bot.simulator.server import traffic
-from bot.simulator.server.screen import Screen, Window
-from bot.simulator.stores.messages import Json
-
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
+from bot.simulator.server.page_content import PageContent
+from bot.simulator.server.screen import MessageWindow, Screen
+from bot.simulator.stores.messages import SlackMessage
+from bot.simulator.workspace import Workspace
 
 ACTIONS = frozenset(
     [
@@ -41,7 +40,6 @@ ACTIONS = frozenset(
         "click",
         "submit",
         "close",
-        "modals",
     ]
 )
 LONGEST_WAIT_SECONDS = 25.0
@@ -51,166 +49,170 @@ NO_STORY = "Nothing is recorded here: this workspace runs without the app's data
 STORY_FAILED = "The story could not be read just now. The app's database may be away."
 
 
-class Control:
-    def __init__(self, workspace: "Workspace") -> None:
-        self._workspace = workspace
-        self._screen = Screen(workspace)
+class ControlApi:
+    """The routes of one workspace. Each method but `changes` takes the parameters of a request and returns
+    JSON."""
+
+    def __init__(self, workspace: Workspace, content: PageContent) -> None:
+        self._workspace, self._content = workspace, content
+        self._screen = Screen(workspace, content)
 
     def routes(self) -> list[Route]:
-        changes: dict[str, Callable[[Json], Any]] = {
+        """Returns the routes: those that change something take POST, the others GET."""
+        changing: dict[str, Callable[[JsonObject], object]] = {
             "act": self.act,
             "faults": self.add_fault,
             "faults/clear": self.clear_faults,
             "pause": self.pause,
             "resume": self.resume,
-            "disconnect": self.disconnect,
         }
-        readings: dict[str, Callable[[Json], Any]] = {
-            "workspace": self.overview,
-            "messages": self.messages,
-            "ephemerals": self.ephemerals,
-            "calls": self.calls,
-            "deliveries": self.deliveries,
-            "view": self.view,
-            "wire": self.wire,
-            "call": lambda given: traffic.call(self._workspace, int(given["n"])),
-            "delivery": lambda given: traffic.delivery(self._workspace, int(given["n"])),
-            "story": self.story,
+        reading: dict[str, Callable[[JsonObject], object]] = {
+            "workspace": self.show_workspace,
+            "messages": self.list_messages,
+            "calls": self.list_calls,
+            "deliveries": self.list_deliveries,
+            "view": self.show_screen,
+            "wire": self.list_traffic,
+            "call": lambda params: traffic.show_call(self._workspace, int(params["n"])),
+            "delivery": lambda params: traffic.show_delivery(self._workspace, int(params["n"])),
+            "story": self.tell_story,
         }
         return [
-            Route("/_control/changes", self.changes, methods=["GET"]),
-            *(Route(f"/_control/{name}", _endpoint(do), methods=["POST"]) for name, do in changes.items()),
-            *(Route(f"/_control/{name}", _endpoint(do), methods=["GET"]) for name, do in readings.items()),
+            Route("/_control/changes", self.await_change, methods=["GET"]),
+            *(Route(f"/_control/{name}", _endpoint(run), methods=["POST"]) for name, run in changing.items()),
+            *(Route(f"/_control/{name}", _endpoint(run), methods=["GET"]) for name, run in reading.items()),
         ]
 
-    def act(self, given: Json) -> Any:
-        """{"user": "U…", "action": "mention", "args": {"channel": "#help", "text": "…"}}"""
-        if given["action"] not in ACTIONS:
-            raise WorkspaceError(f"no action {given['action']!r}; one of {', '.join(sorted(ACTIONS))}")
-        person = self._workspace.person(given["user"])
-        return {"result": getattr(person, given["action"])(**given.get("args", {}))}
+    def act(self, params: JsonObject) -> object:
+        """Lets a person act: {"user": "U…", "action": "mention", "args": {"channel": "#help", "text": "…"}}"""
+        if params["action"] not in ACTIONS:
+            raise WorkspaceError(f"no action {params['action']!r}; one of {', '.join(sorted(ACTIONS))}")
+        person = self._workspace.person(params["user"])
+        return {"result": getattr(person, params["action"])(**params.get("args", {}))}
 
-    def add_fault(self, given: Json) -> Any:
-        """The fields of `Rule`, without `when`."""
-        return self._workspace.faults.add(Rule(**given))
+    def add_fault(self, params: JsonObject) -> object:
+        """Adds a rule from the fields of `FaultRule`, without `when`."""
+        return self._workspace.faults.add(FaultRule(**params))
 
-    def clear_faults(self, given: Json) -> Any:
+    def clear_faults(self, params: JsonObject) -> object:
+        """Removes every rule."""
         self._workspace.faults.clear()
         return {}
 
-    def pause(self, given: Json) -> Any:
-        self._workspace.faults.pause(answer=given.get("answer", "refused"))
+    def pause(self, params: JsonObject) -> object:
+        """Takes Slack away."""
+        self._workspace.faults.pause(params.get("answer", "refused"))
         return {}
 
-    def resume(self, given: Json) -> Any:
+    def resume(self, params: JsonObject) -> object:
+        """Brings Slack back."""
         self._workspace.faults.resume()
         return {}
 
-    def disconnect(self, given: Json) -> Any:
-        self._workspace.sockets.disconnect(given.get("reason", "refresh_requested"))
-        return {}
-
-    def overview(self, given: Json) -> Any:
-        workspace = self._workspace
-        with workspace.lock:
-            channels = workspace.directory.channels.values()
+    def show_workspace(self, params: JsonObject) -> object:
+        """Returns the team, its users and channels."""
+        app, directory = self._workspace.app, self._workspace.directory
+        with self._workspace.lock:
             return {
-                "team_id": workspace.team_id,
-                "bot_user_id": workspace.bot_user_id,
-                "revision": workspace.revision,
-                "users": [user.wire(with_email=False) for user in workspace.directory.users.values()],
+                "team_id": app.team_id,
+                "bot_user_id": app.bot_user_id,
+                "revision": self._workspace.changes.revision,
+                "users": [user.to_json(with_email=False) for user in directory.users.values()],
                 "channels": [
-                    channel.wire(workspace.bot_user_id) | {"members": list(channel.members)}
-                    for channel in channels
+                    channel.to_json(app.bot_user_id) | {"members": list(channel.members)}
+                    for channel in directory.channels.values()
                 ],
             }
 
-    def messages(self, given: Json) -> Any:
-        """Of a channel, or of one thread with its status and session."""
-        workspace, channel, ts = self._workspace, given["channel"], given.get("thread_ts")
+    def list_messages(self, params: JsonObject) -> object:
+        """Returns the messages of a channel, or of one thread with its status."""
+        workspace, channel, ts = self._workspace, params["channel"], params.get("thread_ts")
         with workspace.lock:
-            found = workspace.thread(channel, ts) if ts else workspace.history(channel)
-            place = workspace.directory.find_channel(channel)
+            messages = workspace.thread(channel, ts) if ts else workspace.history(channel)
+            channel_id = workspace.directory.find_channel(channel).id
             return {
-                "revision": workspace.revision,
-                "messages": [_message(message) for message in found],
-                "status": workspace.status(place.id, ts) if ts else "",
+                "revision": workspace.changes.revision,
+                "messages": [_message(message) for message in messages],
+                "status": workspace.status(channel_id, ts) if ts else "",
             }
 
-    def ephemerals(self, given: Json) -> Any:
-        return [_message(message) for message in self._workspace.ephemerals(given["user"])]
-
-    def calls(self, given: Json) -> Any:
+    def list_calls(self, params: JsonObject) -> object:
+        """Returns the calls after the first `since`."""
         with self._workspace.lock:
-            return self._workspace.calls[int(given.get("since", 0)) :]
+            return self._workspace.calls[int(params.get("since", 0)) :]
 
-    def deliveries(self, given: Json) -> Any:
-        return self._workspace.deliveries[int(given.get("since", 0)) :]
+    def list_deliveries(self, params: JsonObject) -> object:
+        """Returns the deliveries after the first `since`."""
+        return self._workspace.deliveries[int(params.get("since", 0)) :]
 
-    def view(self, given: Json) -> Any:
-        """What a person sees; `since` is the `version` of their last answer for the same channel and thread."""
-        return self._screen.of(
-            given.get("user", ""),
-            channel=given.get("channel", ""),
-            thread_ts=given.get("thread_ts", ""),
-            since=int(given.get("since", 0)),
-            most=Window(int(given.get("limit", MESSAGES_SHOWN)), given.get("oldest", "")),
-            thread_most=Window(int(given.get("thread_limit", MESSAGES_SHOWN)), given.get("thread_oldest", "")),
+    def show_screen(self, params: JsonObject) -> object:
+        """Returns what a person sees; `since` is the `version` of their last answer for the same channel and
+        thread."""
+        return self._screen.show(
+            params.get("user", ""),
+            channel_id=params.get("channel", ""),
+            thread_ts=params.get("thread_ts", ""),
+            since=int(params.get("since", 0)),
+            window=MessageWindow(int(params.get("limit", MESSAGES_SHOWN)), params.get("oldest", "")),
+            thread_window=MessageWindow(
+                int(params.get("thread_limit", MESSAGES_SHOWN)), params.get("thread_oldest", "")
+            ),
         )
 
-    def wire(self, given: Json) -> Any:
-        return traffic.rows(
+    def list_traffic(self, params: JsonObject) -> object:
+        """Returns the newest calls and deliveries as rows."""
+        return traffic.list_rows(
             self._workspace,
-            since_calls=int(given.get("since_calls", 0)),
-            since_deliveries=int(given.get("since_deliveries", 0)),
-            limit=int(given.get("limit", ROWS_SHOWN)),
+            since_calls=int(params.get("since_calls", 0)),
+            since_deliveries=int(params.get("since_deliveries", 0)),
+            limit=int(params.get("limit", ROWS_SHOWN)),
         )
 
-    def story(self, given: Json) -> Any:
-        """What the app recorded: {"turns": […]}, or {"turns": [], "note": "why there are none"}."""
-        if self._workspace.story is None:
+    def tell_story(self, params: JsonObject) -> object:
+        """Returns what the app recorded: {"turns": […]}, or {"turns": [], "note": "why there are none"}."""
+        if self._content.story is None:
             return {"turns": [], "note": NO_STORY}
         try:
-            return {"turns": self._workspace.story(given)}
-        except Exception:  # noqa: BLE001 - the teller is the app's; whatever befell it, the page goes on
+            return {"turns": self._content.story(params)}
+        except Exception:  # noqa: BLE001 - the function is the app's; whatever it raises, the page goes on
             return {"turns": [], "note": STORY_FAILED}
 
-    async def changes(self, request: Request) -> Response:
-        """Wait until the revision is past `since`."""
-        given = request.query_params.get("since", "0")
-        if not given.isdecimal():
-            return _json({"error": f"since must be a revision: {given!r}"}, 400)
-        workspace, since = self._workspace, int(given)
+    async def await_change(self, request: Request) -> Response:
+        """Waits until the revision is past `since`, at most 25 seconds."""
+        since_text = request.query_params.get("since", "0")
+        if not since_text.isdecimal():
+            return _json({"error": f"since must be a revision: {since_text!r}"}, 400)
+        changes = self._workspace.changes
         changed, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def wake() -> None:
             loop.call_soon_threadsafe(changed.set)
 
-        with workspace.lock:
-            workspace.watchers.add(wake)
-            if workspace.revision > since:
+        with changes.lock:
+            changes.watchers.add(wake)
+            if changes.revision > int(since_text):
                 changed.set()
         try:
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):  # cancelled: the server is stopping
                 await asyncio.wait_for(changed.wait(), LONGEST_WAIT_SECONDS)
         finally:
-            with workspace.lock:
-                workspace.watchers.discard(wake)
-        return _json({"revision": workspace.revision})
+            with changes.lock:
+                changes.watchers.discard(wake)
+        return _json({"revision": changes.revision})
 
 
-def _endpoint(do: Callable[[Json], Any]) -> Callable[[Request], Any]:
+def _endpoint(run: Callable[[JsonObject], object]) -> Callable[[Request], Coroutine[None, None, Response]]:
     async def endpoint(request: Request) -> Response:
-        given: Json = dict(request.query_params)
+        params: JsonObject = dict(request.query_params)
         if request.method == "POST":
             if not request.headers.get("content-type", "").startswith("application/json"):
                 return _json({"error": "send application/json"}, 415)
-            body = _object(await request.body() or b"{}")
+            body = _parse_object(await request.body() or b"{}")
             if body is None:
                 return _json({"error": "the body is no JSON object"}, 400)
-            given |= body
+            params |= body
         try:
-            return _json(await run_in_threadpool(do, given))
+            return _json(await run_in_threadpool(run, params))
         except TimeoutError:
             return _json({"error": "the app did not answer in time"}, 400)
         except (WorkspaceError, SlackError, KeyError, TypeError, ValueError) as error:
@@ -219,23 +221,23 @@ def _endpoint(do: Callable[[Json], Any]) -> Callable[[Request], Any]:
     return endpoint
 
 
-def _object(body: bytes) -> Json | None:
+def _parse_object(body: bytes) -> JsonObject | None:
     try:
-        parsed = json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return parsed if isinstance(parsed, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def _message(message: Any) -> Json:
+def _message(message: SlackMessage) -> dict[str, object]:
     return {**dataclasses.asdict(message), "plain": message.plain}
 
 
-def _json(answer: Any, status: int = 200) -> Response:
-    return Response(json.dumps(answer, default=_plain), status, media_type="application/json")
+def _json(value: object, status: int = 200) -> Response:
+    return Response(json.dumps(value, default=_encode), status, media_type="application/json")
 
 
-def _plain(value: Any) -> Any:
+def _encode(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     return str(value)

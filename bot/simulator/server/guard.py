@@ -1,9 +1,9 @@
-"""Who may ask the server anything: programs and pages of this machine.
+"""Which requests the server answers: those of programs and pages of this machine.
 
-Owns one check in front of every route, HTTP and WebSocket alike. Promises that a request addressed to another
-name than loopback (somebody's rebound domain), one from a page of another origin, and one a browser calls
-cross-site get a 403 and reach nothing. A link elsewhere may still lead to the page and the documents: only what is
-read or done by programs is closed to other sites. Does not authenticate: that is what the tokens are for.
+Owns one check in front of every route, HTTP and WebSocket alike. Promises that a request addressed to another name
+than loopback (somebody's rebound domain), one from a page of another origin, and one a browser calls cross-site
+get a 403 and reach nothing. A link elsewhere may still lead to the page and the documents: only the routes for
+programs are closed to other sites. Does not authenticate: that is what the tokens are for.
 """
 
 from urllib.parse import urlsplit
@@ -13,40 +13,43 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-OF_PROGRAMS = ("/api/", "/commands/", "/actions/", "/link/", "/_control/")
-REFUSED = "this workspace answers on loopback only"
+PROGRAM_PATHS = ("/api/", "/commands/", "/actions/", "/link/", "/_control/")
+LOOPBACK_ONLY = "this workspace answers on loopback only"
 
 
-class Guard:
+class LoopbackGuard:
+    """Middleware that answers 403 in place of the app."""
+
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or is_welcome(HTTPConnection(scope)):
+        if scope["type"] not in ("http", "websocket") or is_allowed(HTTPConnection(scope)):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await JSONResponse({"ok": False, "error": REFUSED}, 403)(scope, receive, send)
+            await JSONResponse({"ok": False, "error": LOOPBACK_ONLY}, 403)(scope, receive, send)
 
 
-def is_welcome(request: HTTPConnection) -> bool:
+def is_allowed(request: HTTPConnection) -> bool:
+    """Returns whether the request is addressed to this machine and comes from no other site."""
     if not is_local(request):
         return False
     origin = request.headers.get("origin")
-    if origin is not None and _name(origin) not in LOOPBACK:
+    if origin is not None and _host(origin) not in LOOPBACK:
         return False
     is_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
-    return not (is_elsewhere and request.scope["path"].startswith(OF_PROGRAMS))
+    return not (is_elsewhere and request.scope["path"].startswith(PROGRAM_PATHS))
 
 
 def is_local(request: HTTPConnection) -> bool:
-    """Whether the request is addressed to a loopback name; another name may be somebody's rebound domain."""
-    return _name(f"//{request.headers.get('host', '')}") in LOOPBACK
+    """Returns whether the request is addressed to a loopback name; another may be somebody's rebound domain."""
+    return _host(f"//{request.headers.get('host', '')}") in LOOPBACK
 
 
-def _name(url: str) -> str:
-    """The host of a URL; of what is none, and of the origin "null", an empty string."""
+def _host(url: str) -> str:
+    """Returns the host of a URL; "" when there is none, as in the origin "null"."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

@@ -9,7 +9,6 @@ import asyncio
 import socket
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,9 +17,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.simulator.server import static_page
-from bot.simulator.server.control import Control
-from bot.simulator.server.guard import Guard
-from bot.simulator.server.web_api import Api
+from bot.simulator.server.control import ControlApi
+from bot.simulator.server.guard import LoopbackGuard
+from bot.simulator.server.page_content import PageContent
+from bot.simulator.server.web_api import WebApi
 from bot.simulator.workspace import Workspace
 
 START_SECONDS = 10.0
@@ -28,8 +28,16 @@ TICK_SECONDS = 0.02  # how late a stop is noticed; uvicorn's own 0.1 s adds up o
 
 
 class WorkspaceServer:
-    def __init__(self, workspace: Workspace, port: int = 0, routes: Sequence[BaseRoute] = ()) -> None:
-        """`routes` are served beside the workspace's own."""
+    """A workspace that is served on loopback, from a thread of its own or in the foreground."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        port: int = 0,
+        routes: Sequence[BaseRoute] = (),
+        content: PageContent | None = None,
+    ) -> None:
+        """`routes` are served beside the workspace's own; `content` is what the app adds to the page."""
         self.workspace = workspace
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,7 +45,8 @@ class WorkspaceServer:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.api_url = f"{self.url}/api/"
-        self._server = _Server(workspace, self.url, routes)
+        served = make_app(workspace, content or PageContent(), routes)
+        self._server = _LoopbackServer(workspace, self.url, served)
         self._thread = threading.Thread(target=self._serve, name="workspace-server", daemon=True)
 
     def __enter__(self) -> "WorkspaceServer":
@@ -51,36 +60,30 @@ class WorkspaceServer:
         self._thread.join()
         self._listener.close()
 
-    def serve_forever(self) -> None:
-        """In the foreground, until a signal: for a demo."""
-        try:
-            self._serve()
-        finally:
-            self._listener.close()
-
     def _serve(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._listener]))
 
 
-def app(workspace: Workspace, routes: Sequence[BaseRoute] = ()) -> Starlette:
-    api = Api(workspace)
+def make_app(workspace: Workspace, content: PageContent, routes: Sequence[BaseRoute]) -> Starlette:
+    """Returns the ASGI app with every route behind the guard."""
+    api = WebApi(workspace)
     return Starlette(
         routes=[
             Route("/api/{method}", api.method, methods=["GET", "POST"]),
             Route("/commands/{team}/{url_id}", api.response_url, methods=["POST"]),
             Route("/actions/{team}/{url_id}", api.response_url, methods=["POST"]),
             WebSocketRoute("/link/", workspace.sockets.serve),
-            *Control(workspace).routes(),
+            *ControlApi(workspace, content).routes(),
             *static_page.routes(),
             *routes,
         ],
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(LoopbackGuard)],
     )
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, workspace: Workspace, url: str, routes: Sequence[BaseRoute]) -> None:
-        transports: dict[Any, asyncio.Transport] = {}
+class _LoopbackServer(uvicorn.Server):
+    def __init__(self, workspace: Workspace, url: str, app: Starlette) -> None:
+        transports: dict[tuple[str, int] | None, asyncio.Transport] = {}
 
         class CuttableProtocol(H11Protocol):
             """Keeps each connection's transport under the address its requests will name as `client`."""
@@ -94,7 +97,7 @@ class _Server(uvicorn.Server):
                 super().connection_lost(exc)
 
         config = uvicorn.Config(
-            app(workspace, routes),
+            app,
             http=CuttableProtocol,
             ws="websockets-sansio",
             lifespan="off",
@@ -108,7 +111,7 @@ class _Server(uvicorn.Server):
         self.is_listening = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._workspace.url = self._url
+        self._workspace.set_base_url(self._url)
         self.lifespan.state["transports"] = self._transports
         await super().startup(sockets)
         self._workspace.outbox.attach()

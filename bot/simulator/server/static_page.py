@@ -35,18 +35,21 @@ HEADERS = {
 
 
 def routes() -> list[Route]:
+    """Returns the routes of the page and its files."""
     return [Route("/", index), Route("/page/{name:path}", file)]
 
 
 async def index(request: Request) -> Response:
-    return _served("index.html")
+    """Answers with the page."""
+    return _answer("index.html")
 
 
 async def file(request: Request) -> Response:
-    return _served(request.path_params["name"])
+    """Answers with one of its files."""
+    return _answer(request.path_params["name"])
 
 
-def _served(name: str) -> Response:
+def _answer(name: str) -> Response:
     if name not in _names():
         return Response("There is no such file.", 404, HEADERS, "text/plain")
     return Response((FILES / name).read_bytes(), 200, HEADERS, CONTENT_TYPES[Path(name).suffix])

@@ -1,23 +1,22 @@
 """The traffic between the app and the workspace, as rows to look through.
 
-Owns the short form of each call and delivery; one at a time comes whole. Promises that `n` names the same call
+Owns the short form of each call and delivery, and the whole of a single one. Promises that `n` names the same call
 or delivery for as long as the process lives.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from bot.simulator.delivery.outbox import Delivery
 from bot.simulator.errors import WorkspaceError
-from bot.simulator.stores.call_log import Call
-from bot.simulator.stores.messages import Json
+from bot.simulator.stores.api_call import ApiCall
+from bot.simulator.workspace import Workspace
 
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
+T = TypeVar("T")
 
 
-def rows(workspace: "Workspace", *, since_calls: int, since_deliveries: int, limit: int) -> Json:
-    """The newest `limit` of each that came after those already known."""
+def list_rows(workspace: Workspace, *, since_calls: int, since_deliveries: int, limit: int) -> dict[str, object]:
+    """Returns the newest `limit` of each that came after those already known."""
     with workspace.lock:
         calls, deliveries = workspace.calls, workspace.outbox.records
         from_call = max(since_calls, len(calls) - limit)
@@ -30,20 +29,22 @@ def rows(workspace: "Workspace", *, since_calls: int, since_deliveries: int, lim
         }
 
 
-def call(workspace: "Workspace", n: int) -> Json:
+def show_call(workspace: Workspace, n: int) -> dict[str, object]:
+    """Returns the arguments and the response of one call."""
     with workspace.lock:
-        found: Call = _nth(workspace.calls, n, "call")
-    args = {name: value for name, value in found.args.items() if name != "token"}
-    return {"arguments": args, "response": found.response}
+        call = _nth(workspace.calls, n, "call")
+    args = {name: value for name, value in call.args.items() if name != "token"}
+    return {"arguments": args, "response": call.response}
 
 
-def delivery(workspace: "Workspace", n: int) -> Json:
+def show_delivery(workspace: Workspace, n: int) -> dict[str, object]:
+    """Returns the payload of one delivery and the app's answer."""
     with workspace.lock:
-        found: Delivery = _nth(workspace.outbox.records, n, "delivery")
-    return {"payload": found.payload, "answer": found.body}
+        delivery = _nth(workspace.outbox.records, n, "delivery")
+    return {"payload": delivery.payload, "answer": delivery.body}
 
 
-def _call(n: int, call: Call) -> Json:
+def _call(n: int, call: ApiCall) -> dict[str, object]:
     return {
         "n": n,
         "method": call.method,
@@ -57,7 +58,7 @@ def _call(n: int, call: Call) -> Json:
     }
 
 
-def _delivery(n: int, delivery: Delivery) -> Json:
+def _delivery(n: int, delivery: Delivery) -> dict[str, object]:
     return {
         "n": n,
         "kind": delivery.kind,
@@ -72,18 +73,19 @@ def _delivery(n: int, delivery: Delivery) -> Json:
     }
 
 
-def _event(delivery: Delivery) -> Json:
-    event = (delivery.payload or {}).get("event")
+def _event(delivery: Delivery) -> Mapping[str, object]:
+    payload: Mapping[str, object] = delivery.payload or {}
+    event = payload.get("event")
     return event if isinstance(event, dict) else {}
 
 
 def _channel(delivery: Delivery) -> str:
-    payload = delivery.payload or {}
+    payload: Mapping[str, object] = delivery.payload or {}
     channel = _event(delivery).get("channel") or payload.get("channel_id") or payload.get("channel") or ""
     return str(channel["id"] if isinstance(channel, dict) else channel)
 
 
-def _nth(found: Sequence[Any], n: int, what: str) -> Any:
-    if not 0 <= n < len(found):
-        raise WorkspaceError(f"no {what} {n}; there are {len(found)}")
-    return found[n]
+def _nth(rows: Sequence[T], n: int, what: str) -> T:
+    if not 0 <= n < len(rows):
+        raise WorkspaceError(f"no {what} {n}; there are {len(rows)}")
+    return rows[n]

@@ -1,32 +1,30 @@
 """The Web API over HTTP: one endpoint for every method, and one for response URLs.
 
 Owns reading the request, the token and its scopes, the faults, and the record of the call. Promises that
-every call leaves exactly one `Call`, whatever became of it, and that a dropped connection is really closed
+every call leaves exactly one `ApiCall`, however it ended, and that a dropped connection is really closed
 without an answer. Does not retry, cache or stream.
 """
 
 import asyncio
 import json
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bot.simulator.delivery.faults import Rule
+from bot.simulator import methods
+from bot.simulator.delivery.faults import FaultEffect, FaultRule, Outage
 from bot.simulator.errors import SlackError
-from bot.simulator.methods import METHODS
-from bot.simulator.methods.arguments import Method
-from bot.simulator.stores.call_log import Call
-from bot.simulator.stores.messages import Json
+from bot.simulator.methods.arguments import MethodSpec, TokenKind
+from bot.simulator.payloads import JsonObject
+from bot.simulator.stores.api_call import ApiCall
+from bot.simulator.workspace import Workspace
 
-if TYPE_CHECKING:
-    from bot.simulator.workspace import Workspace
-
-OUTAGE = "<html><body>Slack is having trouble</body></html>"
+OUTAGE_PAGE = "<html><body>Slack is having trouble</body></html>"
 
 
 class Hangup(Response):
@@ -38,7 +36,23 @@ class Hangup(Response):
             pass
 
 
-Made = tuple[Json, int, dict[str, str], str]  # the JSON, or {} with a text; status; headers; text
+@dataclass(frozen=True)
+class ApiAnswer:
+    """The outcome of one call. `text` is sent in place of the JSON, if there is one; a `status` of None closes the
+    connection."""
+
+    body: Mapping[str, object] | None
+    status: int | None = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+
+    def to_response(self) -> Response:
+        """Returns the HTTP response."""
+        if self.status is None:
+            return Hangup()
+        if self.text:
+            return Response(self.text, self.status)
+        return Response(json.dumps(self.body), self.status, self.headers, "application/json; charset=utf-8")
 
 
 # Methods whose documentation lists the form only: a JSON body's arguments are not read.
@@ -59,133 +73,133 @@ FORM_ONLY = frozenset(
 )
 
 
-class Api:
-    def __init__(self, workspace: "Workspace") -> None:
+class WebApi:
+    """The endpoints of one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._methods = methods.bind(workspace)
 
     async def method(self, request: Request) -> Response:
+        """Answers a call of a method."""
         name = request.path_params["method"]
-        given, token = await _read(request)
-        kind = _kind(self._workspace, token)
-        return await self._answer(name, given, kind, lambda: _run(self._workspace, name, given, token))
+        args, token = await _read_call(request)
+        kind = self._token_kind(token)
+        return await self._answer(name, args, kind, lambda: self._run(name, args, token))
 
     async def response_url(self, request: Request) -> Response:
-        body = await request.body()
+        """Answers a post to a response URL."""
+        payload: object
         try:
-            payload: Any = json.loads(body)
+            payload = json.loads(await request.body())
         except ValueError:
             payload = None
-        given = payload if isinstance(payload, dict) else {}
-        urls, url_id = self._workspace.response_urls, request.path_params["url_id"]
-        return await self._answer("response_url", given, "none", lambda: _post(urls.answer(url_id, payload)))
+        args = payload if isinstance(payload, dict) else {}
+        url_id = request.path_params["url_id"]
+        return await self._answer("response_url", args, TokenKind.NONE, lambda: self._respond(url_id, payload))
 
-    async def _answer(self, name: str, given: Json, token_kind: str, make: Callable[[], "Made"]) -> Response:
-        """Through the faults to the answer, leaving one record."""
+    async def _answer(
+        self, name: str, args: JsonObject, token_kind: TokenKind, run: Callable[[], ApiAnswer]
+    ) -> Response:
+        """Runs the call unless a fault hits it, and leaves one record."""
         workspace = self._workspace
         started = time.perf_counter()
 
-        def record(response: Json | None, status: int | None, fault: str = "") -> None:
+        def record(answer: ApiAnswer, fault: str = "") -> None:
+            seconds = time.perf_counter() - started
+            call = ApiCall(name, args, answer.body, answer.status, time.time(), token_kind, fault, seconds)
             with workspace.lock:
-                seconds = time.perf_counter() - started
-                call = Call(name, given, response, status, time.time(), token_kind, fault, seconds)
                 workspace.calls.append(call)
-                workspace.changed()
+                workspace.changes.notify()
 
-        if workspace.faults.away:
-            is_503 = workspace.faults.away == "503"
-            record(None, 503 if is_503 else None, "away")
-            return Response(OUTAGE, 503) if is_503 else Hangup()
+        if workspace.faults.outage:
+            is_closed = workspace.faults.outage == Outage.REFUSED
+            away = ApiAnswer(None, None) if is_closed else ApiAnswer(None, 503, text=OUTAGE_PAGE)
+            record(away, "away")
+            return away.to_response()
         loses_answer = False
-        for rule in workspace.faults.strike(name, given):
-            if rule.effect == "slow":
+        for rule in workspace.faults.select(name, args):
+            if rule.effect == FaultEffect.SLOW:
                 await asyncio.sleep(rule.seconds)
-            elif rule.effect == "lose_answer":
+            elif rule.effect == FaultEffect.LOSE_ANSWER:
                 loses_answer = True
             else:
-                response, status, http = _failed(rule)
-                record(response, status, rule.effect)
-                return http
+                failure = _fail(rule)
+                record(failure, rule.effect)
+                return failure.to_response()
         with workspace.lock:
-            response, status, headers, text = make()
-            record(response, status, "lose_answer" if loses_answer else "")
-        if loses_answer:
-            return Hangup()
-        return Response(text, status) if text else _json(response, status, headers)
+            answer = run()
+            record(answer, FaultEffect.LOSE_ANSWER if loses_answer else "")
+        return Hangup() if loses_answer else answer.to_response()
+
+    def _run(self, name: str, args: JsonObject, token: str) -> ApiAnswer:
+        """Runs one method; the caller holds the lock."""
+        headers = {"x-oauth-scopes": self._workspace.app.joined_scopes()}
+        try:
+            method = methods.METHODS.get(name)
+            if method is None:
+                raise SlackError("unknown_method", req_method=name)
+            self._authorize(method, token)
+            seconds = self._workspace.rate_limiter.admit(name, method.tier, str(args.get("channel", "")))
+            if seconds:
+                return _rate_limited(seconds)
+            return ApiAnswer({"ok": True, **self._methods[name](method.check(args))}, headers=headers)
+        except SlackError as error:
+            return ApiAnswer(error.body(), headers=headers)
+
+    def _respond(self, url_id: str, payload: object) -> ApiAnswer:
+        status, text = self._workspace.responder.answer(url_id, payload)
+        return ApiAnswer({"ok": status == 200, "error": text}, status, text=text)
+
+    def _authorize(self, method: MethodSpec[object], token: str) -> None:
+        if method.token == TokenKind.NONE:
+            return
+        if not token:
+            raise SlackError("not_authed")
+        kind = self._token_kind(token)
+        if kind == TokenKind.NONE:
+            raise SlackError("invalid_auth")
+        if kind != method.token:
+            raise SlackError("not_allowed_token_type")
+        if method.scopes:
+            self._workspace.app.require_scope(*method.scopes)
+
+    def _token_kind(self, token: str) -> TokenKind:
+        app = self._workspace.app
+        return {app.bot_token: TokenKind.BOT, app.app_token: TokenKind.APP}.get(token, TokenKind.NONE)
 
 
-def _run(workspace: "Workspace", name: str, given: Json, token: str) -> Made:
-    """One call of a method; the caller holds the lock."""
-    headers = {"x-oauth-scopes": ",".join(sorted(workspace.scopes))}
-    try:
-        method = METHODS.get(name)
-        if method is None:
-            raise SlackError("unknown_method", req_method=name)
-        _authorize(workspace, method, token)
-        wait_seconds = workspace.tiers.admit(name, method.tier, str(given.get("channel", "")))
-        if wait_seconds:
-            return {"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(wait_seconds)}, ""
-        return {"ok": True, **method.run(workspace, method.check(given))}, 200, headers, ""
-    except SlackError as error:
-        return error.body(), 200, headers, ""
+def _fail(rule: FaultRule) -> ApiAnswer:
+    if rule.effect == FaultEffect.RATE_LIMIT:
+        return _rate_limited(rule.retry_after)
+    if rule.effect == FaultEffect.ERROR:
+        return ApiAnswer({"ok": False, "error": rule.code})
+    if rule.effect == FaultEffect.STATUS:
+        return ApiAnswer(None, rule.status, text=OUTAGE_PAGE)
+    return ApiAnswer(None, None)
 
 
-def _post(answer: tuple[int, str]) -> Made:
-    status, text = answer
-    return {"ok": status == 200, "error": text}, status, {}, text
+def _rate_limited(seconds: int) -> ApiAnswer:
+    return ApiAnswer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(seconds)})
 
 
-def _failed(rule: Rule) -> tuple[Json | None, int | None, Response]:
-    if rule.effect == "rate_limit":
-        response: Json = {"ok": False, "error": "ratelimited"}
-        return response, 429, _json(response, 429, {"Retry-After": str(rule.retry_after)})
-    if rule.effect == "error":
-        response = {"ok": False, "error": rule.code}
-        return response, 200, _json(response)
-    if rule.effect == "status":
-        return None, rule.status, Response(OUTAGE, rule.status)
-    return None, None, Hangup()
-
-
-def _authorize(workspace: "Workspace", method: Method, token: str) -> None:
-    if method.token == "none":
-        return
-    if not token:
-        raise SlackError("not_authed")
-    kind = _kind(workspace, token)
-    if kind == "none":
-        raise SlackError("invalid_auth")
-    if kind != method.token:
-        raise SlackError("not_allowed_token_type")
-    if method.scopes and not workspace.scopes & set(method.scopes):
-        provided = ",".join(sorted(workspace.scopes))
-        raise SlackError("missing_scope", needed=",".join(method.scopes), provided=provided)
-
-
-def _kind(workspace: "Workspace", token: str) -> str:
-    return {workspace.bot_token: "bot", workspace.app_token: "app"}.get(token, "none")
-
-
-async def _read(request: Request) -> tuple[Json, str]:
-    """The arguments of query and body together, and the token, which the header gives precedence."""
-    given: Json = dict(parse_qsl(request.url.query, keep_blank_values=True))
+async def _read_call(request: Request) -> tuple[JsonObject, str]:
+    """Returns the arguments of query and body together, and the token: the header's before the arguments'."""
+    args: JsonObject = dict(parse_qsl(request.url.query, keep_blank_values=True))
     body = await request.body()
     if request.headers.get("content-type", "").startswith("application/json"):
         if request.url.path.rpartition("/")[2] not in FORM_ONLY:
-            given |= _object(body)
+            args |= _parse_object(body)
     elif body:
-        given |= dict(parse_qsl(body.decode(), keep_blank_values=True))
+        args |= dict(parse_qsl(body.decode(), keep_blank_values=True))
     _, _, bearer = request.headers.get("authorization", "").partition(" ")
-    return given, bearer or str(given.get("token") or "")
+    return args, bearer or str(args.get("token") or "")
 
 
-def _object(body: bytes) -> Json:
-    """The JSON object of a body; what is none reads as no arguments, and fails for lack of them."""
+def _parse_object(body: bytes) -> JsonObject:
+    """Returns the JSON object of a body; anything else reads as no arguments, and fails for lack of them."""
     try:
-        parsed = json.loads(body or b"{}")
+        value = json.loads(body or b"{}")
     except ValueError:
         return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _json(response: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(response), status, headers, "application/json; charset=utf-8")
+    return value if isinstance(value, dict) else {}

@@ -1,39 +1,38 @@
 """What a workspace keeps between two runs: one SQLite file.
 
-Owns the file, its form and its bounds. Promises that what changed in one critical section of the workspace is
-kept whole or not at all, before anybody else can see it, so that a process killed at any moment loses nothing
-it told of (a power cut may cost the last moments); and that a file which cannot be read is moved aside, not
-deleted and not in the way. While a disk refuses or another program holds the file, the changes are tried again
-with the next one after a rest, and at the end. Does not keep calls, past deliveries, statuses, open modals or
-triggers, and does not guard against a second process with the same file.
+Owns the file and its format. Promises that what changed in one critical section of the workspace is written whole
+or not at all, before anybody else can see it, so that a process killed at any moment loses nothing it reported (a
+power cut may cost the last moments); and that a file which cannot be read is moved aside, not deleted. While the
+disk is full or another program holds the file, pending changes are tried again with the next change after a pause,
+and at the end. Does not keep calls, past deliveries, statuses, open modals or triggers, and does not guard against
+a second process with the same file.
 """
 
 import json
 import logging
 import sqlite3
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from time import monotonic
-from typing import Any
+from typing import TypeVar
 
-from bot.simulator.stores import snapshot
-from bot.simulator.stores.directory import Channel
-from bot.simulator.stores.snapshot import Kept, Key, Kind
+T = TypeVar("T")
+RecordKey = str | tuple[str, str]
+ArchiveRow = tuple[str, str, str]  # a kind, and as JSON a key and a body
 
 log = logging.getLogger(__name__)
 
-FORM = 1  # PRAGMA user_version; raise it when files written before can no longer be read
-MOST = 5_000  # messages after a start; as many notes of deleted ones, and response URLs
-BUSY_SECONDS = 1.0  # how long another program's look into the file may hold everything up
-REST_SECONDS = 2.0  # after a refusal, so that it does not hold up every change
+FORMAT = 1  # PRAGMA user_version; raise it when files written before can no longer be read
+MAX_RECORDS = 5_000  # messages after a start; as many notes of deleted ones, and response URLs
+BUSY_SECONDS = 1.0  # how long a lock of another program on the file may hold everything up
+PAUSE_SECONDS = 2.0  # after a failed write, so that not every change waits for the next
 TABLE = "CREATE TABLE kept (kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key))"
 KEEP = """INSERT INTO kept (kind, key, body) VALUES (?, ?, ?)
           ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"""
 FORGET = "DELETE FROM kept WHERE kind = ? AND key = ?"
-ON_THEIR_OWN = ("messages", "replies", "gone")  # fields of a channel
-UNFIT = (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+INVALID = (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 UNAVAILABLE = frozenset(  # codes that say nothing against the file
     [
         sqlite3.SQLITE_AUTH,
@@ -48,72 +47,76 @@ UNAVAILABLE = frozenset(  # codes that say nothing against the file
 )
 
 
-class Lock:
-    """A reentrant lock that calls `leaving` before its outermost holder lets go. `inner` is for conditions."""
+class RecordKind(StrEnum):
+    """The tables of the archive, so to speak."""
 
-    def __init__(self, leaving: Callable[[], None]) -> None:
-        self.inner = threading.RLock()
-        self._leaving = leaving
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        self.inner.acquire()
-        self._depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            if self._depth == 1:
-                self._leaving()
-        finally:
-            self._depth -= 1
-            self.inner.release()
+    USER = "user"
+    CHANNEL = "channel"
+    MESSAGE = "message"
+    DELETED = "gone"
+    TITLE = "title"
+    PROMPTS = "prompts"
+    SESSION = "session"
+    RESPONSE_URL = "response_url"
+    HOME = "home"
+    EVENT = "event"
+    LAST_TS = "last_ts"
+    N_OPENINGS = "n_openings"
 
 
 class Archive:
     """Without a path nothing is kept. After `open`, the caller of any method holds the workspace's lock."""
 
-    def __init__(self, path: Path | None, *, most: int = MOST) -> None:
-        self._path, self._most = path, most
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        max_records: int = MAX_RECORDS,
+        busy_seconds: float = BUSY_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.max_records = max_records
+        self._path, self._busy_seconds, self._clock = path, busy_seconds, clock
         self._database: sqlite3.Connection | None = None
-        self._pending: dict[tuple[Kind, str], str | None] = {}
-        self._is_refused = False
-        self._rests_until = 0.0
+        self._pending: dict[tuple[RecordKind, str], str | None] = {}
+        self._is_failing = False
+        self._paused_until = 0.0
 
-    def open(self) -> Kept:
-        """Everything kept so far; nothing when the file had to be moved aside."""
+    def open(self, read: Callable[[Iterable[ArchiveRow]], T]) -> T:
+        """Returns what `read` makes of all rows, in the order in which they were first kept.
+
+        A file that cannot be opened or read is moved aside, and `read` gets no rows.
+        """
         if self._path is None:
-            return Kept()
+            return read(())
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return self._open(self._path)
-        except UNFIT as error:
+            return self._open(self._path, read)
+        except INVALID as error:
             self._disconnect()
             if _is_unavailable(error):
                 raise
             aside = _move_aside(self._path)
             log.warning("workspace_archive_set_aside path=%s moved_to=%s cause=%r", self._path, aside, error)
-        return self._open(self._path)
+        return self._open(self._path, read)
 
-    def keep(self, kind: Kind, key: Key, value: Any) -> None:
-        """`value` as it is now, JSON or a dataclass of JSON."""
+    def keep(self, kind: RecordKind, key: RecordKey, value: object) -> None:
+        """Keeps `value` as it is now: JSON or a dataclass of JSON."""
         if self._database is not None:
             self._pending[kind, json.dumps(key)] = json.dumps(value, default=vars)
 
-    def keep_channel(self, channel: Channel) -> None:
-        facts = {name: value for name, value in vars(channel).items() if name not in ON_THEIR_OWN}
-        self.keep("channel", channel.id, facts)
-
-    def forget(self, kind: Kind, key: Key) -> None:
+    def forget(self, kind: RecordKind, key: RecordKey) -> None:
+        """Removes the record, if there is one."""
         if self._database is not None:
             self._pending[kind, json.dumps(key)] = None
 
     def flush(self) -> None:
-        """Write what changed, in one transaction; after a refusal not before a rest."""
-        if not self._is_refused or monotonic() >= self._rests_until:
+        """Writes what changed, in one transaction; after a failure not before a pause."""
+        if not self._is_failing or self._clock() >= self._paused_until:
             self._write()
 
     def close(self) -> None:
-        """Nothing is kept from here on."""
+        """Writes what is left; later changes are not kept."""
         self._write()
         self._disconnect()
 
@@ -127,36 +130,33 @@ class Archive:
                     row = (kind, key) if body is None else (kind, key, body)
                     self._database.execute(FORGET if body is None else KEEP, row)
         except sqlite3.Error as error:
-            if not self._is_refused:
+            if not self._is_failing:
                 log.warning("workspace_archive_refused path=%s cause=%r", self._path, error)
-            self._is_refused = True
-            self._rests_until = monotonic() + REST_SECONDS
+            self._is_failing = True
+            self._paused_until = self._clock() + PAUSE_SECONDS
         else:
-            self._is_refused = False
+            self._is_failing = False
             self._pending.clear()
 
-    def _open(self, path: Path) -> Kept:
+    def _open(self, path: Path, read: Callable[[Iterable[ArchiveRow]], T]) -> T:
         # Any thread may write; the workspace's lock lets one at a time.
         database = self._database = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
-        (form,) = database.execute("PRAGMA user_version").fetchone()
+        (version,) = database.execute("PRAGMA user_version").fetchone()
         (n_tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if form != FORM and (form or n_tables):
-            raise ValueError(f"the file is of version {form}, not {FORM}")
+        if version != FORMAT and (version or n_tables):
+            raise ValueError(f"the file is of version {version}, not {FORMAT}")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         if not n_tables:
-            database.executescript(f"BEGIN; {TABLE}; PRAGMA user_version = {FORM}; COMMIT")
+            database.executescript(f"BEGIN; {TABLE}; PRAGMA user_version = {FORMAT}; COMMIT")
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise ValueError(verdict)
-        found = snapshot.read(database.execute("SELECT kind, key, body FROM kept ORDER BY rowid"))
-        for kind, key in found.trim(self._most):
-            self.forget(kind, key)
-        self.keep("n_openings", "", found.n_openings + 1)
+        result = read(database.execute("SELECT kind, key, body FROM kept ORDER BY rowid"))
         self._write()
-        return found
+        return result
 
     def _disconnect(self) -> None:
         self._pending.clear()
@@ -166,12 +166,12 @@ class Archive:
 
 
 def _is_unavailable(error: Exception) -> bool:
-    """Whether the file could not be used now, rather than not be read at all."""
+    """Returns whether the file cannot be used just now, rather than not be read at all."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in UNAVAILABLE  # the low byte: SQLite's primary code
 
 
 def _move_aside(path: Path) -> Path:
-    """With its journal, which belongs to it and to no new file."""
+    """Renames the file with its journal, which belongs to no other, and returns the new path."""
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     for suffix in ("", "-wal", "-shm"):
         part = Path(f"{path}{suffix}")

@@ -1,16 +1,17 @@
-"""Who works here, and where they talk.
+"""The people of the workspace and its channels.
 
 Owns users and channels, and the small company a new workspace starts with. Promises ids in Slack's forms and
 Slack's JSON for both. Does not keep who is online, user groups, or more than one workspace.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from enum import StrEnum
 
 from bot.simulator.errors import SlackError, WorkspaceError
-from bot.simulator.stores.messages import Json, Message
+from bot.simulator.stores.archive import Archive, RecordKind
+from bot.simulator.stores.messages import SlackMessage
 
 TEAM = "T0STANDIN01"
 PARTNER_TEAM = "T0PARTNER01"
@@ -21,11 +22,22 @@ RANDOM, PARTNERS = "C0RANDOM001", "C0PARTNERS1"
 SLACKBOT = "USLACKBOT"
 CREATED = 1_700_000_000
 
-ChannelKind = Literal["public", "private", "mpim", "im"]
+ARCHIVED_APART = frozenset({"messages", "replies", "gone"})  # fields of a channel
+
+
+class ChannelKind(StrEnum):
+    """The four kinds of conversations."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    MPIM = "mpim"
+    IM = "im"
 
 
 @dataclass(frozen=True)
 class User:
+    """A person or a bot."""
+
     id: str
     name: str
     real_name: str
@@ -40,9 +52,11 @@ class User:
 
     @property
     def email(self) -> str:
+        """Their address at example.com."""
         return f"{self.name}@example.com"
 
-    def wire(self, *, with_email: bool, with_locale: bool = False) -> Json:
+    def to_json(self, *, with_email: bool, with_locale: bool = False) -> dict[str, object]:
+        """Returns Slack's user object."""
         profile = {
             "real_name": self.real_name,
             "real_name_normalized": self.real_name,
@@ -53,10 +67,11 @@ class User:
         }
         if with_email and not self.is_bot:
             profile["email"] = self.email
-        shown: Json = {"id": self.id, "team_id": self.team_id, "name": self.name, "deleted": self.deleted}
-        shown |= {"profile": profile, "is_bot": self.is_bot, "is_app_user": False, "updated": CREATED}
+        user: dict[str, object] = {"id": self.id, "team_id": self.team_id, "name": self.name}
+        user |= {"deleted": self.deleted, "profile": profile, "is_bot": self.is_bot}
+        user |= {"is_app_user": False, "updated": CREATED}
         if not self.deleted:
-            shown |= {
+            user |= {
                 "real_name": self.real_name,
                 "tz": self.tz,
                 "tz_label": "Greenwich Mean Time",
@@ -68,35 +83,39 @@ class User:
                 "is_ultra_restricted": self.is_ultra_restricted,
                 "is_email_confirmed": True,
             }
-        return shown | ({"locale": self.locale} if with_locale else {})
+        return user | ({"locale": self.locale} if with_locale else {})
 
 
 @dataclass
 class Channel:
-    """Holds its messages. `replies` are per root, in order; `gone` are roots deleted before any reply."""
+    """A conversation and its messages. `replies` are per root, in order; `gone` are roots deleted before any
+    reply."""
 
     id: str
     name: str
-    kind: ChannelKind = "public"
+    kind: ChannelKind = ChannelKind.PUBLIC
     members: list[str] = field(default_factory=list)
     user: str | None = None
     is_ext_shared: bool = False
     is_archived: bool = False
     topic: str = ""
-    messages: dict[str, Message] = field(default_factory=dict)
+    messages: dict[str, SlackMessage] = field(default_factory=dict)
     replies: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     gone: set[str] = field(default_factory=set)
 
     @property
     def type(self) -> str:
+        """Slack's `channel_type` in events."""
         return {"public": "channel", "private": "group", "mpim": "mpim", "im": "im"}[self.kind]
 
     @property
     def scope(self) -> str:
+        """The first part of the scopes that this kind needs, as in `groups:history`."""
         return {"public": "channels", "private": "groups", "mpim": "mpim", "im": "im"}[self.kind]
 
-    def wire(self, bot_user_id: str) -> Json:
-        if self.kind == "im":
+    def to_json(self, bot_user_id: str) -> dict[str, object]:
+        """Returns Slack's conversation object as the app sees it."""
+        if self.kind == ChannelKind.IM:
             return {
                 "id": self.id,
                 "created": CREATED,
@@ -106,7 +125,7 @@ class Channel:
                 "user": self.user,
                 "is_user_deleted": False,
             }
-        is_private = self.kind in ("private", "mpim")
+        is_private = self.kind in (ChannelKind.PRIVATE, ChannelKind.MPIM)
         return {
             "id": self.id,
             "name": self.name,
@@ -114,7 +133,7 @@ class Channel:
             "is_channel": not is_private,
             "is_group": False,
             "is_im": False,
-            "is_mpim": self.kind == "mpim",
+            "is_mpim": self.kind == ChannelKind.MPIM,
             "is_private": is_private,
             "created": CREATED,
             "creator": ADA,
@@ -132,75 +151,97 @@ class Channel:
 
 
 class Directory:
-    """Users and channels by id. Every lookup the app makes raises Slack's code; `of_name` serves `#name`."""
+    """Users and channels by id. Lookups for the app raise Slack's codes, those for people `WorkspaceError`."""
 
-    def __init__(self, bot: User, *, keep_dm: Callable[[Channel], None]) -> None:
-        self.bot = bot
-        self._keep_dm = keep_dm
+    def __init__(self, bot: User, archive: Archive) -> None:
+        self._bot, self._archive = bot, archive
+        self._restored: set[str] = set()  # channels
         slackbot = User(SLACKBOT, "slackbot", "Slackbot", bot.team_id)
         self.users: dict[str, User] = {bot.id: bot, SLACKBOT: slackbot}
         self.channels: dict[str, Channel] = {}
 
-    def add_user(self, user: User) -> User:
+    def restore(self, users: Iterable[User], channels: Iterable[Channel]) -> None:
+        """Adds what an archive kept, over what a new workspace starts with."""
+        self.users |= {user.id: user for user in users}
+        restored = {channel.id: channel for channel in channels}
+        self.channels |= restored
+        self._restored = set(restored)
+
+    def add_user(self, user: User) -> None:
+        """Adds a user, or replaces the one with this id."""
         if not user.id.startswith(("U", "W")):
             raise WorkspaceError(f"a user id starts with U or W: {user.id!r}")
         self.users[user.id] = user
-        return user
+        self._archive.keep(RecordKind.USER, user.id, user)
 
-    def add_channel(self, channel: Channel) -> Channel:
+    def add_channel(self, channel: Channel) -> None:
+        """Adds a channel. One that an archive kept stays as it was."""
+        if channel.id in self._restored:
+            return
         for member in channel.members:
             if member not in self.users:
                 raise WorkspaceError(f"add the user {member!r} before the channel they are in")
         self.channels[channel.id] = channel
+        self.save_channel(channel)
+
+    def save_channel(self, channel: Channel) -> None:
+        """Archives a channel after a change, without its messages."""
+        facts = {name: value for name, value in vars(channel).items() if name not in ARCHIVED_APART}
+        self._archive.keep(RecordKind.CHANNEL, channel.id, facts)
+
+    def visible_channel(self, name_or_id: str) -> Channel:
+        """Returns a channel the bot may know of: private ones it is not in do not exist for it."""
+        channel = self.channels.get(name_or_id) or self._find_by_name(name_or_id)
+        if channel is None or (channel.kind != ChannelKind.PUBLIC and self._bot.id not in channel.members):
+            raise SlackError("channel_not_found")
         return channel
 
-    def restore(self, users: Iterable[User], channels: Iterable[Channel]) -> None:
-        """As they were left, over what a new workspace starts with."""
-        self.users |= {user.id: user for user in users}
-        self.channels |= {channel.id: channel for channel in channels}
-
-    def channel(self, name_or_id: str) -> Channel:
-        """A channel the bot may know of: private ones it is not in do not exist for it."""
-        found = self.channels.get(name_or_id) or self._of_name(name_or_id)
-        if found is None or (found.kind != "public" and self.bot.id not in found.members):
-            raise SlackError("channel_not_found")
-        return found
-
-    def user(self, user_id: str) -> User:
-        found = self.users.get(user_id)
-        if found is None:
+    def visible_user(self, user_id: str) -> User:
+        """Returns a user the bot may know of: strangers of another team do not exist for it."""
+        user = self.users.get(user_id)
+        if user is None:
             raise SlackError("user_not_found")
-        if found.team_id != self.bot.team_id and not self._shares_channel(user_id):
+        if user.team_id != self._bot.team_id and not self._shares_channel(user_id):
             raise SlackError("user_not_visible")
-        return found
+        return user
 
-    def dm_with(self, user_id: str) -> Channel:
+    def open_dm(self, user_id: str) -> Channel:
+        """Returns the direct message channel of a person and the app, which begins with its first use."""
         dm_id = "D" + user_id[1:]
         if dm_id not in self.channels:
-            members = [user_id, self.bot.id]
-            self.channels[dm_id] = Channel(dm_id, "directmessage", "im", members, user=user_id)
-            self._keep_dm(self.channels[dm_id])
+            members = [user_id, self._bot.id]
+            self.channels[dm_id] = Channel(dm_id, "directmessage", ChannelKind.IM, members, user=user_id)
+            self.save_channel(self.channels[dm_id])
         return self.channels[dm_id]
 
     def find_channel(self, name_or_id: str) -> Channel:
-        """For people, who see more than the bot does; raises `WorkspaceError`."""
-        found = self.channels.get(name_or_id) or self._of_name(name_or_id)
-        if found is None:
+        """Returns any channel, by id, `#name` or `name`."""
+        channel = self.channels.get(name_or_id) or self._find_by_name(name_or_id)
+        if channel is None:
             raise WorkspaceError(f"no channel {name_or_id!r} in this workspace")
-        return found
+        return channel
 
-    def _of_name(self, name: str) -> Channel | None:
-        wanted = name.removeprefix("#")
-        return next((c for c in self.channels.values() if c.name == wanted and c.kind != "im"), None)
+    def find_user(self, user_id: str) -> User:
+        """Returns any user."""
+        if user_id not in self.users:
+            raise WorkspaceError(f"no user {user_id!r} in this workspace")
+        return self.users[user_id]
+
+    def _find_by_name(self, name_or_hash: str) -> Channel | None:
+        name = name_or_hash.removeprefix("#")
+        named = (c for c in self.channels.values() if c.name == name and c.kind != ChannelKind.IM)
+        return next(named, None)
 
     def _shares_channel(self, user_id: str) -> bool:
-        bot = self.bot.id
+        bot = self._bot.id
         return any(bot in c.members and user_id in c.members for c in self.channels.values())
 
 
-def populate(directory: Directory) -> None:
-    """Three colleagues, a guest, one who left, another bot, a partner; five channels, four with the app."""
-    team = directory.bot.team_id
+def populate(directory: Directory, team: str, bot: str) -> None:
+    """Adds three colleagues, a guest, one who left, another bot and a partner; five channels, four with the app.
+
+    None of them is archived before something changes it.
+    """
     people = [
         User(ADA, "ada", "Ada Marlow", team, is_admin=True),
         User(GRACE, "grace", "Grace Okafor", team, tz="America/New_York"),
@@ -210,11 +251,13 @@ def populate(directory: Directory) -> None:
         User(OTHER_BOT, "deploys", "Deploy Bot", team, is_bot=True),
         User(PARTNER, "petra", "Petra Partner", team_id=PARTNER_TEAM),
     ]
-    for person in people:
-        directory.add_user(person)
-    staff, bot = [ADA, GRACE, LINUS], directory.bot.id
-    directory.add_channel(Channel(GENERAL, "general", members=[*staff, OTHER_BOT, bot]))
-    directory.add_channel(Channel(HELP, "help", members=[*staff, GUEST, bot]))
-    directory.add_channel(Channel(HR, "hr", "private", members=[ADA, GRACE, bot]))
-    directory.add_channel(Channel(RANDOM, "random", members=list(staff)))
-    directory.add_channel(Channel(PARTNERS, "partners", members=[ADA, LINUS, PARTNER, bot], is_ext_shared=True))
+    staff = [ADA, GRACE, LINUS]
+    channels = [
+        Channel(GENERAL, "general", members=[*staff, OTHER_BOT, bot]),
+        Channel(HELP, "help", members=[*staff, GUEST, bot]),
+        Channel(HR, "hr", ChannelKind.PRIVATE, members=[ADA, GRACE, bot]),
+        Channel(RANDOM, "random", members=staff),
+        Channel(PARTNERS, "partners", members=[ADA, LINUS, PARTNER, bot], is_ext_shared=True),
+    ]
+    directory.users |= {person.id: person for person in people}
+    directory.channels |= {channel.id: channel for channel in channels}

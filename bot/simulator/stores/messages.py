@@ -1,17 +1,15 @@
-"""A message, as people see it and as Slack's JSON tells it.
+"""A message as people see it.
 
-Owns `Message` and `Stream`: frozen snapshots that stay true to the moment they were read. Promises that
-`plain` is what a person can see, and that `wire` has the shape of Slack's message object. Does not keep
-messages: `state` does.
+Owns `SlackMessage` and `MessageStream`: frozen snapshots that stay true to the moment they were read. Promises
+that `plain` is what a person can see. Does not store messages: `message_store` does.
 """
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from enum import StrEnum
 
-Json = dict[str, Any]
-StreamState = Literal["in_progress", "completed", "expired", "stopped_by_user"]
+from bot.simulator.payloads import JsonObject
 
 # In the order a person reads them.
 VISIBLE_KEYS = (
@@ -33,20 +31,32 @@ VISIBLE_KEYS = (
 INLINE_TYPES = frozenset({"rich_text_section", "rich_text_preformatted", "rich_text_quote"})
 
 
+class StreamState(StrEnum):
+    """The life of a stream."""
+
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    STOPPED_BY_USER = "stopped_by_user"
+
+
 @dataclass(frozen=True)
-class Stream:
+class MessageStream:
+    """What a message has beside its text because it was streamed; `tasks` by id."""
+
     state: StreamState
     started_at: float
     recipient_user_id: str | None = None
     display_mode: str = "timeline"
     plan_title: str = ""
-    tasks: Mapping[str, Json] = field(default_factory=dict)
+    tasks: Mapping[str, JsonObject] = field(default_factory=dict)
     n_appends: int = 0
 
 
 @dataclass(frozen=True)
-class Message:
-    """`markdown` is what came as `markdown_text` or as stream chunks; `blocks` carry generated ids."""
+class SlackMessage:
+    """One version of a message. `markdown` is what came as `markdown_text` or as stream chunks; `blocks` carry
+    generated ids."""
 
     channel: str
     ts: str
@@ -54,12 +64,12 @@ class Message:
     user: str | None = None
     bot_id: str | None = None
     thread_ts: str | None = None
-    blocks: tuple[Json, ...] = ()
+    blocks: tuple[JsonObject, ...] = ()
     markdown: str = ""
-    attachments: tuple[Json, ...] = ()
-    metadata: Json | None = None
-    edited: Json | None = None
-    stream: Stream | None = None
+    attachments: tuple[JsonObject, ...] = ()
+    metadata: JsonObject | None = None
+    edited: JsonObject | None = None
+    stream: MessageStream | None = None
     ephemeral_to: str | None = None
     subtype: str = ""
     client_msg_id: str = ""
@@ -69,18 +79,19 @@ class Message:
 
     @property
     def streaming_state(self) -> StreamState | None:
+        """The state of its stream; None for a message that was never streamed."""
         return self.stream.state if self.stream else None
 
     @property
     def plain(self) -> str:
         """All a person can see. `text` beside blocks is a notification's text only, so it is left out then."""
-        shown = [self.markdown, *_visible([*self.all_blocks(with_markdown=False), *self.attachments])]
-        if not any(shown):
-            shown = [self.text]
-        return "\n".join(part for part in shown if part)
+        parts = [self.markdown, *_visible([*self.all_blocks(with_markdown=False), *self.attachments])]
+        if not any(parts):
+            parts = [self.text]
+        return "\n".join(part for part in parts if part)
 
-    def all_blocks(self, *, with_markdown: bool = True) -> list[Json]:
-        """The blocks as Slack reads them back: markdown turned into rich text, tasks into cards."""
+    def all_blocks(self, *, with_markdown: bool = True) -> list[JsonObject]:
+        """Returns the blocks as Slack reads them back: markdown turned into rich text, tasks into cards."""
         blocks = []
         if self.markdown and with_markdown:
             blocks.append(rich_text(self.markdown))
@@ -90,7 +101,7 @@ class Message:
             blocks.extend(self._cards())
         return [*blocks, *self.blocks]
 
-    def _cards(self) -> list[Json]:
+    def _cards(self) -> list[JsonObject]:
         tasks = self.stream.tasks if self.stream else {}
         return [
             {
@@ -102,43 +113,44 @@ class Message:
         ]
 
 
-def rich_text(text: str) -> Json:
+def rich_text(text: str) -> JsonObject:
+    """Returns a rich text block of one plain section."""
     section = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
     return {"type": "rich_text", "block_id": "rt", "elements": [section]}
 
 
-def with_ids(blocks: Iterable[Json], ids: Iterator[int]) -> tuple[Json, ...]:
-    """The blocks with the `block_id` and `action_id` Slack makes up where the app gave none."""
-    done = []
-    for given in blocks:
-        block = given if given.get("block_id") else {**given, "block_id": f"b{next(ids):04x}"}
-        if block["type"] in ("actions", "context_actions"):
-            done.append({**block, "elements": [_with_action_id(element, ids) for element in block["elements"]]})
-        elif isinstance(block.get("accessory"), dict):
-            done.append({**block, "accessory": _with_action_id(block["accessory"], ids)})
-        elif isinstance(block.get("element"), dict):
-            done.append({**block, "element": _with_action_id(block["element"], ids)})
-        else:
-            done.append(block)
-    return tuple(done)
+def assign_ids(blocks: Iterable[JsonObject], ids: Iterator[int]) -> tuple[JsonObject, ...]:
+    """Returns the blocks with the `block_id` and `action_id` Slack makes up where the app gave none."""
+    return tuple(_with_ids(block, ids) for block in blocks)
 
 
-def elements_of(blocks: Iterable[Json]) -> Iterator[tuple[Json, Json]]:
-    """Each interactive element with the block it stands in."""
+def interactive_elements(blocks: Iterable[JsonObject]) -> Iterator[tuple[JsonObject, JsonObject]]:
+    """Yields each interactive element with the block it is in."""
     for block in blocks:
         inner = block.get("elements") if block.get("type") in ("actions", "context_actions") else None
-        one = block.get("accessory") or block.get("element")
-        for element in itertools.chain(inner or [], [one] if one else []):
+        single = block.get("accessory") or block.get("element")
+        for element in itertools.chain(inner or [], [single] if single else []):
             yield block, element
 
 
-def _with_action_id(element: Json, ids: Iterator[int]) -> Json:
+def _with_ids(block: JsonObject, ids: Iterator[int]) -> JsonObject:
+    if not block.get("block_id"):
+        block = {**block, "block_id": f"b{next(ids):04x}"}
+    if block["type"] in ("actions", "context_actions"):
+        return {**block, "elements": [_with_action_id(element, ids) for element in block["elements"]]}
+    for place in ("accessory", "element"):
+        if isinstance(block.get(place), dict):
+            return {**block, place: _with_action_id(block[place], ids)}
+    return block
+
+
+def _with_action_id(element: JsonObject, ids: Iterator[int]) -> JsonObject:
     if element.get("action_id") or element["type"] == "image":
         return element
     return {**element, "action_id": f"a{next(ids):04x}"}
 
 
-def _visible(node: Any) -> Iterator[str]:
+def _visible(node: object) -> Iterator[str]:
     if isinstance(node, str):
         yield node
     elif isinstance(node, list | tuple):
@@ -152,6 +164,6 @@ def _visible(node: Any) -> Iterator[str]:
                 yield from _visible(node[key])
 
 
-def _inline(part: Json) -> str:
+def _inline(part: JsonObject) -> str:
     mention = part.get("user_id") or part.get("channel_id")
     return f"<@{mention}>" if mention else str(part.get("text") or part.get("url") or part.get("name") or "")

@@ -13,7 +13,7 @@ import ingest.settings
 from bot.doctor import slack
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-from bot.simulator import Rule, Workspace, WorkspaceServer
+from bot.simulator import FaultRule, InstalledApp, Workspace, WorkspaceServer
 from bot.slack.manifest import SCOPES
 from tests.system import System, free_port
 
@@ -23,7 +23,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture
 def workspace() -> Workspace:
-    return Workspace(bot_token=BOT, app_token=APP, signing_secret=SECRET, scopes=SCOPES)
+    return Workspace(InstalledApp(bot_token=BOT, app_token=APP, signing_secret=SECRET, scopes=set(SCOPES)))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_it_opens_no_socket_and_posts_nothing(server: WorkspaceServer, workspace
 
 
 def test_missing_scopes_are_named(server: WorkspaceServer, workspace: Workspace) -> None:
-    workspace.scopes -= {"im:history", "assistant:write"}
+    workspace.app.scopes -= {"im:history", "assistant:write"}
     _, scopes = slack.token(_context(server.api_url, SLACK_BOT_TOKEN=BOT))
     assert scopes.state == "problem"
     assert scopes.text == "The app lacks assistant:write, im:history."
@@ -102,8 +102,8 @@ def test_socket_mode_that_is_off(server: WorkspaceServer, workspace: Workspace) 
     assert finding.advice.startswith("Turn Socket Mode on")
 
 
-@pytest.mark.parametrize("rule", [Rule("drop"), Rule("status", status=503)])
-def test_slack_is_away(server: WorkspaceServer, workspace: Workspace, rule: Rule) -> None:
+@pytest.mark.parametrize("rule", [FaultRule("drop"), FaultRule("status", status=503)])
+def test_slack_is_away(server: WorkspaceServer, workspace: Workspace, rule: FaultRule) -> None:
     workspace.faults.add(rule)
     found = _all(_context(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
     assert [f.state for f in found] == ["problem", "problem"]

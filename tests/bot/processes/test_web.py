@@ -63,8 +63,8 @@ def test_readiness_tells_of_an_older_schema_and_an_empty_index(world: System) ->
 
 
 def test_without_a_signing_secret_nothing_is_taken_over_http(world: System) -> None:
-    world.workspace.request_url = None
-    world.env |= {"SLACK_APP_TOKEN": world.workspace.app_token}
+    world.workspace.app.request_url = None
+    world.env |= {"SLACK_APP_TOKEN": world.workspace.app.app_token}
     del world.env["SLACK_SIGNING_SECRET"]
     world.start("web")
     body = b'{"type":"event_callback","event":{"type":"app_mention","user":"U1","channel":"C1","ts":"1.1"}}'

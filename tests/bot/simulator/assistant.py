@@ -64,7 +64,7 @@ class Assistant:
     """Each answer waits for `go` before every step; `submitted` keeps what modals brought."""
 
     def __init__(self, slack: Served) -> None:
-        self.client = WebClient(slack.workspace.bot_token, base_url=slack.server.api_url)
+        self.client = WebClient(slack.workspace.app.bot_token, base_url=slack.server.api_url)
         self.go = threading.Semaphore(0)
         self.submitted: list[Any] = []
         self.stopped = threading.Event()

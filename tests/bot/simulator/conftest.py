@@ -16,7 +16,7 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.simulator import Workspace, WorkspaceServer
+from bot.simulator import Archive, InstalledApp, PageContent, Timing, Workspace, WorkspaceServer
 from bot.simulator.server.web_api import FORM_ONLY
 
 SOON = (0.05, 0.1, 0.2)  # seconds; the redelivery schedule of most tests
@@ -46,11 +46,21 @@ class Served:
 
 
 @contextmanager
-def serving(**options: Any) -> Iterator[Served]:
+def serving(
+    app: InstalledApp | None = None,
+    *,
+    archive: Path | None = None,
+    is_rate_limited: bool = False,
+    content: PageContent | None = None,
+    **durations: Any,
+) -> Iterator[Served]:
+    """A served workspace whose clock stands still and whose retries come soon; `durations` are those of
+    `Timing`."""
     clock = Clock()
-    workspace = Workspace(**{"retry_delays": SOON, "clock": clock, **options})
-    with WorkspaceServer(workspace) as server:
-        client = WebClient(workspace.bot_token, base_url=server.api_url, retry_handlers=[])
+    timing = Timing(**{"retry_delays": SOON, "clock": clock, **durations})
+    workspace = Workspace(app, timing=timing, archive=archive, is_rate_limited=is_rate_limited)
+    with WorkspaceServer(workspace, content=content) as server:
+        client = WebClient(workspace.app.bot_token, base_url=server.api_url, retry_handlers=[])
         yield Served(workspace, server, client, clock)
     workspace.close()
 
@@ -58,7 +68,7 @@ def serving(**options: Any) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Served]:
     """For tests of single calls, which share a workspace and mind only what they made themselves."""
-    with serving(subscriptions=()) as served:
+    with serving(InstalledApp(subscriptions=())) as served:
         yield served
 
 
@@ -81,8 +91,8 @@ def reopen(file: Path) -> Iterator[Open]:
     """The next workspace with the same file; the one before it just stops, as if killed."""
     opened: list[Workspace] = []
 
-    def opening(**options: Any) -> Workspace:
-        opened.append(Workspace(archive=file, **options))
+    def opening(archive: Archive | None = None, *, is_populated: bool = True) -> Workspace:
+        opened.append(Workspace(archive=archive or Archive(file), is_populated=is_populated))
         return opened[-1]
 
     yield opening
@@ -122,8 +132,8 @@ class QuietHandler(WSGIRequestHandler):
 
 def bolt(slack: Served) -> App:
     """A Bolt app as the product runs it: events are acknowledged only after their listener has returned."""
-    client = WebClient(slack.workspace.bot_token, base_url=slack.server.api_url)
-    return App(client=client, signing_secret=slack.workspace.signing_secret, process_before_response=True)
+    client = WebClient(slack.workspace.app.bot_token, base_url=slack.server.api_url)
+    return App(client=client, signing_secret=slack.workspace.app.signing_secret, process_before_response=True)
 
 
 @contextmanager
@@ -143,13 +153,13 @@ def listening(wsgi: Any) -> Iterator[str]:
 @contextmanager
 def http_served(slack: Served, wsgi: Any) -> Iterator[str]:
     with listening(wsgi) as url:
-        slack.workspace.request_url = url
+        slack.workspace.app.request_url = url
         yield url
 
 
 @contextmanager
 def socket_connected(slack: Served, app: App) -> Iterator[SocketModeHandler]:
-    handler = SocketModeHandler(app, slack.workspace.app_token, ping_interval=1)
+    handler = SocketModeHandler(app, slack.workspace.app.app_token, ping_interval=1)
     handler.connect()
     slack.workspace.wait_for(lambda: slack.workspace.sockets.n_connections)
     try:

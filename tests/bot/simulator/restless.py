@@ -11,20 +11,20 @@ from pathlib import Path
 
 from slack_sdk import WebClient
 
-from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
+from bot.simulator import ADA, HELP, InstalledApp, Timing, Workspace, WorkspaceServer
 
 RECIPIENT = {"recipient_team_id": "T0STANDIN01", "recipient_user_id": ADA}
 
 
 def main(archive: Path, request_url: str) -> None:
-    workspace = Workspace(archive=archive, request_url=request_url, retry_delays=(600.0,))
+    workspace = Workspace(InstalledApp(request_url), timing=Timing((600.0,)), archive=archive)
     ada = workspace.person(ADA)
     with WorkspaceServer(workspace) as server:
-        client = WebClient(workspace.bot_token, base_url=server.api_url)
+        client = WebClient(workspace.app.bot_token, base_url=server.api_url)
         n_told = 0
         for n in itertools.count():
             question = ada.mention(HELP, f"question {n}")
-            say("posted", question, f"<@{workspace.bot_user_id}> question {n}")
+            say("posted", question, f"<@{workspace.app.bot_user_id}> question {n}")
             stream = str(client.chat_startStream(channel=HELP, thread_ts=question, **RECIPIENT)["ts"])
             for length in range(1, 6):
                 client.chat_appendStream(channel=HELP, ts=stream, markdown_text=f"word{length} ")

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +14,26 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.simulator import ADA, GENERAL, GRACE, GUEST, HELP, HR, RANDOM, Message, Stream, Workspace, WorkspaceServer
-from bot.simulator.stores.archive import Archive
+from bot.simulator import (
+    ADA,
+    GENERAL,
+    GRACE,
+    GUEST,
+    HELP,
+    HR,
+    RANDOM,
+    Channel,
+    ChannelKind,
+    InstalledApp,
+    MessageStream,
+    SlackMessage,
+    User,
+    Workspace,
+    WorkspaceServer,
+)
+from bot.simulator.stores import snapshot
+from bot.simulator.stores.archive import Archive, RecordKind
+from bot.simulator.stores.messages import StreamState
 from tests.bot.simulator.conftest import (
     ERROR,
     OK,
@@ -33,6 +50,7 @@ RECIPIENT: Any = {"recipient_team_id": "T0STANDIN01", "recipient_user_id": ADA}
 BUTTON = {"type": "button", "text": {"type": "plain_text", "text": "More"}, "action_id": "more"}
 BLOCKS = [{"type": "actions", "elements": [BUTTON]}]
 FINAL: Answer = ("500 Oops", [("x-slack-no-retry", "1")])
+WAIT_SECONDS = 10.0
 NEVER = (600.0,)  # seconds; a retry that no test waits for
 
 
@@ -50,7 +68,7 @@ def everything(workspace: Workspace) -> dict[str, Any]:
         "users": users,
         "ephemerals": [workspace.ephemerals(user) for user in users],
         "threads": (threads.titles, threads.prompts, threads.sessions),
-        "response_urls": workspace.response_urls._urls,
+        "response_urls": workspace.response_urls.by_id,
         "homes": workspace.views.homes,
     }
 
@@ -92,8 +110,10 @@ def live(slack: Served) -> None:
     client.views_publish(user_id=ADA, view={"type": "home", "blocks": BLOCKS})
     workspace.join(RANDOM, GUEST)
     workspace.leave(HR, GRACE)
-    workspace.add_user("U0NEW000001", "newton", tz="Europe/Oslo")
-    workspace.add_channel("C0NEW000001", "new", kind="private", members=["U0NEW000001"], topic="News")
+    workspace.add_user(User("U0NEW000001", "newton", "Newton", tz="Europe/Oslo"))
+    workspace.add_channel(
+        Channel("C0NEW000001", "new", ChannelKind.PRIVATE, members=["U0NEW000001"], topic="News")
+    )
     workspace.response_urls.issue(HELP, ADA, question)
     assert workspace.person(GRACE).dm  # without a message yet
 
@@ -128,9 +148,9 @@ def test_what_happens_after_the_end_is_not_kept(reopen: Open) -> None:
 def test_new_ts_stay_unique_and_increasing_when_the_clock_was_set_back(reopen: Open) -> None:
     workspace = reopen()
     with workspace.lock:
-        workspace.store._last_ts_us += 9_000_000_000 * 1_000_000
-        last = workspace.store.new_ts()
-    assert reopen().store.new_ts() > last
+        workspace.timestamps.last_us += 9_000_000_000 * 1_000_000
+        last = workspace.timestamps.make()
+    assert reopen().timestamps.make() > last
 
 
 def test_ids_made_up_for_blocks_are_not_used_again(file: Path, reopen: Open) -> None:
@@ -157,7 +177,7 @@ def test_a_live_stream_goes_on_and_ages(file: Path) -> None:
         assert slack.workspace.message(ts).streaming_state == "in_progress"
         slack.client.chat_appendStream(channel=HELP, ts=ts, markdown_text="two")
         assert slack.workspace.message(ts).plain == "One two"
-        slack.clock.now += slack.workspace.stream_seconds
+        slack.clock.now += slack.workspace.timing.stream_seconds
         assert slack.refusal("chat.stopStream", channel=HELP, ts=ts) == "message_not_in_streaming_state"
 
 
@@ -184,9 +204,9 @@ def test_a_response_url_is_served_at_the_new_address_for_what_is_left_of_its_use
 def test_code_that_adds_its_people_and_places_at_each_start_finds_them_as_they_were_left(reopen: Open) -> None:
     def start() -> Workspace:
         workspace = reopen(is_populated=False)
-        workspace.add_user(ADA, "ada")
-        workspace.add_user(GRACE, "grace")
-        workspace.add_channel(HELP, "help", members=[ADA])
+        workspace.add_user(User(ADA, "ada", "Ada"))
+        workspace.add_user(User(GRACE, "grace", "Grace"))
+        workspace.add_channel(Channel(HELP, "help", members=[ADA]))
         return workspace
 
     workspace = start()
@@ -211,15 +231,15 @@ JSON = st.recursive(
 )
 OBJECTS = st.dictionaries(st.text(), JSON, max_size=3)
 STREAMS = st.builds(
-    Stream,
-    st.sampled_from(["in_progress", "completed", "expired", "stopped_by_user"]),
+    MessageStream,
+    st.sampled_from(StreamState),
     st.floats(0, 2e9),
     st.none() | st.text(),
     tasks=st.dictionaries(st.text(), OBJECTS, max_size=3),
     n_appends=st.integers(0),
 )
 MESSAGES = st.builds(
-    Message,
+    SlackMessage,
     st.just(HELP),
     st.just("1.000001"),
     text=st.text(),
@@ -236,20 +256,20 @@ MESSAGES = st.builds(
 )
 
 
-def kept_and_read(message: Message) -> list[Message]:
+def kept_and_read(message: SlackMessage) -> list[SlackMessage]:
     with TemporaryDirectory() as folder:
         for _ in range(2):
             archive = Archive(Path(folder) / "kept.sqlite")
-            found = archive.open().messages
-            archive.keep("message", message.ts, message)
+            found = snapshot.load(archive).messages
+            archive.keep(RecordKind.MESSAGE, message.ts, message)
             archive.close()
     return found
 
 
 @settings(max_examples=50, deadline=None)
 @given(MESSAGES)
-@example(Message(HELP, "1.000001", text="half a character: \ud800, and none: \x00"))
-def test_a_message_comes_back_equal(message: Message) -> None:
+@example(SlackMessage(HELP, "1.000001", text="half a character: \ud800, and none: \x00"))
+def test_a_message_comes_back_equal(message: SlackMessage) -> None:
     (found,) = kept_and_read(message)
     assert found == message
     assert repr(found) == repr(message)  # also where equality knows no difference, as between 1 and True
@@ -292,7 +312,7 @@ def test_what_was_not_acknowledged_is_delivered_again_and_nothing_else(file: Pat
         slack.workspace.faults.pause()
         ada.say(HELP, "held back")
     listener = Listening()
-    with listening(listener) as url, serving(archive=file, request_url=url) as slack:
+    with listening(listener) as url, serving(InstalledApp(url), archive=file) as slack:
         slack.workspace.wait_for(lambda: sum(d.is_acked for d in slack.workspace.deliveries) == 3)
     assert told(listener) == {
         "failed": ("1", "http_error"),
@@ -300,28 +320,28 @@ def test_what_was_not_acknowledged_is_delivered_again_and_nothing_else(file: Pat
         "held back": (None, None),
     }
     with serving(archive=file) as slack:
-        assert not slack.workspace.outbox.envelopes
+        assert not slack.workspace.pending_events.envelopes
 
 
 def test_an_event_cut_off_in_the_middle_of_its_attempt_comes_again_as_a_timeout(file: Path) -> None:
-    may_answer = threading.Event()
+    is_asked, may_answer = threading.Event(), threading.Event()
 
     def answer(n: int) -> Answer:
+        is_asked.set()
         may_answer.wait()
         return OK
 
     slow = Listening(answer)
     with serving(archive=file) as slack, http_served(slack, slow):
         slack.workspace.person(ADA).say(HELP, "hello")
-        while not slow.requests:
-            time.sleep(0.01)
+        assert is_asked.wait(WAIT_SECONDS)
         slack.workspace.close()
         may_answer.set()
     for _ in range(2):  # it is never heard, so it is due again after each start
         with serving(archive=file, retry_delays=NEVER) as slack:
             slack.workspace.wait_for(lambda: slack.workspace.deliveries)
     listener = Listening()
-    with listening(listener) as url, serving(archive=file, request_url=url) as slack:
+    with listening(listener) as url, serving(InstalledApp(url), archive=file) as slack:
         slack.workspace.wait_for(lambda: any(d.is_acked for d in slack.workspace.deliveries))
     assert told(listener) == {"hello": ("3", "connection_failed")}
 
@@ -331,7 +351,7 @@ def test_what_is_due_can_be_held_back_until_the_app_is_up(file: Path, reopen: Op
     workspace = reopen()
     workspace.outbox.hold()
     listener = Listening()
-    with WorkspaceServer(workspace), listening(listener) as workspace.request_url:
+    with WorkspaceServer(workspace), listening(listener) as workspace.app.request_url:
         workspace.person(ADA).say(HELP, "and again")
         assert not workspace.deliveries
         workspace.outbox.release()
@@ -344,4 +364,4 @@ def test_an_event_whose_retries_are_used_up_is_lost_as_in_slack(file: Path) -> N
         slack.workspace.person(ADA).say(HELP, "hello")
         slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 4)
     with serving(archive=file) as slack:
-        assert not slack.workspace.outbox.envelopes
+        assert not slack.workspace.pending_events.envelopes

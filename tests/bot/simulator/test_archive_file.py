@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bot.simulator import ADA, GENERAL, HELP, Workspace, WorkspaceError
-from bot.simulator.stores import archive
-from bot.simulator.stores.archive import Archive
+from bot.simulator.stores import snapshot
+from bot.simulator.stores.archive import PAUSE_SECONDS, Archive
 from tests.bot.simulator.conftest import Clock, Open
 
 
@@ -57,8 +57,8 @@ def test_the_oldest_threads_go_when_there_are_too_many_messages(file: Path, reop
     reply = ada.say(HELP, "a reply", revived)
     aside = workspace.response_urls.issue(HELP, ADA)
     workspace.close()
-    short = Archive(file, most=4)
-    assert [message.ts for message in short.open().messages] == [revived, lone, reply]
+    short = Archive(file, max_records=4)
+    assert [message.ts for message in snapshot.load(short).messages] == [revived, lone, reply]
     short.close()
     after = reopen()
     assert [message.ts for message in after.history(HELP)] == [revived, lone, reply]
@@ -71,8 +71,8 @@ def test_the_newest_thread_stays_whole(file: Path, reopen: Open) -> None:
     ada = reopen().person(ADA)
     root = ada.say(HELP, "long")
     replies = [ada.say(HELP, f"reply {n}", root) for n in range(5)]
-    short = Archive(file, most=3)
-    assert [message.ts for message in short.open().messages] == [root, *replies]
+    short = Archive(file, max_records=3)
+    assert [message.ts for message in snapshot.load(short).messages] == [root, *replies]
     short.close()
 
 
@@ -160,18 +160,9 @@ def test_a_file_that_another_program_holds_is_left_alone(file: Path, reopen: Ope
     assert not set_aside(file)
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def test_while_another_program_holds_the_file_changes_do_not_wait_for_it(file: Path, reopen: Open) -> None:
     clock = Clock()
-    monkeypatch.setattr(archive, "monotonic", clock)
-    return clock
-
-
-def test_while_another_program_holds_the_file_changes_do_not_wait_for_it(
-    file: Path, reopen: Open, monkeypatch: pytest.MonkeyPatch, clock: Clock
-) -> None:
-    monkeypatch.setattr(archive, "BUSY_SECONDS", 0.02)
-    workspace = reopen()
+    workspace = reopen(Archive(file, busy_seconds=0.02, clock=clock))
     ada = workspace.person(ADA)
     assert workspace.archive._database
     statements: list[str] = []
@@ -180,7 +171,7 @@ def test_while_another_program_holds_the_file_changes_do_not_wait_for_it(
         other.execute("BEGIN IMMEDIATE")
         said = [ada.say(HELP, f"message {n}") for n in range(20)]
         assert statements.count("BEGIN") == 1
-        clock.now += archive.REST_SECONDS
+        clock.now += PAUSE_SECONDS
         said.append(ada.say(HELP, "after a rest"))
         said.append(ada.say(HELP, "and once more"))
         assert statements.count("BEGIN") == 2
@@ -190,9 +181,10 @@ def test_while_another_program_holds_the_file_changes_do_not_wait_for_it(
 
 
 def test_what_a_full_disk_refused_is_written_when_there_is_room(
-    reopen: Open, caplog: pytest.LogCaptureFixture, clock: Clock
+    file: Path, reopen: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
-    workspace = reopen()
+    clock = Clock()
+    workspace = reopen(Archive(file, clock=clock))
     ada = workspace.person(ADA)
     database = workspace.archive._database
     assert database
@@ -202,6 +194,6 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room(
     assert [record.getMessage().split()[0] for record in caplog.records] == ["workspace_archive_refused"]
     assert not reopen().history(HELP)
     database.execute("PRAGMA max_page_count = 100000")
-    clock.now += archive.REST_SECONDS
+    clock.now += PAUSE_SECONDS
     last = ada.say(HELP, "room again")
     assert [message.ts for message in reopen().history(HELP)] == [*large, last]

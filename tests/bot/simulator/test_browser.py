@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from bot.simulator import ADA, GENERAL, GRACE, GUEST, HELP, LINUS, Call, Workspace, WorkspaceServer
+from bot.simulator import (
+    ADA,
+    GENERAL,
+    GRACE,
+    GUEST,
+    HELP,
+    LINUS,
+    ApiCall,
+    InstalledApp,
+    PageContent,
+    Workspace,
+    WorkspaceServer,
+)
 from tests.bot.simulator.assistant import Assistant, answering
 from tests.bot.simulator.conftest import Served, serving
 
@@ -137,7 +149,7 @@ def visit(browser: Browser) -> Iterator[Callable[[Served], Open]]:
 def office() -> Iterator[tuple[Served, Assistant]]:
     told = iter([{**TURN, "status": "running", "reason": None, "finished_at": None, "model_calls": []}])
     story = lambda about: [next(told, TURN)]  # noqa: E731 - still running when it is first looked at
-    with serving(examples=EXAMPLES, story=story) as slack, answering(slack) as assistant:
+    with serving(content=PageContent(story, EXAMPLES)) as slack, answering(slack) as assistant:
         yield slack, assistant
 
 
@@ -170,7 +182,7 @@ def test_a_question_is_asked_and_its_answer_grows(office: Office, visit: Visit) 
     composer(page).fill("")
     thread = ask(page, "Is a < b & c?\tHow many days?".replace("\t", " "))
     [root] = slack.workspace.thread(HELP, slack.workspace.history(HELP)[0].ts)
-    assert root.text == f"<@{slack.workspace.bot_user_id}> Is a &lt; b &amp; c? How many days?"
+    assert root.text == f"<@{slack.workspace.app.bot_user_id}> Is a &lt; b &amp; c? How many days?"
     expect(thread.get_by_role("status")).to_contain_text("Docent is searching the documents…")
 
     assistant.go.release()
@@ -374,7 +386,7 @@ def test_no_message_stops_the_page(office: Office, visit: Visit) -> None:
     expect(page.get_by_text("This message cannot be shown.")).to_have_count(0)
     ts = str(slack.client.chat_postMessage(channel=HELP, text="x")["ts"])
     with slack.workspace.lock:
-        slack.workspace.store.amend(slack.workspace.message(ts), blocks=UNDRAWABLE)
+        slack.workspace.messenger.update(slack.workspace.message(ts), blocks=UNDRAWABLE)
     expect(rows.last).to_contain_text("This message cannot be shown.")
     slack.workspace.person(GRACE).say(HELP, "life goes on")
     expect(rows.last).to_contain_text("life goes on")
@@ -386,7 +398,7 @@ def test_no_message_stops_the_page(office: Office, visit: Visit) -> None:
 
 
 def test_a_mistake_of_the_page_is_not_told_as_a_stopped_workspace(browser: Browser) -> None:
-    with serving(subscriptions=()) as slack:
+    with serving(InstalledApp(subscriptions=())) as slack:
         page = browser.new_page(viewport=WIDE)
         page.set_default_timeout(PATIENCE_MS)
         mistakes: list[str] = []
@@ -412,7 +424,7 @@ def test_a_hidden_page_holds_no_connection(office: Office, visit: Visit) -> None
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
     for text in ("first", "second"):
-        slack.workspace.wait_for(lambda: slack.workspace.watchers)
+        slack.workspace.wait_for(lambda: slack.workspace.changes.watchers)
         with page.expect_event("requestfailed", lambda request: "/_control/changes" in request.url):
             page.evaluate(hide, True)
         polls: list[str] = []
@@ -673,12 +685,12 @@ def test_markup_is_drawn_as_slack_draws_it(office: Office, visit: Visit) -> None
 
 
 def test_much_is_shown_in_pieces(visit: Visit) -> None:
-    with serving(subscriptions=()) as slack:
+    with serving(InstalledApp(subscriptions=())) as slack:
         grace = slack.workspace.person(GRACE)
         for n in range(500):
             grace.say(HELP, f"message {n}")
         with slack.workspace.lock:
-            call = Call("auth.test", {}, {"ok": True}, 200, 1.0, "bot")
+            call = ApiCall("auth.test", {}, {"ok": True}, 200, 1.0, "bot")
             slack.workspace.calls.extend([call] * 5_000)
         page = visit(slack)()
         expect(page.get_by_text("message 499", exact=True)).to_be_in_viewport()

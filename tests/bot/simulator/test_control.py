@@ -28,7 +28,7 @@ def test_a_person_acts_and_the_thread_is_read(slack: Served) -> None:
     ts = call(slack, "act", act)["result"]
     slack.client.chat_postMessage(channel=HELP, thread_ts=ts, markdown_text="**because**")
     read = call(slack, f"messages?channel={HELP}&thread_ts={ts}")
-    assert [m["plain"] for m in read["messages"]] == [f"<@{slack.workspace.bot_user_id}> why?", "**because**"]
+    assert [m["plain"] for m in read["messages"]] == [f"<@{slack.workspace.app.bot_user_id}> why?", "**because**"]
     assert [c["name"] for c in call(slack, "workspace")["channels"]][:2] == ["general", "help"]
     assert call(slack, "calls?since=0")[0]["method"] == "chat.postMessage"
     slack.workspace.wait_for(lambda: slack.workspace.deliveries)
@@ -72,7 +72,7 @@ def test_an_app_that_is_too_slow_is_said(slack: Served, monkeypatch: pytest.Monk
     def late(*_: object) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr(slack.workspace.outbox, "request", late)
+    monkeypatch.setattr(slack.workspace.outbox, "send_command", late)
     act = {"user": ADA, "action": "command", "args": {"command": "/ask", "text": "x", "channel": HELP}}
     assert call(slack, "act", act) == {"status": 400, "error": "the app did not answer in time"}
 

@@ -9,7 +9,7 @@ from slack_bolt import App, BoltRequest
 from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 
-from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, PARTNER, PARTNERS, Delivery
+from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, PARTNER, PARTNERS, Delivery, InstalledApp
 from tests.bot.simulator.conftest import (
     ERROR,
     OK,
@@ -49,7 +49,7 @@ def test_a_mention_arrives_twice_with_different_event_ids_and_is_answered(slack:
     mention, twin = sorted(seen, key=lambda body: body["event"]["type"])
     assert mention["event_id"] != twin["event_id"]
     assert mention["event"]["ts"] == twin["event"]["ts"] == ts
-    assert mention["event"]["text"] == f"<@{slack.workspace.bot_user_id}> why?"
+    assert mention["event"]["text"] == f"<@{slack.workspace.app.bot_user_id}> why?"
     assert twin["event"]["channel_type"] == "group"
     assert all(delivery.is_acked for delivery in slack.workspace.deliveries)
     for key in ("token", "team_id", "api_app_id", "event_time", "authorizations", "event_context"):
@@ -63,7 +63,9 @@ def test_signatures_are_those_of_slack(slack: Served) -> None:
         slack.workspace.person(ADA).say(GENERAL, "hello")
         slack.workspace.wait_for(lambda: slack.workspace.deliveries)
     (request,) = listener.requests
-    assert SignatureVerifier(slack.workspace.signing_secret).is_valid_request(request["body"], request["headers"])
+    assert SignatureVerifier(slack.workspace.app.signing_secret).is_valid_request(
+        request["body"], request["headers"]
+    )
     assert not SignatureVerifier("another").is_valid_request(request["body"], request["headers"])
 
 
@@ -148,24 +150,21 @@ def test_a_command_answered_with_malformed_json_failed(slack: Served, body: byte
 
 
 def test_an_attempt_that_breaks_is_recorded_and_made_again(
-    slack: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    slack: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> None:
-        raise LookupError("no such codec")
-
-    monkeypatch.setattr("bot.simulator.delivery.outbox._encode", broken)
     with http_served(slack, Listening()):
+        slack.workspace.app.request_url = 7  # type: ignore[assignment]  # no client can post there
         slack.workspace.person(ADA).say(GENERAL, "hello")
         slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 1 + len(SOON))
         assert {(d.status, d.reason) for d in slack.workspace.deliveries} == {(None, "unknown_error")}
         assert slack.workspace.person(ADA).command("/ask", "why?", GENERAL).error == "dispatch_failed"
-    assert "no such codec" in caplog.text
+    assert "TypeError" in caplog.text
 
 
 def test_what_happened_before_the_server_ran_is_delivered_then() -> None:
-    from bot.simulator import Workspace, WorkspaceServer
+    from bot.simulator import Timing, Workspace, WorkspaceServer
 
-    workspace = Workspace(retry_delays=SOON)
+    workspace = Workspace(timing=Timing(SOON))
     workspace.person(ADA).say(GENERAL, "early")
     with WorkspaceServer(workspace):
         workspace.wait_for(lambda: workspace.deliveries)
@@ -221,7 +220,7 @@ def test_two_hundred_mentions_go_out_at_once() -> None:
 
 
 def test_only_subscribed_events_of_channels_with_the_app_are_sent() -> None:
-    with serving(subscriptions=["message.im", "reaction_added", "member_joined_channel"]) as slack:
+    with serving(InstalledApp(subscriptions=["message.im", "reaction_added", "member_joined_channel"])) as slack:
         listener = Listening()
         with http_served(slack, listener):
             ada = slack.workspace.person(ADA)
@@ -254,14 +253,14 @@ def test_edits_deletions_and_the_apps_own_messages_are_told(slack: Served) -> No
     ]
     assert (events[1]["message"]["text"], events[1]["previous_message"]["text"]) == ("the", "teh")
     assert events[2]["deleted_ts"] == ts
-    assert events[3]["bot_id"] == slack.workspace.bot_id
+    assert events[3]["bot_id"] == slack.workspace.app.bot_id
 
 
 def test_an_edit_that_adds_the_mention_is_a_mention(slack: Served) -> None:
     listener = Listening()
     with http_served(slack, listener):
         ts = slack.workspace.person(GRACE).say(GENERAL, "why?")
-        slack.workspace.person(GRACE).edit(ts, f"<@{slack.workspace.bot_user_id}> why?")
+        slack.workspace.person(GRACE).edit(ts, f"<@{slack.workspace.app.bot_user_id}> why?")
         slack.workspace.wait_for(lambda: len(slack.workspace.deliveries) == 3)
     mention = next(e for r in listener.requests if (e := json.loads(r["body"])["event"])["type"] == "app_mention")
     assert mention["edited"]["user"] == GRACE
@@ -368,7 +367,7 @@ class TestSocketMode:
     def test_senseless_messages_acknowledge_nothing_and_end_nothing(self, slack: Served) -> None:
         from websockets.sync.client import connect
 
-        with connect(slack.workspace.sockets.ticket_url()) as socket:
+        with connect(slack.workspace.sockets.issue_ticket_url()) as socket:
             assert json.loads(socket.recv())["type"] == "hello"
             slack.workspace.person(ADA).say(GENERAL, "hello")
             envelope = json.loads(socket.recv())
@@ -382,7 +381,7 @@ class TestSocketMode:
         from websockets.exceptions import InvalidStatus
         from websockets.sync.client import connect
 
-        url = slack.client.apps_connections_open(app_token=slack.workspace.app_token)["url"]
+        url = slack.client.apps_connections_open(app_token=slack.workspace.app.app_token)["url"]
         with connect(url) as socket:
             hello = json.loads(socket.recv())
             assert (hello["type"], hello["num_connections"]) == ("hello", 1)

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
 
-from bot.simulator import ADA, GENERAL, HELP, Rule
+from bot.simulator import ADA, GENERAL, HELP, FaultRule
 from tests.bot.simulator.conftest import Listening, Served, http_served, serving
 
 CLOSED = (ConnectionResetError, RemoteDisconnected, URLError)
@@ -82,7 +82,7 @@ def test_a_client_that_retries_a_lost_answer_posts_twice(slack: Served) -> None:
 
 def test_a_slow_answer_meets_the_clients_timeout(slack: Served) -> None:
     slack.workspace.faults.slow(seconds=0.5)
-    hasty = WebClient(slack.workspace.bot_token, base_url=slack.server.api_url, timeout=0, retry_handlers=[])
+    hasty = WebClient(slack.workspace.app.bot_token, base_url=slack.server.api_url, timeout=0, retry_handlers=[])
     hasty.timeout = 0.05  # type: ignore[assignment]
     with pytest.raises((TimeoutError, URLError)):
         hasty.chat_postMessage(channel=GENERAL, text="late")
@@ -101,7 +101,7 @@ def test_slowness_and_failure_combine(slack: Served) -> None:
 def test_rules_choose_their_calls(slack: Served) -> None:
     faults = slack.workspace.faults
     rule = faults.add(
-        Rule("error", "chat.postMessage", skip=1, times=2, when=lambda args: args["text"] != "spared")
+        FaultRule("error", "chat.postMessage", skip=1, times=2, when=lambda args: args["text"] != "spared")
     )
     outcomes = []
     for text in ("one", "two", "spared", "three", "four"):
@@ -115,8 +115,9 @@ def test_rules_choose_their_calls(slack: Served) -> None:
 
 def test_the_same_seed_meets_the_same_faults() -> None:
     def fates(seed: int) -> list[bool]:
-        with serving(seed=seed) as slack:
-            slack.workspace.faults.add(Rule("error", probability=0.5))
+        with serving() as slack:
+            slack.workspace.faults.random.seed(seed)
+            slack.workspace.faults.add(FaultRule("error", probability=0.5))
             return [_lives(slack) for _ in range(24)]
 
     assert fates(1) == fates(1)
@@ -134,7 +135,7 @@ def _lives(slack: Served) -> bool:
 def test_slack_can_be_away_and_come_back(slack: Served, answer: Any, error: Any) -> None:
     listener = Listening()
     with http_served(slack, listener):
-        slack.workspace.faults.pause(answer=answer)
+        slack.workspace.faults.pause(answer)
         slack.workspace.person(ADA).say(HELP, "anybody?")
         with pytest.raises(error):
             post(slack)

@@ -69,7 +69,7 @@ def test_a_link_elsewhere_leads_to_the_page(shared: Served) -> None:
 
 
 def test_a_form_elsewhere_posts_nothing(slack: Served) -> None:
-    body = f"token={slack.workspace.bot_token}&channel={HELP}&text=forged".encode()
+    body = f"token={slack.workspace.app.bot_token}&channel={HELP}&text=forged".encode()
     for foreign in ({"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}):
         assert status(slack, "/api/chat.postMessage", body, Content_Type=FORM, **foreign) == 403
     assert slack.workspace.history(HELP) == []
@@ -88,7 +88,7 @@ def test_a_response_url_is_closed_to_other_sites(slack: Served) -> None:
 
 @pytest.mark.parametrize("foreign", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
 def test_a_socket_opens_for_no_other_site(slack: Served, foreign: dict[str, str]) -> None:
-    url = slack.workspace.sockets.ticket_url()
+    url = slack.workspace.sockets.issue_ticket_url()
     with pytest.raises(InvalidStatus) as refused:
         connect(url, additional_headers=foreign)
     assert refused.value.response.status_code == 403

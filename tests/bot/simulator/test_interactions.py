@@ -228,13 +228,13 @@ def test_a_modal_is_opened_and_submitted(slack: Served, connect: Connect) -> Non
 
 
 def test_a_trigger_is_good_for_three_seconds(slack: Served) -> None:
-    trigger = slack.workspace.views.trigger(ADA)
+    trigger = slack.workspace.views.issue_trigger(ADA)
     slack.clock.now += 3.1
     assert slack.refusal("views.open", trigger_id=trigger, view=MODAL) == "expired_trigger_id"
 
 
 def test_a_modal_is_judged(slack: Served) -> None:
-    trigger = slack.workspace.views.trigger(ADA)
+    trigger = slack.workspace.views.issue_trigger(ADA)
     long_title = {**MODAL, "title": {"type": "plain_text", "text": "x" * 25}}
     assert slack.refusal("views.open", trigger_id=trigger, view=long_title) == "invalid_arguments"
     assert slack.refusal("views.open", trigger_id=trigger, view={**MODAL, "size": "xl"}) == "invalid_arguments"

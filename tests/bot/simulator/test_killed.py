@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bot.simulator import HELP, Message, Workspace
+from bot.simulator import HELP, InstalledApp, SlackMessage, Workspace
 from tests.bot.simulator.conftest import listening, serving
 
 WORDS = "word1 word2 word3 word4 word5 "
@@ -53,8 +53,8 @@ def test_what_a_killed_process_reported_is_found_and_what_was_not_heard_is_told_
             check(found.history(HELP), said)
             found.close()
     ear = Ear(is_deaf_to="")
-    with listening(ear) as url, serving(archive=file, request_url=url, retry_delays=(0.1,)) as slack:
-        due = set(slack.workspace.outbox.envelopes)
+    with listening(ear) as url, serving(InstalledApp(url), archive=file, retry_delays=(0.1,)) as slack:
+        due = set(slack.workspace.pending_events.envelopes)
         slack.workspace.wait_for(lambda: {id for id, _, _ in ear.told} >= due)
         history = slack.workspace.history(HELP)
     acked = {what[1] for what in said if what[0] == "acked"}
@@ -67,7 +67,7 @@ def test_what_a_killed_process_reported_is_found_and_what_was_not_heard_is_told_
     assert all(int(ear.retries[event_id] or 0) >= 1 for event_id in tried_before)
 
 
-def check(history: list[Message], said: Iterable[list[str]]) -> None:
+def check(history: list[SlackMessage], said: Iterable[list[str]]) -> None:
     """Each thing said is there, and nothing is half there."""
     messages = {message.ts: message for message in history}
     assert list(messages) == sorted(messages)
@@ -87,5 +87,5 @@ def check(history: list[Message], said: Iterable[list[str]]) -> None:
             assert message.stream.n_appends == 1 + len(message.markdown.split())
 
 
-def questions(history: list[Message]) -> set[str]:
+def questions(history: list[SlackMessage]) -> set[str]:
     return {message.ts for message in history if "question" in message.text}

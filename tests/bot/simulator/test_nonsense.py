@@ -86,7 +86,7 @@ def test_messages_and_streams_answer_nonsense_with_a_code(
     shared: Served, chunks: Any, blocks: Any, metadata: Any
 ) -> None:
     ts = shared.workspace.person(ADA).say(GENERAL, "why?")
-    recipient = {"recipient_team_id": shared.workspace.team_id, "recipient_user_id": ADA}
+    recipient = {"recipient_team_id": shared.workspace.app.team_id, "recipient_user_id": ADA}
     stream = shared.client.chat_startStream(channel=GENERAL, thread_ts=ts, **recipient)["ts"]
     where = {"channel": GENERAL, "ts": stream}
     _post(shared, "chat.appendStream", {**where, "chunks": chunks})
@@ -97,7 +97,7 @@ def test_messages_and_streams_answer_nonsense_with_a_code(
 
 
 def _post(shared: Served, method: str, call: dict[str, Any]) -> dict[str, Any]:
-    token = shared.workspace.app_token if METHODS[method].token == "app" else shared.workspace.bot_token
+    token = shared.workspace.app.app_token if METHODS[method].token == "app" else shared.workspace.app.bot_token
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     with urlopen(Request(f"{shared.server.api_url}{method}", json.dumps(call).encode(), headers)) as answer:
         return dict(json.loads(answer.read()))

@@ -14,7 +14,19 @@ from starlette.requests import Request as Asked
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bot.simulator import ADA, GENERAL, GRACE, GUEST, HELP, HR, RANDOM, TEAM, Workspace, WorkspaceServer
+from bot.simulator import (
+    ADA,
+    GENERAL,
+    GRACE,
+    GUEST,
+    HELP,
+    HR,
+    RANDOM,
+    TEAM,
+    PageContent,
+    Workspace,
+    WorkspaceServer,
+)
 from bot.simulator.server.static_page import CONTENT_TYPES, FILES
 from tests.bot.simulator.conftest import Served, serving
 from tests.bot.simulator.test_control import call
@@ -159,7 +171,7 @@ def test_a_thread_tells_what_is_going_on(slack: Served) -> None:
 
 
 def test_examples_and_commands_are_told() -> None:
-    with serving(examples=["Why?"], commands={"/why": "Ask why"}) as slack:
+    with serving(content=PageContent(examples=["Why?"], commands={"/why": "Ask why"})) as slack:
         seen = view(slack, ADA)
         assert (seen["examples"], seen["commands"]) == (["Why?"], {"/why": "Ask why"})
 
@@ -188,7 +200,7 @@ def test_the_story_comes_from_the_app() -> None:
         asked.append(about)
         return [{"question": "why?"}]
 
-    with serving(story=story) as slack:
+    with serving(content=PageContent(story)) as slack:
         assert call(slack, f"story?channel={HELP}&thread_ts=1.0") == {"turns": [{"question": "why?"}]}
         assert asked == [{"channel": HELP, "thread_ts": "1.0"}]
 
@@ -199,7 +211,7 @@ def test_without_a_story_there_is_a_sentence() -> None:
 
     with serving() as slack:
         assert "Nothing is recorded" in call(slack, "story?channel=C1&user=U1")["note"]
-    with serving(story=story) as slack:
+    with serving(content=PageContent(story)) as slack:
         told = call(slack, "story?channel=C1&user=U1")
         assert told["turns"] == []
         assert "could not be read" in told["note"]
@@ -210,7 +222,7 @@ def test_many_waiting_pages_starve_nobody(slack: Served) -> None:
     revision = view(slack, ADA)["revision"]
     with ThreadPoolExecutor(60) as pages:
         waiting = [pages.submit(call, slack, f"changes?since={revision}") for _ in range(60)]
-        while len(slack.workspace.watchers) < 60:
+        while len(slack.workspace.changes.watchers) < 60:
             threading.Event().wait(0.01)
         act = {"user": ADA, "action": "say", "args": {"channel": HELP, "text": "here"}}
         assert call(slack, "act", act)["result"]
@@ -232,7 +244,7 @@ def test_further_routes_are_served() -> None:
 def test_a_modal_is_closed(slack: Served) -> None:
     view_of = {"type": "modal", "title": {"type": "plain_text", "text": "Why"}, "blocks": []}
     with slack.workspace.lock:
-        opened = slack.workspace.views.open(slack.workspace.views.trigger(ADA), view_of)
+        opened = slack.workspace.views.open(slack.workspace.views.issue_trigger(ADA), view_of)
     grace = {"user": GRACE, "action": "close", "args": {"view_id": opened["id"]}}
     assert call(slack, "act", grace)["status"] == 400
     assert [modal["id"] for modal in view(slack, ADA)["modals"]] == [opened["id"]]

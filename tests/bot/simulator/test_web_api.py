@@ -7,7 +7,23 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.simulator import ADA, GENERAL, GONE, GRACE, GUEST, HELP, HR, OTHER_BOT, PARTNER, PARTNERS, RANDOM
+from bot.simulator import (
+    ADA,
+    GENERAL,
+    GONE,
+    GRACE,
+    GUEST,
+    HELP,
+    HR,
+    OTHER_BOT,
+    PARTNER,
+    PARTNERS,
+    RANDOM,
+    Channel,
+    ChannelKind,
+    InstalledApp,
+    User,
+)
 from tests.bot.simulator.conftest import Served, serving
 
 LONG = "x" * 12_001
@@ -16,8 +32,8 @@ METADATA = {"event_type": "answer", "event_payload": {"id": "1"}}
 
 def test_the_bot_knows_who_it_is(shared: Served) -> None:
     answer = shared.client.auth_test()
-    assert answer["user_id"] == shared.workspace.bot_user_id
-    assert answer["bot_id"] == shared.workspace.bot_id
+    assert answer["user_id"] == shared.workspace.app.bot_user_id
+    assert answer["bot_id"] == shared.workspace.app.bot_id
     assert "chat:write" in answer.headers["x-oauth-scopes"]
 
 
@@ -38,7 +54,7 @@ def test_a_wrong_token_is_refused(shared: Served, token: str, method: str, code:
 
 
 def test_a_token_without_the_scope_is_refused() -> None:
-    with serving(scopes=["channels:history"]) as slack:
+    with serving(InstalledApp(scopes={"channels:history"})) as slack:
         assert slack.refusal("chat.postMessage", channel=GENERAL, text="hi") == "missing_scope"
         assert slack.refusal("conversations.history", channel=HR) == "missing_scope"
         assert slack.client.conversations_history(channel=GENERAL)["ok"]
@@ -55,7 +71,7 @@ def test_unknown_methods_and_arguments_are_refused(shared: Served) -> None:
 
 
 def test_arguments_may_come_in_the_query_or_a_form(shared: Served) -> None:
-    url = f"{shared.server.api_url}users.info?token={shared.workspace.bot_token}&user={ADA}"
+    url = f"{shared.server.api_url}users.info?token={shared.workspace.app.bot_token}&user={ADA}"
     with urlopen(url) as answer:
         assert b'"ada"' in answer.read()
     form = {"channel": GENERAL, "text": "x", "blocks": '[{"type": "divider"}]', "metadata": "{}"}
@@ -121,7 +137,7 @@ def test_a_bad_call_gets_slacks_code(shared: Served, method: str, args: dict[str
 
 
 def test_private_channels_without_the_bot_do_not_exist_for_it(slack: Served) -> None:
-    slack.workspace.add_channel("C0SECRET001", "secret", kind="private", members=[ADA])
+    slack.workspace.add_channel(Channel("C0SECRET001", "secret", ChannelKind.PRIVATE, members=[ADA]))
     assert slack.refusal("conversations.info", channel="C0SECRET001") == "channel_not_found"
     assert slack.refusal("chat.postMessage", channel="#secret", text="hi") == "channel_not_found"
 
@@ -180,13 +196,13 @@ def test_people_are_described_as_slack_does(shared: Served) -> None:
     assert shared.client.users_info(user=GUEST)["user"]["is_restricted"]
     assert shared.client.users_info(user=GONE)["user"]["deleted"]
     assert shared.client.users_info(user=OTHER_BOT)["user"]["is_bot"]
-    assert shared.client.users_info(user=PARTNER)["user"]["team_id"] != shared.workspace.team_id
+    assert shared.client.users_info(user=PARTNER)["user"]["team_id"] != shared.workspace.app.team_id
     members = [user for page in shared.client.users_list(limit=3) for user in page["members"]]
     assert len(members) == len(shared.workspace.directory.users)
 
 
 def test_strangers_are_not_visible(slack: Served) -> None:
-    slack.workspace.add_user("U0STRANGER1", "sam", team_id="T0PARTNER01")
+    slack.workspace.add_user(User("U0STRANGER1", "sam", "Sam", team_id="T0PARTNER01"))
     assert slack.refusal("users.info", user="U0STRANGER1") == "user_not_visible"
 
 
@@ -206,7 +222,7 @@ def test_channels_are_described_as_slack_does(shared: Served) -> None:
 def test_reactions_are_added_once_and_removed(shared: Served) -> None:
     ts = shared.workspace.person(ADA).say(GENERAL, "nice")
     shared.client.reactions_add(channel=GENERAL, timestamp=ts, name="eyes")
-    assert shared.workspace.message(ts).reactions == {"eyes": (shared.workspace.bot_user_id,)}
+    assert shared.workspace.message(ts).reactions == {"eyes": (shared.workspace.app.bot_user_id,)}
     assert shared.refusal("reactions.add", channel=GENERAL, timestamp=ts, name="eyes") == "already_reacted"
     shared.client.reactions_remove(channel=GENERAL, timestamp=ts, name="eyes")
     assert shared.refusal("reactions.remove", channel=GENERAL, timestamp=ts, name="eyes") == "no_reaction"
@@ -217,8 +233,11 @@ def test_small_methods_answer(shared: Served) -> None:
     assert shared.client.chat_getPermalink(channel=GENERAL, message_ts=ts)["permalink"].endswith(
         f"/archives/{GENERAL}/p{ts.replace('.', '')}"
     )
-    assert shared.client.team_info()["team"]["id"] == shared.workspace.team_id
-    assert shared.client.bots_info(bot=shared.workspace.bot_id)["bot"]["user_id"] == shared.workspace.bot_user_id
+    assert shared.client.team_info()["team"]["id"] == shared.workspace.app.team_id
+    assert (
+        shared.client.bots_info(bot=shared.workspace.app.bot_id)["bot"]["user_id"]
+        == shared.workspace.app.bot_user_id
+    )
     assert shared.client.api_test(foo="bar")["args"]["foo"] == "bar"
     home = {"type": "home", "blocks": [{"type": "divider"}]}
     published = shared.client.views_publish(user_id=ADA, view=home)["view"]

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from agent.errors import UserError
 from bot.cli.main import app
 from bot.simulator import ADA
-from bot.simulator.delivery.events import SUBSCRIPTIONS
 from bot.simulator.methods import METHODS
+from bot.simulator.stores.installed_app import SUBSCRIPTIONS
 from bot.slack import listeners
 from bot.slack.manifest import EVENTS, SCOPES, build
 from tests.system import QUESTION, ROOT, System
@@ -110,7 +110,7 @@ def test_the_command_prints_json() -> None:
 
 
 def test_questions_are_answered_with_these_scopes_and_no_other(world: System) -> None:
-    world.workspace.scopes = set(SCOPES)
+    world.workspace.app.scopes = set(SCOPES)
     world.start("web", "worker")
     person = world.workspace.person(ADA)
     person.mention("#help", QUESTION)

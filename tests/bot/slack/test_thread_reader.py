@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.errors import ToolError
-from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, Rule, Workspace, WorkspaceServer
+from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, FaultRule, InstalledApp, Workspace, WorkspaceServer
 from bot.slack import mrkdwn
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
@@ -20,7 +20,7 @@ PLACE = ReplyAddress(team_id="T1", channel=HELP, user_id=ADA)
 
 @pytest.fixture
 def workspace() -> Iterator[Workspace]:
-    workspace = Workspace(subscriptions=())
+    workspace = Workspace(InstalledApp(subscriptions=()))
     yield workspace
     workspace.close()
 
@@ -28,7 +28,7 @@ def workspace() -> Iterator[Workspace]:
 @pytest.fixture
 def slack(workspace: Workspace) -> Iterator[SlackClient]:
     with WorkspaceServer(workspace) as server:
-        yield SlackClient(workspace.bot_token, server.api_url)
+        yield SlackClient(workspace.app.bot_token, server.api_url)
 
 
 Read = Callable[..., list[ThreadMessage]]
@@ -56,7 +56,7 @@ def test_it_is_read_oldest_first_with_who_said_what_when(
 
     first, second, third = read(ts)
 
-    assert first.text == f"@{workspace.bot_user_id} Is the rail & road plan (https://x.example/rail) out?"
+    assert first.text == f"@{workspace.app.bot_user_id} Is the rail & road plan (https://x.example/rail) out?"
     assert (first.who, first.is_docent) == (ADA, False)
     assert first.said_at == datetime.fromtimestamp(int(float(ts)), UTC).isoformat()
     assert (second.who, second.text) == (GRACE, f"@{ADA} see general, @here")
@@ -129,9 +129,9 @@ def test_a_slack_that_stumbles_is_asked_again_and_one_that_is_away_only_until_th
     workspace: Workspace, read: Read
 ) -> None:
     ts = workspace.person(ADA).say(HELP, "root")
-    workspace.faults.add(Rule("status", method="conversations.replies", times=1, status=503))
+    workspace.faults.add(FaultRule("status", method="conversations.replies", times=1, status=503))
     assert [said.text for said in read(ts)] == ["root"]
-    workspace.faults.add(Rule("rate_limit", method="conversations.replies", times=None, retry_after=20))
+    workspace.faults.add(FaultRule("rate_limit", method="conversations.replies", times=None, retry_after=20))
     started = time.monotonic()
     with pytest.raises(ToolError, match="Slack does not answer"):
         read(ts, seconds=5)

@@ -21,10 +21,13 @@ from bot.simulator import (
     OTHER_BOT,
     PARTNERS,
     RANDOM,
+    Channel,
+    ChannelKind,
+    InstalledApp,
     Workspace,
     WorkspaceServer,
 )
-from bot.simulator.workspace import SCOPES
+from bot.simulator.stores.installed_app import SCOPES
 from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.sources import connector
@@ -40,14 +43,14 @@ class Company:
     def __init__(self, workspace: Workspace, server: WorkspaceServer) -> None:
         self.workspace = workspace
         self.api_url = server.api_url
-        self.bot = WebClient(workspace.bot_token, base_url=server.api_url)
+        self.bot = WebClient(workspace.app.bot_token, base_url=server.api_url)
         self.ada, self.grace, self.linus = map(workspace.person, (ADA, GRACE, LINUS))
         self.pauses: list[float] = []
         self.now: Callable[[], float] = time.time
 
     def open(self, **options: Any) -> SlackSource:
         described = connector.described({"type": "slack", **options}, where="test")
-        token = self.workspace.bot_token
+        token = self.workspace.app.bot_token
         return SlackSource(described, token, self.api_url, sleep=self.pauses.append, clock=self.now)  # type: ignore[arg-type]
 
     def listed(self, **options: Any) -> dict[str, Listed]:
@@ -69,7 +72,7 @@ class Company:
 
 @pytest.fixture
 def company() -> Iterator[Company]:
-    workspace = Workspace(subscriptions=())
+    workspace = Workspace(InstalledApp(subscriptions=()))
     with WorkspaceServer(workspace) as server:
         yield Company(workspace, server)
     workspace.close()
@@ -242,7 +245,7 @@ def test_a_private_channel_is_read_only_where_named_and_by_its_members(company: 
 def test_a_channel_that_became_private_changes_its_readers_or_leaves(company: Company) -> None:
     thread = company.thread("#help", "How?", "So.")
     before = company.listed(channels=["help"])[thread]
-    company.workspace.directory.channels[HELP].kind = "private"
+    company.workspace.directory.channels[HELP].kind = ChannelKind.PRIVATE
     after = company.listed(channels=["help"])[thread]
 
     assert (before.readers, after.readers) == (None, frozenset({f"channel:{HELP}"}))
@@ -258,10 +261,9 @@ def test_a_channel_shared_with_another_company_is_read_only_where_named(company:
 
 def test_conversations_of_a_few_people_are_refused(company: Company) -> None:
     workspace = company.workspace
-    workspace.scopes.add("mpim:read")
-    workspace.add_channel(
-        "C0GROUPDM01", "mpdm-ada--grace-1", kind="mpim", members=[ADA, GRACE, workspace.bot_user_id]
-    )
+    workspace.app.scopes.add("mpim:read")
+    members = [ADA, GRACE, workspace.app.bot_user_id]
+    workspace.add_channel(Channel("C0GROUPDM01", "mpdm-ada--grace-1", ChannelKind.MPIM, members))
     company.ada.write_dm(LONG)
 
     assert company.listed() == {}
@@ -279,7 +281,7 @@ def test_a_channel_the_bot_cannot_read_is_named_with_what_to_do(company: Company
     with pytest.raises(UserError, match="knows no channel C0NOWHERE01"):
         company.listed(channels=["C0NOWHERE01"])
     for channel in ("#help", "#general", "#partners"):
-        company.workspace.leave(channel, company.workspace.bot_user_id)
+        company.workspace.leave(channel, company.workspace.app.bot_user_id)
     with pytest.raises(UserError, match="in none of its channels"):
         company.listed()
 
@@ -306,14 +308,14 @@ def test_a_refusal_in_the_middle_ends_the_listing(company: Company, method: str,
 def test_a_missing_scope_is_named(company: Company) -> None:
     company.thread("#help", "How?", "So.")
     for scope in ("channels:history", "channels:read"):
-        company.workspace.scopes = {*SCOPES} - {scope}
+        company.workspace.app.scopes = {*SCOPES} - {scope}
         with pytest.raises(UserError, match=f"lacks the scope {scope}.*OAuth & Permissions"):
             company.listed()
 
 
 def test_without_the_scope_for_names_ids_stand_for_them(company: Company) -> None:
     thread = company.thread("#help", "How?", f"Ask <@{LINUS}>.")
-    company.workspace.scopes.remove("users:read")
+    company.workspace.app.scopes.remove("users:read")
     text = company.text(thread)
     assert f"**{ADA}**" in text
     assert f"Ask @{LINUS}." in text
@@ -359,7 +361,7 @@ def test_a_token_is_found_by_its_variable(
 ) -> None:
     thread = company.thread("#help", "How?", "So.")
     monkeypatch.setenv("SLACK_API_URL", company.api_url)
-    monkeypatch.setenv("ARCHIVE_TOKEN", company.workspace.bot_token)
+    monkeypatch.setenv("ARCHIVE_TOKEN", company.workspace.app.bot_token)
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
     for location in ("slack", "slack://"):
         options = connector.described({"location": location, "token_env": "ARCHIVE_TOKEN"}, where="test")
@@ -385,6 +387,6 @@ def test_a_private_thread_is_found_by_those_of_its_channel_only(company: Company
     assert found(of_hr) == {paths[open_], paths[secret]}
     assert found(of_hr, anybody) == {paths[open_]}
 
-    company.workspace.directory.channels[HELP].kind = "private"
+    company.workspace.directory.channels[HELP].kind = ChannelKind.PRIVATE
     library.sync(company.open(channels=["help", "hr"]))
     assert found(anybody) == set()

@@ -1,18 +1,19 @@
 """The record of one Web API call."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.simulator.stores.messages import Json
+from bot.simulator.payloads import JsonObject
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """One call as it ended. `response` is None when the method did not run; `status` None when the connection was
-    closed instead of answered; `token_kind`: bot, app or none; `fault`: what struck it; `at`: when it ended."""
+    closed instead of answered; `token_kind`: bot, app or none; `fault`: the effect that hit it; `at`: its end."""
 
     method: str
-    args: Json
-    response: Json | None
+    args: JsonObject
+    response: Mapping[str, object] | None
     status: int | None
     at: float
     token_kind: str

@@ -1,0 +1,24 @@
+"""Which events the app is told.
+
+Promises that only events of subscribed types pass, and only those of channels that the app is in.
+"""
+
+from bot.simulator.delivery.events import EventBuilder, subscription_name
+from bot.simulator.delivery.outbox import Outbox
+from bot.simulator.payloads import EventPayload
+from bot.simulator.stores.directory import Channel
+from bot.simulator.stores.installed_app import InstalledApp
+
+
+class EventPublisher:
+    """Passes events to the outbox; the caller holds the lock."""
+
+    def __init__(self, app: InstalledApp, builder: EventBuilder, outbox: Outbox) -> None:
+        self._app, self._builder, self._outbox = app, builder, outbox
+
+    def publish(self, event: EventPayload, channel: Channel) -> None:
+        """Sends the event if the app subscribes to it and is in the channel."""
+        if self._app.bot_user_id not in channel.members:
+            return
+        if subscription_name(event) in self._app.subscriptions:
+            self._outbox.send_event(self._builder.envelope(event, channel))

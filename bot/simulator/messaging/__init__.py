@@ -1,0 +1,1 @@
+"""Posting, changing and deleting messages, with the events that tell the app."""

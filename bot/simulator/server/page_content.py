@@ -1,0 +1,18 @@
+"""What the app adds to the page."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.simulator.payloads import JsonObject
+
+COMMANDS = {"/ask": "Ask a question; only you see the answer"}
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """`story` tells what the app recorded of a thread (`channel`, `thread_ts`) or of a person's commands
+    (`channel`, `user`), turn by turn; `examples` are questions to start with; `commands` explains each."""
+
+    story: Callable[[dict[str, str]], list[JsonObject]] | None = None
+    examples: Sequence[str] = ()
+    commands: Mapping[str, str] = field(default_factory=lambda: COMMANDS)
