@@ -314,14 +314,15 @@ class TestSocketMode:
                 slack.workspace.wait_for(lambda: any(d.is_acked for d in slack.workspace.deliveries))
             assert headers[1] == (["1"], ["timeout"])
 
-    def test_events_wait_for_a_connection(self, slack: Served) -> None:
-        slack.workspace.person(ADA).say(GENERAL, "anybody?")
-        slack.workspace.wait_for(lambda: slack.workspace.deliveries)
-        app = bolt(slack)
-        heard: list[str] = []
-        app.event("message")(lambda event: heard.append(event["text"]))
-        with socket_connected(slack, app):
-            slack.workspace.wait_for(lambda: any(d.is_acked for d in slack.workspace.deliveries))
+    def test_events_wait_for_a_connection(self) -> None:
+        with serving(retry_delays=(0.2,) * 100) as slack:
+            slack.workspace.person(ADA).say(GENERAL, "anybody?")
+            slack.workspace.wait_for(lambda: slack.workspace.deliveries)
+            app = bolt(slack)
+            heard: list[str] = []
+            app.event("message")(lambda event: heard.append(event["text"]))
+            with socket_connected(slack, app):
+                slack.workspace.wait_for(lambda: any(d.is_acked for d in slack.workspace.deliveries))
         assert heard == ["anybody?"]
 
     def test_each_payload_goes_to_one_of_several_connections(self, slack: Served) -> None:
