@@ -125,7 +125,7 @@ def _methods_called() -> set[str]:
     """Every method of the Web API that stands as a text in the app's modules."""
     texts: set[str] = set()
     rooms = ("slack", "jobs", "processes")
-    for module in (path for room in rooms for path in (ROOT / "bot" / room).glob("*.py")):
+    for module in (path for room in rooms for path in (ROOT / "bot" / room).rglob("*.py")):
         tree = ast.parse(module.read_text())
         constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         texts |= {value for value in constants if isinstance(value, str)}

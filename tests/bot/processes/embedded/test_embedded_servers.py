@@ -18,7 +18,7 @@ from tests.system import ROOT
 USE = """
 import sys
 from pathlib import Path
-from bot.processes import embedded_servers
+from bot.processes.embedded import embedded_servers
 with embedded_servers.start(Path(sys.argv[1]), is_durable=False) as servers:
     print(servers.database_url, flush=True)
     sys.stdin.readline()
