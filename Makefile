@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo setup setup-dev test check check-page vendor-page soak bench lock house clean
+.PHONY: demo setup setup-dev test check check-page vendor-page soak bench docs house lock clean
 
 # The stand-in workspace in the browser. DOCS=folder asks your own documents, PORT=number moves the page.
 demo: setup
@@ -71,6 +71,10 @@ bench: setup-dev
 # The shape of the code in figures: files, functions, docstrings, types, imports.
 house: setup-dev
 	@$(BIN)/python -m tests.house
+
+# Writes the generated parts of docs/: the diagram, the tables of settings, errors and licences.
+docs: setup-dev
+	$(BIN)/python -m docs.generate
 
 # Pins and hashes every dependency (litellm once had malicious releases). No index lines in the locks. Pins that are
 # in a lock already are kept; delete the lock first to take newer versions.
