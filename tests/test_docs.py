@@ -70,6 +70,11 @@ def test_every_file_and_setting_it_names_exists(name: str) -> None:
         assert variable in known, variable
 
 
+def test_the_example_of_the_environment_names_settings_and_providers_keys_only() -> None:
+    known = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/settings.md").read_text()))
+    assert set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)) <= known
+
+
 def test_every_decision_is_in_the_index_under_its_title() -> None:
     index = (ROOT / "docs/decisions/README.md").read_text()
     records = sorted((ROOT / "docs/decisions").glob("0*.md"))

@@ -1,4 +1,4 @@
-"""The README's commands work as they stand there, and what it names exists."""
+"""The README's commands work as they are written. tests/test_docs.py sees to its links and names."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_short() -> None:
-    assert len(README.splitlines()) <= 300
+    assert len(README.splitlines()) <= 200
 
 
 def test_every_command_of_make_exists() -> None:
@@ -81,22 +81,6 @@ def test_the_example_of_the_sources_names_every_option() -> None:
     for name, module in found().items():
         for option in module.OPTIONS.model_fields.keys() - {"name"}:
             assert re.search(rf"\b{option} =", example), f"{option} of {name}"
-
-
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:agent|bot|ingest|tools|tests)/[\w./]+)`", README))))
-def test_every_file_it_names_exists(name: str) -> None:
-    assert (ROOT / name).exists()
-
-
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
-def test_every_link_leads_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
-
-
-def test_every_setting_it_names_is_one() -> None:
-    known = (ROOT / ".env.example").read_text() + "DOCENT_EVAL_DIR"  # of the tests
-    for name in re.findall(r"`((?:DOCENT|SLACK|DATABASE|REDIS|SENTRY)_[A-Z_]+)`", README):
-        assert name in known, name
 
 
 def _run(command: str, folder: Path, env: dict[str, str]) -> tuple[int, str]:
