@@ -63,7 +63,8 @@ def test_every_link_leads_somewhere(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_file_and_setting_it_names_exists(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", text):
+    code = " ".join(re.findall(r"`([^`\n]+)`", text))
+    for path in re.findall(rf"(?<![\w./-])((?:{'|'.join(FOLDERS)})/[\w./-]*)", code):
         assert (ROOT / path).exists(), path
     known = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/settings.md").read_text()))
     for variable in re.findall(VARIABLE, text):

@@ -1,10 +1,15 @@
 """The diagram of the rooms and the imports between them, and the list of what is in each."""
 
 import ast
+import re
 
 from docs.generate.imports import PACKAGES, ROOT, House, read, reduced
 
 MOST_NAMES = 8
+WITHOUT_DOCSTRING = {
+    "bot.sample": "The handbook of an invented company, for the demo and the tests, and a sample tool.",
+    "migrations.versions": "The migrations, in order.",
+}
 
 
 def diagram() -> str:
@@ -58,4 +63,5 @@ def _first_sentence(node: str) -> str:
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) if file.exists() else None
     first = " ".join((docstring or "").split("\n\n")[0].split())
-    return first.replace("``", "`").replace("|", "\\|")
+    plain = re.sub(r":\w+:`", "`", first.replace("``", "`").replace("|", "\\|"))
+    return plain or WITHOUT_DOCSTRING.get(node, "")

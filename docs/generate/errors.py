@@ -1,6 +1,7 @@
 """The classes of errors and the messages that end a command, read from the source."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -75,4 +76,4 @@ def _message(node: ast.AST, kinds: set[str]) -> str:
 
 def _first(docstring: str | None) -> str:
     first = " ".join((docstring or "").split("\n\n")[0].split())
-    return first.replace("``", "`").replace("|", "\\|").replace(":class:", "")
+    return re.sub(r":\w+:`", "`", first.replace("``", "`").replace("|", "\\|"))
