@@ -31,12 +31,12 @@ NEEDS = """
 import json
 from pathlib import Path
 import agent, bot, migrations
-import bot.processes.startup_checks
+from bot.processes import schema_version
 from alembic.script import ScriptDirectory
 print(json.dumps({
     "packages": [agent.__file__, bot.__file__, migrations.__file__],
     "head": ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head(),
-    "knows": migrations.HEAD,
+    "knows": schema_version.head(),
 }))
 """
 
