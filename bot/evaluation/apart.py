@@ -18,6 +18,7 @@ from agent.store.database import Database
 from bot.processes import environment
 from bot.processes.embedded import embedded_servers
 from ingest.documents import formats
+from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.library import Library
 from ingest.settings import IngestSettings
@@ -51,7 +52,7 @@ class JsonLines:
         """One of them; text, unless its id promises another format."""
         document = self._documents[uri]
         format_ = formats.find_format(uri)
-        readable = format_ if format_ in ("markdown", "html") else "text"
+        readable = format_ if format_ in (Format.MARKDOWN, Format.HTML) else Format.TEXT
         return RawDocument(str(document["text"]).encode(), readable, str(document.get("title") or uri))
 
 

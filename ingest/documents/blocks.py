@@ -1,8 +1,18 @@
-"""A document as the library sees it, whatever it was made from: a title and a row of blocks."""
+"""The parsed form of every document, whatever its format: a title and a sequence of blocks."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
+
+
+class BlockKind(StrEnum):
+    """What a block is. The child process sends the values to its parent."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    ITEM = "item"
+    TABLE = "table"
+    CODE = "code"
 
 
 @dataclass(frozen=True)
@@ -14,7 +24,7 @@ class Block:
     counts from 1 where a document has pages, else it is 0.
     """
 
-    kind: Literal["heading", "paragraph", "item", "table", "code"]
+    kind: BlockKind
     text: str = ""
     level: int = 0
     lines: tuple[str, ...] = ()
@@ -24,8 +34,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Gap:
-    """A part of a document that could not be read, and what to do about it, for the operator. The rest is
-    searchable."""
+    """A part of a document that could not be read, with advice for the operator. The rest is searchable."""
 
     cause: str
     advice: str
@@ -33,9 +42,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Document:
-    """What reading a raw document yields. ``keywords`` are searched but never shown.
+    """A parsed document. ``keywords`` are searched but never shown.
 
-    ``title`` is empty only while a document is being read, when it names none itself.
+    ``title`` is empty only between a format's reader and :func:`ingest.documents.readers.reader.read_document`,
+    for a document that does not name itself.
     """
 
     title: str

@@ -1,17 +1,18 @@
-"""Documents to chunks: along headings, at most so many tokens, never inside a sentence, item, row or code line
-unless that alone is too long.
+"""Splits documents into chunks along headings, up to a number of tokens.
 
-Promises that a chunk can be understood by itself: each carries its heading path, a table's rows repeat the
-header, a list's later items repeat the line that leads into the list. Positions count from 0 without gaps, so
-a chunk's neighbours are the positions before and after it.
+Promises not to split a sentence, item, row or line of code unless it is too long by itself, and that a chunk can
+be understood alone: it carries its heading path, a table's rows repeat the header, a list's later items repeat the
+line that introduces the list. Positions count from 0 without gaps. Takes time in proportion to the document,
+because it runs in the process that syncs, outside the child's limits.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from agent.llm.tokens import CHARS_PER_PROSE_TOKEN, estimate_prose_tokens
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 
 HEADING_SEPARATOR = " > "
 MAX_LEAD_CHARS = 300
@@ -25,7 +26,7 @@ _SENTENCE_END = re.compile(
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of a document. ``heading_path`` leaves the title out; ``page`` is the one it begins on, or 0."""
+    """A piece of a document. ``heading_path`` omits the title; ``page`` is the one it begins on, or 0."""
 
     position: int
     heading_path: str
@@ -36,11 +37,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class _Piece:
-    """What is never torn apart. ``lead`` is repeated where a new chunk begins with this piece."""
+    """Text that is never split further. ``lead`` is repeated where a new chunk begins with this piece."""
 
     text: str
     lead: str = ""
-    glue: str = "\n"  # what joins it to the piece before
+    glue: str = "\n"  # between the previous piece and this one
     page: int = 0
 
 
@@ -51,76 +52,77 @@ class _Section:
 
 
 def split(document: Document, *, max_tokens: int) -> list[Chunk]:
-    """The document's chunks in order, none longer than ``max_tokens`` by our estimate."""
+    """Returns the document's chunks in order, none longer than ``max_tokens`` by our estimate.
+
+    >>> paragraph = Block(BlockKind.PARAGRAPH, "It opens at six. It closes at ten.")
+    >>> [chunk.text for chunk in split(Document("Gate", (paragraph,)), max_tokens=6)]
+    ['It opens at six.', 'It closes at ten.']
+    """
     chunks: list[Chunk] = []
-    for section in _sections(document.blocks):
+    for section in _split_sections(document.blocks):
         path = HEADING_SEPARATOR.join(section.path)
-        for text, page in _packed(_pieces(section.blocks, max_tokens), max_tokens):
+        for text, page in _pack(_split_blocks(section.blocks, max_tokens), max_tokens):
             chunks.append(Chunk(len(chunks), path, text, estimate_prose_tokens(len(text)), page))
     return chunks
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a paragraph; a line break ends one too."""
-    found: list[str] = []
-    start = 0
-    for end in _SENTENCE_END.finditer(text):
-        found.append(text[start : end.end()].strip())
-        start = end.end()
-    found.append(text[start:].strip())
-    return [sentence for sentence in found if sentence]
+    """Returns the sentences of a paragraph; a line break ends one too."""
+    ends = [end.end() for end in _SENTENCE_END.finditer(text)]
+    sentences = (text[start:end].strip() for start, end in pairwise([0, *ends, len(text)]))
+    return [sentence for sentence in sentences if sentence]
 
 
-def _sections(blocks: tuple[Block, ...]) -> Iterator[_Section]:
-    """Runs of blocks under one heading; a heading without text of its own lives on in its children's path."""
+def _split_sections(blocks: tuple[Block, ...]) -> Iterator[_Section]:
+    """Yields runs of blocks under one heading; a heading without text remains in the path of those below it."""
     ranks: list[int] = []
     section = _Section([])
     for block in blocks:
-        if block.kind != "heading":
+        if block.kind != BlockKind.HEADING:
             section.blocks.append(block)
             continue
         if section.blocks:
             yield section
-        keep = sum(rank < block.level for rank in ranks)
-        ranks = [*ranks[:keep], block.level]
-        section = _Section([*section.path[:keep], block.text])
+        n_above = sum(rank < block.level for rank in ranks)
+        ranks = [*ranks[:n_above], block.level]
+        section = _Section([*section.path[:n_above], block.text])
     if section.blocks:
         yield section
 
 
-def _pieces(blocks: list[Block], max_tokens: int) -> Iterator[_Piece]:
+def _split_blocks(blocks: list[Block], max_tokens: int) -> Iterator[_Piece]:
     lead = ""
     for block in blocks:
-        if block.kind == "paragraph":
+        if block.kind == BlockKind.PARAGRAPH:
             lead = block.text if block.text.endswith(":") and len(block.text) <= MAX_LEAD_CHARS else ""
-        for piece in _block_pieces(block, lead, max_tokens):
+        for piece in _split_block(block, lead, max_tokens):
             yield replace(piece, page=block.page) if block.page else piece
 
 
-def _block_pieces(block: Block, lead: str, max_tokens: int) -> Iterator[_Piece]:
-    if block.kind == "paragraph":
-        yield from _paragraph(block.text, max_tokens)
-    elif block.kind == "item":
+def _split_block(block: Block, lead: str, max_tokens: int) -> Iterator[_Piece]:
+    if block.kind == BlockKind.PARAGRAPH:
+        yield from _split_paragraph(block.text, max_tokens)
+    elif block.kind == BlockKind.ITEM:
         indent = "  " * block.level
-        yield from _bounded(indent + block.text, lead=lead, max_tokens=max_tokens)
-    elif block.kind == "table":
-        yield from _table(block, max_tokens)
+        yield from _split_text(indent + block.text, lead=lead, max_tokens=max_tokens)
+    elif block.kind == BlockKind.TABLE:
+        yield from _split_table(block, max_tokens)
     else:
-        yield from _code(block, max_tokens)
+        yield from _split_code(block, max_tokens)
 
 
-def _paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
+def _split_paragraph(text: str, max_tokens: int) -> Iterator[_Piece]:
     glue = "\n\n"
     for line in text.split("\n"):
         for sentence in split_sentences(line):
-            for piece in _bounded(sentence, lead="", max_tokens=max_tokens):
+            for piece in _split_text(sentence, lead="", max_tokens=max_tokens):
                 yield _Piece(piece.text, glue=glue)
                 glue = " "
         glue = "\n"
 
 
-def _bounded(text: str, *, lead: str, max_tokens: int) -> Iterator[_Piece]:
-    """One piece, unless it alone is too long: then its sentences, then its words."""
+def _split_text(text: str, *, lead: str, max_tokens: int) -> Iterator[_Piece]:
+    """Yields the text as one piece; if that is too long, its sentences, and if one is too long, its words."""
     if estimate_prose_tokens(len(lead)) > max_tokens // 2:
         lead = ""
     room = (max_tokens - estimate_prose_tokens(len(lead))) * CHARS_PER_PROSE_TOKEN - 1
@@ -130,7 +132,7 @@ def _bounded(text: str, *, lead: str, max_tokens: int) -> Iterator[_Piece]:
 
 
 def _cut(text: str, room: int) -> Iterator[str]:
-    """The text between spaces, or anywhere where there are none, in pieces of at most ``room`` characters."""
+    """Yields pieces of at most ``room`` characters, cut at spaces, or anywhere where there are none."""
     start = 0
     while len(text) - start > room:
         at = text.rfind(" ", start + room // 2, start + room)
@@ -140,41 +142,41 @@ def _cut(text: str, room: int) -> Iterator[str]:
     yield text[start:].strip() if start else text
 
 
-def _table(table: Block, max_tokens: int) -> Iterator[_Piece]:
-    header = f"{table.lines[0]}\n{_rule(table.lines[0])}" if table.has_header else ""
+def _split_table(table: Block, max_tokens: int) -> Iterator[_Piece]:
+    header = f"{table.lines[0]}\n{_header_rule(table.lines[0])}" if table.has_header else ""
     rows = table.lines[1:] if table.has_header else table.lines
     if estimate_prose_tokens(len(header)) > max_tokens // 2:
         header, rows = "", table.lines
     if header:
         yield _Piece(header, glue="\n\n")
     for row in rows:
-        yield from _bounded(row, lead=header, max_tokens=max_tokens)
+        yield from _split_text(row, lead=header, max_tokens=max_tokens)
 
 
-def _rule(row: str) -> str:
+def _header_rule(row: str) -> str:
     return "|" + "---|" * (row.count("|") - 1)
 
 
-def _code(code: Block, max_tokens: int) -> Iterator[_Piece]:
-    """A fence of its own per chunk, so that no chunk holds an open one."""
+def _split_code(code: Block, max_tokens: int) -> Iterator[_Piece]:
+    """Yields complete code fences, so that no chunk contains an open one."""
     room = max_tokens * CHARS_PER_PROSE_TOKEN - len("```\n\n```") - 1
     lines: list[str] = []
     for line in code.lines:
         for part in [line[i : i + room] for i in range(0, max(len(line), 1), room)]:
             if lines and len("\n".join([*lines, part])) > room:
-                yield _fenced(lines)
+                yield _fence(lines)
                 lines = []
             lines.append(part)
     if any(lines):
-        yield _fenced(lines)
+        yield _fence(lines)
 
 
-def _fenced(lines: list[str]) -> _Piece:
+def _fence(lines: list[str]) -> _Piece:
     return _Piece("```\n" + "\n".join(lines) + "\n```", glue="\n\n")
 
 
-def _packed(pieces: Iterator[_Piece], max_tokens: int) -> Iterator[tuple[str, int]]:
-    """Fills chunks with pieces, and tells each one's page; a lead line at a chunk's end moves on with its list."""
+def _pack(pieces: Iterator[_Piece], max_tokens: int) -> Iterator[tuple[str, int]]:
+    """Yields each chunk's text and page; a lead line at a chunk's end moves to the next one with its list."""
     text, page = "", 0
     for piece in pieces:
         joined = f"{text}{piece.glue}{piece.text}" if text else piece.text

@@ -1,54 +1,52 @@
-"""Which files are documents: formats by the ending of a name, how large each may be, and what to say of others."""
+"""Which files are documents: formats by a name's ending, size limits, and advice for unsupported files."""
 
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Literal
 
-Format = Literal[
-    "markdown",
-    "text",
-    "html",
-    "webpage",  # HTML with a site around its main text
-    "pdf",
-    "docx",
-    "pptx",
-    "opendocument",
-    "rtf",
-    "epub",
-    "sheet",
-    "csv",
-    "json",
-    "notebook",
-    "mail",
-    "outlook",
-]
+
+class Format(StrEnum):
+    """How a document is parsed. The values are stored and sent to the child process."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+    HTML = "html"
+    WEBPAGE = "webpage"  # HTML with a site around its main text
+    PDF = "pdf"
+    DOCX = "docx"
+    PPTX = "pptx"
+    OPENDOCUMENT = "opendocument"
+    RTF = "rtf"
+    EPUB = "epub"
+    SHEET = "sheet"
+    CSV = "csv"
+    JSON = "json"
+    NOTEBOOK = "notebook"
+    MAIL = "mail"
+    OUTLOOK = "outlook"
+
 
 FORMATS: dict[str, Format] = {
-    **dict.fromkeys((".md", ".markdown", ".mdx", ".mkd", ".qmd", ".rmd"), "markdown"),
-    **dict.fromkeys((".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"), "text"),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
-    ".pdf": "pdf",
-    **dict.fromkeys((".docx", ".docm", ".dotx"), "docx"),
-    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".potx"), "pptx"),
-    **dict.fromkeys((".odt", ".ott", ".odp"), "opendocument"),
-    ".rtf": "rtf",
-    ".epub": "epub",
-    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "sheet"),
-    **dict.fromkeys((".csv", ".tsv"), "csv"),
-    ".json": "json",
-    ".ipynb": "notebook",
-    ".eml": "mail",
-    ".msg": "outlook",
+    **dict.fromkeys((".md", ".markdown", ".mdx", ".mkd", ".qmd", ".rmd"), Format.MARKDOWN),
+    **dict.fromkeys((".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"), Format.TEXT),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), Format.HTML),
+    ".pdf": Format.PDF,
+    **dict.fromkeys((".docx", ".docm", ".dotx"), Format.DOCX),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".potx"), Format.PPTX),
+    **dict.fromkeys((".odt", ".ott", ".odp"), Format.OPENDOCUMENT),
+    ".rtf": Format.RTF,
+    ".epub": Format.EPUB,
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), Format.SHEET),
+    **dict.fromkeys((".csv", ".tsv"), Format.CSV),
+    ".json": Format.JSON,
+    ".ipynb": Format.NOTEBOOK,
+    ".eml": Format.MAIL,
+    ".msg": Format.OUTLOOK,
 }
 MAX_BYTES = 5_000_000  # a larger text file is a log or a dump, and one answer's worth of it is noise
-MAX_PACKED_BYTES = 50_000_000  # the others hold pictures too
-_TEXTUAL = {"markdown", "text", "html", "webpage", "csv", "json"}
-_PAGES = {
-    ".md",
-    ".markdown",
-    ".mdx",
-    ".txt",
-}  # a site shows them as pages; others it serves under their whole name
+MAX_PACKED_BYTES = 50_000_000  # the others contain pictures too
+_TEXTUAL = {Format.MARKDOWN, Format.TEXT, Format.HTML, Format.WEBPAGE, Format.CSV, Format.JSON}
+_PAGES = {".md", ".markdown", ".mdx", ".txt"}  # shown as pages by a site; others are served under their whole name
 _BARE = {"readme", "faq", "changelog", "contributing"}  # text without an ending
 
 
@@ -97,15 +95,19 @@ _IGNORED_NAMES = (
 
 
 def find_format(path: str) -> Format | None:
-    """The format that a file's name promises."""
+    """Returns the format that a file's name promises, None for a file of another kind.
+
+    >>> find_format("Travel Rules.DOCX")
+    <Format.DOCX: 'docx'>
+    """
     suffix = _suffix(path)
     if not suffix and PurePosixPath(path).name.lower() in _BARE:
-        return "text"
+        return Format.TEXT
     return None if is_ignored(path) else FORMATS.get(suffix)
 
 
 def is_ignored(path: str) -> bool:
-    """Whether a file is plainly no document, and not worth a word: a picture, a font, code, a lock file."""
+    """Returns whether a file is skipped without a report: a picture, a font, code, a lock file."""
     name = PurePosixPath(path).name.lower()
     if "." not in name.lstrip("."):
         return name not in _BARE
@@ -113,32 +115,32 @@ def is_ignored(path: str) -> bool:
 
 
 def explain_refusal(path: str) -> tuple[str, str]:
-    """Cause and advice for a file of none of our formats."""
+    """Returns cause and advice for a file in an unsupported format."""
     suffix = _suffix(path)
     kind = f"({suffix})" if suffix else "(its name has no ending)"
-    return f"is of an unsupported type {kind}", f"{_ADVICE.get(suffix, _OTHERWISE)}, or leave it out with exclude"
+    return f"has an unsupported type {kind}", f"{_ADVICE.get(suffix, _OTHERWISE)}, or leave it out with exclude"
 
 
 def max_bytes(path: str) -> int:
-    """How large a file of this name may be."""
+    """Returns how large a file of this name may be."""
     return MAX_BYTES if find_format(path) in _TEXTUAL else MAX_PACKED_BYTES
 
 
 def is_page(path: str) -> bool:
-    """Whether a site shows such a file as a page, under its name without the ending."""
+    """Returns whether a site shows such a file as a page, under its name without the ending."""
     return _suffix(path) in _PAGES
 
 
 def is_index(path: str) -> bool:
-    """Whether it is the page of its folder, which stands under the folder's address."""
-    return PurePosixPath(path).stem == "index" and find_format(path) in {"markdown", "text", "html"}
+    """Returns whether a file is its folder's page, served under the folder's address."""
+    return PurePosixPath(path).stem == "index" and find_format(path) in {Format.MARKDOWN, Format.TEXT, Format.HTML}
 
 
 def title_from_path(path: str) -> str:
-    """What a document is called that does not name itself: its file's name, or its folder's if it is the index."""
+    """Returns a title for a document without one: its file's name, or its folder's for an index or a README."""
     pure = PurePosixPath(path)
-    is_the_folders = pure.stem.lower() in {"index", "readme"} and len(pure.parts) > 1
-    words = (pure.parent.name if is_the_folders else pure.stem).replace("-", " ").replace("_", " ").strip()
+    is_of_folder = pure.stem.lower() in {"index", "readme"} and len(pure.parts) > 1
+    words = (pure.parent.name if is_of_folder else pure.stem).replace("-", " ").replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 

@@ -1,4 +1,4 @@
-"""Names of documents as Postgres can keep them: Unicode without NULs, and short enough for an index."""
+"""Document names that Postgres can store: valid Unicode without NUL, and short enough for an index."""
 
 import hashlib
 
@@ -6,12 +6,12 @@ MAX_BYTES = 2_000  # of a uri; a row of a B-tree, with the source's name in it, 
 
 
 def escape(text: str) -> str:
-    """What is no Unicode, as a file's name may be, is written as its escapes."""
+    """Returns the text with invalid Unicode, which a file's name may contain, and NULs written as escapes."""
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
 def shorten(uri: str) -> str:
-    """The uri itself, wherever it can be kept; else one that is as unique."""
+    """Returns the escaped uri; a long one is cut and ends with a hash, so that it stays unique."""
     name = escape(uri)
     if len(name.encode()) <= MAX_BYTES:
         return name

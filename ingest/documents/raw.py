@@ -1,4 +1,4 @@
-"""A document as a source hands it over: its bytes, or why it cannot be had."""
+"""A document as a source delivers it: its bytes, or the reason why it could not be fetched or read."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from ingest.documents.formats import Format
 
 @dataclass(frozen=True)
 class RawDocument:
-    """A document as fetched, not yet read."""
+    """A document as fetched, not yet parsed."""
 
     content: bytes
     format: Format
@@ -17,9 +17,10 @@ class RawDocument:
 
 
 class FetchProblem(Exception):
-    """One document cannot be had. ``cause`` and ``advice`` are shown to the operator.
+    """One document cannot be fetched or read. ``cause`` and ``advice`` are shown to the operator.
 
-    One that ``may_pass`` is tried again with every sync, and leaves an earlier version searchable.
+    ``cause`` continues a sentence that begins with the document's name. A problem that ``may_pass`` is tried again
+    with every sync, and leaves an earlier version searchable.
     """
 
     def __init__(self, cause: str, advice: str, *, may_pass: bool = False) -> None:

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from agent.errors import UserError
 from ingest.documents import links
+from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
 from ingest.sources import connector
@@ -130,7 +131,7 @@ class SlackSource:
             title = conversation.title(self._channel_name(channel), messages, self._name)
         except SlackReadError as failed:
             raise FetchProblem(failed.cause, failed.advice, may_pass=True) from None
-        return RawDocument(content.encode(), "markdown", title, max(map(conversation.said_at, messages)))
+        return RawDocument(content.encode(), Format.MARKDOWN, title, max(map(conversation.said_at, messages)))
 
     @cached_property
     def _me(self) -> dict[str, Any]:

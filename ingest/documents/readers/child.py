@@ -1,9 +1,7 @@
-"""The child of :mod:`ingest.documents.sandbox`: reads one document after another, within limits, and answers in
-JSON.
+"""The child of :mod:`ingest.documents.sandbox`: parses one document after another within limits, answers in JSON.
 
-Imports the library of a format when the first document of it comes. Sets limits to its own memory, to the
-processor's time of each document and, for the case that nobody is left to stop it, to all its time. Writes no
-file.
+Imports a format's library with the first document of that format. Limits its own memory, the processor time of
+each document and, in case nobody is left to stop it, its real time. Writes no file.
 """
 
 import json
@@ -16,88 +14,100 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
-from ingest.documents.blocks import Document
+from ingest.documents.blocks import Block, Document
+from ingest.documents.exchange import (
+    BlockMessage,
+    DocumentMessage,
+    Failure,
+    GapMessage,
+    LimitsMessage,
+    Reply,
+    RequestHead,
+)
+from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
 
-Json = dict[str, Any]
 Read = Callable[[RawDocument, int], Document]
 
 
-def document(raw: RawDocument, max_chars: int) -> Document:
-    """Reads a document; raises :class:`FetchProblem`."""
+def read(raw: RawDocument, max_chars: int) -> Document:
+    """Parses a document; raises :class:`FetchProblem`."""
     return reader.read_document(raw, max_chars=max_chars)
 
 
-def serve(limits: Json, *, read: Read = document) -> None:
-    """Answers until its input ends; its own output goes nowhere, so that a library cannot spoil an answer."""
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+def serve(limits: LimitsMessage, *, read: Read = read) -> None:
+    """Answers requests until the input ends; discards other output, so that a library cannot corrupt an answer."""
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
-    _limit(limits["memory_bytes"])
-    while head := requests.readline():
-        request = json.loads(head)
-        raw = _raw(request, requests.read(request["n_bytes"]))
+    _limit_resources(limits["memory_bytes"])
+    while line := requests.readline():
+        head = cast(RequestHead, json.loads(line))
+        raw = _parse_request(head, requests.read(head["n_bytes"]))
         _limit_cpu(limits["cpu_seconds"])
         signal.alarm(int(limits["seconds"]) + 5)  # the parent's limit comes first, while there is a parent
-        answer = _answer(read, raw, limits["max_chars"])
+        reply = _reply(read, raw, limits["max_chars"])
         signal.alarm(0)
-        _send(answers, answer)
-        if answer.get("failure") == "memory":
-            return  # what it could not free is gone with it
+        _send(replies, reply)
+        if reply.get("failure") == Failure.MEMORY:
+            return  # ends with all that could not be freed
 
 
-def _raw(request: Json, content: bytes) -> RawDocument:
-    updated_at = datetime.fromisoformat(request["updated_at"]) if request["updated_at"] else None
-    return RawDocument(content, request["format"], request["title"], updated_at)
+def _parse_request(head: RequestHead, content: bytes) -> RawDocument:
+    updated_at = datetime.fromisoformat(head["updated_at"]) if head["updated_at"] else None
+    return RawDocument(content, Format(head["format"]), head["title"], updated_at)
 
 
-def _answer(read: Read, raw: RawDocument, max_chars: int) -> Json:
+def _reply(read: Read, raw: RawDocument, max_chars: int) -> Reply:
     try:
         document = read(raw, max_chars)
         if sum(len(block.text) + sum(map(len, block.lines)) for block in document.blocks) > max_chars:
-            return {"failure": "output"}
-        return {"document": _json(document)}
+            return {"failure": Failure.OUTPUT}
+        return {"document": _document_message(document)}
     except FetchProblem as problem:
-        return {"failure": "problem", "cause": problem.cause, "advice": problem.advice}
+        return {"failure": Failure.PROBLEM, "cause": problem.cause, "advice": problem.advice}
     except MemoryError:
-        return {"failure": "memory"}
-    except Exception as error:  # noqa: BLE001 - one document's end; its text may stand in the message, so no message
+        return {"failure": Failure.MEMORY}
+    except Exception as error:  # noqa: BLE001 - ends one document; no message, because it may quote the document
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-        return {"failure": "bug", "cause": f"{type(error).__name__} in {where}"}
+        return {"failure": Failure.BUG, "cause": f"{type(error).__name__} in {where}"}
 
 
-def _json(document: Document) -> Json:
-    """Without what is empty."""
+def _document_message(document: Document) -> DocumentMessage:
     return {
         "title": document.title,
-        "blocks": [{name: value for name, value in vars(block).items() if value} for block in document.blocks],
+        "blocks": [_block_message(block) for block in document.blocks],
         "updated_at": document.updated_at.isoformat() if document.updated_at else None,
         "keywords": document.keywords,
-        "gap": vars(document.gap) if document.gap else None,
+        "gap": GapMessage(cause=document.gap.cause, advice=document.gap.advice) if document.gap else None,
     }
 
 
-def _send(answers: BinaryIO, answer: Json) -> None:
-    body = json.dumps(answer, ensure_ascii=False).encode(errors="replace")
-    answers.write(len(body).to_bytes(8) + body)
-    answers.flush()
+def _block_message(block: Block) -> BlockMessage:
+    return cast(BlockMessage, {name: value for name, value in vars(block).items() if value})
+
+
+def _send(replies: BinaryIO, reply: Reply) -> None:
+    body = json.dumps(reply, ensure_ascii=False).encode(errors="replace")
+    replies.write(len(body).to_bytes(8) + body)
+    replies.flush()
 
 
 def _limit_cpu(seconds: int) -> None:
-    """From now on; the signal that follows ends the process, and by it the parent knows why."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    most = math.ceil(used.ru_utime + used.ru_stime) + seconds
+    """Limits processor time from now on; the signal at the limit ends the process and tells the parent why."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    limit = math.ceil(usage.ru_utime + usage.ru_stime) + seconds
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CPU, (most if hard < 0 else min(most, hard), hard))
+        resource.setrlimit(resource.RLIMIT_CPU, (limit if hard < 0 else min(limit, hard), hard))
 
 
-def _limit(memory_bytes: int) -> None:
-    """macOS does not hold a process to an amount of memory; the parent does."""
+def _limit_resources(memory_bytes: int) -> None:
+    """Limits memory and forbids files and core dumps. macOS does not enforce the memory; there the parent does."""
     for kind, limit in [
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, 0),

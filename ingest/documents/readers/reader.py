@@ -1,7 +1,8 @@
-"""Raw documents to documents: what they really are, their title, and nothing that shows nothing.
+"""Parses a raw document in the format that its bytes have, and settles its title.
 
-Runs in the child of :mod:`ingest.documents.sandbox`. A format is read by one module with a ``read``, which is
-imported when the first document of it comes.
+Promises that no text contains invisible characters and no block is empty. Runs in the child of
+:mod:`ingest.documents.sandbox`. Each format has one module with a function ``read``, which is imported with the
+first document of that format.
 """
 
 import re
@@ -10,7 +11,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Protocol, cast
 
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import signature
@@ -19,61 +20,68 @@ from ingest.documents.readers.text.hidden_characters import strip_invisible
 MAX_CHARS = 20_000_000  # of text
 MAX_PIECES = 500_000  # blocks and lines of tables and code; a book of 1,000 pages has 50,000
 MODULES: dict[Format, str] = {
-    "markdown": "html.markdown",
-    "text": "text.plain",
-    "html": "html.html",
-    "webpage": "html.maintext",
-    "pdf": "pdf.pdf",
-    "docx": "office.docx",
-    "pptx": "office.pptx",
-    "opendocument": "office.opendocument",
-    "rtf": "text.rtf",
-    "epub": "html.epub",
-    "sheet": "office.sheet",
-    "csv": "text.delimited",
-    "json": "text.json_records",
-    "notebook": "text.notebook",
-    "mail": "mail.mail",
-    "outlook": "mail.outlook",
+    Format.MARKDOWN: "html.markdown",
+    Format.TEXT: "text.plain",
+    Format.HTML: "html.html",
+    Format.WEBPAGE: "html.maintext",
+    Format.PDF: "pdf.pdf",
+    Format.DOCX: "office.docx",
+    Format.PPTX: "office.pptx",
+    Format.OPENDOCUMENT: "office.opendocument",
+    Format.RTF: "text.rtf",
+    Format.EPUB: "html.epub",
+    Format.SHEET: "office.sheet",
+    Format.CSV: "text.delimited",
+    Format.JSON: "text.json_records",
+    Format.NOTEBOOK: "text.notebook",
+    Format.MAIL: "mail.mail",
+    Format.OUTLOOK: "mail.outlook",
 }
-_PRINTED = {"pdf", "docx", "pptx", "opendocument", "rtf"}  # documents whose first heading is their title
+_PRINTED = {  # formats in which the first heading is the title
+    *(Format.PDF, Format.DOCX, Format.PPTX, Format.OPENDOCUMENT, Format.RTF),
+}
 _SECTION = re.compile(
     r"[\dIVX]+[.\s]|(?:table of )?contents\b|introduction$|slide \d+$", re.IGNORECASE
 )  # never a title
 
 
 class _FormatReader(Protocol):
+    """The module of a format."""
+
     def read(self, content: bytes, *, max_chars: int) -> Document: ...
 
 
 def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
-    """Reads a raw document; raises :class:`FetchProblem` when it is no such document or holds no text."""
+    """Parses a raw document; raises :class:`FetchProblem` when it is damaged or contains no text.
+
+    >>> read_document(RawDocument(b"# Gate\\n\\nOpens at six.", Format.MARKDOWN, "gate.md")).title
+    'Gate'
+    """
     format_ = signature.detect_format(raw)
     reader = cast(_FormatReader, import_module(f"ingest.documents.readers.{MODULES[format_]}"))
     try:
-        found = reader.read(raw.content, max_chars=max_chars)
+        document = reader.read(raw.content, max_chars=max_chars)
     except RecursionError:
         raise FetchProblem("is nested too deeply", "save it in a simpler form") from None
-    if len(found.blocks) + sum(len(block.lines) for block in found.blocks) > MAX_PIECES:
-        raise FetchProblem(
-            f"holds more than {MAX_PIECES:,} paragraphs and rows", "split it into smaller documents"
-        )
-    blocks = _visible(found.blocks)
-    title = strip_invisible(found.title).strip() or _heading(blocks, format_) or raw.title
-    blocks = _without_repeated(title, blocks)
-    if not any(block.kind != "heading" for block in blocks):
-        raise FetchProblem("holds no text", "write something in it, or remove it")
+    if len(document.blocks) + sum(len(block.lines) for block in document.blocks) > MAX_PIECES:
+        cause = f"contains more than {MAX_PIECES:,} paragraphs and rows"
+        raise FetchProblem(cause, "split it into smaller documents")
+    blocks = _clean(document.blocks)
+    title = strip_invisible(document.title).strip() or _find_title(blocks, format_) or raw.title
+    blocks = _drop_title(title, blocks)
+    if not any(block.kind != BlockKind.HEADING for block in blocks):
+        raise FetchProblem("contains no text", "add text to it, or remove it")
     return replace(
-        found,
+        document,
         title=title,
         blocks=blocks,
-        updated_at=found.updated_at or raw.updated_at,
-        keywords=strip_invisible(found.keywords),
+        updated_at=document.updated_at or raw.updated_at,
+        keywords=strip_invisible(document.keywords),
     )
 
 
-def _visible(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """Without characters that show nothing, and without what then is empty."""
+def _clean(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Removes invisible characters, and then empty blocks."""
     clean: list[Block] = []
     for block in blocks:
         text, lines = strip_invisible(block.text), tuple(map(strip_invisible, block.lines))
@@ -83,15 +91,15 @@ def _visible(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return tuple(clean)
 
 
-def _heading(blocks: Sequence[Block], format_: Format) -> str:
-    """The first heading of the first rank; of what is made to be printed only one that stands first."""
+def _find_title(blocks: Sequence[Block], format_: Format) -> str:
+    """Returns the first heading of the first rank; in printed formats only a heading at the very beginning."""
     if format_ in _PRINTED:
-        first = blocks[0].text if blocks and blocks[0].kind == "heading" else ""
+        first = blocks[0].text if blocks and blocks[0].kind == BlockKind.HEADING else ""
         return "" if _SECTION.match(first) else first
-    return next((block.text for block in blocks if block.kind == "heading" and block.level == 1), "")
+    return next((block.text for block in blocks if block.kind == BlockKind.HEADING and block.level == 1), "")
 
 
-def _without_repeated(title: str, blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """Without the heading that only repeats the title."""
-    repeats = [b for b in blocks if b.kind == "heading" and b.level == 1 and b.text == title]
+def _drop_title(title: str, blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Drops the heading that only repeats the title."""
+    repeats = [b for b in blocks if b.kind == BlockKind.HEADING and b.level == 1 and b.text == title]
     return tuple(block for block in blocks if block is not repeats[0]) if repeats else tuple(blocks)

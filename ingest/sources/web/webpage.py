@@ -184,7 +184,7 @@ def _page(answer: HttpResponse, url: str, site: Site) -> Webpage:
         )
     orders = _orders(answer)
     return Webpage(
-        format="webpage",
+        format=Format.WEBPAGE,
         content=content,
         fingerprint=said.digest or sha256(content).hexdigest(),
         is_indexed=said.is_indexed and "noindex" not in orders,

@@ -168,16 +168,16 @@ def test_bad_documents_are_listed_with_what_to_do(docent: Docent, tmp_path: Path
         "pages: 8 added, 0 changed, 0 unchanged, 0 removed",
     )
     said = docent("documents", "--problems").out
-    assert "  a[b]c.md: is not text, whatever its name says; " in said
-    assert "  empty.md: holds no text; " in said
+    assert "  a[b]c.md: is not text, despite its name; " in said
+    assert "  empty.md: contains no text; " in said
     name = "has a name that cannot be kept; rename it: Unicode, and with its folders at most 2,000 bytes."
     assert f"  caf\\udce9.md: {name}" in said
     assert said.count(name) == 2
     found = docent("documents", "--json").json
     assert [one["n_problems"] for one in found["sources"]] == [4]
     assert {one["cause"] for one in found["problems"]} == {
-        "is not text, whatever its name says",
-        "holds no text",
+        "is not text, despite its name",
+        "contains no text",
         "has a name that cannot be kept",
     }
     assert (

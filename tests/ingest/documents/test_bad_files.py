@@ -9,24 +9,24 @@ from agent.types import Audience
 from ingest.library import Library
 from tests.ingest.conftest import opened
 
-NO_TEXT, EMPTY = "holds no text", "is empty"
+NO_TEXT, EMPTY = "contains no text", "is empty"
 CAUSES = {
-    "3000_blank_pages.pdf": "holds no text, only pictures or empty pages",
+    "3000_blank_pages.pdf": "contains no text, only pictures or empty pages",
     "deep_nested.html": "is nested too deeply",
     "empty_body.docx": NO_TEXT,
     "encrypted_user_password.pdf": "is protected with a password",
     "frontmatter_only.md": NO_TEXT,
     "missing_document_xml.docx": "is a damaged Word document",
-    "path_traversal.zip": "is of an unsupported type (.zip)",
-    "png_named.pdf": "is not a PDF, whatever its name says",
-    "random_bytes.bin": "is of an unsupported type (.bin)",
-    "random_bytes_named.pdf": "is not a PDF, whatever its name says",
-    "scanned_no_text_layer.pdf": "holds no text, only pictures or empty pages",
+    "path_traversal.zip": "has an unsupported type (.zip)",
+    "png_named.pdf": "is not a PDF, despite its name",
+    "random_bytes.bin": "has an unsupported type (.bin)",
+    "random_bytes_named.pdf": "is not a PDF, despite its name",
+    "scanned_no_text_layer.pdf": "contains no text, only pictures or empty pages",
     "script_only.html": NO_TEXT,
     "truncated.docx": "is a damaged Word document",
     "truncated.pdf": "is a damaged PDF",
     "whitespace_only.md": NO_TEXT,
-    "xml_entity_bomb.docx": "declares XML entities, as no Word document does",
+    "xml_entity_bomb.docx": "declares XML entities, which no Word document does",
     "zero_byte.docx": EMPTY,
     "zero_byte.html": NO_TEXT,
     "zero_byte.md": NO_TEXT,

@@ -77,7 +77,7 @@ def test_anything_else_is_listed_and_refused_with_advice(tmp_path: Path, path: s
     assert [one.uri for one in source.list({})] == [path]
     with pytest.raises(FetchProblem) as problem:
         source.fetch(path)
-    assert problem.value.cause == f"is of an unsupported type ({Path(path).suffix})"
+    assert problem.value.cause == f"has an unsupported type ({Path(path).suffix})"
     assert problem.value.advice == f"{advice}, or leave it out with exclude"
 
 

@@ -1,8 +1,10 @@
 """The child that reads documents: reused, replaced, held to its limits, and not started without need."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from ingest.documents.blocks import Document
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
-from ingest.documents.sandbox import ConversionBug, Converter, ReaderLimits
+from ingest.documents.sandbox import CHILD, ConversionBug, Converter, ReaderLimits
 from ingest.library import Library
 from tests.ingest import paper
 from tests.ingest.conftest import opened
@@ -54,7 +56,7 @@ def read(raw, max_chars):
     if b"ENVIRONMENT" in content:
         from ingest.documents.blocks import Block, Document
         return Document(" ".join(sorted(os.environ)), (Block("paragraph", "x"),))
-    return child.document(raw, max_chars)
+    return child.read(raw, max_chars)
 child.serve(json.loads(sys.argv[1]), read=read)
 """
 
@@ -65,15 +67,11 @@ def converter() -> Iterator[Converter]:
         yield converter
 
 
-def pid(converter: Converter) -> int | None:
-    return converter._running.pid if converter._running else None
-
-
 def raw(content: bytes, format_: Format = "pdf") -> RawDocument:
     return RawDocument(content, format_, "File name")
 
 
-def told(converter: Converter, text: str) -> FetchProblem:
+def read_problem(converter: Converter, text: str) -> FetchProblem:
     with pytest.raises(FetchProblem) as problem:
         converter.read(raw(paper.pdf([(60, 700, 10, text)])))
     return problem.value
@@ -85,25 +83,25 @@ def works(converter: Converter) -> bool:
 
 def test_one_child_reads_one_document_after_another_and_ends_with_the_sync() -> None:
     with Converter() as converter:
-        assert pid(converter) is None
+        assert converter.pid is None
         assert works(converter)
-        first = pid(converter)
+        first = converter.pid
         assert converter.read(raw(paper.docx(paper.paragraph("Word.")), "docx")).blocks[0].text == "Word."
         assert works(converter)
-        assert pid(converter) == first
+        assert converter.pid == first
     assert first is not None
     assert not psutil.pid_exists(first)
 
 
 def test_a_document_that_hangs_is_given_up_and_the_next_is_read(converter: Converter) -> None:
     assert works(converter)
-    first = pid(converter)
-    converter._limits = ReaderLimits(seconds=0.2)
-    problem = told(converter, "HANG")
+    first = converter.pid
+    converter.limits = ReaderLimits(seconds=0.2)
+    problem = read_problem(converter, "HANG")
     assert (problem.cause, problem.may_pass) == ("could not be read within 0.2 s", True)
-    converter._limits = ReaderLimits()
+    converter.limits = ReaderLimits()
     assert works(converter)
-    assert pid(converter) != first
+    assert converter.pid != first
 
 
 def test_a_document_that_computes_without_end_is_given_up_until_it_changes(library: Library, folder: Path) -> None:
@@ -124,7 +122,9 @@ def test_a_document_that_computes_without_end_is_given_up_until_it_changes(libra
             opened(folder),
             converter=converter,
         )
-        assert [problem.cause for problem in report.problems] == ["needs more than 1 s of a processor to be read"]
+        assert [problem.cause for problem in report.problems] == [
+            "needs more than 1 s of processor time to be read"
+        ]
     assert started == 1
 
 
@@ -135,45 +135,45 @@ def test_the_processors_time_is_of_each_document() -> None:
     )
     with Converter(ReaderLimits(cpu_seconds=1), child=(sys.executable, "-c", slow)) as converter:
         assert works(converter)
-        first = pid(converter)
+        first = converter.pid
         assert all(works(converter) for _ in range(3))
-        assert pid(converter) == first
+        assert converter.pid == first
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to an amount of memory")
 def test_a_reader_that_aborts_without_memory_is_no_crash(converter: Converter) -> None:
-    assert told(converter, "ABORT").cause == "needs more than 1.5 GB of memory to be read"
+    assert read_problem(converter, "ABORT").cause == "needs more than 1.5 GB of memory to be read"
     assert works(converter)
 
 
 def test_a_document_that_takes_more_memory_than_the_system_holds_it_to_is_given_up(converter: Converter) -> None:
     assert works(converter)
-    converter._limits = ReaderLimits(memory_bytes=200_000_000)
-    problem = told(converter, "TOUCH")
+    converter.limits = ReaderLimits(memory_bytes=200_000_000)
+    problem = read_problem(converter, "TOUCH")
     assert (problem.cause, problem.may_pass) == ("needs more than 0.2 GB of memory to be read", True)
-    converter._limits = ReaderLimits()
+    converter.limits = ReaderLimits()
     assert works(converter)
 
 
 def test_a_document_that_kills_its_reader_harms_no_other(converter: Converter) -> None:
     assert works(converter)
-    first = pid(converter)
-    assert told(converter, "DIE").cause == "made its reader crash"
+    first = converter.pid
+    assert read_problem(converter, "DIE").cause == "made its reader crash"
     assert works(converter)
-    assert pid(converter) != first
+    assert converter.pid != first
 
 
 def test_a_child_killed_between_two_documents_is_replaced(converter: Converter) -> None:
     assert works(converter)
-    assert converter._running
-    converter._running.kill()
-    converter._running.wait()
+    child = psutil.Process(converter.pid)
+    child.kill()
+    psutil.wait_procs([child])
     assert works(converter)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to an amount of memory")
 def test_a_document_that_eats_memory_is_given_up(converter: Converter) -> None:
-    problem = told(converter, "EAT")
+    problem = read_problem(converter, "EAT")
     assert (problem.cause, problem.may_pass) == ("needs more than 1.5 GB of memory to be read", True)
     assert works(converter)
 
@@ -214,14 +214,9 @@ def test_the_child_knows_no_secret(converter: Converter, monkeypatch: pytest.Mon
 
 
 def test_a_child_whose_parent_is_gone_ends() -> None:
-    with Converter() as converter:
-        assert works(converter)
-        child = converter._running
-        assert child is not None
-        assert child.stdin is not None
-        child.stdin.close()
-        assert child.wait(timeout=30) == 0
-        child.stdin = None
+    with subprocess.Popen([*CHILD, json.dumps(asdict(ReaderLimits()))], stdin=subprocess.PIPE) as child:
+        child.communicate()
+    assert child.returncode == 0
 
 
 def test_everything_a_document_has_comes_back_as_it_was_read() -> None:

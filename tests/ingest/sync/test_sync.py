@@ -101,8 +101,8 @@ def test_bad_documents_are_named_and_stop_nobody(library: Library, folder: Path)
 
     causes = {problem.uri: problem.cause for problem in report.problems}
     assert causes == {
-        "binary.md": "is not text, whatever its name says",
-        "empty.md": "holds no text",
+        "binary.md": "is not text, despite its name",
+        "empty.md": "contains no text",
         "huge.txt": "larger than 5 MB",
     }
     assert all(problem.advice for problem in report.problems)

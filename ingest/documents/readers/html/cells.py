@@ -1,18 +1,20 @@
-"""The tables of a page to rows of text: merged cells stand in every row and column they cover.
+"""Table cells with spans to rows of text: a merged cell appears in every row and column it covers.
 
-Promises that a value stays under its column, and bounds what merging may repeat.
+Promises that a value stays under its column, and bounds how much text merged cells repeat.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile, zip_longest
 
-MAX_COLUMNS, MAX_ROWS = 100, 1_000  # that one cell may cover
-_FREE_CHARS = 20_000  # that merged cells of one table may repeat, beside four times its own
+MAX_COLUMNS, MAX_ROWS = 100, 1_000  # that one cell covers at most
+_FREE_CHARS = 20_000  # that merged cells of one table may repeat, plus four times its own text
 
 
 @dataclass(frozen=True)
 class Cell:
+    """A cell of a table as its markup gives it."""
+
     text: str
     is_header: bool = False
     n_columns: int = 1
@@ -20,14 +22,18 @@ class Cell:
 
 
 def parse_span(value: str | None, most: int) -> int:
-    """What ``colspan`` or ``rowspan`` says, bounded; 1 when it says nothing of use."""
+    """Returns the value of ``colspan`` or ``rowspan``, bounded; 1 when it is invalid."""
     text = (value or "").strip()
     return min(max(int(text), 1), most) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
 
 def format_rows(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[str, ...], bool]:
-    """A line for each row that holds text of its own, and whether the first one is a header."""
-    expanded = _expanded(rows)
+    """Returns a line for each row that has text of its own, and whether the first one is a header.
+
+    >>> format_rows([[Cell("Who", is_header=True), Cell("Days", is_header=True)], [Cell("All"), Cell("30")]])
+    (('| Who | Days |', '| All | 30 |'), True)
+    """
+    expanded = _expand(rows)
     filled = [at for at, row in enumerate(rows) if any(cell.text for cell in row)]
     if not filled:
         return (), False
@@ -36,26 +42,26 @@ def format_rows(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[str, ...], bool]:
     texts = [expanded[at] for at in filled]
     is_merged = any(cell.n_columns > 1 or cell.n_rows > 1 for cell in rows[first])
     if has_header and is_merged and len(filled) > 2 and all(cell.is_header for cell in rows[filled[1]]):
-        texts[:2] = [[_both(*cells) for cells in zip_longest(texts[0], texts[1], fillvalue="")]]
+        texts[:2] = [[_merge_headers(*cells) for cells in zip_longest(texts[0], texts[1], fillvalue="")]]
     return tuple(f"| {' | '.join(row)} |" for row in texts), has_header
 
 
-def _expanded(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
-    """The texts of each row as far as it goes, without the columns in which no cell begins."""
+def _expand(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """Returns the texts of each row up to its last cell, without the columns in which no cell begins."""
     spare = _FREE_CHARS + 4 * sum(len(cell.text) for row in rows for cell in row)
-    going: dict[int, tuple[int, str]] = {}  # by column: for how many rows more, which text
-    placed: list[dict[int, str]] = []
-    begun: set[int] = set()
+    pending: dict[int, tuple[int, str]] = {}  # by column: for how many more rows, and the text
+    lines: list[dict[int, str]] = []
+    starts: set[int] = set()
     for row in rows:
-        line = {column: text for column, (_, text) in going.items()} if spare > 0 else {}
-        going = {column: (n - 1, text) for column, (n, text) in going.items() if n > 1 and spare > 0}
+        line = {column: text for column, (_, text) in pending.items()} if spare > 0 else {}
+        pending = {column: (n - 1, text) for column, (n, text) in pending.items() if n > 1 and spare > 0}
         spare -= sum(len(text) + 1 for text in line.values())
         column = 0
         for cell in row:
             while column in line:
                 column += 1
-            begun.add(column)
-            is_alone = len(row) == 1 and not line  # a title across the table, said once
+            starts.add(column)
+            is_alone = len(row) == 1 and not line  # a title across the table is not repeated
             end = column + max(1, min(cell.n_columns, MAX_COLUMNS - column))
             for at in range(column, end):
                 if at in line or (at > column and spare <= 0):
@@ -64,11 +70,11 @@ def _expanded(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
                 line[at] = text
                 spare -= len(text) + 1 if at > column else 0
                 if cell.n_rows > 1 and at < MAX_COLUMNS:
-                    going[at] = (min(cell.n_rows, MAX_ROWS) - 1, text)
-        placed.append(line)
-    columns = sorted(begun)
-    return [[line.get(at, "") for at in takewhile(max(line, default=-1).__ge__, columns)] for line in placed]
+                    pending[at] = (min(cell.n_rows, MAX_ROWS) - 1, text)
+        lines.append(line)
+    columns = sorted(starts)
+    return [[line.get(at, "") for at in takewhile(max(line, default=-1).__ge__, columns)] for line in lines]
 
 
-def _both(above: str, below: str) -> str:
+def _merge_headers(above: str, below: str) -> str:
     return above if below == above else f"{above} {below}".strip()

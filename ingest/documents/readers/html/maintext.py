@@ -1,10 +1,9 @@
 """The main text of a website's page: the only module that imports trafilatura.
 
-trafilatura tells what of a page is its main text, and does so better than its tags, which many sites do not use.
-:mod:`ingest.documents.readers.html.html` reads it, because trafilatura's own output shows hidden text, and loses
-the numbers of
-lists, merged cells and lists of links. So: what stands before the first or after the last block that trafilatura
-finds is left out, and nothing between.
+trafilatura finds a page's main text better than its tags do, which many sites do not use. Its own output shows
+hidden text and loses list numbers, merged cells and lists of links, so the page is read by
+:mod:`ingest.documents.readers.html.html`, and the blocks before the first and after the last one that trafilatura
+found are dropped; nothing between them is.
 """
 
 import re
@@ -12,23 +11,22 @@ from dataclasses import replace
 
 import trafilatura
 
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.readers.html import html
 
-_LEAST = 0.1  # of the page's text; less is a guess that failed, and the whole page is better
+_MIN_SHARE = 0.1  # of the page's text; with less, extraction has failed and the whole page is better
 _PROBE_CHARS = 30
 _NO_LETTER = re.compile(r"[\W_]+")
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """The page's title and main text; raises :class:`ingest.documents.raw.FetchProblem` for one nested too
-    deeply."""
+    """Parses a page's main text; raises :class:`ingest.documents.raw.FetchProblem` for one nested too deeply."""
     page = html.read(content, max_chars=max_chars)
-    return replace(page, blocks=_between(page.blocks, _main_text(content)))
+    return replace(page, blocks=_trim(page.blocks, _main_letters(content)))
 
 
-def _main_text(content: bytes) -> str:
-    """The letters of it; empty where there is none."""
+def _main_letters(content: bytes) -> str:
+    """Returns the letters of the main text; empty where there is none."""
     try:
         text = trafilatura.extract(html.decode_page(content), favor_recall=True, include_comments=False)
     except RecursionError:
@@ -36,15 +34,16 @@ def _main_text(content: bytes) -> str:
     return _letters(text or "")
 
 
-def _between(blocks: tuple[Block, ...], main: str) -> tuple[Block, ...]:
-    found = [at for at, block in enumerate(blocks) if block.kind != "heading" and _is_in(block, main)]
+def _trim(blocks: tuple[Block, ...], main: str) -> tuple[Block, ...]:
+    """Drops the blocks before and after the main text; keeps the headings above it."""
+    positions = [at for at, block in enumerate(blocks) if block.kind != BlockKind.HEADING and _is_in(block, main)]
     n_chars = sum(len(_letters(_text(block))) for block in blocks)
-    if not found or len(main) < _LEAST * n_chars:
+    if not positions or len(main) < _MIN_SHARE * n_chars:
         return blocks
-    first = found[0]
-    while first and blocks[first - 1].kind == "heading":
+    first = positions[0]
+    while first and blocks[first - 1].kind == BlockKind.HEADING:
         first -= 1
-    return blocks[first : found[-1] + 1]
+    return blocks[first : positions[-1] + 1]
 
 
 def _is_in(block: Block, main: str) -> bool:

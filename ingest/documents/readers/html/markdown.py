@@ -1,14 +1,14 @@
-"""Markdown to blocks, by way of HTML; front matter, and template tags of the site it was written for.
+"""Markdown to blocks, by way of HTML; reads front matter and removes the template tags of the site it is for.
 
-Promises to lose no document over broken front matter, and to keep nothing a reader of the page would not see.
+Promises to lose no document over broken front matter, and to keep nothing that a reader of the page would not see.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from html import unescape
-from typing import Any
 
 import frontmatter
 from markdown_it import MarkdownIt
@@ -18,6 +18,7 @@ from ingest.documents.readers.html import html
 from ingest.documents.readers.html.templates import strip_tags
 from ingest.documents.readers.text.encoding import decode
 
+Matter = Mapping[str, object]  # by an author, so of any shape
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
 _LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
@@ -26,8 +27,8 @@ _IMPORTS = re.compile(r"\A(?:\s*(?:import|export)\b[^\n]{0,500}[\"'][^\n]*)+")  
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """A document whose title, date and keywords are those of its front matter."""
-    matter, text = _matter(decode(content))
+    """Parses a document; its title, date and keywords are those of its front matter."""
+    matter, text = _split_matter(decode(content))
     return Document(
         title=_title(matter),
         blocks=tuple(blocks(_IMPORTS.sub("", text))),
@@ -37,22 +38,22 @@ def read(content: bytes, *, max_chars: int) -> Document:
 
 
 def blocks(text: str) -> list[Block]:
-    """Links that stay Markdown because they stand inside HTML become their text."""
-    found = html.blocks(_parser().render(strip_tags(text)))
-    return [replace(b, text=_LEFT_OVER_LINK.sub(r"\1", b.text)) if "](" in b.text else b for b in found]
+    """Returns the blocks of Markdown without front matter; links left unparsed inside HTML become their text."""
+    blocks = html.blocks(_parser().render(strip_tags(text)))
+    return [replace(b, text=_LEFT_OVER_LINK.sub(r"\1", b.text)) if "](" in b.text else b for b in blocks]
 
 
-def _matter(text: str) -> tuple[dict[str, Any], str]:
-    """Front matter and the rest; front matter that is no valid YAML is skipped, and its document kept."""
+def _split_matter(text: str) -> tuple[Matter, str]:
+    """Returns front matter and the rest; invalid front matter is skipped, except for its title."""
     try:
         matter, rest = frontmatter.parse(text)
     except Exception:  # noqa: BLE001 - YAML, TOML and JSON parsers each have errors of their own
-        return _salvaged(text), _FENCED_MATTER.sub("", text)
+        return _salvage_title(text), _FENCED_MATTER.sub("", text)
     return (matter, rest) if isinstance(matter, dict) else ({}, rest)
 
 
-def _salvaged(text: str) -> dict[str, Any]:
-    """The title of front matter that is otherwise broken, most often by a colon."""
+def _salvage_title(text: str) -> Matter:
+    """Returns the title of front matter that is otherwise broken, most often by a colon."""
     fenced = _FENCED_MATTER.match(text)
     title = re.search(r"^title:[ \t]*(.+)$", fenced[0] if fenced else "", re.MULTILINE)
     return {"title": title[1].strip().strip("\"'")} if title else {}
@@ -63,12 +64,12 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 
-def _title(matter: dict[str, Any]) -> str:
+def _title(matter: Matter) -> str:
     title = matter.get("title")
     return unescape(str(title)) if isinstance(title, str | int | float | date) else ""
 
 
-def _updated_at(matter: dict[str, Any]) -> datetime | None:
+def _updated_at(matter: Matter) -> datetime | None:
     for field in _DATE_FIELDS:
         value = matter.get(field)
         if isinstance(value, str):
@@ -83,13 +84,13 @@ def _updated_at(matter: dict[str, Any]) -> datetime | None:
     return None
 
 
-def _keywords(matter: dict[str, Any]) -> str:
+def _keywords(matter: Matter) -> str:
     values = (matter.get(field) for field in _KEYWORD_FIELDS)
-    return "\n".join(filter(None, (_listed(value) for value in values)))
+    return "\n".join(filter(None, (_join_values(value) for value in values)))
 
 
-def _listed(value: object) -> str:
-    """No lists in lists: by YAML's aliases a short text may stand for billions of them."""
+def _join_values(value: object) -> str:
+    """Joins a list's values, but not lists in lists: with YAML's aliases a short text may stand for billions."""
     if isinstance(value, list):
-        return ", ".join(str(one) for one in value if isinstance(one, str | int | float))
+        return ", ".join(str(item) for item in value if isinstance(item, str | int | float))
     return value if isinstance(value, str) else ""

@@ -1,14 +1,15 @@
-"""What a page's builder takes out of Markdown, or replaces by text: template tags (Liquid, Jinja, Nunjucks,
-Hugo), attribute lists (``{.button}``) and footnote marks, which a reader would take for citations.
+"""Removes from Markdown what a site's builder would remove or replace, so that only the page's text remains.
 
-Promises: what stands between block tags stays, except inside ``comment``; code keeps its braces, because in
-code they are usually the subject. Does not run a template: a loop or a condition leaves its body once.
+That is template tags (Liquid, Jinja, Nunjucks, Hugo), attribute lists (``{.button}``) and footnote marks, which a
+reader would take for citations. Promises to keep the text between block tags, except inside ``comment``, and the
+braces in code, where they are usually the subject. Does not run a template: the body of a loop or a condition
+appears once.
 """
 
 import re
 
-# The first alternative that matches at a place wins, so a fence inside a comment goes with the comment.
-# Every repetition has a limit: an opening without an end would otherwise be searched for to the end each time.
+# The first alternative that matches wins, so a fence inside a comment is removed with the comment. Every
+# repetition has a limit: otherwise each opening without an end would cost a search through the rest of the text.
 _PIECES = re.compile(
     r"""
       (?P<comment>\{%-?\s*comment\b.{0,20000}?\{%-?\s*endcomment\s*-?%\}|\{\#.{0,2000}?\#\}|\{\{</\*.{0,500}?\*/>\}\})
@@ -32,11 +33,15 @@ _IMAGES = {"image", "image_with_class", "img", "figure", "picture"}
 
 
 def strip_tags(text: str) -> str:
-    """The text a reader of the built page would see, still Markdown."""
-    return _PIECES.sub(_rendered, text)
+    """Returns the text that a reader of the built page would see, still as Markdown.
+
+    >>> strip_tags("Ask in {% slack_channel \"travel\" %}.{.note}")
+    'Ask in #travel.'
+    """
+    return _PIECES.sub(_render, text)
 
 
-def _rendered(piece: re.Match[str]) -> str:
+def _render(piece: re.Match[str]) -> str:
     if piece["comment"] is not None or piece["output"] is not None or piece["mark"] is not None:
         return ""
     if piece["fence"] is not None or piece["code"] is not None:
@@ -44,19 +49,19 @@ def _rendered(piece: re.Match[str]) -> str:
     if piece["raw"] is not None:
         return piece["inside"]
     if piece["tag"] is not None:
-        return _tag(piece["name"], piece["arguments"])
-    return _tag(piece["shortname"], piece["shortarguments"])
+        return _render_tag(piece["name"], piece["arguments"])
+    return _render_tag(piece["shortname"], piece["shortarguments"])
 
 
-def _tag(name: str, arguments: str) -> str:
+def _render_tag(name: str, arguments: str) -> str:
     quoted = ["".join(groups) for groups in _QUOTED.findall(arguments)]
     if name in _IMAGES:
-        named = _ALT.search(arguments)
-        return (named[1] or named[2] or "") if named else quoted[-1] if len(quoted) > 1 else ""
+        label = _ALT.search(arguments)
+        return (label[1] or label[2] or "") if label else quoted[-1] if len(quoted) > 1 else ""
     if not quoted:
         return ""
     if name in _CHANNELS:
         return "#" + quoted[0].lstrip("#")
     if name in _LINKS:
-        return quoted[0].strip().replace(" ", "%20")  # it may stand where Markdown wants a link's target
+        return quoted[0].strip().replace(" ", "%20")  # it may be a link's target in Markdown
     return ""

@@ -1,7 +1,7 @@
 """Outlook messages (MSG) to blocks: the only module that imports olefile.
 
-Properties are named by their number in [MS-OXPROPS], and their type: 001F is UTF-16, 001E an older encoding, 0102
-bytes. A body that is Rich Text only is not read.
+Properties are named by their number in [MS-OXPROPS] and their type: 001F is UTF-16, 001E an older encoding, 0102
+bytes. Does not read a body that is Rich Text only.
 """
 
 import re
@@ -18,13 +18,13 @@ from ingest.documents.readers.text import plain
 from ingest.documents.readers.text.encoding import decode
 
 _SUBJECT, _SENDER, _ADDRESS, _TO, _CC, _BODY, _HTML = "0037", "0C1A", "0C1F", "0E04", "0E03", "1000", "1013"
-_FILE_NAME, _TRANSPORT = "3707", "007D"  # what stood above it when it was sent
+_FILE_NAME, _TRANSPORT = "3707", "007D"  # the latter: the headers with which it was sent
 _DATE = re.compile(r"^Date:[ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
 _MAX_BYTES = 20_000_000  # of one property
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """The subject is the title; raises :class:`ingest.documents.raw.FetchProblem` for a damaged one."""
+    """Parses a message; its title is the subject. Raises :class:`ingest.documents.raw.FetchProblem`."""
     try:
         with olefile.OleFileIO(BytesIO(content)) as message:
             sender = " ".join(filter(None, (_text(message, _SENDER), _text(message, _ADDRESS))))

@@ -1,10 +1,9 @@
-"""Word documents to blocks: the only module that imports mammoth. Runs in the child of
-:mod:`ingest.documents.sandbox`.
+"""Word documents to blocks: the only module that imports mammoth.
 
-mammoth makes HTML of the styles (headings, lists, tables), :mod:`ingest.documents.readers.html.html` blocks of
-that. Before, what
-a reader would not see is taken out (:mod:`ingest.documents.readers.office.ooxml`; mammoth leaves out comments and
-deletions). Unpacks what :mod:`ingest.documents.readers.office.archive` promises.
+Removes what a reader would not see (:mod:`ingest.documents.readers.office.ooxml`; mammoth itself leaves out
+comments
+and deletions), lets mammoth turn styles into HTML, and reads that as :mod:`ingest.documents.readers.html.html`
+does. Lists are numbered as mammoth numbers them: one that is interrupted begins again.
 """
 
 import re
@@ -15,7 +14,7 @@ from xml.parsers.expat import ExpatError
 
 import mammoth
 
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import html
 from ingest.documents.readers.office import archive, ooxml
@@ -34,12 +33,12 @@ _WHAT = "Word document"
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """The title, empty when there is none, and the blocks; raises :class:`FetchProblem`."""
-    parts = _parts(content)
+    """Parses a Word document; its title is that of the properties. Raises :class:`FetchProblem`."""
+    parts = _unpack(content)
     try:
         title = _title(parts.get("docProps/core.xml", b""))
         page = mammoth.convert_to_html(
-            _packed(ooxml.prepare(parts)),
+            _pack(ooxml.prepare(parts)),
             style_map=_STYLES,
             convert_image=mammoth.images.img_element(lambda image: {}),
         ).value
@@ -49,22 +48,22 @@ def read(content: bytes, *, max_chars: int) -> Document:
     return Document(title, tuple(map(_mark_header, blocks)))
 
 
-def _parts(content: bytes) -> archive.Parts:
-    """The document's XML; pictures and the like stay packed."""
+def _unpack(content: bytes) -> archive.Parts:
+    """Unpacks the document's XML; pictures and the like stay packed."""
     parts = archive.unpack(content, what=_WHAT, is_wanted=lambda name: name.endswith((".xml", ".rels")))
     archive.check_entities(parts, what=_WHAT)
     if _WORD not in parts.get("[Content_Types].xml", b""):
-        raise FetchProblem("is not a Word document, whatever its name says", "save it as .docx, or remove it")
+        raise FetchProblem("is not a Word document, despite its name", "save it as .docx, or remove it")
     return parts
 
 
-def _packed(parts: archive.Parts) -> BytesIO:
-    made = BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+def _pack(parts: archive.Parts) -> BytesIO:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, part in parts.items():
             archive.writestr(name, part)
-    made.seek(0)
-    return made
+    packed.seek(0)
+    return packed
 
 
 def _title(core: bytes) -> str:
@@ -73,8 +72,8 @@ def _title(core: bytes) -> str:
 
 
 def _mark_header(block: Block) -> Block:
-    """Word marks a header row only where a table runs over pages; a first row of names is one all the same."""
-    if block.kind != "table" or block.has_header:
+    """Marks a first row of names as header; Word itself marks it only in tables that span pages."""
+    if block.kind != BlockKind.TABLE or block.has_header:
         return block
     rows = [line[2:-2].split(" | ") for line in block.lines]
-    return Block("table", lines=block.lines, has_header=grid.has_header(rows))
+    return Block(BlockKind.TABLE, lines=block.lines, has_header=grid.has_header(rows))

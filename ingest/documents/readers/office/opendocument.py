@@ -1,4 +1,4 @@
-"""OpenDocument texts and presentations (ODT, ODP) to blocks; a slide is a page, and its name a heading.
+"""OpenDocument texts and presentations (ODT, ODP) to blocks; a slide is a page, and its title a heading.
 
 Promises to leave out what a reader would not see: deletions, comments, and text whose style is hidden.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import cells
 from ingest.documents.readers.office import archive
@@ -27,7 +27,7 @@ _MAX_SPACES = 100
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """The title of the properties, and the body; raises :class:`FetchProblem`."""
+    """Parses a document; its title is that of the properties. Raises :class:`FetchProblem`."""
     names = {"content.xml", "styles.xml", "meta.xml", "META-INF/manifest.xml"}
     parts = archive.unpack(content, what=_WHAT, is_wanted=names.__contains__)
     if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
@@ -47,25 +47,28 @@ def read(content: bytes, *, max_chars: int) -> Document:
 
 def _hidden_styles(root: Element) -> Iterator[str]:
     for style in root.iter():
-        looks = {(_attribute(one, "display"), _attribute(one, "visibility")) for one in style}
+        looks = {(_attribute(child, "display"), _attribute(child, "visibility")) for child in style}
         if _name(style) == "style" and looks & {("none", ""), ("false", ""), ("", "hidden")}:
             yield _attribute(style, "name")
 
 
 class _OpenDocumentWalk:
-    """Walks the body once."""
+    """One walk over a document's body."""
 
     def __init__(self, hidden: set[str]) -> None:
         self._hidden = hidden
         self._n_slides = 0
 
     def flow(self, parent: Element, depth: int = -1) -> Iterator[Block]:
+        """Yields the blocks in an element; ``depth`` is that of the list around it, -1 outside of lists."""
         for child in parent:
             name = _name(child)
             if name in _LEFT_OUT or _attribute(child, "style-name") in self._hidden:
                 continue
             if name == "h":
-                yield Block("heading", self._line(child), level=min(max(_int(child, "outline-level"), 1), 6))
+                yield Block(
+                    BlockKind.HEADING, self._line(child), level=min(max(_int(child, "outline-level"), 1), 6)
+                )
             elif name == "p":
                 yield from self._paragraph(child, depth)
             elif name == "list":
@@ -74,7 +77,7 @@ class _OpenDocumentWalk:
                 yield from self._table(child)
             elif name == "notes":
                 text = "\n".join(block.text for block in self.flow(child) if block.text)
-                yield Block("paragraph", f"Speaker notes: {text}" if text else "")
+                yield Block(BlockKind.PARAGRAPH, f"Speaker notes: {text}" if text else "")
             elif name == "page":
                 yield from self._slide(child)
             else:
@@ -83,7 +86,7 @@ class _OpenDocumentWalk:
     def _paragraph(self, paragraph: Element, depth: int) -> Iterator[Block]:
         text = "\n".join(filter(None, (" ".join(line.split()) for line in self._text(paragraph).split("\n"))))
         if text:
-            yield Block("paragraph", text)
+            yield Block(BlockKind.PARAGRAPH, text)
         for box in _boxes(paragraph):
             yield from self.flow(box, depth)
 
@@ -91,8 +94,8 @@ class _OpenDocumentWalk:
         for item in items:
             is_first = True
             for block in self.flow(item, depth):
-                is_bullet = is_first and block.kind == "paragraph"
-                yield Block("item", f"- {block.text}", level=depth) if is_bullet else block
+                is_bullet = is_first and block.kind == BlockKind.PARAGRAPH
+                yield Block(BlockKind.ITEM, f"- {block.text}", level=depth) if is_bullet else block
                 is_first = False
 
     def _table(self, table: Element) -> Iterator[Block]:
@@ -114,24 +117,24 @@ class _OpenDocumentWalk:
         lines, _ = cells.format_rows(rows)
         if lines:
             header = grid.has_header([line[2:-2].split(" | ") for line in lines])
-            yield Block("table", lines=lines, has_header=header)
+            yield Block(BlockKind.TABLE, lines=lines, has_header=header)
 
     def _slide(self, slide: Element) -> Iterator[Block]:
         self._n_slides += 1
-        found = [replace(block, page=self._n_slides) for block in self.flow(slide)]
+        blocks = [replace(block, page=self._n_slides) for block in self.flow(slide)]
         frames = [frame for frame in slide.iter() if _attribute(frame, "class") == "title"]
-        lines = (" ".join(self._line(one) for one in frame.iter() if _name(one) == "p") for frame in frames)
+        lines = (" ".join(self._line(child) for child in frame.iter() if _name(child) == "p") for frame in frames)
         titles = [line.strip() for line in lines if line.strip()]
         title = titles[0] if titles else f"Slide {self._n_slides}"
-        rest = [block for block in found if block.text.removeprefix("- ") != title]
-        yield Block("heading", title, level=1, page=self._n_slides)
-        yield from rest or [Block("paragraph", title, page=self._n_slides)] * bool(titles)
+        rest = [block for block in blocks if block.text.removeprefix("- ") != title]
+        yield Block(BlockKind.HEADING, title, level=1, page=self._n_slides)
+        yield from rest or [Block(BlockKind.PARAGRAPH, title, page=self._n_slides)] * bool(titles)
 
     def _line(self, element: Element) -> str:
         return " ".join(self._text(element).split())
 
     def _text(self, element: Element) -> str:
-        """Without that of text boxes in it, which stand by themselves, and of what is hidden."""
+        """Returns the text in an element without hidden text and text boxes, which are read separately."""
         parts = [element.text or ""]
         for child in element:
             name = _name(child)
@@ -143,19 +146,18 @@ class _OpenDocumentWalk:
                 parts.append(" ")
             elif name == "note":
                 parts.append(f" ({self._text(child).strip()})")
-            elif not (
-                name in _LEFT_OUT or self._is_apart(child) or _attribute(child, "style-name") in self._hidden
-            ):
+            elif not (name in _LEFT_OUT or _is_separate(child) or _attribute(child, "style-name") in self._hidden):
                 parts.append(self._text(child))
             parts.append(child.tail or "")
         return "".join(parts)
 
-    def _is_apart(self, element: Element) -> bool:
-        return _name(element) in {"text-box", "hidden-text", "hidden-paragraph"}
+
+def _is_separate(element: Element) -> bool:
+    return _name(element) in {"text-box", "hidden-text", "hidden-paragraph"}
 
 
 def _boxes(element: Element) -> Iterator[Element]:
-    """The text boxes in an element, not those in others."""
+    """Yields the text boxes in an element, but not boxes within boxes."""
     for child in element:
         if _name(child) == "text-box":
             yield child

@@ -1,8 +1,8 @@
 """PowerPoint presentations to blocks: a slide's title is a heading, then its bullets, tables, charts and notes.
 
-Not by python-pptx, which unpacks pictures too, knows no ISO 29500 Strict, and brings Pillow and XlsxWriter.
-A block's page is its slide. Promises to leave out what an audience would not see: hidden slides and
-shapes, text beside the slide, and text too small to be read; speaker notes are kept, and named so.
+A block's page is its slide. Promises to leave out what an audience would not see: hidden slides and shapes, text
+beside the slide, and text too small to be read; speaker notes are kept, and labelled. Does not use python-pptx,
+which unpacks pictures too, cannot read ISO 29500 Strict, and brings Pillow and XlsxWriter.
 """
 
 import posixpath
@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import cells
 from ingest.documents.readers.office import archive, drawings
 
 _WHAT = "PowerPoint presentation"
-_FRAME = {"dt", "ftr", "hdr", "sldNum", "sldImg"}  # placeholders for what stands on every slide
+_FRAME = {"dt", "ftr", "hdr", "sldNum", "sldImg"}  # placeholders for text that every slide repeats
 _TITLES = {"title", "ctrTitle"}
 _TINY = 200  # hundredths of a point
 _MARKUP = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """The title of the properties, and the slides in order; raises :class:`FetchProblem`."""
+    """Parses a presentation; its title is that of the properties. Raises :class:`FetchProblem`."""
     package = _Package(content)
     core = package.root("docProps/core.xml")
     blocks: list[Block] = []
@@ -37,7 +37,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
 
 
 class _Package:
-    """The parts of a presentation, and what each refers to."""
+    """The parts of a presentation and their relations."""
 
     def __init__(self, content: bytes) -> None:
         self._parts = archive.unpack(content, what=_WHAT, is_wanted=lambda name: name.endswith((".xml", ".rels")))
@@ -46,32 +46,33 @@ class _Package:
         if root is None:
             raise archive.damage_problem(_WHAT)
         if _name(root) != "presentation":
-            raise FetchProblem(f"is not a {_WHAT}, whatever its name says", "save it as .pptx, or remove it")
+            raise FetchProblem(f"is not a {_WHAT}, despite its name", "save it as .pptx, or remove it")
         size = root.find("{*}sldSz")
         self.width = _int(size, "cx") if size is not None else 0
         self.height = _int(size, "cy") if size is not None else 0
         self._main, self._root = main[0], root
 
     def root(self, name: str) -> Element | None:
+        """Parses a part; None when there is no such part."""
         return archive.parse_xml(self._parts[name], what=_WHAT) if name in self._parts else None
 
     def slides(self) -> Iterator[str]:
-        """The names of their parts, as shown."""
+        """Yields the names of the slides' parts in the order of the presentation."""
         relations = self.relations(self._main)
-        for one in self._root.iterfind("{*}sldIdLst/{*}sldId"):
-            _, target = relations.get(_relation(one), ("", ""))
+        for slide in self._root.iterfind("{*}sldIdLst/{*}sldId"):
+            _, target = relations.get(_relation_id(slide), ("", ""))
             if target:
                 yield target
 
     def relations(self, name: str) -> dict[str, tuple[str, str]]:
-        """Kind and part by id of what a part refers to; the package itself has no name."""
+        """Returns kind and target of a part's relations by id; the package itself has an empty name."""
         folder, file = posixpath.split(name)
         root = self.root(posixpath.join(folder, "_rels", f"{file}.rels"))
-        found: dict[str, tuple[str, str]] = {}
-        for one in root if root is not None else ():
-            target = posixpath.normpath(posixpath.join("/", folder, one.get("Target", "")))[1:]
-            found[one.get("Id", "")] = one.get("Type", "").rpartition("/")[2], target
-        return found
+        relations: dict[str, tuple[str, str]] = {}
+        for relation in root if root is not None else ():
+            target = posixpath.normpath(posixpath.join("/", folder, relation.get("Target", "")))[1:]
+            relations[relation.get("Id", "")] = relation.get("Type", "").rpartition("/")[2], target
+        return relations
 
 
 def _slide(slide: Element, name: str, number: int, package: _Package) -> Iterator[Block]:
@@ -80,18 +81,17 @@ def _slide(slide: Element, name: str, number: int, package: _Package) -> Iterato
     shapes = [*_shapes(tree, package)] if tree is not None else []
     titles = [" ".join(_lines(shape)) for shape in shapes if _placeholder(shape) in _TITLES]
     title = next(filter(None, titles), f"Slide {number}")
-    yield Block("heading", title, level=1)
-    found = [
-        b for shape in shapes if _placeholder(shape) not in _TITLES for b in _blocks(shape, relations, package)
-    ]
-    found += [Block("paragraph", f"Speaker notes: {text}") for text in _notes(relations, package)]
-    if not found and title in titles:
-        found = [Block("paragraph", title)]  # a heading alone would not be searched
-    yield from found
+    yield Block(BlockKind.HEADING, title, level=1)
+    others = [shape for shape in shapes if _placeholder(shape) not in _TITLES]
+    blocks = [block for shape in others for block in _blocks(shape, relations, package)]
+    blocks += [Block(BlockKind.PARAGRAPH, f"Speaker notes: {text}") for text in _notes(relations, package)]
+    if not blocks and title in titles:
+        blocks = [Block(BlockKind.PARAGRAPH, title)]  # a heading alone would not be searched
+    yield from blocks
 
 
 def _shapes(parent: Element, package: _Package) -> Iterator[Element]:
-    """Those that are seen, out of their groups."""
+    """Yields the visible shapes, taken out of their groups."""
     for child in parent:
         if child.tag == f"{_MARKUP}AlternateContent":
             for version in [*child][:1]:
@@ -108,7 +108,7 @@ def _is_hidden(shape: Element) -> bool:
 
 
 def _is_on_slide(shape: Element, package: _Package) -> bool:
-    """One without a place of its own has its layout's."""
+    """Returns whether a shape overlaps the slide; one without a position has its layout's and counts as on it."""
     offset, size = shape.find(".//{*}xfrm/{*}off"), shape.find(".//{*}xfrm/{*}ext")
     if offset is None or size is None or not package.width or not package.height:
         return True
@@ -117,9 +117,9 @@ def _is_on_slide(shape: Element, package: _Package) -> bool:
 
 
 def _placeholder(shape: Element) -> str:
-    """Its type, ``body`` where it has none, empty for a shape that is no placeholder."""
-    found = shape.find("*/{*}nvPr/{*}ph")
-    return found.get("type", "body") if found is not None else ""
+    """Returns a placeholder's type, ``body`` where it has none, empty for other shapes."""
+    placeholder = shape.find("*/{*}nvPr/{*}ph")
+    return placeholder.get("type", "body") if placeholder is not None else ""
 
 
 def _blocks(shape: Element, relations: dict[str, tuple[str, str]], package: _Package) -> Iterator[Block]:
@@ -131,8 +131,8 @@ def _blocks(shape: Element, relations: dict[str, tuple[str, str]], package: _Pac
         return
     for table in shape.iterfind(".//{*}tbl"):
         yield from _table(table)
-    for one in shape.iterfind(".//{*}graphicData/*"):
-        _, target = relations.get(_relation(one), ("", ""))
+    for reference in shape.iterfind(".//{*}graphicData/*"):
+        _, target = relations.get(_relation_id(reference), ("", ""))
         part = package.root(target) if target else None
         if part is not None:
             yield from drawings.blocks(part)
@@ -142,12 +142,12 @@ def _paragraphs(shape: Element, *, is_list: bool) -> Iterator[Block]:
     for paragraph in shape.iterfind("{*}txBody/{*}p"):
         text = _text(paragraph)
         properties = paragraph.find("{*}pPr")
-        names = {_name(one) for one in properties} if properties is not None else set()
+        names = {_name(child) for child in properties} if properties is not None else set()
         level = _int(properties, "lvl") if properties is not None else 0
         if text and (names & {"buChar", "buAutoNum", "buBlip"} or (is_list and "buNone" not in names)):
-            yield Block("item", f"- {text}", level=min(level, 8))
+            yield Block(BlockKind.ITEM, f"- {text}", level=min(level, 8))
         elif text:
-            yield Block("paragraph", text)
+            yield Block(BlockKind.PARAGRAPH, text)
 
 
 def _lines(shape: Element) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _lines(shape: Element) -> Iterator[str]:
 
 
 def _text(paragraph: Element) -> str:
-    """Of its runs, and of formulas; a line break is one."""
+    """Returns the text of a paragraph's runs, formulas included, without tiny text."""
     parts: list[str] = []
     for run in paragraph.iter():
         if _name(run) == "br":
@@ -164,7 +164,7 @@ def _text(paragraph: Element) -> str:
         elif _name(run) == "r":
             properties = run.find("{*}rPr")
             size = _int(properties, "sz") if properties is not None else 0
-            parts += [one.text or "" for one in run.iterfind("{*}t") if not 0 < size <= _TINY]
+            parts += [text.text or "" for text in run.iterfind("{*}t") if not 0 < size <= _TINY]
     return "\n".join(stripped for line in "".join(parts).split("\n") if (stripped := " ".join(line.split())))
 
 
@@ -174,7 +174,7 @@ def _table(table: Element) -> Iterator[Block]:
     rows = [[*_cells(row, is_header=has_header and not n)] for n, row in enumerate(table.iterfind("{*}tr"))]
     lines, has_header = cells.format_rows(rows)
     if lines:
-        yield Block("table", lines=lines, has_header=has_header)
+        yield Block(BlockKind.TABLE, lines=lines, has_header=has_header)
 
 
 def _cells(row: Element, *, is_header: bool) -> Iterator[cells.Cell]:
@@ -201,8 +201,8 @@ def _name(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _relation(element: Element) -> str:
-    """The id of the part that an element stands for; of a diagram, that of its data."""
+def _relation_id(element: Element) -> str:
+    """Returns the id of the relation to an element's part; for a diagram, to its data."""
     ids = {name.rpartition("}")[2]: value for name, value in element.items() if "relationships}" in name}
     return ids.get("id") or ids.get("dm") or ""
 

@@ -1,10 +1,10 @@
-"""Tables: lines whose runs stand below each other, to rows of cells."""
+"""Finds tables among lines: runs aligned below each other become rows of cells."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from ingest.documents.blocks import Block
+from ingest.documents.blocks import Block, BlockKind
 from ingest.documents.readers.pdf.lines import MAX_PITCH, TextLine, TextRun
 from ingest.documents.readers.text.tables import is_value
 
@@ -12,8 +12,8 @@ _TEXT_PITCH = 1.35  # in font sizes, between the lines of one cell
 
 
 def find_table(lines: Sequence[TextLine]) -> tuple[Block | None, int]:
-    """The table these lines begin with, and of how many lines it is made; None and 0 without one."""
-    block = _extent(lines)
+    """Returns the table that these lines begin with and its number of lines; None and 0 without one."""
+    block = _extend(lines)
     columns = _columns(block)
     if len(columns) < 2:
         return None, 0
@@ -28,18 +28,22 @@ def find_table(lines: Sequence[TextLine]) -> tuple[Block | None, int]:
         else:
             rows.append(row)
     texts = tuple(f"| {' | '.join(row)} |" for row in rows)
-    return Block("table", lines=texts, has_header=has_header(rows), page=lines[0].page), len(block)
+    return Block(BlockKind.TABLE, lines=texts, has_header=has_header(rows), page=lines[0].page), len(block)
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns: each has a name there, and none is a value."""
+    """Returns whether the first row names the columns: every cell is filled, and none is a value.
+
+    >>> has_header([["Who", "Days"], ["Interns", "20"]])
+    True
+    """
     first = rows[0]
     names_all = len(rows) > 1 and len(first) > 1 and all(first)
     return names_all and not any(cell.endswith(":") or is_value(cell) for cell in first)
 
 
-def _extent(lines: Sequence[TextLine]) -> Sequence[TextLine]:
-    """As many lines as may be of one table: at least two with cells side by side, the last one too."""
+def _extend(lines: Sequence[TextLine]) -> Sequence[TextLine]:
+    """Returns the lines that may form one table: at least two have cells side by side, the last one among them."""
     n, end = 0, 0
     for line in lines:
         if n and not _follows(lines[n - 1], line, lines[:n]):
@@ -47,7 +51,7 @@ def _extent(lines: Sequence[TextLine]) -> Sequence[TextLine]:
         n += 1
         if len(line.cells) > 1:
             end = n
-    # What hangs below a cell of the last row, or goes on with it, belongs to it.
+    # Lines indented below the last row, or continuing its sentence, belong to it.
     while end and end < n and (lines[end].x0 > lines[0].x0 + lines[0].size or lines[end].text[0].islower()):
         end += 1
     block = lines[:end]
@@ -67,17 +71,17 @@ def _follows(above: TextLine, line: TextLine, block: Sequence[TextLine]) -> bool
 
 
 def _columns(block: Sequence[TextLine]) -> list[tuple[float, float]]:
-    """The columns' left and right edges: those of the fullest row, widened by what stands below and above."""
+    """Returns the columns' left and right edges: those of the fullest row, widened by the cells of other rows."""
     if not block:
         return []
     columns = [(cell.x0, cell.x1) for cell in max(block, key=lambda line: len(line.cells)).cells]
     for line in block:
         for cell in line.cells:
-            over = [i for i, (x0, x1) in enumerate(columns) if cell.x0 < x1 and cell.x1 > x0]
-            if len(over) == 1:
-                x0, x1 = columns[over[0]]
-                columns[over[0]] = (min(x0, cell.x0), max(x1, cell.x1))
-            elif not over:
+            overlaps = [i for i, (x0, x1) in enumerate(columns) if cell.x0 < x1 and cell.x1 > x0]
+            if len(overlaps) == 1:
+                x0, x1 = columns[overlaps[0]]
+                columns[overlaps[0]] = (min(x0, cell.x0), max(x1, cell.x1))
+            elif not overlaps:
                 columns = sorted([*columns, (cell.x0, cell.x1)])
     return columns
 
@@ -91,12 +95,12 @@ def _row(line: TextLine, columns: Sequence[tuple[float, float]]) -> list[str]:
 
 
 def _column(cell: TextRun, columns: Sequence[tuple[float, float]]) -> int:
-    over = [i for i, (x0, x1) in enumerate(columns) if cell.x0 < x1 and cell.x1 > x0]
-    return over[0] if over else min(range(len(columns)), key=lambda i: abs(columns[i][0] - cell.x0))
+    overlaps = [i for i, (x0, x1) in enumerate(columns) if cell.x0 < x1 and cell.x1 > x0]
+    return overlaps[0] if overlaps else min(range(len(columns)), key=lambda i: abs(columns[i][0] - cell.x0))
 
 
 def _continues(above: Sequence[str], row: Sequence[str], *, may_be_full: bool) -> bool:
-    """Whether a line goes on with the cells of the row above, because they did not fit on one line."""
-    if (all(row) and not may_be_full) or not all(over for over, cell in zip(above, row, strict=True) if cell):
+    """Returns whether a line continues the cells of the row above, which did not fit on one line."""
+    if (all(row) and not may_be_full) or not all(upper for upper, cell in zip(above, row, strict=True) if cell):
         return False
     return not row[0] or row[0][0].islower()

@@ -1,8 +1,9 @@
-"""Lines as they stand on pages, to headings, paragraphs, lists and tables.
+"""Lines of text on pages to headings, paragraphs, lists and tables.
 
-A PDF says only where characters stand. Larger or bold lines are headings; runs that stand below each other are a
-table; a line further from the one above than lines usually are begins a paragraph. Promises every line once, in
-reading order; all else is a guess, so a table drawn in an unusual way may come out as lines.
+A PDF only says where characters are. Larger or bold lines are headings; runs aligned below each other are a
+table; a
+line further below the previous one than usual begins a paragraph. Promises every line once, in reading order;
+everything else is a guess, so that an unusual table may come out as lines.
 """
 
 import re
@@ -11,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ingest.documents.blocks import Block
+from ingest.documents.blocks import Block, BlockKind
 from ingest.documents.readers.pdf import grid
 from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextLine, TextRun, order_lines
 from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 MAX_HEADING_LEVEL = 4
-_LARGER = 1.12  # than the body's size: a heading
+_LARGER = 1.12  # times the body's size: a heading
 _MAX_HEADING_CHARS = 150
 _MAX_HEADING_LINES = 3
-_MOSTLY_BOLD = 0.4  # of a document's characters: then bold lines are no headings
+_MOSTLY_BOLD = 0.4  # of a document's characters: then bold lines are not headings
 _BULLETS = "•◦▪▫▸►‣●○■□·∙⁃–*\uf0b7\uf0a7-"
 _MARKER = rf"[{re.escape(_BULLETS)}]|\(?\d{{1,3}}[.)]|\(?[A-Za-z][.)]"
 _ITEM = re.compile(rf"({_MARKER})\s+(\S.*)", re.DOTALL)
@@ -31,27 +32,27 @@ _HYPHENATED = re.compile(rf"\b(\w+){SOFT_HYPHEN}(\w+)")
 
 
 def blocks(pages: Sequence[Sequence[TextRun]]) -> list[Block]:
-    """The blocks of a document, each with its page, from what stands on its pages."""
-    lines = [_with_marker(line) for line in order_lines(pages)]
+    """Returns the blocks of a document, each with its page, from the runs on its pages."""
+    lines = [_attach_marker(line) for line in order_lines(pages)]
     if not lines:
         return []
-    return list(_clean(_Layout(lines).blocks(), _Words(lines)))
+    return list(_clean(_Layout(lines).blocks(), _Vocabulary(lines)))
 
 
-def _with_marker(line: TextLine) -> TextLine:
-    """A bullet or a number before a text belongs to the text, however far from it."""
+def _attach_marker(line: TextLine) -> TextLine:
+    """Joins a bullet or a number to the text after it, however far away."""
     if len(line.cells) < 2 or not _NUMBER_OR_BULLET.fullmatch(line.cells[0].text):
         return line
     mark, text, *others = line.cells
     is_bullet = mark.text in _BULLETS
     if not is_bullet and (others or text.x0 - mark.x1 > 3 * text.size):
         return line
-    joined = replace(text, text=f"{mark.text} {text.text}", x0=mark.x0)
-    return replace(line, cells=(joined, *others))
+    marked = replace(text, text=f"{mark.text} {text.text}", x0=mark.x0)
+    return replace(line, cells=(marked, *others))
 
 
 class _Layout:
-    """What is usual in this document: the size of its text, the distance of its lines, where they end."""
+    """The layout of one document by its usual text size, line distance and line ends."""
 
     def __init__(self, lines: list[TextLine]) -> None:
         self._lines = lines
@@ -71,36 +72,38 @@ class _Layout:
             self._right[line.flow] = max(self._right.get(line.flow, 0.0), line.x1)
             if _ITEM.match(line.text):
                 self._left[line.flow] = min(self._left.get(line.flow, line.x0), line.x0)
-        self._lead_x0: float | None = None  # of a paragraph that announces a list
+        self._lead_x0: float | None = None  # of a paragraph that introduces a list
         large = {_half(line.size) for line in lines if self._is_heading(line) and self._is_large(line)}
         self._levels = {size: level for level, size in enumerate(sorted(large, reverse=True), 1)}
 
     def blocks(self) -> Iterator[Block]:
+        """Yields the blocks in reading order."""
         at = 0
         while at < len(self._lines):
             table, n = grid.find_table(self._lines[at : self._table_end(at)])
             if table:
                 yield table
             else:
-                n = self._n_together(at)
-                yield from self._block(self._lines[at : at + n])
+                n = self._count_together(at)
+                yield from self._to_block(self._lines[at : at + n])
             at += n
 
     def _table_end(self, at: int) -> int:
-        """How far a table that begins here may reach: to the next heading, 200 lines at most."""
+        """Returns where a table that begins here ends at the latest: at the next heading, after 200 lines at
+        most."""
         if len(self._lines[at].cells) < 2:
             return at
         ends = range(at + 1, min(at + 200, len(self._lines)))
         return next((end for end in ends if self._is_heading(self._lines[end])), ends.stop)
 
-    def _n_together(self, at: int) -> int:
+    def _count_together(self, at: int) -> int:
         n = 1
-        while at + n < len(self._lines) and self._goes_on(at, at + n):
+        while at + n < len(self._lines) and self._continues(at, at + n):
             n += 1
         return n
 
-    def _goes_on(self, start: int, at: int) -> bool:
-        """Whether a line belongs to the heading, item or paragraph of the lines above it, from ``start`` on."""
+    def _continues(self, start: int, at: int) -> bool:
+        """Returns whether a line belongs to the heading, item or paragraph that began at ``start``."""
         first, above, line = self._lines[start], self._lines[at - 1], self._lines[at]
         is_heading = self._is_heading(first)
         if self._is_heading(line) != is_heading or _ITEM.match(line.text) or len(line.cells) > 1:
@@ -119,26 +122,26 @@ class _Layout:
         is_indented = line.x0 > above.x0 + line.size and at - start > 1
         return not is_indented
 
-    def _block(self, lines: Sequence[TextLine]) -> Iterator[Block]:
-        text, page = self._text(lines), lines[0].page
+    def _to_block(self, lines: Sequence[TextLine]) -> Iterator[Block]:
+        text, page = self._join_lines(lines), lines[0].page
         if self._is_heading(lines[0]) and len(lines) <= _MAX_HEADING_LINES:
             levels = self._levels
             level = (
                 levels.get(_half(lines[0].size), len(levels) + 1) if self._is_large(lines[0]) else len(levels) + 1
             )
-            yield Block("heading", text.replace("\n", " "), level=min(level, MAX_HEADING_LEVEL), page=page)
+            yield Block(BlockKind.HEADING, text.replace("\n", " "), level=min(level, MAX_HEADING_LEVEL), page=page)
         elif item := _ITEM.fullmatch(text):
             marker = "-" if item[1] in _BULLETS else item[1]
-            yield Block("item", f"{marker} {item[2]}", level=self._depth(lines[0]), page=page)
+            yield Block(BlockKind.ITEM, f"{marker} {item[2]}", level=self._depth(lines[0]), page=page)
         elif self._lead_x0 is not None and lines[0].x0 > self._lead_x0 + lines[0].size:
-            yield from (Block("item", f"- {part}", page=page) for part in text.split("\n"))
-            return  # bullets that are drawn are no text; the next paragraph may be another item
+            yield from (Block(BlockKind.ITEM, f"- {part}", page=page) for part in text.split("\n"))
+            return  # drawn bullets are not text; the next paragraph may be another item
         else:
-            yield Block("paragraph", text, page=page)
+            yield Block(BlockKind.PARAGRAPH, text, page=page)
         self._lead_x0 = lines[0].x0 if text.endswith(":") else None
 
-    def _text(self, lines: Sequence[TextLine]) -> str:
-        """A line ends where the next word would have fitted on it; else the text only went on below."""
+    def _join_lines(self, lines: Sequence[TextLine]) -> str:
+        """Joins lines; keeps a line break where the next word would have fitted on the line above."""
         parts = [lines[0].text]
         for above, line in pairwise(lines):
             is_cut = above.text.endswith(SOFT_HYPHEN) or _CUT.fullmatch(above.text[-2:])
@@ -146,12 +149,12 @@ class _Layout:
         return "".join(parts)
 
     def _has_room(self, above: TextLine, line: TextLine) -> bool:
-        """Whether the first word of a line would have fitted on the one above."""
+        """Returns whether the first word of a line would have fitted on the line above."""
         word = len(line.text.split(" ", 1)[0]) * (line.x1 - line.x0) / max(len(line.text), 1)
         return above.flow == line.flow and above.x1 + word + line.size < self._right[above.flow]
 
     def _depth(self, line: TextLine) -> int:
-        """An item's depth by its distance from the leftmost item; an indent is about two letters wide."""
+        """Returns an item's depth by its distance from the leftmost item; an indent is about two letters wide."""
         return min(int((line.x0 - self._left.get(line.flow, line.x0)) / (1.5 * line.size)), 4)
 
     def _is_large(self, line: TextLine) -> bool:
@@ -167,28 +170,29 @@ class _Layout:
         return is_marked and text[-1:] not in ".,;" and text[0] not in _BULLETS
 
 
-class _Words:
-    """The document's own words tell whether a hyphen at a line's end is one of the word."""
+class _Vocabulary:
+    """The document's own words, which show whether a hyphen at a line's end belongs to the word."""
 
     def __init__(self, lines: Sequence[TextLine]) -> None:
         text = " ".join(line.text for line in lines)
         self._words = set(re.findall(r"\w+(?:-\w+)*", text.lower()))
         self._is_usual = text.count(SOFT_HYPHEN) > len(lines) / 50
 
-    def whole(self, text: str) -> str:
-        return _HYPHENATED.sub(self._word, text)
+    def join(self, text: str) -> str:
+        """Joins words that a line end cut in two."""
+        return _HYPHENATED.sub(self._join_word, text)
 
-    def _word(self, cut: re.Match[str]) -> str:
-        whole, hyphened = cut[1] + cut[2], f"{cut[1]}-{cut[2]}"
-        if whole.lower() in self._words:
-            return whole
-        return whole if self._is_usual and hyphened.lower() not in self._words else hyphened
+    def _join_word(self, cut: re.Match[str]) -> str:
+        joined, hyphened = cut[1] + cut[2], f"{cut[1]}-{cut[2]}"
+        if joined.lower() in self._words:
+            return joined
+        return joined if self._is_usual and hyphened.lower() not in self._words else hyphened
 
 
-def _clean(blocks: Iterator[Block], words: _Words) -> Iterator[Block]:
+def _clean(blocks: Iterator[Block], words: _Vocabulary) -> Iterator[Block]:
     for block in blocks:
-        text = strip_invisible(_LEADERS.sub(" … ", words.whole(block.text))).strip()
-        lines = tuple(strip_invisible(words.whole(line)) for line in block.lines)
+        text = strip_invisible(_LEADERS.sub(" … ", words.join(block.text))).strip()
+        lines = tuple(strip_invisible(words.join(line)) for line in block.lines)
         if text or lines:
             yield replace(block, text=text, lines=lines)
 

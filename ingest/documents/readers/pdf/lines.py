@@ -1,7 +1,7 @@
-"""What stands where on a page, to lines in reading order.
+"""Runs of text on pages to lines in reading order.
 
-Two columns of prose are read one after the other; lines that come again at the edge of pages are left out, but
-not the header of a table that goes on over pages.
+Two columns of prose are read one after the other. Lines that recur at the edge of pages are dropped, except the
+header of a table that continues over pages.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 SOFT_HYPHEN = "\u00ad"  # ends a line inside a word
-_SAME_LINE = 0.45  # in font sizes between base lines: a superscript is on its line, the next line is not
+_SAME_LINE = 0.45  # in font sizes between base lines: includes a superscript, but not the next line
 _EDGE_LINES = 2  # at the top and the bottom of a page that may be a running head or foot
 _COLUMN_FILL = 0.6  # of a column's width in the middle line of prose; cells of tables are narrower
 _MIN_COLUMN_LINES = 8
@@ -20,7 +20,7 @@ MAX_PITCH = 3.2  # in font sizes, between the base lines of two rows of a table
 
 @dataclass(frozen=True)
 class TextRun:
-    """A piece of a line. Points from the top left of its page; ``base`` is where the letters stand."""
+    """A piece of a line, in points from the top left of its page; ``base`` is its base line."""
 
     text: str
     x0: float
@@ -32,7 +32,7 @@ class TextRun:
 
 @dataclass(frozen=True)
 class TextLine:
-    """Runs that stand side by side. Lines of one ``flow`` stand below each other: a column, or a page."""
+    """Runs side by side. Lines of one ``flow`` are below each other, in a column or on a page."""
 
     cells: tuple[TextRun, ...]
     page: int
@@ -40,44 +40,50 @@ class TextLine:
 
     @property
     def text(self) -> str:
+        """The text of all cells."""
         return " ".join(cell.text for cell in self.cells)
 
     @property
     def x0(self) -> float:
+        """The left edge."""
         return self.cells[0].x0
 
     @property
     def x1(self) -> float:
+        """The right edge."""
         return max(cell.x1 for cell in self.cells)
 
     @property
     def base(self) -> float:
+        """The base line of the first cell."""
         return self.cells[0].base
 
     @property
     def size(self) -> float:
+        """The largest font size."""
         return max(cell.size for cell in self.cells)
 
     @property
     def is_bold(self) -> bool:
+        """Whether all cells are bold."""
         return all(cell.is_bold for cell in self.cells)
 
 
 def order_lines(pages: Sequence[Sequence[TextRun]]) -> list[TextLine]:
-    """Every line of a document but running heads and feet."""
+    """Returns the lines of a document in reading order, without running headers and footers."""
     by_page: list[list[TextLine]] = []
     flow = 0
     for number, runs in enumerate(pages, 1):
         lines: list[TextLine] = []
-        for part in _flows(runs):
+        for part in _split_flows(runs):
             flow += 1
-            lines += [TextLine(_cells(row), number, flow) for row in _rows(part)]
+            lines += [TextLine(_join_cells(row), number, flow) for row in _group_rows(part)]
         by_page.append(lines)
-    return _without_running(by_page)
+    return _drop_running(by_page)
 
 
-def _flows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
-    gutter = _gutter(runs)
+def _split_flows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
+    gutter = _find_gutter(runs)
     if gutter is None:
         return [list(runs)]
     flows: list[list[TextRun]] = [[], [], []]  # across both columns, left, right; and so on
@@ -94,8 +100,8 @@ def _flows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
     return [flow for flow in flows if flow]
 
 
-def _gutter(runs: Sequence[TextRun]) -> float | None:
-    """The x between two columns of prose, if that is what the page holds."""
+def _find_gutter(runs: Sequence[TextRun]) -> float | None:
+    """Returns the x between two columns of prose, None for another page."""
     if len(runs) < 2 * _MIN_COLUMN_LINES:
         return None
     low, high = min(run.x0 for run in runs), max(run.x1 for run in runs)
@@ -111,7 +117,7 @@ def _gutter(runs: Sequence[TextRun]) -> float | None:
     return None
 
 
-def _rows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
+def _group_rows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
     rows: list[list[TextRun]] = []
     for run in sorted(runs, key=lambda run: run.base):
         last = rows[-1][0] if rows else None
@@ -124,8 +130,8 @@ def _rows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
     return rows
 
 
-def _cells(row: list[TextRun]) -> tuple[TextRun, ...]:
-    """Side by side, superscripts and other close neighbours joined."""
+def _join_cells(row: list[TextRun]) -> tuple[TextRun, ...]:
+    """Returns a row's cells, with superscripts and other close neighbours joined."""
     cells: list[TextRun] = []
     for run in sorted(row, key=lambda run: run.x0):
         last = cells[-1] if cells else None
@@ -139,45 +145,45 @@ def _cells(row: list[TextRun]) -> tuple[TextRun, ...]:
     return tuple(cells)
 
 
-def _without_running(pages: list[list[TextLine]]) -> list[TextLine]:
-    """Heads and feet come again on half of the pages, at three or more; page numbers in them may differ."""
+def _drop_running(pages: list[list[TextLine]]) -> list[TextLine]:
+    """Drops lines that recur at the edge of half of the pages, three at least; page numbers in them may differ."""
     n_pages = len(pages)
     edges = [{*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]} for lines in pages]
-    seen = Counter(key for lines in edges for key in {key for line in lines for key in _keys(line, n_pages)})
-    kept: list[TextLine] = []
+    n_pages_of = Counter(key for lines in edges for key in {key for line in lines for key in _keys(line, n_pages)})
+    remaining: list[TextLine] = []
     for lines, edge in zip(pages, edges, strict=True):
         running = {
             line
             for line in edge
-            if _is_number(line) or any(seen[key] >= max(3, n_pages / 2) for key in _keys(line, n_pages))
+            if _is_number(line) or any(n_pages_of[key] >= max(3, n_pages / 2) for key in _keys(line, n_pages))
         }
-        running -= _table_headers(lines, running)
-        kept += [line for line in lines if line not in running] if len(running) < len(lines) else lines
-    return kept
+        running -= _find_table_headers(lines, running)
+        remaining += [line for line in lines if line not in running] if len(running) < len(lines) else lines
+    return remaining
 
 
-def _table_headers(lines: Sequence[TextLine], running: set[TextLine]) -> set[TextLine]:
-    """Lines that come again on each page because the table below them does."""
-    found: set[TextLine] = set()
-    between: list[TextLine] = []  # what hangs below a header's cell, maybe
+def _find_table_headers(lines: Sequence[TextLine], running: set[TextLine]) -> set[TextLine]:
+    """Returns the lines that recur because the table below them continues over pages."""
+    headers: set[TextLine] = set()
+    between: list[TextLine] = []  # possibly further lines of a header's cell
     below: TextLine | None = None
     for line in reversed(lines):
         if line in running and not (below and _is_of_table(line, below)):
             between.append(line)
             continue
         if line in running:
-            found |= {line, *between}
+            headers |= {line, *between}
         below, between = line, []
-    return found
+    return headers
 
 
 def _is_of_table(line: TextLine, below: TextLine) -> bool:
-    """Whether a line stands in columns above another."""
+    """Returns whether a line's cells are aligned with those of the line below."""
     if min(len(line.cells), len(below.cells)) < 2 or line.flow != below.flow:
         return False
     is_near = below.base - line.base <= MAX_PITCH * max(line.size, below.size)
-    n_over = sum(any(cell.x0 < other.x1 and cell.x1 > other.x0 for other in below.cells) for cell in line.cells)
-    return is_near and (n_over >= 2 or len(line.cells) == len(below.cells) >= 3)
+    n_aligned = sum(any(cell.x0 < other.x1 and cell.x1 > other.x0 for other in below.cells) for cell in line.cells)
+    return is_near and (n_aligned >= 2 or len(line.cells) == len(below.cells) >= 3)
 
 
 def _is_number(line: TextLine) -> bool:
@@ -185,7 +191,7 @@ def _is_number(line: TextLine) -> bool:
 
 
 def _keys(line: TextLine, n_pages: int) -> set[tuple[str, float]]:
-    """The line as it is, and without the page's number, if that is what a number in it is."""
+    """Returns the line as it is, and with its page's number, or the number of pages, replaced."""
     text = re.sub(
         r"\d+", lambda digits: "#" if _to_int(digits[0]) in {line.page, n_pages} else digits[0], line.text
     )

@@ -1,9 +1,9 @@
-"""PDF to blocks: the only module that imports pypdfium2. Runs in the child of :mod:`ingest.documents.sandbox`.
+"""PDF to blocks: the only module that imports pypdfium2.
 
-Reads where each run of characters stands, how large and how bold it is;
-:mod:`ingest.documents.readers.pdf.layout` makes
-headings, lists and tables of that. Promises to leave out text too small to be read. Does not recognise text in
-pictures, and does not read forms, notes or attachments. Tells which pages cannot be read.
+Reads the position, size and weight of each run of characters, of which
+:mod:`ingest.documents.readers.pdf.layout` makes headings, lists and tables. Promises to leave out text too small
+to be read, and to name pages that cannot be read. Does not recognise text in pictures, and does not read forms,
+notes or attachments.
 """
 
 import ctypes
@@ -20,13 +20,13 @@ from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.pdf import layout
 from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextRun
 
-MIN_POINTS = 2.0  # smaller text is not for people
+MIN_POINTS = 2.0  # smaller text is unreadable
 _GAP = 1.0  # in font sizes; wider than any space between the words of a line
 _SHIFT = 0.3  # in font sizes, off the line: another line
 _BOLD_NAME = re.compile(rb"bold|black|heavy|demi|medi(?:um)?$", re.IGNORECASE)
 _BOLD_WEIGHT = 600
-MAX_MISSING_PAGES = 1_000  # in a row: a file may say to have any number of pages
-_SHOWN_PAGES = 5  # of those that cannot be read
+MAX_MISSING_PAGES = 1_000  # in a row: a file may claim any number of pages
+_MAX_NAMED_PAGES = 5  # of those that cannot be read
 _DAMAGED = ("is a damaged PDF", "open it in a PDF reader and save it again, or remove it")
 _LINE_END_HYPHENS = {0x02, 0xFFFE}  # as PDFium gives them
 _NOT_A_TITLE = re.compile(
@@ -36,20 +36,23 @@ _NOT_A_TITLE = re.compile(
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """The title, empty when there is none worth showing, and the blocks; raises :class:`FetchProblem`."""
-    pdf = _opened(content)
+    """Parses a PDF; its title is that of the metadata, unless a program made it up. Raises
+    :class:`FetchProblem`."""
+    pdf = _open(content)
     try:
         pages: list[list[TextRun]] = []  # by number, those that cannot be read empty
         unread: list[int] = []
         n_chars, n_in_a_row = 0, 0
         for number in range(len(pdf)):
-            runs = _page(pdf, number)
+            runs = _read_page(pdf, number)
             pages.append(runs or [])
             unread += [] if runs is not None else [number + 1]
             n_in_a_row = 0 if runs is not None else n_in_a_row + 1
             n_chars += sum(len(run.text) for run in runs or ())
             if n_chars > max_chars:
-                raise FetchProblem(f"holds more than {max_chars:,} characters", "split it into smaller documents")
+                raise FetchProblem(
+                    f"contains more than {max_chars:,} characters", "split it into smaller documents"
+                )
             if n_in_a_row > MAX_MISSING_PAGES:
                 break
         if len(unread) == len(pages):
@@ -57,7 +60,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
         pages = pages[: len(pages) - n_in_a_row]
         if not n_chars:
             raise FetchProblem(
-                "holds no text, only pictures or empty pages",
+                "contains no text, only pictures or empty pages",
                 "if it is a scan, run text recognition (OCR) on it and save it again",
             )
         title = pdf.get_metadata_value("Title").replace("\x00", "").strip()
@@ -67,7 +70,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
         pdf.close()
 
 
-def _opened(content: bytes) -> pypdfium2.PdfDocument:
+def _open(content: bytes) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
@@ -79,17 +82,17 @@ def _opened(content: bytes) -> pypdfium2.PdfDocument:
 def _gap(unread: Sequence[int]) -> Gap | None:
     if not unread:
         return None
-    shown = ", ".join(map(str, unread[:_SHOWN_PAGES])) + (", …" if len(unread) > _SHOWN_PAGES else "")
-    cause = f"page {shown} cannot be read" if len(unread) == 1 else f"{len(unread)} pages cannot be read ({shown})"
+    names = ", ".join(map(str, unread[:_MAX_NAMED_PAGES])) + (", …" if len(unread) > _MAX_NAMED_PAGES else "")
+    cause = f"page {names} cannot be read" if len(unread) == 1 else f"{len(unread)} pages cannot be read ({names})"
     return Gap(cause, "open it in a PDF reader and save it again; all other pages are searchable")
 
 
-def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[TextRun] | None:
-    """What stands on a page; None when it cannot be read."""
+def _read_page(pdf: pypdfium2.PdfDocument, number: int) -> list[TextRun] | None:
+    """Returns the runs on a page; None when it cannot be read."""
     page = None
     try:
         page = pdf[number]
-        return list(_runs(page))
+        return list(_read_runs(page))
     except pypdfium2.PdfiumError:
         return None
     finally:
@@ -97,29 +100,29 @@ def _page(pdf: pypdfium2.PdfDocument, number: int) -> list[TextRun] | None:
             page.close()
 
 
-def _runs(page: pypdfium2.PdfPage) -> Iterator[TextRun]:
-    """Pieces of lines in the order of the file; words that stand close together are one piece.
+def _read_runs(page: pypdfium2.PdfPage) -> Iterator[TextRun]:
+    """Yields runs in the order of the file; neighbouring words are one run.
 
     Coordinates are points from the top left of the page as its text is read.
     """
     text_page = page.get_textpage()
     glyphs = _Glyphs(page, text_page)
     run: TextRun | None = None
-    for start, end in _words(glyphs.codes):
+    for start, end in _split_words(glyphs.codes):
         word = glyphs.run(start, end)
         if word is None:
             continue
-        joined = run and _joined(run, word)
-        if run and not joined:
+        longer = run and _join(run, word)
+        if run and not longer:
             yield run
-        run = joined or word
+        run = longer or word
     if run:
         yield run
     text_page.close()
 
 
-def _words(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last+1 index of each run of characters without a space, or up to a hyphen that ends a line."""
+def _split_words(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yields start and end index of each word; a hyphen at a line's end ends a word too."""
     start = 0
     for index, code in enumerate(codes):
         if code in _LINE_END_HYPHENS:
@@ -134,7 +137,7 @@ def _words(codes: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 class _Glyphs:
-    """Where the characters of a page stand when it is turned so that most of its text is upright."""
+    """The characters of a page, turned so that most of its text is upright."""
 
     def __init__(self, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage) -> None:
         self._text_page = text_page.raw
@@ -143,16 +146,16 @@ class _Glyphs:
         self._matrix = raw.FS_MATRIX()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._name = ctypes.create_string_buffer(128)
-        self._looks: dict[int | None, tuple[float, bool]] = {}  # of each text object, by its address
+        self._styles: dict[int | None, tuple[float, bool]] = {}  # of each text object, by its address
         self.codes = [
             min(raw.FPDFText_GetUnicode(self._text_page, i), 0x10FFFF) for i in range(text_page.count_chars())
         ]
-        self._rotation = self._turn()
+        self._rotation = self._measure_rotation()
 
     def run(self, start: int, end: int) -> TextRun | None:
-        """The word between two indexes; None when it is too small to be read, or outside the page."""
-        size, is_bold = self._look(start)
-        text = "".join(map(_character, self.codes[start:end]))
+        """Returns the word between two indexes; None when it is too small to be read, or outside the page."""
+        size, is_bold = self._style(start)
+        text = "".join(map(_to_text, self.codes[start:end]))
         (x0, base), (x1, _) = self._edge(start), self._edge(end - 1, right=True)
         width, height = self._right - self._left, self._top - self._bottom
         if self._rotation in {90, 270}:
@@ -160,20 +163,20 @@ class _Glyphs:
         is_seen = size >= MIN_POINTS and -1 <= x0 <= width + 1 and -1 <= base <= height + size
         return TextRun(text, x0, max(x0, x1), base, size, is_bold) if text and is_seen else None
 
-    def _turn(self) -> int:
-        """How far most of the text is turned against the page's coordinates, in quarters of a circle."""
-        turns: Counter[int] = Counter()
+    def _measure_rotation(self) -> int:
+        """Returns by how many degrees most of the text is rotated: 0, 90, 180 or 270."""
+        rotations: Counter[int] = Counter()
         for index in range(0, len(self.codes), max(1, len(self.codes) // 50)):
             if not chr(self.codes[index]).isspace():
                 raw.FPDFText_GetMatrix(self._text_page, index, self._matrix)
-                turns[round(math.atan2(self._matrix.b, self._matrix.a) / (math.pi / 2)) % 4 * 90] += 1
-        return turns.most_common(1)[0][0] if turns else 0
+                rotations[round(math.atan2(self._matrix.b, self._matrix.a) / (math.pi / 2)) % 4 * 90] += 1
+        return rotations.most_common(1)[0][0] if rotations else 0
 
-    def _look(self, index: int) -> tuple[float, bool]:
+    def _style(self, index: int) -> tuple[float, bool]:
         address = ctypes.cast(raw.FPDFText_GetTextObject(self._text_page, index), ctypes.c_void_p).value
-        if address not in self._looks or not address:
-            self._looks[address] = self._size(index), self._is_bold(index)
-        return self._looks[address]
+        if address not in self._styles or not address:
+            self._styles[address] = self._size(index), self._is_bold(index)
+        return self._styles[address]
 
     def _size(self, index: int) -> float:
         raw.FPDFText_GetMatrix(self._text_page, index, self._matrix)
@@ -186,7 +189,7 @@ class _Glyphs:
         return bool(_BOLD_NAME.search(name)) or raw.FPDFText_GetFontWeight(self._text_page, index) >= _BOLD_WEIGHT
 
     def _edge(self, index: int, *, right: bool = False) -> tuple[float, float]:
-        """A character's left or right edge on its base line."""
+        """Returns a character's left or right edge on its base line."""
         raw.FPDFText_GetCharOrigin(self._text_page, index, self._x, self._y)
         x, y = self._x.value, self._y.value
         if right and raw.FPDFText_GetLooseCharBox(self._text_page, index, self._box):
@@ -196,9 +199,9 @@ class _Glyphs:
                 x = box.left
             elif self._rotation == 270:
                 y = box.bottom
-        return self._shown(x, y)
+        return self._to_upright(x, y)
 
-    def _shown(self, x: float, y: float) -> tuple[float, float]:
+    def _to_upright(self, x: float, y: float) -> tuple[float, float]:
         if self._rotation == 90:
             return y - self._bottom, x - self._left
         if self._rotation == 180:
@@ -208,16 +211,16 @@ class _Glyphs:
         return x - self._left, self._top - y
 
 
-def _character(code: int) -> str:
-    """Characters that show nothing are left out."""
+def _to_text(code: int) -> str:
+    """Returns the character; empty for an invisible one."""
     if code in _LINE_END_HYPHENS:
         return SOFT_HYPHEN
-    is_shown = code >= 0x20 and not 0x7F <= code < 0xA0 and not 0xD800 <= code < 0xE000
-    return chr(code) if is_shown else ""
+    is_visible = code >= 0x20 and not 0x7F <= code < 0xA0 and not 0xD800 <= code < 0xE000
+    return chr(code) if is_visible else ""
 
 
-def _joined(run: TextRun, word: TextRun) -> TextRun | None:
-    """Both as one, when the word goes on where the run ends."""
+def _join(run: TextRun, word: TextRun) -> TextRun | None:
+    """Returns both as one run, if the word continues where the run ends."""
     gap, shift = word.x0 - run.x1, abs(word.base - run.base)
     size = max(run.size, word.size)
     if not (-_SHIFT * size <= gap <= _GAP * size and shift <= _SHIFT * size):

@@ -1,4 +1,4 @@
-"""Files of separated values (CSV, TSV) to blocks, whatever separates them and in any encoding."""
+"""Delimited values (CSV, TSV) to blocks, with any usual separator and in any encoding."""
 
 import csv
 from collections import Counter
@@ -15,20 +15,20 @@ MAX_FIELD_CHARS = 1_000_000
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """One table, or several where empty lines part them; raises :class:`FetchProblem`."""
+    """Parses a file into tables, which empty lines separate; raises :class:`FetchProblem`."""
     text = decode(content).replace("\x00", "")
     csv.field_size_limit(MAX_FIELD_CHARS)
     rows = Rows()
     try:
-        blocks = tuple(rows.blocks(csv.reader(StringIO(text), delimiter=_separator(text))))
+        blocks = tuple(rows.blocks(csv.reader(StringIO(text), delimiter=_detect_separator(text))))
     except csv.Error as error:
         limit = f"{MAX_FIELD_CHARS:,} characters"
         raise FetchProblem(f"has a field of more than {limit}", "close its quotes, or split it") from error
     return Document("", blocks, gap=rows.gap)
 
 
-def _separator(text: str) -> str:
-    """The one by which most lines have the same number of fields, more than one."""
+def _detect_separator(text: str) -> str:
+    """Returns the separator with which most lines have the same number of fields, more than one."""
     lines = text[:_SAMPLE_CHARS].splitlines(keepends=True)
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) == 5:
         return lines[0][4]  # as Excel writes and reads it
@@ -40,5 +40,5 @@ def _agreement(lines: list[str], separator: str) -> tuple[float, int]:
         widths = Counter(len(row) for row in csv.reader(lines, delimiter=separator) if row)
     except csv.Error:
         return 0.0, 0
-    width, n = max(((w, n) for w, n in widths.items() if w > 1), key=lambda one: one[1], default=(0, 0))
+    width, n = max(((w, n) for w, n in widths.items() if w > 1), key=lambda item: item[1], default=(0, 0))
     return n / max(1, widths.total()), width

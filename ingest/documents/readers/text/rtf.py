@@ -1,4 +1,5 @@
-"""Rich Text to blocks: the only module that imports striprtf. It tells tables, but no headings and lists."""
+"""Rich Text to blocks: the only module that imports striprtf. Tables are recognised, headings and lists are
+not."""
 
 import re
 
@@ -10,14 +11,14 @@ from ingest.documents.readers.text.tables import Rows
 
 _PICTURE = re.compile(
     rb"(?<![0-9a-fA-F\r\n])[0-9a-fA-F\r\n]{500,}"
-)  # in hexadecimal digits, which striprtf reads one by one
+)  # in hexadecimal digits, which striprtf would read one by one
 _HIDDEN = re.compile(rb"\{[^{}]{0,200}\\v(?![a-z0-9])[^{}]*\}")
 _TITLE = re.compile(r"\{\\title ([^{}\\]{1,300})\}")
-_ROW = re.compile(r"[^\n]*\|")  # striprtf ends each cell so
+_ROW = re.compile(r"[^\n]*\|")  # striprtf ends each cell with a bar
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """The title of the properties, paragraphs and tables."""
+    """Parses a document; its title is that of the properties."""
     source = _HIDDEN.sub(b"", _PICTURE.sub(b"", content)).decode("latin-1")
     title = _TITLE.search(source)
     rows, blocks, table, prose = Rows(), list[Block](), list[list[str]](), list[str]()

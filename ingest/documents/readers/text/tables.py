@@ -1,16 +1,16 @@
 """Rows of cells, from a sheet or a file of values, to blocks.
 
-Promises that a row keeps its header: where one of many or long names would not fit into a chunk beside a row, each
-row becomes an item that names its values. Empty rows part tables; what is empty throughout is left out.
+Promises that a row keeps its header: where the header is too long to be repeated in each chunk, every row becomes
+an item that names its values. Empty rows separate tables; empty columns are dropped.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ingest.documents.blocks import Block, Gap
+from ingest.documents.blocks import Block, BlockKind, Gap
 
-MAX_ROWS = 20_000  # of one document; more is a database, and answers nobody's question
+MAX_ROWS = 20_000  # of one document; more is a database, and unlikely to answer a question
 _MAX_HEADER_CHARS = 300  # of the 880 that a chunk has by default
 _VALUE = re.compile(r"(?=\W*+\d)[\W\d]*+\w{0,3}")  # possessive: takes time in proportion to the cell
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -18,25 +18,26 @@ Row = Sequence[str]
 
 
 class Rows:
-    """Counts the rows of one document, and stops where there are too many."""
+    """The rows of one document: counts them, and stops at ``MAX_ROWS``."""
 
     def __init__(self) -> None:
         self._n = 0
 
     @property
     def gap(self) -> Gap | None:
+        """What was left out, if anything."""
         if self._n <= MAX_ROWS:
             return None
         return Gap(f"only its first {MAX_ROWS:,} rows are searchable", "split it into smaller files")
 
     def blocks(self, rows: Iterable[Row]) -> Iterator[Block]:
-        """The tables that these rows hold."""
-        for is_filled, part in groupby(self._counted(rows), key=any):
+        """Yields the tables in these rows."""
+        for is_filled, part in groupby(self._count(rows), key=any):
             if is_filled:
                 yield from _table([*part])
 
-    def _counted(self, rows: Iterable[Row]) -> Iterator[list[str]]:
-        """Clean, and as many as there may be; empty ones do not count."""
+    def _count(self, rows: Iterable[Row]) -> Iterator[list[str]]:
+        """Yields cleaned rows up to the limit; empty ones are not counted."""
         for row in rows:
             clean = [" ".join(cell.split()).replace("|", "/") for cell in row]
             self._n += any(clean)
@@ -47,25 +48,26 @@ class Rows:
 
 def _table(rows: list[list[str]]) -> Iterator[Block]:
     while rows and sum(map(bool, rows[0])) == 1 and any(sum(map(bool, row)) > 1 for row in rows):
-        yield Block("paragraph", "".join(rows.pop(0)))  # a title above the table
+        yield Block(BlockKind.PARAGRAPH, "".join(rows.pop(0)))  # a title above the table
     width = max(map(len, rows))
     columns = [at for at in range(width) if any(at < len(row) and row[at] for row in rows)]
     rows = [[row[at] if at < len(row) else "" for at in columns] for row in rows]
     if len(columns) == 1:
         for row in rows:
-            yield Block("item", f"- {row[0]}") if len(rows) > 1 else Block("paragraph", row[0])
+            yield Block(BlockKind.ITEM, f"- {row[0]}") if len(rows) > 1 else Block(BlockKind.PARAGRAPH, row[0])
         return
     has_header = _has_header(rows)
     if has_header and sum(map(len, rows[0])) + 3 * len(columns) > _MAX_HEADER_CHARS:
         for row in rows[1:]:
-            named = (f"{name}: {cell}" if name else cell for name, cell in zip(rows[0], row, strict=True) if cell)
-            yield Block("item", f"- {'; '.join(named)}")
+            values = (f"{name}: {cell}" if name else cell for name, cell in zip(rows[0], row, strict=True) if cell)
+            yield Block(BlockKind.ITEM, f"- {'; '.join(values)}")
         return
-    yield Block("table", lines=tuple(f"| {' | '.join(row)} |" for row in rows), has_header=has_header)
+    yield Block(BlockKind.TABLE, lines=tuple(f"| {' | '.join(row)} |" for row in rows), has_header=has_header)
 
 
 def _has_header(rows: Sequence[Row]) -> bool:
-    """Whether the first row names the columns: nearly each has a name there, and none is a value but a year."""
+    """Returns whether the first row names the columns: most cells are filled, and none is a value except a
+    year."""
     names = [cell for cell in rows[0] if cell]
     is_named = len(rows) > 1 and len(names) > 1 and len(names) >= 0.7 * len(rows[0])
     return is_named and not any(map(_names_no_column, names)) and not all(map(_YEAR.fullmatch, names))

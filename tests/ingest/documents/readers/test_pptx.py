@@ -118,7 +118,7 @@ def test_shapes_in_groups_and_in_one_of_two_versions_are_read_once() -> None:
         (pptx("<p:sld encoding"), "is a damaged PowerPoint presentation"),
         (office.packed({"a.xml": "<a/>"}), "is a damaged PowerPoint presentation"),
         (pptx('<!DOCTYPE x [<!ENTITY a "b">]>'), "declares XML entities"),
-        (pptx(), "holds no text"),
+        (pptx(), "contains no text"),
         (pptx("<p:grpSp>" * 5_000 + "</p:grpSp>" * 5_000), "is nested too deeply"),
     ],
     ids=["empty", "text", "cut", "no-xml", "no-slide", "other", "entities", "no-slides", "deep"],

@@ -139,7 +139,7 @@ def test_what_is_beyond_the_rows_that_are_read_is_told() -> None:
         (b"Name,Days", "is not a spreadsheet"),
         (xlsx({"A": [["x"]]})[:-40], "is a damaged spreadsheet"),
         (xlsx({"A": "<sheetData><row>"}), "is a damaged spreadsheet"),
-        (xlsx({"A": []}), "holds no text"),
+        (xlsx({"A": []}), "contains no text"),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
             "protected with a password",
@@ -157,5 +157,5 @@ def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str
 def test_two_cells_far_apart_do_not_make_room_for_all_between() -> None:
     far = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
     assert sheet.MAX_CELLS < 1_048_576 * 16_384
-    with pytest.raises(FetchProblem, match="spreads over 1,048,576 rows and 16,384 columns"):
+    with pytest.raises(FetchProblem, match="spans 1,048,576 rows and 16,384 columns"):
         read(xlsx({"A": f"<sheetData>{far}</sheetData>"}), "sheet")
