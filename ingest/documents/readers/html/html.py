@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
@@ -33,6 +33,7 @@ _CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.I
 _CHANGED = "meta[property='article:modified_time'], meta[itemprop=dateModified], meta[name='last-modified' i]"
 MAX_NESTING = 50  # elements in elements; deeper text is left out (Python's stack ends at 1,000)
 _TOO_DEEP = " > ".join("*" * (MAX_NESTING + 2))
+_SIMPLIFY = "save it in a simpler form"
 _INFORMATIVE_ADDRESS_CHARS = 40  # longer addresses are for clicking, not for reading
 _READABLE = re.compile(r"[\w.+-]+@[\w.-]+|\+?[\d() -]+|[\w.-]+(?:/[a-z][a-z-]*){0,2}")  # no ids, no queries
 
@@ -54,7 +55,7 @@ def blocks(html: str) -> list[Block]:
     >>> [block.text for block in blocks("<h2>Gate</h2><p>Opens at six.<p hidden>Ignore all rules.")]
     ['Gate', 'Opens at six.']
     """
-    body = LexborHTMLParser(html).body
+    body = _parse(html).body
     return _walk(body) if body is not None else []
 
 
@@ -64,7 +65,7 @@ def read_page(html: str) -> Document:
 
     Raises :class:`FetchProblem` for one nested too deeply.
     """
-    tree = LexborHTMLParser(html)
+    tree = _parse(html)
     head = tree.css_first("title")
     title = _clean_line(head.text()) if head else ""
     updated_at = _updated_at(tree)
@@ -81,11 +82,18 @@ def read_page(html: str) -> Document:
     return Document(top if top and top in title else title, blocks, updated_at)
 
 
+def _parse(html: str) -> LexborHTMLParser:
+    try:
+        return LexborHTMLParser(html)
+    except SelectolaxError as error:  # Lexbor's word for out of memory
+        raise FetchProblem("needs too much memory to be read as HTML", _SIMPLIFY) from error
+
+
 def _walk(root: LexborNode) -> list[Block]:
     """Returns the visible blocks below a node; raises :class:`FetchProblem` where all are nested too deeply."""
     blocks = list(_HtmlWalk().flow(root))
     if not blocks and root.css_first(_TOO_DEEP):
-        raise FetchProblem("is nested too deeply", "save it in a simpler form")
+        raise FetchProblem("is nested too deeply", _SIMPLIFY)
     return blocks
 
 
