@@ -229,7 +229,7 @@ def test_a_paragraph_of_very_many_lines_is_read_in_time() -> None:
         (b"%PDF-1.4\n" + bytes(range(256)) * 4, "damaged"),
         (paper.pdf([], []), "only pictures or empty pages"),
         (paper.pdf(), "damaged"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "older type of Office"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "is an older Office file"),
     ],
 )
 def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str) -> None:
