@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agent.types import Passage
 from bot.record.records import SessionSummary
-from ingest.sync.reports import Problem
+from ingest.sync.reports import DocumentProblem
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -58,7 +58,7 @@ def print_sessions(rows: Sequence[SessionSummary], *, as_json: bool) -> None:
     Console().print(table if rows else 'No sessions yet. Ask something: docent ask "…"')
 
 
-def print_problems(console: Console, problems: Sequence[Problem]) -> None:
+def print_problems(console: Console, problems: Sequence[DocumentProblem]) -> None:
     """Prints the documents that could not be read, or not completely."""
     for problem in problems:
         console.print(f"  [yellow]{escape(problem.uri)}[/]: {escape(problem.cause)}; {escape(problem.advice)}.")

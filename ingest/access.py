@@ -1,7 +1,7 @@
-"""Who may read a document: sets of principals, stored once under the hash of the set.
+"""Stores who may read a document: sets of principals, each once, under the hash of the set.
 
-Promises: :func:`readable` names exactly the sets that *every* member of an audience may read. Reading a set
-that only *some* members may read would leak it to the others, because they all see the answer.
+Promises: :func:`readable_access_ids` returns exactly the sets that *every* member of an audience may read. A set
+that only *some* members may read would leak to the others, because they all see the answer.
 """
 
 import hashlib
@@ -20,28 +20,33 @@ DEFAULT_READERS = frozenset({EVERYONE})
 
 
 def access_id(principals: Iterable[str]) -> str:
-    """SHA-256 (hex) of the sorted set, so equal sets have equal ids whatever their order."""
+    """Hashes the sorted set (SHA-256, hex), so that equal sets have equal ids.
+
+    >>> access_id(["team:T1", "user:U1"]) == access_id(["user:U1", "team:T1"])
+    True
+    """
     return hashlib.sha256(json.dumps(sorted(set(principals))).encode()).hexdigest()
 
 
-def remember(transaction: Transaction, principals: Iterable[str]) -> str:
-    """Stores the set if it is new; returns its id."""
+def store_principals(transaction: Transaction, principals: Iterable[str]) -> str:
+    """Stores the set unless it is known; returns its id."""
     members = sorted(set(principals))
-    row = {"access_id": access_id(members), "principals": members}
-    transaction.execute(insert(ReaderSetRow).values(row).on_conflict_do_nothing())
-    return row["access_id"]  # type: ignore[return-value]
+    id_ = access_id(members)
+    statement = insert(ReaderSetRow).values(access_id=id_, principals=members)
+    transaction.execute(statement.on_conflict_do_nothing())
+    return id_
 
 
 def are_for_everyone(transaction: Transaction, document_ids: Iterable[str]) -> bool:
-    """Whether everyone may read all of these documents now; of one that is gone nobody knows, so False."""
+    """Returns whether everyone may read all of these documents now; False if one of them is gone."""
     ids = set(document_ids)
-    found = select(DocumentRow.id).join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)
-    readable_ = found.where(ReaderSetRow.principals.contains([EVERYONE]), DocumentRow.id.in_(map(_uuid, ids)))
-    return len(transaction.scalars(readable_).all()) == len(ids)
+    documents = select(DocumentRow.id).join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)
+    readable = documents.where(ReaderSetRow.principals.contains([EVERYONE]), DocumentRow.id.in_(map(_uuid, ids)))
+    return len(transaction.scalars(readable).all()) == len(ids)
 
 
-def readable(transaction: Transaction, audience: Audience) -> list[str]:
-    """The ids of the sets every member may read, sorted; none at all for an audience without members."""
+def readable_access_ids(transaction: Transaction, audience: Audience) -> list[str]:
+    """Returns the ids of the sets every member may read, sorted; none for an audience without members."""
     if not audience.members:
         return []
     members = set(audience.members)
@@ -52,5 +57,5 @@ def readable(transaction: Transaction, audience: Audience) -> list[str]:
 def _uuid(document_id: str) -> UUID:
     try:
         return UUID(document_id)
-    except ValueError:  # of no document of ours
+    except ValueError:  # not the id of a document
         return UUID(int=0)

@@ -1,4 +1,7 @@
-"""How long, as people write it in a file or on a command line: 90s, 15m, 6h, 7d, never."""
+"""Parses lengths of time as people write them in a file or on a command line: 90s, 15m, 6h, 7d, 2w, never.
+
+Promises that a number without a unit is refused. Points in time are :mod:`bot.time_ranges`.
+"""
 
 import re
 from datetime import timedelta
@@ -8,25 +11,57 @@ from pydantic import BeforeValidator, PlainSerializer
 
 NEVER = timedelta(0)
 DEFAULT_EVERY = timedelta(hours=1)
-_SHAPE = re.compile(r"(\d{1,6})\s*(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LENGTH = re.compile(r"(\d{1,6})\s*([smhdw])")
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+
+
+def length(text: str) -> timedelta:
+    """Parses a length such as ``15m`` or ``2w``; raises ``ValueError`` for anything else, also for "never".
+
+    >>> length("2w")
+    datetime.timedelta(days=14)
+    """
+    match = _LENGTH.fullmatch(text.strip().lower())
+    if not match:
+        raise ValueError("write it as 90s, 15m, 6h, 7d, or 2w")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def duration(value: object) -> timedelta:
-    """Raises ``ValueError``, also for a bare number, whose unit nobody knows."""
+    """Parses a length of time or ``never``, which is :data:`NEVER`; raises ``ValueError`` for anything else.
+
+    >>> duration("15m")
+    datetime.timedelta(seconds=900)
+    >>> duration("never") == NEVER
+    True
+    """
     if isinstance(value, timedelta):
         return value
-    given = value.strip().lower() if isinstance(value, str) else ""
-    if given == "never":
+    text = value if isinstance(value, str) else ""
+    if text.strip().lower() == "never":
         return NEVER
-    if found := _SHAPE.fullmatch(given):
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
-    raise ValueError("write it as 90s, 15m, 6h, 7d, or never")
+    try:
+        return length(text)
+    except ValueError:
+        raise ValueError("write it as 90s, 15m, 6h, 7d, 2w, or never") from None
 
 
-def written(value: timedelta) -> str:
-    """As :func:`duration` reads it."""
-    return f"{value.total_seconds():.0f}s" if value else "never"
+def to_text(value: timedelta) -> str:
+    """Formats a duration in its largest whole unit, so that :func:`duration` parses it back.
+
+    >>> to_text(timedelta(seconds=120))
+    '2m'
+    """
+    if not value:
+        return "never"
+    unit = next(unit for unit in "wdhms" if not value % _UNITS[unit])
+    return f"{value // _UNITS[unit]}{unit}"
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(written, when_used="json")]
+Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(to_text, when_used="json")]

@@ -1,7 +1,7 @@
-"""Every embedding goes through :class:`Embedder`: the static model inside the wheel, or one LiteLLM names.
+"""Embeds texts through :class:`Embedder`, with the static model inside the wheel or one that LiteLLM names.
 
 The static model is WordLlama (MIT): token vectors averaged, 256 dimensions, 16 MB, no network, ~0.05 ms a
-question; loaded once per process, when first asked.
+question; loaded once per process, when first needed.
 """
 
 import logging
@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _loading = threading.Lock()
 
 @dataclass(frozen=True)
 class EmbeddedTexts:
-    """``vectors`` are float32 ``(n_texts, dim)``, of unit length; and what they took."""
+    """Vectors, float32 ``(n_texts, dim)`` of unit length, and what they cost."""
 
     vectors: Matrix
     n_tokens: int = 0
@@ -40,9 +40,13 @@ class EmbeddedTexts:
 
 
 class Embedder:
-    """One model; may be shared by threads.
+    """An embedding model; may be shared by threads.
 
-    ``price_usd`` is of one token, None if unknown; ``tokens_per_minute`` slows documents down, never questions.
+    ``price_usd`` is per token, None if unknown; ``tokens_per_minute`` slows documents down, never questions.
+
+    >>> embedded = Embedder().embed_question("Where do I park?")  # the static model
+    >>> embedded.vectors.shape
+    (1, 256)
     """
 
     def __init__(
@@ -54,54 +58,55 @@ class Embedder:
     ) -> None:
         self.model = model
         self.price_usd = Decimal(0) if model == STATIC_EMBEDDING_MODEL else price_usd
-        self._pace = Pace(tokens_per_minute)
+        self._pacer = TokenPacer(tokens_per_minute)
 
     @property
     def is_static(self) -> bool:
-        """Whether it runs here, for nothing."""
+        """Returns whether the model runs in this process, without a price."""
         return self.model == STATIC_EMBEDDING_MODEL
 
-    def question(self, text: str) -> EmbeddedTexts:
-        """One vector; raises :class:`agent.errors.ModelError` soon."""
-        return self._embedded([text], is_question=True)
+    def embed_question(self, text: str) -> EmbeddedTexts:
+        """Returns one vector; raises :class:`agent.errors.ModelError` after seconds."""
+        return self._embed([text], is_question=True)
 
-    def documents(self, texts: Sequence[str]) -> EmbeddedTexts:
-        """One vector for each; raises :class:`agent.errors.ModelError` when many tries have failed."""
-        return self._embedded(texts, is_question=False)
+    def embed_documents(self, texts: Sequence[str]) -> EmbeddedTexts:
+        """Returns one vector per text; raises :class:`agent.errors.ModelError` when many tries have failed."""
+        return self._embed(texts, is_question=False)
 
     def estimate(self, n_chars: int) -> tuple[int, Decimal | None]:
-        """About how many tokens that many characters are, and the dollars they would cost, if known."""
+        """Estimates the tokens of so many characters, and what they cost in dollars, None if unknown."""
         n_tokens = estimate_prose_tokens(n_chars)
         return n_tokens, None if self.price_usd is None else n_tokens * self.price_usd
 
-    def _embedded(self, texts: Sequence[str], *, is_question: bool) -> EmbeddedTexts:
+    def _embed(self, texts: Sequence[str], *, is_question: bool) -> EmbeddedTexts:
         if self.is_static:
             return EmbeddedTexts(embed(texts))
         from agent.llm import embeddings
 
-        found = embeddings.embed(
+        response = embeddings.embed(
             self.model,
             texts,
             price_usd=self.price_usd,
             policy=embeddings.FOR_A_QUESTION if is_question else embeddings.FOR_DOCUMENTS,
-            pace=(lambda n_chars: None) if is_question else self._pace.wait,
+            pace=(lambda n_chars: None) if is_question else self._pacer.wait,
         )
-        vectors = _unit(np.asarray(found.vectors, dtype=np.float32).reshape(len(texts), -1))
-        return EmbeddedTexts(vectors, found.n_tokens, found.cost_usd or Decimal(0))
+        vectors = _unit(np.asarray(response.vectors, dtype=np.float32).reshape(len(texts), -1))
+        return EmbeddedTexts(vectors, response.n_tokens, response.cost_usd or Decimal(0))
 
 
 def embed(texts: Sequence[str]) -> Matrix:
-    """The static model's vectors as float32 ``(n_texts, dim)`` of unit length (without words: all zero)."""
+    """Returns the static model's vectors, float32 ``(n_texts, dim)`` of unit length (zero for a text without
+    words)."""
     return _unit(_embed_static(list(texts)))
 
 
 def warm_up() -> None:
     """Loads the static model (~60 MB) now, so that processes forked later share it."""
-    _static()
+    _static_model()
 
 
-class Pace:
-    """Lets so many tokens pass in a minute, by letting each request wait for what went before it."""
+class TokenPacer:
+    """A limit on tokens per minute: each request waits for the share of those before it."""
 
     def __init__(
         self,
@@ -114,39 +119,39 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._free_at = 0.0
-        self._taking = threading.Lock()
+        self._reserving = threading.Lock()
 
     def wait(self, n_chars: int) -> None:
-        """Before a request of about so many characters."""
+        """Waits for the turn of a request of about so many characters."""
         if self._per_second is None:
             return
-        with self._taking:
+        with self._reserving:
             at = max(self._free_at, self._clock())
             self._free_at = at + n_chars / CHARS_PER_PROSE_TOKEN / self._per_second
         self._sleep(max(0.0, at - self._clock()))
 
 
 def _embed_static(texts: list[str]) -> Matrix:
-    """By length, because a batch is padded to its longest text: a third of the time for mixed texts."""
+    """Embeds by length, since a batch is padded to its longest text: a third of the time for mixed texts."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    by_length = _static().embed([texts[i] for i in order])
+    by_length = _static_model().embed([texts[i] for i in order])
     vectors: Matrix = np.empty_like(by_length)
     vectors[order] = by_length
     return vectors
 
 
-def _unit(vectors: Any) -> Matrix:
+def _unit(vectors: Matrix) -> Matrix:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
-def _static() -> "WordLlamaInference":
-    with _loading:  # functools.cache alone would load twice when two threads ask first
-        return _loaded()
+def _static_model() -> "WordLlamaInference":
+    with _loading:  # functools.cache alone would load twice when two threads come first
+        return _load_static_model()
 
 
 @cache
-def _loaded() -> "WordLlamaInference":
+def _load_static_model() -> "WordLlamaInference":
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     from wordllama import WordLlama

@@ -1,4 +1,4 @@
-"""How a long run tells its caller how far it is."""
+"""Defines how a long run reports its progress to its caller."""
 
 from collections.abc import Callable
 
@@ -6,4 +6,4 @@ Progress = Callable[[int, int | None], None]  # documents done, and how many the
 
 
 def ignore_progress(n_done: int, n_total: int | None) -> None:
-    """Nobody watches."""
+    """Does nothing: the default where progress is not shown."""

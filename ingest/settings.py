@@ -1,4 +1,4 @@
-"""The library's settings, read lazily from the environment."""
+"""Defines the library's settings, which are read lazily from the environment."""
 
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ STATIC_EMBEDDING_MODEL = "static"
 
 
 class IngestSettings(BaseSettings):
-    """Environment variables start with ``DOCENT_``."""
+    """The library's settings; their environment variables begin with ``DOCENT_``."""
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
@@ -45,11 +45,11 @@ class IngestSettings(BaseSettings):
 
     @property
     def index_address(self) -> str:
-        """The address the index is opened under; without a setting, a folder of ``home``."""
+        """Returns the address of the index; without a setting, a folder of ``home``."""
         return self.index_uri or str(self.home.expanduser().absolute() / "index")
 
 
 @cache
 def load() -> IngestSettings:
-    """The process's settings; raises :class:`agent.errors.SettingsError` in one line per problem."""
+    """Loads the process's settings; raises :class:`agent.errors.SettingsError` with one line per problem."""
     return agent_settings.read(IngestSettings)

@@ -1,4 +1,4 @@
-"""The library's tables: what is known of each document, who may read it, and what syncs are at."""
+"""Defines the library's tables: documents, who may read them, syncs and their items, the state of the index."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from agent.store.tables import Json, Timestamp
 
 
 class ReaderSetRow(Base):
-    """A set of principals under the hash of the set. A document's readers are one such set."""
+    """A set of principals under its hash. A document's readers are one such set."""
 
     __tablename__ = "reader_sets"
 
@@ -24,7 +24,7 @@ class ReaderSetRow(Base):
 
 
 class DocumentRow(Base):
-    """One document of one source, as last synced. ``content_hash`` tells whether it changed."""
+    """A document of a source, as last synced. A new ``content_hash`` means that it has to be read again."""
 
     __tablename__ = "documents"
     __table_args__ = (UniqueConstraint("source", "uri"),)
@@ -44,8 +44,10 @@ class DocumentRow(Base):
 
 
 class SyncRow(Base):
-    """One run over one source. At most one of a source has not ended. ``options`` describe the source, without
-    secrets; ``problem`` tells why it ended early."""
+    """A sync of a source. At most one of a source has not ended.
+
+    ``options`` are the source's, without secrets; ``problem`` tells why the sync ended early.
+    """
 
     __tablename__ = "syncs"
     __table_args__ = (
@@ -76,8 +78,10 @@ class SyncRow(Base):
 
 
 class SyncItemRow(Base):
-    """A document that a sync has listed and not yet done. ``moved_from`` is the document it was under another
-    uri; one that is ``claimed_until`` a moment in the future is being read by somebody."""
+    """A document that a sync has listed and not yet written.
+
+    ``moved_from`` is its id under an earlier uri. While ``claimed_until`` is in the future, somebody reads it.
+    """
 
     __tablename__ = "sync_items"
 
@@ -93,7 +97,7 @@ class SyncItemRow(Base):
 
 
 class IndexStateRow(Base):
-    """Which table of an index is searched, and the one that is being made beside it, if any."""
+    """Which table of an index is searched, and the one that is being made, if any."""
 
     __tablename__ = "index_state"
 

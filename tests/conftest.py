@@ -20,6 +20,7 @@ from agent.store.database import Base, Database, normalise_url
 from bot.processes.embedded import embedded_servers
 from bot.simulator import InstalledApp, Timing, Workspace, WorkspaceServer
 from ingest.library import Library
+from tests.library import sync_folder
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -119,7 +120,7 @@ def world(
         (documents / name).write_text(content)
     index = tmp_path / "index"
     library = Library(database, ingest.settings.IngestSettings(index_uri=str(index)))
-    library.sync_folder(str(documents), link="https://handbook.example/{path}")
+    sync_folder(library, str(documents), link="https://handbook.example/{path}")
     with WorkspaceServer(workspace) as server:
         env = {
             "DATABASE_URL": database_url,

@@ -236,6 +236,6 @@ def searched_again(database: Database, question: str = "How many days?", **given
 
 def set_readers(transaction: Transaction, readers: set[str]) -> None:
     """Of the one document that turns are answered from."""
-    access_id = access.remember(transaction, readers)
+    access_id = access.store_principals(transaction, readers)
     values = {"source": "handbook", "uri": "leave.md", "url": PASSAGE.url, "title": PASSAGE.title}
     transaction.merge(DocumentRow(id=DOCUMENT, content_hash="h", access_id=access_id, **values))

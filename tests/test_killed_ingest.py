@@ -56,7 +56,7 @@ def test_whenever_it_is_killed_documents_are_whole_and_in_the_end_all_are_there_
             assert len(found) == N_SECTIONS, f"document {n} is there by half"
             assert len(set(found)) == 1, f"document {n} is there in two versions"
         if library.status().n_chunks:
-            assert library.search("which version of the document", audience=Audience())
+            assert library.search("which version of the document", audience=Audience()).passages
         for n in chance.sample(range(N_DOCUMENTS), 200):
             versions[n] = version
             write(documents, n, version)
@@ -80,10 +80,10 @@ def write(folder: Path, n: int, version: int) -> None:
 
 def held(library: Library) -> dict[int, list[int]]:
     """The versions of each document's chunks, as the index holds them."""
-    index = library._live.now().index
+    index = library.active_index.current().index
     found: dict[int, list[int]] = {}
-    editions = scan.editions(index)
-    for chunk in scan.rows(index, [*editions]) if editions else ():
+    editions = scan.document_versions(index)
+    for chunk in scan.read_chunks(index, [*editions]) if editions else ():
         version, n = map(int, _VERSION.findall(chunk.text)[0])
         found.setdefault(n, []).append(version)
     return found

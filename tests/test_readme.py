@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources.connector import described, found
+from ingest.sources.connector import source_modules, validate_options
 from tests.scripted_model import Say, ScriptedModel
 from tests.system import HANDBOOK, ROOT
 
@@ -73,12 +73,12 @@ def test_the_sources_it_declares_can_be_described_and_so_can_those_of_the_exampl
     shown = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     for text in (*shown, example, re.sub(r"^#(?=\S)", "", example, flags=re.MULTILINE)):
         for name, given in tomllib.loads(text)["sources"].items():
-            assert described(given, where=name).type in {"folder", "git", "website", "slack"}
+            assert validate_options(given, where=name).type in {"folder", "git", "website", "slack"}
 
 
 def test_the_example_of_the_sources_names_every_option() -> None:
     example = (ROOT / "docent.toml.example").read_text()
-    for name, module in found().items():
+    for name, module in source_modules().items():
         for option in module.OPTIONS.model_fields.keys() - {"name"}:
             assert re.search(rf"\b{option} =", example), f"{option} of {name}"
 

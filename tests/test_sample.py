@@ -18,6 +18,7 @@ from agent.types import Audience, Passage
 from bot.evaluation.measures import missing
 from ingest.library import Library
 from ingest.settings import IngestSettings
+from tests.library import sync_folder
 from tests.system import ROOT
 from tools.extractive.answer import answer
 from tools.extractive.statements import statements
@@ -90,7 +91,7 @@ def test_the_questions_hold_together() -> None:
 @pytest.fixture
 def library(database: Any, tmp_path: Path) -> Library:
     library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
-    report = library.sync_folder(str(HANDBOOK), link=LINK + "{path}")
+    report = sync_folder(library, str(HANDBOOK), link=LINK + "{path}")
     assert not report.problems
     return library
 

@@ -11,6 +11,7 @@ import ingest.settings
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, FaultRule
 from bot.simulator.people.person import Person
 from ingest.library import Library
+from tests.library import sync_folder
 from tests.proxy import Proxy
 from tests.scripted_model import Break, Call, Fail, Hang, Say, ScriptedModel
 from tests.system import QUESTION, System
@@ -151,7 +152,7 @@ def test_a_document_for_a_channel_answers_there_and_one_for_a_person_only_that_p
     ):
         (world.folder / name).mkdir()
         (world.folder / name / "page.md").write_text(f"# {name}\n\n{text}\n")
-        library.sync_folder(str(world.folder / name), readers=[reader])
+        sync_folder(library, str(world.folder / name), readers=[reader])
     world.start("web", "worker", "clock")
     ada, grace = world.workspace.person(ADA), world.workspace.person(GRACE)
     bonus, locker = "What is the bonus of the sales team?", "What is the code of the locker in the yard?"

@@ -27,7 +27,7 @@ def list_documents(
     title; both may be left out. Use it for questions about the documents themselves: which there are, how many,
     which are new. Do not use it to learn what a document says (search_docs and read_document do that).
     """
-    listing = context.resource(Library).listing(
+    listing = context.resource(Library).list_documents(
         audience=context.audience, source=source.strip(), title=title.strip(), order=order, limit=limit
     )
     if source.strip() and source.strip() not in listing.sources:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from agent.llm.tokens import estimate_prose_tokens
 from agent.types import Passage
-from ingest.search.near_duplicates import repeats
+from ingest.search.near_duplicates import is_near_duplicate
 
 
 def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, ...]:
@@ -14,7 +14,9 @@ def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, 
     n_used = 0
     for passage in passages:
         n_new = estimate_prose_tokens(len(passage.text))
-        if n_used + n_new > max_tokens or any(repeats(passage.text, old.text) for group in kept for old in group):
+        if n_used + n_new > max_tokens or any(
+            is_near_duplicate(passage.text, old.text) for group in kept for old in group
+        ):
             continue
         n_used += n_new
         group = next((g for g in kept if any(_is_neighbour(passage, old) for old in g)), None)

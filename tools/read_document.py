@@ -19,7 +19,7 @@ def read_document(document: str, heading: str = "", *, context: ToolContext) -> 
     library = context.resource(Library)
     passages = library.read(document, audience=context.audience, heading=heading)
     if not passages:
-        near = library.look_up(document, audience=context.audience, k=5)
+        near = library.search(document, audience=context.audience, k=5)
         titles = ", ".join(f"'{title}'" for title in dict.fromkeys(passage.title for passage in near.passages))
         raise ToolError(
             "There is no document of that id, url or title.",

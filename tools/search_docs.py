@@ -36,7 +36,7 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     """
     library = context.resource(Library)
     look_up = partial(
-        library.look_up, audience=context.audience, sources=_sources(source, library, context), since=_day(since)
+        library.search, audience=context.audience, sources=_sources(source, library, context), since=_day(since)
     )
     found = look_up(query)
     asked = [part.text for part in parts(query)]
@@ -60,7 +60,7 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
 def _sources(source: str, library: Library, context: ToolContext) -> tuple[str, ...]:
     if not source.strip():
         return ()
-    known = library.listing(audience=context.audience, limit=1).sources
+    known = library.list_documents(audience=context.audience, limit=1).sources
     if source.strip() not in known:
         raise ToolError("There is no source of that name.", hint=f"The sources are: {', '.join(known)}.")
     return (source.strip(),)

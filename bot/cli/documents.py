@@ -117,10 +117,10 @@ def search(
         if problem := library.status().problem:
             raise UserError(problem)
         for name in source or ():
-            if name not in library.n_documents():
+            if name not in library.count_documents():
                 raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
         audience, moment = _audience(as_ or ()), _moment(since)
-        found = library.look_up(given(query), audience=audience, k=n, sources=source or (), since=moment)
+        found = library.search(given(query), audience=audience, k=n, sources=source or (), since=moment)
     if why:
         search_explain.explain(found, as_json=json_)
     else:
@@ -153,7 +153,7 @@ def forget(
     with _opened() as database:
         config = settings.load().config
         with database.transaction() as transaction:
-            is_known = name in store.last_started(transaction)
+            is_known = name in store.load_last_started(transaction)
         n_documents = Library(database, settings.load()).forget(name)
     if not n_documents and not is_known:
         raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
@@ -170,10 +170,10 @@ def given(text: str) -> str:
 
 
 def _audience(readers: Sequence[str]) -> Audience:
-    from ingest.sources.connector import READER
+    from ingest.sources.connector import PRINCIPAL
 
     for reader in readers:
-        if not READER.fullmatch(reader):
+        if not PRINCIPAL.fullmatch(reader):
             raise UserError(f"'{reader}' is no reader. Write team:T, channel:C, user:U or group:S.")
     return Audience((frozenset({EVERYONE, *readers}),))
 

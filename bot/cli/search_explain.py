@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot import output
-from ingest.search.ranking import BM25_WEIGHT, Ranked
+from ingest.search.ranking import BM25_WEIGHT, RankedCandidate
 from ingest.search.search import SearchResult
 
 SNIPPET_CHARS = 110
@@ -24,7 +24,7 @@ def explain(found: SearchResult, *, as_json: bool) -> None:
     if not found.ranked:
         console.print("Nothing found.")
         return
-    for word, guess in found.slips.items():
+    for word, guess in found.corrections.items():
         console.print(
             f"'{escape(word)}' stands nowhere" + (f"; looked for '{escape(guess)}' too." if guess else ".")
         )
@@ -41,7 +41,7 @@ def explain(found: SearchResult, *, as_json: bool) -> None:
     console.print(_legend())
 
 
-def _reasons(one: Ranked) -> str:
+def _reasons(one: RankedCandidate) -> str:
     chunk = one.candidate
     words = f"words {one.by_words}. ({chunk.bm25:.1f})" if one.by_words else "words –"
     parts = [
@@ -81,5 +81,5 @@ def _as_json(found: SearchResult) -> dict[str, Any]:
         ],
         "not_found": list(found.not_found),
         "keywords": {title: list(words) for title, words in found.keywords.items()},
-        "slips": dict(found.slips),
+        "slips": dict(found.corrections),
     }

@@ -16,7 +16,7 @@ from bot import output
 from ingest import source_config
 from ingest.settings import IngestSettings
 from ingest.sync import reports
-from ingest.sync.reports import Latest
+from ingest.sync.reports import LatestSync
 from ingest.tables import DocumentRow
 
 
@@ -42,7 +42,7 @@ def show(
     if source and not found:
         raise UserError(f"There is no source '{source}'. 'docent documents' lists them.")
     with database.transaction() as transaction:
-        problems = reports.problems(transaction, source=source)
+        problems = reports.load_problems(transaction, source=source)
     if as_json:
         output.print_json(
             {"sources": [asdict(one) for one in found], "problems": [asdict(one) for one in problems]}
@@ -77,7 +77,7 @@ def _holdings(database: Database, settings: IngestSettings) -> list[SourceSummar
     ).group_by(row.source)
     with database.transaction() as transaction:
         counts = {name: rest for name, *rest in transaction.execute(counted)}
-        last = {sync.source: sync for sync in reports.latest(transaction)}
+        last = {sync.source: sync for sync in reports.load_latest(transaction)}
     given = source_config.sources(settings.config)
     return [
         _holding(name, counts.get(name), last.get(name), given.get(name))
@@ -86,7 +86,7 @@ def _holdings(database: Database, settings: IngestSettings) -> list[SourceSummar
 
 
 def _holding(
-    name: str, counts: list[Any] | None, last: Latest | None, given: dict[str, Any] | None
+    name: str, counts: list[Any] | None, last: LatestSync | None, given: dict[str, Any] | None
 ) -> SourceSummary:
     n_documents, n_chunks, n_problems, synced_at = counts or [0, 0, 0, None]
     return SourceSummary(
@@ -101,14 +101,14 @@ def _holding(
     )
 
 
-def _status(last: Latest) -> str:
+def _status(last: LatestSync) -> str:
     if last.status == "reading" and last.n_to_read:
         return f"reading, {last.n_done:,} of {last.n_to_read:,} done"
     return last.status
 
 
 def _every(given: dict[str, Any] | None) -> str:
-    every = source_config.every(given) if given is not None else None
+    every = source_config.sync_interval(given) if given is not None else None
     return str(given.get("every", "1h")) if given is not None and every else "–"
 
 

@@ -17,7 +17,7 @@ from agent.errors import DocentError, UserError
 from agent.store.database import Database
 from bot import output
 from ingest import source_config as declarations
-from ingest.index.reindex import Change
+from ingest.index.reindex import ModelChange
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from ingest.sources import connector
@@ -44,7 +44,9 @@ def declared(
     ended: list[dict[str, Any]] = []
     for name in dict.fromkeys(names or given):
         try:
-            options_ = connector.described(given[name], where=declarations.where(settings.config, name))
+            options_ = connector.validate_options(
+                given[name], where=declarations.error_prefix(settings.config, name)
+            )
             report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
         except DocentError as error:
             status = "stopped" if isinstance(error, SuspiciousListing) else "failed"
@@ -68,10 +70,12 @@ def one(
     database: Database, settings: IngestSettings, given: Mapping[str, Any], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs the one source that a command line describes."""
-    options_ = connector.described(declarations.placed(given, Path.cwd()), where=str(given["location"]))
+    options_ = connector.validate_options(
+        declarations.resolve_location(given, Path.cwd()), where=str(given["location"])
+    )
     library = Library(database, settings)
     if not options_.name and not is_forced:
-        _require_same_place(database, connector.opened(options_, home=settings.home).name, options_)
+        _require_same_place(database, connector.open_source(options_, home=settings.home).name, options_)
     report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
     if as_json:
         output.print_json(asdict(report))
@@ -85,9 +89,9 @@ def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew
     library = Library(database, settings)
     if problem := library.status().problem:
         raise UserError(problem)
-    change = library.change_of_model(is_anew=is_anew)
+    change = library.estimate_model_change(is_forced=is_anew)
     if change is None:
-        library.tidy()
+        library.clean_up_index()
         print(
             f"The index is already made with '{settings.embedding_model}'. Set DOCENT_EMBEDDING_MODEL to another, "
             "or add --again to make it anew with this one."
@@ -99,7 +103,7 @@ def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew
             raise UserError("Nothing was changed: there is nobody to ask. Add --yes.")
         typer.confirm("Make the index anew?", abort=True)
     with _bar("Embedding chunks", is_quiet=False) as heard:
-        spent = library.reindex(is_anew=is_anew, progress=heard)
+        spent = library.reindex(is_forced=is_anew, progress=heard)
     cost = f" for ${spent.cost_usd:.4f}" if spent.cost_usd else ""
     print(f"{spent.n_chunks:,} chunks embedded{cost}; from now on '{settings.embedding_model}' is searched.")
 
@@ -121,7 +125,7 @@ def options(given: Sequence[str]) -> dict[str, Any]:
 def _require_same_place(database: Database, name: str, options_: SourceOptions) -> None:
     """Two folders of one name are two sources: without this the second would take the place of the first."""
     with database.transaction() as transaction:
-        before = reports.location(transaction, name)
+        before = reports.load_location(transaction, name)
     if before and _place(before) != _place(options_.location):
         raise UserError(
             f"'{name}' holds the documents of {before}. Name those of {options_.location} otherwise with --name, "
@@ -137,7 +141,7 @@ def _place(location: str) -> str:
 def _synced(
     library: Library, settings: IngestSettings, options_: SourceOptions, *, is_forced: bool, is_quiet: bool
 ) -> SyncReport:
-    opened = connector.opened(options_, home=settings.home)
+    opened = connector.open_source(options_, home=settings.home)
     is_told = False
 
     def waiting() -> None:
@@ -190,19 +194,19 @@ def _print(report: SyncReport) -> None:
 
 
 def _tell_of_change(library: Library) -> None:
-    if change := library.change_of_model():
+    if change := library.estimate_model_change():
         print(f"{_cost(change)} Run 'docent reindex' for that; until then '{change.model_now}' is searched.")
 
 
 def _tell_of_others(library: Library, given: Mapping[str, Any]) -> None:
-    for name, n_documents in library.n_documents().items():
+    for name, n_documents in library.count_documents().items():
         if name not in given:
             print(
                 f"'{name}' is not declared, and keeps its {n_documents} documents. Remove: docent forget '{name}'"
             )
 
 
-def _cost(change: Change) -> str:
+def _cost(change: ModelChange) -> str:
     wanted = f"'{change.model_next}'" + (" as well" if change.model_next == change.model_now else "")
     if change.cost_usd is None:
         price = "at a price that is not known (DOCENT_MODEL_PRICES can tell)"

@@ -8,7 +8,7 @@ import agent.settings
 import bot.settings
 import ingest.settings
 from agent.store.database import Database
-from ingest.stats import LibraryStats as Library
+from ingest.sync.reports import LibraryStats
 
 
 @dataclass
@@ -24,7 +24,7 @@ class CheckContext:
     redis_url: str | None = None
     database: Database | None = None  # set once it answers with a schema this release can read
     redis: Redis | None = None  # set once it answers
-    documents: Library | None = None
+    documents: LibraryStats | None = None
     worker_hosts: list[str] = field(default_factory=list)
     drifts: dict[str, float] = field(
         default_factory=dict

@@ -12,8 +12,8 @@ from agent.errors import DocentError
 from bot.doctor import stores
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
-from ingest import stats
 from ingest.settings import STATIC_EMBEDDING_MODEL
+from ingest.sync import reports
 
 SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' again."
 
@@ -24,7 +24,7 @@ def documents(context: CheckContext) -> Iterator[Finding]:
         yield Finding("documents", FindingState.SKIPPED, "no database")
         return
     try:
-        context.documents = counts = stats.read(context.database)
+        context.documents = counts = reports.load_stats(context.database)
     except SQLAlchemyError as error:
         yield Finding("documents", FindingState.PROBLEM, f"cannot be counted ({type(error).__name__})")
         return
@@ -101,7 +101,7 @@ def embeddings(context: CheckContext) -> Iterator[Finding]:
 
     started = time.monotonic()
     try:
-        (vector,) = Embedder(model).question("Is anybody there?").vectors
+        (vector,) = Embedder(model).embed_question("Is anybody there?").vectors
     except DocentError as error:
         why, advice = explain_failure(error, model)
         yield Finding("embeddings", FindingState.PROBLEM, f"{model}: {why}.", advice)

@@ -29,15 +29,15 @@ def sources(context: CheckContext) -> Iterator[Finding]:
         advice = "The clock then syncs nothing; 'docent ingest PATH' reads documents in by hand."
         yield Finding("sources", FindingState.OK, f"{config} declares no sources", advice)
     for name, table in declared.items():
-        where = source_config.where(config, name)
+        where = source_config.error_prefix(config, name)
         try:
-            options = connector.described(table, where=where)
-            connector.opened(options, home=context.library.home)
+            options = connector.validate_options(table, where=where)
+            connector.open_source(options, home=context.library.home)
         except UserError as error:
             text = str(error)
             yield Finding("sources", FindingState.PROBLEM, text if text.startswith(where) else f"{name}: {text}")
         else:
-            often = f"every {table.get('every', '1h')}" if source_config.every(table) else "by hand"
+            often = f"every {table.get('every', '1h')}" if source_config.sync_interval(table) else "by hand"
             yield Finding("sources", FindingState.OK, f"{name}: {options.type}, {often}")
     if context.database:
         yield from _check_last_syncs(context, declared)
@@ -47,7 +47,7 @@ def _check_last_syncs(context: CheckContext, declared: Container[str]) -> Iterat
     assert context.database
     try:
         with context.database.transaction() as transaction:
-            latest = reports.latest(transaction)
+            latest = reports.load_latest(transaction)
     except SQLAlchemyError as error:
         yield Finding("sources", FindingState.PROBLEM, f"syncs cannot be looked up ({type(error).__name__})")
         return

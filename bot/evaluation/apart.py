@@ -22,7 +22,7 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.library import Library
 from ingest.settings import IngestSettings
-from ingest.sources.connector import Listed
+from ingest.sources.connector import ListedDocument
 from ingest.sync.reports import SyncReport
 
 
@@ -42,11 +42,11 @@ class JsonLines:
         self.name = path.absolute().parent.name
         self._documents = dict(_read(path))
 
-    def list(self, known: Mapping[str, str]) -> Iterator[Listed]:
+    def list(self, known: Mapping[str, str]) -> Iterator[ListedDocument]:
         """Every document."""
         for id_, document in self._documents.items():
             given = json.dumps(document, sort_keys=True).encode()
-            yield Listed(id_, f"set://{self.name}/{id_}", hashlib.sha256(given).hexdigest())
+            yield ListedDocument(id_, f"set://{self.name}/{id_}", hashlib.sha256(given).hexdigest())
 
     def fetch(self, uri: str) -> RawDocument:
         """One of them; text, unless its id promises another format."""

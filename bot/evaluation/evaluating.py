@@ -24,7 +24,7 @@ from bot.evaluation.figures import Case
 from bot.evaluation.questions import EvalQuestion, QuestionSet
 from bot.jobs import wiring
 from ingest.library import Library
-from ingest.sync.diff import PIPELINE_VERSION
+from ingest.sync.staging import PIPELINE_VERSION
 
 N_AT_ONCE = 4  # questions asked of a model elsewhere; one in this process has the cores to itself
 N_EXAMPLES = 3

@@ -43,7 +43,7 @@ class _Difference:
 def indexed(database: Database) -> list[Indexed]:
     """Every document that a question of everybody's can find, by source and uri."""
     with database.transaction() as transaction:
-        readable = access.readable(transaction, Audience())
+        readable = access.readable_access_ids(transaction, Audience())
         rows = transaction.execute(_DOCUMENTS, {"readable": readable})
         return [Indexed(row.id.hex, row.source, row.uri) for row in rows]
 

@@ -36,7 +36,7 @@ def find(
 ) -> list[RetrievalResult]:
     """Looks each question up, a follow-up made standalone by rule; ``names`` are files by document id."""
     found = []
-    library.look_up(questions[0].text, audience=Audience())  # loads what the first question would wait for
+    library.search(questions[0].text, audience=Audience())  # loads what the first question would wait for
     for question in questions:
         found.append(_find(question, library, names))
         progress()
@@ -63,5 +63,5 @@ def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) ->
 
 
 def _files(query: str, library: Library, names: Mapping[str, str], *, k: int) -> tuple[str, ...]:
-    passages = library.look_up(query, audience=Audience(), k=k).passages
+    passages = library.search(query, audience=Audience(), k=k).passages
     return tuple(dict.fromkeys(names.get(p.document_id, p.document_id) for p in passages))

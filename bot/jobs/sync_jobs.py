@@ -22,6 +22,7 @@ from ingest.library import Library
 from ingest.sync import store
 from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
+from ingest.sync.store import SyncStatus
 
 SLICE_SECONDS = 20.0  # of one job
 BATCH_DOCUMENTS = 40  # claimed at once
@@ -70,16 +71,16 @@ def _work(bench: SyncContext, ongoing: DistributedSync) -> None:
 
     if ongoing.work(limit=BATCH_DOCUMENTS, is_over=is_over):
         queue.enqueue_sync(bench.queue, "work", ongoing.id)
-    elif not store.n_left(bench.database, ongoing.id):
+    elif not store.count_items(bench.database, ongoing.id):
         _told(ongoing.finish())
 
 
 def _guarded(bench: SyncContext, sync_id: UUID, do: Callable[[SyncContext, DistributedSync], None]) -> None:
     try:
-        ongoing = bench.library.ongoing(sync_id)
+        ongoing = bench.library.open_sync(sync_id)
         if ongoing:
             do(bench, ongoing)
-    except store.Superseded:
+    except store.SyncSuperseded:
         return
     except redis.RedisError as error:  # the sync stands in Postgres, and the clock wakes it
         observability.log.warning("sync_not_woken", error_type=type(error).__name__)
@@ -96,14 +97,14 @@ def _guarded(bench: SyncContext, sync_id: UUID, do: Callable[[SyncContext, Distr
 
 def _tried(bench: SyncContext, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
-        n_failures = store.failed_once(transaction, sync_id)
+        n_failures = store.count_failure(transaction, sync_id)
     if n_failures >= MAX_FAILURES:
         _end(bench, sync_id, f"It failed {n_failures} times in a row: {problem}")
 
 
 def _end(bench: SyncContext, sync_id: UUID, problem: str) -> None:
     with bench.database.transaction() as transaction:
-        store.end(transaction, sync_id, "failed", problem)
+        store.end(transaction, sync_id, SyncStatus.FAILED, problem)
     sync = store.load(bench.database, sync_id)
     observability.log.warning("sync_failed", source=sync.source if sync else "", problem=problem)
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from agent import observability
 from agent.errors import UserError
 from agent.store.database import Database
-from ingest import stats as library
+from ingest.sync import reports
 
 UPGRADE = "run 'docent migrate', or 'alembic upgrade head' (the Procfile's release step)"
 
@@ -119,7 +119,7 @@ def readiness(database: Database, connection: redis.Redis) -> dict[str, str]:
 
 def _index(database: Database) -> str:
     try:
-        return library.read(database).problem or "ok"
+        return reports.load_stats(database).problem or "ok"
     except ProgrammingError:  # a newer schema that keeps this elsewhere
         return "unknown"
 

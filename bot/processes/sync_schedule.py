@@ -44,9 +44,13 @@ class SyncSchedule:
         sources = self._declared()
         try:
             with self.database.transaction() as transaction:
-                idle = store.idle(transaction, lease_seconds=self.lease_seconds)
-                last = store.last_started(transaction) if sources else {}
-            due = [name for name, given in sources.items() if _is_due(source_config.every(given), last.get(name))]
+                idle = store.take_idle(transaction, lease_seconds=self.lease_seconds)
+                last = store.load_last_started(transaction) if sources else {}
+            due = [
+                name
+                for name, given in sources.items()
+                if _is_due(source_config.sync_interval(given), last.get(name))
+            ]
             n_woken = sum(self._woken(sync_id, status) for sync_id, status in idle)
             return n_woken + sum(self._asked(name, sources[name]) for name in due)
         except (SQLAlchemyError, redis.RedisError) as error:  # what was asked for is woken when it stands still
@@ -76,7 +80,7 @@ class SyncSchedule:
 
     def _asked(self, name: str, given: dict[str, Any]) -> bool:
         with self.database.transaction() as transaction:
-            sync_id = store.request(transaction, name, given)
+            sync_id = store.request_sync(transaction, name, given)
         if sync_id:
             queue.enqueue_sync(self.queue, "begin", sync_id)
         return bool(sync_id)

@@ -18,10 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.store import feedback, sessions
 from agent.store.database import Database
-from bot.slack import feedback_form, inbox, mrkdwn
+from bot.slack import feedback_form, inbox
 from bot.slack.inbox import Received, ReplyAddress
 from bot.slack.notifications import Notifications
 from bot.slack.replies.blocks import FEEDBACK_ACTION
+from ingest import slack_markup
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
@@ -210,4 +211,4 @@ def _bot_user(body: dict[str, Any]) -> str | None:
 
 def _without_mention(text: str, bot: str | None) -> str:
     mention = re.compile(rf"<@{bot}(\|[^>]*)?>" if bot else r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>")
-    return mrkdwn.to_text(mention.sub(" ", text)).strip()
+    return slack_markup.to_text(mention.sub(" ", text), lambda user, label: f"<@{user}>").strip()

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.errors import ReplyError, ToolError
-from bot.slack import mrkdwn
 from bot.slack.client import SlackClient, SlackRefused
+from ingest import slack_markup
 from tools.thread_history import ThreadMessage
 
 PAGE = 200  # messages
@@ -83,7 +83,7 @@ class SlackThread:
 
 def _text(message: dict[str, Any]) -> str:
     """What was written; else the names of the files that were shared. Empty for a message still being begun."""
-    text = mrkdwn.strip_markup(str(message.get("text") or _shown(message))).strip()
+    text = slack_markup.to_text(str(message.get("text") or _shown(message))).strip()
     names = ", ".join(str(file.get("name") or "a file") for file in message.get("files") or ())
     return text or (f"[shared: {names}]" if names else "")
 

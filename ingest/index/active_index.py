@@ -1,7 +1,7 @@
-"""Which table of the index is searched: known to every process, read with every search.
+"""Knows which table of the index is searched, and opens it. Postgres stores it; every search reads it.
 
-An index is made with one embedding model; :mod:`ingest.index.reindex` makes a second table beside it and then
-switches. Until then questions are embedded as the documents are, whatever the settings say.
+A table is made with one embedding model; :mod:`ingest.index.reindex` makes a second table beside it and then
+switches. Until then questions are embedded with the model of the table, whatever the settings say.
 """
 
 import threading
@@ -19,12 +19,12 @@ from ingest.index.table import TABLE, Index
 from ingest.settings import STATIC_EMBEDDING_MODEL, IngestSettings
 from ingest.tables import IndexStateRow
 
-AT_ONCE = 3  # handles kept: what is live, what was, and what is being made
+MAX_HANDLES = 3  # open at once: the active table, the previous one, and the one being made
 
 
 @dataclass(frozen=True)
 class IndexHandle:
-    """Where documents go."""
+    """An open table with the embedder of its model."""
 
     database: Database
     index: Index
@@ -33,7 +33,7 @@ class IndexHandle:
 
 @dataclass(frozen=True)
 class IndexState:
-    """The table that is searched, its model, and the one in the making."""
+    """The table that is searched, its model, and the one being made, if any."""
 
     table: str
     embedding_model: str
@@ -44,61 +44,65 @@ class IndexState:
 
 
 class ActiveIndex:
-    """Opens what is live; handles are kept, and shared by threads."""
+    """Opens the active table; handles are cached, and shared by threads."""
 
     def __init__(self, database: Database, settings: IngestSettings) -> None:
         self.database = database
         self._settings = settings
-        self._opened: dict[tuple[str, str], IndexHandle] = {}
+        self._handles: dict[tuple[str, str], IndexHandle] = {}
         self._opening = threading.Lock()
 
     @property
     def address(self) -> str:
-        """Where the index lies."""
+        """Returns the folder or ``s3://`` address of the index."""
         return self._settings.index_address
 
-    def now(self) -> IndexHandle:
-        """What is live at this moment, always the same object while it is; for a writer that holds the index's
-        lock until it lets go."""
+    def current(self) -> IndexHandle:
+        """Opens the table that is active now: the same object until another becomes active.
+
+        Under the index's lock none can become active.
+        """
         with self.database.transaction() as transaction:
             state = self.state(transaction)
-        return self.stores(state)
+        return self.open_state(state)
 
     def state(self, transaction: Transaction) -> IndexState:
-        """What is live now; where nothing has been written yet, what the settings say will be."""
+        """Reads which table is active; before the first write, the one that the settings describe."""
         row = transaction.get(IndexStateRow, self.address)
         return _state(row) if row else IndexState(TABLE, self._settings.embedding_model)
 
-    def stores(self, state: IndexState) -> IndexHandle:
-        """The handles on a state's table and model."""
-        return self.opened(state.table, state.embedding_model)
+    def open_state(self, state: IndexState) -> IndexHandle:
+        """Opens the active table of a state."""
+        return self.open(state.table, state.embedding_model)
 
-    def opened(self, table: str, model: str) -> IndexHandle:
-        """The handles on any table."""
+    def open(self, table: str, model: str) -> IndexHandle:
+        """Opens any table with the embedder of any model."""
         with self._opening:
-            known = self._opened.pop((table, model), None)
-            if known is None:
+            handle = self._handles.pop((table, model), None)
+            if handle is None:
                 index = Index(self.address, table=table, embedding_model=model)
-                known = IndexHandle(self.database, index, self._embedder(model))
-            self._opened[(table, model)] = known  # the last that was asked for comes last
-            while len(self._opened) > AT_ONCE:
-                del self._opened[next(iter(self._opened))]
-            return known
+                handle = IndexHandle(self.database, index, self._embedder(model))
+            self._handles[(table, model)] = handle  # the latest comes last
+            while len(self._handles) > MAX_HANDLES:
+                del self._handles[next(iter(self._handles))]
+            return handle
 
-    def settled(self) -> IndexHandle:
-        """For whoever writes: what is live, written down. An index of before this was written down keeps its
-        model; one that is lost is made anew with the model of the settings."""
+    def ensure_state(self) -> IndexHandle:
+        """Stores which table is active, and its embedding model, before the first write.
+
+        An existing table keeps its model; a missing one is created with the model of the settings.
+        """
         with locks.acquire(self.database, lock_names.INDEX):
             with self.database.transaction() as transaction:
                 state = self.state(transaction)
-            made_with = self.stores(state).index.made_with()
-            model = made_with or self._settings.embedding_model
+            table_model = self.open_state(state).index.stored_model()
+            model = table_model or self._settings.embedding_model
             with self.database.transaction() as transaction:
                 row = IndexStateRow
                 values = {"table_name": state.table, "embedding_model": model}
                 statement = insert(row).values(address=self.address, **values)
                 transaction.execute(statement.on_conflict_do_update(index_elements=[row.address], set_=values))
-        return self.opened(state.table, model)
+        return self.open(state.table, model)
 
     def _embedder(self, model: str) -> Embedder:
         if model == STATIC_EMBEDDING_MODEL:

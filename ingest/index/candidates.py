@@ -1,7 +1,7 @@
-"""Candidates of a search: which rows are found by words and by meaning, and what stands in them.
+"""Finds the candidates of a search, by words and by meaning, and reads their rows.
 
-To read a row's texts takes longer than to find it, so rows are kept while the version of the index they were read
-in is the newest. Whether a row may be seen is asked of the index with every search, never of what is kept.
+Row contents are cached per version of the index, because reading them takes longer than finding them. Access is
+never cached: every search filters in the index.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from ingest.embedding import Matrix
 from ingest.index import lancedb_runtime
 from ingest.index.filters import ChunkFilter
 
-MAX_BYTES = 40_000_000  # kept: 10,000 rows with vectors of 256 numbers
+MAX_BYTES = 40_000_000  # cached: 10,000 rows with vectors of 256 numbers
 TEXTS_BYTES = 3_000  # of a row's fields, on average
 COLUMNS = [
     "chunk_id", "document_id", "source", "url", "title", "heading_path", "text", "position", "search_text",
@@ -26,7 +26,7 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Candidate:
-    """One row as found: its BM25 score (0 when its words did not place it) and its cosine to the question."""
+    """A row with its BM25 score (0 when it was not found by words) and its cosine to the question."""
 
     chunk_id: str
     document_id: str
@@ -38,21 +38,21 @@ class Candidate:
     position: int
     search_text: str = ""
     updated_at: datetime | None = None
-    seen: str = ""  # what a reader sees of it, in lower case
+    seen: str = ""  # the text that people see, in lower case
     bm25: float = 0.0
     cosine: float = 0.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """What stands in a row, by the names of a candidate; ``vector`` is float32 ``(dim,)`` of unit length."""
+    """The contents of a row, by the names of a candidate; ``vector`` is float32 ``(dim,)`` of unit length."""
 
-    fields: dict[str, Any]
+    fields: dict[str, Any]  # as LanceDB gives them
     vector: Matrix
 
 
 class RowCache:
-    """Rows by their row id, of one version. Not for several threads: it belongs to LanceDB's event loop."""
+    """The rows of one version by row id. Not for several threads: it belongs to LanceDB's event loop."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -60,7 +60,7 @@ class RowCache:
         self._rows: dict[int, Row] = {}
 
     async def rows(self, table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
-        """Those of ``row_ids`` that there are; what is not kept is read."""
+        """Returns the rows with these ids that exist; reads those that are not cached."""
         version = await table.version()
         if version != self._version or self._n_bytes() > self._max_bytes:
             self._version, self._rows = version, {}
@@ -70,59 +70,59 @@ class RowCache:
         return {row_id: rows[row_id] for row_id in row_ids if row_id in rows}
 
     def _n_bytes(self) -> int:
-        one = next(iter(self._rows.values()), None)
-        return len(self._rows) * (TEXTS_BYTES + one.vector.nbytes) if one else 0
+        first = next(iter(self._rows.values()), None)
+        return len(self._rows) * (TEXTS_BYTES + first.vector.nbytes) if first else 0
 
 
-async def by_both(
-    table: Any, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, shelf: RowCache
+async def find_by_words_and_meaning(
+    table: Any, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, cache: RowCache
 ) -> list[Candidate]:
-    """The best ``limit`` by words and the best ``limit`` by meaning, together."""
-    bm25, meant = await asyncio.gather(
-        _worded(table, query, scope, limit),
-        nearest(table, vector, scope, limit).select(["_rowid", "_distance"]).to_arrow(),
+    """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id."""
+    bm25, nearest = await asyncio.gather(
+        _score_by_words(table, query, scope, limit),
+        query_nearest(table, vector, scope, limit).select(["_rowid", "_distance"]).to_arrow(),
     )
-    rows = await shelf.rows(table, list(dict.fromkeys([*bm25, *meant["_rowid"].to_pylist()])))
-    return _found(rows, bm25, vector)
+    rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
+    return _with_scores(rows, bm25, vector)
 
 
-async def by_words(table: Any, query: str, *, scope: ChunkFilter, limit: int, shelf: RowCache) -> list[Candidate]:
-    """The best ``limit`` by words alone; their cosine is not known, and 0."""
-    bm25 = await _worded(table, query, scope, limit)
-    return _found(await shelf.rows(table, list(bm25)), bm25, None)
+async def find_by_words(
+    table: Any, query: str, *, scope: ChunkFilter, limit: int, cache: RowCache
+) -> list[Candidate]:
+    """Finds the best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
+    bm25 = await _score_by_words(table, query, scope, limit)
+    return _with_scores(await cache.rows(table, list(bm25)), bm25, None)
 
 
-def nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) -> Any:
-    """A query for the rows whose vectors are nearest: approximate where there is a vector index, else exact."""
-    found = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.N_PROBES)
-    return found.where(scope.where).limit(limit)
+def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) -> Any:
+    """Builds a query for the nearest vectors: approximate where there is a vector index, else exact."""
+    query = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.N_PROBES)
+    return query.where(scope.where).limit(limit)
 
 
-async def _worded(table: Any, query: str, scope: ChunkFilter, limit: int) -> dict[int, float]:
-    """BM25 by row id."""
-    found = table.query().nearest_to_text(query, columns=["search_text"]).where(scope.where).limit(limit)
-    rows = await found.select(["_rowid", "_score"]).to_arrow()
+async def _score_by_words(table: Any, query: str, scope: ChunkFilter, limit: int) -> dict[int, float]:
+    """Returns the BM25 scores of the best rows, by row id."""
+    search = table.query().nearest_to_text(query, columns=["search_text"]).where(scope.where).limit(limit)
+    rows = await search.select(["_rowid", "_score"]).to_arrow()
     scores = zip(rows["_rowid"].to_pylist(), rows["_score"].to_pylist(), strict=True)
     return {row_id: score for row_id, score in scores if score is not None}
 
 
-def _found(rows: dict[int, Row], bm25: dict[int, float], vector: Matrix | None) -> list[Candidate]:
-    """Ordered by chunk id."""
+def _with_scores(rows: dict[int, Row], bm25: dict[int, float], vector: Matrix | None) -> list[Candidate]:
     cosines: Iterable[float] = [0.0] * len(rows)
     if vector is not None and rows:
         cosines = (np.stack([row.vector for row in rows.values()]) @ vector).tolist()
-    found = [
+    candidates = [
         Candidate(**row.fields, bm25=bm25.get(row_id, 0.0), cosine=cosine)
         for (row_id, row), cosine in zip(rows.items(), cosines, strict=True)
     ]
-    return sorted(found, key=lambda one: one.chunk_id)
+    return sorted(candidates, key=lambda candidate: candidate.chunk_id)
 
 
 async def _read(table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
-    read = await table.take_row_ids(list(row_ids)).select([*COLUMNS, "vector", "_rowid"]).to_arrow()
-    vectors = np.stack(read["vector"].to_numpy()) if read.num_rows else ()
-    ids = read["_rowid"].to_pylist()
-    fields = read.select(COLUMNS).to_pylist()
-    for row in fields:
-        row["seen"] = f"{row['title']}\n{row['heading_path']}\n{row['text']}".lower()
-    return {row_id: Row(*row) for row_id, *row in zip(ids, fields, vectors, strict=True)}
+    rows = await table.take_row_ids(list(row_ids)).select([*COLUMNS, "vector", "_rowid"]).to_arrow()
+    vectors = np.stack(rows["vector"].to_numpy()) if rows.num_rows else ()
+    ids, contents = rows["_rowid"].to_pylist(), rows.select(COLUMNS).to_pylist()
+    for fields in contents:
+        fields["seen"] = f"{fields['title']}\n{fields['heading_path']}\n{fields['text']}".lower()
+    return {row_id: Row(*row) for row_id, *row in zip(ids, contents, vectors, strict=True)}

@@ -1,4 +1,4 @@
-"""Which rows of the index a question to it is about: its filters, as LanceDB reads them."""
+"""Writes the filters of queries to the index, as LanceDB's SQL."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,11 @@ MAX_IDS = 500  # named in one statement
 
 @dataclass(frozen=True)
 class ChunkFilter:
-    """Which rows a search looks at: those of ``access_ids`` (none at all if empty), of ``sources`` if any are
-    named, of documents last changed from ``since`` on where given (one without a date is not)."""
+    """Which rows a search reads.
+
+    Those of ``access_ids`` (none at all if empty), of ``sources`` if any are named, and of documents last changed
+    at or after ``since`` if given (documents without a date then do not count).
+    """
 
     access_ids: tuple[str, ...]
     sources: tuple[str, ...] = ()
@@ -18,7 +21,7 @@ class ChunkFilter:
 
     @property
     def where(self) -> str:
-        """The filter, before any ranking."""
+        """Returns the condition, which is applied before any ranking."""
         parts = [one_of("access_id", self.access_ids)]
         if self.sources:
             parts.append(one_of("source", self.sources))
@@ -28,15 +31,15 @@ class ChunkFilter:
 
 
 def one_of(column: str, values: Sequence[str]) -> str:
-    """Rows with one of these values."""
+    """Returns the condition for rows with one of these values."""
     quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return f"{column} IN ({quoted})"
 
 
-def some(ids: Iterable[str]) -> Iterator[list[str]]:
-    """Each id once, so many at a time as a statement may name."""
-    every = sorted(set(ids))
-    return (every[i : i + MAX_IDS] for i in range(0, len(every), MAX_IDS))
+def id_batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Yields each id once, in batches of as many as one statement may name."""
+    unique = sorted(set(ids))
+    return (unique[i : i + MAX_IDS] for i in range(0, len(unique), MAX_IDS))
 
 
 def _moment(moment: datetime) -> str:

@@ -1,8 +1,8 @@
-"""LanceDB itself: one event loop per process, tables opened, made and kept in order.
+"""Runs LanceDB: one event loop per process; opens, creates and maintains tables. The only importer of lancedb.
 
-Why the asynchronous API behind a loop of our own: the synchronous one crosses threads six times a query;
-a search costs 11 ms of CPU with it and 6 ms without (2,600 chunks, lancedb 0.40). Not safe in a process forked
-after first use.
+Why the asynchronous API behind a loop of our own: the synchronous one crosses threads six times a query; a search
+costs 11 ms of CPU with it and 6 ms without (2,600 chunks, lancedb 0.40). Not safe in a process forked after first
+use.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ _MODEL = b"docent.embedding_model"
 T = TypeVar("T")
 
 
-def schema(dimension: int, model: str) -> pa.Schema:
-    """Of a table of chunks with vectors of this model."""
+def chunk_schema(dimension: int, model: str) -> pa.Schema:
+    """Returns the schema of a table of chunks with vectors of this model."""
     texts = ["chunk_id", "document_id", "source", "access_id", "content_hash"]
     texts += ["url", "title", "heading_path", "text", "search_text"]
     fields = [pa.field(name, pa.string(), nullable=False) for name in texts]
@@ -42,13 +42,13 @@ def schema(dimension: int, model: str) -> pa.Schema:
     return pa.schema(fields, metadata={_MODEL: model.encode()})
 
 
-def model_of(found: pa.Schema) -> str:
-    """The embedding model that a table was made with."""
-    return str((found.metadata or {}).get(_MODEL, b"").decode())
+def embedding_model_of(schema: pa.Schema) -> str:
+    """Returns the embedding model that a table was made with."""
+    return str((schema.metadata or {}).get(_MODEL, b"").decode())
 
 
-async def open_(address: str, table: str) -> Any:
-    """The table, or None when there is none yet; every read of it begins at the newest version."""
+async def open_table(address: str, table: str) -> Any:
+    """Opens a table, so that every read begins at the newest version; returns None when there is none yet."""
     try:
         database = await lancedb.connect_async(address, read_consistency_interval=timedelta(0))
         tables = (await database.list_tables()).tables
@@ -57,35 +57,35 @@ async def open_(address: str, table: str) -> Any:
         raise UserError(f"The index at {address} cannot be opened: {_first_line(error)}") from error
 
 
-async def create(address: str, table: str, of: pa.Schema) -> Any:
-    """The table, new or as another process has just made it."""
+async def create_table(address: str, table: str, schema: pa.Schema) -> Any:
+    """Creates a table, or opens the one another process has just created."""
     database = await lancedb.connect_async(address, read_consistency_interval=timedelta(0))
-    return await database.create_table(table, schema=of, exist_ok=True)
+    return await database.create_table(table, schema=schema, exist_ok=True)
 
 
-async def drop(address: str, table: str) -> None:
+async def drop_table(address: str, table: str) -> None:
     """Removes a table with its files, if there is one."""
     database = await lancedb.connect_async(address)
     if table in (await database.list_tables()).tables:
         await database.drop_table(table)
 
 
-async def prepare(table: Any) -> None:
-    """Makes the search indexes, of which a killed first sync may have left some out."""
+async def create_search_indexes(table: Any) -> None:
+    """Creates the search indexes that are missing, also after a first sync that was killed."""
     indexed = {column for index in await table.list_indices() for column in index.columns}
-    wanted = {
+    configs = {
         "search_text": FTS(with_position=False),
         "access_id": Bitmap(),
         "source": Bitmap(),
         "document_id": BTree(),
     }
-    for column, config in wanted.items():
+    for column, config in configs.items():
         if column not in indexed:
             await table.create_index(column, config=config)
 
 
 async def optimize(table: Any) -> None:
-    """Brings the search indexes up to date, drops versions older than an hour, gives memory back."""
+    """Updates the search indexes, drops versions older than an hour, returns memory to the system."""
     n_chunks = await table.count_rows()
     if n_chunks >= VECTOR_INDEX_FROM and await _n_unindexed(table) > REBUILD_SHARE * n_chunks:
         config = IvfSq(distance_type="cosine", num_partitions=N_PARTITIONS)
@@ -96,7 +96,7 @@ async def optimize(table: Any) -> None:
 
 
 async def _n_unindexed(table: Any) -> int:
-    """Chunks that the vector index does not hold; all where there is none."""
+    """Counts the chunks that are not in the vector index; all of them where there is none."""
     names = [index.name for index in await table.list_indices() if index.columns == ["vector"]]
     stats = await table.index_stats(names[0]) if names else None
     return int(stats.num_unindexed_rows if stats else await table.count_rows())
@@ -106,8 +106,8 @@ _starting = threading.Lock()
 _loops: list[asyncio.AbstractEventLoop] = []
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs on the one event loop of this process, started when first needed, and waits."""
+def run(work: Coroutine[object, None, T]) -> T:
+    """Runs a coroutine on this process's one event loop, which starts when first needed, and waits for it."""
     with _starting:
         if not _loops:
             _loops.append(asyncio.new_event_loop())

@@ -1,8 +1,8 @@
-"""Another embedding model: the index made anew beside the one that is searched, and then switched to.
+"""Changes the embedding model: builds a second table beside the active one, then switches to it.
 
-Promises: searches go on with the old table until the new one is whole, and then find everything in the new one;
-documents are not read again, their chunks are copied; what was killed goes on where it was; syncs go on meanwhile,
-and what they change is copied once more before the switch.
+Promises: searches use the old table until the new one is complete; documents are not read again, their chunks are
+copied; a run that was killed is resumed by the next; syncs go on meanwhile, and what they change is copied again
+before the switch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,14 +24,14 @@ from ingest.index.active_index import ActiveIndex, IndexHandle, IndexState
 from ingest.progress import Progress, ignore_progress
 from ingest.tables import IndexStateRow
 
-DOCUMENTS_AT_ONCE = 100
-FEW_DOCUMENTS = 200  # so many may be copied while writers wait
-KEEP_OLD = timedelta(hours=1)  # searches that have begun must find the table they began with
+BATCH_DOCUMENTS = 100
+FEW_DOCUMENTS = 200  # may be copied while writers wait
+OLD_TABLE_LIFETIME = timedelta(hours=1)  # for searches that began before the switch
 
 
 @dataclass(frozen=True)
-class Change:
-    """What a change of model takes. ``cost_usd`` is None where the price is not known."""
+class ModelChange:
+    """An estimate of a change of model. ``cost_usd`` is None where the price is not known."""
 
     model_now: str
     model_next: str
@@ -41,125 +41,130 @@ class Change:
 
 
 @dataclass
-class Spent:
-    """What it took."""
+class EmbeddingCost:
+    """What was embedded, and what it cost."""
 
     n_chunks: int = 0
     n_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
 
 
-def change(live: ActiveIndex, model: str, *, is_anew: bool = False) -> Change | None:
-    """What going over to ``model`` would take; None where there is no index, or one of that model that is not to
-    be made ``is_anew``."""
-    with live.database.transaction() as transaction:
-        state = live.state(transaction)
-    index = live.stores(state).index
-    if (state.embedding_model == model and not is_anew) or not index.exists():
+def estimate_change(active: ActiveIndex, model: str, *, is_forced: bool = False) -> ModelChange | None:
+    """Estimates a change to ``model``; None where there is no index, or it is made with that model already and the
+    change is not ``is_forced``."""
+    with active.database.transaction() as transaction:
+        state = active.state(transaction)
+    index = active.open_state(state).index
+    if (state.embedding_model == model and not is_forced) or not index.exists():
         return None
-    n_chunks, n_chars = scan.size(index)
-    n_tokens, cost_usd = live.opened("", model).embedder.estimate(n_chars)
-    return Change(state.embedding_model, model, n_chunks, n_tokens, cost_usd)
+    n_chunks, n_chars = scan.measure(index)
+    n_tokens, cost_usd = active.open("", model).embedder.estimate(n_chars)
+    return ModelChange(state.embedding_model, model, n_chunks, n_tokens, cost_usd)
 
 
-def run(live: ActiveIndex, model: str, *, is_anew: bool = False, progress: Progress = ignore_progress) -> Spent:
-    """Copies, switches, and drops what an earlier switch left; raises :class:`agent.errors.ModelError` when the
-    model is away: run it again, it goes on where it was. Where the model is the same and gives other vectors now,
-    it ``is_anew``, and begins with nothing."""
-    spent = Spent()
-    with _alone(live):
-        old, new = _opened(live, model, is_anew=is_anew)
-        while len(_differing(old, new)) > FEW_DOCUMENTS:
-            _copy(old, new, spent, progress)
-        new.index.optimize()  # most of it, while others may write
-        with locks.acquire(live.database, lock_names.INDEX):
-            _copy(old, new, spent, progress)
+def run(
+    active: ActiveIndex, model: str, *, is_forced: bool = False, progress: Progress = ignore_progress
+) -> EmbeddingCost:
+    """Copies all chunks into a table for ``model``, switches to it, and drops what an earlier switch left.
+
+    ``is_forced`` begins from nothing although the model is the same, because it now returns other vectors. Raises
+    :class:`agent.errors.ModelError` when the model cannot be reached; another call resumes.
+    """
+    cost = EmbeddingCost()
+    with _one_run(active):
+        old, new = _open_both(active, model, is_forced=is_forced)
+        while len(_outdated(old, new)) > FEW_DOCUMENTS:
+            _copy(old, new, cost, progress)
+        new.index.optimize()  # most of the work, while others may write
+        with locks.acquire(active.database, lock_names.INDEX):
+            _copy(old, new, cost, progress)
             new.index.optimize()
-            _switch(live, new)
-    return spent
+            _switch(active, new)
+    return cost
 
 
-def tidy(live: ActiveIndex) -> None:
-    """Drops the table of a change that was given up, and what an earlier switch left."""
-    with _alone(live), locks.acquire(live.database, lock_names.INDEX):
-        _drop_next(live, _state(live))
-        drop_old(live)
+def clean_up(active: ActiveIndex) -> None:
+    """Drops the table of a change that was given up, and the one an earlier switch left."""
+    with _one_run(active), locks.acquire(active.database, lock_names.INDEX):
+        _drop_next(active, _state(active))
+        drop_old_table(active)
 
 
-def drop_old(live: ActiveIndex) -> None:
-    """Drops the table that an earlier switch left, once nobody can be reading it any more. Call it under the
-    index's lock."""
-    state = _state(live)
-    if state.old_table and state.switched_at and now() - state.switched_at > KEEP_OLD:
-        lancedb_runtime.run(lancedb_runtime.drop(live.address, state.old_table))
-        _update(live, old_table=None)
+def drop_old_table(active: ActiveIndex) -> None:
+    """Drops the table that an earlier switch left, once no search can be reading it.
+
+    The caller holds the index's lock.
+    """
+    state = _state(active)
+    if state.old_table and state.switched_at and now() - state.switched_at > OLD_TABLE_LIFETIME:
+        lancedb_runtime.run(lancedb_runtime.drop_table(active.address, state.old_table))
+        _update(active, old_table=None)
 
 
 @contextmanager
-def _alone(live: ActiveIndex) -> Iterator[None]:
-    with locks.try_acquire(live.database, lock_names.REINDEX) as is_ours:
+def _one_run(active: ActiveIndex) -> Iterator[None]:
+    with locks.try_acquire(active.database, lock_names.REINDEX) as is_ours:
         if not is_ours:
-            raise UserError("The index is being made anew already. Wait until that has ended.")
+            raise UserError("Another 'docent reindex' is running. Wait until it has ended.")
         yield
 
 
-def _opened(live: ActiveIndex, model: str, *, is_anew: bool) -> tuple[IndexHandle, IndexHandle]:
-    """The live table and the next one, new or as far as it was made."""
-    old = live.settled()
-    state = _state(live)
-    if state.embedding_model == model and not is_anew:
+def _open_both(active: ActiveIndex, model: str, *, is_forced: bool) -> tuple[IndexHandle, IndexHandle]:
+    """Opens the active table and the next one, which is new or what a killed run left."""
+    old = active.ensure_state()
+    state = _state(active)
+    if state.embedding_model == model and not is_forced:
         raise UserError(f"The index is already made with '{model}'.")
-    if is_anew or state.next_model != model:
-        _drop_next(live, state)
-        state = _state(live)
+    if is_forced or state.next_model != model:
+        _drop_next(active, state)
+        state = _state(active)
     table = state.next_table or f"chunks_{uuid4().hex[:12]}"
-    _update(live, next_table=table, next_model=model)
-    return old, live.opened(table, model)
+    _update(active, next_table=table, next_model=model)
+    return old, active.open(table, model)
 
 
-def _drop_next(live: ActiveIndex, state: IndexState) -> None:
+def _drop_next(active: ActiveIndex, state: IndexState) -> None:
     if state.next_table:
-        lancedb_runtime.run(lancedb_runtime.drop(live.address, state.next_table))
-        _update(live, next_table=None, next_model=None)
+        lancedb_runtime.run(lancedb_runtime.drop_table(active.address, state.next_table))
+        _update(active, next_table=None, next_model=None)
 
 
-def _differing(old: IndexHandle, new: IndexHandle) -> list[str]:
-    """Documents that the new table has not, or not as they are now."""
-    held = scan.editions(new.index)
-    return sorted(id_ for id_, edition in scan.editions(old.index).items() if held.get(id_) != edition)
+def _outdated(old: IndexHandle, new: IndexHandle) -> list[str]:
+    """Lists documents that the new table lacks, or has in another version."""
+    copied = scan.document_versions(new.index)
+    return sorted(id_ for id_, version in scan.document_versions(old.index).items() if copied.get(id_) != version)
 
 
-def _copy(old: IndexHandle, new: IndexHandle, spent: Spent, progress: Progress) -> None:
-    """What differs is copied and embedded; what is gone from the old table goes from the new one."""
-    differing = _differing(old, new)
-    for n_done, ids in _counted(differing):
-        chunks = scan.rows(old.index, ids)
-        kept = scan.vectors(new.index, ids)
-        texts = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in kept))
-        if texts:
-            embedded = new.embedder.documents(texts)
-            kept |= dict(zip(texts, embedded.vectors, strict=True))
-            spent.n_tokens += embedded.n_tokens
-            spent.cost_usd += embedded.cost_usd
-        if chunks:
-            new.index.replace(ids, chunks, np.stack([kept[chunk.search_text] for chunk in chunks]))
-        spent.n_chunks += len(texts)
-        progress(n_done, len(differing))
-    new.index.remove(scan.editions(new.index).keys() - scan.editions(old.index).keys())
+def _copy(old: IndexHandle, new: IndexHandle, cost: EmbeddingCost, progress: Progress) -> None:
+    """Copies and embeds what differs; removes from the new table what is gone from the old one."""
+    outdated = _outdated(old, new)
+    for start in range(0, len(outdated), BATCH_DOCUMENTS):
+        ids = outdated[start : start + BATCH_DOCUMENTS]
+        _copy_documents(ids, old, new, cost)
+        progress(start + len(ids), len(outdated))
+    new.index.remove(scan.document_versions(new.index).keys() - scan.document_versions(old.index).keys())
 
 
-def _counted(ids: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    for start in range(0, len(ids), DOCUMENTS_AT_ONCE):
-        some = ids[start : start + DOCUMENTS_AT_ONCE]
-        yield start + len(some), some
+def _copy_documents(ids: Sequence[str], old: IndexHandle, new: IndexHandle, cost: EmbeddingCost) -> None:
+    chunks = scan.read_chunks(old.index, ids)
+    vectors = scan.read_vectors(new.index, ids)
+    texts = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in vectors))
+    if texts:
+        embedded = new.embedder.embed_documents(texts)
+        vectors |= dict(zip(texts, embedded.vectors, strict=True))
+        cost.n_tokens += embedded.n_tokens
+        cost.cost_usd += embedded.cost_usd
+    if chunks:
+        new.index.replace(ids, chunks, np.stack([vectors[chunk.search_text] for chunk in chunks]))
+    cost.n_chunks += len(texts)
 
 
-def _switch(live: ActiveIndex, new: IndexHandle) -> None:
-    state = _state(live)
-    if state.old_table:  # of a switch within the hour; who began to search it has ended while this one was made
-        lancedb_runtime.run(lancedb_runtime.drop(live.address, state.old_table))
+def _switch(active: ActiveIndex, new: IndexHandle) -> None:
+    state = _state(active)
+    if state.old_table:  # of a switch within the hour; searches of it have ended while this table was built
+        lancedb_runtime.run(lancedb_runtime.drop_table(active.address, state.old_table))
     _update(
-        live,
+        active,
         table_name=new.index.table,
         embedding_model=new.embedder.model,
         next_table=None,
@@ -169,11 +174,11 @@ def _switch(live: ActiveIndex, new: IndexHandle) -> None:
     )
 
 
-def _state(live: ActiveIndex) -> IndexState:
-    with live.database.transaction() as transaction:
-        return live.state(transaction)
+def _state(active: ActiveIndex) -> IndexState:
+    with active.database.transaction() as transaction:
+        return active.state(transaction)
 
 
-def _update(live: ActiveIndex, **values: object) -> None:
-    with live.database.transaction() as transaction:
-        transaction.execute(update(IndexStateRow).where(IndexStateRow.address == live.address).values(values))
+def _update(active: ActiveIndex, **values: object) -> None:
+    with active.database.transaction() as transaction:
+        transaction.execute(update(IndexStateRow).where(IndexStateRow.address == active.address).values(values))

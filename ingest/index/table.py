@@ -1,8 +1,8 @@
-"""The index of chunks: what is written to it and what is asked of it.
+"""Reads and writes one table of chunks.
 
-Promises: a batch of documents is replaced in one version, so a search sees each document whole, in one
-version; every read starts from the newest version, so what was withdrawn is not found; the index remembers its
-embedding model and refuses another.
+Promises: a batch of documents is replaced in one version, so a search sees each document whole, in one version;
+every read starts from the newest version, so a document that was withdrawn is not found; the table stores its
+embedding model and refuses another. Which table is searched is :mod:`ingest.index.active_index`'s.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from agent.errors import UserError
 from ingest.embedding import Matrix
 from ingest.index import candidates, lancedb_runtime
 from ingest.index.candidates import Candidate, RowCache
-from ingest.index.filters import ChunkFilter, one_of, some
+from ingest.index.filters import ChunkFilter, id_batches, one_of
 
 TABLE = "chunks"
 MAX_SNAPSHOT_TRIES = 4
@@ -31,7 +31,7 @@ class NoIndex(UserError):
 
 @dataclass(frozen=True)
 class IndexedChunk:
-    """One row to write. ``search_text`` is what full-text search reads."""
+    """A row to write. ``search_text`` is what full-text search reads."""
 
     chunk_id: str
     document_id: str
@@ -49,7 +49,7 @@ class IndexedChunk:
 
 
 class Index:
-    """A handle on the table, opened at first use and kept; may be shared by threads."""
+    """A table of chunks, opened at first use; may be shared by threads."""
 
     def __init__(self, address: str, *, embedding_model: str, table: str = TABLE) -> None:
         self.address = address
@@ -58,52 +58,54 @@ class Index:
         self._table: Any = None
         self._is_prepared = False
         self._opening = threading.Lock()
-        self._shelf = RowCache()
+        self._cache = RowCache()
 
     def candidates(self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int) -> list[Candidate]:
-        """The best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
+        """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
-        Only rows within the scope are looked at (a filter before ranking, never after). Raises
-        :class:`UserError` when there is no index, or one of another embedding model.
+        Reads only rows within the scope (a filter before ranking, never after). Raises :class:`UserError` when
+        there is no index, or one of another embedding model.
         """
         if not scope.access_ids:
             return []
 
-        async def found(table: Any) -> list[Candidate]:
+        async def find(table: Any) -> list[Candidate]:
             _require_dimension(await table.schema(), len(vector), self.address)
-            return await candidates.by_both(table, query, vector, scope=scope, limit=limit, shelf=self._shelf)
+            return await candidates.find_by_words_and_meaning(
+                table, query, vector, scope=scope, limit=limit, cache=self._cache
+            )
 
-        return self.read(found)
+        return self.read(find)
 
-    def worded(self, query: str, *, scope: ChunkFilter, limit: int) -> list[Candidate]:
-        """The best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
+    def candidates_by_words(self, query: str, *, scope: ChunkFilter, limit: int) -> list[Candidate]:
+        """Finds the best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
         if not scope.access_ids:
             return []
 
-        async def found(table: Any) -> list[Candidate]:
-            return await candidates.by_words(table, query, scope=scope, limit=limit, shelf=self._shelf)
+        async def find(table: Any) -> list[Candidate]:
+            return await candidates.find_by_words(table, query, scope=scope, limit=limit, cache=self._cache)
 
-        return self.read(found)
+        return self.read(find)
 
-    def counts(self, words: Sequence[str], *, scope: ChunkFilter, up_to: int) -> list[int]:
-        """How many chunks hold each word, none counted further than ``up_to``."""
+    def count_chunks_with(self, words: Sequence[str], *, scope: ChunkFilter, up_to: int) -> list[int]:
+        """Counts the chunks that contain each word, each up to ``up_to``."""
         if not scope.access_ids or not words:
             return [0] * len(words)
         where = scope.where
 
         async def count(table: Any, word: str) -> int:
-            found = table.query().nearest_to_text(word, columns=["search_text"]).where(where).limit(up_to)
-            return int((await found.select(["chunk_id", "_score"]).to_arrow()).num_rows)
+            query = table.query().nearest_to_text(word, columns=["search_text"]).where(where).limit(up_to)
+            return int((await query.select(["chunk_id", "_score"]).to_arrow()).num_rows)
 
-        async def counts(table: Any) -> list[int]:
+        async def count_all(table: Any) -> list[int]:
             return list(await asyncio.gather(*(count(table, word) for word in words)))
 
-        return self.read(counts)
+        return self.read(count_all)
 
     def chunks(
         self, document_id: str, *, access_ids: Sequence[str], first: int = 0, last: int = 1_000_000
     ) -> list[Candidate]:
-        """A document's chunks from position ``first`` to ``last``, in order; none if it may not be read."""
+        """Reads a document's chunks from position ``first`` to ``last``, in order; none if it may not be read."""
         if not access_ids:
             return []
         where = f"{one_of('document_id', [document_id])} AND {one_of('access_id', access_ids)}"
@@ -115,7 +117,7 @@ class Index:
         return sorted((Candidate(**row) for row in self.read(rows)), key=lambda chunk: chunk.position)
 
     def n_chunks(self, source: str | None = None) -> int:
-        """How many chunks there are, altogether or of one source; none where nothing was ever written."""
+        """Counts the chunks of all sources or of one; 0 where nothing was ever written."""
         where = None if source is None else one_of("source", [source])
 
         async def count(table: Any) -> int:
@@ -126,24 +128,24 @@ class Index:
         except NoIndex:
             return 0
 
-    def made_with(self) -> str | None:
-        """The embedding model of the table as it is, or None where there is no table."""
+    def stored_model(self) -> str | None:
+        """Reads the embedding model that the table was made with; None where there is no table."""
 
         async def model() -> str | None:
-            table = await lancedb_runtime.open_(self.address, self.table)
-            return None if table is None else lancedb_runtime.model_of(await table.schema())
+            table = await lancedb_runtime.open_table(self.address, self.table)
+            return None if table is None else lancedb_runtime.embedding_model_of(await table.schema())
 
         return lancedb_runtime.run(model())
 
     def exists(self) -> bool:
-        """Whether something was ever written; raises :class:`UserError` for an unusable address."""
+        """Returns whether something was ever written; raises :class:`UserError` for an unusable address."""
         try:
             return bool(self.version())
         except NoIndex:
             return False
 
     def version(self) -> str:
-        """The newest version, for a turn's record."""
+        """Returns the newest version, for a turn's record."""
 
         async def version(table: Any) -> str:
             return str(await table.version())
@@ -151,7 +153,7 @@ class Index:
         return self.read(version)
 
     def replace(self, document_ids: Iterable[str], chunks: Sequence[IndexedChunk], vectors: Matrix) -> None:
-        """Puts these chunks in the place of whatever these documents had, in one version.
+        """Replaces all chunks of these documents by these, in one version.
 
         ``vectors`` has one row per chunk. A document without chunks here is removed.
         """
@@ -161,35 +163,35 @@ class Index:
         if not chunks:
             self.remove(documents)
             return
-        table = self._writable(vectors.shape[1])
+        table = self._open_for_writing(vectors.shape[1])
         rows = pa.table(
             {name: [getattr(c, name) for c in chunks] for name in IndexedChunk.__dataclass_fields__}
             | {"vector": list(vectors)},
-            schema=lancedb_runtime.schema(vectors.shape[1], self.embedding_model),
+            schema=lancedb_runtime.chunk_schema(vectors.shape[1], self.embedding_model),
         )
-        self._call(_put(table, rows, one_of("document_id", documents)))
+        self._run(_put(table, rows, one_of("document_id", documents)))
 
     def remove(self, document_ids: Iterable[str]) -> None:
         """Removes these documents, each in one version."""
-        for ids in some(document_ids):
+        for ids in id_batches(document_ids):
             if self.exists():
-                self._call(self._opened().delete(one_of("document_id", ids)))
+                self._run(self._open().delete(one_of("document_id", ids)))
 
     def set_access(self, document_ids: Iterable[str], access_id: str) -> None:
-        """Changes who may read these documents, each in one version; nothing is embedded again."""
-        for ids in some(document_ids):
+        """Changes who may read these documents, each in one version, without embedding anything."""
+        for ids in id_batches(document_ids):
             if self.exists():
-                self._call(self._opened().update({"access_id": access_id}, where=one_of("document_id", ids)))
+                self._run(self._open().update({"access_id": access_id}, where=one_of("document_id", ids)))
 
     def optimize(self) -> None:
-        """Brings the search indexes up to date and drops versions older than an hour. Run after a sync."""
+        """Updates the search indexes and drops versions older than an hour. Call it after a sync."""
         if self.exists():
-            self._call(lancedb_runtime.optimize(self._opened()))
+            self._run(lancedb_runtime.optimize(self._open()))
 
-    def _opened(self, *, must_exist: bool = True) -> Any:
+    def _open(self, *, must_exist: bool = True) -> Any:
         with self._opening:
             if self._table is None:
-                self._table = lancedb_runtime.run(lancedb_runtime.open_(self.address, self.table))
+                self._table = lancedb_runtime.run(lancedb_runtime.open_table(self.address, self.table))
                 if self._table is not None:
                     self._require_model()
             if self._table is None and must_exist:
@@ -197,37 +199,37 @@ class Index:
             return self._table
 
     def _require_model(self) -> None:
-        made_with = lancedb_runtime.model_of(lancedb_runtime.run(self._table.schema()))
-        if made_with != self.embedding_model:
+        table_model = lancedb_runtime.embedding_model_of(lancedb_runtime.run(self._table.schema()))
+        if table_model != self.embedding_model:
             self._table = None
             raise UserError(
-                f"The index at {self.address} was made with the embedding model '{made_with}', not with "
+                f"The index at {self.address} was made with the embedding model '{table_model}', not with "
                 f"'{self.embedding_model}'. Run 'docent reindex' to change it."
             )
 
-    def _writable(self, dimension: int) -> Any:
-        """The table, made if need be, with its search indexes, which a killed first sync may have left out."""
-        if self._opened(must_exist=False) is None:
-            schema = lancedb_runtime.schema(dimension, self.embedding_model)
+    def _open_for_writing(self, dimension: int) -> Any:
+        """Opens or creates the table, with all search indexes: a killed first sync may have left some out."""
+        if self._open(must_exist=False) is None:
+            schema = lancedb_runtime.chunk_schema(dimension, self.embedding_model)
             with self._opening:
-                self._table = lancedb_runtime.run(lancedb_runtime.create(self.address, self.table, schema))
+                self._table = lancedb_runtime.run(lancedb_runtime.create_table(self.address, self.table, schema))
                 self._is_prepared = False
         _require_dimension(lancedb_runtime.run(self._table.schema()), dimension, self.address)
         if not self._is_prepared:
-            lancedb_runtime.run(lancedb_runtime.prepare(self._table))
+            lancedb_runtime.run(lancedb_runtime.create_search_indexes(self._table))
             self._is_prepared = True
         return self._table
 
     def read(self, query: Callable[[Any], Awaitable[T]]) -> T:
-        """Runs a query on the newest version; a handle whose files are gone is opened anew, once."""
+        """Runs a query on the newest version; opens the table again, once, when its files are gone."""
         try:
-            return lancedb_runtime.run(_on_newest(self._opened(), query))
+            return lancedb_runtime.run(_on_newest(self._open(), query))
         except (RuntimeError, OSError, ValueError):
             with self._opening:
                 self._table, self._is_prepared = None, False
-            return lancedb_runtime.run(_on_newest(self._opened(), query))
+            return lancedb_runtime.run(_on_newest(self._open(), query))
 
-    def _call(self, work: Awaitable[object]) -> None:
+    def _run(self, work: Awaitable[object]) -> None:
         async def awaited() -> None:
             await work
 
@@ -235,16 +237,16 @@ class Index:
 
 
 def _require_dimension(schema: pa.Schema, dimension: int, address: str) -> None:
-    made_with = schema.field("vector").type.list_size
-    if made_with != dimension:
+    table_dimension = schema.field("vector").type.list_size
+    if table_dimension != dimension:
         raise UserError(
-            f"The index at {address} holds vectors of {made_with} dimensions, but the embedding model now gives "
-            f"{dimension} dimensions. Run 'docent reindex --again'."
+            f"The index at {address} has vectors of {table_dimension} dimensions, but the embedding model now "
+            f"gives {dimension} dimensions. Run 'docent reindex --again'."
         )
 
 
 async def _put(table: Any, rows: pa.Table, where: str) -> None:
-    """Merging reads the ids of the whole table; new documents need none of that."""
+    """Merges rows; documents that are all new are only added, since merging reads the ids of the whole table."""
     if await table.count_rows(where):
         merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
         await merge.when_not_matched_by_source_delete(where).execute(rows)
@@ -253,7 +255,7 @@ async def _put(table: Any, rows: pa.Table, where: str) -> None:
 
 
 async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
-    """The query's result on one version: begun again when another was committed meanwhile."""
+    """Runs a query on one version: starts again when another was committed meanwhile."""
     for _ in range(MAX_SNAPSHOT_TRIES):
         before = await table.version()
         result = await query(table)

@@ -1,10 +1,9 @@
-"""How well a passage's words stand for a question's words: the same, or near in meaning.
+"""Scores how well a passage's words match a question's words, equal or near in meaning (MaxSim).
 
-BM25 knows only the same words, and one vector of a whole passage blurs what single sentences say. So each word of
-the question looks for its nearest word by the static embedding, whatever model the index has: in the passage, in
+BM25 knows only equal words, and one vector of a whole passage blurs what single sentences say. So each word of the
+question is matched with its nearest word by the static embedding, whatever model the index has: in the passage, in
 its best sentence, and in its title (the late interaction of ColBERT, arXiv 2004.12832, with static word vectors).
-Words that most candidates hold count little. Rows of words and passages are kept, because the same are asked for
-again and again.
+Words that most candidates contain count little. Words and passages are cached, because they recur.
 """
 
 import re
@@ -20,18 +19,18 @@ from ingest.embedding import embed
 from ingest.index.candidates import Candidate
 from ingest.search.text import STOP_WORDS, content_words, stem, words
 
-NEAR = 0.2  # cosine of two words from which on they count; "soldier" and "military" have .54, "pet" and "plan" .15
-MAX_WORDS = 40_000  # kept: 40 MB of vectors
+MIN_COSINE = 0.2  # of two words that count as near; "soldier" and "military" have .54, "pet" and "plan" .15
+MAX_WORDS = 40_000  # cached: 40 MB of vectors
 FIRST_WORDS = 4_096
-MAX_PASSAGES = 12_000  # kept: about 20 MB
+MAX_PASSAGES = 12_000  # cached: about 20 MB
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class LateInteraction:
-    """Between 0 and 1, one number per candidate."""
+class LateInteractionScores:
+    """Scores between 0 and 1, one per candidate."""
 
     passage: Numbers
     sentence: Numbers  # its best one
@@ -40,35 +39,35 @@ class LateInteraction:
 
 @dataclass(frozen=True)
 class _Text:
-    """A text's words as rows of the lexicon; a sentence begins at each of ``starts``."""
+    """The words of a text as rows of the cache's vectors; a sentence begins at each of ``starts``."""
 
     rows: NDArray[np.int32]
     starts: NDArray[np.int32]
 
 
 class TokenCache:
-    """Words with their vectors and stems, and texts as words; may be shared by threads."""
+    """Words with their vectors and stems, and texts as rows of words; may be shared by threads."""
 
     def __init__(self, *, max_words: int = MAX_WORDS, max_passages: int = MAX_PASSAGES) -> None:
         self._max_words, self._max_passages = max_words, max_passages
         self._changing = threading.Lock()
         self._clear()
 
-    def likeness(self, question: str, candidates: Sequence[Candidate]) -> LateInteraction:
-        """Of each candidate; all zero for a question without words."""
-        asked = content_words(question) or words(question)
-        if not asked or not candidates:
-            nothing = np.zeros(len(candidates), np.float32)
-            return LateInteraction(nothing, nothing, nothing)
+    def score(self, question: str, candidates: Sequence[Candidate]) -> LateInteractionScores:
+        """Scores each candidate; all zero for a question without words."""
+        question_words = content_words(question) or words(question)
+        if not question_words or not candidates:
+            zeros = np.zeros(len(candidates), np.float32)
+            return LateInteractionScores(zeros, zeros, zeros)
         with self._changing:
             if len(self._rows) > self._max_words or len(self._texts) > self._max_passages:
                 self._clear()
             texts = self._read([c.search_text for c in candidates])
             titles = self._read([c.title for c in candidates])
-            self._learn(asked)
-            own = self._rows_of(asked)
+            self._add_words(question_words)
+            question_rows = self._rows_of(question_words)
             vectors, stems = self._vectors, self._stems
-        return _likeness(own, texts, titles, vectors, stems)
+        return _score(question_rows, texts, titles, vectors, stems)
 
     def _clear(self) -> None:
         self._rows: dict[str, int] = {}
@@ -78,77 +77,79 @@ class TokenCache:
         self._stems = np.zeros(FIRST_WORDS, np.int32)
 
     def _read(self, texts: Sequence[str]) -> list[_Text]:
-        """New words of all of them are embedded at once."""
+        """Returns the rows of texts; embeds the new words of all of them at once."""
         new = {text: _sentences(text) for text in texts if text not in self._texts}
-        self._learn([word for sentences in new.values() for sentence in sentences for word in sentence])
+        self._add_words([word for sentences in new.values() for sentence in sentences for word in sentence])
         for text, sentences in new.items():
             starts = np.cumsum([0, *map(len, sentences[:-1])], dtype=np.int32)[: len(sentences)]
             self._texts[text] = _Text(self._rows_of([w for sentence in sentences for w in sentence]), starts)
         return [self._texts[text] for text in texts]
 
-    def _learn(self, found: Sequence[str]) -> None:
-        new = [word for word in dict.fromkeys(found) if word not in self._rows]
+    def _add_words(self, words_: Sequence[str]) -> None:
+        new = [word for word in dict.fromkeys(words_) if word not in self._rows]
         if not new:
             return
         first = len(self._rows)
         self._rows.update((word, first + i) for i, word in enumerate(new))
         last = len(self._rows)
-        while last > len(self._stems):  # twice as long, lest each search copy all of it
+        while last > len(self._stems):  # twice as long, so that not every search copies all of it
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
             self._stems = np.concatenate([self._stems, np.zeros_like(self._stems)])
         self._vectors[first:last] = embed(new)
         self._stems[first:last] = [self._stem_ids.setdefault(stem(w), len(self._stem_ids)) for w in new]
 
-    def _rows_of(self, found: Sequence[str]) -> NDArray[np.int32]:
-        return np.array([self._rows[word] for word in found], np.int32)
+    def _rows_of(self, words_: Sequence[str]) -> NDArray[np.int32]:
+        return np.array([self._rows[word] for word in words_], np.int32)
 
 
 @cache
-def lexicon() -> TokenCache:
-    """The one of this process."""
+def token_cache() -> TokenCache:
+    """Returns the cache of this process."""
     return TokenCache()
 
 
 def _sentences(text: str) -> list[list[str]]:
-    """The words of each sentence, without stop words."""
+    """Returns the words of each sentence, without stop words."""
     parts = (words(part) for part in _SENTENCE_END.split(text))
-    return [kept for part in parts if (kept := [word for word in part if word not in STOP_WORDS])]
+    return [sentence for part in parts if (sentence := [word for word in part if word not in STOP_WORDS])]
 
 
-def _likeness(
-    asked: NDArray[np.int32],
+def _score(
+    question: NDArray[np.int32],
     texts: Sequence[_Text],
     titles: Sequence[_Text],
     vectors: Numbers,
     stems: NDArray[np.int32],
-) -> LateInteraction:
-    held, where = _distinct([text.rows for text in (*texts, *titles)], len(stems))
-    near = vectors[asked] @ vectors[held].T
-    near[stems[asked][:, None] == stems[held][None, :]] = 1.0
-    near = np.clip((near - NEAR) / (1 - NEAR), 0.0, 1.0)
+) -> LateInteractionScores:
+    present, positions = _distinct([text.rows for text in (*texts, *titles)], len(stems))
+    near = vectors[question] @ vectors[present].T
+    near[stems[question][:, None] == stems[present][None, :]] = 1.0
+    near = np.clip((near - MIN_COSINE) / (1 - MIN_COSINE), 0.0, 1.0)
     n_words = sum(len(text.rows) for text in texts)
-    of_texts, of_titles = near[:, where[:n_words]], near[:, where[n_words:]]
-    best = _best_of_each(of_texts, [len(text.rows) for text in texts])
+    in_texts, in_titles = near[:, positions[:n_words]], near[:, positions[n_words:]]
+    best = _best_of_each(in_texts, [len(text.rows) for text in texts])
     weights = np.log1p(1 / ((best >= 1.0).mean(axis=1) + 1 / len(texts))).astype(np.float32)
     weights /= weights.sum()
     lengths = [length for text in texts for length in np.diff([*text.starts, len(text.rows)])]
-    sentences = weights @ _best_of_each(of_texts, lengths)
+    sentences = weights @ _best_of_each(in_texts, lengths)
     by_sentence = _best_of_each(sentences[None, :], [len(text.starts) for text in texts])[0]
-    in_title = _best_of_each(of_titles, [len(title.rows) for title in titles])
-    return LateInteraction(weights @ best, by_sentence, weights @ in_title)
+    by_title = _best_of_each(in_titles, [len(title.rows) for title in titles])
+    return LateInteractionScores(weights @ best, by_sentence, weights @ by_title)
 
 
 def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The rows that occur, each once, and at which of them every one stands: np.unique without sorting."""
-    every = np.concatenate(rows)
+    """Returns the distinct rows, and the position among them of every row: np.unique without sorting."""
+    all_rows = np.concatenate(rows)
     occurs = np.zeros(n_known, bool)
-    occurs[every] = True
-    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[every]
+    occurs[all_rows] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[all_rows]
 
 
 def _best_of_each(values: Numbers, lengths: Sequence[int]) -> Numbers:
-    """The greatest value in each of the consecutive parts of a row: ``(n, sum(lengths))`` to ``(n, n_parts)``;
-    0 for an empty part."""
+    """Reduces consecutive parts of each row to their maximum: ``(n, sum(lengths))`` to ``(n, n_parts)``.
+
+    An empty part becomes 0.
+    """
     best = np.zeros((len(values), len(lengths)), np.float32)
     counts = np.asarray(lengths, np.intp)
     filled = counts > 0

@@ -1,7 +1,7 @@
-"""Which documents there are: by source, by part of a title, the latest first.
+"""Lists documents: by source, by part of a title, the latest first.
 
-Promises that what stands outside the given access ids is not listed, not counted, and its source not named.
-Lists only documents that hold text, as search finds only those.
+Promises that documents outside the given access ids are not listed, not counted, and their sources not named.
+Lists only documents that contain text, because search finds only those.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Order = Literal["recent", "title"]
 
 @dataclass(frozen=True)
 class DocumentEntry:
-    """One document. ``updated_at`` is None where its source does not tell."""
+    """A document in a listing. ``updated_at`` is None where its source does not say."""
 
     document_id: str
     title: str
@@ -30,32 +30,32 @@ class DocumentEntry:
 
 @dataclass(frozen=True)
 class Listing:
-    """``n_found`` counts all that fit, ``documents`` are the first of them; ``sources`` are all that exist."""
+    """A page of documents. ``n_found`` counts all that match; ``sources`` are all that may be read."""
 
     documents: tuple[DocumentEntry, ...]
     n_found: int
     sources: tuple[str, ...]
 
 
-def of(
+def list_documents(
     transaction: Transaction, access_ids: Sequence[str], *, source: str, title: str, order: Order, limit: int
 ) -> Listing:
-    """An empty ``source`` or ``title`` leaves nothing out; a title is found by any part of it, in any case."""
+    """Lists the documents of a source with a part of a title, in any case; an empty text matches all."""
     row = DocumentRow
     is_readable = (row.access_id.in_(access_ids), row.n_chunks > 0)
-    fits = [*is_readable]
+    conditions = [*is_readable]
     if source:
-        fits.append(row.source == source)
+        conditions.append(row.source == source)
     if title:
-        fits.append(row.title.icontains(title, autoescape=True))
-    found = select(row).where(*fits).limit(limit)
+        conditions.append(row.title.icontains(title, autoescape=True))
+    query = select(row).where(*conditions).limit(limit)
     if order == "recent":
-        found = found.order_by(row.updated_at.desc().nulls_last())
-    found = found.order_by(func.lower(row.title).collate("C"), row.source, row.uri)
+        query = query.order_by(row.updated_at.desc().nulls_last())
+    query = query.order_by(func.lower(row.title).collate("C"), row.source, row.uri)
     sources = select(row.source.collate("C")).where(*is_readable).distinct().order_by(row.source.collate("C"))
     return Listing(
-        documents=tuple(_entry(document) for document in transaction.scalars(found)),
-        n_found=transaction.scalar(select(func.count()).select_from(row).where(*fits)) or 0,
+        documents=tuple(_entry(document) for document in transaction.scalars(query)),
+        n_found=transaction.scalar(select(func.count()).select_from(row).where(*conditions)) or 0,
         sources=tuple(transaction.scalars(sources)),
     )
 

@@ -1,25 +1,38 @@
-"""Whether two passages say the same, as a page and its copy do.
+"""Recognises passages that say the same, such as those of a page and its copy.
 
-Promises to keep apart what differs in a number or a name: two offices with the same sentence about them.
+Promises to keep passages apart that differ in a number or a name: the same sentence about two offices.
 """
 
-FEWEST_WORDS = 20  # in fewer, one other word may be another fact
-# Words that make of a sentence another one.
-TURNS = {"no", "not", "never", "without", "except", "unless", "only", "must", "may", "can", "cannot", "before"}
-SAME_WORDS = 0.85  # share of words two passages have in common, from which one is enough
+MIN_WORDS = 20  # in shorter passages one other word may be another fact
+# Words that change the meaning of a sentence.
+MEANING_CHANGERS = {
+    "no",
+    "not",
+    "never",
+    "without",
+    "except",
+    "unless",
+    "only",
+    "must",
+    "may",
+    "can",
+    "cannot",
+    "before",
+}
+MIN_SHARED = 0.85  # share of the words that both passages have
 
 
-def repeats(text: str, other: str) -> bool:
-    """Whether one of the two is enough."""
+def is_near_duplicate(text: str, other: str) -> bool:
+    """Returns whether one of the two texts is enough."""
     if text == other:
         return True
     words, others = set(text.split()), set(other.split())
-    if min(len(words), len(others)) < FEWEST_WORDS or len(words & others) < SAME_WORDS * max(
-        len(words), len(others)
-    ):
+    if min(len(words), len(others)) < MIN_WORDS or len(words & others) < MIN_SHARED * max(len(words), len(others)):
         return False
-    return not any(_is_telling(word) for word in words ^ others)
+    return not any(_is_significant(word) for word in words ^ others)
 
 
-def _is_telling(word: str) -> bool:
-    return word[0].isupper() or any(letter.isdigit() for letter in word) or word.strip(".,;:!?()") in TURNS
+def _is_significant(word: str) -> bool:
+    return (
+        word[0].isupper() or any(letter.isdigit() for letter in word) or word.strip(".,;:!?()") in MEANING_CHANGERS
+    )

@@ -1,6 +1,6 @@
-"""A rerank model that LiteLLM names reads the best passages once more, beside the question. Optional.
+"""Reranks the best passages with a model that LiteLLM names. Optional.
 
-Without an answer in time the order stays as it was: a search never fails for want of it.
+Promises that a search never fails because of it: without an answer in time the order stays as it was.
 """
 
 import time
@@ -10,38 +10,41 @@ from decimal import Decimal
 
 from agent import observability
 from agent.errors import ModelError
-from ingest.search.ranking import Ranked
+from ingest.search.ranking import RankedCandidate
 
-REST_SECONDS = 30.0  # a model that failed is left alone: no search waits for it
-N_READ = 40  # passages; what rerank models are usually given
+PAUSE_SECONDS = 30.0  # without requests after a failure, so that searches do not wait
+N_RERANKED = 40  # passages; what rerank models are usually given
 
 
 class Reranker:
-    """One model; may be shared by threads."""
+    """A rerank model; may be shared by threads."""
 
     def __init__(self, model: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.model = model
         self._clock = clock
-        self._rests_until = 0.0
+        self._paused_until = 0.0
 
-    def ordered(self, query: str, best: Sequence[Ranked]) -> tuple[list[Ranked], Decimal]:
-        """The first of them by the model's scores, which become theirs, the others after them as they were; and
-        what it cost in dollars."""
-        read, others = best[:N_READ], best[N_READ:]
-        if not read or self._clock() < self._rests_until:
+    def rerank(self, query: str, best: Sequence[RankedCandidate]) -> tuple[list[RankedCandidate], Decimal]:
+        """Orders the first :data:`N_RERANKED` by the model's scores, which replace theirs; the others follow.
+
+        Returns also what it cost in dollars.
+        """
+        first, others = best[:N_RERANKED], best[N_RERANKED:]
+        if not first or self._clock() < self._paused_until:
             return list(best), Decimal(0)
         from agent.llm import embeddings
 
         try:
-            scores, cost_usd = embeddings.rerank(self.model, query, [one.candidate.search_text for one in read])
+            texts = [ranked.candidate.search_text for ranked in first]
+            scores, cost_usd = embeddings.rerank(self.model, query, texts)
         except ModelError as error:
             observability.log.warning("rerank_failed", model=self.model, problem=str(error))
-            self._rests_until = self._clock() + REST_SECONDS
+            self._paused_until = self._clock() + PAUSE_SECONDS
             return list(best), Decimal(0)
-        again = [
-            replace(one, reranked=score, score=round(min(max(score, 0.0), 1.0), 3))
-            for one, score in zip(read, scores, strict=True)
+        reranked = [
+            replace(ranked, reranked=score, score=round(min(max(score, 0.0), 1.0), 3))
+            for ranked, score in zip(first, scores, strict=True)
         ]
-        again.sort(key=lambda one: (-(one.reranked or 0.0), -one.total, one.candidate.chunk_id))
-        least = again[-1].score
-        return [*again, *(replace(one, score=min(one.score, least)) for one in others)], cost_usd
+        reranked.sort(key=lambda ranked: (-(ranked.reranked or 0.0), -ranked.total, ranked.candidate.chunk_id))
+        lowest = reranked[-1].score
+        return [*reranked, *(replace(ranked, score=min(ranked.score, lowest)) for ranked in others)], cost_usd

@@ -1,6 +1,6 @@
-"""One search: candidates by words and by meaning, slips of the keyboard put right, ranked, repeats folded.
+"""Searches: finds candidates by words and by meaning, corrects typos, ranks, folds near duplicates.
 
-Promises to look only within the scope it is given.
+Promises to read only within the scope it is given.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -15,33 +15,36 @@ from ingest.index.candidates import Candidate
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from ingest.search import ranking, typos
-from ingest.search.ranking import Ranked
+from ingest.search.ranking import RankedCandidate
 from ingest.search.reranker import Reranker
-from ingest.search.text import content_words, is_in, stem, words
-from ingest.search.typos import Texts
+from ingest.search.text import contains_word, content_words, stem, words
+from ingest.search.typos import CandidateTexts
 
 N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
-RARE_UP_TO = 2  # chunks; a word of the question this rare and not among the best passages is not answered by them
+RARE_UP_TO = 2  # chunks; the passages do not answer a word of the question that is this rare and not in them
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """``passages`` are the best first; ``not_found`` are words of the query that stand in none of them and in
-    at most two chunks altogether; ``keywords`` are words of the query, by the title of a document that does not
-    show them but is filed under them. ``ranked`` are the passages with their reasons, ``slips`` the words
-    taken for misspelt, with what was looked for instead; ``cost_usd`` is what embedding and reranking cost."""
+    """What a search found.
+
+    ``passages`` are ordered, best first. ``not_found`` are words of the query that none of them contains, and at
+    most two chunks altogether. ``keywords`` are words of the query that are only among the keywords of a document,
+    by its title. ``ranked`` are the passages with the reasons for their order. ``corrections`` map misspelt words
+    to what was searched instead. ``cost_usd`` is the price of embedding and reranking.
+    """
 
     passages: tuple[Passage, ...]
     not_found: tuple[str, ...] = ()
     keywords: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    ranked: tuple[Ranked, ...] = ()
-    slips: Mapping[str, str] = field(default_factory=dict)
+    ranked: tuple[RankedCandidate, ...] = ()
+    corrections: Mapping[str, str] = field(default_factory=dict)
     cost_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
 class SearchContext:
-    """Where a search looks: the index that is live, its embedder, what may be seen, and who reads once more."""
+    """Everything a search needs: active index, embedder, access filter, optional reranker."""
 
     index: Index
     embedder: Embedder
@@ -49,48 +52,52 @@ class SearchContext:
     reranker: Reranker | None = None
 
     def candidates(self, query: str) -> tuple[list[Candidate], Decimal]:
-        """By words, and by meaning, and what that cost in dollars. While the embedding model is away, a search
-        goes by words, and by the static model's cosine."""
+        """Finds candidates by words and by meaning; returns also what that cost in dollars.
+
+        While the embedding model cannot be reached, candidates are found by words only, and get the cosine of the
+        static model.
+        """
         try:
-            embedded = self.embedder.question(query)
+            embedded = self.embedder.embed_question(query)
         except ModelError as error:
             observability.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
-            found = self.index.worded(query, scope=self.scope, limit=N_CANDIDATES)
-            cosines = embed([c.search_text for c in found]) @ embed([query])[0] if found else ()
-            return [replace(c, cosine=float(cosine)) for c, cosine in zip(found, cosines, strict=True)], Decimal(0)
+            by_words = self.index.candidates_by_words(query, scope=self.scope, limit=N_CANDIDATES)
+            cosines = embed([c.search_text for c in by_words]) @ embed([query])[0] if by_words else ()
+            candidates = [replace(c, cosine=float(cosine)) for c, cosine in zip(by_words, cosines, strict=True)]
+            return candidates, Decimal(0)
         (vector,) = embedded.vectors
         return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES), embedded.cost_usd
 
 
-def look_up(query: str, at: SearchContext, *, k: int) -> SearchResult:
-    """The best ``k`` passages for a question, and the words of it that hardly any document holds.
+def search(query: str, context: SearchContext, *, k: int) -> SearchResult:
+    """Finds the best ``k`` passages for a question, and the words of it that hardly any document contains.
 
-    A score is near 1 for a passage that very likely speaks of what was asked, near 0 for one that does not.
-    Raises :class:`agent.errors.UserError` when there is no usable index.
+    A score is near 1 for a passage that is very likely about the question, near 0 for one that is not. Raises
+    :class:`agent.errors.UserError` when there is no usable index.
     """
-    candidates, cost_usd = at.candidates(query)
+    candidates, cost_usd = context.candidates(query)
     texts = _texts(candidates)
-    slips = typos.slips(query, texts)
-    if slips:
-        candidates, again_usd = at.candidates(f"{query} {' '.join(slips.values())}")
+    corrections = typos.find_corrections(query, texts)
+    if corrections:
+        candidates, second_usd = context.candidates(f"{query} {' '.join(corrections.values())}")
         texts = _texts(candidates)
-        cost_usd += again_usd
-    best = ranking.ranked(_meant(query, slips), candidates)
-    if at.reranker:
-        best, rerank_usd = at.reranker.ordered(query, best)
+        cost_usd += second_usd
+    best = ranking.rank(_correct(query, corrections), candidates)
+    if context.reranker:
+        best, rerank_usd = context.reranker.rerank(query, best)
         cost_usd += rerank_usd
-    best = ranking.folded(best, k=k)
-    passages = tuple(passage(one.candidate, score=one.score) for one in best)
-    asked = [word for word in content_words(query) if word not in slips]
-    keywords = _keywords(asked, candidates, {one.title for one in passages})
-    filed = {word for found in keywords.values() for word in found}
-    shown = {one.chunk_id for one in passages}
-    not_found = _not_found([w for w in asked if w not in filed], texts, shown, at)
-    return SearchResult(passages, not_found, keywords, tuple(best), slips, cost_usd)
+    best = ranking.fold_duplicates(best, k=k)
+    passages = tuple(to_passage(ranked.candidate, score=ranked.score) for ranked in best)
+    spelt = [word for word in content_words(query) if word not in corrections]
+    keywords = _keywords(spelt, candidates, {passage.title for passage in passages})
+    filed = {word for words_ in keywords.values() for word in words_}
+    passage_ids = {passage.chunk_id for passage in passages}
+    not_found = _not_found([word for word in spelt if word not in filed], texts, passage_ids, context)
+    return SearchResult(passages, not_found, keywords, tuple(best), corrections, cost_usd)
 
 
-def passage(chunk: Candidate, *, score: float) -> Passage:
-    """A candidate as the tools know it."""
+def to_passage(chunk: Candidate, *, score: float) -> Passage:
+    """Converts a candidate to what tools receive."""
     return Passage(
         chunk_id=chunk.chunk_id,
         document_id=chunk.document_id,
@@ -102,37 +109,42 @@ def passage(chunk: Candidate, *, score: float) -> Passage:
     )
 
 
-def _meant(query: str, slips: Mapping[str, str]) -> str:
-    """The words of the query, with what was probably meant in the place of slips."""
-    return " ".join(slips.get(word, word) for word in words(query)) if slips else query
+def _correct(query: str, corrections: Mapping[str, str]) -> str:
+    """Returns the words of the query with corrections in the place of misspelt ones."""
+    return " ".join(corrections.get(word, word) for word in words(query)) if corrections else query
 
 
-def _not_found(words: list[str], texts: Texts, shown: Container[str], at: SearchContext) -> tuple[str, ...]:
-    """The index is asked only for words that even the candidates hardly hold: 2 ms of CPU a word."""
-    holders = {word: texts.holders(word) for word in words}
-    for word, ids in holders.items():  # other spellings of it take longer to look for
-        if not any(id_ in shown for id_ in ids):
-            holders[word] = texts.holders_of_any(word)
-    absent = [w for w, ids in holders.items() if len(ids) <= RARE_UP_TO and not any(i in shown for i in ids)]
-    counts = at.index.counts(absent, scope=at.scope, up_to=RARE_UP_TO + 1)
-    # Full text does not count its stop words, such as "against": then the candidates hold it all the same.
-    return tuple(w for w, n in zip(absent, counts, strict=True) if len(holders[w]) <= n <= RARE_UP_TO)
+def _not_found(
+    words: list[str], texts: CandidateTexts, passage_ids: Container[str], context: SearchContext
+) -> tuple[str, ...]:
+    """Returns the words that neither the passages nor more than :data:`RARE_UP_TO` chunks contain.
+
+    Counts in the index only words that hardly any candidate contains: 2 ms of CPU a word.
+    """
+    ids_with = {word: texts.ids_with(word) for word in words}
+    for word, ids in ids_with.items():  # other spellings take longer to find
+        if not any(id_ in passage_ids for id_ in ids):
+            ids_with[word] = texts.ids_with_any_form(word)
+    rare = [w for w, ids in ids_with.items() if len(ids) <= RARE_UP_TO and not any(i in passage_ids for i in ids)]
+    counts = context.index.count_chunks_with(rare, scope=context.scope, up_to=RARE_UP_TO + 1)
+    # Full text does not count its stop words, such as "against", though candidates contain them.
+    return tuple(w for w, n in zip(rare, counts, strict=True) if len(ids_with[w]) <= n <= RARE_UP_TO)
 
 
-def _texts(candidates: Sequence[Candidate]) -> Texts:
-    return Texts({c.chunk_id: c.seen for c in candidates})
+def _texts(candidates: Sequence[Candidate]) -> CandidateTexts:
+    return CandidateTexts({c.chunk_id: c.seen for c in candidates})
 
 
 def _keywords(
     words: list[str], candidates: Sequence[Candidate], titles: Container[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Keywords are written with a document's first chunk, before its text."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Finds words among the keywords of documents, which stand before the text of the first chunk."""
+    by_title: dict[str, tuple[str, ...]] = {}
     for chunk in candidates:
         above = chunk.search_text.removesuffix(chunk.text).lower()
         visible = f"{chunk.title}\n{chunk.heading_path}\n".lower()
         if chunk.title in titles and len(above) > len(visible):
-            filed = {stem(word) for word in content_words(above.removeprefix(visible))}
-            held = tuple(word for word in words if stem(word) in filed and not is_in(word, visible))
-            found |= {chunk.title: held} if held else {}
-    return found
+            keywords = {stem(word) for word in content_words(above.removeprefix(visible))}
+            matching = tuple(w for w in words if stem(w) in keywords and not contains_word(w, visible))
+            by_title |= {chunk.title: matching} if matching else {}
+    return by_title

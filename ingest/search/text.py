@@ -1,7 +1,7 @@
-"""Words as search compares them: lower case, without endings, without words that carry no meaning.
+"""Splits texts into the words that search compares: in lower case, without endings, without stop words.
 
 English endings, British and American spellings ("organise", "colour", "metre"), hyphens ("e-mail", "email") and
-signs ("%", "percent") count as one word. Words of other languages are compared as they stand.
+signs ("%", "percent") count as one word. Words of other languages are compared as they are.
 """
 
 import re
@@ -28,7 +28,7 @@ _SPELLINGS = (  # of a stem: British to American, where both are usual
 )
 _SHORTEST_STEM = 3
 _LONG = 7
-_SHORTEST_SLIP = 4  # letters; shorter words are one edit from too many
+_SHORTEST_TYPO = 4  # letters; shorter words are one edit from too many
 _VOWELS = frozenset("aeiouy")
 _STOP_WORDS = """
 a about after again all am an and any anybody anyone anything are as at be because been before being but by
@@ -50,7 +50,7 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case and without accents, in order."""
+    """Returns the words of a text in lower case and without accents, in order."""
     plain = _SIGN.sub(lambda sign: f" {_SIGNS[sign[0]]} ", text.lower().replace("’", "'"))
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", plain).translate(_ACCENTS)
@@ -58,30 +58,30 @@ def words(text: str) -> list[str]:
 
 
 def stems(text: str) -> set[str]:
-    """The stems of a text, stop words included; a hyphenated word also counts as its parts, and as one."""
-    found: set[str] = set()
+    """Returns the stems of a text, with stop words; a hyphenated word also counts as its parts, and as one."""
+    stems_: set[str] = set()
     for word in words(text):
-        found.add(stem(word))
+        stems_.add(stem(word))
         if not word.isalnum():
-            found.update(stem(part) for part in _INSIDE.split(word) if part)
-            found.add(stem(word.replace("-", "")))
-    return found
+            stems_.update(stem(part) for part in _INSIDE.split(word) if part)
+            stems_.add(stem(word.replace("-", "")))
+    return stems_
 
 
-def is_in(word: str, text: str) -> bool:
-    """Whether a word, in any form or spelling, may stand in a text, which is in lower case."""
-    return stem(word) in text or bool(spelt(word, beginning_with(word[0], text)))
+def contains_word(word: str, text: str) -> bool:
+    """Returns whether a text in lower case may contain a word, in any form or spelling."""
+    return stem(word) in text or bool(find_spellings(word, words_beginning_with(word[0], text)))
 
 
-def spelt(word: str, others: Iterable[str]) -> list[str]:
-    """Those of the other words, or signs, that are this one in any form or spelling, hyphenated or not."""
-    pattern = _spelt(word)
+def find_spellings(word: str, others: Iterable[str]) -> list[str]:
+    """Returns those of the other words, or signs, that are this word in any form or spelling, also hyphenated."""
+    pattern = _spelling_pattern(word)
     return [other for other in others if pattern.match(other)]
 
 
-def beginning_with(letter: str, text: str) -> list[str]:
-    """The words of a text, which is in lower case, that begin with a letter, those after a hyphen counted in; and
-    the signs whose name does."""
+def words_beginning_with(letter: str, text: str) -> list[str]:
+    """Returns the words of a text in lower case that begin with a letter, also after a hyphen, and the signs whose
+    names do."""
     first = re.escape(letter)
     rests = re.findall(rf"{first}(?<!\w{first})(?=([\w-]*+))", text)  # the letter first: a tenth of the time
     signs = [sign for sign, name in _SIGNS.items() if name[0] == letter and sign in text]
@@ -89,13 +89,21 @@ def beginning_with(letter: str, text: str) -> list[str]:
 
 
 def content_words(text: str) -> list[str]:
-    """The words that carry a question's meaning, each once, in order."""
+    """Returns the words that carry a question's meaning, each once, in order.
+
+    >>> content_words("Where can I park my bicycle?")
+    ['park', 'bicycle']
+    """
     return list(dict.fromkeys(w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or w.isdigit())))
 
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    """The word without an English ending; the same for a word's usual forms, not always a word itself."""
+    """Returns the word without an English ending: the same for its usual forms, not always a word itself.
+
+    >>> {stem(word) for word in ("organise", "organized", "organising")}
+    {'organis'}
+    """
     for ending, instead in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
             word = word[: -len(ending)] + instead
@@ -110,8 +118,8 @@ def stem(word: str) -> str:
 
 
 @lru_cache(maxsize=2_000)
-def _spelt(word: str) -> re.Pattern[str]:
-    """Matches what begins with the stem in any spelling, hyphenated or not; of a sign's name the sign."""
+def _spelling_pattern(word: str) -> re.Pattern[str]:
+    """Builds a pattern of the stem in any spelling, also hyphenated; for a sign's name, of the sign."""
     stemmed = stem(word)
     if signs := [re.escape(sign) for sign, name in _SIGNS.items() if name == stemmed]:
         return re.compile("|".join(signs))
@@ -123,18 +131,18 @@ def _spelt(word: str) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=20_000)
-def is_slipped_stop_word(word: str) -> bool:
-    """Whether a word that stands nowhere is probably a stop word with a slip: "meny", "wich", "befor", "shoud".
+def is_misspelt_stop_word(word: str) -> bool:
+    """Returns whether an unknown word is probably a misspelt stop word: "meny", "wich", "befor", "shoud".
 
     Only letters left out, doubled or swapped and vowels exchanged count: another consonant makes another word.
     """
-    if len(word) < _SHORTEST_SLIP or word in STOP_WORDS:
+    if len(word) < _SHORTEST_TYPO or word in STOP_WORDS:
         return False
-    return any(_is_slip_of_few(word, other) for other in STOP_WORDS if other[0] == word[0])
+    return any(_is_simple_typo(word, other) for other in STOP_WORDS if other[0] == word[0])
 
 
-def _is_slip_of_few(word: str, other: str) -> bool:
-    if len(other) < _SHORTEST_SLIP or _distance(word, other, 1) > 1:
+def _is_simple_typo(word: str, other: str) -> bool:
+    if len(other) < _SHORTEST_TYPO or _distance(word, other, 1) > 1:
         return False
     if len(word) != len(other) or sorted(word) == sorted(other):
         return len(word) <= len(other) or any(a == b for a, b in pairwise(word))
@@ -142,7 +150,7 @@ def _is_slip_of_few(word: str, other: str) -> bool:
 
 
 def is_misspelt(word: str, other: str) -> bool:
-    """Whether one is likely a slip of the other: one edit apart, two in long words, the same first letter."""
+    """Returns whether one is likely a typo of the other: one edit apart, two in long words, same first letter."""
     longest = max(len(word), len(other))
     if word == other or longest < 4 or word[0] != other[0] or word.isdigit():
         return word == other
@@ -153,5 +161,5 @@ def is_misspelt(word: str, other: str) -> bool:
 
 
 def _distance(one: str, other: str, allowed: int) -> int:
-    """Edits between two words, neighbours swapped counting as one; more than ``allowed`` are not counted on."""
+    """Counts the edits between two words, a swap of neighbours as one; stops counting after ``allowed``."""
     return OSA.distance(one, other, score_cutoff=allowed)

@@ -1,57 +1,64 @@
-"""Words of a question as they stand in its candidates: in other spellings, without slips, or not at all.
+"""Finds the words of a question in its candidates, in any spelling, and corrects those that are misspelt.
 
-Compares with the words of the candidates only: they are few, the reader may read them, and the embedding,
-which knows parts of words, has usually found the right corner already.
+Compares with the words of the candidates only: they are few, the person may read them, and the embedding, which
+knows parts of words, has usually found the right documents already.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 
-from ingest.search.text import beginning_with, content_words, is_misspelt, is_slipped_stop_word, spelt, stem
+from ingest.search.text import (
+    content_words,
+    find_spellings,
+    is_misspelt,
+    is_misspelt_stop_word,
+    stem,
+    words_beginning_with,
+)
 
 
-class Texts:
-    """The candidates' texts by id, in lower case."""
+class CandidateTexts:
+    """The texts of the candidates by id, in lower case."""
 
     def __init__(self, by_id: Mapping[str, str]) -> None:
         self._by_id = by_id
         self._everything = "\n".join(by_id.values())
         self._words: dict[str, Counter[str]] = {}
 
-    def hold(self, word: str) -> bool:
-        """Whether the word, in any form or spelling, may stand in one of them."""
-        return stem(word) in self._everything or bool(spelt(word, self._beginning_with(word[0])))
+    def contain(self, word: str) -> bool:
+        """Returns whether one of them may contain the word, in any form or spelling."""
+        return stem(word) in self._everything or bool(find_spellings(word, self._beginning_with(word[0])))
 
-    def holders(self, word: str) -> list[str]:
-        """The ids of those in which the word stands as it is spelt."""
+    def ids_with(self, word: str) -> list[str]:
+        """Returns the ids of those that contain the word as it is spelt."""
         stemmed = stem(word)
         return [id_ for id_, text in self._by_id.items() if stemmed in text]
 
-    def holders_of_any(self, word: str) -> list[str]:
-        """The ids of those in which it stands in any form or spelling."""
-        forms = [stem(word), *spelt(word, self._beginning_with(word[0]))]
+    def ids_with_any_form(self, word: str) -> list[str]:
+        """Returns the ids of those that contain the word in any form or spelling."""
+        forms = [stem(word), *find_spellings(word, self._beginning_with(word[0]))]
         return [id_ for id_, text in self._by_id.items() if any(form in text for form in forms)]
 
-    def closest(self, word: str) -> str:
-        """The most frequent word that it may be a slip of, or nothing."""
-        known: Counter[str] = Counter()
+    def find_correction(self, word: str) -> str:
+        """Returns the most frequent word that it may be a misspelling of, or an empty text."""
+        counts: Counter[str] = Counter()
         for other, n in self._beginning_with(word[0]).items():
-            for written in {other.replace("-", ""), other.partition("-")[0]}:
-                known[written] += n
-        alike = [other for other in known if len(other) > 2 and is_misspelt(word, other)]
-        return max(alike, key=lambda other: (known[other], other), default="")
+            for form in {other.replace("-", ""), other.partition("-")[0]}:
+                counts[form] += n
+        similar = [other for other in counts if len(other) > 2 and is_misspelt(word, other)]
+        return max(similar, key=lambda other: (counts[other], other), default="")
 
     def _beginning_with(self, letter: str) -> Counter[str]:
         if letter not in self._words:
-            self._words[letter] = Counter(beginning_with(letter, self._everything))
+            self._words[letter] = Counter(words_beginning_with(letter, self._everything))
         return self._words[letter]
 
 
-def slips(question: str, texts: Texts) -> dict[str, str]:
-    """Each word of the question that stands in no text, with the most frequent word it may be a slip of.
+def find_corrections(question: str, texts: CandidateTexts) -> dict[str, str]:
+    """Maps each word of the question that no text contains to the most frequent word it may be a misspelling of.
 
-    For a stop word with a slip ("meny") the guess is empty.
+    A misspelt stop word ("meny") maps to an empty text. Words without a correction are left out.
     """
-    unknown = [word for word in content_words(question) if not texts.hold(word)]
-    guesses = {word: texts.closest(word) for word in unknown}
-    return {word: guess for word, guess in guesses.items() if guess or is_slipped_stop_word(word)}
+    unknown = [word for word in content_words(question) if not texts.contain(word)]
+    corrections = {word: texts.find_correction(word) for word in unknown}
+    return {word: other for word, other in corrections.items() if other or is_misspelt_stop_word(word)}

@@ -1,8 +1,7 @@
-"""What a source of documents is, and which kinds of sources there are.
+"""Defines what a source of documents is, and finds the types of sources there are.
 
-A kind is one module in ``ingest/sources/`` with ``SourceOptions``, ``matches`` and ``open_source``; it is found by
-folder, there is no list to edit. A source lists and fetches; it knows nothing of chunks or the
-index. What lists and what fetches may be two processes, even on two machines.
+Owns the options that every source has, and their checks. A source lists and fetches; it knows nothing of chunks or
+the index. Listing and fetching may happen in two processes, even on two machines.
 """
 
 import hashlib
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import pathspec
 from pydantic import (
@@ -32,38 +31,41 @@ from ingest import sources
 from ingest.documents.raw import RawDocument
 from ingest.durations import DEFAULT_EVERY, Duration
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
-UNNAMED = "unusable name"  # of a document whose name cannot be kept
+UNNAMED = "unusable name"  # the fingerprint of a document whose name cannot be stored
+PRINCIPAL = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-READER = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 
 
-def _several(value: object) -> object:
-    """One alone needs no brackets."""
+def _as_list(value: object) -> object:
+    """Accepts one text in the place of a list."""
     return [value] if isinstance(value, str) else value
 
 
-def _patterns(given: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in given:
+def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
         try:
             pathspec.PathSpec.from_lines("gitignore", [pattern])
         except ValueError:
             raise ValueError(
-                f"'{pattern}' is no pattern of a .gitignore. Write one such as docs/** or *.md"
+                f"'{pattern}' is not a pattern as in a .gitignore. Write one such as docs/** or *.md"
             ) from None
-    return given
+    return patterns
 
 
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_several), AfterValidator(_patterns)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_check_patterns)]
 
 
 class SourceOptions(BaseModel):
-    """What may be said of any source, in ``docent.toml`` or on the command line; a kind adds its own.
+    """The options that every source has, in ``docent.toml`` or on the command line; each type adds its own.
 
     ``include`` and ``exclude`` are patterns as in a ``.gitignore``, of paths within the source. Options hold no
-    secret: they are stored; a kind that needs one is told the name of an environment variable, in ``token_env``
-    or ``authorization_env``.
+    secret, because they are stored; a type that needs one is given the name of an environment variable, in
+    ``token_env`` or ``authorization_env``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
@@ -74,36 +76,38 @@ class SourceOptions(BaseModel):
     include: Patterns = ()
     exclude: Patterns = ()
     link: str | None = Field(default=None, description="A URL with {path} or {file} in it")
-    readers: Annotated[frozenset[str], BeforeValidator(_several)] = frozenset({EVERYONE})
+    readers: Annotated[frozenset[str], BeforeValidator(_as_list)] = frozenset({EVERYONE})
     every: Duration = Field(default=DEFAULT_EVERY, description="How often the clock syncs it")
 
     @field_validator("name")
     @classmethod
-    def _is_a_name(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if name and not _NAME.fullmatch(name):
             raise ValueError("a name has up to 100 characters, on one line")
         return name
 
     @field_validator("link")
     @classmethod
-    def _has_a_place(cls, link: str | None) -> str | None:
+    def _check_link(cls, link: str | None) -> str | None:
         if link is not None and "{path}" not in link and "{file}" not in link:
             raise ValueError("it lacks {path}. Example: https://handbook.example/{path}")
         return link
 
     @field_validator("readers")
     @classmethod
-    def _are_principals(cls, readers: frozenset[str]) -> frozenset[str]:
+    def _check_readers(cls, readers: frozenset[str]) -> frozenset[str]:
         if not readers:
-            raise ValueError("somebody must be able to read it. Write everyone, or leave it out")
+            raise ValueError("at least one reader is needed. Write everyone, or leave the option out")
         for reader in readers:
-            if not READER.fullmatch(reader):
-                raise ValueError(f"'{reader}' is no reader. Write everyone, team:T, channel:C, user:U or group:S")
+            if not PRINCIPAL.fullmatch(reader):
+                raise ValueError(
+                    f"'{reader}' does not name a reader. Write everyone, team:T, channel:C, user:U or group:S"
+                )
         return readers
 
     @field_validator("token_env", "authorization_env", check_fields=False)
     @classmethod
-    def _is_a_variable(cls, name: str) -> str:
+    def _check_variable(cls, name: str) -> str:
         if name and not _VARIABLE.fullmatch(name):
             raise ValueError(
                 "write the name of an environment variable, such as WIKI_TOKEN, not the secret itself"
@@ -111,24 +115,24 @@ class SourceOptions(BaseModel):
         return name
 
     def takes(self, path: str) -> bool:
-        """Whether a path within the source, with forward slashes, is one of its documents."""
+        """Returns whether a path within the source, with forward slashes, is one of its documents."""
         return (not self.include or self._included.match_file(path)) and not self._excluded.match_file(path)
 
     @cached_property
-    def _included(self) -> pathspec.PathSpec[Any]:
+    def _included(self) -> "pathspec.PathSpec[pathspec.Pattern]":
         return pathspec.PathSpec.from_lines("gitignore", self.include)
 
     @cached_property
-    def _excluded(self) -> pathspec.PathSpec[Any]:
+    def _excluded(self) -> "pathspec.PathSpec[pathspec.Pattern]":
         return pathspec.PathSpec.from_lines("gitignore", self.exclude)
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A document of a source. ``uri`` is its stable name there; ``url`` is what a person clicks.
+class ListedDocument:
+    """A document as a source lists it. ``uri`` is its stable name there; ``url`` is what a person clicks.
 
-    An equal ``fingerprint`` promises equal content; of two documents too, so that a renamed one is known again.
-    ``readers`` are its own where it has any, else those of the source.
+    Equal fingerprints promise equal content, also across documents, so that a renamed one is recognised.
+    ``readers`` are the document's own principals; None stands for those of the source.
     """
 
     uri: str
@@ -138,102 +142,123 @@ class Listed:
 
 
 class Source(Protocol):
-    """``name`` tells this source's documents from those of every other one."""
+    """A place with documents. ``name`` tells its documents from those of every other source."""
 
     @property
     def name(self) -> str: ...
 
-    def list(self, known: Mapping[str, str]) -> "Iterable[Listed]":
-        """Every document once, in any order, one after the other; raises :class:`UserError` when the source
-        cannot be read.
+    def list(self, known: Mapping[str, str]) -> "Iterable[ListedDocument]":
+        """Lists every document once, in any order; raises :class:`UserError` when the source cannot be read.
 
-        ``known`` are the fingerprints by uri of what was read in the last time, for a source that can ask only
-        for what is new. A folder that could not be read this time is listed itself, its uri ending in a slash and
-        :data:`UNREAD` its fingerprint: :meth:`fetch` says why, and what is below it is not taken for removed.
+        ``known`` maps uris to the fingerprints of the last sync, for a source that can ask for news only. A folder
+        that cannot be read now is listed itself, with a uri that ends in a slash and the fingerprint
+        :data:`UNREAD`: :meth:`fetch` then says why, and the documents below it do not count as removed.
         """
         ...
 
     def fetch(self, uri: str) -> RawDocument:
-        """One document, whether or not this object listed it; raises :class:`FetchProblem`."""
+        """Reads one document, whether or not this object listed it; raises :class:`FetchProblem`."""
         ...
 
 
 class SourceModule(Protocol):
-    """What every module of ``ingest/sources/`` offers."""
+    """What every module in ``ingest/sources/`` offers: one type of source.
+
+    A new file in that folder is a new type, named after the file. For example, ``ingest/sources/notes.py``::
+
+        class NotesOptions(connector.SourceOptions):
+            token_env: str = "NOTES_TOKEN"
+
+        OPTIONS = NotesOptions
+
+        def matches(location: str) -> bool:
+            return location.startswith("notes://")
+
+        def open_source(options: NotesOptions, *, cache_folder: Path) -> NotesSource:
+            return NotesSource(options)  # has name, list and fetch, see Source
+    """
 
     OPTIONS: type[SourceOptions]
 
     def matches(self, location: str) -> bool:
-        """Whether this module is the one for a location such as a path or an address."""
+        """Returns whether this module reads a location such as a path or an address."""
         ...
 
-    def open_source(self, options: Any, *, place: Path) -> Source:
-        """The source; raises :class:`UserError` when there is none.
+    def open_source(self, options: Any, *, cache_folder: Path) -> Source:
+        """Opens a source with options of the type :attr:`OPTIONS`; raises :class:`UserError` when it cannot.
 
-        ``place`` is a folder, not yet made, for what it may want to keep between two syncs and can do without.
+        ``cache_folder`` need not exist yet; what is stored there between two syncs may vanish at any time.
         """
         ...
 
 
 @cache
-def found() -> dict[str, SourceModule]:
-    """Every source module by name, sorted."""
+def source_modules() -> dict[str, SourceModule]:
+    """Imports every module of a type of source, and returns them by name, sorted."""
     modules = pkgutil.iter_modules(sources.__path__)
     names = sorted(module.name for module in modules if not module.ispkg and module.name != "connector")
     return {name: import_module(f"{sources.__name__}.{name}") for name in names}
 
 
-def described(given: Mapping[str, Any], *, where: str) -> SourceOptions:
-    """Checked options; the ``type`` may be left out where the location tells.
+def validate_options(values: Mapping[str, object], *, where: str) -> SourceOptions:
+    """Checks the options of a source; without ``type`` the location decides which type it is.
 
-    Raises :class:`UserError` with one line per problem; ``where`` is what they stand in.
+    Raises :class:`UserError` with one line per problem, each beginning with ``where``.
+
+    >>> validate_options({"location": "docs", "every": "2w"}, where="docent.toml").type
+    'folder'
     """
-    kind = str(given.get("type") or _kind_of(str(given.get("location", "")), where))
-    if kind not in found():
-        raise UserError(f"{where}: there is no source type '{kind}'. There are: {', '.join(found())}.")
+    kind = str(values.get("type") or _type_of(str(values.get("location", "")), where))
+    if kind not in source_modules():
+        raise UserError(f"{where}: there is no source type '{kind}'. There are: {', '.join(source_modules())}.")
     try:
-        return found()[kind].OPTIONS.model_validate({**given, "type": kind})
+        return source_modules()[kind].OPTIONS.model_validate({**values, "type": kind})
     except ValidationError as error:
-        raise UserError("\n".join(_in_words(problem, where) for problem in error.errors())) from None
+        raise UserError("\n".join(_explain(problem, where) for problem in error.errors())) from None
 
 
-def opened(options: SourceOptions, *, home: Path) -> Source:
-    """The source that was described; what it keeps lies below ``home``."""
+def open_source(options: SourceOptions, *, home: Path) -> Source:
+    """Opens the source that options describe; what it caches is stored below ``home``."""
     name = options.name or options.location or options.type
-    return found()[options.type].open_source(options, place=place(home, name))
+    return source_modules()[options.type].open_source(options, cache_folder=cache_folder(home, name))
 
 
-def place(home: Path, name: str) -> Path:
-    """Where a source of this name keeps what it can do without."""
-    return home / "sources" / _folder(name)
+def cache_folder(home: Path, name: str) -> Path:
+    """Returns the folder where a source of this name stores what it can do without."""
+    return home / "sources" / _folder_name(name)
 
 
-def _folder(name: str) -> str:
-    """The name where that can be a folder's, else one that no other source has."""
+def _folder_name(name: str) -> str:
+    """Returns the name where a folder can have it, else one that no other source's folder has."""
     plain = re.sub(r"[^\w.-]", "_", name)[:100].lstrip(".")
     return plain if plain and plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _kind_of(location: str, where: str) -> str:
+def _type_of(location: str, where: str) -> str:
     if not location:
-        raise UserError(f"{where}: give a location (a folder, an address) or a type ({', '.join(found())}).")
-    for name, module in found().items():
+        raise UserError(
+            f"{where}: give a location (a folder, an address) or a type ({', '.join(source_modules())})."
+        )
+    for name, module in source_modules().items():
         if module.matches(location):
             return name
-    raise UserError(f"{where}: '{location}' is nothing Docent can read. Give a folder, or a type.")
+    raise UserError(
+        f"{where}: Docent cannot tell what '{location}' is. Give the path of a folder, or set the type "
+        f"({', '.join(source_modules())})."
+    )
 
 
-def _in_words(problem: Any, where: str) -> str:
+def _explain(problem: "ErrorDetails", where: str) -> str:
     field = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"{where}: there is no option '{field}'."
     if problem["type"] == "missing":
         return f"{where}: {field} is missing."
     rule = problem["msg"].removeprefix("Value error, ")
-    given = "" if _may_be_secret(field, problem["input"]) else f" = {problem['input']!r}"
-    return f"{where}: {field}{given} is not usable: {rule[:1].lower()}{rule[1:]}."
+    value = "" if _may_be_secret(field, problem["input"]) else f" = {problem['input']!r}"
+    return f"{where}: {field}{value} is not usable: {rule[:1].lower()}{rule[1:]}."
 
 
-def _may_be_secret(field: str, given: object) -> bool:
-    """What was put where a variable's name belongs, and an address with a name or password in it."""
-    return field.endswith("_env") or "@" in str(given)
+def _may_be_secret(field: str, value: object) -> bool:
+    """Recognises a value in the place of a variable's name, and an address with a name or password in it."""
+    return field.endswith("_env") or "@" in str(value)

@@ -1,7 +1,14 @@
-"""The documents of a Git repository: the files of one branch, or of a folder of it.
+"""Lists and reads the documents of a Git repository: the files of one branch, or of a folder of it.
 
-Promises that what is unchanged is not read, whatever else was committed. Hidden files, symbolic links and
-submodules are left out. What it keeps is a mirror that it can make anew at any time.
+Promises that what is unchanged is not read, whatever else was committed. Leaves out hidden files, symbolic links
+and submodules. Its mirror of the repository can be deleted at any time; the next sync clones it again.
+
+In ``docent.toml``::
+
+    [sources.wiki]
+    location = "https://github.com/acme/wiki.git"
+    folder = "docs"
+    token_env = "WIKI_TOKEN"
 """
 
 import os
@@ -20,7 +27,7 @@ from ingest.documents import formats, links
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
 from ingest.sources import connector
-from ingest.sources.connector import Listed
+from ingest.sources.connector import ListedDocument
 from ingest.sources.gitrepo.mirror import Dates, File, Mirror
 
 _SCHEMES = {"https", "http", "ssh", "git", "file"}
@@ -34,8 +41,11 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class GitOptions(connector.SourceOptions):
-    """``location`` is the repository's address, for https, ssh or a path; without ``branch`` it is the branch that
-    the repository's HEAD names."""
+    """The options of a source of type ``git``.
+
+    ``location`` is the repository's address, for https or ssh, or a path; without ``branch`` the branch is the one
+    that the repository's HEAD names.
+    """
 
     branch: str = ""
     folder: str = Field(default="", description="Only what is below this folder; paths are then relative to it")
@@ -44,13 +54,13 @@ class GitOptions(connector.SourceOptions):
 
     @field_validator("location")
     @classmethod
-    def _is_a_repository(cls, location: str) -> str:
+    def _check_location(cls, location: str) -> str:
         parts = urlsplit(location)
         if parts.password or (parts.username and parts.scheme in {"http", "https"}):
             # Not a ValueError: that would be shown together with the location.
             raise UserError(
-                f"The address of the repository on {parts.hostname} holds a name or password. Leave out what "
-                "stands before the @, and name an environment variable that holds a token by token_env."
+                f"The address of the repository on {parts.hostname} holds a name or password. Leave out the "
+                "part before the @, and name an environment variable that holds a token by token_env."
             )
         if "::" in location or ("://" in location and parts.scheme not in _SCHEMES):
             raise ValueError("a repository has an address such as https://…, ssh://…, git@host:path, or a path")
@@ -58,14 +68,14 @@ class GitOptions(connector.SourceOptions):
 
     @field_validator("branch")
     @classmethod
-    def _is_a_branch(cls, branch: str) -> str:
+    def _check_branch(cls, branch: str) -> str:
         if not _BRANCH.fullmatch(branch):
-            raise ValueError("it is no branch's name")
+            raise ValueError("that is not a valid name of a branch")
         return branch
 
     @field_validator("folder")
     @classmethod
-    def _is_inside(cls, folder: str) -> str:
+    def _check_folder(cls, folder: str) -> str:
         if ".." in folder.split("/"):
             raise ValueError("give a folder of the repository, such as docs/handbook")
         return "/".join(part for part in folder.split("/") if part not in {"", "."})
@@ -75,20 +85,20 @@ OPTIONS = GitOptions
 
 
 def matches(location: str) -> bool:
-    """What ends in ``.git``, ``user@host:path``, the addresses of ssh:// and git://, and those of repositories on
-    the large public hosts."""
+    """Returns whether a location is a repository's: ``….git``, ``user@host:path``, ``ssh://…``, ``git://…``, or a
+    repository's page on one of the large public hosts."""
     parts = urlsplit(location)
     is_page = parts.hostname in _HOSTS and len(parts.path.strip("/").split("/")) == 2
     is_address = location.startswith(("ssh://", "git://")) or ("@" in location and bool(_SCP.fullmatch(location)))
     return is_page or is_address or location.rstrip("/").endswith(".git")
 
 
-def open_source(options: GitOptions, *, place: Path) -> "GitSource":
-    """The repository, not yet asked; raises :class:`UserError` when its address or token is not there."""
+def open_source(options: GitOptions, *, cache_folder: Path) -> "GitSource":
+    """Opens a repository without connecting; raises :class:`UserError` when its address or token is missing."""
     if not options.location:
         raise UserError("A git source needs a location: the address of its repository, such as https://….")
     mirror = Mirror(
-        place,
+        cache_folder,
         _address(options.location),
         branch=options.branch,
         token=_token(options),
@@ -107,7 +117,7 @@ class _Version:
 
 
 class GitSource:
-    """A source; a document's uri is its path relative to the folder that is read. Thread-safe."""
+    """A repository; a document's uri is its path relative to the folder that is read. Thread-safe."""
 
     def __init__(self, mirror: Mirror, options: GitOptions) -> None:
         address = options.location.rstrip("/").removesuffix(".git").rstrip("/")
@@ -117,15 +127,16 @@ class GitSource:
         self._lock = threading.Lock()
         self._version: _Version | None = None
 
-    def list(self, known: Mapping[str, str]) -> Iterator[Listed]:
-        """Every document of the branch as it is now; fingerprints are the names git gives to contents."""
+    def list(self, known: Mapping[str, str]) -> Iterator[ListedDocument]:
+        """Lists every document of the branch as it is now; fingerprints are git's ids of blobs."""
         with self._lock:
             version = self._version = self._newest()
         for uri, file in version.files.items():
-            yield Listed(uri, self._url(version, uri), file.blob)
+            yield ListedDocument(uri, self._url(version, uri), file.blob)
 
     def fetch(self, uri: str) -> RawDocument:
-        """One document of the version that was listed; an object that listed none asks once for the newest."""
+        """Reads one document of the version that was listed; without a listing, of the newest, which is asked for
+        once. Raises :class:`FetchProblem`."""
         format_ = formats.find_format(uri)
         if format_ is None:
             raise FetchProblem(*formats.explain_refusal(uri))
@@ -133,7 +144,7 @@ class GitSource:
             version = self._current()
             file = version.files.get(uri)
             if file is None:
-                raise FetchProblem("is not in the repository any more", "sync again", may_pass=True)
+                raise FetchProblem("is no longer in the repository", "sync again", may_pass=True)
             if file.n_bytes > formats.max_bytes(uri):
                 limit = f"{formats.max_bytes(uri) // 1_000_000} MB"
                 raise FetchProblem(f"larger than {limit}", "split it into smaller documents")
@@ -144,8 +155,8 @@ class GitSource:
             raise FetchProblem(cause, advice.rstrip(".") or "sync again", may_pass=True) from error
         if content.startswith(_POINTER):
             raise FetchProblem(
-                "is a pointer to a file that Git LFS keeps elsewhere",
-                "commit the file itself, or read in a folder that 'git lfs pull' has filled",
+                "is a pointer to a file in Git LFS",
+                "commit the file itself, or sync a folder in which 'git lfs pull' was run",
             )
         return RawDocument(content, format_, formats.title_from_path(uri), updated_at)
 
@@ -163,9 +174,9 @@ class GitSource:
                 f"There is no folder '{folder}' on branch '{head.branch}' of {self._options.location}. Check the "
                 "option folder."
             )
-        within = {file.path[len(folder) + 1 if folder else 0 :]: file for file in files}
-        taken = {uri: file for uri, file in within.items() if self._takes(uri)}
-        return _Version(head.branch, taken, Dates(self._mirror, head.commit, folder))
+        by_uri = {file.path[len(folder) + 1 if folder else 0 :]: file for file in files}
+        documents = {uri: file for uri, file in by_uri.items() if self._takes(uri)}
+        return _Version(head.branch, documents, Dates(self._mirror, head.commit, folder))
 
     def _takes(self, uri: str) -> bool:
         is_hidden = any(part.startswith((".", _TEMPORARY)) for part in uri.split("/"))
@@ -175,7 +186,7 @@ class GitSource:
         path = version.files[uri].path
         if self._options.link:
             return links.expand(self._options.link, uri)
-        return f"{_site(self._options.location)}{quote(version.branch)}/{quote(path)}"
+        return f"{_view_url(self._options.location)}{quote(version.branch)}/{quote(path)}"
 
 
 def _token(options: GitOptions) -> str:
@@ -183,33 +194,33 @@ def _token(options: GitOptions) -> str:
         return ""
     parts = urlsplit(options.location)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise UserError(f"A token is sent over https only; {options.location} is no such address.")
+        raise UserError(f"A token is sent over https only, and {options.location} is not an https address.")
     if token := os.environ.get(options.token_env, ""):
         return token
     raise UserError(
-        f"{options.token_env}, which is to hold the token for {options.location}, is not set. Set it where Docent "
-        "runs."
+        f"The environment variable {options.token_env} is not set. Set it, where Docent runs, to the token for "
+        f"{options.location}."
     )
 
 
 def _address(location: str) -> str:
-    """What git is given: a path must not depend on the folder a process runs in."""
+    """Returns what git is given: a path must not depend on the folder a process runs in."""
     if "://" in location or (_SCP.fullmatch(location) and not Path(location).exists()):
         return location
     return str(Path(location).expanduser().absolute())
 
 
-def _site(location: str) -> str:
-    """Where the host shows files of a branch; for a repository that no site shows, its own address."""
+def _view_url(location: str) -> str:
+    """Returns where the host shows files of a branch; without a website for that, the repository's own address."""
     scp = _SCP.fullmatch(location)
     parts = urlsplit(location)
     host = (scp["host"] if scp and "://" not in location else parts.hostname) or ""
     path = (scp["path"] if scp and "://" not in location else parts.path).strip("/").removesuffix(".git")
-    known = next((view for name, view in _VIEWS.items() if name in host), "")
-    if known or parts.scheme in {"http", "https"}:
+    view_path = next((view for name, view in _VIEWS.items() if name in host), "")
+    if view_path or parts.scheme in {"http", "https"}:
         port = f":{parts.port}" if parts.scheme in {"http", "https"} and parts.port else ""
         scheme = "http" if parts.scheme == "http" else "https"
-        return f"{scheme}://{host}{port}/{path}/{known or _VIEWS['github']}"
+        return f"{scheme}://{host}{port}/{path}/{view_path or _VIEWS['github']}"
     if host:
         return f"ssh://{host}/{path}/"
     return f"{Path(urlsplit(location).path).expanduser().absolute().as_uri()}/"

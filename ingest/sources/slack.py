@@ -1,8 +1,15 @@
-"""What was said in Slack: a thread is a document, and so is a message nobody replied to if it says enough.
+"""Lists and reads what was written in Slack: a document is a thread, or a long enough message without replies.
 
 Promises that a private channel's documents are read by that channel only, that this bot's own answers are no
 documents, and that an unchanged thread costs no call. A reply that was edited is seen when its thread is read
 again: with the next reply, and an hour, a day and a week after the last one.
+
+In ``docent.toml``::
+
+    [sources.chat]
+    location = "slack"
+    channels = ["help", "it-support"]
+    since = "90d"
 """
 
 import hashlib
@@ -15,7 +22,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from pydantic import Field
 
@@ -25,22 +32,25 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
 from ingest.sources import connector
-from ingest.sources.connector import Listed
+from ingest.sources.connector import ListedDocument
 from ingest.sources.slackthreads import conversation
-from ingest.sources.slackthreads.calls import SlackCalls, SlackReadError
-from ingest.sources.slackthreads.conversation import Message
+from ingest.sources.slackthreads.calls import Argument, SlackCalls, SlackReadError
+from ingest.sources.slackthreads.channels import Channels
+from ingest.sources.slackthreads.conversation import SlackMessage
 
 API_URL = "https://slack.com/api/"
 PAGE = 999  # messages; the most that both methods give
-CHANNELS_PAGE = 200
 SETTLING = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
 WINDOWS = (timedelta(days=30), timedelta(days=3), timedelta(hours=6))  # of history read at once to find a message
 _GONE = {"thread_not_found", "message_not_found"}
 
 
 class SlackOptions(connector.SourceOptions):
-    """Without ``channels``, all public ones the bot is a member of; private ones and those shared with another
-    company only where named. ``include`` and ``exclude`` are patterns of channels' names."""
+    """The options of a source of type ``slack``.
+
+    Without ``channels``, every public channel the bot is a member of; private ones and those shared with another
+    company only where named. ``include`` and ``exclude`` are patterns of channels' names.
+    """
 
     channels: tuple[str, ...] = Field(default=(), description="Names or ids")
     since: Duration = Field(default=timedelta(days=365), description="How far back; never: all there is")
@@ -52,24 +62,27 @@ class SlackOptions(connector.SourceOptions):
 OPTIONS = SlackOptions
 
 
-def matches(location: str) -> bool:
-    """``slack`` or ``slack://``."""
-    return location == "slack" or location.startswith("slack://")
+class WireProfile(TypedDict, total=False):
+    """A person's profile as Slack's Web API gives it."""
+
+    real_name: str
+    display_name: str
 
 
-def open_source(options: SlackOptions, *, place: Path) -> "SlackSource":
-    """The workspace of a token; raises :class:`UserError` when there is none."""
-    token = os.environ.get(options.token_env, "")
-    if not token:
-        raise UserError(f"{options.token_env}, which is to hold Slack's bot token (xoxb-…), is not set.")
-    return SlackSource(options, token, os.environ.get("SLACK_API_URL") or API_URL)
+class WireUser(TypedDict, total=False):
+    """A person as Slack's Web API gives them."""
 
-
-@dataclass(frozen=True)
-class _Channel:
-    id: str
     name: str
-    is_open: bool  # to everybody in the workspace, and to nobody else
+    real_name: str
+    profile: WireProfile
+
+
+class WireIdentity(TypedDict, total=False):
+    """Whose token this is, as ``auth.test`` says."""
+
+    user_id: str
+    bot_id: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -79,14 +92,29 @@ class _Window:
     channel: str
     first: float
     last: float
-    messages: Mapping[str, Message]
+    messages: Mapping[str, SlackMessage]
 
     def covers(self, channel: str, ts: str) -> bool:
         return channel == self.channel and self.first <= float(ts) <= self.last
 
 
+def matches(location: str) -> bool:
+    """Returns whether a location is ``slack`` or begins with ``slack://``."""
+    return location == "slack" or location.startswith("slack://")
+
+
+def open_source(options: SlackOptions, *, cache_folder: Path) -> "SlackSource":
+    """Opens the workspace of a token; raises :class:`UserError` when the token is not set."""
+    token = os.environ.get(options.token_env, "")
+    if not token:
+        raise UserError(
+            f"The environment variable {options.token_env} is not set. Set it to Slack's bot token (xoxb-…)."
+        )
+    return SlackSource(options, token, os.environ.get("SLACK_API_URL") or API_URL)
+
+
 class SlackSource:
-    """A source; a document's uri is its channel's id and the ts of the thread's first message. Thread-safe."""
+    """A workspace; a document's uri is its channel's id and the ts of the thread's first message. Thread-safe."""
 
     def __init__(
         self,
@@ -100,130 +128,92 @@ class SlackSource:
         self.name = options.name or "slack"
         self._options = options
         self._calls = SlackCalls(token, api_url, options.token_env, sleep)
+        self._channels = Channels(self._calls)
         self._clock = clock
         self._lock = threading.Lock()
         self._names: dict[str, str] = {}
         self._sees_names = True
-        self._channels: dict[str, str] = {}
+        self._channel_names: dict[str, str] = {}
         self._window = _Window("", 0, 0, {})
 
-    def list(self, known: Mapping[str, str]) -> Iterator[Listed]:
-        """Every document, channel by channel, from the newest on."""
+    def list(self, known: Mapping[str, str]) -> Iterator[ListedDocument]:
+        """Lists every document, channel by channel, newest first."""
         self._window = _Window("", 0, 0, {})  # what another sync has read is outdated
         try:
-            for channel in self._chosen():
+            for channel in self._channels.choose(self._options.channels, takes=self._options.takes):
                 readers = None if channel.is_open else frozenset({f"channel:{channel.id}"})
                 for message in self._history(channel.id, oldest=self._oldest()):
                     if self._is_document(message):
                         uri = f"{channel.id}/{message['ts']}"
-                        yield Listed(uri, self._url(uri), self._fingerprint(uri, message), readers)
-        except SlackReadError as failed:
-            raise UserError(f"Cannot read Slack: {failed}") from None
+                        yield ListedDocument(uri, self._url(uri), self._fingerprint(uri, message), readers)
+        except SlackReadError as error:
+            raise UserError(f"Cannot read Slack: {error}") from None
 
     def fetch(self, uri: str) -> RawDocument:
-        """A thread as it is now."""
+        """Reads a thread as it is now; raises :class:`FetchProblem` when it was deleted or cannot be read."""
         channel, _, ts = uri.partition("/")
         try:
-            messages = [one for one in self._thread(channel, ts) if self._is_evidence(one)]
+            messages = [message for message in self._thread(channel, ts) if self._is_evidence(message)]
             if not messages:
-                raise FetchProblem("was deleted", "it leaves with the next sync", may_pass=True)
-            content = conversation.markdown(messages, self._name)
-            title = conversation.title(self._channel_name(channel), messages, self._name)
-        except SlackReadError as failed:
-            raise FetchProblem(failed.cause, failed.advice, may_pass=True) from None
-        return RawDocument(content.encode(), Format.MARKDOWN, title, max(map(conversation.said_at, messages)))
+                raise FetchProblem("was deleted", "the next sync removes it", may_pass=True)
+            content = conversation.to_markdown(messages, self._person_name)
+            title = conversation.make_title(self._channel_name(channel), messages, self._person_name)
+        except SlackReadError as error:
+            raise FetchProblem(error.cause, error.advice, may_pass=True) from None
+        return RawDocument(
+            content.encode(), Format.MARKDOWN, title, max(map(conversation.last_changed_at, messages))
+        )
 
     @cached_property
-    def _me(self) -> dict[str, Any]:
-        return self._calls.call("auth.test")
+    def _me(self) -> WireIdentity:
+        return cast(WireIdentity, self._calls.call("auth.test"))
 
     def _oldest(self) -> str:
-        back = self._options.since.total_seconds()
-        return f"{self._clock() - back:.6f}" if back else "0"
+        seconds = self._options.since.total_seconds()
+        return f"{self._clock() - seconds:.6f}" if seconds else "0"
 
-    def _chosen(self) -> Iterator[_Channel]:
-        if self._options.channels:
-            found = self._named()
-        else:
-            shared = self._calls.pages(
-                "users.conversations", "channels", limit=CHANNELS_PAGE, types="public_channel"
-            )
-            found = [channel for channel in map(_channel, shared) if channel.is_open]
-        chosen = [channel for channel in found if self._options.takes(f"{channel.name}/thread")]
-        if not chosen:
-            raise SlackReadError(
-                "the bot is in none of its channels", "/invite it to them, or name channels it is in"
-            )
-        yield from {channel.id: channel for channel in chosen}.values()
+    def _history(self, channel: str, **bounds: Argument) -> Iterator[SlackMessage]:
+        pages = self._calls.pages("conversations.history", "messages", channel=channel, limit=PAGE, **bounds)
+        return (cast(SlackMessage, message) for message in pages)
 
-    def _named(self) -> Sequence[_Channel]:
-        """By name only among those the bot is in; private ones are asked for when the others do not suffice."""
-        wanted = [name.strip().removeprefix("#") for name in self._options.channels]
-        by_name: dict[str, dict[str, Any]] = {}
-        for types in ("public_channel", "private_channel"):
-            if all(_is_id(name) or name in by_name for name in wanted):
-                break
-            shared = self._calls.pages("users.conversations", "channels", limit=CHANNELS_PAGE, types=types)
-            by_name |= {str(one.get("name")): one for one in shared}
-        return [self._one(name, by_name.get(name)) for name in wanted]
-
-    def _one(self, name: str, found: dict[str, Any] | None) -> _Channel:
-        if found is None and not _is_id(name):
-            raise SlackReadError(
-                f"the bot is in no channel '#{name}'", f"check its name, or /invite the bot to #{name}"
-            )
-        wire = found or self._info(name)
-        if wire.get("is_im") or wire.get("is_mpim"):
-            raise SlackReadError(
-                f"{name} is a conversation of a few people", "name channels only; it will not be read"
-            )
-        if found is None and not wire.get("is_member"):
-            raise SlackReadError(f"the bot is not in #{wire.get('name')}", f"/invite it to #{wire.get('name')}")
-        return _channel(wire)
-
-    def _info(self, channel: str) -> dict[str, Any]:
-        if channel.startswith("D"):
-            return {"is_im": True}
-        return dict(self._calls.call("conversations.info", channel=channel)["channel"])
-
-    def _history(self, channel: str, **bounds: Any) -> Iterator[Message]:
-        return self._calls.pages("conversations.history", "messages", channel=channel, limit=PAGE, **bounds)
-
-    def _is_document(self, message: Message) -> bool:
+    def _is_document(self, message: SlackMessage) -> bool:
         is_reply = message.get("thread_ts", message["ts"]) != message["ts"]  # also sent to the channel
-        is_left = message.get("subtype") == "tombstone"  # a first message that was deleted, with replies
-        if is_reply or not (is_left or conversation.is_spoken(message)):
+        is_deleted = message.get("subtype") == "tombstone"  # the first message of a thread that has replies
+        if is_reply or not (is_deleted or conversation.has_text(message)):
             return False
         if self._has_replies(message):
             return True
-        is_wanted = self._options.bots or not message.get("bot_id")
-        says_enough = conversation.n_words(message) >= self._options.min_words
-        return self._is_evidence(message) and not self._is_asked(message) and is_wanted and says_enough
+        may_be_app = self._options.bots or not message.get("bot_id")
+        is_long = conversation.count_words(message) >= self._options.min_words
+        return self._is_evidence(message) and not self._asks_bot(message) and may_be_app and is_long
 
-    def _has_replies(self, message: Message) -> bool:
-        """Of somebody else than this bot, or whoever asks it: a question that it answered is no evidence."""
-        shown = set(message.get("reply_users") or ())
-        if int(message.get("reply_users_count") or len(shown)) > len(shown):
-            return True  # Slack names a few of them
-        asking = {message.get("user")} if self._is_asked(message) else set()
-        return bool(shown - asking - {self._me.get("user_id"), self._me.get("bot_id")})
+    def _has_replies(self, message: SlackMessage) -> bool:
+        """Returns whether anybody but the bot, and the person who asked it, replied.
 
-    def _is_asked(self, message: Message) -> bool:
+        A question that only the bot answered must not become evidence.
+        """
+        users = set(message.get("reply_users") or ())
+        if int(message.get("reply_users_count") or len(users)) > len(users):
+            return True  # Slack names only a few of them
+        asking = {message.get("user")} if self._asks_bot(message) else set()
+        return bool(users - asking - {self._me.get("user_id"), self._me.get("bot_id")})
+
+    def _asks_bot(self, message: SlackMessage) -> bool:
         return f"<@{self._me.get('user_id')}" in str(message.get("text"))
 
-    def _is_evidence(self, message: Message) -> bool:
+    def _is_evidence(self, message: SlackMessage) -> bool:
         ids = {message.get("user"), message.get("bot_id")} - {None}
         is_own = not ids.isdisjoint({self._me.get("user_id"), self._me.get("bot_id")})
-        return conversation.is_spoken(message) and not is_own
+        return conversation.has_text(message) and not is_own
 
-    def _fingerprint(self, uri: str, message: Message) -> str:
-        """With the uri, because two messages of the same words are not the same document."""
+    def _fingerprint(self, uri: str, message: SlackMessage) -> str:
+        """Hashes what shows a change; with the uri, because two messages of the same words are two documents."""
         names = ("text", "blocks", "attachments", "subtype", "edited", "reply_count", "latest_reply")
         facts = [message.get(name) for name in names] + [file.get("id") for file in message.get("files") or ()]
         age_seconds = self._clock() - float(message.get("latest_reply") or self._clock())
         n_settled = sum(age_seconds >= step.total_seconds() for step in SETTLING)
-        told = json.dumps([uri, n_settled, facts], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()
+        content = json.dumps([uri, n_settled, facts], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def _url(self, uri: str) -> str:
         if self._options.link:
@@ -231,75 +221,66 @@ class SlackSource:
         channel, _, ts = uri.partition("/")
         return f"{str(self._me.get('url', '')).rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}"
 
-    def _thread(self, channel: str, ts: str) -> Sequence[Message]:
-        """The replies are asked for only where there are any; the first message comes with many others."""
-        first = self._found(channel, ts)
+    def _thread(self, channel: str, ts: str) -> Sequence[SlackMessage]:
+        """Returns the messages of a thread; asks for replies only where the first message has any."""
+        first = self._first_message(channel, ts)
         if first is None:
             return []
         if not first.get("reply_count"):
             return [first]
-        by_ts: dict[str, Message] = {}  # the first message comes again with every page
+        by_ts: dict[str, SlackMessage] = {}  # the first message comes again with every page
         try:
-            for one in self._calls.pages("conversations.replies", "messages", channel=channel, ts=ts, limit=PAGE):
-                by_ts[one["ts"]] = one
-        except SlackReadError as failed:
-            if failed.code not in _GONE:
+            pages = self._calls.pages("conversations.replies", "messages", channel=channel, ts=ts, limit=PAGE)
+            for message in pages:
+                by_ts[str(message["ts"])] = cast(SlackMessage, message)
+        except SlackReadError as error:
+            if error.code not in _GONE:
                 raise
         return [by_ts[moment] for moment in sorted(by_ts)]
 
-    def _found(self, channel: str, ts: str) -> Message | None:
+    def _first_message(self, channel: str, ts: str) -> SlackMessage | None:
         with self._lock:
             if not self._window.covers(channel, ts):
-                self._window = self._read(channel, ts)
+                self._window = self._read_window(channel, ts)
             return self._window.messages.get(ts)
 
-    def _read(self, channel: str, ts: str) -> _Window:
-        """What was said from a moment on, for as long as one page holds."""
-        bounds: dict[str, Any] = {}
+    def _read_window(self, channel: str, ts: str) -> _Window:
+        """Reads history from a moment on, for the longest of :data:`WINDOWS` that one page holds."""
+        bounds: dict[str, Argument] = {}
         for span in WINDOWS:
             last = f"{float(ts) + span.total_seconds():.6f}"
             bounds = {"oldest": ts, "latest": last, "inclusive": True}
             page = self._calls.call("conversations.history", channel=channel, limit=PAGE, **bounds)
             if not page.get("has_more"):
-                return _window(channel, ts, page.get("messages") or ())
-        return _window(channel, ts, self._history(channel, **bounds))
+                return _to_window(channel, ts, cast(Sequence[SlackMessage], page.get("messages") or ()))
+        return _to_window(channel, ts, self._history(channel, **bounds))
 
     def _channel_name(self, channel: str) -> str:
-        if channel not in self._channels:
-            self._channels[channel] = str(self._info(channel).get("name") or channel)
-        return self._channels[channel]
+        if channel not in self._channel_names:
+            self._channel_names[channel] = str(self._channels.info(channel).get("name") or channel)
+        return self._channel_names[channel]
 
-    def _name(self, user: str) -> str:
-        """A person's name; their id where the app may not ask, or the person is unknown here."""
+    def _person_name(self, user: str) -> str:
+        """Returns a person's name, or their id where the app may not ask or the person is unknown here."""
         if user not in self._names and self._sees_names:
             try:
-                self._names[user] = _called(self._calls.call("users.info", user=user)["user"]) or user
-            except SlackReadError as failed:
-                if not failed.code:
+                profile = cast(WireUser, self._calls.call("users.info", user=user)["user"])
+                self._names[user] = _display_name(profile) or user
+            except SlackReadError as error:
+                if not error.code:
                     raise
-                self._sees_names = failed.code != "missing_scope"
+                self._sees_names = error.code != "missing_scope"
                 self._names[user] = user
         return self._names.get(user, user)
 
 
-def _window(channel: str, ts: str, messages: Iterable[Message]) -> _Window:
-    """To the newest message and no further: another may come."""
-    by_ts = {str(one["ts"]): one for one in messages}
+def _to_window(channel: str, ts: str, messages: Iterable[SlackMessage]) -> _Window:
+    """Ends the window at its newest message: more messages may follow that one."""
+    by_ts = {str(message["ts"]): message for message in messages}
     return _Window(channel, float(ts), max(map(float, by_ts), default=float(ts)), by_ts)
 
 
-def _is_id(name: str) -> bool:
-    """Names of channels are in lower case."""
-    return name[:1] in {"C", "G", "D"} and name.isalnum() and name == name.upper()
-
-
-def _channel(wire: Mapping[str, Any]) -> _Channel:
-    is_shared = wire.get("is_ext_shared") or wire.get("is_pending_ext_shared")
-    is_open = not (wire.get("is_private") or wire.get("is_group") or is_shared)
-    return _Channel(str(wire["id"]), str(wire.get("name") or wire["id"]), is_open)
-
-
-def _called(user: Mapping[str, Any]) -> str:
-    profile = user.get("profile") or {}
+def _display_name(user: WireUser) -> str:
+    profile = user.get("profile") or WireProfile()
     names = (profile.get("real_name"), user.get("real_name"), profile.get("display_name"), user.get("name"))
     return next((str(name) for name in names if name), "")

@@ -1,48 +1,60 @@
-"""The documents of a sync that one reader has claimed: kept while it reads them, put back when it stops.
+"""Holds claims on the documents of a sync while they are read, and releases those that were not.
 
-A claim is renewed by a thread, however long a document, an embedding model or another writer takes, so it can be
+A thread renews the claims, however long a document, an embedding model or another writer takes. So claims can be
 short, and the documents of a killed process are soon read by another.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from uuid import UUID
 
 from agent.store.database import Database
 from ingest.sync import heartbeat, store
-from ingest.sync.store import Item
+from ingest.sync.store import SyncItem
 
 BEATS_PER_LEASE = 4
-LONGEST_SECONDS = 3600.0  # without a document done: whoever reads them hangs, and another may try
+LONGEST_SECONDS = 3600.0  # without a finished document: the reader hangs, and another may try
 
 
-class Claimed:
-    """Use it as a context manager, around the reading of ``items``."""
+class ClaimKeeper:
+    """The claims on ``items``. Use it as a context manager around reading them."""
 
-    def __init__(self, database: Database, sync_id: UUID, items: Sequence[Item], *, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sync_id: UUID,
+        items: Sequence[SyncItem],
+        *,
+        lease_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._sync_id = sync_id
         self._lease_seconds = lease_seconds
-        self._left = frozenset(item.uri for item in items)
-        self._moved_at = time.monotonic()
-        self._beating = ExitStack()
+        self._clock = clock
+        self._unread = frozenset(item.uri for item in items)
+        self._progressed_at = clock()
+        self._heartbeat = ExitStack()
 
-    def __enter__(self) -> "Claimed":
+    def __enter__(self) -> "ClaimKeeper":
         every_seconds = self._lease_seconds / BEATS_PER_LEASE
-        self._beating.enter_context(heartbeat.beating(self._renew, every_seconds=every_seconds))
+        self._heartbeat.enter_context(heartbeat.call_periodically(self.renew, every_seconds=every_seconds))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._beating.close()
-        if self._left:
-            store.put_back(self._database, self._sync_id, self._left)
+        self._heartbeat.close()
+        if self._unread:
+            store.release_claims(self._database, self._sync_id, self._unread)
 
-    def done(self, uris: Iterable[str]) -> None:
-        """They are struck off already."""
-        self._left -= frozenset(uris)
-        self._moved_at = time.monotonic()
+    def mark_done(self, uris: Iterable[str]) -> None:
+        """Stops renewing the claims on documents that are written; their items are gone already."""
+        self._unread -= frozenset(uris)
+        self._progressed_at = self._clock()
 
-    def _renew(self) -> None:
-        if time.monotonic() - self._moved_at < LONGEST_SECONDS:
-            store.renew(self._database, self._sync_id, sorted(self._left), lease_seconds=self._lease_seconds)
+    def renew(self) -> None:
+        """Extends the claims, unless no document was finished for :data:`LONGEST_SECONDS`."""
+        if self._clock() - self._progressed_at < LONGEST_SECONDS:
+            store.renew_claims(
+                self._database, self._sync_id, sorted(self._unread), lease_seconds=self._lease_seconds
+            )

@@ -1,83 +1,70 @@
-"""What a sync has to do: the source's listing beside what is known, compared in Postgres.
+"""Lists a source and compares the listing with what is known, in Postgres: what a sync has to do.
 
-Promises: memory does not grow with the number of documents; a source that suddenly lists nothing or far less is
-not believed; who may read is changed first, because taking a right away is urgent, and what is gone leaves
-before anything is read.
+Promises: a source that suddenly lists nothing or far less is refused; access is changed first, because withdrawing
+a right is urgent, and removed documents leave the index before any other is read.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CursorResult, TextClause, delete, func, select, text, update
 
 from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database, Transaction
 from ingest import access, lock_names
-from ingest.documents import names
 from ingest.index import scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
-from ingest.sources.connector import UNNAMED, UNREAD, Listed, Source
-from ingest.sync import store
-from ingest.tables import DocumentRow, SyncItemRow
+from ingest.sources.connector import UNREAD, Source
+from ingest.sync import staging, store
+from ingest.sync.store import SyncStatus
+from ingest.tables import DocumentRow
 
-PIPELINE_VERSION = 3  # raise it when reading or splitting changes: every document is then read in again
-STAGE_ROWS = 1_000
-AT_ONCE = 500  # documents named in one statement
+MAX_IDS = 500  # documents named in one statement
 SUSPICIOUS_SHARE = 0.5  # of a source's documents gone at once
 SUSPICIOUS_FROM = 10  # documents; of a few, half may well be deleted on purpose
 
 
 class SuspiciousListing(UserError):
-    """The source lists so little that something must be wrong with it; nothing was changed."""
+    """The source lists so few documents that something must be wrong with it; nothing was changed."""
 
 
-def make(
+def prepare(
     source: Source,
     sync_id: UUID,
     *,
-    live: ActiveIndex,
+    active_index: ActiveIndex,
     readers: Iterable[str] = access.DEFAULT_READERS,
     chunk_tokens: int,
     is_forced: bool = False,
     progress: Progress = ignore_progress,
 ) -> None:
-    """Lists the source and leaves as the sync's items what must be read in; removes what is gone.
+    """Lists the source, stores as the sync's items what must be read, and removes what is gone.
 
-    Raises :class:`UserError` when the source cannot be listed, :class:`SuspiciousListing` when it is not believed.
+    Raises :class:`UserError` when the source cannot be listed, and :class:`SuspiciousListing` when the listing is
+    not plausible and not ``is_forced``.
     """
-    database = live.database
-    n_listed = _staged(
+    database = active_index.database
+    n_listed = staging.stage(
         source, sync_id, database, readers=frozenset(readers), chunk_tokens=chunk_tokens, progress=progress
     )
     with database.transaction() as transaction:
-        store.patient(transaction)
+        store.allow_slow_statements(transaction)
         n_moved = _pair_moved(transaction, sync_id, source.name)
-        n_known, n_gone = _compared(transaction, sync_id, source.name)
+        n_known, n_gone = _count_known_and_gone(transaction, sync_id, source.name)
     if not is_forced:
-        _believe(source.name, n_listed, n_known, n_gone)
-    with locks.acquire(database, lock_names.INDEX):
-        store.require_open(database, sync_id)
-        index = live.now().index
-        _set_access(database, index, sync_id, source.name)
-        _amend(database, index, source.name)
-        n_removed = _remove_gone(database, index, sync_id, source.name)
+        check_plausible(source.name, n_listed, n_known, n_gone)
+    n_removed = _update_index(active_index, sync_id, source.name)
     with database.transaction() as transaction:
-        store.patient(transaction)
+        store.allow_slow_statements(transaction)
         n_added = transaction.scalar(_COUNT_NEW, {"sync": sync_id, "source": source.name}) or 0
         n_left = _drop_unchanged(transaction, sync_id, source.name, n_listed)
         store.set_status(
             transaction,
             sync_id,
-            "reading",
+            SyncStatus.READING,
             n_listed=n_listed,
             n_moved=n_moved,
             n_added=n_added,
@@ -86,147 +73,86 @@ def make(
         )
 
 
-def content_hash(listed: Listed, chunk_tokens: int) -> str:
-    """Whatever decides what the index holds of a document."""
-    parts = [PIPELINE_VERSION, chunk_tokens, listed.fingerprint, listed.url]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-class Known(Mapping[str, str]):
-    """Fingerprints by uri of what was read in, asked for only by sources that look at them."""
-
-    def __init__(self, database: Database, source: str) -> None:
-        self._database = database
-        self._source = source
-
-    def __getitem__(self, uri: str) -> str:
-        return self._all[uri]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    @cached_property
-    def _all(self) -> dict[str, str]:
-        row = DocumentRow
-        with self._database.transaction() as transaction:
-            found = select(row.uri, row.fingerprint).where(row.source == self._source)
-            return {known.uri: known.fingerprint for known in transaction.execute(found)}
-
-
-def _staged(
-    source: Source,
-    sync_id: UUID,
-    database: Database,
-    *,
-    readers: frozenset[str],
-    chunk_tokens: int,
-    progress: Progress,
-) -> int:
-    with database.transaction() as transaction:
-        store.patient(transaction)
-        transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))  # if it was killed before
-    listing = iter(source.list(Known(database, source.name)))
-    access_ids: dict[frozenset[str], str] = {}
-    n_seen = 0
-    while rows := [*islice(listing, STAGE_ROWS)]:
-        n_seen += len(rows)
-        with database.transaction() as transaction:
-            for new in {_readers(one, readers) for one in rows} - access_ids.keys():
-                access_ids[new] = access.remember(transaction, new)
-            values = [_row(one, sync_id, access_ids[_readers(one, readers)], chunk_tokens) for one in rows]
-            transaction.execute(insert(SyncItemRow).on_conflict_do_nothing(), values)
-        store.touch(database, sync_id)
-        progress(n_seen, None)
-    with database.transaction() as transaction:  # without it a plan for ten rows compares 100,000 with each other
-        transaction.execute(text("ANALYZE sync_items, documents"))
-    return store.n_left(database, sync_id)  # a source may name a document twice
-
-
-def _readers(one: Listed, readers: frozenset[str]) -> frozenset[str]:
-    """Nobody is not the same as those of the source: a document whose own readers are none is found by none."""
-    return readers if one.readers is None else one.readers
-
-
-def _row(one: Listed, sync_id: UUID, access_id: str, chunk_tokens: int) -> dict[str, Any]:
-    is_named = names.shorten(one.uri) == one.uri or one.fingerprint == UNREAD
-    return {
-        "sync_id": sync_id,
-        "uri": names.shorten(one.uri),
-        "url": names.escape(one.url),
-        "fingerprint": names.escape(one.fingerprint) if is_named else UNNAMED,
-        "content_hash": content_hash(one, chunk_tokens),
-        "access_id": access_id,
-    }
+def _update_index(active_index: ActiveIndex, sync_id: UUID, source: str) -> int:
+    """Changes access and removes what is gone; returns how many documents it removed."""
+    database = active_index.database
+    with locks.acquire(database, lock_names.INDEX):
+        store.require_open(database, sync_id)
+        index = active_index.current().index
+        _set_access(database, index, sync_id, source)
+        repair(database, index, source)
+        return _remove_gone(database, index, sync_id, source)
 
 
 def _pair_moved(transaction: Transaction, sync_id: UUID, source: str) -> int:
-    """A new uri with the fingerprint of one that is gone is the same document; new is also one that could not be
-    had so far, for which the earlier one stands in."""
-    return _rows(transaction.execute(_PAIR_MOVED, {"sync": sync_id, "source": source}))
+    """Detects renames: an unknown uri with the fingerprint of a vanished document.
+
+    A uri counts as unknown, too, if it has only failed to be fetched so far.
+    """
+    return _count_changed(transaction, _PAIR_MOVED, sync_id, source)
 
 
-def _compared(transaction: Transaction, sync_id: UUID, source: str) -> tuple[int, int]:
+def _count_known_and_gone(transaction: Transaction, sync_id: UUID, source: str) -> tuple[int, int]:
     n_known = select(func.count()).select_from(DocumentRow).where(DocumentRow.source == source)
     n_gone = text(_GONE.format("count(*)"))
     parameters = {"sync": sync_id, "source": source}
     return transaction.scalar(n_known) or 0, transaction.scalar(n_gone, parameters) or 0
 
 
-def _believe(source: str, n_listed: int, n_known: int, n_gone: int) -> None:
+def check_plausible(source: str, n_listed: int, n_known: int, n_gone: int) -> None:
+    """Raises :class:`SuspiciousListing` for an empty listing, or one that lacks most of many documents."""
     if not n_listed:
         raise SuspiciousListing(
             f"No documents were found in '{source}', so nothing was changed. Check its location and patterns; "
-            f"to remove it on purpose, run: docent forget '{source}'"
+            f"to remove the source on purpose, run: docent forget '{source}'"
         )
     if n_gone > SUSPICIOUS_SHARE * n_known and n_known >= SUSPICIOUS_FROM:
         raise SuspiciousListing(
             f"'{source}' had {n_known} documents, and {n_gone} of them are gone, so nothing was changed. "
-            "Is all of it there? If they were removed on purpose, sync it with --force."
+            "Check that the source is complete. If they were removed on purpose, sync it with --force."
         )
 
 
 def _set_access(database: Database, index: Index, sync_id: UUID, source: str) -> None:
-    """The index first: until then a right withdrawn still holds, and the row must not claim otherwise."""
+    """Changes the index first: until then a withdrawn right is still in effect, and the row must not deny that."""
     row = DocumentRow
     parameters = {"sync": sync_id, "source": source}
     with database.transaction() as transaction:
-        store.patient(transaction)
-        changed = [(id_, to) for id_, to in transaction.execute(_OTHER_ACCESS, parameters)]
-    for access_id in sorted({to for _, to in changed}):
-        for ids in _some([id_ for id_, to in changed if to == access_id]):
+        store.allow_slow_statements(transaction)
+        changed = [(id_, access_id) for id_, access_id in transaction.execute(_OTHER_ACCESS, parameters)]
+    for access_id in sorted({new for _, new in changed}):
+        for ids in _batches([id_ for id_, new in changed if new == access_id]):
             index.set_access([id_.hex for id_ in ids], access_id)
             with database.transaction() as transaction:
                 transaction.execute(update(row).where(row.id.in_(ids)).values(access_id=access_id))
 
 
-def _amend(database: Database, index: Index, source: str) -> None:
-    """Where the index does not hold what the rows say, as after it was lost, the documents are read in again."""
+def repair(database: Database, index: Index, source: str) -> None:
+    """Marks documents to be read again whose chunks are not in the index as their rows say, as after its loss."""
     row = DocumentRow
     of_source = row.source == source
     with database.transaction() as transaction:
-        store.patient(transaction)
+        store.allow_slow_statements(transaction)
         n_chunks = transaction.scalar(select(func.sum(row.n_chunks)).where(of_source)) or 0
     if index.n_chunks(source) == n_chunks:
         return
-    held = scan.documents(index, source)
+    versions = scan.document_versions(index, source)
+    stored = {id_: (version.content_hash, version.n_chunks) for id_, version in versions.items()}
     with database.transaction() as transaction:
-        store.patient(transaction)
-        known = select(row.id, row.content_hash, row.n_chunks).where(of_source, row.n_chunks > 0)
-        rows = transaction.execute(known).all()
-        for lost in _some([id_ for id_, *was in rows if held.get(id_.hex) != tuple(was)]):
+        store.allow_slow_statements(transaction)
+        query = select(row.id, row.content_hash, row.n_chunks).where(of_source, row.n_chunks > 0)
+        rows = transaction.execute(query).all()
+        for lost in _batches([id_ for id_, *version in rows if stored.get(id_.hex) != tuple(version)]):
             transaction.execute(update(row).where(row.id.in_(lost)).values(content_hash=""))
 
 
 def _remove_gone(database: Database, index: Index, sync_id: UUID, source: str) -> int:
     n_removed = 0
-    some = text(f"{_GONE.format('d.id')} LIMIT {AT_ONCE}")
+    gone = text(f"{_GONE.format('d.id')} LIMIT {MAX_IDS}")
     while True:
         with database.transaction() as transaction:
-            store.patient(transaction)
-            ids = transaction.scalars(some, {"sync": sync_id, "source": source}).all()
+            store.allow_slow_statements(transaction)
+            ids = transaction.scalars(gone, {"sync": sync_id, "source": source}).all()
         if not ids:
             return n_removed
         index.remove(id_.hex for id_ in ids)
@@ -235,21 +161,23 @@ def _remove_gone(database: Database, index: Index, sync_id: UUID, source: str) -
         n_removed += len(ids)
 
 
-def _some(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    return (ids[i : i + AT_ONCE] for i in range(0, len(ids), AT_ONCE))
+def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    return (ids[i : i + MAX_IDS] for i in range(0, len(ids), MAX_IDS))
 
 
 def _drop_unchanged(transaction: Transaction, sync_id: UUID, source: str, n_listed: int) -> int:
-    """Returns how many items are left."""
-    return n_listed - _rows(transaction.execute(_DROP_UNCHANGED, {"sync": sync_id, "source": source}))
+    """Deletes the items that need not be read; returns how many are left."""
+    return n_listed - _count_changed(transaction, _DROP_UNCHANGED, sync_id, source)
 
 
-def _rows(result: Any) -> int:
-    return int(result.rowcount)
+def _count_changed(transaction: Transaction, statement: TextClause, sync_id: UUID, source: str) -> int:
+    """Executes a statement; returns how many rows it changed."""
+    result = transaction.execute(statement, {"sync": sync_id, "source": source})
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
-# Known documents that are listed no more, but for those under another uri and those below a folder that could
-# not be read this time.
+# Known documents that are no longer listed, except renamed ones and those below a folder that could not be read.
 _GONE = f"""
 WITH unread AS MATERIALIZED (
     SELECT uri FROM sync_items WHERE sync_id = :sync AND fingerprint = '{UNREAD}'

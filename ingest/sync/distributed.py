@@ -1,4 +1,4 @@
-"""A sync that several processes work at, as one of them sees it."""
+"""Works on a sync that several processes share, as one of them: opens its source with its stored options."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,46 +14,46 @@ from ingest.sync.reports import SyncReport
 
 @dataclass(frozen=True)
 class DistributedSync:
-    """An open sync with its source."""
+    """An open sync with its source, for one process."""
 
     id: UUID
     name: str
     options: SourceOptions
     source: Source
-    live: ActiveIndex
+    active_index: ActiveIndex
     settings: IngestSettings
 
     @staticmethod
-    def of(wanted: store.Sync, live: ActiveIndex, settings: IngestSettings) -> "DistributedSync":
-        """Raises :class:`agent.errors.UserError` when its source cannot be opened here."""
-        options = connector.described(wanted.options, where=f"the source '{wanted.source}'")
-        opened = connector.opened(options, home=settings.home)
-        return DistributedSync(wanted.id, wanted.source, options, opened, live, settings)
+    def open(sync: store.StoredSync, active_index: ActiveIndex, settings: IngestSettings) -> "DistributedSync":
+        """Opens the source of a sync; raises :class:`agent.errors.UserError` when it cannot be opened here."""
+        options = connector.validate_options(sync.options, where=f"the source '{sync.source}'")
+        source = connector.open_source(options, home=settings.home)
+        return DistributedSync(sync.id, sync.source, options, source, active_index, settings)
 
     def begin(self) -> bool:
-        """See :func:`ingest.sync.sync.begin`."""
+        """Lists the source; see :func:`ingest.sync.sync.begin`."""
         return sync.begin(
             self.id,
             self.source,
-            self.live,
+            self.active_index,
             chunk_tokens=self.settings.chunk_tokens,
             readers=self.options.readers,
             lease_seconds=self.settings.sync_lease_seconds,
         )
 
     def work(self, *, limit: int, is_over: Callable[[], bool]) -> bool:
-        """See :func:`ingest.sync.sync.work`; one document at a time, since others work beside this."""
-        with sync.crew(self.source, chunk_tokens=self.settings.chunk_tokens, n=1) as crew:
+        """Reads documents, one at a time because other processes do so too; see :func:`ingest.sync.sync.work`."""
+        with sync.open_reader_pool(self.source, chunk_tokens=self.settings.chunk_tokens, n=1) as pool:
             return sync.work(
                 self.id,
                 self.name,
-                crew,
-                self.live,
+                pool,
+                self.active_index,
                 limit=limit,
                 lease_seconds=self.settings.sync_lease_seconds,
                 is_over=is_over,
             )
 
     def finish(self) -> SyncReport:
-        """See :func:`ingest.sync.sync.finish`."""
-        return sync.finish(self.id, self.name, self.live)
+        """Ends the sync; see :func:`ingest.sync.sync.finish`."""
+        return sync.finish(self.id, self.name, self.active_index)

@@ -1,4 +1,4 @@
-"""A sign of life, given again and again while something long goes on beside it."""
+"""Sends a sign of life periodically while something long goes on beside it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,15 +10,15 @@ from agent import observability
 
 
 @contextmanager
-def beating(beat: Callable[[], None], *, every_seconds: float) -> Iterator[None]:
-    """Calls ``beat`` from a thread of its own until the block is left; an outage of Postgres is waited out."""
+def call_periodically(beat: Callable[[], None], *, every_seconds: float) -> Iterator[None]:
+    """Calls ``beat`` from a thread of its own until the block ends, also after failures of Postgres."""
     is_over = threading.Event()
 
     def run() -> None:
         while not is_over.wait(every_seconds):
             try:
                 beat()
-            except SQLAlchemyError as error:  # whoever is at work meets it as well, and says so
+            except SQLAlchemyError as error:  # the work itself meets it as well, and reports it
                 observability.log.warning("pulse_failed", error_type=type(error).__name__)
 
     thread = threading.Thread(target=run, name="pulse", daemon=True)

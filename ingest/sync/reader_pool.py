@@ -1,6 +1,6 @@
-"""Reads documents, several at once: fetched, converted in child processes, split into chunks.
+"""Reads several documents at once: fetches them, converts them in child processes, splits them into chunks.
 
-Promises that one bad document never stops the others, and that no more than a window of read documents waits.
+Promises that a bad document never stops the others, and that at most :data:`WINDOW` read documents wait.
 """
 
 import os
@@ -18,17 +18,17 @@ from ingest.documents.blocks import Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.sandbox import Converter
 from ingest.sources.connector import UNNAMED, Source
-from ingest.sync.store import MAX_CLAIMS, Item
+from ingest.sync.store import MAX_CLAIMS, SyncItem
 
-MAX_AT_ONCE = 2  # a child process takes 50 to 100 MB; more than two outrun what writes
-WINDOW = 24  # documents read ahead of the one that is written
+MAX_CHILDREN = 2  # of 50 to 100 MB each; more than two read faster than one writes
+WINDOW = 24  # documents read ahead of the one being written
 
 
 @dataclass
 class ParsedDocument:
-    """A listed document on its way into the index; one that ``keeps_earlier`` leaves there what it was before."""
+    """A document that was read; ``keeps_earlier`` leaves its earlier version in the index."""
 
-    item: Item
+    item: SyncItem
     id: UUID
     document: Document | None = None
     chunks: list[chunking.Chunk] = field(default_factory=list)
@@ -37,7 +37,7 @@ class ParsedDocument:
 
 
 class ReaderPool:
-    """Use it as a context manager: its child processes end with it."""
+    """Threads that read documents. Use it as a context manager: its child processes end with it."""
 
     def __init__(
         self,
@@ -51,70 +51,72 @@ class ReaderPool:
         self._source = source
         self._chunk_tokens = chunk_tokens
         self._id_of = id_of
-        n = n or min(MAX_AT_ONCE, os.cpu_count() or 1)
+        n = n or min(MAX_CHILDREN, os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(n, thread_name_prefix="reading")
-        self._all = [converter() for _ in range(n)]
+        self._converters = [converter() for _ in range(n)]
         self._free: queue.SimpleQueue[Converter] = queue.SimpleQueue()
-        for one in self._all:
-            self._free.put(one)
+        for child in self._converters:
+            self._free.put(child)
 
     def __enter__(self) -> "ReaderPool":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(cancel_futures=True)
-        for one in self._all:
-            one.__exit__()
+        for child in self._converters:
+            child.__exit__()
 
-    def read(self, items: Iterable[Item]) -> Iterator[ParsedDocument]:
-        """Each document, in the order of the items."""
-        waiting = iter(items)
+    def read(self, items: Iterable[SyncItem]) -> Iterator[ParsedDocument]:
+        """Yields each document, in the order of the items."""
+        remaining = iter(items)
         ahead: deque[Future[ParsedDocument]] = deque(
-            self._threads.submit(self._read, i) for i in islice(waiting, WINDOW)
+            self._threads.submit(self._read, i) for i in islice(remaining, WINDOW)
         )
         try:
             while ahead:
-                one = ahead.popleft().result()
-                for item in islice(waiting, 1):
+                parsed = ahead.popleft().result()
+                for item in islice(remaining, 1):
                     ahead.append(self._threads.submit(self._read, item))
-                yield one
+                yield parsed
         finally:
             for future in ahead:
                 future.cancel()
 
-    def _read(self, item: Item) -> ParsedDocument:
-        one = ParsedDocument(item, self._id_of(item.uri))
+    def _read(self, item: SyncItem) -> ParsedDocument:
+        parsed = ParsedDocument(item, self._id_of(item.uri))
         if item.n_claims > MAX_CLAIMS:
             advice = "leave it out with 'exclude', and report it as a bug"
-            one.problem = FetchProblem(f"ended the process that read it {MAX_CLAIMS} times", advice)
-            return one
+            parsed.problem = FetchProblem(f"ended the process that read it {MAX_CLAIMS} times", advice)
+            return parsed
         converter = self._free.get()
         try:
-            self._fill(one, converter)
+            self._fill(parsed, converter)
         finally:
             self._free.put(converter)
-        return one
+        return parsed
 
-    def _fill(self, one: ParsedDocument, converter: Converter) -> None:
-        if one.item.fingerprint == UNNAMED:
+    def _fill(self, parsed: ParsedDocument, converter: Converter) -> None:
+        if parsed.item.fingerprint == UNNAMED:
             advice = f"rename it: Unicode, and with its folders at most {names.MAX_BYTES:,} bytes"
-            one.problem = FetchProblem("has a name that cannot be kept", advice)
+            parsed.problem = FetchProblem("has a name that cannot be stored", advice)
             return
         try:
-            raw = self._source.fetch(one.item.uri)
+            raw = self._source.fetch(parsed.item.uri)
         except FetchProblem as problem:
-            one.problem, one.keeps_earlier = problem, problem.may_pass
+            parsed.problem, parsed.keeps_earlier = problem, problem.may_pass
             return
         except Exception as error:  # noqa: BLE001  one document's end; the others go on
             error_id = observability.report(error, event="document_not_fetched")
-            one.problem = FetchProblem(f"could not be fetched ({error_id})", "report it as a bug", may_pass=True)
-            one.keeps_earlier = True
+            parsed.problem = FetchProblem(
+                f"could not be fetched ({error_id})", "report it as a bug", may_pass=True
+            )
+            parsed.keeps_earlier = True
             return
         try:
-            one.document = converter.read(raw)
-            one.chunks = chunking.split(one.document, max_tokens=self._chunk_tokens)
+            parsed.document = converter.read(raw)
+            parsed.chunks = chunking.split(parsed.document, max_tokens=self._chunk_tokens)
         except FetchProblem as problem:
-            one.problem, one.keeps_earlier = problem, problem.may_pass
+            parsed.problem, parsed.keeps_earlier = problem, problem.may_pass
         except Exception as error:  # noqa: BLE001  one document's end; the others go on
             error_id = observability.report(error, event="document_unreadable")
-            one.problem = FetchProblem(f"could not be understood ({error_id})", "report it as a bug")
+            parsed.problem = FetchProblem(f"could not be understood ({error_id})", "report it as a bug")

@@ -1,26 +1,32 @@
-"""What is told of syncs, and of the documents that could not be read."""
+"""Reads from Postgres what came of syncs, which documents could not be read, and how many there are.
+
+Loads neither LanceDB nor a model, so the web process may use it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from agent.clock import now
 from agent.store.database import Database, Transaction
+from ingest.sync.store import SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
 
 
 @dataclass(frozen=True)
-class Latest:
-    """How a source's last sync stands; ``at`` is when it ended, or else when somebody last worked at it. Of
-    ``n_to_read`` documents ``n_done`` are done."""
+class LatestSync:
+    """A source's latest sync; ``at`` is when it ended, or, while it is open, when somebody last worked on it.
+
+    ``n_done`` of ``n_to_read`` documents are done.
+    """
 
     source: str
-    origin: str
-    status: str
+    origin: SyncOrigin
+    status: SyncStatus
     at: datetime
     n_done: int
     n_to_read: int
@@ -28,7 +34,7 @@ class Latest:
 
 
 @dataclass(frozen=True)
-class Problem:
+class DocumentProblem:
     """A document that is not searchable, or not as it is now, and what to do about it."""
 
     source: str
@@ -40,10 +46,10 @@ class Problem:
 @dataclass(frozen=True)
 class SyncReport:
     """What a sync did. ``n_chunks`` counts the chunks written, ``n_embedded`` those that had no vector yet;
-    ``n_moved`` documents are counted neither as added nor as removed. ``problems`` are all that the source has."""
+    ``n_moved`` documents count neither as added nor as removed. ``problems`` are all that the source has."""
 
     source: str
-    status: str
+    status: SyncStatus
     n_added: int
     n_changed: int
     n_unchanged: int
@@ -53,45 +59,60 @@ class SyncReport:
     n_embedded: int
     n_tokens: int
     cost_usd: Decimal
-    problems: tuple[Problem, ...]
+    problems: tuple[DocumentProblem, ...]
     seconds: float
 
 
-def latest(transaction: Transaction) -> list[Latest]:
-    """Of each source, by name."""
+@dataclass(frozen=True)
+class LibraryStats:
+    """Counts of the whole library; ``n_problems`` documents are not searchable, or not in full."""
+
+    n_documents: int
+    n_chunks: int
+    n_problems: int
+    synced_at: datetime | None
+
+    @property
+    def problem(self) -> str | None:
+        """Returns what to do when there is nothing to search."""
+        return None if self.n_chunks else "No documents have been read in yet. Run 'docent ingest PATH' first."
+
+
+def load_latest(transaction: Transaction) -> list[LatestSync]:
+    """Reads the latest sync of each source, ordered by name."""
     row = SyncRow
-    found = select(row).ext(distinct_on(row.source)).order_by(row.source, row.started_at.desc())
+    latest = select(row).ext(distinct_on(row.source)).order_by(row.source, row.started_at.desc())
     return [
-        Latest(
-            source=one.source,
-            origin=one.origin,
-            status=one.status,
-            at=one.ended_at or one.touched_at,
-            n_done=one.n_done,
-            n_to_read=one.n_added + one.n_changed + one.n_moved,
-            problem=one.problem,
+        LatestSync(
+            source=sync.source,
+            origin=SyncOrigin(sync.origin),
+            status=SyncStatus(sync.status),
+            at=sync.ended_at or sync.touched_at,
+            n_done=sync.n_done,
+            n_to_read=sync.n_added + sync.n_changed + sync.n_moved,
+            problem=sync.problem,
         )
-        for one in transaction.scalars(found)
+        for sync in transaction.scalars(latest)
     ]
 
 
-def location(transaction: Transaction, source: str) -> str | None:
-    """Where a source's documents came from with its latest sync that did not fail, if its options say so."""
+def load_location(transaction: Transaction, source: str) -> str | None:
+    """Reads a source's location from its latest sync whose options are stored; None if there is none."""
     row = SyncRow
-    of_it = (row.source == source, row.options.has_key("location"))
-    found = select(row.options).where(*of_it).order_by(row.started_at.desc()).limit(1)
-    options = transaction.scalar(found)
+    is_known = (row.source == source, row.options.has_key("location"))
+    latest = select(row.options).where(*is_known).order_by(row.started_at.desc()).limit(1)
+    options = transaction.scalar(latest)
     return str(options["location"]) if options and options.get("location") else None
 
 
-def of(database: Database, sync_id: UUID) -> SyncReport:
-    """What a sync did, and the problems its source has now."""
+def load_report(database: Database, sync_id: UUID) -> SyncReport:
+    """Reads what a sync did, and the problems its source has now."""
     with database.transaction() as transaction:
         row = transaction.get_one(SyncRow, sync_id)
         n_read = row.n_added + row.n_changed + row.n_moved
         return SyncReport(
             source=row.source,
-            status=row.status,
+            status=SyncStatus(row.status),
             n_added=row.n_added,
             n_changed=row.n_changed,
             n_unchanged=row.n_listed - n_read,
@@ -101,21 +122,34 @@ def of(database: Database, sync_id: UUID) -> SyncReport:
             n_embedded=row.n_embedded,
             n_tokens=row.n_tokens,
             cost_usd=row.cost_usd,
-            problems=problems(transaction, source=row.source),
+            problems=load_problems(transaction, source=row.source),
             seconds=((row.ended_at or now()) - row.started_at).total_seconds(),
         )
 
 
-def problems(transaction: Transaction, *, source: str | None = None) -> tuple[Problem, ...]:
-    """Of one source or of all, by source and uri."""
+def load_stats(database: Database) -> LibraryStats:
+    """Reads the counts with one short query."""
     row = DocumentRow
-    found = select(row.source, row.uri, row.problem).where(row.problem.is_not(None))
+    counts = select(
+        func.count(),
+        func.coalesce(func.sum(row.n_chunks), 0),
+        func.count(row.problem),
+        func.max(row.synced_at),
+    )
+    with database.transaction() as transaction:
+        return LibraryStats(*transaction.execute(counts.select_from(row)).one())
+
+
+def load_problems(transaction: Transaction, *, source: str | None = None) -> tuple[DocumentProblem, ...]:
+    """Reads the problems of one source or of all, ordered by source and uri."""
+    row = DocumentRow
+    query = select(row.source, row.uri, row.problem).where(row.problem.is_not(None))
     if source is not None:
-        found = found.where(row.source == source)
-    ordered = found.order_by(row.source.collate("C"), row.uri.collate("C"))
+        query = query.where(row.source == source)
+    ordered = query.order_by(row.source.collate("C"), row.uri.collate("C"))
     return tuple(_problem(*columns) for columns in transaction.execute(ordered))
 
 
-def _problem(source: str, uri: str, problem: str | None) -> Problem:
+def _problem(source: str, uri: str, problem: str | None) -> DocumentProblem:
     cause, _, advice = (problem or "").partition("; ")
-    return Problem(source, uri, cause, advice)
+    return DocumentProblem(source, uri, cause, advice)

@@ -1,14 +1,14 @@
-"""What Postgres knows of syncs: which are open, what each has still to do, how they ended.
+"""Stores the state of syncs in Postgres: which are open, what each has still to do, how they ended.
 
-Promises: of a source at most one sync is open; an item is claimed by one reader at a time, and a claim that is
-not renewed lapses, so whatever a killed process was reading is read by another. Knows nothing of the index.
+Promises: at most one sync of a source is open; an item is claimed by one reader at a time, and a claim that is not
+renewed lapses, so that the documents of a killed process are read by another. Knows nothing of the index.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Select, case, delete, func, literal, select, text, update
@@ -22,29 +22,46 @@ from ingest import lock_names
 from ingest.tables import SyncItemRow, SyncRow
 
 LEASE_SECONDS = 60.0  # of a claim, unless the settings say otherwise
-IDLE_LEASES = 1.1  # an open sync that nobody has touched for so many leases is woken again: its claims have lapsed
-MAX_CLAIMS = 3  # a document that ended its reader so often is given up
+IDLE_LEASES = 1.1  # after so many leases without a touch an open sync is idle: its claims have lapsed
+MAX_CLAIMS = 3  # a document that ended so many reading processes is given up
+SLOW_STATEMENT_SECONDS = 120
 
-PATIENCE_SECONDS = 120
+Options = Mapping[str, object]  # of a source, as validate_options takes them; JSON
 
-Origin = Literal["command", "clock"]
-Ending = Literal["completed", "failed", "stopped", "interrupted"]
+
+class SyncOrigin(StrEnum):
+    """Who began a sync."""
+
+    COMMAND = "command"
+    CLOCK = "clock"
+
+
+class SyncStatus(StrEnum):
+    """How far a sync is, or how it ended."""
+
+    QUEUED = "queued"
+    LISTING = "listing"
+    READING = "reading"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"  # the listing was not plausible
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
-class Sync:
-    """An open or ended run. ``status`` is queued, listing, reading, or one of the endings."""
+class StoredSync:
+    """A sync that is open or has ended."""
 
     id: UUID
     source: str
-    options: Mapping[str, Any]
-    status: str
+    options: Options
+    status: SyncStatus
     is_open: bool
 
 
 @dataclass(frozen=True)
-class Item:
-    """A document to read in; ``moved_from`` is the id of the one it was under another uri."""
+class SyncItem:
+    """A document to read; ``moved_from`` is its id under an earlier uri, if it was renamed."""
 
     uri: str
     url: str
@@ -56,8 +73,8 @@ class Item:
 
 
 @dataclass
-class Done:
-    """What a batch adds to its sync's counts."""
+class BatchCounts:
+    """What a batch of documents adds to the counts of its sync."""
 
     n_done: int = 0
     n_chunks: int = 0
@@ -66,90 +83,102 @@ class Done:
     cost_usd: Decimal = Decimal(0)
 
 
-class Superseded(UserError):
-    """Another sync of the same source has begun meanwhile; nothing more is written by this one."""
+class SyncSuperseded(UserError):
+    """Another sync of the same source has begun; this one must not write any more."""
 
 
-def open_(database: Database, source: str, options: Mapping[str, Any], origin: Origin) -> UUID:
-    """A new sync in the state ``listing``; call it under the source's lock. One that is still open ends
-    ``interrupted``: what it had done stands, and what it had not is found anew."""
+def open_sync(database: Database, source: str, options: Options, origin: SyncOrigin) -> UUID:
+    """Begins a sync with the status ``listing``; the caller holds the source's lock.
+
+    A sync that is still open ends ``interrupted``: what it has written stays, the rest is found again.
+    """
     with locks.acquire(database, lock_names.INDEX), database.transaction() as transaction:
         is_open = (SyncRow.source == source, SyncRow.ended_at.is_(None))
-        for left in transaction.scalars(select(SyncRow.id).where(*is_open)).all():
-            end(transaction, left, "interrupted", "another sync of this source began")
-        made = _inserted(transaction, source, options, origin, "listing")
-    if made is None:  # the clock was quicker
+        for open_id in transaction.scalars(select(SyncRow.id).where(*is_open)).all():
+            end(transaction, open_id, SyncStatus.INTERRUPTED, "another sync of this source began")
+        sync_id = _insert(transaction, source, options, origin, SyncStatus.LISTING)
+    if sync_id is None:  # the clock was quicker
         raise UserError(f"Another sync of '{source}' has just begun. Try again when it has ended.")
-    return made
+    return sync_id
 
 
-def request(transaction: Transaction, source: str, options: Mapping[str, Any]) -> UUID | None:
-    """Queues a sync for the workers; None where one is open. One that a killed command left open is ended."""
+def request_sync(transaction: Transaction, source: str, options: Options) -> UUID | None:
+    """Queues a sync for the workers; None where one is open. Ends one that a killed command left open."""
     is_open = (SyncRow.source == source, SyncRow.ended_at.is_(None))
     row = transaction.scalars(select(SyncRow).where(*is_open)).first()
     if row:
-        if row.origin != "command" or not locks.try_lock(transaction, lock_names.source(source)):
+        if row.origin != SyncOrigin.COMMAND or not locks.try_lock(transaction, lock_names.source(source)):
             return None
-        end(transaction, row.id, "interrupted", "its process ended")
-    return _inserted(transaction, source, options, "clock", "queued")
+        end(transaction, row.id, SyncStatus.INTERRUPTED, "its process ended")
+    return _insert(transaction, source, options, SyncOrigin.CLOCK, SyncStatus.QUEUED)
 
 
-def load(database: Database, sync_id: UUID) -> Sync | None:
-    """The sync, unless its row is gone."""
+def load(database: Database, sync_id: UUID) -> StoredSync | None:
+    """Reads a sync; None where its row is gone."""
     with database.transaction() as transaction:
         row = transaction.get(SyncRow, sync_id)
-        return Sync(row.id, row.source, row.options, row.status, row.ended_at is None) if row else None
+        if row is None:
+            return None
+        return StoredSync(row.id, row.source, row.options, SyncStatus(row.status), row.ended_at is None)
 
 
-def last_started(transaction: Transaction) -> dict[str, datetime]:
-    """When each source's latest sync began."""
-    found = select(SyncRow.source, func.max(SyncRow.started_at).label("began")).group_by(SyncRow.source)
-    return {last.source: last.began for last in transaction.execute(found)}
+def load_last_started(transaction: Transaction) -> dict[str, datetime]:
+    """Reads when each source's latest sync began, by source."""
+    latest = select(SyncRow.source, func.max(SyncRow.started_at)).group_by(SyncRow.source)
+    return dict(transaction.execute(latest).all())
 
 
-def idle(transaction: Transaction, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, str]]:
-    """Open syncs of the clock that nobody works on, with their status; touches them."""
+def take_idle(transaction: Transaction, *, lease_seconds: float = LEASE_SECONDS) -> list[tuple[UUID, SyncStatus]]:
+    """Returns the clock's open syncs that nobody works on, with their status, and touches them."""
     limit = now() - timedelta(seconds=IDLE_LEASES * lease_seconds)
-    is_idle = (SyncRow.ended_at.is_(None), SyncRow.origin == "clock", SyncRow.touched_at < limit)
+    is_idle = (SyncRow.ended_at.is_(None), SyncRow.origin == SyncOrigin.CLOCK, SyncRow.touched_at < limit)
     statement = update(SyncRow).where(*is_idle).values(touched_at=now()).returning(SyncRow.id, SyncRow.status)
-    return [(id_, status) for id_, status in transaction.execute(statement)]
+    return [(id_, SyncStatus(status)) for id_, status in transaction.execute(statement)]
 
 
-def set_status(transaction: Transaction, sync_id: UUID, status: str, **counts: int) -> None:
-    """Moves on, with what has been counted by then."""
-    values: dict[str, Any] = {"status": status, "touched_at": now(), **counts}
+def set_status(transaction: Transaction, sync_id: UUID, status: SyncStatus, **counts: int) -> None:
+    """Stores how far a sync is, and what has been counted so far."""
+    values = {"status": status, "touched_at": now(), **counts}
     transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(values))
 
 
 def touch(database: Database, sync_id: UUID) -> None:
-    """Says that somebody works on it."""
+    """Records that somebody works on a sync."""
     with database.transaction() as transaction:
         transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(touched_at=now()))
 
 
-def claim(database: Database, sync_id: UUID, *, limit: int, lease_seconds: float = LEASE_SECONDS) -> list[Item]:
-    """Up to ``limit`` items that nobody reads, in the order of their uris; none once the sync has ended.
+def claim(
+    database: Database, sync_id: UUID, *, limit: int, lease_seconds: float = LEASE_SECONDS
+) -> list[SyncItem]:
+    """Claims up to ``limit`` items that nobody reads, ordered by uri; none once the sync has ended.
 
-    One whose reader vanished comes after all others, and alone: if it ends this reader too, it was that one.
+    Documents whose previous reader crashed are claimed last and one at a time, so that a poison document is
+    identified.
     """
     item = SyncItemRow
     is_due = (item.claimed_until.is_(None)) | (item.claimed_until < func.now())
     is_reading = select(SyncRow.id).where(
-        SyncRow.id == sync_id, SyncRow.ended_at.is_(None), SyncRow.status == "reading"
+        SyncRow.id == sync_id, SyncRow.ended_at.is_(None), SyncRow.status == SyncStatus.READING
     )
     due = select(item.uri).where(item.sync_id == sync_id, is_due, is_reading.exists())
     fresh = due.where(item.n_claims <= 0).order_by(item.uri.collate("C")).limit(limit)
     suspect = due.order_by(item.n_claims, item.uri.collate("C")).limit(1)
     with database.transaction() as transaction:
-        patient(transaction)
-        found = _claimed(transaction, sync_id, fresh, lease_seconds) or _claimed(
+        allow_slow_statements(transaction)
+        items = _claim(transaction, sync_id, fresh, lease_seconds) or _claim(
             transaction, sync_id, suspect, lease_seconds
         )
-    return sorted(found, key=lambda one: one.uri)
+    return sorted(items, key=lambda item: item.uri)
 
 
-def renew(database: Database, sync_id: UUID, uris: Sequence[str], *, lease_seconds: float = LEASE_SECONDS) -> None:
-    """Keeps a claim. Here and below the sync's row comes first, so that nobody waits for one another in a ring."""
+def renew_claims(
+    database: Database, sync_id: UUID, uris: Sequence[str], *, lease_seconds: float = LEASE_SECONDS
+) -> None:
+    """Extends claims.
+
+    Lock order, here and in :func:`complete_items`: the sync's row before its items; otherwise deadlock.
+    """
     item = SyncItemRow
     until = func.now() + timedelta(seconds=lease_seconds)
     with database.transaction() as transaction:
@@ -159,8 +188,8 @@ def renew(database: Database, sync_id: UUID, uris: Sequence[str], *, lease_secon
         )
 
 
-def put_back(database: Database, sync_id: UUID, uris: Iterable[str]) -> None:
-    """Lets others read what was claimed."""
+def release_claims(database: Database, sync_id: UUID, uris: Iterable[str]) -> None:
+    """Releases claims, so that others may read these documents."""
     item = SyncItemRow
     with database.transaction() as transaction:
         statement = update(item).where(item.sync_id == sync_id, item.uri.in_(list(uris)))
@@ -168,54 +197,54 @@ def put_back(database: Database, sync_id: UUID, uris: Iterable[str]) -> None:
 
 
 def require_open(database: Database, sync_id: UUID) -> None:
-    """Raises :class:`Superseded`. Under the index's lock the answer holds until the lock is let go."""
+    """Raises :class:`SyncSuperseded` unless a sync is open; it then stays open while the index's lock is held."""
     sync = load(database, sync_id)
     if sync is None or not sync.is_open:
-        raise Superseded("Another sync of the same source has begun; this one stops.")
+        raise SyncSuperseded("Another sync of the same source has begun, so this one stops.")
 
 
-def done(transaction: Transaction, sync_id: UUID, uris: Sequence[str], counts: Done) -> None:
-    """Strikes items off and counts them."""
+def complete_items(transaction: Transaction, sync_id: UUID, uris: Sequence[str], counts: BatchCounts) -> None:
+    """Deletes items that are written, and adds them to the sync's counts."""
     item, row = SyncItemRow, SyncRow
     added = {name: getattr(row, name) + value for name, value in vars(counts).items()}
     transaction.execute(update(row).where(row.id == sync_id).values(**added, n_failures=0, touched_at=now()))
     transaction.execute(delete(item).where(item.sync_id == sync_id, item.uri.in_(uris)))
 
 
-def n_left(database: Database, sync_id: UUID) -> int:
-    """How many items are not done, claimed ones counted in."""
+def count_items(database: Database, sync_id: UUID) -> int:
+    """Counts the items that are not written yet, claimed or not."""
     with database.transaction() as transaction:
-        counted = select(func.count()).select_from(SyncItemRow).where(SyncItemRow.sync_id == sync_id)
-        return transaction.scalar(counted) or 0
+        count = select(func.count()).select_from(SyncItemRow).where(SyncItemRow.sync_id == sync_id)
+        return transaction.scalar(count) or 0
 
 
-def failed_once(transaction: Transaction, sync_id: UUID) -> int:
-    """Counts a failure that another try may overcome; returns how many came in a row."""
+def count_failure(transaction: Transaction, sync_id: UUID) -> int:
+    """Counts a failure that another try may overcome; returns how many there were in a row."""
     row = SyncRow
-    counted = update(row).where(row.id == sync_id).values(n_failures=row.n_failures + 1).returning(row.n_failures)
-    return transaction.scalar(counted) or 0
+    statement = update(row).where(row.id == sync_id).values(n_failures=row.n_failures + 1)
+    return transaction.scalar(statement.returning(row.n_failures)) or 0
 
 
-def end(transaction: Transaction, sync_id: UUID, status: Ending, problem: str | None = None) -> bool:
-    """Ends an open sync and forgets what it had to do; False where it had ended already.
+def end(transaction: Transaction, sync_id: UUID, status: SyncStatus, problem: str | None = None) -> bool:
+    """Ends an open sync and deletes its items; returns False where it had ended already.
 
-    Of its options the location stays. Of one of the clock's that failed none does: they may never have been
-    understood, and hold what no option should, such as a secret.
+    Only the location of its options stays stored. Not even that stays when a sync of the clock failed: its options
+    may never have been validated, and contain a secret.
     """
     row = SyncRow
-    patient(transaction)
+    allow_slow_statements(transaction)
     ended = update(row).where(row.id == sync_id, row.ended_at.is_(None))
     location = func.jsonb_build_object("location", row.options["location"])
-    is_unsure = (row.origin == "clock") & (literal(status) == "failed")
-    kept = case((is_unsure, func.jsonb_build_object()), else_=func.jsonb_strip_nulls(location))
-    values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now(), "options": kept}
+    is_unchecked = (row.origin == SyncOrigin.CLOCK) & (literal(status) == SyncStatus.FAILED)
+    options = case((is_unchecked, func.jsonb_build_object()), else_=func.jsonb_strip_nulls(location))
+    values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now(), "options": options}
     is_first = transaction.scalar(ended.values(values).returning(row.id)) is not None
     if is_first:
         transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))
     return is_first
 
 
-def forget_old(transaction: Transaction, *, keep: int = 50) -> None:
+def delete_old(transaction: Transaction, *, keep: int = 50) -> None:
     """Deletes all but the latest ended syncs of each source."""
     transaction.execute(
         text(
@@ -227,35 +256,35 @@ def forget_old(transaction: Transaction, *, keep: int = 50) -> None:
     )
 
 
-def patient(transaction: Transaction) -> None:
-    """What follows looks at every document of a source, and may take longer than a statement otherwise may."""
-    transaction.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE_SECONDS}s'"))
+def allow_slow_statements(transaction: Transaction) -> None:
+    """Raises the transaction's statement timeout, for statements over every document of a source."""
+    transaction.execute(text(f"SET LOCAL statement_timeout = '{SLOW_STATEMENT_SECONDS}s'"))
 
 
-def _inserted(
-    transaction: Transaction, source: str, options: Mapping[str, Any], origin: Origin, status: str
+def _insert(
+    transaction: Transaction, source: str, options: Options, origin: SyncOrigin, status: SyncStatus
 ) -> UUID | None:
     row = {"id": new_id(), "source": source, "options": dict(options), "origin": origin, "status": status}
     statement = insert(SyncRow).values(row).on_conflict_do_nothing().returning(SyncRow.id)
     return transaction.scalar(statement)
 
 
-def _claimed(transaction: Transaction, sync_id: UUID, chosen: Select[Any], lease_seconds: float) -> list[Item]:
+def _claim(transaction: Transaction, sync_id: UUID, uris: Select[str], lease_seconds: float) -> list[SyncItem]:
     item = SyncItemRow
-    due = chosen.with_for_update(skip_locked=True).cte("due")
+    due = uris.with_for_update(skip_locked=True).cte("due")
     until = func.now() + timedelta(seconds=lease_seconds)
-    claimed = (
+    statement = (
         update(item)
         .where(item.sync_id == sync_id, item.uri == due.c.uri)
         .values(claimed_until=until, n_claims=item.n_claims + 1)
         .returning(item)
         .execution_options(synchronize_session=False)
     )
-    return [_item(row) for row in transaction.scalars(claimed)]
+    return [_item(row) for row in transaction.scalars(statement)]
 
 
-def _item(row: SyncItemRow) -> Item:
-    return Item(
+def _item(row: SyncItemRow) -> SyncItem:
+    return SyncItem(
         uri=row.uri,
         url=row.url,
         fingerprint=row.fingerprint,

@@ -1,14 +1,13 @@
 """Brings the index and the ``documents`` table in step with a source.
 
-One flow, in one process (:func:`run`, a command) or over several (:func:`begin`, :func:`work`, :func:`finish`,
-the workers' jobs): list, compare, read what is new, finish. What is to be done stands in Postgres, so a sync
-that was killed at any moment leaves a searchable index, and whoever comes next goes on where it was.
+Owns the flow: list, compare, read what is new, finish; in one process (:func:`run`, a command) or over several
+(:func:`begin`, :func:`work`, :func:`finish`, the workers' jobs). Promises that a sync killed at any moment leaves
+a searchable index, and that another one resumes it: what is to be done is stored in Postgres.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import delete, func, select
@@ -24,57 +23,58 @@ from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
 from ingest.sources.connector import Source
 from ingest.sync import claims, diff, heartbeat, reports, store, writer
-from ingest.sync.claims import Claimed
+from ingest.sync.claims import ClaimKeeper
 from ingest.sync.reader_pool import ParsedDocument, ReaderPool
 from ingest.sync.reports import SyncReport
+from ingest.sync.store import Options, SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
 
 BATCH_CHUNKS = 500  # embedded and committed together; an index version costs ~20 ms
 CLAIM_DOCUMENTS = 200
-OPTIMIZE_EVERY_CHUNKS = 20_000  # what is not yet in the search indexes is searched slowly
+OPTIMIZE_EVERY_CHUNKS = 20_000  # chunks that are not in the search indexes yet are searched slowly
 
 
 def run(
     source: Source,
-    live: ActiveIndex,
+    active_index: ActiveIndex,
     *,
     chunk_tokens: int,
     readers: Iterable[str] = access.DEFAULT_READERS,
-    options: Mapping[str, Any] | None = None,
+    options: Options | None = None,
     is_forced: bool = False,
     progress: Progress = ignore_progress,
     waiting: Callable[[], None] = lambda: None,
     converter: Callable[[], Converter] = Converter,
 ) -> SyncReport:
-    """All of a sync in this process; waits for another one of the same source, calling ``waiting``.
+    """Syncs a source in this process; waits for another sync of it to end, calling ``waiting`` meanwhile.
 
-    Raises :class:`UserError` when the source cannot be read, or lists so little that it is not believed, and
-    :class:`agent.errors.ModelError` when the embedding model is away; what was done until then stands.
+    Raises :class:`UserError` when the source cannot be read or its listing is not plausible, and
+    :class:`agent.errors.ModelError` when the embedding model cannot be reached; what was written until then stays.
     """
-    database = live.database
+    database = active_index.database
     with locks.acquire(database, lock_names.source(source.name), waiting=waiting):
-        live.settled()
-        sync_id = store.open_(database, source.name, options or {}, "command")
+        active_index.ensure_state()
+        sync_id = store.open_sync(database, source.name, options or {}, SyncOrigin.COMMAND)
         try:
-            diff.make(
+            diff.prepare(
                 source,
                 sync_id,
-                live=live,
+                active_index=active_index,
                 readers=readers,
                 chunk_tokens=chunk_tokens,
                 is_forced=is_forced,
                 progress=progress,
             )
-            n_total, n_done = store.n_left(database, sync_id), 0
+            n_total, n_done = store.count_items(database, sync_id), 0
 
             def count(n: int) -> None:
                 nonlocal n_done
                 n_done += n
                 progress(n_done, n_total)
 
-            with crew(source, chunk_tokens=chunk_tokens, converter=converter) as readers_:
-                work(sync_id, source.name, readers_, live, done=count)
-            return finish(sync_id, source.name, live)
+            with open_reader_pool(source, chunk_tokens=chunk_tokens, converter=converter) as pool:
+                work(sync_id, source.name, pool, active_index, done=count)
+            return finish(sync_id, source.name, active_index)
         except (Exception, KeyboardInterrupt) as error:
             _end(database, sync_id, error)
             raise
@@ -83,33 +83,35 @@ def run(
 def begin(
     sync_id: UUID,
     source: Source,
-    live: ActiveIndex,
+    active_index: ActiveIndex,
     *,
     chunk_tokens: int,
     readers: Iterable[str] = access.DEFAULT_READERS,
     lease_seconds: float = store.LEASE_SECONDS,
 ) -> bool:
-    """Lists a source for a queued sync; False where another is at it, has done it, or has ended the sync.
-    Raises as :func:`run`."""
-    with locks.try_acquire(live.database, lock_names.source(source.name)) as is_ours:
-        sync = store.load(live.database, sync_id)
-        if not is_ours or sync is None or not sync.is_open or sync.status == "reading":
+    """Lists a source for a queued sync; returns False where another process lists it, has listed it, or has ended
+    the sync. Raises as :func:`run`."""
+    with locks.try_acquire(active_index.database, lock_names.source(source.name)) as is_ours:
+        sync = store.load(active_index.database, sync_id)
+        if not is_ours or sync is None or not sync.is_open or sync.status == SyncStatus.READING:
             return False
-        live.settled()
-        alive = partial(store.touch, live.database, sync_id)
+        active_index.ensure_state()
+        touch = partial(store.touch, active_index.database, sync_id)
         try:
-            with heartbeat.beating(alive, every_seconds=lease_seconds / claims.BEATS_PER_LEASE):
-                diff.make(source, sync_id, live=live, readers=readers, chunk_tokens=chunk_tokens)
+            with heartbeat.call_periodically(touch, every_seconds=lease_seconds / claims.BEATS_PER_LEASE):
+                diff.prepare(
+                    source, sync_id, active_index=active_index, readers=readers, chunk_tokens=chunk_tokens
+                )
         except DocentError as error:
-            _end(live.database, sync_id, error)
+            _end(active_index.database, sync_id, error)
             raise
     return True
 
 
-def crew(
+def open_reader_pool(
     source: Source, *, chunk_tokens: int, n: int = 0, converter: Callable[[], Converter] = Converter
 ) -> ReaderPool:
-    """Those who read a source's documents; use it as a context manager."""
+    """Opens a pool of threads that read a source's documents; use it as a context manager."""
     return ReaderPool(
         source,
         chunk_tokens=chunk_tokens,
@@ -122,80 +124,81 @@ def crew(
 def work(
     sync_id: UUID,
     source: str,
-    readers: ReaderPool,
-    live: ActiveIndex,
+    pool: ReaderPool,
+    active_index: ActiveIndex,
     *,
     limit: int = CLAIM_DOCUMENTS,
     lease_seconds: float = store.LEASE_SECONDS,
     is_over: Callable[[], bool] = lambda: False,
     done: Callable[[int], None] = lambda n: None,
 ) -> bool:
-    """Reads and writes documents until there is none to claim (False), or until ``is_over`` (True), which is asked
-    after each.
+    """Reads and writes documents; returns False when none is left to claim, True when ``is_over()``, which is
+    called after each document.
 
-    Raises :class:`syncs.Superseded`, and :class:`agent.errors.ModelError` when the embedding model is away;
-    what is not written may then be claimed by others.
+    Raises :class:`ingest.sync.store.SyncSuperseded`, and :class:`agent.errors.ModelError` when the embedding model
+    cannot be reached; others may then claim what is not written.
     """
     n_chunks = 0
     while not is_over():
-        items = store.claim(live.database, sync_id, limit=limit, lease_seconds=lease_seconds)
+        items = store.claim(active_index.database, sync_id, limit=limit, lease_seconds=lease_seconds)
         if not items:
             return False
-        with Claimed(live.database, sync_id, items, lease_seconds=lease_seconds) as claimed:
-            for batch in _filled(readers.read(items), is_over):
-                counts = writer.write(batch, sync_id=sync_id, source=source, live=live)
-                claimed.done(one.item.uri for one in batch)
+        with ClaimKeeper(active_index.database, sync_id, items, lease_seconds=lease_seconds) as claims_:
+            for batch in _batches(pool.read(items), is_over):
+                counts = writer.write(batch, sync_id=sync_id, source=source, active_index=active_index)
+                claims_.mark_done(parsed.item.uri for parsed in batch)
                 done(len(batch))
-                n_chunks = _optimized(live, n_chunks + counts.n_chunks)
+                n_chunks = _optimize_if_due(active_index, n_chunks + counts.n_chunks)
     return True
 
 
-def finish(sync_id: UUID, source: str, live: ActiveIndex) -> SyncReport:
+def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
-    with locks.acquire(live.database, lock_names.INDEX):
-        sync = store.load(live.database, sync_id)
-        if sync and sync.is_open and sync.status == "reading":
-            index = live.now().index
-            _remove_orphans(source, live.database, index)
-            before = reports.of(live.database, sync_id)
-            if before.n_chunks or before.n_removed or before.n_moved:
+    database = active_index.database
+    with locks.acquire(database, lock_names.INDEX):
+        sync = store.load(database, sync_id)
+        if sync and sync.is_open and sync.status == SyncStatus.READING:
+            index = active_index.current().index
+            _remove_orphans(source, database, index)
+            report = reports.load_report(database, sync_id)
+            if report.n_chunks or report.n_removed or report.n_moved:
                 index.optimize()
-            with live.database.transaction() as transaction:
-                store.end(transaction, sync_id, "completed")
-                store.forget_old(transaction)
-            reindex.drop_old(live)
-    return reports.of(live.database, sync_id)
+            with database.transaction() as transaction:
+                store.end(transaction, sync_id, SyncStatus.COMPLETED)
+                store.delete_old(transaction)
+            reindex.drop_old_table(active_index)
+    return reports.load_report(database, sync_id)
 
 
-def forget(source: str, live: ActiveIndex) -> int:
-    """Removes every document of a source, and what is known of its syncs; returns how many there were."""
-    row, database = DocumentRow, live.database
+def forget(source: str, active_index: ActiveIndex) -> int:
+    """Removes every document of a source and its syncs; returns how many documents there were."""
+    row, database = DocumentRow, active_index.database
     with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
-        index = live.now().index
+        index = active_index.current().index
         with database.transaction() as transaction:
-            store.patient(transaction)
+            store.allow_slow_statements(transaction)
             ids = transaction.scalars(select(row.id).where(row.source == source)).all()
             transaction.execute(delete(SyncRow).where(SyncRow.source == source))
-        index.remove({*(id_.hex for id_ in ids), *scan.documents(index, source)})
+        index.remove({*(id_.hex for id_ in ids), *scan.document_versions(index, source)})
         with database.transaction() as transaction:
-            store.patient(transaction)
+            store.allow_slow_statements(transaction)
             transaction.execute(delete(row).where(row.source == source))
     return len(ids)
 
 
 def document_id(source: str, uri: str) -> UUID:
-    """The same for the same document for ever: a sync killed halfway finds its own chunks again."""
+    """Returns an id that is always the same for a document, so that a resumed sync finds its own chunks."""
     return uuid5(NAMESPACE_URL, json.dumps([source, uri]))
 
 
 def _end(database: Database, sync_id: UUID, error: BaseException) -> None:
-    if isinstance(error, store.Superseded):
+    if isinstance(error, store.SyncSuperseded):
         return
-    status: store.Ending = "failed"
+    status = SyncStatus.FAILED
     if isinstance(error, diff.SuspiciousListing):
-        status = "stopped"
+        status = SyncStatus.STOPPED
     elif isinstance(error, KeyboardInterrupt):
-        status = "interrupted"
+        status = SyncStatus.INTERRUPTED
     with database.transaction() as transaction:
         store.end(transaction, sync_id, status, _reason(error))
 
@@ -206,11 +209,14 @@ def _reason(error: BaseException) -> str:
     return "it was stopped" if isinstance(error, KeyboardInterrupt) else f"a bug ({type(error).__name__})"
 
 
-def _filled(readings: Iterator[ParsedDocument], is_over: Callable[[], bool]) -> Iterator[list[ParsedDocument]]:
-    """Batches of about as many chunks; the last one when it is over, and nothing after it."""
+def _batches(documents: Iterator[ParsedDocument], is_over: Callable[[], bool]) -> Iterator[list[ParsedDocument]]:
+    """Groups documents into batches of about :data:`BATCH_CHUNKS` chunks.
+
+    Once ``is_over()`` is true, yields the current batch and stops.
+    """
     batch: list[ParsedDocument] = []
-    for one in readings:
-        batch.append(one)
+    for document in documents:
+        batch.append(document)
         is_last = is_over()
         if is_last or sum(len(b.chunks) for b in batch) >= BATCH_CHUNKS:
             yield batch
@@ -221,21 +227,21 @@ def _filled(readings: Iterator[ParsedDocument], is_over: Callable[[], bool]) -> 
         yield batch
 
 
-def _optimized(live: ActiveIndex, n_chunks: int) -> int:
-    """How many chunks have been written since the search indexes were brought up to date."""
+def _optimize_if_due(active_index: ActiveIndex, n_chunks: int) -> int:
+    """Updates the search indexes after enough new chunks; returns how many were written since the last time."""
     if n_chunks < OPTIMIZE_EVERY_CHUNKS:
         return n_chunks
-    with locks.acquire(live.database, lock_names.INDEX):
-        live.now().index.optimize()
+    with locks.acquire(active_index.database, lock_names.INDEX):
+        active_index.current().index.optimize()
     return 0
 
 
 def _remove_orphans(source: str, database: Database, index: Index) -> None:
-    """Documents without a row, left by a sync that was killed before it wrote one, and gone since."""
+    """Removes documents without a row: a killed sync wrote them, and their source lists them no longer."""
     row = DocumentRow
     with database.transaction() as transaction:
-        store.patient(transaction)
+        store.allow_slow_statements(transaction)
         n_chunks = transaction.scalar(select(func.sum(row.n_chunks)).where(row.source == source)) or 0
         ids = transaction.scalars(select(row.id).where(row.source == source)).all()
     if index.n_chunks(source) != n_chunks:
-        index.remove(scan.documents(index, source).keys() - {id_.hex for id_ in ids})
+        index.remove(scan.document_versions(index, source).keys() - {id_.hex for id_ in ids})

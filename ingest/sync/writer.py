@@ -1,11 +1,10 @@
-"""Writes read documents: embedded, into the index in one version, then into their rows.
+"""Writes documents: embeds their chunks, writes them to the index in one version, then to their rows.
 
-Promises: the index is written before the row that says so, so a killed sync leaves a searchable index and the
-next one goes on where it ended; a chunk that was there keeps its vector; nobody else writes meanwhile.
+Promises: the index is written before the row that says so, so a killed sync leaves a searchable index and the next
+one resumes; a chunk that was there keeps its vector; nobody else writes at the same time.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -23,22 +22,29 @@ from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.table import IndexedChunk
 from ingest.sync import store
 from ingest.sync.reader_pool import ParsedDocument
-from ingest.sync.store import Done
+from ingest.sync.store import BatchCounts
 from ingest.tables import DocumentRow
 
 
-def write(batch: Sequence[ParsedDocument], *, sync_id: UUID, source: str, live: ActiveIndex) -> Done:
-    """Returns what was done; raises :class:`syncs.Superseded`, and :class:`agent.errors.ModelError` when the
-    embedding model cannot be reached, both before anything is written."""
-    chunks = [_indexed(one, chunk, source) for one in batch for chunk in one.chunks]
+def write(
+    batch: Sequence[ParsedDocument], *, sync_id: UUID, source: str, active_index: ActiveIndex
+) -> BatchCounts:
+    """Writes a batch; returns what was written.
+
+    Raises :class:`ingest.sync.store.SyncSuperseded`, and :class:`agent.errors.ModelError` when the embedding model
+    cannot be reached, both before anything is written.
+    """
+    chunks = [_to_indexed(parsed, chunk, source) for parsed in batch for chunk in parsed.chunks]
     while True:
-        stores = live.now()
-        vectors, done = _vectors(batch, chunks, stores)
-        with locks.acquire(live.database, lock_names.INDEX):
-            store.require_open(live.database, sync_id)
-            if live.now() is stores:  # else another model has gone live meanwhile: embedded again for that
-                _write(batch, chunks, vectors, sync_id=sync_id, source=source, stores=stores, done=done)
-                return done
+        handle = active_index.current()
+        vectors, counts = _embed(batch, chunks, handle)
+        with locks.acquire(active_index.database, lock_names.INDEX):
+            store.require_open(active_index.database, sync_id)
+            if (
+                active_index.current() is handle
+            ):  # else another table became active, and needs vectors of its model
+                _write(batch, chunks, vectors, sync_id=sync_id, source=source, handle=handle, counts=counts)
+                return counts
 
 
 def _write(
@@ -48,58 +54,59 @@ def _write(
     *,
     sync_id: UUID,
     source: str,
-    stores: IndexHandle,
-    done: Done,
+    handle: IndexHandle,
+    counts: BatchCounts,
 ) -> None:
-    replaced = [id_ for one in batch if not one.keeps_earlier for id_ in (one.id.hex, one.item.moved_from) if id_]
-    stores.index.replace(replaced, chunks, vectors)
-    with stores.database.transaction() as transaction:
-        moved = [UUID(one.item.moved_from) for one in batch if one.item.moved_from and not one.keeps_earlier]
+    read = [parsed for parsed in batch if not parsed.keeps_earlier]
+    replaced = [id_ for parsed in read for id_ in (parsed.id.hex, parsed.item.moved_from) if id_]
+    handle.index.replace(replaced, chunks, vectors)
+    with handle.database.transaction() as transaction:
+        moved = [UUID(parsed.item.moved_from) for parsed in read if parsed.item.moved_from]
         if moved:
             transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
-        for statement, keeps_earlier in ((_READ_IN, False), (_KEPT, True)):
-            if rows := [_row(one, source) for one in batch if one.keeps_earlier is keeps_earlier]:
+        for statement, keeps_earlier in ((_REPLACE, False), (_KEEP_EARLIER, True)):
+            if rows := [_row(parsed, source) for parsed in batch if parsed.keeps_earlier is keeps_earlier]:
                 transaction.execute(statement, rows)
-        store.done(transaction, sync_id, [one.item.uri for one in batch], done)
+        store.complete_items(transaction, sync_id, [parsed.item.uri for parsed in batch], counts)
 
 
-def _vectors(
-    batch: Sequence[ParsedDocument], chunks: Sequence[IndexedChunk], stores: IndexHandle
-) -> tuple[Matrix, Done]:
-    """Of each chunk; only texts the index has no vector for are embedded."""
-    before = [id_ for one in batch for id_ in (one.id.hex, one.item.moved_from) if id_]
-    kept = scan.vectors(stores.index, before) if chunks else {}
-    new = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in kept))
-    done = Done(len(batch), len(chunks), len(new))
+def _embed(
+    batch: Sequence[ParsedDocument], chunks: Sequence[IndexedChunk], handle: IndexHandle
+) -> tuple[Matrix, BatchCounts]:
+    """Returns the vector of each chunk; embeds only texts that the index has no vector for."""
+    before = [id_ for parsed in batch for id_ in (parsed.id.hex, parsed.item.moved_from) if id_]
+    vectors = scan.read_vectors(handle.index, before) if chunks else {}
+    new = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in vectors))
+    counts = BatchCounts(len(batch), len(chunks), len(new))
     if new:
-        embedded = stores.embedder.documents(new)
-        kept |= dict(zip(new, embedded.vectors, strict=True))
-        done.n_tokens, done.cost_usd = embedded.n_tokens, embedded.cost_usd
-    rows = [kept[chunk.search_text] for chunk in chunks]
-    return (np.stack(rows) if rows else np.zeros((0, 0), np.float32)), done
+        embedded = handle.embedder.embed_documents(new)
+        vectors |= dict(zip(new, embedded.vectors, strict=True))
+        counts.n_tokens, counts.cost_usd = embedded.n_tokens, embedded.cost_usd
+    rows = [vectors[chunk.search_text] for chunk in chunks]
+    return (np.stack(rows) if rows else np.zeros((0, 0), np.float32)), counts
 
 
-def _indexed(one: ParsedDocument, chunk: chunking.Chunk, source: str) -> IndexedChunk:
-    assert one.document is not None  # a document without one has no chunks
+def _to_indexed(parsed: ParsedDocument, chunk: chunking.Chunk, source: str) -> IndexedChunk:
+    assert parsed.document is not None  # a document without one has no chunks
     return IndexedChunk(
-        chunk_id=f"{one.id.hex}-{chunk.position:05d}",
-        document_id=one.id.hex,
+        chunk_id=f"{parsed.id.hex}-{chunk.position:05d}",
+        document_id=parsed.id.hex,
         source=source,
-        access_id=one.item.access_id,
-        content_hash=one.item.content_hash,
-        url=f"{one.item.url}#page={chunk.page}" if chunk.page else one.item.url,
-        title=one.document.title,
+        access_id=parsed.item.access_id,
+        content_hash=parsed.item.content_hash,
+        url=f"{parsed.item.url}#page={chunk.page}" if chunk.page else parsed.item.url,
+        title=parsed.document.title,
         heading_path=chunk.heading_path,
         text=chunk.text,
-        search_text=_search_text(one.document, chunk),
+        search_text=_search_text(parsed.document, chunk),
         position=chunk.position,
         n_tokens=chunk.n_tokens,
-        updated_at=one.document.updated_at,
+        updated_at=parsed.document.updated_at,
     )
 
 
 def _search_text(document: Document, chunk: chunking.Chunk) -> str:
-    """What is searched: the chunk under its title and headings, and with the first one the keywords."""
+    """Returns what is searched: the chunk below its title and headings; the first one also with the keywords."""
     keywords = document.keywords if chunk.position == 0 else ""
     return "\n".join(part for part in (document.title, chunk.heading_path, keywords, chunk.text) if part)
 
@@ -115,28 +122,28 @@ def _upsert(columns: Iterable[str]) -> Insert:
     return statement.on_conflict_do_update(index_elements=["source", "uri"], set_=set_)
 
 
-_READ_IN = _upsert(_COLUMNS)
-_KEPT = _upsert({"problem", "synced_at", "content_hash"})  # its earlier version stays
+_REPLACE = _upsert(_COLUMNS)
+_KEEP_EARLIER = _upsert({"problem", "synced_at", "content_hash"})
 
 
-def _row(one: ParsedDocument, source: str) -> dict[str, Any]:
-    """A document that keeps its earlier version is asked for again by the next sync: it has no content hash."""
+def _row(parsed: ParsedDocument, source: str) -> dict[str, object]:
+    """Returns a row; one that keeps its earlier version has no content hash, so the next sync retries."""
     return {
-        "id": one.id,
+        "id": parsed.id,
         "source": source,
-        "uri": one.item.uri,
-        "url": one.item.url,
-        "title": names.escape(one.document.title) if one.document else one.item.uri,
-        "fingerprint": one.item.fingerprint,
-        "content_hash": "" if one.keeps_earlier else one.item.content_hash,
-        "access_id": one.item.access_id,
-        "updated_at": one.document.updated_at if one.document else None,
+        "uri": parsed.item.uri,
+        "url": parsed.item.url,
+        "title": names.escape(parsed.document.title) if parsed.document else parsed.item.uri,
+        "fingerprint": parsed.item.fingerprint,
+        "content_hash": "" if parsed.keeps_earlier else parsed.item.content_hash,
+        "access_id": parsed.item.access_id,
+        "updated_at": parsed.document.updated_at if parsed.document else None,
         "synced_at": now(),
-        "n_chunks": len(one.chunks),
-        "problem": _problem(one),
+        "n_chunks": len(parsed.chunks),
+        "problem": _problem(parsed),
     }
 
 
-def _problem(one: ParsedDocument) -> str | None:
-    problem = one.problem or (one.document.gap if one.document else None)
+def _problem(parsed: ParsedDocument) -> str | None:
+    problem = parsed.problem or (parsed.document.gap if parsed.document else None)
     return names.escape(f"{problem.cause}; {problem.advice}") if problem else None

@@ -17,10 +17,11 @@ import numpy as np
 import psutil
 
 from agent.types import EVERYONE, Audience
+from ingest import access
 from ingest.documents.chunking import split_sentences
 from ingest.embedding import Embedder
 from ingest.index import lancedb_runtime
-from ingest.index.candidates import nearest
+from ingest.index.candidates import query_nearest
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from ingest.library import Library
@@ -95,8 +96,9 @@ def scale(office: Office) -> Iterator[Row]:
         p50, p95 = _searched(library, audience, "scifact")
         what = f"search among {n_chunks:,} chunks, {share} to be read, p50 / p95"
         yield what, f"{p50:.0f} / {p95:.0f} ms", "p95 ≤ 50"
-        place = library._at(audience)
-        recall = _recall(place.index, place.scope)
+        with office.database.transaction() as transaction:
+            scope = ChunkFilter(tuple(access.readable_access_ids(transaction, audience)))
+        recall = _recall(library.active_index.current().index, scope)
         yield f"recall@10 of the approximate index, {share} to be read", f"{recall:.3f}", "≥ 0.95"
 
 
@@ -156,7 +158,7 @@ def _searched(library: Library, audience: Audience, of: str) -> tuple[float, flo
     took = []
     for n, query in enumerate((*queries[:20], *queries)):
         started = time.perf_counter()
-        library.look_up(query, audience=audience)
+        library.search(query, audience=audience)
         if n >= 20:
             took.append((time.perf_counter() - started) * 1000)
     took.sort()
@@ -177,7 +179,7 @@ def _recall(index: Index, scope: ChunkFilter) -> float:
     embedder = Embedder()
     found = []
     for query in _queries("scifact")[:100]:
-        (vector,) = embedder.question(query).vectors
+        (vector,) = embedder.embed_question(query).vectors
         exact = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=True))
         quick = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=False))
         found.append(len(exact & quick) / max(len(exact), 1))
@@ -185,7 +187,8 @@ def _recall(index: Index, scope: ChunkFilter) -> float:
 
 
 async def _nearest(index: Index, scope: ChunkFilter, vector: Any, *, is_exact: bool) -> set[str]:
-    query = nearest(index._opened(), vector, scope, 10)
+    table = await lancedb_runtime.open_table(index.address, index.table)
+    query = query_nearest(table, vector, scope, 10)
     if is_exact:
         query = query.bypass_vector_index()
     return {row["chunk_id"] for row in (await query.select(["chunk_id"]).to_arrow()).to_pylist()}

@@ -33,6 +33,7 @@ from bot.processes.environment import migrate
 from bot.simulator import ADA, HELP, InstalledApp, Workspace, WorkspaceServer
 from ingest.library import Library
 from ingest.settings import IngestSettings
+from tests.library import sync_folder
 from tests.scripted_model import Say, ScriptedModel
 from tests.system import HANDBOOK, free_port, get
 
@@ -184,7 +185,7 @@ class Office:
             for name, content in HANDBOOK.items():
                 (pages / name).write_text(content)
         library = Library(self.database, IngestSettings(home=self.folder / "home"))
-        library.sync_folder(str(pages), link="https://handbook.example/{path}")
+        sync_folder(library, str(pages), link="https://handbook.example/{path}")
 
     def _wait(self, condition: Any) -> None:
         until = time.monotonic() + READY_SECONDS

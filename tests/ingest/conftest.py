@@ -31,8 +31,8 @@ Bicycles are parked in the yard, behind the kitchen.
 
 def opened(folder: Path, **options: object) -> connector.Source:
     """The source of a folder."""
-    described = connector.described({"type": "folder", "location": str(folder), **options}, where="test")
-    return connector.opened(described, home=folder.parent / "home")
+    described = connector.validate_options({"type": "folder", "location": str(folder), **options}, where="test")
+    return connector.open_source(described, home=folder.parent / "home")
 
 
 @pytest.fixture

@@ -10,22 +10,23 @@ from agent.store.database import Database
 from agent.types import Audience
 from ingest import access
 from ingest.library import Library
+from tests.library import sync_folder
 
 ANNA, BERT = frozenset({"everyone", "user:A", "team:legal"}), frozenset({"everyone", "user:B"})
 
 
 def readable(database: Database, *members: frozenset[str]) -> list[str]:
     with database.transaction() as transaction:
-        return access.readable(transaction, Audience(members))
+        return access.readable_access_ids(transaction, Audience(members))
 
 
 def remember(database: Database, *principals: str) -> str:
     with database.transaction() as transaction:
-        return access.remember(transaction, principals)
+        return access.store_principals(transaction, principals)
 
 
 def found(library: Library, audience: Audience) -> set[str]:
-    return {passage.title for passage in library.search("salary of the board", audience=audience)}
+    return {passage.title for passage in library.search("salary of the board", audience=audience).passages}
 
 
 def test_a_set_has_one_id_whatever_its_order() -> None:
@@ -66,7 +67,7 @@ def test_a_search_finds_only_what_the_whole_audience_may_read(library: Library, 
     for name, readers in (("public", ["everyone"]), ("legal", ["team:legal"]), ("bert", ["user:B"])):
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}.md").write_text(f"# {name}\n\nThe salary of the board is secret {name}.")
-        library.sync_folder(str(tmp_path / name), readers=readers)
+        sync_folder(library, str(tmp_path / name), readers=readers)
 
     assert found(library, Audience((ANNA,))) == {"public", "legal"}
     assert found(library, Audience((BERT,))) == {"public", "bert"}
@@ -83,10 +84,10 @@ def test_a_right_taken_away_is_gone_for_a_library_already_open(
     (tmp_path / "legal").mkdir()
     (tmp_path / "legal" / "board.md").write_text("# Board\n\nThe salary of the board.")
     writer, reader = open_library(), open_library()
-    writer.sync_folder(str(tmp_path / "legal"), readers=["everyone"])
+    sync_folder(writer, str(tmp_path / "legal"), readers=["everyone"])
     assert found(reader, Audience((BERT,))) == {"Board"}
 
-    report = writer.sync_folder(str(tmp_path / "legal"), readers=["team:legal"])
+    report = sync_folder(writer, str(tmp_path / "legal"), readers=["team:legal"])
 
     assert (report.n_unchanged, report.n_chunks) == (1, 0)  # nothing was embedded again
     assert found(reader, Audience((BERT,))) == set()
@@ -97,7 +98,7 @@ def test_a_right_taken_away_is_gone_for_a_library_already_open(
 def test_quotes_in_a_principal_do_no_harm(library: Library, tmp_path: Path, name: str) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "board.md").write_text("# Board\n\nThe salary of the board.")
-    library.sync_folder(str(tmp_path / "d"), source_name=f"of {name}", readers=[name])
+    sync_folder(library, str(tmp_path / "d"), source_name=f"of {name}", readers=[name])
 
     assert found(library, Audience((frozenset({name}),))) == {"Board"}
     assert found(library, Audience((BERT,))) == set()

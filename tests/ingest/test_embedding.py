@@ -11,10 +11,11 @@ import pytest
 import agent.settings
 from agent.errors import ModelError
 from agent.types import Audience
-from ingest.embedding import Embedder, Pace
+from ingest.embedding import Embedder, TokenPacer
 from ingest.library import Library
 from ingest.sync import reports
 from ingest.sync.reports import SyncReport
+from tests.library import sync_folder
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
 
@@ -48,17 +49,17 @@ def test_a_sync_counts_what_its_embeddings_took(
     remote: Library, model: ScriptedEmbeddings, tmp_path: Path
 ) -> None:
     wiki = rules(tmp_path / "wiki", 100)
-    report = remote.sync_folder(str(wiki))
+    report = sync_folder(remote, str(wiki))
     n_tokens = sum(len(text.split()) for batch in model.texts for text in batch)
     assert [len(batch) for batch in model.texts] == [96, 4]
     assert (report.n_embedded, report.n_tokens) == (100, n_tokens)
     assert report.cost_usd == n_tokens * Decimal("0.000001")
 
-    found = remote.look_up("rule number 7", audience=EVERYONE)
+    found = remote.search("rule number 7", audience=EVERYONE)
     assert ("number 7." in found.passages[0].text, found.cost_usd) == (True, Decimal("0.000003"))
     (wiki / "007.md").write_text("# Rule 7\n\nThe rule is number 7 and a half.")
     n_before = len(model.texts)
-    again = remote.sync_folder(str(wiki))
+    again = sync_folder(remote, str(wiki))
     assert (again.n_embedded, len(model.texts) - n_before) == (1, 1)
 
 
@@ -68,7 +69,7 @@ def test_two_syncs_in_one_process_count_each_its_own(
     folders = [rules(tmp_path / f"wiki-{name}", 40) for name in range(2)]
     ended: list[SyncReport] = []
     threads = [
-        threading.Thread(target=lambda f=folder: ended.append(remote.sync_folder(str(f))))  # type: ignore[misc]
+        threading.Thread(target=lambda f=folder: ended.append(sync_folder(remote, str(f))))  # type: ignore[misc]
         for folder in folders
     ]
     for thread in threads:
@@ -89,22 +90,22 @@ def test_a_model_that_goes_away_in_the_middle_ends_the_sync_and_the_next_goes_on
         (wiki / f"{i:02d}.md").write_text(f"# Rule {i}\n\n{parts}")
     model.fail = lambda n: Fail(401) if n > 6 else None
     with pytest.raises(ModelError, match="check its name, its key and its address"):
-        remote.sync_folder(str(wiki))
+        sync_folder(remote, str(wiki))
     n_chunks = remote.status().n_chunks
     assert n_chunks == 500  # a batch is written whole or not at all
-    with remote._database.transaction() as transaction:
-        (latest,) = reports.latest(transaction)
+    with remote.database.transaction() as transaction:
+        (latest,) = reports.load_latest(transaction)
     assert latest.status == "failed"
     assert "'openai/words' gave no answer" in str(latest.problem)
 
     model.fail = lambda n: None
-    report = remote.sync_folder(str(wiki))
+    report = sync_folder(remote, str(wiki))
     assert (report.n_unchanged, report.n_added, report.n_embedded) == (5, 7, 700)
     assert remote.status().n_chunks == 1_200
 
 
 def test_vectors_of_a_provider_are_made_unit_length(model: ScriptedEmbeddings) -> None:
-    vectors = Embedder(model.named("words")).documents(["one", "one two two"]).vectors
+    vectors = Embedder(model.named("words")).embed_documents(["one", "one two two"]).vectors
     assert (vectors.dtype, vectors.shape) == (np.float32, (2, 32))
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
 
@@ -118,7 +119,7 @@ def test_documents_wait_for_the_tokens_that_went_before_them() -> None:
         slept.append(seconds)
         now += seconds
 
-    pace = Pace(6_000, clock=lambda: now, sleep=sleep)  # a hundred tokens, 400 characters, a second
+    pace = TokenPacer(6_000, clock=lambda: now, sleep=sleep)  # a hundred tokens, 400 characters, a second
     for n_chars in (400, 4_000, 40):
         pace.wait(n_chars)
     now += 60
@@ -127,24 +128,24 @@ def test_documents_wait_for_the_tokens_that_went_before_them() -> None:
 
 
 def test_without_a_pace_nothing_waits() -> None:
-    Pace(None, sleep=lambda seconds: pytest.fail("it waited")).wait(1_000_000)
+    TokenPacer(None, sleep=lambda seconds: pytest.fail("it waited")).wait(1_000_000)
 
 
 def test_a_model_whose_vectors_have_another_length_now_is_told(
     remote: Library, model: ScriptedEmbeddings, folder: Path
 ) -> None:
-    remote.sync_folder(str(folder))
+    sync_folder(remote, str(folder))
     model.dimension = 16
     (folder / "new.md").write_text("# New\n\nA new rule.")
     for attempt in (
-        lambda: remote.sync_folder(str(folder)),
-        lambda: remote.search("annual leave", audience=EVERYONE),
+        lambda: sync_folder(remote, str(folder)),
+        lambda: remote.search("annual leave", audience=EVERYONE).passages,
     ):
-        with pytest.raises(Exception, match=r"holds vectors of 32 dimensions, .* gives 16") as told:
+        with pytest.raises(Exception, match=r"has vectors of 32 dimensions, .* gives 16") as told:
             attempt()
         assert "docent reindex" in str(told.value)
-    assert remote.change_of_model() is None
-    spent = remote.reindex(is_anew=True)
+    assert remote.estimate_model_change() is None
+    spent = remote.reindex(is_forced=True)
     assert spent.n_chunks == 4
-    assert remote.sync_folder(str(folder)).n_added == 1
-    assert "30 days" in remote.search("annual leave", audience=EVERYONE)[0].text
+    assert sync_folder(remote, str(folder)).n_added == 1
+    assert "30 days" in remote.search("annual leave", audience=EVERYONE).passages[0].text

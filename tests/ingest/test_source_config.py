@@ -24,9 +24,10 @@ def file(tmp_path: Path) -> Path:
     ("given", "seconds", "written"),
     [
         ("90s", 90, "90s"),
-        ("15m", 900, "900s"),
-        (" 6 H ", 21_600, "21600s"),
-        ("7d", 604_800, "604800s"),
+        ("15m", 900, "15m"),
+        (" 6 H ", 21_600, "6h"),
+        ("7d", 604_800, "1w"),
+        ("2w", 1_209_600, "2w"),
         ("never", 0, "never"),
         ("Never", 0, "never"),
         ("0s", 0, "never"),
@@ -35,21 +36,22 @@ def file(tmp_path: Path) -> Path:
 def test_a_duration_is_written_as_people_say_it(given: str, seconds: int, written: str) -> None:
     read = durations.duration(given)
     assert read == timedelta(seconds=seconds)
-    assert durations.written(read) == written
+    assert durations.to_text(read) == written
     assert durations.duration(written) == read
 
 
-@pytest.mark.parametrize("given", ["", "soon", "1", "1w", "-1h", "1h30m", "1.5h", "9999999s", 60, 1.5, True, None])
+@pytest.mark.parametrize("given", ["", "soon", "1", "1y", "-1h", "1h30m", "1.5h", "9999999s", 60, 1.5, True, None])
 def test_what_is_no_duration_is_refused_and_a_bare_number_is_none(given: object) -> None:
-    with pytest.raises(ValueError, match="90s, 15m, 6h, 7d, or never"):
+    with pytest.raises(ValueError, match="90s, 15m, 6h, 7d, 2w, or never"):
         durations.duration(given)
-    assert source_config.every({"every": given}) is None
+    assert source_config.sync_interval({"every": given}) is None
 
 
 def test_a_source_is_synced_every_hour_unless_it_says_otherwise() -> None:
-    assert source_config.every({}) == timedelta(hours=1)
-    assert source_config.every({"every": "5m"}) == timedelta(minutes=5)
-    assert source_config.every({"every": "never"}) is None
+    assert source_config.sync_interval({}) == timedelta(hours=1)
+    assert source_config.sync_interval({"every": "5m"}) == timedelta(minutes=5)
+    assert source_config.sync_interval({"every": "2w"}) == timedelta(weeks=2)
+    assert source_config.sync_interval({"every": "never"}) is None
 
 
 def test_sources_are_read_in_their_order_with_folders_as_seen_from_the_file(file: Path, tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_no_file_declares_no_source(file: Path) -> None:
         (b"[source.a]\nlocation='x'", "nothing called 'source'. Sources are tables: [sources.NAME]"),
         (b"sources = 1", "a source is a table, such as: sources.handbook.location = "),
         (b"[sources]\nhandbook = 'x'", "a source is a table"),
-        (b"[sources.a]\nrate = nan", "nan and inf mean nothing"),
+        (b"[sources.a]\nrate = nan", "nan and inf are no values"),
         (b'[sources.a]\nlocation = "a\\u0000"', "the character NUL"),
         (b'[sources." "]\nlocation = "x"', "a source has no name"),
     ],
@@ -130,16 +132,16 @@ def test_a_folder_in_the_file_s_place_is_told(tmp_path: Path) -> None:
         ({"location": "x", "colour": "red"}, "there is no option 'colour'"),
         (
             {"location": "x", "every": "soon"},
-            "every = 'soon' is not usable: write it as 90s, 15m, 6h, 7d, or never",
+            "every = 'soon' is not usable: write it as 90s, 15m, 6h, 7d, 2w, or never",
         ),
         ({"location": "x", "every": 60}, "every = 60 is not usable: write it as 90s"),
         (
             {"location": "x", "link": "https://x.example/"},
             "link = 'https://x.example/' is not usable: it lacks {path}",
         ),
-        ({"location": "x", "readers": []}, "somebody must be able to read it"),
-        ({"location": "x", "readers": ["team"]}, "'team' is no reader. Write everyone, team:T"),
-        ({"location": "x", "include": ["a", "!"]}, "'!' is no pattern of a .gitignore"),
+        ({"location": "x", "readers": []}, "at least one reader is needed"),
+        ({"location": "x", "readers": ["team"]}, "'team' does not name a reader. Write everyone, team:T"),
+        ({"location": "x", "include": ["a", "!"]}, "'!' is not a pattern as in a .gitignore"),
         ({"location": "x", "include": 5}, "include = 5 is not usable"),
         ({"location": 5}, "location = 5 is not usable"),
         ({"location": "x", "name": "a\nb"}, "a name has up to 100 characters, on one line"),
@@ -148,19 +150,21 @@ def test_a_folder_in_the_file_s_place_is_told(tmp_path: Path) -> None:
 )
 def test_a_wrong_option_is_named_with_what_to_write(given: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError) as refused:
-        connector.described(given, where="docent.toml [sources.x]")
+        connector.validate_options(given, where="docent.toml [sources.x]")
     assert str(refused.value).startswith("docent.toml [sources.x]: ")
     assert said in str(refused.value)
 
 
 def test_all_problems_of_a_source_are_told_at_once() -> None:
     with pytest.raises(UserError) as refused:
-        connector.described({"location": "x", "every": 1, "colour": "red", "link": "x"}, where="here")
+        connector.validate_options({"location": "x", "every": 1, "colour": "red", "link": "x"}, where="here")
     assert len(str(refused.value).splitlines()) == 3
 
 
 def test_one_pattern_or_reader_needs_no_brackets() -> None:
-    options = connector.described({"location": "x", "include": "*.md", "readers": "channel:C1"}, where="here")
+    options = connector.validate_options(
+        {"location": "x", "include": "*.md", "readers": "channel:C1"}, where="here"
+    )
     assert (options.include, options.readers) == (("*.md",), {"channel:C1"})
     assert options.takes("a/b.md")
     assert not options.takes("a/b.txt")
@@ -168,9 +172,9 @@ def test_one_pattern_or_reader_needs_no_brackets() -> None:
 
 def test_options_survive_being_stored() -> None:
     given = {"location": "/x", "name": "x", "every": "15m", "exclude": ["drafts/**"], "readers": ["team:T1"]}
-    options = connector.described(given, where="here")
+    options = connector.validate_options(given, where="here")
     stored = json.loads(json.dumps(options.model_dump(mode="json", exclude_defaults=True)))
-    assert connector.described(stored, where="here") == options
+    assert connector.validate_options(stored, where="here") == options
 
 
 @pytest.mark.parametrize(
@@ -185,7 +189,7 @@ def test_options_survive_being_stored() -> None:
 )
 def test_a_secret_that_was_put_in_the_wrong_place_is_not_repeated(given: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said) as refused:
-        connector.described(given, where="here")
+        connector.validate_options(given, where="here")
     assert "hunter2" not in str(refused.value)
 
 
@@ -193,7 +197,7 @@ def test_a_secret_that_was_put_in_the_wrong_place_is_not_repeated(given: dict[st
     "pair", [("a/b", "a_b"), ("a b", "a_b"), (".", ".."), ("é/é", "é é"), ("x" * 100, "x" * 99), ("", "x")]
 )
 def test_what_two_sources_keep_lies_apart_and_below_home(pair: tuple[str, str], tmp_path: Path) -> None:
-    places = [connector.place(tmp_path, name) for name in pair]
+    places = [connector.cache_folder(tmp_path, name) for name in pair]
     assert len(set(places)) == 2
     assert all(place.resolve().parent == (tmp_path / "sources").resolve() for place in places)
 

@@ -13,6 +13,7 @@ from agent.tools import Tool, ToolContext, ToolResult
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
+from tests.library import sync_folder
 from tools.current_time import Clock
 from tools.registry import found, offered
 from tools.thread_history import ThreadMessage, ThreadPort
@@ -40,7 +41,7 @@ def context(database: Database, tmp_path: Path) -> Callable[..., ToolContext]:
         "# Long list\n\n" + "\n".join(f"- tool {i} is in box {i}" for i in range(300))
     )
     library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
-    library.sync_folder(str(documents))
+    sync_folder(library, str(documents))
 
     def make(*members: frozenset[str]) -> ToolContext:
         audience = Audience(members) if members else Audience()

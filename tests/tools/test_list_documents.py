@@ -14,6 +14,7 @@ from agent.tools import ToolContext
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
+from tests.library import sync_folder
 from tools.list_documents import list_documents
 
 ANNA, BERT = frozenset({"everyone", "user:A", "team:legal"}), frozenset({"everyone", "user:B"})
@@ -38,9 +39,9 @@ def listed(database: Database, tmp_path: Path) -> Listed:
         (tmp_path / source).mkdir()
         for title in titles:
             (tmp_path / source / f"{title.split()[0]}.md").write_text(f"# {title}\n\nAbout {title}.")
-        library.sync_folder(str(tmp_path / source), link="https://x.example/{path}", readers=readers)
+        sync_folder(library, str(tmp_path / source), link="https://x.example/{path}", readers=readers)
     (tmp_path / "kitchen" / "empty.md").write_text("")
-    library.sync_folder(str(tmp_path / "kitchen"), link="https://x.example/{path}")
+    sync_folder(library, str(tmp_path / "kitchen"), link="https://x.example/{path}")
     with database.transaction() as transaction:
         for title, updated_at in CHANGED.items():
             values = {"title": title, "updated_at": updated_at}

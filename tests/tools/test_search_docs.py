@@ -12,6 +12,7 @@ from agent.tools import ToolContext, ToolResult
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
+from tests.library import sync_folder
 from tools.search_docs import search_docs
 
 Search = Callable[..., ToolResult]
@@ -28,7 +29,7 @@ def search(database: Database, tmp_path: Path) -> Search:
         (tmp_path / source).mkdir()
         page = f"---\nupdated: {day}\n---\n# Leave\n\nEmployees have {days} days of annual leave.\n"
         (tmp_path / source / "leave.md").write_text(page)
-        library.sync_folder(str(tmp_path / source), readers=readers)
+        sync_folder(library, str(tmp_path / source), readers=readers)
 
     def call(**arguments: Any) -> ToolResult:
         context = ToolContext(Audience(), "test", deadline=9e9, resources={Library: library})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ingest.embedding import Matrix, embed
-from ingest.search.text import is_misspelt, is_slipped_stop_word, stem, stems, words
+from ingest.search.text import is_misspelt, is_misspelt_stop_word, stem, stems, words
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
 from tools.extractive.synonyms import of_one_sense
@@ -61,7 +61,7 @@ def matches(question: ParsedQuestion, evidence: Evidence) -> dict[str, Match]:
     for word in question.weights:
         own = {stem(word), stem(word.replace("-", ""))} & present
         slips = {} if own else {other: SLIP for other in present if is_misspelt(stem(word), other)}
-        if own or slips or not is_slipped_stop_word(word):
+        if own or slips or not is_misspelt_stop_word(word):
             found[word] = dict.fromkeys(own, 1.0) or slips
     absent = [word for word, match in found.items() if not match and word not in question.names]
     return found | of_one_sense(absent, evidence.words) if absent else found

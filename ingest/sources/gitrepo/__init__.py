@@ -1,1 +1,1 @@
-"""What the source of Git repositories is made of."""
+"""Parts of :mod:`ingest.sources.git`: ``command`` runs git, ``mirror`` keeps a copy of a repository."""

@@ -1,7 +1,7 @@
-"""The git command line as a child process: how it is run, and what its errors mean.
+"""Runs the git command line as a child process, and explains its errors.
 
-Promises that it asks nothing of a terminal, is ended with its own children when its time is over, and takes
-secrets from its environment only, so that none stands in a list of processes. Not a shell.
+Promises that git never prompts, that it is killed with its own children when its time is over, and that secrets
+reach it through its environment only, so that no list of processes shows them. No shell is involved.
 """
 
 import os
@@ -15,21 +15,21 @@ from urllib.parse import urlsplit
 
 from agent.errors import UserError
 
-_ALLOWED = "https:http:ssh:git:file"  # no ext::, which is a command
+_ALLOWED = "https:http:ssh:git:file"  # not ext::, which runs a command
 _SETTINGS = (("gc.autoDetach", "false"), ("core.hooksPath", "/dev/null"))
 _TOKEN = "DOCENT_GIT_TOKEN"
-# Run by git's shell when a host asks who we are; the large hosts take any user name with a token.
+# Run by git's shell when a host asks for credentials; the large hosts accept any user name with a token.
 _HELPER = f"""!f() {{ test "$1" = get && printf 'username=x-access-token\\npassword=%s\\n' "${_TOKEN}"; }}; f"""
 # What git sets for its hooks: inherited, it would point every command at another repository.
 _OF_HOOKS = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
 _CAUSES = (
-    (r"No space left", "the disk is full", "Make room below DOCENT_HOME"),
+    (r"No space left", "the disk is full", "Free some space below DOCENT_HOME"),
     (r"dubious ownership", "it belongs to another user", "Run 'git config --global --add safe.directory' with it"),
     (r"Host key verification", "its ssh key is not known here", "Run 'ssh' to that host once, as Docent's user"),
     (r"certificate", "its certificate is not trusted here", "Point git's http.sslCAInfo to your authority's"),
     (
         r"Authentication failed|could not read (?:User|Pass)|prompts disabled|[Pp]ermission denied|error: 40[13]",
-        "it does not let us in",
+        "access is denied",
         "For https, name a variable that holds a valid token by token_env; for ssh, give Docent's user a key",
     ),
     (
@@ -43,29 +43,29 @@ _NO_REPOSITORY = r"not found|does not exist|not appear to be a git|not a git rep
 
 @dataclass(frozen=True)
 class Credentials:
-    """A token for one host; git offers it to no other, even if it is sent there. (A header would go along.)"""
+    """A token for one host; git offers it to no other, even when redirected. (A header would be sent along.)"""
 
     host: str  # with scheme and port
     token: str = field(repr=False)
 
     @classmethod
     def of(cls, location: str, token: str) -> Self | None:
-        """For the host of a repository's address; None without a token."""
+        """Makes credentials for the host of a repository's address; None without a token."""
         parts = urlsplit(location)
         return cls(f"{parts.scheme}://{parts.netloc}", token.strip()) if token else None
 
 
 class GitError(Exception):
-    """Git ended with an error; the message is what it said."""
+    """Git ended with an error; the message is what it printed."""
 
     @property
     def cause(self) -> tuple[str, str] | None:
-        """What is wrong outside of the copy that is kept here, and what to do about it."""
+        """Returns a known cause that is outside of the mirror, and what to do about it."""
         return next(((cause, advice) for words, cause, advice in _CAUSES if re.search(words, str(self))), None)
 
     @property
-    def said(self) -> str:
-        """The last line, without what looks like a name and password in an address."""
+    def last_line(self) -> str:
+        """Returns the last line, without what looks like a name and password in an address."""
         line = (str(self).strip().splitlines() or ["nothing"])[-1]
         return re.sub(r"//[^/@\s]+@", "//", line)[:200]
 
@@ -74,9 +74,9 @@ def run(
     *arguments: str,
     timeout_seconds: float,
     credentials: Credentials | None = None,
-    keep: Sequence[int] = (),
+    pass_fds: Sequence[int] = (),
 ) -> bytes:
-    """What ``git`` printed; ``keep`` are descriptors it keeps open.
+    """Runs ``git`` and returns what it printed; it inherits the file descriptors ``pass_fds``.
 
     Raises :class:`GitError`, :class:`TimeoutError`, and :class:`UserError` when git is not installed.
     """
@@ -88,58 +88,59 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=keep,
+            pass_fds=pass_fds,
             start_new_session=True,  # without a terminal ssh cannot ask for a password
         )
     except FileNotFoundError:
-        raise UserError("git is not installed here. Install it (apt install git), then sync again.") from None
-    printed, said = _outcome(process, timeout_seconds)
+        raise UserError("git is not installed. Install it (apt install git), then sync again.") from None
+    printed, errors = _communicate(process, timeout_seconds)
     if process.returncode:
-        raise GitError(_without(arguments, said.decode(errors="replace")))
+        raise GitError(_without(arguments, errors.decode(errors="replace")))
     return printed
 
 
-def in_words(failed: GitError, location: str) -> UserError:
-    """What went wrong with the repository at a location, and what to do."""
-    if known := failed.cause:
-        return UserError(f"Cannot read {location}: {known[0]}. {known[1]}.")
-    if re.search(_NO_REPOSITORY, str(failed)):
+def explain(error: GitError, location: str) -> UserError:
+    """Returns the error to show: what went wrong with the repository at a location, and what to do."""
+    if error.cause:
+        cause, advice = error.cause
+        return UserError(f"Cannot read {location}: {cause}. {advice}.")
+    if re.search(_NO_REPOSITORY, str(error)):
         return UserError(
-            f"There is no repository {location}, or it is hidden from us. Check the address; for a private one, "
-            "name a variable that holds a token by token_env."
+            f"There is no repository {location}, or it is private. Check the address; for a private one, name a "
+            "variable that holds a token by token_env."
         )
-    return UserError(f"Cannot read {location} (git: {failed.said}). Try 'git ls-remote' with it.")
+    return UserError(f"Cannot read {location} (git: {error.last_line}). Try 'git ls-remote' with it.")
 
 
 def _environment(credentials: Credentials | None) -> dict[str, str]:
-    given = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
+    variables = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
     settings = [*_SETTINGS]
     if credentials:
-        given[_TOKEN] = credentials.token
+        variables[_TOKEN] = credentials.token
         helper = f"credential.{credentials.host}.helper"
         settings += [(helper, ""), (helper, _HELPER)]  # empty: instead of the operator's own
-    first = int(given.get("GIT_CONFIG_COUNT") or 0)
+    first = int(variables.get("GIT_CONFIG_COUNT") or 0)
     for number, (key, value) in enumerate(settings, first):
-        given |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return given | {
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables | {
         "GIT_ALLOW_PROTOCOL": _ALLOWED,
         "GIT_CONFIG_COUNT": str(first + len(settings)),
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_TERMINAL_PROMPT": "0",
-        "LC_ALL": "C",  # its words are matched
+        "LC_ALL": "C",  # its messages are matched
         "SSH_ASKPASS_REQUIRE": "never",
     }
 
 
-def _without(arguments: Sequence[str], said: str) -> str:
-    """An address may hold any words, such as those of a cause."""
+def _without(arguments: Sequence[str], message: str) -> str:
+    """Hides addresses in a message: one may contain any words, such as those of a known cause."""
     for argument in arguments:
         if "/" in argument:
-            said = said.replace(argument, "…")
-    return said
+            message = message.replace(argument, "…")
+    return message
 
 
-def _outcome(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> tuple[bytes, bytes]:
+def _communicate(process: "subprocess.Popen[bytes]", timeout_seconds: float) -> tuple[bytes, bytes]:
     with process:
         try:
             return process.communicate(timeout=timeout_seconds)

@@ -1,1 +1,3 @@
-"""What the source of Slack threads is made of."""
+"""Parts of :mod:`ingest.sources.slack`: ``calls`` asks Slack's Web API, ``channels`` chooses what is read, and
+``conversation`` renders a thread.
+"""

@@ -1,12 +1,13 @@
-"""Calls to Slack's Web API that only read.
+"""Calls Slack's Web API, for reading only.
 
-Promises that each is repeated when Slack is away, and after the pause it asks for at a rate limit, but not for
-ever; and that a refusal says what to do. The only importer of Slack's SDK outside of the bot.
+Promises that a call is repeated when Slack is away, or after the pause a rate limit asks for, within :data:`TRIES`
+and :data:`MAX_WAIT_SECONDS`; and that a refusal says what to do. The only importer of Slack's SDK outside of the
+bot.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
-from typing import Any
+from typing import cast
 from urllib.error import URLError
 
 from slack_sdk import WebClient
@@ -16,12 +17,15 @@ TIMEOUT_SECONDS = 30
 TRIES = 5  # of a call that gets no answer
 BACKOFF_SECONDS = 0.5  # doubled with every try
 MAX_WAIT_SECONDS = 180  # that Slack may ask for, of one call; a claim on a document lasts four minutes
+Argument = str | int | bool
+Wire = Mapping[str, object]  # a JSON object of Slack's
+
 _AWAY = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 _BAD_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
 
 
 class SlackReadError(Exception):
-    """A call Slack refused, or gave no answer to; ``code`` is Slack's, empty for no answer."""
+    """A call that Slack refused or did not answer; ``code`` is Slack's error code, empty without an answer."""
 
     def __init__(self, cause: str, advice: str, *, code: str = "") -> None:
         super().__init__(f"{cause}. {advice[:1].upper()}{advice[1:]}.")
@@ -31,24 +35,26 @@ class SlackReadError(Exception):
 
 
 class SlackCalls:
-    """One workspace's; ``token_env`` is where its token was found. Thread-safe."""
+    """A client for one workspace; ``token_env`` names the variable that holds its token. Thread-safe."""
 
     def __init__(self, token: str, url: str, token_env: str, sleep: Callable[[float], None]) -> None:
         self._client = WebClient(token, base_url=url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         self._token_env = token_env
         self._sleep = sleep
 
-    def pages(self, method: str, items: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+    def pages(self, method: str, items: str, **arguments: Argument) -> Iterator[Wire]:
+        """Yields the items under the key ``items`` of every page; raises :class:`SlackReadError`."""
         cursor = ""
         while True:
             page = self.call(method, **arguments, **({"cursor": cursor} if cursor else {}))
-            yield from page.get(items) or ()
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            yield from cast(list[Wire], page.get(items) or [])
+            cursor = str(cast(Wire, page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 return
 
-    def call(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """Raises :class:`SlackReadError`."""
+    def call(self, method: str, **arguments: Argument) -> Wire:
+        """Calls a method such as ``users.info``; raises :class:`SlackReadError` when it is refused or not
+        answered."""
         n_failed, waited_seconds = 0, 0.0
         while True:
             try:
@@ -66,10 +72,10 @@ class SlackCalls:
                 raise SlackReadError(f"Slack does not answer {method}", "it is tried again with the next sync")
             self._sleep(pause_seconds)
 
-    def _pause(self, method: str, error: SlackApiError, arguments: Mapping[str, Any]) -> float:
-        """Seconds that Slack asks us to wait, 0 where it is away; raises :class:`SlackReadError` when it
-        refused."""
-        response: Any = error.response
+    def _pause(self, method: str, error: SlackApiError, arguments: Mapping[str, Argument]) -> float:
+        """Returns the seconds that Slack asks to wait, 0 where it is away; raises :class:`SlackReadError` for a
+        refusal."""
+        response = error.response
         data = response.data if isinstance(getattr(response, "data", None), dict) else {}
         code = str(data.get("error") or "")
         if response.status_code == 429 or code == "ratelimited":
@@ -79,9 +85,7 @@ class SlackCalls:
             return 0
         raise self._refusal(method, code, data, arguments) from error
 
-    def _refusal(
-        self, method: str, code: str, data: Mapping[str, Any], arguments: Mapping[str, Any]
-    ) -> SlackReadError:
+    def _refusal(self, method: str, code: str, data: Wire, arguments: Mapping[str, Argument]) -> SlackReadError:
         channel = arguments.get("channel", "")
         if code == "missing_scope":
             scope = data.get("needed") or "it needs"
@@ -90,7 +94,7 @@ class SlackCalls:
         if code in _BAD_TOKEN:
             advice = "copy the bot token (xoxb-…) from OAuth & Permissions at api.slack.com/apps"
             return SlackReadError(
-                f"Slack does not take the token in {self._token_env} ({code})", advice, code=code
+                f"Slack does not accept the token in {self._token_env} ({code})", advice, code=code
             )
         if code == "not_in_channel":
             return SlackReadError(f"the bot is not in the channel {channel}", "/invite it there", code=code)

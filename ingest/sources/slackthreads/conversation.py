@@ -1,114 +1,158 @@
-"""A Slack thread as Markdown: who said what, and when.
+"""Renders a Slack thread as Markdown: who wrote what, and when.
 
-Promises that what people write stays text: none of it becomes a heading, a link, HTML or a template's tag. Code
-stays code. Does not call Slack: whoever renders says how people are called.
+Promises that what people write stays text: none of it becomes a heading, a link, HTML or a template's tag; code
+stays code. Does not call Slack: the caller looks up people's names.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import NotRequired, TypedDict
+
+from ingest import slack_markup
 
 TITLE_CHARS = 100
-Message = Mapping[str, Any]  # as Slack's Web API gives it
-NameOf = Callable[[str], str]  # of the id of a person
+NameOf = Callable[[str], str]  # of a person, by id
 
-# Messages that say something; all others tell of joining, leaving, renaming, pinning and the like.
-_SPOKEN = {"", "bot_message", "file_share", "me_message", "thread_broadcast"}
-_TOKEN = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+# Subtypes of messages with something to read; the others report joining, leaving, renaming, pinning and the like.
+_SUBTYPES_WITH_TEXT = {"", "bot_message", "file_share", "me_message", "thread_broadcast"}
 _ADDRESS = re.compile(r"https?://\S+")
 _IDEOGRAMS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")  # written without spaces, about two to a word
 _CODE_BLOCK = re.compile(r"```(.*?)```", re.DOTALL)
 _CODE_SPAN = re.compile(r"`([^`\n]+)`")
-_EMPHASIS = re.compile(  # of a bounded length, else it takes time by the square of a line
+_EMPHASIS = re.compile(  # of a bounded length; unbounded, it takes time by the square of a line's length
     r"(?<![\w*_~])([*_~])(?=\S)([^\n]{0,500}?\S)\1(?![\w*_~])"
 )
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_TEXTUAL = {"text", "mrkdwn", "plain_text"}
+_TEXT_OBJECTS = {"text", "mrkdwn", "plain_text"}
 
 
-def is_spoken(message: Message) -> bool:
-    """Whether somebody says something in it, a person or an app."""
-    return message.get("subtype", "") in _SPOKEN
+class Edit(TypedDict):
+    """When a message was edited."""
+
+    ts: str
 
 
-def said_at(message: Message) -> datetime:
-    """When it was written, or last edited."""
-    edited = message.get("edited") or {}
-    return datetime.fromtimestamp(max(float(message["ts"]), float(edited.get("ts") or 0)), UTC)
+class BotProfile(TypedDict, total=False):
+    """What Slack shows of an app beside its message."""
+
+    name: str
 
 
-def n_words(message: Message) -> int:
-    """Addresses and names of people do not count; where words are not parted, two characters are one."""
-    text = _ADDRESS.sub(" ", plain(_source(message), lambda user: ""))
+class SharedFile(TypedDict, total=False):
+    """A file that was shared with a message."""
+
+    id: str
+    title: str
+    name: str
+
+
+class AttachmentField(TypedDict, total=False):
+    """A labelled value in an attachment."""
+
+    title: str
+    value: str
+
+
+class Attachment(TypedDict, total=False):
+    """What an app adds below its message, or what Slack shows of a link."""
+
+    pretext: str
+    title: str
+    text: str
+    fallback: str
+    fields: list[AttachmentField]
+    is_msg_unfurl: bool
+    from_url: str
+    original_url: str
+
+
+class SlackMessage(TypedDict):
+    """A message as Slack's Web API gives it, with the keys that are read here."""
+
+    ts: str
+    text: NotRequired[str]
+    user: NotRequired[str]
+    bot_id: NotRequired[str]
+    username: NotRequired[str]
+    subtype: NotRequired[str]
+    thread_ts: NotRequired[str]
+    edited: NotRequired[Edit]
+    bot_profile: NotRequired[BotProfile]
+    blocks: NotRequired[list[object]]
+    attachments: NotRequired[list[Attachment]]
+    files: NotRequired[list[SharedFile]]
+    reply_count: NotRequired[int]
+    reply_users: NotRequired[list[str]]
+    reply_users_count: NotRequired[int]
+    latest_reply: NotRequired[str]
+
+
+def has_text(message: SlackMessage) -> bool:
+    """Returns whether a person or an app writes something in it."""
+    return message.get("subtype", "") in _SUBTYPES_WITH_TEXT
+
+
+def last_changed_at(message: SlackMessage) -> datetime:
+    """Returns when it was written, or last edited."""
+    edited = message.get("edited")
+    return datetime.fromtimestamp(max(float(message["ts"]), float((edited and edited.get("ts")) or 0)), UTC)
+
+
+def count_words(message: SlackMessage) -> int:
+    """Counts words without addresses and names of people; of ideograms, two are a word."""
+    text = _ADDRESS.sub(" ", slack_markup.to_text(_markup(message), lambda user, label: f"@{label}"))
     n_ideograms = len(_IDEOGRAMS.findall(text))
     return len(_IDEOGRAMS.sub(" ", text).replace("@", " ").split()) + n_ideograms // 2
 
 
-def title(channel: str, messages: Sequence[Message], name_of: NameOf) -> str:
-    """The channel, and the first line of the first message that has one."""
-    lines = (line.strip() for one in messages for line in plain(_source(one), name_of).splitlines())
+def make_title(channel: str, messages: Sequence[SlackMessage], name_of: NameOf) -> str:
+    """Returns the channel, and the first line of the first message that has one."""
+    lines = (line.strip() for message in messages for line in _plain(_markup(message), name_of).splitlines())
     first = _EMPHASIS.sub(r"\2", next((line for line in lines if line.strip("`")), ""))
-    shown = first if len(first) <= TITLE_CHARS else f"{first[: TITLE_CHARS - 1].rstrip()}…"
-    return f"#{channel}: {shown}" if shown else f"#{channel}"
+    title = first if len(first) <= TITLE_CHARS else f"{first[: TITLE_CHARS - 1].rstrip()}…"
+    return f"#{channel}: {title}" if title else f"#{channel}"
 
 
-def markdown(messages: Sequence[Message], name_of: NameOf) -> str:
-    """A paragraph or more for each message, headed by its speaker and its time in UTC."""
-    return "\n\n".join(_spoken(message, name_of) for message in messages) + "\n"
+def to_markdown(messages: Sequence[SlackMessage], name_of: NameOf) -> str:
+    """Renders one or more paragraphs for each message, headed by its author and its time in UTC."""
+    return "\n\n".join(_render(message, name_of) for message in messages) + "\n"
 
 
-def speaker(message: Message, name_of: NameOf) -> str:
-    """A person's name; an app's as it is shown beside its message."""
-    profile = message.get("bot_profile") or {}
-    if shown := message.get("username") or profile.get("name"):
-        return str(shown)
+def author_name(message: SlackMessage, name_of: NameOf) -> str:
+    """Returns a person's name, or an app's as Slack shows it beside its message."""
+    if name := message.get("username") or (message.get("bot_profile") or BotProfile()).get("name"):
+        return str(name)
     return name_of(str(message["user"])) if message.get("user") else "An app"
 
 
-def plain(text: str, name_of: NameOf) -> str:
-    """Slack's markup as a person reads it, but for code and emphasis, which are left as they are."""
-    text = _TOKEN.sub(lambda token: _read(token, name_of), _CONTROL.sub("", text))
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+def _plain(markup: str, name_of: NameOf) -> str:
+    return slack_markup.to_text(markup, lambda user, label: f"@{label or name_of(user)}")
 
 
-def _read(token: re.Match[str], name_of: NameOf) -> str:
-    """``<@U1>``, ``<#C1|name>``, ``<!here>``, ``<!subteam^S1|@name>``, ``<url|label>`` and the like."""
-    kind, named, label = token[1], token[2], token[3] or ""
-    if kind == "@":
-        return f"@{label or name_of(named)}"
-    if kind == "#":
-        return f"#{label or named}"
-    if kind == "!":
-        return label or f"@{named.split('^')[-1]}"
-    address = named.removeprefix("mailto:").removeprefix("tel:")
-    return address if not label or label == address or address.endswith(f"//{label}") else f"{label} ({address})"
-
-
-def _spoken(message: Message, name_of: NameOf) -> str:
+def _render(message: SlackMessage, name_of: NameOf) -> str:
     written_at = datetime.fromtimestamp(float(message["ts"]), UTC)
-    head = f"**{_escaped(speaker(message, name_of))}** ({written_at:%Y-%m-%d %H:%M}):"
-    parts = _CODE_BLOCK.split(_source(message))
+    head = f"**{_escape(author_name(message, name_of))}** ({written_at:%Y-%m-%d %H:%M}):"
+    parts = _CODE_BLOCK.split(_markup(message))
     blocks: list[str] = []
     for position, part in enumerate(parts):
         if position % 2:
-            blocks.append(_fenced(plain(part, name_of)))
+            blocks.append(_fence(_plain(part, name_of)))
         else:
-            blocks.extend(_paragraphs(plain(part, name_of)))
+            blocks.extend(_paragraphs(_plain(part, name_of)))
     if blocks and not blocks[0].startswith("```"):
         head = f"{head} {blocks.pop(0)}"
     return "\n\n".join([head, *blocks])
 
 
-def _fenced(code: str) -> str:
-    ticks = max((len(run) for run in re.findall(r"`+", code)), default=0)
-    fence = "`" * max(3, ticks + 1)
+def _fence(code: str) -> str:
+    n_ticks = max((len(run) for run in re.findall(r"`+", code)), default=0)
+    fence = "`" * max(3, n_ticks + 1)
     return f"{fence}\n{code.strip(chr(10))}\n{fence}"
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """A line break stays one, as in a list somebody typed."""
+    """Splits text at empty lines; keeps single line breaks, as in a list somebody typed."""
     for paragraph in re.split(r"\n\s*\n", text):
         lines = [_line(line.strip()) for line in paragraph.splitlines() if line.strip()]
         if lines:
@@ -117,53 +161,54 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 def _line(text: str) -> str:
     parts = _CODE_SPAN.split(text.lstrip("> "))
-    return "".join(f"`{p}`" if n % 2 else _escaped(_EMPHASIS.sub(r"\2", p)) for n, p in enumerate(parts))
+    return "".join(f"`{p}`" if n % 2 else _escape(_EMPHASIS.sub(r"\2", p)) for n, p in enumerate(parts))
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", text)
 
 
-def _source(message: Message) -> str:
-    """What was written, in Slack's markup; what an app shows in blocks and attachments; the names of files."""
+def _markup(message: SlackMessage) -> str:
+    """Returns what was written, in Slack's markup, an app's blocks and attachments, and the names of files."""
     text = str(message.get("text") or "")
-    shown = "\n".join(filter(None, map(_shown, message.get("blocks") or ())))
-    if not text or (message.get("bot_id") and len(shown) > len(text)):
-        text = shown or text
-    attached = [_attached(part) for part in message.get("attachments") or ()]
+    blocks = "\n".join(filter(None, map(_block_text, message.get("blocks") or ())))
+    if not text or (message.get("bot_id") and len(blocks) > len(text)):
+        text = blocks or text
+    attachments = [_attachment_text(attachment) for attachment in message.get("attachments") or ()]
     names = ", ".join(
         str(file.get("title") or file.get("name") or "a file") for file in message.get("files") or ()
     )
-    return "\n".join(filter(None, [text, *attached, f"[shared: {names}]" if names else ""]))
+    return "\n".join(filter(None, [text, *attachments, f"[shared: {names}]" if names else ""]))
 
 
-def _attached(part: Message) -> str:
-    """Not what Slack shows of a link: that is said elsewhere, perhaps to fewer people."""
-    if part.get("is_msg_unfurl") or part.get("from_url") or part.get("original_url"):
+def _attachment_text(attachment: Attachment) -> str:
+    """Leaves out previews of links: their text is from elsewhere, and perhaps for fewer people."""
+    if attachment.get("is_msg_unfurl") or attachment.get("from_url") or attachment.get("original_url"):
         return ""
-    shown = [part.get("pretext"), part.get("title"), part.get("text") or part.get("fallback")]
-    shown += [f"{field.get('title', '')}: {field.get('value', '')}" for field in part.get("fields") or ()]
-    return "\n".join(str(text) for text in shown if text)
+    body = attachment.get("text") or attachment.get("fallback")
+    lines = [attachment.get("pretext"), attachment.get("title"), body]
+    lines += [f"{field.get('title', '')}: {field.get('value', '')}" for field in attachment.get("fields") or ()]
+    return "\n".join(str(line) for line in lines if line)
 
 
-def _shown(block: Any) -> str:
-    """The text of a block, its parts on lines of their own but for the runs within a line."""
+def _block_text(block: object) -> str:
+    """Returns the text of a block or an element of one: each part on its own line, runs of rich text on one."""
     if isinstance(block, list):
-        return "\n".join(filter(None, map(_shown, block)))
+        return "\n".join(filter(None, map(_block_text, block)))
     if not isinstance(block, Mapping):
-        return str(block or "") if isinstance(block, str) else ""
+        return block if isinstance(block, str) else ""
     kind = block.get("type", "")
     if kind in {"rich_text_section", "rich_text_quote"}:
-        return "".join(map(_run, block.get("elements") or ()))
+        return "".join(map(_run_markup, block.get("elements") or ()))
     if kind == "rich_text_preformatted":
-        return f"```{''.join(map(_run, block.get('elements') or ()))}```"
-    if kind in _TEXTUAL:
+        return f"```{''.join(map(_run_markup, block.get('elements') or ()))}```"
+    if kind in _TEXT_OBJECTS:
         return str(block.get("text") or "")
-    return "\n".join(filter(None, (_shown(block.get(key)) for key in ("text", "fields", "elements", "rows"))))
+    return "\n".join(filter(None, (_block_text(block.get(key)) for key in ("text", "fields", "elements", "rows"))))
 
 
-def _run(element: Message) -> str:
-    """A run of rich text, whose text is not escaped, as Slack's markup."""
+def _run_markup(element: Mapping[str, object]) -> str:
+    """Writes a run of rich text, whose text is not escaped, as Slack's markup."""
     text = str(element.get("text") or "").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     tokens = {
         "user": f"<@{element.get('user_id')}>",

@@ -1,38 +1,38 @@
-"""The addresses of a site that are still to be asked for, in order, each once.
+"""Queues the addresses of a site that are still to be requested, each once.
 
-Promises to end on sites that do not: it takes in only so many addresses, and only so many variants of one path.
+Promises to end on endless sites: it accepts a limited number of addresses, and of variants of one path.
 """
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 MAX_VARIANTS = 50  # of one path by its query: calendars, lists in every order
-ADDRESSES_PER_PAGE = 20  # kept in line for each page that is wanted
+ADDRESSES_PER_PAGE = 20  # queued for each page that is wanted
 
 
 class Frontier:
-    """``may_ask`` tells which addresses are taken in at all."""
+    """A queue of addresses; ``may_request`` tells which addresses are accepted at all."""
 
-    def __init__(self, may_ask: Callable[[str], bool], *, max_pages: int) -> None:
-        self._may_ask = may_ask
+    def __init__(self, may_request: Callable[[str], bool], *, max_pages: int) -> None:
+        self._may_request = may_request
         self._max_addresses = max_pages * ADDRESSES_PER_PAGE
         self._waiting: deque[str] = deque()
-        self._met: set[str] = set()
+        self._seen: set[str] = set()
         self._n_variants: Counter[str] = Counter()
-        self.asked: set[str] = set()
+        self.requested: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def meet(self, urls: Iterable[str], *, is_next: bool = False) -> None:
-        """Puts those in line that are new; ``is_next`` for one that stands for the page just asked for."""
+    def add(self, urls: Iterable[str], *, is_next: bool = False) -> None:
+        """Queues those that are new; ``is_next`` puts one first that replaces the page just requested."""
         for url in urls:
-            if url in self._met or len(self._met) >= self._max_addresses:
+            if url in self._seen or len(self._seen) >= self._max_addresses:
                 continue
-            self._met.add(url)
+            self._seen.add(url)
             path, has_query, _ = url.partition("?")
             self._n_variants[path] += bool(has_query)
-            if self._n_variants[path] > MAX_VARIANTS or not self._may_ask(url):
+            if self._n_variants[path] > MAX_VARIANTS or not self._may_request(url):
                 continue
             if is_next:
                 self._waiting.appendleft(url)
@@ -40,7 +40,7 @@ class Frontier:
                 self._waiting.append(url)
 
     def next(self) -> str:
-        """The next address, which from now on has been asked for."""
+        """Takes the next address from the queue, and records it as requested."""
         url = self._waiting.popleft()
-        self.asked.add(url)
+        self.requested.add(url)
         return url

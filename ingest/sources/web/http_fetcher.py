@@ -1,9 +1,8 @@
-"""Requests to a site of somebody else's, one after the other and with a pause between.
+"""Sends requests to one site, one after the other and with a pause between.
 
 Promises: addresses are public unless private ones are allowed (see :mod:`ingest.sources.web.public_network`); no
-request lasts
-longer than its time; no answer is read further than its limit, which counts what is unpacked; no cookie is kept. A
-redirect is followed for files that belong to a host (its robots.txt), never to another host.
+request lasts longer than its timeout; no answer is read beyond its limit, which counts unpacked bytes; no cookie
+is stored. Redirects are followed only for files that belong to a host (its robots.txt), never to another host.
 """
 
 import math
@@ -21,12 +20,12 @@ import httpx
 from agent import __version__
 from ingest.documents.raw import FetchProblem
 from ingest.sources.web import public_network
-from ingest.sources.web.site import joined, normalised
+from ingest.sources.web.site import join, normalise
 
 USER_AGENT = f"Docent/{__version__}"
 MAX_REDIRECTS = 5
 MAX_WAIT_SECONDS = 30  # that a server may ask for before the second try
-MAX_REST_BYTES = 16_000  # read of an answer nobody wants, so that its connection can be used again
+MAX_REST_BYTES = 16_000  # read of a body that is not wanted, so that its connection can be used again
 _BUSY = {429, 502, 503, 504}
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _PIECE_BYTES = 64_000
@@ -36,7 +35,7 @@ Limit = Callable[[int, httpx.Headers], int]
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """``body`` is unpacked; empty where nobody wanted it, broken off where it ``is_too_large``."""
+    """An answer. ``body`` is unpacked; empty where it was not wanted, cut off where it ``is_too_large``."""
 
     status: int
     headers: httpx.Headers
@@ -45,12 +44,12 @@ class HttpResponse:
 
     @property
     def redirect(self) -> str:
-        """Where it sends to, maybe relative; empty where it does not."""
+        """Returns the address of a redirect, maybe relative; empty for other answers."""
         return str(self.headers.get("location", "")) if self.status in {301, 302, 303, 307, 308} else ""
 
 
 class HttpFetcher:
-    """Connections to one site, for one thread; ``authorization`` is a header sent with each request."""
+    """The connections to one site, for one thread; ``authorization`` is a header sent with each request."""
 
     def __init__(
         self,
@@ -60,17 +59,17 @@ class HttpFetcher:
         allow_private: bool = False,
         use_proxy: bool = False,
         authorization: str = "",
-        resolve: public_network.Resolve = public_network.resolved,
+        resolve: public_network.Resolve = public_network.resolve_host,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.delay_seconds = delay_seconds
-        self.asked_at = -math.inf  # on the monotonic clock; the next request keeps its distance from it
+        self.requested_at = -math.inf  # the latest request, on the monotonic clock
         self._timeout_seconds = timeout_seconds
         self._use_proxy = use_proxy
         self._headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
         self._headers |= {"Authorization": authorization.strip()} if authorization else {}
-        # A proxy resolves names itself, and guards what is reached through it.
-        self._line = public_network.PublicNetworkBackend(resolve, allow_private=allow_private or use_proxy)
+        # A proxy resolves names itself, and decides what may be reached through it.
+        self._backend = public_network.PublicNetworkBackend(resolve, allow_private=allow_private or use_proxy)
         self._sleep = sleep
         self._pools: dict[str, httpcore.ConnectionPool] = {}
 
@@ -82,9 +81,10 @@ class HttpFetcher:
             pool.close()
 
     def get(self, url: str, *, limit: Limit, headers: Mapping[str, str] | None = None) -> HttpResponse:
-        """``limit`` tells by status and headers how many bytes of the body are wanted, 0 for none.
+        """Requests an address, twice where another try may help.
 
-        Tried twice where another try may help. Raises :class:`FetchProblem` when there is no answer.
+        ``limit`` returns, for a status and headers, how many bytes of the body are wanted, 0 for none. Raises
+        :class:`FetchProblem` when there is no answer.
         """
         sent = {**self._headers, **(headers or {})}
         try:
@@ -94,35 +94,37 @@ class HttpFetcher:
                 raise
             return self._once(url, sent, limit)
         if answer.status in _BUSY:
-            self._sleep(_asked_wait(answer))
+            self._sleep(_retry_after(answer))
             return self._once(url, sent, limit)
         return answer
 
     def follow(self, url: str, *, limit: Limit) -> HttpResponse:
-        """As :meth:`get`, through redirects on the same host and port, or to its https; the last answer where they
-        lead elsewhere."""
+        """Requests an address and follows redirects on the same host and port, or to its https.
+
+        Returns the last answer, which is a redirect where that leads elsewhere.
+        """
         answer = self.get(url, limit=limit)
         for _ in range(MAX_REDIRECTS):
-            target = normalised(joined(url, answer.redirect)) if answer.redirect else None
-            if not target or not _is_near(target, url):
+            target = normalise(join(url, answer.redirect)) if answer.redirect else None
+            if not target or not _is_same_host(target, url):
                 break
             url, answer = target, self.get(target, limit=limit)
         return answer
 
     def _once(self, url: str, headers: Mapping[str, str], limit: Limit) -> HttpResponse:
-        self._sleep(max(0.0, self.asked_at + self.delay_seconds - time.monotonic()))
-        self.asked_at = time.monotonic()
-        self._line.deadline = self.asked_at + self._timeout_seconds
+        self._sleep(max(0.0, self.requested_at + self.delay_seconds - time.monotonic()))
+        self.requested_at = time.monotonic()
+        self._backend.deadline = self.requested_at + self._timeout_seconds
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         try:
             with self._pool(url).stream("GET", url, headers=sent) as response:
-                return _answer(response, limit)
+                return _read(response, limit)
         except httpcore.TimeoutException:
-            raise _passing(f"did not answer within {self._timeout_seconds:g} seconds") from None
+            raise _temporary_problem(f"did not answer within {self._timeout_seconds:g} seconds") from None
         except httpcore.ConnectError as error:
-            raise _unconnected(str(error)) from None
+            raise _connection_problem(str(error)) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError):
-            raise _passing("broke off its answer") from None
+            raise _temporary_problem("broke off its answer") from None
 
     def _pool(self, url: str) -> httpcore.ConnectionPool:
         scheme = urlsplit(url).scheme
@@ -130,7 +132,7 @@ class HttpFetcher:
             self._pools[scheme] = httpcore.ConnectionPool(
                 ssl_context=httpx.create_ssl_context(),  # knows SSL_CERT_FILE, for a company's own authority
                 proxy=self._proxy(url),
-                network_backend=self._line,
+                network_backend=self._backend,
             )
         return self._pools[scheme]
 
@@ -143,63 +145,63 @@ class HttpFetcher:
         return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth)
 
 
-def _is_near(target: str, url: str) -> bool:
-    """Elsewhere, even in clear text, the authorization must not be sent."""
-    to, at = httpx.URL(target), httpx.URL(url)
-    is_secured = (at.scheme, to.scheme, at.port, to.port) == ("http", "https", None, None)
-    return to.host == at.host and (is_secured or (to.scheme, to.port) == (at.scheme, at.port))
+def _is_same_host(target: str, url: str) -> bool:
+    """Returns whether the authorization may be sent along: to the same host and port, or to its https."""
+    new, old = httpx.URL(target), httpx.URL(url)
+    is_upgrade = (old.scheme, new.scheme, old.port, new.port) == ("http", "https", None, None)
+    return new.host == old.host and (is_upgrade or (new.scheme, new.port) == (old.scheme, old.port))
 
 
-def _asked_wait(answer: HttpResponse) -> float:
-    """Seconds; a date instead of a number is not worth the reading."""
-    asked = answer.headers.get("retry-after", "")
-    return min(float(asked), MAX_WAIT_SECONDS) if asked.isdecimal() else 1.0
+def _retry_after(answer: HttpResponse) -> float:
+    """Returns the seconds to wait; a date instead of a number counts as one second."""
+    seconds = answer.headers.get("retry-after", "")
+    return min(float(seconds), MAX_WAIT_SECONDS) if seconds.isdecimal() else 1.0
 
 
-def _answer(response: httpcore.Response, limit: Limit) -> HttpResponse:
+def _read(response: httpcore.Response, limit: Limit) -> HttpResponse:
     headers = httpx.Headers(response.headers)
-    wanted = limit(response.status, headers)
-    most = max(wanted, MAX_REST_BYTES)
+    n_wanted = limit(response.status, headers)
+    n_most = max(n_wanted, MAX_REST_BYTES)
     body = bytearray()
-    for piece in _unpacked(response.iter_stream(), headers) if wanted else response.iter_stream():
+    for piece in _unpack(response.iter_stream(), headers) if n_wanted else response.iter_stream():
         body += piece
-        if len(body) > most:
+        if len(body) > n_most:
             break
-    return HttpResponse(response.status, headers, bytes(body[:wanted]), is_too_large=0 < wanted < len(body))
+    return HttpResponse(response.status, headers, bytes(body[:n_wanted]), is_too_large=0 < n_wanted < len(body))
 
 
-def _unpacked(parts: Iterable[bytes], headers: httpx.Headers) -> Iterator[bytes]:
-    """Piece by piece: a few packed bytes may hold gigabytes."""
+def _unpack(parts: Iterable[bytes], headers: httpx.Headers) -> Iterator[bytes]:
+    """Unpacks piece by piece, because a few packed bytes may hold gigabytes."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
         yield from parts
         return
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise FetchProblem(f"is packed in a way nobody asked for ({encoding[:40]})", "mend the server")
-    unpacking, is_begun = zlib.decompressobj(_GZIP_OR_ZLIB), False
+        raise FetchProblem(f"is compressed in a way that was not asked for ({encoding[:40]})", "repair the server")
+    unpacker, has_begun = zlib.decompressobj(_GZIP_OR_ZLIB), False
     try:
         for part in parts:
             rest = part
-            is_begun = True
-            while rest and not unpacking.eof:
-                yield unpacking.decompress(rest, _PIECE_BYTES)
-                rest = unpacking.unconsumed_tail
-        yield unpacking.flush()
+            has_begun = True
+            while rest and not unpacker.eof:
+                yield unpacker.decompress(rest, _PIECE_BYTES)
+                rest = unpacker.unconsumed_tail
+        yield unpacker.flush()
     except zlib.error:
-        raise _passing("sent broken data") from None
-    if is_begun and not unpacking.eof:
-        raise _passing("broke off its answer")
+        raise _temporary_problem("sent broken data") from None
+    if has_begun and not unpacker.eof:
+        raise _temporary_problem("broke off its answer")
 
 
-def _passing(cause: str) -> FetchProblem:
+def _temporary_problem(cause: str) -> FetchProblem:
     return FetchProblem(cause, "it is tried again with the next sync", may_pass=True)
 
 
-def _unconnected(said: str) -> FetchProblem:
-    """Certificates and names are what an operator can mend."""
-    if "CERTIFICATE" in said.upper():
-        advice = "mend the site's certificate, or name your authority's in SSL_CERT_FILE"
+def _connection_problem(message: str) -> FetchProblem:
+    """Tells apart what an operator can repair: certificates and names."""
+    if "CERTIFICATE" in message.upper():
+        advice = "repair the site's certificate, or name your authority's in SSL_CERT_FILE"
         return FetchProblem("has a certificate that is not trusted", advice, may_pass=True)
-    if said == public_network.NO_ADDRESS:
+    if message == public_network.NO_ADDRESS:
         return FetchProblem("is on a host that no name server knows", "check the address", may_pass=True)
     return FetchProblem("cannot be connected to", "check the address, and that the site is up", may_pass=True)

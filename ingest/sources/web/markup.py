@@ -1,9 +1,9 @@
-"""What the markup of a web page says, without reading the page: its links, what it asks of crawlers, its date.
+"""Reads the tags of a web page: its links, what it asks of crawlers, its date, and a digest of its main text.
 
-Promises time in proportion to the page's length, whatever it holds: no parser is let at a stranger's page in this
-process (Lexbor takes minutes for a tag with 100,000 attributes). So it sees what stands in tags, one after the
-other. The main text is read elsewhere; here it is only told whether it has changed. What stands around it (menus,
-heads, feet) and in scripts does not count for that, since clocks and tokens live there.
+Promises time in proportion to the page's length, whatever it contains: no HTML parser is run on foreign pages in
+this process (Lexbor takes minutes for a tag with 100,000 attributes), so tags are read one after the other. The
+main text itself is read elsewhere; its digest only tells whether it has changed. Menus, heads, feet and scripts
+have no part in the digest, since clocks and tokens are there.
 """
 
 import re
@@ -15,14 +15,14 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from html import unescape
 
-from ingest.sources.web.site import Site, joined
+from ingest.sources.web.site import Site, join
 
 MAX_LINKS = 5_000  # of one page; a page with more is a trap
 MAX_TAG_CHARS = 20_000  # read of the attributes of one tag
 _AROUND = ("nav", "footer", "aside", "dialog", "noscript", "template", "svg")
-_RAW = {"script", "style", "textarea", "xmp", "title", "noembed", "noframes"}  # hold text, no tags
+_RAW = {"script", "style", "textarea", "xmp", "title", "noembed", "noframes"}  # contain text, no tags
 _LINKS = {"a": "href", "area": "href", "iframe": "src", "frame": "src"}
-_TOLD = {*_LINKS, "meta", "link", "base"}
+_READ_TAGS = {*_LINKS, "meta", "link", "base"}
 _PAIR = re.compile(
     r"""([^\s/>=]++)(?:\s*+=\s*+(?:"([^"]*+)"?|'([^']*+)'?|([^\s>"'][^\s>]*+)?))?""",
 )
@@ -47,17 +47,20 @@ _ERROR = re.compile(
     r"|(?:5\d\d\W+)?(?:internal server error|service unavailable|bad gateway)\W*",
     re.IGNORECASE,
 )
-_ORDERS_WITH_VALUE = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
+_DIRECTIVES_WITH_VALUE = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
 _SPACES = re.compile(r"\s+")
 _TITLE_CHARS = 300
 _META_CHARS = 3_000
-_FUTURE = timedelta(days=1)  # a date farther away is a mistake
+_FUTURE = timedelta(days=1)  # a date later than that is a mistake
 
 
 @dataclass(frozen=True)
 class Markup:
-    """``digest`` is equal for equal main texts, and empty without one; ``canonical`` and ``refresh`` are addresses
-    within the site or empty; ``is_error`` tells of a page that is an error's, whatever its status."""
+    """What the tags of a page say.
+
+    ``digest`` is equal for equal main texts, and empty without text; ``canonical`` and ``refresh`` are addresses
+    within the site, or empty; ``is_error`` marks an error page, whatever its status.
+    """
 
     digest: str
     links: tuple[str, ...]
@@ -68,53 +71,53 @@ class Markup:
     updated_at: datetime | None
 
 
-def read(html: str, url: str, site: Site) -> Markup:
-    """The markup of a page at an address of the site."""
+def parse(html: str, url: str, site: Site) -> Markup:
+    """Parses a page at an address of the site."""
     tags = _Tags()
     tags.read(html)
-    base = joined(url, tags.base) or url
-    orders = robots(content for name, content in tags.metas if name in {"robots", "docent"})
+    base = join(url, tags.base) or url
+    directives = robots_directives(content for name, content in tags.metas if name in {"robots", "docent"})
     refresh = next((_REFRESH.match(content) for name, content in tags.metas if name == "refresh"), None)
     links = (site.url(href, base) for href in tags.hrefs)
     return Markup(
         digest=tags.digest(),
-        links=() if "nofollow" in orders else tuple(dict.fromkeys(filter(None, links))),
+        links=() if "nofollow" in directives else tuple(dict.fromkeys(filter(None, links))),
         canonical=site.url(tags.canonical, base) or "" if tags.canonical else "",
         refresh=site.url(refresh[1], url) or "" if refresh else "",
-        is_indexed="noindex" not in orders,
+        is_indexed="noindex" not in directives,
         is_error=bool(_ERROR.fullmatch(tags.title)),
         updated_at=_updated_at(dict(reversed(tags.metas)), html),
     )
 
 
-def robots(values: Iterable[str]) -> set[str]:
-    """What is asked of crawlers, such as ``noindex``; of what is said to one by name only what is ours."""
-    orders: set[str] = set()
+def robots_directives(values: Iterable[str]) -> set[str]:
+    """Parses what crawlers are asked, such as ``noindex``; ignores what is addressed to others by name."""
+    directives: set[str] = set()
     for value in values:
         addressee = ""
         for part in value.lower().split(","):
-            name, colon, order = part.partition(":")
-            is_order = not colon or name.strip() in _ORDERS_WITH_VALUE
-            addressee = addressee if is_order else name.strip()
+            name, colon, rest = part.partition(":")
+            is_directive = not colon or name.strip() in _DIRECTIVES_WITH_VALUE
+            addressee = addressee if is_directive else name.strip()
             if addressee in {"", "docent"}:
-                orders.add(part.strip() if is_order else order.strip())
-    return orders | ({"noindex", "nofollow"} if "none" in orders else set())
+                directives.add(part.strip() if is_directive else rest.strip())
+    return directives | ({"noindex", "nofollow"} if "none" in directives else set())
 
 
-def moment(text: str) -> datetime | None:
-    """A date as pages, sitemaps or headers write it, in UTC unless it says otherwise; none from the future."""
-    for read_ in (datetime.fromisoformat, parsedate_to_datetime):
+def parse_date(text: str) -> datetime | None:
+    """Parses a date of a page, sitemap or header, in UTC unless it says otherwise; None for a future one."""
+    for parser in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            found = read_(text.strip())
+            date = parser(text.strip())
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        return found if found < datetime.now(UTC) + _FUTURE else None
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return date if date < datetime.now(UTC) + _FUTURE else None
     return None
 
 
 class _Tags:
-    """What one pass over a page collects."""
+    """Collects tags and texts in one pass over a page."""
 
     def __init__(self) -> None:
         self.metas: list[tuple[str, str]] = []
@@ -126,26 +129,26 @@ class _Tags:
 
     def read(self, html: str) -> None:
         at = 0
-        while found := _TAG.search(html, at):
-            self._text(html[at : found.start()])
-            at = found.end()
-            name = (found["name"] or "").lower() if found["close"] else ""
-            if found["comment"]:
+        while tag := _TAG.search(html, at):
+            self._add_text(html[at : tag.start()])
+            at = tag.end()
+            name = (tag["name"] or "").lower() if tag["close"] else ""
+            if tag["comment"]:
                 end = _COMMENT_END.search(html, at)
                 at = end.end() if end else len(html)
-            elif name in _RAW and not found["end"]:
-                at = self._raw(name, html, at)
-            elif name in _TOLD and not found["end"]:
-                self._told(name, _attributes(found["attributes"]))
+            elif name in _RAW and not tag["end"]:
+                at = self._skip_raw(name, html, at)
+            elif name in _READ_TAGS and not tag["end"]:
+                self._add_tag(name, _attributes(tag["attributes"]))
             elif name:
-                self._n_open[name] = max(0, self._n_open[name] + (-1 if found["end"] else 1))
-        self._text(html[at:])
+                self._n_open[name] = max(0, self._n_open[name] + (-1 if tag["end"] else 1))
+        self._add_text(html[at:])
 
     def digest(self) -> str:
         text = _SPACES.sub(" ", " ".join(self._main_texts or self._texts)).strip()
         return sha256(f"{self.title}\n{text}".encode(errors="replace")).hexdigest() if text else ""
 
-    def _text(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         n = self._n_open
         if not text or text.isspace() or any(n[name] for name in _AROUND):
             return
@@ -154,7 +157,8 @@ class _Tags:
         elif not n["header"] or n["article"]:
             self._texts.append(text)
 
-    def _raw(self, name: str, html: str, at: int) -> int:
+    def _skip_raw(self, name: str, html: str, at: int) -> int:
+        """Returns where the element ends whose text begins at ``at``; remembers the first title."""
         end = html.find("</", at)
         while end >= 0 and html[end + 2 : end + 2 + len(name)].lower() != name:
             end = html.find("</", end + 2)
@@ -164,32 +168,32 @@ class _Tags:
             self.title = re.split(r"\s[|–—·-]\s", whole)[0]
         return end
 
-    def _told(self, name: str, given: dict[str, str]) -> None:
+    def _add_tag(self, name: str, attributes: dict[str, str]) -> None:
         if name == "meta":
-            key = given.get("name") or given.get("property") or given.get("http-equiv") or ""
-            self.metas.append((key.strip().lower(), given.get("content", "")[:_META_CHARS]))
+            key = attributes.get("name") or attributes.get("property") or attributes.get("http-equiv") or ""
+            self.metas.append((key.strip().lower(), attributes.get("content", "")[:_META_CHARS]))
         elif name == "base":
-            self.base = self.base or given.get("href", "")
+            self.base = self.base or attributes.get("href", "")
         elif name == "link":
-            if given.get("rel", "").strip().lower() == "canonical":
-                self.canonical = self.canonical or given.get("href", "")
-        elif "nofollow" not in given.get("rel", "").lower():
-            href = given.get(_LINKS[name])
+            if attributes.get("rel", "").strip().lower() == "canonical":
+                self.canonical = self.canonical or attributes.get("href", "")
+        elif "nofollow" not in attributes.get("rel", "").lower():
+            href = attributes.get(_LINKS[name])
             if href and len(self.hrefs) < MAX_LINKS:
                 self.hrefs[href] = None
 
 
 def _attributes(text: str) -> dict[str, str]:
-    """The first of each name counts, as in a browser."""
-    found: dict[str, str] = {}
+    """Parses attributes; the first of each name counts, as in a browser."""
+    attributes: dict[str, str] = {}
     for name, *values in _PAIR.findall(text[:MAX_TAG_CHARS]):
-        found.setdefault(name.lower(), unescape("".join(values)))
-    return found
+        attributes.setdefault(name.lower(), unescape("".join(values)))
+    return attributes
 
 
 def _updated_at(metas: dict[str, str], html: str) -> datetime | None:
-    given = [metas[name] for name in _DATES if metas.get(name)]
+    dates = [metas[name] for name in _DATES if metas.get(name)]
     in_script = _DATE_MODIFIED.search(html)
     if in_script:
-        given.insert(1, in_script[1])
-    return next(filter(None, map(moment, given)), None)
+        dates.insert(1, in_script[1])
+    return next(filter(None, map(parse_date, dates)), None)

@@ -1,15 +1,15 @@
-"""Connections to public addresses only, each with a deadline.
+"""Connects to public addresses only, with a deadline: a guard against requests into a private network (SSRF).
 
-Promises: the address that was checked is the very one connected to, so a name that resolves to another a moment
-later reaches nothing; no operation outlives the deadline, however slowly the other side answers.
+Promises: the address that was checked is the one that is connected to, so a name that resolves to another address
+a moment later reaches nothing; no operation outlives the deadline, however slowly the other side answers.
 """
 
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 import httpcore
 
@@ -21,25 +21,25 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are 
 Resolve = Callable[[str, int], list[str]]
 
 
-def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host as this machine knows them; raises :class:`OSError` when there are none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+def resolve_host(host: str, port: int) -> list[str]:
+    """Looks up the addresses of a host; raises :class:`OSError` when there are none."""
+    records = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in records]
 
 
 def is_public(address: str) -> bool:
-    """Whether everybody can reach it; an IPv6 address that stands for an IPv4 one is judged by that."""
+    """Returns whether an address is public; an IPv6 address that stands for an IPv4 one counts as that one."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        within = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        ip = within or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip)
+        embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        ip = embedded or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else ip)
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 class PublicNetworkBackend(httpcore.NetworkBackend):
-    """Connects; raises :class:`FetchProblem` for a host with a private address unless ``allow_private``.
+    """The network that httpcore uses; refuses hosts with a private address unless ``allow_private``.
 
-    ``deadline`` is on the monotonic clock, and moved with each request.
+    ``deadline`` is on the monotonic clock, and set anew for each request.
     """
 
     def __init__(self, resolve: Resolve, *, allow_private: bool) -> None:
@@ -54,8 +54,9 @@ class PublicNetworkBackend(httpcore.NetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        """Connects to a host; raises :class:`FetchProblem` when one of its addresses is private."""
         for address in self._addresses(host, port):
             with suppress(httpcore.ConnectError):
                 return _Stream(
@@ -64,7 +65,7 @@ class PublicNetworkBackend(httpcore.NetworkBackend):
         raise httpcore.ConnectError("refused")
 
     def left(self) -> float:
-        """Seconds until the deadline."""
+        """Returns the seconds until the deadline; raises :class:`httpcore.ReadTimeout` after it."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
             raise httpcore.ReadTimeout
@@ -76,31 +77,31 @@ class PublicNetworkBackend(httpcore.NetworkBackend):
         except (OSError, UnicodeError):
             raise httpcore.ConnectError(NO_ADDRESS) from None
         if not self._allow_private and not all(map(is_public, addresses)):
-            advice = "set allow_private = true if Docent may read what lies there"
+            advice = "set allow_private = true if Docent may read it"
             raise FetchProblem(f"is in a private network ({host})", advice)
         return addresses
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection of a line."""
+    """A connection whose operations end by the deadline of its backend."""
 
-    def __init__(self, stream: httpcore.NetworkStream, line: PublicNetworkBackend) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, backend: PublicNetworkBackend) -> None:
         self._stream = stream
-        self._line = line
+        self._backend = backend
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._line.left())
+        return self._stream.read(max_bytes, self._backend.left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._line.left())
+        self._stream.write(buffer, self._backend.left())
 
     def close(self) -> None:
         self._stream.close()
 
     def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, self._line.left()), self._line)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, self._backend.left()), self._backend)
 
-    def get_extra_info(self, info: str) -> Any:
+    def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)

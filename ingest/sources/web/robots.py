@@ -1,4 +1,4 @@
-"""What a site's robots.txt allows, after RFC 9309."""
+"""Reads what a site's robots.txt allows, after RFC 9309."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,25 +17,27 @@ MAX_DELAY_SECONDS = 10  # between requests; a site that asks for more would neve
 
 @dataclass(frozen=True)
 class Robots:
-    """``delay_seconds`` is what the site asks for, within bounds; 0 where it does not."""
+    """The rules of a site. ``delay_seconds`` is the pause it asks for, within bounds; 0 without one."""
 
     allows: Callable[[str], bool]
     delay_seconds: float = 0.0
     sitemaps: tuple[str, ...] = ()
 
 
-def read(outside: HttpFetcher, site: Site) -> Robots:
-    """A site without the file allows everything; raises :class:`UserError` when it cannot say, since it then
-    allows nothing."""
+def fetch(fetcher: HttpFetcher, site: Site) -> Robots:
+    """Fetches a site's rules; a site without the file allows everything.
+
+    Raises :class:`UserError` when the server fails: until it answers, nothing is allowed.
+    """
     url = f"{site.origin}/robots.txt"
     try:
-        answer = outside.follow(url, limit=lambda status, _: MAX_BYTES if status == 200 else 0)
+        answer = fetcher.follow(url, limit=lambda status, _: MAX_BYTES if status == 200 else 0)
     except FetchProblem as problem:
         raise UserError(f"{url} {problem.cause}: {problem.advice}.") from None
     if answer.status >= 500 or answer.status == 429:
         raise UserError(
             f"{url} answers with status {answer.status}, so nothing of the site may be read now. "
-            "Try again later, or mend the site."
+            "Try again later, or repair the site."
         )
     if answer.status != 200:
         return Robots(lambda _: True)

@@ -1,7 +1,7 @@
-"""The pages that a site itself lists, in sitemaps (sitemaps.org) and indexes of them.
+"""Reads the pages that a site lists itself, in sitemaps (sitemaps.org) and indexes of them.
 
-Promises to read no more than a number of files, each up to a size, and to take only pages of the site. A sitemap
-that cannot be read now is an error, not an empty list: its pages would be taken for removed.
+Promises to read a limited number of files, each up to a limited size, and to return only pages of the site. A
+sitemap that cannot be read now is an error, not an empty list: its pages would count as removed.
 """
 
 import re
@@ -17,7 +17,7 @@ from ingest.documents.raw import FetchProblem
 from ingest.sources.web import markup
 from ingest.sources.web.http_fetcher import HttpFetcher, HttpResponse
 from ingest.sources.web.robots import Robots
-from ingest.sources.web.site import Site, normalised
+from ingest.sources.web.site import Site, normalise
 
 MAX_FILES = 200
 MAX_BYTES = 50_000_000  # of one file, unpacked; sitemaps.org allows no more
@@ -41,76 +41,73 @@ class SitemapEntry:
     is_sitemap: bool
 
 
-def pages(outside: HttpFetcher, site: Site, robots: Robots, *, wanted: str, most: int) -> Pages:
-    """Up to ``most`` pages of the site with the dates its sitemaps give, in their order; empty without any.
+def find_pages(fetcher: HttpFetcher, site: Site, robots: Robots, *, address: str, limit: int) -> Pages:
+    """Returns up to ``limit`` pages of the site with their dates, in the order of its sitemaps; maybe none.
 
-    ``wanted`` is ``auto`` (the sitemaps that robots.txt names, or else at the usual places), or an address.
-    Raises :class:`UserError` for one that cannot be read now, or that was asked for and is none.
+    ``address`` is a sitemap's, or ``auto`` for those that robots.txt names, else those at the usual places. Raises
+    :class:`UserError` when a sitemap cannot be read now, or the one at ``address`` lists no page.
     """
-    if wanted != "auto":
-        found = _read(outside, site, [wanted], most=most)
-        if not found:
-            raise UserError(f"The sitemap {wanted} lists no page below {site.prefix}. Check its address.")
-        return found
+    if address != "auto":
+        pages = _read(fetcher, site, [address], limit=limit)
+        if not pages:
+            raise UserError(f"The sitemap {address} lists no page below {site.prefix}. Check its address.")
+        return pages
     usual = [f"{site.prefix}sitemap.xml", f"{site.origin}/sitemap.xml"]
-    return _read(outside, site, [*robots.sitemaps], most=most) or next(
-        filter(None, (_read(outside, site, [url], most=most) for url in dict.fromkeys(usual))), {}
+    return _read(fetcher, site, [*robots.sitemaps], limit=limit) or next(
+        filter(None, (_read(fetcher, site, [url], limit=limit) for url in dict.fromkeys(usual))), {}
     )
 
 
-def entries(content: bytes) -> Iterator[SitemapEntry]:
-    """What is no sitemap, such as a page of error, lists nothing; a broken one counts as far as it goes.
+def parse(content: bytes) -> Iterator[SitemapEntry]:
+    """Parses the entries of a sitemap; an error page has none, a broken sitemap those before the break.
 
-    No XML parser: it would build what a stranger likes, from entities or from ten million open tags.
+    Uses no XML parser: entities or ten million open tags of a hostile file would exhaust its memory.
     """
     text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig", errors="replace")
     if not text.lstrip().startswith("<"):
         yield from (SitemapEntry(line, None, False) for line in text.split() if "://" in line)
         return
     url, date = "", ""
-    for found in _PART.finditer(text):
-        end, name, said = (
-            found["end"],
-            found["name"].lower(),
-            unescape(found["cdata"] or found["text"] or "").strip(),
-        )
+    for part in _PART.finditer(text):
+        end, name = part["end"], part["name"].lower()
+        value = unescape(part["cdata"] or part["text"] or "").strip()
         if name == "loc" and not end:
-            url = said
+            url = value
         elif name == "lastmod" and not end:
-            date = said
+            date = value
         elif name in {"url", "sitemap"}:
             if end and "://" in url:
-                yield SitemapEntry(url, markup.moment(date), name == "sitemap")
+                yield SitemapEntry(url, markup.parse_date(date), name == "sitemap")
             url, date = "", ""
 
 
-def _read(outside: HttpFetcher, site: Site, urls: list[str], *, most: int) -> Pages:
-    found: Pages = {}
-    waiting = deque(filter(None, (_near(url, site) for url in urls)))
+def _read(fetcher: HttpFetcher, site: Site, urls: list[str], *, limit: int) -> Pages:
+    pages: Pages = {}
+    waiting = deque(filter(None, (_on_host(url, site) for url in urls)))
     known = set(waiting)
-    while waiting and len(known) <= MAX_FILES and len(found) < most:
-        for entry in entries(_fetched(outside, waiting.popleft())):
+    while waiting and len(known) <= MAX_FILES and len(pages) < limit:
+        for entry in parse(_fetch(fetcher, waiting.popleft())):
             if entry.is_sitemap:
-                url = _near(entry.url, site)
+                url = _on_host(entry.url, site)
                 if url and url not in known and len(known) < MAX_FILES:
                     known.add(url)
                     waiting.append(url)
-            elif (url := site.url(entry.url, site.start)) and len(found) < most:
-                found[url] = entry.updated_at
-    return found
+            elif (url := site.url(entry.url, site.start)) and len(pages) < limit:
+                pages[url] = entry.updated_at
+    return pages
 
 
-def _near(url: str, site: Site) -> str | None:
-    """A sitemap's address if it lies on the site's own host; also one from before it had a certificate."""
-    found = normalised(url)
-    if found and site.origin.startswith("https:") and found.startswith("http:"):
-        found = f"https:{found[5:]}"
-    return found if found and found.startswith(f"{site.origin}/") else None
+def _on_host(address: str, site: Site) -> str | None:
+    """Returns a sitemap's address if it is on the site's own host; http counts as the site's https."""
+    url = normalise(address)
+    if url and site.origin.startswith("https:") and url.startswith("http:"):
+        url = f"https:{url[5:]}"
+    return url if url and url.startswith(f"{site.origin}/") else None
 
 
-def _fetched(outside: HttpFetcher, url: str) -> bytes:
+def _fetch(fetcher: HttpFetcher, url: str) -> bytes:
     try:
-        answer = outside.follow(url, limit=lambda status, _: MAX_BYTES if status == 200 else 0)
+        answer = fetcher.follow(url, limit=lambda status, _: MAX_BYTES if status == 200 else 0)
     except FetchProblem as problem:
         raise UserError(f"The sitemap {url} {problem.cause}: {problem.advice}.") from None
     if answer.status >= 500 or answer.status == 429:
@@ -118,11 +115,11 @@ def _fetched(outside: HttpFetcher, url: str) -> bytes:
             f"The sitemap {url} answers with status {answer.status}. Try again later, or set sitemap = false to "
             "find the pages by their links."
         )
-    return _unpacked(answer) if answer.status == 200 else b""
+    return _unpack(answer) if answer.status == 200 else b""
 
 
-def _unpacked(answer: HttpResponse) -> bytes:
-    """A file ``sitemap.xml.gz`` is packed whatever its transport says."""
+def _unpack(answer: HttpResponse) -> bytes:
+    """Unpacks a file such as ``sitemap.xml.gz``, which is compressed apart from its transport."""
     if not answer.body.startswith(_GZIP):
         return answer.body
     try:

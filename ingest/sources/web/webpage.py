@@ -1,4 +1,7 @@
-"""What the answer of a site is: a page, another document, a move, nothing, or a problem."""
+"""Interprets the answer of a site: it is a page, another document, a move, nothing, or a problem.
+
+Fetches nothing and stores nothing.
+"""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.sources.web import markup
 from ingest.sources.web.http_fetcher import HttpResponse, Limit
-from ingest.sources.web.site import Site, joined, normalised
+from ingest.sources.web.site import Site, join, normalise
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _ENDINGS = {
@@ -32,13 +35,13 @@ _ENDINGS = {
 }
 _PAGE = "x.html"
 _PAGES = {"text/html", "application/xhtml+xml"}
-_UNSAID = {
+_UNSPECIFIC = {  # types that do not tell; then the ending of the address does
     "",
     "text/plain",
     "application/octet-stream",
     "binary/octet-stream",
     "application/zip",
-}  # see the ending
+}
 _DATA = {"application/json", "application/xml", "application/javascript", "application/x-javascript"}
 _GONE = {404, 410}
 _CLOSED = {401, 403, 407, 451}
@@ -51,14 +54,15 @@ _CHARSET = re.compile(  # of Python's codecs those for text: "punycode" takes mi
     r"charset\s*=\s*\"?((?:utf|iso|windows|cp|koi8|mac|gb|big5|euc|shift|x-|ks_c|tis|us-ascii)[\w.:-]{1,40})",
     re.IGNORECASE,
 )
-_JUST_NOW = timedelta(minutes=1)  # a page made for the answer says that it was changed now
+_JUST_NOW = timedelta(minutes=1)  # generated pages claim to have been changed at that moment
 
 
 @dataclass(frozen=True)
 class Webpage:
-    """``format`` is None where there is no document; ``fingerprint`` is of the main text, or of all of a file.
+    """A page or another document; ``format`` is None where there is none.
 
-    ``canonical`` and ``moved_to`` are addresses within the site or empty, ``left_for`` is one outside it.
+    ``fingerprint`` is of the main text of a page, or of all of another file. ``canonical`` and ``moved_to`` are
+    addresses within the site, or empty; ``left_for`` is one outside it.
     """
 
     format: Format | None = None
@@ -72,29 +76,29 @@ class Webpage:
     updated_at: datetime | None = None
 
     def raw(self, url: str, *, dated: datetime | None = None) -> RawDocument:
-        """The document, with a title made of its address; ``dated`` is used where it tells no date itself."""
+        """Returns the document with a title made of its address; ``dated`` stands in for its own date."""
         assert self.format is not None
-        return RawDocument(self.content, self.format, title(url), self.updated_at or dated)
+        return RawDocument(self.content, self.format, title_of(url), self.updated_at or dated)
 
 
 class AccessDenied(FetchProblem):
-    """The site does not show it to us; when it shows nothing any more, that is no news of single pages."""
+    """Access is denied (401, 403, a login). Many in a row mean that the site fails, not its pages."""
 
 
-def limit(url: str, *, max_bytes: int) -> Limit:
-    """Reads pages up to ``max_bytes``, other documents up to what their format allows, and nothing else."""
+def body_limit(url: str, *, max_bytes: int) -> Limit:
+    """Limits bodies: pages to ``max_bytes``, other documents to what their format allows, all else to nothing."""
 
-    def wanted(status: int, headers: httpx.Headers) -> int:
+    def n_bytes(status: int, headers: httpx.Headers) -> int:
         name = _name(headers, url) if status == 200 else ""
         if not name:
             return 0
         return max_bytes if formats.max_bytes(name) <= formats.MAX_BYTES else formats.MAX_PACKED_BYTES
 
-    return wanted
+    return n_bytes
 
 
-def read(answer: HttpResponse, url: str, site: Site) -> Webpage:
-    """Judges an answer; raises :class:`FetchProblem` for a document that cannot be had, unless it is gone."""
+def interpret(answer: HttpResponse, url: str, site: Site) -> Webpage:
+    """Interprets an answer; raises :class:`FetchProblem` for a document that cannot be read, unless it is gone."""
     if answer.redirect:
         return _moved(answer.redirect, url, site)
     if answer.status in _GONE or answer.status == 204:
@@ -103,7 +107,7 @@ def read(answer: HttpResponse, url: str, site: Site) -> Webpage:
         raise _failure(answer.status)
     name = _name(answer.headers, url)
     if not name:
-        return _unread(answer, url)
+        return _not_a_document(answer, url)
     if answer.is_too_large:
         raise FetchProblem("is too large", "split it into smaller documents, or raise max_bytes")
     if name == _PAGE and not answer.body.startswith(b"%PDF-"):
@@ -112,28 +116,28 @@ def read(answer: HttpResponse, url: str, site: Site) -> Webpage:
         format=formats.find_format(name),
         content=answer.body,
         fingerprint=sha256(answer.body).hexdigest(),
-        is_indexed="noindex" not in _orders(answer),
+        is_indexed="noindex" not in _directives(answer),
         updated_at=_last_modified(answer.headers),
     )
 
 
-def title(url: str) -> str:
-    """Made of the last part of an address."""
+def title_of(url: str) -> str:
+    """Makes a title of the last part of an address."""
     path = unquote(urlsplit(url).path).strip("/")
     return formats.title_from_path(path) if path else urlsplit(url).netloc
 
 
 def _name(headers: httpx.Headers, url: str) -> str:
-    """A file's name with the ending of what it is; empty for what no document is."""
+    """Returns a file's name whose ending tells its format; empty for what is not a document."""
     kind = _kind(headers)
     path = unquote(urlsplit(url).path)
     is_bare = not kind and "." not in path.rpartition("/")[2]
-    if is_bare or kind in _PAGES or (kind in _UNSAID and formats.find_format(path) == "html"):
+    if is_bare or kind in _PAGES or (kind in _UNSPECIFIC and formats.find_format(path) == "html"):
         return _PAGE
     if kind in _ENDINGS:
         name = f"x{_ENDINGS[kind]}"
     else:
-        name = path if kind in _UNSAID else ""
+        name = path if kind in _UNSPECIFIC else ""
         name = "x.txt" if kind == "text/plain" and not formats.find_format(name) else name
     return name if formats.find_format(name) else ""
 
@@ -142,8 +146,8 @@ def _kind(headers: httpx.Headers) -> str:
     return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
-def _unread(answer: HttpResponse, url: str) -> Webpage:
-    """A picture or data is no document; what people write in, such as an old Word file, is a problem."""
+def _not_a_document(answer: HttpResponse, url: str) -> Webpage:
+    """Ignores pictures and data; raises :class:`FetchProblem` for other files, such as an old Word document."""
     path, kind = unquote(urlsplit(url).path), _kind(answer.headers)
     if kind.startswith("application/") and kind not in _DATA and not formats.is_ignored(path):
         raise FetchProblem(*formats.explain_refusal(path))
@@ -151,14 +155,14 @@ def _unread(answer: HttpResponse, url: str) -> Webpage:
 
 
 def _moved(redirect: str, url: str, site: Site) -> Webpage:
-    target = normalised(joined(url, redirect)) or ""
+    target = normalise(join(url, redirect)) or ""
     if _is_login(target, site):
         raise AccessDenied("asks for a login", "name a variable with its key in authorization_env, or exclude it")
     return Webpage(moved_to=target) if site.holds(target) else Webpage(left_for=target or redirect[:200])
 
 
 def _is_login(url: str, site: Site) -> bool:
-    """Within the site, ``auth/`` may be a chapter."""
+    """Returns whether an address is a login's; within the site more strictly, since ``auth/`` may be a chapter."""
     parts = urlsplit(url)
     if site.holds(url):
         return bool(_LOGIN.search(parts.path))
@@ -170,49 +174,47 @@ def _failure(status: int) -> FetchProblem:
         advice = "open it for Docent (authorization_env can name a variable with a key), or exclude it"
         return AccessDenied(f"may not be read (status {status})", advice)
     may_pass = status >= 500 or status in {408, 425, 429}
-    advice = "it is tried again with the next sync" if may_pass else "mend the page, or exclude it"
+    advice = "it is tried again with the next sync" if may_pass else "repair the page, or exclude it"
     return FetchProblem(f"answers with status {status}", advice, may_pass=may_pass)
 
 
 def _page(answer: HttpResponse, url: str, site: Site) -> Webpage:
-    declared = _CHARSET.search(answer.headers.get("content-type", ""))
-    content, html = _decoded(answer.body, declared[1] if declared else "")
-    said = markup.read(html, url, site)
-    if said.is_error:
-        raise FetchProblem(
-            "is a page of error, though it claims to be none", "mend the links to it, or exclude it"
-        )
-    orders = _orders(answer)
+    charset = _CHARSET.search(answer.headers.get("content-type", ""))
+    content, html = _decode(answer.body, charset[1] if charset else "")
+    tags = markup.parse(html, url, site)
+    if tags.is_error:
+        raise FetchProblem("is an error page without the status of one", "repair the links to it, or exclude it")
+    directives = _directives(answer)
     return Webpage(
         format=Format.WEBPAGE,
         content=content,
-        fingerprint=said.digest or sha256(content).hexdigest(),
-        is_indexed=said.is_indexed and "noindex" not in orders,
-        links=said.links if "nofollow" not in orders else (),
-        canonical="" if said.canonical == url else said.canonical,
-        moved_to="" if said.refresh == url else said.refresh,
-        updated_at=said.updated_at or _last_modified(answer.headers),
+        fingerprint=tags.digest or sha256(content).hexdigest(),
+        is_indexed=tags.is_indexed and "noindex" not in directives,
+        links=tags.links if "nofollow" not in directives else (),
+        canonical="" if tags.canonical == url else tags.canonical,
+        moved_to="" if tags.refresh == url else tags.refresh,
+        updated_at=tags.updated_at or _last_modified(answer.headers),
     )
 
 
-def _decoded(body: bytes, declared: str) -> tuple[bytes, str]:
-    """The bytes to keep, and a text of them. An encoding that only a header tells would be lost with it."""
+def _decode(body: bytes, charset: str) -> tuple[bytes, str]:
+    """Returns the bytes to store, and their text; bytes whose encoding only a header tells become UTF-8."""
     try:
         return body, body.decode("utf-8")
     except UnicodeDecodeError:
         pass
     try:
-        html = body.decode(declared)
+        html = body.decode(charset)
     except (LookupError, ValueError):
-        return body, body.decode("latin-1")  # for the links, and to see a change in it
+        return body, body.decode("latin-1")  # enough for links, and to notice changes
     return html.encode("utf-8-sig", errors="replace"), html
 
 
-def _orders(answer: HttpResponse) -> set[str]:
-    return markup.robots(answer.headers.get_list("x-robots-tag"))
+def _directives(answer: HttpResponse) -> set[str]:
+    return markup.robots_directives(answer.headers.get_list("x-robots-tag"))
 
 
 def _last_modified(headers: httpx.Headers) -> datetime | None:
-    changed = markup.moment(headers.get("last-modified", ""))
-    sent = markup.moment(headers.get("date", ""))
+    changed = markup.parse_date(headers.get("last-modified", ""))
+    sent = markup.parse_date(headers.get("date", ""))
     return None if changed and sent and sent - changed < _JUST_NOW else changed

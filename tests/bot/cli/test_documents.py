@@ -125,11 +125,14 @@ def test_a_folder_is_read_in_as_the_options_say(docent: Docent, tmp_path: Path) 
     [
         (["--option", "colour"], "'colour' is no option. Write NAME=VALUE, such as max_pages=500."),
         (["--option", "colour=red"], "pages: there is no option 'colour'."),
-        (["--option", "every=soon"], "every = 'soon' is not usable: write it as 90s, 15m, 6h, 7d, or never."),
-        (["--reader", "ada"], "'ada' is no reader. Write everyone, team:T, channel:C, user:U or group:S."),
+        (["--option", "every=soon"], "every = 'soon' is not usable: write it as 90s, 15m, 6h, 7d, 2w, or never."),
+        (
+            ["--reader", "ada"],
+            "'ada' does not name a reader. Write everyone, team:T, channel:C, user:U or group:S.",
+        ),
         (["--link", "https://x.example/"], "it lacks {path}. Example: https://handbook.example/{path}."),
         (["--name", "x" * 101], "a name has up to 100 characters, on one line."),
-        (["--exclude", "!"], "'!' is no pattern of a .gitignore."),
+        (["--exclude", "!"], "'!' is not a pattern as in a .gitignore."),
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(docent: Docent, arguments: list[str], said: str) -> None:
@@ -170,7 +173,7 @@ def test_bad_documents_are_listed_with_what_to_do(docent: Docent, tmp_path: Path
     said = docent("documents", "--problems").out
     assert "  a[b]c.md: is not text, despite its name; " in said
     assert "  empty.md: contains no text; " in said
-    name = "has a name that cannot be kept; rename it: Unicode, and with its folders at most 2,000 bytes."
+    name = "has a name that cannot be stored; rename it: Unicode, and with its folders at most 2,000 bytes."
     assert f"  caf\\udce9.md: {name}" in said
     assert said.count(name) == 2
     found = docent("documents", "--json").json
@@ -178,7 +181,7 @@ def test_bad_documents_are_listed_with_what_to_do(docent: Docent, tmp_path: Path
     assert {one["cause"] for one in found["problems"]} == {
         "is not text, despite its name",
         "contains no text",
-        "has a name that cannot be kept",
+        "has a name that cannot be stored",
     }
     assert (
         "0 added, 0 changed, 8 unchanged"

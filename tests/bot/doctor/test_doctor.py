@@ -24,6 +24,7 @@ from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, mask
 from bot.processes import schema_version
 from ingest.library import Library
+from tests.library import sync_folder
 from tests.system import HANDBOOK, System, free_port
 
 
@@ -187,7 +188,7 @@ def read_in(context: CheckContext, database: Database, tmp_path: Path) -> CheckC
     folder.mkdir()
     for name, content in HANDBOOK.items():
         (folder / name).write_text(content)
-    Library(database, context.library).sync_folder(str(folder))
+    sync_folder(Library(database, context.library), str(folder))
     context.database = Database(database.url)
     return context
 
@@ -262,7 +263,7 @@ def test_a_sync_that_ended_badly_is_told(read_in: CheckContext, database: Databa
     for page in (tmp_path / "pages").iterdir():
         page.unlink()
     with pytest.raises(UserError):
-        Library(database, read_in.library).sync_folder(str(tmp_path / "pages"))
+        sync_folder(Library(database, read_in.library), str(tmp_path / "pages"))
     *_, warning = sources.sources(read_in)
     assert warning.state == "warning"
     assert "stopped: No documents were found" in warning.text

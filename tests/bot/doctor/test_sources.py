@@ -66,7 +66,7 @@ def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(
     context: CheckContext, database: Database
 ) -> None:
     for name in ("gone", "by hand"):
-        sync_id = store.open_(database, name, {}, "command")
+        sync_id = store.open_sync(database, name, {}, "command")
         with database.transaction() as transaction:
             store.end(transaction, sync_id, "failed", "There is no folder.")
     found = [finding for finding in sources(context) if finding.state == "warning"]
@@ -81,7 +81,7 @@ def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(
 
 def test_a_sync_that_nobody_works_at_is_told(context: CheckContext, database: Database) -> None:
     with database.transaction() as transaction:
-        store.request(transaction, "pages", {})
+        store.request_sync(transaction, "pages", {})
     assert [state for state, _ in told(context)] == ["ok", "problem"]
     with database.transaction() as transaction:  # as time does
         transaction.execute(text("UPDATE syncs SET touched_at = now() - interval '11 minutes'"))

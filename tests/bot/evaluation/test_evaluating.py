@@ -20,6 +20,7 @@ from agent.errors import UserError
 from agent.store.database import Database
 from bot.evaluation.command import evaluate
 from ingest.library import Library
+from tests.library import sync_folder
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
 from tests.system import HANDBOOK, ROOT
 
@@ -85,7 +86,7 @@ def handbook(database: Database, home: Path, tmp_path: Path) -> Path:
     pages.mkdir()
     for name, content in HANDBOOK.items():
         (pages / name).write_text(content)
-    Library(database, ingest.settings.load()).sync_folder(str(pages))
+    sync_folder(Library(database, ingest.settings.load()), str(pages))
     return tmp_path
 
 
@@ -103,7 +104,7 @@ def written(folder: Path, *lines: dict[str, Any], name: str = "questions.jsonl")
 
 def test_the_sample_handbook_is_found_and_answered(run: Evaluate, home: Path, database: Database) -> None:
     """Measured: 84 of 92 found; 55 complete, 21 wrongly refused, 20 of 25 rightly; 309 characters."""
-    Library(database, ingest.settings.load()).sync_folder(str(SAMPLE), link="https://handbook.example/{path}")
+    sync_folder(Library(database, ingest.settings.load()), str(SAMPLE), link="https://handbook.example/{path}")
     floors = ("hits_at_5=80", "n_facts_complete=52", "n_right_refusals=18", "n_right_citations=62")
     gates = [f"--at-least={floor}" for floor in floors]
     gates += ["--at-most=n_wrong_refusals=24", "--at-most=mean_answer_chars=400", "--at-most=n_failed=0"]
@@ -132,7 +133,7 @@ def test_the_real_handbook_is_found_and_answered(
     run: Evaluate, home: Path, database: Database, eval_dir: Path
 ) -> None:
     """Measured: 47 of 50 found; 32 complete, 1 wrongly refused, 7 of 10 rightly; 519 characters."""
-    Library(database, ingest.settings.load()).sync_folder(str(eval_dir / "handbook_18f" / "pages"))
+    sync_folder(Library(database, ingest.settings.load()), str(eval_dir / "handbook_18f" / "pages"))
     floors = ("hits_at_5=45", "n_facts_complete=30", "n_right_refusals=6")
     gates = [f"--at-least={floor}" for floor in floors]
     gates += ["--at-most=n_wrong_refusals=3", "--at-most=mean_answer_chars=600"]
@@ -159,7 +160,7 @@ def test_ten_documents_are_looked_at_however_long_the_first_are(
     long = "# The yeti\n\n" + "\n\n".join(section.format(n=n) for n in range(55))
     (handbook / "pages" / "yeti.md").write_text(long)
     (handbook / "pages" / "zoo.md").write_text("# Zoo\n\nOf animals with white fur there is a bear; no yeti.")
-    Library(database, ingest.settings.load()).sync_folder(str(handbook / "pages"))
+    sync_folder(Library(database, ingest.settings.load()), str(handbook / "pages"))
     question = {"question": "What does the yeti like in the snow?", "relevant": ["p/zoo.md", "p/yeti.md"]}
     told = json.loads(run(written(handbook, question), "--json").stdout)
     assert told["recall_at_10"] == 1.0
@@ -182,10 +183,10 @@ def test_a_run_is_compared_with_the_last_one_of_the_same_questions(
     assert first["difference"] is None
     assert "No figure has changed" in run(questions).stdout
     (handbook / "pages" / "travel.md").write_text("# Nothing\n\nNothing at all is written here.")
-    Library(database, ingest.settings.load()).sync_folder(str(handbook / "pages"))
+    sync_folder(Library(database, ingest.settings.load()), str(handbook / "pages"))
     library = Library(database, ingest.settings.load())
     (handbook / "pages" / "travel.md").unlink()
-    library.sync_folder(str(handbook / "pages"))
+    sync_folder(library, str(handbook / "pages"))
     again = run(questions)
     assert "1 of the 2 files that the questions name are not in the index" in again.stderr
     assert "p/travel.md" in again.stderr
@@ -231,7 +232,7 @@ def test_a_file_that_not_everyone_may_read_is_named(run: Evaluate, handbook: Pat
     library = Library(database, ingest.settings.load())
     (secret := handbook / "secret").mkdir()
     (secret / "plan.md").write_text("# The plan\n\nWe move to the moon.")
-    library.sync_folder(str(secret), readers=["team:board"])
+    sync_folder(library, str(secret), readers=["team:board"])
     done = run(written(handbook, *QUESTIONS, {"question": "When do we move?", "relevant": ["p/plan.md"]}))
     assert "1 of the 2 files" in done.stderr
     assert "(p/plan.md), or not everyone may read them" in done.stderr

@@ -33,7 +33,7 @@ def wiki(world: System) -> Path:
 def search(world: System) -> Callable[[str], str]:
     """What a search of another process finds."""
     library = Library(world.database, ingest.settings.IngestSettings(index_uri=world.env["DOCENT_INDEX_URI"]))
-    return lambda query: "\n".join(passage.text for passage in library.search(query, audience=Audience()))
+    return lambda query: "\n".join(passage.text for passage in library.search(query, audience=Audience()).passages)
 
 
 def declare(world: System, content: str) -> None:
@@ -175,7 +175,7 @@ def test_a_file_that_becomes_unreadable_is_complained_of_once(world: System, wik
 def test_a_sync_that_a_killed_command_left_open_does_not_keep_the_clock_from_it(
     world: System, wiki: Path, database: Database
 ) -> None:
-    store.open_(database, "wiki", {}, "command")  # and its process is gone, and with it the lock
+    store.open_sync(database, "wiki", {}, "command")  # and its process is gone, and with it the lock
     world.start("worker", "clock")
     first, second = ended(world, "wiki", 2)[:2]
     assert (first.status, first.problem) == ("interrupted", "its process ended")
@@ -188,4 +188,4 @@ def read_so_far(world: System) -> int:
 
 def chunks(world: System, source: str) -> int:
     library = Library(world.database, ingest.settings.IngestSettings(index_uri=world.env["DOCENT_INDEX_URI"]))
-    return library._live.now().index.n_chunks(source)
+    return library.active_index.current().index.n_chunks(source)

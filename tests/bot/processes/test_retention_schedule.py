@@ -123,6 +123,7 @@ def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> No
         ("7d", datetime(2026, 5, 3, 12, tzinfo=UTC)),
         ("2W", datetime(2026, 4, 26, 12, tzinfo=UTC)),
         ("12h", datetime(2026, 5, 10, 0, tzinfo=UTC)),
+        ("15m", datetime(2026, 5, 10, 11, 45, tzinfo=UTC)),
         ("2026-05-01", datetime(2026, 4, 30, 22, tzinfo=UTC)),  # midnight in Paris
     ],
 )
@@ -130,7 +131,7 @@ def test_a_moment_is_so_long_ago_or_a_day(given: str, expected: datetime) -> Non
     assert time_ranges.moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC)) == expected
 
 
-@pytest.mark.parametrize("given", ["", "soon", "2026-13-01", "7", "-3d", "7y", "99999999d"])
+@pytest.mark.parametrize("given", ["", "soon", "never", "2026-13-01", "7", "-3d", "7y", "999999d", "99999999d"])
 def test_what_is_neither_is_refused(given: str) -> None:
     with pytest.raises(UserError):
         time_ranges.moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC))

@@ -64,7 +64,7 @@ def waiting(jobs: Queue) -> list[str]:
 
 def statuses(database: Database) -> dict[str, tuple[str, str | None]]:
     with database.transaction() as transaction:
-        return {one.source: (one.status, one.problem) for one in reports.latest(transaction)}
+        return {one.source: (one.status, one.problem) for one in reports.load_latest(transaction)}
 
 
 def age(database: Database, seconds: float, *columns: str) -> None:
@@ -108,7 +108,7 @@ def test_what_stands_still_is_woken_but_not_what_only_waits(
 
     first: UUID = UUID(jobs.get_jobs()[0].args[0])
     library = Library(database, ingest.settings.IngestSettings(home=schedule.config.parent))
-    ongoing = library.ongoing(first)
+    ongoing = library.open_sync(first)
     assert ongoing
     assert ongoing.begin()
     jobs.empty()

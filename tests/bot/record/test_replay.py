@@ -17,6 +17,7 @@ from bot.jobs.answering import WorkerContext
 from bot.record import replay, session_query
 from ingest import settings as ingest_settings
 from ingest.library import Library
+from tests.library import sync_folder
 from tests.scripted_model import Call, Line, Say, ScriptedModel
 from tests.system import HANDBOOK, QUESTION
 
@@ -37,7 +38,9 @@ def at(
     (tmp_path / "pages").mkdir()
     for name, content in HANDBOOK.items():
         (tmp_path / "pages" / name).write_text(content)
-    Library(database, ingest_settings.load()).sync_folder(str(tmp_path / "pages"), link="https://h.example/{path}")
+    sync_folder(
+        Library(database, ingest_settings.load()), str(tmp_path / "pages"), link="https://h.example/{path}"
+    )
     settings = AgentSettings(
         model="openai/scripted", model_api_base=model.base_url, model_prices="openai/scripted=1/1"
     )

@@ -9,10 +9,10 @@ import pytest
 
 from agent.errors import ToolError
 from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, FaultRule, InstalledApp, Workspace, WorkspaceServer
-from bot.slack import mrkdwn
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
 from bot.slack.thread_reader import PAGE, TEXT_CHARS, SlackThread
+from ingest import slack_markup
 from tools.thread_history import ThreadMessage
 
 PLACE = ReplyAddress(team_id="T1", channel=HELP, user_id=ADA)
@@ -59,7 +59,7 @@ def test_it_is_read_oldest_first_with_who_said_what_when(
     assert first.text == f"@{workspace.app.bot_user_id} Is the rail & road plan (https://x.example/rail) out?"
     assert (first.who, first.is_docent) == (ADA, False)
     assert first.said_at == datetime.fromtimestamp(int(float(ts)), UTC).isoformat()
-    assert (second.who, second.text) == (GRACE, f"@{ADA} see general, @here")
+    assert (second.who, second.text) == (GRACE, f"@{ADA} see #general, @here")
     assert (third.text, third.is_docent) == ("It is.", True)
 
 
@@ -142,11 +142,11 @@ def test_a_slack_that_stumbles_is_asked_again_and_one_that_is_away_only_until_th
     ("text", "expected"),
     [
         ("<@U1|ada> and <@W2>", "@U1 and @W2"),
-        ("<#C1> <#C1|> <#C1|general>", "#C1 #C1 general"),
+        ("<#C1> <#C1|> <#C1|general>", "#C1 #C1 #general"),
         ("<!subteam^S1> <!subteam^S1|@team> <!channel>", "@S1 @team @channel"),
         ("<https://x.example> 1 &lt; 2 &amp;amp;", "https://x.example 1 < 2 &amp;"),
         ("&lt;@U1&gt;", "<@U1>"),
     ],
 )
 def test_markup_is_read_as_a_person_reads_it(text: str, expected: str) -> None:
-    assert mrkdwn.strip_markup(text) == expected
+    assert slack_markup.to_text(text) == expected

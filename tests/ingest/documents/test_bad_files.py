@@ -8,6 +8,7 @@ import pytest
 from agent.types import Audience
 from ingest.library import Library
 from tests.ingest.conftest import opened
+from tests.library import sync_folder
 
 NO_TEXT, EMPTY = "contains no text", "is empty"
 CAUSES = {
@@ -50,17 +51,17 @@ def bad(eval_dir: Path, tmp_path: Path) -> Path:
 
 
 def test_every_bad_file_is_read_or_named_and_all_others_are_found(library: Library, bad: Path) -> None:
-    report = library.sync_folder(str(bad))
+    report = sync_folder(library, str(bad))
 
     assert {problem.uri: problem.cause for problem in report.problems} == CAUSES
     assert all(problem.advice for problem in report.problems)
     assert report.n_added == len([*bad.iterdir()])
     for question, answer in FOUND.items():
-        found = library.search(question, audience=Audience())
+        found = library.search(question, audience=Audience()).passages
         assert any(answer in passage.text for passage in found), question
     assert not any("<div" in passage.text for passage in found)
     assert "Lorem ipsum" in library.read("pdf_named.docx", audience=Audience())[0].text
-    assert library.sync_folder(str(bad)).problems == report.problems
+    assert sync_folder(library, str(bad)).problems == report.problems
 
 
 @pytest.mark.parametrize(

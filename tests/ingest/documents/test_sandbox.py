@@ -20,6 +20,7 @@ from ingest.documents.sandbox import CHILD, ConversionBug, Converter, ReaderLimi
 from ingest.library import Library
 from tests.ingest import paper
 from tests.ingest.conftest import opened
+from tests.library import sync_folder
 
 HELLO = paper.pdf([(60, 700, 10, "Hello from the paper.")])
 
@@ -253,7 +254,7 @@ def test_a_sync_that_has_something_to_read_starts_a_child_and_leaves_none(librar
     def started() -> set[int]:
         seen: list[set[int]] = []
         before = children()
-        library.sync_folder(str(folder), progress=lambda done, total: seen.append(children() - before))
+        sync_folder(library, str(folder), progress=lambda done, total: seen.append(children() - before))
         assert children() <= before
         return set().union(*seen)
 
@@ -265,9 +266,9 @@ def test_a_sync_that_has_something_to_read_starts_a_child_and_leaves_none(librar
 def test_a_document_that_crashed_its_reader_is_tried_again_and_found_as_it_was(
     library: Library, folder: Path
 ) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (folder / "paper.pdf").write_bytes(HELLO)
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (folder / "paper.pdf").write_bytes(paper.pdf([(60, 700, 10, "DIE at first.")]))
     report = library.sync(
         opened(folder),
@@ -275,16 +276,16 @@ def test_a_document_that_crashed_its_reader_is_tried_again_and_found_as_it_was(
     )
 
     assert [problem.uri for problem in report.problems] == ["paper.pdf"]
-    assert "Hello" in library.search("hello from the paper", audience=Audience())[0].text
-    assert library.sync_folder(str(folder)).problems == ()
-    assert "DIE at first." in library.search("die at first", audience=Audience())[0].text
+    assert "Hello" in library.search("hello from the paper", audience=Audience()).passages[0].text
+    assert sync_folder(library, str(folder)).problems == ()
+    assert "DIE at first." in library.search("die at first", audience=Audience()).passages[0].text
 
 
 def test_a_bad_file_stops_no_other(library: Library, folder: Path) -> None:
     (folder / "paper.pdf").write_bytes(HELLO)
     (folder / "word.docx").write_bytes(paper.docx(paper.paragraph("The gate opens at six.")))
     (folder / "broken.pdf").write_bytes(HELLO[:200])
-    report = library.sync_folder(str(folder))
+    report = sync_folder(library, str(folder))
     assert [problem.uri for problem in report.problems] == ["broken.pdf"]
-    found = library.search("When does the gate open?", audience=Audience())[0]
+    found = library.search("When does the gate open?", audience=Audience()).passages[0]
     assert (found.text, found.title) == ("The gate opens at six.", "Word")

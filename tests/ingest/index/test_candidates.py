@@ -16,7 +16,7 @@ from tests.ingest.index.test_table import EVERYONE, READERS, found, put
 NOBODY = ChunkFilter(("n" * 64,))
 
 
-class CountingShelf(RowCache):
+class CountingCache(RowCache):
     """Counts the rows it reads."""
 
     n_read = 0
@@ -28,28 +28,30 @@ class CountingShelf(RowCache):
         return rows
 
 
-def search(index: Index, shelf: RowCache, query: str, scope: ChunkFilter = EVERYONE) -> list[Candidate]:
+def search(index: Index, cache: RowCache, query: str, scope: ChunkFilter = EVERYONE) -> list[Candidate]:
     (vector,) = embed([query])
-    table = index._opened()
-    return lancedb_runtime.run(candidates.by_both(table, query, vector, scope=scope, limit=20, shelf=shelf))
+    table = lancedb_runtime.run(lancedb_runtime.open_table(index.address, index.table))
+    return lancedb_runtime.run(
+        candidates.find_by_words_and_meaning(table, query, vector, scope=scope, limit=20, cache=cache)
+    )
 
 
 def test_a_row_is_read_once_while_nothing_changes(tmp_path: Path) -> None:
-    index, shelf = Index(str(tmp_path / "i"), embedding_model="static"), CountingShelf()
+    index, cache = Index(str(tmp_path / "i"), embedding_model="static"), CountingCache()
     put(index, "a", "apples", "pears")
-    assert search(index, shelf, "apples") == search(index, shelf, "apples")
-    assert shelf.n_read == 2
+    assert search(index, cache, "apples") == search(index, cache, "apples")
+    assert cache.n_read == 2
     put(index, "b", "plums")
-    assert {one.text for one in search(index, shelf, "fruit")} == {"apples", "pears", "plums"}
-    assert shelf.n_read == 5
+    assert {one.text for one in search(index, cache, "fruit")} == {"apples", "pears", "plums"}
+    assert cache.n_read == 5
 
 
 def test_no_more_is_kept_than_allowed(tmp_path: Path) -> None:
-    index, shelf = Index(str(tmp_path / "i"), embedding_model="static"), CountingShelf(max_bytes=20_000)
+    index, cache = Index(str(tmp_path / "i"), embedding_model="static"), CountingCache(max_bytes=20_000)
     put(index, "a", *[f"fruit number {n}" for n in range(8)])
     for n_searches in (1, 2):
-        assert len(search(index, shelf, "fruit")) == 8
-        assert shelf.n_read == 8 * n_searches  # begun anew with each search, never within one
+        assert len(search(index, cache, "fruit")) == 8
+        assert cache.n_read == 8 * n_searches  # begun anew with each search, never within one
 
 
 def test_what_is_kept_is_shown_to_nobody_who_may_not_read_it(tmp_path: Path) -> None:

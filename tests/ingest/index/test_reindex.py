@@ -19,6 +19,7 @@ from ingest import lock_names
 from ingest.index import lancedb_runtime, reindex
 from ingest.library import Library
 from ingest.tables import IndexStateRow
+from tests.library import sync_folder
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
 
@@ -50,24 +51,26 @@ def remote(
     library: Library, model: ScriptedEmbeddings, wiki: Path, open_library: Callable[..., Library]
 ) -> Library:
     """Another process, set up for another model than the index was made with."""
-    library.sync_folder(str(wiki))
+    sync_folder(library, str(wiki))
     return open_library(embedding_model=model.named("words"))
 
 
 def finds(library: Library, n: int) -> bool:
-    return f"number {n}." in "".join(p.text for p in library.search(f"rule number {n}", audience=EVERYONE, k=5))
+    return f"number {n}." in "".join(
+        p.text for p in library.search(f"rule number {n}", audience=EVERYONE, k=5).passages
+    )
 
 
 def tables(library: Library) -> list[str]:
-    folder = Path(library._settings.index_address)
+    folder = Path(library.settings.index_address)
     return sorted(path.name.removesuffix(".lance") for path in folder.glob("*.lance"))
 
 
 def test_what_it_takes_is_told_before_and_after(
     library: Library, remote: Library, model: ScriptedEmbeddings
 ) -> None:
-    assert library.change_of_model() is None
-    change = remote.change_of_model()
+    assert library.estimate_model_change() is None
+    change = remote.estimate_model_change()
     assert change
     assert (change.model_now, change.model_next, change.n_chunks) == ("static", model.named("words"), N)
     assert change.cost_usd == change.n_tokens * Decimal("0.000001")
@@ -76,8 +79,8 @@ def test_what_it_takes_is_told_before_and_after(
     assert (spent.n_chunks, spent.cost_usd) == (N, spent.n_tokens * Decimal("0.000001"))
     assert spent.n_tokens == sum(len(text.split()) for batch in model.texts for text in batch)
     assert change.n_tokens / 2 < spent.n_tokens < change.n_tokens * 2
-    assert remote.change_of_model() is None
-    assert library.change_of_model()
+    assert remote.estimate_model_change() is None
+    assert library.estimate_model_change()
 
 
 # Two threads make litellm's client at once, and it drops one of them with its socket open.
@@ -86,7 +89,7 @@ def test_until_then_the_old_model_is_searched_and_then_the_new_one_by_every_proc
     library: Library, remote: Library, model: ScriptedEmbeddings, wiki: Path
 ) -> None:
     assert finds(remote, 7)
-    assert remote.sync_folder(str(wiki)).n_unchanged == N  # no reason to read anything again
+    assert sync_folder(remote, str(wiki)).n_unchanged == N  # no reason to read anything again
     assert model.requests == []
     missed: list[int] = []
     is_over = threading.Event()
@@ -129,7 +132,7 @@ def test_a_sync_meanwhile_is_not_lost(
             (wiki / "000.md").write_text("# Rule 0\n\nThe rule is number 1000.")
             (wiki / "new.md").write_text("# New\n\nThe rule is number 2000.")
             (wiki / "001.md").unlink()
-            library.sync_folder(str(wiki))
+            sync_folder(library, str(wiki))
 
     model.fail = meanwhile  # type: ignore[assignment]
     remote.reindex()
@@ -138,7 +141,7 @@ def test_a_sync_meanwhile_is_not_lost(
     assert not finds(remote, 0)
     assert not finds(remote, 1)
     assert remote.status().n_chunks == N
-    assert library.sync_folder(str(wiki)).n_unchanged == N
+    assert sync_folder(library, str(wiki)).n_unchanged == N
 
 
 def test_a_sync_that_began_before_the_switch_writes_to_the_new_table(
@@ -155,12 +158,12 @@ def test_a_sync_that_began_before_the_switch_writes_to_the_new_table(
             is_switched = True
             remote.reindex()
 
-    report = library.sync_folder(str(wiki), progress=progress)
+    report = sync_folder(library, str(wiki), progress=progress)
     assert (is_switched, report.n_changed) == (True, N)
     assert library.status().embedding_model == model.named("words")
     assert all(finds(library, 5000 + n) for n in range(0, N, 25))
     assert not finds(library, 3)
-    assert library.sync_folder(str(wiki)).n_unchanged == N
+    assert sync_folder(library, str(wiki)).n_unchanged == N
 
 
 def test_what_was_cut_off_goes_on_where_it_was(
@@ -193,7 +196,7 @@ def test_a_change_that_is_given_up_leaves_nothing(
     cut_off(open_library(embedding_model=model.named("other")))
     (second,) = set(tables(library)) - {"chunks"}  # for another model
     assert first != second
-    library.tidy()
+    library.clean_up_index()
     assert tables(library) == ["chunks"]
     assert finds(library, 7)
 
@@ -202,19 +205,22 @@ def test_the_old_table_is_dropped_once_nobody_can_be_reading_it(
     library: Library, remote: Library, database: Database, wiki: Path
 ) -> None:
     remote.reindex()
-    remote.sync_folder(str(wiki))
+    sync_folder(remote, str(wiki))
     assert len(tables(library)) == 2
     with database.transaction() as transaction:  # as time does
-        past = now() - reindex.KEEP_OLD - timedelta(seconds=1)
+        past = now() - reindex.OLD_TABLE_LIFETIME - timedelta(seconds=1)
         transaction.execute(update(IndexStateRow).values(switched_at=past))
-    remote.sync_folder(str(wiki))
+    sync_folder(remote, str(wiki))
     assert len(tables(library)) == 1
     assert "chunks" not in tables(library)
     assert finds(library, 7)
 
 
 def test_one_at_a_time(remote: Library, database: Database) -> None:
-    with locks.acquire(database, lock_names.REINDEX), pytest.raises(UserError, match="being made anew already"):
+    with (
+        locks.acquire(database, lock_names.REINDEX),
+        pytest.raises(UserError, match="Another 'docent reindex' is running"),
+    ):
         remote.reindex()
 
 
@@ -226,19 +232,19 @@ def test_the_model_it_has_already_is_told(library: Library, remote: Library) -> 
 def test_rights_and_filters_hold_in_the_new_table(
     library: Library, remote: Library, wiki: Path, open_library: Callable[..., Library]
 ) -> None:
-    library.sync_folder(str(wiki), readers=["channel:C1"])
+    sync_folder(library, str(wiki), readers=["channel:C1"])
     remote.reindex()
-    assert remote.search("rule number 7", audience=EVERYONE) == []
+    assert remote.search("rule number 7", audience=EVERYONE).passages == ()
     members = Audience((frozenset({"everyone", "channel:C1"}),))
-    assert remote.look_up("rule number 7", audience=members, sources=["wiki"]).passages
-    assert not remote.look_up("rule number 7", audience=members, sources=["other"]).passages
+    assert remote.search("rule number 7", audience=members, sources=["wiki"]).passages
+    assert not remote.search("rule number 7", audience=members, sources=["other"]).passages
     indexed = lancedb_runtime.run(_indexed(remote))
     assert {"search_text", "access_id", "source", "document_id"} <= indexed
 
 
 async def _indexed(library: Library) -> set[str]:
-    index = library._live.now().index
-    table = await lancedb_runtime.open_(index.address, index.table)
+    index = library.active_index.current().index
+    table = await lancedb_runtime.open_table(index.address, index.table)
     return {column for one in await table.list_indices() for column in one.columns}
 
 
@@ -249,6 +255,6 @@ def test_while_the_embedding_model_is_away_a_search_goes_by_words(
     assert finds(remote, 77)
     model.fail = lambda n: Fail(status=401)
     assert finds(remote, 77)
-    best = remote.look_up("rule number 77", audience=EVERYONE).ranked[0]
+    best = remote.search("rule number 77", audience=EVERYONE).ranked[0]
     assert best.candidate.cosine > 0.5
-    assert remote.search("rule", audience=Audience(())) == []
+    assert remote.search("rule", audience=Audience(())).passages == ()

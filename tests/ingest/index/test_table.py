@@ -104,7 +104,9 @@ def test_a_handle_survives_that_its_files_were_cleaned_up(tmp_path: Path, monkey
 
 def test_a_first_sync_killed_before_its_search_indexes_is_repaired(tmp_path: Path) -> None:
     index = Index(str(tmp_path / "i"), embedding_model="static")
-    lancedb_runtime.run(lancedb_runtime.create(index.address, TABLE, lancedb_runtime.schema(256, "static")))
+    lancedb_runtime.run(
+        lancedb_runtime.create_table(index.address, TABLE, lancedb_runtime.chunk_schema(256, "static"))
+    )
     put(index, "a", "apples")
     index.optimize()
     assert found(index, "apples") == ["apples"]

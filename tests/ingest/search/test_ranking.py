@@ -6,8 +6,8 @@ import pytest
 
 from ingest.index.candidates import Candidate
 from ingest.search.late_interaction import TokenCache
-from ingest.search.near_duplicates import repeats
-from ingest.search.ranking import folded, ranked
+from ingest.search.near_duplicates import is_near_duplicate
+from ingest.search.ranking import fold_duplicates, rank
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PAGE = (
@@ -40,13 +40,13 @@ def test_words_and_meaning_both_count() -> None:
     by_words = candidate("words", "x", bm25=20.0, cosine=0.4)
     by_meaning = candidate("meaning", "x", cosine=0.55)
     neither = candidate("neither", "x", cosine=0.3)
-    assert names(ranked("q", [neither, by_meaning, by_words])) == ["words", "meaning", "neither"]
+    assert names(rank("q", [neither, by_meaning, by_words])) == ["words", "meaning", "neither"]
 
 
 def test_a_near_word_is_better_than_none() -> None:
     taxi = candidate("taxi", "A taxi is paid after ten in the evening.")
     rail = candidate("rail", "A parcel is sent before ten in the morning.")
-    first, second = ranked("Who pays for the cab?", [rail, taxi])
+    first, second = rank("Who pays for the cab?", [rail, taxi])
     assert first.candidate == taxi
     assert first.alike > second.alike
 
@@ -55,42 +55,42 @@ def test_the_title_and_one_good_sentence_count() -> None:
     body = "Travel is booked by the desk. Trains go first. Hotels are cheap. Meals are paid."
     beside = candidate("beside", body)
     titled = candidate("titled", body, title="Parking")
-    assert names(ranked("parking", [beside, titled])) == ["titled", "beside"]
+    assert names(rank("parking", [beside, titled])) == ["titled", "beside"]
     scattered = candidate("scattered", "The dog sleeps. The kennel is red. We feed at noon.")
     together = candidate("together", "We feed the dog in the kennel. It is noon. All is red.")
-    assert names(ranked("feed dog kennel", [scattered, together])) == ["together", "scattered"]
+    assert names(rank("feed dog kennel", [scattered, together])) == ["together", "scattered"]
 
 
 def test_a_question_without_words_is_ranked_all_the_same() -> None:
-    assert names(ranked("?!", [candidate("a", "x", cosine=0.1), candidate("b", "x", cosine=0.2)])) == ["b", "a"]
-    assert ranked("anything", []) == []
+    assert names(rank("?!", [candidate("a", "x", cosine=0.1), candidate("b", "x", cosine=0.2)])) == ["b", "a"]
+    assert rank("anything", []) == []
 
 
 def test_of_two_that_fit_equally_the_newer_comes_first() -> None:
     old = candidate("a-old", "The rule.", updated_at=NOW - timedelta(days=900))
     new = candidate("b-new", "The rule.", updated_at=NOW)
     undated = candidate("c-undated", "The rule.")
-    assert names(ranked("rule", [old, new, undated])) == ["b-new", "a-old", "c-undated"]
+    assert names(rank("rule", [old, new, undated])) == ["b-new", "a-old", "c-undated"]
     better = candidate("d-better", "The rule.", cosine=0.6, updated_at=NOW - timedelta(days=900))
-    assert names(ranked("rule", [new, better])) == ["d-better", "b-new"]
+    assert names(rank("rule", [new, better])) == ["d-better", "b-new"]
 
 
 def test_equal_candidates_are_ordered_by_their_ids() -> None:
     both = [candidate("b", "The rule."), candidate("a", "The rule.")]
-    assert names(ranked("rule", both)) == names(ranked("rule", both[::-1])) == ["a", "b"]
+    assert names(rank("rule", both)) == names(rank("rule", both[::-1])) == ["a", "b"]
 
 
 def test_a_copy_is_folded_into_the_better_one() -> None:
     page, copy = candidate("page", PAGE * 2, cosine=0.6), candidate("copy", PAGE * 2 + "and so on", cosine=0.595)
     other = candidate("other", "Something else altogether.", cosine=0.59)
-    found = folded(ranked("leave", [page, copy, other]), k=5)
+    found = fold_duplicates(rank("leave", [page, copy, other]), k=5)
     assert names(found) == ["page", "other"]
     assert found[0].folded == ("copy-00000",)
 
 
 def test_folding_leaves_as_many_as_are_wanted() -> None:
     many = [candidate(f"p{i}", f"Page {i} says this and that.", cosine=0.5 - i / 100) for i in range(9)]
-    assert len(folded(ranked("page", many), k=3)) == 3
+    assert len(fold_duplicates(rank("page", many), k=3)) == 3
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_folding_leaves_as_many_as_are_wanted() -> None:
     ],
 )
 def test_what_differs_in_a_number_or_a_name_says_something_else(one: str, other: str, is_one_enough: bool) -> None:
-    assert repeats(one, other) == is_one_enough
+    assert is_near_duplicate(one, other) == is_one_enough
 
 
 def test_the_lexicon_forgets_when_it_is_full() -> None:
-    lexicon = TokenCache(max_words=50)
+    cache = TokenCache(max_words=50)
     pages = [candidate(f"p{i}", f"alpha{i} beta{i} gamma{i} the cab{i} waits") for i in range(60)]
-    first = lexicon.likeness("cab", pages)
-    again = lexicon.likeness("cab", pages)
+    first = cache.score("cab", pages)
+    again = cache.score("cab", pages)
     assert first.passage.tolist() == again.passage.tolist()

@@ -9,7 +9,8 @@ import pytest
 from agent.types import Audience
 from bot.cli import search_explain
 from ingest.library import Library
-from ingest.search.reranker import REST_SECONDS, Reranker
+from ingest.search.reranker import PAUSE_SECONDS, Reranker
+from tests.library import sync_folder
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
 
@@ -29,14 +30,14 @@ def reranking(
 ) -> Library:
     """Over documents of which the model prefers one that neither words nor meaning do."""
     (folder / "unlikely.md").write_text("# Unlikely\n\nA text about nothing at all, and the best of all.")
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     return open_library(rerank_model=f"cohere/rerank-v3.5@{model.address}")
 
 
 def test_the_model_decides_the_order(library: Library, reranking: Library, model: ScriptedEmbeddings) -> None:
     question = "days of annual leave"
-    assert library.search(question, audience=EVERYONE)[0].title == "Leave"
-    found = reranking.look_up(question, audience=EVERYONE)
+    assert library.search(question, audience=EVERYONE).passages[0].title == "Leave"
+    found = reranking.search(question, audience=EVERYONE)
     assert (found.passages[0].title, found.passages[0].score) == ("Unlikely", 0.99)
     assert found.ranked[0].reranked == 0.99
     assert model.requests[0]["query"] == question
@@ -49,8 +50,9 @@ def test_without_an_answer_the_order_stays_and_the_model_is_left_alone(
 ) -> None:
     model.fail = lambda n: Fail(500)
     for _ in range(3):
-        assert reranking.search("annual leave", audience=EVERYONE) == library.search(
-            "annual leave", audience=EVERYONE
+        assert (
+            reranking.search("annual leave", audience=EVERYONE).passages
+            == library.search("annual leave", audience=EVERYONE).passages
         )
     assert len(model.requests) == 1
 
@@ -60,17 +62,17 @@ def test_a_model_that_is_well_again_is_asked_again(
 ) -> None:
     now = 100.0
     reranker = Reranker(f"cohere/rerank-v3.5@{model.address}", clock=lambda: now)
-    best = library.look_up("annual leave", audience=EVERYONE).ranked
+    best = library.search("annual leave", audience=EVERYONE).ranked
     model.fail = {1: Fail(503)}.get
-    assert reranker.ordered("annual leave", best) == ([*best], 0)
-    assert reranker.ordered("annual leave", best) == ([*best], 0)
-    now += REST_SECONDS
-    again, cost_usd = reranker.ordered("annual leave", best)
+    assert reranker.rerank("annual leave", best) == ([*best], 0)
+    assert reranker.rerank("annual leave", best) == ([*best], 0)
+    now += PAUSE_SECONDS
+    again, cost_usd = reranker.rerank("annual leave", best)
     assert (again[0].candidate.title, len(model.requests), cost_usd) == ("Unlikely", 2, Decimal("0.002"))
 
 
 def test_why_shows_what_the_model_thought(reranking: Library, capsys: pytest.CaptureFixture[str]) -> None:
-    search_explain.explain(reranking.look_up("annual leave", audience=EVERYONE), as_json=False)
+    search_explain.explain(reranking.search("annual leave", audience=EVERYONE), as_json=False)
     first = capsys.readouterr().out.split("2. ")[0]
     assert "1. Unlikely" in first
     assert "reranked 0.99" in first

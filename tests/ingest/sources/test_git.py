@@ -39,13 +39,13 @@ class Repository:
         self.tree = folder / "tree"
         self.bare = folder / "handbook.git"
         self.url = self.bare.as_uri()
-        self._day = 0
+        self.n_days = 0
         run("init", "-q", "-b", branch, str(self.tree), cwd=folder)
         run("init", "-q", "--bare", "-b", branch, str(self.bare), cwd=folder)
 
     def commit(self, **files: str | None) -> None:
         """One commit a day from 2 January 2026 on; ``__`` in a name stands for a slash, None removes."""
-        self._day += 1
+        self.n_days += 1
         for name, text in files.items():
             path = self.tree / f"{name.replace('__', '/')}.md"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class Repository:
         self.git("push", "-q", "--force", "--all", str(self.bare))
 
     def git(self, *arguments: str) -> str:
-        moment = f"2026-01-{self._day + 1:02}T12:00:00+0000"
+        moment = f"2026-01-{self.n_days + 1:02}T12:00:00+0000"
         return run(*arguments, cwd=self.tree, GIT_AUTHOR_DATE=moment, GIT_COMMITTER_DATE=moment)
 
 
@@ -86,8 +86,8 @@ def repository(tmp_path: Path) -> Repository:
 
 def opened(repository: Repository | str, home: Path, **options: Any) -> Source:
     location = repository if isinstance(repository, str) else repository.url
-    described = connector.described({"type": "git", "location": location, **options}, where="test")
-    return connector.opened(described, home=home)
+    described = connector.validate_options({"type": "git", "location": location, **options}, where="test")
+    return connector.open_source(described, home=home)
 
 
 def listed(source: Source) -> dict[str, str]:
@@ -184,7 +184,7 @@ def test_a_link_pattern_is_of_paths_within_the_folder(repository: Repository, tm
     ],
 )
 def test_a_location_tells_a_repository_from_a_folder(location: str, kind: str) -> None:
-    assert connector.described({"location": location}, where="test").type == kind
+    assert connector.validate_options({"location": location}, where="test").type == kind
 
 
 @pytest.mark.parametrize(
@@ -195,14 +195,14 @@ def test_a_location_tells_a_repository_from_a_folder(location: str, kind: str) -
         ({"location": "ssh://git:hunter2@git.example/x.git"}, "token_env"),
         ({"location": "ext::sh -c 'echo hunter2'", "type": "git"}, "an address such as"),
         ({"location": "ftp://git.example/x.git"}, "an address such as"),
-        ({"location": "/x.git", "branch": "--upload-pack=x"}, "no branch's name"),
-        ({"location": "/x.git", "branch": "a:b"}, "no branch's name"),
+        ({"location": "/x.git", "branch": "--upload-pack=x"}, "not a valid name of a branch"),
+        ({"location": "/x.git", "branch": "a:b"}, "not a valid name of a branch"),
         ({"location": "/x.git", "folder": "docs/../.."}, "folder of the repository"),
     ],
 )
 def test_options_that_would_show_a_password_or_do_no_good_are_refused(options: dict[str, str], says: str) -> None:
     with pytest.raises(UserError) as refused:
-        connector.described(options, where="test")
+        connector.validate_options(options, where="test")
     assert says in str(refused.value)
     assert "@git" not in str(refused.value)
 
@@ -230,14 +230,14 @@ def test_what_is_no_document_is_left_out_and_what_cannot_be_one_says_why(
     assert new == {"large.pdf", "huge.txt", "letter.doc", "caf\\xe9/menu.md"}
     assert git.fetch("caf\\xe9/menu.md").content == b"Coffee."
     assert git.fetch("caf\\xe9/menu.md").updated_at == day(4)
-    with pytest.raises(FetchProblem, match="pointer to a file that Git LFS"):
+    with pytest.raises(FetchProblem, match="pointer to a file in Git LFS"):
         git.fetch("large.pdf")
     with pytest.raises(FetchProblem, match="larger than 5 MB"):
         git.fetch("huge.txt")
     with pytest.raises(FetchProblem, match="unsupported type"):
         git.fetch("letter.doc")
     for uri in ("nowhere.md", "link.md", "../../../etc/x.md", "module.md/leave.md"):
-        with pytest.raises(FetchProblem, match="not in the repository any more") as gone:
+        with pytest.raises(FetchProblem, match="no longer in the repository") as gone:
             git.fetch(uri)
         assert gone.value.may_pass
 
@@ -251,15 +251,14 @@ def test_dates_are_those_of_the_last_change_however_far_back_and_across_merges(
     repository.commit(side="from the side", leave="side")  # the seventh day
     repository.git("checkout", "-q", "main")
     repository.commit(leave="main")  # the eighth
-    repository._day += 1
+    repository.n_days += 1
     repository.git("merge", "-q", "-s", "ours", "--no-commit", "side")
     repository.git("checkout", "side", "--", "side.md")
     repository.commit(leave="both")  # the merge itself: the tenth commit
     mirror = Mirror(tmp_path / "place", repository.url, timeout_seconds=60)
-    dates = Dates(mirror, mirror.update().commit, "")
-    dates._portions = [1, 2, -1]
+    dates = Dates(mirror, mirror.update().commit, "", portions=[1, 2, -1])
 
-    assert dates.of("leave.md") == day(repository._day + 1)
+    assert dates.of("leave.md") == day(repository.n_days + 1)
     assert dates.of("side.md") == day(7)
     assert dates.of("other.md") == day(6)
     assert dates.of("places/office.md") == day(3)
@@ -462,7 +461,7 @@ def test_a_token_does_not_follow_a_repository_to_another_host(
         served.moved_to = elsewhere.url
         assert "leave.md" in listed(opened(served.url, tmp_path, token_env="HANDBOOK_TOKEN"))
         elsewhere.token = TOKEN
-        with pytest.raises(UserError, match="does not let us in"):
+        with pytest.raises(UserError, match="access is denied"):
             listed(opened(served.url, tmp_path, token_env="HANDBOOK_TOKEN"))
         assert set(elsewhere.authorizations) == {""}
 
@@ -471,13 +470,13 @@ def test_a_token_that_is_wrong_or_missing_is_told_and_not_shown(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.token = TOKEN
-    with pytest.raises(UserError, match=r"does not let us in.*token_env"):
+    with pytest.raises(UserError, match=r"access is denied.*token_env"):
         listed(opened(served.url, tmp_path))
     monkeypatch.setenv("HANDBOOK_TOKEN", "ghp_outdated")
-    with pytest.raises(UserError, match="does not let us in") as refused:
+    with pytest.raises(UserError, match="access is denied") as refused:
         listed(opened(served.url, tmp_path, token_env="HANDBOOK_TOKEN"))
     assert "ghp_" not in str(refused.value)
-    with pytest.raises(UserError, match="NO_TOKEN, which is to hold the token"):
+    with pytest.raises(UserError, match="NO_TOKEN is not set"):
         opened(served.url, tmp_path, token_env="NO_TOKEN")
     with pytest.raises(UserError, match="over https only"):
         opened("http://git.example/x.git", tmp_path, token_env="HANDBOOK_TOKEN")
@@ -486,7 +485,7 @@ def test_a_token_that_is_wrong_or_missing_is_told_and_not_shown(
 def test_what_is_wrong_with_a_repository_is_said_with_what_to_do(
     repository: Repository, served: Served, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"There is no repository .*nothing\.git, or it is hidden"):
+    with pytest.raises(UserError, match=r"There is no repository .*nothing\.git, or it is private"):
         listed(opened(served.url.replace("handbook", "nothing"), tmp_path))
     with pytest.raises(UserError, match="There is no repository"):
         listed(opened(served.url.replace("handbook", "certificate"), tmp_path))
@@ -503,7 +502,7 @@ def test_what_is_wrong_with_a_repository_is_said_with_what_to_do(
     with pytest.raises(UserError, match="needs a location"):
         opened("", tmp_path)
     run("init", "-q", "--bare", "empty.git", cwd=tmp_path)
-    with pytest.raises(UserError, match="holds no commit"):
+    with pytest.raises(UserError, match="has no commit yet"):
         listed(opened(str(tmp_path / "empty.git"), tmp_path))
 
 
@@ -518,7 +517,7 @@ def test_ssh_is_the_operators_own_and_what_it_refuses_is_said(
     assert [*listed(git)] == ["leave.md", "places/office.md"]
 
     for said, told in {
-        "git@git.example: Permission denied (publickey).": r"does not let us in.*give Docent's user a key",
+        "git@git.example: Permission denied (publickey).": r"access is denied.*give Docent's user a key",
         "Host key verification failed.": r"ssh key is not known here.*Run 'ssh' to that host once",
     }.items():
         ssh.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
@@ -546,14 +545,14 @@ def test_without_git_the_error_says_what_to_install(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="git is not installed here"):
+    with pytest.raises(UserError, match="git is not installed"):
         listed(opened(repository, tmp_path))
 
 
 def test_a_server_that_never_answers_is_left_after_the_timeout(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.git"
-        with pytest.raises(UserError, match="did not end within 1 s"):
+        with pytest.raises(UserError, match="did not finish within 1 s"):
             listed(opened(url, tmp_path, timeout="1s"))
 
 
@@ -604,6 +603,6 @@ def test_a_repository_is_synced_and_found(repository: Repository, library: Libra
     report = library.sync(git)
 
     assert (report.n_added, report.n_changed, report.n_unchanged) == (0, 1, 1)
-    best = library.search("days of annual leave", audience=Audience())[0]
+    best = library.search("days of annual leave", audience=Audience()).passages[0]
     assert "31 days" in best.text
     assert best.url == "https://handbook.example/leave"

@@ -31,7 +31,7 @@ from bot.simulator.stores.installed_app import SCOPES
 from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.sources import connector
-from ingest.sources.connector import Listed
+from ingest.sources.connector import ListedDocument
 from ingest.sources.slack import SlackSource
 
 LONG = "The Hamburg office is closed on Friday because of the move."
@@ -49,11 +49,11 @@ class Company:
         self.now: Callable[[], float] = time.time
 
     def open(self, **options: Any) -> SlackSource:
-        described = connector.described({"type": "slack", **options}, where="test")
+        described = connector.validate_options({"type": "slack", **options}, where="test")
         token = self.workspace.app.bot_token
         return SlackSource(described, token, self.api_url, sleep=self.pauses.append, clock=self.now)  # type: ignore[arg-type]
 
-    def listed(self, **options: Any) -> dict[str, Listed]:
+    def listed(self, **options: Any) -> dict[str, ListedDocument]:
         return {one.uri: one for one in self.open(**options).list({})}
 
     def thread(self, channel: str, first: str, *replies: str) -> str:
@@ -289,8 +289,8 @@ def test_a_channel_the_bot_cannot_read_is_named_with_what_to_do(company: Company
 @pytest.mark.parametrize(
     ("method", "code", "told"),
     [
-        ("auth.test", "invalid_auth", "does not take the token in SLACK_BOT_TOKEN.*Copy the bot token"),
-        ("users.conversations", "token_revoked", "does not take the token"),
+        ("auth.test", "invalid_auth", "does not accept the token in SLACK_BOT_TOKEN.*Copy the bot token"),
+        ("users.conversations", "token_revoked", "does not accept the token"),
         ("conversations.history", "not_in_channel", "not in the channel C0.*/invite it there"),
         ("conversations.history", "some_new_error", r"refused conversations.history \(some_new_error\)"),
     ],
@@ -364,11 +364,11 @@ def test_a_token_is_found_by_its_variable(
     monkeypatch.setenv("ARCHIVE_TOKEN", company.workspace.app.bot_token)
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
     for location in ("slack", "slack://"):
-        options = connector.described({"location": location, "token_env": "ARCHIVE_TOKEN"}, where="test")
-        slack = connector.opened(options, home=tmp_path)
+        options = connector.validate_options({"location": location, "token_env": "ARCHIVE_TOKEN"}, where="test")
+        slack = connector.open_source(options, home=tmp_path)
         assert (slack.name, [one.uri for one in slack.list({})]) == ("slack", [thread])
-    with pytest.raises(UserError, match="SLACK_BOT_TOKEN, which is to hold"):
-        connector.opened(connector.described({"location": "slack"}, where="test"), home=tmp_path)
+    with pytest.raises(UserError, match="SLACK_BOT_TOKEN is not set"):
+        connector.open_source(connector.validate_options({"location": "slack"}, where="test"), home=tmp_path)
 
 
 def test_a_private_thread_is_found_by_those_of_its_channel_only(company: Company, library: Library) -> None:
@@ -377,7 +377,7 @@ def test_a_private_thread_is_found_by_those_of_its_channel_only(company: Company
     library.sync(company.open(channels=["help", "hr"]))
 
     def found(*members: frozenset[str]) -> set[str]:
-        passages = library.search("bicycle raises", audience=Audience(members))
+        passages = library.search("bicycle raises", audience=Audience(members)).passages
         return {passage.url.split("archives/")[1] for passage in passages}
 
     paths = {uri: uri.replace("/", "/p").replace(".", "") for uri in (open_, secret)}

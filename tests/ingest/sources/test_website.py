@@ -13,7 +13,7 @@ from agent.types import Audience
 from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.sources import connector
-from ingest.sources.connector import Listed
+from ingest.sources.connector import ListedDocument
 from ingest.sources.website import WebsiteSource
 from tests.ingest.site import Page, Site
 
@@ -34,18 +34,20 @@ def site() -> Iterator[Site]:
 def open_(site: Site, tmp_path: Path) -> Callable[..., WebsiteSource]:
     """Opens the site below a path, as another process would."""
 
-    def opened(path: str = "/hb/", **options: object) -> WebsiteSource:
+    def opened(
+        path: str = "/hb/", *, sleep: Callable[[float], None] = lambda _: None, **options: object
+    ) -> WebsiteSource:
         given = {"location": f"{site.address}{path}", "allow_private": True, "delay_seconds": 0, **options}
-        return WebsiteSource(connector.described(given, where="test"), tmp_path / "place", sleep=lambda _: None)  # type: ignore[arg-type]
+        return WebsiteSource(connector.validate_options(given, where="test"), tmp_path / "place", sleep=sleep)  # type: ignore[arg-type]
 
     return opened
 
 
-def paths(listed: list[Listed]) -> list[str]:
+def paths(listed: list[ListedDocument]) -> list[str]:
     return ["/" + one.uri.split("/", 3)[3] for one in listed]
 
 
-def known(listed: list[Listed]) -> dict[str, str]:
+def known(listed: list[ListedDocument]) -> dict[str, str]:
     return {one.uri: one.fingerprint for one in listed}
 
 
@@ -87,8 +89,7 @@ def test_fetching_keeps_the_pace_of_the_site(
     """As on a machine that did not list."""
     site.pages["/robots.txt"] = Page(b"User-agent: *\nCrawl-delay: 7\n")
     waits: list[float] = []
-    website = open_()
-    website._sleep = waits.append
+    website = open_(sleep=waits.append)
     for path in ("/hb/leave", "/hb/office/"):
         website.fetch(f"{site.address}{path}")
     assert [round(seconds) for seconds in waits] == [0, 7, 7]
@@ -188,8 +189,7 @@ def test_what_pages_and_headers_forbid_is_obeyed(site: Site, open_: Callable[...
 def test_robots_txt_is_obeyed(site: Site, open_: Callable[..., WebsiteSource]) -> None:
     site.pages["/robots.txt"] = Page(b"User-agent: *\nDisallow: /hb/off*\nCrawl-delay: 86400\n")
     waits: list[float] = []
-    website = open_()
-    website._sleep = waits.append
+    website = open_(sleep=waits.append)
     assert paths([*website.list({})]) == ["/hb/", "/hb/leave"]
     assert "/hb/office/" not in site.paths()
     assert 5 < max(waits) <= 10
@@ -393,7 +393,7 @@ def test_without_a_memory_what_lies_behind_a_page_that_fails_is_not_taken_for_re
         (Page(status=418), "answers with status 418", False),
         (Page(status=302, headers={"Location": "https://sso.acme.example/x"}), "asks for a login", False),
         (Page(status=302, headers={"Location": "/hb/login?next=/hb/leave"}), "asks for a login", False),
-        (Page(b"<title>Page not found | Acme</title>Sorry.", headers=HTML), "is a page of error", False),
+        (Page(b"<title>Page not found | Acme</title>Sorry.", headers=HTML), "is an error page", False),
         (Page(b"<p>" + b"x" * 20_000, headers=HTML), "is too large", False),
     ],
 )
@@ -532,7 +532,7 @@ def test_what_is_not_of_the_site_is_not_fetched(site: Site, open_: Callable[...,
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        connector.described({"type": "website", **options}, where="test")
+        connector.validate_options({"type": "website", **options}, where="test")
 
 
 # What pages are made of
@@ -563,7 +563,7 @@ def test_pages_in_other_encodings_are_read(
     html = f"<html><head>{head}<title>Отпуск</title></head><body><main><p>{text}</p></main></body></html>"
     site.pages["/hb/"] = Page(html.encode(encoding), headers={"Content-Type": content_type})
     library.sync(open_())
-    assert text in library.search("отпуск", audience=Audience())[0].text
+    assert text in library.search("отпуск", audience=Audience()).passages[0].text
 
 
 def test_dates_come_from_the_page_before_its_headers(site: Site, open_: Callable[..., WebsiteSource]) -> None:
@@ -594,7 +594,7 @@ def test_a_site_is_read_in_found_and_kept_in_step(
         page.etag = '"1"'
     report = library.sync(open_())
     assert (report.n_added, report.problems) == (3, ())
-    best = library.search("How many days of annual leave are there?", audience=Audience())[0]
+    best = library.search("How many days of annual leave are there?", audience=Audience()).passages[0]
     assert ("30 days" in best.text, best.title, best.url) == (True, "Leave", f"{site.address}/hb/leave")
     assert "MENU" not in best.text
 
@@ -607,7 +607,7 @@ def test_a_site_is_read_in_found_and_kept_in_step(
     site.show("/hb/", "Welcome.", title="Handbook", links=("leave",), etag='"2"')
     changed = library.sync(open_())
     assert (changed.n_changed, changed.n_removed) == (2, 1)
-    assert "31 days" in library.search("annual leave", audience=Audience())[0].text
+    assert "31 days" in library.search("annual leave", audience=Audience()).passages[0].text
 
 
 def test_a_site_that_fails_leaves_its_documents_searchable(
@@ -618,4 +618,4 @@ def test_a_site_that_fails_leaves_its_documents_searchable(
     site.pages.clear()
     with pytest.raises(UserError, match="status 502"):
         library.sync(open_())
-    assert "30 days" in library.search("annual leave", audience=Audience())[0].text
+    assert "30 days" in library.search("annual leave", audience=Audience()).passages[0].text

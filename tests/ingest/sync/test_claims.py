@@ -19,13 +19,14 @@ from ingest.documents.raw import RawDocument
 from ingest.index import scan
 from ingest.index.table import IndexedChunk
 from ingest.library import Library
-from ingest.sources.connector import Listed
-from ingest.sync import claims, diff, heartbeat, store, sync, writer
-from ingest.sync.claims import Claimed
+from ingest.sources.connector import ListedDocument
+from ingest.sync import claims, diff, heartbeat, staging, store, sync, writer
+from ingest.sync.claims import ClaimKeeper
 from ingest.sync.reader_pool import WINDOW
-from ingest.sync.store import Item
+from ingest.sync.store import SyncItem
 from ingest.tables import DocumentRow, SyncItemRow, SyncRow
 from tests.ingest.conftest import opened
+from tests.library import sync_folder
 
 EVERYONE = Audience()
 
@@ -39,9 +40,9 @@ class Made:
         self.texts = texts
         self.fetched: list[str] = []
 
-    def list(self, known: Mapping[str, str]) -> Iterator[Listed]:
+    def list(self, known: Mapping[str, str]) -> Iterator[ListedDocument]:
         for uri, content in self.texts.items():
-            yield Listed(uri, f"https://made.example/{len(uri)}", content)
+            yield ListedDocument(uri, f"https://made.example/{len(uri)}", content)
 
     def fetch(self, uri: str) -> RawDocument:
         self.fetched.append(uri)
@@ -50,10 +51,10 @@ class Made:
 
 def begun(source: Made, library: Library) -> UUID:
     """A listed sync of the clock."""
-    with library._database.transaction() as transaction:
-        sync_id = store.request(transaction, source.name, {})
+    with library.database.transaction() as transaction:
+        sync_id = store.request_sync(transaction, source.name, {})
     assert sync_id
-    assert sync.begin(sync_id, source, library._live, chunk_tokens=200)
+    assert sync.begin(sync_id, source, library.active_index, chunk_tokens=200)
     return sync_id
 
 
@@ -75,11 +76,11 @@ def test_a_claim_outlasts_a_document_that_takes_longer(library: Library, databas
         with database.transaction() as transaction:
             return transaction.scalar(select(SyncItemRow.claimed_until).limit(1))
 
-    with Claimed(database, sync_id, items, lease_seconds=0.2) as claimed:
+    with ClaimKeeper(database, sync_id, items, lease_seconds=0.2) as keeper:
         for _ in range(8):
             before = until()
             wait_for(lambda b=before: until() != b)  # type: ignore[misc]
-        claimed.done(["a"])
+        keeper.mark_done(["a"])
     assert [item.uri for item in store.claim(database, sync_id, limit=10)] == ["b"]  # put back
     assert [item.n_claims for item in items] == [1, 1]
 
@@ -96,13 +97,13 @@ def test_the_claim_of_a_reader_that_vanished_lapses(library: Library, database: 
 def test_an_idle_sync_is_woken_once_its_claims_have_lapsed(library: Library, database: Database) -> None:
     sync_id = begun(Made({"a": "A text."}), library)
     with database.transaction() as transaction:
-        assert store.idle(transaction) == []
+        assert store.take_idle(transaction) == []
     assert store.IDLE_LEASES > 1
     with database.transaction() as transaction:  # as time does
         past = "now() - interval '1 second' * :s"
         transaction.execute(text(f"UPDATE syncs SET touched_at = {past}"), {"s": store.LEASE_SECONDS * 1.2})
-        assert store.idle(transaction) == [(sync_id, "reading")]
-        assert store.idle(transaction) == []
+        assert store.take_idle(transaction) == [(sync_id, "reading")]
+        assert store.take_idle(transaction) == []
 
 
 def test_a_pulse_beats_until_it_is_over_and_bears_an_outage() -> None:
@@ -116,7 +117,7 @@ def test_a_pulse_beats_until_it_is_over_and_bears_an_outage() -> None:
         if len(beats) == 3:
             enough.set()
 
-    with heartbeat.beating(beat, every_seconds=0.01):
+    with heartbeat.call_periodically(beat, every_seconds=0.01):
         assert enough.wait(30)
     n_beats = len(beats)
     time.sleep(0.05)
@@ -125,11 +126,13 @@ def test_a_pulse_beats_until_it_is_over_and_bears_an_outage() -> None:
 
 def test_a_reader_that_does_nothing_for_an_hour_loses_its_claim(library: Library, database: Database) -> None:
     sync_id = begun(Made({"a": "A text."}), library)
-    claimed = Claimed(database, sync_id, store.claim(database, sync_id, limit=1), lease_seconds=60)
-    claimed._moved_at -= claims.LONGEST_SECONDS
+    seconds = 0.0
+    items = store.claim(database, sync_id, limit=1)
+    keeper = ClaimKeeper(database, sync_id, items, lease_seconds=60, clock=lambda: seconds)
+    seconds = claims.LONGEST_SECONDS
     with database.transaction() as transaction:
         transaction.execute(update(SyncItemRow).values(claimed_until=None))
-    claimed._renew()
+    keeper.renew()
     assert len(store.claim(database, sync_id, limit=1)) == 1
 
 
@@ -138,9 +141,9 @@ def test_a_reader_that_does_nothing_for_an_hour_loses_its_claim(library: Library
 
 def test_no_more_than_a_window_of_documents_is_read_ahead(library: Library) -> None:
     source = Made({f"{i:03d}": f"The text {i}." for i in range(100)})
-    items = [Item(uri, "", "f", "", "", None, 1) for uri in source.texts]
-    with sync.crew(source, chunk_tokens=200) as crew:
-        reading = crew.read(items)
+    items = [SyncItem(uri, "", "f", "", "", None, 1) for uri in source.texts]
+    with sync.open_reader_pool(source, chunk_tokens=200) as pool:
+        reading = pool.read(items)
         order = [next(reading).item.uri for _ in range(10)]
         assert len(source.fetched) <= WINDOW + 10
         order += [one.item.uri for one in reading]
@@ -162,7 +165,7 @@ def test_a_document_whose_fetching_breaks_is_one_problem(library: Library) -> No
     assert [(p.uri, p.cause.split(" (")[0], p.advice) for p in report.problems] == [
         ("b", "could not be fetched", "report it as a bug")
     ]
-    found = {p.text for p in library.search("the text", audience=EVERYONE)}
+    found = {p.text for p in library.search("the text", audience=EVERYONE).passages}
     assert found == {"The new text a.", "The text b.", "The new text c."}
     assert library.sync(Made(broken.texts)).problems == ()
 
@@ -198,7 +201,7 @@ def test_names_that_cannot_be_kept_are_problems_of_their_documents(library: Libr
     report = library.sync(source)
     assert (report.status, report.n_added, report.n_chunks) == ("completed", 5, 1)
     assert {(p.cause, p.advice) for p in report.problems} == {
-        ("has a name that cannot be kept", "rename it: Unicode, and with its folders at most 2,000 bytes")
+        ("has a name that cannot be stored", "rename it: Unicode, and with its folders at most 2,000 bytes")
     }
     assert len(report.problems) == 4
     assert source.fetched == ["fine"]
@@ -212,8 +215,8 @@ def test_names_that_cannot_be_kept_are_problems_of_their_documents(library: Libr
 def test_what_was_read_in_is_asked_for_only_by_a_source_that_wants_it(
     library: Library, database: Database, folder: Path
 ) -> None:
-    library.sync_folder(str(folder))
-    known = diff.Known(database, "handbook")
+    sync_folder(library, str(folder))
+    known = staging.KnownFingerprints(database, "handbook")
     assert "_all" not in vars(known)
     assert set(known) == {"leave.md", "places/office.md"}
     assert len(known) == 2
@@ -226,10 +229,10 @@ def test_readers_of_more_documents_than_a_statement_takes_parameters_are_changed
 ) -> None:
     """Postgres takes 65,535 of them."""
     n = 70_000
-    live = library._live
-    stores = live.settled()
+    live = library.active_index
+    stores = live.ensure_state()
     with database.transaction() as transaction:
-        old = access.remember(transaction, {"everyone"})
+        old = access.store_principals(transaction, {"everyone"})
         transaction.execute(
             text(
                 "INSERT INTO documents (id, source, uri, url, title, fingerprint, content_hash, access_id) "
@@ -238,8 +241,8 @@ def test_readers_of_more_documents_than_a_statement_takes_parameters_are_changed
             {"a": old, "n": n},
         )
     source = Made({str(i): str(i) for i in range(1, n + 1)})
-    sync_id = store.open_(database, "made", {}, "command")
-    diff.make(source, sync_id, live=live, readers={"channel:C1"}, chunk_tokens=200)
+    sync_id = store.open_sync(database, "made", {}, "command")
+    diff.prepare(source, sync_id, active_index=live, readers={"channel:C1"}, chunk_tokens=200)
     with database.transaction() as transaction:
         assert set(transaction.scalars(select(DocumentRow.access_id).distinct())) == {
             access.access_id({"channel:C1"})
@@ -253,14 +256,18 @@ def test_an_index_that_lost_some_documents_gets_them_back(library: Library, data
     """And one that holds another version than the table says, as from a backup of another day."""
     source = Made({uri: f"The text {uri}." for uri in "abcd"})
     library.sync(source)
-    index = library._live.now().index
+    index = library.active_index.current().index
     index.remove([sync.document_id("made", "a").hex])
-    (row,) = scan.rows(index, [sync.document_id("made", "b").hex])
+    (row,) = scan.read_chunks(index, [sync.document_id("made", "b").hex])
     stale = IndexedChunk(**{**vars(row), "content_hash": "of another day", "text": "An old text."})
-    index.replace([row.document_id], [stale], library._live.now().embedder.documents([row.search_text]).vectors)
+    index.replace(
+        [row.document_id],
+        [stale],
+        library.active_index.current().embedder.embed_documents([row.search_text]).vectors,
+    )
     report = library.sync(source)
     assert (report.n_changed, report.n_unchanged, library.status().n_chunks) == (2, 2, 4)
-    assert {p.text for p in library.search("the text", audience=EVERYONE)} == {
+    assert {p.text for p in library.search("the text", audience=EVERYONE).passages} == {
         f"The text {uri}." for uri in "abcd"
     }
 
@@ -270,8 +277,8 @@ def test_a_batch_is_written_once_whoever_read_it_twice(library: Library, databas
     source = Made({uri: f"The text {uri}." for uri in "abc"})
     sync_id = begun(source, library)
     items = store.claim(database, sync_id, limit=10)
-    with sync.crew(source, chunk_tokens=200, n=1) as crew:
+    with sync.open_reader_pool(source, chunk_tokens=200, n=1) as pool:
         for _ in range(2):
-            writer.write([*crew.read(items)], sync_id=sync_id, source="made", live=library._live)
-    report = sync.finish(sync_id, "made", library._live)
+            writer.write([*pool.read(items)], sync_id=sync_id, source="made", active_index=library.active_index)
+    report = sync.finish(sync_id, "made", library.active_index)
     assert (report.status, report.n_added, library.status().n_chunks) == ("completed", 3, 3)

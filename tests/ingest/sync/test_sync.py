@@ -12,50 +12,50 @@ from sqlalchemy import select, update
 from agent.errors import UserError
 from agent.store.database import Database
 from agent.types import Audience
-from ingest import stats
 from ingest.documents.raw import FetchProblem
 from ingest.library import Library
 from ingest.settings import IngestSettings
-from ingest.sources.connector import place
-from ingest.sync import diff, store, sync, writer
+from ingest.sources.connector import cache_folder
+from ingest.sync import diff, reports, store, sync, writer
 from ingest.tables import DocumentRow, SyncItemRow
 from tests.ingest.conftest import opened
+from tests.library import sync_folder
 
 EVERYONE = Audience()
 
 
 def texts(library: Library, query: str) -> str:
-    return "\n".join(passage.text for passage in library.search(query, audience=EVERYONE))
+    return "\n".join(passage.text for passage in library.search(query, audience=EVERYONE).passages)
 
 
 def test_a_folder_is_read_in_and_found(library: Library, folder: Path) -> None:
-    report = library.sync_folder(str(folder), link="https://handbook.example/{path}")
+    report = sync_folder(library, str(folder), link="https://handbook.example/{path}")
 
     assert (report.source, report.n_added, report.n_chunks, report.problems) == ("handbook", 2, 4, ())
-    best = library.search("How many days of vacation can I carry over?", audience=EVERYONE)[0]
+    best = library.search("How many days of vacation can I carry over?", audience=EVERYONE).passages[0]
     assert "At most 5 days" in best.text
     assert (best.title, best.heading_path) == ("Leave", "Annual leave")
     assert best.url == "https://handbook.example/leave"
 
 
 def test_without_a_link_pattern_a_document_is_linked_as_a_file(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
-    assert library.search("bicycles", audience=EVERYONE)[0].url == (folder / "places/office.md").as_uri()
+    sync_folder(library, str(folder))
+    assert library.search("bicycles", audience=EVERYONE).passages[0].url == (folder / "places/office.md").as_uri()
 
 
 def test_an_unchanged_folder_changes_nothing(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     version = library.status().version
-    report = library.sync_folder(str(folder))
+    report = sync_folder(library, str(folder))
 
     assert (report.n_added, report.n_changed, report.n_unchanged, report.n_removed) == (0, 0, 2, 0)
     assert library.status().version == version
 
 
 def test_a_changed_document_replaces_its_earlier_self(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (folder / "leave.md").write_text("# Leave\n\nEvery employee has 31 days of annual leave.")
-    report = library.sync_folder(str(folder))
+    report = sync_folder(library, str(folder))
 
     assert (report.n_changed, report.n_unchanged) == (1, 1)
     assert "31 days" in texts(library, "annual leave days")
@@ -63,31 +63,31 @@ def test_a_changed_document_replaces_its_earlier_self(library: Library, folder: 
 
 
 def test_a_removed_document_is_found_no_more(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (folder / "leave.md").unlink()
 
-    assert library.sync_folder(str(folder)).n_removed == 1
+    assert sync_folder(library, str(folder)).n_removed == 1
     assert "annual leave" not in texts(library, "annual leave")
 
 
 def test_a_folder_that_lost_every_document_is_refused(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     for path in folder.rglob("*.md"):
         path.unlink()
 
     with pytest.raises(UserError, match="No documents were found"):
-        library.sync_folder(str(folder))
+        sync_folder(library, str(folder))
     assert "30 days" in texts(library, "annual leave")
 
 
 def test_another_folder_leaves_the_first_ones_documents_alone(
     library: Library, folder: Path, tmp_path: Path
 ) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (tmp_path / "wiki").mkdir()
     (tmp_path / "wiki" / "leave.md").write_text("Wiki page about leave and gardening.")
 
-    assert library.sync_folder(str(tmp_path / "wiki")).n_removed == 0
+    assert sync_folder(library, str(tmp_path / "wiki")).n_removed == 0
     assert "30 days" in texts(library, "annual leave")
     assert library.forget("wiki") == 1
     assert "gardening" not in texts(library, "gardening")
@@ -97,7 +97,7 @@ def test_bad_documents_are_named_and_stop_nobody(library: Library, folder: Path)
     (folder / "empty.md").write_text("")
     (folder / "binary.md").write_bytes(b"\x00\x01\x02" * 100)
     (folder / "huge.txt").write_bytes(b"words " * 1_000_000)
-    report = library.sync_folder(str(folder))
+    report = sync_folder(library, str(folder))
 
     causes = {problem.uri: problem.cause for problem in report.problems}
     assert causes == {
@@ -106,14 +106,14 @@ def test_bad_documents_are_named_and_stop_nobody(library: Library, folder: Path)
         "huge.txt": "larger than 5 MB",
     }
     assert all(problem.advice for problem in report.problems)
-    assert library.sync_folder(str(folder)).problems == report.problems  # still there, still said
+    assert sync_folder(library, str(folder)).problems == report.problems  # still there, still said
     assert "30 days" in texts(library, "annual leave")
 
 
 def test_a_folder_of_bad_documents_only_is_told_and_no_more(library: Library, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "empty.md").write_text("")
-    report = library.sync_folder(str(tmp_path / "bad"))
+    report = sync_folder(library, str(tmp_path / "bad"))
     assert (report.n_chunks, len(report.problems)) == (0, 1)
 
 
@@ -131,12 +131,12 @@ def test_a_document_that_cannot_be_read_for_once_stays_searchable(library: Libra
         def fetch(self, uri: str):  # type: ignore[no-untyped-def]
             raise FetchProblem("cannot be read (Permission denied)", "check its permissions", may_pass=True)
 
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     report = library.sync(Flaky())
 
     assert len(report.problems) == 2
     assert "30 days" in texts(library, "annual leave")
-    assert library.sync_folder(str(folder)).problems == ()
+    assert sync_folder(library, str(folder)).problems == ()
 
 
 class Killed(BaseException):
@@ -160,7 +160,7 @@ def test_a_sync_killed_at_any_moment_is_finished_by_the_next(
     library: Library, database: Database, folder: Path
 ) -> None:
     """Between any two transactions, of which the index is written in some gap."""
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     dying = DyingDatabase(database.url)
     for moment in range(1, 100):
         (folder / "leave.md").write_text(f"# Leave\n\nEvery employee has {100 + moment} days of annual leave.")
@@ -168,30 +168,30 @@ def test_a_sync_killed_at_any_moment_is_finished_by_the_next(
         (folder / f"new-{moment - 1}.md").unlink(missing_ok=True)
         dying.dies_at, dying.n_transactions = moment, 0
         try:
-            Library(dying, library._settings).sync_folder(str(folder))
+            sync_folder(Library(dying, library.settings), str(folder))
         except Killed:
             found = texts(library, "annual leave days of every employee")
             assert "days of annual leave" in found
             assert "kitchen" in texts(library, "bicycles")
         else:
             break
-        report = library.sync_folder(str(folder))
+        report = sync_folder(library, str(folder))
         assert report.status == "completed"
         assert f"{100 + moment} days" in texts(library, "annual leave days")
         assert f"number {moment}." in texts(library, "the new rule")
-        assert (library.status().n_chunks, stats.read(database).n_documents) == (4, 3)
+        assert (library.status().n_chunks, reports.load_stats(database).n_documents) == (4, 3)
     dying.close()
     assert 10 < moment < 99
 
 
 def test_a_renamed_document_keeps_its_vectors(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (folder / "leave.md").rename(folder / "holidays.md")
-    report = library.sync_folder(str(folder))
+    report = sync_folder(library, str(folder))
 
     assert (report.n_moved, report.n_added, report.n_removed, report.n_unchanged) == (1, 0, 0, 1)
     assert (report.n_chunks, report.n_embedded) == (2, 0)
-    assert library.search("annual leave", audience=EVERYONE)[0].url.endswith("/holidays.md")
+    assert library.search("annual leave", audience=EVERYONE).passages[0].url.endswith("/holidays.md")
     assert library.status().n_chunks == 4
 
 
@@ -220,7 +220,7 @@ def test_a_renamed_document_that_cannot_be_had_stays_found_until_it_can(library:
     source.is_away = False
     report = library.sync(source)
     assert (report.n_moved, report.n_embedded, report.problems) == (1, 0, ())
-    assert library.n_documents() == {"away": 2}
+    assert library.count_documents() == {"away": 2}
 
 
 def test_a_renamed_folder_is_no_reason_for_suspicion(library: Library, tmp_path: Path) -> None:
@@ -228,17 +228,17 @@ def test_a_renamed_folder_is_no_reason_for_suspicion(library: Library, tmp_path:
     old.mkdir(parents=True)
     for i in range(12):
         (old / f"{i}.md").write_text(f"# Rule {i % 11}\n\nThe rule is number {i % 11}.")  # two are the same
-    library.sync_folder(str(tmp_path / "wiki"))
+    sync_folder(library, str(tmp_path / "wiki"))
     old.rename(tmp_path / "wiki" / "new")
-    report = library.sync_folder(str(tmp_path / "wiki"))
+    report = sync_folder(library, str(tmp_path / "wiki"))
     assert (report.n_moved, report.n_removed, report.n_embedded) == (12, 0, 0)
 
 
 def test_only_changed_chunks_are_embedded(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     text = (folder / "leave.md").read_text()
     (folder / "leave.md").write_text(text.replace("before nine", "before ten"))
-    report = library.sync_folder(str(folder))
+    report = sync_folder(library, str(folder))
     assert (report.n_changed, report.n_chunks, report.n_embedded) == (1, 2, 1)
     assert "before ten" in texts(library, "sick leave")
 
@@ -248,16 +248,16 @@ def test_a_source_that_lost_most_documents_is_not_believed(library: Library, tmp
     wiki.mkdir()
     for i in range(12):
         (wiki / f"{i}.md").write_text(f"# Rule {i}\n\nThe rule is number {i}.")
-    library.sync_folder(str(wiki))
+    sync_folder(library, str(wiki))
     for i in range(8):
         (wiki / f"{i}.md").unlink()
     (wiki / "new.md").write_text("# New\n\nA rule that is new.")
 
     with pytest.raises(UserError, match=r"had 12 documents, and 8 of them are gone.*--force"):
-        library.sync_folder(str(wiki))
+        sync_folder(library, str(wiki))
     assert "number 3." in texts(library, "rule number 3")
     assert library.status().n_chunks == 12
-    report = library.sync_folder(str(wiki), is_forced=True)
+    report = sync_folder(library, str(wiki), is_forced=True)
     assert (report.n_removed, report.n_added, library.status().n_chunks) == (8, 1, 5)
 
 
@@ -273,7 +273,7 @@ def test_syncs_at_once_lose_nothing(
 
     def run(name: str) -> None:
         try:
-            assert open_library().sync_folder(str(tmp_path / name)).status == "completed"
+            assert sync_folder(open_library(), str(tmp_path / name)).status == "completed"
         except BaseException as error:  # noqa: BLE001
             failed.append(error)
 
@@ -287,15 +287,15 @@ def test_syncs_at_once_lose_nothing(
 
 
 def test_a_sync_that_another_took_over_writes_nothing_more(library: Library, folder: Path) -> None:
-    source, live = opened(folder), library._live
-    old = store.open_(live.database, "handbook", {}, "clock")
-    diff.make(source, old, live=live, chunk_tokens=200)
-    with sync.crew(source, chunk_tokens=200) as crew:
-        read = list(crew.read(store.claim(live.database, old, limit=10)))
-    assert library.sync_folder(str(folder)).n_added == 2
+    source, live = opened(folder), library.active_index
+    old = store.open_sync(live.database, "handbook", {}, "clock")
+    diff.prepare(source, old, active_index=live, chunk_tokens=200)
+    with sync.open_reader_pool(source, chunk_tokens=200) as pool:
+        read = list(pool.read(store.claim(live.database, old, limit=10)))
+    assert sync_folder(library, str(folder)).n_added == 2
 
-    with pytest.raises(store.Superseded):
-        writer.write(read, sync_id=old, source="handbook", live=live)
+    with pytest.raises(store.SyncSuperseded):
+        writer.write(read, sync_id=old, source="handbook", active_index=live)
     assert store.claim(live.database, old, limit=10) == []
 
 
@@ -304,31 +304,31 @@ def test_workers_share_the_documents_of_a_sync(library: Library, tmp_path: Path)
     wiki.mkdir()
     for i in range(20):
         (wiki / f"{i:02d}.md").write_text(f"# Rule {i}\n\nThe rule is number {i}.")
-    source, live = opened(wiki), library._live
+    source, live = opened(wiki), library.active_index
     with live.database.transaction() as transaction:
-        sync_id = store.request(transaction, "wiki", {})
+        sync_id = store.request_sync(transaction, "wiki", {})
         assert sync_id
-        assert store.request(transaction, "wiki", {}) is None  # one is open
+        assert store.request_sync(transaction, "wiki", {}) is None  # one is open
     assert sync.begin(sync_id, source, live, chunk_tokens=200)
     assert not sync.begin(sync_id, source, live, chunk_tokens=200)  # a job that comes twice
     first = store.claim(live.database, sync_id, limit=5)
-    with sync.crew(source, chunk_tokens=200, n=1) as crew:
-        assert not sync.work(sync_id, "wiki", crew, live, limit=3)
-    assert store.n_left(live.database, sync_id) == 5  # another one reads them
-    store.put_back(live.database, sync_id, [item.uri for item in first])
-    with sync.crew(source, chunk_tokens=200, n=1) as crew:
+    with sync.open_reader_pool(source, chunk_tokens=200, n=1) as pool:
+        assert not sync.work(sync_id, "wiki", pool, live, limit=3)
+    assert store.count_items(live.database, sync_id) == 5  # another one reads them
+    store.release_claims(live.database, sync_id, [item.uri for item in first])
+    with sync.open_reader_pool(source, chunk_tokens=200, n=1) as pool:
         assert sync.work(
-            sync_id, "wiki", crew, live, limit=3, is_over=iter([False, False, False, False, True, True]).__next__
+            sync_id, "wiki", pool, live, limit=3, is_over=iter([False, False, False, False, True, True]).__next__
         )
-        assert not sync.work(sync_id, "wiki", crew, live)
+        assert not sync.work(sync_id, "wiki", pool, live)
     report = sync.finish(sync_id, "wiki", live)
     assert (report.status, report.n_added, report.n_chunks) == ("completed", 20, 20)
 
 
 def test_a_document_that_ends_its_reader_again_and_again_is_given_up(library: Library, folder: Path) -> None:
-    source, live = opened(folder), library._live
-    sync_id = store.open_(live.database, "handbook", {}, "clock")
-    diff.make(source, sync_id, live=live, chunk_tokens=200)
+    source, live = opened(folder), library.active_index
+    sync_id = store.open_sync(live.database, "handbook", {}, "clock")
+    diff.prepare(source, sync_id, active_index=live, chunk_tokens=200)
     n_killed = 0
     while items := store.claim(live.database, sync_id, limit=10):
         if any(item.uri == "leave.md" and item.n_claims <= store.MAX_CLAIMS for item in items):
@@ -336,8 +336,8 @@ def test_a_document_that_ends_its_reader_again_and_again_is_given_up(library: Li
             with live.database.transaction() as transaction:  # as time does
                 transaction.execute(update(SyncItemRow).values(claimed_until=None))
             continue
-        with sync.crew(source, chunk_tokens=200) as crew:
-            writer.write([*crew.read(items)], sync_id=sync_id, source="handbook", live=live)
+        with sync.open_reader_pool(source, chunk_tokens=200) as pool:
+            writer.write([*pool.read(items)], sync_id=sync_id, source="handbook", active_index=live)
     assert n_killed == 3
     report = sync.finish(sync_id, "handbook", live)
     assert [(p.uri, p.cause) for p in report.problems] == [("leave.md", "ended the process that read it 3 times")]
@@ -363,10 +363,10 @@ def test_documents_have_readers_of_their_own_where_their_source_says_so(library:
     library.sync(source)
     members = Audience((frozenset({"everyone", "channel:C1"}),))
     assert "30 days" not in texts(library, "annual leave")
-    assert "30 days" in "".join(p.text for p in library.search("annual leave", audience=members))
+    assert "30 days" in "".join(p.text for p in library.search("annual leave", audience=members).passages)
     source.readers = frozenset()
     library.sync(source)
-    assert "30 days" not in "".join(p.text for p in library.search("annual leave", audience=members))
+    assert "30 days" not in "".join(p.text for p in library.search("annual leave", audience=members).passages)
     source.readers = None
     report = library.sync(source)
     assert (report.n_unchanged, report.n_chunks) == (2, 0)
@@ -374,12 +374,12 @@ def test_documents_have_readers_of_their_own_where_their_source_says_so(library:
 
 
 def test_a_lost_index_is_made_again(library: Library, open_library: Callable[..., Library], folder: Path) -> None:
-    library.sync_folder(str(folder))
-    index = Path(library._settings.index_address)
+    sync_folder(library, str(folder))
+    index = Path(library.settings.index_address)
     index.rename(index.with_name("lost"))
 
     for again in (library, open_library()):  # one that had the lost index open, and one that had not
-        assert again.sync_folder(str(folder)).n_changed == (2 if again is library else 0)
+        assert sync_folder(again, str(folder)).n_changed == (2 if again is library else 0)
         assert "30 days" in texts(again, "annual leave")
 
 
@@ -387,8 +387,8 @@ def test_a_source_that_is_forgotten_leaves_nothing_behind(
     open_library: Callable[..., Library], folder: Path, tmp_path: Path
 ) -> None:
     library = open_library(home=tmp_path / "home")
-    library.sync_folder(str(folder))
-    kept = place(tmp_path / "home", "handbook")
+    sync_folder(library, str(folder))
+    kept = cache_folder(tmp_path / "home", "handbook")
     kept.mkdir(parents=True)
     (kept / "mirror").write_text("what a source keeps")
     assert library.forget("handbook") == 2
@@ -397,9 +397,9 @@ def test_a_source_that_is_forgotten_leaves_nothing_behind(
 
 
 def test_a_document_that_has_become_too_large_is_no_longer_found(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (folder / "leave.md").write_bytes(b"words " * 1_000_000)
-    assert [problem.cause for problem in library.sync_folder(str(folder)).problems] == ["larger than 5 MB"]
+    assert [problem.cause for problem in sync_folder(library, str(folder)).problems] == ["larger than 5 MB"]
     assert "30 days" not in texts(library, "annual leave")
 
 
@@ -408,7 +408,7 @@ def test_a_path_that_is_no_folder_is_refused_in_one_line(library: Library, tmp_p
         if path.suffix:
             path.write_text("text")
         with pytest.raises(UserError) as refused:
-            library.sync_folder(str(path))
+            sync_folder(library, str(path))
         assert str(path) in str(refused.value)
         assert "\n" not in str(refused.value)
 
@@ -424,7 +424,7 @@ def test_links_out_of_the_folder_and_hidden_files_are_left_out(
     (folder / "shown.md").symlink_to(folder / ".git" / "notes.md")
     (folder / "loop").symlink_to(folder)
 
-    assert library.sync_folder(str(folder)).n_added == 2
+    assert sync_folder(library, str(folder)).n_added == 2
 
 
 def test_a_document_that_became_a_link_out_of_the_folder_is_not_followed(folder: Path, tmp_path: Path) -> None:
@@ -439,10 +439,10 @@ def test_a_document_that_became_a_link_out_of_the_folder_is_not_followed(folder:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_documents_of_an_unreadable_folder_are_kept(library: Library, folder: Path) -> None:
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     (folder / "places").chmod(0)
     try:
-        report = library.sync_folder(str(folder))
+        report = sync_folder(library, str(folder))
     finally:
         (folder / "places").chmod(0o700)
     assert (report.n_removed, [problem.uri for problem in report.problems]) == (0, ["places/"])
@@ -456,13 +456,13 @@ def test_a_reader_never_sees_half_a_document(library: Library, folder: Path, tmp
         (folder / "paint.md").write_text(f"# Paint\n\n{body}")
 
     write("red")
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     done = threading.Event()
     mixed: list[set[str]] = []
 
     def look() -> None:
         while not done.is_set():
-            found = library.search("which paint has the part", audience=EVERYONE)
+            found = library.search("which paint has the part", audience=EVERYONE).passages
             colours = {c for c in ("red", "blue") for passage in found if f" {c}." in passage.text}
             n_parts = sum(passage.title == "Paint" for passage in found)
             if len(colours) != 1 or n_parts != 6:
@@ -473,7 +473,7 @@ def test_a_reader_never_sees_half_a_document(library: Library, folder: Path, tmp
         reader.start()
     for i in range(6):
         write("blue" if i % 2 == 0 else "red")
-        library.sync_folder(str(folder))
+        sync_folder(library, str(folder))
     done.set()
     for reader in readers:
         reader.join()
@@ -483,16 +483,16 @@ def test_a_reader_never_sees_half_a_document(library: Library, folder: Path, tmp
 def test_changed_reading_reads_everything_in_again(
     library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library.sync_folder(str(folder))
-    other = Library(library._database, IngestSettings(index_uri=library._settings.index_address, chunk_tokens=60))
-    assert other.sync_folder(str(folder)).n_changed == 2
+    sync_folder(library, str(folder))
+    other = Library(library.database, IngestSettings(index_uri=library.settings.index_address, chunk_tokens=60))
+    assert sync_folder(other, str(folder)).n_changed == 2
 
 
 def test_the_state_is_told_without_the_index(library: Library, database: Database, folder: Path) -> None:
-    assert stats.read(database).problem is not None
+    assert reports.load_stats(database).problem is not None
     (folder / "empty.md").write_text("")
-    library.sync_folder(str(folder))
-    now = stats.read(database)
+    sync_folder(library, str(folder))
+    now = reports.load_stats(database)
 
     assert (now.n_documents, now.n_chunks, now.n_problems, now.problem) == (3, 4, 1, None)
     with database.transaction() as transaction:

@@ -12,6 +12,7 @@ from agent.turn.model_calls import CLOSING_REQUEST
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
+from tests.library import sync_folder
 from tools.extractive.answer import NOTHING_FOUND, UNSURE, answer, complete
 from tools.extractive.follow_ups import background, standalone
 from tools.extractive.rendering import written
@@ -228,7 +229,7 @@ def test_a_follow_up_is_searched_and_answered_with_its_background() -> None:
 @pytest.fixture
 def handbook(eval_dir: Path, database: Any, tmp_path: Path) -> Library:
     library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
-    library.sync_folder(str(eval_dir / "handbook_18f" / "pages"), link="https://handbook.example/{path}")
+    sync_folder(library, str(eval_dir / "handbook_18f" / "pages"), link="https://handbook.example/{path}")
     return library
 
 
@@ -270,7 +271,7 @@ def test_no_injected_text_of_a_poisoned_page_is_repeated(eval_dir: Path, tmp_pat
         path.parent.mkdir()
         path.write_text(poisoned["text"])
         library = Library(database, IngestSettings(index_uri=str(tmp_path / "index" / poisoned["id"])))
-        library.sync_folder(str(path.parent))
+        sync_folder(library, str(path.parent))
         context = ToolContext(Audience(), "test", 9e9, {Library: library})
         result = found()["search_docs"].call({"query": poisoned["question"]}, context)
         shown = [passage(n, p.text, heading=p.heading_path) for n, p in enumerate(result.passages, 1)]

@@ -8,9 +8,10 @@ from agent.store.database import Database
 from agent.tools import ToolContext
 from agent.types import Audience
 from ingest.library import Library
-from ingest.search.text import is_in, is_slipped_stop_word, stem, stems
-from ingest.search.typos import Texts, slips
+from ingest.search.text import contains_word, is_misspelt_stop_word, stem, stems
+from ingest.search.typos import CandidateTexts, find_corrections
 from ingest.settings import IngestSettings
+from tests.library import sync_folder
 from tools.extractive.answer import answer
 from tools.extractive.follow_ups import background
 from tools.extractive.question import parts
@@ -33,8 +34,8 @@ from tools.registry import found
 )
 def test_a_word_is_one_in_both_spellings(one: str, other: str) -> None:
     assert stem(one) == stem(other)
-    assert is_in(one, f"we have {other} here")
-    assert is_in(other, f"we have {one} here")
+    assert contains_word(one, f"we have {other} here")
+    assert contains_word(other, f"we have {one} here")
 
 
 @pytest.mark.parametrize(
@@ -51,18 +52,18 @@ def test_a_word_is_one_in_both_spellings(one: str, other: str) -> None:
     ],
 )
 def test_a_word_is_found_in_what_is_made_of_it(word: str, text: str) -> None:
-    assert is_in(word, text)
-    assert Texts({"a": text, "b": "something else"}).holders_of_any(word) == ["a"]
+    assert contains_word(word, text)
+    assert CandidateTexts({"a": text, "b": "something else"}).holders_of_any(word) == ["a"]
 
 
 @pytest.mark.parametrize(
     ("word", "text"), [("percent", "25 %"), ("euros", "40 € a day"), ("dollars", "$5"), ("pounds", "£5")]
 )
 def test_a_sign_is_its_name(word: str, text: str) -> None:
-    texts = Texts({"a": text, "b": "something else"})
+    texts = CandidateTexts({"a": text, "b": "something else"})
     assert texts.hold(word)
     assert texts.holders_of_any(word) == ["a"]
-    assert slips(f"how many {word}?", texts) == {}
+    assert find_corrections(f"how many {word}?", texts) == {}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_a_sign_is_its_name(word: str, text: str) -> None:
     ],
 )
 def test_a_slip_of_a_part_of_a_hyphenated_word_is_understood(slip: str, text: str, meant: str) -> None:
-    assert slips(slip, Texts({"a": text})) == {slip: meant}
+    assert find_corrections(slip, CandidateTexts({"a": text})) == {slip: meant}
 
 
 def test_words_that_only_look_alike_stay_apart() -> None:
@@ -85,20 +86,20 @@ def test_words_that_only_look_alike_stay_apart() -> None:
 
 def test_hyphens_and_signs_do_not_matter() -> None:
     assert {"email", "wifi", "percent", "euro"} <= stems("By e-mail or Wi-Fi: 25 % or €40")
-    assert is_in("email", "write an e-mail")
-    assert is_in("percent", "25 %")
+    assert contains_word("email", "write an e-mail")
+    assert contains_word("percent", "25 %")
     assert stem("percent") in stems("25 per cent")
 
 
 @pytest.mark.parametrize("slip", ["meny", "wich", "befor", "shoud", "becuase", "waht"])
 def test_a_stop_word_with_a_slip_is_no_content(slip: str) -> None:
-    assert is_slipped_stop_word(slip)
-    assert slips(f"{slip} bananas", Texts({"a": "ripe bananas"})) == {slip: ""}
+    assert is_misspelt_stop_word(slip)
+    assert find_corrections(f"{slip} bananas", CandidateTexts({"a": "ripe bananas"})) == {slip: ""}
 
 
 @pytest.mark.parametrize("word", ["gym", "beer", "wine", "bank", "lease", "which", "sabbatical"])
 def test_a_word_of_its_own_is_no_slip_of_a_stop_word(word: str) -> None:
-    assert not is_slipped_stop_word(word)
+    assert not is_misspelt_stop_word(word)
 
 
 def test_words_of_one_sense_are_found_but_no_mere_beginnings() -> None:
@@ -169,7 +170,7 @@ def context(database: Database, tmp_path: Path) -> ToolContext:
     for name, text in GARDEN.items():
         (folder / name).write_text(text)
     library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
-    library.sync_folder(str(folder))
+    sync_folder(library, str(folder))
     return ToolContext(Audience(), "test", 9e9, {Library: library})
 
 

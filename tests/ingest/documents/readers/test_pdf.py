@@ -12,6 +12,7 @@ from ingest.documents.sandbox import Converter
 from ingest.library import Library
 from tests.ingest import paper
 from tests.ingest.paper import column
+from tests.library import sync_folder
 
 PROSE = [
     "The quick brown fox jumps over the lazy dog and runs on to the river, where it rests for",
@@ -192,9 +193,9 @@ def test_a_passages_link_opens_its_page(library: Library, tmp_path: Path) -> Non
     (tmp_path / "docs").mkdir()
     pages = [column(PROSE), [(60, 780, 16, "Parking"), (60, 750, 10, "The barrier opens at six.")]]
     (tmp_path / "docs" / "rules of the house.pdf").write_bytes(paper.pdf(*pages))
-    library.sync_folder(str(tmp_path / "docs"), link="https://handbook.example/{path}")
+    sync_folder(library, str(tmp_path / "docs"), link="https://handbook.example/{path}")
 
-    found = library.search("When does the barrier open?", audience=Audience())[0]
+    found = library.search("When does the barrier open?", audience=Audience()).passages[0]
     assert found.url == "https://handbook.example/rules%20of%20the%20house.pdf#page=2"
     assert (found.text, found.heading_path) == ("The barrier opens at six.", "Parking")
     assert [p.text for p in library.read(found.url, audience=Audience())][-1] == found.text

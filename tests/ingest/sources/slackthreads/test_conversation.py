@@ -21,7 +21,7 @@ def name_of(user: str) -> str:
 
 def read(*messages: dict[str, Any]) -> list[str]:
     """The blocks of the document, code by lines, as the library would hold them."""
-    content = conversation.markdown(messages, name_of).encode()
+    content = conversation.to_markdown(messages, name_of).encode()
     document = reader.read_document(RawDocument(content, "markdown", "title"))
     assert {block.kind for block in document.blocks} <= {"paragraph", "code"}
     assert document.title == "title"
@@ -131,12 +131,12 @@ def test_what_an_app_shows_in_blocks_and_attachments_is_read() -> None:
 
 def test_a_title_is_the_channel_and_the_first_line() -> None:
     assert (
-        conversation.title("help", [message("\n*How* do <@U2> I?\nPlease")], name_of)
+        conversation.make_title("help", [message("\n*How* do <@U2> I?\nPlease")], name_of)
         == "#help: How do @Grace [Okafor] I?"
     )
-    assert conversation.title("help", [message(""), message("```\nx = 1\n```")], name_of) == "#help: x = 1"
-    assert conversation.title("help", [message("")], name_of) == "#help"
-    assert len(conversation.title("help", [message("word " * 100)], name_of)) <= 110
+    assert conversation.make_title("help", [message(""), message("```\nx = 1\n```")], name_of) == "#help: x = 1"
+    assert conversation.make_title("help", [message("")], name_of) == "#help"
+    assert len(conversation.make_title("help", [message("word " * 100)], name_of)) <= 110
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def test_a_title_is_the_channel_and_the_first_line() -> None:
     ],
 )
 def test_words_are_counted_without_names_and_addresses(text: str, n_words: int) -> None:
-    assert conversation.n_words(message(text)) == n_words
+    assert conversation.count_words(message(text)) == n_words

@@ -4,13 +4,13 @@ import pytest
 
 from ingest.sources.web import markup, sitemap
 from ingest.sources.web.markup import Markup
-from ingest.sources.web.site import Site, normalised
+from ingest.sources.web.site import Site, normalise
 
 SITE = Site("https://docs.acme.example/hb/")
 
 
 def read(html: str) -> Markup:
-    return markup.read(html, "https://docs.acme.example/hb/page", SITE)
+    return markup.parse(html, "https://docs.acme.example/hb/page", SITE)
 
 
 def links(html: str) -> list[str]:
@@ -47,7 +47,7 @@ def links(html: str) -> list[str]:
 def test_an_address_has_one_spelling_and_is_within_the_site(address: str, found: str | None) -> None:
     url = SITE.url(address, SITE.prefix)
     assert url == (f"{SITE.prefix}{found}" if found is not None else None)
-    assert url is None or normalised(url) == url
+    assert url is None or normalise(url) == url
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_links_are_found_as_a_browser_finds_them(html: str, found: list[str]) ->
     ],
 )
 def test_orders_to_crawlers_are_understood(values: list[str], orders: set[str]) -> None:
-    assert markup.robots(values) == orders
+    assert markup.robots_directives(values) == orders
 
 
 def test_a_main_text_is_told_from_what_stands_around_it() -> None:
@@ -166,7 +166,7 @@ def test_a_page_made_to_keep_a_parser_busy_is_passed_over(html: str) -> None:
 
 @pytest.mark.parametrize("xml", ["<a>", "<a/>", "<loc>", "<loc ", "<url><loc>&b;</loc></url>", "<loc><![CDATA["])
 def test_a_sitemap_made_to_fill_memory_lists_nothing(xml: str) -> None:
-    assert [*sitemap.entries(("<!DOCTYPE x [<!ENTITY b 'x'>]><urlset>" + xml * N).encode())] == []
+    assert [*sitemap.parse(("<!DOCTYPE x [<!ENTITY b 'x'>]><urlset>" + xml * N).encode())] == []
 
 
 @pytest.mark.parametrize(
@@ -182,5 +182,5 @@ def test_a_sitemap_made_to_fill_memory_lists_nothing(xml: str) -> None:
     ],
 )
 def test_sitemaps_are_read_as_they_are_written(content: str, urls: list[str]) -> None:
-    assert [entry.url for entry in sitemap.entries(content.encode())] == urls
-    assert [entry.url for entry in sitemap.entries(content.encode("utf-16"))] == urls
+    assert [entry.url for entry in sitemap.parse(content.encode())] == urls
+    assert [entry.url for entry in sitemap.parse(content.encode("utf-16"))] == urls

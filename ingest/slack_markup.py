@@ -1,0 +1,36 @@
+"""Reads Slack's markup (mrkdwn) as a person reads it: mentions, links and escaped characters as plain text.
+
+Owns the syntax ``<…>`` and Slack's three entities. Code and emphasis are left as they are; writing markup is
+:mod:`bot.slack.blocks`.
+"""
+
+import re
+from collections.abc import Callable
+
+Mention = Callable[[str, str], str]  # by a person's id and the label Slack gives, maybe empty: what is shown
+
+_TOKEN = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def to_text(text: str, mention: Mention = lambda user, label: f"@{user}") -> str:
+    """Replaces markup by what Slack shows; people are shown as ``mention`` says.
+
+    >>> to_text("<@U1> see <#C1|general> or <https://a.example|the page> &amp; <!here>")
+    '@U1 see #general or the page (https://a.example) & @here'
+    """
+    text = _TOKEN.sub(lambda token: _read(token, mention), _CONTROL.sub("", text))
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _read(token: re.Match[str], mention: Mention) -> str:
+    """Reads ``<@U1>``, ``<#C1|name>``, ``<!here>``, ``<!subteam^S1|@name>``, ``<url|label>`` and the like."""
+    kind, target, label = token[1], token[2], token[3] or ""
+    if kind == "@":
+        return mention(target, label)
+    if kind == "#":
+        return f"#{label or target}"
+    if kind == "!":
+        return label or f"@{target.split('^')[-1]}"
+    address = target.removeprefix("mailto:").removeprefix("tel:")
+    return address if not label or label == address or address.endswith(f"//{label}") else f"{label} ({address})"
