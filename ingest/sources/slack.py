@@ -36,7 +36,7 @@ from ingest.sources.connector import ListedDocument
 from ingest.sources.slackthreads import conversation
 from ingest.sources.slackthreads.calls import Argument, SlackCalls, SlackReadError
 from ingest.sources.slackthreads.channels import Channels
-from ingest.sources.slackthreads.conversation import SlackMessage
+from ingest.sources.slackthreads.conversation import WireMessage
 
 API_URL = "https://slack.com/api/"
 PAGE = 999  # messages; the most that both methods give
@@ -92,7 +92,7 @@ class _Window:
     channel: str
     first: float
     last: float
-    messages: Mapping[str, SlackMessage]
+    messages: Mapping[str, WireMessage]
 
     def covers(self, channel: str, ts: str) -> bool:
         return channel == self.channel and self.first <= float(ts) <= self.last
@@ -172,11 +172,11 @@ class SlackSource:
         seconds = self._options.since.total_seconds()
         return f"{self._clock() - seconds:.6f}" if seconds else "0"
 
-    def _history(self, channel: str, **bounds: Argument) -> Iterator[SlackMessage]:
+    def _history(self, channel: str, **bounds: Argument) -> Iterator[WireMessage]:
         pages = self._calls.pages("conversations.history", "messages", channel=channel, limit=PAGE, **bounds)
-        return (cast(SlackMessage, message) for message in pages)
+        return (cast(WireMessage, message) for message in pages)
 
-    def _is_document(self, message: SlackMessage) -> bool:
+    def _is_document(self, message: WireMessage) -> bool:
         is_reply = message.get("thread_ts", message["ts"]) != message["ts"]  # also sent to the channel
         is_deleted = message.get("subtype") == "tombstone"  # the first message of a thread that has replies
         if is_reply or not (is_deleted or conversation.has_text(message)):
@@ -187,7 +187,7 @@ class SlackSource:
         is_long = conversation.count_words(message) >= self._options.min_words
         return self._is_evidence(message) and not self._asks_bot(message) and may_be_app and is_long
 
-    def _has_replies(self, message: SlackMessage) -> bool:
+    def _has_replies(self, message: WireMessage) -> bool:
         """Returns whether anybody but the bot, and the person who asked it, replied.
 
         A question that only the bot answered must not become evidence.
@@ -198,15 +198,15 @@ class SlackSource:
         asking = {message.get("user")} if self._asks_bot(message) else set()
         return bool(users - asking - {self._me.get("user_id"), self._me.get("bot_id")})
 
-    def _asks_bot(self, message: SlackMessage) -> bool:
+    def _asks_bot(self, message: WireMessage) -> bool:
         return f"<@{self._me.get('user_id')}" in str(message.get("text"))
 
-    def _is_evidence(self, message: SlackMessage) -> bool:
+    def _is_evidence(self, message: WireMessage) -> bool:
         ids = {message.get("user"), message.get("bot_id")} - {None}
         is_own = not ids.isdisjoint({self._me.get("user_id"), self._me.get("bot_id")})
         return conversation.has_text(message) and not is_own
 
-    def _fingerprint(self, uri: str, message: SlackMessage) -> str:
+    def _fingerprint(self, uri: str, message: WireMessage) -> str:
         """Hashes what shows a change; with the uri, because two messages of the same words are two documents."""
         names = ("text", "blocks", "attachments", "subtype", "edited", "reply_count", "latest_reply")
         facts = [message.get(name) for name in names] + [file.get("id") for file in message.get("files") or ()]
@@ -221,24 +221,24 @@ class SlackSource:
         channel, _, ts = uri.partition("/")
         return f"{str(self._me.get('url', '')).rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}"
 
-    def _thread(self, channel: str, ts: str) -> Sequence[SlackMessage]:
+    def _thread(self, channel: str, ts: str) -> Sequence[WireMessage]:
         """Returns the messages of a thread; asks for replies only where the first message has any."""
         first = self._first_message(channel, ts)
         if first is None:
             return []
         if not first.get("reply_count"):
             return [first]
-        by_ts: dict[str, SlackMessage] = {}  # the first message comes again with every page
+        by_ts: dict[str, WireMessage] = {}  # the first message comes again with every page
         try:
             pages = self._calls.pages("conversations.replies", "messages", channel=channel, ts=ts, limit=PAGE)
             for message in pages:
-                by_ts[str(message["ts"])] = cast(SlackMessage, message)
+                by_ts[str(message["ts"])] = cast(WireMessage, message)
         except SlackReadError as error:
             if error.code not in _GONE:
                 raise
         return [by_ts[moment] for moment in sorted(by_ts)]
 
-    def _first_message(self, channel: str, ts: str) -> SlackMessage | None:
+    def _first_message(self, channel: str, ts: str) -> WireMessage | None:
         with self._lock:
             if not self._window.covers(channel, ts):
                 self._window = self._read_window(channel, ts)
@@ -252,7 +252,7 @@ class SlackSource:
             bounds = {"oldest": ts, "latest": last, "inclusive": True}
             page = self._calls.call("conversations.history", channel=channel, limit=PAGE, **bounds)
             if not page.get("has_more"):
-                return _to_window(channel, ts, cast(Sequence[SlackMessage], page.get("messages") or ()))
+                return _to_window(channel, ts, cast(Sequence[WireMessage], page.get("messages") or ()))
         return _to_window(channel, ts, self._history(channel, **bounds))
 
     def _channel_name(self, channel: str) -> str:
@@ -274,7 +274,7 @@ class SlackSource:
         return self._names.get(user, user)
 
 
-def _to_window(channel: str, ts: str, messages: Iterable[SlackMessage]) -> _Window:
+def _to_window(channel: str, ts: str, messages: Iterable[WireMessage]) -> _Window:
     """Ends the window at its newest message: more messages may follow that one."""
     by_ts = {str(message["ts"]): message for message in messages}
     return _Window(channel, float(ts), max(map(float, by_ts), default=float(ts)), by_ts)

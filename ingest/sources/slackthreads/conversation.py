@@ -67,7 +67,7 @@ class Attachment(TypedDict, total=False):
     original_url: str
 
 
-class SlackMessage(TypedDict):
+class WireMessage(TypedDict):
     """A message as Slack's Web API gives it, with the keys that are read here."""
 
     ts: str
@@ -88,25 +88,25 @@ class SlackMessage(TypedDict):
     latest_reply: NotRequired[str]
 
 
-def has_text(message: SlackMessage) -> bool:
+def has_text(message: WireMessage) -> bool:
     """Returns whether a person or an app writes something in it."""
     return message.get("subtype", "") in _SUBTYPES_WITH_TEXT
 
 
-def last_changed_at(message: SlackMessage) -> datetime:
+def last_changed_at(message: WireMessage) -> datetime:
     """Returns when it was written, or last edited."""
     edited = message.get("edited")
     return datetime.fromtimestamp(max(float(message["ts"]), float((edited and edited.get("ts")) or 0)), UTC)
 
 
-def count_words(message: SlackMessage) -> int:
+def count_words(message: WireMessage) -> int:
     """Counts words without addresses and names of people; of ideograms, two are a word."""
     text = _ADDRESS.sub(" ", slack_markup.to_text(_markup(message), lambda user, label: f"@{label}"))
     n_ideograms = len(_IDEOGRAMS.findall(text))
     return len(_IDEOGRAMS.sub(" ", text).replace("@", " ").split()) + n_ideograms // 2
 
 
-def make_title(channel: str, messages: Sequence[SlackMessage], name_of: NameOf) -> str:
+def make_title(channel: str, messages: Sequence[WireMessage], name_of: NameOf) -> str:
     """Returns the channel, and the first line of the first message that has one."""
     lines = (line.strip() for message in messages for line in _plain(_markup(message), name_of).splitlines())
     first = _EMPHASIS.sub(r"\2", next((line for line in lines if line.strip("`")), ""))
@@ -114,12 +114,12 @@ def make_title(channel: str, messages: Sequence[SlackMessage], name_of: NameOf) 
     return f"#{channel}: {title}" if title else f"#{channel}"
 
 
-def to_markdown(messages: Sequence[SlackMessage], name_of: NameOf) -> str:
+def to_markdown(messages: Sequence[WireMessage], name_of: NameOf) -> str:
     """Renders one or more paragraphs for each message, headed by its author and its time in UTC."""
     return "\n\n".join(_render(message, name_of) for message in messages) + "\n"
 
 
-def author_name(message: SlackMessage, name_of: NameOf) -> str:
+def author_name(message: WireMessage, name_of: NameOf) -> str:
     """Returns a person's name, or an app's as Slack shows it beside its message."""
     if name := message.get("username") or (message.get("bot_profile") or BotProfile()).get("name"):
         return str(name)
@@ -130,7 +130,7 @@ def _plain(markup: str, name_of: NameOf) -> str:
     return slack_markup.to_text(markup, lambda user, label: f"@{label or name_of(user)}")
 
 
-def _render(message: SlackMessage, name_of: NameOf) -> str:
+def _render(message: WireMessage, name_of: NameOf) -> str:
     written_at = datetime.fromtimestamp(float(message["ts"]), UTC)
     head = f"**{_escape(author_name(message, name_of))}** ({written_at:%Y-%m-%d %H:%M}):"
     parts = _CODE_BLOCK.split(_markup(message))
@@ -168,7 +168,7 @@ def _escape(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", text)
 
 
-def _markup(message: SlackMessage) -> str:
+def _markup(message: WireMessage) -> str:
     """Returns what was written, in Slack's markup, an app's blocks and attachments, and the names of files."""
     text = str(message.get("text") or "")
     blocks = "\n".join(filter(None, map(_block_text, message.get("blocks") or ())))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import __version__
 from agent.errors import UserError
 from agent.types import Audience
 from ingest.documents.raw import FetchProblem
@@ -505,7 +506,7 @@ def test_a_key_is_read_from_the_environment_and_goes_nowhere_else(
     list(open_(authorization_env="HANDBOOK_KEY").list({}))
     assert {headers["Authorization"] for headers in site.headers} == {"Bearer secret"}
     assert not any("Cookie" in headers for headers in site.headers)
-    assert {headers["User-Agent"] for headers in site.headers} == {"Docent/0.1.0"}
+    assert {headers["User-Agent"] for headers in site.headers} == {f"Docent/{__version__}"}
 
 
 def test_what_is_not_of_the_site_is_not_fetched(site: Site, open_: Callable[..., WebsiteSource]) -> None:
