@@ -35,7 +35,7 @@ _IMAGES = {"image", "image_with_class", "img", "figure", "picture"}
 def strip_tags(text: str) -> str:
     """Returns the text that a reader of the built page would see, still as Markdown.
 
-    >>> strip_tags("Ask in {% slack_channel \"travel\" %}.{.note}")
+    >>> strip_tags("Ask in {% slack_channel 'travel' %}.{.note}")
     'Ask in #travel.'
     """
     return _PIECES.sub(_render, text)
