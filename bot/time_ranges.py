@@ -9,7 +9,7 @@ from ingest import durations
 MAX_DAYS = 365 * 1_900  # so that the moment so long ago is after the year 1
 
 
-def length(text: str) -> timedelta:
+def parse_length(text: str) -> timedelta:
     """Parses ``15m``, ``12h``, ``90d`` or ``2w``; raises :class:`UserError` for anything else."""
     try:
         return _bounded(text)
@@ -17,7 +17,7 @@ def length(text: str) -> timedelta:
         raise UserError(f"'{text}' is not a length of time. Give one such as 90d, 2w or 12h.") from None
 
 
-def moment(text: str, *, zone: ZoneInfo, now: datetime) -> datetime:
+def parse_moment(text: str, *, zone: ZoneInfo, now: datetime) -> datetime:
     """Parses "so long ago", or a day, which means its beginning in ``zone``; raises :class:`UserError`."""
     try:
         return now - _bounded(text)

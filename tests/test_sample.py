@@ -15,7 +15,7 @@ import pytest
 
 from agent.tools import ToolContext
 from agent.types import Audience, Passage
-from bot.evaluation.measures import missing
+from bot.evaluation.measures import find_missing_facts
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
@@ -122,7 +122,7 @@ def test_each_prompt_is_answered_from_its_page(library: Library) -> None:
 def test_each_fact_stands_in_its_document(library: Library) -> None:
     for question in _questions():
         for facts, name in zip(question["facts"], question["fact_files"], strict=True):
-            assert not missing(_text(library, name), [facts]), f"{question['id']}: {facts} in {name}"
+            assert not find_missing_facts(_text(library, name), [facts]), f"{question['id']}: {facts} in {name}"
 
 
 def _questions() -> list[dict[str, Any]]:

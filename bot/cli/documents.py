@@ -33,7 +33,7 @@ def sync(
     from ingest import settings
 
     with _opened() as database:
-        sync_progress.declared(database, settings.load(), sources or [], is_forced=force, as_json=json_)
+        sync_progress.sync_declared(database, settings.load(), sources or [], is_forced=force, as_json=json_)
 
 
 def ingest(
@@ -68,10 +68,10 @@ def ingest(
         **({"include": include} if include else {}),
         **({"exclude": exclude} if exclude else {}),
         **({"readers": reader} if reader else {}),
-        **sync_progress.options(option or []),
+        **sync_progress.parse_options(option or []),
     }
     with _opened() as database:
-        sync_progress.one(database, settings.load(), described, is_forced=force, as_json=json_)
+        sync_progress.sync_location(database, settings.load(), described, is_forced=force, as_json=json_)
 
 
 def documents(
@@ -120,7 +120,9 @@ def search(
             if name not in library.count_documents():
                 raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
         audience, moment = _audience(as_ or ()), _moment(since)
-        found = library.search(given(query), audience=audience, k=n, sources=source or (), since=moment)
+        found = library.search(
+            require_question(query), audience=audience, k=n, sources=source or (), since=moment
+        )
     if why:
         search_explain.explain(found, as_json=json_)
     else:
@@ -162,7 +164,7 @@ def forget(
         print(f"{config} still declares it: the next sync reads it in again unless it is removed there, too.")
 
 
-def given(text: str) -> str:
+def require_question(text: str) -> str:
     """A question that somebody typed; raises :class:`UserError` if there is none."""
     if not text.strip():
         raise UserError("The question is empty.")
@@ -180,7 +182,7 @@ def _audience(readers: Sequence[str]) -> Audience:
 
 def _moment(given_: str | None) -> datetime | None:
     zone = ZoneInfo(agent.settings.load().time_zone)
-    return time_ranges.moment(given_, zone=zone, now=now()) if given_ else None
+    return time_ranges.parse_moment(given_, zone=zone, now=now()) if given_ else None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import agent.settings
 import bot.settings
 from agent import observability
 from agent.errors import UserError
-from bot.cli.documents import documents, forget, given, ingest, reindex, search, sync
+from bot.cli.documents import documents, forget, ingest, reindex, require_question, search, sync
 from bot.cli.sessions import sessions_app, usage
 from bot.evaluation.command import evaluate
 from bot.output import AsJson
@@ -216,7 +216,9 @@ def ask(question: str, json_: AsJson = False) -> None:
         observability.set_up(settings, process="cli")
         at = wiring.build(settings, database)
         stream = None if json_ else sys.stdout
-        outcome = terminal_reply.ask(at, database, given(question), user=getpass.getuser(), stream=stream)
+        outcome = terminal_reply.ask(
+            at, database, require_question(question), user=getpass.getuser(), stream=stream
+        )
         at.leases.close()
     if json_:
         print(json.dumps(outcome, ensure_ascii=False, indent=2))

@@ -94,7 +94,9 @@ def sessions_export(
     from bot.record import export
 
     zone = _zone()
-    start, end = (time_ranges.moment(given, zone=zone, now=now()) if given else now() for given in (since, until))
+    start, end = (
+        time_ranges.parse_moment(given, zone=zone, now=now()) if given else now() for given in (since, until)
+    )
     if start >= end:
         raise UserError(f"Nothing lies between {since} and {until or 'now'}: --since must be before --until.")
     wanted = export.ExportFilter(start, end, model)
@@ -140,13 +142,13 @@ def usage(
     from bot.record import usage as sums
 
     zone = _zone()
-    start = time_ranges.moment(since, zone=zone, now=now())
+    start = time_ranges.parse_moment(since, zone=zone, now=now())
     with _opened() as database:
         lines = sums.summarize(database, by=by, since=start, zone=zone)
         limits = Budgets.from_settings(agent.settings.load()).limits
         standings = sums.budget_statuses(database, limits=limits, zone=zone)
     if json_:
-        output.print_json(usage_table.as_json(by, lines, standings))
+        output.print_json(usage_table.to_json(by, lines, standings))
     else:
         usage_table.show(Console(), by, lines, standings)
 
@@ -179,7 +181,7 @@ def _written(output: Path | None) -> Iterator[TextIO]:
 
 def _kept(older_than: str | None) -> timedelta:
     if older_than is not None:
-        return time_ranges.length(older_than)
+        return time_ranges.parse_length(older_than)
     days = bot.settings.load().retention_days
     if days is None:
         raise UserError("Everything is kept: set DOCENT_RETENTION_DAYS, or say --older-than 90d.")

@@ -29,7 +29,7 @@ from ingest.sync.reports import SyncReport
 MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
 
 
-def declared(
+def sync_declared(
     database: Database, settings: IngestSettings, names: Sequence[str], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs sources of ``docent.toml``, one after the other; one that fails does not stop the next, but the
@@ -66,7 +66,7 @@ def declared(
         sys.exit(1)
 
 
-def one(
+def sync_location(
     database: Database, settings: IngestSettings, given: Mapping[str, Any], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs the one source that a command line describes."""
@@ -108,7 +108,7 @@ def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew
     print(f"{spent.n_chunks:,} chunks embedded{cost}; from now on '{settings.embedding_model}' is searched.")
 
 
-def options(given: Sequence[str]) -> dict[str, Any]:
+def parse_options(given: Sequence[str]) -> dict[str, Any]:
     """``NAME=VALUE`` as it would stand in the file; a value that is no TOML is a text."""
     found: dict[str, Any] = {}
     for one_ in given:

@@ -19,7 +19,7 @@ NEARLY = 0.8  # of a budget: worth a look
 PERIODS = {"day": "today", "month": "this month"}
 
 
-def as_json(by: str, lines: Sequence[UsageRow], standings: Sequence[BudgetStatus]) -> dict[str, Any]:
+def to_json(by: str, lines: Sequence[UsageRow], standings: Sequence[BudgetStatus]) -> dict[str, Any]:
     """For programs."""
     return {
         "by": by,
@@ -70,7 +70,7 @@ def _table(by: str, lines: Sequence[UsageRow]) -> Table:
             f"{line.completion_tokens:,}",
             f"[red]{line.n_failed:,}[/]" if line.n_failed else "0",
             _dollars(line.cost_usd),
-            bar(_weight(line, has_cost) / most if most else 0, "cyan"),
+            make_bar(_weight(line, has_cost) / most if most else 0, "cyan"),
         )
     return table
 
@@ -92,12 +92,12 @@ def _budgets(standings: Sequence[BudgetStatus]) -> Table:
             _dollars(standing.held_usd),
             "none" if standing.limit_usd is None else _dollars(standing.limit_usd),
             "" if share is None else f"[{tone}]{share:.0%}[/]",
-            bar(share or 0.0, tone),
+            make_bar(share or 0.0, tone),
         )
     return table
 
 
-def bar(share: float, colour: str) -> Bar:
+def make_bar(share: float, colour: str) -> Bar:
     """A bar of ``share`` of the width there is, to an eighth of a character."""
     return Bar(1.0, 0.0, min(max(share, LEAST_SHARE), 1.0) if share > 0 else 0.0, color=colour)
 

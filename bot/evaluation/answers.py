@@ -89,7 +89,7 @@ def _ask(question: EvalQuestion, desk: WorkerContext, names: Mapping[str, str]) 
     text = strip_links(reply.answer.text)
     is_refusal = reason == NO_EVIDENCE or desk.kit.is_refusal(text)
     cited = tuple(dict.fromkeys(names.get(s.passage.document_id, s.passage.url) for s in reply.answer.sources))
-    missing = tuple(measures.missing(text, question.facts))
+    missing = tuple(measures.find_missing_facts(text, question.facts))
     is_asked = not question.is_unanswerable
     return AnsweredQuestion(
         turn_id=str(turn_id),
@@ -100,7 +100,7 @@ def _ask(question: EvalQuestion, desk: WorkerContext, names: Mapping[str, str]) 
         is_quoted=is_quoted,
         cited=cited,
         missing=missing,
-        not_shown=tuple(measures.missing(shown, question.facts)),
+        not_shown=tuple(measures.find_missing_facts(shown, question.facts)),
         is_complete=not is_refusal and not missing if is_asked and question.facts else None,
         cites_right=not question.grades.keys().isdisjoint(cited) if is_asked and question.grades else None,
         seconds=seconds,

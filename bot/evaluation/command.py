@@ -47,20 +47,20 @@ def evaluate(
     import agent.settings
     from agent import observability
     from bot import output
-    from bot.evaluation import evaluating, gates, runs, table
+    from bot.evaluation import evaluator, runs, table, thresholds
     from bot.processes import environment
 
-    needed = gates.read(at_least or (), at_most or (), has_answers=answers)
+    needed = thresholds.parse(at_least or (), at_most or (), has_answers=answers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what the run has started, it ends
     observability.set_up(agent.settings.load(), process="cli")
-    wanted = evaluating.EvalOptions(
+    wanted = evaluator.EvalOptions(
         path, answers=answers, kinds=tuple(kind or ()), limit=limit, n_at_once=concurrency, compare=compare
     )
     errors = Console(stderr=True, soft_wrap=True)
     with environment.open_database() as database:
-        evaluated = evaluating.run(database, wanted, console=errors)
+        evaluated = evaluator.evaluate(database, wanted, console=errors)
     if json_:
-        output.print_json(runs.as_json(evaluated.run, evaluated.difference))
+        output.print_json(runs.to_json(evaluated.run, evaluated.difference))
     else:
         table.show(Console(soft_wrap=True), evaluated, all_misses=all_)
     missed = [said for gate in needed if (said := gate.missed(evaluated.run))]

@@ -91,7 +91,7 @@ class Case:
         return told
 
 
-def summed_up(cases: Sequence[Case]) -> dict[str, float]:
+def summarize(cases: Sequence[Case]) -> dict[str, float]:
     """Every figure that can be told of these cases. Means are over the questions that name files."""
     unanswerable = [case for case in cases if case.question.is_unanswerable]
     measured = [case.found for case in cases if case.found.is_hit is not None]
@@ -113,12 +113,12 @@ def summed_up(cases: Sequence[Case]) -> dict[str, float]:
     return figures
 
 
-def by_kind(cases: Sequence[Case]) -> dict[str, dict[str, float]]:
+def summarize_by_kind(cases: Sequence[Case]) -> dict[str, dict[str, float]]:
     """The same for each kind of question, in the set's order; empty where kinds are not told."""
     kinds = dict.fromkeys(case.question.kind for case in cases)
     if not any(kinds):
         return {}
-    return {kind: summed_up([case for case in cases if case.question.kind == kind]) for kind in kinds}
+    return {kind: summarize([case for case in cases if case.question.kind == kind]) for kind in kinds}
 
 
 def _of_answers(pairs: Sequence[tuple[EvalQuestion, AnsweredQuestion]]) -> dict[str, float]:

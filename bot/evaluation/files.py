@@ -23,7 +23,7 @@ SELECT id, source, uri FROM documents WHERE n_chunks > 0 AND access_id = ANY(:re
 
 
 @dataclass(frozen=True)
-class Indexed:
+class IndexedDocument:
     """A document with text, as the index knows it. ``id`` is in hexadecimal, as passages name it."""
 
     id: str
@@ -40,15 +40,15 @@ class _Difference:
     known: str
 
 
-def indexed(database: Database) -> list[Indexed]:
+def list_documents(database: Database) -> list[IndexedDocument]:
     """Every document that a question of everybody's can find, by source and uri."""
     with database.transaction() as transaction:
         readable = access.readable_access_ids(transaction, Audience())
         rows = transaction.execute(_DOCUMENTS, {"readable": readable})
-        return [Indexed(row.id.hex, row.source, row.uri) for row in rows]
+        return [IndexedDocument(row.id.hex, row.source, row.uri) for row in rows]
 
 
-def names(paths: Iterable[str], documents: Sequence[Indexed]) -> dict[str, str]:
+def match(paths: Iterable[str], documents: Sequence[IndexedDocument]) -> dict[str, str]:
     """By document id its file's path in the set; a file that was read in twice has two documents.
 
     Where no document has a file's whole name, one without its ending counts: a page's address on a site.
@@ -62,11 +62,11 @@ def names(paths: Iterable[str], documents: Sequence[Indexed]) -> dict[str, str]:
 
 def _matched(
     paths: Sequence[str],
-    documents: Sequence[Indexed],
+    documents: Sequence[IndexedDocument],
     believed: dict[str, _Difference],
     parts_of: Callable[[str], list[str]],
 ) -> dict[str, str]:
-    by_last: dict[str, list[tuple[Indexed, list[str]]]] = defaultdict(list)
+    by_last: dict[str, list[tuple[IndexedDocument, list[str]]]] = defaultdict(list)
     for document in documents:
         parts = parts_of(document.uri)
         by_last[parts[-1]].append((document, parts))

@@ -42,7 +42,7 @@ def reciprocal_rank(ranking: Sequence[str], grades: Mapping[str, float]) -> floa
     return next((1 / rank for rank, name in enumerate(ranking, 1) if grades.get(name, 0.0) > 0), 0.0)
 
 
-def missing(text: str, facts: Sequence[Sequence[str]]) -> list[str]:
+def find_missing_facts(text: str, facts: Sequence[Sequence[str]]) -> list[str]:
     """The facts the text lacks, each by its first wording: it must hold one wording of each.
 
     Case, white space, emphasis and the shape of quotes and dashes do not matter; a wording begins and ends at the

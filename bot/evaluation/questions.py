@@ -76,7 +76,7 @@ def read(path: Path) -> QuestionSet:
     )
 
 
-def chosen(given: QuestionSet, *, kinds: Sequence[str] = (), limit: int | None = None) -> QuestionSet:
+def select(given: QuestionSet, *, kinds: Sequence[str] = (), limit: int | None = None) -> QuestionSet:
     """The first ``limit`` questions of these kinds; raises :class:`UserError` where that leaves none."""
     there_are = sorted({question.kind for question in given.questions})
     for kind in kinds:

@@ -37,7 +37,7 @@ class Difference:
     is_of_the_same: bool
 
 
-def keep(run: Run, home: Path, *, at: datetime) -> Path:
+def store(run: Run, home: Path, *, at: datetime) -> Path:
     """Writes the run down; raises :class:`UserError` where that is not possible."""
     folder = home.expanduser() / FOLDER
     path = folder / f"{run['set']}-{at:%Y-%m-%dT%H%M%S.%f}.json"
@@ -51,7 +51,7 @@ def keep(run: Run, home: Path, *, at: datetime) -> Path:
     return path
 
 
-def latest(run: Run, home: Path) -> Run | None:
+def find_latest(run: Run, home: Path) -> Run | None:
     """The newest kept run of the same questions, with answers if this one has any."""
     for path in sorted((home.expanduser() / FOLDER).glob(f"{run['set']}-*.json"), reverse=True):
         try:
@@ -76,7 +76,7 @@ def read(path: Path) -> Run:
     raise UserError(f"{path} is not a run of 'docent eval'. They lie in DOCENT_HOME/{FOLDER}.")
 
 
-def difference(run: Run, before: Run) -> Difference:
+def compare(run: Run, before: Run) -> Difference:
     """What this run has become since; raises :class:`UserError` for runs without a common question."""
     if not _ids(run) & _ids(before):
         raise UserError(f"The run of {before['at']} has no question in common with this one ({before['set']}).")
@@ -94,7 +94,7 @@ def difference(run: Run, before: Run) -> Difference:
     )
 
 
-def as_json(run: Run, difference: Difference | None) -> dict[str, Any]:
+def to_json(run: Run, difference: Difference | None) -> dict[str, Any]:
     """The run as it is kept, and the difference where there is one."""
     return {**run, "difference": asdict(difference) if difference else None}
 

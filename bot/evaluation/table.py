@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.evaluation import figures
-from bot.evaluation.evaluating import EvalRun
+from bot.evaluation.evaluator import EvalRun
 from bot.evaluation.figures import ANSWERS, EFFORT, RETRIEVAL, Case, Figure, Figures
 from bot.evaluation.measures import TOP
 from bot.evaluation.runs import Difference, Regressions

@@ -61,7 +61,7 @@ def test_of_every_group_one_document_must_be_among_the_first_five() -> None:
     ],
 )
 def test_a_fact_is_held_in_one_of_its_wordings(text: str, facts: list[list[str]], missing: list[str]) -> None:
-    assert measures.missing(text, facts) == missing
+    assert measures.find_missing_facts(text, facts) == missing
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

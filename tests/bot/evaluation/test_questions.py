@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import UserError
 from bot.evaluation import files, questions
-from bot.evaluation.files import Indexed
+from bot.evaluation.files import IndexedDocument
 from bot.evaluation.questions import NOT_KNOWN, EvalQuestion
 
 
@@ -127,9 +127,9 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 def test_of_a_set_some_kinds_or_the_first_can_be_chosen(tmp_path: Path) -> None:
     given = questions.read(written(tmp_path, *({"question": str(n), "kind": "ab"[n % 2]} for n in range(6))))
-    assert [q.text for q in questions.chosen(given, kinds=["b"], limit=2).questions] == ["1", "3"]
+    assert [q.text for q in questions.select(given, kinds=["b"], limit=2).questions] == ["1", "3"]
     with pytest.raises(UserError, match="There are: a, b"):
-        questions.chosen(given, kinds=["c"])
+        questions.select(given, kinds=["c"])
 
 
 PATHS = ["pages/index.md", "pages/leave.md", "pages/offices/index.md", "pages/offices/porto.md"]
@@ -137,35 +137,36 @@ PATHS = ["pages/index.md", "pages/leave.md", "pages/offices/index.md", "pages/of
 
 @pytest.mark.parametrize("above", ["", "pages/", "handbook/pages/", "https://handbook.example/"])
 def test_the_index_may_be_of_the_folder_or_of_one_above_or_below(above: str) -> None:
-    documents = [Indexed(str(n), "s", above + path.removeprefix("pages/")) for n, path in enumerate(PATHS)]
-    assert files.names(PATHS, documents) == dict(zip("0123", PATHS, strict=True))
+    documents = [IndexedDocument(str(n), "s", above + path.removeprefix("pages/")) for n, path in enumerate(PATHS)]
+    assert files.match(PATHS, documents) == dict(zip("0123", PATHS, strict=True))
 
 
 def test_an_index_page_that_is_missing_is_not_taken_for_another() -> None:
     documents = [
-        Indexed("a", "s", "index.md"),
-        Indexed("b", "s", "leave.md"),
-        Indexed("c", "s", "offices/porto.md"),
+        IndexedDocument("a", "s", "index.md"),
+        IndexedDocument("b", "s", "leave.md"),
+        IndexedDocument("c", "s", "offices/porto.md"),
     ]
-    found = files.names(PATHS, documents)
+    found = files.match(PATHS, documents)
     assert set(PATHS) - set(found.values()) == {"pages/offices/index.md"}
 
 
 def test_a_file_that_was_read_in_twice_is_one_file() -> None:
-    documents = [Indexed("a", "one", "leave.md"), Indexed("b", "two", "handbook/pages/leave.md")]
-    assert files.names(PATHS, documents) == {"a": "pages/leave.md", "b": "pages/leave.md"}
+    documents = [IndexedDocument("a", "one", "leave.md"), IndexedDocument("b", "two", "handbook/pages/leave.md")]
+    assert files.match(PATHS, documents) == {"a": "pages/leave.md", "b": "pages/leave.md"}
 
 
 def test_a_page_may_stand_under_its_address_on_a_site() -> None:
     documents = [
-        Indexed(str(n), "s", f"https://h.example/{path}") for n, path in enumerate(("", "leave/", "offices"))
+        IndexedDocument(str(n), "s", f"https://h.example/{path}")
+        for n, path in enumerate(("", "leave/", "offices"))
     ]
-    documents.append(Indexed("3", "s", "https://h.example/offices/porto.html"))
-    found = files.names(PATHS[1:], documents)
+    documents.append(IndexedDocument("3", "s", "https://h.example/offices/porto.html"))
+    found = files.match(PATHS[1:], documents)
     assert found == {"1": "pages/leave.md", "2": "pages/offices/index.md", "3": "pages/offices/porto.md"}
 
 
 def test_ids_are_names_like_others() -> None:
-    assert files.names(["4983", "12"], [Indexed("a", "set", "4983"), Indexed("b", "set", "14983")]) == {
-        "a": "4983"
-    }
+    assert files.match(
+        ["4983", "12"], [IndexedDocument("a", "set", "4983"), IndexedDocument("b", "set", "14983")]
+    ) == {"a": "4983"}

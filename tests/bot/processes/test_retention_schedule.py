@@ -128,10 +128,10 @@ def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> No
     ],
 )
 def test_a_moment_is_so_long_ago_or_a_day(given: str, expected: datetime) -> None:
-    assert time_ranges.moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC)) == expected
+    assert time_ranges.parse_moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC)) == expected
 
 
 @pytest.mark.parametrize("given", ["", "soon", "never", "2026-13-01", "7", "-3d", "7y", "999999d", "99999999d"])
 def test_what_is_neither_is_refused(given: str) -> None:
     with pytest.raises(UserError):
-        time_ranges.moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC))
+        time_ranges.parse_moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC))

@@ -182,7 +182,7 @@ def test_nothing_asked_is_said() -> None:
 @pytest.mark.parametrize(("share", "width"), [(0, 0), (1, 24), (2, 24), (0.5, 12), (0.0001, 1), (0.51, 13)])
 def test_a_bar_is_seen_unless_it_is_nothing(share: float, width: int) -> None:
     out = StringIO()
-    Console(file=out, width=24).print(usage_table.bar(share, "cyan"))
+    Console(file=out, width=24).print(usage_table.make_bar(share, "cyan"))
     assert len(out.getvalue().strip()) == width
 
 
@@ -197,7 +197,7 @@ def test_in_a_narrow_terminal_names_and_bars_give_way_and_numbers_do_not() -> No
 
 
 def test_for_programs() -> None:
-    told = usage_table.as_json("day", LINES, [BudgetStatus("workspace", "T1", "day", 3.0, 0.5, 7.0)])
+    told = usage_table.to_json("day", LINES, [BudgetStatus("workspace", "T1", "day", 3.0, 0.5, 7.0)])
     assert (told["budgets"][0]["limit_usd"], told["budgets"][0]["used_share"]) == (7.0, 0.5)
     assert told["lines"][0]["cached_share"] == 0.5
     assert told["total"]["n_questions"] == 5

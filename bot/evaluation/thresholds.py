@@ -29,7 +29,7 @@ class Threshold:
         )
 
 
-def read(at_least: Sequence[str], at_most: Sequence[str], *, has_answers: bool) -> list[Threshold]:
+def parse(at_least: Sequence[str], at_most: Sequence[str], *, has_answers: bool) -> list[Threshold]:
     """Raises :class:`UserError` for what is no gate, or one that this run cannot pass through."""
     return [
         _gate(given, is_least=is_least, has_answers=has_answers)

@@ -18,9 +18,9 @@ from agent.errors import UserError
 from agent.llm.model_names import is_local
 from agent.prompting import prompt
 from agent.store.database import Database
-from bot.evaluation import answers, apart, figures, files, questions, retrieval, runs
-from bot.evaluation.apart import IsolatedIndex
+from bot.evaluation import answers, figures, files, isolated_index, questions, retrieval, runs
 from bot.evaluation.figures import Case
+from bot.evaluation.isolated_index import IsolatedIndex
 from bot.evaluation.questions import EvalQuestion, QuestionSet
 from bot.jobs import wiring
 from ingest.library import Library
@@ -52,29 +52,29 @@ class EvalRun:
     path: Path
 
 
-def run(database: Database, wanted: EvalOptions, *, console: Console) -> EvalRun:
+def evaluate(database: Database, wanted: EvalOptions, *, console: Console) -> EvalRun:
     """Evaluates a set; progress goes to ``console``.
 
     Raises :class:`UserError` for a set that is not understood, and where there is nothing it could be asked of.
     """
-    given = questions.chosen(questions.read(wanted.path), kinds=wanted.kinds, limit=wanted.limit)
+    given = questions.select(questions.read(wanted.path), kinds=wanted.kinds, limit=wanted.limit)
     before = runs.read(wanted.compare) if wanted.compare else None
     started = now()
     with Progress(console=console, transient=True) as progress, _library(database, given, progress) as (of, own):
-        known = files.indexed(own.database if own else database)
+        known = files.list_documents(own.database if own else database)
         named = {name for question in given.questions for name in question.grades}
-        matched = files.names(named, known)
+        matched = files.match(named, known)
         missing = _missing(named, matched, console)
         names = {document.id: f"{document.source}:{document.uri}" for document in known} | matched
         cases = _cases(database, given.questions, of, names, wanted=wanted, progress=progress)
         told = _told(given, cases, of, own, missing=missing, started=started, wanted=wanted)
     home = agent.settings.load().home
-    before = before or runs.latest(told, home)
+    before = before or runs.find_latest(told, home)
     return EvalRun(
         run=told,
         cases=tuple(cases),
-        difference=runs.difference(told, before) if before else None,
-        path=runs.keep(told, home, at=started),
+        difference=runs.compare(told, before) if before else None,
+        path=runs.store(told, home, at=started),
     )
 
 
@@ -91,7 +91,7 @@ def _library(
         yield library, None
         return
     task = progress.add_task("Reading the set's documents", total=None)
-    with apart.indexed(
+    with isolated_index.build(
         given.documents,
         settings,
         progress=lambda done, total: progress.update(task, completed=done, total=total),
@@ -173,8 +173,8 @@ def _told(
         "set": given.name,
         "at": started.isoformat(timespec="seconds"),
         "seconds": round((now() - started).total_seconds(), 1),
-        **figures.summed_up(cases),
-        "by_kind": figures.by_kind(cases),
+        **figures.summarize(cases),
+        "by_kind": figures.summarize_by_kind(cases),
         "not_indexed": list(missing),
         "settings": _settings(library, has_answers=wanted.answers),
         "documents": _documents(own),

@@ -57,7 +57,7 @@ class JsonLines:
 
 
 @contextmanager
-def indexed(
+def build(
     documents: Path, settings: IngestSettings, *, progress: Callable[[int, int | None], None]
 ) -> Iterator[IsolatedIndex]:
     """Reads the documents in with the embedding model of the settings; ``progress`` hears done and to do.
