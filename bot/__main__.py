@@ -1,4 +1,4 @@
-"""``python -m bot``: the ``docent`` command, wherever its script lies."""
+"""Runs the ``docent`` command as ``python -m bot``, without its script on the path."""
 
 from bot.cli.main import main
 

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.clock import now
 from agent.types import Passage
 from bot.record.records import SessionSummary
 from ingest.sync.reports import DocumentProblem
@@ -64,6 +66,18 @@ def print_problems(console: Console, problems: Sequence[DocumentProblem]) -> Non
         console.print(f"  [yellow]{escape(problem.uri)}[/]: {escape(problem.cause)}; {escape(problem.advice)}.")
 
 
-def print_json(value: Any) -> None:
+def format_age(moment: datetime | None) -> str:
+    """Returns how long ago something happened, to the minute, hour or day; "never" without a moment."""
+    if moment is None:
+        return "never"
+    minutes = (now() - moment).total_seconds() / 60
+    if minutes < 2:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes:.0f} minutes ago"
+    return f"{minutes / 60:.0f} hours ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days ago"
+
+
+def print_json(value: object) -> None:
     """Prints one JSON document on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))

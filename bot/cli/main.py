@@ -1,4 +1,8 @@
-"""The command line: ``docent``. Bad input gets one clear line and exit code 2, never a traceback."""
+"""The ``docent`` command and its processes: web, worker, clock, demo.
+
+Promises that bad input gets one clear line and exit code 2, and never a traceback. The commands about documents
+and sessions are in modules of their own, in this folder.
+"""
 
 import getpass
 import json
@@ -7,7 +11,7 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import dotenv
 import typer
@@ -17,16 +21,21 @@ import agent.settings
 import bot.settings
 from agent import observability
 from agent.errors import UserError
+from agent.types import TurnStatus
+from bot.cli import connection
 from bot.cli.documents import documents, forget, ingest, reindex, require_question, search, sync
 from bot.cli.sessions import sessions_app, usage
 from bot.evaluation.command import evaluate
 from bot.output import AsJson
 from bot.processes import parent_watch, startup_checks
 
-SWEEPS_PER_LOOK = 5  # of the clock at what is to be synced
+if TYPE_CHECKING:
+    from bot.jobs.answering import WorkerContext
+
+SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
 
 app = typer.Typer(
-    help="Answers a company's questions from its own documents.",
+    help="Answer a company's questions from its own documents.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -40,18 +49,18 @@ for command in (sync, ingest, documents, search, reindex, forget):
 
 
 def main() -> None:
-    """The entry point of the ``docent`` command."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's own threads only get in our threads' way
-    os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings are for nobody who runs a command
-    dotenv.load_dotenv(Path.cwd() / ".env")  # providers' keys are read from the environment by litellm
+    """Runs the ``docent`` command and exits with its code."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would compete with ours
+    os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings mean nothing to an operator
+    dotenv.load_dotenv(Path.cwd() / ".env")  # litellm reads the providers' keys from the environment
     if os.environ.pop("DOCENT_TIED_TO_STDIN", None):
         parent_watch.exit_when_parent_dies(sys.stdin.fileno())
     try:
         app()
     except UserError as error:
-        _complain(str(error), 2)
+        _exit_with(str(error), 2)
     except OperationalError:
-        _complain("Postgres does not answer. Check DATABASE_URL, or unset it to use the embedded server.", 2)
+        _exit_with("Postgres does not answer. Check DATABASE_URL, or unset it to use the embedded server.", 2)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -60,12 +69,12 @@ def main() -> None:
         error_id = observability.report(error, event="command_failed")
         observability.flush()
         hint = "Set DOCENT_LOG_LEVEL=DEBUG to see the traceback."
-        _complain(f"Something went wrong ({type(error).__name__}, {error_id}). {hint}", 1)
+        _exit_with(f"Something went wrong ({type(error).__name__}, {error_id}). {hint}", 1)
 
 
 @app.command()
-def web(port: Annotated[int | None, typer.Option(help="Instead of PORT.")] = None) -> None:
-    """Take what Slack sends: HTTP at /slack/events, or Socket Mode."""
+def web(port: Annotated[int | None, typer.Option(help="Listen on this port instead of PORT.")] = None) -> None:
+    """Receive events from Slack. They come by HTTP at /slack/events, or by Socket Mode."""
     from bot.processes import environment
     from bot.processes import web as process
 
@@ -80,9 +89,11 @@ def web(port: Annotated[int | None, typer.Option(help="Instead of PORT.")] = Non
 
 @app.command()
 def worker(
-    processes: Annotated[int | None, typer.Option(min=1, help="Default: one per core.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Start so many processes. Default: one per core.")
+    ] = None,
 ) -> None:
-    """Answer questions."""
+    """Answer questions and sync sources. Takes both from the queue in Redis."""
     from bot.processes import environment
     from bot.processes import worker as process
 
@@ -92,15 +103,16 @@ def worker(
         database = stack.enter_context(environment.open_database(needs_redis=True))
         settings = bot.settings.load()
         if n_processes == 1:
-            process.run(settings, lambda: _desk(settings), leave=stack.close)
-        database.close()  # nothing that is connected goes through the fork
-        process.supervise(n_processes, lambda: process.run(settings, lambda: _desk(settings)), preload=_preload)
+            process.run(settings, lambda: _build_context(settings), leave=stack.close)
+        database.close()  # a connection must not be shared across the fork
+        process.supervise(
+            n_processes, lambda: process.run(settings, lambda: _build_context(settings)), preload=_preload
+        )
 
 
 @app.command()
 def clock() -> None:
-    """Wake workers for forgotten questions, have sources synced when due, delete what is too old. Many may run;
-    one acts."""
+    """Requeue lost questions and start due syncs. Also deletes old records. Several may run; one of them acts."""
     import signal
     from zoneinfo import ZoneInfo
 
@@ -144,27 +156,29 @@ def clock() -> None:
 
 @app.command()
 def demo(
-    docs: Annotated[Path | None, typer.Option(help="A folder of documents; default: the sample handbook.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the page.")] = None,
-    browser: Annotated[bool, typer.Option(help="Open the page.")] = True,
+    docs: Annotated[
+        Path | None, typer.Option(help="Answer from the documents in this folder. Default: a sample handbook.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Serve the page on this port.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Try everything on this machine, with a stand-in for Slack in the browser."""
+    """Try Docent with a simulated Slack. Everything runs on this machine; the page opens in a browser."""
     startup_checks.check_demo()
     from bot import demo as demo_
 
-    apart = agent.settings.load().model_copy(update={"sentry_dsn": None})  # errors of a demo are nobody's alarm
-    observability.set_up(apart, process="demo")
+    settings = agent.settings.load().model_copy(update={"sentry_dsn": None})  # a demo's errors alarm nobody
+    observability.set_up(settings, process="demo")
     demo_.run(docs=docs, port=port, opens_browser=browser)
 
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to this release's schema (the release step; alembic upgrade head does the same)."""
+    """Migrate the database to this release. Run it before the new processes start."""
     from bot.processes import environment, schema_version
 
-    given = agent.settings.load().database_url
-    if given:
-        environment.migrate(given.get_secret_value())
+    url = agent.settings.load().database_url
+    if url:
+        environment.migrate(url.get_secret_value())
     with environment.open_database() as database:
         print(f"The database is at revision {schema_version.read_revision(database)}.")
 
@@ -173,13 +187,15 @@ def migrate() -> None:
 def doctor(
     json_: AsJson = False,
     model_call: Annotated[
-        bool | None, typer.Option("--model-call/--no-model-call", help="Call the model once; default: ask.")
+        bool | None,
+        typer.Option("--model-call/--no-model-call", help="Call the model once, or do not. Default: ask."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option(help="The web process's public address, to try the way to it: https://your.host")
+        str | None,
+        typer.Option(help="Test whether the web process can be reached at this address: https://your.host"),
     ] = None,
 ) -> None:
-    """Ask everything Docent needs whether it is well, and say what to do where it is not."""
+    """Check everything that Docent needs. Says how to fix what fails."""
     from bot.doctor import examination, report
 
     context = examination.make_context(may_call=model_call, url=url)
@@ -194,12 +210,13 @@ def doctor(
 @app.command()
 def manifest(
     url: Annotated[
-        str | None, typer.Option(help="The web process's public address, for HTTP; default: Socket Mode.")
+        str | None,
+        typer.Option(help="Have Slack send events to this public address, by HTTP. Default: Socket Mode."),
     ] = None,
-    name: Annotated[str, typer.Option(help="What people call it.")] = "Docent",
-    command: Annotated[str, typer.Option(help="The slash command.")] = "/ask",
+    name: Annotated[str, typer.Option(help="Name the bot.")] = "Docent",
+    command: Annotated[str, typer.Option(help="Name the slash command.")] = "/ask",
 ) -> None:
-    """Print the app manifest for Slack: api.slack.com/apps, Create New App, From a manifest."""
+    """Print the Slack app's manifest. Paste it at api.slack.com/apps: Create New App, From a manifest."""
     from bot import output
     from bot.slack import manifest
 
@@ -207,34 +224,24 @@ def manifest(
 
 
 @app.command()
-def ask(question: str, json_: AsJson = False) -> None:
-    """Ask a question here: the same loop as in Slack."""
+def ask(question: Annotated[str, typer.Argument(help="The question, in quotes.")], json_: AsJson = False) -> None:
+    """Answer a question in the terminal. Model, tools and limits are the same as in Slack."""
     from bot.jobs import terminal_reply, wiring
 
-    with _opened() as database:
-        settings = agent.settings.load()
-        observability.set_up(settings, process="cli")
-        at = wiring.build(settings, database)
+    question = require_question(question)
+    with connection.open_database() as database:
+        context = wiring.build(agent.settings.load(), database)
         stream = None if json_ else sys.stdout
-        outcome = terminal_reply.ask(
-            at, database, require_question(question), user=getpass.getuser(), stream=stream
-        )
-        at.leases.close()
+        outcome = terminal_reply.ask(context, database, question, user=getpass.getuser(), stream=stream)
+        context.leases.close()
     if json_:
         print(json.dumps(outcome, ensure_ascii=False, indent=2))
-    if outcome["status"] != "completed":
+    if outcome["status"] != TurnStatus.COMPLETED:
         sys.exit(1)
 
 
-def _opened() -> Any:
-    from bot.processes import environment
-
-    observability.set_up(agent.settings.load(), process="cli")
-    return environment.open_database()
-
-
-def _desk(settings: bot.settings.BotSettings) -> Any:
-    """A worker process's desk, with connections of its own."""
+def _build_context(settings: bot.settings.BotSettings) -> "WorkerContext":
+    """Builds what a worker process answers with, with connections of its own."""
     from agent.store.database import Database
     from bot.jobs import queue, wiring
     from bot.jobs.redis_breaker import TIMEOUT_SECONDS, RedisBreaker
@@ -257,21 +264,24 @@ def _desk(settings: bot.settings.BotSettings) -> Any:
 
 
 def _preload() -> None:
+    """Imports and checks once, before the fork, what every worker process needs."""
     from agent.llm import litellm_setup, models
     from bot.jobs import wiring
     from ingest import embedding
     from ingest import settings as ingest_settings
     from tools import registry
 
-    registry.found(bot.settings.load().own_tools)  # what is wrong with them is told once, not by every fork
+    registry.found(
+        bot.settings.load().own_tools
+    )  # a tool that cannot be loaded is reported once, not by each fork
     litellm_setup.warm_up()
-    models.resolve(agent.settings.load())  # nor a model without a price
+    models.resolve(agent.settings.load())  # so is a model without a price
     if ingest_settings.load().embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL:
         embedding.warm_up()
     assert wiring  # imported for the forks to share
 
 
-def _complain(message: str, code: int) -> None:
+def _exit_with(message: str, code: int) -> NoReturn:
     for line in message.splitlines():
         print(f"docent: {line}", file=sys.stderr)
     sys.exit(code)

@@ -1,7 +1,7 @@
-"""``docent search --why``: the passages of a search with their ranks, and what brought each where it is."""
+"""Prints ``docent search --why``: each passage with its ranks, and what each number means."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,74 +12,79 @@ from ingest.search.ranking import BM25_WEIGHT, RankedCandidate
 from ingest.search.search import SearchResult
 
 SNIPPET_CHARS = 110
-INNER = {"search_text", "seen"}  # the text in other forms
+OMITTED = {"search_text", "seen"}  # the passage's text in other forms
+LEGEND = {
+    "words": "rank in full-text search (BM25); –: not among its best passages",
+    "meaning": "rank by the cosine of the embeddings",
+    "near words": "how similar the passage's words, best sentence and title are to the question's words",
+    "document": "how well the rest of its document matches",
+    "total": f"cosine + {BM25_WEIGHT} × BM25 + near words + document + recency; passages are in this order",
+}
 
 
-def explain(found: SearchResult, *, as_json: bool) -> None:
-    """For people a table, and under it what the numbers are; for programs all of it."""
+def explain(result: SearchResult, *, as_json: bool) -> None:
+    """Prints the passages of a search with their ranks, best first, and a legend; or everything as JSON."""
     if as_json:
-        output.print_json(_as_json(found))
+        output.print_json(_to_json(result))
         return
     console = Console(soft_wrap=True, highlight=False)
-    if not found.ranked:
+    if not result.ranked:
         console.print("Nothing found.")
         return
-    for word, guess in found.corrections.items():
-        console.print(
-            f"'{escape(word)}' stands nowhere" + (f"; looked for '{escape(guess)}' too." if guess else ".")
-        )
-    for n, one in enumerate(found.ranked, 1):
-        chunk = one.candidate
-        heading = f" › {chunk.heading_path}" if chunk.heading_path else ""
-        console.print(f"[bold]{n}. {escape(chunk.title)}[/]{escape(heading)}  [dim]{one.score:.2f}[/]")
-        console.print(f"   {escape(_reasons(one))}")
-        console.print(f"   [dim]{escape(' '.join(chunk.text.split())[:SNIPPET_CHARS])}…[/]")
-        changed = f", changed {chunk.updated_at:%Y-%m-%d}" if chunk.updated_at else ""
-        console.print(f"   [blue]{escape(chunk.url)}[/] [dim]{escape(chunk.source)}{changed}[/]")
-    if found.not_found:
-        console.print(f"In hardly any document: {escape(', '.join(found.not_found))}.")
-    console.print(_legend())
+    for word, correction in result.corrections.items():
+        also = f"; searched for '{escape(correction)}' too" if correction else ""
+        console.print(f"No document contains '{escape(word)}'{also}.")
+    for n, ranked in enumerate(result.ranked, 1):
+        for line in _describe(n, ranked):
+            console.print(line)
+    if result.not_found:
+        console.print(f"Hardly any document contains: {escape(', '.join(result.not_found))}.")
+    console.print(_make_legend())
 
 
-def _reasons(one: RankedCandidate) -> str:
-    chunk = one.candidate
-    words = f"words {one.by_words}. ({chunk.bm25:.1f})" if one.by_words else "words –"
+def _describe(n: int, ranked: RankedCandidate) -> Iterator[str]:
+    chunk = ranked.candidate
+    heading = f" › {chunk.heading_path}" if chunk.heading_path else ""
+    yield f"[bold]{n}. {escape(chunk.title)}[/]{escape(heading)}  [dim]{ranked.score:.2f}[/]"
+    yield f"   {escape(_describe_ranks(ranked))}"
+    yield f"   [dim]{escape(' '.join(chunk.text.split())[:SNIPPET_CHARS])}…[/]"
+    changed = f", changed {chunk.updated_at:%Y-%m-%d}" if chunk.updated_at else ""
+    yield f"   [blue]{escape(chunk.url)}[/] [dim]{escape(chunk.source)}{changed}[/]"
+
+
+def _describe_ranks(ranked: RankedCandidate) -> str:
+    chunk = ranked.candidate
     parts = [
-        words,
-        f"meaning {one.by_meaning}. ({chunk.cosine:.2f})",
-        f"near words +{one.alike:.2f}",
-        f"document +{one.document:.2f}",
-        f"recency +{one.recency:.3f}",
-        f"total {one.total:.2f}",
+        f"words {ranked.by_words}. ({chunk.bm25:.1f})" if ranked.by_words else "words –",
+        f"meaning {ranked.by_meaning}. ({chunk.cosine:.2f})",
+        f"near words +{ranked.alike:.2f}",
+        f"document +{ranked.document:.2f}",
+        f"recency +{ranked.recency:.3f}",
+        f"total {ranked.total:.2f}",
     ]
-    if one.reranked is not None:
-        parts.append(f"reranked {one.reranked:.2f}")
-    if one.folded:
-        parts.append(f"{len(one.folded)} that say the same folded")
+    if ranked.reranked is not None:
+        parts.append(f"reranked {ranked.reranked:.2f}")
+    if ranked.folded:
+        parts.append(f"{len(ranked.folded)} near duplicates left out")
     return " · ".join(parts)
 
 
-def _legend() -> Table:
+def _make_legend() -> Table:
     table = Table.grid(padding=(0, 1))
-    table.add_row("[dim]words[/]", "[dim]rank by full text (BM25), –: not among the best by words[/]")
-    table.add_row("[dim]meaning[/]", "[dim]rank by the cosine of the embeddings[/]")
-    table.add_row(
-        "[dim]near words[/]", "[dim]how near the question's words are to its words, its best sentence, title[/]"
-    )
-    table.add_row("[dim]document[/]", "[dim]how well the rest of its document fits[/]")
-    table.add_row(
-        "[dim]total[/]", f"[dim]cosine + {BM25_WEIGHT} × BM25 + near words + document + recency; the order[/]"
-    )
+    for name, meaning in LEGEND.items():
+        table.add_row(f"[dim]{name}[/]", f"[dim]{meaning}[/]")
     return table
 
 
-def _as_json(found: SearchResult) -> dict[str, Any]:
+def _to_json(result: SearchResult) -> dict[str, object]:
     return {
-        "passages": [
-            asdict(one) | {"candidate": {k: v for k, v in asdict(one.candidate).items() if k not in INNER}}
-            for one in found.ranked
-        ],
-        "not_found": list(found.not_found),
-        "keywords": {title: list(words) for title, words in found.keywords.items()},
-        "slips": dict(found.corrections),
+        "passages": [_ranked_to_json(ranked) for ranked in result.ranked],
+        "not_found": list(result.not_found),
+        "keywords": {title: list(words) for title, words in result.keywords.items()},
+        "slips": dict(result.corrections),
     }
+
+
+def _ranked_to_json(ranked: RankedCandidate) -> dict[str, object]:
+    candidate = {name: value for name, value in asdict(ranked.candidate).items() if name not in OMITTED}
+    return asdict(ranked) | {"candidate": candidate}

@@ -1,9 +1,12 @@
-"""``docent sessions`` and ``docent usage``: the commands that read the record, and delete from it."""
+"""The commands about what was asked: ``docent sessions`` (list, show, replay, export, prune) and ``docent usage``.
+
+Owns their options and checks them. :mod:`bot.record` reads; the modules beside this one print.
+"""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TextIO
 from zoneinfo import ZoneInfo
@@ -12,43 +15,49 @@ import typer
 
 import agent.settings
 import bot.settings
-from agent import observability
 from agent.clock import now
 from agent.errors import UserError
-from agent.store.database import Database
 from bot import time_ranges
+from bot.cli import connection
 from bot.output import AsJson
 
 USAGE_SINCE = "30d"
 
+SessionId = Annotated[
+    str, typer.Argument(metavar="ID", help="The id of a session or of a turn, or its first characters.")
+]
 
-sessions_app = typer.Typer(help="What was asked, and what was done about it.", no_args_is_help=True)
+sessions_app = typer.Typer(help="Inspect what was asked and answered.", no_args_is_help=True)
 
 
 @sessions_app.command("list")
-def sessions_list(n: Annotated[int, typer.Option("-n", min=1)] = 20, json_: AsJson = False) -> None:
-    """The newest sessions."""
+def sessions_list(
+    n: Annotated[int, typer.Option("-n", min=1, help="List so many sessions.")] = 20, json_: AsJson = False
+) -> None:
+    """List the newest sessions."""
     from bot import output
     from bot.record import session_query
 
-    with _opened() as database:
+    with connection.open_database() as database:
         output.print_sessions(session_query.list_recent(database, limit=n), as_json=json_)
 
 
 @sessions_app.command("show")
 def sessions_show(
-    id: str,
-    full: Annotated[bool, typer.Option("--full", help="Also what the model saw and said, word for word.")] = False,
+    id: SessionId,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show every message that the model saw and wrote, word for word.")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
-    """Everything recorded of one session; ID is the beginning of a session's or a turn's id."""
+    """Show everything recorded of a session."""
     from rich.console import Console
 
     from bot import output
     from bot.cli import session_report
     from bot.record import session_query
 
-    with _opened() as database:
+    with connection.open_database() as database:
         session = session_query.load(database, id)
     if json_:
         output.print_json(session)
@@ -58,131 +67,138 @@ def sessions_show(
 
 @sessions_app.command("replay")
 def sessions_replay(
-    id: str,
+    id: SessionId,
     model: Annotated[
-        str | None, typer.Option(help="Another model, or model@base-url; default: those of the settings.")
+        str | None,
+        typer.Option(help="Ask this model, written MODEL or MODEL@BASE-URL. Default: those of the settings."),
     ] = None,
     live_tools: Annotated[
-        bool, typer.Option("--live-tools", help="Run the tools again, but those that may do something lasting.")
+        bool,
+        typer.Option("--live-tools", help="Run the tools again, except those that may change something."),
     ] = False,
     json_: AsJson = False,
 ) -> None:
-    """Answer a recorded question again and show both; ID is the beginning of a session's or a turn's id."""
+    """Answer a recorded question again. Shows the recorded and the new answer side by side."""
     from bot.cli import comparison
     from bot.jobs import wiring
     from bot.record import replay
 
-    with _opened() as database:
-        at = wiring.build(agent.settings.load(), database)
-        both = replay.run(at, database, id, model=model, is_live=live_tools)
-        at.leases.close()
+    with connection.open_database() as database:
+        context = wiring.build(agent.settings.load(), database)
+        both = replay.run(context, database, id, model=model, is_live=live_tools)
+        context.leases.close()
     comparison.print_comparison(both, as_json=json_)
 
 
 @sessions_app.command("export")
 def sessions_export(
-    since: Annotated[str, typer.Option(help="From this day on, or so long ago: 2026-05-31, 7d.")],
-    until: Annotated[str | None, typer.Option(help="Before this day, or so long ago; default: now.")] = None,
+    since: Annotated[str, typer.Option(help="Export from this day or age on: 2026-05-31, or 7d.")],
+    until: Annotated[str | None, typer.Option(help="Export up to this day or age. Default: now.")] = None,
     format: Annotated[
         Literal["openai-chat", "eval"],
-        typer.Option(help="Well-rated answers for fine-tuning, or badly rated ones as cases of an evaluation."),
+        typer.Option(help="Well-rated answers for fine-tuning, or badly rated ones as cases for 'docent eval'."),
     ] = "openai-chat",
-    output: Annotated[Path | None, typer.Option(help="A file; default: standard output.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only what this model answered.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file. Default: standard output.")] = None,
+    model: Annotated[str | None, typer.Option(help="Export only what this model answered.")] = None,
 ) -> None:
-    """Rated answers as JSON lines, without anybody's name."""
+    """Export rated answers as JSON lines. No person is named in them.
+
+    For example: docent sessions export --since 7d --format eval --output cases.jsonl
+    """
     from bot.record import export
 
-    zone = _zone()
-    start, end = (
-        time_ranges.parse_moment(given, zone=zone, now=now()) if given else now() for given in (since, until)
-    )
+    start = _parse_moment(since)
+    end = _parse_moment(until) if until else now()
     if start >= end:
-        raise UserError(f"Nothing lies between {since} and {until or 'now'}: --since must be before --until.")
-    wanted = export.ExportFilter(start, end, model)
-    with _opened() as database, _written(output) as file:
-        done = export.export(database, wanted, format=format, output=file)
-    for line in export.describe(done, format=format, to=str(output) if output else "standard output"):
+        raise UserError(f"No time is left from {since} to {until or 'now'}: --since must be before --until.")
+    with connection.open_database() as database, _open_output(output) as file:
+        exported = export.export(database, export.ExportFilter(start, end, model), format=format, output=file)
+    for line in export.describe(exported, format=format, to=str(output) if output else "standard output"):
         sys.stderr.write(f"{line}\n")
 
 
 @sessions_app.command("prune")
 def sessions_prune(
     older_than: Annotated[
-        str | None, typer.Option(help="Such as 90d; default: DOCENT_RETENTION_DAYS.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Delete what ended so long ago: 90d. Default: DOCENT_RETENTION_DAYS.", show_default=False
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
 ) -> None:
-    """Delete ended turns that are too old, with everything recorded of them."""
-    from agent.store import retention as rows
+    """Delete turns that ended long ago. Everything recorded of them goes too."""
+    from agent.store import retention
     from bot.processes import retention_schedule
 
-    before = now() - _kept(older_than)
-    day = f"{before.astimezone(_zone()):%Y-%m-%d %H:%M}"
-    with _opened() as database:
+    before, zone = now() - _retention(older_than), _time_zone()
+    day = f"{before.astimezone(zone):%Y-%m-%d %H:%M}"
+    with connection.open_database() as database:
         if dry_run:
-            counted = retention_schedule.describe(rows.count_prunable(database, before=before))
-            sys.stdout.write(f"Would delete {counted} that ended before {day}.\n")
+            counts = retention_schedule.describe(retention.count_prunable(database, before=before))
+            sys.stdout.write(f"Would delete {counts} that ended before {day}.\n")
         else:
-            pruned = retention_schedule.prune(database, before=before, zone=_zone())
-            sys.stdout.write(f"Deleted {retention_schedule.describe(pruned)} that ended before {day}.\n")
+            counts = retention_schedule.describe(retention_schedule.prune(database, before=before, zone=zone))
+            sys.stdout.write(f"Deleted {counts} that ended before {day}.\n")
 
 
 def usage(
-    by: Annotated[Literal["user", "channel", "model", "day"], typer.Option(help="What to sum up by.")] = "day",
-    since: Annotated[str, typer.Option(help="From this day on, or so long ago: 2026-05-31, 30d.")] = USAGE_SINCE,
+    by: Annotated[
+        Literal["user", "channel", "model", "day"], typer.Option(help="Sum up by person, channel, model or day.")
+    ] = "day",
+    since: Annotated[str, typer.Option(help="Count from this day or age on: 2026-05-31, or 30d.")] = USAGE_SINCE,
     json_: AsJson = False,
 ) -> None:
-    """Questions, tokens and dollars, and how the budgets stand."""
+    """Sum up questions, tokens and cost. Also shows how much of each budget is used.
+
+    For example: docent usage --by user --since 7d
+    """
     from rich.console import Console
 
     from agent.store.budgets import Budgets
     from bot import output
     from bot.cli import usage_table
-    from bot.record import usage as sums
+    from bot.record import usage as usage_query
 
-    zone = _zone()
-    start = time_ranges.parse_moment(since, zone=zone, now=now())
-    with _opened() as database:
-        lines = sums.summarize(database, by=by, since=start, zone=zone)
+    zone = _time_zone()
+    start = _parse_moment(since)
+    with connection.open_database() as database:
+        rows = usage_query.summarize(database, by=by, since=start, zone=zone)
         limits = Budgets.from_settings(agent.settings.load()).limits
-        standings = sums.budget_statuses(database, limits=limits, zone=zone)
+        budgets = usage_query.budget_statuses(database, limits=limits, zone=zone)
     if json_:
-        output.print_json(usage_table.to_json(by, lines, standings))
+        output.print_json(usage_table.to_json(by, rows, budgets))
     else:
-        usage_table.show(Console(), by, lines, standings)
+        usage_table.show(Console(), by, rows, budgets)
 
 
-@contextmanager
-def _opened() -> Iterator[Database]:
-    from bot.processes import environment
-
-    observability.set_up(agent.settings.load(), process="cli")
-    with environment.open_database() as database:
-        yield database
-
-
-def _zone() -> ZoneInfo:
+def _time_zone() -> ZoneInfo:
     return ZoneInfo(agent.settings.load().time_zone)
 
 
+def _parse_moment(text: str) -> datetime:
+    return time_ranges.parse_moment(text, zone=_time_zone(), now=now())
+
+
 @contextmanager
-def _written(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
+def _open_output(path: Path | None) -> Iterator[TextIO]:
+    if path is None:
         yield sys.stdout
         return
     try:
-        file = output.open("w", encoding="utf-8")
+        file = path.open("w", encoding="utf-8")
     except OSError as error:
-        raise UserError(f"'{output}' cannot be written: {error.strerror}.") from error
+        raise UserError(f"Cannot write to '{path}': {error.strerror}.") from error
     with file:
         yield file
 
 
-def _kept(older_than: str | None) -> timedelta:
+def _retention(older_than: str | None) -> timedelta:
     if older_than is not None:
         return time_ranges.parse_length(older_than)
     days = bot.settings.load().retention_days
     if days is None:
-        raise UserError("Everything is kept: set DOCENT_RETENTION_DAYS, or say --older-than 90d.")
+        raise UserError(
+            "Nothing says how long to keep records. Add --older-than 90d, or set DOCENT_RETENTION_DAYS."
+        )
     return timedelta(days=days)

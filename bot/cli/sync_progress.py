@@ -1,24 +1,29 @@
-"""``docent sync``, ``docent ingest`` and ``docent reindex``: a bar while it goes on, and then what came of it."""
+"""Runs ``docent sync``, ``docent ingest`` and ``docent reindex``: a progress bar meanwhile, a report at the end.
+
+Progress goes to standard error, the report to standard output. The syncs themselves are :mod:`ingest.sync`.
+"""
 
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 
 from agent.errors import DocentError, UserError
 from agent.store.database import Database
 from bot import output
-from ingest import source_config as declarations
+from ingest import source_config
 from ingest.index.reindex import ModelChange
 from ingest.library import Library
+from ingest.progress import Progress
 from ingest.settings import IngestSettings
 from ingest.sources import connector
 from ingest.sources.connector import SourceOptions
@@ -29,63 +34,66 @@ from ingest.sync.reports import SyncReport
 MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
 
 
+class SyncOutcome(StrEnum):
+    """How a sync ended; the values are part of the output of ``--json``."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"  # too many documents were gone
+    FAILED = "failed"
+
+
 def sync_declared(
     database: Database, settings: IngestSettings, names: Sequence[str], *, is_forced: bool, as_json: bool
 ) -> None:
-    """Syncs sources of ``docent.toml``, one after the other; one that fails does not stop the next, but the
-    command ends with 1."""
-    given = declarations.sources(settings.config)
-    if not given:
-        raise UserError(f"{settings.config} declares no source. Write one there, such as: {declarations.EXAMPLE}")
+    """Syncs sources of ``docent.toml`` one after another; all of them if no names are given.
+
+    A source that fails does not stop the next one, but the command exits with 1.
+    """
+    declared = source_config.sources(settings.config)
+    if not declared:
+        raise UserError(f"{settings.config} declares no source. Write one there, such as: {source_config.EXAMPLE}")
     for name in names:
-        if name not in given:
-            raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(given)}.")
+        if name not in declared:
+            raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(declared)}.")
     library = Library(database, settings)
-    ended: list[dict[str, Any]] = []
-    for name in dict.fromkeys(names or given):
-        try:
-            options_ = connector.validate_options(
-                given[name], where=declarations.error_prefix(settings.config, name)
-            )
-            report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
-        except DocentError as error:
-            status = "stopped" if isinstance(error, SuspiciousListing) else "failed"
-            ended.append({"source": name, "status": status, "problem": str(error)})
-            print(f"docent: {name}: {error}", file=sys.stderr)
-        else:
-            ended.append(asdict(report))
-            if not as_json:
-                _print(report)
+    results = [
+        _sync_one(library, settings, name, declared[name], is_forced=is_forced, as_json=as_json)
+        for name in dict.fromkeys(names or declared)
+    ]
     if as_json:
-        output.print_json(ended)
+        output.print_json(results)
     else:
-        _tell_of_change(library)
+        _print_model_change(library)
         if not names:
-            _tell_of_others(library, given)
-    if any(report["status"] != "completed" for report in ended):
+            _print_undeclared(library, declared)
+    if any(result["status"] != SyncOutcome.COMPLETED for result in results):
         sys.exit(1)
 
 
 def sync_location(
-    database: Database, settings: IngestSettings, given: Mapping[str, Any], *, is_forced: bool, as_json: bool
+    database: Database, settings: IngestSettings, options: Mapping[str, object], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs the one source that a command line describes."""
-    options_ = connector.validate_options(
-        declarations.resolve_location(given, Path.cwd()), where=str(given["location"])
+    source_options = connector.validate_options(
+        source_config.resolve_location(options, Path.cwd()), where=str(options["location"])
     )
     library = Library(database, settings)
-    if not options_.name and not is_forced:
-        _require_same_place(database, connector.open_source(options_, home=settings.home).name, options_)
-    report = _synced(library, settings, options_, is_forced=is_forced, is_quiet=as_json)
+    if not source_options.name and not is_forced:
+        name = connector.open_source(source_options, home=settings.home).name
+        _require_same_location(database, name, source_options)
+    report = _sync(library, settings, source_options, is_forced=is_forced, is_quiet=as_json)
     if as_json:
         output.print_json(asdict(report))
     else:
-        _print(report)
-        _tell_of_change(library)
+        _print_report(report)
+        _print_model_change(library)
 
 
 def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew: bool = False) -> None:
-    """Says what it will cost, asks, and makes the index anew beside the one that is searched."""
+    """Embeds all documents with the configured model, after saying what it costs and, if ``asks``, asking.
+
+    Searches use the old index until the new one is complete.
+    """
     library = Library(database, settings)
     if problem := library.status().problem:
         raise UserError(problem)
@@ -93,93 +101,120 @@ def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew
     if change is None:
         library.clean_up_index()
         print(
-            f"The index is already made with '{settings.embedding_model}'. Set DOCENT_EMBEDDING_MODEL to another, "
-            "or add --again to make it anew with this one."
+            f"The index is already made with '{settings.embedding_model}'. Set DOCENT_EMBEDDING_MODEL to another "
+            "model, or add --again to embed again with this one."
         )
         return
-    print(_cost(change))
+    print(_describe_cost(change))
     if asks:
         if not sys.stdin.isatty():
             raise UserError("Nothing was changed: there is nobody to ask. Add --yes.")
-        typer.confirm("Make the index anew?", abort=True)
-    with _bar("Embedding chunks", is_quiet=False) as heard:
-        spent = library.reindex(is_forced=is_anew, progress=heard)
+        typer.confirm("Embed all documents again?", abort=True)
+    with _show_progress("Embedding chunks", is_quiet=False) as progress:
+        spent = library.reindex(is_forced=is_anew, progress=progress)
     cost = f" for ${spent.cost_usd:.4f}" if spent.cost_usd else ""
-    print(f"{spent.n_chunks:,} chunks embedded{cost}; from now on '{settings.embedding_model}' is searched.")
+    print(f"{spent.n_chunks:,} chunks embedded{cost}; searches now use '{settings.embedding_model}'.")
 
 
-def parse_options(given: Sequence[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` as it would stand in the file; a value that is no TOML is a text."""
-    found: dict[str, Any] = {}
-    for one_ in given:
-        name, is_given, value = one_.partition("=")
-        if not is_given or not name.strip():
-            raise UserError(f"'{one_}' is no option. Write NAME=VALUE, such as max_pages=500.")
+def parse_options(texts: Sequence[str]) -> dict[str, object]:
+    """Parses ``NAME=VALUE`` as docent.toml would; a value that is not TOML is taken as text.
+
+    For example::
+
+        parse_options(["max_pages=500", "type=website"]) == {"max_pages": 500, "type": "website"}
+    """
+    options: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"'{text}' is not an option. Write NAME=VALUE, such as max_pages=500.")
         try:
-            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+            options[name.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            found[name.strip()] = value.strip()
-    return found
+            options[name.strip()] = value.strip()
+    return options
 
 
-def _require_same_place(database: Database, name: str, options_: SourceOptions) -> None:
-    """Two folders of one name are two sources: without this the second would take the place of the first."""
+def _sync_one(
+    library: Library,
+    settings: IngestSettings,
+    name: str,
+    declared: Mapping[str, object],
+    *,
+    is_forced: bool,
+    as_json: bool,
+) -> dict[str, object]:
+    """Syncs a declared source and returns its report as JSON; a failure is printed and returned."""
+    try:
+        options = connector.validate_options(declared, where=source_config.error_prefix(settings.config, name))
+        report = _sync(library, settings, options, is_forced=is_forced, is_quiet=as_json)
+    except DocentError as error:
+        print(f"docent: {name}: {error}", file=sys.stderr)
+        outcome = SyncOutcome.STOPPED if isinstance(error, SuspiciousListing) else SyncOutcome.FAILED
+        return {"source": name, "status": outcome, "problem": str(error)}
+    if not as_json:
+        _print_report(report)
+    return asdict(report)
+
+
+def _require_same_location(database: Database, name: str, options: SourceOptions) -> None:
+    """Raises :class:`UserError` if this source had another location: its documents would be removed."""
     with database.transaction() as transaction:
         before = reports.load_location(transaction, name)
-    if before and _place(before) != _place(options_.location):
+    if before and _normalise_location(before) != _normalise_location(options.location):
         raise UserError(
-            f"'{name}' holds the documents of {before}. Name those of {options_.location} otherwise with --name, "
-            "or add --force if they are the same documents, moved."
+            f"The source '{name}' already has the documents of {before}. Give {options.location} another name "
+            "with --name, or add --force if these are the same documents, moved."
         )
 
 
-def _place(location: str) -> str:
+def _normalise_location(location: str) -> str:
     is_address = "://" in location or "@" in location
     return location.rstrip("/") if is_address else str(Path(location).resolve())
 
 
-def _synced(
-    library: Library, settings: IngestSettings, options_: SourceOptions, *, is_forced: bool, is_quiet: bool
+def _sync(
+    library: Library, settings: IngestSettings, options: SourceOptions, *, is_forced: bool, is_quiet: bool
 ) -> SyncReport:
-    opened = connector.open_source(options_, home=settings.home)
-    is_told = False
+    source = connector.open_source(options, home=settings.home)
+    is_announced = False
 
-    def waiting() -> None:
-        nonlocal is_told
-        if not is_told:
-            is_told = True
-            print(f"Another sync of '{opened.name}' is running; waiting for its end.", file=sys.stderr)
+    def announce_wait() -> None:
+        nonlocal is_announced
+        if not is_announced:
+            is_announced = True
+            print(f"Waiting for another sync of '{source.name}' to end.", file=sys.stderr)
 
-    with _bar(opened.name, is_quiet=is_quiet) as heard:
+    with _show_progress(source.name, is_quiet=is_quiet) as progress:
         return library.sync(
-            opened,
-            readers=options_.readers,
-            options=options_.model_dump(mode="json", exclude_defaults=True) | {"type": options_.type},
+            source,
+            readers=options.readers,
+            options=options.model_dump(mode="json", exclude_defaults=True) | {"type": options.type},
             is_forced=is_forced,
-            progress=heard,
-            waiting=waiting,
+            progress=progress,
+            waiting=announce_wait,
         )
 
 
 @contextmanager
-def _bar(what: str, *, is_quiet: bool) -> Iterator[Any]:
+def _show_progress(title: str, *, is_quiet: bool) -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=is_quiet) as progress:
-        task = progress.add_task(escape(what), total=None)
+    with ProgressBar(*columns, console=Console(stderr=True), transient=True, disable=is_quiet) as bar:
+        task = bar.add_task(escape(title), total=None)
 
-        def heard(n_done: int, n_total: int | None) -> None:
-            listing = "" if n_total is not None else ": listing"
-            progress.update(task, description=f"{escape(what)}{listing}", completed=n_done, total=n_total)
+        def update(n_done: int, n_total: int | None) -> None:
+            phase = "" if n_total is not None else ": listing"
+            bar.update(task, description=f"{escape(title)}{phase}", completed=n_done, total=n_total)
 
-        yield heard
+        yield update
 
 
-def _print(report: SyncReport) -> None:
+def _print_report(report: SyncReport) -> None:
     console = Console(soft_wrap=True, highlight=False)
     renamed = f"{report.n_moved} renamed, " if report.n_moved else ""
     cost = f" for ${report.cost_usd:.4f}" if report.cost_usd else ""
@@ -190,29 +225,31 @@ def _print(report: SyncReport) -> None:
     )
     output.print_problems(console, report.problems[:MAX_PROBLEMS])
     if len(report.problems) > MAX_PROBLEMS:
-        console.print(f"  … and {len(report.problems) - MAX_PROBLEMS} more: docent documents --problems")
+        n_more = len(report.problems) - MAX_PROBLEMS
+        console.print(f"  … and {n_more} more: 'docent documents --problems' lists all")
 
 
-def _tell_of_change(library: Library) -> None:
+def _print_model_change(library: Library) -> None:
     if change := library.estimate_model_change():
-        print(f"{_cost(change)} Run 'docent reindex' for that; until then '{change.model_now}' is searched.")
+        print(f"{_describe_cost(change)} Run 'docent reindex' for that; until then '{change.model_now}' is used.")
 
 
-def _tell_of_others(library: Library, given: Mapping[str, Any]) -> None:
+def _print_undeclared(library: Library, declared: Collection[str]) -> None:
     for name, n_documents in library.count_documents().items():
-        if name not in given:
+        if name not in declared:
             print(
-                f"'{name}' is not declared, and keeps its {n_documents} documents. Remove: docent forget '{name}'"
+                f"'{name}' is not declared, and its {n_documents} documents stay searchable. To remove them: "
+                f"docent forget '{name}'"
             )
 
 
-def _cost(change: ModelChange) -> str:
-    wanted = f"'{change.model_next}'" + (" as well" if change.model_next == change.model_now else "")
+def _describe_cost(change: ModelChange) -> str:
+    setting = f"'{change.model_next}'" + (" as well" if change.model_next == change.model_now else "")
     if change.cost_usd is None:
-        price = "at a price that is not known (DOCENT_MODEL_PRICES can tell)"
+        price = "at an unknown price (set it in DOCENT_MODEL_PRICES)"
     else:
-        price = f"about ${change.cost_usd:.2f}" if change.cost_usd else "for nothing"
+        price = f"about ${change.cost_usd:.2f}" if change.cost_usd else "free of charge"
     return (
         f"The index was made with the embedding model '{change.model_now}', and DOCENT_EMBEDDING_MODEL is "
-        f"{wanted}: {change.n_chunks:,} chunks to embed, about {change.n_tokens:,} tokens, {price}."
+        f"{setting}: {change.n_chunks:,} chunks to embed, about {change.n_tokens:,} tokens, {price}."
     )

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.clock import now
 from agent.errors import DocentError
+from bot import output
 from bot.doctor import stores
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
@@ -33,7 +32,7 @@ def documents(context: CheckContext) -> Iterator[Finding]:
             "documents", FindingState.WARNING, "No documents have been ingested yet.", "Run 'docent ingest PATH'."
         )
         return
-    last = f"; last {_ago(counts.synced_at)}" if counts.synced_at else ""
+    last = f"; last {output.format_age(counts.synced_at)}" if counts.synced_at else ""
     yield Finding("documents", FindingState.OK, f"{counts.n_documents} ingested, {counts.n_chunks} chunks{last}")
     if counts.n_problems:
         yield Finding(
@@ -108,12 +107,3 @@ def embeddings(context: CheckContext) -> Iterator[Finding]:
         return
     detail = f"{time.monotonic() - started:.1f} s" if model != STATIC_EMBEDDING_MODEL else "no network"
     yield Finding("embeddings", FindingState.OK, f"{model}: {len(vector)} dimensions; {detail}")
-
-
-def _ago(then: datetime) -> str:
-    minutes = (now() - then).total_seconds() / 60
-    if minutes < 2:
-        return "just now"
-    if minutes < 120:
-        return f"{minutes:.0f} minutes ago"
-    return f"{minutes / 60:.0f} hours ago" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days ago"

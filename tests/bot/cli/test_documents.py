@@ -97,10 +97,12 @@ def test_what_is_declared_no_more_is_named_with_how_to_remove_it(docent: Docent,
     docent("sync")
     declare(tmp_path, '[sources.new]\nlocation = "pages"\n')
     said = docent("sync").out
-    assert "'old' is not declared, and keeps its 4 documents. Remove: docent forget 'old'" in said
+    assert (
+        "'old' is not declared, and its 4 documents stay searchable. To remove them: docent forget 'old'" in said
+    )
     assert "4 documents of 'old' removed." in docent("forget", "old").out
     said = docent("forget", "new").out
-    assert "docent.toml still declares it: the next sync reads it in again" in said
+    assert "docent.toml still declares it: remove it there too, or the next sync reads it in again" in said
     done = docent("forget", "old")
     assert (done.code, "There is no source 'old'. 'docent documents' lists them." in done.err) == (2, True)
 
@@ -117,13 +119,13 @@ def test_a_folder_is_read_in_as_the_options_say(docent: Docent, tmp_path: Path) 
     assert "Nothing found." in docent("search", "annual leave", "--source", "mine").out
     assert "annual leave" in docent("search", "annual leave", "--source", "mine", "--as", "channel:C1").out
     done = docent("search", "annual leave", "--as", "C1")
-    assert "'C1' is no reader. Write team:T, channel:C, user:U or group:S." in done.err
+    assert "'C1' does not name a reader. Write team:T, channel:C, user:U or group:S." in done.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--option", "colour"], "'colour' is no option. Write NAME=VALUE, such as max_pages=500."),
+        (["--option", "colour"], "'colour' is not an option. Write NAME=VALUE, such as max_pages=500."),
         (["--option", "colour=red"], "pages: there is no option 'colour'."),
         (["--option", "every=soon"], "every = 'soon' is not usable: write it as 90s, 15m, 6h, 7d, 2w, or never."),
         (
@@ -150,7 +152,7 @@ def test_two_folders_of_one_name_do_not_take_each_other_s_place(docent: Docent, 
     done = docent("ingest", "other/pages")
     assert done.code == 2
     assert (
-        f"'pages' holds the documents of {tmp_path}/pages. Name those of {other} otherwise with --name" in done.err
+        f"The source 'pages' already has the documents of {tmp_path}/pages. Give {other} another name" in done.err
     )
     assert "wiki: 1 added" in docent("ingest", "other/pages", "--name", "wiki").out
     assert "4 unchanged" in docent("ingest", "./pages/").out
@@ -210,7 +212,7 @@ def test_a_search_is_filtered_and_explained(docent: Docent, tmp_path: Path) -> N
     why = docent("search", "days of annual leave", "--why").out
     assert "1. Leave › Annual leave" in why
     assert "words 1. (" in why
-    assert "that say the same folded" in why
+    assert "near duplicates left out" in why
     told = docent("search", "days of annual leave", "--why", "--json", "--source", "copy").json
     assert {one["candidate"]["source"] for one in told["passages"]} == {"copy"}
     assert docent("search", "annual leave", "--since", "1d", "--json").json
@@ -235,8 +237,8 @@ def test_another_embedding_model_is_priced_asked_for_and_switched_to(
     }
     said = docent("ingest", "pages", **env).out
     assert "7 chunks to embed, about " in said
-    assert "Run 'docent reindex' for that; until then 'static' is searched." in said
-    assert "at a price that is not known" in docent("ingest", "pages", **env | {"DOCENT_MODEL_PRICES": ""}).out
+    assert "Run 'docent reindex' for that; until then 'static' is used." in said
+    assert "at an unknown price" in docent("ingest", "pages", **env | {"DOCENT_MODEL_PRICES": ""}).out
     done = docent("reindex", **env)
     assert (done.code, "Nothing was changed: there is nobody to ask. Add --yes." in done.err) == (2, True)
     assert model.requests == []

@@ -91,13 +91,13 @@ def test_what_went_wrong_stands_out(database: Database) -> None:
         "error E-1",
         "failed: the provider said 503",
         "No such document.",
-        "begun, and never heard of again",
+        "started, never finished",
         "👎",
     ):
         assert f"{red}{words}{end}" in told, words
     for words in ("3 tries", "2 tries", "attempt 2", "Often enough.", "no passages"):
         assert f"{yellow}{words}{end}" in told, words
-    assert told.count("never heard of again") == 2  # the tool call without a result, the model call without an end
+    assert told.count("never finished") == 2  # the tool call without a result, the model call without an end
     assert "$0.0100 held" in told
 
 
@@ -107,12 +107,12 @@ def test_a_turn_under_way_is_told_as_far_as_it_is(database: Database) -> None:
     turn.tool("c1", position=2, result=None)
     told = shown(turn)
     assert "turn 1  running" in told
-    assert told.count("→ under way") == 2
-    assert "never heard of again" not in told
+    assert told.count("→ still running") == 2
+    assert "never finished" not in told
     with database.transaction() as transaction:
         transaction.execute(text("UPDATE turns SET attempt = 2"))
-    assert "begun, and never heard of again, $0.0100 held" in shown(turn)  # whoever made the first attempt died
-    assert "under way, $0.0100 held" in told
+    assert "started, never finished, $0.0100 held" in shown(turn)  # whoever made the first attempt died
+    assert "still running, $0.0100 held" in told
 
 
 def test_a_limit_is_told_in_words(database: Database) -> None:
@@ -126,9 +126,9 @@ def test_in_full_every_message_is_told_once(database: Database) -> None:
     told = shown(turn, is_full=True)
     assert told.count("Answer from the documents.") == 1
     assert told.count("saw system") == 1
-    assert "saw the 2 messages that the call before begins with, and:" in told
+    assert "saw the first 2 messages of the previous call, and:" in told
     assert 'search_docs({"query": "carry over"})' in told
-    assert "said assistant\nAt most 5 days [1]." in "\n".join(lines(told))
+    assert "wrote assistant\nAt most 5 days [1]." in "\n".join(lines(told))
 
 
 def test_nothing_a_document_says_steers_the_terminal(database: Database) -> None:

@@ -172,11 +172,11 @@ def test_the_ten_fullest_budgets_are_shown() -> None:
     full = [BudgetStatus("person", f"T1:U{n}", "day", 1.0, 0.0, 2.0) for n in range(13)]
     shown = table("day", LINES, full)
     assert shown.count("T1:U") == 10
-    assert "… and 3 more: --json" in shown
+    assert "… and 3 more: --json lists all" in shown
 
 
 def test_nothing_asked_is_said() -> None:
-    assert table("day", []) == "Nothing was asked in this time."
+    assert table("day", []) == "No question was asked in this time."
 
 
 @pytest.mark.parametrize(("share", "width"), [(0, 0), (1, 24), (2, 24), (0.5, 12), (0.0001, 1), (0.51, 13)])
