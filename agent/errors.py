@@ -53,6 +53,7 @@ class ModelError(DocentError):
         is_transient: bool = False,
         is_timeout: bool = False,
         is_stall: bool = False,
+        has_begun: bool = False,
         retry_after_seconds: float = 0,
         refused: frozenset[str] = frozenset(),
     ) -> None:
@@ -60,7 +61,7 @@ class ModelError(DocentError):
         self.is_transient = is_transient
         self.is_timeout = is_timeout
         self.is_stall = is_stall
-        self.has_begun = False  # something of an answer came before it broke off
+        self.has_begun = has_begun  # something of an answer came before it broke off
         self.retry_after_seconds = retry_after_seconds
         self.refused = refused
 

@@ -1,53 +1,59 @@
-"""The model: chat calls that stream.
+"""Streaming chat calls to models.
 
-Promises: foreign errors leave as :class:`ModelError`; transient ones are retried here and nowhere else, others
-never; a stream that stalls is cut; what was really sent is reported. Text of prompts and answers is not logged.
+Promises: foreign errors leave as :class:`ModelError`; a transient error before any output is retried here, all
+other errors are the caller's; a stream that stalls is cut; the parameters that were really sent are reported. The
+text of prompts and answers is not logged.
 """
 
 import math
-import random
-import re
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
-
 from agent import observability
-from agent.clock import now
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.llm import models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.litellm_setup import litellm
 from agent.llm.model_names import is_local
+from agent.llm.provider_errors import translate
 from agent.llm.request import PENDING, Completion, Model, Pending, Request
 from agent.llm.threaded_iterator import ThreadedIterator
+from agent.retry import Retries, RetryPolicy
 from agent.types import Message, Usage
 
 WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
-BACKOFF_SECONDS = 0.5  # doubled with every try, with jitter
-RETRY_AFTER_LIMIT_SECONDS = 20  # a provider that wants a longer pause is left to the next model
-SILENT_SECONDS = 10  # a model that says nothing for so long is away, however little time the call had
-SOCKET_GRACE_SECONDS = 1  # the socket's own limit comes after ours, which knows what it means
-LARGEST_COUNT = 2**31 - 1  # of tokens: the record's columns hold no more
+BACKOFF_SECONDS = 0.5  # doubled with every attempt, with jitter
+RETRY_AFTER_LIMIT_SECONDS = 20  # for a longer pause the next model is asked instead
+SILENT_SECONDS = 10  # a model that sent nothing for so long is down, however little time the call had
+SOCKET_GRACE_SECONDS = 1  # the socket's own timeout comes after ours, which gives the better error
+LARGEST_COUNT = 2**31 - 1  # of tokens: the database's columns hold no more
 MAX_ADAPTATIONS = 4  # parameters a model may refuse one after the other
 
-
-_NETWORK = (httpx.TransportError, OSError)
+Chunk = Any  # LiteLLM's ModelResponseStream
+Response = Any  # LiteLLM's ModelResponse, or the iterator of chunks that becomes one
 
 
 @dataclass(frozen=True)
 class CallPolicy:
-    """How long one call may take, in seconds, and how often it is tried again."""
+    """Limits of one call: how long it may take in all, how long it may be silent, and its retries."""
 
     n_retries: int = 2
     timeout_seconds: float = 60
     stall_seconds: float = 30
+
+    def retries(self) -> RetryPolicy:
+        """Returns the policy for attempts at this call."""
+        return RetryPolicy(
+            n_attempts=1 + self.n_retries,
+            backoff_seconds=BACKOFF_SECONDS,
+            jitter=1.0,
+            max_pause_seconds=RETRY_AFTER_LIMIT_SECONDS,
+        )
 
 
 def stream(
@@ -60,56 +66,69 @@ def stream(
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[str | Pending]:
-    """Yields the text as it arrives and fills ``completion``; ``check`` runs with every piece, and while none
-    comes, and may raise.
+    """Yields the text as it arrives and fills ``completion``.
 
-    ``deadline`` is in ``time.monotonic()`` seconds. Raises :class:`DeadlineExceeded`, and :class:`ModelError` when
-    tries are used up, or at once when an answer broke off that had begun: it may have to be paid for, and another
-    needs money of its own.
+    ``deadline`` is in ``time.monotonic()`` seconds. ``check`` runs with every chunk, and a few times a second
+    while none comes; it may raise, to cancel. Raises :class:`DeadlineExceeded`; and :class:`ModelError` when
+    attempts
+    are used up, or at once when an answer broke off that had begun, because it may have to be paid for and another
+    attempt needs money of its own.
+
+        completion = Completion()
+        for piece in stream(request, completion, deadline=time.monotonic() + 60, policy=CallPolicy()):
+            if isinstance(piece, str):
+                print(piece, end="")
+        print(completion.usage.cost_usd)
     """
     completion.started_at = time.monotonic()
     breaker = breaker or LocalBreaker()
-    key = request.model.key
-    n_failed = n_adapted = 0
+    retries = Retries(policy.retries(), deadline=deadline, sleep=sleep)
+    n_adapted = 0
     while True:
         completion.n_tries += 1
         completion.sent = models.describe_params(request)
         try:
             with observability.span("gen_ai.chat", f"chat {request.model.name}"):
-                yield from _once(request, completion, deadline, policy, check)
+                yield from _attempt(request, completion, deadline, policy, check)
             completion.latency_ms = _ms_since(completion.started_at)
-            breaker.record_success(key)
+            breaker.record_success(request.model.key)
             return
         except ModelError as error:
             completion.latency_ms = _ms_since(completion.started_at)
-            if error.refused and n_adapted < MAX_ADAPTATIONS and models.learn(request.model, error.refused):
-                observability.log.info("parameters_refused", model=request.model.name, names=sorted(error.refused))
+            if n_adapted < MAX_ADAPTATIONS and _adapt(request, error):
                 n_adapted += 1
                 continue
-            n_failed += 1
-            pause = _pause(error, n_failed)
-            _tell(breaker, request, completion, error, deadline)
+            _report(error, request, completion, breaker, deadline)
             if time.monotonic() >= deadline:
                 raise DeadlineExceeded("the turn's time ended in a model call") from error
-            may_try = not completion.has_begun and _may_try_again(error, n_failed, policy, pause, deadline)
-            if not may_try or not breaker.allows(key):
+            pause_seconds = _next_pause(retries, error)
+            if pause_seconds is None or not breaker.allows(request.model.key):
                 raise
-            yield from _waited(pause, check, sleep)
+        for _ in retries.slices(pause_seconds, check):
+            yield PENDING
 
 
-def _pause(error: ModelError, n_failed: int) -> float:
-    backoff = BACKOFF_SECONDS * 2 ** (n_failed - 1) * (1 + random.random())
-    return max(float(backoff), error.retry_after_seconds)
+def _adapt(request: Request, error: ModelError) -> bool:
+    """Remembers the parameters that the model refused; returns whether a call without them is new."""
+    if not error.refused or not models.learn(request.model, error.refused):
+        return False
+    observability.log.info("parameters_refused", model=request.model.name, names=sorted(error.refused))
+    return True
 
 
-def _may_try_again(error: ModelError, n_failed: int, policy: CallPolicy, pause: float, deadline: float) -> bool:
-    is_soon = pause <= RETRY_AFTER_LIMIT_SECONDS and time.monotonic() + pause < deadline
-    return error.is_transient and n_failed <= policy.n_retries and is_soon
+def _next_pause(retries: Retries, error: ModelError) -> float | None:
+    if error.has_begun or not error.is_transient:
+        return None
+    return retries.next_pause(error.retry_after_seconds)
 
 
-def _tell(breaker: Breaker, request: Request, completion: Completion, error: ModelError, deadline: float) -> None:
-    """What another call would meet too counts; a call that only lacked time says nothing of its model. A provider
-    that refuses is not away."""
+def _report(
+    error: ModelError, request: Request, completion: Completion, breaker: Breaker, deadline: float
+) -> None:
+    """Tells the breaker of failures that another call would meet too.
+
+    A call that only lacked time says nothing about its model, and a provider that refuses a request is up.
+    """
     key = request.model.key
     is_silent = not completion.has_begun and completion.latency_ms >= SILENT_SECONDS * 1000
     is_out_of_time = error.is_timeout and time.monotonic() >= deadline and not (error.is_stall or is_silent)
@@ -121,15 +140,7 @@ def _tell(breaker: Breaker, request: Request, completion: Completion, error: Mod
         breaker.record_success(key)
 
 
-def _waited(seconds: float, check: Callable[[], None], sleep: Callable[[float], None]) -> Iterator[Pending]:
-    while seconds > 0:
-        sleep(min(WAIT_SECONDS, seconds))
-        seconds -= WAIT_SECONDS
-        check()
-        yield PENDING
-
-
-def _once(
+def _attempt(
     request: Request,
     completion: Completion,
     deadline: float,
@@ -139,53 +150,58 @@ def _once(
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise DeadlineExceeded("no time left for a model call")
-    chunks: list[Any] = []
-    heard = time.monotonic()
-    until = min(deadline, heard + policy.timeout_seconds)
+    chunks: list[Chunk] = []
+    heard_at = time.monotonic()
+    until = min(deadline, heard_at + policy.timeout_seconds)
     # Whole seconds: litellm keeps a client, and its connections, for each timeout it is given.
-    pieces = _chunks(request, math.ceil(min(remaining, policy.stall_seconds)) + SOCKET_GRACE_SECONDS)
+    pieces = _read_chunks(request, math.ceil(min(remaining, policy.stall_seconds)) + SOCKET_GRACE_SECONDS)
     try:
         for chunk in pieces:
             check()
             now_ = time.monotonic()
-            if isinstance(chunk, Pending):  # only then is it the model that takes its time
+            if isinstance(chunk, Pending):  # only now is it the model that takes its time, and not our reader
                 if now_ > until:
-                    raise ModelError("the model did not finish in time", is_transient=True, is_timeout=True)
-                if now_ - heard > policy.stall_seconds:
-                    raise _stalled()
+                    raise _time_out("the model did not finish in time", completion)
+                if now_ - heard_at > policy.stall_seconds:
+                    raise _time_out("the model fell silent", completion, is_stall=True)
                 yield chunk
                 continue
             if now_ > deadline:
-                raise ModelError("the turn's time is over", is_transient=True, is_timeout=True)
+                raise _time_out("the turn's time is over", completion)
             completion.has_begun = True
             chunks.append(chunk)
             text = chunk.choices[0].delta.content if chunk.choices else None
             if text:
                 completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
                 yield text
-            heard = time.monotonic()  # whoever reads may have taken long
+            heard_at = time.monotonic()  # our reader may have taken long
+    except DocentError:
+        raise
     except Exception as error:  # litellm raises its own tree and its providers' errors
-        raise translate(error, request) from error
+        raise translate(error, request, has_begun=completion.has_begun) from error
     finally:
         pieces.close()
     _assemble(request, completion, chunks)
 
 
-def _stalled() -> ModelError:
-    return ModelError("the model fell silent", is_transient=True, is_timeout=True, is_stall=True)
+def _time_out(message: str, completion: Completion, *, is_stall: bool = False) -> ModelError:
+    return ModelError(
+        message, is_transient=True, is_timeout=True, is_stall=is_stall, has_begun=completion.has_begun
+    )
 
 
-def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, None]:
-    """The provider's chunks, and WAITING while none comes. A model of this process needs no thread for it."""
+def _read_chunks(request: Request, timeout_seconds: float) -> Generator[Chunk | Pending, None, None]:
+    """Yields the provider's chunks, and PENDING while none comes. A model of this process needs no thread for
+    it."""
     if is_local(request.model.name):
-        yield from _opened(request, timeout_seconds)
+        yield from _open(request, timeout_seconds)
         return
-    feed = ThreadedIterator(lambda: _opened(request, timeout_seconds), _close)
+    chunks = ThreadedIterator[Chunk](lambda: _open(request, timeout_seconds), _close)
     is_over = False
     try:
         while True:
             try:
-                chunk = feed.next(WAIT_SECONDS)
+                chunk = chunks.next(WAIT_SECONDS)
             except TimeoutError:
                 chunk = PENDING
             except StopIteration:
@@ -194,15 +210,15 @@ def _chunks(request: Request, timeout_seconds: float) -> Generator[Any, None, No
             yield chunk
     finally:
         if not is_over:
-            feed.cancel()
-            _hang_up(feed.opened)
+            chunks.cancel()
+            _hang_up(chunks.opened)
 
 
-def _opened(request: Request, timeout_seconds: float) -> Any:
+def _open(request: Request, timeout_seconds: float) -> Response:
     has_tools = bool(request.tools) and models.takes_tools(request.model)
     return litellm().completion(
         model=request.model.name,
-        messages=_marked(request),
+        messages=_mark_cache_breakpoints(request),
         **({"tools": list(request.tools)} if has_tools else {}),
         **models.build_params(request),
         **({"api_base": request.model.api_base} if request.model.api_base else {}),
@@ -215,126 +231,73 @@ def _opened(request: Request, timeout_seconds: float) -> Any:
     )
 
 
-def _marked(request: Request) -> list[Message]:
-    """The messages, with marks where a provider is asked to keep the prompt."""
-    marks = models.choose_cache_breakpoints(request)
+def _mark_cache_breakpoints(request: Request) -> list[Message]:
+    """Returns the messages, marked where the provider shall cache the prompt up to there."""
+    breakpoints = models.choose_cache_breakpoints(request)
     return [
-        message | {"cache_control": {"type": "ephemeral"}} if i in marks else message
+        message | {"cache_control": {"type": "ephemeral"}} if i in breakpoints else message
         for i, message in enumerate(request.messages)
     ]
 
 
-def _assemble(request: Request, completion: Completion, chunks: list[Any]) -> None:
-    whole = litellm().stream_chunk_builder(chunks, messages=list(request.messages)) if chunks else None
-    if whole is None or not whole.choices:
-        raise ModelError("the model's stream ended without an answer", is_transient=True)
-    choice = whole.choices[0]
+def _assemble(request: Request, completion: Completion, chunks: list[Chunk]) -> None:
+    response = litellm().stream_chunk_builder(chunks, messages=list(request.messages)) if chunks else None
+    if response is None or not response.choices:
+        raise ModelError(
+            "the model's stream ended without an answer", is_transient=True, has_begun=completion.has_begun
+        )
+    choice = response.choices[0]
     message = choice.message.model_dump(exclude_none=True)
     completion.message = {key: value for key, value in message.items() if key != "function_call"}
     completion.message.setdefault("content", None)
     completion.finish_reason = choice.finish_reason
-    completion.response = whole.model_dump(mode="json", exclude={"id", "created"}, exclude_none=True)
-    completion.usage = _usage(request.model, whole)
+    completion.response = response.model_dump(mode="json", exclude={"id", "created"}, exclude_none=True)
+    completion.usage = _read_usage(request.model, response)
 
 
-def _usage(model: Model, whole: Any) -> Usage:
+def _read_usage(model: Model, response: Response) -> Usage:
     if is_local(model.name):
         return Usage()
-    usage = whole.usage
+    usage = response.usage
     details = getattr(usage, "prompt_tokens_details", None)
     counts = {
-        "prompt_tokens": _count(usage.prompt_tokens),
-        "cached_tokens": _count(getattr(details, "cached_tokens", None)),
-        "completion_tokens": _count(usage.completion_tokens),
+        "prompt_tokens": _bound_count(usage.prompt_tokens),
+        "cached_tokens": _bound_count(getattr(details, "cached_tokens", None)),
+        "completion_tokens": _bound_count(usage.completion_tokens),
     }
-    return Usage(
-        **counts, cost_usd=model.price.cost(**counts) if model.price.is_flat else _listed_cost(model, whole)
-    )
+    cost_usd = model.price.cost(**counts) if model.price.is_flat else _listed_cost(model, response)
+    return Usage(**counts, cost_usd=cost_usd)
 
 
-def _count(given: Any) -> int:
-    return min(max(int(given or 0), 0), LARGEST_COUNT)
+def _bound_count(count: int | None) -> int:
+    return min(max(int(count or 0), 0), LARGEST_COUNT)
 
 
-def _listed_cost(model: Model, whole: Any) -> Decimal:
-    """The price list's own sum: it knows what keeping a prompt costs, and steps of price by length."""
+def _listed_cost(model: Model, response: Response) -> Decimal:
+    """Asks the price list for the sum: it knows the price of cache writes, and prices that rise with the
+    length."""
     try:
-        return Decimal(str(litellm().completion_cost(completion_response=whole, model=model.name)))
+        return Decimal(str(litellm().completion_cost(completion_response=response, model=model.name)))
     except Exception:  # noqa: BLE001  litellm raises a bare Exception where it cannot tell
-        usage = whole.usage
+        usage = response.usage
         return model.price.cost(
             prompt_tokens=usage.prompt_tokens or 0, cached_tokens=0, completion_tokens=usage.completion_tokens or 0
         )
 
 
-def translate(error: Exception, request: Request | None = None) -> Exception:
-    """Our own errors pass; a provider's error becomes a ModelError that quotes none of its text."""
-    if isinstance(error, DocentError):
-        return error
-    error = getattr(error, "original_exception", None) or error  # of one that came in the middle of a stream
-    e = litellm().exceptions
-    transient: tuple[type[BaseException], ...] = (
-        *_NETWORK,
-        e.RateLimitError,
-        e.APIConnectionError,
-        e.Timeout,
-        e.InternalServerError,
-        e.ServiceUnavailableError,
-        e.BadGatewayError,
-    )
-    status = getattr(error, "status_code", None)
-    status = status if isinstance(status, int) else None
-    is_timeout = isinstance(error, e.Timeout | TimeoutError) or "Timeout" in type(error).__name__
-    is_answered = status is not None and status < 500 and status != 429
-    is_transient = is_timeout or (not is_answered and (isinstance(error, transient) or bool(status)))
-    is_ours_to_mend = not is_transient and request is not None and status in (None, 400, 404, 422)
-    name = type(error).__name__ + (f" {status}" if status else "")
-    return ModelError(
-        f"the model call failed: {name}",
-        is_transient=is_transient,
-        is_timeout=is_timeout,
-        retry_after_seconds=_retry_after(error) if is_transient else 0,
-        refused=models.find_refused(request, str(error)) if request and is_ours_to_mend else frozenset(),
-    )
-
-
-def _retry_after(error: Exception) -> float:
-    """Seconds the provider asks to wait, from its ``Retry-After`` header (seconds, or a date); else 0."""
-    value = next((found for headers in _headers(error) if (found := str(headers.get("retry-after") or ""))), "")
-    if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - now()).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
-
-
-def _headers(error: BaseException | None) -> Iterator[Mapping[str, str]]:
-    """Of the provider's answer: litellm keeps them beside its own error, or with the error it made it of."""
-    while error:
-        for headers in (getattr(error, "litellm_response_headers", None), _of_response(error)):
-            if headers:
-                yield headers
-        error = error.__cause__ or error.__context__
-
-
-def _of_response(error: BaseException) -> Mapping[str, str] | None:
-    found: Mapping[str, str] | None = getattr(getattr(error, "response", None), "headers", None)
-    return found
-
-
-def _close(response: Any) -> None:
+def _close(response: Response) -> None:
     """Closes the connection of a stream that may not have been read to its end."""
-    stream_ = getattr(response, "completion_stream", None)
-    close = getattr(stream_, "close", None)
+    close = getattr(getattr(response, "completion_stream", None), "close", None)
     if close:
-        with suppress(Exception):  # it is over either way
+        with suppress(Exception):  # the call is over either way
             close()
 
 
-def _hang_up(response: Any) -> None:
-    """Ends a stream that another thread may be reading: the provider stops writing what nobody will see.
-    A no-op for providers whose streams show no socket; theirs end with the next byte or the stall timeout."""
+def _hang_up(response: Response) -> None:
+    """Ends a stream that another thread may be reading, so that the provider stops writing.
+
+    Does nothing for providers whose streams expose no socket; those end with the next byte or the stall timeout.
+    """
     http = getattr(getattr(response, "completion_stream", None), "response", None)
     network = getattr(http, "extensions", {}).get("network_stream")
     connection = network.get_extra_info("socket") if network else None

@@ -1,6 +1,6 @@
 """Calls to embedding and rerank models: in batches, retried, counted and priced.
 
-Promises: foreign errors leave as :class:`ModelError`; only transient ones are tried again, and a provider's
+Promises: foreign errors leave as :class:`ModelError`; only transient ones are retried, and a provider's
 ``Retry-After`` is obeyed where there is time. Text is not logged.
 """
 
@@ -11,30 +11,39 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, TypeVar
 
-from agent.errors import ModelError
-from agent.llm.client import translate
+from agent.errors import DocentError, ModelError
 from agent.llm.litellm_setup import litellm
 from agent.llm.model_names import split_address
+from agent.llm.provider_errors import translate
+from agent.retry import Retries, RetryPolicy
 
-MAX_TEXTS = 96  # of one request: what the strictest of the usual providers takes
+MAX_TEXTS = 96  # of one request: the limit of the strictest of the usual providers
 MAX_CHARS = 200_000  # of one request, ~50,000 tokens; OpenAI takes 300,000 tokens, Voyage 120,000
-BACKOFF_SECONDS = 0.5  # doubled with every try
+BACKOFF_SECONDS = 0.5  # doubled with every attempt
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class EmbeddingPolicy:
-    """How long one request may take, in seconds, how often it is tried again, and the longest pause before."""
+    """Limits of one request: its retries, how long an attempt may take, and the longest pause before the next."""
 
     n_retries: int
     timeout_seconds: float
-    longest_pause_seconds: float
+    max_pause_seconds: float
+
+    def retries(self) -> RetryPolicy:
+        """Returns the policy for attempts at one request."""
+        return RetryPolicy(
+            n_attempts=1 + self.n_retries,
+            backoff_seconds=BACKOFF_SECONDS,
+            max_pause_seconds=self.max_pause_seconds,
+        )
 
 
-FOR_A_QUESTION = EmbeddingPolicy(n_retries=1, timeout_seconds=6, longest_pause_seconds=2)  # somebody waits
-FOR_A_RERANKING = EmbeddingPolicy(n_retries=0, timeout_seconds=4, longest_pause_seconds=0)  # that can do without
-FOR_DOCUMENTS = EmbeddingPolicy(n_retries=7, timeout_seconds=60, longest_pause_seconds=90)
+FOR_A_QUESTION = EmbeddingPolicy(n_retries=1, timeout_seconds=6, max_pause_seconds=2)  # a person waits
+FOR_A_RERANKING = EmbeddingPolicy(n_retries=0, timeout_seconds=4, max_pause_seconds=0)  # optional
+FOR_DOCUMENTS = EmbeddingPolicy(n_retries=7, timeout_seconds=60, max_pause_seconds=90)
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,10 @@ def embed(
     pace: Callable[[int], None] = lambda n_chars: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> EmbeddingResponse:
-    """Embeds in as many requests as needed; raises :class:`ModelError`.
+    """Embeds the texts in as many requests as needed; raises :class:`ModelError`.
 
-    ``price_usd`` is of one token; ``pace`` hears of each request before it is made, and may wait.
+    ``price_usd`` is for one token. ``pace`` is called before each request with its number of characters, and may
+    wait.
     """
     name, api_base = split_address(model)
     vectors: list[list[float]] = []
@@ -75,8 +85,8 @@ def embed(
                 **({"api_base": api_base} if api_base else {}),
             )
 
-        response = _tried(call, name, policy, sleep)
-        vectors += _checked(sorted(response.data, key=lambda row: row["index"]), len(batch))
+        response = _retry(call, name, policy, sleep)
+        vectors += _check(sorted(response.data, key=lambda row: row["index"]), len(batch))
         n_tokens += int(getattr(response.usage, "prompt_tokens", 0) or 0)
     if len({len(vector) for vector in vectors}) > 1:
         raise ModelError(f"'{name}' gave vectors of different lengths")
@@ -86,8 +96,10 @@ def embed(
 def rerank(
     model: str, query: str, texts: Sequence[str], *, policy: EmbeddingPolicy = FOR_A_RERANKING
 ) -> tuple[list[float], Decimal]:
-    """How relevant each text is to the query, between 0 and 1, in the order of the texts, and what it cost
-    (0 where LiteLLM knows no price); raises :class:`ModelError`."""
+    """Scores how relevant each text is to the query, between 0 and 1, in the order of the texts.
+
+    Returns the scores and the cost in dollars, 0 where LiteLLM knows no price; raises :class:`ModelError`.
+    """
     name, api_base = split_address(model)
 
     def call() -> Any:
@@ -103,10 +115,10 @@ def rerank(
             **({"api_base": api_base} if api_base else {}),
         )
 
-    response = _tried(call, name, policy, time.sleep)
+    response = _retry(call, name, policy, time.sleep)
     scores = [0.0] * len(texts)
-    for found in response.results or ():
-        scores[found["index"]] = float(found["relevance_score"])
+    for result in response.results or ():
+        scores[result["index"]] = float(result["relevance_score"])
     return scores, _rerank_cost(name, response)
 
 
@@ -123,32 +135,29 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _checked(rows: Sequence[Any], n_texts: int) -> list[list[float]]:
+def _check(rows: Sequence[Any], n_texts: int) -> list[list[float]]:
     if len(rows) != n_texts:
         raise ModelError(f"the embedding model gave {len(rows)} vectors for {n_texts} texts")
     vectors = [row["embedding"] for row in rows]
     if not all(isinstance(vector, list) and vector and all(map(isfinite, vector)) for vector in vectors):
-        raise ModelError("the embedding model gave something that is no vector")
+        raise ModelError("the embedding model returned something that is not a vector")
     return vectors
 
 
-def _tried(call: Callable[[], T], name: str, policy: EmbeddingPolicy, sleep: Callable[[float], None]) -> T:
-    for n_failed in range(1, policy.n_retries + 2):
+def _retry(call: Callable[[], T], name: str, policy: EmbeddingPolicy, sleep: Callable[[float], None]) -> T:
+    retries = Retries(policy.retries(), sleep=sleep)
+    while True:
         try:
             return call()
+        except DocentError:
+            raise
         except Exception as error:  # litellm raises its own tree and its providers' errors
             failure = translate(error)
-            if not isinstance(failure, ModelError):
-                raise failure from error
-            pause = max(BACKOFF_SECONDS * 2 ** (n_failed - 1), failure.retry_after_seconds)
-            may_try = failure.is_transient and n_failed <= policy.n_retries
-            if not may_try or failure.retry_after_seconds > policy.longest_pause_seconds:
-                raise _named(name, failure) from error
-            sleep(min(pause, policy.longest_pause_seconds))
-    raise AssertionError("unreachable")
+            if not failure.is_transient or not retries.wait(failure.retry_after_seconds):
+                raise _add_advice(name, failure) from error
 
 
-def _named(name: str, failure: ModelError) -> ModelError:
+def _add_advice(name: str, failure: ModelError) -> ModelError:
     why = str(failure).removeprefix("the model call failed: ")
     advice = "try again later" if failure.is_transient else "check its name, its key and its address"
     return ModelError(

@@ -98,8 +98,6 @@ def _ask_one(work: Work, what: ModelCall, model: Model) -> Generator[Event, None
                 yield Waiting()
     except (ModelError, DeadlineExceeded) as error:
         _commit_failure(work, call_id, completion, error, _may_have_used(request, completion, error, held_usd))
-        if isinstance(error, ModelError):
-            error.has_begun = completion.has_begun
         raise
     message = what.keep(clean(completion.message), len(work.transcript.messages))
     _commit(work, call_id, completion, message)

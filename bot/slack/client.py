@@ -4,6 +4,7 @@ Promises: a call that may be repeated is repeated (rate limits, 5xx, broken conn
 because it would post twice, is repeated only where Slack says that nothing happened. Retries live here.
 """
 
+import math
 import time
 from collections.abc import Callable
 from http.client import HTTPException
@@ -14,12 +15,11 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from agent.errors import ReplyError
+from agent.retry import Retries, RetryPolicy
 
 TIMEOUT_SECONDS = 15
 QUICK_TIMEOUT_SECONDS = 3  # for what is only nice to have, such as a status
-TRIES = 4
-BACKOFF_SECONDS = 0.3  # doubled with every try
-RETRY_AFTER_LIMIT_SECONDS = 30
+RETRIES = RetryPolicy(n_attempts=4, backoff_seconds=0.3, max_pause_seconds=30)
 AWAY_CODES = {
     "internal_error",
     "fatal_error",
@@ -64,19 +64,14 @@ class SlackClient:
 
         No try begins after ``deadline`` (``time.monotonic()`` seconds) but the first.
         """
-        for number in range(1, TRIES + 1):
+        retries = Retries(RETRIES, deadline=math.inf if deadline is None else deadline, sleep=self._sleep)
+        while True:
             try:
                 return _once(self._client, method, arguments)
             except SlackUnavailable as away:
-                if number == TRIES or (away.may_have_happened and not is_repeatable):
+                is_safe = is_repeatable or not away.may_have_happened
+                if not is_safe or not retries.wait(away.retry_after_seconds):
                     raise
-                if away.retry_after_seconds > RETRY_AFTER_LIMIT_SECONDS:
-                    raise
-                pause_seconds = max(away.retry_after_seconds, BACKOFF_SECONDS * 2 ** (number - 1))
-                if deadline is not None and time.monotonic() + pause_seconds > deadline:
-                    raise
-                self._sleep(pause_seconds)
-        raise AssertionError("unreachable")
 
     def try_once(self, method: str, **arguments: Any) -> dict[str, Any]:
         """One quick try, for what is only nice to have or will be tried again by itself."""

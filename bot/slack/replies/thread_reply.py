@@ -15,6 +15,7 @@ from sqlalchemy import text as sql
 from agent import observability
 from agent.clock import new_id
 from agent.errors import ReplyError
+from agent.retry import Retries, RetryPolicy
 from agent.store import sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
@@ -29,7 +30,7 @@ FIRST_STEP_SECONDS = 1.0  # no text by then: the steps are shown, and with them 
 STREAM_SECONDS = 1.0  # between two pieces of a stream (Slack: 100 per minute and workspace)
 EDIT_SECONDS = 2.0  # between two edits (Slack: 50 per minute and workspace)
 REPLIES_PAGE = 200
-POST_TRIES = 3
+POSTS = RetryPolicy(n_attempts=3, backoff_seconds=0)  # the calls to Slack pause themselves
 STREAM_LIVES = "streaming_state_conflict"
 STOPPED_BY_USER = "stopped_by_user"
 LAYOUT_REFUSED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
@@ -277,12 +278,13 @@ class ThreadReply:
 
     def _post_surely(self, part: int, message: dict[str, Any]) -> None:
         """Posts once: after an unclear failure the thread is searched before another try."""
-        for number in range(1, POST_TRIES + 1):
+        retries = Retries(POSTS)
+        while True:
             try:
                 ts: str | None = self._accepted(message, lambda **m: self._post(part, m, self._post_carefully))
             except SlackUnavailable as away:
                 ts = self._orphan(part) if away.may_have_happened else None
-                if ts is None and (number == POST_TRIES or not away.may_have_happened):
+                if ts is None and not (away.may_have_happened and retries.wait()):
                     raise
             if ts:
                 self._found(part, ts, "posted")

@@ -13,10 +13,11 @@ from urllib.error import URLError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from agent.retry import Retries, RetryPolicy
+
 TIMEOUT_SECONDS = 30
-TRIES = 5  # of a call that gets no answer
-BACKOFF_SECONDS = 0.5  # doubled with every try
-MAX_WAIT_SECONDS = 180  # that Slack may ask for, of one call; a claim on a document lasts four minutes
+# All pauses of one call together stay below the four minutes that a claim on a document lasts.
+RETRIES = RetryPolicy(n_attempts=5, backoff_seconds=0.5, max_wait_seconds=180)
 Argument = str | int | bool
 Wire = Mapping[str, object]  # a JSON object of Slack's
 
@@ -55,7 +56,7 @@ class SlackCalls:
     def call(self, method: str, **arguments: Argument) -> Wire:
         """Calls a method such as ``users.info``; raises :class:`SlackReadError` when it is refused or not
         answered."""
-        n_failed, waited_seconds = 0, 0.0
+        retries = Retries(RETRIES, sleep=self._sleep)
         while True:
             try:
                 data = getattr(self._client, method.replace(".", "_"))(**arguments).data
@@ -64,13 +65,8 @@ class SlackCalls:
                 pause_seconds = self._pause(method, error, arguments)
             except (URLError, OSError, HTTPException, SlackClientError, ValueError):
                 pause_seconds = 0
-            if not pause_seconds:
-                n_failed += 1
-                pause_seconds = BACKOFF_SECONDS * 2 ** (n_failed - 1)
-            waited_seconds += pause_seconds
-            if n_failed == TRIES or waited_seconds > MAX_WAIT_SECONDS:
+            if not retries.wait(pause_seconds):
                 raise SlackReadError(f"Slack does not answer {method}", "it is tried again with the next sync")
-            self._sleep(pause_seconds)
 
     def _pause(self, method: str, error: SlackApiError, arguments: Mapping[str, Argument]) -> float:
         """Returns the seconds that Slack asks to wait, 0 where it is away; raises :class:`SlackReadError` for a

@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from agent import __version__
+from agent.retry import Retries, RetryPolicy
 from ingest.documents.raw import FetchProblem
 from ingest.sources.web import public_network
 from ingest.sources.web.site import join, normalise
@@ -26,6 +27,7 @@ USER_AGENT = f"Docent/{__version__}"
 MAX_REDIRECTS = 5
 MAX_WAIT_SECONDS = 30  # that a server may ask for before the second try
 MAX_REST_BYTES = 16_000  # read of a body that is not wanted, so that its connection can be used again
+RETRIES = RetryPolicy(n_attempts=2, backoff_seconds=0)  # the site's own pace is the pause
 _BUSY = {429, 502, 503, 504}
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _PIECE_BYTES = 64_000
@@ -87,16 +89,16 @@ class HttpFetcher:
         :class:`FetchProblem` when there is no answer.
         """
         sent = {**self._headers, **(headers or {})}
-        try:
-            answer = self._once(url, sent, limit)
-        except FetchProblem as problem:
-            if not problem.may_pass:
-                raise
-            return self._once(url, sent, limit)
-        if answer.status in _BUSY:
-            self._sleep(_retry_after(answer))
-            return self._once(url, sent, limit)
-        return answer
+        retries = Retries(RETRIES, sleep=self._sleep)
+        while True:
+            try:
+                answer = self._once(url, sent, limit)
+            except FetchProblem as problem:
+                if not problem.may_pass or not retries.wait():
+                    raise
+                continue
+            if answer.status not in _BUSY or not retries.wait(_retry_after(answer)):
+                return answer
 
     def follow(self, url: str, *, limit: Limit) -> HttpResponse:
         """Requests an address and follows redirects on the same host and port, or to its https.

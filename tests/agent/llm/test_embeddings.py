@@ -82,8 +82,8 @@ def test_what_another_try_does_not_mend_is_not_tried_again(model: ScriptedEmbedd
     [
         (lambda rows: rows[1:], "gave 1 vectors for 2 texts"),
         (lambda rows: [*rows, rows[0]], "gave 3 vectors for 2 texts"),
-        (lambda rows: [rows[0] | {"embedding": []}, rows[1]], "no vector"),
-        (lambda rows: [rows[0] | {"embedding": [float("nan")] * 32}, rows[1]], "no vector"),
+        (lambda rows: [rows[0] | {"embedding": []}, rows[1]], "not a vector"),
+        (lambda rows: [rows[0] | {"embedding": [float("nan")] * 32}, rows[1]], "not a vector"),
         (lambda rows: [rows[0] | {"embedding": [1.0] * 8}, rows[1]], "different lengths"),
     ],
 )

@@ -281,7 +281,7 @@ def test_a_provider_that_keeps_prompts_is_told_how_far() -> None:
     request = Request(Model("anthropic/claude-sonnet-4-5"), messages, [look_up.schema()], None, 100)
     assert models.describe_params(request)["cache_control"] == [0, 3]
     sent = AnthropicConfig().transform_request(
-        "claude-sonnet-4-5", client._marked(request), {"max_tokens": 100}, {}, {}
+        "claude-sonnet-4-5", client._mark_cache_breakpoints(request), {"max_tokens": 100}, {}, {}
     )
     assert sent["system"][0]["cache_control"] == {"type": "ephemeral"}
     last = sent["messages"][-1]["content"][-1]

@@ -1,0 +1,72 @@
+"""Translates what LiteLLM and its providers raise into :class:`ModelError`. No text of a provider is quoted: it
+may hold parts of a prompt."""
+
+import re
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from agent.clock import now
+from agent.errors import ModelError
+from agent.llm import models
+from agent.llm.litellm_setup import litellm
+from agent.llm.request import Request
+
+_NETWORK = (httpx.TransportError, OSError)
+
+
+def translate(error: Exception, request: Request | None = None, *, has_begun: bool = False) -> ModelError:
+    """Translates a foreign error; ``request`` is what it answers, where parameters may have been refused."""
+    error = getattr(error, "original_exception", None) or error  # of one that came in the middle of a stream
+    e = litellm().exceptions
+    transient: tuple[type[BaseException], ...] = (
+        *_NETWORK,
+        e.RateLimitError,
+        e.APIConnectionError,
+        e.Timeout,
+        e.InternalServerError,
+        e.ServiceUnavailableError,
+        e.BadGatewayError,
+    )
+    status = getattr(error, "status_code", None)
+    status = status if isinstance(status, int) else None
+    is_timeout = isinstance(error, e.Timeout | TimeoutError) or "Timeout" in type(error).__name__
+    is_answered = status is not None and status < 500 and status != 429
+    is_transient = is_timeout or (not is_answered and (isinstance(error, transient) or bool(status)))
+    may_be_refused = not is_transient and request is not None and status in (None, 400, 404, 422)
+    name = type(error).__name__ + (f" {status}" if status else "")
+    return ModelError(
+        f"the model call failed: {name}",
+        is_transient=is_transient,
+        is_timeout=is_timeout,
+        has_begun=has_begun,
+        retry_after_seconds=_read_retry_after(error) if is_transient else 0,
+        refused=models.find_refused(request, str(error)) if request and may_be_refused else frozenset(),
+    )
+
+
+def _read_retry_after(error: Exception) -> float:
+    """Returns the seconds of the provider's ``Retry-After`` header (seconds, or a date); 0 without one."""
+    values = (str(headers.get("retry-after") or "") for headers in _find_headers(error))
+    value = next(filter(None, values), "")
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now()).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _find_headers(error: BaseException) -> Iterator[Mapping[str, str]]:
+    """Yields the headers of provider responses: LiteLLM keeps them on its own error, or on the error that caused
+    it."""
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause and id(cause) not in seen:
+        seen.add(id(cause))
+        response = getattr(cause, "response", None)
+        for headers in (getattr(cause, "litellm_response_headers", None), getattr(response, "headers", None)):
+            if headers:
+                yield headers
+        cause = cause.__cause__ or cause.__context__
