@@ -8,8 +8,8 @@ DEEPEST, DEEPEST_CHARS = 100, 1_000  # levels of JSON that are kept as such, and
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """Neither Postgres nor a provider takes NUL or lone surrogates in JSON text; a model may send both, and JSON
-    nested without end, of which the deepest is kept as text."""
+    """Neither Postgres nor a provider takes NUL or lone surrogates in JSON text; a model may send both, and
+    JSON nested without end, of which the deepest is kept as text."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if depth > DEEPEST:

@@ -1,7 +1,7 @@
 """When and after which pause a failed call is tried again.
 
-Says nothing about which errors are worth another attempt, nor whether a failed call may have worked all the same:
-the caller knows that, and asks :class:`Retries` only for errors after which another attempt makes sense.
+Says nothing about which errors are worth another attempt, nor whether a failed call may have worked all the
+same: the caller knows that, and asks :class:`Retries` only for errors after which another attempt makes sense.
 """
 
 import math
@@ -17,12 +17,12 @@ SLICE_SECONDS = 0.25  # how late a cancellation is noticed during a pause
 class RetryPolicy:
     """How many attempts a call gets, and the pauses between them, in seconds.
 
-    The pause is ``backoff_seconds`` after the first failure and doubles with every further one; ``jitter`` is the
-    share of it that is added at most, at random. Where the other side asks for a longer pause it is obeyed, unless
-    it is longer than ``max_pause_seconds``, which ends the attempts; backoff never exceeds it.
+    The pause is ``backoff_seconds`` after the first failure and doubles with every further one; ``jitter`` is
+    the share of it that is added at most, at random. Where the other side asks for a longer pause it is
+    obeyed, unless it is longer than ``max_pause_seconds``, which ends the attempts; backoff never exceeds it.
 
-    ``max_wait_seconds`` bounds the sum of all pauses. Where it is set, a failure with a pause that the other side
-    asked for does not count as an attempt: rate limits end by this sum alone.
+    ``max_wait_seconds`` bounds the sum of all pauses. Where it is set, a failure with a pause that the other
+    side asked for does not count as an attempt: rate limits end by this sum alone.
     """
 
     n_attempts: int
@@ -85,7 +85,8 @@ class Retries:
         return pause_seconds if self._clock() + pause_seconds <= self._deadline else None
 
     def slices(self, pause_seconds: float, check: Callable[[], None]) -> Iterator[None]:
-        """Sleeps for ``pause_seconds`` in slices; after each it calls ``check``, which may raise, and yields."""
+        """Sleeps for ``pause_seconds`` in slices; after each it calls ``check``, which may raise, and
+        yields."""
         while pause_seconds > 0:
             self._sleep(min(SLICE_SECONDS, pause_seconds))
             pause_seconds -= SLICE_SECONDS

@@ -1,7 +1,7 @@
 """What a secret looks like: keys and tokens by their shape, passwords by the words before them.
 
-Used where text leaves for people: quotes from documents, and every answer. It recognises the usual formats only; a
-password that stands alone is not told from a word.
+Used where text leaves for people: quotes from documents, and every answer. It recognises the usual formats
+only; a password that stands alone is not told from a word.
 """
 
 import re

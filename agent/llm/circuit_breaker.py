@@ -1,8 +1,9 @@
-"""A circuit breaker per model: one that fails is left alone for a while, so that it costs one timeout, not one per
-question.
+"""A circuit breaker per model: a model that fails is not called for a while, so that an outage costs one
+timeout and not one per question.
 
-Closed: calls go through. It opens after some failures in a row, or at once after a timeout. When its time is over
-one caller may try; its success closes the breaker, its failure opens it for twice as long.
+Closed: calls go through. It opens after some failures in a row, or at once after a timeout. When its time is
+over it is half-open: one caller may probe the model. A success closes the breaker, a failure opens it for
+twice as long.
 """
 
 import threading
@@ -11,26 +12,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-FAILURES_TO_OPEN = 3  # in a row, counted over all who share the breaker
+FAILURES_TO_OPEN = 3  # in a row, counted over everybody who shares the breaker
 LONGEST_SECONDS = 300.0
-PROBE_SECONDS = 60.0  # how long the one who tries keeps the others out
+PROBE_SECONDS = 60.0  # how long one probe keeps other callers out
 
 
 class Breaker(Protocol):
-    """Shared by everybody who asks the models. Never raises."""
+    """What all callers of models share. Its methods never raise."""
 
     def allows(self, model: str) -> bool:
-        """Whether the model may be asked now."""
+        """Returns whether the model may be called now; in the half-open state, for one caller only."""
 
     def record_failure(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
-        """A call failed in a way that another would too; ``opens`` at once, for ``seconds`` if the provider
-        said."""
+        """Counts a failure that another call would meet too.
+
+        ``opens`` opens the breaker at once, for ``seconds`` where the provider named a time.
+        """
 
     def record_success(self, model: str) -> None:
-        """The model answers."""
+        """Closes the breaker: the model answers."""
 
     def release_probe(self, model: str) -> None:
-        """Who was allowed to try did not, or came to no verdict: another may."""
+        """Gives up the half-open probe without a result, so that another caller may probe."""
 
 
 @dataclass
@@ -42,9 +45,10 @@ class _State:
 
 
 class LocalBreaker:
-    """Shared by the threads of one process."""
+    """A breaker that the threads of one process share."""
 
     def __init__(self, seconds: float = 30, clock: Callable[[], float] = time.monotonic) -> None:
+        """``seconds`` is how long it stays open the first time."""
         self._seconds, self._clock = seconds, clock
         self._states: dict[str, _State] = {}
         self._lock = threading.Lock()
@@ -81,6 +85,7 @@ class LocalBreaker:
         return self._states.setdefault(model, _State())
 
 
-def compute_open_seconds(first: float, n_opened: float, asked: float | None) -> float:
-    """How long it stays open: doubled with every time in a row, or what the provider asked for."""
-    return min(LONGEST_SECONDS, asked or first * 2 ** min(n_opened, 10))
+def compute_open_seconds(first_seconds: float, n_opened: float, retry_after_seconds: float | None) -> float:
+    """Returns how long a breaker stays open: doubled each time in a row, or as long as the provider asked
+    for."""
+    return min(LONGEST_SECONDS, retry_after_seconds or first_seconds * 2 ** min(n_opened, 10))

@@ -1,8 +1,8 @@
 """Streaming chat calls to models.
 
 Promises: foreign errors leave as :class:`ModelError`; a transient error before any output is retried here, all
-other errors are the caller's; a stream that stalls is cut; the parameters that were really sent are reported. The
-text of prompts and answers is not logged.
+other errors are the caller's; a stream that stalls is cut; the parameters that were really sent are reported.
+The text of prompts and answers is not logged.
 """
 
 import math
@@ -70,9 +70,10 @@ def stream(
 
     ``deadline`` is in ``time.monotonic()`` seconds. ``check`` runs with every chunk, and a few times a second
     while none comes; it may raise, to cancel. Raises :class:`DeadlineExceeded`; and :class:`ModelError` when
-    attempts
-    are used up, or at once when an answer broke off that had begun, because it may have to be paid for and another
-    attempt needs money of its own.
+    attempts are used up, or at once when an answer broke off that had begun, because it may have to be paid
+    for and another attempt needs money of its own.
+
+    Example::
 
         completion = Completion()
         for piece in stream(request, completion, deadline=time.monotonic() + 60, policy=CallPolicy()):
@@ -296,7 +297,8 @@ def _close(response: Response) -> None:
 def _hang_up(response: Response) -> None:
     """Ends a stream that another thread may be reading, so that the provider stops writing.
 
-    Does nothing for providers whose streams expose no socket; those end with the next byte or the stall timeout.
+    Does nothing for providers whose streams expose no socket; those end with the next byte or the stall
+    timeout.
     """
     http = getattr(getattr(response, "completion_stream", None), "response", None)
     network = getattr(http, "extensions", {}).get("network_stream")

@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EmbeddingPolicy:
-    """Limits of one request: its retries, how long an attempt may take, and the longest pause before the next."""
+    """Limits of one request: its retries, how long an attempt may take, and the longest pause before the
+    next."""
 
     n_retries: int
     timeout_seconds: float
@@ -66,8 +67,8 @@ def embed(
 ) -> EmbeddingResponse:
     """Embeds the texts in as many requests as needed; raises :class:`ModelError`.
 
-    ``price_usd`` is for one token. ``pace`` is called before each request with its number of characters, and may
-    wait.
+    ``price_usd`` is for one token. ``pace`` is called before each request with its number of characters, and
+    may wait.
     """
     name, api_base = split_address(model)
     vectors: list[list[float]] = []

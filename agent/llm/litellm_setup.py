@@ -1,4 +1,4 @@
-"""LiteLLM, imported and tamed: the only place that imports it.
+"""LiteLLM, imported and configured: the only place that imports it.
 
 Promises: the price list is the local one, and nothing is sent anywhere but to the configured provider.
 """
@@ -23,7 +23,7 @@ Complete = Callable[[Sequence[Message], Sequence[Mapping[str, Any]], str | None]
 
 @cache
 def litellm() -> Any:
-    """The module; its first import takes seconds."""
+    """Imports LiteLLM; the first time takes seconds."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else the import fetches a price list
     import litellm
 
@@ -38,26 +38,25 @@ def litellm() -> Any:
 
 
 def warm_up() -> None:
-    """Imports litellm now (seconds), with what it would import in its first call, so that no question waits
-    for it and forked processes share it."""
+    """Imports LiteLLM now (seconds), with the modules of its first call, so that no question waits for it and
+    forked processes share it."""
     litellm()
     for name in LAZY_IMPORTS:
         import_module(name)
 
 
 def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
-    """Makes ``complete`` the model ``local/…``: a function from a chat request to an assistant message.
-
-    ``words_per_second`` slows its text down to the pace of a language model; 0 gives it at once.
-    """
+    """Registers ``complete``, a function from messages, tools and tool choice to an assistant message, as the
+    model ``local/…``. ``words_per_second`` slows its text down to the pace of a language model; 0 sends it at
+    once."""
     sdk = litellm()
 
     class Local(sdk.CustomLLM):  # type: ignore[misc, name-defined]
-        """LiteLLM's door for models that are Python functions."""
+        """LiteLLM's interface for models that are Python functions."""
 
         def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
-            given = call["optional_params"]
-            message = complete(call["messages"], given.get("tools") or (), given.get("tool_choice"))
+            params = call["optional_params"]
+            message = complete(call["messages"], params.get("tools") or (), params.get("tool_choice"))
             yield from local_provider.stream_chunks(message, words_per_second)
 
     sdk.custom_provider_map = [{"provider": "local", "custom_handler": Local()}]

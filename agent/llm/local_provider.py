@@ -1,4 +1,4 @@
-"""What a model that is a Python function says, as the stream a provider would send."""
+"""Turns the message of a model that is a Python function into the stream that a provider would send."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from agent.types import Message
 
 
 def stream_chunks(message: Message, words_per_second: float) -> Iterator[dict[str, Any]]:
-    """LiteLLM's generic chunks; ``words_per_second`` slows the text down, 0 gives it at once."""
+    """Yields LiteLLM's generic chunks; ``words_per_second`` slows the text down, 0 sends it at once."""
     calls = message.get("tool_calls") or ()
     words = (message.get("content") or "").split(" ")
     size = 3 if words_per_second else 12
@@ -22,6 +22,6 @@ def stream_chunks(message: Message, words_per_second: float) -> Iterator[dict[st
     yield _chunk(is_finished=True, finish_reason="tool_calls" if calls else "stop")
 
 
-def _chunk(**given: Any) -> dict[str, Any]:
+def _chunk(**fields: Any) -> dict[str, Any]:
     empty = {"text": "", "tool_use": None, "is_finished": False, "finish_reason": "", "usage": None, "index": 0}
-    return empty | given
+    return empty | fields

@@ -1,7 +1,7 @@
-"""What a model costs: dollars per token, from the operator or from the price list.
+"""What a model costs: dollars per token, from the operator or from LiteLLM's price list.
 
-An unknown price is no price: a budget cannot bound what nobody can count. So it is an error until the operator
-gives one, or says ``free``.
+An unknown price is an error until the operator gives one, or says ``free``: a budget cannot bound a cost that
+nobody can compute.
 """
 
 import re
@@ -13,7 +13,9 @@ from agent.errors import SettingsError
 from agent.settings import split_list
 
 PER_MILLION = Decimal(1_000_000)
-ESTIMATE_MARGIN = Decimal("1.5")  # the estimate takes three bytes a token; hashes and code have two
+ESTIMATE_MARGIN = Decimal(
+    "1.5"
+)  # the estimate takes three bytes a token; hashes and code have two (agent.llm.tokens)
 EVERY_MODEL = "*"
 SHAPE = (
     "model=prompt/completion in dollars per million tokens, or model=free: openai/mine=0.25/2, ollama/llama3=free"
@@ -22,7 +24,8 @@ SHAPE = (
 
 @dataclass(frozen=True)
 class Price:
-    """Dollars per token. ``cached`` is of a prompt token the provider had kept, ``kept`` of one it newly keeps."""
+    """Dollars per token: of a new prompt token, of one read from the provider's cache or written to it, of
+    output."""
 
     prompt: Decimal
     completion: Decimal
@@ -31,25 +34,25 @@ class Price:
 
     @staticmethod
     def flat(prompt: Decimal, completion: Decimal) -> "Price":
-        """One price for every prompt token."""
+        """Returns a price that is the same for every prompt token."""
         return Price(prompt, completion, cache_read=prompt, cache_write=prompt)
 
     @property
     def is_flat(self) -> bool:
-        """Whether every prompt token costs the same, as in a price an operator gives."""
+        """Returns whether every prompt token costs the same, as in a price that an operator gives."""
         return self.prompt == self.cache_read == self.cache_write
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing is ever charged."""
+        """Returns whether nothing is ever charged."""
         return not (self.prompt or self.completion or self.cache_write)
 
     def bound_prompt(self, n_tokens: int) -> Decimal:
-        """The most that a prompt of about ``n_tokens`` costs."""
+        """Returns the most that a prompt of about ``n_tokens`` costs."""
         return n_tokens * max(self.prompt, self.cache_write) * ESTIMATE_MARGIN
 
     def cost(self, *, prompt_tokens: int, cached_tokens: int, completion_tokens: int) -> Decimal:
-        """What was used, as the provider counts it: cached tokens are part of the prompt's."""
+        """Computes the cost from the provider's counts, in which cached tokens are part of the prompt's."""
         fresh = prompt_tokens - cached_tokens
         return fresh * self.prompt + cached_tokens * self.cache_read + completion_tokens * self.completion
 
@@ -58,16 +61,20 @@ FREE = Price.flat(Decimal(0), Decimal(0))
 
 
 def parse(text: str) -> dict[str, Price]:
-    """The operator's prices by model; one without a model is for every model whose price is not known."""
-    found = {}
+    """Parses the operator's prices by model; a price without a model is for every model of unknown price.
+
+    >>> parse("openai/mine=0.25/2, ollama/llama3=free")["openai/mine"].completion
+    Decimal('0.000002')
+    """
+    prices = {}
     for part in split_list(text):
         model, _, price = part.rpartition("=")
-        found[model.strip() or EVERY_MODEL] = _price(part, price.strip())
-    return found
+        prices[model.strip() or EVERY_MODEL] = _price(part, price.strip())
+    return prices
 
 
 def resolve(model: str, operators: Mapping[str, Price], listed_price: Price | None) -> Price:
-    """The operator's price, else the list's; raises :class:`SettingsError` when there is neither."""
+    """Returns the operator's price, else the list's; raises :class:`SettingsError` when there is neither."""
     price = operators.get(model) or listed_price or operators.get(EVERY_MODEL)
     if price is None:
         raise SettingsError(

@@ -59,8 +59,8 @@ def _read_retry_after(error: Exception) -> float:
 
 
 def _find_headers(error: BaseException) -> Iterator[Mapping[str, str]]:
-    """Yields the headers of provider responses: LiteLLM keeps them on its own error, or on the error that caused
-    it."""
+    """Yields the headers of provider responses: LiteLLM keeps them on its own error, or on the error that
+    caused it."""
     cause: BaseException | None = error
     seen: set[int] = set()
     while cause and id(cause) not in seen:

@@ -1,8 +1,8 @@
 """Locks between processes: Postgres' advisory locks, which vanish with the connection that took them.
 
 There are two kinds. One lasts until the transaction ends that took it (:func:`lock`, :func:`lock_shared`,
-:func:`try_lock`). The other belongs to a connection of its own (:func:`acquire`, :func:`try_acquire`) and may be
-kept while files are read and models are called, with no transaction open.
+:func:`try_lock`). The other belongs to a connection of its own (:func:`acquire`, :func:`try_acquire`) and may
+be kept while files are read and models are called, with no transaction open.
 
 A lock is known by its name. Two kinds with one name exclude each other.
 """

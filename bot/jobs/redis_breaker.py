@@ -1,6 +1,6 @@
 """The circuit breaker that all workers share, in Redis. See :mod:`agent.llm.circuit_breaker`.
 
-Redis away means that every model may be asked: a breaker saves time, it decides nothing.
+Without Redis every model may be called: a breaker saves time, and correctness does not depend on it.
 """
 
 from hashlib import sha256
@@ -10,14 +10,15 @@ import redis
 from agent import observability
 from agent.llm.circuit_breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, compute_open_seconds
 
-MEMORY_SECONDS = 900  # after so long without a call its failures are forgotten; longer than it stays open
+MEMORY_SECONDS = 900  # without a call for so long, failures are forgotten; longer than a breaker stays open
 TIMEOUT_SECONDS = 0.5  # a model call must not wait for Redis
 
 
 class RedisBreaker:
-    """``seconds`` is how long a failing model is left alone at first."""
+    """A breaker for all processes that use one Redis."""
 
     def __init__(self, connection: redis.Redis, *, seconds: float, prefix: str = "docent") -> None:
+        """``seconds`` is how long it stays open the first time."""
         self._redis, self._seconds, self._prefix = connection, seconds, prefix
 
     def allows(self, model: str) -> bool:
@@ -30,7 +31,7 @@ class RedisBreaker:
             probe = self._key(model, "probe")
             return bool(self._redis.set(probe, 1, nx=True, px=int(PROBE_SECONDS * 1000)))
         except redis.RedisError as error:
-            return _unknown(error)
+            return _allow(error)
 
     def record_failure(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
         try:
@@ -42,22 +43,22 @@ class RedisBreaker:
             if opens or n_opened or n_failures >= FAILURES_TO_OPEN:
                 self._open(model, compute_open_seconds(self._seconds, int(n_opened or 0), seconds))
         except redis.RedisError as error:
-            _unknown(error)
+            _allow(error)
 
     def record_success(self, model: str) -> None:
         try:
             self._redis.delete(*(self._key(model, part) for part in ("failures", "open", "opened", "probe")))
         except redis.RedisError as error:
-            _unknown(error)
+            _allow(error)
 
     def release_probe(self, model: str) -> None:
         try:
             self._redis.delete(self._key(model, "probe"))
         except redis.RedisError as error:
-            _unknown(error)
+            _allow(error)
 
     def _open(self, model: str, seconds: float) -> None:
-        """Once for all who fail at the same time: who comes second finds it open."""
+        """Opens at most once when several workers fail concurrently (``SET NX``)."""
         assert seconds <= LONGEST_SECONDS
         if self._redis.set(self._key(model, "open"), 1, nx=True, px=max(1, int(seconds * 1000))):
             with self._redis.pipeline(transaction=False) as pipe:
@@ -71,6 +72,6 @@ class RedisBreaker:
         return f"{self._prefix}:breaker:{sha256(model.encode()).hexdigest()[:16]}:{part}"
 
 
-def _unknown(error: redis.RedisError) -> bool:
+def _allow(error: redis.RedisError) -> bool:
     observability.log.debug("breaker_unknown", error_type=type(error).__name__)
     return True

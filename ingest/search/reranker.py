@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from agent import observability
 from agent.errors import ModelError
+from agent.llm.circuit_breaker import LocalBreaker
 from ingest.search.ranking import RankedCandidate
 
-PAUSE_SECONDS = 30.0  # without requests after a failure, so that searches do not wait
+PAUSE_SECONDS = 30.0  # without requests after a failure, so that searches do not wait; doubled with every further one
 N_RERANKED = 40  # passages; what rerank models are usually given
 
 
@@ -21,8 +22,7 @@ class Reranker:
 
     def __init__(self, model: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.model = model
-        self._clock = clock
-        self._paused_until = 0.0
+        self._breaker = LocalBreaker(PAUSE_SECONDS, clock)
 
     def rerank(self, query: str, best: Sequence[RankedCandidate]) -> tuple[list[RankedCandidate], Decimal]:
         """Orders the first :data:`N_RERANKED` by the model's scores, which replace theirs; the others follow.
@@ -30,7 +30,7 @@ class Reranker:
         Returns also what it cost in dollars.
         """
         first, others = best[:N_RERANKED], best[N_RERANKED:]
-        if not first or self._clock() < self._paused_until:
+        if not first or not self._breaker.allows(self.model):
             return list(best), Decimal(0)
         from agent.llm import embeddings
 
@@ -39,8 +39,11 @@ class Reranker:
             scores, cost_usd = embeddings.rerank(self.model, query, texts)
         except ModelError as error:
             observability.log.warning("rerank_failed", model=self.model, problem=str(error))
-            self._paused_until = self._clock() + PAUSE_SECONDS
+            self._breaker.record_failure(self.model, opens=True)
             return list(best), Decimal(0)
+        finally:
+            self._breaker.release_probe(self.model)
+        self._breaker.record_success(self.model)
         reranked = [
             replace(ranked, reranked=score, score=round(min(max(score, 0.0), 1.0), 3))
             for ranked, score in zip(first, scores, strict=True)
