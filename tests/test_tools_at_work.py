@@ -89,4 +89,4 @@ def test_a_worker_with_a_broken_tool_says_so_and_ends(world: System, model: Scri
 def test_at_the_terminal_there_is_no_thread_to_read(database: Database) -> None:
     at = wiring.build(agent.settings.AgentSettings(), database)
     at.leases.close()
-    assert list(at.kit.tools) == ["current_time", "list_documents", "read_document", "search_docs"]
+    assert list(at.agent.tools) == ["current_time", "list_documents", "read_document", "search_docs"]

@@ -30,7 +30,7 @@ from bot.output import AsJson
 from bot.processes import parent_watch, startup_checks
 
 if TYPE_CHECKING:
-    from bot.jobs.answering import WorkerContext
+    from bot.jobs.context import WorkerContext
 
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
 
@@ -94,7 +94,7 @@ def worker(
     ] = None,
 ) -> None:
     """Answer questions and sync sources. Takes both from the queue in Redis."""
-    from bot.processes import environment
+    from bot.processes import environment, supervisor
     from bot.processes import worker as process
 
     startup_checks.check("worker")
@@ -103,9 +103,9 @@ def worker(
         database = stack.enter_context(environment.open_database(needs_redis=True))
         settings = bot.settings.load()
         if n_processes == 1:
-            process.run(settings, lambda: _build_context(settings), leave=stack.close)
+            process.run(settings, lambda: _build_context(settings), on_exit=stack.close)
         database.close()  # a connection must not be shared across the fork
-        process.supervise(
+        supervisor.supervise(
             n_processes, lambda: process.run(settings, lambda: _build_context(settings)), preload=_preload
         )
 
@@ -138,7 +138,7 @@ def clock() -> None:
             queue.open_sync_queue(settings, redis),
             library.config,
             n_jobs=settings.sync_jobs,
-            look_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
+            check_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
             lease_seconds=library.sync_lease_seconds,
         )
         observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
@@ -148,8 +148,8 @@ def clock() -> None:
             jobs,
             every_seconds=settings.sweep_seconds,
             stopping=stopping,
-            nights=nights,
-            schedule=schedule,
+            retention=nights,
+            syncs=schedule,
         )
         observability.flush()
 
@@ -255,7 +255,7 @@ def _build_context(settings: bot.settings.BotSettings) -> "WorkerContext":
         kernel,
         Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
         slack=SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
-        jobs=queue.open_turn_queue(settings, queue.connect(settings)),
+        turn_queue=queue.open_turn_queue(settings, queue.connect(settings)),
         breaker=RedisBreaker(
             queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS), seconds=kernel.breaker_seconds
         ),

@@ -22,7 +22,7 @@ from agent.store.database import Database
 from bot.evaluation import measures
 from bot.evaluation.questions import EvalQuestion
 from bot.jobs import answering
-from bot.jobs.answering import WorkerContext
+from bot.jobs.context import WorkerContext
 from bot.jobs.terminal_reply import TerminalReply, strip_links
 
 ORIGIN = USER = "eval"
@@ -87,7 +87,7 @@ def _ask(question: EvalQuestion, desk: WorkerContext, names: Mapping[str, str]) 
         raise UserError("A question was stored but not answered: the database went away meanwhile. Run it again.")
     status, reason, cost_usd, is_quoted, shown = _end(desk.database, turn_id)
     text = strip_links(reply.answer.text)
-    is_refusal = reason == NO_EVIDENCE or desk.kit.is_refusal(text)
+    is_refusal = reason == NO_EVIDENCE or desk.agent.is_refusal(text)
     cited = tuple(dict.fromkeys(names.get(s.passage.document_id, s.passage.url) for s in reply.answer.sources))
     missing = tuple(measures.find_missing_facts(text, question.facts))
     is_asked = not question.is_unanswerable

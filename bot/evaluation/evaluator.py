@@ -132,10 +132,10 @@ def _cases(
         return [Case(*pair) for pair in zip(given, found, strict=True)]
     at = wiring.build(agent.settings.load(), database)
     try:
-        at = replace(at, kit=replace(at.kit, resources={**at.kit.resources, Library: library}))
-        is_here = is_local(at.kit.models[0].name)
+        at = replace(at, agent=replace(at.agent, resources={**at.agent.resources, Library: library}))
+        is_here = is_local(at.agent.models[0].name)
         if not is_here:
-            _announce(len(given), at.kit.models[0].name, progress.console)
+            _announce(len(given), at.agent.models[0].name, progress.console)
         answered = answers.ask(
             given,
             at,

@@ -1,4 +1,4 @@
-"""The leases a worker process holds: one thread renews them all and hears of cancellations."""
+"""The leases that a worker process holds: one thread renews them all, and learns of cancellations."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from agent.store import sessions
 from agent.store.database import Database
 
 RENEWALS_PER_LEASE = 4
-LONGEST_PAUSE_SECONDS = 1.0  # with each renewal cancellations are heard
+MAX_RENEWAL_PAUSE_SECONDS = 1.0  # each renewal asks for cancellations too
 
 
 class Abandoned(DocentError):
@@ -22,17 +22,17 @@ class Abandoned(DocentError):
 
 @dataclass
 class Lease:
-    """The right to work on one turn. ``check`` is called often, by the thread that works on it."""
+    """The right to work on one turn. The thread that works on it calls :meth:`check` often."""
 
     token: UUID
     valid_until: float  # time.monotonic() seconds; a worker that cannot renew stops by itself
-    given_up_at: float  # time.monotonic() seconds; renewed no more after it
+    given_up_at: float  # time.monotonic() seconds; not renewed after it
     is_cancelled: bool = False
     is_lost: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
-        """Raises what forbids going on: LeaseLost, Cancelled or Abandoned."""
+        """Raises LeaseLost, Cancelled or Abandoned if the turn must not go on."""
         if self.is_lost or time.monotonic() > self.valid_until:
             raise LeaseLost("the lease ran out")
         if self.is_cancelled:
@@ -44,8 +44,8 @@ class Lease:
 class Leases:
     """Renews every held lease with one statement, a few times per lease.
 
-    A turn that is held for longer than ``longest_seconds`` hangs somewhere no deadline reaches: its lease is
-    let go, so that another worker takes it, and after its last attempt it ends visibly.
+    A turn that is held for longer than ``longest_seconds`` hangs where no deadline reaches: its lease is not
+    renewed any more, so that another worker takes it, and after its last attempt it ends visibly.
     """
 
     def __init__(self, database: Database, *, lease_seconds: float, longest_seconds: float) -> None:
@@ -61,7 +61,7 @@ class Leases:
         self._thread.start()
 
     def add(self, token: UUID, *, claimed_at: float) -> Lease:
-        """Begins to renew; ``claimed_at`` is the time.monotonic() before the claim."""
+        """Begins to renew a lease; ``claimed_at`` is the ``time.monotonic()`` before the claim."""
         given_up_at = claimed_at + self._longest_seconds
         lease = Lease(token, claimed_at + self._lease_seconds, given_up_at, stopping=self.stopping)
         with self._lock:
@@ -69,17 +69,17 @@ class Leases:
         return lease
 
     def drop(self, lease: Lease) -> None:
-        """The turn has ended."""
+        """Stops renewing the lease of a turn that has ended."""
         with self._lock:
             self._held.pop(lease.token, None)
 
     @property
     def n_held(self) -> int:
-        """How many turns this process works on."""
+        """Returns how many turns this process works on."""
         return len(self._held)
 
     def put_back(self) -> list[UUID]:
-        """Gives every held turn back, as the process ends; the sessions to wake."""
+        """Gives back every held turn when the process ends; returns the sessions to wake."""
         with self._lock:
             tokens = list(self._held)
         with self._database.transaction() as transaction:
@@ -92,24 +92,24 @@ class Leases:
         self._database.close()
 
     def _run(self) -> None:
-        while not self._closed.wait(min(self._lease_seconds / RENEWALS_PER_LEASE, LONGEST_PAUSE_SECONDS)):
+        while not self._closed.wait(min(self._lease_seconds / RENEWALS_PER_LEASE, MAX_RENEWAL_PAUSE_SECONDS)):
             now = time.monotonic()
             with self._lock:
-                held = {token: lease for token, lease in self._held.items() if lease.given_up_at > now}
-            if held:
-                self._renew(held)
+                leases = {token: lease for token, lease in self._held.items() if lease.given_up_at > now}
+            if leases:
+                self._renew(leases)
 
-    def _renew(self, held: dict[UUID, Lease]) -> None:
-        before = time.monotonic()
+    def _renew(self, leases: dict[UUID, Lease]) -> None:
+        started_at = time.monotonic()
         try:
             with self._database.transaction() as transaction:
-                alive = sessions.renew(transaction, held, lease_seconds=self._lease_seconds)
+                is_cancelled = sessions.renew(transaction, leases, lease_seconds=self._lease_seconds)
         except SQLAlchemyError as error:
             observability.log.warning("lease_renewal_failed", error_type=type(error).__name__)
             return
-        for token, lease in held.items():
-            if token in alive:
-                lease.valid_until = before + self._lease_seconds
-                lease.is_cancelled = alive[token]
+        for token, lease in leases.items():
+            if token in is_cancelled:
+                lease.valid_until = started_at + self._lease_seconds
+                lease.is_cancelled = is_cancelled[token]
             else:
                 lease.is_lost = True

@@ -1,13 +1,15 @@
 """RQ, as Docent uses it: a job is a nudge that carries the id of a session or of a sync, nothing more.
 
-Postgres decides what is to be done (:mod:`agent.store.sessions`, :mod:`ingest.sync.store`); a job that comes
+Postgres decides what is to be done (:mod:`agent.store.sessions`, :mod:`ingest.sync.store`). A job that comes
 twice,
-late, or never does no harm: the clock wakes again. Redis holds no question. Syncs have a queue of their own.
+late or never does no harm, because the clock wakes again; Redis holds no question. Syncs have a queue of their
+own.
 """
 
 import queue
 import threading
 from collections.abc import Sequence
+from enum import StrEnum
 from uuid import UUID, uuid4
 
 import redis
@@ -17,13 +19,20 @@ from rq.serializers import JSONSerializer
 from agent import observability
 from bot.settings import BotSettings
 
-JOB = "bot.jobs.answer"
+JOB = "bot.jobs.answer"  # stored in queues: the dotted path must stay
 SOCKET_TIMEOUT_SECONDS = 5  # also how long a dead Redis can hold up the waker, never an ack
 MAX_BATCH = 100
 
 
+class SyncJob(StrEnum):
+    """A job of :mod:`bot.sync_jobs`, whose dotted path must stay."""
+
+    BEGIN = "begin"
+    WORK = "work"
+
+
 def connect(settings: BotSettings, *, timeout_seconds: float | None = SOCKET_TIMEOUT_SECONDS) -> redis.Redis:
-    """A connection pool to Redis; connects with the first command."""
+    """Returns a connection pool to Redis, which connects with its first command."""
     assert settings.redis_url
     return redis.Redis.from_url(
         settings.redis_url.get_secret_value(),
@@ -34,12 +43,12 @@ def connect(settings: BotSettings, *, timeout_seconds: float | None = SOCKET_TIM
 
 
 def open_turn_queue(settings: BotSettings, connection: redis.Redis) -> Queue:
-    """The queue of wake-ups. JSON, because unpickling from Redis would run code."""
+    """Returns the queue of wake-ups. Its jobs are JSON, because unpickling from Redis would run code."""
     return Queue(settings.queue, connection=connection, serializer=JSONSerializer)
 
 
-def wake(jobs: Queue, session_ids: Sequence[UUID]) -> None:
-    """Tells the workers that these sessions have something to do, in one round trip."""
+def wake(turn_queue: Queue, session_ids: Sequence[UUID]) -> None:
+    """Tells the workers, in one round trip, that these sessions have open questions."""
     prepared = [
         Queue.prepare_data(
             JOB,
@@ -51,16 +60,16 @@ def wake(jobs: Queue, session_ids: Sequence[UUID]) -> None:
         )
         for session_id in dict.fromkeys(session_ids)
     ]
-    jobs.enqueue_many(prepared)
+    turn_queue.enqueue_many(prepared)
 
 
 def open_sync_queue(settings: BotSettings, connection: redis.Redis) -> Queue:
-    """The queue of syncs."""
+    """Returns the queue of syncs."""
     return Queue(f"{settings.queue}-sync", connection=connection, serializer=JSONSerializer)
 
 
-def enqueue_sync(syncs: Queue, job: str, sync_id: UUID, *, n: int = 1) -> None:
-    """Enqueues ``n`` jobs for a sync: ``begin`` or ``work`` of :mod:`bot.jobs.sync_jobs`."""
+def enqueue_sync(sync_queue: Queue, job: SyncJob, sync_id: UUID, *, n: int = 1) -> None:
+    """Enqueues ``n`` jobs for a sync."""
     prepared = [
         Queue.prepare_data(
             f"bot.sync_jobs.{job}",
@@ -73,25 +82,25 @@ def enqueue_sync(syncs: Queue, job: str, sync_id: UUID, *, n: int = 1) -> None:
         )
         for _ in range(n)
     ]
-    syncs.enqueue_many(prepared)
+    sync_queue.enqueue_many(prepared)
 
 
-def has_waiting(syncs: Queue, sync_id: UUID) -> bool:
-    """Whether a job of this sync waits for a worker."""
-    return any(id_.startswith(str(sync_id)) for id_ in syncs.get_job_ids())
+def has_waiting(sync_queue: Queue, sync_id: UUID) -> bool:
+    """Returns whether a job of this sync waits for a worker."""
+    return any(job_id.startswith(str(sync_id)) for job_id in sync_queue.get_job_ids())
 
 
 class Waker:
-    """Wakes from a thread of its own, in batches, so that no ack waits for Redis."""
+    """Wakes workers from a thread of its own, in batches, so that no ack waits for Redis."""
 
-    def __init__(self, jobs: Queue) -> None:
-        self._jobs = jobs
+    def __init__(self, turn_queue: Queue) -> None:
+        self._turn_queue = turn_queue
         self._pending: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
         self._thread.start()
 
     def wake(self, session_id: UUID) -> None:
-        """Returns at once; a failure is logged, and the sweep makes up for it."""
+        """Returns at once. A failure is logged, and the clock's sweep makes up for it."""
         self._pending.put(session_id)
 
     def close(self) -> None:
@@ -104,13 +113,13 @@ class Waker:
             batch = [first]
             is_closing = False
             while not self._pending.empty() and len(batch) < MAX_BATCH:
-                item = self._pending.get()
-                if item is None:
+                session_id = self._pending.get()
+                if session_id is None:
                     is_closing = True
                     break
-                batch.append(item)
+                batch.append(session_id)
             try:
-                wake(self._jobs, batch)
+                wake(self._turn_queue, batch)
             except redis.RedisError as error:
                 observability.log.warning("wake_failed", n_sessions=len(batch), error_type=type(error).__name__)
             if is_closing:

@@ -1,8 +1,10 @@
 """Syncs over the workers: the jobs that list a source and read its documents, batch by batch.
 
-A job carries a sync's id. ``begin`` lists the source and lets a few ``work`` jobs loose; each reads for a while
-and then stands at the end of its queue again, behind whatever came meanwhile. Those that find nothing to do end;
-the last one finishes the sync. A failure that may pass leaves the sync open: the clock wakes it again.
+A job carries a sync's id. ``begin`` lists the source and enqueues a few ``work`` jobs. Each of these reads
+documents
+for a while and then enqueues its successor, behind whatever came meanwhile; if there is nothing left to do, it
+ends,
+and the last one finishes the sync. After a failure that may pass, the sync stays open: the clock wakes it again.
 """
 
 import threading
@@ -18,6 +20,7 @@ from agent import observability
 from agent.errors import ModelError, UserError
 from agent.store.database import Database
 from bot.jobs import queue
+from bot.jobs.queue import SyncJob
 from ingest.library import Library
 from ingest.sync import store
 from ingest.sync.distributed import DistributedSync
@@ -35,81 +38,81 @@ class SyncContext:
 
     database: Database
     library: Library
-    queue: Queue
+    sync_queue: Queue
     n_jobs: int
     stopping: threading.Event
 
 
-_benches: list[SyncContext] = []
+_bound: list[SyncContext] = []  # at most one: RQ calls a function by its name, and passes strings only
 
 
-def bind(bench: SyncContext) -> None:
-    """Makes ``bench`` the one this process's jobs are done at."""
-    _benches[:] = [bench]
+def bind(context: SyncContext) -> None:
+    """Sets what this process's jobs work with, before the first one."""
+    _bound[:] = [context]
 
 
 def begin(sync_id: str) -> None:
-    """The RQ job that lists a source."""
-    _guarded(_benches[0], UUID(sync_id), _begin)
+    """Lists the source, in an RQ job."""
+    _run_slice(_bound[0], UUID(sync_id), _begin)
 
 
 def work(sync_id: str) -> None:
-    """The RQ job that reads documents."""
-    _guarded(_benches[0], UUID(sync_id), _work)
+    """Reads documents, in an RQ job."""
+    _run_slice(_bound[0], UUID(sync_id), _work)
 
 
-def _begin(bench: SyncContext, ongoing: DistributedSync) -> None:
-    if ongoing.begin():
-        queue.enqueue_sync(bench.queue, "work", ongoing.id, n=bench.n_jobs)
+def _begin(context: SyncContext, sync: DistributedSync) -> None:
+    if sync.begin():
+        queue.enqueue_sync(context.sync_queue, SyncJob.WORK, sync.id, n=context.n_jobs)
 
 
-def _work(bench: SyncContext, ongoing: DistributedSync) -> None:
+def _work(context: SyncContext, sync: DistributedSync) -> None:
     until = time.monotonic() + SLICE_SECONDS
 
     def is_over() -> bool:
-        return bench.stopping.is_set() or time.monotonic() > until
+        return context.stopping.is_set() or time.monotonic() > until
 
-    if ongoing.work(limit=BATCH_DOCUMENTS, is_over=is_over):
-        queue.enqueue_sync(bench.queue, "work", ongoing.id)
-    elif not store.count_items(bench.database, ongoing.id):
-        _told(ongoing.finish())
+    if sync.work(limit=BATCH_DOCUMENTS, is_over=is_over):
+        queue.enqueue_sync(context.sync_queue, SyncJob.WORK, sync.id)
+    elif not store.count_items(context.database, sync.id):
+        _log(sync.finish())
 
 
-def _guarded(bench: SyncContext, sync_id: UUID, do: Callable[[SyncContext, DistributedSync], None]) -> None:
+def _run_slice(context: SyncContext, sync_id: UUID, do: Callable[[SyncContext, DistributedSync], None]) -> None:
     try:
-        ongoing = bench.library.open_sync(sync_id)
-        if ongoing:
-            do(bench, ongoing)
+        sync = context.library.open_sync(sync_id)
+        if sync:
+            do(context, sync)
     except store.SyncSuperseded:
         return
-    except redis.RedisError as error:  # the sync stands in Postgres, and the clock wakes it
+    except redis.RedisError as error:  # the sync is stored in Postgres, and the clock wakes it
         observability.log.warning("sync_not_woken", error_type=type(error).__name__)
-    except UserError as error:  # such as a source that cannot be read: no other try would help
-        _end(bench, sync_id, str(error))
+    except UserError as error:  # such as a source that cannot be read: another try would not help
+        _end(context, sync_id, str(error))
     except ModelError as error:
         if error.is_transient:
-            _tried(bench, sync_id, str(error))
+            _count_failure(context, sync_id, str(error))
         else:
-            _end(bench, sync_id, str(error))
-    except Exception as error:  # noqa: BLE001  the end of one slice; the clock has it tried again
-        _tried(bench, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
+            _end(context, sync_id, str(error))
+    except Exception as error:  # noqa: BLE001  one slice ends here; the clock has it tried again
+        _count_failure(context, sync_id, f"a bug ({observability.report(error, event='sync_slice_failed')})")
 
 
-def _tried(bench: SyncContext, sync_id: UUID, problem: str) -> None:
-    with bench.database.transaction() as transaction:
+def _count_failure(context: SyncContext, sync_id: UUID, problem: str) -> None:
+    with context.database.transaction() as transaction:
         n_failures = store.count_failure(transaction, sync_id)
     if n_failures >= MAX_FAILURES:
-        _end(bench, sync_id, f"It failed {n_failures} times in a row: {problem}")
+        _end(context, sync_id, f"It failed {n_failures} times in a row: {problem}")
 
 
-def _end(bench: SyncContext, sync_id: UUID, problem: str) -> None:
-    with bench.database.transaction() as transaction:
+def _end(context: SyncContext, sync_id: UUID, problem: str) -> None:
+    with context.database.transaction() as transaction:
         store.end(transaction, sync_id, SyncStatus.FAILED, problem)
-    sync = store.load(bench.database, sync_id)
+    sync = store.load(context.database, sync_id)
     observability.log.warning("sync_failed", source=sync.source if sync else "", problem=problem)
 
 
-def _told(report: SyncReport) -> None:
+def _log(report: SyncReport) -> None:
     observability.log.info(
         "synced",
         source=report.source,

@@ -1,9 +1,10 @@
-"""An answer in the terminal: streamed as it comes, then its sources. ``docent ask`` is a Slack thread of one."""
+"""An answer in the terminal: the text as it comes, then its sources. ``docent ask`` is a session of one
+question."""
 
 import re
 import sys
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TextIO, TypedDict
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,94 +14,112 @@ from agent.errors import UserError
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.tables import TurnRow
+from agent.types import CitedPassage
 from bot.jobs import answering
-from bot.jobs.answering import WorkerContext
-from bot.slack.replies.blocks import Answer, group_by_page
+from bot.jobs.context import WorkerContext
+from bot.slack.replies.blocks import group_by_page
 from bot.slack.replies.output_filter import is_web_url
-from bot.slack.replies.task_cards import TaskCard
+from bot.slack.replies.reply import Answer, Reply
+from bot.slack.replies.task_cards import CardStatus, TaskCard
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
+ORIGIN = "cli"
+
+
+class SourceJson(TypedDict):
+    """A cited passage in the output of ``docent ask --json``."""
+
+    n: int
+    title: str
+    url: str
+    document_id: str
+    score: float
+
+
+class AnswerJson(TypedDict):
+    """The output of ``docent ask --json``."""
+
+    answer: str
+    sources: list[SourceJson]
+    notice: str
+    status: str
+    reason: str | None
+    n_steps: int
+    cost_usd: float
+    turn_id: str
 
 
 @dataclass
-class TerminalReply:
-    """Writes the text as it comes; ``stream`` is None to stay silent until the end."""
+class TerminalReply(Reply):
+    """Writes the answer to ``stream``; if that is None, only keeps it in ``answer``."""
 
     stream: TextIO | None
     answer: Answer | None = None
-    _shown: str = field(default="", repr=False)
+    _written: str = field(default="", repr=False)
 
-    def status(self, text: str) -> None:
-        """The steps say it better."""
+    def show_card(self, card: TaskCard) -> None:
+        if self.stream and self.stream.isatty() and card.status == CardStatus.IN_PROGRESS:
+            print(f"… {card.title}: {card.details}", file=sys.stderr)
 
-    def step(self, step: TaskCard) -> None:
-        if self.stream and self.stream.isatty() and step.status == "in_progress":
-            print(f"… {step.title}: {step.details}", file=sys.stderr)
-
-    def wait(self) -> None:
-        """The terminal shows nothing while the model is silent."""
-
-    def show(self, text: str) -> None:
+    def show_text(self, text: str) -> None:
         self._write(strip_links(text))
 
-    def reset(self) -> None:
-        if self._shown:
+    def reset_text(self) -> None:
+        if self._written:
             self._write("\n\n")
-        self._shown = ""
+        self._written = ""
 
     def deliver(self, answer: Answer) -> None:
         self.answer = answer
         text = strip_links(answer.text)
-        if text.startswith(self._shown):
-            self._write(text[len(self._shown) :])
+        if text.startswith(self._written):
+            self._write(text[len(self._written) :])
         else:
             self._write("\n\n" + text)
         if answer.sources:
             self._write("\n")
         for marks, title, url in group_by_page(answer.sources):
-            self._write(f"\n{marks} {title} — {url if is_web_url(url) else url.removeprefix('file://')}")
+            self._write(f"\n{marks} {title} — {_to_path_or_url(url)}")
         if answer.closest:
             self._write("\n\nClosest documents:")
         for _, title, url in group_by_page(answer.closest):
-            self._write(f"\n- {title} — {url if is_web_url(url) else url.removeprefix('file://')}")
+            self._write(f"\n- {title} — {_to_path_or_url(url)}")
         if answer.notice:
             self._write(f"\n\n({answer.notice})")
         self._write("\n")
 
     def _write(self, text: str) -> None:
-        self._shown += text
+        self._written += text
         if self.stream:
             print(text, end="", file=self.stream, flush=True)
 
 
 def ask(
-    desk: WorkerContext, database: Database, question: str, *, user: str, stream: TextIO | None
-) -> dict[str, Any]:
-    """Stores the question, answers it here, and returns what ``docent ask --json`` prints."""
+    context: WorkerContext, database: Database, question: str, *, user: str, stream: TextIO | None
+) -> AnswerJson:
+    """Stores the question, answers it in this process, and returns what ``docent ask --json`` prints."""
     with database.transaction() as transaction:
-        asked = sessions.ask(transaction, key=f"cli:{new_id()}", user_id=user, origin="cli", question=question)
+        stored = sessions.ask(transaction, key=f"cli:{new_id()}", user_id=user, origin=ORIGIN, question=question)
     reply = TerminalReply(stream)
-    answering.work(desk, asked.session_id, lambda _: reply)
-    return _outcome(database, asked.turn_id, reply)
+    answering.work(context, stored.session_id, lambda _: reply)
+    return _load_outcome(database, stored.turn_id, reply)
 
 
-def _outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> dict[str, Any]:
+def strip_links(text: str) -> str:
+    """Writes citations without their links: the sources are listed below the answer."""
+    return LINKED_CITATION.sub(r"\1", text)
+
+
+def _load_outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> AnswerJson:
     with database.transaction() as transaction:
         turn = transaction.execute(select(TurnRow).where(TurnRow.id == turn_id)).scalar_one()
         if reply.answer is None:
-            raise UserError("The question was stored but not answered: the database went away meanwhile.")
+            raise UserError(
+                "The question was stored but not answered, because the database became unavailable. Ask again."
+            )
         return {
             "answer": strip_links(reply.answer.text),
-            "sources": [
-                {
-                    "n": source.n,
-                    "title": source.passage.title,
-                    "url": source.passage.url,
-                    "document_id": source.passage.document_id,
-                    "score": round(source.passage.score, 4),
-                }
-                for source in reply.answer.sources
-            ],
+            "sources": [_to_json(source) for source in reply.answer.sources],
             "notice": reply.answer.notice,
             "status": turn.status,
             "reason": turn.reason,
@@ -110,6 +129,16 @@ def _outcome(database: Database, turn_id: UUID, reply: TerminalReply) -> dict[st
         }
 
 
-def strip_links(text: str) -> str:
-    """Citations without their links: the sources stand below."""
-    return LINKED_CITATION.sub(r"\1", text)
+def _to_json(source: CitedPassage) -> SourceJson:
+    passage = source.passage
+    return {
+        "n": source.n,
+        "title": passage.title,
+        "url": passage.url,
+        "document_id": passage.document_id,
+        "score": round(passage.score, 4),
+    }
+
+
+def _to_path_or_url(url: str) -> str:
+    return url if is_web_url(url) else url.removeprefix("file://")

@@ -1,7 +1,9 @@
-"""Sets up a desk: everything a process needs to answer questions, wired once."""
+"""The composition root: builds everything a process needs to answer questions, once.
+
+The one place that decides which parts work together; nothing else builds a :class:`WorkerContext`.
+"""
 
 from collections.abc import Callable
-from typing import Any
 
 from rq import Queue
 
@@ -15,7 +17,7 @@ from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.limits import Limits
-from bot.jobs.answering import WorkerContext
+from bot.jobs.context import RunMetadata, WorkerContext
 from bot.jobs.leases import Leases
 from bot.slack.client import SlackClient
 from bot.slack.thread_reader import SlackThread
@@ -29,29 +31,62 @@ from tools.thread_history import ThreadPort
 
 DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
 
-Stamps = Callable[[], dict[str, str | None]]
-
 
 def build(
     settings: AgentSettings,
     database: Database,
     *,
     slack: SlackClient | None = None,
-    jobs: Queue | None = None,
+    turn_queue: Queue | None = None,
     breaker: Breaker | None = None,
     delivery_hours: float = 24,
 ) -> WorkerContext:
-    """Imports the models (seconds) and opens the library; the first question then waits for nothing.
+    """Loads the models (seconds) and opens the library, so that the first question waits for neither.
 
     Raises :class:`SettingsError` for a model without a price, and for tools that cannot be loaded. ``breaker`` is
-    shared with the other workers.
+    shared with the other workers; without one, the process keeps its own::
+
+        context = wiring.build(agent.settings.load(), database)
+        answer = terminal_reply.ask(context, database, "How many days?", user="me", stream=sys.stdout)
+        context.leases.close()
     """
     litellm_setup.register_local(answer.complete, words_per_second=settings.extractive_words_per_second)
     library = Library(database, ingest_settings.load())
-    resources: dict[type, Any] = {Library: library, Clock: Clock(settings.time_zone)}
+    agent_config = _configure_agent(settings, database, library, slack, breaker)
+    leases = Leases(
+        database,
+        lease_seconds=settings.lease_seconds,
+        longest_seconds=settings.max_seconds * 2 + DELIVERY_SECONDS,
+    )
+    return WorkerContext(
+        settings=settings,
+        database=database,
+        agent=agent_config,
+        plan_opening_calls=plan_opening_calls,
+        leases=leases,
+        slack=slack,
+        turn_queue=turn_queue,
+        load_run_metadata=_run_metadata_loader(settings, library),
+        delivery_hours=delivery_hours,
+    )
+
+
+def plan_opening_calls(question: str) -> list[OpeningCall]:
+    """Returns the calls to make before the model is asked: a search for the question."""
+    return [OpeningCall("search_docs", {"query": question})]
+
+
+def _configure_agent(
+    settings: AgentSettings,
+    database: Database,
+    library: Library,
+    slack: SlackClient | None,
+    breaker: Breaker | None,
+) -> AgentConfig:
+    resources: dict[type, object] = {Library: library, Clock: Clock(settings.time_zone)}
     if slack:
         resources[ThreadPort] = SlackThread(slack)
-    kit = AgentConfig(
+    return AgentConfig(
         database=database,
         models=models.resolve(settings),
         tools=registry.offered(registry.found(bot.settings.load().own_tools), resources),
@@ -67,30 +102,10 @@ def build(
         standalone=standalone,
         is_refusal=lambda text: text.startswith(answer.NOTHING_FOUND),
     )
-    return WorkerContext(
-        settings=settings,
-        database=database,
-        kit=kit,
-        opening=plan_opening_calls,
-        leases=Leases(
-            database,
-            lease_seconds=settings.lease_seconds,
-            longest_seconds=settings.max_seconds * 2 + DELIVERY_SECONDS,
-        ),
-        slack=slack,
-        jobs=jobs,
-        stamps=_stamps(settings, library),
-        delivery_hours=delivery_hours,
-    )
 
 
-def plan_opening_calls(question: str) -> list[OpeningCall]:
-    """What is looked up before the model is asked: the question, as it stands alone."""
-    return [OpeningCall("search_docs", {"query": question})]
-
-
-def _stamps(settings: AgentSettings, library: Library) -> Stamps:
-    fixed = {
+def _run_metadata_loader(settings: AgentSettings, library: Library) -> Callable[[], RunMetadata]:
+    constant = {
         "model": settings.model,
         "release": settings.release,
         "prompt_hash": prompt.system_hash(),
@@ -98,8 +113,8 @@ def _stamps(settings: AgentSettings, library: Library) -> Stamps:
         "settings_hash": settings.fingerprint(),
     }
 
-    def stamps() -> dict[str, str | None]:
+    def load() -> RunMetadata:
         status = library.status()
-        return {**fixed, "embedding_model": status.embedding_model, "index_version": status.version}
+        return {**constant, "embedding_model": status.embedding_model, "index_version": status.version}
 
-    return stamps
+    return load

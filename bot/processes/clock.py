@@ -1,7 +1,7 @@
-"""The clock: finds turns nobody works on and wakes a worker for them, has sources synced when they are due, and
-deletes what is too old. Many may run; one acts.
+"""The clock process: wakes workers for turns that nobody works on, and runs the schedules of syncs and retention.
 
-A turn is forgotten when Redis was away as it came, when its worker died, or when its reply waits for Slack.
+A turn is forgotten if Redis was away when it came, if its worker died, or if its reply waits for Slack. Several
+clocks may run: one at a time sweeps.
 """
 
 import threading
@@ -20,18 +20,18 @@ from bot.processes.sync_schedule import SyncSchedule
 
 def run(
     database: Database,
-    jobs: Queue,
+    turn_queue: Queue,
     *,
     every_seconds: float,
     stopping: threading.Event,
-    nights: RetentionSchedule | None = None,
-    schedule: SyncSchedule | None = None,
+    retention: RetentionSchedule | None = None,
+    syncs: SyncSchedule | None = None,
 ) -> None:
-    """Sweeps until ``stopping`` is set; outages of Postgres and Redis are logged and waited out."""
+    """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for."""
     is_healthy = True
     while not stopping.is_set():
         try:
-            n_woken = sweep(database, jobs)
+            n_woken = sweep(database, turn_queue)
             if n_woken:
                 observability.log.info("swept", n_woken=n_woken)
             is_healthy = True
@@ -39,23 +39,23 @@ def run(
             if is_healthy:  # once per outage
                 observability.report(error, event="sweep_failed")
             is_healthy = False
-        if nights and is_healthy:
-            nights.tick()
-        if schedule and is_healthy:
-            schedule.tick()
+        if retention and is_healthy:
+            retention.tick()
+        if syncs and is_healthy:
+            syncs.tick()
         stopping.wait(every_seconds)
 
 
-def sweep(database: Database, jobs: Queue) -> int:
-    """One round: how many sessions were woken. Does nothing where another clock is at it."""
+def sweep(database: Database, turn_queue: Queue) -> int:
+    """Wakes the sessions that are due; returns how many. Does nothing while another clock sweeps."""
     with database.transaction() as transaction:
         if not locks.try_lock(transaction, locks.CLOCK):
             return 0
-        budgets.lapse(transaction)  # what crashed turns hold, whether or not anybody takes them up
+        budgets.lapse(transaction)  # holds of crashed turns, whether or not anybody continues these
         due = sessions.list_due(transaction)
     if not due:
         return 0
-    queue.wake(jobs, [session_id for _, session_id in due])
+    queue.wake(turn_queue, [session_id for _, session_id in due])
     with database.transaction() as transaction:
         sessions.note_wakes(transaction, [turn_id for turn_id, _ in due])
     return len(due)

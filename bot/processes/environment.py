@@ -1,5 +1,7 @@
-"""Where a command works: the servers of ``DATABASE_URL`` and ``REDIS_URL``, else embedded ones under
-``DOCENT_HOME``. An embedded database is migrated on the way; a given one only by the release step."""
+"""Which servers a command uses: ``DATABASE_URL`` and ``REDIS_URL``, else embedded ones under ``DOCENT_HOME``.
+
+Migrates an embedded database; a database of the operator's is migrated by the release step only.
+"""
 
 import os
 from collections.abc import Iterator
@@ -15,22 +17,30 @@ from agent.errors import UserError
 from agent.store.database import Database
 from bot.processes import schema_version
 from bot.processes.embedded import embedded_servers
+from bot.processes.schema_version import SchemaState
 
 POOL_SIZE = 10
 
 
 @contextmanager
 def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float = 30) -> Iterator[Database]:
-    """A database at the right revision; after it ``bot.settings.load().redis_url`` is set where needed."""
-    given = agent.settings.load()
+    """Opens a database whose schema this release works with; closes it at the end.
+
+    Starts embedded servers for what is not configured. With ``needs_redis``, ``bot.settings.load().redis_url`` is
+    set afterwards. Raises :class:`UserError` if the schema is another one or a server does not start::
+
+        with environment.open_database() as database:
+            ...
+    """
+    settings = agent.settings.load()
     has_redis = bool(bot.settings.load().redis_url) or not needs_redis
     with ExitStack() as stack:
-        if not (given.database_url and has_redis):
-            servers = stack.enter_context(embedded_servers.start(given.home))
-            _use(servers, has_database=bool(given.database_url))
+        if not (settings.database_url and has_redis):
+            servers = stack.enter_context(embedded_servers.start(settings.home))
+            _configure(servers, has_database=bool(settings.database_url))
         url = agent.settings.load().database_url
         assert url
-        if not given.database_url:
+        if not settings.database_url:
             migrate(url.get_secret_value())
         database = Database(
             url.get_secret_value(), pool_size=POOL_SIZE, statement_timeout_seconds=statement_timeout_seconds
@@ -41,24 +51,27 @@ def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float
 
 
 def migrate(url: str) -> None:
-    """Brings the database to the newest revision; quick when it is there."""
+    """Upgrades the database to this release's revision; quick if it is there already.
+
+    Raises :class:`UserError` if the database is newer.
+    """
     database = Database(url, pool_size=1)
     try:
-        found = schema_version.read_revision(database)
+        revision = schema_version.read_revision(database)
     finally:
         database.close()
-    if found == schema_version.head():
+    if revision == schema_version.head():
         return
-    if schema_version.compare(found) == schema_version.SchemaState.NEWER:
-        raise UserError(str(schema_version.describe_problem(found)))
+    if schema_version.compare(revision) == SchemaState.NEWER:
+        raise UserError(str(schema_version.describe_problem(revision)))
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
 
 
-def _use(servers: embedded_servers.Servers, *, has_database: bool) -> None:
-    """Puts the embedded servers where settings are read from; child processes inherit them."""
+def _configure(servers: embedded_servers.Servers, *, has_database: bool) -> None:
+    """Sets the environment variables that settings are read from; child processes inherit them."""
     if not has_database:
         os.environ["DATABASE_URL"] = servers.database_url
     if not os.environ.get("REDIS_URL"):

@@ -1,10 +1,11 @@
-"""How long the record of a turn is kept: for ever, or ``DOCENT_RETENTION_DAYS``; the rest goes once a night.
+"""Deletes the record of turns that are older than ``DOCENT_RETENTION_DAYS``, once a night; by default none.
 
-What the clock knows of nights is derived, not stored: the moment before which everything goes moves by a day at
-three in the morning, so a night that was missed is made up for as soon as a clock runs again.
+Keeps no state of its own: the moment before which everything is deleted moves by a day at three in the morning, so
+a missed night is made up for as soon as a clock runs again. What is deleted: see :mod:`agent.store.retention`.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,42 +21,42 @@ from agent.store.retention import Pruned
 from bot.slack import inbox
 
 NIGHT_HOUR = 3
-LOOK_AGAIN_SECONDS = 60.0
-PATIENCE_SECONDS = 60.0  # of a command, while a clock or a step is at it
+CHECK_SECONDS = 60.0
+GIVE_UP_SECONDS = 60.0  # of the command, while others delete or write
 PAUSE_SECONDS = 0.2
 
 
 def last_night(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The latest three o'clock in the morning, there."""
-    here = moment.astimezone(zone)
-    night = here.replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
-    return night if night <= here else night - timedelta(days=1)
+    """Returns the latest three o'clock in the morning in the zone."""
+    local = moment.astimezone(zone)
+    night = local.replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
+    return night if night <= local else night - timedelta(days=1)
 
 
 @dataclass
 class RetentionSchedule:
-    """The clock's part: one small batch at a time, between two sweeps."""
+    """The clock's part: deletes one small batch between two sweeps. ``days`` None: nothing is deleted."""
 
     database: Database
     zone: ZoneInfo
     days: int | None
-    look_at: float = 0.0  # time.monotonic() seconds
+    next_check_at: float = 0.0  # time.monotonic() seconds
     is_healthy: bool = True
 
     def tick(self) -> Pruned:
-        """Deletes the next batch where one is due; looks for one once a minute, after one at once."""
-        if self.days is None or time.monotonic() < self.look_at:
+        """Deletes the next batch if one is due: checks once a minute, and at once after a batch."""
+        if self.days is None or time.monotonic() < self.next_check_at:
             return Pruned()
-        self.look_at = time.monotonic() + LOOK_AGAIN_SECONDS
-        pruned = self._pruned(now() - timedelta(days=self.days))
+        self.next_check_at = time.monotonic() + CHECK_SECONDS
+        pruned = self._prune(now() - timedelta(days=self.days))
         if pruned:
-            self.look_at = 0.0
+            self.next_check_at = 0.0
             observability.log.info("pruned", n_turns=pruned.n_turns, n_sessions=pruned.n_sessions)
         return pruned or Pruned()
 
-    def _pruned(self, before: datetime) -> Pruned | None:
+    def _prune(self, before: datetime) -> Pruned | None:
         try:
-            pruned = _batch(self.database, last_night(before, self.zone), self.zone)
+            pruned = _prune_batch(self.database, last_night(before, self.zone), self.zone)
             self.is_healthy = True
         except SQLAlchemyError as error:
             if self.is_healthy:  # once, not every minute
@@ -65,23 +66,31 @@ class RetentionSchedule:
         return pruned
 
 
-def prune(database: Database, *, before: datetime, zone: ZoneInfo) -> Pruned:
-    """Deletes everything that ended before ``before``, batch by batch."""
-    total, give_up = Pruned(), time.monotonic() + PATIENCE_SECONDS
+def prune(
+    database: Database, *, before: datetime, zone: ZoneInfo, sleep: Callable[[float], None] = time.sleep
+) -> Pruned:
+    """Deletes everything that ended before ``before``, batch by batch.
+
+    Raises :class:`UserError` if others delete or write for a minute without a pause.
+    """
+    total, give_up_at = Pruned(), time.monotonic() + GIVE_UP_SECONDS
     while True:
-        pruned = _batch(database, before, zone)
-        if pruned is None and time.monotonic() > give_up:
-            raise UserError(f"Others have been deleting or writing without a pause. So far: {describe(total)}.")
+        pruned = _prune_batch(database, before, zone)
+        if pruned is None and time.monotonic() > give_up_at:
+            raise UserError(
+                f"Other processes have deleted or written for {GIVE_UP_SECONDS:.0f} seconds without a pause. "
+                f"Deleted so far: {describe(total)}. Try again later."
+            )
         if pruned is None:
-            time.sleep(PAUSE_SECONDS)
+            sleep(PAUSE_SECONDS)
             continue
         if not pruned:
             return total
-        total, give_up = total + pruned, time.monotonic() + PATIENCE_SECONDS
+        total, give_up_at = total + pruned, time.monotonic() + GIVE_UP_SECONDS
 
 
 def describe(pruned: Pruned) -> str:
-    """In words."""
+    """Says in words what was deleted."""
     counts = {
         "turn": pruned.n_turns,
         "session": pruned.n_sessions,
@@ -91,6 +100,6 @@ def describe(pruned: Pruned) -> str:
     return ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items() if n) or "nothing"
 
 
-def _batch(database: Database, before: datetime, zone: ZoneInfo) -> Pruned | None:
+def _prune_batch(database: Database, before: datetime, zone: ZoneInfo) -> Pruned | None:
     day = before.astimezone(zone).date()
     return retention.prune(database, before=before, day=day, forget=inbox.forget)

@@ -1,9 +1,10 @@
-"""Signals, heard whichever thread the system hands them to.
+"""Receives signals whichever thread the system delivers them to.
 
-Python runs a handler in the main thread, between two of its steps, and trusts that the signal has woken that
-thread. It has not when another thread took the signal off first, as one does that is just being started (LanceDB
-and ``subprocess`` start many): a worker that waited for Redis then heard of its stop half a minute later. What
-every thread does is to write to the wakeup descriptor, so the main thread waits for that.
+Python runs a handler in the main thread, between two of its steps, and relies on the signal to wake that thread.
+It
+does not if another thread received the signal, such as one that is just being started (LanceDB and ``subprocess``
+start many): a worker that waited for Redis then learned of its stop half a minute later. Every thread writes to
+the wakeup descriptor, so the main thread waits for that.
 """
 
 import os
@@ -16,7 +17,7 @@ STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 class Signals:
-    """Receives these signals in place of what they did before; one in a process, made in its main thread."""
+    """Receives the given signals in place of their handlers; one per process, made in its main thread."""
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self._numbers = numbers
@@ -27,14 +28,14 @@ class Signals:
             signal.signal(number, lambda *_: None)
 
     def wait(self, timeout_seconds: float | None = None) -> signal.Signals | None:
-        """The next signal, or None when none came in time."""
+        """Returns the next signal, or None if none arrives in time."""
         if not select.select([self._reading], [], [], timeout_seconds)[0]:
             return None
         return signal.Signals(os.read(self._reading, 1)[0])
 
     @contextmanager
     def forking(self) -> Iterator[None]:
-        """Around a fork: a child writes nothing into its parent's descriptor, and has the signals' defaults."""
+        """Encloses a fork: the child gets the signals' defaults and does not write to its parent's descriptor."""
         parent = os.getpid()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
         try:

@@ -1,19 +1,19 @@
-"""The web process: takes what Slack sends, stores it, acknowledges it. Loads no model and no index.
+"""The web process: receives Slack's events, stores them, acknowledges them. Loads no model and no index.
 
 Serves ``/slack/events`` over HTTP from a pool of threads (Bolt's ASGI adapters run listeners on the event loop),
-or receives the same through Socket Mode; and ``/healthz`` and ``/readyz`` either way.
+or receives the same events through Socket Mode; serves ``/healthz`` and ``/readyz`` either way.
 """
 
 import json
 import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import waitress
+from pydantic import SecretStr
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_bolt.adapter.wsgi import SlackRequestHandler
@@ -25,48 +25,50 @@ from agent import observability
 from agent.errors import SettingsError
 from agent.store.database import Database
 from bot.jobs import queue
-from bot.processes import schema_version
+from bot.processes import readiness
+from bot.processes.readiness import ReadyStatus
 from bot.settings import BotSettings
 from bot.slack import listeners
 from bot.slack.client import SlackClient
 from bot.slack.listeners import ListenerContext
 from bot.slack.notifications import Notifications
 
-# The SDK's built-in client loses frames in a burst of hundreds (a RecursionError in its parser); this one not.
+# Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
+# RecursionError in its parser).
 SOCKET_CONCURRENCY = 10
 MAX_BODY_BYTES = 1_000_000
 
 
 class Web:
-    """The process's parts: Bolt, the inbox's entrance, the waker."""
+    """The WSGI application, with what it needs: Bolt, the listeners, the waker."""
 
     def __init__(self, settings: BotSettings, database: Database) -> None:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
         self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis))
         slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
-        self._courtesies = Notifications(slack, settings.prompts)
+        self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
-        listeners.register(self.app, ListenerContext(database, self.waker.wake, self._courtesies))
+        listeners.register(self.app, ListenerContext(database, self.waker.wake, self._notifications))
         self._events = SlackRequestHandler(self.app)
         self._sockets: SocketModeHandler | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """WSGI."""
+        """Handles one request, as WSGI."""
         path = environ.get("PATH_INFO", "/")
-        # Without a signing secret (Socket Mode) nothing that comes over HTTP can be trusted.
+        # Without a signing secret (Socket Mode), no request over HTTP can be trusted.
         if path == "/slack/events" and self.settings.slack_signing_secret:
             return self._events(environ, start_response)
         if path == "/healthz":
             return _json(start_response, "200 OK", {"status": "alive"})
         if path == "/readyz":
-            state = schema_version.readiness(self.database, self.redis)
-            status = "200 OK" if state["status"] != "unavailable" else "503 Service Unavailable"
-            return _json(start_response, status, state)
+            state = readiness.check(self.database, self.redis)
+            is_available = state["status"] != ReadyStatus.UNAVAILABLE
+            return _json(start_response, "200 OK" if is_available else "503 Service Unavailable", state)
         return _json(start_response, "404 Not Found", {"error": "not found"})
 
     def connect_socket(self) -> None:
-        """Begins to receive through Socket Mode; reconnects by itself."""
+        """Begins to receive events through Socket Mode; reconnects by itself."""
         token = _secret(self.settings.slack_app_token, "SLACK_APP_TOKEN")
         self._sockets = SocketModeHandler(self.app, token, concurrency=SOCKET_CONCURRENCY)
         self._sockets.connect()  # type: ignore[no-untyped-call]
@@ -74,15 +76,15 @@ class Web:
     def close(self) -> None:
         """Stops receiving, sends pending wake-ups, closes connections."""
         if self._sockets:
-            _hang_up(self._sockets.client)
+            _disconnect(self._sockets.client)
         self.waker.close()
-        self._courtesies.close()
+        self._notifications.close()
         self.redis.close()
         self.database.close()
 
 
-def _hang_up(client: SocketModeClient) -> None:
-    """Ends the connection for both sides at once, and for good; what is being stored is stored and acknowledged.
+def _disconnect(client: SocketModeClient) -> None:
+    """Ends the connection for both sides at once and does not reconnect; events in progress are acknowledged.
 
     The SDK's own close waits up to 10 s for its reading thread, which a socket closed by another thread does not
     wake; its threads end with the process.
@@ -116,9 +118,9 @@ def run(settings: BotSettings, database: Database) -> None:
     if settings.slack_app_token:
         web.connect_socket()
 
-    def stop(*_: Any) -> None:
+    def stop(*_: object) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)  # a second one would interrupt the clearing up
+            signal.signal(number, signal.SIG_IGN)  # a second signal would interrupt the cleanup
         raise SystemExit  # waitress ends its loop on it
 
     signal.signal(signal.SIGTERM, stop)
@@ -156,13 +158,13 @@ def _bolt(settings: BotSettings) -> App:
     )
 
 
-def _secret(value: Any, name: str) -> str:
+def _secret(value: SecretStr | None, name: str) -> str:
     if value is None:
         raise SettingsError(f"{name} is not set; see .env.example and 'Connect Slack' in the README")
-    return str(value.get_secret_value())
+    return value.get_secret_value()
 
 
-def _json(start_response: StartResponse, status: str, body: Any) -> list[bytes]:
+def _json(start_response: StartResponse, status: str, body: Mapping[str, object]) -> list[bytes]:
     payload = json.dumps(body).encode()
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))])
     return [payload]

@@ -23,7 +23,7 @@ from agent.turn.config import OpeningCall
 from agent.turn.loop import HISTORY_TURNS
 from agent.types import Audience, Passage
 from bot.jobs import answering
-from bot.jobs.answering import WorkerContext
+from bot.jobs.context import WorkerContext
 from bot.jobs.terminal_reply import TerminalReply, strip_links
 from bot.record import session_query
 from bot.record.records import SessionRecord, SourceRecord, TurnRecord
@@ -125,13 +125,13 @@ def run(
         OpeningCall(call["name"], call["arguments"]) for call in turn["tool_calls"] if call["position"] == OPENING
     ]
     kit = replace(
-        context.kit,
+        context.agent,
         models=_models(context, model),
-        tools={name: _replace_tool(tool, recorded, is_live=is_live) for name, tool in context.kit.tools.items()},
+        tools={name: _replace_tool(tool, recorded, is_live=is_live) for name, tool in context.agent.tools.items()},
         history=_history(database, session, turn),
         asks_for_standalone=False,  # the recorded opening calls contain the standalone question
     )
-    replayed_id = _run(replace(context, kit=kit, opening=lambda question: opening), database, turn)
+    replayed_id = _run(replace(context, agent=kit, plan_opening_calls=lambda question: opening), database, turn)
     replayed = session_query.load(database, str(replayed_id))
     return {
         "recorded": summarize(turn),
@@ -180,7 +180,7 @@ def _select_turn(session: SessionRecord, id_start: str) -> TurnRecord:
 
 def _models(context: WorkerContext, model: str | None) -> Sequence[Any]:
     if model is None:
-        return context.kit.models
+        return context.agent.models
     name, api_base = split_address(model)
     only = {"model": name, "fallback_models": ""}
     if api_base or name != context.settings.model:

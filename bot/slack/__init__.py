@@ -1,1 +1,3 @@
-"""Slack: what comes from it, the client, replies and what they are made of, the manifest."""
+"""Slack: what it sends (:mod:`.listeners`, :mod:`.events`, :mod:`.inbox`), the client, and what the bot posts
+(:mod:`bot.slack.replies`). Loads no model: the web process runs the listeners.
+"""

@@ -1,7 +1,8 @@
-"""Calls to Slack's Web API, with the one question every caller has after a failure: did it happen?
+"""Calls to Slack's Web API. Answers the question that every caller has after a failure: did the call happen?
 
-Promises: a call that may be repeated is repeated (rate limits, 5xx, broken connections); one that must not be,
-because it would post twice, is repeated only where Slack says that nothing happened. Retries live here.
+Promises: a call that may be repeated is repeated after rate limits, 5xx and broken connections. A call that must
+not be repeated, because it would post twice, is repeated only if Slack said that nothing happened. To find out
+what an unclear call did is the caller's part: see :mod:`bot.slack.replies.thread_reply`.
 """
 
 import math
@@ -18,9 +19,9 @@ from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
 
 TIMEOUT_SECONDS = 15
-QUICK_TIMEOUT_SECONDS = 3  # for what is only nice to have, such as a status
+QUICK_TIMEOUT_SECONDS = 3  # for calls that may fail, such as a status
 RETRIES = RetryPolicy(n_attempts=4, backoff_seconds=0.3, max_pause_seconds=30)
-AWAY_CODES = {
+TRANSIENT_CODES = {
     "internal_error",
     "fatal_error",
     "service_unavailable",
@@ -30,9 +31,11 @@ AWAY_CODES = {
     "rate_limited",
 }
 
+Payload = dict[str, Any]  # JSON that Slack sent
+
 
 class SlackRefused(ReplyError):
-    """Slack answered and said no; ``code`` is its error code."""
+    """Slack answered with an error; ``code`` is its error code."""
 
     def __init__(self, method: str, code: str) -> None:
         super().__init__(f"Slack refused {method}: {code}", is_transient=False)
@@ -40,7 +43,7 @@ class SlackRefused(ReplyError):
 
 
 class SlackUnavailable(ReplyError):
-    """Slack gave no answer; ``may_have_happened`` tells whether the call may have worked all the same."""
+    """Slack gave no answer; ``may_have_happened`` tells whether the call may have had its effect."""
 
     def __init__(self, method: str, *, may_have_happened: bool, retry_after_seconds: float = 0) -> None:
         super().__init__(f"Slack did not answer {method}", is_transient=True)
@@ -55,49 +58,53 @@ class SlackClient:
         self._client = WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         self._quick = WebClient(token, base_url=base_url, timeout=QUICK_TIMEOUT_SECONDS, retry_handlers=[])
         self._sleep = sleep
-        self._me: dict[str, Any] | None = None
+        self._identity: Payload | None = None
 
     def call(
-        self, method: str, *, is_repeatable: bool, deadline: float | None = None, **arguments: Any
-    ) -> dict[str, Any]:
-        """Calls ``method``; raises :class:`SlackRefused` or :class:`SlackUnavailable` when tries are used up.
+        self, method: str, *, is_repeatable: bool, deadline: float | None = None, **arguments: object
+    ) -> Payload:
+        """Calls ``method``; raises :class:`SlackRefused`, or :class:`SlackUnavailable` after the last try.
 
-        No try begins after ``deadline`` (``time.monotonic()`` seconds) but the first.
+        After ``deadline`` (``time.monotonic()`` seconds) no further try begins. Arguments that are None are left
+        out::
+
+            posted = slack.call("chat.postMessage", is_repeatable=False, channel="C1", text="Hello")
+            slack.call("chat.update", is_repeatable=True, channel="C1", ts=posted["ts"], text="Hello again")
         """
         retries = Retries(RETRIES, deadline=math.inf if deadline is None else deadline, sleep=self._sleep)
         while True:
             try:
-                return _once(self._client, method, arguments)
-            except SlackUnavailable as away:
-                is_safe = is_repeatable or not away.may_have_happened
-                if not is_safe or not retries.wait(away.retry_after_seconds):
+                return _call_once(self._client, method, arguments)
+            except SlackUnavailable as error:
+                is_safe = is_repeatable or not error.may_have_happened
+                if not is_safe or not retries.wait(error.retry_after_seconds):
                     raise
 
-    def try_once(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """One quick try, for what is only nice to have or will be tried again by itself."""
-        return _once(self._quick, method, arguments)
+    def try_once(self, method: str, **arguments: object) -> Payload:
+        """Calls ``method`` once, with a short timeout: for calls that may fail, or that the caller repeats."""
+        return _call_once(self._quick, method, arguments)
 
-    def is_own(self, message: dict[str, Any]) -> bool:
-        """Whether the message is this bot's."""
-        if self._me is None:
-            self._me = self.call("auth.test", is_repeatable=True)
-        return message.get("user") == self._me.get("user_id") or (
-            message.get("bot_id") is not None and message.get("bot_id") == self._me.get("bot_id")
+    def is_own(self, message: Payload) -> bool:
+        """Returns whether this bot wrote the message."""
+        if self._identity is None:
+            self._identity = self.call("auth.test", is_repeatable=True)
+        return message.get("user") == self._identity.get("user_id") or (
+            message.get("bot_id") is not None and message.get("bot_id") == self._identity.get("bot_id")
         )
 
 
-def _once(client: WebClient, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in arguments.items() if value is not None}
+def _call_once(client: WebClient, method: str, arguments: dict[str, object]) -> Payload:
+    present = {name: value for name, value in arguments.items() if value is not None}
     try:
         # The SDK's own functions know which methods take a form, a query or JSON: reads refuse JSON.
-        data = getattr(client, method.replace(".", "_"))(**given).data
+        data = getattr(client, method.replace(".", "_"))(**present).data
         return data if isinstance(data, dict) else {}
     except SlackApiError as error:
         raise _translate(method, error) from error
     except (ConnectionRefusedError, URLError) as error:
         reason = getattr(error, "reason", error)
-        never_sent = isinstance(reason, ConnectionRefusedError)
-        raise SlackUnavailable(method, may_have_happened=not never_sent) from error
+        is_unsent = isinstance(reason, ConnectionRefusedError)
+        raise SlackUnavailable(method, may_have_happened=not is_unsent) from error
     except (OSError, HTTPException, SlackClientError, ValueError) as error:
         raise SlackUnavailable(method, may_have_happened=True) from error
 
@@ -110,6 +117,6 @@ def _translate(method: str, error: SlackApiError) -> ReplyError:
         return SlackUnavailable(method, may_have_happened=False, retry_after_seconds=seconds)
     data = response.data if isinstance(getattr(response, "data", None), dict) else {}
     code = str(data.get("error") or "")
-    if status >= 500 or not code or code in AWAY_CODES:
+    if status >= 500 or not code or code in TRANSIENT_CODES:
         return SlackUnavailable(method, may_have_happened=True)
     return SlackRefused(method, code)

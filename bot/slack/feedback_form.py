@@ -1,8 +1,15 @@
-"""The form behind 👎: what was wrong with an answer. Knows Slack's view JSON; stores nothing."""
+"""The thumbs below an answer, and the form that opens after 👎.
 
-from typing import Any
+Owns their JSON, in both directions. Stores nothing: listeners do.
+"""
+
+from enum import StrEnum
 from uuid import UUID
 
+from bot.slack.block_kit import ActionsBlock, FeedbackButton, Option, View, plain_text
+from bot.slack.client import Payload
+
+ACTION = "docent_feedback"
 CALLBACK = "docent_feedback_form"
 COMMENT_CHARS = 1_500
 KINDS = {
@@ -11,32 +18,60 @@ KINDS = {
     "outdated": "It is out of date",
     "sources": "The sources do not fit",
 }
-NOTHING_SAID = "Choose one, or write a sentence below."
+EMPTY_FORM = "Choose one, or write a sentence below."
 
 
-def build_view(turn_id: UUID) -> dict[str, Any]:
-    """The modal for ``views.open``."""
-    options = [{"text": _plain(label), "value": value} for value, label in KINDS.items()]
+class Thumb(StrEnum):
+    """Which button was pressed."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+def build_buttons(turn_id: UUID) -> ActionsBlock:
+    """Builds the row of thumbs below the answer of a turn."""
+    return {
+        "type": "context_actions",
+        "elements": [
+            {
+                "type": "feedback_buttons",
+                "action_id": ACTION,
+                "positive_button": _button("Good answer", Thumb.UP, turn_id),
+                "negative_button": _button("Bad answer", Thumb.DOWN, turn_id),
+            }
+        ],
+    }
+
+
+def parse_click(value: str) -> tuple[Thumb, UUID]:
+    """Returns the thumb and the turn of a pressed button; raises ValueError for a value that is not ours."""
+    thumb, _, turn_id = value.partition(":")
+    return Thumb(thumb), UUID(turn_id)
+
+
+def build_view(turn_id: UUID) -> View:
+    """Builds the modal for ``views.open``."""
+    options: list[Option] = [{"text": plain_text(label), "value": value} for value, label in KINDS.items()]
     return {
         "type": "modal",
         "callback_id": CALLBACK,
         "private_metadata": str(turn_id),
-        "title": _plain("What was wrong?"),
-        "submit": _plain("Send"),
-        "close": _plain("Skip"),
+        "title": plain_text("What was wrong?"),
+        "submit": plain_text("Send"),
+        "close": plain_text("Skip"),
         "blocks": [
             {
                 "type": "input",
                 "block_id": "kind",
                 "optional": True,
-                "label": _plain("What is the matter?"),
+                "label": plain_text("What is the matter?"),
                 "element": {"type": "radio_buttons", "action_id": "kind", "options": options},
             },
             {
                 "type": "input",
                 "block_id": "comment",
                 "optional": True,
-                "label": _plain("What should the answer have said?"),
+                "label": plain_text("What should the answer have said?"),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": "comment",
@@ -48,14 +83,17 @@ def build_view(turn_id: UUID) -> dict[str, Any]:
     }
 
 
-def parse_comment(submitted: dict[str, Any]) -> tuple[UUID, str]:
-    """(turn, comment) of a submitted form; the comment is empty when nothing was said. Raises ValueError."""
-    values = submitted["state"]["values"]
-    chosen = (values.get("kind", {}).get("kind") or {}).get("selected_option") or {}
-    written = ((values.get("comment", {}).get("comment") or {}).get("value") or "").strip()
-    parts = [KINDS.get(chosen.get("value", ""), ""), written[:COMMENT_CHARS]]
-    return UUID(submitted["private_metadata"]), ": ".join(part for part in parts if part)
+def parse_comment(view: Payload) -> tuple[UUID, str]:
+    """Returns the turn and the comment of a submitted form; the comment of an empty form is empty.
+
+    Raises ValueError for a form whose turn cannot be read.
+    """
+    values = view["state"]["values"]
+    option = (values.get("kind", {}).get("kind") or {}).get("selected_option") or {}
+    text = ((values.get("comment", {}).get("comment") or {}).get("value") or "").strip()
+    parts = [KINDS.get(option.get("value", ""), ""), text[:COMMENT_CHARS]]
+    return UUID(view["private_metadata"]), ": ".join(part for part in parts if part)
 
 
-def _plain(text: str) -> dict[str, str]:
-    return {"type": "plain_text", "text": text}
+def _button(label: str, thumb: Thumb, turn_id: UUID) -> FeedbackButton:
+    return {"text": plain_text(label), "value": f"{thumb}:{turn_id}", "accessibility_label": label}

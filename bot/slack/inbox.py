@@ -1,26 +1,37 @@
-"""The inbox: stores each question in Postgres, once, before Slack hears that we have it.
+"""The inbox: stores each question in Postgres, once, before Slack hears that it arrived.
 
-Promises: one short transaction per question; a second delivery of the same message, and the ``message`` twin of
-an ``app_mention``, find the first one and change nothing. Knows nothing of Redis: the caller wakes a worker.
+Promises one short transaction per question. A second delivery of the same message, and the ``message`` twin of an
+``app_mention``, find the first one and change nothing. Knows nothing of Redis: the caller wakes a worker.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
 from agent.store import sessions
 from agent.store.database import Database, Transaction
+from agent.store.sessions import StoredQuestion
 from agent.types import EVERYONE, Audience
+from bot.slack.tables import DeliveryRow
+
+
+class Origin(StrEnum):
+    """How a question was asked in Slack."""
+
+    MENTION = "mention"
+    DIRECT = "dm"
+    THREAD = "thread"  # a follow-up without a mention
+    COMMAND = "command"
 
 
 @dataclass(frozen=True)
 class ReplyAddress:
-    """Where a question was asked, and so where its answer goes."""
+    """Where a question was asked, and so where its answer goes. Stored as JSON under these names."""
 
     team_id: str
     channel: str
@@ -33,68 +44,57 @@ class ReplyAddress:
 
     @property
     def session_key(self) -> str:
-        """One session per thread; a command is a session of its own."""
+        """Returns the session's key: one session per thread; each command has a session of its own."""
         return f"slack:{self.team_id}:{self.channel}:{self.thread_ts or new_id()}"
 
     @property
     def audience(self) -> Audience:
-        """Whoever sees the channel; of a direct message and a command's answer the asker alone."""
+        """Returns who will see the answer: the channel's members, or the asker if it is direct or a command."""
         is_private = self.is_direct or self.thread_ts is None
         member = {EVERYONE, f"channel:{self.channel}"} | ({f"user:{self.user_id}"} if is_private else set())
         return Audience((frozenset(member),))
 
 
-@dataclass(frozen=True)
-class Received:
-    """A question that was stored just now."""
+def store(
+    database: Database, *, key: str, address: ReplyAddress, origin: Origin, question: str
+) -> StoredQuestion | None:
+    """Stores a question under its delivery key; returns None if the key is stored already.
 
-    turn_id: UUID
-    session_id: UUID
-    n_ahead: int
+    Raises SQLAlchemy's OperationalError if Postgres is away; the caller must not acknowledge then::
 
-
-_DELIVER = text("""
-INSERT INTO deliveries (id, key, turn_id, place) VALUES (:id, :key, :turn_id, CAST(:place AS jsonb))
-ON CONFLICT (key) DO NOTHING RETURNING id
-""")
-
-
-def store(database: Database, *, key: str, place: ReplyAddress, origin: str, question: str) -> Received | None:
-    """Stores a question under its delivery key; None when it was delivered before.
-
-    Raises SQLAlchemy's OperationalError when Postgres is away: the caller must not acknowledge then.
+        address = ReplyAddress("T1", "C1", "U1", ts="1.1", thread_ts="1.1")
+        stored = inbox.store(
+            database, key="message:T1:C1:1.1", address=address, origin=Origin.MENTION, question="How many days?"
+        )
+        if stored:
+            wake(stored.session_id)
     """
     turn_id = new_id()
+    delivery = insert(DeliveryRow).values(key=key, turn_id=turn_id, place=asdict(address))
     with database.transaction() as transaction:
-        values = {"id": new_id(), "key": key, "turn_id": turn_id, "place": json.dumps(asdict(place))}
-        if transaction.execute(_DELIVER, values).one_or_none() is None:
+        statement = delivery.on_conflict_do_nothing(index_elements=["key"]).returning(DeliveryRow.id)
+        if transaction.execute(statement).one_or_none() is None:
             return None
-        asked = sessions.ask(
+        return sessions.ask(
             transaction,
-            key=place.session_key,
-            user_id=place.user_id,
-            channel=place.channel,
-            workspace=place.team_id,
+            key=address.session_key,
+            user_id=address.user_id,
+            channel=address.channel,
+            workspace=address.team_id,
             origin=origin,
             question=question,
-            audience=place.audience,
+            audience=address.audience,
             turn_id=turn_id,
         )
-    return Received(asked.turn_id, asked.session_id, asked.n_ahead)
-
-
-_PLACE = text("SELECT place FROM deliveries WHERE turn_id = :turn_id")
 
 
 def load_address(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None:
-    """Where the turn was asked; None for a turn from the terminal."""
-    found: dict[str, Any] | None = transaction.execute(_PLACE, {"turn_id": turn_id}).scalar_one_or_none()
-    return ReplyAddress(**found) if found else None
-
-
-_FORGET = text("UPDATE deliveries SET place = '{}' WHERE turn_id = ANY(:ids)")
+    """Returns where the turn was asked; None for a turn from the terminal, or one that was forgotten."""
+    statement = select(DeliveryRow.place).where(DeliveryRow.turn_id == turn_id)
+    place = transaction.execute(statement).scalar_one_or_none()
+    return ReplyAddress(**place) if place else None
 
 
 def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
-    """Drops who asked these turns and where; the keys stay, so that a second delivery is still one."""
-    transaction.execute(_FORGET, {"ids": list(turn_ids)})
+    """Deletes who asked these turns and where. The keys stay, so that a second delivery is still recognised."""
+    transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(place={}))

@@ -1,15 +1,13 @@
-"""What Slack tells us, and what of it is a question.
+"""Decides which of Slack's events are questions, and stores them.
 
-A listener stores and returns; it is acknowledged after that, so a failure here makes Slack deliver again. No
-Slack call, no model, no index. Chatter that cannot be a question is acknowledged without touching Postgres.
+A listener stores and returns, and only then is the event acknowledged: after a failure here Slack delivers again.
+Calls neither Slack, nor a model, nor the index. Messages that cannot be questions are acknowledged without a
+query.
 """
 
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from slack_bolt import Ack, App
@@ -18,105 +16,74 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.store import feedback, sessions
 from agent.store.database import Database
-from bot.slack import feedback_form, inbox
-from bot.slack.inbox import Received, ReplyAddress
+from bot.slack import events, feedback_form, inbox
+from bot.slack.client import Payload
+from bot.slack.events import IncomingMessage
+from bot.slack.feedback_form import Thumb
+from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.notifications import Notifications
-from bot.slack.replies.blocks import FEEDBACK_ACTION
-from ingest import slack_markup
+from bot.slack.recent_deliveries import RecentDeliveries
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
 WORKING = "Looking in the documents… The answer will appear here, for your eyes only."
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
-MAX_TEXT_CHARS = 12_000  # more is no question; the worker says so
-REAL_SUBTYPES = {None, "file_share", "thread_broadcast"}  # other subtypes are about messages, not messages
-
-
-class RecentDeliveries:
-    """The delivery keys this process committed lately: a twin that arrives after them needs no database.
-
-    Only saves work; what decides is the unique row.
-    """
-
-    LIMIT = 10_000
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
-
-    def add(self, key: str) -> None:
-        """After the commit, never before."""
-        with self._lock:
-            self._keys[key] = None
-            if len(self._keys) > self.LIMIT:
-                self._keys.popitem(last=False)
 
 
 @dataclass(frozen=True)
 class ListenerContext:
-    """What listeners need: where to store, whom to tell."""
+    """What listeners need: where to store, whom to wake, how to notify Slack."""
 
     database: Database
     wake: Callable[[UUID], None]
-    courtesies: Notifications
+    notifications: Notifications
     stored: RecentDeliveries = field(default_factory=RecentDeliveries)
 
 
-def register(app: App, entrance: ListenerContext) -> None:
-    """Puts every listener on the app; unknown events are acknowledged, else Slack would send them again."""
-    app.event("app_mention")(lambda event, body: on_message(entrance, event, body))
-    app.event("message")(lambda event, body: on_message(entrance, event, body))
-    app.event("agent_session_stopped")(lambda event, body: on_stop(entrance, event, body))
-    app.event("app_home_opened")(lambda event: on_home_opened(entrance, event))
+def register(app: App, context: ListenerContext) -> None:
+    """Registers every listener. Unknown events are acknowledged, because Slack would send them again."""
+    app.event("app_mention")(lambda event, body: on_message(context, event, body))
+    app.event("message")(lambda event, body: on_message(context, event, body))
+    app.event("agent_session_stopped")(lambda event, body: on_stop(context, event, body))
+    app.event("app_home_opened")(lambda event: on_home_opened(context, event))
     app.event(re.compile(".*"))(lambda ack: ack())
-    app.command(COMMANDS)(lambda ack, body: on_command(entrance, ack, body))
-    app.action(FEEDBACK_ACTION)(lambda ack, body, action: on_feedback(entrance, ack, body, action))
+    app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
+    app.action(feedback_form.ACTION)(lambda ack, body, action: on_feedback(context, ack, body, action))
     app.action(re.compile(".*"))(lambda ack: ack())
-    app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(entrance, ack, body, view))
+    app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(context, ack, body, view))
     app.error(on_error)
 
 
-def on_message(entrance: ListenerContext, event: dict[str, Any], body: dict[str, Any]) -> None:
-    """An ``app_mention``, its ``message`` twin, a direct message, or a reply in a thread."""
-    if event.get("subtype") not in REAL_SUBTYPES or event.get("bot_id") or not event.get("user"):
+def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
+    """Stores an ``app_mention``, its ``message`` twin, a direct message or a follow-up in a thread."""
+    message = events.parse_message(event, body)
+    if message is None:
         return
-    text, bot = str(event.get("text") or "")[:MAX_TEXT_CHARS], _bot_user(body)
-    is_direct = event.get("channel_type") == "im"
-    is_mention = event["type"] == "app_mention" or bool(bot and f"<@{bot}" in text)
-    place = ReplyAddress(
-        team_id=str(body.get("team_id") or event.get("team") or ""),  # ours: the same for both twins
-        channel=event["channel"],
-        user_id=event["user"],
-        ts=event["ts"],
-        thread_ts=event.get("thread_ts") or event["ts"],
-        is_direct=is_direct,
-        asker_team_id=event.get("user_team") or event.get("team"),
-    )
-    if not (is_direct or is_mention) and not _is_follow_up(entrance, event, place, text):
-        return
-    origin = "dm" if is_direct else "mention" if is_mention else "thread"
-    key = f"message:{place.team_id}:{place.channel}:{place.ts}"
-    _receive(entrance, key=key, place=place, origin=origin, question=_without_mention(text, bot))
+    is_addressed = message.address.is_direct or message.is_mention
+    if is_addressed or _is_follow_up(context, message):
+        _store(
+            context,
+            key=message.key,
+            address=message.address,
+            origin=message.origin,
+            question=message.question,
+        )
 
 
-def on_command(entrance: ListenerContext, ack: Ack, body: dict[str, Any]) -> None:
-    """``/ask``, or what the manifest calls it: the answer goes to the asker only."""
-    question = str(body.get("text") or "").strip()
-    if not question:
-        ack(text=USAGE.format(command=body["command"]), response_type="ephemeral")
+def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
+    """Stores the question of a slash command, and acknowledges with a sentence for the asker."""
+    command = events.parse_command(body)
+    if not command.question:
+        ack(text=USAGE.format(command=command.name), response_type="ephemeral")
         return
-    place = ReplyAddress(
-        team_id=body["team_id"],
-        channel=body["channel_id"],
-        user_id=body["user_id"],
-        response_url=body.get("response_url"),
-    )
     try:
-        key = f"command:{place.team_id}:{body['trigger_id']}"
-        _receive(entrance, key=key, place=place, origin="command", question=question)
+        _store(
+            context,
+            key=command.key,
+            address=command.address,
+            origin=Origin.COMMAND,
+            question=command.question,
+        )
     except SQLAlchemyError as error:
         observability.report(error, event="command_not_stored")
         ack(text=UNAVAILABLE, response_type="ephemeral")
@@ -124,91 +91,71 @@ def on_command(entrance: ListenerContext, ack: Ack, body: dict[str, Any]) -> Non
     ack(text=WORKING, response_type="ephemeral")
 
 
-def on_feedback(entrance: ListenerContext, ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
-    """👍 or 👎 below an answer."""
-    verdict, _, turn_id = str(action.get("value") or "").partition(":")
-    try:
-        rated = UUID(turn_id)
-    except ValueError:
+def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
+    """Stores a 👍 or 👎, and opens the form after 👎."""
+    click = events.parse_click(body, action)
+    if click is None:
         ack()
         return
-    with entrance.database.transaction() as transaction:
-        rating = 1 if verdict == "up" else -1
-        feedback.rate(transaction, turn_id=rated, user_id=body["user"]["id"], rating=rating)
+    rating = 1 if click.thumb == Thumb.UP else -1
+    with context.database.transaction() as transaction:
+        feedback.rate(transaction, turn_id=click.turn_id, user_id=click.user_id, rating=rating)
     ack()
-    if rating < 0 and body.get("trigger_id"):
-        entrance.courtesies.ask_why(body["trigger_id"], rated)
+    if click.thumb == Thumb.DOWN and click.trigger_id:
+        context.notifications.open_feedback_form(click.trigger_id, click.turn_id)
 
 
-def on_feedback_form(entrance: ListenerContext, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-    """What was wrong with an answer, said after 👎."""
+def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Payload) -> None:
+    """Stores the comment of a submitted form; an empty form is returned to the person."""
     turn_id, comment = feedback_form.parse_comment(view)
     if not comment:
-        ack(response_action="errors", errors={"kind": feedback_form.NOTHING_SAID})
+        ack(response_action="errors", errors={"kind": feedback_form.EMPTY_FORM})
         return
-    with entrance.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         feedback.rate(transaction, turn_id=turn_id, user_id=body["user"]["id"], rating=-1, comment=comment)
     ack()
 
 
-def on_stop(entrance: ListenerContext, event: dict[str, Any], body: dict[str, Any]) -> None:
-    """Somebody pressed Stop in a thread."""
-    place = ReplyAddress(
-        team_id=str(body.get("team_id") or ""),
-        channel=event["channel"],
-        user_id=event["user"],
-        thread_ts=event["thread_ts"],
-    )
-    key = f"stop:{body.get('event_id')}"  # delivered again it could meet the next question
-    if key in entrance.stored:
+def on_stop(context: ListenerContext, event: Payload, body: Payload) -> None:
+    """Asks the worker to stop the turn of a thread."""
+    press = events.parse_stop(event, body)
+    if press.key in context.stored:
         return
-    with entrance.database.transaction() as transaction:
-        is_running = sessions.request_stop(transaction, key=place.session_key, pressed_at=float(event["event_ts"]))
-    entrance.stored.add(key)
+    with context.database.transaction() as transaction:
+        is_running = sessions.request_stop(transaction, key=press.address.session_key, pressed_at=press.pressed_at)
+    context.stored.add(press.key)
     observability.log.info("stop_requested", is_running=is_running)
-    entrance.courtesies.show_stopped(place)
+    context.notifications.show_stopped(press.address)
 
 
-def on_home_opened(entrance: ListenerContext, event: dict[str, Any]) -> None:
-    """Somebody opened their direct messages with the bot."""
+def on_home_opened(context: ListenerContext, event: Payload) -> None:
+    """Suggests questions to a person who opens their direct messages with the bot."""
     if event.get("tab") == "messages":
-        entrance.courtesies.suggest(event["channel"])
+        context.notifications.suggest_prompts(event["channel"])
 
 
 def on_error(error: Exception) -> None:
-    """Reported; returning None leaves Bolt's answer at 500, so that Slack delivers again."""
+    """Reports the error. Returning None leaves Bolt's answer at 500, so that Slack delivers again."""
     observability.report(error, event="listener_failed")
 
 
-def _receive(entrance: ListenerContext, *, key: str, place: ReplyAddress, origin: str, question: str) -> None:
-    if key in entrance.stored:
+def _store(context: ListenerContext, *, key: str, address: ReplyAddress, origin: Origin, question: str) -> None:
+    if key in context.stored:
         return
-    received: Received | None = inbox.store(
-        entrance.database, key=key, place=place, origin=origin, question=question
-    )
-    entrance.stored.add(key)
-    if received is None:
+    stored = inbox.store(context.database, key=key, address=address, origin=origin, question=question)
+    context.stored.add(key)
+    if stored is None:
         return
-    observability.log.info("received", origin=origin, turn_id=str(received.turn_id), n_ahead=received.n_ahead)
-    entrance.wake(received.session_id)
-    if received.n_ahead:
-        entrance.courtesies.show_queued(place, received.n_ahead)
+    observability.log.info("received", origin=origin, turn_id=str(stored.turn_id), n_ahead=stored.n_ahead)
+    context.wake(stored.session_id)
+    if stored.n_ahead:
+        context.notifications.show_queued(address, stored.n_ahead)
 
 
-def _is_follow_up(entrance: ListenerContext, event: dict[str, Any], place: ReplyAddress, text: str) -> bool:
-    """A reply in a thread by somebody who asked in it, unless it is addressed to somebody else."""
-    if not event.get("thread_ts") or text.lstrip().startswith(("<@", "<!")):
+def _is_follow_up(context: ListenerContext, message: IncomingMessage) -> bool:
+    """Returns whether the person has asked in this thread before, and now does not address somebody else."""
+    if not message.may_be_follow_up:
         return False
-    with entrance.database.transaction() as transaction:
-        return sessions.has_asked(transaction, key=place.session_key, user_id=place.user_id)
-
-
-def _bot_user(body: dict[str, Any]) -> str | None:
-    authorizations = body.get("authorizations") or [{}]
-    found = authorizations[0].get("user_id") if authorizations[0].get("is_bot", True) else None
-    return str(found) if found else None
-
-
-def _without_mention(text: str, bot: str | None) -> str:
-    mention = re.compile(rf"<@{bot}(\|[^>]*)?>" if bot else r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>")
-    return slack_markup.to_text(mention.sub(" ", text), lambda user, label: f"<@{user}>").strip()
+    address = message.address
+    with context.database.transaction() as transaction:
+        return sessions.has_asked(transaction, key=address.session_key, user_id=address.user_id)

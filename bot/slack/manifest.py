@@ -1,15 +1,17 @@
-"""The app manifest: what Slack is told of Docent, for "From a manifest" at api.slack.com/apps.
+"""The app manifest, which sets up the Slack app: for "From a manifest" at api.slack.com/apps.
 
-Owns the scopes and the events, each of which the code uses: tests compare them with what is called and heard.
-Written after https://docs.slack.dev/reference/app-manifest and https://github.com/slackapi/manifest-schema;
-`agent_view` takes the place of `assistant_view`, which new apps may not have any more.
+Owns the scopes and the events. Tests compare them with the methods that are called and the events that are
+handled.
+Follows https://docs.slack.dev/reference/app-manifest and https://github.com/slackapi/manifest-schema; uses
+`agent_view`, because new apps cannot have `assistant_view`.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from agent.errors import UserError
+from bot.slack.block_kit import Prompt
 
 EVENTS_PATH = "/slack/events"
 COMMAND = "/ask"
@@ -25,9 +27,8 @@ SCOPES = (
     "commands",  # /ask
     "groups:history",  # message.groups; conversations.replies
     "im:history",  # message.im; conversations.replies
-    "im:write",  # conversations.open, for an answer to /ask that comes too late for its response URL
+    "im:write",  # conversations.open, for an answer to /ask after its response URL expired
 )
-APP_TOKEN_SCOPE = "connections:write"  # of the app-level token, which no manifest makes
 EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
@@ -46,20 +47,116 @@ LONG_DESCRIPTION = (
 PROMPT_TITLE_CHARS = 75
 
 
-def to_prompts(prompts: Sequence[str]) -> list[dict[str, str]]:
-    """Suggested prompts as Slack takes them: a button's title, and the whole text that it sends."""
-    return [{"title": text[:PROMPT_TITLE_CHARS], "message": text} for text in prompts]
+class DisplayInformation(TypedDict):
+    """How Slack presents the app."""
+
+    name: str
+    description: str
+    long_description: str
+    background_color: str
+
+
+class AgentView(TypedDict):
+    """The bot's place in Slack's list of agents."""
+
+    agent_description: str
+    suggested_prompts: list[Prompt]
+
+
+class AppHome(TypedDict):
+    """The tabs of the app's page in Slack."""
+
+    home_tab_enabled: bool
+    messages_tab_enabled: bool
+    messages_tab_read_only_enabled: bool
+
+
+class BotUser(TypedDict):
+    """The bot as a member of the workspace."""
+
+    display_name: str
+    always_online: bool
+
+
+class CommandEntry(TypedDict):
+    """A slash command; ``url`` only for HTTP."""
+
+    command: str
+    url: NotRequired[str]
+    description: str
+    usage_hint: str
+    should_escape: bool
+
+
+class Features(TypedDict):
+    """What the app shows."""
+
+    agent_view: AgentView
+    app_home: AppHome
+    bot_user: BotUser
+    slash_commands: list[CommandEntry]
+
+
+class BotScopes(TypedDict):
+    """What the bot's token may do."""
+
+    bot: list[str]
+
+
+class OauthConfig(TypedDict):
+    """What the app asks for when it is installed."""
+
+    scopes: BotScopes
+
+
+class EventSubscriptions(TypedDict):
+    """The events that Slack sends; ``request_url`` only for HTTP."""
+
+    request_url: NotRequired[str]
+    bot_events: list[str]
+
+
+class Interactivity(TypedDict):
+    """Where clicks and forms are sent; ``request_url`` only for HTTP."""
+
+    is_enabled: bool
+    request_url: NotRequired[str]
+
+
+class AppSettings(TypedDict):
+    """How Slack reaches the app."""
+
+    event_subscriptions: EventSubscriptions
+    interactivity: Interactivity
+    org_deploy_enabled: bool
+    socket_mode_enabled: bool
+    token_rotation_enabled: bool
+
+
+class Manifest(TypedDict):
+    """The whole manifest."""
+
+    display_information: DisplayInformation
+    features: Features
+    oauth_config: OauthConfig
+    settings: AppSettings
+
+
+def to_prompts(texts: Sequence[str]) -> list[Prompt]:
+    """Returns suggested prompts: a title for the button, and the whole text that it sends."""
+    return [{"title": text[:PROMPT_TITLE_CHARS], "message": text} for text in texts]
 
 
 def build(
     *, url: str | None = None, name: str = NAME, command: str = COMMAND, prompts: Sequence[str] = ()
-) -> dict[str, Any]:
-    """The manifest: for Socket Mode, or with ``url`` for HTTP.
+) -> Manifest:
+    """Builds the manifest: for Socket Mode, or with ``url`` for HTTP.
 
-    ``prompts`` are questions that the documents answer. Raises :class:`UserError` for what Slack would refuse.
+    ``prompts`` are questions that the documents answer. Raises :class:`UserError` for values that Slack would
+    refuse.
     """
-    _require(name, command)
-    address = {"request_url": _events_url(url)} if url else {}
+    _check(name, command)
+    events_url = _events_url(url) if url else None
     return {
         "display_information": {
             "name": name,
@@ -67,51 +164,60 @@ def build(
             "long_description": LONG_DESCRIPTION,
             "background_color": "#1f3a5f",
         },
-        "features": {
-            "agent_view": {
-                "agent_description": DESCRIPTION,
-                "suggested_prompts": to_prompts(prompts),
-            },
-            "app_home": {
-                "home_tab_enabled": False,
-                "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": False,
-            },
-            "bot_user": {"display_name": name, "always_online": True},
-            "slash_commands": [
-                {
-                    "command": command,
-                    **({"url": _events_url(url)} if url else {}),
-                    "description": "Ask the documents; only you see the answer",
-                    "usage_hint": "your question",
-                    "should_escape": False,
-                }
-            ],
-        },
+        "features": _features(name, command, prompts, events_url),
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
-        "settings": {
-            "event_subscriptions": {**address, "bot_events": list(EVENTS)},
-            "interactivity": {"is_enabled": True, **address},
-            "org_deploy_enabled": False,
-            "socket_mode_enabled": url is None,
-            "token_rotation_enabled": False,
-        },
+        "settings": _settings(events_url),
     }
 
 
-def _require(name: str, command: str) -> None:
+def _features(name: str, command: str, prompts: Sequence[str], events_url: str | None) -> Features:
+    entry: CommandEntry = {
+        "command": command,
+        "description": "Ask the documents; only you see the answer",
+        "usage_hint": "your question",
+        "should_escape": False,
+    }
+    if events_url:
+        entry["url"] = events_url
+    return {
+        "agent_view": {"agent_description": DESCRIPTION, "suggested_prompts": to_prompts(prompts)},
+        "app_home": {
+            "home_tab_enabled": False,
+            "messages_tab_enabled": True,
+            "messages_tab_read_only_enabled": False,
+        },
+        "bot_user": {"display_name": name, "always_online": True},
+        "slash_commands": [entry],
+    }
+
+
+def _settings(events_url: str | None) -> AppSettings:
+    subscriptions: EventSubscriptions = {"bot_events": list(EVENTS)}
+    interactivity: Interactivity = {"is_enabled": True}
+    if events_url:
+        subscriptions["request_url"] = interactivity["request_url"] = events_url
+    return {
+        "event_subscriptions": subscriptions,
+        "interactivity": interactivity,
+        "org_deploy_enabled": False,
+        "socket_mode_enabled": events_url is None,
+        "token_rotation_enabled": False,
+    }
+
+
+def _check(name: str, command: str) -> None:
     if not 0 < len(name) <= NAME_CHARS:
-        raise UserError(f"--name has {len(name)} characters; Slack takes 1 to {NAME_CHARS}.")
+        raise UserError(f"--name has {len(name)} characters; Slack allows 1 to {NAME_CHARS}.")
     is_one_word = command == command.lower() and not any(c.isspace() for c in command)
     if not (command.startswith("/") and 1 < len(command) <= COMMAND_CHARS and is_one_word):
         raise UserError(
-            f"--command '{command}' is none for Slack: '/' and one word in lower case, up to {COMMAND_CHARS} "
-            "characters, such as /ask."
+            f"--command '{command}' is not valid: Slack requires '/' and one word in lower case, at most "
+            f"{COMMAND_CHARS} characters, such as /ask."
         )
 
 
 def _events_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
-        raise UserError(f"--url '{url}' is not the public address of the web process: https://your.host")
+        raise UserError(f"--url '{url}' is not the public address of the web process, such as https://your.host")
     return url.rstrip("/").removesuffix(EVENTS_PATH) + EVENTS_PATH

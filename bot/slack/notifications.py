@@ -1,11 +1,10 @@
-"""What is nice to tell Slack from the web process: after the commit, on other threads, one try each.
+"""Best-effort calls to Slack from the web process: after the commit, on other threads, one try each.
 
-Nothing depends on any of it: an acknowledgement never waits for it, and a failure is only logged.
+Nothing depends on them: no acknowledgement waits for one, and a failure is only logged.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import UUID
 
 from agent import observability
@@ -20,49 +19,49 @@ PROMPT_TITLE = "Ask me something about the company's documents, for example:"
 
 
 class Notifications:
-    """``prompts`` are questions to suggest, at most four (Slack's limit)."""
+    """Sends notifications. ``prompts`` are questions to suggest, at most four (Slack's limit)."""
 
     def __init__(self, slack: SlackClient, prompts: Sequence[str] = ()) -> None:
         self._slack = slack
         self._prompts = prompts
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="courtesy")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="notifications")
 
-    def show_queued(self, place: ReplyAddress, n_ahead: int) -> None:
-        """Says in the thread how many of its questions come first."""
-        if place.thread_ts:
-            self._tell(
+    def show_queued(self, address: ReplyAddress, n_ahead: int) -> None:
+        """Shows in the thread how many of its questions come first."""
+        if address.thread_ts:
+            self._submit(
                 "assistant.threads.setStatus",
-                channel_id=place.channel,
-                thread_ts=place.thread_ts,
+                channel_id=address.channel,
+                thread_ts=address.thread_ts,
                 status=f"queued, {n_ahead} ahead",
             )
 
-    def show_stopped(self, place: ReplyAddress) -> None:
-        """Takes the Stop button away, which Slack leaves to the app."""
-        self._tell(
-            "agents.sessions.setStatus", channel_id=place.channel, thread_ts=place.thread_ts, status="active"
+    def show_stopped(self, address: ReplyAddress) -> None:
+        """Removes the Stop button, which Slack leaves to the app."""
+        self._submit(
+            "agents.sessions.setStatus", channel_id=address.channel, thread_ts=address.thread_ts, status="active"
         )
 
-    def suggest(self, channel: str) -> None:
-        """Suggests questions to somebody who opens their direct messages with the bot."""
+    def suggest_prompts(self, channel: str) -> None:
+        """Suggests questions in the person's direct messages with the bot."""
         if self._prompts:
             prompts = to_prompts(self._prompts)
-            self._tell(
+            self._submit(
                 "assistant.threads.setSuggestedPrompts", channel_id=channel, title=PROMPT_TITLE, prompts=prompts
             )
 
-    def ask_why(self, trigger_id: str, turn_id: UUID) -> None:
-        """Opens the form for what was wrong; Slack allows three seconds from the click."""
-        self._tell("views.open", trigger_id=trigger_id, view=feedback_form.build_view(turn_id))
+    def open_feedback_form(self, trigger_id: str, turn_id: UUID) -> None:
+        """Opens the form that asks what was wrong; Slack allows it for three seconds after the click."""
+        self._submit("views.open", trigger_id=trigger_id, view=feedback_form.build_view(turn_id))
 
     def close(self) -> None:
-        """Drops what was not said yet."""
+        """Drops the calls that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _tell(self, method: str, **arguments: Any) -> None:
-        self._pool.submit(self._try, method, arguments)
+    def _submit(self, method: str, **arguments: object) -> None:
+        self._pool.submit(self._call, method, arguments)
 
-    def _try(self, method: str, arguments: dict[str, Any]) -> None:
+    def _call(self, method: str, arguments: dict[str, object]) -> None:
         try:
             self._slack.try_once(method, **arguments)
         except ReplyError as error:

@@ -14,7 +14,7 @@ from agent.store.tables import Json, Timestamp
 
 
 class DeliveryRow(Base):
-    """One question as Slack delivered it, under a permanent unique key: a second delivery finds it here."""
+    """A question as Slack delivered it. Its unique key stays after the turn is deleted: see :mod:`.inbox`."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index("ix_deliveries_turn_id", "turn_id"),)
@@ -30,7 +30,7 @@ class DeliveryRow(Base):
 
 
 class ReplyRow(Base):
-    """One message of ours for one part of an answer. ``starting`` is stored before Slack is asked."""
+    """A message of the bot for one part of an answer. ``starting`` is stored before Slack is asked."""
 
     __tablename__ = "replies"
     __table_args__ = (

@@ -1,52 +1,45 @@
-"""The reply to a slash command: seen by the asker only. After a crash it may appear twice; nothing can find it."""
+"""The reply to a slash command, which only the asker sees.
 
-from typing import Any
+Promises no more than Slack does: after a crash the answer may appear twice, because nothing can find an ephemeral
+message.
+"""
+
 from urllib.error import HTTPError, URLError
 
 from slack_sdk.webhook import WebhookClient
 
 from agent import observability
+from bot.slack.block_kit import BlockMessage
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies import blocks
-from bot.slack.replies.blocks import Answer
-from bot.slack.replies.task_cards import TaskCard
+from bot.slack.replies import blocks, splitting
+from bot.slack.replies.reply import Answer, Reply
 
 TIMEOUT_SECONDS = 10
 
 
-class CommandReply:
-    """An ephemeral answer, by the command's response URL, else as an ephemeral message, else as a direct one."""
+class CommandReply(Reply):
+    """An answer through the command's response URL, else as an ephemeral message, else as a direct message.
 
-    def __init__(self, slack: SlackClient, place: ReplyAddress) -> None:
-        self._slack, self._place = slack, place
+    Shows no progress: an ephemeral message cannot change, and the command's acknowledgement already said that the
+    bot is at work.
+    """
 
-    def status(self, text: str) -> None:
-        """The command's acknowledgement already said that we are at it."""
-
-    def step(self, step: TaskCard) -> None:
-        """An ephemeral message cannot grow."""
-
-    def wait(self) -> None:
-        """Nor can it show that time passes."""
-
-    def show(self, text: str) -> None:
-        """An ephemeral message cannot stream."""
-
-    def reset(self) -> None:
-        """Nothing was shown yet."""
+    def __init__(self, slack: SlackClient, address: ReplyAddress) -> None:
+        self._slack, self._address = slack, address
 
     def deliver(self, answer: Answer) -> None:
-        texts = blocks.parts(answer.text)
+        texts = splitting.split_text(answer.text)
         for part, text in enumerate(texts):
             message = blocks.build_message(answer, text, is_last=part == len(texts) - 1)
             if not self._respond(message):
                 self._post(message)
 
-    def _respond(self, message: dict[str, Any]) -> bool:
-        if not self._place.response_url:
+    def _respond(self, message: BlockMessage) -> bool:
+        """Posts to the response URL; returns False if there is none or it takes no more."""
+        if not self._address.response_url:
             return False
-        client = WebhookClient(self._place.response_url, timeout=TIMEOUT_SECONDS)
+        client = WebhookClient(self._address.response_url, timeout=TIMEOUT_SECONDS)
         try:
             response = client.send_dict({"response_type": "ephemeral", "replace_original": False, **message})
         except (OSError, URLError, HTTPError) as error:
@@ -58,12 +51,16 @@ class CommandReply:
             return False
         return True
 
-    def _post(self, message: dict[str, Any]) -> None:
-        channel, user = self._place.channel, self._place.user_id
+    def _post(self, message: BlockMessage) -> None:
+        channel, user = self._address.channel, self._address.user_id
         try:
             self._slack.call("chat.postEphemeral", is_repeatable=False, channel=channel, user=user, **message)
-        except SlackRefused as refused:
-            observability.log.info("ephemeral_refused", code=refused.code)
-            message = {"markdown_text": blocks.to_markdown(message["blocks"])}
-            opened = self._slack.call("conversations.open", is_repeatable=True, users=user)
-            self._slack.call("chat.postMessage", is_repeatable=False, channel=opened["channel"]["id"], **message)
+        except SlackRefused as error:
+            observability.log.info("ephemeral_refused", code=error.code)
+            conversation = self._slack.call("conversations.open", is_repeatable=True, users=user)
+            self._slack.call(
+                "chat.postMessage",
+                is_repeatable=False,
+                channel=conversation["channel"]["id"],
+                markdown_text=blocks.to_markdown(message["blocks"]),
+            )

@@ -1,9 +1,9 @@
-"""The text a person is shown: the model's text, made safe piece by piece while it streams.
+"""Makes the model's text safe to show, piece by piece while it streams.
 
-Promises, for every prefix shown: a citation names a passage of this turn, or it is dropped; a URL stands verbatim
-in what was retrieved in this turn, or it is removed; nobody is notified (``<!channel>``, ``<@U…>``); nothing that
-looks like a secret appears. What cannot be judged yet is held back. Pure text: knows neither Slack's API nor
-the database.
+Promises, for every prefix that is shown: citations of passages that this turn did not retrieve are dropped; URLs
+that do not occur verbatim in this turn's evidence are removed; nobody is notified (``<!channel>``, ``<@U…>``);
+nothing that looks like a secret appears. Text that cannot be judged yet is held back. Works on text alone: knows
+neither Slack's API nor the database.
 """
 
 import re
@@ -14,12 +14,12 @@ from agent.prompting.citations import numbers
 from agent.secrets import find_open_secret, redact
 from agent.types import CitedPassage
 
-HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown whole at its end
+HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown at its end, in one piece
 LINK_REMOVED = "(link removed)"
 SECRET_REMOVED = "(removed: looks like a secret)"
 
 URL = re.compile(r"https?://[^\s<>\[\]\"'`|\\^{}]+", re.IGNORECASE)
-# Every repetition is bounded: a model can be made to say what would take a backtracking pattern minutes.
+# Every repetition is bounded: a model can be led to write text on which a backtracking pattern takes minutes.
 _IN_PARENTHESES = r"\((?P<{name}>[^()\s]{{0,2000}})(?:[ \t][^()\n]{{0,300}})?\)"
 _TOKEN = re.compile(
     r"(?P<code>(?:^|(?<=\n))```.*?(?:\n```|\Z)|(?<![`\\])`[^`\n]{1,500}`(?!`))"
@@ -37,14 +37,14 @@ _PING = re.compile(r"<[!@#](?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})>|@(channel|he
 
 
 def find_urls(texts: Iterable[str]) -> set[str]:
-    """Every URL that stands in the texts, without trailing punctuation."""
-    return {_trimmed(match)[0] for text in texts for match in URL.findall(text)}
+    """Returns every URL in the texts, without trailing punctuation."""
+    return {_trim_url(match)[0] for text in texts for match in URL.findall(text)}
 
 
 class OutputFilter:
-    """Makes text safe as it arrives.
+    """Filters one text as it arrives.
 
-    ``source`` gives the passage of a number, or None; ``allows`` tells whether a URL may appear.
+    ``source`` returns the passage with a number, or None; ``allows`` returns whether a URL may appear.
     """
 
     def __init__(self, source: Callable[[int], CitedPassage | None], allows: Callable[[str], bool]) -> None:
@@ -53,91 +53,123 @@ class OutputFilter:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """The text that can be shown now."""
+        """Adds a piece and returns the text that can be shown now."""
         self._held += piece
-        # Beyond the limit everything waits for the end: a cut at any place could part what belongs together.
-        cut = _safe_end(self._held) if len(self._held) <= HELD_LIMIT else 0
+        # Beyond the limit everything waits for the end: any cut could separate a link from its target.
+        cut = _find_safe_end(self._held) if len(self._held) <= HELD_LIMIT else 0
         ready, self._held = self._held[:cut], self._held[cut:]
-        return self._safe(ready)
+        return self._clean(ready)
 
-    def finish(self) -> str:
-        """The rest."""
+    def flush(self) -> str:
+        """Returns the rest, at the end of the text."""
         ready, self._held = self._held, ""
-        return self._safe(ready)
+        return self._clean(ready)
 
-    def whole(self, text: str) -> str:
-        """A complete text, made safe at once."""
-        return self._safe(text).strip()
+    def filter(self, text: str) -> str:
+        """Filters a complete text."""
+        return self._clean(text).strip()
 
-    def _safe(self, text: str) -> str:
+    def _clean(self, text: str) -> str:
         return _TOKEN.sub(self._replace, redact(text, SECRET_REMOVED))
 
     def _replace(self, match: re.Match[str]) -> str:
         if code := match["code"]:
-            return _PING.sub(_said, URL.sub(lambda found: self._url(found[0]), code))
+            return _PING.sub(_disarm, URL.sub(lambda url: self._url(url[0]), code))
         if match["alt"] is not None:
-            return self._safe(match["alt"])
+            return self._clean(match["alt"])
         if match["cite"]:
             return self._citation(match)
         if match["label"] is not None:
-            label, target = self._safe(match["label"]), match["target"]
+            label, target = self._clean(match["label"]), match["target"]
             return f"[{label}]({target})" if self._allows(target) and label else label
         if angle := match["angle"]:
             return self._angle(angle)
         if bare := match["bare"]:
             return self._url(bare)
-        return _said(match)
+        return _disarm(match)
 
     def _citation(self, match: re.Match[str]) -> str:
-        known = [source for n in numbers(match["numbers"]) if (source := self._source(n))]
+        sources = [source for n in numbers(match["numbers"]) if (source := self._source(n))]
         lead = match["cite"][: len(match["cite"]) - len(match["cite"].lstrip())]
-        return lead + "".join(format_citation(source) for source in known) if known else ""
+        return lead + "".join(format_citation(source) for source in sources) if sources else ""
 
     def _angle(self, inside: str) -> str:
         if inside[0] in "!@#":
-            return _PING.sub(_said, f"<{inside}>")
+            return _PING.sub(_disarm, f"<{inside}>")
         url, _, label = inside.partition("|")
-        label = self._safe(label)
+        label = self._clean(label)
         return (f"[{label}]({url})" if label else url) if self._allows(url) else (label or LINK_REMOVED)
 
     def _url(self, url: str) -> str:
-        trimmed, rest = _trimmed(url)
+        trimmed, rest = _trim_url(url)
         return url if self._allows(trimmed) else LINK_REMOVED + rest
 
 
+class AnswerText:
+    """The text of one answer as far as it may be shown; :meth:`reset` begins another one.
+
+    ``evidence`` returns the texts that URLs may come from; it grows while the turn runs.
+    """
+
+    def __init__(
+        self, source: Callable[[int], CitedPassage | None], evidence: Callable[[], Iterable[str]]
+    ) -> None:
+        self._source, self._evidence = source, evidence
+        self.reset()
+
+    def reset(self) -> None:
+        """Drops the text so far."""
+        self._filter = OutputFilter(self._source, lambda url: url in find_urls(self._evidence()))
+        self._text = ""
+
+    def feed(self, piece: str) -> str:
+        """Adds a piece and returns the text that can be shown now."""
+        safe = self._filter.feed(piece)
+        self._text += safe
+        return safe
+
+    def flush(self) -> str:
+        """Returns the whole text until now, for an answer that ends here."""
+        return (self._text + self._filter.flush()).strip()
+
+    def filter(self, text: str) -> str:
+        """Filters a complete text, which takes the place of the pieces."""
+        return self._filter.filter(text)
+
+
 def format_citation(source: CitedPassage) -> str:
-    """``[[1]](url)``, or ``[1]`` where the source has no address a browser opens."""
+    """Returns ``[[1]](url)``, or ``[1]`` for a source without an address that a browser opens."""
     url = source.passage.url
     return f"[[{source.n}]]({escape_url(url)})" if is_web_url(url) else f"[{source.n}]"
 
 
 def is_web_url(url: str) -> bool:
-    """Whether a browser in Slack can open it."""
+    """Returns whether a browser can open the URL."""
     return url.startswith(("http://", "https://"))
 
 
 def escape_url(url: str) -> str:
-    """The URL with what would end a Markdown or Slack link percent-encoded."""
+    """Percent-encodes the characters that would end a Markdown or Slack link."""
     return quote(url, safe=":/?#[]@!$&'*+,;=%~._-")
 
 
-def _said(match: re.Match[str]) -> str:
-    """A mention as words: a word joiner after the @ reads the same and notifies nobody."""
+def _disarm(match: re.Match[str]) -> str:
+    """Writes a mention with a word joiner after the @: it reads the same and notifies nobody."""
     if match.re is _PING:
         name = match[1] or match[2]
         return f"#{name}" if match[0].startswith("<#") else f"@\u2060{name.lstrip('!@')}"
     return f"@\u2060{match['everyone']}"
 
 
-def _trimmed(url: str) -> tuple[str, str]:
+def _trim_url(url: str) -> tuple[str, str]:
     trimmed = url.rstrip(".,;:!?*_")
     while trimmed.endswith(")") and trimmed.count("(") < trimmed.count(")"):
         trimmed = trimmed[:-1].rstrip(".,;:!?*_")
     return trimmed, url[len(trimmed) :]
 
 
-def _safe_end(text: str) -> int:
-    """Up to where the text can be judged: the last white space with nothing open before it."""
+def _find_safe_end(text: str) -> int:
+    """Returns up to where the text can be judged: the last white space with nothing open before it."""
     end = len(text.rstrip())
     while end and not text[end - 1].isspace():
         end -= 1
@@ -148,7 +180,7 @@ def _safe_end(text: str) -> int:
 
 
 def _openings(text: str) -> Iterable[int]:
-    """Where something begins that is not closed within the text."""
+    """Yields where something begins that is not closed within the text."""
     if text.count("```") % 2:
         yield text.rindex("```")
     line_start = text.rfind("\n") + 1

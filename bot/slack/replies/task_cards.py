@@ -1,44 +1,67 @@
-"""What the bot is doing, as task cards: one card for each tool call of a turn.
+"""Tool calls as task cards: one card for each tool call of a turn.
 
-Owns their words. Promises plain text within Slack's limits: what a model put into its arguments is shown without
-links, mentions or secrets.
+Owns the words for each built-in tool. Promises plain text within Slack's limits: arguments, which a model wrote,
+are shown without links, mentions and secrets.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import StrEnum
+from typing import NamedTuple
 
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
+from bot.slack.block_kit import TaskUpdate
 from bot.slack.replies.output_filter import OutputFilter, is_web_url
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
-N_SOURCES = 4
-TITLES = {
-    "search_docs": ("Searching the documents", "Searched the documents"),
-    "read_document": ("Reading a document", "Read a document"),
-    "list_documents": ("Listing the documents", "Listed the documents"),
-    "thread_history": ("Reading this thread", "Read this thread"),
-    "current_time": ("Looking at the clock", "Looked at the clock"),
+MAX_SOURCES = 4
+
+
+class ToolWords(NamedTuple):
+    """What a person reads of a tool: the bot's status, the title of a running call, the title of a finished
+    one."""
+
+    status: str
+    running: str
+    finished: str
+
+
+WORDS = {
+    "search_docs": ToolWords("is searching the documents…", "Searching the documents", "Searched the documents"),
+    "read_document": ToolWords("is reading a document…", "Reading a document", "Read a document"),
+    "list_documents": ToolWords(
+        "is looking through the documents…", "Listing the documents", "Listed the documents"
+    ),
+    "thread_history": ToolWords("is reading this thread…", "Reading this thread", "Read this thread"),
+    "current_time": ToolWords("is looking at the clock…", "Looking at the clock", "Looked at the clock"),
 }
+
+
+class CardStatus(StrEnum):
+    """Slack's states of a task."""
+
+    IN_PROGRESS = "in_progress"
+    COMPLETE = "complete"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
 class TaskCard:
-    """One card. ``details`` says what is asked for, ``output`` what came of it."""
+    """One card. ``details`` says what is asked for, ``output`` what the call returned."""
 
     id: str
     title: str
-    status: str = "in_progress"
+    status: CardStatus = CardStatus.IN_PROGRESS
     details: str = ""
     output: str = ""
     sources: tuple[tuple[str, str], ...] = ()  # (url, title)
 
-    def chunk(self, *, is_first: bool) -> dict[str, Any]:
-        """The ``task_update`` of a stream; details are sent once, for Slack adds them to those it has."""
-        chunk: dict[str, Any] = {"type": "task_update", "id": self.id, "title": self.title, "status": self.status}
+    def to_chunk(self, *, is_first: bool) -> TaskUpdate:
+        """Returns the ``task_update`` of a stream. Details are sent once, because Slack appends them."""
+        chunk: TaskUpdate = {"type": "task_update", "id": self.id, "title": self.title, "status": self.status}
         if is_first and self.details:
             chunk["details"] = self.details
         if self.output:
@@ -48,45 +71,47 @@ class TaskCard:
         return chunk
 
 
+def describe_tool(name: str) -> ToolWords:
+    """Returns the words for a tool. The name may be one that a model made up."""
+    spoken = " ".join(re.sub(r"[\W_]+", " ", name[:60]).split()) or "a tool"
+    return WORDS.get(name) or ToolWords("is working…", f"Using {spoken}", f"Used {spoken}")
+
+
 def open_card(number: int, event: ToolStarted) -> TaskCard:
-    """The card of a tool that runs now, the turn's ``number``-th; a model's ids need not differ."""
-    title, _ = TITLES.get(event.name, (f"Using {_words(event.name)}", ""))
-    return TaskCard(f"step_{number}", title, details=_details(event.arguments))
+    """Returns the card of a call that begins, the ``number``-th of the turn: ids of a model may repeat."""
+    return TaskCard(f"step_{number}", describe_tool(event.name).running, details=_details(event.arguments))
 
 
-def close_card(step: TaskCard, event: ToolFinished) -> TaskCard:
-    """The same card when it has run."""
-    _, title = TITLES.get(event.name, ("", f"Used {_words(event.name)}"))
+def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
+    """Returns the card with what its call returned."""
+    title = describe_tool(event.name).finished
     if event.is_error:
-        return replace(step, title=title, status="error", output="This did not work; going on without it.")
+        return replace(
+            card, title=title, status=CardStatus.ERROR, output="This did not work; going on without it."
+        )
     pages = {source.passage.document_id: source.passage for source in event.sources}
     links = [(passage.url, passage.title[:TEXT_LIMIT] or passage.url) for passage in pages.values()]
     return replace(
-        step,
+        card,
         title=title,
-        status="complete",
-        output=_found(event.name, event.sources, len(pages)),
-        sources=tuple((url, text) for url, text in links if is_web_url(url))[:N_SOURCES],
+        status=CardStatus.COMPLETE,
+        output=_output(event.name, event.sources, len(pages)),
+        sources=tuple((url, text) for url, text in links if is_web_url(url))[:MAX_SOURCES],
     )
 
 
-def _found(name: str, sources: Sequence[CitedPassage], n_pages: int) -> str:
+def _output(name: str, sources: Sequence[CitedPassage], n_documents: int) -> str:
     if not sources:
         return "Nothing found" if name == "search_docs" else ""
     passages = "1 passage" if len(sources) == 1 else f"{len(sources)} passages"
-    return f"{passages} from " + ("1 document" if n_pages == 1 else f"{n_pages} documents")
+    return f"{passages} from " + ("1 document" if n_documents == 1 else f"{n_documents} documents")
 
 
-def _details(arguments: Mapping[str, Any]) -> str:
+def _details(arguments: Mapping[str, object]) -> str:
     if not arguments:
         return ""
     query = arguments.get("query")
     text = query if isinstance(query, str) else json.dumps(dict(arguments), ensure_ascii=False, default=str)
-    nothing_known = OutputFilter(lambda n: None, lambda url: False)
-    text = " ".join(nothing_known.whole(text).split())
+    strict_filter = OutputFilter(lambda n: None, lambda url: False)
+    text = " ".join(strict_filter.filter(text).split())
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
-
-
-def _words(name: str) -> str:
-    """A tool's name, which a model may have made up."""
-    return " ".join(re.sub(r"[\W_]+", " ", name[:60]).split()) or "a tool"

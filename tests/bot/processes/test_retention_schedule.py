@@ -54,7 +54,7 @@ def test_the_clock_deletes_what_is_too_old_also_for_nights_it_missed(database: D
     nights = RetentionSchedule(database, UTC_ZONE, days=29)
     assert nights.tick().n_turns == 3
     assert nights.tick() == Pruned()
-    assert nights.look_at > 0  # not asked again at every sweep
+    assert nights.next_check_at > 0  # not asked again at every sweep
     assert nights.tick() == Pruned()
 
 
@@ -65,7 +65,7 @@ def test_the_clock_deletes_between_its_sweeps(database: Database, redis_url: str
     values = {
         "every_seconds": 0.05,
         "stopping": stopping,
-        "nights": RetentionSchedule(database, UTC_ZONE, days=29),
+        "retention": RetentionSchedule(database, UTC_ZONE, days=29),
     }
     jobs = queue.open_turn_queue(settings, queue.connect(settings))
     running = threading.Thread(target=clock.run, args=(database, jobs), kwargs=values)
@@ -93,7 +93,7 @@ def test_what_became_too_old_since_the_last_night_waits_for_the_next(database: D
 
 
 def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(database: Database) -> None:
-    received = inbox.store(database, key="A:C1:1.1", place=PLACE, origin="mention", question="How?")
+    received = inbox.store(database, key="A:C1:1.1", address=PLACE, origin="mention", question="How?")
     assert received
     with database.transaction() as transaction:
         transaction.execute(
@@ -105,7 +105,7 @@ def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(
     with database.transaction() as transaction:
         left = transaction.execute(text("SELECT key, turn_id, place FROM deliveries")).all()
     assert [tuple(row) for row in left] == [("A:C1:1.1", None, {})]
-    assert inbox.store(database, key="A:C1:1.1", place=PLACE, origin="mention", question="How?") is None
+    assert inbox.store(database, key="A:C1:1.1", address=PLACE, origin="mention", question="How?") is None
 
 
 def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.processes import environment, schema_version
+from bot.processes import environment, readiness, schema_version
 from bot.processes.schema_version import SchemaState
 from tests.system import ROOT, System, get
 
@@ -98,7 +98,7 @@ def test_a_newer_schema_without_a_table_that_this_release_reads(at_revision: Dat
         transaction.execute(text("ALTER TABLE documents RENAME TO papers"))
     try:
         with redis.from_url(redis_url) as connection:
-            state = schema_version.readiness(at_revision, connection)
+            state = readiness.check(at_revision, connection)
     finally:
         with at_revision.transaction() as transaction:
             transaction.execute(text("ALTER TABLE papers RENAME TO documents"))

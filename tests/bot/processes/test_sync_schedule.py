@@ -16,7 +16,7 @@ import ingest.settings
 from agent.clock import now
 from agent.store.database import Database
 from bot.jobs import queue, sync_jobs
-from bot.processes.sync_schedule import SyncSchedule, _is_due
+from bot.processes.sync_schedule import SyncSchedule, is_due
 from ingest.library import Library
 from ingest.sync import reports
 from tests.scripted_embeddings import ScriptedEmbeddings
@@ -37,7 +37,7 @@ def schedule(database: Database, jobs: Queue, tmp_path: Path) -> SyncSchedule:
         (tmp_path / name).mkdir()
         (tmp_path / name / "rule.md").write_text(f"# Rule\n\nThe rule of {name}.")
     (tmp_path / "docent.toml").write_text('[sources.a]\nlocation = "a"\n[sources.b]\nlocation = "b"\n')
-    return SyncSchedule(database, jobs, tmp_path / "docent.toml", n_jobs=2, look_seconds=0)
+    return SyncSchedule(database, jobs, tmp_path / "docent.toml", n_jobs=2, check_seconds=0)
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def at_work(database: Database, jobs: Queue, tmp_path: Path) -> Callable[..., li
 
     def run(**settings: object) -> list[str]:
         library = Library(database, ingest.settings.IngestSettings(home=tmp_path, **settings))  # type: ignore[arg-type]
-        bench = sync_jobs.SyncContext(database, library, jobs, n_jobs=2, stopping=threading.Event())
-        sync_jobs.bind(bench)
+        context = sync_jobs.SyncContext(database, library, jobs, n_jobs=2, stopping=threading.Event())
+        sync_jobs.bind(context)
         done = []
         while job := jobs.get_jobs(0, 1):
             jobs.remove(job[0])
@@ -74,14 +74,15 @@ def age(database: Database, seconds: float, *columns: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("every", "ago", "is_due"),
+    ("every", "ago", "expected"),
     [(None, None, False), (3600, None, True), (3600, 3599, False), (3600, 3601, True), (None, 9999, False)],
 )
 def test_a_source_is_due_when_its_last_sync_began_long_enough_ago(
-    every: int | None, ago: int | None, is_due: bool
+    every: int | None, ago: int | None, expected: bool
 ) -> None:
-    last = None if ago is None else now() - timedelta(seconds=ago)
-    assert _is_due(None if every is None else timedelta(seconds=every), last) == is_due
+    moment = now()
+    last = None if ago is None else moment - timedelta(seconds=ago)
+    assert is_due(None if every is None else timedelta(seconds=every), last, moment) == expected
 
 
 def test_each_due_source_is_asked_for_once_and_read(
@@ -122,7 +123,7 @@ def test_what_stands_still_is_woken_but_not_what_only_waits(
 def test_without_redis_what_was_asked_for_stands_and_is_woken_later(
     schedule: SyncSchedule, jobs: Queue, database: Database
 ) -> None:
-    away = SyncSchedule(database, Queue("x", connection=redis.Redis(port=1)), schedule.config, look_seconds=0)
+    away = SyncSchedule(database, Queue("x", connection=redis.Redis(port=1)), schedule.config, check_seconds=0)
     assert away.tick() == 0
     age(database, 100, "touched_at")
     assert schedule.tick() == 2  # one that was asked for in vain, and one that was not yet

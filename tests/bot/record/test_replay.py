@@ -13,7 +13,7 @@ from agent.store import sessions
 from agent.store.database import Database
 from bot.cli import comparison
 from bot.jobs import answering, terminal_reply, wiring
-from bot.jobs.answering import WorkerContext
+from bot.jobs.context import WorkerContext
 from bot.record import replay, session_query
 from ingest import settings as ingest_settings
 from ingest.library import Library

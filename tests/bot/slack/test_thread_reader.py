@@ -115,7 +115,7 @@ def test_a_command_has_no_thread(slack: SlackClient, key: str) -> None:
 
 def test_what_slack_refuses_is_told_in_words(workspace: Workspace, read: Read) -> None:
     ts = workspace.person(ADA).say(HELP, "root")
-    with pytest.raises(ToolError, match="not there any more"):
+    with pytest.raises(ToolError, match="does not exist any more"):
         read("1.000001")
     with pytest.raises(ToolError, match=r"may not read this conversation \(not_in_channel\)") as error:
         read(ts, place=replace(PLACE, channel=RANDOM))

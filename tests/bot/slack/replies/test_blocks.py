@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 
 from agent.types import CitedPassage, Passage
 from bot.slack.replies import blocks
-from bot.slack.replies.blocks import Answer
+from bot.slack.replies.reply import Answer
+from bot.slack.replies.splitting import split_text
 
 WORDS = st.sampled_from(["leave", "days.", "```\ncode", "```", "\n\n", "\n", "- item", "**bold**", "x" * 60])
 
 
 @given(st.lists(WORDS, max_size=200).map(" ".join), st.integers(100, 400))
 def test_no_word_is_lost_and_no_part_is_too_long(text: str, limit: int) -> None:
-    parts = blocks.parts(text, limit)
+    parts = split_text(text, limit)
     assert all(len(part) <= limit for part in parts)
     kept = re.sub(r"[\s`]", "", "".join(parts)).replace("code", "")
     assert kept == re.sub(r"[\s`]", "", text).replace("code", "")
@@ -23,7 +24,7 @@ def test_no_word_is_lost_and_no_part_is_too_long(text: str, limit: int) -> None:
 
 def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
     text = "```python\n" + "\n".join(f"line_{n} = {n}" for n in range(100)) + "\n```"
-    parts = blocks.parts(text, 400)
+    parts = split_text(text, 400)
     assert len(parts) > 2
     assert all(part.startswith("```python\n") and part.rstrip().endswith("```") for part in parts)
     assert all(f"line_{n} = {n}" in "".join(parts) for n in range(100))

@@ -54,7 +54,7 @@ def shown() -> OutputFilter:
 
 @pytest.mark.parametrize(("text", "expected"), CASES)
 def test_a_whole_text_is_made_safe(text: str, expected: str) -> None:
-    assert shown().whole(text) == expected
+    assert shown().filter(text) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)
@@ -62,7 +62,7 @@ def test_a_whole_text_is_made_safe(text: str, expected: str) -> None:
 def test_pieces_of_any_size_give_the_same_text(text: str, expected: str, size: int) -> None:
     stream = shown()
     pieces = [stream.feed(text[i : i + size]) for i in range(0, len(text), size)]
-    assert "".join([*pieces, stream.finish()]) == expected
+    assert "".join([*pieces, stream.flush()]) == expected
 
 
 @given(st.lists(st.sampled_from([case[0] for case in CASES]), max_size=4), st.data())
@@ -76,7 +76,7 @@ def test_no_prefix_ever_shows_what_the_whole_does_not(texts: list[str], data: st
         assert "evil.example" not in so_far
         assert "xoxb-" not in so_far
         assert "<!" not in so_far
-    assert "evil.example" not in so_far + stream.finish()
+    assert "evil.example" not in so_far + stream.flush()
 
 
 def test_urls_are_found_without_the_punctuation_after_them() -> None:
@@ -95,8 +95,8 @@ def test_no_text_takes_long(unit: str) -> None:
     text = unit * (20_000 // len(unit))
     for i in range(0, len(text), 40):
         stream.feed(text[i : i + 40])
-    stream.finish()
-    shown().whole(text)
+    stream.flush()
+    shown().filter(text)
 
 
 def test_what_belongs_together_is_not_parted_by_the_limit() -> None:
@@ -104,4 +104,4 @@ def test_what_belongs_together_is_not_parted_by_the_limit() -> None:
     key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQ line\n" * 600 + "-----END PRIVATE KEY-----"
     text = f"Here: {key} and <!channel> done"
     pieces = [stream.feed(text[i : i + 50]) for i in range(0, len(text), 50)]
-    assert "".join([*pieces, stream.finish()]) == f"Here: {SECRET_REMOVED} and @\u2060channel done"
+    assert "".join([*pieces, stream.flush()]) == f"Here: {SECRET_REMOVED} and @\u2060channel done"

@@ -1,0 +1,120 @@
+"""The ways a turn ends, or is given back to be continued later.
+
+Promises that an answer is delivered before the turn is closed, and that the last transaction of a turn closes its
+model calls, stores its outcome and releases its budget.
+"""
+
+from redis import RedisError
+from sqlalchemy import text as sql
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import observability
+from agent.errors import LeaseLost, ReplyError
+from agent.store import budgets, sessions, trace
+from agent.store.database import Transaction
+from agent.store.sessions import Turn
+from agent.turn.events import Finished
+from agent.types import EndReason, TurnStatus
+from bot.jobs import queue
+from bot.jobs.context import WorkerContext
+from bot.slack.replies import reply_rows
+from bot.slack.replies.reply import Answer, Reply
+
+FAILED = (
+    "Something went wrong on our side, and this question was not answered. Please ask again; if it happens again, "
+    "quote *{error_id}*."
+)
+DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: the next try is after a quarter of the turn's age, within these
+
+
+def complete(context: WorkerContext, turn: Turn, reply: Reply, finished: Finished, text: str) -> None:
+    """Delivers the agent's answer, as ``text``, and completes the turn."""
+    reply.deliver(Answer(turn.id, text, finished.sources, finished.notice, closest=finished.closest))
+    with context.database.transaction() as transaction:
+        sessions.verify_lease(transaction, turn)
+        trace.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
+        reply_rows.finalise(transaction, turn)
+        _close(transaction, turn, status=TurnStatus.COMPLETED, reason=finished.reason, answer=text)
+    observability.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
+
+
+def end(
+    context: WorkerContext,
+    turn: Turn,
+    reply: Reply,
+    answer: Answer,
+    *,
+    status: TurnStatus = TurnStatus.COMPLETED,
+    reason: EndReason,
+    error_id: str | None = None,
+) -> None:
+    """Delivers a fixed sentence, such as an apology, and ends the turn."""
+    reply.deliver(answer)
+    with context.database.transaction() as transaction:
+        sessions.verify_lease(transaction, turn)
+        reply_rows.finalise(transaction, turn)
+        _close(transaction, turn, status=status, reason=reason, answer=answer.text, error_id=error_id)
+    observability.log.info("turn_ended", status=status, reason=reason)
+
+
+def fail(context: WorkerContext, turn: Turn, reply: Reply | None, error: Exception) -> None:
+    """Ends the turn because of a bug: the person gets an error id, the operator gets the error."""
+    if reply is None:
+        end_unseen(context, turn, error, EndReason.ERROR)
+        return
+    error_id = observability.report(error, event="turn_failed")
+    answer = Answer(turn.id, FAILED.format(error_id=error_id), has_feedback=False)
+    end(context, turn, reply, answer, status=TurnStatus.FAILED, reason=EndReason.ERROR, error_id=error_id)
+
+
+def end_unseen(context: WorkerContext, turn: Turn, error: Exception, reason: EndReason) -> None:
+    """Ends the turn without telling the person, who cannot be reached; reports it to the operator."""
+    error_id = observability.report(error, event=f"turn_{reason}")
+    with context.database.transaction() as transaction:
+        _close(transaction, turn, status=TurnStatus.FAILED, reason=reason, error_id=error_id)
+
+
+def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
+    """Gives the turn back if Slack is away, to deliver it later; ends it if Slack refuses or it is too old."""
+    with context.database.transaction() as transaction:
+        age_seconds = transaction.execute(_AGE, {"id": turn.id}).scalar_one()
+    if error.is_transient and age_seconds < context.delivery_hours * 3600:
+        shortest, longest = DELIVERY_DELAY_SECONDS
+        observability.log.warning("delivery_postponed", error=str(error))
+        give_back(context, turn, delay_seconds=min(max(float(age_seconds) / 4, shortest), longest))
+        return
+    end_unseen(context, turn, error, EndReason.UNDELIVERABLE)
+
+
+def postpone_ending(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
+    """Does the same if the sentence that should have ended the turn was not delivered; raises nothing."""
+    try:
+        postpone_delivery(context, turn, error)
+    except (LeaseLost, SQLAlchemyError, RedisError) as second_error:
+        observability.report(second_error, event="turn_left_to_the_sweep")
+
+
+def give_back(context: WorkerContext, turn: Turn, *, delay_seconds: float = 0) -> None:
+    """Gives up the lease, so that another worker continues the turn after the delay."""
+    with context.database.transaction() as transaction:
+        sessions.put_back(transaction, turn, delay_seconds=delay_seconds)
+    if context.turn_queue and not delay_seconds:
+        queue.wake(context.turn_queue, [turn.session_id])
+
+
+def _close(
+    transaction: Transaction,
+    turn: Turn,
+    *,
+    status: TurnStatus,
+    reason: str,
+    answer: str | None = None,
+    error_id: str | None = None,
+) -> None:
+    """Closes unfinished model calls, stores the outcome and releases budget holds."""
+    trace.close_open_calls(transaction, turn.id, "broken off: the turn ended")
+    sessions.finish(transaction, turn, status=status, reason=reason, answer=answer, error_id=error_id)
+    budgets.release(transaction, turn.id)
+
+
+_AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")

@@ -1,0 +1,85 @@
+"""Whether a running process can do its work: the answer of ``/readyz``."""
+
+from enum import StrEnum
+from functools import cache
+from typing import TypedDict
+
+import redis
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+
+from agent import observability
+from agent.store.database import Database
+from bot.processes import schema_version
+from bot.processes.schema_version import SchemaState
+from ingest.sync import reports
+
+OK, AWAY = "ok", "away"
+
+
+class ReadyStatus(StrEnum):
+    """The overall state."""
+
+    READY = "ready"
+    DEGRADED = "degraded"  # answers wait, or this release is behind its database
+    UNAVAILABLE = "unavailable"  # questions cannot be stored
+
+
+class Readiness(TypedDict):
+    """The JSON of ``/readyz``: the overall state, and each part as ``ok`` or what is wrong with it."""
+
+    status: ReadyStatus
+    postgres: str
+    migrations: str
+    redis: str
+    index: str
+
+
+def check(database: Database, connection: redis.Redis) -> Readiness:
+    """Asks Postgres and Redis, and returns the state of each part."""
+    readiness: Readiness = {
+        "status": ReadyStatus.READY,
+        "postgres": OK,
+        "migrations": OK,
+        "redis": OK,
+        "index": OK,
+    }
+    try:
+        revision = schema_version.read_revision(database)
+        readiness["migrations"] = _describe_migrations(revision)
+        can_store = schema_version.compare(revision) in (SchemaState.CURRENT, SchemaState.NEWER)
+        if can_store:
+            readiness["index"] = _describe_index(database)
+    except SQLAlchemyError:
+        readiness["postgres"], can_store = AWAY, False
+    try:
+        connection.ping()
+    except redis.RedisError:
+        readiness["redis"] = AWAY
+    if not can_store:
+        readiness["status"] = ReadyStatus.UNAVAILABLE
+    elif {readiness["postgres"], readiness["migrations"], readiness["redis"], readiness["index"]} != {OK}:
+        readiness["status"] = ReadyStatus.DEGRADED
+    return readiness
+
+
+def _describe_migrations(revision: str | None) -> str:
+    state = schema_version.compare(revision)
+    if state == SchemaState.CURRENT:
+        return OK
+    if state == SchemaState.NEWER:
+        _warn(str(revision))
+        return f"at {revision}, newer than this release ({schema_version.head()})"
+    return f"at {revision}, needs {schema_version.head()}"
+
+
+def _describe_index(database: Database) -> str:
+    try:
+        return reports.load_stats(database).problem or OK
+    except ProgrammingError:  # a newer schema that keeps this elsewhere
+        return "unknown"
+
+
+@cache
+def _warn(revision: str) -> None:
+    """Logs a newer schema, once per process and revision."""
+    observability.log.warning("schema_newer", at=revision, knows=schema_version.head())

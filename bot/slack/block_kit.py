@@ -1,0 +1,166 @@
+"""The JSON that the bot sends to Slack, as types: blocks, messages, stream chunks, modals, prompts.
+
+Owns no content. Covers only what the bot sends; see https://docs.slack.dev/reference/block-kit.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+
+class PlainText(TypedDict):
+    """Text without any markup."""
+
+    type: Literal["plain_text"]
+    text: str
+
+
+class MrkdwnText(TypedDict):
+    """Text in Slack's own markup."""
+
+    type: Literal["mrkdwn"]
+    text: str
+
+
+class MarkdownBlock(TypedDict):
+    """Standard Markdown, which Slack renders."""
+
+    type: Literal["markdown"]
+    text: str
+
+
+class ContextBlock(TypedDict):
+    """Small grey text."""
+
+    type: Literal["context"]
+    elements: list[MrkdwnText]
+
+
+class FeedbackButton(TypedDict):
+    """A thumb; ``value`` comes back with the click."""
+
+    text: PlainText
+    value: str
+    accessibility_label: str
+
+
+class FeedbackButtons(TypedDict):
+    """Both thumbs."""
+
+    type: Literal["feedback_buttons"]
+    action_id: str
+    positive_button: FeedbackButton
+    negative_button: FeedbackButton
+
+
+class ActionsBlock(TypedDict):
+    """The row of thumbs below an answer."""
+
+    type: Literal["context_actions"]
+    elements: list[FeedbackButtons]
+
+
+Block = MarkdownBlock | ContextBlock | ActionsBlock
+
+
+class BlockMessage(TypedDict):
+    """Arguments of ``chat.postMessage`` and ``chat.update``; ``text`` is for notifications."""
+
+    blocks: list[Block]
+    text: str
+
+
+class MarkdownMessage(TypedDict):
+    """Arguments of the same methods for a message without layout."""
+
+    markdown_text: str
+
+
+class UrlSource(TypedDict):
+    """A link on a task card."""
+
+    type: Literal["url"]
+    url: str
+    text: str
+
+
+class TaskUpdate(TypedDict):
+    """A task card in a stream; Slack replaces the card with the same ``id`` but appends ``details``."""
+
+    type: Literal["task_update"]
+    id: str
+    title: str
+    status: str
+    details: NotRequired[str]
+    output: NotRequired[str]
+    sources: NotRequired[list[UrlSource]]
+
+
+class MarkdownChunk(TypedDict):
+    """A piece of text in a stream."""
+
+    type: Literal["markdown_text"]
+    text: str
+
+
+class StreamContent(TypedDict):
+    """What one call adds to a stream: text alone, or cards and text as chunks."""
+
+    markdown_text: NotRequired[str | None]
+    chunks: NotRequired[list[TaskUpdate | MarkdownChunk]]
+
+
+class Option(TypedDict):
+    """A radio button."""
+
+    text: PlainText
+    value: str
+
+
+class RadioButtons(TypedDict):
+    """A choice of one."""
+
+    type: Literal["radio_buttons"]
+    action_id: str
+    options: list[Option]
+
+
+class TextInput(TypedDict):
+    """A field to write in."""
+
+    type: Literal["plain_text_input"]
+    action_id: str
+    multiline: bool
+    max_length: int
+
+
+class InputBlock(TypedDict):
+    """A labelled element of a modal."""
+
+    type: Literal["input"]
+    block_id: str
+    optional: bool
+    label: PlainText
+    element: RadioButtons | TextInput
+
+
+class View(TypedDict):
+    """A modal for ``views.open``."""
+
+    type: Literal["modal"]
+    callback_id: str
+    private_metadata: str
+    title: PlainText
+    submit: PlainText
+    close: PlainText
+    blocks: list[InputBlock]
+
+
+class Prompt(TypedDict):
+    """A suggested question: the button's title, and the text that it sends."""
+
+    title: str
+    message: str
+
+
+def plain_text(text: str) -> PlainText:
+    """Builds a plain text object."""
+    return {"type": "plain_text", "text": text}

@@ -1,0 +1,153 @@
+"""What Slack sends, read into dataclasses: messages, commands, presses of Stop, clicks on a thumb.
+
+Decides whether a message can be a question at all; asks neither Postgres nor Slack.
+"""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from bot.slack import feedback_form
+from bot.slack.client import Payload
+from bot.slack.feedback_form import Thumb
+from bot.slack.inbox import Origin, ReplyAddress
+from ingest import slack_markup
+
+MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
+MESSAGE_SUBTYPES = {None, "file_share", "thread_broadcast"}  # the others report edits, joins and the like
+
+
+@dataclass(frozen=True)
+class IncomingMessage:
+    """A person's message, as written; ``is_reply`` if it stands in a thread and did not begin it."""
+
+    address: ReplyAddress
+    text: str
+    bot_user_id: str | None
+    is_mention: bool
+    is_reply: bool
+
+    @property
+    def question(self) -> str:
+        """Returns the text without the mention of the bot and without markup."""
+        bot = self.bot_user_id
+        mention = re.compile(rf"<@{bot}(\|[^>]*)?>" if bot else r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>")
+        return slack_markup.to_text(mention.sub(" ", self.text), lambda user, label: f"<@{user}>").strip()
+
+    @property
+    def key(self) -> str:
+        """Returns the delivery key, which is the same for an ``app_mention`` and its ``message`` twin."""
+        return f"message:{self.address.team_id}:{self.address.channel}:{self.address.ts}"
+
+    @property
+    def origin(self) -> Origin:
+        """Returns how it was asked, if it is a question."""
+        if self.address.is_direct:
+            return Origin.DIRECT
+        return Origin.MENTION if self.is_mention else Origin.THREAD
+
+    @property
+    def may_be_follow_up(self) -> bool:
+        """Returns whether it is a reply in a thread that is not addressed to somebody else."""
+        return self.is_reply and not self.text.lstrip().startswith(("<@", "<!"))
+
+
+@dataclass(frozen=True)
+class SlashCommand:
+    """``/ask``, or the name that the manifest gives it."""
+
+    address: ReplyAddress
+    name: str
+    question: str
+    trigger_id: str
+
+    @property
+    def key(self) -> str:
+        """Returns the delivery key."""
+        return f"command:{self.address.team_id}:{self.trigger_id}"
+
+
+@dataclass(frozen=True)
+class StopPress:
+    """A press of the Stop button in a thread; ``pressed_at`` is in seconds since 1970."""
+
+    address: ReplyAddress
+    event_id: str
+    pressed_at: float
+
+    @property
+    def key(self) -> str:
+        """Returns the delivery key: a press that is delivered again must not stop the next question."""
+        return f"stop:{self.event_id}"
+
+
+@dataclass(frozen=True)
+class ThumbClick:
+    """A click on 👍 or 👎; ``trigger_id`` allows to open a form for three seconds."""
+
+    turn_id: UUID
+    thumb: Thumb
+    user_id: str
+    trigger_id: str | None
+
+
+def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
+    """Reads an ``app_mention`` or ``message`` event; returns None for bots' messages and for reports of
+    changes."""
+    if event.get("subtype") not in MESSAGE_SUBTYPES or event.get("bot_id") or not event.get("user"):
+        return None
+    text, bot = str(event.get("text") or "")[:MAX_TEXT_CHARS], _bot_user(body)
+    address = ReplyAddress(
+        team_id=str(body.get("team_id") or event.get("team") or ""),  # ours: the same for both twins
+        channel=event["channel"],
+        user_id=event["user"],
+        ts=event["ts"],
+        thread_ts=event.get("thread_ts") or event["ts"],
+        is_direct=event.get("channel_type") == "im",
+        asker_team_id=event.get("user_team") or event.get("team"),
+    )
+    return IncomingMessage(
+        address,
+        text=text,
+        bot_user_id=bot,
+        is_mention=event["type"] == "app_mention" or bool(bot and f"<@{bot}" in text),
+        is_reply=bool(event.get("thread_ts")),
+    )
+
+
+def parse_command(body: Payload) -> SlashCommand:
+    """Reads a slash command."""
+    address = ReplyAddress(
+        team_id=body["team_id"],
+        channel=body["channel_id"],
+        user_id=body["user_id"],
+        response_url=body.get("response_url"),
+    )
+    question = str(body.get("text") or "").strip()
+    return SlashCommand(address, body["command"], question, str(body.get("trigger_id") or ""))
+
+
+def parse_stop(event: Payload, body: Payload) -> StopPress:
+    """Reads an ``agent_session_stopped`` event."""
+    address = ReplyAddress(
+        team_id=str(body.get("team_id") or ""),
+        channel=event["channel"],
+        user_id=event["user"],
+        thread_ts=event["thread_ts"],
+    )
+    return StopPress(address, str(body.get("event_id")), float(event["event_ts"]))
+
+
+def parse_click(body: Payload, action: Payload) -> ThumbClick | None:
+    """Reads a click on a thumb; returns None for a button that is not ours."""
+    try:
+        thumb, turn_id = feedback_form.parse_click(str(action.get("value") or ""))
+    except ValueError:
+        return None
+    return ThumbClick(turn_id, thumb, body["user"]["id"], body.get("trigger_id"))
+
+
+def _bot_user(body: Payload) -> str | None:
+    authorizations = body.get("authorizations") or [{}]
+    user_id = authorizations[0].get("user_id") if authorizations[0].get("is_bot", True) else None
+    return str(user_id) if user_id else None

@@ -1,0 +1,52 @@
+"""What a turn answers with, and where the answer goes."""
+# ruff: noqa: B027  methods that do nothing are the default of a reply that cannot show progress
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from agent.types import CitedPassage
+from bot.slack.replies.task_cards import TaskCard
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
+
+    ``closest`` are documents to name if nothing is cited.
+    """
+
+    turn_id: UUID
+    text: str
+    sources: Sequence[CitedPassage] = ()
+    notice: str = ""
+    has_feedback: bool = True
+    closest: Sequence[CitedPassage] = ()
+
+
+class Reply(ABC):
+    """Where an answer goes: a thread, the person who used a command, a terminal.
+
+    Everything but :meth:`deliver` only shows progress, and never raises. A reply that cannot show some kind of
+    progress inherits the method that does nothing: this is why it is a base class and not a Protocol.
+    """
+
+    def show_status(self, text: str) -> None:
+        """Shows what is being done."""
+
+    def show_card(self, card: TaskCard) -> None:
+        """Shows a tool call that begins or has ended."""
+
+    def show_text(self, text: str) -> None:
+        """Shows the next piece of the answer, which is safe to show."""
+
+    def reset_text(self) -> None:
+        """Takes back the text so far: it was not the answer."""
+
+    def refresh(self) -> None:
+        """Shows what is not shown yet, if it is time to; called while nothing happens."""
+
+    @abstractmethod
+    def deliver(self, answer: Answer) -> None:
+        """Delivers the final answer once; raises :class:`agent.errors.ReplyError`."""

@@ -1,0 +1,173 @@
+"""The calls to Slack about one turn's messages in a thread.
+
+Owns their arguments and what each failure means. Keeps no state, so it does not know which messages exist: see
+:mod:`.reply_rows`.
+"""
+
+from collections.abc import Collection
+from typing import TypedDict
+from uuid import UUID
+
+from agent import observability
+from bot.slack.block_kit import Block, BlockMessage, MarkdownMessage, StreamContent
+from bot.slack.client import Payload, SlackClient, SlackRefused
+from bot.slack.inbox import ReplyAddress
+
+REPLIES_PAGE = 200
+STREAM_IS_LIVE = "streaming_state_conflict"  # chat.update is refused while the message streams
+STOPPED_BY_USER = "stopped_by_user"
+MESSAGE_NOT_FOUND = "message_not_found"
+METADATA_EVENT = "docent_reply"
+
+Message = BlockMessage | MarkdownMessage
+
+
+class ReplyMark(TypedDict):
+    """What a posted message carries, so that it can be found again."""
+
+    turn_id: str
+    part: int
+
+
+class Metadata(TypedDict):
+    """Slack's envelope for it."""
+
+    event_type: str
+    event_payload: ReplyMark
+
+
+class PostArguments(TypedDict):
+    """Arguments of ``chat.postMessage`` beside the content."""
+
+    channel: str
+    thread_ts: str | None
+    unfurl_links: bool
+    unfurl_media: bool
+    metadata: Metadata
+
+
+class ThreadMessages:
+    """The bot's messages in the thread where a turn was asked.
+
+    Drafts are tried once and quickly; final messages are tried until Slack refuses or stays away. Methods raise
+    :class:`SlackRefused` and :class:`SlackUnavailable`.
+    """
+
+    def __init__(self, slack: SlackClient, address: ReplyAddress, turn_id: UUID) -> None:
+        self._slack, self._address, self._turn_id = slack, address, turn_id
+
+    def set_status(self, text: str) -> None:
+        """Shows a line below the thread until the bot posts something."""
+        self._slack.try_once(
+            "assistant.threads.setStatus",
+            channel_id=self._address.channel,
+            thread_ts=self._address.thread_ts,
+            status=text,
+        )
+
+    def start_stream(self, content: StreamContent) -> str:
+        """Begins a message that grows; returns its ``ts``."""
+        started = self._slack.try_once(
+            "chat.startStream",
+            channel=self._address.channel,
+            thread_ts=self._address.thread_ts,
+            recipient_team_id=self._address.asker_team_id or self._address.team_id,
+            recipient_user_id=self._address.user_id,
+            **content,
+        )
+        return str(started["ts"])
+
+    def append_to_stream(self, ts: str, content: StreamContent) -> None:
+        """Adds to a message that grows."""
+        self._slack.try_once("chat.appendStream", channel=self._address.channel, ts=ts, **content)
+
+    def complete_stream(self, ts: str, content: StreamContent, closing: list[Block]) -> None:
+        """Ends a stream with the rest of the answer; not repeated, because the rest would be appended twice."""
+        self._slack.call(
+            "chat.stopStream",
+            is_repeatable=False,
+            channel=self._address.channel,
+            ts=ts,
+            **content,
+            blocks=closing or None,
+        )
+
+    def try_to_stop_stream(self, ts: str) -> None:
+        """Ends a stream in one try, to edit the draft from now on."""
+        self._slack.try_once("chat.stopStream", channel=self._address.channel, ts=ts)
+
+    def stop_stream(self, ts: str) -> None:
+        """Ends a stream if there is one, to update its message."""
+        try:
+            self._slack.call("chat.stopStream", is_repeatable=True, channel=self._address.channel, ts=ts)
+        except SlackRefused as error:
+            observability.log.debug("no_live_stream", code=error.code)
+
+    def post_draft(self, message: Message) -> str:
+        """Posts the first part of an unfinished answer; returns its ``ts``."""
+        return str(self._slack.try_once("chat.postMessage", **self._post_arguments(0), **message)["ts"])
+
+    def update_draft(self, ts: str, message: Message) -> None:
+        """Replaces a draft."""
+        self._slack.try_once("chat.update", channel=self._address.channel, ts=ts, **message)
+
+    def post(self, part: int, message: Message) -> str:
+        """Posts a final part; returns its ``ts``. Not repeated if Slack may have posted it."""
+        posted = self._slack.call("chat.postMessage", is_repeatable=False, **self._post_arguments(part), **message)
+        return str(posted["ts"])
+
+    def update(self, ts: str, message: Message) -> None:
+        """Gives a message its final content."""
+        self._slack.call("chat.update", is_repeatable=True, channel=self._address.channel, ts=ts, **message)
+
+    def find_lost(self, part: int, known: Collection[str]) -> str | None:
+        """Searches the thread for a message of this part that Slack posted but did not tell us of.
+
+        ``known`` are the ``ts`` that rows have. Returns None if the thread may not be read: to post an answer
+        twice is better than not to post it.
+        """
+        cursor: str | None = None
+        while True:
+            try:
+                page = self._load_thread(cursor)
+            except SlackRefused as error:  # such as a missing scope
+                observability.report(error, event="thread_not_searched")
+                return None
+            for message in page.get("messages", ()):
+                if message["ts"] not in known and self._could_be(message, part):
+                    return str(message["ts"])
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+
+    def _post_arguments(self, part: int) -> PostArguments:
+        return {
+            "channel": self._address.channel,
+            "thread_ts": self._address.thread_ts,
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "metadata": {"event_type": METADATA_EVENT, "event_payload": self._mark(part)},
+        }
+
+    def _mark(self, part: int) -> ReplyMark:
+        return {"turn_id": str(self._turn_id), "part": part}
+
+    def _load_thread(self, cursor: str | None) -> Payload:
+        return self._slack.call(
+            "conversations.replies",
+            is_repeatable=True,
+            channel=self._address.channel,
+            ts=self._address.thread_ts,
+            oldest=self._address.ts,
+            include_all_metadata=True,
+            limit=REPLIES_PAGE,
+            cursor=cursor,
+        )
+
+    def _could_be(self, message: Payload, part: int) -> bool:
+        if float(message["ts"]) <= float(self._address.ts or 0) or not self._slack.is_own(message):
+            return False
+        metadata = message.get("metadata") or {}
+        if metadata.get("event_type") == METADATA_EVENT:
+            return bool(metadata.get("event_payload") == self._mark(part))
+        return part == 0  # a stream carries no metadata, and only a first part is streamed
