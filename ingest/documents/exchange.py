@@ -37,7 +37,7 @@ class RequestHead(TypedDict):
     n_bytes: int
 
 
-class BlockMessage(TypedDict, total=False):
+class ExchangedBlock(TypedDict, total=False):
     """A block without its empty fields."""
 
     kind: str
@@ -59,13 +59,13 @@ class DocumentMessage(TypedDict):
     """A parsed document as JSON."""
 
     title: str
-    blocks: list[BlockMessage]
+    blocks: list[ExchangedBlock]
     updated_at: str | None
     keywords: str
     gap: GapMessage | None
 
 
-class Reply(TypedDict):
+class ChildReply(TypedDict):
     """A document, or why there is none."""
 
     document: NotRequired[DocumentMessage]
