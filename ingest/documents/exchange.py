@@ -65,7 +65,7 @@ class DocumentMessage(TypedDict):
     gap: GapMessage | None
 
 
-class ChildReply(TypedDict):
+class ReaderReply(TypedDict):
     """A document, or why there is none."""
 
     document: NotRequired[DocumentMessage]

@@ -18,12 +18,12 @@ from typing import BinaryIO, cast
 
 from ingest.documents.blocks import Block, Document
 from ingest.documents.exchange import (
-    ChildReply,
     DocumentMessage,
     ExchangedBlock,
     Failure,
     GapMessage,
     LimitsMessage,
+    ReaderReply,
     RequestHead,
 )
 from ingest.documents.formats import Format
@@ -61,7 +61,7 @@ def _parse_request(head: RequestHead, content: bytes) -> RawDocument:
     return RawDocument(content, Format(head["format"]), head["title"], updated_at)
 
 
-def _reply(read: Read, raw: RawDocument, max_chars: int) -> ChildReply:
+def _reply(read: Read, raw: RawDocument, max_chars: int) -> ReaderReply:
     try:
         document = read(raw, max_chars)
         if sum(len(block.text) + sum(map(len, block.lines)) for block in document.blocks) > max_chars:
@@ -91,7 +91,7 @@ def _block_message(block: Block) -> ExchangedBlock:
     return cast(ExchangedBlock, {name: value for name, value in vars(block).items() if value})
 
 
-def _send(replies: BinaryIO, reply: ChildReply) -> None:
+def _send(replies: BinaryIO, reply: ReaderReply) -> None:
     body = json.dumps(reply, ensure_ascii=False).encode(errors="replace")
     replies.write(len(body).to_bytes(8) + body)
     replies.flush()
