@@ -1,8 +1,9 @@
 """Budgets: what people, channels and the workspace may spend on models in a day or a month.
 
-Promises: money is held before it is spent, by one UPDATE that only takes what is there, so no number of turns at
-once overshoots; a hold lapses with the lease it was taken under: what a call may have cost by then is charged,
-what was kept for the closing call is given back. Calls that cost nothing hold nothing. What tools cost, fractions
+Promises: money is held before it is spent, by one UPDATE that only takes what is there, so concurrent turns cannot
+overspend. A hold lapses with the lease it was taken under: what the call may have cost by then is charged, and
+what
+was reserved for the closing call is given back. Calls that cost nothing hold nothing. What tools cost, fractions
 of a cent, is not held but charged afterwards.
 
 Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
@@ -12,199 +13,232 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, bindparam, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id, now
 from agent.errors import LimitReached, OverBudget
 from agent.llm.request import CENTS, LEAST_COMPLETION_TOKENS, Request
 from agent.settings import AgentSettings
-from agent.store.database import Transaction
+from agent.store.database import Transaction, count_rows
 from agent.store.sessions import Turn
+from agent.store.tables import BudgetHoldRow, BudgetPeriod, BudgetRow, BudgetScope, HoldPurpose, TurnRow
+from agent.types import Limit
 
-Scope = tuple[str, str]  # ("person", "day")
-WHOSE = {
-    "person": "Your budget for the language model for {period} is used up",
-    "channel": "This channel's budget for the language model for {period} is used up",
-    "workspace": "The workspace's budget for the language model for {period} is used up",
+BudgetKey = tuple[BudgetScope, BudgetPeriod]
+
+UNLIMITED = Decimal(100_000)  # dollars: within the columns' precision
+NOTHING = Decimal(0)
+USED_UP = {
+    BudgetScope.PERSON: "Your budget for the language model for {period} is used up",
+    BudgetScope.CHANNEL: "This channel's budget for the language model for {period} is used up",
+    BudgetScope.WORKSPACE: "The workspace's budget for the language model for {period} is used up",
 }
-TODAY = {"day": "today", "month": "this month"}
+PERIOD_NAMES = {BudgetPeriod.DAY: "today", BudgetPeriod.MONTH: "this month"}
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Money held for one call; ``max_tokens`` is how long its answer may be for it."""
+    """Money held for one call; ``max_tokens`` is the longest answer it pays for."""
 
     id: UUID
     usd: Decimal
     max_tokens: int
 
 
+class _Budget(NamedTuple):
+    """One budget that pays for a turn."""
+
+    scope: BudgetScope
+    subject: str
+    period: BudgetPeriod
+    starts_on: date
+    limit_usd: Decimal
+
+
+class _LockedBudget(NamedTuple):
+    """A row of ``budgets`` as locked, with its limit."""
+
+    id: UUID
+    scope: BudgetScope
+    period: BudgetPeriod
+    starts_on: date
+    spent_usd: Decimal
+    held_usd: Decimal
+    limit_usd: Decimal
+
+    @property
+    def room_usd(self) -> Decimal:
+        return self.limit_usd - self.spent_usd - self.held_usd
+
+
 @dataclass(frozen=True)
 class Budgets:
-    """``limits`` in dollars by scope and period; what is not in it is not limited, but counted all the same."""
+    """The operator's budgets.
 
-    limits: Mapping[Scope, Decimal]
+    ``limits`` are dollars by scope and period; a budget without one is not limited, but counted all the same.
+
+    Example::
+
+        budgets = Budgets({(BudgetScope.PERSON, BudgetPeriod.DAY): Decimal(2)})
+        with database.transaction() as transaction:
+            hold = budgets.hold(transaction, turn, request, closing_usd=Decimal(0), turn_usd=Decimal(1))
+        # the call
+        with database.transaction() as transaction:
+            settle(transaction, hold.id, usage.cost_usd)
+    """
+
+    limits: Mapping[BudgetKey, Decimal]
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     clock: Callable[[], datetime] = now
 
     @staticmethod
     def from_settings(settings: AgentSettings) -> "Budgets":
-        """The budgets the operator set."""
-        given = {
-            ("person", "day"): settings.budget_person_day_usd,
-            ("channel", "day"): settings.budget_channel_day_usd,
-            ("workspace", "day"): settings.budget_workspace_day_usd,
-            ("workspace", "month"): settings.budget_workspace_month_usd,
+        """Reads the budgets that the operator set."""
+        amounts = {
+            (BudgetScope.PERSON, BudgetPeriod.DAY): settings.budget_person_day_usd,
+            (BudgetScope.CHANNEL, BudgetPeriod.DAY): settings.budget_channel_day_usd,
+            (BudgetScope.WORKSPACE, BudgetPeriod.DAY): settings.budget_workspace_day_usd,
+            (BudgetScope.WORKSPACE, BudgetPeriod.MONTH): settings.budget_workspace_month_usd,
         }
-        limits = {scope: limit for scope, limit in given.items() if limit is not None}
+        limits = {key: amount for key, amount in amounts.items() if amount is not None}
         return Budgets(limits, ZoneInfo(settings.time_zone))
 
     def hold(
         self, transaction: Transaction, turn: Turn, request: Request, *, closing_usd: Decimal, turn_usd: Decimal
     ) -> Hold:
-        """Takes what ``request`` may cost, and keeps ``closing_usd`` for the turn's closing call.
+        """Holds what ``request`` may cost, and reserves ``closing_usd`` for the turn's closing call.
 
-        ``turn_usd`` is what the turn itself may still spend. The answer is made shorter where the money is short;
-        where it does not do for a short one, :class:`OverBudget` says whose budget it is, and
-        :class:`LimitReached` that it is the turn's own limit. The caller may then :func:`lapse` what crashed turns
-        hold and try again, each in a transaction of its own: this one's locks must not wait for others' rows.
+        ``turn_usd`` is what the turn itself may still spend. Little money makes the answer shorter; too little
+        for a
+        short one raises :class:`OverBudget`, which names the budget, or :class:`LimitReached` for the turn's own
+        limit. The caller may then :func:`lapse` the holds of crashed turns and try again, each in a transaction of
+        its own: the locks of this one must not wait for others' rows.
         """
         if request.model.price.is_free:
-            return Hold(new_id(), Decimal(0), request.max_completion_tokens)
-        self._make(transaction, turn)
-        _settle(transaction, _CLOSING_OF_TURN, {"id": turn.id}, _nothing)  # is taken anew, for today's transcript
-        return self._taken(transaction, turn, request, closing_usd, turn_usd)
+            return Hold(new_id(), NOTHING, request.max_completion_tokens)
+        self._create_rows(transaction, turn)
+        # The reservation for the closing call is made again, for the transcript as it is now.
+        _settle(transaction, _is_closing_of(turn.id), lambda hold: NOTHING)
+        return self._take(transaction, turn, request, closing_usd, turn_usd)
 
-    def _taken(
+    def _take(
         self, transaction: Transaction, turn: Turn, request: Request, closing_usd: Decimal, turn_usd: Decimal
     ) -> Hold:
         each = request.model.price.completion
         fixed = request.bound_prompt_usd() + closing_usd
         least = fixed + min(LEAST_COMPLETION_TOKENS, request.max_completion_tokens) * each
         if turn_usd < least:
-            raise LimitReached("cost")
-        rows = self._rows(transaction, turn)
-        room = {row.id: row.limit_usd - row.spent_usd - row.held_usd for row in rows}
-        short = [row for row in rows if room[row.id] < least]
+            raise LimitReached(Limit.COST)
+        budgets = self._lock(transaction, turn)
+        short = [budget for budget in budgets if budget.room_usd < least]
         if short:
-            raise OverBudget(self._says(short))
+            raise OverBudget(self._describe(short))
         n_tokens = request.max_completion_tokens
         if each:
-            affordable = (min([*room.values(), turn_usd]) - fixed) / each
+            affordable = (min([*(budget.room_usd for budget in budgets), turn_usd]) - fixed) / each
             n_tokens = min(n_tokens, int(affordable.to_integral_value(ROUND_DOWN)))
         usd = (fixed - closing_usd + n_tokens * each).quantize(CENTS, ROUND_DOWN)
         hold = Hold(new_id(), usd, n_tokens)
-        _take(transaction, turn, rows, hold_id=hold.id, purpose="call", usd=usd)
+        _hold(transaction, turn, budgets, hold_id=hold.id, purpose=HoldPurpose.CALL, usd=usd)
         if closing_usd:
-            _take(transaction, turn, rows, hold_id=new_id(), purpose="closing", usd=closing_usd)
+            _hold(transaction, turn, budgets, hold_id=new_id(), purpose=HoldPurpose.CLOSING, usd=closing_usd)
         return hold
 
     def spend(self, transaction: Transaction, turn: Turn, usd: Decimal) -> None:
-        """Charges what a tool's services cost: fractions of a cent, known afterwards only, so nothing is held."""
+        """Charges what a tool's services cost: fractions of a cent, known only afterwards, so nothing is held."""
         if usd:
-            self._make(transaction, turn)
-            ids = [row.id for row in self._rows(transaction, turn)]
-            transaction.execute(_CLEAR, {"usd": Decimal(0), "charged": usd, "ids": ids})
+            self._create_rows(transaction, turn)
+            ids = [budget.id for budget in self._lock(transaction, turn)]
+            _charge(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
 
-    def _make(self, transaction: Transaction, turn: Turn) -> None:
-        """Makes the rows that are new, before any is locked: who waits for another's new row must hold nothing
-        that others wait for."""
-        wanted = self._wanted(turn)
-        if transaction.execute(_COUNT, _arrays(wanted)).scalar_one() < len(wanted):
-            columns = ("scope", "subject", "period", "starts_on")
-            made = [{"id": new_id(), **{name: row[name] for name in columns}} for row in wanted]
-            transaction.execute(_MAKE, made)
+    def _create_rows(self, transaction: Transaction, turn: Turn) -> None:
+        """Creates the missing rows before any is locked: a transaction that waits for another's new row must hold
+        no lock that others wait for."""
+        budgets = self._list(turn)
+        if transaction.execute(_COUNT, _as_arrays(budgets)).scalar_one() < len(budgets):
+            rows = [
+                {
+                    "id": new_id(),
+                    "scope": budget.scope,
+                    "subject": budget.subject,
+                    "period": budget.period,
+                    "starts_on": budget.starts_on,
+                }
+                for budget in budgets
+            ]
+            transaction.execute(insert(BudgetRow).on_conflict_do_nothing(), rows)
 
-    def _rows(self, transaction: Transaction, turn: Turn) -> Sequence[Any]:
-        """The turn's budgets of today and this month, locked."""
-        return transaction.execute(_LOCK, _arrays(self._wanted(turn))).all()
+    def _lock(self, transaction: Transaction, turn: Turn) -> list[_LockedBudget]:
+        """Locks the turn's budgets of today and this month."""
+        rows = transaction.execute(_LOCK, _as_arrays(self._list(turn)))
+        return [_LockedBudget(*row) for row in rows]
 
-    def _wanted(self, turn: Turn) -> list[dict[str, Any]]:
+    def _list(self, turn: Turn) -> list[_Budget]:
         today = self.clock().astimezone(self.zone).date()
         return [
-            {
-                "scope": scope,
-                "subject": subject,
-                "period": period,
-                "starts_on": _start(today, period),
-                "limit": self.limits.get((scope, period), UNLIMITED),
-            }
-            for scope, subject, period in _payers(turn)
+            _Budget(scope, subject, period, _start_of(today, period), self.limits.get((scope, period), UNLIMITED))
+            for scope, subject, period in _list_payers(turn)
         ]
 
-    def _says(self, short: Iterable[Any]) -> str:
-        """Of several budgets the one that opens last."""
-        opens = [(_end(row.starts_on, row.period), row) for row in short]
-        day, row = max(opens, key=lambda found: found[0])
+    def _describe(self, short: Iterable[_LockedBudget]) -> str:
+        """Describes the used-up budget that opens last."""
+        day, budget = max(
+            ((_end_of(budget.starts_on, budget.period), budget) for budget in short), key=lambda pair: pair[0]
+        )
         when = f"{day:%A}, {day.day} {day:%B}, 00:00 ({self.zone.key})"
-        return f"{WHOSE[row.scope].format(period=TODAY[row.period])}; it opens again on {when}"
-
-
-UNLIMITED = Decimal(100_000)  # dollars: within the columns' precision
+        sentence = USED_UP[BudgetScope(budget.scope)].format(period=PERIOD_NAMES[BudgetPeriod(budget.period)])
+        return f"{sentence}; it opens again on {when}"
 
 
 def settle(transaction: Transaction, hold_id: UUID, spent_usd: Decimal) -> None:
-    """The call is over: what it cost is spent, the rest is free again. One that lapsed was charged already."""
-    _settle(transaction, _HOLD_OF_CALL, {"id": hold_id}, lambda hold: spent_usd)
+    """Ends a call's hold: charges ``spent_usd`` and frees the rest. A hold that lapsed was charged already."""
+    _settle(transaction, BudgetHoldRow.id == hold_id, lambda hold: spent_usd)
 
 
 def release(transaction: Transaction, turn_id: UUID) -> None:
-    """The turn is over: calls that never ended are charged as held, what was kept for closing is free again."""
-    _settle(transaction, _HOLDS_OF_TURN, {"id": turn_id}, _charged)
+    """Ends a turn's holds: charges calls that never ended as held, and frees the closing call's reservation."""
+    _settle(transaction, BudgetHoldRow.turn_id == turn_id, _charge_calls)
 
 
 def lapse(transaction: Transaction) -> int:
-    """Ends the holds of leases that ran out or were given up; how many there were."""
-    return _settle(transaction, _LAPSED, {}, _charged)
+    """Ends the holds of leases that ran out or were given up; returns how many."""
+    return _settle(transaction, _has_lapsed(), _charge_calls)
 
 
-def _payers(turn: Turn) -> Iterator[tuple[str, str, str]]:
-    yield "person", f"{turn.workspace or ''}:{turn.user_id}", "day"
+def _list_payers(turn: Turn) -> Iterator[tuple[BudgetScope, str, BudgetPeriod]]:
+    workspace = turn.workspace or ""
+    yield BudgetScope.PERSON, f"{workspace}:{turn.user_id}", BudgetPeriod.DAY
     if turn.channel:
-        yield "channel", f"{turn.workspace or ''}:{turn.channel}", "day"
-    yield "workspace", turn.workspace or "", "day"
-    yield "workspace", turn.workspace or "", "month"
+        yield BudgetScope.CHANNEL, f"{workspace}:{turn.channel}", BudgetPeriod.DAY
+    yield BudgetScope.WORKSPACE, workspace, BudgetPeriod.DAY
+    yield BudgetScope.WORKSPACE, workspace, BudgetPeriod.MONTH
 
 
-def _arrays(wanted: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    names = {
-        "scopes": "scope",
-        "subjects": "subject",
-        "periods": "period",
-        "starts": "starts_on",
-        "limits": "limit",
+def _as_arrays(budgets: Sequence[_Budget]) -> dict[str, Sequence[str] | Sequence[date] | Sequence[Decimal]]:
+    return {
+        "scopes": [budget.scope for budget in budgets],
+        "subjects": [budget.subject for budget in budgets],
+        "periods": [budget.period for budget in budgets],
+        "starts": [budget.starts_on for budget in budgets],
+        "limits": [budget.limit_usd for budget in budgets],
     }
-    return {plural: [row[name] for row in wanted] for plural, name in names.items()}
 
 
-def _start(day: date, period: str) -> date:
-    return day if period == "day" else day.replace(day=1)
+def _start_of(day: date, period: BudgetPeriod) -> date:
+    return day if period == BudgetPeriod.DAY else day.replace(day=1)
 
 
-def _end(starts_on: date, period: str) -> date:
-    if period == "day":
+def _end_of(starts_on: date, period: str) -> date:
+    if period == BudgetPeriod.DAY:
         return starts_on + timedelta(days=1)
     return (starts_on.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-def _nothing(hold: Any) -> Decimal:
-    return Decimal(0)
-
-
-def _charged(hold: Any) -> Decimal:
-    usd: Decimal = hold.usd
-    return usd if hold.purpose == "call" else Decimal(0)
-
-
-_MAKE = text("""
-INSERT INTO budgets (id, scope, subject, period, starts_on) VALUES (:id, :scope, :subject, :period, :starts_on)
-ON CONFLICT (scope, subject, period, starts_on) DO NOTHING
-""")
 _WANTED = """
 FROM budgets JOIN unnest(
     CAST(:scopes AS text[]), CAST(:subjects AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
@@ -223,51 +257,67 @@ UPDATE budgets SET held_usd = held_usd + :usd
 FROM unnest(:ids, CAST(:limits AS numeric[])) AS wanted (id, limit_usd)
 WHERE budgets.id = wanted.id AND spent_usd + held_usd + :usd <= limit_usd
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
-_NOTE = text("""
-INSERT INTO budget_holds (id, turn_id, lease_token, purpose, usd, budget_ids)
-VALUES (:id, :turn_id, :token, :purpose, :usd, :ids)
-""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 
 
-def _take(
-    transaction: Transaction, turn: Turn, rows: Sequence[Any], *, hold_id: UUID, purpose: str, usd: Decimal
+def _hold(
+    transaction: Transaction,
+    turn: Turn,
+    budgets: Sequence[_LockedBudget],
+    *,
+    hold_id: UUID,
+    purpose: HoldPurpose,
+    usd: Decimal,
 ) -> None:
-    """From every budget or none: a partial take goes back with the transaction."""
-    ids, limits = [row.id for row in rows], [row.limit_usd for row in rows]
-    done: Any = transaction.execute(_TAKE, {"usd": usd, "ids": ids, "limits": limits})
-    if done.rowcount != len(ids):
+    """Takes the money from every budget or none: a partial take is rolled back with the transaction."""
+    ids, limits = [budget.id for budget in budgets], [budget.limit_usd for budget in budgets]
+    if count_rows(transaction, _TAKE, {"usd": usd, "ids": ids, "limits": limits}) != len(ids):
         raise OverBudget("A budget for the language model is used up")
-    note = {"id": hold_id, "turn_id": turn.id, "token": turn.token, "purpose": purpose, "usd": usd, "ids": ids}
-    transaction.execute(_NOTE, note)
+    row = {"id": hold_id, "turn_id": turn.id, "lease_token": turn.token, "purpose": purpose, "usd": usd}
+    transaction.execute(insert(BudgetHoldRow).values(**row, budget_ids=ids))
 
 
-_HOLD_OF_CALL = "id = :id"
-_HOLDS_OF_TURN = "turn_id = :id"
-_CLOSING_OF_TURN = "turn_id = :id AND purpose = 'closing'"
-_LAPSED = """EXISTS (SELECT 1 FROM turns WHERE turns.id = budget_holds.turn_id
-             AND (turns.lease_token IS DISTINCT FROM budget_holds.lease_token OR turns.lease_until < now()))"""
+def _is_closing_of(turn_id: UUID) -> ColumnElement[bool]:
+    return and_(BudgetHoldRow.turn_id == turn_id, BudgetHoldRow.purpose == HoldPurpose.CLOSING)
+
+
+def _has_lapsed() -> ColumnElement[bool]:
+    is_lost = or_(
+        TurnRow.lease_token.is_distinct_from(BudgetHoldRow.lease_token), TurnRow.lease_until < func.now()
+    )
+    return select(TurnRow.id).where(TurnRow.id == BudgetHoldRow.turn_id, is_lost).exists()
+
+
+class _EndedHold(NamedTuple):
+    usd: Decimal
+    purpose: str
+    budget_ids: list[UUID]
+
+
+def _charge_calls(hold: _EndedHold) -> Decimal:
+    return hold.usd if hold.purpose == HoldPurpose.CALL else NOTHING
 
 
 def _settle(
-    transaction: Transaction, which: str, values: dict[str, Any], charged: Callable[[Any], Decimal]
+    transaction: Transaction, condition: ColumnElement[bool], charge: Callable[[_EndedHold], Decimal]
 ) -> int:
-    found = transaction.execute(text(f"SELECT budget_ids FROM budget_holds WHERE {which}"), values).all()
-    if not found:
+    """Ends the holds that meet the condition and charges each as ``charge`` says; returns how many."""
+    lists = transaction.scalars(select(BudgetHoldRow.budget_ids).where(condition)).all()
+    if not lists:
         return 0
-    ids = sorted({id_ for row in found for id_ in row.budget_ids})
-    transaction.execute(_LOCK_ALL, {"ids": ids})
-    gone = transaction.execute(
-        text(f"DELETE FROM budget_holds WHERE {which} RETURNING usd, purpose, budget_ids"), values
-    ).all()
-    for hold in gone:
-        amounts = {"usd": hold.usd, "charged": charged(hold), "ids": hold.budget_ids}
-        transaction.execute(_CLEAR, amounts)
-    return len(gone)
+    ids = sorted({id_ for ids in lists for id_ in ids})
+    transaction.execute(select(BudgetRow.id).where(BudgetRow.id.in_(ids)).order_by(BudgetRow.id).with_for_update())
+    columns = (BudgetHoldRow.usd, BudgetHoldRow.purpose, BudgetHoldRow.budget_ids)
+    deletion = delete(BudgetHoldRow).where(condition).returning(*columns)
+    rows = transaction.execute(deletion.execution_options(synchronize_session=False))
+    ended = [_EndedHold(*row) for row in rows]
+    for hold in ended:
+        _charge(transaction, hold.budget_ids, freed_usd=hold.usd, spent_usd=charge(hold))
+    return len(ended)
 
 
-_LOCK_ALL = text("SELECT id FROM budgets WHERE id = ANY(:ids) ORDER BY id FOR UPDATE").bindparams(
-    bindparam("ids", type_=ARRAY(Uuid))
-)
-_CLEAR = text("""
-UPDATE budgets SET held_usd = held_usd - :usd, spent_usd = spent_usd + :charged WHERE id = ANY(:ids)
-""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+def _charge(
+    transaction: Transaction, budget_ids: Sequence[UUID], *, freed_usd: Decimal, spent_usd: Decimal
+) -> None:
+    budgets = update(BudgetRow).where(BudgetRow.id.in_(budget_ids))
+    amounts = {"held_usd": BudgetRow.held_usd - freed_usd, "spent_usd": BudgetRow.spent_usd + spent_usd}
+    transaction.execute(budgets.values(amounts).execution_options(synchronize_session=False))

@@ -1,13 +1,14 @@
-"""Postgres: one engine per process, and the one place that commits.
+"""Postgres: one engine per process, and the only place that commits.
 
-Promises short waits: connect 1 s, statement 2 s by default, so that a dead database is noticed while the
-caller can still say so. Creates no table: Alembic does.
+Promises short waits: connect 1 s, statement 2 s by default, so that a dead database is noticed while the caller
+can still report it. Creates no table: Alembic does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
-from sqlalchemy import MetaData, create_engine
+from sqlalchemy import CursorResult, Executable, MetaData, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -22,7 +23,7 @@ Transaction = Session  # SQLAlchemy's "session" is one transaction here; our ses
 
 
 class Base(DeclarativeBase):
-    """Parent of every row class; names constraints so that migrations can address them."""
+    """The parent of every row class; it names constraints so that migrations can address them."""
 
     metadata = MetaData(
         naming_convention={
@@ -57,7 +58,7 @@ class Database:
             hide_parameters=True,  # a parameter may be a question; errors travel to Sentry
             connect_args={
                 "connect_timeout": connect_timeout_seconds,
-                # A server that vanished without a word: noticed in seconds, not when TCP gives up.
+                # A server that vanished without closing is noticed in seconds, not when TCP gives up.
                 "tcp_user_timeout": LOST_PEER_MS,
                 "keepalives_idle": 5,
                 "keepalives_interval": 2,
@@ -69,7 +70,13 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """One short transaction: commits on leaving, rolls back on an error."""
+        """Opens a short transaction: it commits at the end of the ``with``, and rolls back on an error.
+
+        Example::
+
+            with database.transaction() as transaction:
+                transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(cancel_requested=True))
+        """
         with Transaction(self.engine, expire_on_commit=False) as transaction, transaction.begin():
             yield transaction
 
@@ -79,7 +86,7 @@ class Database:
 
 
 def normalise_url(url: str) -> str:
-    """Accepts ``postgres://`` and ``postgresql://`` as hosts set them; names the driver."""
+    """Accepts ``postgres://`` and ``postgresql://``, as hosts set them, and names the driver."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -89,3 +96,9 @@ def normalise_url(url: str) -> str:
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
         raise SettingsError(f"DATABASE_URL names the database '{parsed.drivername}'; Docent needs postgresql://")
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def count_rows(transaction: Transaction, statement: Executable, values: Mapping[str, object]) -> int:
+    """Executes an INSERT, UPDATE or DELETE; returns the number of its rows."""
+    result = cast("CursorResult[object]", transaction.execute(statement, values))
+    return result.rowcount

@@ -1,25 +1,27 @@
-"""What people thought of an answer."""
+"""Ratings of answers."""
 
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import case, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
 from agent.store.database import Transaction
-
-_RATE = text("""
-INSERT INTO feedback (id, turn_id, user_id, rating, comment)
-SELECT :id, turns.id, :user_id, :rating, :comment FROM turns WHERE turns.id = :turn_id
-ON CONFLICT (turn_id, user_id) DO UPDATE
-SET rating = excluded.rating, updated_at = now(),
-    comment = CASE WHEN excluded.rating = feedback.rating
-                   THEN coalesce(excluded.comment, feedback.comment) ELSE excluded.comment END
-""")
+from agent.store.tables import FeedbackRow, TurnRow
 
 
 def rate(
     transaction: Transaction, *, turn_id: UUID, user_id: str, rating: int, comment: str | None = None
 ) -> None:
-    """Stores a person's verdict, 1 or -1; a later one replaces it, one on an unknown turn is dropped."""
-    values = {"id": new_id(), "turn_id": turn_id, "user_id": user_id, "rating": rating, "comment": comment}
-    transaction.execute(_RATE, values)
+    """Stores a person's rating, 1 or -1. A later one replaces it and keeps the comment of an equal one; a rating
+    of an unknown turn is dropped."""
+    columns = ["id", "turn_id", "user_id", "rating", "comment"]
+    values = [literal(new_id()), TurnRow.id, literal(user_id), literal(rating), literal(comment)]
+    new = insert(FeedbackRow).from_select(columns, select(*values).where(TurnRow.id == turn_id))
+    comments = func.coalesce(new.excluded.comment, FeedbackRow.comment)
+    update = {
+        "rating": new.excluded.rating,
+        "comment": case((new.excluded.rating == FeedbackRow.rating, comments), else_=new.excluded.comment),
+        "updated_at": func.now(),
+    }
+    transaction.execute(new.on_conflict_do_update(index_elements=["turn_id", "user_id"], set_=update))

@@ -1,29 +1,26 @@
 """Sessions and their turns: the queue of questions in Postgres.
 
-Promises: the turns of one session are claimed one at a time, in order; a turn is worked on by the holder of its
-lease token only, and every write of a step goes through :func:`hold`; a turn whose lease ran out can be claimed
-again. Knows nothing of Redis: waking workers is the caller's matter, :func:`due` says who needs it.
-All times are the database's.
+Promises: the turns of one session are claimed one at a time, in order; only the worker with the lease token writes
+to a turn, and every write of a step begins with :func:`verify_lease`; a turn whose lease ran out can be claimed
+again. Knows nothing of Redis: callers wake workers, and :func:`list_due` tells for which sessions. All times are
+the database's.
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
 
 from agent.clock import new_id
 from agent.errors import LeaseLost
-from agent.store.database import Transaction
-from agent.store.tables import OPEN_STATUSES
-from agent.types import Audience
+from agent.store.database import Transaction, count_rows
+from agent.store.tables import IS_OPEN, SessionRow, TurnRow
+from agent.types import Audience, SessionStatus, TurnStatus
 
-WAKE_AGAIN_SECONDS = 5  # a queued turn nobody claimed is woken again after this, then twice this, …
+WAKE_AGAIN_SECONDS = 5  # an unclaimed turn is woken again after this, then after twice this, …
 WAKE_AGAIN_LIMIT_SECONDS = 60
-
-_OPEN = f"status IN {OPEN_STATUSES}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class StoredQuestion:
-    """A stored question and how many open turns of its session stand before it."""
+    """A stored question; ``n_ahead`` counts the open turns of its session before it."""
 
     turn_id: UUID
     session_id: UUID
@@ -65,7 +62,7 @@ WITH session AS (
            now() + make_interval(secs => {WAKE_AGAIN_SECONDS})
     FROM session RETURNING session_id
 )
-SELECT session_id, (SELECT count(*) FROM turns AS t WHERE t.session_id = turn.session_id AND {_OPEN}) FROM turn
+SELECT session_id, (SELECT count(*) FROM turns AS t WHERE t.session_id = turn.session_id AND {IS_OPEN}) FROM turn
 """)
 
 
@@ -81,9 +78,9 @@ def ask(
     channel: str | None = None,
     workspace: str | None = None,
 ) -> StoredQuestion:
-    """Appends a queued turn to the session ``key``, which is made if it is new.
+    """Appends a queued turn to the session ``key``, which is created if it is new.
 
-    ``channel`` and ``workspace`` say where it was asked, and so whose budgets it is paid from beside the person's.
+    ``channel`` and ``workspace`` say where it was asked, and so which budgets pay for it beside the person's.
     """
     turn_id = turn_id or new_id()
     audience_json = json.dumps((audience or Audience()).as_json())
@@ -109,30 +106,41 @@ UPDATE turns SET status = 'running', attempt = attempt + 1, lease_owner = :owner
        lease_until = now() + make_interval(secs => :lease_seconds), started_at = coalesce(started_at, now()),
        wake_after = now(), n_wakes = 0
 FROM sessions
-WHERE turns.id = (SELECT id FROM turns WHERE session_id = :session_id AND {_OPEN} ORDER BY seq LIMIT 1)
+WHERE turns.id = (SELECT id FROM turns WHERE session_id = :session_id AND {IS_OPEN} ORDER BY seq LIMIT 1)
   AND sessions.id = turns.session_id AND run_after <= now()
   AND (turns.status = 'queued' OR lease_until IS NULL OR lease_until < now())
-  AND turns.{_OPEN}
+  AND turns.{IS_OPEN}
 RETURNING turns.id, session_id, key AS session_key, seq, user_id, channel, workspace, origin, question, audience,
           attempt
 """)
 
 
 def claim(transaction: Transaction, session_id: UUID, *, owner: str, lease_seconds: float) -> Turn | None:
-    """Takes the session's oldest open turn, unless somebody holds it or it is not due yet."""
+    """Claims the session's oldest open turn; returns None when there is none, or it is leased or not due yet.
+
+    Example::
+
+        with database.transaction() as transaction:
+            turn = sessions.claim(transaction, session_id, owner="worker-1", lease_seconds=9)
+        if turn:
+            print(turn.question, turn.attempt)
+    """
     token = new_id()
     row = transaction.execute(
         _CLAIM, {"session_id": session_id, "owner": owner, "token": token, "lease_seconds": lease_seconds}
     ).one_or_none()
     if row is None:
         return None
-    transaction.execute(_SESSION_STATUS, {"session_id": session_id, "status": "running"})
+    _set_session_status(transaction, session_id, SessionStatus.RUNNING)
     values = dict(row._mapping)
     audience = Audience.from_json(values.pop("audience"))
     return Turn(**values, audience=audience, token=token)
 
 
-_SESSION_STATUS = text("UPDATE sessions SET status = :status, updated_at = now() WHERE id = :session_id")
+def _set_session_status(transaction: Transaction, session_id: UUID, status: SessionStatus) -> None:
+    values = {"status": status, "updated_at": func.now()}
+    transaction.execute(update(SessionRow).where(SessionRow.id == session_id).values(values))
+
 
 _RENEW = text("""
 UPDATE turns SET lease_until = now() + make_interval(secs => :lease_seconds)
@@ -141,18 +149,20 @@ WHERE lease_token = ANY(:tokens) AND status = 'running' RETURNING lease_token, c
 
 
 def renew(transaction: Transaction, tokens: Iterable[UUID], *, lease_seconds: float) -> dict[UUID, bool]:
-    """Extends the leases still held; token → whether its turn should be cancelled. Missing ones are lost."""
+    """Extends the leases that are still valid; returns by token whether its turn should be cancelled. A token
+    that is missing is lost."""
     rows = transaction.execute(_RENEW, {"tokens": list(tokens), "lease_seconds": lease_seconds})
     return {row[0]: row[1] for row in rows}
 
 
-_HOLD = text("SELECT 1 FROM turns WHERE id = :id AND lease_token = :token AND status = 'running' FOR UPDATE")
+_VERIFY = text("SELECT 1 FROM turns WHERE id = :id AND lease_token = :token AND status = 'running' FOR UPDATE")
 
 
 def verify_lease(transaction: Transaction, turn: Turn) -> None:
-    """First statement of every step's transaction; raises :class:`LeaseLost` when the turn is not ours now."""
-    if transaction.execute(_HOLD, {"id": turn.id, "token": turn.token}).one_or_none() is None:
-        raise LeaseLost(f"turn {turn.id} is not held any more")
+    """Locks the turn's row, as the first statement of a step's transaction; raises :class:`LeaseLost` when another
+    worker has the turn."""
+    if transaction.execute(_VERIFY, {"id": turn.id, "token": turn.token}).one_or_none() is None:
+        raise LeaseLost(f"the lease of turn {turn.id} is lost")
 
 
 _FINISH = text("""
@@ -161,7 +171,11 @@ UPDATE turns SET status = :status, reason = :reason, answer = :answer, error_id 
        cost_usd = cost_usd + reserved_usd, reserved_usd = 0  -- of calls a crash cut off
 WHERE id = :id AND lease_token = :token AND status = 'running'
 """)
-_SESSION_END = {"completed": "completed", "failed": "failed", "cancelled": "completed"}
+_SESSION_END = {
+    TurnStatus.COMPLETED: SessionStatus.COMPLETED,
+    TurnStatus.FAILED: SessionStatus.FAILED,
+    TurnStatus.CANCELLED: SessionStatus.COMPLETED,
+}
 
 
 def finish(
@@ -175,10 +189,9 @@ def finish(
 ) -> None:
     """Ends the turn: ``completed``, ``failed`` or ``cancelled``, with a reason."""
     values = {"status": status, "reason": reason, "answer": answer, "error_id": error_id}
-    done: Any = transaction.execute(_FINISH, values | {"id": turn.id, "token": turn.token})
-    if done.rowcount != 1:
-        raise LeaseLost(f"turn {turn.id} is not held any more")
-    transaction.execute(_SESSION_STATUS, {"session_id": turn.session_id, "status": _SESSION_END[status]})
+    if count_rows(transaction, _FINISH, values | {"id": turn.id, "token": turn.token}) != 1:
+        raise LeaseLost(f"the lease of turn {turn.id} is lost")
+    _set_session_status(transaction, turn.session_id, _SESSION_END[TurnStatus(status)])
 
 
 _PUT_BACK = text("""
@@ -190,7 +203,8 @@ WHERE id = :id AND lease_token = :token AND status = 'running'
 
 
 def put_back(transaction: Transaction, turn: Turn, *, delay_seconds: float = 0) -> None:
-    """Gives the lease up without an end: a deploy, or Slack is away. This attempt does not count."""
+    """Gives the lease up without ending the turn, for a deploy or while Slack is down. The attempt does not
+    count."""
     transaction.execute(_PUT_BACK, {"id": turn.id, "token": turn.token, "delay_seconds": delay_seconds})
 
 
@@ -202,14 +216,15 @@ WHERE lease_token = ANY(:tokens) AND status = 'running' RETURNING session_id
 
 
 def put_all_back(transaction: Transaction, tokens: Iterable[UUID]) -> list[UUID]:
-    """Gives up every lease of a process that ends; their sessions. Who still writes fails on the token."""
+    """Gives up every lease of a process that ends; returns their sessions. Threads that still write fail on the
+    token."""
     return [row[0] for row in transaction.execute(_PUT_ALL_BACK, {"tokens": list(tokens)})]
 
 
 _DUE = text(f"""
 SELECT id, session_id FROM (
     SELECT DISTINCT ON (session_id) id, session_id, status, run_after, wake_after, lease_until
-    FROM turns WHERE {_OPEN} ORDER BY session_id, seq
+    FROM turns WHERE {IS_OPEN} ORDER BY session_id, seq
 ) AS first
 WHERE wake_after <= now() AND run_after <= now()
   AND (status = 'queued' OR lease_until IS NULL OR lease_until < now())
@@ -223,12 +238,12 @@ WHERE id = ANY(:ids)
 
 
 def list_due(transaction: Transaction, *, limit: int = 1000) -> list[tuple[UUID, UUID]]:
-    """(turn, session) of each session whose first open turn nobody works on and nobody woke lately."""
+    """Lists (turn, session) of each session whose first open turn is unclaimed and was not woken lately."""
     return [(row[0], row[1]) for row in transaction.execute(_DUE, {"limit": limit})]
 
 
 def note_wakes(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
-    """Notes that a worker was told; the next reminder waits twice as long, up to a minute."""
+    """Records that workers were woken; the next wake-up waits twice as long, up to a minute."""
     transaction.execute(_WOKEN, {"ids": list(turn_ids)})
 
 
@@ -237,36 +252,33 @@ UPDATE turns SET cancel_requested = true
 WHERE session_id = (SELECT id FROM sessions WHERE key = :key) AND status = 'running'
   AND started_at <= to_timestamp(:pressed_at) + make_interval(secs => :drift)
 """)
-CLOCK_DRIFT_SECONDS = 2  # between whoever says when Stop was pressed and Postgres
+CLOCK_DRIFT_SECONDS = 2  # between Slack, which says when Stop was pressed, and Postgres
 
 
 def request_stop(transaction: Transaction, *, key: str, pressed_at: float) -> bool:
-    """Asks whoever works on the session's turn to stop, seen within a second; False when nobody works on one.
+    """Asks the worker of the session's running turn to stop, which it sees within a second; returns whether there
+    is one.
 
-    ``pressed_at`` is in seconds since 1970: a turn that began later is not meant.
+    ``pressed_at`` is in seconds since 1970: a turn that began later is not stopped.
     """
-    stopped: Any = transaction.execute(_STOP, {"key": key, "pressed_at": pressed_at, "drift": CLOCK_DRIFT_SECONDS})
-    return bool(stopped.rowcount)
-
-
-_HAS_ASKED = text("""
-SELECT 1 FROM turns JOIN sessions ON sessions.id = session_id WHERE key = :key AND user_id = :user_id LIMIT 1
-""")
+    values = {"key": key, "pressed_at": pressed_at, "drift": CLOCK_DRIFT_SECONDS}
+    return count_rows(transaction, _STOP, values) > 0
 
 
 def has_asked(transaction: Transaction, *, key: str, user_id: str) -> bool:
-    """Whether this person asked something in this session before."""
-    return transaction.execute(_HAS_ASKED, {"key": key, "user_id": user_id}).one_or_none() is not None
-
-
-_HISTORY = text("""
-SELECT question, answer FROM turns
-WHERE session_id = :session_id AND seq < :seq AND status = 'completed' AND answer IS NOT NULL
-ORDER BY seq DESC LIMIT :limit
-""")
+    """Returns whether this person asked something in this session before."""
+    turns = select(TurnRow.id).join(SessionRow, SessionRow.id == TurnRow.session_id)
+    found = turns.where(SessionRow.key == key, TurnRow.user_id == user_id).limit(1)
+    return transaction.scalar(found) is not None
 
 
 def load_history(transaction: Transaction, session_id: UUID, *, before: int, limit: int) -> list[tuple[str, str]]:
-    """(question, answer) of the session's completed turns before the ``before``-th, oldest first."""
-    rows = transaction.execute(_HISTORY, {"session_id": session_id, "seq": before, "limit": limit}).all()
-    return [(question, answer) for question, answer in reversed(rows)]
+    """Loads (question, answer) of the last completed turns before the ``before``-th, oldest first."""
+    turns = select(TurnRow.question, TurnRow.answer).where(
+        TurnRow.session_id == session_id,
+        TurnRow.seq < before,
+        TurnRow.status == TurnStatus.COMPLETED,
+        TurnRow.answer.is_not(None),
+    )
+    rows = transaction.execute(turns.order_by(TurnRow.seq.desc()).limit(limit)).all()
+    return [(question, answer or "") for question, answer in reversed(rows)]

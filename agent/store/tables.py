@@ -1,7 +1,9 @@
 """The kernel's tables. Rows stay inside the module that queries them; callers get dataclasses."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +25,47 @@ from sqlalchemy.sql import func
 
 from agent.clock import new_id
 from agent.store.database import Base
+from agent.types import CallStatus, TurnStatus
 
-Json = Any
+Json = Any  # what a JSONB column holds
 Timestamp = DateTime(timezone=True)
 Money = Numeric(14, 8)  # US dollars; one token costs down to 1e-8
 
-OPEN_STATUSES = ("queued", "running")
-TURN_STATUSES = ("queued", "running", "waiting", "completed", "failed", "cancelled")
+
+class BudgetScope(StrEnum):
+    """Whose budget it is: ``budgets.scope``."""
+
+    PERSON = "person"
+    CHANNEL = "channel"
+    WORKSPACE = "workspace"
+
+
+class BudgetPeriod(StrEnum):
+    """How long a budget lasts: ``budgets.period``."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+class HoldPurpose(StrEnum):
+    """What money is held for: ``budget_holds.purpose``."""
+
+    CALL = "call"
+    CLOSING = "closing"  # the closing call that the turn may still need
+
+
+def match_any(column: str, values: Iterable[str]) -> str:
+    """Builds the SQL condition that a column has one of the values.
+
+    >>> match_any("status", [TurnStatus.QUEUED, TurnStatus.RUNNING])
+    "status IN ('queued', 'running')"
+    """
+    quoted = ", ".join(f"'{value}'" for value in values)
+    return f"{column} IN ({quoted})"
+
+
+IS_OPEN = match_any("status", (TurnStatus.QUEUED, TurnStatus.RUNNING))
+HAS_ENDED = match_any("status", (TurnStatus.COMPLETED, TurnStatus.FAILED, TurnStatus.CANCELLED))
 
 
 class SessionRow(Base):
@@ -47,13 +83,13 @@ class SessionRow(Base):
 
 
 class TurnRow(Base):
-    """One question and what became of it. A lease (owner, token, until) says who works on it."""
+    """One question and its outcome. The lease (owner, token, until) says which worker has it."""
 
     __tablename__ = "turns"
     __table_args__ = (
         UniqueConstraint("session_id", "seq"),
-        CheckConstraint(f"status IN {TURN_STATUSES}", name="status"),
-        Index("ix_turns_open", "session_id", "seq", postgresql_where=text(f"status IN {OPEN_STATUSES}")),
+        CheckConstraint(match_any("status", TurnStatus), name="status"),
+        Index("ix_turns_open", "session_id", "seq", postgresql_where=text(IS_OPEN)),
         Index("ix_turns_created_at", "created_at"),
         Index("ix_turns_supersedes", "supersedes", postgresql_where=text("supersedes IS NOT NULL")),
     )
@@ -62,7 +98,7 @@ class TurnRow(Base):
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
     seq: Mapped[int]
     user_id: Mapped[str] = mapped_column(Text)
-    channel: Mapped[str | None] = mapped_column(Text)  # where it was asked; with the next: who pays for it
+    channel: Mapped[str | None] = mapped_column(Text)  # where it was asked; with the workspace, whose budgets pay
     workspace: Mapped[str | None] = mapped_column(Text)
     origin: Mapped[str] = mapped_column(String(16))
     question: Mapped[str] = mapped_column(Text)
@@ -103,7 +139,7 @@ class TurnRow(Base):
 
 
 class MessageRow(Base):
-    """One message of a turn's transcript, verbatim as the model sees or said it."""
+    """One message of a turn's transcript, verbatim as the model gets it or wrote it."""
 
     __tablename__ = "messages"
     __table_args__ = (UniqueConstraint("turn_id", "position"),)
@@ -119,7 +155,8 @@ class MessageRow(Base):
 class BlobRow(Base):
     """A JSON body stored once under the SHA-256 of its canonical form.
 
-    A model call's request is ``{"messages": [hash, …], "tools": hash}``; the second index finds who names a hash.
+    A model call's request is ``{"messages": [hash, …], "tools": hash}``; the index finds the requests that name a
+    hash.
     """
 
     __tablename__ = "blobs"
@@ -129,7 +166,7 @@ class BlobRow(Base):
             "body",
             postgresql_using="gin",
             postgresql_ops={"body": "jsonb_path_ops"},
-            postgresql_with={"fastupdate": "off"},  # else each look reads all that was not sorted in yet
+            postgresql_with={"fastupdate": "off"},  # else each search reads all entries that are not merged yet
             postgresql_where=text("(body -> 'messages') IS NOT NULL"),
         ),
     )
@@ -146,7 +183,7 @@ class ModelCallRow(Base):
         Index("ix_model_calls_turn_id", "turn_id"),
         Index("ix_model_calls_request_hash", "request_hash"),
         Index("ix_model_calls_response_hash", "response_hash"),
-        CheckConstraint("status IN ('started', 'completed', 'failed')", name="status"),
+        CheckConstraint(match_any("status", CallStatus), name="status"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -174,7 +211,8 @@ class ModelCallRow(Base):
 
 
 class ToolCallRow(Base):
-    """One tool call; position is that of the assistant message that asked for it, -1 for opening calls."""
+    """One tool call. ``position`` is that of the message with its result in the transcript, -1 for opening
+    calls."""
 
     __tablename__ = "tool_calls"
     __table_args__ = (UniqueConstraint("turn_id", "position", "call_id"),)
@@ -193,13 +231,13 @@ class ToolCallRow(Base):
 
 
 class BudgetRow(Base):
-    """What one person, channel or workspace has spent in one day or month, and what calls in flight hold."""
+    """What one person, channel or workspace has spent in one day or month, and what is held for open calls."""
 
     __tablename__ = "budgets"
     __table_args__ = (
         UniqueConstraint("scope", "subject", "period", "starts_on"),
-        CheckConstraint("scope IN ('person', 'channel', 'workspace')", name="scope"),
-        CheckConstraint("period IN ('day', 'month')", name="period"),
+        CheckConstraint(match_any("scope", BudgetScope), name="scope"),
+        CheckConstraint(match_any("period", BudgetPeriod), name="period"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -212,12 +250,12 @@ class BudgetRow(Base):
 
 
 class BudgetHoldRow(Base):
-    """Money a turn holds of its budgets for one call; it lapses with the lease it was taken under."""
+    """Money that a turn holds from its budgets for one call; it lapses with the lease it was taken under."""
 
     __tablename__ = "budget_holds"
     __table_args__ = (
         Index("ix_budget_holds_turn_id", "turn_id"),
-        CheckConstraint("purpose IN ('call', 'closing')", name="purpose"),
+        CheckConstraint(match_any("purpose", HoldPurpose), name="purpose"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -248,7 +286,7 @@ class SourceRow(Base):
 
 
 class FeedbackRow(Base):
-    """One person's verdict on one turn; a later click replaces an earlier one."""
+    """One person's rating of one turn; a later click replaces an earlier one."""
 
     __tablename__ = "feedback"
     __table_args__ = (

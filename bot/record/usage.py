@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from agent.clock import now
-from agent.store.budgets import Scope
+from agent.store.budgets import BudgetKey
 from agent.store.database import Database
 
 By = Literal["user", "channel", "model", "day"]
@@ -115,7 +115,9 @@ ORDER BY spent_usd + held_usd DESC, subject, period
 """)
 
 
-def budget_statuses(database: Database, *, limits: Mapping[Scope, Decimal], zone: ZoneInfo) -> list[BudgetStatus]:
+def budget_statuses(
+    database: Database, *, limits: Mapping[BudgetKey, Decimal], zone: ZoneInfo
+) -> list[BudgetStatus]:
     """Returns today's and this month's budgets, the most used first; those without a limit last."""
     today = now().astimezone(zone).date()
     with database.transaction() as transaction:
