@@ -1,1 +1,1 @@
-"""``docent eval``: what a set of questions finds, and what it is answered, in figures that can be compared."""
+"""``docent eval``: measures search and answers on a set of questions, and compares runs."""

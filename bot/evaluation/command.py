@@ -1,4 +1,4 @@
-"""The command ``docent eval``, for :mod:`bot.cli.main` to register."""
+"""The command ``docent eval``, which :mod:`bot.cli.main` registers. Owns its options and its exit code."""
 
 import signal
 import sys
@@ -15,33 +15,41 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="FILE-OR-FOLDER",
-            help="Questions as JSON lines, asked of what is indexed; beside a docs.jsonl, of the documents in it.",
+            help="Questions as JSON lines. A docs.jsonl beside them is indexed for the run and searched instead.",
         ),
     ],
     *,
     answers: Annotated[
-        bool, typer.Option("--answers", help="Ask the questions, too; a model costs money.")
+        bool, typer.Option("--answers", help="Ask the questions too. With a model this costs money.")
     ] = False,
     json_: AsJson = False,
     kind: Annotated[
-        list[str] | None, typer.Option(metavar="KIND", help="Only this kind of question; may be repeated.")
+        list[str] | None, typer.Option(metavar="KIND", help="Use only this kind of question. May be repeated.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first so many questions.")] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, max=16, help="Questions asked at once; default: 4, without a model 1.")
+        int | None,
+        typer.Option(min=1, max=16, help="Ask so many questions at once. Default: 4, or 1 without a model."),
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option(help="An earlier run's file; default: the last run of these questions.")
+        Path | None,
+        typer.Option(help="Compare with this run's file. Default: the last run of the same questions."),
     ] = None,
     at_least: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Exit with 1 if a figure is less.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Exit with 1 if a figure is less than this.")
     ] = None,
     at_most: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Exit with 1 if a figure is more.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Exit with 1 if a figure is more than this.")
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Show everything that went wrong.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="List everything that went wrong.")] = False,
 ) -> None:
-    """Measure what a set of questions finds, and with --answers what it is answered; compare with the last run."""
+    """Measure search and answers on questions. Compares the figures with those of the last run.
+
+    For example: docent eval questions.jsonl --answers --at-least hits_at_5=45
+
+    A line of the file: {"question": "How many days can I carry over?", "relevant_groups": [["people/leave.md"]],
+    "facts": [["5 days", "five days"]]}. Every group needs one of its files, every fact one of its wordings.
+    """
     from rich.console import Console
 
     import agent.settings
@@ -50,21 +58,21 @@ def evaluate(
     from bot.evaluation import evaluator, runs, table, thresholds
     from bot.processes import environment
 
-    needed = thresholds.parse(at_least or (), at_most or (), has_answers=answers)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what the run has started, it ends
+    required = thresholds.parse(at_least or (), at_most or (), has_answers=answers)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers that the run started are stopped
     observability.set_up(agent.settings.load(), process="cli")
-    wanted = evaluator.EvalOptions(
+    options = evaluator.EvalOptions(
         path, answers=answers, kinds=tuple(kind or ()), limit=limit, n_at_once=concurrency, compare=compare
     )
     errors = Console(stderr=True, soft_wrap=True)
     with environment.open_database() as database:
-        evaluated = evaluator.evaluate(database, wanted, console=errors)
+        run = evaluator.evaluate(database, options, console=errors)
     if json_:
-        output.print_json(runs.to_json(evaluated.run, evaluated.difference))
+        output.print_json(runs.to_json(run.report, run.difference))
     else:
-        table.show(Console(soft_wrap=True), evaluated, all_misses=all_)
-    missed = [said for gate in needed if (said := gate.missed(evaluated.run))]
-    for said in missed:
-        errors.print(said, markup=False)
-    if missed:
+        table.show(Console(soft_wrap=True), run, all_misses=all_)
+    misses = [miss for threshold in required if (miss := threshold.describe_miss(run.report.figures))]
+    for miss in misses:
+        errors.print(miss, markup=False)
+    if misses:
         sys.exit(1)

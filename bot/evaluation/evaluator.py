@@ -1,11 +1,10 @@
-"""``docent eval``: reads a set, looks its questions up, asks them where that is wanted, and keeps the run."""
+"""Runs an evaluation: reads the set, searches for its questions, asks them if wanted, and stores the report."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,20 +18,22 @@ from agent.llm.model_names import is_local
 from agent.prompting import prompt
 from agent.store.database import Database
 from bot.evaluation import answers, figures, files, isolated_index, questions, retrieval, runs
+from bot.evaluation.answers import AnsweredQuestion
 from bot.evaluation.figures import Case
 from bot.evaluation.isolated_index import IsolatedIndex
 from bot.evaluation.questions import EvalQuestion, QuestionSet
+from bot.evaluation.report import EvalReport, IndexingReport, Setting
 from bot.jobs import wiring
 from ingest.library import Library
 from ingest.sync.staging import PIPELINE_VERSION
 
-N_AT_ONCE = 4  # questions asked of a model elsewhere; one in this process has the cores to itself
+N_AT_ONCE = 4  # for a model elsewhere; the model in this process uses all cores for one question
 N_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """What to do with a set. ``n_at_once`` is how many questions are asked together, None for the usual."""
+    """What to evaluate. ``answers``: ask the questions too. ``n_at_once`` is None for the default."""
 
     path: Path
     answers: bool = False
@@ -44,149 +45,176 @@ class EvalOptions:
 
 @dataclass(frozen=True)
 class EvalRun:
-    """``run`` is what was kept in ``path``; ``difference`` is that to an earlier run, if there is one."""
+    """A finished run. ``report`` is stored in ``path``; ``difference`` is None without an earlier run."""
 
-    run: runs.Run
+    report: EvalReport
     cases: tuple[Case, ...]
     difference: runs.Difference | None
     path: Path
 
 
-def evaluate(database: Database, wanted: EvalOptions, *, console: Console) -> EvalRun:
-    """Evaluates a set; progress goes to ``console``.
+@dataclass(frozen=True)
+class _SearchedIndex:
+    """``own`` is set if the index was made for this run; ``names`` are the set's paths by document id."""
 
-    Raises :class:`UserError` for a set that is not understood, and where there is nothing it could be asked of.
+    library: Library
+    own: IsolatedIndex | None
+    names: Mapping[str, str]
+    missing: Sequence[str]
+
+
+def evaluate(database: Database, options: EvalOptions, *, console: Console) -> EvalRun:
+    """Evaluates a question set and stores the report; prints progress on ``console``.
+
+    Raises :class:`UserError` for a set that cannot be used, and if there is no index or no document of the set.
+    For example::
+
+        evaluate(database, EvalOptions(Path("questions.jsonl")), console=Console(stderr=True))
     """
-    given = questions.select(questions.read(wanted.path), kinds=wanted.kinds, limit=wanted.limit)
-    before = runs.read(wanted.compare) if wanted.compare else None
+    set_ = questions.select(questions.read(options.path), kinds=options.kinds, limit=options.limit)
+    before = runs.read(options.compare) if options.compare else None
     started = now()
-    with Progress(console=console, transient=True) as progress, _library(database, given, progress) as (of, own):
-        known = files.list_documents(own.database if own else database)
-        named = {name for question in given.questions for name in question.grades}
-        matched = files.match(named, known)
-        missing = _missing(named, matched, console)
-        names = {document.id: f"{document.source}:{document.uri}" for document in known} | matched
-        cases = _cases(database, given.questions, of, names, wanted=wanted, progress=progress)
-        told = _told(given, cases, of, own, missing=missing, started=started, wanted=wanted)
+    with (
+        Progress(console=console, transient=True) as progress,
+        _open_library(database, set_, progress) as (library, own),
+    ):
+        index = _match_files(own.database if own else database, set_, library, own, console)
+        cases = _measure(database, set_.questions, index, options=options, progress=progress)
+        report = _make_report(set_, cases, index, started=started, has_answers=options.answers)
     home = agent.settings.load().home
-    before = before or runs.find_latest(told, home)
+    before = before or runs.find_latest(report, home)
     return EvalRun(
-        run=told,
+        report=report,
         cases=tuple(cases),
-        difference=runs.compare(told, before) if before else None,
-        path=runs.store(told, home, at=started),
+        difference=runs.compare(report, before) if before else None,
+        path=runs.store(report, home, at=started),
     )
 
 
 @contextmanager
-def _library(
-    database: Database, given: QuestionSet, progress: Progress
+def _open_library(
+    database: Database, set_: QuestionSet, progress: Progress
 ) -> Iterator[tuple[Library, IsolatedIndex | None]]:
-    """The index there is, or one of the set's own documents, made for the run."""
+    """Opens the existing index, or indexes the set's own documents for this run."""
     settings = ingest.settings.load()
-    if given.documents is None:
+    if set_.documents is None:
         library = Library(database, settings)
         if problem := library.status().problem:
             raise UserError(problem)
         yield library, None
         return
-    task = progress.add_task("Reading the set's documents", total=None)
+    task = progress.add_task("Indexing the set's documents", total=None)
     with isolated_index.build(
-        given.documents,
+        set_.documents,
         settings,
-        progress=lambda done, total: progress.update(task, completed=done, total=total),
+        progress=lambda n_done, n_total: progress.update(task, completed=n_done, total=n_total),
     ) as own:
         yield own.library, own
 
 
-def _missing(named: set[str], names: Mapping[str, str], console: Console) -> list[str]:
-    """The files that no document stands for; says so, and raises where that is all of them."""
-    missing = sorted(named - set(names.values()))
-    if not missing:
-        return []
+def _match_files(
+    database: Database, set_: QuestionSet, library: Library, own: IsolatedIndex | None, console: Console
+) -> _SearchedIndex:
+    documents = files.list_documents(database)
+    paths = {path for question in set_.questions for path in question.grades}
+    matches = files.match(paths, documents)
+    missing = sorted(paths - set(matches.values()))
+    if missing:
+        _report_missing(missing, len(paths), console)
+    names = {document.id: f"{document.source}:{document.uri}" for document in documents} | matches
+    return _SearchedIndex(library, own, names, missing)
+
+
+def _report_missing(missing: Sequence[str], n_files: int, console: Console) -> None:
+    """Says which files of the set are not in the index; raises :class:`UserError` if none is."""
     examples = ", ".join([*missing[:N_EXAMPLES], *(["…"] if len(missing) > N_EXAMPLES else [])])
-    if len(missing) == len(named):
+    if len(missing) == n_files:
         raise UserError(
-            f"No file that the questions name is in the index ({examples}). "
-            "Read the documents of this set in: docent ingest FOLDER."
+            f"None of the files that the questions name is in the index ({examples}). "
+            "Read the documents of this set in first: docent ingest FOLDER."
         )
     console.print(
-        f"[yellow]{len(missing)} of the {len(named)} files that the questions name are not in the index[/] "
-        f"({escape(examples)}), or not everyone may read them: they count as not found. Read them in with "
-        "'docent ingest', and see what it says of them."
+        f"[yellow]{len(missing)} of the {n_files} files that the questions name are not in the index[/] "
+        f"({escape(examples)}), or not everyone may read them. They count as not found. Read them in with "
+        "'docent ingest', and see which problems it reports."
     )
-    return missing
 
 
-def _cases(
+def _measure(
     database: Database,
-    given: Sequence[EvalQuestion],
-    library: Library,
-    names: Mapping[str, str],
+    questions_: Sequence[EvalQuestion],
+    index: _SearchedIndex,
     *,
-    wanted: EvalOptions,
+    options: EvalOptions,
     progress: Progress,
 ) -> list[Case]:
-    found = retrieval.find(given, library, names, progress=_advance(progress, "Looking up", len(given)))
-    if not wanted.answers:
-        return [Case(*pair) for pair in zip(given, found, strict=True)]
-    at = wiring.build(agent.settings.load(), database)
+    """Searches for each question and, if the options say so, asks it."""
+    advance = _add_task(progress, "Searching", len(questions_))
+    results = retrieval.find(questions_, index.library, index.names, progress=advance)
+    if not options.answers:
+        return [Case(question, result) for question, result in zip(questions_, results, strict=True)]
+    answered = _ask(database, questions_, index, n_at_once=options.n_at_once, progress=progress)
+    return [Case(*parts) for parts in zip(questions_, results, answered, strict=True)]
+
+
+def _ask(
+    database: Database,
+    questions_: Sequence[EvalQuestion],
+    index: _SearchedIndex,
+    *,
+    n_at_once: int | None,
+    progress: Progress,
+) -> list[AnsweredQuestion]:
+    context = wiring.build(agent.settings.load(), database)
     try:
-        at = replace(at, agent=replace(at.agent, resources={**at.agent.resources, Library: library}))
-        is_here = is_local(at.agent.models[0].name)
-        if not is_here:
-            _announce(len(given), at.agent.models[0].name, progress.console)
-        answered = answers.ask(
-            given,
-            at,
-            names,
-            n_at_once=wanted.n_at_once or (1 if is_here else N_AT_ONCE),
-            progress=_advance(progress, "Asking", len(given)),
+        resources = {**context.agent.resources, Library: index.library}
+        context = replace(context, agent=replace(context.agent, resources=resources))
+        model = context.agent.models[0].name
+        if not is_local(model):
+            _announce_cost(len(questions_), model, progress.console)
+        return answers.ask(
+            questions_,
+            context,
+            index.names,
+            n_at_once=n_at_once or (1 if is_local(model) else N_AT_ONCE),
+            progress=_add_task(progress, "Asking", len(questions_)),
         )
     finally:
-        at.leases.close()
-    return [Case(*three) for three in zip(given, found, answered, strict=True)]
+        context.leases.close()
 
 
-def _advance(progress: Progress, what: str, total: int) -> Callable[[], None]:
-    task = progress.add_task(what, total=total)
+def _add_task(progress: Progress, title: str, total: int) -> Callable[[], None]:
+    task = progress.add_task(title, total=total)
     return lambda: progress.advance(task)
 
 
-def _announce(n: int, model: str, console: Console) -> None:
+def _announce_cost(n_questions: int, model: str, console: Console) -> None:
     limit = agent.settings.load().budget_person_day_usd
-    spends = "without a limit of a day" if limit is None else f"for at most ${limit} today (the person 'eval')"
-    console.print(f"Asking {n} questions of {model}, {spends}.", markup=False)
+    cost = "without a daily limit" if limit is None else f"for at most ${limit} today (as the person 'eval')"
+    console.print(f"Asking {n_questions} questions of {model}, {cost}.", markup=False)
 
 
-def _told(
-    given: QuestionSet,
-    cases: Sequence[Case],
-    library: Library,
-    own: IsolatedIndex | None,
-    *,
-    missing: Sequence[str],
-    started: datetime,
-    wanted: EvalOptions,
-) -> dict[str, Any]:
-    return {
-        "set": given.name,
-        "at": started.isoformat(timespec="seconds"),
-        "seconds": round((now() - started).total_seconds(), 1),
-        **figures.summarize(cases),
-        "by_kind": figures.summarize_by_kind(cases),
-        "not_indexed": list(missing),
-        "settings": _settings(library, has_answers=wanted.answers),
-        "documents": _documents(own),
-        "fingerprint": given.fingerprint,
-        "questions": [case.as_json() for case in cases],
-    }
+def _make_report(
+    set_: QuestionSet, cases: Sequence[Case], index: _SearchedIndex, *, started: datetime, has_answers: bool
+) -> EvalReport:
+    return EvalReport(
+        set=set_.name,
+        at=started.isoformat(timespec="seconds"),
+        seconds=round((now() - started).total_seconds(), 1),
+        figures=figures.summarize(cases),
+        by_kind=figures.summarize_by_kind(cases),
+        not_indexed=list(index.missing),
+        settings=_collect_settings(index.library, has_answers=has_answers),
+        documents=_report_indexing(index.own) if index.own else None,
+        fingerprint=set_.fingerprint,
+        questions=[case.to_json() for case in cases],
+    )
 
 
-def _settings(library: Library, *, has_answers: bool) -> dict[str, Any]:
-    """Those on which the figures depend."""
+def _collect_settings(library: Library, *, has_answers: bool) -> dict[str, Setting]:
+    """Returns the settings on which the figures depend."""
     kernel, status = agent.settings.load(), library.status()
-    told = {
+    settings: dict[str, Setting] = {
         "release": kernel.release,
         "embedding_model": status.embedding_model,
         "chunk_tokens": ingest.settings.load().chunk_tokens,
@@ -195,23 +223,20 @@ def _settings(library: Library, *, has_answers: bool) -> dict[str, Any]:
         "n_chunks": status.n_chunks,
     }
     if has_answers:
-        told |= {
+        settings |= {
             "model": kernel.model,
             "fallback_models": kernel.fallback_models,
             "prompt_version": prompt.version(),
             "settings_hash": kernel.fingerprint(),
         }
-    return told
+    return settings
 
 
-def _documents(own: IsolatedIndex | None) -> dict[str, Any] | None:
-    """How fast the set's own documents were read in; with an index that was there, nobody knows."""
-    if own is None:
-        return None
+def _report_indexing(own: IsolatedIndex) -> IndexingReport:
     n, seconds = own.report.n_added, own.report.seconds
-    return {
-        "n": n,
-        "n_problems": len(own.report.problems),
-        "seconds": round(seconds, 1),
-        "per_second": round(n / seconds, 1) if seconds else 0.0,
-    }
+    return IndexingReport(
+        n=n,
+        n_problems=len(own.report.problems),
+        seconds=round(seconds, 1),
+        per_second=round(n / seconds, 1) if seconds else 0.0,
+    )

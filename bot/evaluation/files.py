@@ -1,8 +1,9 @@
-"""Which documents of the index a file named in a question is, wherever above or below it the index was made.
+"""Matches the files that a question set names with documents of the index, whichever folder was indexed.
 
-A set names ``pages/leave.md``; the index, made of the folder ``pages`` or of one above, knows ``leave.md`` or
-``handbook/pages/leave.md``. Per source one such difference is believed, the one that fits most of the set's files:
-so ``pages/offices/index.md``, when it is not there, is not taken for the ``index.md`` of the whole.
+A set names ``pages/leave.md``. An index of the folder ``pages`` contains ``leave.md``; an index of a parent
+folder,
+``handbook/pages/leave.md``. For each source one such difference of prefixes is accepted, the one that explains
+most files of the set; so a missing ``pages/offices/index.md`` is not mistaken for the top folder's ``index.md``.
 """
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ SELECT id, source, uri FROM documents WHERE n_chunks > 0 AND access_id = ANY(:re
 
 @dataclass(frozen=True)
 class IndexedDocument:
-    """A document with text, as the index knows it. ``id`` is in hexadecimal, as passages name it."""
+    """A document with text in the index. ``id`` is in hexadecimal, as in passages."""
 
     id: str
     source: str
@@ -32,16 +33,17 @@ class IndexedDocument:
 
 
 @dataclass(frozen=True)
-class _Difference:
-    """In ``source`` a file whose path begins with ``given`` is the document whose uri begins with ``known``."""
+class _PrefixRule:
+    """In ``source``, a file whose path begins with ``in_set`` is the document whose URI begins with
+    ``in_index``."""
 
     source: str
-    given: str
-    known: str
+    in_set: str
+    in_index: str
 
 
 def list_documents(database: Database) -> list[IndexedDocument]:
-    """Every document that a question of everybody's can find, by source and uri."""
+    """Lists the documents that everyone may read, by source and URI."""
     with database.transaction() as transaction:
         readable = access.readable_access_ids(transaction, Audience())
         rows = transaction.execute(_DOCUMENTS, {"readable": readable})
@@ -49,57 +51,68 @@ def list_documents(database: Database) -> list[IndexedDocument]:
 
 
 def match(paths: Iterable[str], documents: Sequence[IndexedDocument]) -> dict[str, str]:
-    """By document id its file's path in the set; a file that was read in twice has two documents.
+    """Returns the set's path of each document, by document id. A file that is in two sources has two documents.
 
-    Where no document has a file's whole name, one without its ending counts: a page's address on a site.
+    A file whose whole name matches no document is matched without its extension: a website's addresses have none.
+    For example::
+
+        match(["pages/leave.md"], [IndexedDocument("a1", "wiki", "leave.md")]) == {"a1": "pages/leave.md"}
     """
-    believed: dict[str, _Difference] = {}
-    wanted = sorted(set(paths))
-    found = _matched(wanted, documents, believed, _whole)
-    rest = [path for path in wanted if path not in found.values()]
-    return _matched(rest, documents, believed, _bare) | found
+    rules: dict[str, _PrefixRule] = {}
+    unique_paths = sorted(set(paths))
+    exact = _match(unique_paths, documents, rules, _split)
+    rest = [path for path in unique_paths if path not in exact.values()]
+    return _match(rest, documents, rules, _split_without_extension) | exact
 
 
-def _matched(
+def _match(
     paths: Sequence[str],
     documents: Sequence[IndexedDocument],
-    believed: dict[str, _Difference],
-    parts_of: Callable[[str], list[str]],
+    rules: dict[str, _PrefixRule],
+    split: Callable[[str], list[str]],
 ) -> dict[str, str]:
-    by_last: dict[str, list[tuple[IndexedDocument, list[str]]]] = defaultdict(list)
+    """Matches by the rules, which are by source; adds a rule for each source that has none and matches."""
+    by_last_part: dict[str, list[tuple[IndexedDocument, list[str]]]] = defaultdict(list)
     for document in documents:
-        parts = parts_of(document.uri)
-        by_last[parts[-1]].append((document, parts))
-    explained: dict[_Difference, dict[str, str]] = defaultdict(dict)
+        parts = split(document.uri)
+        by_last_part[parts[-1]].append((document, parts))
+    matches: dict[_PrefixRule, dict[str, str]] = defaultdict(dict)
     for path in paths:
-        parts = parts_of(path)
-        for document, known in by_last[parts[-1]]:
-            if difference := _difference(document.source, parts, known):
-                explained[difference].setdefault(document.id, path)
-    found: dict[str, str] = {}
-    for difference in sorted(
-        explained, key=lambda d: (-len(explained[d]), d.source, len(d.given + d.known), d.known)
-    ):
-        if believed.setdefault(difference.source, difference) == difference:
-            found |= explained[difference]
-    return found
+        parts = split(path)
+        for document, document_parts in by_last_part[parts[-1]]:
+            if rule := _find_rule(document.source, parts, document_parts):
+                matches[rule].setdefault(document.id, path)
+    accepted: dict[str, str] = {}
+    for rule in sorted(matches, key=lambda rule: _rank(rule, len(matches[rule]))):
+        if rules.setdefault(rule.source, rule) == rule:
+            accepted |= matches[rule]
+    return accepted
 
 
-def _difference(source: str, given: list[str], known: list[str]) -> _Difference | None:
-    """None unless one of them ends with the whole other one; a site may have its pages anywhere."""
-    pairs = zip(reversed(given), reversed(known), strict=False)
-    n = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    is_site = known[0].endswith(":")
-    if n < min(len(given), len(known)) and not is_site:
+def _rank(rule: _PrefixRule, n_matches: int) -> tuple[int, str, int, str]:
+    """Sorts the rule that explains most files first; of equal ones that with the shortest prefixes."""
+    return -n_matches, rule.source, len(rule.in_set + rule.in_index), rule.in_index
+
+
+def _find_rule(source: str, in_set: list[str], in_index: list[str]) -> _PrefixRule | None:
+    """Returns the rule by which these are one file; None unless one of them ends with all of the other.
+
+    A website's pages may be anywhere, so there any common end is enough.
+    """
+    pairs = zip(reversed(in_set), reversed(in_index), strict=False)
+    n_common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    is_website = in_index[0].endswith(":")
+    if n_common < min(len(in_set), len(in_index)) and not is_website:
         return None
-    return _Difference(source, "/".join(given[:-n]), "/".join(known[:-n]))
+    return _PrefixRule(source, "/".join(in_set[:-n_common]), "/".join(in_index[:-n_common]))
 
 
-def _whole(path: str) -> list[str]:
+def _split(path: str) -> list[str]:
     return path.removeprefix("./").split("/")
 
 
-def _bare(path: str) -> list[str]:
+def _split_without_extension(path: str) -> list[str]:
+    """Splits the path without fragment, extension and a final ``index``, as a website's address would be."""
     parts = path.removeprefix("./").partition("#")[0].rstrip("/").split("/")
     last = parts[-1].rpartition(".")[0] if formats.find_format(parts[-1]) else parts[-1]
     return parts[:-1] if formats.is_index(parts[-1]) and len(parts) > 1 else [*parts[:-1], last]

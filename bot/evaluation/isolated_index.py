@@ -1,17 +1,16 @@
-"""Documents that belong to a set, indexed apart: an index and a database of the run's own, gone afterwards.
+"""Indexes the documents of a question set for one run, in an index and a database that are deleted at its end.
 
-A server of its own, from the wheel, and not a part of the company's database: nobody's list of documents shows
-them, no sync waits for them, and whatever ends the run leaves nothing behind there.
+The database is on an embedded server of its own, not in the company's database: its documents appear in no list,
+no sync waits for them, and a run that is killed leaves nothing behind there.
 """
 
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agent.errors import UserError
 from agent.store.database import Database
@@ -21,6 +20,7 @@ from ingest.documents import formats
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.library import Library
+from ingest.progress import Progress
 from ingest.settings import IngestSettings
 from ingest.sources.connector import ListedDocument
 from ingest.sync.reports import SyncReport
@@ -28,7 +28,7 @@ from ingest.sync.reports import SyncReport
 
 @dataclass(frozen=True)
 class IsolatedIndex:
-    """The library of the run, the database behind it, and how reading in went."""
+    """The run's library, the database behind it, and the report of the sync that filled it."""
 
     library: Library
     database: Database
@@ -36,33 +36,34 @@ class IsolatedIndex:
 
 
 class JsonLines:
-    """A source: a JSON object a line, with ``id``, ``text`` and perhaps ``title``. An id may be a file's path."""
+    """A source of documents in a file: JSON objects with ``id``, ``text`` and optionally ``title``, one per line.
+
+    An id that is a file's path gives the document that file's format.
+    """
 
     def __init__(self, path: Path) -> None:
         self.name = path.absolute().parent.name
         self._documents = dict(_read(path))
 
     def list(self, known: Mapping[str, str]) -> Iterator[ListedDocument]:
-        """Every document."""
+        """Lists every document."""
         for id_, document in self._documents.items():
-            given = json.dumps(document, sort_keys=True).encode()
-            yield ListedDocument(id_, f"set://{self.name}/{id_}", hashlib.sha256(given).hexdigest())
+            content = json.dumps(document, sort_keys=True).encode()
+            yield ListedDocument(id_, f"set://{self.name}/{id_}", hashlib.sha256(content).hexdigest())
 
     def fetch(self, uri: str) -> RawDocument:
-        """One of them; text, unless its id promises another format."""
+        """Returns a document as plain text, unless its id has the extension of Markdown or HTML."""
         document = self._documents[uri]
         format_ = formats.find_format(uri)
-        readable = format_ if format_ in (Format.MARKDOWN, Format.HTML) else Format.TEXT
-        return RawDocument(str(document["text"]).encode(), readable, str(document.get("title") or uri))
+        text_format = format_ if format_ in (Format.MARKDOWN, Format.HTML) else Format.TEXT
+        return RawDocument(str(document["text"]).encode(), text_format, str(document.get("title") or uri))
 
 
 @contextmanager
-def build(
-    documents: Path, settings: IngestSettings, *, progress: Callable[[int, int | None], None]
-) -> Iterator[IsolatedIndex]:
-    """Reads the documents in with the embedding model of the settings; ``progress`` hears done and to do.
+def build(documents: Path, settings: IngestSettings, *, progress: Progress) -> Iterator[IsolatedIndex]:
+    """Indexes the documents with the embedding model of the settings; deletes the index on exit.
 
-    Raises :class:`UserError` that names the line which is not understood.
+    Raises :class:`UserError` with the number of the line that is not a document.
     """
     source = JsonLines(documents)
     with (
@@ -79,19 +80,17 @@ def build(
             database.close()
 
 
-def _read(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _read(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     with path.open(encoding="utf-8") as lines:
         for n, line in enumerate(lines, 1):
             if line.strip():
-                yield _document(line, f"{path}, line {n}")
+                yield _parse_document(line, f"{path}, line {n}")
 
 
-def _document(line: str, where: str) -> tuple[str, Mapping[str, Any]]:
+def _parse_document(line: str, where: str) -> tuple[str, Mapping[str, object]]:
     try:
         document = json.loads(line)
-        return str(document.get("id", document.get("_id")) or document["uri"]), {
-            **document,
-            "text": document["text"],
-        }
+        id_ = document.get("id", document.get("_id")) or document["uri"]
+        return str(id_), {**document, "text": document["text"]}
     except (ValueError, KeyError, AttributeError):
-        raise UserError(f"{where} is no document. Write a JSON object with 'id' and 'text'.") from None
+        raise UserError(f"{where} is not a document. Write a JSON object with 'id' and 'text'.") from None

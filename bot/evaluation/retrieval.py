@@ -1,4 +1,5 @@
-"""What a set's questions find: the library asked as the bot asks it, one question after the other."""
+"""Searches for each question of a set and measures the result. Searches as the bot does, one question at a
+time."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +11,17 @@ from bot.evaluation.questions import EvalQuestion
 from ingest.library import Library
 from tools.extractive.follow_ups import standalone
 
-N_PASSAGES = 50  # which mostly are of ten documents
-N_MORE_PASSAGES = 200  # where long pages hold them all; costs a second look, which is not timed
+N_PASSAGES = 50  # mostly of ten documents or more
+N_MORE_PASSAGES = 200  # if long documents fill them all; the second search is not timed
 
 
 @dataclass(frozen=True)
 class RetrievalResult:
-    """``files`` are the documents in the order in which people would see their passages, as the set names them
-    where it does. What cannot be said of the question, because no file is named, is None."""
+    """The ranking of a question and its measures, which are None if the question names no files.
+
+    ``files`` are the documents in the order of their best passages, by their path in the set or else their id.
+    ``ms`` is the time of the search in milliseconds.
+    """
 
     files: tuple[str, ...]
     ms: float
@@ -34,22 +38,25 @@ def find(
     *,
     progress: Callable[[], None] = lambda: None,
 ) -> list[RetrievalResult]:
-    """Looks each question up, a follow-up made standalone by rule; ``names`` are files by document id."""
-    found = []
-    library.search(questions[0].text, audience=Audience())  # loads what the first question would wait for
+    """Searches for each question; follow-ups are rewritten by rule. ``names`` are the set's paths by document
+    id."""
+    results = []
+    library.search(
+        questions[0].text, audience=Audience()
+    )  # loads the models, so that no question is timed with it
     for question in questions:
-        found.append(_find(question, library, names))
+        results.append(_find(question, library, names))
         progress()
-    return found
+    return results
 
 
 def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) -> RetrievalResult:
     query = standalone(question.text, [earlier for earlier, _ in question.earlier])
     started = time.perf_counter()
-    files = _files(query, library, names, k=N_PASSAGES)
+    files = _rank_files(query, library, names, k=N_PASSAGES)
     ms = (time.perf_counter() - started) * 1000
     if len(files) < measures.CUT:
-        files = _files(query, library, names, k=N_MORE_PASSAGES)
+        files = _rank_files(query, library, names, k=N_MORE_PASSAGES)
     if question.is_unanswerable or not question.groups:
         return RetrievalResult(files, ms)
     return RetrievalResult(
@@ -62,6 +69,6 @@ def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) ->
     )
 
 
-def _files(query: str, library: Library, names: Mapping[str, str], *, k: int) -> tuple[str, ...]:
+def _rank_files(query: str, library: Library, names: Mapping[str, str], *, k: int) -> tuple[str, ...]:
     passages = library.search(query, audience=Audience(), k=k).passages
-    return tuple(dict.fromkeys(names.get(p.document_id, p.document_id) for p in passages))
+    return tuple(dict.fromkeys(names.get(passage.document_id, passage.document_id) for passage in passages))

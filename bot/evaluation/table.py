@@ -1,126 +1,141 @@
-"""What ``docent eval`` prints for people: the figures by kind, what has changed, and what went wrong."""
+"""Prints a run for a person: figures by kind of question, what changed since an earlier run, and what went
+wrong."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.types import TurnStatus
 from bot.evaluation import figures
 from bot.evaluation.evaluator import EvalRun
-from bot.evaluation.figures import ANSWERS, EFFORT, RETRIEVAL, Case, Figure, Figures
+from bot.evaluation.figures import ANSWERS, EFFORT, RETRIEVAL, Case, Figure, FigureName
 from bot.evaluation.measures import TOP
+from bot.evaluation.report import EvalReport, Figures
 from bot.evaluation.runs import Difference, Regressions
 
-MOST_MISSES = 10  # of a kind of mistake
-NOISE = 0.3  # share by which a time must change to be worth telling
+MAX_MISSES = 10  # of one kind
+NOISE = 0.3  # a time that changes by a smaller share is not reported
 ANSWER_CHARS = 240
 
 
-def show(console: Console, evaluated: EvalRun, *, all_misses: bool = False) -> None:
-    """Everything, the totals first."""
-    run = evaluated.run
-    console.print(_figures(run, RETRIEVAL, title="Found"))
-    if "n_facts_complete" in run:
-        console.print(_figures(run, ANSWERS, title="Answered"))
-    console.print(_effort(run))
-    if evaluated.difference:
-        _show_difference(console, evaluated.difference, run)
-    _show_misses(console, evaluated.cases, most=None if all_misses else MOST_MISSES)
-    console.print(f"\n[dim]Kept as {escape(str(evaluated.path))}[/]")
+def show(console: Console, run: EvalRun, *, all_misses: bool = False) -> None:
+    """Prints everything, totals first; ``all_misses`` lists more than ten mistakes of a kind."""
+    report = run.report
+    console.print(_make_table(report, RETRIEVAL, title="Search"))
+    if FigureName.N_FACTS_COMPLETE in report.figures:
+        console.print(_make_table(report, ANSWERS, title="Answers"))
+    console.print(_describe_effort(report))
+    if run.difference:
+        _print_difference(console, run.difference, report.figures)
+    _print_misses(console, run.cases, limit=None if all_misses else MAX_MISSES)
+    console.print(f"\n[dim]Stored in {escape(str(run.path))}[/]")
 
 
-def _figures(run: Mapping[str, Any], shown: Sequence[Figure], *, title: str) -> Table:
-    """A line for each kind of question, and one for all."""
-    table = Table(box=None, title=f"\n{escape(run['set'])}: {title}", title_justify="left", title_style="bold")
+def _make_table(report: EvalReport, columns: Sequence[Figure], *, title: str) -> Table:
+    """Makes a table with a row for each kind of question, and one for all."""
+    table = Table(box=None, title=f"\n{escape(report.set)}: {title}", title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
-    for label in ("questions", *(figure.label for figure in shown)):
+    for label in ("questions", *(figure.label for figure in columns)):
         table.add_column(label, justify="right")
-    by_kind: Mapping[str, Figures] = run["by_kind"]
-    for kind, told in by_kind.items():
-        table.add_row(escape(kind or "-"), f"{told['n_questions']:,}", *(_cell(figure, told) for figure in shown))
-    cells = (_cell(figure, run) for figure in shown)
-    table.add_row("all", f"{run['n_questions']:,}", *cells, style="bold" if by_kind else "")
+    for kind, values in report.by_kind.items():
+        cells = (_format_cell(figure, values) for figure in columns)
+        table.add_row(escape(kind or "-"), f"{values[FigureName.N_QUESTIONS]:,}", *cells)
+    cells = (_format_cell(figure, report.figures) for figure in columns)
+    style = "bold" if report.by_kind else ""
+    table.add_row("all", f"{report.figures[FigureName.N_QUESTIONS]:,}", *cells, style=style)
     return table
 
 
-def _cell(figure: Figure, told: Figures) -> str:
-    """Nothing where there is nothing to count it out of."""
-    if figure.of:
-        return f"{told[figure.name]}/{told[figure.of]}" if told[figure.of] else ""
-    return _written(figure, told[figure.name]) if told["n_with_files"] else ""
+def _format_cell(figure: Figure, values: Figures) -> str:
+    """Formats a figure; empty if no question counts towards it."""
+    if figure.out_of:
+        return f"{values[figure.name]}/{values[figure.out_of]}" if values[figure.out_of] else ""
+    return _format(figure, values[figure.name]) if values[FigureName.N_WITH_FILES] else ""
 
 
-def _written(figure: Figure, value: float) -> str:
+def _format(figure: Figure, value: float) -> str:
     return f"{value:,.{figure.n_digits}f}"
 
 
-def _effort(run: Mapping[str, Any]) -> str:
-    told = [
-        f"{figure.label} {_written(figure, run[figure.name])}{figure.unit}"
+def _describe_effort(report: EvalReport) -> str:
+    values = report.figures
+    parts = [
+        f"{figure.label} {_format(figure, values[figure.name])}{figure.unit}"
         for figure in EFFORT
-        if figure.name in run and (figure.unit or run[figure.name])
+        if figure.name in values and (figure.unit or values[figure.name])
     ]
-    if documents := run["documents"]:
-        told.append(f"{documents['n']:,} documents read in {documents['seconds']} s ({documents['per_second']}/s)")
-    settings = run["settings"]
-    models = [f"embedding {settings['embedding_model']}", *filter(None, [settings.get("model")])]
-    return f"\n[dim]{escape('; '.join([*told, *models]))}.[/]"
+    if indexing := report.documents:
+        parts.append(
+            f"{indexing['n']:,} documents indexed in {indexing['seconds']} s ({indexing['per_second']}/s)"
+        )
+    parts.append(f"embedding {report.settings['embedding_model']}")
+    if model := report.settings.get("model"):
+        parts.append(str(model))
+    return f"\n[dim]{escape('; '.join(parts))}.[/]"
 
 
-def _show_difference(console: Console, difference: Difference, run: Figures) -> None:
-    console.print(f"\n[bold]Since {escape(difference.at)}[/]")
+def _print_difference(console: Console, difference: Difference, values: Figures) -> None:
+    console.print(f"\n[bold]Compared with the run of {escape(difference.at)}[/]")
     if not difference.is_of_the_same:
         console.print(
-            "[yellow]The questions are not the same: only those that both runs have can be told apart.[/]"
+            "[yellow]The two runs have different questions; each figure is of all questions of its run.[/]"
         )
     for name, (then, now) in difference.settings.items():
         console.print(f"  [dim]{name}: {escape(str(then))} → {escape(str(now))}[/]")
-    changed = [figure for figure in figures.ALL if _is_worth_telling(figure, difference)]
+    changed = [figure for figure in figures.ALL if _is_notable(figure, difference)]
     if all(figure.is_time for figure in changed):
-        console.print("  No figure has changed, times apart.")
+        console.print("  No figure has changed, except times.")
     for figure in changed:
-        change, before = difference.changes[figure.name], difference.before[figure.name]
-        tone = "green" if (change > 0) != figure.is_better_less else "red"
-        arrow = f"[{tone}]{'▲' if change > 0 else '▼'} {_written(figure, abs(change))}[/]"
-        was = f"{_written(figure, before)} → {_written(figure, run[figure.name])}{figure.unit}"
-        console.print(f"  {figure.label}  {arrow}  [dim]{was}[/]")
-    _show_turnabout(console, "found", difference.found)
-    _show_turnabout(console, "answered", difference.answered)
+        console.print(f"  {_describe_change(figure, difference, values[figure.name])}")
+    _print_regressions(console, "found", difference.found)
+    _print_regressions(console, "answered", difference.answered)
 
 
-def _is_worth_telling(figure: Figure, difference: Difference) -> bool:
-    """Times differ a little from run to run, whatever was changed."""
+def _describe_change(figure: Figure, difference: Difference, value: float) -> str:
+    change, before = difference.changes[figure.name], difference.before[figure.name]
+    colour = "green" if (change > 0) != figure.is_better_less else "red"
+    arrow = f"[{colour}]{'▲' if change > 0 else '▼'} {_format(figure, abs(change))}[/]"
+    values = f"{_format(figure, before)} → {_format(figure, value)}{figure.unit}"
+    return f"{figure.label}  {arrow}  [dim]{values}[/]"
+
+
+def _is_notable(figure: Figure, difference: Difference) -> bool:
+    """Returns whether a figure changed; a time differs a little with every run, so it must change by more."""
     change = abs(difference.changes.get(figure.name, 0.0))
     return change > (difference.before[figure.name] * NOISE if figure.is_time else 0.0) if change else False
 
 
-def _show_turnabout(console: Console, what: str, turnabout: Regressions) -> None:
-    for tone, name, ids in (("green", "now", turnabout.won), ("red", "no longer", turnabout.lost)):
+def _print_regressions(console: Console, verdict: str, regressions: Regressions) -> None:
+    for colour, when, ids in (("green", "now", regressions.won), ("red", "no longer", regressions.lost)):
         if ids:
-            console.print(f"  [{tone}]{name} {what}[/]: {escape(', '.join(ids))}")
+            console.print(f"  [{colour}]{when} {verdict}[/]: {escape(', '.join(ids))}")
 
 
-def _show_misses(console: Console, cases: Sequence[Case], *, most: int | None) -> None:
-    kinds: tuple[tuple[str, Callable[[Case], bool], Callable[[Case], list[str]]], ...] = (
-        ("Not found", lambda case: case.found.is_hit is False, _what_was_found),
-        ("Facts missing", _lacks_facts, _what_is_missing),
-        ("Wrongly refused", _is_wrongly_refused, _what_was_said),
-        ("Answered although nothing answers it", _is_wrongly_answered, _what_was_said),
-        ("Answered, and no fact is given to judge by", _is_not_judged, _what_was_said),
-        ("Failed", lambda case: bool(case.answered and case.answered.status != "completed"), _what_was_said),
-    )
-    for name, is_one, told in kinds:
-        missed = [case for case in cases if is_one(case)]
+@dataclass(frozen=True)
+class _MissKind:
+    title: str
+    applies: Callable[[Case], bool]
+    describe: Callable[[Case], Iterator[str]]
+
+
+def _print_misses(console: Console, cases: Sequence[Case], *, limit: int | None) -> None:
+    for kind in _MISS_KINDS:
+        missed = [case for case in cases if kind.applies(case)]
         if missed:
-            console.print(f"\n[bold]{name}[/] ({len(missed)})")
-        for case in missed[:most]:
-            console.print(f"  [bold]{escape(case.question.id)}[/] {escape(_asked(case))}")
-            for line in told(case):
+            console.print(f"\n[bold]{kind.title}[/] ({len(missed)})")
+        for case in missed[:limit]:
+            console.print(f"  [bold]{escape(case.question.id)}[/] {escape(_join_questions(case))}")
+            for line in kind.describe(case):
                 console.print(f"    [dim]{escape(line)}[/]")
-        if most is not None and len(missed) > most:
-            console.print(f"  [dim]… and {len(missed) - most} more: --all[/]")
+        if limit is not None and len(missed) > limit:
+            console.print(f"  [dim]… and {len(missed) - limit} more: --all lists them[/]")
+
+
+def _is_not_found(case: Case) -> bool:
+    return case.found.is_hit is False
 
 
 def _lacks_facts(case: Case) -> bool:
@@ -139,39 +154,53 @@ def _is_not_judged(case: Case) -> bool:
     return bool(case.answered and not case.answered.is_refusal and case.is_answered_right is None)
 
 
-def _asked(case: Case) -> str:
+def _has_failed(case: Case) -> bool:
+    return bool(case.answered and case.answered.status != TurnStatus.COMPLETED)
+
+
+def _join_questions(case: Case) -> str:
     return " ⏎ ".join([*(earlier for earlier, _ in case.question.earlier), case.question.text])
 
 
-def _what_was_found(case: Case) -> list[str]:
-    return [_needed(case), *(f"{n}. {name}" for n, name in enumerate(case.found.files[:TOP], 1))]
+def _describe_ranking(case: Case) -> Iterator[str]:
+    yield _describe_needs(case)
+    yield from (f"{rank}. {name}" for rank, name in enumerate(case.found.files[:TOP], 1))
 
 
-def _what_is_missing(case: Case) -> list[str]:
+def _describe_missing_facts(case: Case) -> Iterator[str]:
     assert case.answered
-    not_shown = case.answered.not_shown
-    lacking = (f"'{fact}'{' (not looked up)' if fact in not_shown else ''}" for fact in case.answered.missing)
-    return [f"lacks {', '.join(lacking)}", *_what_was_said(case)]
+    not_retrieved = case.answered.not_shown
+    facts = (f"'{fact}'{' (not retrieved)' if fact in not_retrieved else ''}" for fact in case.answered.missing)
+    yield f"lacks {', '.join(facts)}"
+    yield from _describe_answer(case)
 
 
-def _what_was_said(case: Case) -> list[str]:
+def _describe_answer(case: Case) -> Iterator[str]:
     assert case.answered
-    said = " ".join(case.answered.text.split())
-    shortened = said if len(said) <= ANSWER_CHARS else f"{said[:ANSWER_CHARS]}…"
-    hit = (
-        [] if case.found.is_hit is None else [f"{_needed(case)} ({'found' if case.found.is_hit else 'not found'})"]
-    )
-    return [*hit, f"said: {shortened}", f"docent sessions show {case.answered.turn_id}"]
+    text = " ".join(case.answered.text.split())
+    if case.found.is_hit is not None:
+        yield f"{_describe_needs(case)} ({'found' if case.found.is_hit else 'not found'})"
+    yield f"answer: {text if len(text) <= ANSWER_CHARS else f'{text[:ANSWER_CHARS]}…'}"
+    yield f"docent sessions show {case.answered.turn_id}"
 
 
-def _needed(case: Case) -> str:
-    return "needs " + ", and ".join(
-        f"{' or '.join(group)} ({_place(case, group)})" for group in case.question.groups
-    )
+def _describe_needs(case: Case) -> str:
+    groups = (f"{' or '.join(group)} ({_describe_rank(case, group)})" for group in case.question.groups)
+    return f"needs {', and '.join(groups)}"
 
 
-def _place(case: Case, group: Sequence[str]) -> str:
-    """Where the first of these files came; how many did is known from the passages that were asked for."""
-    found = case.found.files
-    rank = next((n for n, name in enumerate(found, 1) if name in group), None)
-    return f"found as number {rank}" if rank else f"not among the {len(found)} found"
+def _describe_rank(case: Case, group: Sequence[str]) -> str:
+    """Returns the rank of the best file of the group, among the files of the passages that were searched for."""
+    files = case.found.files
+    rank = next((rank for rank, name in enumerate(files, 1) if name in group), None)
+    return f"rank {rank}" if rank else f"not among the {len(files)} files found"
+
+
+_MISS_KINDS = (
+    _MissKind("Not found", _is_not_found, _describe_ranking),
+    _MissKind("Facts missing", _lacks_facts, _describe_missing_facts),
+    _MissKind("Wrongly refused", _is_wrongly_refused, _describe_answer),
+    _MissKind("Answered, although the documents have no answer", _is_wrongly_answered, _describe_answer),
+    _MissKind("Answered, but the question has no facts to check", _is_not_judged, _describe_answer),
+    _MissKind("Failed", _has_failed, _describe_answer),
+)

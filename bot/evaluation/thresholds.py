@@ -1,49 +1,52 @@
-"""``--at-least`` and ``--at-most``: what a figure must reach for the run to succeed, as continuous integration
-needs it."""
+"""The thresholds of ``--at-least`` and ``--at-most``: what a figure must reach for the command to exit with 0."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.errors import UserError
 from bot.evaluation import figures
+from bot.evaluation.report import Figures
 
-_GATE = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?)")
+_SHAPE = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """``is_least``: the figure may not fall below ``value``; else it may not exceed it."""
+    """The least value of a figure, or with ``is_least`` false the greatest."""
 
     name: str
     value: float
     is_least: bool
 
-    def missed(self, told: Mapping[str, float]) -> str:
-        """What is wrong with these figures, in one sentence; empty if nothing is."""
-        now = told[self.name]
-        if now >= self.value if self.is_least else now <= self.value:
+    def describe_miss(self, values: Figures) -> str:
+        """Returns a sentence if these figures miss the threshold, else an empty string."""
+        value = values[self.name]
+        if value >= self.value if self.is_least else value <= self.value:
             return ""
-        return (
-            f"{self.name} is {now:g}, and should be {'at least' if self.is_least else 'at most'} {self.value:g}."
-        )
+        bound = "at least" if self.is_least else "at most"
+        return f"{self.name} is {value:g} but should be {bound} {self.value:g}."
 
 
 def parse(at_least: Sequence[str], at_most: Sequence[str], *, has_answers: bool) -> list[Threshold]:
-    """Raises :class:`UserError` for what is no gate, or one that this run cannot pass through."""
+    """Parses the options; raises :class:`UserError` for an unknown figure, or one that this run does not measure.
+
+    For example::
+
+        parse(["hits_at_5=45"], ["n_failed=0"], has_answers=True)
+    """
     return [
-        _gate(given, is_least=is_least, has_answers=has_answers)
-        for many, is_least in ((at_least, True), (at_most, False))
-        for given in many
+        _parse_one(text, is_least=is_least, has_answers=has_answers)
+        for texts, is_least in ((at_least, True), (at_most, False))
+        for text in texts
     ]
 
 
-def _gate(given: str, *, is_least: bool, has_answers: bool) -> Threshold:
-    written = _GATE.fullmatch(given.strip())
-    of_answers = {figure.name for figure in (*figures.ANSWERS, *figures.EFFORT) if "search" not in figure.name}
-    known = [figure.name for figure in figures.ALL]
-    if not written or written[1] not in known:
-        raise UserError(f"'{given}' is no figure and its value. Write NAME=VALUE, with one of {', '.join(known)}.")
-    if written[1] in of_answers and not has_answers:
-        raise UserError(f"{written[1]} is a figure of answers. Add --answers, or leave it out.")
-    return Threshold(written[1], float(written[2]), is_least)
+def _parse_one(text: str, *, is_least: bool, has_answers: bool) -> Threshold:
+    match = _SHAPE.fullmatch(text.strip())
+    names = [str(figure.name) for figure in figures.ALL]
+    if not match or match[1] not in names:
+        raise UserError(f"'{text}' is not a figure with a value. Write NAME=VALUE; names are {', '.join(names)}.")
+    if not has_answers and match[1] in {figure.name for figure in figures.OF_ANSWERS}:
+        raise UserError(f"{match[1]} is measured only with --answers. Add --answers, or remove the threshold.")
+    return Threshold(match[1], float(match[2]), is_least)

@@ -121,14 +121,14 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     for path, said in ((tmp_path, "neither questions.jsonl nor"), (tmp_path / "x", "There is no")):
         with pytest.raises(UserError, match=said):
             questions.read(path)
-    with pytest.raises(UserError, match="holds no question"):
+    with pytest.raises(UserError, match="contains no questions"):
         questions.read(written(tmp_path))
 
 
 def test_of_a_set_some_kinds_or_the_first_can_be_chosen(tmp_path: Path) -> None:
     given = questions.read(written(tmp_path, *({"question": str(n), "kind": "ab"[n % 2]} for n in range(6))))
     assert [q.text for q in questions.select(given, kinds=["b"], limit=2).questions] == ["1", "3"]
-    with pytest.raises(UserError, match="There are: a, b"):
+    with pytest.raises(UserError, match="The kinds are: a, b"):
         questions.select(given, kinds=["c"])
 
 
