@@ -112,7 +112,7 @@ def worker(
 
 @app.command()
 def clock() -> None:
-    """Requeue lost questions and start due syncs. Also deletes old records. Several may run; one of them acts."""
+    """Start due syncs and requeue lost questions. Also deletes old records. Several may run; one of them acts."""
     import signal
     from zoneinfo import ZoneInfo
 

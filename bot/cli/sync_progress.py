@@ -90,7 +90,7 @@ def sync_location(
 
 
 def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew: bool = False) -> None:
-    """Embeds all documents with the configured model, after saying what it costs and, if ``asks``, asking.
+    """Makes the index again with the configured model. Says first what it costs and, if ``asks``, asks.
 
     Searches use the old index until the new one is complete.
     """

@@ -7,7 +7,7 @@ by reason; nothing comes from documents that not everyone may read, whoever the 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,11 +17,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 from agent.llm.model_names import is_local
+from agent.store import sessions
 from agent.store.database import Database, Transaction
+from agent.turn.loop import HISTORY_TURNS
 from ingest import access
 
 PAGE = 200  # turns read in one transaction
-HISTORY_TURNS = 20  # as many as a model is shown
 
 
 class LeftOut(StrEnum):
@@ -217,24 +218,18 @@ def _reduce_call(call: Mapping[str, Any]) -> Row:
 
 
 _CITED = text("SELECT url FROM sources WHERE turn_id = :id AND is_cited ORDER BY n")
-_BEFORE = text("""
-SELECT question, answer FROM turns
-WHERE session_id = :session_id AND seq < :seq AND status = 'completed' AND answer IS NOT NULL
-ORDER BY seq DESC LIMIT :limit
-""")
 
 
 def _make_eval_case(transaction: Transaction, turn: Row, filter_: ExportFilter) -> Row | LeftOut:
     """Makes an evaluation case; a person has to fill in what a right answer needs."""
     if filter_.model and turn["model"] != filter_.model:
         return LeftOut.OTHER_MODEL
-    before = {"session_id": turn["session_id"], "seq": turn["seq"], "limit": HISTORY_TURNS}
-    history = transaction.execute(_BEFORE, before).all()
+    history = sessions.load_history(transaction, turn["session_id"], before=turn["seq"], limit=HISTORY_TURNS)
     return {
         "id": f"turn-{turn['id']}",
         "kind": "rated_badly",
         "question": turn["question"],
-        "history": list(_speeches(reversed(history))),
+        "history": list(_speeches(history)),
         "relevant": [],
         "relevant_groups": [],
         "facts": [],
@@ -246,7 +241,7 @@ def _make_eval_case(transaction: Transaction, turn: Row, filter_: ExportFilter) 
     }
 
 
-def _speeches(turns: Iterator[Any]) -> Iterator[Row]:
+def _speeches(turns: Iterable[tuple[str, str]]) -> Iterator[Row]:
     for question, answer in turns:
         yield {"speaker": "user", "text": question}
         yield {"speaker": "agent", "text": answer}

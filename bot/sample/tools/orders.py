@@ -1,6 +1,7 @@
-"""A sample of a company's own tool: the orders of a customer, read from a table in Postgres.
+"""A sample of a company's own tool: looks up a customer's orders in a table in Postgres.
 
-Use it by DOCENT_TOOLS=bot/sample/tools and ORDERS_DATABASE_URL=postgresql://docent_orders:…@host:5432/shop with
+To use it, set DOCENT_TOOLS=bot/sample/tools and ORDERS_DATABASE_URL=postgresql://docent_orders:…@host:5432/shop,
+for a database with the table
 
     CREATE TABLE orders (
         id bigint PRIMARY KEY,
@@ -11,19 +12,19 @@ Use it by DOCENT_TOOLS=bot/sample/tools and ORDERS_DATABASE_URL=postgresql://doc
         currency char(3) NOT NULL
     );
 
-and a role that can read this table and nothing else:
+and a role that may only read this table:
 
     CREATE ROLE docent_orders LOGIN PASSWORD '…'; GRANT SELECT ON orders TO docent_orders;
 
-Promises to change nothing: its sessions are read only whatever the role may do, and every value is a bound
-parameter. It shows orders to whoever asks: ``context.audience`` says who will see the answer, where that matters.
+Promises to change nothing: its sessions are read-only whatever the role may do, and every value is a bound
+parameter. Does not restrict who sees which orders; ``context.audience`` says who will see the answer.
 """
 
 import os
 import time
 from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    RowMapping,
     Select,
     Table,
     Text,
@@ -47,9 +49,9 @@ from agent.errors import ToolError
 from agent.tools import ToolContext, ToolResult, tool
 
 VARIABLE = "ORDERS_DATABASE_URL"
-LONGEST_SECONDS = 10  # of the query, if there is as much time
+QUERY_SECONDS = 10  # less if the tool's deadline is sooner
 CONNECT_SECONDS = 3
-GO_ON = "Say that the orders cannot be looked up now."
+UNAVAILABLE_HINT = "Say that the orders cannot be looked up now."
 
 Customer = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 ORDERS = Table(
@@ -77,17 +79,19 @@ def orders(
     """Look up a customer's orders, the latest first: id, customer, status, day of the order, total and currency.
 
     `customer` is the customer's name or a part of it; `since` and `until` are days (YYYY-MM-DD), both included.
-    `has_more` is true when there are more than are shown. Use it for questions about orders: whether one was
-    shipped, what a customer ordered, how much for. Do not use it for prices, terms or anything that stands in
-    documents.
+    `has_more` is true if there are more orders than these. Use it for questions about orders: whether one was
+    shipped, what a customer ordered, how much for. Do not use it for prices, terms or anything else that the
+    documents say.
     """
     if since and until and since > until:
-        raise ToolError("since is after until.", hint="since is the first day, until the last one.")
-    rows = _rows(_query(customer, status, since, until).limit(limit + 1), context.deadline)
-    return ToolResult({"orders": [_as_json(row) for row in rows[:limit]], "has_more": len(rows) > limit})
+        raise ToolError("since is after until.", hint="since is the first day, until is the last one.")
+    rows = _fetch(_make_query(customer, status, since, until).limit(limit + 1), context.deadline)
+    return ToolResult({"orders": [_to_json(row) for row in rows[:limit]], "has_more": len(rows) > limit})
 
 
-def _query(customer: str, status: str | None, since: date | None, until: date | None) -> Select[Any]:
+def _make_query(
+    customer: str, status: str | None, since: date | None, until: date | None
+) -> Select[tuple[object, ...]]:
     column = ORDERS.c
     query = select(ORDERS).where(column.customer.icontains(customer, autoescape=True))
     if status:
@@ -99,35 +103,37 @@ def _query(customer: str, status: str | None, since: date | None, until: date | 
     return query.order_by(column.ordered_on.desc(), column.id.desc())
 
 
-def _rows(query: Select[Any], deadline: float) -> list[Any]:
-    left_seconds = min(deadline - time.monotonic(), LONGEST_SECONDS)
+def _fetch(query: Select[tuple[object, ...]], deadline: float) -> list[RowMapping]:
+    left_seconds = min(deadline - time.monotonic(), QUERY_SECONDS)
     if left_seconds <= 0:
-        raise ToolError("There is no time left to look up orders.", hint=GO_ON)
+        raise ToolError("There is no time left to look up orders.", hint=UNAVAILABLE_HINT)
     try:
-        with _engine().connect() as connection:
-            timeout = {"ms": str(max(1, round(left_seconds * 1000)))}  # 0 would be no limit
+        with _open_engine().connect() as connection:
+            timeout = {"ms": str(max(1, round(left_seconds * 1000)))}  # 0 would mean no limit
             connection.execute(text("SELECT set_config('statement_timeout', :ms, true)"), timeout)
             return list(connection.execute(query).mappings())
     except OperationalError as error:
-        raise ToolError("The database of orders does not answer, or not in time.", hint=GO_ON) from error
-    except SQLAlchemyError as error:  # such as a table that is not there, or not for this role
-        raise ToolError("The database of orders refused the query.", hint=GO_ON) from error
+        raise ToolError(
+            "The database of orders does not answer, or not in time.", hint=UNAVAILABLE_HINT
+        ) from error
+    except SQLAlchemyError as error:  # for example the table is missing, or the role may not read it
+        raise ToolError("The database of orders refused the query.", hint=UNAVAILABLE_HINT) from error
 
 
-def _engine() -> Engine:
+def _open_engine() -> Engine:
     url = os.environ.get(VARIABLE, "")
     if not url:
-        raise ToolError(f"The database of orders is not set up: {VARIABLE} is missing.", hint=GO_ON)
-    return _engine_of(url)
+        raise ToolError(f"The database of orders is not set up: {VARIABLE} is missing.", hint=UNAVAILABLE_HINT)
+    return _make_engine(url)
 
 
 @cache
-def _engine_of(url: str) -> Engine:
+def _make_engine(url: str) -> Engine:
     try:
         address = make_url(url).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError):
         raise ToolError(
-            f"The database of orders is not set up: {VARIABLE} is not an address.", hint=GO_ON
+            f"The database of orders is not set up: {VARIABLE} is not an address.", hint=UNAVAILABLE_HINT
         ) from None
     return create_engine(
         address,
@@ -142,7 +148,7 @@ def _engine_of(url: str) -> Engine:
     )
 
 
-def _as_json(row: Any) -> dict[str, Any]:
+def _to_json(row: RowMapping) -> dict[str, object]:
     return {
         "id": row["id"],
         "customer": row["customer"],

@@ -41,7 +41,7 @@ def table(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Datab
             transaction.execute(text("INSERT INTO orders VALUES (:a, :b, :c, :d, :e, :f)"), values)
     monkeypatch.setenv("ORDERS_DATABASE_URL", database.url)
     yield database
-    _module()._engine_of(database.url).dispose()
+    _module()._make_engine(database.url).dispose()
     with database.transaction() as transaction:
         transaction.execute(text("DROP TABLE IF EXISTS orders"))
 
@@ -149,7 +149,7 @@ def test_an_injection_finds_nothing_and_does_nothing(table: Database, customer: 
 def test_nothing_can_be_written_through_its_connection_whatever_the_role_may_do(
     table: Database, statement: str
 ) -> None:
-    with _module()._engine().connect() as connection, pytest.raises(InternalError, match="read-only"):
+    with _module()._open_engine().connect() as connection, pytest.raises(InternalError, match="read-only"):
         connection.execute(text(statement))
     assert len(ids(customer="Ropeway")) == 3
 
@@ -172,7 +172,7 @@ def test_the_role_of_the_sample_can_read_the_table_and_nothing_else(
             call(customer="Nord")
         assert "hunter2" not in str(error.value) + error.value.hint
     finally:
-        _module()._engine_of(url).dispose()
+        _module()._make_engine(url).dispose()
         with table.transaction() as transaction:
             transaction.execute(text(f"DROP OWNED BY {role}"))
             transaction.execute(text(f"DROP ROLE {role}"))
