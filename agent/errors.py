@@ -1,16 +1,32 @@
-"""Errors, by who reads them.
+"""Errors, by who reads them. Those of other modules are named with the module.
 
 DocentError
-├── UserError          shown to the person, verbatim (Slack or terminal)
-│   └── SettingsError  a setting is missing or wrong; the process ends with exit code 2
-├── ToolError          shown to the model as the tool's result, so that it can act on it
-├── ModelError         a model call failed; ``is_transient`` tells whether another try may help
-├── LimitReached       the turn may not go on as before: one closing call, or the fallback, follows
-│   └── OverBudget     a budget has no room; says whose, and when it opens again
-├── DeadlineExceeded   the turn's time is over
-├── Cancelled          somebody asked the turn to stop
-├── LeaseLost          another worker owns the turn now: drop everything, write nothing
-└── ReplyError         Slack refused the reply; ``is_transient`` tells whether another try may help
+├── UserError             shown to the person, verbatim (Slack or terminal)
+│   ├── SettingsError     a setting is missing or wrong; the process ends with exit code 2
+│   ├── NoIndex           nothing was ever written at the index's address (ingest.index.table)
+│   ├── SuspiciousListing a source lists so little that it must be wrong; nothing changed (ingest.sync.diff)
+│   └── Superseded        another sync of the same source has begun; this one writes no more (ingest.sync.store)
+├── ToolError             shown to the model as the tool's result, so that it can act on it
+├── ModelError            a model call failed; ``is_transient`` tells whether another try may help
+├── LimitReached          the turn may not go on as before: one closing call, or the fallback, follows
+│   └── OverBudget        a budget has no room; says whose, and when it opens again
+├── DeadlineExceeded      the turn's time is over
+├── Cancelled             somebody asked the turn to stop
+├── LeaseLost             another worker owns the turn now: drop everything, write nothing
+├── Abandoned             the worker is stopping: give the turn back (bot.jobs.leases)
+└── ReplyError            the reply was not delivered; ``is_transient`` tells whether another try may help
+    ├── SlackRefused      Slack answered and said no (bot.slack.client)
+    └── SlackUnavailable  Slack gave no answer (bot.slack.client)
+
+Not below DocentError, because they are caught where their module is used and reach nobody as they are:
+
+- FetchProblem (ingest.documents.raw) and below it AccessDenied (ingest.sources.web.webpage): one document cannot
+  be had; the sync stores it as that document's problem.
+- ConversionBug (ingest.documents.sandbox): a parser failed; reported to Sentry, stored as the document's problem.
+- GitError (ingest.sources.gitrepo.command), SlackReadError (ingest.sources.slackthreads.calls): what git or Slack
+  said; the source makes a UserError or a FetchProblem of it.
+- _Busy (agent.store.retention), _NoAnswer (bot.doctor.slack), Stopped (bot.demo.run): never leave their module.
+- SlackError, WorkspaceError (bot.simulator.errors): the simulator imports nothing of Docent.
 
 Everything else is a bug: it goes to Sentry, and the person gets one fixed sentence with an error id.
 Foreign errors are translated where their SDK is imported, with ``from``.
@@ -18,9 +34,11 @@ Foreign errors are translated where their SDK is imported, with ``from``.
 
 from decimal import Decimal
 
+from agent.types import Limit
+
 
 class DocentError(Exception):
-    """An error of this project. Its message is ours: it quotes no question and no document."""
+    """An error of this project. Its message is written by us: it quotes no question and no document."""
 
 
 class UserError(DocentError):
@@ -32,7 +50,7 @@ class SettingsError(UserError):
 
 
 class ToolError(DocentError):
-    """The model reads this; ``hint`` says what a valid call looks like. ``cost_usd`` is what services charged."""
+    """Read by the model; ``hint`` says what a valid call looks like. ``cost_usd`` is what services charged."""
 
     def __init__(self, message: str, *, hint: str = "", cost_usd: Decimal = Decimal(0)) -> None:
         super().__init__(message)
@@ -41,7 +59,7 @@ class ToolError(DocentError):
 
 
 class ModelError(DocentError):
-    """A model call failed for good: retries, where they made sense, are used up.
+    """A model call failed, after the retries that made sense.
 
     ``refused`` are parameters the model does not take; ``retry_after_seconds`` is what the provider asked for.
     """
@@ -67,18 +85,18 @@ class ModelError(DocentError):
 
 
 class LimitReached(DocentError):
-    """``limit`` names it: steps, calls, repeats, tokens, cost, time, budget."""
+    """``limit`` is STEPS, TOKENS or TIME, tested before a model call, or COST or BUDGET, tested with its money."""
 
-    def __init__(self, limit: str) -> None:
+    def __init__(self, limit: Limit) -> None:
         super().__init__(f"the turn reached its limit of {limit}")
         self.limit = limit
 
 
 class OverBudget(LimitReached):
-    """``says`` is a sentence for the person: whose budget it is, and when it opens again."""
+    """``says`` tells the person whose budget it is, and when it opens again; a sentence without its full stop."""
 
     def __init__(self, says: str) -> None:
-        super().__init__("budget")
+        super().__init__(Limit.BUDGET)
         self.says = says
 
 
@@ -95,7 +113,7 @@ class LeaseLost(DocentError):
 
 
 class ReplyError(DocentError):
-    """Slack did not take the reply."""
+    """The reply was not delivered."""
 
     def __init__(self, message: str, *, is_transient: bool) -> None:
         super().__init__(message)

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Literal, Required, TypeAlias, TypedDict
 
-Message = dict[str, Any]
 EVERYONE = "everyone"
 
 JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -95,6 +94,52 @@ class EndReason(StrEnum):
     ERROR = "error"
 
 
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+class FunctionCall(TypedDict):
+    """What a model asks for; ``arguments`` is JSON, as the model wrote it."""
+
+    name: str
+    arguments: str
+
+
+class MessageToolCall(TypedDict):
+    """One tool call inside an assistant's message, as chat APIs write it."""
+
+    id: str
+    type: Literal["function"]
+    function: FunctionCall
+
+
+class Message(TypedDict, total=False):
+    """One chat message as it is stored and sent: plain strings, because its text is measured and hashed.
+
+    A provider's own keys (such as thinking blocks) are kept with it, though they are not named here.
+    """
+
+    role: Required[Role]
+    content: str | None
+    tool_calls: list[MessageToolCall]  # an assistant's
+    tool_call_id: str  # on a tool's result: the call it answers
+    is_refusal: bool  # an assistant's, by a model of this process: it found nothing that answers
+
+
+class FunctionSchema(TypedDict):
+    """A function as chat APIs list it; ``parameters`` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, JsonValue]
+
+
+class ToolSchema(TypedDict):
+    """A tool as chat APIs list it."""
+
+    type: str
+    function: FunctionSchema
+
+
 @dataclass(frozen=True)
 class Audience:
     """Everyone who would see the answer: for each member, the principals that member is."""
@@ -102,12 +147,12 @@ class Audience:
     members: tuple[frozenset[str], ...] = (frozenset({EVERYONE}),)
 
     def as_json(self) -> list[list[str]]:
-        """Sorted lists, for the turn's row."""
+        """Returns sorted lists, as the turn's row stores them."""
         return sorted(sorted(member) for member in self.members)
 
     @staticmethod
     def from_json(members: Iterable[Iterable[str]]) -> "Audience":
-        """The inverse of :meth:`as_json`."""
+        """Reads what :meth:`as_json` wrote."""
         return Audience(tuple(frozenset(member) for member in members))
 
 
@@ -126,7 +171,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class CitedPassage:
-    """A passage under its number in this turn."""
+    """A passage under the number ``n`` that it has in a turn, by which the model cites it."""
 
     n: int
     passage: Passage

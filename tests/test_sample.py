@@ -14,15 +14,15 @@ import frontmatter
 import pytest
 
 from agent.tools import ToolContext
-from agent.types import Audience, Passage
+from agent.types import Audience, CitedPassage, Passage
 from bot.evaluation.measures import find_missing_facts
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
 from tests.system import ROOT
-from tools.extractive.answer import answer
-from tools.extractive.statements import statements
-from tools.registry import found
+from tools.extractive.answer import quote
+from tools.extractive.statements import list_statements
+from tools.registry import find_tools
 
 SAMPLE = ROOT / "bot" / "sample"
 HANDBOOK = SAMPLE / "handbook"
@@ -132,14 +132,16 @@ def _questions() -> list[dict[str, Any]]:
 def _text(library: Library, name: str) -> str:
     """Everything that can be quoted from a document, one statement a line."""
     passages = library.read(name, audience=Audience(), n=100)
-    return "\n".join(s.text for n, passage in enumerate(passages) for s in statements(_shown(n, passage)))
+    return "\n".join(
+        s.text for n, passage in enumerate(passages) for s in list_statements(CitedPassage(n, passage))
+    )
 
 
 def _ask(library: Library, question: str) -> Asked:
     context = ToolContext(Audience(), "test", 9e9, {Library: library})
-    result = found()["search_docs"].call({"query": question}, context)
+    result = find_tools()["search_docs"].call({"query": question}, context)
     shown = [_shown(n, passage) for n, passage in enumerate(result.passages, 1)]
-    text = answer(question, [{**result.data, "passages": shown}])
+    text = quote(question, [{**result.data, "passages": shown}]).text
     cited = {int(n) for n in re.findall(r"\[(\d+)\]", text)}
     return Asked(text, {_file(passage["url"]) for passage in shown if passage["n"] in cited})
 

@@ -1,4 +1,10 @@
-"""The tool that tells the date and the time."""
+"""The tool that tells the date and the time.
+
+A call and its result, as a model sees them::
+
+    {"time_zone": "Europe/Oslo"}
+    {"date": "2026-03-02", "weekday": "Monday", "time": "09:30", "time_zone": "Europe/Oslo", "utc_offset": "+0100"}
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,20 +13,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent.clock import now
 from agent.errors import ToolError
-from agent.tools import ToolContext, ToolResult, tool
+from agent.tools import ToolContext, ToolLabels, ToolResult, tool
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")  # in every locale
 
 
 @dataclass(frozen=True)
 class Clock:
-    """``time_zone`` is the company's; ``now`` gives a time that knows its zone."""
+    """``time_zone`` is the company's; ``now`` returns a time with its zone."""
 
     time_zone: str = "UTC"
     now: Callable[[], datetime] = now
 
 
-@tool(needs=(Clock,))
+LABELS = ToolLabels("is looking at the clock…", "Looking at the clock", "Looked at the clock")
+
+
+@tool(needs=(Clock,), labels=LABELS)
 def current_time(time_zone: str = "", *, context: ToolContext) -> ToolResult:
     """Tell today's date, the weekday and the time of day, in the company's time zone or another one.
 

@@ -1,18 +1,28 @@
-"""The tool that says which documents there are."""
+"""The tool that lists the documents there are.
+
+A call and its result, as a model sees them::
+
+    {"source": "handbook", "order": "recent", "limit": 1}
+    {"found": 28, "sources": ["handbook"], "documents": [{"title": "Annual leave", "source": "handbook",
+     "url": "…", "document_id": "…", "updated": "2026-01-31"}]}
+"""
 
 from typing import Annotated
 
 from pydantic import Field
 
 from agent.errors import ToolError
-from agent.tools import ToolContext, ToolResult, tool
+from agent.tools import ToolContext, ToolLabels, ToolResult, tool
 from ingest.library import Library
 from ingest.search.listing import DocumentEntry, Order
 
 TITLE_CHARS = 200
 
 
-@tool()
+LABELS = ToolLabels("is looking through the documents…", "Listing the documents", "Listed the documents")
+
+
+@tool(labels=LABELS)
 def list_documents(
     source: str = "",
     title: str = "",
@@ -36,11 +46,11 @@ def list_documents(
             "There is no source of that name.",
             hint=f"The sources are: {names}." if names else "There are no documents at all.",
         )
-    documents = [_as_json(entry) for entry in listing.documents]
+    documents = [_entry_json(entry) for entry in listing.documents]
     return ToolResult({"found": listing.n_found, "sources": list(listing.sources), "documents": documents})
 
 
-def _as_json(entry: DocumentEntry) -> dict[str, str | None]:
+def _entry_json(entry: DocumentEntry) -> dict[str, str | None]:
     return {
         "title": entry.title[:TITLE_CHARS],
         "source": entry.source,

@@ -1,4 +1,4 @@
-"""Makes passages fit to read: neighbours joined, repeats dropped, the whole bounded."""
+"""Prepares passages for a reader: neighbours are joined, repeats dropped, the whole is bounded."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,27 +8,30 @@ from agent.types import Passage
 from ingest.search.near_duplicates import is_near_duplicate
 
 
-def readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, ...]:
-    """In the given order; a neighbour joins the better of the two; what exceeds ``max_tokens`` is left out."""
-    kept: list[list[Passage]] = []
+def make_readable(passages: Sequence[Passage], *, max_tokens: int) -> tuple[Passage, ...]:
+    """Returns passages in the given order; a neighbour joins the better of the two.
+
+    A passage that would exceed ``max_tokens`` together with those before it is left out.
+    """
+    groups: list[list[Passage]] = []
     n_used = 0
     for passage in passages:
         n_new = estimate_prose_tokens(len(passage.text))
         if n_used + n_new > max_tokens or any(
-            is_near_duplicate(passage.text, old.text) for group in kept for old in group
+            is_near_duplicate(passage.text, old.text) for group in groups for old in group
         ):
             continue
         n_used += n_new
-        group = next((g for g in kept if any(_is_neighbour(passage, old) for old in g)), None)
+        group = next((g for g in groups if any(_is_neighbour(passage, old) for old in g)), None)
         if group is None:
-            kept.append([passage])
+            groups.append([passage])
         else:
             group.append(passage)
-    return tuple(_joined(group) for group in kept)
+    return tuple(_join(group) for group in groups)
 
 
 def _is_neighbour(one: Passage, other: Passage) -> bool:
-    """Next to each other under the same heading: a joined passage has one heading to cite."""
+    """Returns whether they are adjacent, under the same heading: a joined passage has one heading to cite."""
     return (
         one.document_id == other.document_id
         and one.heading_path == other.heading_path
@@ -40,6 +43,6 @@ def _position(passage: Passage) -> int:
     return int(passage.chunk_id.rpartition("-")[2])
 
 
-def _joined(group: list[Passage]) -> Passage:
+def _join(group: list[Passage]) -> Passage:
     ordered = sorted(group, key=_position)
     return replace(group[0], text="\n".join(passage.text for passage in ordered))

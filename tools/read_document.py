@@ -1,14 +1,23 @@
-"""The tool that reads on in one document."""
+"""The tool that reads consecutive passages of one document.
+
+A call and its result, as a model sees them::
+
+    {"document": "Annual leave", "heading": "Carrying over"}
+    {"title": "Annual leave", "passages": [{"n": 3, "title": "Annual leave", "heading": "Carrying over", …}]}
+"""
 
 from agent.errors import ToolError
-from agent.tools import ToolContext, ToolResult, tool
+from agent.tools import ToolContext, ToolLabels, ToolResult, tool
 from ingest.library import Library
-from tools.passages import readable
+from tools.passages import make_readable
 
 MAX_TOKENS = 2_500
 
 
-@tool(only_passages=True)
+LABELS = ToolLabels("is reading a document…", "Reading a document", "Read a document")
+
+
+@tool(only_passages=True, labels=LABELS)
 def read_document(document: str, heading: str = "", *, context: ToolContext) -> ToolResult:
     """Read consecutive passages of one document, from its start or from a heading on.
 
@@ -26,4 +35,4 @@ def read_document(document: str, heading: str = "", *, context: ToolContext) -> 
             hint=f"The closest titles are: {titles}." if titles else "Use search_docs to find documents.",
             cost_usd=near.cost_usd,
         )
-    return ToolResult({"title": passages[0].title}, readable(passages, max_tokens=MAX_TOKENS))
+    return ToolResult({"title": passages[0].title}, make_readable(passages, max_tokens=MAX_TOKENS))

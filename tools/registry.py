@@ -1,4 +1,4 @@
-"""Finds the tools: every module of this folder that holds one, and a company's own. There is no list to edit."""
+"""Finds the tools: those in the modules of this folder, and a company's own. There is no list to edit."""
 
 import pkgutil
 from collections.abc import Container, Mapping, Sequence
@@ -9,8 +9,8 @@ from agent.tools import Tool
 from tools import custom_tools
 
 
-def found(extra: Sequence[str] = ()) -> dict[str, Tool]:
-    """Every tool by name, sorted, so that prompts are byte-identical.
+def find_tools(extra: Sequence[str] = ()) -> dict[str, Tool]:
+    """Returns every tool by name, sorted, so that prompts are byte-identical.
 
     ``extra`` are folders and packages; raises :class:`SettingsError`, see :func:`tools.custom_tools.load`.
     """
@@ -19,6 +19,6 @@ def found(extra: Sequence[str] = ()) -> dict[str, Tool]:
     return dict(sorted({**every, **custom_tools.load(extra, built_in=every)}.items()))
 
 
-def offered(every: Mapping[str, Tool], resources: Container[type]) -> dict[str, Tool]:
-    """Those whose needs are met by the resources there are."""
-    return {name: tool for name, tool in every.items() if all(kind in resources for kind in tool.needs)}
+def select_offered(tools: Mapping[str, Tool], resources: Container[type]) -> dict[str, Tool]:
+    """Returns the tools whose ``needs`` are met by the resources there are."""
+    return {name: tool for name, tool in tools.items() if all(kind in resources for kind in tool.needs)}

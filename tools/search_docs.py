@@ -1,26 +1,39 @@
-"""The tool that searches the company's documents."""
+"""The tool that searches the company's documents.
+
+A call and its result, as a model sees them::
+
+    {"query": "How many days of leave can I carry over?"}
+    {"found": 2, "passages": [{"n": 1, "title": "Annual leave", "heading": "Carrying over", "url": "…",
+     "document_id": "…", "score": 0.91, "text": "You can carry over 5 days …"}, …]}
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from functools import partial
 from itertools import zip_longest
-from typing import Any
 
 from agent.errors import ToolError
-from agent.tools import ToolContext, ToolResult, tool
-from agent.turn.tool_calls import as_json
-from agent.types import CitedPassage, Passage
+from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.types import JsonValue, Passage
 from ingest.library import Library
-from tools.extractive.answer import is_weak
-from tools.extractive.question import parts
-from tools.passages import readable
+from tools.evidence import Strength, evidence_strength
+from tools.extractive import question
+from tools.passages import make_readable
 
 MAX_TOKENS = 2_000  # of passage text per search: 18 chunks on average
-ALWAYS_SHOWN = 3  # a word or two as a question score low; what holds them is found nevertheless
-NOTHING_BELOW = 0.15  # below this score no passage has ever answered one of the questions it was tuned on
+ALWAYS_SHOWN = 3  # a question of a word or two scores low, though its passages fit
+RELEVANT_FROM = 0.15  # below this score no passage has ever answered one of the questions it was tuned on
 
 
-@tool(only_passages=True)
+LABELS = ToolLabels(
+    status="is searching the documents…",
+    running="Searching the documents",
+    done="Searched the documents",
+    nothing="Nothing found",
+)
+
+
+@tool(only_passages=True, labels=LABELS)
 def search_docs(query: str, source: str = "", since: str = "", *, context: ToolContext) -> ToolResult:
     """Search the company's documents; returns numbered passages, best first, each with title, heading and score.
 
@@ -38,23 +51,25 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     look_up = partial(
         library.search, audience=context.audience, sources=_sources(source, library, context), since=_day(since)
     )
-    found = look_up(query)
-    asked = [part.text for part in parts(query)]
-    others = [look_up(part) for part in asked if len(asked) > 1]
-    merged = _merged(*(one.passages for one in (found, *others)))
-    relevant = [passage for passage in merged if passage.score >= NOTHING_BELOW]
-    shown = [passage for i, passage in enumerate(merged) if i < ALWAYS_SHOWN or passage.score >= NOTHING_BELOW]
-    passages = readable(shown, max_tokens=MAX_TOKENS)
-    data: dict[str, Any] = {"found": len(relevant and passages)}
-    if found.not_found:
-        data["not_found"] = list(found.not_found)
-    if found.keywords:
-        data["keywords"] = {title: list(words) for title, words in found.keywords.items()}
-    if is_weak(query, [data | {"passages": [as_json(CitedPassage(n, p)) for n, p in enumerate(passages, 1)]}]):
-        data["is_weak"] = True
-    if not relevant:
-        data["hint"] = "Nothing fits well. Try other words, or say that the documents do not say."
-    return ToolResult(data, passages, sum((one.cost_usd for one in others), found.cost_usd))
+    whole = look_up(query)
+    parts = [part.text for part in question.split(query)]
+    others = [look_up(part) for part in parts if len(parts) > 1]
+    merged = _merge(*(lookup.passages for lookup in (whole, *others)))
+    relevant = [passage for passage in merged if passage.score >= RELEVANT_FROM]
+    shown = [passage for i, passage in enumerate(merged) if i < ALWAYS_SHOWN or passage.score >= RELEVANT_FROM]
+    passages = make_readable(shown, max_tokens=MAX_TOKENS)
+    data: dict[str, JsonValue] = {"found": len(relevant and passages)}
+    if whole.not_found:
+        data["not_found"] = list(whole.not_found)
+    if whole.keywords:
+        data["keywords"] = {title: list(words) for title, words in whole.keywords.items()}
+    return ToolResult(
+        data,
+        passages,
+        cost_usd=sum((lookup.cost_usd for lookup in others), whole.cost_usd),
+        is_weak=evidence_strength(query, passages, whole.not_found) is Strength.WEAK,
+        hint="" if relevant else "Nothing fits well. Try other words, or say that the documents do not say.",
+    )
 
 
 def _sources(source: str, library: Library, context: ToolContext) -> tuple[str, ...]:
@@ -75,8 +90,8 @@ def _day(since: str) -> datetime | None:
         raise ToolError("`since` is no day.", hint="Write it as 2026-01-31, or leave it out.") from None
 
 
-def _merged(*rankings: Sequence[Passage]) -> list[Passage]:
-    """The first of each ranking, then the second of each: every part of a question has passages of its own."""
+def _merge(*rankings: Sequence[Passage]) -> list[Passage]:
+    """Takes the first of each ranking, then the second of each: every part of a question has its passages."""
     in_turn = [passage for rank in zip_longest(*rankings) for passage in rank if passage]
     best: dict[str, Passage] = {}
     for passage in in_turn:

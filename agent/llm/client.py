@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from agent import observability
 from agent.errors import DeadlineExceeded, DocentError, ModelError
@@ -236,7 +236,7 @@ def _mark_cache_breakpoints(request: Request) -> list[Message]:
     """Returns the messages, marked where the provider shall cache the prompt up to there."""
     breakpoints = models.choose_cache_breakpoints(request)
     return [
-        message | {"cache_control": {"type": "ephemeral"}} if i in breakpoints else message
+        cast(Message, {**message, "cache_control": {"type": "ephemeral"}}) if i in breakpoints else message
         for i, message in enumerate(request.messages)
     ]
 
@@ -249,8 +249,10 @@ def _assemble(request: Request, completion: Completion, chunks: list[Chunk]) -> 
         )
     choice = response.choices[0]
     message = choice.message.model_dump(exclude_none=True)
-    completion.message = {key: value for key, value in message.items() if key != "function_call"}
-    completion.message.setdefault("content", None)
+    kept = {key: value for key, value in message.items() if key != "function_call"}
+    completion.message = cast(Message, {"content": None, **kept})
+    if any(getattr(chunk, "is_refusal", False) for chunk in chunks):
+        completion.message["is_refusal"] = True
     completion.finish_reason = choice.finish_reason
     completion.response = response.model_dump(mode="json", exclude={"id", "created"}, exclude_none=True)
     completion.usage = _read_usage(request.model, response)

@@ -4,13 +4,13 @@ Promises: the price list is the local one, and nothing is sent anywhere but to t
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from agent.llm import local_provider
-from agent.types import Message
+from agent.types import Message, ToolSchema
 
 LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's resources
     "litellm.litellm_core_utils.default_encoding",
@@ -18,7 +18,7 @@ LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's res
     "openai.resources",
 )
 
-Complete = Callable[[Sequence[Message], Sequence[Mapping[str, Any]], str | None], Message]
+Complete = Callable[[Sequence[Message], Sequence[ToolSchema], str | None], Message]
 
 
 @cache

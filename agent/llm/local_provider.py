@@ -12,9 +12,10 @@ def stream_chunks(message: Message, words_per_second: float) -> Iterator[dict[st
     calls = message.get("tool_calls") or ()
     words = (message.get("content") or "").split(" ")
     size = 3 if words_per_second else 12
+    own = {"provider_specific_fields": {"is_refusal": True}} if message.get("is_refusal") else {}
     for start in range(0, len(words), size):
         is_last = start + size >= len(words)
-        yield _chunk(text=" ".join(words[start : start + size]) + ("" if is_last else " "))
+        yield _chunk(text=" ".join(words[start : start + size]) + ("" if is_last else " "), **own)
         if words_per_second and not is_last:
             time.sleep(size / words_per_second)
     for index, call in enumerate(calls):

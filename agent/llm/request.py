@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from agent.llm.pricing import FREE, Price
 from agent.llm.tokens import estimate_prompt_tokens
-from agent.types import JsonObject, Message, Usage
+from agent.types import JsonObject, Message, ToolSchema, Usage
 
 LEAST_COMPLETION_TOKENS = 200  # a shorter answer is not worth a call
 
@@ -33,7 +33,7 @@ class Request:
 
     model: Model
     messages: Sequence[Message]
-    tools: Sequence[JsonObject]
+    tools: Sequence[ToolSchema]
     tool_choice: str | None
     max_completion_tokens: int
 
@@ -54,7 +54,7 @@ class Completion:
     """The outcome of a call, filled while :func:`agent.llm.client.stream` runs. ``sent`` are the parameters
     that went out."""
 
-    message: Message = field(default_factory=dict)
+    message: Message = field(default_factory=lambda: Message(role="assistant", content=None))
     response: JsonObject = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     sent: JsonObject = field(default_factory=dict)

@@ -1,2 +1,1 @@
-"""What a model reads: instructions, question and evidence, cut to the context window; citations in what it
-writes."""
+"""What a model reads, and citations in what it writes: instructions, question and evidence, cut to the window."""

@@ -1,4 +1,4 @@
-"""Citations: ``[1]``, ``[2][3]``, ``[1, 2]`` in a model's text. Code is left alone."""
+"""Citations in a model's text: ``[1]``, ``[2][3]``, ``[1, 2]``. Leaves code alone."""
 
 import re
 from collections.abc import Container
@@ -7,14 +7,18 @@ CITATION = re.compile(r"\[(\d{1,3}(?:\s?[,;]\s?\d{1,3}){0,20})\]")  # models als
 CODE = re.compile(r"(?:^|(?<=\n))```.*?(?:\n```|\Z)|(?<![`\\])`[^`\n]{1,500}`(?!`)", re.DOTALL)
 
 
-def numbers(citation: str) -> list[int]:
-    """The numbers inside one citation's brackets."""
+def parse_numbers(citation: str) -> list[int]:
+    """Returns the numbers inside one citation's brackets."""
     return [int(number) for number in re.findall(r"\d+", citation)]
 
 
-def cited(text: str, known: Container[int]) -> list[int]:
-    """The known numbers the text cites, each once, in order of first appearance."""
-    found: dict[int, None] = {}
+def find_cited(text: str, known: Container[int]) -> list[int]:
+    """Returns the known numbers that the text cites, each once, in order of first appearance.
+
+    >>> find_cited("Five days [2, 1]. See `a[3]` and [9].", {1, 2, 3})
+    [2, 1]
+    """
+    cited: dict[int, None] = {}
     for match in CITATION.finditer(CODE.sub("", text)):
-        found.update((n, None) for n in numbers(match[1]) if n in known)
-    return list(found)
+        cited.update((n, None) for n in parse_numbers(match[1]) if n in known)
+    return list(cited)

@@ -1,52 +1,53 @@
-"""The context window: what of a conversation one model call sees, within a number of tokens.
+"""The context window: which messages one model call sees, within a number of tokens.
 
-Promises: the instructions, the question and the latest evidence are always whole. What has to give way gives way
-in this order: older tool results become short, earlier turns become a sentence each, then the earliest are left
+Promises that the instructions, the question and the latest evidence are always whole. Where there is no room, in
+this order: older tool results are shortened, earlier turns are cut to a sentence each, the earliest turns are left
 out. The same transcript gives the same messages, byte for byte.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import prompt
-from agent.types import Message
+from agent.text import shorten
+from agent.types import JsonObject, JsonValue, Message
 
 SHORT_TEXT_CHARS = 160  # of each passage or text in an older result
-SHORT_ITEMS = 5  # of each list in an older result that is not of passages
+SHORT_ITEMS = 5  # of each list in an older result, passages apart
 SHORT_TURN_CHARS = 240  # of an earlier question, and of its answer
-WHOLE_TURNS = 1  # the latest earlier turn stays whole: a follow-up leans on it
+WHOLE_TURNS = 1  # the latest earlier turn stays whole: a follow-up refers to it
 
 Turns = Sequence[tuple[str, str]]  # (question, answer), oldest first
 
 
-def fitted(system: str, history: Turns, transcript: Sequence[Message], *, max_tokens: int) -> list[Message]:
-    """The messages of a call: instructions, earlier turns, and this turn so far."""
-    whole = _conversation(system, history, transcript)
-    if estimate_prompt_tokens(whole) <= max_tokens:
-        return whole
-    shorter = _with_short_results(transcript)
+def fit(system: str, history: Turns, transcript: Sequence[Message], *, max_tokens: int) -> list[Message]:
+    """Returns the messages of a call: instructions, earlier turns, and this turn so far."""
+    messages = _join(system, history, transcript)
+    if estimate_prompt_tokens(messages) <= max_tokens:
+        return messages
+    shorter = _shorten_results(transcript)
     earlier = list(history)
     for i in range(len(earlier)):
-        if estimate_prompt_tokens(_conversation(system, earlier, shorter)) <= max_tokens:
+        if estimate_prompt_tokens(_join(system, earlier, shorter)) <= max_tokens:
             break
         if i < len(earlier) - WHOLE_TURNS:
             question, answer = earlier[i]
-            earlier[i] = (_short(question), _first_sentence(answer))
-    while earlier and estimate_prompt_tokens(_conversation(system, earlier, shorter)) > max_tokens:
+            earlier[i] = (shorten(question, SHORT_TURN_CHARS), _first_sentence(answer))
+    while earlier and estimate_prompt_tokens(_join(system, earlier, shorter)) > max_tokens:
         earlier = earlier[1:]
-    return _conversation(system, earlier, shorter)
+    return _join(system, earlier, shorter)
 
 
 def without_tools(messages: Sequence[Message]) -> list[Message]:
-    """The same conversation for a model that knows no tools: calls and results as what a person hands over."""
+    """Rewrites a conversation for a model that takes no tools: calls are dropped, results come from the person."""
     plain: list[Message] = []
     names: dict[str, str] = {}
     for message in messages:
         if message["role"] == "tool":
             name = names.get(message["tool_call_id"], "tool")
-            plain.append(prompt.evidence_message(name, message["content"]))
+            plain.append(prompt.evidence_message(name, str(message["content"])))
         elif calls := message.get("tool_calls"):
             names |= {call["id"]: call["function"]["name"] for call in calls}
             if str(message.get("content") or "").strip():
@@ -56,59 +57,58 @@ def without_tools(messages: Sequence[Message]) -> list[Message]:
     return plain
 
 
-def shortened(value: Any, *, chars: int, items: int) -> Any:
-    """JSON with every text cut to ``chars`` and every list to ``items``."""
+def shorten_json(value: JsonValue, *, chars: int, items: int) -> JsonValue:
+    """Cuts every text to ``chars`` and every list to ``items``."""
     if isinstance(value, str):
-        return value if len(value) <= chars else value[: chars - 1] + "…"
+        return shorten(value, chars)
     if isinstance(value, Mapping):
-        return {key: shortened(item, chars=chars, items=items) for key, item in list(value.items())[: 4 * items]}
+        return shorten_object(value, chars=chars, items=items)
     if isinstance(value, list | tuple):
-        return [shortened(item, chars=chars, items=items) for item in value[:items]]
+        return [shorten_json(item, chars=chars, items=items) for item in value[:items]]
     return value
 
 
-def _conversation(system: str, history: Turns, transcript: Sequence[Message]) -> list[Message]:
-    earlier = [
-        message
-        for question, answer in history
-        for message in ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
-    ]
-    return [{"role": "system", "content": system}, *earlier, *transcript]
+def shorten_object(data: JsonObject, *, chars: int, items: int) -> dict[str, JsonValue]:
+    """Does the same with an object, of which four times as many keys stay."""
+    return {key: shorten_json(item, chars=chars, items=items) for key, item in list(data.items())[: 4 * items]}
 
 
-def _with_short_results(transcript: Sequence[Message]) -> list[Message]:
-    """Everything that was found before the last step's calls, short; the opening evidence too, if there are
-    any."""
+def _join(system: str, history: Turns, transcript: Sequence[Message]) -> list[Message]:
+    messages: list[Message] = [{"role": "system", "content": system}]
+    for question, answer in history:
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return [*messages, *transcript]
+
+
+def _shorten_results(transcript: Sequence[Message]) -> list[Message]:
+    """Shortens every result from before the last step's calls, the opening evidence too; none if there are
+    none."""
     steps = [i for i, message in enumerate(transcript) if message.get("tool_calls")]
     if not steps:
         return list(transcript)
-    return [_with_short_result(message) if i < steps[-1] else message for i, message in enumerate(transcript)]
+    return [_shorten_result(message) if i < steps[-1] else message for i, message in enumerate(transcript)]
 
 
-def _with_short_result(message: Message) -> Message:
+def _shorten_result(message: Message) -> Message:
+    content = str(message.get("content"))
     if message["role"] == "tool":
-        return message | {"content": _short_json(message["content"])}
+        return cast(Message, {**message, "content": _short_json(content)})
     if message["role"] == "user":
-        return message | {"content": prompt.map_evidence(str(message["content"]), _short_json)}
+        return cast(Message, {**message, "content": prompt.map_evidence(content, _short_json)})
     return message
 
 
 def _short_json(result: str) -> str:
-    data = json.loads(result)
-    short = shortened(
-        {k: v for k, v in data.items() if k != "passages"}, chars=SHORT_TEXT_CHARS, items=SHORT_ITEMS
-    )
-    if "passages" in data:
-        short["passages"] = [p | {"text": _short(p["text"], SHORT_TEXT_CHARS)} for p in data["passages"]]
+    data: dict[str, JsonValue] = json.loads(result)
+    passages = cast("Sequence[JsonObject] | None", data.pop("passages", None))
+    short = shorten_object(data, chars=SHORT_TEXT_CHARS, items=SHORT_ITEMS)
+    if passages is not None:
+        short["passages"] = [{**p, "text": shorten(str(p["text"]), SHORT_TEXT_CHARS)} for p in passages]
     return prompt.result_json(short | {"is_shortened": True})
 
 
-def _short(text: str, chars: int = SHORT_TURN_CHARS) -> str:
-    return text if len(text) <= chars else text[: chars - 1] + "…"
-
-
 def _first_sentence(answer: str) -> str:
-    """What an answer came to: it stands first, as the instructions ask for."""
+    """Returns the sentence that sums an answer up: the first, as the instructions ask for."""
     line = next((line for line in answer.splitlines() if line.strip()), "")
     end = line.find(". ")
-    return _short(line if end < 0 else line[: end + 1])
+    return shorten(line if end < 0 else line[: end + 1], SHORT_TURN_CHARS)

@@ -1,7 +1,8 @@
 """What the model reads: the instructions (files with a version) and the person's message with its evidence.
 
-The evidence of the opening calls stands in the person's message as JSON between tags. ``<`` inside the JSON is
-escaped, so no document can close the tag.
+Promises that no document can end the evidence it is part of: the results of the opening calls are JSON between
+tags in the person's message, and ``<`` inside the JSON is escaped. Equal data gives equal bytes. Leaves cutting to
+:mod:`agent.prompting.context_window`.
 """
 
 import json
@@ -10,102 +11,139 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
 
-from agent.types import Message
+from agent.types import CitedPassage, JsonObject, JsonValue, Message, Passage
 
 STANDALONE_TURNS, STANDALONE_CHARS = 4, 600  # of the conversation that a follow-up is read in
 _EVIDENCE = re.compile(r"<evidence tool=\"(\w+)\">\n(.*?)\n</evidence>", re.DOTALL)
-
-
 _VERSION = re.compile(r"\A<!-- version ([\w.-]+) -->\n")
 
 
 @cache
 def system() -> str:
-    """The system prompt, ``prompt.md``."""
-    return _VERSION.sub("", _file("prompt.md"))
+    """Returns the system prompt, ``prompt.md``."""
+    return _VERSION.sub("", _read("prompt.md"))
 
 
 @cache
 def standalone() -> str:
-    """How a follow-up question is made to stand alone, ``standalone.md``."""
-    return _VERSION.sub("", _file("standalone.md"))
+    """Returns the instructions for rewriting a follow-up question, ``standalone.md``."""
+    return _VERSION.sub("", _read("standalone.md"))
 
 
 @cache
 def version() -> str:
-    """The system prompt's version, its first line; stored on every turn."""
-    found = _VERSION.match(_file("prompt.md"))
-    assert found
-    return found[1]
+    """Returns the system prompt's version, its first line; stored with every turn."""
+    match = _VERSION.match(_read("prompt.md"))
+    assert match
+    return match[1]
 
 
 @cache
 def system_hash() -> str:
-    """SHA-256 of both files' texts; stored on every turn."""
+    """Returns the SHA-256 of both files' texts; stored with every turn."""
     return sha256(f"{system()}\n{standalone()}".encode()).hexdigest()
 
 
-def result_json(data: Mapping[str, Any]) -> str:
-    """A tool result as the model sees it: one JSON object, ``<`` escaped, byte-identical for equal data."""
+def result_json(data: JsonObject) -> str:
+    """Returns a tool's result as the model sees it: one JSON object, ``<`` escaped, equal bytes for equal data."""
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
+def passage_json(source: CitedPassage) -> dict[str, JsonValue]:
+    """Returns a numbered passage as the model sees it."""
+    passage = source.passage
+    return {
+        "n": source.n,
+        "title": passage.title,
+        "heading": passage.heading_path,
+        "url": passage.url,
+        "document_id": passage.document_id,
+        "score": round(passage.score, 2),
+        "text": passage.text,
+    }
+
+
+def read_passage(shown: Mapping[str, object]) -> CitedPassage:
+    """Reads what :func:`passage_json` wrote; the chunk's id is not part of it."""
+    return CitedPassage(
+        n=int(str(shown["n"])),
+        passage=Passage(
+            chunk_id="",
+            document_id=str(shown.get("document_id", "")),
+            title=str(shown.get("title", "")),
+            url=str(shown.get("url", "")),
+            heading_path=str(shown.get("heading", "")),
+            text=str(shown["text"]),
+            score=float(str(shown.get("score") or 0.0)),
+        ),
+    )
+
+
 def standalone_messages(history: Sequence[tuple[str, str]], question: str) -> list[Message]:
-    """What a model is given to make a follow-up stand alone: the last turns, shortened, and the question."""
-    said = [
-        {"question": asked[:STANDALONE_CHARS], "answer": answer[:STANDALONE_CHARS]}
-        for asked, answer in history[-STANDALONE_TURNS:]
+    """Returns the messages that ask a model to rewrite a follow-up: the last turns, shortened, and the
+    question."""
+    conversation = [
+        {"question": earlier[:STANDALONE_CHARS], "answer": answer[:STANDALONE_CHARS]}
+        for earlier, answer in history[-STANDALONE_TURNS:]
     ]
-    given = result_json({"conversation": said, "last_question": question})
-    return [{"role": "system", "content": standalone()}, {"role": "user", "content": given}]
+    content = result_json({"conversation": conversation, "last_question": question})
+    return [{"role": "system", "content": standalone()}, {"role": "user", "content": content}]
 
 
-def question_message(question: str, evidence: Iterable[tuple[str, Mapping[str, Any]]]) -> Message:
-    """The person's message: the question, then the result of each opening call."""
-    own = question.replace("<evidence", "< evidence")  # nobody hands in evidence of their own
-    parts = [own, *(_tagged(name, result_json(data)) for name, data in evidence)]
+def question_message(question: str, evidence: Iterable[tuple[str, JsonObject]]) -> Message:
+    """Returns the person's message: the question, then the result of each opening call.
+
+    >>> question_message("How many days?", [("search_docs", {"found": 0})])["content"]
+    'How many days?\\n\\n<evidence tool="search_docs">\\n{"found":0}\\n</evidence>'
+    """
+    own = question.replace("<evidence", "< evidence")  # a person cannot add evidence of their own
+    parts = [own, *(_tag(name, result_json(data)) for name, data in evidence)]
     return {"role": "user", "content": "\n\n".join(parts)}
 
 
 def evidence_message(name: str, result: str) -> Message:
-    """A tool's result, as JSON, for a model that knows no tools."""
-    return {"role": "user", "content": _tagged(name, result)}
+    """Returns a tool's result, given as JSON, as a person's message: for a model that takes no tools."""
+    return {"role": "user", "content": _tag(name, result)}
 
 
 def map_evidence(content: str, change: Callable[[str], str]) -> str:
-    """A person's message with the JSON of each piece of evidence changed."""
-    return _EVIDENCE.sub(lambda found: _tagged(found[1], change(found[2])), content)
+    """Applies ``change`` to the JSON of each piece of evidence in a person's message."""
+    return _EVIDENCE.sub(lambda match: _tag(match[1], change(match[2])), content)
 
 
 def question_in(messages: Sequence[Message]) -> str:
-    """The last question a person asked, without its evidence."""
+    """Returns the last question a person asked, without its evidence."""
     for message in reversed(messages):
         if message["role"] == "user":
             return _EVIDENCE.sub("", str(message["content"])).strip()
     return ""
 
 
-def evidence_in(messages: Sequence[Message]) -> list[tuple[str, dict[str, Any]]]:
-    """Tool name and result of every call since the last question, opening calls first."""
+def evidence_in(messages: Sequence[Message]) -> list[tuple[str, JsonObject]]:
+    """Returns tool name and result of every call since the last question, opening calls first."""
     start = max((i for i, m in enumerate(messages) if m["role"] == "user"), default=0)
-    found: list[tuple[str, dict[str, Any]]] = []
+    evidence: list[tuple[str, JsonObject]] = []
     names: dict[str, str] = {}
     for message in messages[start:]:
         if message["role"] == "user":
-            found += [(name, json.loads(body)) for name, body in _EVIDENCE.findall(str(message["content"]))]
+            evidence += opening_evidence(message)
         for call in message.get("tool_calls") or ():
             names[call["id"]] = call["function"]["name"]
         if message["role"] == "tool":
-            found.append((names.get(message["tool_call_id"], ""), json.loads(message["content"])))
-    return found
+            evidence.append((names.get(message["tool_call_id"], ""), json.loads(str(message["content"]))))
+    return evidence
 
 
-def _tagged(name: str, result: str) -> str:
+def opening_evidence(message: Message) -> list[tuple[str, JsonObject]]:
+    """Returns tool name and result of each opening call in a person's message."""
+    return [(name, json.loads(body)) for name, body in _EVIDENCE.findall(str(message["content"]))]
+
+
+def _tag(name: str, result: str) -> str:
     return f'<evidence tool="{re.sub(r"[^A-Za-z0-9_]", "_", name) or "tool"}">\n{result}\n</evidence>'
 
 
 @cache
-def _file(name: str) -> str:
+def _read(name: str) -> str:
     return files("agent.prompting").joinpath(name).read_text(encoding="utf-8").strip()

@@ -1,6 +1,18 @@
-"""What a tool is, and how its arguments are read: the public door, ``from agent.tools import tool``."""
+"""What a tool is, and how its arguments are read. The public door for a company's own tools::
 
-from agent.tools.definition import Tool, ToolContext, ToolResult, tool
+from agent.tools import ToolContext, ToolResult, tool
+"""
+
+from agent.tools.definition import Tool, ToolContext, ToolLabels, ToolResult, tool
 from agent.types import EVERYONE, Audience, Passage
 
-__all__ = ["EVERYONE", "Audience", "Passage", "Tool", "ToolContext", "ToolResult", "tool"]
+__all__ = [
+    "EVERYONE",
+    "Audience",
+    "Passage",
+    "Tool",
+    "ToolContext",
+    "ToolLabels",
+    "ToolResult",
+    "tool",
+]

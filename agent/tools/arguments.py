@@ -1,70 +1,82 @@
-"""What a model puts into its calls: as it is read, and as any provider takes it back."""
+"""The arguments a model puts into its calls: how they are read, and how any provider takes them back.
+
+Promises that calls which were rewritten here are accepted by every provider, however malformed they came. What is
+lost by it is still in the model call's recorded response.
+"""
 
 import json
 import math
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-from agent.types import Message
+from agent.types import JsonValue, MessageToolCall
 
-MOST_CALLS = 64  # of one message; what is beyond it is dropped
-ARGUMENTS_LIMIT, SHOWN_OF_IT = 8_000, 200  # characters
-DEEPEST = 50  # levels of nesting
+MAX_CALLS = 64  # of one message; further ones are dropped
+MAX_ARGUMENTS_CHARS, EXCERPT_CHARS = 8_000, 200  # longer arguments are replaced by an excerpt
+MAX_DEPTH = 50  # levels of nesting
+MAX_NAME_CHARS = 64
 NOT_JSON = "_not_a_json_object"
 
 
-def acceptable(calls: Sequence[Message], position: int, known: set[str]) -> list[Message]:
-    """The calls as any provider takes them back: ids that differ, names of few characters, arguments that are a
-    JSON object. What is lost by it stands in the model call's response."""
-    found: list[Message] = []
-    for index, call in enumerate(calls[:MOST_CALLS]):
-        given = call.get("function") or {}
+def normalise(calls: Sequence[MessageToolCall], position: int, known: set[str]) -> list[MessageToolCall]:
+    """Rewrites calls so that any provider takes them back: unique ids, plain names, arguments that are an object.
+
+    ``known`` are the ids of earlier calls; a call whose id is missing or known gets one from ``position``.
+    """
+    normalised: list[MessageToolCall] = []
+    for index, call in enumerate(calls[:MAX_CALLS]):
+        function = cast("Mapping[str, object] | None", call.get("function")) or {}
         id_ = str(call.get("id") or "")
         if not id_ or id_ in known:
             id_ = f"call_{position}_{index}"
         known = known | {id_}
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", str(given.get("name") or "unknown"))[:64]
-        function = {**given, "name": name, "arguments": _json_object(given.get("arguments"))}
-        found.append({**call, "id": id_, "type": "function", "function": function})
-    return found
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", str(function.get("name") or "unknown"))[:MAX_NAME_CHARS]
+        own = {**function, "name": name, "arguments": _normalise_arguments(function.get("arguments"))}
+        normalised.append(cast(MessageToolCall, {**call, "id": id_, "type": "function", "function": own}))
+    return normalised
 
 
-def parsed(call: Message) -> Any:
-    """The call's arguments, parsed where they are JSON."""
-    given = call["function"].get("arguments")
+def parse(call: MessageToolCall) -> JsonValue:
+    """Returns the call's arguments, parsed where they are JSON.
+
+    >>> parse({"id": "c1", "type": "function", "function": {"name": "search_docs", "arguments": '{"query":
+    "leave"}'}}) {'query': 'leave'}
+    """
+    arguments = call["function"].get("arguments")
     try:
-        return _read(given) if given else {}
+        return _parse(arguments) if arguments else {}
     except (ValueError, RecursionError):
-        return given
+        return arguments
 
 
-def _json_object(given: Any) -> str:
-    text = given if isinstance(given, str) else json.dumps(given or {})
-    if len(text) > ARGUMENTS_LIMIT:
-        return json.dumps({NOT_JSON: text[:SHOWN_OF_IT], "why": "they are too long"})
+def _normalise_arguments(arguments: object) -> str:
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+    if len(text) > MAX_ARGUMENTS_CHARS:
+        return json.dumps({NOT_JSON: text[:EXCERPT_CHARS], "why": "they are too long"})
     try:
-        is_object = isinstance(_read(text or "{}"), dict)
+        is_object = isinstance(_parse(text or "{}"), dict)
     except (ValueError, RecursionError):
         is_object = False
-    return (text or "{}") if is_object else json.dumps({NOT_JSON: text[:SHOWN_OF_IT]})
+    return (text or "{}") if is_object else json.dumps({NOT_JSON: text[:EXCERPT_CHARS]})
 
 
-def _read(text: str) -> Any:
-    """JSON as every reader takes it: no NaN, no number too large, not nested without end; raises ValueError."""
-    depth = most = 0
+def _parse(text: str) -> JsonValue:
+    """Parses JSON as every reader takes it: no NaN, finite numbers, bounded nesting; raises ValueError."""
+    depth = deepest = 0
     for character in text:
         depth += (character in "[{") - (character in "]}")
-        most = max(most, depth)
-    if most > DEEPEST:
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
         raise ValueError("nested too deeply")
-    return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    value: JsonValue = json.loads(text, parse_constant=_reject_number, parse_float=_parse_float)
+    return value
 
 
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number")
+def _reject_number(text: str) -> float:
+    raise ValueError(f"{text} is not a JSON number")
 
 
-def _finite(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
-    return number if math.isfinite(number) else _no_number(text)
+    return number if math.isfinite(number) else _reject_number(text)

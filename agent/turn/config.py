@@ -1,8 +1,7 @@
-"""What a turn is worked on with: models, tools, limits, and what they share. Made once per process."""
+"""What turns are worked on with: models, tools, limits, and what all turns of a process share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.client import CallPolicy
@@ -12,6 +11,7 @@ from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.tools import Tool
 from agent.turn.limits import Limits
+from agent.types import JsonValue
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class OpeningCall:
     """A tool call made before the model is asked, such as a search for the question."""
 
     name: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, JsonValue]
 
 
-def alone(question: str, earlier: Sequence[str]) -> str:
-    """The rule of who has none: a question stands alone."""
+def keep_question(question: str, earlier: Sequence[str]) -> str:
+    """Returns the question unchanged: the follow-up rule where none is configured."""
     return question
 
 
@@ -31,20 +31,20 @@ def alone(question: str, earlier: Sequence[str]) -> str:
 class AgentConfig:
     """``models`` are asked in order; ``fallback`` runs in this process and answers when none of them can.
 
-    ``standalone`` makes a follow-up understandable without the conversation, by rule, from the earlier questions,
-    where no model is asked for it. ``is_refusal`` knows the local model's way of saying that it found nothing.
+    A follow-up is rewritten so that it can be understood without the conversation: by the first model where
+    ``asks_model_to_rewrite`` and it is not this process's own, else by the rule ``rewrite_follow_up``, from the
+    question and the earlier ones. ``history`` replaces the session's earlier turns.
     """
 
     database: Database
     models: Sequence[Model]
     tools: Mapping[str, Tool]
     limits: Limits
-    patience: CallPolicy = field(default_factory=CallPolicy)
+    call_policy: CallPolicy = field(default_factory=CallPolicy)
     budgets: Budgets = field(default_factory=lambda: Budgets({}))
     breaker: Breaker = field(default_factory=LocalBreaker)
-    resources: Mapping[type, Any] = field(default_factory=dict)
+    resources: Mapping[type, object] = field(default_factory=dict)
     fallback: Model = field(default_factory=lambda: Model(EXTRACTIVE_MODEL))
-    standalone: Callable[[str, Sequence[str]], str] = alone
-    asks_for_standalone: bool = True
-    history: Sequence[tuple[str, str]] | None = None  # instead of the session's earlier turns
-    is_refusal: Callable[[str], bool] = lambda text: False
+    rewrite_follow_up: Callable[[str, Sequence[str]], str] = keep_question
+    asks_model_to_rewrite: bool = True
+    history: Sequence[tuple[str, str]] | None = None  # (question, answer), oldest first

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from agent.types import CitedPassage
+from agent.tools import ToolLabels
+from agent.types import CitedPassage, EndReason, JsonValue
 
 
 @dataclass(frozen=True)
@@ -21,35 +21,39 @@ class TextReset:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing new: the model is silent. Comes a few times a second."""
+    """Nothing new: the model is silent, or a tool runs. Comes a few times a second."""
 
 
 @dataclass(frozen=True)
 class ToolStarted:
-    """A tool begins to run."""
+    """A tool begins to run; ``labels`` are what a person reads about it."""
 
     call_id: str
     name: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, JsonValue]
+    labels: ToolLabels
 
 
 @dataclass(frozen=True)
 class ToolFinished:
-    """It has run, and its result is committed or about to be; ``sources`` are the numbered passages of it."""
+    """A tool has run; its result is committed or about to be. ``sources`` are its numbered passages."""
 
     call_id: str
     name: str
     is_error: bool
     sources: tuple[CitedPassage, ...]
+    labels: ToolLabels
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The turn's outcome: ``text`` as it is to be shown, ``notice`` a sentence to add, ``sources`` what it cites,
-    ``closest`` what to name where it cites nothing."""
+    """The turn's end: the text to show, a ``notice`` to add, the ``sources`` it cites.
+
+    ``closest`` are documents to name where it cites nothing.
+    """
 
     text: str
-    reason: str
+    reason: EndReason
     notice: str
     sources: tuple[CitedPassage, ...]
     closest: tuple[CitedPassage, ...] = ()

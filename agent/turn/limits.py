@@ -1,4 +1,4 @@
-"""What one turn may use, tested before anything is spent; one closing call is reserved from the start."""
+"""The limits of one turn: tested before anything is spent, with one closing call reserved from the start."""
 
 import time
 from collections.abc import Callable
@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from agent.settings import AgentSettings
+from agent.types import Limit
 
-CLOSING_SHARE = 0.25  # of the turn's seconds, kept for the closing call
+CLOSING_SHARE = 0.25  # of the turn's seconds, reserved for the closing call
 CLOSING_SECONDS_LIMIT = 20.0
-MAX_CALLS_PER_STEP = 16  # a model that asks for more is told of the rest that it was not run
-RESULT_SHARES = 2  # the results of one step together may be this many times as long as one alone
+MAX_CALLS_PER_STEP = 16  # further calls are refused, and the model is told
+RESULT_SHARES = 2  # the results of one step together are at most this many times as long as one alone
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Steps are model calls, the closing one included; tokens are prompt and completion; seconds are wall time.
+    """The limits the operator sets, under the names of the settings.
 
-    Dollars are what the turn's model calls may cost together, whatever the budgets still hold.
+    Steps are model calls, the closing one included; tokens are prompt and completion; seconds are wall time.
+    ``max_usd`` is what the turn's calls may cost together, whatever room the budgets have.
     """
 
     max_steps: int = 10
@@ -33,17 +35,17 @@ class Limits:
 
     @staticmethod
     def of(settings: AgentSettings) -> "Limits":
-        """The limits the operator set."""
+        """Reads the limits from the settings."""
         return Limits(**{name: getattr(settings, name) for name in Limits.__dataclass_fields__})
 
     def result_chars(self, n_calls: int) -> int:
-        """How long the result of each of a step's calls may be."""
+        """Returns how long the result of each of a step's ``n_calls`` may be, in characters."""
         return self.max_tool_result_chars * min(n_calls, RESULT_SHARES) // max(n_calls, 1)
 
 
 @dataclass(frozen=True)
 class Meter:
-    """The limits of one attempt at a turn, running since it was made."""
+    """One attempt's limits and clock."""
 
     limits: Limits
     deadline: float  # time.monotonic() seconds
@@ -51,29 +53,29 @@ class Meter:
 
     @staticmethod
     def start(limits: Limits, clock: Callable[[], float] = time.monotonic) -> "Meter":
-        """Starts the clock."""
+        """Starts the clock of an attempt."""
         return Meter(limits, clock() + limits.max_seconds, clock)
 
-    def reached(self, *, n_steps: int, n_tokens: int, prompt_tokens: int) -> str | None:
-        """The limit that forbids another ordinary call (``steps``, ``tokens``, ``time``), or None.
+    def find_reached(self, *, n_steps: int, n_tokens: int, prompt_tokens: int) -> Limit | None:
+        """Returns the limit that forbids another ordinary call, or None.
 
-        Leaves room for the call after it to be the closing one: a step, the same prompt and a completion, and
-        a share of the time. ``prompt_tokens`` is the estimate for the call in question.
+        Leaves room for the next call to be the closing one: a step, the same prompt and a completion, and a share
+        of the time. ``prompt_tokens`` is the estimate for the call in question.
         """
         if n_steps >= self.limits.max_steps - 1:
-            return "steps"
+            return Limit.STEPS
         if n_tokens + 2 * (prompt_tokens + self.limits.max_completion_tokens) > self.limits.max_tokens:
-            return "tokens"
+            return Limit.TOKENS
         if self.is_late:
-            return "time"
+            return Limit.TIME
         return None
 
     @property
     def ordinary_deadline(self) -> float:
-        """Until when ordinary calls and tools may run; what is left after it is the closing call's."""
+        """Returns until when ordinary calls and tools may run; the time after it belongs to the closing call."""
         return self.deadline - min(self.limits.max_seconds * CLOSING_SHARE, CLOSING_SECONDS_LIMIT)
 
     @property
     def is_late(self) -> bool:
-        """Whether only the closing call's time is left."""
+        """Returns whether only the closing call's time is left."""
         return self.clock() > self.ordinary_deadline

@@ -120,7 +120,7 @@ def search(
     from bot.cli import search_explain
     from ingest import settings
     from ingest.library import Library
-    from tools.passages import readable
+    from tools.passages import make_readable
 
     with _open_database() as database:
         library = Library(database, settings.load())
@@ -135,7 +135,7 @@ def search(
     if why:
         search_explain.explain(result, as_json=json_)
     else:
-        output.print_passages(readable(result.passages, max_tokens=MAX_TOKENS), as_json=json_)
+        output.print_passages(make_readable(result.passages, max_tokens=MAX_TOKENS), as_json=json_)
 
 
 def reindex(

@@ -271,7 +271,7 @@ def _preload() -> None:
     from ingest import settings as ingest_settings
     from tools import registry
 
-    registry.found(
+    registry.find_tools(
         bot.settings.load().own_tools
     )  # a tool that cannot be loaded is reported once, not by each fork
     litellm_setup.warm_up()

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard, cast
 from rich.console import Console
 from rich.markup import escape
 
+from agent.text import shorten
 from bot.jobs.terminal_reply import strip_links
 from bot.record import call_summary
 from bot.record.records import ModelCallRecord, SessionRecord, ToolCallRecord, TurnRecord
@@ -275,7 +276,7 @@ def _quote(value: Any) -> str:
 def _value(value: Any) -> str:
     text = value if isinstance(value, str) and not value.startswith(("{", "[")) else _json(value)
     text = " ".join(text.split())
-    return text if len(text) <= VALUE_CHARS else text[: VALUE_CHARS - 1] + "…"
+    return shorten(text, VALUE_CHARS)
 
 
 def _json(value: Any) -> str:

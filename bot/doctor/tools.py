@@ -11,9 +11,9 @@ def tools(context: CheckContext) -> Iterator[Finding]:
     """Loads every tool, as a worker does."""
     from tools import registry
 
-    built_in = registry.found()
+    built_in = registry.find_tools()
     try:
-        all_tools = registry.found(context.bot.own_tools)
+        all_tools = registry.find_tools(context.bot.own_tools)
     except SettingsError as error:
         for line in str(error).splitlines():
             what, _, advice = line.rpartition(". ")

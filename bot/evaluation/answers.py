@@ -27,7 +27,11 @@ from bot.jobs.terminal_reply import TerminalReply, strip_links
 
 ORIGIN = USER = "eval"
 SEEDING_LEASE_SECONDS = 30  # while an earlier answer is stored
-_TURN = sql("SELECT status, reason, cost_usd FROM turns WHERE id = :id")
+_TURN = sql("""
+SELECT status, reason, cost_usd, (
+    SELECT content -> 'is_refusal' = 'true' FROM messages WHERE turn_id = turns.id ORDER BY position DESC LIMIT 1
+) AS is_refusal FROM turns WHERE id = :id
+""")
 _RESULTS = sql("SELECT result::text FROM tool_calls WHERE turn_id = :id AND NOT is_error AND result IS NOT NULL")
 _FALLBACK = sql("SELECT 1 FROM model_calls WHERE turn_id = :id AND purpose = 'fallback' LIMIT 1")
 
@@ -64,6 +68,7 @@ class _TurnOutcome:
     reason: str
     cost_usd: float
     is_quoted: bool
+    is_refusal: bool
     results: str
 
 
@@ -101,7 +106,7 @@ def _ask(question: EvalQuestion, context: WorkerContext, names: Mapping[str, str
         )
     outcome = _load_outcome(context.database, turn_id)
     text = strip_links(reply.answer.text)
-    is_refusal = outcome.reason == EndReason.NO_EVIDENCE or context.agent.is_refusal(text)
+    is_refusal = outcome.reason == EndReason.NO_EVIDENCE or outcome.is_refusal
     cited = tuple(dict.fromkeys(names.get(s.passage.document_id, s.passage.url) for s in reply.answer.sources))
     missing = tuple(measures.find_missing_facts(text, question.facts))
     is_answerable = not question.is_unanswerable
@@ -150,7 +155,8 @@ def _load_outcome(database: Database, turn_id: UUID) -> _TurnOutcome:
         is_quoted = transaction.execute(_FALLBACK, {"id": turn_id}).first() is not None
         results = transaction.scalars(_RESULTS, {"id": turn_id}).all()
     strings = "\n".join(text for result in results for text in _strings(json.loads(result)))
-    return _TurnOutcome(row.status, row.reason or "", float(row.cost_usd), is_quoted, strings)
+    is_refusal = bool(row.is_refusal)
+    return _TurnOutcome(row.status, row.reason or "", float(row.cost_usd), is_quoted, is_refusal, strings)
 
 
 def _strings(value: object) -> Iterator[str]:

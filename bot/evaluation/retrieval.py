@@ -9,7 +9,7 @@ from agent.types import Audience
 from bot.evaluation import measures
 from bot.evaluation.questions import EvalQuestion
 from ingest.library import Library
-from tools.extractive.follow_ups import standalone
+from tools.extractive import follow_ups
 
 N_PASSAGES = 50  # mostly of ten documents or more
 N_MORE_PASSAGES = 200  # if long documents fill them all; the second search is not timed
@@ -51,7 +51,7 @@ def find(
 
 
 def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) -> RetrievalResult:
-    query = standalone(question.text, [earlier for earlier, _ in question.earlier])
+    query = follow_ups.rewrite(question.text, [earlier for earlier, _ in question.earlier])
     started = time.perf_counter()
     files = _rank_files(query, library, names, k=N_PASSAGES)
     ms = (time.perf_counter() - started) * 1000

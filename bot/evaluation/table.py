@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.text import shorten
 from agent.types import TurnStatus
 from bot.evaluation import figures
 from bot.evaluation.evaluator import EvalRun
@@ -177,10 +178,9 @@ def _describe_missing_facts(case: Case) -> Iterator[str]:
 
 def _describe_answer(case: Case) -> Iterator[str]:
     assert case.answered
-    text = " ".join(case.answered.text.split())
     if case.found.is_hit is not None:
         yield f"{_describe_needs(case)} ({'found' if case.found.is_hit else 'not found'})"
-    yield f"answer: {text if len(text) <= ANSWER_CHARS else f'{text[:ANSWER_CHARS]}…'}"
+    yield f"answer: {shorten(' '.join(case.answered.text.split()), ANSWER_CHARS)}"
     yield f"docent sessions show {case.answered.turn_id}"
 
 

@@ -155,8 +155,8 @@ def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, te
             case TextReset():
                 text.reset()
                 reply.reset_text()
-            case ToolStarted(call_id, name):
-                reply.show_status(task_cards.describe_tool(name).status)
+            case ToolStarted(call_id):
+                reply.show_status(event.labels.status)
                 n_cards += 1
                 cards[call_id] = task_cards.open_card(n_cards, event)
                 reply.show_card(cards[call_id])

@@ -25,8 +25,7 @@ from ingest import settings as ingest_settings
 from ingest.library import Library
 from tools import registry
 from tools.current_time import Clock
-from tools.extractive import answer
-from tools.extractive.follow_ups import standalone
+from tools.extractive import answer, follow_ups
 from tools.thread_history import ThreadPort
 
 DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
@@ -89,18 +88,17 @@ def _configure_agent(
     return AgentConfig(
         database=database,
         models=models.resolve(settings),
-        tools=registry.offered(registry.found(bot.settings.load().own_tools), resources),
+        tools=registry.select_offered(registry.find_tools(bot.settings.load().own_tools), resources),
         limits=Limits.of(settings),
         resources=resources,
-        patience=CallPolicy(
+        call_policy=CallPolicy(
             n_retries=settings.model_retries,
             timeout_seconds=settings.model_timeout_seconds,
             stall_seconds=settings.stall_seconds,
         ),
         budgets=Budgets.from_settings(settings),
         breaker=breaker or LocalBreaker(settings.breaker_seconds),
-        standalone=standalone,
-        is_refusal=lambda text: text.startswith(answer.NOTHING_FOUND),
+        rewrite_follow_up=follow_ups.rewrite,
     )
 
 

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import cast
 
 import redis
 from rq import Queue
@@ -79,7 +80,7 @@ def _bind(settings: BotSettings, context: WorkerContext) -> None:
     sync_jobs.bind(
         sync_jobs.SyncContext(
             database=context.database,
-            library=context.agent.resources[Library],
+            library=cast(Library, context.agent.resources[Library]),
             sync_queue=queue.open_sync_queue(settings, queue.connect(settings)),
             n_jobs=settings.sync_jobs,
             stopping=context.leases.stopping,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import prompt
@@ -27,7 +27,7 @@ def summarize(call: ModelCallRecord) -> CallSummary | None:
     request = call["request"]
     if not isinstance(request, dict):
         return None
-    messages = [message for message in request.get("messages") or () if isinstance(message, dict)]
+    messages = [cast(Message, message) for message in request.get("messages") or () if isinstance(message, dict)]
     tools = [tool for tool in request.get("tools") or () if isinstance(tool, dict)]
     return CallSummary(
         len(request.get("messages") or ()),

@@ -129,7 +129,7 @@ def run(
         models=_models(context, model),
         tools={name: _replace_tool(tool, recorded, is_live=is_live) for name, tool in context.agent.tools.items()},
         history=_history(database, session, turn),
-        asks_for_standalone=False,  # the recorded opening calls contain the standalone question
+        asks_model_to_rewrite=False,  # the recorded opening calls contain the standalone question
     )
     replayed_id = _run(replace(context, agent=kit, plan_opening_calls=lambda question: opening), database, turn)
     replayed = session_query.load(database, str(replayed_id))
@@ -230,7 +230,8 @@ def _rebuild_result(data: Mapping[str, Any], sources: Mapping[int, SourceRecord]
         )
         for passage in data.get("passages", ())
     )
-    return ToolResult({name: value for name, value in data.items() if name != "passages"}, passages)
+    own = {name: value for name, value in data.items() if name not in ("passages", "is_weak", "hint")}
+    return ToolResult(own, passages, is_weak=bool(data.get("is_weak")), hint=str(data.get("hint") or ""))
 
 
 def _key(name: str, arguments: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from agent.errors import ReplyError, ToolError
+from agent.text import shorten
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from ingest import slack_markup
 from tools.thread_history import ThreadMessage
@@ -75,7 +76,7 @@ class SlackThread:
         return ThreadMessage(
             who=str(message.get("user") or message.get("bot_id") or "unknown"),
             said_at=datetime.fromtimestamp(float(message["ts"]), UTC).isoformat(timespec="seconds"),
-            text=text if len(text) <= TEXT_CHARS else text[: TEXT_CHARS - 1] + "…",
+            text=shorten(text, TEXT_CHARS),
             is_docent=self._slack.is_own(message),
         )
 

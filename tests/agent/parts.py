@@ -29,7 +29,7 @@ PRICE = Price.flat(Decimal("0.00001"), Decimal("0.0001"))  # dollars per token
 @tool(only_passages=True)
 def look_up(query: str, *, context: ToolContext) -> ToolResult:
     """Looks something up."""
-    return ToolResult({"found": 1, **({"is_weak": True} if "weak" in query else {})}, (PASSAGE,))
+    return ToolResult({"found": 1}, (PASSAGE,), is_weak="weak" in query)
 
 
 TOOLS: dict[str, Tool] = {"look_up": look_up}
@@ -52,7 +52,7 @@ class Asked:
 
     @property
     def kit(self) -> AgentConfig:
-        options = {"patience": CallPolicy(n_retries=1), **self.kit_options}
+        options = {"call_policy": CallPolicy(n_retries=1), **self.kit_options}
         return AgentConfig(
             self.database, [self.model(n) for n in range(len(self.models))], self.tools, self.limits, **options
         )

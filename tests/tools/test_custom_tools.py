@@ -9,7 +9,7 @@ import pytest
 from agent.errors import SettingsError
 from agent.tools import ToolContext
 from agent.types import Audience
-from tools.registry import found
+from tools.registry import find_tools
 
 TOOL = '''
 from agent.tools import ToolContext, ToolResult, tool
@@ -21,7 +21,7 @@ def {name}(city: str, *, context: ToolContext) -> ToolResult:
 '''
 HEAD = "from agent.tools import ToolContext, ToolResult, tool\n"
 CONTEXT = ToolContext(Audience(), "test", deadline=9e9)
-BUILT_IN = list(found())
+BUILT_IN = list(find_tools())
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def problem(*entries: str) -> str:
     with pytest.raises(SettingsError) as error:
-        found(entries)
+        find_tools(entries)
     (line,) = str(error.value).splitlines()
     assert line.startswith("DOCENT_TOOLS: ")
     assert line.endswith(".")
@@ -60,7 +60,7 @@ def test_every_file_of_a_folder_is_loaded_but_those_that_begin_with_an_underscor
     (folder / "_draft.py").write_text("raise SystemExit")
     (folder / ".#weather.py").write_text("an editor's")
     (folder / "notes.txt").write_text("no Python")
-    tools = found([str(folder)])
+    tools = find_tools([str(folder)])
     assert list(tools) == sorted([*BUILT_IN, "agenda", "weather"])
     assert tools["weather"].call({"city": "Bergen"}, CONTEXT).data == {"weather": "fine in Bergen"}
     import calendar
@@ -74,7 +74,7 @@ def test_files_share_code_by_relative_imports(folder: Path) -> None:
         f"from ._places import HOME\n{HEAD}@tool()\ndef home(*, context: ToolContext) -> ToolResult:\n"
         "    'Home.'\n    return ToolResult({'home': HOME})\n"
     )
-    assert found([str(folder)])["home"].call({}, CONTEXT).data == {"home": "Bergen"}
+    assert find_tools([str(folder)])["home"].call({}, CONTEXT).data == {"home": "Bergen"}
 
 
 def test_a_folder_named_twice_or_by_another_path_is_loaded_once(
@@ -83,8 +83,8 @@ def test_a_folder_named_twice_or_by_another_path_is_loaded_once(
     (folder / "weather.py").write_text(TOOL.format(name="weather"))
     monkeypatch.chdir(folder.parent)
     monkeypatch.setenv("HOME", str(folder.parent))
-    tools = found([str(folder), "our tools", "./our tools/", "~/our tools"])
-    assert tools["weather"] is found([str(folder)])["weather"]
+    tools = find_tools([str(folder), "our tools", "./our tools/", "~/our tools"])
+    assert tools["weather"] is find_tools([str(folder)])["weather"]
 
 
 def test_a_package_and_a_module_are_loaded_by_name(packages: Path) -> None:
@@ -94,18 +94,18 @@ def test_a_package_and_a_module_are_loaded_by_name(packages: Path) -> None:
     (packages / "acme_tools" / "shared.py").write_text("CITY = 1")
     (packages / "acme_tools" / "_private.py").write_text("raise SystemExit")
     (packages / "acme_time.py").write_text(TOOL.format(name="lunch"))
-    assert set(found(["acme_tools", "acme_time"])) == {*BUILT_IN, "weather", "lunch"}
-    assert set(found(["acme_tools.weather"])) == {*BUILT_IN, "weather"}
+    assert set(find_tools(["acme_tools", "acme_time"])) == {*BUILT_IN, "weather", "lunch"}
+    assert set(find_tools(["acme_tools.weather"])) == {*BUILT_IN, "weather"}
 
 
 def test_a_tool_that_a_file_imports_is_no_second_one(folder: Path) -> None:
     (folder / "weather.py").write_text(f"from tools.search_docs import search_docs\n{TOOL.format(name='weather')}")
     (folder / "zoo.py").write_text(f"from .weather import weather\n{TOOL.format(name='zoo')}")
-    assert set(found([str(folder)])) == {*BUILT_IN, "weather", "zoo"}
+    assert set(find_tools([str(folder)])) == {*BUILT_IN, "weather", "zoo"}
 
 
 def test_nothing_named_gives_docents_own() -> None:
-    assert list(found([])) == BUILT_IN
+    assert list(find_tools([])) == BUILT_IN
 
 
 # Wrong
@@ -222,7 +222,7 @@ def test_every_mistake_is_told_at_once(folder: Path) -> None:
     (folder / "b.py").write_text("x = 1")
     (folder / "c.py").write_text(TOOL.format(name="weather"))
     with pytest.raises(SettingsError) as error:
-        found([str(folder), "acme_not_there"])
+        find_tools([str(folder), "acme_not_there"])
     lines = str(error.value).splitlines()
     assert [("a.py" in lines[0]), ("b.py" in lines[1]), ("acme_not_there" in lines[2])] == [True] * 3
     assert len(lines) == 3

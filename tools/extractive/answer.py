@@ -1,121 +1,113 @@
 """The extractive answerer: a chat model without a network that quotes the sentences that answer.
 
-Promises: the same messages give the same answer; every sentence is a document's own, with its citation;
-nothing in a document is obeyed, because nothing is interpreted. It says so when nothing fits. What it cannot
-do: put several sentences into one, calculate, or answer yes or no.
+Promises that the same messages give the same answer; that every sentence is a document's own, with its citation;
+that nothing in a document is obeyed, because nothing is interpreted. Where nothing fits it refuses, and says so in
+the message's ``is_refusal``. Cannot merge sentences, calculate, or answer yes or no.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import cast
 
 from agent.prompting import prompt
 from agent.secrets import contains_secret
-from agent.turn.model_calls import CLOSING_REQUEST
-from agent.types import Message
-from tools.extractive.features import Evidence, gathered
-from tools.extractive.follow_ups import background, standalone
-from tools.extractive.question import ParsedQuestion, parts, read
-from tools.extractive.relevance import Scores, judged
-from tools.extractive.rendering import n_chars, written
-from tools.extractive.statements import Statement, statements
+from agent.types import CitedPassage, JsonObject, Message, ToolSchema
+from tools.extractive import follow_ups, question
+from tools.extractive.features import Evidence, extract
+from tools.extractive.grounds import RELEVANT_FROM, find_answered
+from tools.extractive.relevance import Scores, score
+from tools.extractive.rendering import count_chars, render
+from tools.extractive.statements import Statement, list_statements
 
 SEARCH = "search_docs"
 NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
-NEARLY_AS_GOOD = 0.5  # below the best statement's relevance; what is further below is about something else
-SAME_MEANING = 0.85  # cosine of two statements from which one is enough
-RELEVANT_FROM = 0.5  # see tools.extractive.relevance: nothing below has ever answered a question
-COVERAGE, UNKNOWN_WORD, NAMED_WITHOUT = 1.5, 1.2, 1.2  # what speaks for an answer, and against it
-# Chosen on 150 questions to the sample handbook and on random halves of it: of those whose answer a half lacks
-# 79 % are refused, of the others 25 %. The threshold was also held against a handbook of 246 pages, where 7 of 10
-# and 1 of 50 are refused; 0.05 less refuses 5 and 1 there, 0.1 more 7 and 4.
-ENOUGH_FOR_A_QUESTION, ENOUGH_FOR_KEY_WORDS = 2.25, 1.25
+NEARLY_AS_GOOD = 0.5  # below the best statement's relevance; further below is another topic
+SAME_MEANING = 0.85  # cosine of two statements of which one is enough
 SURE_FROM = 1.6
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
 N_CLOSEST = 3
 
 
+@dataclass(frozen=True)
+class Quotation:
+    """An answer in Markdown, each statement with its citation; ``is_refusal`` when nothing found answers."""
+
+    text: str
+    is_refusal: bool = False
+
+
 def complete(
-    messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = (), tool_choice: str | None = None
+    messages: Sequence[Message], tools: Sequence[ToolSchema] = (), tool_choice: str | None = None
 ) -> Message:
-    """An assistant message: a call to ``search_docs`` while there is no evidence, else the answer."""
-    asked = [message for message in messages if message.get("content") != CLOSING_REQUEST]
-    questions = [prompt.question_in([message]) for message in asked if message["role"] == "user"]
-    question, earlier = (questions[-1], questions[:-1]) if questions else ("", [])
-    evidence = [result for _, result in prompt.evidence_in(asked)]
+    """Returns an assistant message: a call to ``search_docs`` while there is no evidence, else the answer.
+
+    ``tool_choice`` "none" asks for the answer from the evidence there is. For example, where a search found a
+    passage numbered 1::
+
+        complete([{"role": "user", "content": "How many days of leave can I carry over?\\n\\n<evidence …"}])
+        {"role": "assistant", "content": "You can carry over 5 days. [1]", "is_refusal": False}
+    """
+    questions = [prompt.question_in([message]) for message in messages if message["role"] == "user"]
+    asked, earlier = (questions[-1], questions[:-1]) if questions else ("", [])
+    evidence = [result for _, result in prompt.evidence_in(messages)]
     offered = {tool["function"]["name"] for tool in tools}
     if not evidence and SEARCH in offered and tool_choice != "none":
-        return _search(standalone(question, earlier))
-    return {"role": "assistant", "content": answer(question, evidence, background=background(question, earlier))}
+        return _search(follow_ups.rewrite(asked, earlier))
+    quotation = quote(asked, evidence, background=follow_ups.find_background(asked, earlier))
+    return {"role": "assistant", "content": quotation.text, "is_refusal": quotation.is_refusal}
 
 
-def answer(question: str, evidence: Sequence[Mapping[str, Any]], *, background: str = "") -> str:
-    """The statements that answer, as Markdown, each with its citation; or that there is none.
+def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -> Quotation:
+    """Quotes the statements that answer the question ``asked``, or says that there are none.
 
-    ``evidence`` are tool results as a model sees them; ``background`` is an earlier question this one leans on.
+    ``evidence`` are tool results as a model sees them; ``background`` is an earlier question this one refers to.
     """
-    passages = [_filed(passage, result) for result in evidence for passage in result.get("passages") or ()]
-    found = [statement for passage in passages for statement in statements(passage)]
-    if not found:
-        return NOTHING_FOUND
-    gathered_ = gathered(found)
-    asked = parts(question, background)
-    answered = _answered(asked, gathered_, evidence)
+    sources = [(source, result) for result in evidence for source in _read_passages(result)]
+    statements = [s for source, result in sources for s in list_statements(source, _keywords(source, result))]
+    if not statements:
+        return Quotation(NOTHING_FOUND, is_refusal=True)
+    features = extract(statements)
+    parts = question.split(asked, background)
+    answered = find_answered(parts, features, _not_found(evidence))
     if not answered:
-        return _nothing(passages)
-    if len(asked) > 1:
-        answered.append(judged(read(question, background), gathered_))
-    chosen = _chosen(gathered_, answered)
+        return Quotation(_name_closest([source for source, _ in sources]), is_refusal=True)
+    if len(parts) > 1:
+        answered.append(score(question.parse(asked, background), features))
+    chosen = _choose(features, answered)
     if not chosen:
-        return NOTHING_FOUND
-    text = written([found[i] for i in chosen])
-    return text if all(max(j.relevance) >= SURE_FROM for j in answered) else f"{UNSURE}\n{text}"
+        return Quotation(NOTHING_FOUND, is_refusal=True)
+    text = render([statements[i] for i in chosen])
+    is_sure = all(max(scores.relevance) >= SURE_FROM for scores in answered)
+    return Quotation(text if is_sure else f"{UNSURE}\n{text}")
 
 
-def is_weak(question: str, evidence: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether these results probably do not answer: what :func:`answer` would not quote from."""
-    found = [s for result in evidence for passage in result.get("passages") or () for s in statements(passage)]
-    return not found or not _answered(parts(question), gathered(found), evidence)
+def _read_passages(result: JsonObject) -> list[CitedPassage]:
+    return [prompt.read_passage(shown) for shown in cast("Sequence[JsonObject]", result.get("passages") or ())]
 
 
-def _answered(
-    asked: Sequence[ParsedQuestion], gathered_: Evidence, evidence: Sequence[Mapping[str, Any]]
-) -> list[Scores]:
-    """The judgements of those parts of a question that are answered."""
-    not_found = {word for result in evidence for word in result.get("not_found") or ()}
-    found = [(part, judged(part, gathered_)) for part in asked]
-    return [j for part, j in found if not _is_unanswered(part, j, not_found)]
+def _keywords(source: CitedPassage, result: JsonObject) -> str:
+    """Returns the words of the question under which the passage's document is filed."""
+    by_title = cast("Mapping[str, Sequence[str]]", result.get("keywords") or {})
+    return " ".join(by_title.get(source.passage.title, ()))
 
 
-def _filed(passage: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With the words of the question under which its document is filed."""
-    words = (result.get("keywords") or {}).get(passage.get("title"), ())
-    return {**passage, "keywords": " ".join(words)} if words else passage
+def _not_found(evidence: Sequence[JsonObject]) -> set[str]:
+    return {word for result in evidence for word in cast("Sequence[str]", result.get("not_found") or ())}
 
 
-def _is_unanswered(question: ParsedQuestion, j: Scores, not_found: set[str]) -> bool:
-    """Nothing is near, a name is in no document, or too much of what is asked is missing.
-
-    Of key words any may be left unanswered.
-    """
-    best = max(j.relevance)
-    if best < RELEVANT_FROM or j.is_name_missing:
-        return True
-    grounds = best + COVERAGE * j.coverage - UNKNOWN_WORD * bool(j.absent & not_found)
-    grounds -= NAMED_WITHOUT * j.is_named_without
-    return grounds < (ENOUGH_FOR_A_QUESTION if question.is_sentence else ENOUGH_FOR_KEY_WORDS)
-
-
-def _search(question: str) -> Message:
-    function = {"name": SEARCH, "arguments": json.dumps({"query": question}, ensure_ascii=False)}
+def _search(query: str) -> Message:
+    arguments = json.dumps({"query": query}, ensure_ascii=False)
     return {
         "role": "assistant",
         "content": None,
-        "tool_calls": [{"id": "call_search", "type": "function", "function": function}],
+        "tool_calls": [
+            {"id": "call_search", "type": "function", "function": {"name": SEARCH, "arguments": arguments}}
+        ],
     }
 
 
@@ -132,64 +124,66 @@ _TO_A_MODEL = re.compile(
 
 
 def _is_quotable(statement: Statement) -> bool:
-    """Not what looks like a secret, and not what speaks to a model instead of a reader."""
+    """Returns False for what looks like a secret, and for what addresses a model instead of a reader."""
     text = f"{statement.lead}\n{statement.text}"
     return not contains_secret(text) and not _TO_A_MODEL.search(text)
 
 
-def _chosen(evidence: Evidence, judgements: Sequence[Scores]) -> list[int]:
-    """The best of each part of the question; then the last judgement, on the whole of it, fills the room."""
+def _choose(evidence: Evidence, answered: Sequence[Scores]) -> list[int]:
+    """Chooses the best of each part of the question; then the last scores, on the whole of it, fill the room."""
     chosen: list[int] = []
     n_used = 0
-    for j in judgements:
-        is_last = j is judgements[-1]
-        best = _best(evidence, j, chosen, MAX_CHARS - n_used if is_last else int(PART_SHARE * MAX_CHARS))
-        if is_last and chosen and n_used + _n_chars(evidence, best[:1], chosen) > MAX_CHARS:
+    for scores in answered:
+        is_last = scores is answered[-1]
+        best = _choose_best(
+            evidence, scores, chosen, MAX_CHARS - n_used if is_last else int(PART_SHARE * MAX_CHARS)
+        )
+        if is_last and chosen and n_used + _count_chars(evidence, best[:1], chosen) > MAX_CHARS:
             break  # one is quoted however long it is, but not on top of others
-        n_used += _n_chars(evidence, best, chosen)
+        n_used += _count_chars(evidence, best, chosen)
         chosen += best
     return chosen
 
 
-def _best(evidence: Evidence, j: Scores, before: Sequence[int], max_chars: int) -> list[int]:
-    """The best first, as long as they are nearly as good, say something new and find room."""
-    found = evidence.statements
-    order = sorted(range(len(found)), key=lambda i: (-round(j.relevance[i], 6), i))
+def _choose_best(evidence: Evidence, scores: Scores, before: Sequence[int], max_chars: int) -> list[int]:
+    """Chooses the best first, as long as they are nearly as good, say something new and have room."""
+    statements = evidence.statements
+    order = sorted(range(len(statements)), key=lambda i: (-round(scores.relevance[i], 6), i))
     chosen: list[int] = []
     enough = RELEVANT_FROM
     for i in order:
-        if j.relevance[i] < enough or len(before) + len(chosen) >= MAX_STATEMENTS:
+        if scores.relevance[i] < enough or len(before) + len(chosen) >= MAX_STATEMENTS:
             break
-        for k in _with_what_it_leads(found, i):
+        for k in _with_entries(statements, i):
             known = [*before, *chosen]
-            has_room = not chosen or _n_chars(evidence, [*chosen, k], before) <= max_chars
+            has_room = not chosen or _count_chars(evidence, [*chosen, k], before) <= max_chars
             is_new = all(float(evidence.own[k] @ evidence.own[other]) <= SAME_MEANING for other in known)
-            if is_new and has_room and _is_quotable(found[k]):
-                enough = enough if chosen else j.relevance[i] - NEARLY_AS_GOOD
+            if is_new and has_room and _is_quotable(statements[k]):
+                enough = enough if chosen else scores.relevance[i] - NEARLY_AS_GOOD
                 chosen.append(k)
     return [*chosen[:1], *sorted(chosen[1:])]
 
 
-def _n_chars(evidence: Evidence, more: Sequence[int], before: Sequence[int]) -> int:
+def _count_chars(evidence: Evidence, more: Sequence[int], before: Sequence[int]) -> int:
     known = [evidence.statements[i] for i in before]
     n = 0
     for i in more:
-        n += n_chars(evidence.statements[i], known)
+        n += count_chars(evidence.statements[i], known)
         known.append(evidence.statements[i])
     return n
 
 
-def _with_what_it_leads(found: Sequence[Statement], i: int) -> list[int]:
-    """A line that leads into a list is quoted with its entries, and only so."""
-    lead = found[i].text
-    led = [k for k, other in enumerate(found) if other.n == found[i].n and other.lead.endswith(lead)]
-    return led if lead.endswith(":") and led else [i]
+def _with_entries(statements: Sequence[Statement], i: int) -> list[int]:
+    """Replaces a line that leads into a list by the list's entries, which are quoted below it."""
+    lead = statements[i].text
+    entries = [k for k, other in enumerate(statements) if other.n == statements[i].n and other.lead.endswith(lead)]
+    return entries if lead.endswith(":") and entries else [i]
 
 
-def _nothing(passages: Sequence[Mapping[str, Any]]) -> str:
+def _name_closest(sources: Sequence[CitedPassage]) -> str:
     closest: dict[str, int] = {}
-    for passage in passages:
-        closest.setdefault(str(passage["title"]), int(passage["n"]))
+    for source in sources:
+        closest.setdefault(source.passage.title, source.n)
     if not closest:
         return NOTHING_FOUND
     named = ", ".join(f"{title} [{n}]" for title, n in list(closest.items())[:N_CLOSEST])

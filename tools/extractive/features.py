@@ -1,4 +1,5 @@
-"""Statements and all that can be known of them before there is a question; what a question's words are in them."""
+"""Features of statements that do not depend on a question (stems, embeddings), and how question words match
+them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,9 @@ from ingest.embedding import Matrix, embed
 from ingest.search.text import is_misspelt, is_misspelt_stop_word, stem, stems, words
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
-from tools.extractive.synonyms import of_one_sense
+from tools.extractive.synonyms import find_synonyms
 
-SLIP = 0.8  # what a word is worth that may be another with a slip of the keyboard
+TYPO = 0.8  # what a word is worth that may be another one with a typing error
 
 Match = Mapping[str, float]  # the stems a word of the question stands for, and how surely: 1 is the word itself
 Place = tuple[set[str], set[str], set[str], set[str]]  # the stems of a statement's text, lead, heading, title
@@ -20,21 +21,22 @@ Place = tuple[set[str], set[str], set[str], set[str]]  # the stems of a statemen
 
 @dataclass(frozen=True)
 class Evidence:
-    """``own`` are the statements' vectors, ``in_place`` their vectors under title, heading and lead.
+    """Statements with their features. ``stems_by_passage`` has the stems of each passage, by its number.
 
-    ``held`` are the stems of each passage, by its number.
+    ``own`` are the statements' vectors, ``in_place`` their vectors under title, heading and lead: ``float32
+    (n_statements, dim)``, unit length.
     """
 
     statements: Sequence[Statement]
     places: Sequence[Place]
-    held: Mapping[int, set[str]]
+    stems_by_passage: Mapping[int, set[str]]
     words: frozenset[str]
     own: Matrix
     in_place: Matrix
 
 
-def gathered(statements: Sequence[Statement]) -> Evidence:
-    """Prepares statements, of which there must be one.
+def extract(statements: Sequence[Statement]) -> Evidence:
+    """Extracts the features of one or more statements.
 
     A mean of word vectors is additive, so a statement in its place needs no embedding of its own.
     """
@@ -45,50 +47,53 @@ def gathered(statements: Sequence[Statement]) -> Evidence:
     lengths = np.array([[len(s.text), len(text)] for s, text in zip(statements, above, strict=True)], np.float32)
     both = lengths[:, :1] * own + lengths[:, 1:] * context[[rows[text] for text in above]]
     both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
-    places = _places(statements)
+    places = _list_places(statements)
     texts = dict.fromkeys([*rows, *(s.text for s in statements), *(s.keywords for s in statements)])
-    return Evidence(statements, places, _held(statements, places), frozenset(words("\n".join(texts))), own, both)
+    vocabulary = frozenset(words("\n".join(texts)))
+    return Evidence(statements, places, _stems_by_passage(statements, places), vocabulary, own, both)
 
 
-def matches(question: ParsedQuestion, evidence: Evidence) -> dict[str, Match]:
-    """What each word of the question is in the evidence: itself, else what it may be a slip of or mean.
+def match_words(question: ParsedQuestion, evidence: Evidence) -> dict[str, Match]:
+    """Returns for each word of the question what it stands for in the evidence: itself, a typo, or a synonym.
 
-    Names stand for themselves or a slip only: another town is not the one that was asked for. A stop word with a
-    slip is left out.
+    Names stand for themselves or a typo only: another town is not the one that was asked for. A stop word with a
+    typo is left out.
     """
-    present: set[str] = set().union(*evidence.held.values())
-    found: dict[str, Match] = {}
+    present: set[str] = set().union(*evidence.stems_by_passage.values())
+    matches: dict[str, Match] = {}
     for word in question.weights:
         own = {stem(word), stem(word.replace("-", ""))} & present
-        slips = {} if own else {other: SLIP for other in present if is_misspelt(stem(word), other)}
-        if own or slips or not is_misspelt_stop_word(word):
-            found[word] = dict.fromkeys(own, 1.0) or slips
-    absent = [word for word, match in found.items() if not match and word not in question.names]
-    return found | of_one_sense(absent, evidence.words) if absent else found
+        typos = {} if own else {other: TYPO for other in present if is_misspelt(stem(word), other)}
+        if own or typos or not is_misspelt_stop_word(word):
+            matches[word] = dict.fromkeys(own, 1.0) or typos
+    absent = [word for word, match in matches.items() if not match and word not in question.names]
+    return matches | find_synonyms(absent, evidence.words) if absent else matches
 
 
-def rarity(matched: Mapping[str, Match], evidence: Evidence, weights: Mapping[str, float]) -> dict[str, float]:
-    """What each word tells: one that is in every statement tells little; shares add up to 1."""
+def idf_weights(
+    matches: Mapping[str, Match], evidence: Evidence, weights: Mapping[str, float]
+) -> dict[str, float]:
+    """Returns each word's weight times its inverse document frequency over the statements; they add up to 1."""
     in_text = [text | lead for text, lead, _, _ in evidence.places]
-    counts = {word: sum(not m.keys().isdisjoint(held) for held in in_text) for word, m in matched.items()}
-    found = {word: weights[word] * math.log(1 + len(in_text) / (1 + n)) for word, n in counts.items()}
-    total = sum(found.values()) or 1.0
-    return {word: weight / total for word, weight in found.items()}
+    counts = {word: sum(not m.keys().isdisjoint(own) for own in in_text) for word, m in matches.items()}
+    raw = {word: weights[word] * math.log(1 + len(in_text) / (1 + n)) for word, n in counts.items()}
+    total = sum(raw.values()) or 1.0
+    return {word: weight / total for word, weight in raw.items()}
 
 
-def _places(statements: Sequence[Statement]) -> list[Place]:
-    known: dict[str, set[str]] = {}
+def _list_places(statements: Sequence[Statement]) -> list[Place]:
+    cache: dict[str, set[str]] = {}
 
     def cached(text: str) -> set[str]:
-        return known[text] if text in known else known.setdefault(text, stems(text))
+        return cache[text] if text in cache else cache.setdefault(text, stems(text))
 
     return [
         (stems(s.text), cached(s.lead), cached(s.heading), cached(f"{s.title}\n{s.keywords}")) for s in statements
     ]
 
 
-def _held(statements: Sequence[Statement], places: Sequence[Place]) -> dict[int, set[str]]:
-    held: dict[int, set[str]] = {}
+def _stems_by_passage(statements: Sequence[Statement], places: Sequence[Place]) -> dict[int, set[str]]:
+    by_passage: dict[int, set[str]] = {}
     for statement, place in zip(statements, places, strict=True):
-        held.setdefault(statement.n, set()).update(*place)
-    return held
+        by_passage.setdefault(statement.n, set()).update(*place)
+    return by_passage

@@ -1,7 +1,7 @@
-"""Makes a follow-up question understandable without the conversation, by rule.
+"""Rewrites a follow-up question so that it can be understood without the conversation, by rule.
 
 "and how do I cancel it?" after "Who can get the transit subsidy?" becomes both, the earlier first: search and
-the extractive answerer look at words, not at grammar, and need the words it leans on.
+the extractive answerer look at words, not at grammar, and need the words that it refers to.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ingest.search.text import content_words
 
-MAX_OWN_WORDS = 3  # a question with more words of its own says by itself what it is about
+MAX_OWN_WORDS = 3  # a question with more content words is understood alone
 _CONTINUES = re.compile(
     r"^(?:and|or|but|so|also|then|what about|how about|what if|same|otherwise|why not|is that|does that)\b",
     re.IGNORECASE,
@@ -29,21 +29,25 @@ _ABOUT_SOMETHING_NEW = re.compile(  # "how long must a password be?", but not "w
 )
 
 
-def standalone(question: str, earlier_questions: Sequence[str]) -> str:
-    """The question, after the earlier one it leans on, if it leans on one; earlier questions oldest first."""
-    return f"{background(question, earlier_questions)} {question.strip()}".strip()
+def rewrite(question: str, earlier_questions: Sequence[str]) -> str:
+    """Returns the question after the earlier one it refers to, if any; earlier questions oldest first.
+
+    >>> rewrite("and how do I cancel it?", ["Who can get the transit subsidy?"])
+    'Who can get the transit subsidy? and how do I cancel it?'
+    """
+    return f"{find_background(question, earlier_questions)} {question.strip()}".strip()
 
 
-def background(question: str, earlier_questions: Sequence[str]) -> str:
-    """The earlier question this one leans on, itself made standalone; empty if it stands alone."""
+def find_background(question: str, earlier_questions: Sequence[str]) -> str:
+    """Returns the earlier question this one refers to, itself rewritten; empty if it can be understood alone."""
     before = [earlier.strip() for earlier in earlier_questions if earlier.strip()]
-    if not before or not _leans(question):
+    if not before or not _is_follow_up(question):
         return ""
-    return standalone(before[-1], before[:-1])
+    return rewrite(before[-1], before[:-1])
 
 
-def _leans(question: str) -> bool:
-    """It refers back, or lacks what makes a question: a verb, and something it is asked of."""
+def _is_follow_up(question: str) -> bool:
+    """Returns whether it refers back, or lacks a verb or a subject of its own."""
     n_own = len(content_words(question))
     if n_own == 0 or n_own > MAX_OWN_WORDS:
         return n_own == 0

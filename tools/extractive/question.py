@@ -1,4 +1,4 @@
-"""A question as the extractive answerer reads it: its parts, its words, what it asks, whom or what it names."""
+"""Parses a question for the extractive answerer: its parts, its words, what it asks for, what it names."""
 
 import re
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from ingest.documents.chunking import split_sentences
 from ingest.search.text import content_words, words
 from tools.extractive import follow_ups
 
-BACKGROUND_WEIGHT = 0.4  # of a word that only the earlier question holds
+BACKGROUND_WEIGHT = 0.4  # of a word that is in the earlier question only
 MAX_PARTS = 3
-FEWEST_WORDS = 2  # with meaning, in a part; "and where do I do it?" is none
+FEWEST_WORDS = 2  # content words of a part; "and where do I do it?" has too few
 _TELLS = re.compile(r"^(?:i|i'm|i've|my|the|we|we're|our|he|she|they|somebody|someone|there)\b", re.IGNORECASE)
 _ASKS = re.compile(
     r"^(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|do|does|did|can|could|may|must|should|shall"
@@ -27,10 +27,10 @@ _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 @dataclass(frozen=True)
 class ParsedQuestion:
-    """``background`` is the earlier question it leans on, or empty.
+    """``background`` is the earlier question it refers to, or empty.
 
-    ``weights`` holds every word that carries meaning. ``asked`` are those of the sentence that asks, without
-    the story before it; ``names`` are those written as names ("Denver", "FMLA").
+    ``weights`` has every content word. ``asked`` are those of the sentence that asks, without the story before it;
+    ``names`` are those written as names ("Denver", "FMLA").
     """
 
     text: str
@@ -41,20 +41,21 @@ class ParsedQuestion:
 
     @property
     def is_sentence(self) -> bool:
-        """Whether it asks in a sentence; otherwise it is key words, of which any may be left unanswered."""
+        """Returns whether it asks in a sentence; otherwise it is key words, of which any may be left
+        unanswered."""
         return "?" in self.text or bool(_ASKS.match(self.text))
 
     @property
     def whole(self) -> str:
-        """Background and question as one text."""
+        """Returns background and question as one text."""
         return f"{self.background} {self.text}".strip()
 
 
-def read(text: str, background: str = "") -> ParsedQuestion:
-    """Reads a question; ``background`` as :func:`tools.extractive.follow_ups.background` finds it."""
+def parse(text: str, background: str = "") -> ParsedQuestion:
+    """Parses a question; ``background`` comes from :func:`tools.extractive.follow_ups.find_background`."""
     own = content_words(text)
     weights = dict.fromkeys(content_words(background), BACKGROUND_WEIGHT) | dict.fromkeys(own, 1.0)
-    asking = _asking(text)
+    asking = _find_asking(text)
     return ParsedQuestion(
         text=text,
         background=background,
@@ -64,26 +65,26 @@ def read(text: str, background: str = "") -> ParsedQuestion:
     )
 
 
-def parts(text: str, background: str = "") -> list[ParsedQuestion]:
-    """The questions in one message, each with the story before it and with the earlier one it leans on."""
-    told: list[str] = []
-    asked: list[str] = []
+def split(text: str, background: str = "") -> list[ParsedQuestion]:
+    """Splits one message into its questions, each with the story before it and the earlier one it refers to."""
+    statements: list[str] = []
+    questions: list[str] = []
     for sentence in split_sentences(text):
         pieces = _NEXT_PART.split(sentence)
         if sentence.rstrip("\"')").endswith("?") or _ASKS.match(sentence):
             if len(pieces) > 1 and not _asks(pieces[0]):
-                told.append(pieces.pop(0))
-            asked = _joined([*asked, *pieces])
+                statements.append(pieces.pop(0))
+            questions = _join([*questions, *pieces])
         else:
-            told.append(sentence)
-    if not 1 < len(asked) <= MAX_PARTS:
-        return [read(text, background)]
-    story = " ".join(piece if piece.endswith((".", "!", "?")) else f"{piece}." for piece in told)
-    found: list[ParsedQuestion] = []
-    for i, part in enumerate(asked):
-        leans_on = follow_ups.background(part, asked[:i])
-        found.append(read(f"{story} {_ended(part)}".strip(), f"{background} {leans_on}".strip()))
-    return found
+            statements.append(sentence)
+    if not 1 < len(questions) <= MAX_PARTS:
+        return [parse(text, background)]
+    story = " ".join(piece if piece.endswith((".", "!", "?")) else f"{piece}." for piece in statements)
+    parsed: list[ParsedQuestion] = []
+    for i, question in enumerate(questions):
+        own = follow_ups.find_background(question, questions[:i])
+        parsed.append(parse(f"{story} {_end(question)}".strip(), f"{background} {own}".strip()))
+    return parsed
 
 
 def _asks(piece: str) -> bool:
@@ -92,25 +93,24 @@ def _asks(piece: str) -> bool:
     )
 
 
-def _joined(pieces: list[str]) -> list[str]:
-    """Pieces that say too little by themselves stay with the one before."""
-    found: list[str] = []
+def _join(pieces: list[str]) -> list[str]:
+    """Joins pieces with too few words to the one before."""
+    joined: list[str] = []
     for piece in pieces:
-        if found and len(content_words(piece)) < FEWEST_WORDS:
-            found[-1] = f"{found[-1]} {piece}" if found[-1].endswith("?") else f"{found[-1]} and {piece}"
+        if joined and len(content_words(piece)) < FEWEST_WORDS:
+            joined[-1] = f"{joined[-1]} {piece}" if joined[-1].endswith("?") else f"{joined[-1]} and {piece}"
         else:
-            found.append(piece)
-    return found
+            joined.append(piece)
+    return joined
 
 
-def _ended(part: str) -> str:
-    return part if part.endswith("?") else f"{part}?"
+def _end(question: str) -> str:
+    return question if question.endswith("?") else f"{question}?"
 
 
-def _asking(text: str) -> str:
-    """The sentences with a question mark; without any the whole text, unless it only tells something."""
-    found = split_sentences(text)
-    asking = [sentence for sentence in found if sentence.rstrip("\"')").endswith("?")]
+def _find_asking(text: str) -> str:
+    """Returns the sentences with a question mark; without any the whole text, unless it is a mere statement."""
+    asking = [sentence for sentence in split_sentences(text) if sentence.rstrip("\"')").endswith("?")]
     if asking:
         return " ".join(asking)
     return "" if _TELLS.match(text) else text

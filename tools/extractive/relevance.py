@@ -1,8 +1,8 @@
-"""How well a statement answers a question: shared words, nearness in meaning, the kind of answer asked for.
+"""Scores how well statements answer a question: shared words, similar meaning, the kind of answer asked for.
 
-The weights were chosen on 54 questions of our own over 246 handbook pages, and NEIGHBOUR, IN_TITLE and BESIDE anew
-on 150 over the sample handbook. Half or twice of any one of them changes the facts found there, or on 50 other
-questions to the 246 pages, by four at most.
+The weights were chosen on 54 questions of our own over 246 handbook pages, and NEIGHBOUR, IN_TITLE and OFF_TOPIC
+again on 150 over the sample handbook. Half or twice of any one of them changes the facts found there, or on 50
+other questions to the 246 pages, by four at most.
 """
 
 import re
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 from ingest.embedding import embed
 from ingest.search.text import stems
-from tools.extractive.features import Evidence, Match, Place, matches, rarity
+from tools.extractive.features import Evidence, Match, Place, idf_weights, match_words
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
 
 IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.45  # what a word of the question is worth where
 OWN_MEANING, MEANING_IN_PLACE = 0.4, 1.5  # cosine of the statement alone, and with its title and heading
 KIND, PASSAGE_SCORE = 0.2, 1.0
-NEIGHBOUR = 0.3  # of the better neighbour's relevance: answers stand together
-UNNAMED = 0.8  # of a passage that holds none of the names in the question
-TELLS_MUCH = 0.2  # share of all that the words asked for tell
-BESIDE = 0.5  # of an entry, when the question names others of its list
-FEW = 0.34  # share of a list's entries that a word may stand in and still name them
+NEIGHBOUR = 0.3  # of the better neighbour's relevance: answers come together
+UNNAMED = 0.8  # taken from a passage that has none of the names in the question
+IMPORTANT = 0.2  # share of the weight of all words asked for
+OFF_TOPIC = 0.5  # taken from an entry when the question names others of its list
+FEW = 0.34  # share of a list's entries that a word may be in and still name them
 TOO_SHORT_CHARS, TOO_SHORT, ASKS_ITSELF = 25, 0.15, 0.3
 
 _QUANTITY = re.compile(
@@ -70,11 +70,11 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Scores:
-    """How relevant each statement is (about 4 is a certain answer), and the grounds there are for an answer.
+    """How relevant each statement is (about 4 is a certain answer), and the grounds for answering at all.
 
-    ``coverage`` is the share of the words asked for that one passage holds, by what they tell. ``is_name_missing``
-    when no passage holds a name of the question; ``is_named_without`` when those that hold most of its names
-    lack another word that tells much; ``absent`` are the words asked for that no passage holds.
+    ``coverage`` is the share, by weight, of the words asked for that one passage has. ``is_name_missing`` when no
+    passage has a name of the question; ``is_named_without`` when those with most of its names lack another
+    important word; ``absent`` are the words asked for that no passage has.
     """
 
     relevance: Sequence[float]
@@ -84,31 +84,31 @@ class Scores:
     absent: frozenset[str]
 
 
-def judged(question: ParsedQuestion, evidence: Evidence) -> Scores:
-    """Judges every statement."""
+def score(question: ParsedQuestion, evidence: Evidence) -> Scores:
+    """Scores every statement, and the grounds for an answer."""
     statements = evidence.statements
-    matched = matches(question, evidence)
-    telling = rarity(matched, evidence, question.weights)
-    unnamed = _unnamed(question, evidence, matched)
-    asked = embed([question.whole])[0]
-    own, in_place = (evidence.own @ asked).tolist(), (evidence.in_place @ asked).tolist()
+    matches = match_words(question, evidence)
+    weights = idf_weights(matches, evidence, question.weights)
+    unnamed = _share_unnamed(question, evidence, matches)
+    vector = embed([question.whole])[0]
+    own, in_place = (evidence.own @ vector).tolist(), (evidence.in_place @ vector).tolist()
     kinds = [answer for asks, answer in _KINDS if asks.search(question.text.lower())]
-    beside = _beside(statements, matched)
+    off_topic = _find_off_topic(statements, matches)
     alone = [
-        _shared(evidence.places[i], matched, telling)
+        _score_words(evidence.places[i], matches, weights)
         + OWN_MEANING * own[i]
         + MEANING_IN_PLACE * in_place[i]
-        + KIND * _kind(statement.text, kinds)
+        + KIND * _score_kind(statement.text, kinds)
         + PASSAGE_SCORE * statement.score
         - UNNAMED * unnamed[statement.n]
-        - _flaws(statement.text)
+        - _score_flaws(statement.text)
         for i, statement in enumerate(statements)
     ]
     relevance = [
-        value + NEIGHBOUR * _better_neighbour(statements, alone, i) - BESIDE * beside[i]
+        value + NEIGHBOUR * _best_neighbour(statements, alone, i) - OFF_TOPIC * off_topic[i]
         for i, value in enumerate(alone)
     ]
-    return _with_grounds(relevance, question, evidence, matched=matched, telling=telling, unnamed=unnamed)
+    return _with_grounds(relevance, question, evidence, matches=matches, weights=weights, unnamed=unnamed)
 
 
 def _with_grounds(
@@ -116,82 +116,81 @@ def _with_grounds(
     question: ParsedQuestion,
     evidence: Evidence,
     *,
-    matched: Mapping[str, Match],
-    telling: Mapping[str, float],
+    matches: Mapping[str, Match],
+    weights: Mapping[str, float],
     unnamed: Mapping[int, float],
 ) -> Scores:
-    asked = sorted(word for word in question.asked if word in matched)
-    named = [held for n, held in evidence.held.items() if unnamed[n] == min(unnamed.values())]
-    absent = frozenset(word for word in asked if not matched[word])
-    total = sum(telling[word] for word in asked)
+    asked = sorted(word for word in question.asked if word in matches)
+    named = [own for n, own in evidence.stems_by_passage.items() if unnamed[n] == min(unnamed.values())]
+    absent = frozenset(word for word in asked if not matches[word])
+    total = sum(weights[word] for word in asked)
 
-    def share(held: set[str]) -> float:
+    def covered(own: set[str]) -> float:
         return sum(
-            telling[w] * max((s for other, s in matched[w].items() if other in held), default=0.0) for w in asked
+            weights[w] * max((s for other, s in matches[w].items() if other in own), default=0.0) for w in asked
         )
 
     union: set[str] = set().union(*named)
-    elsewhere = [word for word in asked if matched[word] and matched[word].keys().isdisjoint(union)]
-    lacking = [word for word in elsewhere if telling[word] >= TELLS_MUCH * total]
+    elsewhere = [word for word in asked if matches[word] and matches[word].keys().isdisjoint(union)]
+    lacking = [word for word in elsewhere if weights[word] >= IMPORTANT * total]
     return Scores(
         relevance,
-        coverage=max(map(share, named)) / total if total else 1.0,
+        coverage=max(map(covered, named)) / total if total else 1.0,
         is_name_missing=not question.names.isdisjoint(absent),
         is_named_without=bool(question.names and lacking),
         absent=absent,
     )
 
 
-def _beside(statements: Sequence[Statement], matched: Mapping[str, Match]) -> list[bool]:
-    """Which entries of a list or table are not those that the question names.
+def _find_off_topic(statements: Sequence[Statement], matches: Mapping[str, Match]) -> list[bool]:
+    """Returns for each statement whether it is an entry of a list or table of which the question names others.
 
-    A word names entries when few of its list hold it: asked for Bergen, the rows of other towns are beside the
-    point.
+    A word names entries when few of its list have it: asked for Bergen, the rows of other towns are off topic.
     """
     lists: dict[tuple[int, str], list[int]] = {}
     for i, statement in enumerate(statements):
         if statement.entry:
             lists.setdefault((statement.n, statement.lead), []).append(i)
-    beside = [False] * len(statements)
+    off_topic = [False] * len(statements)
     for entries in lists.values():
         about = {i: stems(statements[i].entry) for i in entries}
-        named = [{i for i in entries if not found.keys().isdisjoint(about[i])} for found in matched.values()]
-        naming = [held for held in named if 0 < len(held) <= FEW * len(entries)]
+        by_word = [{i for i in entries if not match.keys().isdisjoint(about[i])} for match in matches.values()]
+        naming = [named for named in by_word if 0 < len(named) <= FEW * len(entries)]
         if naming:
-            most = max(sum(i in held for held in naming) for i in entries)
+            most = max(sum(i in named for named in naming) for i in entries)
             for i in entries:
-                beside[i] = sum(i in held for held in naming) < most
-    return beside
+                off_topic[i] = sum(i in named for named in naming) < most
+    return off_topic
 
 
-def _shared(place: Place, matched: Mapping[str, Match], telling: Mapping[str, float]) -> float:
-    worth = 0.0
-    for word, found in matched.items():
+def _score_words(place: Place, matches: Mapping[str, Match], weights: Mapping[str, float]) -> float:
+    total = 0.0
+    for word, match in matches.items():
         for value, stems_ in zip((IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE), place, strict=True):
-            if not found.keys().isdisjoint(stems_):
-                worth += value * telling[word]
+            if not match.keys().isdisjoint(stems_):
+                total += value * weights[word]
                 break
-    return worth
+    return total
 
 
-def _unnamed(question: ParsedQuestion, evidence: Evidence, matched: Mapping[str, Match]) -> dict[int, float]:
-    """Of each passage: which share of the names in the question it does not hold."""
-    names = [name for name in question.names if name in matched]
+def _share_unnamed(question: ParsedQuestion, evidence: Evidence, matches: Mapping[str, Match]) -> dict[int, float]:
+    """Returns for each passage which share of the names in the question it lacks."""
+    names = [name for name in question.names if name in matches]
     return {
-        n: sum(matched[name].keys().isdisjoint(held) for name in names) / len(names) if names else 0.0
-        for n, held in evidence.held.items()
+        n: sum(matches[name].keys().isdisjoint(own) for name in names) / len(names) if names else 0.0
+        for n, own in evidence.stems_by_passage.items()
     }
 
 
-def _kind(text: str, kinds: Sequence[re.Pattern[str]]) -> float:
+def _score_kind(text: str, kinds: Sequence[re.Pattern[str]]) -> float:
     return sum(bool(kind.search(text)) for kind in kinds) / len(kinds) if kinds else 0.0
 
 
-def _flaws(text: str) -> float:
+def _score_flaws(text: str) -> float:
     short = TOO_SHORT if len(text) < TOO_SHORT_CHARS else 0.0
     return short + (ASKS_ITSELF if text.endswith(("?", ":")) else 0.0)
 
 
-def _better_neighbour(statements: Sequence[Statement], values: Sequence[float], i: int) -> float:
+def _best_neighbour(statements: Sequence[Statement], values: Sequence[float], i: int) -> float:
     around = (j for j in (i - 1, i + 1) if 0 <= j < len(values) and statements[j].n == statements[i].n)
     return max((values[j] for j in around), default=0.0)

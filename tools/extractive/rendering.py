@@ -1,6 +1,6 @@
-"""Statements as the Markdown that is shown: each with its citation, below the line that leads to it.
+"""Renders statements as Markdown: each with its citation, below the line that leads to it.
 
-Promises Markdown that stays whole: a fence stands on lines of its own, inside a list indented like its item.
+Promises Markdown that stays whole: a fence is on lines of its own, inside a list indented like its item.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,16 +10,16 @@ from tools.extractive.statements import Statement
 FENCE = "```"
 
 
-def n_chars(statement: Statement, others: Sequence[Statement]) -> int:
-    """How much longer an answer of the others gets by this statement."""
-    is_led = any((other.n, other.lead) == (statement.n, statement.lead) for other in others)
-    return len(statement.text) + (0 if is_led else len(statement.lead)) + len("- ") + len(" [1]")
+def count_chars(statement: Statement, others: Sequence[Statement]) -> int:
+    """Returns how much longer the answer of ``others`` becomes by this statement."""
+    has_lead = any((other.n, other.lead) == (statement.n, statement.lead) for other in others)
+    return len(statement.text) + (0 if has_lead else len(statement.lead)) + len("- ") + len(" [1]")
 
 
-def written(chosen: Sequence[Statement]) -> str:
-    """Statements under one lead line stand below it; a single sentence stands alone."""
+def render(chosen: Sequence[Statement]) -> str:
+    """Renders statements as a list, those with the same lead line below it; a single one without a list."""
     if len(chosen) == 1:
-        return _quoted(chosen[0].lead, chosen[0])
+        return _quote(chosen[0].lead, chosen[0])
     return "\n".join(line for block in _blocks(chosen) for line in block)
 
 
@@ -28,12 +28,12 @@ def _blocks(chosen: Sequence[Statement]) -> Iterator[list[str]]:
     for n, lead in leads:
         group = [statement for statement in chosen if (statement.n, statement.lead) == (n, lead)]
         if not lead:
-            yield from (_item(_quoted("", statement)) for statement in group)
+            yield from (_item(_quote("", statement)) for statement in group)
         elif len(group) == 1:
-            yield _item(_quoted(lead, group[0]))
+            yield _item(_quote(lead, group[0]))
         else:
             yield _item(lead)
-            yield from (_item(_quoted("", statement), indent="  ") for statement in group)
+            yield from (_item(_quote("", statement), indent="  ") for statement in group)
 
 
 def _item(text: str, indent: str = "") -> list[str]:
@@ -41,7 +41,7 @@ def _item(text: str, indent: str = "") -> list[str]:
     return [f"{indent}- {first}", *(f"{indent}  {line}" if line else "" for line in rest)]
 
 
-def _quoted(lead: str, statement: Statement) -> str:
+def _quote(lead: str, statement: Statement) -> str:
     text, n = statement.text, statement.n
     if not text.startswith(FENCE):
         return f"{lead} {text} [{n}]".strip()

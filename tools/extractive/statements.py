@@ -1,34 +1,33 @@
-"""Passages to statements: the smallest pieces that can be quoted and still be understood.
+"""Cuts passages into statements: the smallest pieces that can be quoted and still be understood.
 
-A sentence; a list item with the line that leads into its list; a table row with the names of its columns; a
-piece of code.
+A statement is a sentence; a list item with the line that leads into its list; a table row with the names of its
+columns; a piece of code.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
+from agent.types import CitedPassage
 from ingest.documents.chunking import split_sentences
 
 _ITEM = re.compile(r"^(?P<indent> *)(?:[-*•]|\d{1,3}[.)])\s+(?P<text>.*)$")
 _RULE = re.compile(r"^\|[-:| ]+\|$")
+_FENCE = "```"
 
 
 @dataclass(frozen=True)
 class Statement:
-    """``n`` is the passage's number; ``lead`` is what a reader must have read before the text.
+    """``n`` is the passage's number; ``lead`` is the line that a reader needs before the text.
 
-    ``keywords`` are words of the question under which the document is filed; ``entry`` is what an
-    item of a list or a row of a table (its first cell) is about: of these a reader needs only those asked for.
+    ``entry`` is what an item of a list or a row of a table (its first cell) is about: a reader needs only the
+    entries asked for. ``keywords`` are words of the question under which the document is filed.
     """
 
     n: int
-    order: int
     title: str
     heading: str
-    url: str
     lead: str
     text: str
     score: float
@@ -36,26 +35,26 @@ class Statement:
     keywords: str = ""
 
 
-def statements(passage: Mapping[str, Any]) -> list[Statement]:
-    """The statements of one passage as the kernel shows it to a model, in order."""
+def list_statements(source: CitedPassage, keywords: str = "") -> list[Statement]:
+    """Returns the statements of one passage, in order."""
+    passage = source.passage
     return [
         Statement(
-            n=int(passage["n"]),
-            order=order,
-            title=str(passage.get("title", "")),
-            heading=str(passage.get("heading", "")),
-            url=str(passage.get("url", "")),
+            n=source.n,
+            title=passage.title,
+            heading=passage.heading_path,
             lead=lead,
             text=text,
-            score=float(passage.get("score") or 0.0),
+            score=passage.score,
             entry=entry,
-            keywords=str(passage.get("keywords", "")),
+            keywords=keywords,
         )
-        for order, (lead, text, entry) in enumerate(_pieces(str(passage["text"])))
+        for lead, text, entry in _split(passage.text)
     ]
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str, str]]:
+def _split(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yields (lead, text, entry) of each statement."""
     lead = ""
     parents: list[tuple[int, str]] = []
     header: list[str] = []
@@ -74,22 +73,22 @@ def _pieces(text: str) -> Iterator[tuple[str, str, str]]:
             parents = [(d, t) for d, t in parents if d < depth]
             yield " ".join([lead, *(t for _, t in parents)]).strip(), item["text"], item["text"]
             parents.append((depth, item["text"]))
-        elif line.startswith("```"):
+        elif line.startswith(_FENCE):
             yield lead, line, ""
         else:
             parents = []
-            found = split_sentences(line)
-            lead = found[-1] if found and found[-1].endswith(":") else ""
-            yield from (("", sentence, "") for sentence in found)
+            own = split_sentences(line)
+            lead = own[-1] if own and own[-1].endswith(":") else ""
+            yield from (("", sentence, "") for sentence in own)
 
 
 def _logical_lines(text: str) -> Iterator[str]:
-    """Lines, a code block counting as one; an empty line ends nothing a lead line leads into."""
+    """Yields lines, a code block as one; an empty line does not end a list or its lead line."""
     fence: list[str] = []
     for line in text.split("\n"):
-        if line.startswith("```") or fence:
+        if line.startswith(_FENCE) or fence:
             fence.append(line)
-            if len(fence) > 1 and line.startswith("```"):
+            if len(fence) > 1 and line.startswith(_FENCE):
                 yield "\n".join(fence)
                 fence = []
         elif line.strip():

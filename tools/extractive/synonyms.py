@@ -1,4 +1,4 @@
-"""Words of one sense, such as "died" and "death", by the static embedding, whatever model the index has."""
+"""Synonyms, such as "died" and "death", by the static embedding, whatever model the index has."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,36 +7,36 @@ import numpy as np
 from ingest.embedding import Matrix, embed
 from ingest.search.text import STOP_WORDS, stem
 
-SAME_SENSE = 0.45  # cosine of two words of one sense: "soldier" and "military" have .54, "pet" and "plan" .15
-SHORTEST = 3  # letters; of shorter words too many are near
+SYNONYM_FROM = 0.45  # cosine of two words: "soldier" and "military" have .54, "pet" and "plan" .15
+SHORTEST = 3  # letters; shorter words have too many neighbours
 _LONG = 5  # a shorter word's pieces are found in others that have nothing to do with it: "cab" in "cabin"
-MAX_KEPT = 20_000  # words: 20 MB
+MAX_CACHED = 20_000  # words: 20 MB
 
-_kept: dict[str, Matrix] = {}
+_cache: dict[str, Matrix] = {}
 
 
-def of_one_sense(words: Sequence[str], others: Iterable[str]) -> dict[str, dict[str, float]]:
-    """For each word the stems of the others that mean about the same, and how near they are."""
+def find_synonyms(words: Sequence[str], others: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Returns for each word the stems of its synonyms among the others, with their cosines."""
     known = sorted(w for w in set(others) if len(w) >= SHORTEST and w not in STOP_WORDS and w[0].isalpha())
-    asked = [word for word in words if len(word) >= SHORTEST and word[0].isalpha()]
-    found: dict[str, dict[str, float]] = {word: {} for word in words}
-    if asked and known:
-        cosines = _vectors(asked) @ _vectors(known).T
-        for word, row in zip(asked, cosines, strict=True):
-            for i in np.flatnonzero(row >= SAME_SENSE):
+    sought = [word for word in words if len(word) >= SHORTEST and word[0].isalpha()]
+    synonyms: dict[str, dict[str, float]] = {word: {} for word in words}
+    if sought and known:
+        cosines = _embed(sought) @ _embed(known).T
+        for word, row in zip(sought, cosines, strict=True):
+            for i in np.flatnonzero(row >= SYNONYM_FROM):
                 if len(word) >= _LONG or not known[i].startswith(word):
-                    near = found[word]
+                    near = synonyms[word]
                     near[stem(known[i])] = max(near.get(stem(known[i]), 0.0), float(row[i]))
-    return found
+    return synonyms
 
 
-def _vectors(words: Sequence[str]) -> Matrix:
-    """Of unit length, one row per word; kept, because the same documents are quoted again and again."""
-    known = {word: row for word in words if (row := _kept.get(word)) is not None}  # other threads clear it
+def _embed(words: Sequence[str]) -> Matrix:
+    """Returns ``float32 (n_words, dim)`` of unit length; cached, because the same documents are quoted often."""
+    known = {word: row for word in words if (row := _cache.get(word)) is not None}  # other threads clear it
     new = [word for word in dict.fromkeys(words) if word not in known]
     if new:
         known |= dict(zip(new, embed(new), strict=True))
-        if len(_kept) > MAX_KEPT:
-            _kept.clear()
-        _kept.update((word, known[word]) for word in new)
+        if len(_cache) > MAX_CACHED:
+            _cache.clear()
+        _cache.update((word, known[word]) for word in new)
     return np.stack([known[word] for word in words])

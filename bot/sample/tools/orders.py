@@ -47,6 +47,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from agent.errors import ToolError
 from agent.tools import ToolContext, ToolResult, tool
+from agent.types import JsonObject
 
 VARIABLE = "ORDERS_DATABASE_URL"
 QUERY_SECONDS = 10  # less if the tool's deadline is sooner
@@ -148,7 +149,7 @@ def _make_engine(url: str) -> Engine:
     )
 
 
-def _to_json(row: RowMapping) -> dict[str, object]:
+def _to_json(row: RowMapping) -> JsonObject:
     return {
         "id": row["id"],
         "customer": row["customer"],

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from agent.text import shorten
 from agent.types import CitedPassage
 from bot.slack import feedback_form
 from bot.slack.block_kit import Block, BlockMessage, ContextBlock
@@ -65,7 +66,7 @@ def to_plain_text(text: str) -> str:
     text = re.sub(r"\[(\[\d+\])\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\[([^\[\]]*)\]\(([^)]*)\)", r"\1", text)
     text = _escape(re.sub(r"[*_`#]{1,3}", "", text).strip())
-    return text if len(text) <= FALLBACK_TEXT_LIMIT else text[: FALLBACK_TEXT_LIMIT - 1] + "…"
+    return shorten(text, FALLBACK_TEXT_LIMIT)
 
 
 def _format_sources(sources: Sequence[CitedPassage]) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from agent.prompting.citations import numbers
+from agent.prompting.citations import parse_numbers
 from agent.secrets import find_open_secret, redact
 from agent.types import CitedPassage
 
@@ -89,7 +89,7 @@ class OutputFilter:
         return _disarm(match)
 
     def _citation(self, match: re.Match[str]) -> str:
-        sources = [source for n in numbers(match["numbers"]) if (source := self._source(n))]
+        sources = [source for n in parse_numbers(match["numbers"]) if (source := self._source(n))]
         lead = match["cite"][: len(match["cite"]) - len(match["cite"].lstrip())]
         return lead + "".join(format_citation(source) for source in sources) if sources else ""
 

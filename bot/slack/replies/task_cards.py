@@ -1,16 +1,15 @@
 """Tool calls as task cards: one card for each tool call of a turn.
 
-Owns the words for each built-in tool. Promises plain text within Slack's limits: arguments, which a model wrote,
-are shown without links, mentions and secrets.
+Their words come from the tools. Promises plain text within Slack's limits: arguments, which a model wrote, are
+shown without links, mentions and secrets.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
 
+from agent.text import shorten
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
 from bot.slack.block_kit import TaskUpdate
@@ -18,26 +17,6 @@ from bot.slack.replies.output_filter import OutputFilter, is_web_url
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
 MAX_SOURCES = 4
-
-
-class ToolWords(NamedTuple):
-    """What a person reads of a tool: the bot's status, the title of a running call, the title of a finished
-    one."""
-
-    status: str
-    running: str
-    finished: str
-
-
-WORDS = {
-    "search_docs": ToolWords("is searching the documents…", "Searching the documents", "Searched the documents"),
-    "read_document": ToolWords("is reading a document…", "Reading a document", "Read a document"),
-    "list_documents": ToolWords(
-        "is looking through the documents…", "Listing the documents", "Listed the documents"
-    ),
-    "thread_history": ToolWords("is reading this thread…", "Reading this thread", "Read this thread"),
-    "current_time": ToolWords("is looking at the clock…", "Looking at the clock", "Looked at the clock"),
-}
 
 
 class CardStatus(StrEnum):
@@ -71,20 +50,14 @@ class TaskCard:
         return chunk
 
 
-def describe_tool(name: str) -> ToolWords:
-    """Returns the words for a tool. The name may be one that a model made up."""
-    spoken = " ".join(re.sub(r"[\W_]+", " ", name[:60]).split()) or "a tool"
-    return WORDS.get(name) or ToolWords("is working…", f"Using {spoken}", f"Used {spoken}")
-
-
 def open_card(number: int, event: ToolStarted) -> TaskCard:
     """Returns the card of a call that begins, the ``number``-th of the turn: ids of a model may repeat."""
-    return TaskCard(f"step_{number}", describe_tool(event.name).running, details=_details(event.arguments))
+    return TaskCard(f"step_{number}", event.labels.running, details=_details(event.arguments))
 
 
 def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
     """Returns the card with what its call returned."""
-    title = describe_tool(event.name).finished
+    title = event.labels.done
     if event.is_error:
         return replace(
             card, title=title, status=CardStatus.ERROR, output="This did not work; going on without it."
@@ -95,14 +68,12 @@ def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
         card,
         title=title,
         status=CardStatus.COMPLETE,
-        output=_output(event.name, event.sources, len(pages)),
+        output=_count(event.sources, len(pages)) if event.sources else event.labels.nothing,
         sources=tuple((url, text) for url, text in links if is_web_url(url))[:MAX_SOURCES],
     )
 
 
-def _output(name: str, sources: Sequence[CitedPassage], n_documents: int) -> str:
-    if not sources:
-        return "Nothing found" if name == "search_docs" else ""
+def _count(sources: Sequence[CitedPassage], n_documents: int) -> str:
     passages = "1 passage" if len(sources) == 1 else f"{len(sources)} passages"
     return f"{passages} from " + ("1 document" if n_documents == 1 else f"{n_documents} documents")
 
@@ -114,4 +85,4 @@ def _details(arguments: Mapping[str, object]) -> str:
     text = query if isinstance(query, str) else json.dumps(dict(arguments), ensure_ascii=False, default=str)
     strict_filter = OutputFilter(lambda n: None, lambda url: False)
     text = " ".join(strict_filter.filter(text).split())
-    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+    return shorten(text, TEXT_LIMIT)

@@ -56,7 +56,7 @@ def test_when_the_first_model_fails_the_next_one_answers(both: Asked, model: Scr
 def test_a_dead_provider_costs_one_timeout_and_not_one_per_question(both: Asked, model: ScriptedModel) -> None:
     silent = threading.Event()
     model.script = lambda request: Hang(silent)
-    both.kit_options = {"breaker": LocalBreaker(60), "patience": CallPolicy(n_retries=2, stall_seconds=0.5)}
+    both.kit_options = {"breaker": LocalBreaker(60), "call_policy": CallPolicy(n_retries=2, stall_seconds=0.5)}
     for n in range(4):
         assert both.answer(both.ask(key=f"s{n}")).text == "Second: 5 days [1]."
     silent.set()
@@ -66,7 +66,7 @@ def test_a_dead_provider_costs_one_timeout_and_not_one_per_question(both: Asked,
 def test_a_stream_that_only_keeps_its_connection_open_is_cut(both: Asked, model: ScriptedModel) -> None:
     silent = threading.Event()
     model.script = lambda request: Stall("half an", silent)
-    both.kit_options = {"patience": CallPolicy(n_retries=0, stall_seconds=0.5)}
+    both.kit_options = {"call_policy": CallPolicy(n_retries=0, stall_seconds=0.5)}
     events = both.run(both.ask())
     silent.set()
     assert shown(events) == "Second: 5 days [1]."
@@ -88,7 +88,7 @@ def test_the_same_model_at_another_address_is_another(both: Asked, model: Script
     silent = threading.Event()
     model.script = lambda request: Hang(silent)
     both.models = [Model("openai/own", scripted.base_url) for scripted in both.models]  # type: ignore[union-attr]
-    both.kit_options = {"patience": CallPolicy(n_retries=0, stall_seconds=0.5)}
+    both.kit_options = {"call_policy": CallPolicy(n_retries=0, stall_seconds=0.5)}
     assert both.answer().text == "Second: 5 days [1]."
     silent.set()
 
@@ -96,7 +96,7 @@ def test_the_same_model_at_another_address_is_another(both: Asked, model: Script
 def test_a_model_that_falls_silent_in_its_answer_costs_one_wait(both: Asked, model: ScriptedModel) -> None:
     silent = threading.Event()
     model.script = lambda request: Stall("half an answer", silent, beats=False)
-    both.kit_options = {"patience": CallPolicy(n_retries=2, stall_seconds=0.5)}
+    both.kit_options = {"call_policy": CallPolicy(n_retries=2, stall_seconds=0.5)}
     assert both.answer().text == "Second: 5 days [1]."
     silent.set()
     assert len(model.requests) == 1
@@ -105,7 +105,7 @@ def test_a_model_that_falls_silent_in_its_answer_costs_one_wait(both: Asked, mod
 def test_who_reads_slowly_blames_no_model(asked: Asked, model: ScriptedModel) -> None:
     breaker = LocalBreaker(60)
     model.script = lambda request: Say("word " * 12 + "[1].")
-    asked.kit_options = {"breaker": breaker, "patience": CallPolicy(n_retries=0, timeout_seconds=0.6)}
+    asked.kit_options = {"breaker": breaker, "call_policy": CallPolicy(n_retries=0, timeout_seconds=0.6)}
     for event in loop.TurnRun(asked.ask(), asked.kit, lambda: None).events(opening):
         time.sleep(0.1 if isinstance(event, TextDelta) else 0)
     assert breaker.allows(asked.model(0).key)
@@ -133,7 +133,7 @@ def test_a_stream_that_breaks_in_a_tool_call_is_charged_as_held(asked: Asked, mo
     begun = chunk | {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}]}
     model.script = lambda request: Raw(f"data: {json.dumps(begun)}\n\n".encode())
     asked.price = PRICE
-    asked.kit_options = {"patience": CallPolicy(n_retries=0)}
+    asked.kit_options = {"call_policy": CallPolicy(n_retries=0)}
     asked.answer()
     rows = asked.query("SELECT cost_usd, reserved_usd FROM model_calls WHERE purpose = 'step'")
     assert [row.cost_usd for row in rows] == [row.reserved_usd for row in rows]

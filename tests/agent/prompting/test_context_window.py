@@ -34,14 +34,14 @@ HISTORY = [(f"Question {n}?", f"Answer {n}. " + "More of it. " * 60) for n in ra
 
 def test_what_fits_is_left_as_it_is() -> None:
     said = transcript(3, 10)
-    messages = context_window.fitted("System", HISTORY[:1], said, max_tokens=10_000)
+    messages = context_window.fit("System", HISTORY[:1], said, max_tokens=10_000)
     assert messages[3:] == said
     assert [m["role"] for m in messages[:3]] == ["system", "user", "assistant"]
 
 
 def test_older_results_become_short_first_and_the_latest_stays_whole() -> None:
     said = transcript(3, 400)
-    messages = context_window.fitted("System", HISTORY[:1], said, max_tokens=1_500)
+    messages = context_window.fit("System", HISTORY[:1], said, max_tokens=1_500)
     assert messages[1:3] == [
         {"role": "user", "content": HISTORY[0][0]},
         {"role": "assistant", "content": HISTORY[0][1]},
@@ -56,12 +56,12 @@ def test_older_results_become_short_first_and_the_latest_stays_whole() -> None:
 
 def test_then_earlier_turns_become_a_sentence_and_then_the_earliest_go() -> None:
     said = transcript(1, 100)
-    messages = context_window.fitted("System", HISTORY, said, max_tokens=900)
+    messages = context_window.fit("System", HISTORY, said, max_tokens=900)
     earlier = messages[1:-3]
     assert earlier[0]["content"] == "Question 0?"
     assert earlier[1]["content"] == "Answer 0."
     assert earlier[-1]["content"] == HISTORY[-1][1]
-    tight = context_window.fitted("System", HISTORY, said, max_tokens=500)
+    tight = context_window.fit("System", HISTORY, said, max_tokens=500)
     assert tight[-1] == said[-1]
     assert len(tight) < len(messages)
 
@@ -80,8 +80,8 @@ def test_the_question_and_the_latest_evidence_always_stay(
     n_steps: int, size: int, n_turns: int, limit: int
 ) -> None:
     said = transcript(n_steps, size)
-    messages = context_window.fitted("System", HISTORY[:n_turns], said, max_tokens=limit)
-    assert messages == context_window.fitted("System", HISTORY[:n_turns], said, max_tokens=limit)
+    messages = context_window.fit("System", HISTORY[:n_turns], said, max_tokens=limit)
+    assert messages == context_window.fit("System", HISTORY[:n_turns], said, max_tokens=limit)
     assert messages[0]["content"] == "System"
     assert messages[-1] == said[-1]
     assert prompt.question_in(messages) == "How many days?"

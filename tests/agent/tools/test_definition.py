@@ -12,11 +12,11 @@ from agent.prompting import prompt
 from agent.store.sessions import Turn
 from agent.store.trace import Transcript
 from agent.tools import Tool, ToolContext, ToolResult, tool
-from agent.turn import tool_calls
-from agent.turn.attempt import Work
 from agent.turn.config import AgentConfig
 from agent.turn.limits import Limits, Meter
-from agent.turn.tool_calls import ToolCall, ToolOutcome
+from agent.turn.tool_calls import ToolCall
+from agent.turn.tool_results import ToolOutcome
+from agent.turn.tool_runner import ToolRunner
 from agent.types import Audience, Passage
 
 LIMIT = 5_000
@@ -26,9 +26,9 @@ def run(tool_: Tool, limit: int = LIMIT, given: object = None) -> ToolOutcome:
     """One call, as a step of the loop makes it."""
     kit = AgentConfig(None, [], {tool_.name: tool_}, Limits(max_tool_result_chars=limit))  # type: ignore[arg-type]
     turn = Turn(UUID(int=1), UUID(int=2), "s", 1, "U", None, None, "cli", "?", Audience(), 1, UUID(int=3))
-    work = Work(turn, kit, lambda: None, Meter.start(kit.limits), Transcript())
-    asked = [ToolCall("c1", tool_.name, {} if given is None else given)]
-    (outcome,) = (event for event in tool_calls.run(work, asked) if isinstance(event, ToolOutcome))
+    runner = ToolRunner(turn, kit, Meter.start(kit.limits), lambda: None, Transcript().number)
+    calls = [ToolCall("c1", tool_.name, {} if given is None else given)]
+    (outcome,) = (event for event in runner.run(calls) if isinstance(event, ToolOutcome))
     return outcome
 
 
@@ -94,9 +94,9 @@ def test_a_result_is_cut_to_the_limit_by_dropping_the_last_passages(limit: int) 
         return ToolResult({"found": 20}, passages)
 
     outcome = run(flood, limit)
-    assert len(prompt.result_json(outcome.shown)) <= limit + 50
-    assert outcome.shown["is_shortened"]
-    assert [p["n"] for p in outcome.shown["passages"]] == list(range(1, len(outcome.sources) + 1))
+    assert len(prompt.result_json(outcome.result)) <= limit + 50
+    assert outcome.result["is_shortened"]
+    assert [p["n"] for p in outcome.result["passages"]] == list(range(1, len(outcome.sources) + 1))
 
 
 def test_no_document_can_close_the_evidence_it_stands_in() -> None:

@@ -136,7 +136,7 @@ def _check(database: Database, script: tuple[ScriptedModel, list[Line]], lines: 
     script_lines[:] = lines
     with database.transaction() as transaction:
         transaction.execute(text("TRUNCATE sessions, blobs, budgets CASCADE"))
-    options = {"budgets": budgets(person_day=usd), "patience": CallPolicy(n_retries=1, timeout_seconds=10)}
+    options = {"budgets": budgets(person_day=usd), "call_policy": CallPolicy(n_retries=1, timeout_seconds=10)}
     asked = Asked(database, [model], tools=ALL, limits=LIMITS, price=PRICE, kit_options=options)
     turn = asked.ask()
     end = asked.run(turn)[-1]

@@ -29,7 +29,7 @@ def follow_up(asked: Asked, model: ScriptedModel) -> Any:
 
     def make(says: Line) -> Any:
         model.script = lambda request: says if is_rewriting(request) else Say("5 days [1].")
-        asked.kit_options = {**asked.kit_options, "standalone": rule}
+        asked.kit_options = {**asked.kit_options, "rewrite_follow_up": rule}
         first = asked.ask("Who may carry over leave?")
         asked.run(first)
         asked.finish(first, "All employees [1].")
@@ -69,7 +69,7 @@ def test_where_the_model_does_not_the_rule_does(asked: Asked, follow_up: Any, sa
 def test_without_money_for_it_the_rule_does(asked: Asked, model: ScriptedModel, follow_up: Any) -> None:
     turn = follow_up(Say("Never said"))
     asked.price = PRICE
-    asked.kit_options = {"budgets": budgets(person_day=0), "standalone": rule}
+    asked.kit_options = {"budgets": budgets(person_day=0), "rewrite_follow_up": rule}
     model.requests.clear()
     assert asked.answer(turn).reason == "budget"
     assert searched(asked) == "Who may carry over leave? / And how do I ask for it?"

@@ -10,8 +10,8 @@ from agent.prompting import prompt
 from agent.store import trace
 from agent.store.trace import Transcript
 from agent.tools import ToolContext, ToolResult, tool
-from agent.turn import grounding
-from agent.turn.grounding import NOTHING_FOUND, TextGate
+from agent.turn import grounding, tool_calls
+from agent.turn.grounding import NOTHING_FOUND, TextGate, Verdict
 from agent.types import CitedPassage, Passage
 from tests.agent.parts import TOOLS, Asked
 from tests.scripted_model import Call, Say, ScriptedModel
@@ -36,6 +36,11 @@ def transcript(*, weak: bool) -> Transcript:
     return Transcript([message], {"a": CitedPassage(1, NEAR), "b": CitedPassage(2, FAR)})
 
 
+def judge(text: str, stored: Transcript) -> Verdict:
+    finished = tool_calls.read_finished(stored.messages)
+    return grounding.judge(text, stored.sources.values(), finished, ALL)
+
+
 @pytest.mark.parametrize(
     ("weak", "text", "shown", "reason", "n_closest"),
     [
@@ -53,7 +58,7 @@ def transcript(*, weak: bool) -> Transcript:
     ],
 )
 def test_what_is_shown_of_a_text(weak: bool, text: str, shown: str, reason: str, n_closest: int) -> None:
-    found = grounding.verdict(text, transcript(weak=weak), ALL)
+    found = judge(text, transcript(weak=weak))
     assert (found.text, found.reason, len(found.closest)) == (shown, reason, n_closest)
     assert [source.n for source in found.closest] == [1, 2][:n_closest]  # the best first
 
@@ -65,9 +70,9 @@ def test_what_another_tool_returned_is_ground_to_stand_on() -> None:
         {"role": "assistant", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c", "content": '{"orders":[1,2]}'},
     ]
-    assert grounding.verdict("Two orders.", weak, ALL).reason == "answered"
+    assert judge("Two orders.", weak).reason == "answered"
     weak.messages[-1] = {"role": "tool", "tool_call_id": "c", "content": '{"error":"away"}'}
-    assert grounding.verdict("Two orders.", weak, ALL).reason == "no_evidence"
+    assert judge("Two orders.", weak).reason == "no_evidence"
 
 
 @given(
@@ -88,7 +93,7 @@ def test_pieces_of_any_size_never_show_a_mark_nor_a_guess(text: str, cuts: list[
     gate = TextGate(weak=weak, known=[1, 2])
     ends = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     shown = "".join(gate.feed(text[a:b]) for a, b in itertools.pairwise(ends))
-    final = grounding.verdict(text, transcript(weak=weak), ALL)
+    final = judge(text, transcript(weak=weak))
     assert "[no" not in shown or text.startswith("[not ours]")
     assert not shown or final.text.startswith(shown.strip())  # nothing is shown that is taken back
 
@@ -121,7 +126,7 @@ def test_a_url_that_a_model_put_into_its_own_call_is_no_evidence(asked: Asked, m
     model.script = lambda request: lines[len(model.requests) - 1]
     turn = asked.ask("Is https://asked.example/ ours?")
     asked.run(turn)
-    found = "\n".join(grounding.results(asked.messages(turn)))
+    found = "\n".join(grounding.list_result_texts(asked.messages(turn)))
     assert "https://found.example/page" in found
     assert "evil.example" not in found.lower()
     assert "asked.example" not in found or "query" not in found  # the question itself gives no address
@@ -156,5 +161,5 @@ def test_a_limit_that_was_noted_and_then_not_needed_is_not_told(asked: Asked, mo
 
 
 def test_a_mark_further_down_is_taken_out() -> None:
-    found = grounding.verdict("I looked.\n[not in the documents]\nNothing.", transcript(weak=False), ALL)
+    found = judge("I looked.\n[not in the documents]\nNothing.", transcript(weak=False))
     assert found.text == "I looked.\nNothing."

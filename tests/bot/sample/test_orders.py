@@ -16,7 +16,7 @@ from agent.store.database import Database
 from agent.tools import ToolContext
 from agent.types import Audience
 from tests.system import ROOT, free_port
-from tools.registry import found
+from tools.registry import find_tools
 
 FOLDER = ROOT / "bot" / "sample" / "tools"
 DOCSTRING = (FOLDER / "orders.py").read_text().split('"""')[1]
@@ -26,7 +26,7 @@ ROWS = [
     (3, "Ropeway Süd", "cancelled", "2026-02-28", "9999999999.99", "CHF"),
     (4, "100% Lifts; DROP TABLE orders", "open", "2026-03-01", "1.10", "EUR"),
 ]
-TOOL = found([str(FOLDER)])["orders"]
+TOOL = find_tools([str(FOLDER)])["orders"]
 Look = Callable[..., list[dict[str, Any]]]
 
 

@@ -8,16 +8,15 @@ import pytest
 
 from agent.prompting import prompt
 from agent.tools import ToolContext
-from agent.turn.model_calls import CLOSING_REQUEST
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
-from tools.extractive.answer import NOTHING_FOUND, UNSURE, answer, complete
-from tools.extractive.follow_ups import background, standalone
-from tools.extractive.rendering import written
+from tools.extractive.answer import NOTHING_FOUND, UNSURE, Quotation, complete, quote
+from tools.extractive.follow_ups import find_background, rewrite
+from tools.extractive.rendering import render
 from tools.extractive.statements import Statement
-from tools.registry import found
+from tools.registry import find_tools
 
 SEARCH = {"type": "function", "function": {"name": "search_docs", "parameters": {}}}
 LEAVE = """Every employee has 30 days of annual leave. At most 5 days can be carried over into the next year.
@@ -36,6 +35,10 @@ def evidence(*passages: dict[str, Any], **data: Any) -> list[dict[str, Any]]:
     return [{"found": len(passages), **data, "passages": list(passages)}]
 
 
+def answer(question: str, results: list[dict[str, Any]], **background: str) -> str:
+    return quote(question, results, **background).text
+
+
 def test_without_evidence_it_searches() -> None:
     message = complete([{"role": "user", "content": "How many days of leave?"}], [SEARCH])
     call = message["tool_calls"][0]["function"]
@@ -46,15 +49,16 @@ def test_without_evidence_it_searches() -> None:
 
 @pytest.mark.parametrize(("tools", "choice"), [([], None), ([SEARCH], "none")])
 def test_without_evidence_and_without_search_it_says_so(tools: list[Any], choice: str | None) -> None:
-    assert complete([{"role": "user", "content": "Hi?"}], tools, choice)["content"] == NOTHING_FOUND
+    message = complete([{"role": "user", "content": "Hi?"}], tools, choice)
+    assert (message["content"], message["is_refusal"]) == (NOTHING_FOUND, True)
 
 
 def test_the_evidence_of_opening_calls_is_enough() -> None:
     asked = prompt.question_message(
         "How many days can I carry over?", [("search_docs", evidence(passage(1, LEAVE))[0])]
     )
-    for messages in ([asked], [asked, {"role": "user", "content": CLOSING_REQUEST}]):
-        message = complete(messages, [SEARCH])
+    for choice in (None, "none"):
+        message = complete([asked], [SEARCH], choice)
         assert "At most 5 days can be carried over into the next year. [1]" in message["content"]
         assert "tool_calls" not in message
 
@@ -102,9 +106,9 @@ def test_code_keeps_a_fence_of_its_own() -> None:
 
 
 def test_code_in_a_list_is_indented_like_its_item() -> None:
-    code = Statement(1, 0, "Pump", "", "", lead="Run this:", text="```\npump stop\n```", score=1.0)
-    other = Statement(2, 0, "Pump", "", "", lead="", text="The pump rests.", score=1.0)
-    assert written([code, other]) == ("- Run this:\n\n  ```\n  pump stop\n  ```\n\n  [1]\n- The pump rests. [2]")
+    code = Statement(1, "Pump", "", lead="Run this:", text="```\npump stop\n```", score=1.0)
+    other = Statement(2, "Pump", "", lead="", text="The pump rests.", score=1.0)
+    assert render([code, other]) == ("- Run this:\n\n  ```\n  pump stop\n  ```\n\n  [1]\n- The pump rests. [2]")
 
 
 def test_a_lead_line_is_quoted_once_and_with_its_list() -> None:
@@ -122,7 +126,7 @@ def test_one_everyday_word_that_is_missing_does_not_refuse() -> None:
 def test_what_the_question_is_about_must_not_be_missing() -> None:
     years = "After five years you have 28 days of annual leave, after ten years 30 days."
     shown = evidence(passage(1, years, score=0.5), not_found=["sabbatical"])
-    assert answer("How long is a sabbatical after ten years?", shown).startswith(NOTHING_FOUND)
+    assert quote("How long is a sabbatical after ten years?", shown).is_refusal
 
 
 def test_a_named_place_is_not_answered_with_what_another_has() -> None:
@@ -130,7 +134,7 @@ def test_a_named_place_is_not_answered_with_what_another_has() -> None:
         passage(1, "The Bremen office is open from 8 to 18 o'clock.", title="Bremen office", score=0.7),
         passage(2, "The canteen serves lunch until 14 o'clock.", title="Hamburg office", score=0.5),
     )
-    assert answer("What does lunch in the Bremen canteen cost?", shown).startswith(NOTHING_FOUND)
+    assert quote("What does lunch in the Bremen canteen cost?", shown).is_refusal
 
 
 def test_what_to_do_comes_before_what_follows() -> None:
@@ -150,7 +154,7 @@ def test_a_question_about_something_else_is_refused_with_the_closest_title() -> 
 
 def test_a_place_the_documents_do_not_know_is_not_answered_with_another() -> None:
     asked = evidence(passage(1, HOURS, title="Opening hours"), not_found=["reykjavik"])
-    assert answer("When is the Reykjavik office open?", asked).startswith(NOTHING_FOUND)
+    assert quote("When is the Reykjavik office open?", asked).is_refusal
 
 
 def test_weak_evidence_is_called_weak() -> None:
@@ -198,11 +202,11 @@ def test_odd_evidence_does_no_harm() -> None:
     for text in ("", "   ", "|", "| a |\n|---|", "```\nopen", "- ", "[1]", "?" * 3_000, "a " * 20_000):
         assert isinstance(answer("what?", evidence(passage(1, text))), str)
     assert answer("", evidence(passage(1, LEAVE)))
-    assert answer("🙂", [{"error": "failed"}]) == NOTHING_FOUND
+    assert quote("🙂", [{"error": "failed"}]) == Quotation(NOTHING_FOUND, is_refusal=True)
 
 
 @pytest.mark.parametrize(
-    ("question", "earlier", "leans_on"),
+    ("question", "earlier", "background"),
     [
         ("and how do I cancel it?", ["Who can get the subsidy?"], "Who can get the subsidy?"),
         ("what about bone marrow?", ["How much for donating blood?"], "How much for donating blood?"),
@@ -211,9 +215,9 @@ def test_odd_evidence_does_no_harm() -> None:
         ("and that?", [], ""),
     ],
 )
-def test_a_follow_up_takes_what_it_leans_on_along(question: str, earlier: list[str], leans_on: str) -> None:
-    assert background(question, earlier) == leans_on
-    assert standalone(question, earlier) == f"{leans_on} {question}".strip()
+def test_a_follow_up_takes_its_background_along(question: str, earlier: list[str], background: str) -> None:
+    assert find_background(question, earlier) == background
+    assert rewrite(question, earlier) == f"{background} {question}".strip()
 
 
 def test_a_follow_up_is_searched_and_answered_with_its_background() -> None:
@@ -240,23 +244,24 @@ def test_answers_hold_the_facts_and_stay_short(eval_dir: Path, handbook: Library
     for line in (eval_dir / "handbook_18f" / "questions.jsonl").read_text().splitlines():
         question = json.loads(line)
         earlier = [turn["text"] for turn in question.get("history", []) if turn["speaker"] == "user"]
-        query = standalone(question["question"], earlier)
-        result = found()["search_docs"].call({"query": query}, context)
+        query = rewrite(question["question"], earlier)
+        result = find_tools()["search_docs"].call({"query": query}, context)
         shown = [
             passage(n, p.text, title=p.title, heading=p.heading_path, score=p.score)
             for n, p in enumerate(result.passages, 1)
         ]
-        text = answer(
+        quotation = quote(
             question["question"],
             [{**result.data, "passages": shown}],
-            background=background(question["question"], earlier),
+            background=find_background(question["question"], earlier),
         )
+        text = quotation.text
         if question.get("unanswerable"):
-            n_refused += text.startswith(NOTHING_FOUND)
+            n_refused += quotation.is_refusal
             continue
         n_answerable += 1
         n_chars += len(text)
-        n_wrongly_refused += text.startswith(NOTHING_FOUND)
+        n_wrongly_refused += quotation.is_refusal
         n_right += all(any(fact.lower() in text.lower() for fact in facts) for facts in question["facts"])
     assert n_right >= 30
     assert n_chars / n_answerable <= 600
@@ -273,6 +278,6 @@ def test_no_injected_text_of_a_poisoned_page_is_repeated(eval_dir: Path, tmp_pat
         library = Library(database, IngestSettings(index_uri=str(tmp_path / "index" / poisoned["id"])))
         sync_folder(library, str(path.parent))
         context = ToolContext(Audience(), "test", 9e9, {Library: library})
-        result = found()["search_docs"].call({"query": poisoned["question"]}, context)
+        result = find_tools()["search_docs"].call({"query": poisoned["question"]}, context)
         shown = [passage(n, p.text, heading=p.heading_path) for n, p in enumerate(result.passages, 1)]
         assert poisoned["canary"] not in answer(poisoned["question"], [{"passages": shown}])

@@ -12,11 +12,11 @@ from ingest.search.text import contains_word, is_misspelt_stop_word, stem, stems
 from ingest.search.typos import CandidateTexts, find_corrections
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
-from tools.extractive.answer import answer
-from tools.extractive.follow_ups import background
-from tools.extractive.question import parts
-from tools.extractive.synonyms import of_one_sense
-from tools.registry import found
+from tools.extractive.answer import quote
+from tools.extractive.follow_ups import find_background
+from tools.extractive.question import split
+from tools.extractive.synonyms import find_synonyms
+from tools.registry import find_tools
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_word_of_its_own_is_no_slip_of_a_stop_word(word: str) -> None:
 
 
 def test_words_of_one_sense_are_found_but_no_mere_beginnings() -> None:
-    found = of_one_sense(["died", "cab", "zebra"], ["death", "cabin", "invoice"])
+    found = find_synonyms(["died", "cab", "zebra"], ["death", "cabin", "invoice"])
     assert found["died"].keys() == {stem("death")}
     assert not found["cab"]
     assert not found["zebra"]
@@ -126,7 +126,7 @@ def test_words_of_one_sense_are_found_but_no_mere_beginnings() -> None:
     ],
 )
 def test_a_question_is_read_part_by_part(question: str, texts: list[str] | None) -> None:
-    read = [part.text for part in parts(question)]
+    read = [part.text for part in split(question)]
     if texts:
         assert read == texts
     elif "change" in question:
@@ -150,7 +150,7 @@ def test_a_question_is_read_part_by_part(question: str, texts: list[str] | None)
     ],
 )
 def test_a_follow_up_leans_only_if_it_says_too_little(question: str, leans: bool) -> None:
-    assert bool(background(question, ["How many days of leave can I carry over?"])) == leans
+    assert bool(find_background(question, ["How many days of leave can I carry over?"])) == leans
 
 
 GARDEN = {
@@ -175,16 +175,16 @@ def context(database: Database, tmp_path: Path) -> ToolContext:
 
 
 def asked(context: ToolContext, question: str) -> str:
-    result = found()["search_docs"].call({"query": question}, context)
+    result = find_tools()["search_docs"].call({"query": question}, context)
     shown = [
         {"n": n, "title": p.title, "heading": p.heading_path, "score": p.score, "text": p.text}
         for n, p in enumerate(result.passages, 1)
     ]
-    return answer(question, [{**result.data, "passages": shown}])
+    return quote(question, [{**result.data, "passages": shown}]).text
 
 
 def test_a_document_answers_to_its_keywords(context: ToolContext) -> None:
-    result = found()["search_docs"].call({"query": "How many days of vacation are there?"}, context)
+    result = find_tools()["search_docs"].call({"query": "How many days of vacation are there?"}, context)
     assert "not_found" not in result.data
     assert result.data["keywords"] == {"Annual leave": ["vacation"]}
     assert "27 days a year" in asked(context, "How many days of vacation are there?")

@@ -1,0 +1,44 @@
+"""How well passages answer a query, judged without a model: by the scoring of the extractive answerer.
+
+Owns the verdict behind ``is_weak`` in the results of search_docs. Leaves to the kernel what follows from it.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from agent.types import CitedPassage, Passage
+from tools.extractive.features import extract
+from tools.extractive.grounds import find_answered
+from tools.extractive.question import split
+from tools.extractive.statements import list_statements
+
+SCORE_DIGITS = 2  # of a passage's score, as a model sees it
+
+
+class Strength(StrEnum):
+    """How much passages say about a query."""
+
+    WEAK = "weak"  # they probably do not answer
+    ENOUGH = "enough"
+
+
+def evidence_strength(query: str, passages: Sequence[Passage], not_found: Container[str] = ()) -> Strength:
+    """Returns how well the passages answer the query; no passage at all is WEAK.
+
+    ``not_found`` are words of the query that occur almost nowhere in the documents::
+
+        found = library.look_up("How many days of leave can I carry over?", audience=context.audience)
+        evidence_strength("How many days of leave can I carry over?", found.passages, found.not_found)  # ENOUGH
+        evidence_strength("Who won the match?", found.passages)  # WEAK
+    """
+    statements = [
+        statement
+        for n, passage in enumerate(passages, start=1)
+        for statement in list_statements(
+            CitedPassage(n, replace(passage, score=round(passage.score, SCORE_DIGITS)))
+        )
+    ]
+    if not statements or not find_answered(split(query), extract(statements), not_found):
+        return Strength.WEAK
+    return Strength.ENOUGH
