@@ -19,6 +19,14 @@ def test_no_circle_of_imports_runs_across_the_rooms_of_a_package() -> None:
     assert house.room_circles() == []
 
 
+def test_docstrings_of_functions_begin_with_a_verb() -> None:
+    assert house.verb_first_share(FILES) >= 0.6
+
+
+def test_data_has_types() -> None:
+    assert house.any_per_thousand_lines(FILES) <= 4
+
+
 @pytest.mark.parametrize(
     ("docstring", "is_first"),
     [
