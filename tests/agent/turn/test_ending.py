@@ -1,0 +1,58 @@
+"""How a turn ends: what is quoted, what is refused, and what a person reads about it."""
+
+import pytest
+
+from agent.llm import litellm_setup
+from agent.llm.request import Model
+from agent.settings import EXTRACTIVE_MODEL
+from agent.turn import ending
+from agent.types import EndReason, Limit, Message
+from tests.agent.parts import Asked
+
+CLOSEST = "The documents do not say. The closest is [1]."
+
+
+def refuse(messages: object, tools: object, choice: str | None) -> Message:
+    return {"role": "assistant", "content": CLOSEST, "is_refusal": True}
+
+
+@pytest.mark.parametrize("is_refusal", [True, False])
+def test_a_refusal_of_the_own_model_is_a_field_that_another_attempt_knows(asked: Asked, is_refusal: bool) -> None:
+    if is_refusal:
+        litellm_setup.register_local(refuse)
+    asked.models = [Model(EXTRACTIVE_MODEL)]
+    turn = asked.ask()
+    reason = "no_evidence" if is_refusal else "answered"
+    for end in (asked.answer(turn), asked.answer(turn)):  # the second time from what is stored
+        assert (end.reason, [source.n for source in end.sources]) == (reason, [1])
+        assert ("No language model is configured" in end.notice) is not is_refusal
+
+
+def test_the_own_model_is_told_to_close_by_the_parameter_alone(asked: Asked) -> None:
+    calls: list[tuple[list[str], str | None]] = []
+
+    def note(messages: list[Message], tools: object, choice: str | None) -> Message:
+        calls.append(([str(message["content"]) for message in messages], choice))
+        return {"role": "assistant", "content": "Quoted: 5 days [1]."}
+
+    litellm_setup.register_local(note)  # type: ignore[arg-type]
+    asked.models = [Model(EXTRACTIVE_MODEL)]
+    asked.limits = type(asked.limits)(max_steps=1, max_seconds=30)
+    assert asked.answer().reason == "steps"
+    ((contents, choice),) = calls
+    assert choice == "none"
+    assert "How many days?" in contents[-1]
+
+
+def test_every_reason_that_needs_one_has_a_sentence() -> None:
+    silent = {EndReason.ANSWERED, EndReason.NO_EVIDENCE, EndReason.SMALL_TALK, EndReason.BUDGET}
+    ended_by_the_worker = {
+        EndReason.GREETING,
+        EndReason.STOPPED,
+        EndReason.TOO_LONG,
+        EndReason.INTERRUPTED,
+        EndReason.UNDELIVERABLE,
+        EndReason.ERROR,
+    }
+    assert ending.NOTICES.keys() == set(EndReason) - silent - ended_by_the_worker
+    assert {EndReason(limit) for limit in Limit} - {EndReason.BUDGET} <= ending.NOTICES.keys()
