@@ -59,7 +59,7 @@ class TurnRecorder:
         return EndReason(self.transcript.limit) if self.transcript.limit else None
 
     def note_end(self, reason: EndReason) -> None:
-        """Notes why the turn has to come to its end, once, so that another attempt knows it."""
+        """Records why the turn has to come to its end, once, so that another attempt knows it."""
         if self.transcript.limit != reason:
             self.transcript.limit = reason
             with self._step() as transaction:
@@ -70,7 +70,7 @@ class TurnRecorder:
         self.transcript.limit = None
 
     def note_quoted(self) -> None:
-        """Notes that this process's own model answers in place of the configured one."""
+        """Records that this process's own model answers in place of the configured one."""
         self.transcript.is_quoted = True
 
     def open_model_call(self, request: Request, purpose: Purpose, *, closing_usd: Decimal) -> OpenModelCall:

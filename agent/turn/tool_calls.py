@@ -106,7 +106,7 @@ def plan(
     started: set[str],
     is_late: bool,
 ) -> list[ToolCall]:
-    """Presets the outcome of the calls that may not run, by what the turn did before.
+    """Sets the outcome of the calls that may not run, by what the turn did before.
 
     ``started`` are ids of calls that began in an earlier attempt and may have taken effect.
     """

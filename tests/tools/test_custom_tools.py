@@ -125,7 +125,7 @@ def test_no_such_package(entry: str) -> None:
 
 def test_a_file_instead_of_its_folder(folder: Path) -> None:
     (folder / "weather.py").write_text(TOOL.format(name="weather"))
-    assert "is a file. Name the folder it stands in." in problem(str(folder / "weather.py"))
+    assert "is a file. Name the folder it is in." in problem(str(folder / "weather.py"))
 
 
 def test_a_file_that_cannot_be_imported_by_its_name(folder: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_imported_by_its_name(folder: Path) -> None:
 
 
 def test_an_empty_folder(folder: Path) -> None:
-    assert f"the folder {folder} holds no tool" in problem(str(folder))
+    assert f"the folder {folder} has no tool" in problem(str(folder))
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_an_empty_folder(folder: Path) -> None:
             "TypeError: the parameter 'city' of the tool 'x' has no type annotation, line 2",
         ),
         (f"{HEAD}@tool()\ndef x(city: Nowhere, *, context: ToolContext): 'X.'", "NameError"),
-        ("def weather(city: str): 'X.'", "holds no tool. Put @tool() above a function"),
+        ("def weather(city: str): 'X.'", "has no tool. Put @tool() above a function"),
         (f"{HEAD}@tool()\ndef x(*, context: ToolContext): pass", "the tool 'x' in"),
         (f"{HEAD}@tool()\ndef x(*, context: ToolContext): pass", "has no docstring. Write what it returns"),
         (f"{HEAD}@tool()\ndef x(city: str): 'X.'", "does not take its context by keyword only"),
         (f"{HEAD}@tool()\ndef x(context: ToolContext): 'X.'", "End its parameters with *, context."),
-        (f"{HEAD}@tool()\ndef x(*a: str, context: ToolContext): 'X.'", "arguments without a name of their own"),
+        (f"{HEAD}@tool()\ndef x(*a: str, context: ToolContext): 'X.'", "takes arguments without a name"),
         (f"{HEAD}@tool()\ndef x(a: str, /, *, context: ToolContext): 'X.'", "arguments without a name"),
         (f"{HEAD}@tool()\ndef über(*, context: ToolContext): 'X.'", "has a name that models do not take"),
         (
@@ -177,8 +177,8 @@ def test_an_empty_folder(folder: Path) -> None:
             f"{HEAD}@tool()\ndef x(b: str, a: int = None, *, context: ToolContext): 'X.'",
             "has a default that its type does not allow (a)",
         ),
-        (TOOL.format(name="search_docs"), "'search_docs', a name that Docent itself has taken. Rename it."),
-        (TOOL.format(name="x") + "y = x\n" + TOOL.format(name="x"), "holds two tools named 'x'"),
+        (TOOL.format(name="search_docs"), "'search_docs', a name that Docent itself already uses. Rename it."),
+        (TOOL.format(name="x") + "y = x\n" + TOOL.format(name="x"), "has two tools named 'x'"),
     ],
 )
 def test_a_file_with_a_mistake_is_named_with_what_is_wrong_and_what_to_do(
@@ -196,7 +196,7 @@ def test_two_files_with_one_name(folder: Path, tmp_path: Path) -> None:
     (folder / "a.py").write_text(TOOL.format(name="weather"))
     (tmp_path / "more" / "b.py").write_text(TOOL.format(name="weather"))
     line = problem(str(folder), str(tmp_path / "more"))
-    assert f"{tmp_path / 'more' / 'b.py'} holds a tool 'weather', a name that {folder / 'a.py'} has taken" in line
+    assert f"{tmp_path / 'more' / 'b.py'} has a tool 'weather', a name that {folder / 'a.py'} already uses" in line
 
 
 def test_a_package_with_a_mistake(packages: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_package_with_a_mistake(packages: Path) -> None:
     assert "acme_broken cannot be imported (ModuleNotFoundError: No module named 'acme_missing" in problem(
         "acme_broken"
     )
-    assert "'acme_plain' holds no tool" in problem("acme_plain")
+    assert "'acme_plain' has no tool" in problem("acme_plain")
     assert "acme_half.weather cannot be imported (ZeroDivisionError" in problem("acme_half")
     assert "acme_raising.weather cannot be imported (ZeroDivisionError" in problem("acme_raising.weather")
 
