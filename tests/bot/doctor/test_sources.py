@@ -8,68 +8,71 @@ from sqlalchemy import text
 import agent.settings
 import bot.settings
 import ingest.settings
+from agent.errors import UserError
 from agent.store.database import Database
 from bot.doctor import report
 from bot.doctor.context import CheckContext
 from bot.doctor.sources import sources
+from ingest.library import Library
 from ingest.sync import store
+from tests.library import sync_folder
 
 
 @pytest.fixture
-def context(database: Database, database_url: str, tmp_path: Path) -> CheckContext:
-    """Somebody with a docent.toml of two sources, one of them in order."""
+def declared(database: Database, database_url: str, tmp_path: Path) -> CheckContext:
+    """A context with a docent.toml of two sources, one of them in order."""
     (tmp_path / "pages").mkdir()
     config = tmp_path / "docent.toml"
     config.write_text('[sources.pages]\nlocation = "pages"\nevery = "never"\n[sources.gone]\nlocation = "gone"\n')
-    context = CheckContext(
+    declared = CheckContext(
         kernel=agent.settings.AgentSettings(home=tmp_path),
         bot=bot.settings.BotSettings(),
         library=ingest.settings.IngestSettings(home=tmp_path, config=config),
         database_url=database_url,
         redis_url="",
     )
-    context.database = database
-    return context
+    declared.database = database
+    return declared
 
 
-def told(context: CheckContext) -> list[tuple[str, str]]:
-    return [(finding.state, finding.text) for finding in sources(context)]
+def told(declared: CheckContext) -> list[tuple[str, str]]:
+    return [(finding.state, finding.text) for finding in sources(declared)]
 
 
-def test_each_declared_source_is_opened(context: CheckContext, tmp_path: Path) -> None:
-    assert told(context) == [
+def test_each_declared_source_is_opened(declared: CheckContext, tmp_path: Path) -> None:
+    assert told(declared) == [
         ("ok", "pages: folder, by hand"),
         ("problem", f"gone: There is no folder {tmp_path}/gone. Check the path."),
     ]
 
 
 def test_every_problem_of_a_source_stands_on_a_line_of_its_own(
-    context: CheckContext, capsys: pytest.CaptureFixture[str]
+    declared: CheckContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = context.library.config
+    config = declared.library.config
     config.write_text('[sources.odd]\nlocation = "pages"\ncolour = "red"\nsize = 3\n')
-    report.print_findings(sources(context), as_json=False)
+    report.print_findings(sources(declared), as_json=False)
     first, second = capsys.readouterr().out.splitlines()[:2]
     assert first == f"problem sources    {config} [sources.odd]: there is no option 'colour'."
     assert second == f"{' ' * 19}{config} [sources.odd]: there is no option 'size'."
 
 
-def test_no_file_is_no_problem_and_a_broken_one_is(context: CheckContext) -> None:
-    context.library.config.write_text("[sources")
-    ((state, said),) = told(context)
+def test_no_file_is_no_problem_and_a_broken_one_is(declared: CheckContext) -> None:
+    declared.library.config.write_text("[sources")
+    ((state, said),) = told(declared)
     assert (state, "cannot be read" in said) == ("problem", True)
-    context.library.config.unlink()
-    assert [state for state, _ in told(context)] == ["ok"]
+    declared.library.config.unlink()
+    assert [state for state, _ in told(declared)] == ["ok"]
 
 
 def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(
-    context: CheckContext, database: Database
+    declared: CheckContext, database: Database
 ) -> None:
     for name in ("gone", "by hand"):
         sync_id = store.open_sync(database, name, {}, "command")
         with database.transaction() as transaction:
             store.end(transaction, sync_id, "failed", "There is no folder.")
-    found = [finding for finding in sources(context) if finding.state == "warning"]
+    found = [finding for finding in sources(declared) if finding.state == "warning"]
     assert [(one.text, one.advice) for one in found] == [
         (
             "the last sync of 'by hand' failed: There is no folder.",
@@ -79,12 +82,36 @@ def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(
     ]
 
 
-def test_a_sync_that_nobody_works_at_is_told(context: CheckContext, database: Database) -> None:
+def test_a_sync_that_nobody_works_at_is_told(declared: CheckContext, database: Database) -> None:
     with database.transaction() as transaction:
         store.request_sync(transaction, "pages", {})
-    assert [state for state, _ in told(context)] == ["ok", "problem"]
+    assert [state for state, _ in told(declared)] == ["ok", "problem"]
     with database.transaction() as transaction:  # as time does
         transaction.execute(text("UPDATE syncs SET touched_at = now() - interval '11 minutes'"))
-    (finding,) = [finding for finding in sources(context) if finding.state == "warning"]
+    (finding,) = [finding for finding in sources(declared) if finding.state == "warning"]
     assert finding.text.startswith("the sync of 'pages' has made no progress since ")
     assert "docent worker" in finding.advice
+
+
+def test_sources_that_cannot_be_used_are_named(read_in: CheckContext, tmp_path: Path) -> None:
+    config = tmp_path / "docent.toml"
+    read_in.library = ingest.settings.IngestSettings(home=tmp_path, config=config)
+    assert [finding.state for finding in sources(read_in)] == ["ok"]
+    config.write_text("[sources.pages]\nlocation='pages'\n[sources.gone]\nlocation='gone'\n[sources.odd]\nlink=1")
+    findings = list(sources(read_in))
+    assert [finding.state for finding in findings] == ["ok", "problem", "problem"]
+    assert "There is no folder" in findings[1].text
+    assert "[sources.odd]" in findings[2].text
+    config.write_text("[sources.pages\n")
+    (broken,) = sources(read_in)
+    assert broken.state == "problem"
+
+
+def test_a_sync_that_ended_badly_is_told(read_in: CheckContext, database: Database, tmp_path: Path) -> None:
+    for page in (tmp_path / "pages").iterdir():
+        page.unlink()
+    with pytest.raises(UserError):
+        sync_folder(Library(database, read_in.library), str(tmp_path / "pages"))
+    *_, warning = sources(read_in)
+    assert warning.state == "warning"
+    assert "stopped: No documents were found" in warning.text

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from agent.errors import UserError
-from bot.evaluation import files, questions
-from bot.evaluation.files import IndexedDocument
+from bot.evaluation import questions
 from bot.evaluation.questions import NOT_KNOWN, EvalQuestion
 
 
@@ -130,43 +129,3 @@ def test_of_a_set_some_kinds_or_the_first_can_be_chosen(tmp_path: Path) -> None:
     assert [q.text for q in questions.select(given, kinds=["b"], limit=2).questions] == ["1", "3"]
     with pytest.raises(UserError, match="The kinds are: a, b"):
         questions.select(given, kinds=["c"])
-
-
-PATHS = ["pages/index.md", "pages/leave.md", "pages/offices/index.md", "pages/offices/porto.md"]
-
-
-@pytest.mark.parametrize("above", ["", "pages/", "handbook/pages/", "https://handbook.example/"])
-def test_the_index_may_be_of_the_folder_or_of_one_above_or_below(above: str) -> None:
-    documents = [IndexedDocument(str(n), "s", above + path.removeprefix("pages/")) for n, path in enumerate(PATHS)]
-    assert files.match(PATHS, documents) == dict(zip("0123", PATHS, strict=True))
-
-
-def test_an_index_page_that_is_missing_is_not_taken_for_another() -> None:
-    documents = [
-        IndexedDocument("a", "s", "index.md"),
-        IndexedDocument("b", "s", "leave.md"),
-        IndexedDocument("c", "s", "offices/porto.md"),
-    ]
-    found = files.match(PATHS, documents)
-    assert set(PATHS) - set(found.values()) == {"pages/offices/index.md"}
-
-
-def test_a_file_that_was_read_in_twice_is_one_file() -> None:
-    documents = [IndexedDocument("a", "one", "leave.md"), IndexedDocument("b", "two", "handbook/pages/leave.md")]
-    assert files.match(PATHS, documents) == {"a": "pages/leave.md", "b": "pages/leave.md"}
-
-
-def test_a_page_may_stand_under_its_address_on_a_site() -> None:
-    documents = [
-        IndexedDocument(str(n), "s", f"https://h.example/{path}")
-        for n, path in enumerate(("", "leave/", "offices"))
-    ]
-    documents.append(IndexedDocument("3", "s", "https://h.example/offices/porto.html"))
-    found = files.match(PATHS[1:], documents)
-    assert found == {"1": "pages/leave.md", "2": "pages/offices/index.md", "3": "pages/offices/porto.md"}
-
-
-def test_ids_are_names_like_others() -> None:
-    assert files.match(
-        ["4983", "12"], [IndexedDocument("a", "set", "4983"), IndexedDocument("b", "set", "14983")]
-    ) == {"a": "4983"}

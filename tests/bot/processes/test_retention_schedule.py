@@ -9,10 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from agent.clock import now
-from agent.errors import UserError
 from agent.store.database import Database
 from agent.store.retention import Pruned
-from bot import time_ranges
 from bot.jobs import queue
 from bot.processes import clock, retention_schedule
 from bot.processes.retention_schedule import RetentionSchedule
@@ -115,23 +113,3 @@ def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> No
     assert (pruned.n_turns, pruned.n_sessions) == (205, 205)
     assert retention_schedule.describe(pruned) == "205 turns, 205 sessions, 5 stored messages"
     assert retention_schedule.describe(Pruned()) == "nothing"
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ("7d", datetime(2026, 5, 3, 12, tzinfo=UTC)),
-        ("2W", datetime(2026, 4, 26, 12, tzinfo=UTC)),
-        ("12h", datetime(2026, 5, 10, 0, tzinfo=UTC)),
-        ("15m", datetime(2026, 5, 10, 11, 45, tzinfo=UTC)),
-        ("2026-05-01", datetime(2026, 4, 30, 22, tzinfo=UTC)),  # midnight in Paris
-    ],
-)
-def test_a_moment_is_so_long_ago_or_a_day(given: str, expected: datetime) -> None:
-    assert time_ranges.parse_moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC)) == expected
-
-
-@pytest.mark.parametrize("given", ["", "soon", "never", "2026-13-01", "7", "-3d", "7y", "999999d", "99999999d"])
-def test_what_is_neither_is_refused(given: str) -> None:
-    with pytest.raises(UserError):
-        time_ranges.parse_moment(given, zone=PARIS, now=datetime(2026, 5, 10, 12, tzinfo=UTC))
