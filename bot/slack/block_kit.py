@@ -61,7 +61,7 @@ class ActionsBlock(TypedDict):
 Block = MarkdownBlock | ContextBlock | ActionsBlock
 
 
-class BlockMessage(TypedDict):
+class LayoutMessage(TypedDict):
     """Arguments of ``chat.postMessage`` and ``chat.update``; ``text`` is for notifications."""
 
     blocks: list[Block]

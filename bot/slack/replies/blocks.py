@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent.text import shorten
 from agent.types import CitedPassage
 from bot.slack import feedback_form
-from bot.slack.block_kit import Block, BlockMessage, ContextBlock
+from bot.slack.block_kit import Block, ContextBlock, LayoutMessage
 from bot.slack.replies.output_filter import escape_url, is_web_url
 from bot.slack.replies.reply import Answer
 
@@ -17,13 +17,13 @@ URL_LIMIT = 800
 PDF_PAGE = re.compile(r"#page=(\d+)$")
 
 
-def build_message(answer: Answer, text: str, *, is_last: bool) -> BlockMessage:
+def build_message(answer: Answer, text: str, *, is_last: bool) -> LayoutMessage:
     """Builds the arguments of chat.postMessage or chat.update for one part of the answer."""
     blocks: list[Block] = [{"type": "markdown", "text": text}] if text else []
     return {"blocks": blocks + (build_closing(answer) if is_last else []), "text": to_plain_text(text)}
 
 
-def build_draft(text: str) -> BlockMessage:
+def build_draft(text: str) -> LayoutMessage:
     """Builds the same for an answer that is still being written."""
     return {"blocks": [{"type": "markdown", "text": text}], "text": to_plain_text(text)}
 

@@ -9,7 +9,7 @@ from urllib.error import HTTPError, URLError
 from slack_sdk.webhook import WebhookClient
 
 from agent import observability
-from bot.slack.block_kit import BlockMessage
+from bot.slack.block_kit import LayoutMessage
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
 from bot.slack.replies import blocks, splitting
@@ -35,7 +35,7 @@ class CommandReply(Reply):
             if not self._respond(message):
                 self._post(message)
 
-    def _respond(self, message: BlockMessage) -> bool:
+    def _respond(self, message: LayoutMessage) -> bool:
         """Posts to the response URL; returns False if there is none or it takes no more."""
         if not self._address.response_url:
             return False
@@ -51,7 +51,7 @@ class CommandReply(Reply):
             return False
         return True
 
-    def _post(self, message: BlockMessage) -> None:
+    def _post(self, message: LayoutMessage) -> None:
         channel, user = self._address.channel, self._address.user_id
         try:
             self._slack.call("chat.postEphemeral", is_repeatable=False, channel=channel, user=user, **message)

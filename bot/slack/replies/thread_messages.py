@@ -9,7 +9,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from agent import observability
-from bot.slack.block_kit import Block, BlockMessage, MarkdownMessage, StreamContent
+from bot.slack.block_kit import Block, LayoutMessage, MarkdownMessage, StreamContent
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
 
@@ -19,7 +19,7 @@ STOPPED_BY_USER = "stopped_by_user"
 MESSAGE_NOT_FOUND = "message_not_found"
 METADATA_EVENT = "docent_reply"
 
-Message = BlockMessage | MarkdownMessage
+Message = LayoutMessage | MarkdownMessage
 
 
 class ReplyMark(TypedDict):

@@ -13,7 +13,7 @@ from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from bot.slack.block_kit import BlockMessage
+from bot.slack.block_kit import LayoutMessage
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
 from bot.slack.replies import blocks, splitting
@@ -70,7 +70,7 @@ class ThreadReply(Reply):
         for part, text in enumerate(texts):
             self._deliver_part(part, blocks.build_message(answer, text, is_last=part == len(texts) - 1))
 
-    def _deliver_part(self, part: int, message: BlockMessage) -> None:
+    def _deliver_part(self, part: int, message: LayoutMessage) -> None:
         ts = self._rows.ts(part)
         if ts is None and part < len(self._rows):
             ts = self._adopt_lost(part)
@@ -87,7 +87,7 @@ class ThreadReply(Reply):
             self._rows.record(part, ts, ReplyState.POSTED)
         return ts
 
-    def _replace(self, ts: str, message: BlockMessage) -> None:
+    def _replace(self, ts: str, message: LayoutMessage) -> None:
         """Gives the message its final content, after ending its stream if there is one."""
         if self._live.may_be_streaming:
             self._messages.stop_stream(ts)
@@ -100,10 +100,10 @@ class ThreadReply(Reply):
             elif error.code != MESSAGE_NOT_FOUND:  # a deleted message needs no replacement
                 raise
 
-    def _update(self, ts: str, message: BlockMessage) -> None:
+    def _update(self, ts: str, message: LayoutMessage) -> None:
         _send_with_or_without_layout(message, lambda accepted: self._messages.update(ts, accepted))
 
-    def _post_once(self, part: int, message: BlockMessage) -> None:
+    def _post_once(self, part: int, message: LayoutMessage) -> None:
         """Posts the part; after an unclear failure, searches the thread for it before trying again."""
         retries = Retries(POSTS)
         while True:
@@ -118,7 +118,7 @@ class ThreadReply(Reply):
                     raise
 
 
-def _send_with_or_without_layout(message: BlockMessage, send: Callable[[Message], T]) -> T:
+def _send_with_or_without_layout(message: LayoutMessage, send: Callable[[Message], T]) -> T:
     """Sends the message; if Slack refuses its layout, sends it again as plain Markdown."""
     try:
         return send(message)
