@@ -1,19 +1,31 @@
-"""JSON as everybody takes it: what a model or a tool may send and neither Postgres nor a provider accepts."""
+"""Makes JSON that both Postgres and every provider accept."""
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
-DEEPEST, DEEPEST_CHARS = 100, 1_000  # levels of JSON that are kept as such, and what of the rest
+MAX_DEPTH = 100  # levels of nesting; what lies deeper becomes text
+MAX_DEEP_CHARS = 1_000  # of that text
 
 
-def clean(value: Any, depth: int = 0) -> Any:
-    """Neither Postgres nor a provider takes NUL or lone surrogates in JSON text; a model may send both, and
-    JSON nested without end, of which the deepest is kept as text."""
+@overload
+def clean(value: str, depth: int = 0) -> str: ...
+@overload
+def clean(value: dict[str, Any], depth: int = 0) -> dict[str, Any]: ...
+@overload
+def clean(value: object, depth: int = 0) -> Any: ...
+def clean(value: object, depth: int = 0) -> Any:
+    """Returns JSON without NUL, lone surrogates, infinite numbers and endless nesting.
+
+    Models and tools may send all of these; Postgres and providers refuse them.
+
+    >>> clean({"n": float("inf"), "text": "a\\x00b"})
+    {'n': 'inf', 'text': 'ab'}
+    """
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if depth > DEEPEST:
-        return clean(str(value)[:DEEPEST_CHARS])
+    if depth > MAX_DEPTH:
+        return clean(str(value)[:MAX_DEEP_CHARS])
     if isinstance(value, Mapping):
         return {clean(str(key)): clean(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):

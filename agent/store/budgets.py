@@ -1,10 +1,9 @@
 """Budgets: what people, channels and the workspace may spend on models in a day or a month.
 
-Promises: money is held before it is spent, by one UPDATE that only takes what is there, so concurrent turns cannot
-overspend. A hold lapses with the lease it was taken under: what the call may have cost by then is charged, and
-what
-was reserved for the closing call is given back. Calls that cost nothing hold nothing. What tools cost, fractions
-of a cent, is not held but charged afterwards.
+Promises: money is held before it is spent, by one UPDATE that only takes what is there, so concurrent turns
+cannot overspend. A hold lapses with the lease it was taken under: what the call may have cost by then is
+charged, and what was reserved for the closing call is given back. Calls that cost nothing hold nothing. What
+tools cost, fractions of a cent, is not held but charged afterwards.
 
 Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
 """
@@ -58,6 +57,15 @@ class _Budget(NamedTuple):
     period: BudgetPeriod
     starts_on: date
     limit_usd: Decimal
+
+    def key(self) -> dict[str, str | date]:
+        """Returns the columns that identify its row."""
+        return {
+            "scope": self.scope,
+            "subject": self.subject,
+            "period": self.period,
+            "starts_on": self.starts_on,
+        }
 
 
 class _LockedBudget(NamedTuple):
@@ -114,10 +122,9 @@ class Budgets:
         """Holds what ``request`` may cost, and reserves ``closing_usd`` for the turn's closing call.
 
         ``turn_usd`` is what the turn itself may still spend. Little money makes the answer shorter; too little
-        for a
-        short one raises :class:`OverBudget`, which names the budget, or :class:`LimitReached` for the turn's own
-        limit. The caller may then :func:`lapse` the holds of crashed turns and try again, each in a transaction of
-        its own: the locks of this one must not wait for others' rows.
+        for a short one raises :class:`OverBudget`, which names the budget, or :class:`LimitReached` for the
+        turn's own limit. The caller may then :func:`lapse` the holds of crashed turns and try again, each in a
+        transaction of its own: the locks of this one must not wait for others' rows.
         """
         if request.model.price.is_free:
             return Hold(new_id(), NOTHING, request.max_completion_tokens)
@@ -150,27 +157,19 @@ class Budgets:
         return hold
 
     def spend(self, transaction: Transaction, turn: Turn, usd: Decimal) -> None:
-        """Charges what a tool's services cost: fractions of a cent, known only afterwards, so nothing is held."""
+        """Charges what a tool's services cost: fractions of a cent, known only afterwards, so nothing is
+        held."""
         if usd:
             self._create_rows(transaction, turn)
             ids = [budget.id for budget in self._lock(transaction, turn)]
             _charge(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
 
     def _create_rows(self, transaction: Transaction, turn: Turn) -> None:
-        """Creates the missing rows before any is locked: a transaction that waits for another's new row must hold
-        no lock that others wait for."""
+        """Creates the missing rows before any is locked: a transaction that waits for another's new row must
+        hold no lock that others wait for."""
         budgets = self._list(turn)
         if transaction.execute(_COUNT, _as_arrays(budgets)).scalar_one() < len(budgets):
-            rows = [
-                {
-                    "id": new_id(),
-                    "scope": budget.scope,
-                    "subject": budget.subject,
-                    "period": budget.period,
-                    "starts_on": budget.starts_on,
-                }
-                for budget in budgets
-            ]
+            rows = [{"id": new_id(), **budget.key()} for budget in budgets]
             transaction.execute(insert(BudgetRow).on_conflict_do_nothing(), rows)
 
     def _lock(self, transaction: Transaction, turn: Turn) -> list[_LockedBudget]:

@@ -13,8 +13,8 @@ from agent.store.tables import FeedbackRow, TurnRow
 def rate(
     transaction: Transaction, *, turn_id: UUID, user_id: str, rating: int, comment: str | None = None
 ) -> None:
-    """Stores a person's rating, 1 or -1. A later one replaces it and keeps the comment of an equal one; a rating
-    of an unknown turn is dropped."""
+    """Stores a person's rating, 1 or -1. A later one replaces it and keeps the comment of an equal one; a
+    rating of an unknown turn is dropped."""
     columns = ["id", "turn_id", "user_id", "rating", "comment"]
     values = [literal(new_id()), TurnRow.id, literal(user_id), literal(rating), literal(comment)]
     new = insert(FeedbackRow).from_select(columns, select(*values).where(TurnRow.id == turn_id))

@@ -1,10 +1,10 @@
 """Retention: deletes what is older than the operator wants to keep.
 
-A turn goes when it ended before a moment, with everything recorded of it; its session goes with its last turn; a
-body that is stored once goes with the last model call that refers to it; a budget when its day or month is over as
-long. Promises: each batch is one short transaction, complete in itself, so a run that was killed is finished by
-the next; nothing that is open is touched; a body that somebody is just about to refer to stays. Does not decide
-when.
+A turn is deleted when it ended before a given moment, with everything recorded about it; a session with its
+last turn; a blob with the last model call that refers to it; a budget when its day or month ended before that
+day. Promises: each batch is one short transaction, complete in itself, so that the next run finishes what a
+killed run began; open turns are not touched; a blob that another transaction is about to refer to stays. When
+to run is the caller's decision.
 """
 
 import time
@@ -17,16 +17,17 @@ from sqlalchemy import text
 
 from agent.store import locks
 from agent.store.database import Database, Transaction
+from agent.store.tables import HAS_ENDED
 
-BATCH_TURNS = 100  # of 5 calls each, beside 63,000 kept calls: 0.09 s, of which steps wait for 0.06 s
-LOCK_TRIES, LOCK_PAUSE_SECONDS = 100, 0.02  # steps hold their side for milliseconds
+BATCH_TURNS = 100  # of 5 calls each, in a record of 63,000 calls: 0.09 s, of which steps wait for 0.06 s
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 100, 0.02  # steps keep the shared lock for milliseconds
 
 Forget = Callable[[Transaction, Sequence[UUID]], None]
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was deleted, or would be."""
+    """How many rows were deleted, or would be."""
 
     n_turns: int = 0
     n_sessions: int = 0
@@ -45,10 +46,10 @@ class Pruned:
         )
 
 
-_OLD = "created_at < :before AND finished_at < :before AND status IN ('completed', 'failed', 'cancelled')"
+_OLD = f"created_at < :before AND finished_at < :before AND {HAS_ENDED}"
 _CHOOSE = text(f"SELECT id, session_id FROM turns WHERE {_OLD} ORDER BY created_at LIMIT :limit FOR UPDATE")
 _DELETE_TURNS = text("DELETE FROM turns WHERE id = ANY(:ids)")
-# Two statements: only the second one sees a turn that was asked while the first waited for the session's row.
+# Two statements: only the second sees a turn that was stored while the first waited for the session's row.
 _LOCK_SESSIONS = text("SELECT id FROM sessions WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
 _DELETE_SESSIONS = text("""
 DELETE FROM sessions WHERE id = ANY(:ids) AND NOT EXISTS (SELECT 1 FROM turns WHERE session_id = sessions.id)
@@ -66,10 +67,10 @@ DELETE FROM budgets WHERE id IN (
 def prune(
     database: Database, *, before: datetime, day: date, forget: Forget, batch_turns: int = BATCH_TURNS
 ) -> Pruned | None:
-    """Deletes one batch of what ended before ``before``, and budgets that were over on ``day``.
+    """Deletes one batch of turns that ended before ``before``, and budgets that had ended on ``day``.
 
-    ``forget`` deletes what others know of these turns, in the same transaction. None when others are at it: try
-    again. An empty result says that nothing is left.
+    ``forget`` deletes other rooms' rows about these turns, in the same transaction. Returns None when another
+    process is pruning: try again. An empty result says that nothing is left.
     """
     try:
         with database.transaction() as transaction:
@@ -79,10 +80,10 @@ def prune(
             if not chosen:
                 return Pruned(n_budgets=n_budgets)
             ids = [row[0] for row in chosen]
-            hashes = _bodies(transaction, ids)
+            hashes = _list_hashes(transaction, ids)
             forget(transaction, ids)
             transaction.execute(_DELETE_TURNS, {"ids": ids})
-            n_bodies = _delete_bodies(transaction, hashes)
+            n_bodies = _delete_blobs(transaction, hashes)
             n_sessions = _delete_sessions(transaction, {row[1] for row in chosen})
             return Pruned(len(ids), n_sessions, n_bodies, n_budgets)
     except _Busy:
@@ -98,7 +99,7 @@ SELECT (SELECT count(*) FROM old), (SELECT count(*) FROM gone)
 
 
 def count_prunable(database: Database, *, before: datetime) -> Pruned:
-    """How many turns and sessions would go."""
+    """Counts the turns and sessions that would be deleted."""
     with database.transaction() as transaction:
         n_turns, n_sessions = transaction.execute(_COUNT, {"before": before}).one()
         return Pruned(n_turns, n_sessions)
@@ -113,8 +114,8 @@ UNION SELECT jsonb_array_elements_text(body -> 'messages') FROM requests
       WHERE jsonb_typeof(body -> 'messages') = 'array'
 UNION SELECT body ->> 'tools' FROM requests WHERE jsonb_typeof(body -> 'tools') = 'string'
 """)
-# One look into ix_blobs_requests for each hash. Left to itself the planner joins all hashes with all requests
-# (OFFSET 0 forbids that), or reads the table by another index until it finds the one that is not there: minutes.
+# One search in ix_blobs_requests for each hash. By its own choice the planner joins all hashes with all requests
+# (OFFSET 0 forbids that), or reads the table by another index until it finds a row that does not exist: minutes.
 _BY_INDEX = (text("SET LOCAL enable_seqscan = off"), text("SET LOCAL enable_indexscan = off"))
 _NAMED = """EXISTS (
     SELECT 1 FROM blobs AS request JOIN model_calls ON request_hash = request.hash
@@ -129,21 +130,22 @@ WHERE NOT EXISTS (SELECT 1 FROM model_calls WHERE request_hash = given.hash OFFS
 _DELETE_BODIES = text("DELETE FROM blobs WHERE hash = ANY(:hashes) RETURNING hash")
 
 
-def _bodies(transaction: Transaction, turn_ids: Sequence[UUID]) -> list[str]:
-    """Every body that these turns' model calls refer to."""
+def _list_hashes(transaction: Transaction, turn_ids: Sequence[UUID]) -> list[str]:
+    """Lists the hashes of all blobs that these turns' model calls refer to."""
     return list(transaction.scalars(_BODIES, {"ids": turn_ids}))
 
 
-def _delete_bodies(transaction: Transaction, hashes: Sequence[str]) -> int:
-    """Those nobody refers to. What is in use is sorted out first, without the lock that steps wait for."""
+def _delete_blobs(transaction: Transaction, hashes: Sequence[str]) -> int:
+    """Deletes the blobs without a reference. Most that are in use are excluded before taking the lock that
+    steps wait for."""
     for setting in _BY_INDEX:
         transaction.execute(setting)
-    unused = _unused(transaction, hashes)
+    unused = _find_unused(transaction, hashes)
     _take(transaction, locks.BLOBS, tries=LOCK_TRIES)
-    return len(transaction.execute(_DELETE_BODIES, {"hashes": _unused(transaction, unused)}).all())
+    return len(transaction.execute(_DELETE_BODIES, {"hashes": _find_unused(transaction, unused)}).all())
 
 
-def _unused(transaction: Transaction, hashes: Sequence[str]) -> list[str]:
+def _find_unused(transaction: Transaction, hashes: Sequence[str]) -> list[str]:
     return list(transaction.scalars(_UNUSED, {"hashes": list(hashes)}))
 
 
@@ -154,11 +156,12 @@ def _delete_sessions(transaction: Transaction, session_ids: set[UUID]) -> int:
 
 
 class _Busy(Exception):
-    """Somebody holds the lock."""
+    """Another transaction has the lock."""
 
 
 def _take(transaction: Transaction, lock: str, *, tries: int = 1) -> None:
-    """Polls for the lock instead of queueing for it: a queued exclusive request would block later shared ones."""
+    """Polls for the lock instead of queueing for it: a queued exclusive request would block later shared
+    ones."""
     for _ in range(tries):
         if locks.try_lock(transaction, lock):
             return

@@ -1,9 +1,9 @@
 """Sessions and their turns: the queue of questions in Postgres.
 
-Promises: the turns of one session are claimed one at a time, in order; only the worker with the lease token writes
-to a turn, and every write of a step begins with :func:`verify_lease`; a turn whose lease ran out can be claimed
-again. Knows nothing of Redis: callers wake workers, and :func:`list_due` tells for which sessions. All times are
-the database's.
+Promises: the turns of one session are claimed one at a time, in order; only the worker with the lease token
+writes to a turn, and every write of a step begins with :func:`verify_lease`; a turn whose lease ran out can be
+claimed again. Knows nothing of Redis: callers wake workers, and :func:`list_due` tells for which sessions. All
+times are the database's.
 """
 
 import json
@@ -159,8 +159,8 @@ _VERIFY = text("SELECT 1 FROM turns WHERE id = :id AND lease_token = :token AND 
 
 
 def verify_lease(transaction: Transaction, turn: Turn) -> None:
-    """Locks the turn's row, as the first statement of a step's transaction; raises :class:`LeaseLost` when another
-    worker has the turn."""
+    """Locks the turn's row, as the first statement of a step's transaction; raises :class:`LeaseLost` when
+    another worker has the turn."""
     if transaction.execute(_VERIFY, {"id": turn.id, "token": turn.token}).one_or_none() is None:
         raise LeaseLost(f"the lease of turn {turn.id} is lost")
 
@@ -256,8 +256,8 @@ CLOCK_DRIFT_SECONDS = 2  # between Slack, which says when Stop was pressed, and 
 
 
 def request_stop(transaction: Transaction, *, key: str, pressed_at: float) -> bool:
-    """Asks the worker of the session's running turn to stop, which it sees within a second; returns whether there
-    is one.
+    """Asks the worker of the session's running turn to stop, which it sees within a second; returns whether
+    there is one.
 
     ``pressed_at`` is in seconds since 1970: a turn that began later is not stopped.
     """

@@ -155,8 +155,8 @@ class MessageRow(Base):
 class BlobRow(Base):
     """A JSON body stored once under the SHA-256 of its canonical form.
 
-    A model call's request is ``{"messages": [hash, …], "tools": hash}``; the index finds the requests that name a
-    hash.
+    A model call's request is ``{"messages": [hash, …], "tools": hash}``; the index finds the requests that
+    name a hash.
     """
 
     __tablename__ = "blobs"

@@ -16,8 +16,9 @@ from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.llm.model_names import is_local
 from agent.prompting import prompt
-from agent.store import sessions, trace
+from agent.store import sessions
 from agent.store.sessions import Turn
+from agent.store.transcript import load as load_transcript
 from agent.tools import arguments
 from agent.turn import ending, grounding, tool_calls
 from agent.turn.config import AgentConfig, OpeningCall
@@ -45,7 +46,7 @@ class TurnRun:
 
     def __init__(self, turn: Turn, config: AgentConfig, check: Callable[[], None]) -> None:
         with config.database.transaction() as transaction:
-            transcript = trace.load(transaction, turn.id)
+            transcript = load_transcript(transaction, turn.id)
             history = config.history
             if history is None:
                 history = sessions.load_history(transaction, turn.session_id, before=turn.seq, limit=HISTORY_TURNS)

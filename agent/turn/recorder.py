@@ -18,7 +18,8 @@ from agent.prompting import prompt
 from agent.store import budgets, sessions, trace
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
-from agent.store.trace import OPENING, Transcript
+from agent.store.trace import OPENING
+from agent.store.transcript import Transcript
 from agent.turn import tool_calls
 from agent.turn.config import AgentConfig
 from agent.turn.tool_calls import FinishedCall, ToolCall

@@ -14,6 +14,7 @@ from agent.store import sessions, trace
 from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.store.sessions import Turn
+from agent.store.transcript import load
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import AgentConfig, OpeningCall
@@ -97,7 +98,7 @@ class Asked:
 
     def messages(self, turn: Turn) -> list[dict[str, Any]]:
         with self.database.transaction() as transaction:
-            return trace.load(transaction, turn.id).messages
+            return load(transaction, turn.id).messages
 
 
 def shown(events: Sequence[Event]) -> str:

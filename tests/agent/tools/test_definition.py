@@ -10,7 +10,7 @@ import pytest
 from agent.errors import ToolError
 from agent.prompting import prompt
 from agent.store.sessions import Turn
-from agent.store.trace import Transcript
+from agent.store.transcript import Transcript
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn.config import AgentConfig
 from agent.turn.limits import Limits, Meter

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.prompting import prompt
 from agent.store import trace
-from agent.store.trace import Transcript
+from agent.store.transcript import Transcript
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import grounding, tool_calls
 from agent.turn.grounding import NOTHING_FOUND, TextGate, Verdict

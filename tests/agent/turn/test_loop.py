@@ -14,9 +14,10 @@ from agent.errors import Cancelled, DeadlineExceeded, LeaseLost
 from agent.llm.client import CallPolicy
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
-from agent.store import sessions, trace
+from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import Turn
+from agent.store.transcript import load
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import AgentConfig, OpeningCall
@@ -85,7 +86,7 @@ def finished(events: list[Event]) -> Finished:
 
 def transcript(database: Database, turn: Turn) -> list[dict[str, Any]]:
     with database.transaction() as transaction:
-        return trace.load(transaction, turn.id).messages
+        return load(transaction, turn.id).messages
 
 
 def calls(database: Database) -> list[tuple[str, str]]:
