@@ -19,6 +19,7 @@ from ingest import source_config
 from ingest.settings import IngestSettings
 from ingest.sync import reports
 from ingest.sync.reports import DocumentProblem, LatestSync
+from ingest.sync.store import SyncStatus
 from ingest.tables import DocumentRow
 
 NOT_SCHEDULED = "–"
@@ -150,7 +151,7 @@ def _summarize_source(
 
 
 def _describe_status(last: LatestSync) -> str:
-    if last.status == "reading" and last.n_to_read:
+    if last.status == SyncStatus.READING and last.n_to_read:
         return f"reading, {last.n_done:,} of {last.n_to_read:,} done"
     return last.status
 

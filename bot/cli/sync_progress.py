@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 
 import typer
@@ -30,16 +29,9 @@ from ingest.sources.connector import SourceOptions
 from ingest.sync import reports
 from ingest.sync.diff import SuspiciousListing
 from ingest.sync.reports import SyncReport
+from ingest.sync.store import SyncStatus
 
 MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
-
-
-class SyncOutcome(StrEnum):
-    """How a sync ended; the values are part of the output of ``--json``."""
-
-    COMPLETED = "completed"
-    STOPPED = "stopped"  # too many documents were gone
-    FAILED = "failed"
 
 
 def sync_declared(
@@ -66,7 +58,7 @@ def sync_declared(
         _print_model_change(library)
         if not names:
             _print_undeclared(library, declared)
-    if any(result["status"] != SyncOutcome.COMPLETED for result in results):
+    if any(result["status"] != SyncStatus.COMPLETED for result in results):
         sys.exit(1)
 
 
@@ -150,8 +142,8 @@ def _sync_one(
         report = _sync(library, settings, options, is_forced=is_forced, is_quiet=as_json)
     except DocentError as error:
         print(f"docent: {name}: {error}", file=sys.stderr)
-        outcome = SyncOutcome.STOPPED if isinstance(error, SuspiciousListing) else SyncOutcome.FAILED
-        return {"source": name, "status": outcome, "problem": str(error)}
+        status = SyncStatus.STOPPED if isinstance(error, SuspiciousListing) else SyncStatus.FAILED
+        return {"source": name, "status": status, "problem": str(error)}
     if not as_json:
         _print_report(report)
     return asdict(report)

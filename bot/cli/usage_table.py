@@ -5,6 +5,7 @@ Bars show dollars, or questions if nothing cost anything. Does not read the data
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TypedDict
 
 from rich.bar import Bar
 from rich.console import Console
@@ -21,14 +22,23 @@ PERIODS = {"day": "today", "month": "this month"}
 BAR_COLOUR = "cyan"
 
 
-def to_json(by: str, rows: Sequence[UsageRow], budgets: Sequence[BudgetStatus]) -> dict[str, object]:
-    """Returns the rows, their total and the budgets as printed by ``docent usage --json``."""
-    return {
-        "by": by,
-        "lines": [_row_to_json(row) for row in rows],
-        "total": _row_to_json(_total(rows)),
-        "budgets": [asdict(budget) | {"used_share": budget.used_share} for budget in budgets],
-    }
+class UsageReport(TypedDict):
+    """The JSON of ``docent usage --json``."""
+
+    by: str
+    lines: list[dict[str, object]]
+    total: dict[str, object]
+    budgets: list[dict[str, object]]
+
+
+def to_json(by: str, rows: Sequence[UsageRow], budgets: Sequence[BudgetStatus]) -> UsageReport:
+    """Returns the rows, their total and the budgets."""
+    return UsageReport(
+        by=by,
+        lines=[_row_to_json(row) for row in rows],
+        total=_row_to_json(_total(rows)),
+        budgets=[asdict(budget) | {"used_share": budget.used_share} for budget in budgets],
+    )
 
 
 def show(console: Console, by: str, rows: Sequence[UsageRow], budgets: Sequence[BudgetStatus]) -> None:

@@ -179,7 +179,7 @@ def _describe_missing_facts(case: Case) -> Iterator[str]:
 def _describe_answer(case: Case) -> Iterator[str]:
     assert case.answered
     if case.found.is_hit is not None:
-        yield f"{_describe_needs(case)} ({'found' if case.found.is_hit else 'not found'})"
+        yield f"{_describe_needs(case)}: {'found' if case.found.is_hit else 'not found'}"
     yield f"answer: {shorten(' '.join(case.answered.text.split()), ANSWER_CHARS)}"
     yield f"docent sessions show {case.answered.turn_id}"
 

@@ -23,7 +23,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DOCENT_", "SLACK_", "OPENAI_"))}
 
     def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).with_name("docent"), *arguments]
+        command = [str(Path(sys.executable).with_name("docent")), *arguments]
         return subprocess.run(
             command, cwd=home, capture_output=True, text=True, check=False, env=clean | {"COLUMNS": "200"} | env
         )

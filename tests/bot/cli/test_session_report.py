@@ -10,12 +10,13 @@ from agent.store.database import Database
 from agent.types import Message
 from bot.cli import session_report
 from bot.record import session_query
+from bot.record.records import SessionRecord
 from tests.recorded import SYSTEM, Recorded, searched_again
 
 SAW = "instructions 7 (aaaaaaaa), 0 earlier turns, 1 passage ([1] Leave), 1 tool offered (search_docs)"
 
 
-def told(turn: Recorded) -> dict[str, Any]:
+def told(turn: Recorded) -> SessionRecord:
     return session_query.load(turn.database, str(turn.id))
 
 

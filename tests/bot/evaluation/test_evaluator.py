@@ -4,37 +4,23 @@ The floors are a little below what was measured, so that a loss is noticed.
 """
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from click.testing import Result
 from sqlalchemy import text
-from typer.testing import CliRunner
 
-import agent.settings
 import ingest.settings
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.evaluation.command import evaluate
 from ingest.library import Library
+from tests.bot.evaluation.question_files import QUESTIONS, Evaluate, write_lines
 from tests.library import sync_folder
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
-from tests.system import HANDBOOK, ROOT
+from tests.system import ROOT
 
 SAMPLE = ROOT / "bot" / "sample" / "handbook"
 SAMPLE_QUESTIONS = ROOT / "tests" / "sample_questions.jsonl"
-QUESTIONS: list[dict[str, Any]] = [
-    {
-        "id": "leave",
-        "question": "How many days can I carry over?",
-        "relevant": ["p/leave.md"],
-        "facts": [["5 days"]],
-    },
-    {"id": "yeti", "question": "Who feeds the yeti?", "unanswerable": True},
-]
 FOLLOW_UP = {
     "id": "bremen",
     "question": "and in Bremen?",
@@ -44,62 +30,6 @@ FOLLOW_UP = {
         {"speaker": "agent", "text": "120 euros [1]."},
     ],
 }
-Evaluate = Callable[..., Result]
-
-
-@pytest.fixture
-def home(database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty ``DOCENT_HOME`` over the tests' database, and settings as the environment has them."""
-    for name, value in (("DATABASE_URL", database_url), ("DOCENT_HOME", str(tmp_path / "home"))):
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "120")
-    _forget_settings()
-    yield tmp_path / "home"
-    _forget_settings()
-
-
-def _forget_settings() -> None:
-    agent.settings.load.cache_clear()
-    ingest.settings.load.cache_clear()
-
-
-@pytest.fixture
-def run(home: Path) -> Evaluate:
-    """``docent eval``; what it refuses is raised, as :func:`bot.cli.main.main` gets it."""
-    app = typer.Typer()
-    app.command()(evaluate)
-
-    def run_(*arguments: object, **env: str) -> Result:
-        _forget_settings()
-        done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
-        if done.exception and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return done
-
-    return run_
-
-
-@pytest.fixture
-def handbook(database: Database, home: Path, tmp_path: Path) -> Path:
-    """The small handbook, read in; the folder for questions."""
-    pages = tmp_path / "pages"
-    pages.mkdir()
-    for name, content in HANDBOOK.items():
-        (pages / name).write_text(content)
-    sync_folder(Library(database, ingest.settings.load()), str(pages))
-    return tmp_path
-
-
-@pytest.fixture
-def model() -> Iterator[ScriptedModel]:
-    with ScriptedModel(lambda request: Say("At most 5 days [1].")) as scripted:
-        yield scripted
-
-
-def written(folder: Path, *lines: dict[str, Any], name: str = "questions.jsonl") -> Path:
-    path = folder / name
-    path.write_text("\n".join(json.dumps(line) for line in lines))
-    return path
 
 
 def test_the_sample_handbook_is_found_and_answered(run: Evaluate, home: Path, database: Database) -> None:
@@ -144,7 +74,7 @@ def test_the_real_handbook_is_found_and_answered(
 def test_figures_and_what_went_wrong_are_told(run: Evaluate, handbook: Path) -> None:
     never = {"id": "never", "question": "yeti?", "relevant": ["p/leave.md"], "facts": [["snow"]]}
     more = {"id": "more", "question": "How many days can I carry over?", "relevant": [], "facts": [["6 days"]]}
-    done = run(written(handbook, *QUESTIONS, never, more), "--answers")
+    done = run(write_lines(handbook, *QUESTIONS, never, more), "--answers")
     assert "1/3" in done.stdout
     for said in ("Wrongly refused (1)", "never yeti?", "needs p/leave.md (", "docent sessions show", "Stored in"):
         assert said in done.stdout, said
@@ -162,23 +92,16 @@ def test_ten_documents_are_looked_at_however_long_the_first_are(
     (handbook / "pages" / "zoo.md").write_text("# Zoo\n\nOf animals with white fur there is a bear; no yeti.")
     sync_folder(Library(database, ingest.settings.load()), str(handbook / "pages"))
     question = {"question": "What does the yeti like in the snow?", "relevant": ["p/zoo.md", "p/yeti.md"]}
-    told = json.loads(run(written(handbook, question), "--json").stdout)
+    told = json.loads(run(write_lines(handbook, question), "--json").stdout)
     assert told["recall_at_10"] == 1.0
-
-
-def test_the_json_stands_alone_on_standard_output_and_is_kept(run: Evaluate, handbook: Path, home: Path) -> None:
-    told = json.loads(run(written(handbook, *QUESTIONS), "--json").stdout)
-    figures = ("n_answerable", "hits_at_5", "ndcg_at_10", "recall_at_10", "mrr")
-    assert [told[name] for name in figures] == [1, 1, 1.0, 1.0, 1.0]
-    assert told["settings"]["embedding_model"] == "static"
-    (kept,) = (home / "evaluations").iterdir()
-    assert json.loads(kept.read_text()) == {name: value for name, value in told.items() if name != "difference"}
 
 
 def test_a_run_is_compared_with_the_last_one_of_the_same_questions(
     run: Evaluate, handbook: Path, database: Database
 ) -> None:
-    questions = written(handbook, *QUESTIONS, {"question": "How much is a hotel?", "relevant": ["p/travel.md"]})
+    questions = write_lines(
+        handbook, *QUESTIONS, {"question": "How much is a hotel?", "relevant": ["p/travel.md"]}
+    )
     first = json.loads(run(questions, "--json").stdout)
     assert first["difference"] is None
     assert "No figure has changed" in run(questions).stdout
@@ -198,34 +121,9 @@ def test_a_run_is_compared_with_the_last_one_of_the_same_questions(
     assert (back["at"], back["found"]["lost"]) == (first["at"], ["3"])
 
 
-def test_a_figure_below_its_floor_fails_the_command(run: Evaluate, handbook: Path) -> None:
-    questions = written(handbook, *QUESTIONS)
-    assert run(questions, "--at-least", "hits_at_5=1", "--at-least", "mrr=0.5").exit_code == 0
-    missed = run(questions, "--at-least", "hits_at_5=2")
-    assert missed.exit_code == 1
-    assert "hits_at_5 is 1 but should be at least 2." in missed.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--at-least", "hits=3"], "'hits=3' is not a figure"),
-        (["--at-most", "hits_at_5"], "Write NAME=VALUE"),
-        (["--at-most", "n_wrong_refusals=3"], "Add --answers"),
-        (["--compare", "no/such.json"], "Cannot read no/such.json"),
-        (["--kind", "typo"], "No question has the kind 'typo'"),
-    ],
-)
-def test_what_cannot_be_done_is_said_before_anything_is(
-    run: Evaluate, handbook: Path, arguments: list[str], said: str
-) -> None:
-    with pytest.raises(UserError, match=said):
-        run(written(handbook, *QUESTIONS), *arguments)
-
-
 def test_a_set_of_other_documents_says_what_to_read_in(run: Evaluate, handbook: Path) -> None:
     with pytest.raises(UserError, match=r"None of the files that .*\(x/y\.md\).* docent ingest FOLDER"):
-        run(written(handbook, {"question": "x", "relevant": ["x/y.md"]}))
+        run(write_lines(handbook, {"question": "x", "relevant": ["x/y.md"]}))
 
 
 def test_a_file_that_not_everyone_may_read_is_named(run: Evaluate, handbook: Path, database: Database) -> None:
@@ -233,28 +131,28 @@ def test_a_file_that_not_everyone_may_read_is_named(run: Evaluate, handbook: Pat
     (secret := handbook / "secret").mkdir()
     (secret / "plan.md").write_text("# The plan\n\nWe move to the moon.")
     sync_folder(library, str(secret), readers=["team:board"])
-    done = run(written(handbook, *QUESTIONS, {"question": "When do we move?", "relevant": ["p/plan.md"]}))
+    done = run(write_lines(handbook, *QUESTIONS, {"question": "When do we move?", "relevant": ["p/plan.md"]}))
     assert "1 of the 2 files" in done.stderr
     assert "(p/plan.md), or not everyone may read them" in done.stderr
 
 
 def test_an_answer_that_nobody_can_judge_is_shown(run: Evaluate, handbook: Path) -> None:
-    done = run(written(handbook, {"question": "How many days can I carry over?", "relevant": []}), "--answers")
+    done = run(write_lines(handbook, {"question": "How many days can I carry over?", "relevant": []}), "--answers")
     assert "the question has no facts to check (1)" in done.stdout
     assert "5 days" in done.stdout
 
 
 def test_without_an_index_it_says_so(run: Evaluate, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="docent ingest"):
-        run(written(tmp_path, *QUESTIONS))
+        run(write_lines(tmp_path, *QUESTIONS))
 
 
 def test_documents_of_a_set_are_indexed_apart(run: Evaluate, handbook: Path, database: Database) -> None:
     (folder := handbook / "science").mkdir()
-    written(
+    write_lines(
         folder, {"id": "1", "text": "A yeti eats snow."}, {"id": "2", "text": "Ropes break."}, name="docs.jsonl"
     )
-    written(
+    write_lines(
         folder,
         {"id": "q", "question": "What does a yeti eat?", "relevant": ["1"], "facts": [["snow"]]},
         name="queries.jsonl",
@@ -299,7 +197,7 @@ def test_a_model_answers_as_in_slack_and_it_is_nobodys_question(
         return Say("At most 5 days [1].")
 
     model.script = script
-    done = run(written(handbook, *QUESTIONS), "--answers", "--json", **_env(model))
+    done = run(write_lines(handbook, *QUESTIONS), "--answers", "--json", **_env(model))
     told = json.loads(done.stdout)
     assert "Asking 2 questions of openai/scripted" in done.stderr
     assert (told["n_facts_complete"], told["n_right_refusals"], told["n_wrong_refusals"]) == (1, 1, 0)
@@ -315,7 +213,7 @@ def test_a_model_answers_as_in_slack_and_it_is_nobodys_question(
 def test_a_follow_up_is_asked_with_what_was_said_before(
     run: Evaluate, handbook: Path, model: ScriptedModel
 ) -> None:
-    run(written(handbook, FOLLOW_UP), "--answers", **_env(model))
+    run(write_lines(handbook, FOLLOW_UP), "--answers", **_env(model))
     seen = [message["content"] for message in model.requests[-1]["messages"][1:]]
     assert seen[0].startswith("How much is a hotel in Hamburg?")
     assert seen[1].startswith("120 euros")
@@ -326,7 +224,7 @@ def test_what_the_fallback_quotes_is_not_taken_for_the_models_answer(
     run: Evaluate, handbook: Path, model: ScriptedModel
 ) -> None:
     model.script = lambda request: Fail(503)
-    told = json.loads(run(written(handbook, *QUESTIONS), "--answers", "--json", **_env(model)).stdout)
+    told = json.loads(run(write_lines(handbook, *QUESTIONS), "--answers", "--json", **_env(model)).stdout)
     assert (told["n_quoted"], told["n_right_refusals"]) == (2, 1)
 
 
@@ -336,5 +234,5 @@ def test_a_tool_may_be_called_before_the_answer(run: Evaluate, handbook: Path, m
         if request["messages"][-1]["role"] == "tool"
         else Call([("search_docs", {"query": "carry over"})])
     )
-    told = json.loads(run(written(handbook, QUESTIONS[0]), "--answers", "--json", **_env(model)).stdout)
+    told = json.loads(run(write_lines(handbook, QUESTIONS[0]), "--answers", "--json", **_env(model)).stdout)
     assert told["n_facts_complete"] == 1

@@ -1,6 +1,5 @@
 """Sets of questions as people write them, and the documents their files are."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +8,16 @@ import pytest
 from agent.errors import UserError
 from bot.evaluation import questions
 from bot.evaluation.questions import NOT_KNOWN, EvalQuestion
-
-
-def written(folder: Path, *lines: Any, name: str = "questions.jsonl") -> Path:
-    path = folder / name
-    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
-    return path
+from tests.bot.evaluation.question_files import write_lines
 
 
 def only(folder: Path, **line: Any) -> EvalQuestion:
-    (question,) = questions.read(written(folder, line)).questions
+    (question,) = questions.read(write_lines(folder, line)).questions
     return question
 
 
 def test_a_question_alone_is_enough(tmp_path: Path) -> None:
-    given = questions.read(written(tmp_path, {"question": "How long?"}, "", {"question": "And then?"}))
+    given = questions.read(write_lines(tmp_path, {"question": "How long?"}, "", {"question": "And then?"}))
     assert [question.id for question in given.questions] == ["1", "2"]
     assert given.questions[0] == EvalQuestion(id="1", text="How long?")
     assert given.name == tmp_path.name
@@ -75,7 +69,7 @@ def test_a_follow_up_without_a_history_follows_the_question_it_names(tmp_path: P
         {"id": "c", "question": "and in Porto?", "follow_up_of": "b"},
         {"id": "d", "question": "and me?", "follow_up_of": "d"},
     ]
-    *_, c, d = questions.read(written(tmp_path, *lines)).questions
+    *_, c, d = questions.read(write_lines(tmp_path, *lines)).questions
     assert c.earlier == (("How much?", "Ten."), ("and then?", NOT_KNOWN))
     assert d.earlier == ()
 
@@ -93,9 +87,9 @@ def test_what_nothing_answers_is_a_kind(tmp_path: Path) -> None:
 
 
 def test_questions_beside_documents_are_asked_of_them(tmp_path: Path) -> None:
-    written(tmp_path, {"id": "1", "text": "x"}, name="docs.jsonl")
-    written(tmp_path, {"_id": "1", "text": "x"}, name="queries.jsonl")
-    other = written(tmp_path, {"question": "y"}, name="queries_train.jsonl")
+    write_lines(tmp_path, {"id": "1", "text": "x"}, name="docs.jsonl")
+    write_lines(tmp_path, {"_id": "1", "text": "x"}, name="queries.jsonl")
+    other = write_lines(tmp_path, {"question": "y"}, name="queries_train.jsonl")
     assert questions.read(tmp_path).documents == tmp_path / "docs.jsonl"
     assert questions.read(tmp_path).questions[0].text == "x"
     assert questions.read(other).name == f"{tmp_path.name}-queries_train"
@@ -113,7 +107,7 @@ def test_questions_beside_documents_are_asked_of_them(tmp_path: Path) -> None:
 )
 def test_what_is_not_understood_is_named_by_its_line(tmp_path: Path, line: Any, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        questions.read(written(tmp_path, {"question": "x"}, line))
+        questions.read(write_lines(tmp_path, {"question": "x"}, line))
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
@@ -121,11 +115,11 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=said):
             questions.read(path)
     with pytest.raises(UserError, match="contains no questions"):
-        questions.read(written(tmp_path))
+        questions.read(write_lines(tmp_path))
 
 
 def test_of_a_set_some_kinds_or_the_first_can_be_chosen(tmp_path: Path) -> None:
-    given = questions.read(written(tmp_path, *({"question": str(n), "kind": "ab"[n % 2]} for n in range(6))))
+    given = questions.read(write_lines(tmp_path, *({"question": str(n), "kind": "ab"[n % 2]} for n in range(6))))
     assert [q.text for q in questions.select(given, kinds=["b"], limit=2).questions] == ["1", "3"]
     with pytest.raises(UserError, match="The kinds are: a, b"):
         questions.select(given, kinds=["c"])

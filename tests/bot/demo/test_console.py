@@ -1,0 +1,20 @@
+"""The demo's progress, as it is printed where no terminal is."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.demo import console
+
+
+def test_without_a_terminal_only_finished_steps_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_activity("starting the database")
+    console.show_done("database and queue", "embedded")
+    console.print_line("Stopped.")
+    assert capsys.readouterr().out == "  ✓ database and queue   embedded\nStopped.\n"
+
+
+def test_a_path_below_the_current_folder_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert console.shorten_path(tmp_path / "logs" / "web.log") == "logs/web.log"
+    assert console.shorten_path(Path("/elsewhere/web.log")) == "/elsewhere/web.log"
