@@ -13,9 +13,7 @@ from agent.errors import ModelError
 from agent.llm.circuit_breaker import LocalBreaker
 from ingest.search.ranking import RankedCandidate
 
-PAUSE_SECONDS = (
-    30.0  # without requests after a failure, so that searches do not wait; doubled with every further one
-)
+PAUSE_SECONDS = 30.0  # without requests after a failure, doubled with every further one: searches do not wait
 N_RERANKED = 40  # passages; what rerank models are usually given
 
 

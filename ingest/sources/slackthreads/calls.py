@@ -1,8 +1,7 @@
 """Calls Slack's Web API, for reading only.
 
-Promises that a call is repeated when Slack is away, or after the pause a rate limit asks for, within :data:`TRIES`
-and :data:`MAX_WAIT_SECONDS`; and that a refusal says what to do. The only importer of Slack's SDK outside of the
-bot.
+Promises that a call is repeated when Slack is away, or after the pause a rate limit asks for, within
+:data:`RETRIES`; and that a refusal says what to do. The only importer of Slack's SDK outside of the bot.
 """
 
 from collections.abc import Callable, Iterator, Mapping

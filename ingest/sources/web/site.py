@@ -51,9 +51,9 @@ class Site:
         url = normalise(join(base, address))
         if url and self.origin.startswith("https:") and url.startswith("http:"):
             url = f"https:{url[5:]}"  # a link from before the site had a certificate
-        return url if url and self.holds(url) else None
+        return url if url and self.contains(url) else None
 
-    def holds(self, url: str) -> bool:
+    def contains(self, url: str) -> bool:
         """Returns whether a normalised address is part of the site."""
         return url.startswith(self.prefix) or url.partition("?")[0] == self.prefix.rstrip("/") or url == self.start
 

@@ -76,7 +76,7 @@ class Webpage:
     updated_at: datetime | None = None
 
     def raw(self, url: str, *, dated: datetime | None = None) -> RawDocument:
-        """Returns the document with a title made of its address; ``dated`` stands in for its own date."""
+        """Returns the document with a title made of its address; ``dated`` is used where it has no date."""
         assert self.format is not None
         return RawDocument(self.content, self.format, title_of(url), self.updated_at or dated)
 
@@ -158,13 +158,13 @@ def _moved(redirect: str, url: str, site: Site) -> Webpage:
     target = normalise(join(url, redirect)) or ""
     if _is_login(target, site):
         raise AccessDenied("asks for a login", "name a variable with its key in authorization_env, or exclude it")
-    return Webpage(moved_to=target) if site.holds(target) else Webpage(left_for=target or redirect[:200])
+    return Webpage(moved_to=target) if site.contains(target) else Webpage(left_for=target or redirect[:200])
 
 
 def _is_login(url: str, site: Site) -> bool:
     """Returns whether an address is a login's; within the site more strictly, since ``auth/`` may be a chapter."""
     parts = urlsplit(url)
-    if site.holds(url):
+    if site.contains(url):
         return bool(_LOGIN.search(parts.path))
     return bool(_LOGIN_PATH.search(parts.path) or _LOGIN_HOST.match(parts.netloc))
 

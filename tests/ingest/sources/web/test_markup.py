@@ -64,7 +64,7 @@ def test_an_address_has_one_spelling_and_is_within_the_site(address: str, found:
 def test_a_site_is_what_lies_below_its_address(location: str, prefix: str, path: str) -> None:
     site = Site(location)
     assert (site.prefix, site.path(site.start)) == (prefix, path)
-    assert site.holds(site.start)
+    assert site.contains(site.start)
 
 
 @pytest.mark.parametrize(
