@@ -10,6 +10,7 @@ import pytest
 import ingest.settings
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, FaultRule
 from bot.simulator.people.person import Person
+from bot.simulator.stores.pending_events import FailureReason
 from ingest.library import Library
 from tests.library import sync_folder
 from tests.proxy import Proxy
@@ -37,7 +38,7 @@ def test_the_same_event_three_times_and_its_twin_give_one_reply(world: System) -
 
     for event_id in list(world.workspace.pending_events.envelopes):
         for number in (1, 2):
-            world.workspace.redeliver(event_id, retry_num=number, reason="http_timeout")
+            world.workspace.redeliver(event_id, retry_num=number, reason=FailureReason.HTTP_TIMEOUT)
 
     types = {delivery.event_type for delivery in world.workspace.deliveries if delivery.is_acked}
     assert types == {"app_mention", "message"}

@@ -15,6 +15,7 @@ from bot.doctor.context import CheckContext
 from bot.doctor.sources import sources
 from ingest.library import Library
 from ingest.sync import store
+from ingest.sync.store import SyncOrigin, SyncStatus
 from tests.library import sync_folder
 
 
@@ -69,9 +70,9 @@ def test_a_sync_that_ended_badly_is_told_with_the_command_for_it(
     declared: CheckContext, database: Database
 ) -> None:
     for name in ("gone", "by hand"):
-        sync_id = store.open_sync(database, name, {}, store.SyncOrigin.COMMAND)
+        sync_id = store.open_sync(database, name, {}, SyncOrigin.COMMAND)
         with database.transaction() as transaction:
-            store.end(transaction, sync_id, store.SyncStatus.FAILED, "There is no folder.")
+            store.end(transaction, sync_id, SyncStatus.FAILED, "There is no folder.")
     found = [finding for finding in sources(declared) if finding.state == "warning"]
     assert [(one.text, one.advice) for one in found] == [
         (

@@ -13,6 +13,7 @@ from bot.cli import sources_table
 from bot.simulator import ADA, HELP
 from ingest.library import Library
 from ingest.sync import store
+from ingest.sync.store import SyncOrigin
 from tests.system import QUESTION, System
 
 PARENTS = "How many days of parental leave does every employee have?"
@@ -175,7 +176,7 @@ def test_a_file_that_becomes_unreadable_is_complained_of_once(world: System, wik
 def test_a_sync_that_a_killed_command_left_open_does_not_keep_the_clock_from_it(
     world: System, wiki: Path, database: Database
 ) -> None:
-    store.open_sync(database, "wiki", {}, "command")  # and its process is gone, and with it the lock
+    store.open_sync(database, "wiki", {}, SyncOrigin.COMMAND)  # and its process is gone, and with it the lock
     world.start("worker", "clock")
     first, second = ended(world, "wiki", 2)[:2]
     assert (first.status, first.problem) == ("interrupted", "its process ended")

@@ -11,7 +11,7 @@ import pytest
 from agent.clock import now
 from agent.store.database import Database
 from bot.record import export
-from bot.record.export import Exported, ExportFilter
+from bot.record.export import Exported, ExportFilter, LeftOut
 from tests.recorded import SCHEMA, SYSTEM, Recorded, answered, searched_again, set_readers
 
 
@@ -59,7 +59,9 @@ def test_only_answers_that_are_worth_learning_are_taken(database: Database) -> N
     other.end().rate(1)
     done, lines = exported(database, "openai-chat", model="openai/scripted")
     assert len(lines) == 1
-    assert done == Exported(1, Counter({"mixed": 1, "unanswered": 1, "quoted": 1, "other_model": 1}))
+    assert done == Exported(
+        1, Counter({LeftOut.MIXED: 1, LeftOut.UNANSWERED: 1, LeftOut.QUOTED: 1, LeftOut.OTHER_MODEL: 1})
+    )
     said = list(export.describe(done, format="openai-chat", to="x.jsonl"))
     assert said[0] == "1 written to x.jsonl."
     assert "1 left out: quoted without a language model." in said
@@ -137,7 +139,7 @@ def test_nothing_is_taken_from_documents_that_not_everyone_may_read(
     later = Recorded.begin(database)  # in the same session; its own answer stands on nothing
     later.ask([SYSTEM], {"role": "assistant", "content": "As I said."})
     later.end("As I said.").rate(rating)
-    assert exported(database, format)[0] == Exported(0, Counter({"restricted": 2}))
+    assert exported(database, format)[0] == Exported(0, Counter({LeftOut.RESTRICTED: 2}))
     with database.transaction() as transaction:
         transaction.connection().exec_driver_sql("DELETE FROM documents")
-    assert exported(database, format)[0] == Exported(0, Counter({"restricted": 2}))
+    assert exported(database, format)[0] == Exported(0, Counter({LeftOut.RESTRICTED: 2}))

@@ -49,36 +49,36 @@ def deep(tag: str) -> str:
 
 
 BOMBS: dict[str, tuple[Format, bytes]] = {
-    "docx zip": ("docx", paper.docx(paper.paragraph("x" * HUGE))),
-    "docx deep": ("docx", paper.docx(deep("w:sdt"))),
-    "pptx zip": ("pptx", pptx(shape("x" * HUGE))),
-    "pptx deep": ("pptx", pptx(deep("p:grpSp"))),
-    "pptx entities": ("pptx", pptx("<!DOCTYPE x [<!ENTITY a 'b'>]>")),
-    "odt zip": ("opendocument", opendocument("x" * HUGE)),
-    "odt deep": ("opendocument", opendocument(deep("text:list"))),
-    "epub zip": ("epub", epub({"a.html": "x" * HUGE})),
-    "epub deep": ("epub", epub({"a.html": deep("div")})),
-    "xlsx zip": ("sheet", xlsx({"A": " " * 4 * HUGE})),
-    "xlsx far": ("sheet", xlsx({"A": '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'})),
-    "xlsx rows": ("sheet", xlsx({"A": "<sheetData>" + "<row/>" * 3_000_000 + "</sheetData>"})),
-    "xlsx deep": ("sheet", xlsx({"A": deep("sheetData")})),
-    "many parts": ("docx", office.packed({f"{n}.xml": "" for n in range(30_000)})),
-    "html deep": ("html", deep("div").encode()),
-    "html unclosed": ("html", b"<div>" * 1_000_000),
-    "html reopened": ("html", b"".join(b"<b id=%d>" % n for n in range(500)) + b"<p>x" * 30_000),
-    "webpage deep": ("webpage", deep("div").encode()),
-    "webpage unclosed": ("webpage", b"<p>x" + b"<div>" * 1_000_000),
-    "markdown quotes": ("markdown", b"> " * N_DEEP + b"x"),
-    "json deep": ("json", b"[" * 1_000_000),
-    "json objects": ("json", b'{"a":' * 1_000_000),
-    "json number": ("json", b"[" + b"1" * 4_000_000 + b"]"),
-    "notebook deep": ("notebook", b'{"cells":' * 1_000_000),
-    "text lines": ("text", b"x\n\n" * 600_000),
-    "csv quote": ("csv", b'a,"' + b"x" * 4_900_000),
-    "csv separators": ("csv", b"," * 4_900_000),
-    "rtf deep": ("rtf", b"{\\rtf1 " + b"{" * N_DEEP),
-    "mail parts": ("mail", b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\n" * 20_000),
-    "yaml aliases": ("markdown", b"---\na: &a [x,x]\n" + b"".join(
+    "docx zip": (Format.DOCX, paper.docx(paper.paragraph("x" * HUGE))),
+    "docx deep": (Format.DOCX, paper.docx(deep("w:sdt"))),
+    "pptx zip": (Format.PPTX, pptx(shape("x" * HUGE))),
+    "pptx deep": (Format.PPTX, pptx(deep("p:grpSp"))),
+    "pptx entities": (Format.PPTX, pptx("<!DOCTYPE x [<!ENTITY a 'b'>]>")),
+    "odt zip": (Format.OPENDOCUMENT, opendocument("x" * HUGE)),
+    "odt deep": (Format.OPENDOCUMENT, opendocument(deep("text:list"))),
+    "epub zip": (Format.EPUB, epub({"a.html": "x" * HUGE})),
+    "epub deep": (Format.EPUB, epub({"a.html": deep("div")})),
+    "xlsx zip": (Format.SHEET, xlsx({"A": " " * 4 * HUGE})),
+    "xlsx far": (Format.SHEET, xlsx({"A": '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'})),
+    "xlsx rows": (Format.SHEET, xlsx({"A": "<sheetData>" + "<row/>" * 3_000_000 + "</sheetData>"})),
+    "xlsx deep": (Format.SHEET, xlsx({"A": deep("sheetData")})),
+    "many parts": (Format.DOCX, office.packed({f"{n}.xml": "" for n in range(30_000)})),
+    "html deep": (Format.HTML, deep("div").encode()),
+    "html unclosed": (Format.HTML, b"<div>" * 1_000_000),
+    "html reopened": (Format.HTML, b"".join(b"<b id=%d>" % n for n in range(500)) + b"<p>x" * 30_000),
+    "webpage deep": (Format.WEBPAGE, deep("div").encode()),
+    "webpage unclosed": (Format.WEBPAGE, b"<p>x" + b"<div>" * 1_000_000),
+    "markdown quotes": (Format.MARKDOWN, b"> " * N_DEEP + b"x"),
+    "json deep": (Format.JSON, b"[" * 1_000_000),
+    "json objects": (Format.JSON, b'{"a":' * 1_000_000),
+    "json number": (Format.JSON, b"[" + b"1" * 4_000_000 + b"]"),
+    "notebook deep": (Format.NOTEBOOK, b'{"cells":' * 1_000_000),
+    "text lines": (Format.TEXT, b"x\n\n" * 600_000),
+    "csv quote": (Format.CSV, b'a,"' + b"x" * 4_900_000),
+    "csv separators": (Format.CSV, b"," * 4_900_000),
+    "rtf deep": (Format.RTF, b"{\\rtf1 " + b"{" * N_DEEP),
+    "mail parts": (Format.MAIL, b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\n" * 20_000),
+    "yaml aliases": (Format.MARKDOWN, b"---\na: &a [x,x]\n" + b"".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 9)}]\n".encode() for n in range(9)
     ) + b"tags: *j\n---\n"),
 }  # fmt: skip
@@ -91,7 +91,7 @@ def test_a_bomb_is_given_up_and_the_next_document_is_read(converter: Converter, 
         converter.read(RawDocument(content, format_, "Bomb"))
     assert problem.value.advice
     assert problem.value.cause != "made its reader crash"
-    assert converter.read(RawDocument(b"Still here.", "text", "x")).blocks[0].text == "Still here."
+    assert converter.read(RawDocument(b"Still here.", Format.TEXT, "x")).blocks[0].text == "Still here."
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_large_but_harmless_document_is_read_by_the_same_child(
     patient_converter: Converter, format_: Format, content: bytes
 ) -> None:
     children = psutil.Process().children
-    patient_converter.read(RawDocument(b"Warm.", "text", "x"))
+    patient_converter.read(RawDocument(b"Warm.", Format.TEXT, "x"))
     before = children()
     with suppress(FetchProblem):  # one contains no text
         assert patient_converter.read(RawDocument(content, format_, "Large")).blocks

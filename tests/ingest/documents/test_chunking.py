@@ -5,15 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.documents import chunking
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.chunking import Chunk, split_sentences
+from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
 
 
 def chunks(markdown: str, max_tokens: int = 40) -> list[Chunk]:
     return chunking.split(
-        reader.read_document(RawDocument(markdown.encode(), "markdown", "T")), max_tokens=max_tokens
+        reader.read_document(RawDocument(markdown.encode(), Format.MARKDOWN, "T")), max_tokens=max_tokens
     )
 
 
@@ -102,21 +103,22 @@ def test_no_chunk_is_too_long_and_positions_have_no_gaps(found: list[Block]) -> 
 
 def test_text_without_a_break_is_cut_all_the_same() -> None:
     text = "x" * 500_000
-    made = chunking.split(Document("T", (Block("paragraph", text),)), max_tokens=40)
+    made = chunking.split(Document("T", (Block(BlockKind.PARAGRAPH, text),)), max_tokens=40)
     assert "".join(chunk.text for chunk in made) == text
     assert all(chunk.n_tokens <= 40 for chunk in made)
 
 
 def test_a_chunk_knows_the_page_it_begins_on() -> None:
     found = [
-        Block("paragraph", f"This is what page {page} says at some length.", page=page) for page in (1, 2, 3, 4)
+        Block(BlockKind.PARAGRAPH, f"This is what page {page} says at some length.", page=page)
+        for page in (1, 2, 3, 4)
     ]
     made = chunking.split(Document("T", tuple(found)), max_tokens=25)
     assert [(chunk.page, chunk.text[18:19]) for chunk in made] == [(1, "1"), (3, "3")]
 
 
 def test_a_lead_longer_than_half_a_chunk_is_not_repeated() -> None:
-    items = [Block("item", f"- item {i} of the list") for i in range(9)]
-    made = chunking.split(Document("T", (Block("paragraph", "lead " * 40 + "in:"), *items)), max_tokens=40)
+    items = [Block(BlockKind.ITEM, f"- item {i} of the list") for i in range(9)]
+    made = chunking.split(Document("T", (Block(BlockKind.PARAGRAPH, "lead " * 40 + "in:"), *items)), max_tokens=40)
     assert all(chunk.n_tokens <= 40 for chunk in made)
     assert "lead" not in made[-1].text

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.documents import chunking
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers.pdf import grid
@@ -30,12 +30,12 @@ def many_percent_styles() -> bytes:
 
 
 LONG: dict[str, tuple[Format, bytes]] = {
-    "digits in a cell of Word": ("docx", paper.docx(paper.table(("1" * 500_000 + "abcd", "B"), ("x", "y")))),
-    "digits in a cell of a sheet of values": ("csv", b"a," + b"1" * 900_000 + b"abcd\nb,c\n"),
-    "backticks": ("markdown", b"x" + b"`" * 500_000 + b"a" * 500_000),
-    "runs of digits in Rich Text": ("rtf", rb"{\rtf1 " + (b"a" * 499 + b" ") * 4_000 + b"}"),
-    "cell styles of percent": ("sheet", many_percent_styles()),
-    "a row of dots": ("text", b"." * 500_000),
+    "digits in a cell of Word": (Format.DOCX, paper.docx(paper.table(("1" * 500_000 + "abcd", "B"), ("x", "y")))),
+    "digits in a cell of a sheet of values": (Format.CSV, b"a," + b"1" * 900_000 + b"abcd\nb,c\n"),
+    "backticks": (Format.MARKDOWN, b"x" + b"`" * 500_000 + b"a" * 500_000),
+    "runs of digits in Rich Text": (Format.RTF, rb"{\rtf1 " + (b"a" * 499 + b" ") * 4_000 + b"}"),
+    "cell styles of percent": (Format.SHEET, many_percent_styles()),
+    "a row of dots": (Format.TEXT, b"." * 500_000),
 }
 
 
@@ -46,7 +46,7 @@ def test_a_long_text_is_read_within_the_limits(converter: Converter, name: str) 
 
 
 def test_a_long_row_of_dots_is_split() -> None:
-    chunks = chunking.split(Document("T", (Block("paragraph", "." * 300_000),)), max_tokens=200)
+    chunks = chunking.split(Document("T", (Block(BlockKind.PARAGRAPH, "." * 300_000),)), max_tokens=200)
     assert sum(len(chunk.text) for chunk in chunks) == 300_000
 
 
@@ -60,7 +60,7 @@ def test_a_long_cell_is_judged_by_every_reader_of_tables(cell: str) -> None:
 def test_a_number_too_long_to_be_converted_stands_at_the_edge_of_pages() -> None:
     pages = [[(60, 790, 2.5, "7" * 5_000), (60, 400, 10, f"Text {n}.")] for n in range(3)]
     with Converter() as converter:
-        document = converter.read(RawDocument(paper.pdf(*pages), "pdf", "Long"))
+        document = converter.read(RawDocument(paper.pdf(*pages), Format.PDF, "Long"))
     assert [block.text for block in document.blocks if block.text.startswith("Text")] == [
         "Text 0.",
         "Text 1.",

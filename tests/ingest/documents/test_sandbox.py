@@ -68,7 +68,7 @@ def converter() -> Iterator[Converter]:
         yield converter
 
 
-def raw(content: bytes, format_: Format = "pdf") -> RawDocument:
+def raw(content: bytes, format_: Format = Format.PDF) -> RawDocument:
     return RawDocument(content, format_, "File name")
 
 
@@ -87,7 +87,7 @@ def test_one_child_reads_one_document_after_another_and_ends_with_the_sync() -> 
         assert converter.pid is None
         assert works(converter)
         first = converter.pid
-        assert converter.read(raw(paper.docx(paper.paragraph("Word.")), "docx")).blocks[0].text == "Word."
+        assert converter.read(raw(paper.docx(paper.paragraph("Word.")), Format.DOCX)).blocks[0].text == "Word."
         assert works(converter)
         assert converter.pid == first
     assert first is not None
@@ -184,7 +184,7 @@ def test_a_document_with_too_much_text_is_given_up(make: Callable[..., bytes]) -
     with Converter(ReaderLimits(max_chars=100)) as converter:
         content = make([(60, 700, 10, "word " * 30)])
         with pytest.raises(FetchProblem, match="more than 100 characters"):
-            converter.read(raw(content, "pdf" if content.startswith(b"%PDF") else "docx"))
+            converter.read(raw(content, Format.PDF if content.startswith(b"%PDF") else Format.DOCX))
         assert works(converter)
 
 
@@ -224,7 +224,7 @@ def test_everything_a_document_has_comes_back_as_it_was_read() -> None:
     changed = datetime(2024, 3, 1, 10, 30, tzinfo=timezone(timedelta(hours=2)))
     matter = "---\ntitle: Öffnung\ntags: [gate]\n---\n"
     text = "## Gate\n- one\n\n| A | B |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```\n"
-    document = RawDocument((matter + text).encode(), "markdown", "File name", changed)
+    document = RawDocument((matter + text).encode(), Format.MARKDOWN, "File name", changed)
     with Converter() as converter:
         assert converter.read(document) == reader.read_document(document)
 

@@ -15,6 +15,7 @@ from agent.store.database import Database
 from agent.types import Audience
 from ingest import access
 from ingest.documents import names
+from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.index import scan
 from ingest.index.table import IndexedChunk
@@ -23,7 +24,7 @@ from ingest.sources.connector import ListedDocument
 from ingest.sync import claims, diff, heartbeat, staging, store, sync, writer
 from ingest.sync.claims import ClaimKeeper
 from ingest.sync.reader_pool import WINDOW
-from ingest.sync.store import SyncItem
+from ingest.sync.store import SyncItem, SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncItemRow, SyncRow
 from tests.ingest.conftest import opened
 from tests.library import sync_folder
@@ -46,7 +47,7 @@ class Made:
 
     def fetch(self, uri: str) -> RawDocument:
         self.fetched.append(uri)
-        return RawDocument(f"# About\n\n{self.texts[uri]}".encode(), "markdown", uri[:20])
+        return RawDocument(f"# About\n\n{self.texts[uri]}".encode(), Format.MARKDOWN, uri[:20])
 
 
 def begun(source: Made, library: Library) -> UUID:
@@ -241,14 +242,14 @@ def test_readers_of_more_documents_than_a_statement_takes_parameters_are_changed
             {"a": old, "n": n},
         )
     source = Made({str(i): str(i) for i in range(1, n + 1)})
-    sync_id = store.open_sync(database, "made", {}, "command")
+    sync_id = store.open_sync(database, "made", {}, SyncOrigin.COMMAND)
     diff.prepare(source, sync_id, active_index=live, readers={"channel:C1"}, chunk_tokens=200)
     with database.transaction() as transaction:
         assert set(transaction.scalars(select(DocumentRow.access_id).distinct())) == {
             access.access_id({"channel:C1"})
         }
         assert transaction.scalar(select(SyncRow.n_changed)) == n
-        store.end(transaction, sync_id, "interrupted")
+        store.end(transaction, sync_id, SyncStatus.INTERRUPTED)
     assert not stores.index.exists()
 
 

@@ -17,6 +17,7 @@ from ingest.library import Library
 from ingest.settings import IngestSettings
 from ingest.sources.connector import cache_folder
 from ingest.sync import diff, reports, store, sync, writer
+from ingest.sync.store import SyncOrigin
 from ingest.tables import DocumentRow, SyncItemRow
 from tests.ingest.conftest import opened
 from tests.library import sync_folder
@@ -288,7 +289,7 @@ def test_syncs_at_once_lose_nothing(
 
 def test_a_sync_that_another_took_over_writes_nothing_more(library: Library, folder: Path) -> None:
     source, live = opened(folder), library.active_index
-    old = store.open_sync(live.database, "handbook", {}, "clock")
+    old = store.open_sync(live.database, "handbook", {}, SyncOrigin.CLOCK)
     diff.prepare(source, old, active_index=live, chunk_tokens=200)
     with sync.open_reader_pool(source, chunk_tokens=200) as pool:
         read = list(pool.read(store.claim(live.database, old, limit=10)))
@@ -327,7 +328,7 @@ def test_workers_share_the_documents_of_a_sync(library: Library, tmp_path: Path)
 
 def test_a_document_that_ends_its_reader_again_and_again_is_given_up(library: Library, folder: Path) -> None:
     source, live = opened(folder), library.active_index
-    sync_id = store.open_sync(live.database, "handbook", {}, "clock")
+    sync_id = store.open_sync(live.database, "handbook", {}, SyncOrigin.CLOCK)
     diff.prepare(source, sync_id, active_index=live, chunk_tokens=200)
     n_killed = 0
     while items := store.claim(live.database, sync_id, limit=10):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.documents.blocks import Document
+from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
 from tests.ingest import paper
@@ -14,7 +15,7 @@ from tests.ingest.paper import paragraph, table
 
 
 def read(content: bytes, title: str = "File name") -> Document:
-    return reader.read_document(RawDocument(content, "docx", title))
+    return reader.read_document(RawDocument(content, Format.DOCX, title))
 
 
 def seen(body: str) -> str:

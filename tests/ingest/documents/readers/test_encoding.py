@@ -114,7 +114,7 @@ def test_they_are_taken_out_of_every_format(kind: Format, content: str) -> None:
 
 def test_they_are_taken_out_of_titles_and_keywords() -> None:
     text = '---\ntitle: "Le\\u202eave"\ntags: ["ho\\u200bliday"]\n---\nText.'
-    document = reader.read_document(RawDocument(text.encode(), "markdown", "File name"))
+    document = reader.read_document(RawDocument(text.encode(), Format.MARKDOWN, "File name"))
     assert (document.title, document.keywords) == ("Leave", "holiday")
 
 
@@ -129,7 +129,7 @@ def test_they_are_taken_out_of_titles_and_keywords() -> None:
     ],
 )
 def test_the_headings_of_plain_text_are_told_apart(text: str, headings: list[str]) -> None:
-    blocks = reader.read_document(RawDocument(text.encode(), "text", "Leave?")).blocks
-    document = reader.read_document(RawDocument(text.encode(), "text", "Leave?"))
+    blocks = reader.read_document(RawDocument(text.encode(), Format.TEXT, "Leave?")).blocks
+    document = reader.read_document(RawDocument(text.encode(), Format.TEXT, "Leave?"))
     found = [f"{document.title} 1"] if document.title != "Leave?" else []
     assert found + [f"{b.text} {b.level}" for b in blocks if b.kind == "heading"] == headings

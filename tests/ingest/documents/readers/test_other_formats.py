@@ -30,7 +30,7 @@ def test_a_notebooks_text_code_and_output_are_read_in_order() -> None:
     notebook = """{"cells": [{"cell_type": "markdown", "source": ["# Rooms\\n", "How many?"]},
         {"cell_type": "code", "source": "count()", "outputs": [{"text": ["8\\n", "9\\n"]},
         {"data": {"text/plain": "done", "image/png": "aaaa"}}]}, {"cell_type": "code", "source": []}, 5]}"""
-    document = read(notebook, "notebook")
+    document = read(notebook, Format.NOTEBOOK)
     assert document.title == "Rooms"
     assert shown(document) == [
         ("paragraph", "How many?"),
@@ -43,7 +43,7 @@ def test_a_notebooks_text_code_and_output_are_read_in_order() -> None:
 def test_json_records_are_a_table_and_named_parts_sections() -> None:
     text = """{"title": "Rooms", "city": "Bergen", "rooms": [{"name": "Anna", "seats": 8, "quiet": true},
         {"name": "Berta", "seats": 12.5, "quiet": null}], "rules": {"noise": "no", "who": ["staff", "guests"]}}"""
-    document = read(text, "json")
+    document = read(text, Format.JSON)
     assert document.title == "Rooms"
     assert shown(document) == [
         ("paragraph", "title: Rooms"),
@@ -59,7 +59,10 @@ def test_json_records_are_a_table_and_named_parts_sections() -> None:
 
 
 def test_lines_of_json_are_records() -> None:
-    assert read('{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "json").blocks[0].lines[1:] == ("| 1 | 2 |", "| 3 | 4 |")
+    assert read('{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', Format.JSON).blocks[0].lines[1:] == (
+        "| 1 | 2 |",
+        "| 3 | 4 |",
+    )
 
 
 def message(*, is_html: bool) -> bytes:
@@ -75,7 +78,7 @@ def message(*, is_html: bool) -> bytes:
 
 @pytest.mark.parametrize("is_html", [True, False])
 def test_a_message_says_who_wrote_when_and_names_its_attachments(is_html: bool) -> None:
-    document = read(message(is_html=is_html), "mail")
+    document = read(message(is_html=is_html), Format.MAIL)
     assert document.title == "The new Büro"
     assert document.updated_at == datetime(2024, 3, 1, 10, tzinfo=timezone(timedelta(hours=1)))
     head, *body = [str(text) for _, text in shown(document)]
@@ -86,22 +89,22 @@ def test_a_message_says_who_wrote_when_and_names_its_attachments(is_html: bool) 
 
 @pytest.mark.parametrize("broken", [b"Date: someday\nSubject: =?x?q?=\n\nText.", b"Content-Type: text/x\n\nText."])
 def test_a_broken_message_keeps_its_text(broken: bytes) -> None:
-    assert shown(read(broken, "mail"))[-1] == ("paragraph", "Text.")
+    assert shown(read(broken, Format.MAIL))[-1] == ("paragraph", "Text.")
 
 
 def test_an_outlook_message_is_read(eval_dir: Path) -> None:
     content = (eval_dir / "ingest_samples" / "good" / "test_outlook_msg.msg").read_bytes()
-    document = read(content, "outlook")
+    document = read(content, Format.OUTLOOK)
     assert document.title == "Test Email Message"
     assert "This is the body of the test email message" in str(shown(document))
 
 
 def test_the_chapters_of_an_ebook_are_read_in_its_order() -> None:
     one, two = "<html><body><h1>One</h1><p>First.</p></body></html>", "<html><body><p>Second.</p></body></html>"
-    document = read(epub({"b%20b.xhtml": one, "a.xhtml": two, "c.html": "<p hidden>HIDDEN"}), "epub")
+    document = read(epub({"b%20b.xhtml": one, "a.xhtml": two, "c.html": "<p hidden>HIDDEN"}), Format.EPUB)
     assert document.title == "The book"
     assert shown(document) == [("paragraph", "Second.")]  # a part that is not there is left out
-    assert shown(read(epub({"b.xhtml": one, "a.xhtml": two}), "epub"))[-2:] == [
+    assert shown(read(epub({"b.xhtml": one, "a.xhtml": two}), Format.EPUB))[-2:] == [
         ("paragraph", "First."),
         ("paragraph", "Second."),
     ]
@@ -125,7 +128,7 @@ def test_an_opendocument_text_keeps_headings_lists_tables_and_notes() -> None:
         f"<table:table>{rows}</table:table>"
     )
     hidden = '<style:style style:name="H"><style:text-properties text:display="none"/></style:style>'
-    document = read(opendocument(body, styles=hidden), "opendocument")
+    document = read(opendocument(body, styles=hidden), Format.OPENDOCUMENT)
     assert document.title == "Leave"
     assert [(b.kind, b.lines or b.text, b.level) for b in document.blocks] == [
         ("heading", "How", 2),
@@ -145,7 +148,7 @@ def test_the_slides_of_an_opendocument_presentation_are_pages() -> None:
     slides = (
         f"<draw:page>{box('Leave', title)}{box('Ask.')}{notes}</draw:page><draw:page>{box('Only')}</draw:page>"
     )
-    document = read(opendocument(slides, kind="presentation"), "opendocument")
+    document = read(opendocument(slides, kind="presentation"), Format.OPENDOCUMENT)
     assert document.title == "Leave"
     assert [(b.kind, b.text, b.page) for b in document.blocks] == [
         ("paragraph", "Ask.", 1),
@@ -156,7 +159,7 @@ def test_the_slides_of_an_opendocument_presentation_are_pages() -> None:
 
 
 def test_rich_text_keeps_its_characters_and_tables() -> None:
-    document = read(RTF, "rtf")
+    document = read(RTF, Format.RTF)
     assert document.title == "Leave"
     assert shown(document) == [
         ("paragraph", "Zürich and 30 € text."),
@@ -223,4 +226,4 @@ def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, kind: Form
 
 def test_the_time_of_the_source_is_kept_where_a_document_has_none() -> None:
     changed = datetime(2024, 3, 1, tzinfo=UTC)
-    assert reader.read_document(RawDocument(b"x", "text", "File name", changed)).updated_at == changed
+    assert reader.read_document(RawDocument(b"x", Format.TEXT, "File name", changed)).updated_at == changed

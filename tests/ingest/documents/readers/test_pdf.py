@@ -6,6 +6,7 @@ import pytest
 
 from agent.types import Audience
 from ingest.documents.blocks import Block, Document
+from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
 from ingest.documents.sandbox import Converter
@@ -22,7 +23,7 @@ PROSE = [
 
 
 def read(content: bytes, title: str = "File name") -> Document:
-    return reader.read_document(RawDocument(content, "pdf", title))
+    return reader.read_document(RawDocument(content, Format.PDF, title))
 
 
 def blocks(*pages: list[paper.Text], rotation: int = 0) -> list[Block]:
@@ -263,7 +264,9 @@ def test_a_pdf_under_another_name_is_read_as_a_pdf(kind: str) -> None:
 def test_real_pdfs_keep_their_structure(eval_dir: Path, name: str, expected: str) -> None:
     content = (eval_dir / "ingest_samples" / "good" / name).read_bytes()
     with Converter() as converter:
-        assert expected in "\n".join(shown(list(converter.read(RawDocument(content, "pdf", "File name")).blocks)))
+        assert expected in "\n".join(
+            shown(list(converter.read(RawDocument(content, Format.PDF, "File name")).blocks))
+        )
 
 
 def unreadable(content: bytes, *pages: int) -> bytes:

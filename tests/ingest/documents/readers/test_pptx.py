@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.documents.blocks import Block
+from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
 from tests.ingest import office
@@ -12,7 +13,7 @@ from tests.ingest.office import frame, pptx, shape, sld
 
 
 def blocks(content: bytes) -> list[Block]:
-    return list(reader.read_document(RawDocument(content, "pptx", "File name")).blocks)
+    return list(reader.read_document(RawDocument(content, Format.PPTX, "File name")).blocks)
 
 
 def seen(*slides: str) -> str:
@@ -131,7 +132,7 @@ def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str
 
 def test_a_real_presentation_keeps_its_text(eval_dir: Path) -> None:
     content = (eval_dir / "ingest_samples" / "good" / "test.pptx").read_bytes()
-    document = reader.read_document(RawDocument(content, "pptx", "File name"))
+    document = reader.read_document(RawDocument(content, Format.PPTX, "File name"))
     assert document.title.startswith("AutoGen: Enabling Next-Gen LLM Applications")
     text = "\n".join(b.text or "\n".join(b.lines) for b in document.blocks)
     assert "| 7 | 8 | 9 | 1b92870d-e3b5-4e65-8153-919f4ff45592 | 11 | 12 |" in text

@@ -14,7 +14,7 @@ from tests.ingest import paper
 from tests.ingest.office import xlsx
 
 
-def read(content: bytes | str, kind: Format = "csv") -> Document:
+def read(content: bytes | str, kind: Format = Format.CSV) -> Document:
     raw = content if isinstance(content, bytes) else content.encode()
     return reader.read_document(RawDocument(raw, kind, "File name"))
 
@@ -26,7 +26,7 @@ def shown(document: Document) -> list[tuple[str, object]]:
 def test_each_sheet_is_a_section_and_a_hidden_one_is_left_out() -> None:
     rows = [["Room", "Seats"], ["Anna", 8], ["Berta", 12.5]]
     content = xlsx({"Rooms": rows, "Secret": [["HIDDEN"]], "Note": [["Ask the desk."]]}, hidden=["Secret"])
-    assert shown(read(content, "sheet")) == [
+    assert shown(read(content, Format.SHEET)) == [
         ("heading", "Rooms"),
         ("table", ("| Room | Seats |", "| Anna | 8 |", "| Berta | 12.5 |")),
         ("heading", "Note"),
@@ -36,7 +36,7 @@ def test_each_sheet_is_a_section_and_a_hidden_one_is_left_out() -> None:
 
 def test_empty_rows_part_tables_and_a_line_above_one_is_its_title() -> None:
     rows = [["Rooms of 2024", None], [None, None], ["Room", "Seats"], ["Anna", 8], [], ["Day", "From"], ["Mon", 7]]
-    document = read(xlsx({"Sheet1": rows}), "sheet")
+    document = read(xlsx({"Sheet1": rows}), Format.SHEET)
     assert shown(document) == [
         ("paragraph", "Rooms of 2024"),
         ("table", ("| Room | Seats |", "| Anna | 8 |")),
@@ -51,7 +51,7 @@ def test_a_cell_merged_over_rows_stands_in_each() -> None:
         for n, a in enumerate(["North", "", ""], 1)
     )
     merged = '<mergeCells count="1"><mergeCell ref="A1:A3"/></mergeCells>'
-    document = read(xlsx({"Sheet1": f"<sheetData>{cells}</sheetData>{merged}"}), "sheet")
+    document = read(xlsx({"Sheet1": f"<sheetData>{cells}</sheetData>{merged}"}), Format.SHEET)
     assert document.blocks[0].lines == ("| North | 1 |", "| North | 2 |", "| North | 3 |")
 
 
@@ -66,7 +66,7 @@ def test_a_number_shown_as_percent_is_read_so() -> None:
         {"Other": [["x"]], "Tax": f'<sheetData><row r="3">{cells}</row></sheetData>'},
         styles=f"{formats}<cellXfs>{looks}</cellXfs>",
     )
-    assert read(content, "sheet").blocks[-1].lines == (f"| {' | '.join(shown for shown, _, _ in values)} |",)
+    assert read(content, Format.SHEET).blocks[-1].lines == (f"| {' | '.join(shown for shown, _, _ in values)} |",)
 
 
 def test_a_row_of_many_columns_names_its_values() -> None:
@@ -112,7 +112,7 @@ def test_values_in_an_old_encoding_are_read(eval_dir: Path) -> None:
 
 
 def test_an_old_workbook_is_read(eval_dir: Path) -> None:
-    document = read((eval_dir / "ingest_samples" / "good" / "test.xls").read_bytes(), "sheet")
+    document = read((eval_dir / "ingest_samples" / "good" / "test.xls").read_bytes(), Format.SHEET)
     assert ("| Alpha | Beta | Gamma | Delta |", True) in [
         (b.lines[0], b.has_header) for b in document.blocks if b.lines
     ]
@@ -121,7 +121,7 @@ def test_an_old_workbook_is_read(eval_dir: Path) -> None:
 
 def test_a_page_saved_under_the_ending_of_a_workbook_is_read_as_a_page() -> None:
     page = b"<html><body><table><tr><th>Name<th>Days<tr><td>Anna<td>20</table></body></html>"
-    assert read(page, "sheet").blocks[0].lines == ("| Name | Days |", "| Anna | 20 |")
+    assert read(page, Format.SHEET).blocks[0].lines == ("| Name | Days |", "| Anna | 20 |")
 
 
 def test_what_is_beyond_the_rows_that_are_read_is_told() -> None:
@@ -150,7 +150,7 @@ def test_what_is_beyond_the_rows_that_are_read_is_told() -> None:
 )
 def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str) -> None:
     with pytest.raises(FetchProblem, match=cause) as problem:
-        read(content, "sheet")
+        read(content, Format.SHEET)
     assert problem.value.advice
 
 
@@ -158,4 +158,4 @@ def test_two_cells_far_apart_do_not_make_room_for_all_between() -> None:
     far = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
     assert sheet.MAX_CELLS < 1_048_576 * 16_384
     with pytest.raises(FetchProblem, match="spans 1,048,576 rows and 16,384 columns"):
-        read(xlsx({"A": f"<sheetData>{far}</sheetData>"}), "sheet")
+        read(xlsx({"A": f"<sheetData>{far}</sheetData>"}), Format.SHEET)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
 from ingest.sources.slackthreads import conversation
@@ -22,7 +23,7 @@ def name_of(user: str) -> str:
 def read(*messages: dict[str, Any]) -> list[str]:
     """The blocks of the document, code by lines, as the library would hold them."""
     content = conversation.to_markdown(messages, name_of).encode()
-    document = reader.read_document(RawDocument(content, "markdown", "title"))
+    document = reader.read_document(RawDocument(content, Format.MARKDOWN, "title"))
     assert {block.kind for block in document.blocks} <= {"paragraph", "code"}
     assert document.title == "title"
     return [block.text or "\n".join(block.lines) for block in document.blocks]
