@@ -22,12 +22,13 @@ from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import OpeningCall
 from agent.turn.limits import Limits
+from agent.types import Message
 from tests.agent.parts import PRICE, Asked
 from tests.agent.parts import budgets as limited
 from tests.scripted_model import Call, Line, Say
 
 CENT = Price.flat(Decimal(0), Decimal("0.01"))  # a cent a completion token makes amounts easy to read
-QUESTION = [{"role": "user", "content": "How many days?"}]
+QUESTION: list[Message] = [{"role": "user", "content": "How many days?"}]
 
 
 def request(n_tokens: int = 100, price: Price = CENT) -> Request:
@@ -216,7 +217,7 @@ def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -
     assert [float(row.cost_usd) for row in costs] == [0.5, 0.5, 0.25]
     assert standing(asked)["person_day"] == (1.25, 0)
     (turn,) = asked.query("SELECT cost_usd FROM turns")
-    assert turn.cost_usd == run.work.transcript.spent_usd == Decimal("1.25")
+    assert turn.cost_usd == run._recorder.transcript.spent_usd == Decimal("1.25")
 
 
 def test_over_budget_the_documents_are_quoted_and_it_is_said_why(asked: Asked) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.store.database import Database
 from agent.tools import ToolContext
-from agent.types import Audience
+from agent.types import Audience, JsonObject
 from ingest.library import Library
 from ingest.search.text import contains_word, is_misspelt_stop_word, stem, stems
 from ingest.search.typos import CandidateTexts, find_corrections
@@ -53,7 +53,7 @@ def test_a_word_is_one_in_both_spellings(one: str, other: str) -> None:
 )
 def test_a_word_is_found_in_what_is_made_of_it(word: str, text: str) -> None:
     assert contains_word(word, text)
-    assert CandidateTexts({"a": text, "b": "something else"}).holders_of_any(word) == ["a"]
+    assert CandidateTexts({"a": text, "b": "something else"}).ids_with_any_form(word) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_a_word_is_found_in_what_is_made_of_it(word: str, text: str) -> None:
 )
 def test_a_sign_is_its_name(word: str, text: str) -> None:
     texts = CandidateTexts({"a": text, "b": "something else"})
-    assert texts.hold(word)
-    assert texts.holders_of_any(word) == ["a"]
+    assert texts.contain(word)
+    assert texts.ids_with_any_form(word) == ["a"]
     assert find_corrections(f"how many {word}?", texts) == {}
 
 
@@ -176,7 +176,7 @@ def context(database: Database, tmp_path: Path) -> ToolContext:
 
 def asked(context: ToolContext, question: str) -> str:
     result = find_tools()["search_docs"].call({"query": question}, context)
-    shown = [
+    shown: list[JsonObject] = [
         {"n": n, "title": p.title, "heading": p.heading_path, "score": p.score, "text": p.text}
         for n, p in enumerate(result.passages, 1)
     ]
