@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import text
@@ -14,7 +14,7 @@ from agent.prompting.prompt import question_message
 from agent.store import feedback, sessions, trace
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
-from agent.types import EVERYONE, CitedPassage, Message, Passage, Usage
+from agent.types import EVERYONE, CitedPassage, JsonValue, Message, Passage, Purpose, Usage
 from ingest import access
 from ingest.tables import DocumentRow
 
@@ -24,7 +24,7 @@ DOCUMENT = UUID(int=7)
 PASSAGE = Passage(
     "c1", DOCUMENT.hex, "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91
 )
-SHOWN = {
+SHOWN: dict[str, JsonValue] = {
     "n": 1,
     "title": "Leave",
     "heading": "Annual",
@@ -149,7 +149,7 @@ class Recorded:
                 call_id=call_id,
                 attempt=attempt,
                 position=len(messages),
-                purpose=purpose,
+                purpose=Purpose(purpose),
                 model=model,
                 request={"messages": list(messages), "tools": list(tools)},
                 params={"temperature": 0, "max_tokens": 2000},
@@ -166,7 +166,7 @@ class Recorded:
                     transaction,
                     self.id,
                     call_id,
-                    response={"choices": [{"message": said, "finish_reason": "stop"}]},
+                    response={"choices": [{"message": cast(JsonValue, said), "finish_reason": "stop"}]},
                     params={"temperature": 0, "max_tokens": 2000},
                     usage=usage,
                     latency_ms=1_500,
@@ -221,12 +221,9 @@ def searched_again(database: Database, question: str = "How many days?", **given
     """A turn whose model asked for a second search before it answered."""
     turn = Recorded.begin(database, question, **given)
     function = {"name": "search_docs", "arguments": '{"query": "carry over"}'}
-    wish: Message = {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": [{"id": "call_1", "type": "function", "index": 0, "function": function}],
-        "reasoning_content": "I had better look again.",
-    }
+    own_keys = {"reasoning_content": "I had better look again."}  # of the provider, which a message does not name
+    call = {"id": "call_1", "type": "function", "index": 0, "function": function}
+    wish = cast(Message, {"role": "assistant", "content": None, "tool_calls": [call], **own_keys})
     messages = [SYSTEM, turn.open()]
     turn.ask(messages, wish)
     messages += [wish, turn.tool("call_1", position=2, result={"passages": [SHOWN]})]

@@ -11,14 +11,16 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from sqlalchemy import text
 
 from agent.store.database import Database
 from bot.simulator import SlackMessage, Workspace
+from bot.simulator.people.interactions import Ack
 
+T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 HANDBOOK = {
     "leave.md": (
@@ -72,6 +74,12 @@ class ForkServer:
         return self._process.stdout.readline().strip()
 
 
+def ack_body(ack: Ack) -> dict[str, Any]:
+    """What the app acknowledged a command or an interaction with, as JSON."""
+    assert isinstance(ack.body, dict)
+    return ack.body
+
+
 @dataclass
 class System:
     """Starts, kills and stops Docent's processes, and asks Slack and Postgres what came of it."""
@@ -113,7 +121,7 @@ class System:
         """The bot's messages in a thread."""
         return [m for m in self.workspace.thread(channel, ts) if m.user == self.workspace.app.bot_user_id]
 
-    def wait_for(self, condition: Callable[[], Any], timeout: float = 30) -> Any:
+    def wait_for(self, condition: Callable[[], T | None], timeout: float = 30) -> T:
         """Until the condition holds, looking again with every change in the workspace and every 50 ms."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from bot.simulator import ADA, HELP, FaultRule, SlackMessage
 from tests.scripted_model import Call, Hang, Say, ScriptedModel
-from tests.system import QUESTION, System
+from tests.system import QUESTION, System, ack_body
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
 LONG_ANSWER = ANSWER + " " + "Ask your manager in time. " * 40
@@ -42,7 +43,7 @@ def test_while_the_model_thinks_the_steps_are_shown_with_a_stop_button(
 
 
 def test_the_answer_follows_its_steps_in_one_message(world: System, model: ScriptedModel) -> None:
-    def script(request: dict[str, object]) -> Call | Say:
+    def script(request: dict[str, Any]) -> Call | Say:
         if any(m["role"] == "tool" for m in request["messages"]):
             return Say(LONG_ANSWER, seconds=1.5)
         return Call([("search_docs", {"query": "carry over <!channel> https://evil.example"})])
@@ -135,7 +136,7 @@ def test_a_stop_that_is_delivered_again_does_not_stop_the_next_question(
 
 
 def test_calls_with_the_same_id_have_cards_of_their_own(world: System, model: ScriptedModel) -> None:
-    def script(request: dict[str, object]) -> Call | Say:
+    def script(request: dict[str, Any]) -> Call | Say:
         n = sum(m["role"] == "tool" for m in request["messages"])
         return Call([("search_docs", {"query": f"leave {n}"})]) if n < 2 else Say(LONG_ANSWER, seconds=1.5)
 
@@ -167,7 +168,7 @@ def test_thumbs_down_asks_why_and_stores_the_reason(world: System) -> None:
     (form,) = world.wait_for(ada.modals)
 
     nothing_said = ada.submit(form["id"])
-    assert nothing_said.body["response_action"] == "errors"
+    assert ack_body(nothing_said)["response_action"] == "errors"
     option = form["blocks"][0]["element"]["options"][2]
     chosen = {"type": "radio_buttons", "selected_option": option}
     ada.submit(form["id"], {"kind": {"kind": chosen}, "comment": {"comment": "It is 6 days since May."}})
@@ -200,7 +201,7 @@ def test_opening_the_direct_messages_suggests_questions(world: System) -> None:
     assert len(world.workspace.calls_of("assistant.threads.setSuggestedPrompts")) == 1
 
 
-def _cards(reply: SlackMessage) -> list[dict[str, object]]:
+def _cards(reply: SlackMessage) -> list[dict[str, Any]]:
     return [block for block in reply.all_blocks() if block["type"] == "task_card"]
 
 

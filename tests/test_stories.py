@@ -14,8 +14,8 @@ from bot.simulator.stores.pending_events import FailureReason
 from ingest.library import Library
 from tests.library import sync_folder
 from tests.proxy import Proxy
-from tests.scripted_model import Break, Call, Fail, Hang, Say, ScriptedModel
-from tests.system import QUESTION, System
+from tests.scripted_model import Break, Call, Fail, Hang, Line, Say, ScriptedModel
+from tests.system import QUESTION, System, ack_body
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
 
@@ -98,7 +98,7 @@ def test_a_direct_message_is_answered_in_a_thread_of_its_own(world: System) -> N
 def test_the_command_answers_the_asker_only(world: System) -> None:
     world.start("web", "worker", "clock")
     ack = world.workspace.person(ADA).command("/ask", "How long must a password be?", GENERAL)
-    assert "for your eyes only" in ack.body["text"]
+    assert "for your eyes only" in ack_body(ack)["text"]
     world.wait_for_turns(1)
     answers = [m for m in world.workspace.ephemerals(ADA) if "14 characters" in m.plain]
     assert len(answers) == 1
@@ -108,7 +108,7 @@ def test_the_command_answers_the_asker_only(world: System) -> None:
 def test_a_command_without_a_question_says_how_to_use_it(world: System) -> None:
     world.start("web")
     ack = world.workspace.person(ADA).command("/ask", "  ", GENERAL)
-    assert "Write your question after the command" in ack.body["text"]
+    assert "Write your question after the command" in ack_body(ack)["text"]
     assert world.turns() == []
 
 
@@ -129,7 +129,7 @@ def test_events_come_through_socket_mode_as_well(world: System) -> None:
     (reply,) = world.replies(HELP, ts)
     assert "5 days" in reply.plain
     ack = world.workspace.person(ADA).command("/ask", QUESTION, HELP)
-    assert "for your eyes only" in ack.body["text"]
+    assert "for your eyes only" in ack_body(ack)["text"]
     world.wait_for_turns(2)
 
 
@@ -247,7 +247,7 @@ def test_a_guess_is_not_shown_and_the_closest_documents_are_named(world: System,
 
 
 def test_the_model_searches_again_and_reads_before_it_answers(world: System, model: ScriptedModel) -> None:
-    steps = [
+    steps: list[Line] = [
         Call([("search_docs", {"query": "hotel price per night"})], text="Let me look that up."),
         Call([("search_docs", {"nonsense": 1}), ("no_such_tool", {}), ("search_docs", "no json")]),
         Say("A hotel may cost 140 euros [1]. Nobody said this [77]. See https://evil.example/x."),
@@ -401,7 +401,7 @@ def test_postgres_is_away_the_event_is_not_acknowledged_and_is_answered_once_aft
     failed = world.wait_for(lambda: [d for d in world.workspace.deliveries if not d.is_acked])
     assert failed[0].status == 500
     ack = world.workspace.person(ADA).command("/ask", QUESTION, HELP)
-    assert "try again in a minute" in ack.body["text"]
+    assert "try again in a minute" in ack_body(ack)["text"]
     assert world.turns() == []
     postgres_proxy.come_back()
     world.wait_for_turns(1)

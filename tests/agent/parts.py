@@ -20,7 +20,7 @@ from agent.turn import loop
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, Finished, TextDelta, TextReset
 from agent.turn.limits import Limits
-from agent.types import Passage
+from agent.types import Message, Passage
 from tests.scripted_model import ScriptedModel
 
 PASSAGE = Passage("c1", "d1", "Leave", "https://handbook.example/leave", "Annual", "Carry over 5 days.", 0.91)
@@ -96,7 +96,7 @@ class Asked:
         with self.database.transaction() as transaction:
             return list(transaction.execute(text(statement), values).all())
 
-    def messages(self, turn: Turn) -> list[dict[str, Any]]:
+    def messages(self, turn: Turn) -> list[Message]:
         with self.database.transaction() as transaction:
             return load(transaction, turn.id).messages
 

@@ -129,7 +129,7 @@ def _write(folder: Path, n: int, texts: _Texts) -> None:
 
 def _ingest(env: dict[str, str], folder: Path, name: str = "", *more: str) -> dict[str, Any]:
     """The command's report, and the most memory it had in use with its children, in MB."""
-    command = [DOCENT, "ingest", folder, "--json", *(["--name", name] if name else []), *more]
+    command: list[str | Path] = [DOCENT, "ingest", folder, "--json", *(["--name", name] if name else []), *more]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as process:
         peak = 0.0
         while process.poll() is None:

@@ -69,8 +69,7 @@ def test_two_syncs_in_one_process_count_each_its_own(
     folders = [rules(tmp_path / f"wiki-{name}", 40) for name in range(2)]
     ended: list[SyncReport] = []
     threads = [
-        threading.Thread(target=lambda f=folder: ended.append(sync_folder(remote, str(f))))  # type: ignore[misc]
-        for folder in folders
+        threading.Thread(target=lambda f=folder: ended.append(sync_folder(remote, str(f)))) for folder in folders
     ]
     for thread in threads:
         thread.start()
@@ -106,7 +105,7 @@ def test_a_model_that_goes_away_in_the_middle_ends_the_sync_and_the_next_goes_on
 
 def test_vectors_of_a_provider_are_made_unit_length(model: ScriptedEmbeddings) -> None:
     vectors = Embedder(model.named("words")).embed_documents(["one", "one two two"]).vectors
-    assert (vectors.dtype, vectors.shape) == (np.float32, (2, 32))
+    assert (vectors.dtype, vectors.shape) == (np.dtype(np.float32), (2, 32))
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
 
 

@@ -165,7 +165,7 @@ def test_one_pattern_or_reader_needs_no_brackets() -> None:
     options = connector.validate_options(
         {"location": "x", "include": "*.md", "readers": "channel:C1"}, where="here"
     )
-    assert (options.include, options.readers) == (("*.md",), {"channel:C1"})
+    assert (options.include, options.readers) == (("*.md",), frozenset({"channel:C1"}))
     assert options.takes("a/b.md")
     assert not options.takes("a/b.txt")
 

@@ -67,16 +67,17 @@ def test_every_tool_describes_itself(tool: Tool) -> None:
     assert len(schema["description"]) > 100
     assert "Use it" in schema["description"]
     assert "Do not use it" in schema["description"]
-    assert "context" not in schema["parameters"]["properties"]
-    assert schema["parameters"]["additionalProperties"] is False
-    properties = schema["parameters"]["properties"]
-    required = set(schema["parameters"].get("required", ()))
+    parameters: Any = schema["parameters"]
+    properties = parameters["properties"]
+    assert "context" not in properties
+    assert parameters["additionalProperties"] is False
+    required = set(parameters.get("required", ()))
     assert {name for name, argument in properties.items() if "default" not in argument} == required
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
 def test_every_tool_names_wrong_arguments(tool: Tool, context: Callable[..., ToolContext]) -> None:
-    parameters = tool.schema()["function"]["parameters"]
+    parameters: Any = tool.schema()["function"]["parameters"]
     every: list[dict[str, Any]] = [{"nonsense": 1}, {name: {} for name in parameters["properties"]}]
     for wrong in [*every, *([{}] if parameters.get("required") else [])]:
         with pytest.raises(ToolError) as error:
@@ -86,7 +87,7 @@ def test_every_tool_names_wrong_arguments(tool: Tool, context: Callable[..., Too
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
 def test_every_tool_gives_a_bounded_result(tool: Tool, context: Callable[..., ToolContext]) -> None:
-    parameters = tool.schema()["function"]["parameters"]
+    parameters: Any = tool.schema()["function"]["parameters"]
     largest = {name: p["maximum"] for name, p in parameters["properties"].items() if "maximum" in p}
     result = tool.call(dict.fromkeys(parameters.get("required", ()), "Long list") | largest, context())
     assert isinstance(result, ToolResult)

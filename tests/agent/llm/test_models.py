@@ -21,6 +21,7 @@ from agent.store.database import Database
 from agent.turn import loop
 from agent.turn.events import TextDelta
 from agent.turn.limits import Limits
+from agent.types import Message, MessageToolCall
 from tests.agent.parts import PRICE, Asked, look_up, opening, shown
 from tests.scripted_model import Break, Call, Fail, Hang, Line, Raw, Say, ScriptedModel, Stall
 
@@ -159,7 +160,7 @@ def test_the_length_of_what_costs_is_never_left_without_a_bound(
 
 
 def test_a_rate_limit_is_waited_out_as_long_as_the_provider_asks(asked: Asked, model: ScriptedModel) -> None:
-    lines = [Fail(429, {"Retry-After": "1"}), Say("5 days [1].")]
+    lines: list[Line] = [Fail(429, {"Retry-After": "1"}), Say("5 days [1].")]
     model.script = lambda request: lines[len(model.requests) - 1]
     started = time.monotonic()
     assert asked.answer().text == "5 days [1]."
@@ -195,7 +196,7 @@ def test_a_parameter_a_model_refuses_is_not_sent_again_and_the_record_says_so(
 
 def test_a_model_without_tools_answers_from_what_was_looked_up(both: Asked, model: ScriptedModel) -> None:
     """Even where another model called tools before it failed."""
-    lines = [Call([("look_up", {"query": "more"})]), Fail(400)]
+    lines: list[Line] = [Call([("look_up", {"query": "more"})]), Fail(400)]
     model.script = lambda request: lines[min(len(model.requests), 2) - 1]
     plain = Model("openai/plain", both.models[1].base_url, has_tools=False)  # type: ignore[union-attr]
     both.models = [model, plain]
@@ -272,7 +273,7 @@ def test_the_operators_price_is_what_is_charged() -> None:
 
 def test_a_provider_that_keeps_prompts_is_told_how_far() -> None:
     """Instructions and tools; and the whole, which the next step begins with."""
-    messages = [
+    messages: list[Message] = [
         {"role": "system", "content": "Instructions"},
         {"role": "user", "content": "Question"},
         {"role": "assistant", "content": None, "tool_calls": [_call()]},
@@ -320,5 +321,5 @@ def test_a_fallback_that_fails_too_uses_up_steps_and_the_turn_still_ends(both: A
     assert both.answer().text == "Quoted: 5 days [1]."
 
 
-def _call() -> dict[str, Any]:
+def _call() -> MessageToolCall:
     return {"id": "c", "type": "function", "function": {"name": "look_up", "arguments": '{"query":"x"}'}}

@@ -1,15 +1,13 @@
 """What gives way when a conversation does not fit, and what never does."""
 
 import json
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import context_window, prompt
-
-Message = dict[str, Any]
+from agent.types import Message, MessageToolCall
 
 
 def result(n: int, size: int) -> str:
@@ -17,7 +15,7 @@ def result(n: int, size: int) -> str:
 
 
 def step(n: int, size: int) -> list[Message]:
-    call = {"id": f"c{n}", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+    call: MessageToolCall = {"id": f"c{n}", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
     return [
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": f"c{n}", "content": result(n, size)},
@@ -47,10 +45,10 @@ def test_older_results_become_short_first_and_the_latest_stays_whole() -> None:
         {"role": "assistant", "content": HISTORY[0][1]},
     ]
     assert messages[-1] == said[-1]
-    older = json.loads(messages[5]["content"])
+    older = json.loads(messages[5]["content"] or "")
     assert older["is_shortened"]
     assert older["passages"][0]["title"] == "T1"
-    assert messages[3]["content"].startswith("How many days?")
+    assert (messages[3]["content"] or "").startswith("How many days?")
     assert estimate_prompt_tokens(messages) <= 1_500
 
 

@@ -13,6 +13,7 @@ from agent.clock import new_id, now
 from agent.store import locks, retention, sessions, trace
 from agent.store.database import Database, Transaction
 from agent.store.retention import Pruned
+from agent.types import Purpose
 from tests.recorded import SYSTEM, Recorded, answered, searched_again
 
 DAYS = 30
@@ -157,7 +158,7 @@ def test_a_body_that_a_step_is_about_to_refer_to_stays(database: Database) -> No
                 call_id=new_id(),
                 attempt=1,
                 position=1,
-                purpose="closing",
+                purpose=Purpose.CLOSING,
                 model="openai/scripted",
                 request={"messages": [*messages, {"role": "user", "content": "Stop here."}], "tools": []},
                 params={},

@@ -129,7 +129,7 @@ def _check(database: Database, model: ScriptedModel, fates: list[Fate]) -> None:
     assert sorted(row[0] for row in completed) == [1, 5]
     assert len(model.requests) <= 2 + len(fates)  # one in flight is repeated at most once per crash
     assert len(sent) <= 1
-    result = json.loads(messages[3]["content"])
+    result = json.loads(messages[3]["content"] or "")
     assert result == {"sent": "Ada"} if "error" not in result else "may have taken effect" in result["error"]
     assert sent or "error" in result
     assert [s.n for s in _sources(asked)] == [1]

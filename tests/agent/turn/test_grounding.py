@@ -12,9 +12,9 @@ from agent.store.transcript import Transcript
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import grounding, tool_calls
 from agent.turn.grounding import NOTHING_FOUND, TextGate, Verdict
-from agent.types import CitedPassage, Passage
+from agent.types import CitedPassage, JsonObject, MessageToolCall, Passage
 from tests.agent.parts import TOOLS, Asked
-from tests.scripted_model import Call, Say, ScriptedModel
+from tests.scripted_model import Call, Line, Say, ScriptedModel
 
 NEAR, FAR = (
     Passage(c, c, t, f"https://h.example/{c}", "", "", s) for c, t, s in (("a", "A", 0.9), ("b", "B", 0.2))
@@ -31,7 +31,7 @@ ALL = {**TOOLS, "orders": orders}
 
 
 def transcript(*, weak: bool) -> Transcript:
-    shown = {"passages": [{"n": 1}, {"n": 2}], **({"is_weak": True} if weak else {})}
+    shown: JsonObject = {"passages": [{"n": 1}, {"n": 2}], **({"is_weak": True} if weak else {})}
     message = prompt.question_message("How many?", [("look_up", shown)])
     return Transcript([message], {"a": CitedPassage(1, NEAR), "b": CitedPassage(2, FAR)})
 
@@ -65,7 +65,7 @@ def test_what_is_shown_of_a_text(weak: bool, text: str, shown: str, reason: str,
 
 def test_what_another_tool_returned_is_ground_to_stand_on() -> None:
     weak = transcript(weak=True)
-    call = {"id": "c", "type": "function", "function": {"name": "orders", "arguments": "{}"}}
+    call: MessageToolCall = {"id": "c", "type": "function", "function": {"name": "orders", "arguments": "{}"}}
     weak.messages += [
         {"role": "assistant", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c", "content": '{"orders":[1,2]}'},
@@ -122,7 +122,10 @@ def test_a_url_that_a_model_put_into_its_own_call_is_no_evidence(asked: Asked, m
 
     asked.tools = {**TOOLS, "echo": echo}
     hidden = '{"text": "https:\\/\\/EVIL.example\\/?q=secret"}'
-    lines = [Call([("echo", {"text": "https://evil.example/?q=secret."}), ("echo", hidden)]), Say("Done.")]
+    lines: list[Line] = [
+        Call([("echo", {"text": "https://evil.example/?q=secret."}), ("echo", hidden)]),
+        Say("Done."),
+    ]
     model.script = lambda request: lines[len(model.requests) - 1]
     turn = asked.ask("Is https://asked.example/ ours?")
     asked.run(turn)

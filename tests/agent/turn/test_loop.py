@@ -23,7 +23,7 @@ from agent.turn import loop
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, Finished, Waiting
 from agent.turn.limits import Limits
-from agent.types import Passage
+from agent.types import Message, Passage
 from tests.agent.parts import shown
 from tests.scripted_model import Break, Call, Fail, Hang, Line, Say, ScriptedModel
 
@@ -84,7 +84,7 @@ def finished(events: list[Event]) -> Finished:
     return events[-1]
 
 
-def transcript(database: Database, turn: Turn) -> list[dict[str, Any]]:
+def transcript(database: Database, turn: Turn) -> list[Message]:
     with database.transaction() as transaction:
         return load(transaction, turn.id).messages
 

@@ -45,7 +45,7 @@ def steps(*lines: Line) -> Script:
     def script(request: dict[str, Any]) -> Line:
         if request.get("tool_choice") == "none":
             return Say("As far as I got [1].")
-        n_steps = sum(m["role"] == "assistant" for m in request["messages"])
+        n_steps: int = sum(m["role"] == "assistant" for m in request["messages"])
         return lines[min(n_steps, len(lines) - 1)]
 
     return script

@@ -77,7 +77,7 @@ def test_in_a_narrow_terminal_names_and_bars_give_way_and_numbers_do_not() -> No
 
 
 def test_for_programs() -> None:
-    told = usage_table.to_json("day", LINES, [BudgetStatus("workspace", "T1", "day", 3.0, 0.5, 7.0)])
-    assert (told["budgets"][0]["limit_usd"], told["budgets"][0]["used_share"]) == (7.0, 0.5)
-    assert told["lines"][0]["cached_share"] == 0.5
-    assert told["total"]["n_questions"] == 5
+    report = usage_table.to_json("day", LINES, [BudgetStatus("workspace", "T1", "day", 3.0, 0.5, 7.0)])
+    assert (report["budgets"][0]["limit_usd"], report["budgets"][0]["used_share"]) == (7.0, 0.5)
+    assert report["lines"][0]["cached_share"] == 0.5
+    assert report["total"]["n_questions"] == 5

@@ -17,9 +17,11 @@ def test_a_check_that_hangs_or_has_a_bug_leaves_the_others_alone() -> None:
         yield Finding("x", FindingState.OK, "so far")
         time.sleep(60)
 
-    def breaks() -> Iterator[Finding]:
+    def bug() -> Finding:
         raise RuntimeError("hunter2")
-        yield
+
+    def breaks() -> Iterator[Finding]:
+        yield bug()
 
     first, late = examination._within(0.2, "x", hangs)
     assert (first.state, late.state) == ("ok", "problem")

@@ -14,6 +14,6 @@ from tests.system import free_port
 )
 def test_sentrys_address(context: CheckContext, dsn: str, state: str, silent: int) -> None:
     for port, expected in ((silent, "ok"), (free_port(), "warning")):
-        context.kernel = agent.settings.AgentSettings(SENTRY_DSN=dsn.format(port))  # type: ignore[call-arg]
+        context.kernel = agent.settings.AgentSettings.model_validate({"SENTRY_DSN": dsn.format(port)})
         (finding,) = sentry.sentry(context)
         assert finding.state == (state or expected)

@@ -35,7 +35,7 @@ def server(workspace: Workspace) -> Iterator[WorkspaceServer]:
 def _context(url: str, **tokens: str) -> CheckContext:
     return CheckContext(
         kernel=agent.settings.AgentSettings(),
-        bot=bot.settings.BotSettings(SLACK_API_URL=url, **tokens),  # type: ignore[arg-type]
+        bot=bot.settings.BotSettings.model_validate({"SLACK_API_URL": url, **tokens}),
         library=ingest.settings.IngestSettings(),
     )
 

@@ -16,7 +16,7 @@ from bot.processes import clock, retention_schedule
 from bot.processes.retention_schedule import RetentionSchedule
 from bot.settings import BotSettings
 from bot.slack import inbox
-from bot.slack.inbox import ReplyAddress
+from bot.slack.inbox import Origin, ReplyAddress
 from tests.recorded import answered
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -58,7 +58,7 @@ def test_the_clock_deletes_what_is_too_old_also_for_nights_it_missed(database: D
 
 def test_the_clock_deletes_between_its_sweeps(database: Database, redis_url: str) -> None:
     answered(database).age(31)
-    settings = BotSettings(REDIS_URL=redis_url)
+    settings = BotSettings.model_validate({"REDIS_URL": redis_url})
     stopping = threading.Event()
     values = {
         "every_seconds": 0.05,
@@ -91,7 +91,7 @@ def test_what_became_too_old_since_the_last_night_waits_for_the_next(database: D
 
 
 def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(database: Database) -> None:
-    received = inbox.store(database, key="A:C1:1.1", address=PLACE, origin="mention", question="How?")
+    received = inbox.store(database, key="A:C1:1.1", address=PLACE, origin=Origin.MENTION, question="How?")
     assert received
     with database.transaction() as transaction:
         transaction.execute(
@@ -103,7 +103,7 @@ def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(
     with database.transaction() as transaction:
         left = transaction.execute(text("SELECT key, turn_id, place FROM deliveries")).all()
     assert [tuple(row) for row in left] == [("A:C1:1.1", None, {})]
-    assert inbox.store(database, key="A:C1:1.1", address=PLACE, origin="mention", question="How?") is None
+    assert inbox.store(database, key="A:C1:1.1", address=PLACE, origin=Origin.MENTION, question="How?") is None
 
 
 def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> None:

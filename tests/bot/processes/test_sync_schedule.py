@@ -16,6 +16,7 @@ import ingest.settings
 from agent.clock import now
 from agent.store.database import Database
 from bot.jobs import queue, sync_jobs
+from bot.jobs.queue import SyncJob
 from bot.processes.sync_schedule import SyncSchedule, is_due
 from ingest.library import Library
 from ingest.sync import reports
@@ -25,7 +26,7 @@ from tests.scripted_model import Fail
 
 @pytest.fixture
 def jobs(redis_url: str) -> Iterator[Queue]:
-    settings = bot.settings.BotSettings(REDIS_URL=redis_url)  # type: ignore[call-arg]
+    settings = bot.settings.BotSettings.model_validate({"REDIS_URL": redis_url})
     with queue.connect(settings) as connection:
         yield queue.open_sync_queue(settings, connection)
 
@@ -51,7 +52,7 @@ def at_work(database: Database, jobs: Queue, tmp_path: Path) -> Callable[..., li
         done = []
         while job := jobs.get_jobs(0, 1):
             jobs.remove(job[0])
-            done.append(job[0].func_name.rpartition(".")[2])
+            done.append((job[0].func_name or "").rpartition(".")[2])
             job[0].func(*job[0].args)
         return done
 
@@ -59,7 +60,7 @@ def at_work(database: Database, jobs: Queue, tmp_path: Path) -> Callable[..., li
 
 
 def waiting(jobs: Queue) -> list[str]:
-    return [job.func_name.rpartition(".")[2] for job in jobs.get_jobs()]
+    return [(job.func_name or "").rpartition(".")[2] for job in jobs.get_jobs()]
 
 
 def statuses(database: Database) -> dict[str, tuple[str, str | None]]:
@@ -103,7 +104,7 @@ def test_what_stands_still_is_woken_but_not_what_only_waits(
     schedule.tick()
     age(database, 100, "touched_at")
     assert (schedule.tick(), jobs.count) == (0, 2)  # no worker has had time: no second job for it
-    jobs.empty()  # as a Redis that forgot
+    jobs.empty()  # type: ignore[no-untyped-call]  # as a Redis that forgot
     age(database, 100, "touched_at")
     assert (schedule.tick(), waiting(jobs)) == (2, ["begin", "begin"])
 
@@ -112,7 +113,7 @@ def test_what_stands_still_is_woken_but_not_what_only_waits(
     ongoing = library.open_sync(first)
     assert ongoing
     assert ongoing.begin()
-    jobs.empty()
+    jobs.empty()  # type: ignore[no-untyped-call]
     age(database, 100, "touched_at")
     assert schedule.tick() == 2
     assert sorted(waiting(jobs)) == ["begin", "work", "work"]  # as many at once as it began with
@@ -173,9 +174,9 @@ def test_a_job_that_comes_late_or_twice_does_no_harm(
     at_work()
     before = statuses(database)
     for id_ in ids:
-        for job in ("begin", "work", "work"):
+        for job in (SyncJob.BEGIN, SyncJob.WORK, SyncJob.WORK):
             queue.enqueue_sync(jobs, job, UUID(id_))
-    queue.enqueue_sync(jobs, "work", UUID(int=0))
+    queue.enqueue_sync(jobs, SyncJob.WORK, UUID(int=0))
     at_work()
     assert statuses(database) == before
     with database.transaction() as transaction:

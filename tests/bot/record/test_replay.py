@@ -15,6 +15,7 @@ from bot.cli import comparison
 from bot.jobs import answering, terminal_reply, wiring
 from bot.jobs.context import WorkerContext
 from bot.record import replay, session_query
+from bot.record.replay import TurnSummary
 from ingest import settings as ingest_settings
 from ingest.library import Library
 from tests.library import sync_folder
@@ -142,5 +143,5 @@ def _script(request: dict[str, Any]) -> Line:
     return Call([("search_docs", {"query": "carry over leave"})])
 
 
-def _what_counts(turn: dict[str, Any]) -> dict[str, Any]:
+def _what_counts(turn: TurnSummary) -> dict[str, object]:
     return {name: value for name, value in turn.items() if name not in ("turn_id", "model_ms", "tool_ms")}

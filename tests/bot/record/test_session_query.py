@@ -18,6 +18,9 @@ def test_for_programs_requests_hold_the_messages_themselves(database: Database) 
     (record,) = session_query.load(database, str(turn.id))["turns"]
     first, second = record["model_calls"]
     assert set(first) > KEYS_OF_A_CALL
+    assert first["request"] is not None
+    assert second["request"] is not None
+    assert second["response"] is not None
     assert [message["role"] for message in second["request"]["messages"]] == [
         "system",
         "user",
@@ -29,7 +32,9 @@ def test_for_programs_requests_hold_the_messages_themselves(database: Database) 
     assert record["tool_calls"][0]["result"] == {"passages": [SHOWN]}
     assert json.dumps(record)
     (of_page,) = session_query.load_conversation(database, "T1", channel="C1", thread_ts="1.1")
-    assert all(isinstance(name, str) for name in of_page["model_calls"][0]["request"]["messages"])
+    request = of_page["model_calls"][0]["request"]
+    assert request is not None
+    assert all(isinstance(name, str) for name in request["messages"])
 
 
 def test_a_session_is_listed_with_its_latest_question(database: Database) -> None:

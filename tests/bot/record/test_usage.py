@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from agent.clock import new_id, now
 from agent.store.database import Database
+from agent.store.tables import BudgetPeriod, BudgetScope
 from agent.types import Usage
 from bot.record import usage
 from bot.record.usage import BudgetStatus, By, UsageRow
@@ -115,7 +116,11 @@ def test_the_budgets_of_today_and_this_month_stand_below(database: Database) -> 
                 VALUES (:id, :a, :b, :c, :d, :e, 0.5)"""),
                 values,
             )
-    limits = {("person", "day"): Decimal(3), ("workspace", "day"): Decimal(7), ("channel", "day"): Decimal(0)}
+    limits = {
+        (BudgetScope.PERSON, BudgetPeriod.DAY): Decimal(3),
+        (BudgetScope.WORKSPACE, BudgetPeriod.DAY): Decimal(7),
+        (BudgetScope.CHANNEL, BudgetPeriod.DAY): Decimal(0),
+    }
     assert usage.budget_statuses(database, limits=limits, zone=UTC_ZONE) == [
         BudgetStatus("channel", "T1:C1", "day", 0.0, 0.5, 0.0),  # where nothing may be spent, all of it is
         BudgetStatus("person", "T1:U2", "day", 2.25, 0.5, 3.0),

@@ -160,7 +160,7 @@ def http_served(slack: Served, wsgi: Any) -> Iterator[str]:
 @contextmanager
 def socket_connected(slack: Served, app: App) -> Iterator[SocketModeHandler]:
     handler = SocketModeHandler(app, slack.workspace.app.app_token, ping_interval=1)
-    handler.connect()
+    handler.connect()  # type: ignore[no-untyped-call]
     slack.workspace.wait_for(lambda: slack.workspace.sockets.n_connections)
     try:
         yield handler
@@ -168,10 +168,10 @@ def socket_connected(slack: Served, app: App) -> Iterator[SocketModeHandler]:
         # The client's own close waits out a read of 3 s and a queue of 1 s; ending both first takes no time.
         handler.client.auto_reconnect_enabled = False
         slack.workspace.sockets.drop()
-        handler.client.current_session_runner.shutdown()
+        handler.client.current_session_runner.shutdown()  # type: ignore[no-untyped-call]
         handler.client.closed = True
         handler.client.enqueue_message("")
-        handler.close()
+        handler.close()  # type: ignore[no-untyped-call]
 
 
 Connect = Callable[[Served, App], AbstractContextManager[Any]]

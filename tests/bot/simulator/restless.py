@@ -8,12 +8,13 @@ import itertools
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from slack_sdk import WebClient
 
 from bot.simulator import ADA, HELP, InstalledApp, Timing, Workspace, WorkspaceServer
 
-RECIPIENT = {"recipient_team_id": "T0STANDIN01", "recipient_user_id": ADA}
+RECIPIENT: dict[str, Any] = {"recipient_team_id": "T0STANDIN01", "recipient_user_id": ADA}
 
 
 def main(archive: Path, request_url: str) -> None:

@@ -294,9 +294,8 @@ def answering(answer: Answer, n: int) -> Answer:
 
 
 def is_tried(slack: Served, text: str) -> bool:
-    return any(
-        delivery.payload and delivery.payload["event"]["text"] == text for delivery in slack.workspace.deliveries
-    )
+    payloads: list[Any] = [delivery.payload for delivery in slack.workspace.deliveries]
+    return any(payload and payload["event"]["text"] == text for payload in payloads)
 
 
 def test_what_was_not_acknowledged_is_delivered_again_and_nothing_else(file: Path) -> None:

@@ -98,9 +98,8 @@ def test_the_refusal_points_at_the_fault(shared: Served) -> None:
     shared.refusal("chat.postMessage", channel=GENERAL, text="x", blocks=[section("ok"), section("x" * 3_001)])
     response = shared.workspace.calls[-1].response
     assert response is not None
-    assert response["response_metadata"]["messages"] == [
-        "[ERROR] must be less than 3001 characters [json-pointer:/blocks/1/text/text]"
-    ]
+    metadata: Any = response["response_metadata"]
+    assert metadata["messages"] == ["[ERROR] must be less than 3001 characters [json-pointer:/blocks/1/text/text]"]
 
 
 def test_the_models_of_the_sdk_are_accepted(shared: Served) -> None:

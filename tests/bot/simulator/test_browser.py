@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 
 from bot.simulator import (
     ADA,
@@ -36,7 +36,8 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 PATIENCE_MS = 8_000
 QUESTION = "How many days can I carry over?"
 EXAMPLES = (QUESTION, "Who approves parental leave?")
@@ -159,6 +160,11 @@ Office = tuple[Served, Assistant]
 
 def composer(page: Page, pane: str = "main.channel") -> Any:
     return page.locator(f"{pane} .composer textarea")
+
+
+def note_addresses(addresses: list[str]) -> Callable[[Request], None]:
+    """What adds the address of each request of a page to a list."""
+    return lambda request: addresses.append(request.url)
 
 
 def ask(page: Page, text: str = QUESTION) -> Any:
@@ -428,7 +434,7 @@ def test_a_hidden_page_holds_no_connection(office: Office, visit: Visit) -> None
         with page.expect_event("requestfailed", lambda request: "/_control/changes" in request.url):
             page.evaluate(hide, True)
         polls: list[str] = []
-        page.on("request", lambda request, polls=polls: polls.append(request.url))
+        page.on("request", note_addresses(polls))
         slack.workspace.person(GRACE).say(HELP, text)
         page.wait_for_timeout(300)
         assert not [url for url in polls if "/_control/changes" in url]
@@ -553,7 +559,11 @@ def test_nothing_written_becomes_markup(office: Office, visit: Visit) -> None:
     slack.workspace.person(ADA).say(HELP, HOSTILE)
     section = {"type": "section", "text": {"type": "mrkdwn", "text": HOSTILE}}
     button = {"type": "button", "url": "javascript:alert(1)", "text": {"type": "plain_text", "text": "<i>go</i>"}}
-    blocks = [section, {"type": "actions", "elements": [button]}, {"type": "markdown", "text": HOSTILE}]
+    blocks: list[dict[str, Any]] = [
+        section,
+        {"type": "actions", "elements": [button]},
+        {"type": "markdown", "text": HOSTILE},
+    ]
     slack.client.chat_postMessage(channel=HELP, text="x", blocks=blocks)
     slack.client.chat_postMessage(channel=HELP, markdown_text=HOSTILE)
     expect(page.get_by_text("<i>go</i>")).to_be_visible()

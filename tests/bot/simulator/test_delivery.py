@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -172,7 +173,7 @@ def test_what_happened_before_the_server_ran_is_delivered_then() -> None:
 
 def test_a_past_event_can_be_delivered_again_on_demand(slack: Served, connect: Connect) -> None:
     app = bolt(slack)
-    retries: list[list[str] | None] = []
+    retries: list[Sequence[str] | None] = []
 
     @app.event("message")
     def hear(req: BoltRequest) -> None:

@@ -221,6 +221,7 @@ def test_a_modal_is_opened_and_submitted(slack: Served, connect: Connect) -> Non
         assert ada.command("/why", "", HELP).error == ""
         (modal,) = ada.modals()
         refused = ada.submit(modal["id"], {"reason": {"text": ""}})
+        assert isinstance(refused.body, dict)
         assert refused.body["response_action"] == "errors"
         ada.submit(modal["id"], {"reason": {"text": "curiosity"}})
     assert given == ["curiosity"]

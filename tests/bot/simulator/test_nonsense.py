@@ -86,7 +86,7 @@ def test_messages_and_streams_answer_nonsense_with_a_code(
     shared: Served, chunks: Any, blocks: Any, metadata: Any
 ) -> None:
     ts = shared.workspace.person(ADA).say(GENERAL, "why?")
-    recipient = {"recipient_team_id": shared.workspace.app.team_id, "recipient_user_id": ADA}
+    recipient: dict[str, Any] = {"recipient_team_id": shared.workspace.app.team_id, "recipient_user_id": ADA}
     stream = shared.client.chat_startStream(channel=GENERAL, thread_ts=ts, **recipient)["ts"]
     where = {"channel": GENERAL, "ts": stream}
     _post(shared, "chat.appendStream", {**where, "chunks": chunks})

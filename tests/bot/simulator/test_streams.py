@@ -8,7 +8,7 @@ from slack_sdk.models.messages.chunk import BlocksChunk, MarkdownTextChunk, Plan
 from bot.simulator import ADA, GENERAL, RANDOM
 from tests.bot.simulator.conftest import Served, serving
 
-RECIPIENT = {"recipient_team_id": "T0STANDIN01", "recipient_user_id": ADA}
+RECIPIENT: dict[str, Any] = {"recipient_team_id": "T0STANDIN01", "recipient_user_id": ADA}
 LONG = "x" * 12_001
 
 

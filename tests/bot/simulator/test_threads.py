@@ -1,5 +1,7 @@
 """Threads are read back page by page, and show a status until something ends it."""
 
+from typing import Any
+
 import pytest
 
 from bot.simulator import ADA, GENERAL, GRACE, HELP, WorkspaceError
@@ -93,7 +95,7 @@ def test_a_status_shows_until_the_app_writes(shared: Served) -> None:
 
 def test_a_status_ends_by_an_empty_one_and_after_two_minutes(slack: Served) -> None:
     (root,) = thread_of(slack, 0)
-    where = {"channel_id": GENERAL, "thread_ts": root}
+    where: dict[str, Any] = {"channel_id": GENERAL, "thread_ts": root}
     slack.client.assistant_threads_setStatus(**where, status="is reading")
     slack.client.assistant_threads_setStatus(**where, status="")
     assert slack.workspace.status(GENERAL, root) == ""

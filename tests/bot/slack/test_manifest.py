@@ -15,7 +15,7 @@ from bot.simulator.methods import METHODS
 from bot.simulator.stores.installed_app import SUBSCRIPTIONS
 from bot.slack import listeners
 from bot.slack.manifest import EVENTS, SCOPES, build
-from tests.system import QUESTION, ROOT, System
+from tests.system import QUESTION, ROOT, System, ack_body
 
 EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
     "agent_session_stopped": "chat:write",
@@ -55,7 +55,7 @@ def test_the_command_may_have_another_name(world: System) -> None:
     (command,) = build(command="/docent")["features"]["slash_commands"]
     world.start("web")
     ack = world.workspace.person(ADA).command(command["command"], "", "#help")
-    assert "`/docent How many" in ack.body["text"]
+    assert "`/docent How many" in ack_body(ack)["text"]
 
 
 def test_it_keeps_slacks_limits() -> None:

@@ -84,7 +84,8 @@ def works(converter: Converter) -> bool:
 
 def test_one_child_reads_one_document_after_another_and_ends_with_the_sync() -> None:
     with Converter() as converter:
-        assert converter.pid is None
+        before = converter.pid
+        assert before is None
         assert works(converter)
         first = converter.pid
         assert converter.read(raw(paper.docx(paper.paragraph("Word.")), Format.DOCX)).blocks[0].text == "Word."

@@ -134,7 +134,7 @@ def test_a_sync_meanwhile_is_not_lost(
             (wiki / "001.md").unlink()
             sync_folder(library, str(wiki))
 
-    model.fail = meanwhile  # type: ignore[assignment]
+    model.fail = meanwhile
     remote.reindex()
     assert finds(remote, 1000)
     assert finds(remote, 2000)

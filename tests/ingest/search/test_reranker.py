@@ -64,8 +64,8 @@ def test_a_model_that_is_well_again_is_asked_again(
     reranker = Reranker(f"cohere/rerank-v3.5@{model.address}", clock=lambda: now)
     best = library.search("annual leave", audience=EVERYONE).ranked
     model.fail = {1: Fail(503)}.get
-    assert reranker.rerank("annual leave", best) == ([*best], 0)
-    assert reranker.rerank("annual leave", best) == ([*best], 0)
+    assert reranker.rerank("annual leave", best) == ([*best], Decimal(0))
+    assert reranker.rerank("annual leave", best) == ([*best], Decimal(0))
     now += PAUSE_SECONDS
     again, cost_usd = reranker.rerank("annual leave", best)
     assert (again[0].candidate.title, len(model.requests), cost_usd) == ("Unlikely", 2, Decimal("0.002"))

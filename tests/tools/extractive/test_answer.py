@@ -8,7 +8,7 @@ import pytest
 
 from agent.prompting import prompt
 from agent.tools import ToolContext
-from agent.types import Audience
+from agent.types import Audience, Message, ToolSchema
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
@@ -18,7 +18,10 @@ from tools.extractive.rendering import render
 from tools.extractive.statements import Statement
 from tools.registry import find_tools
 
-SEARCH = {"type": "function", "function": {"name": "search_docs", "parameters": {}}}
+SEARCH: ToolSchema = {
+    "type": "function",
+    "function": {"name": "search_docs", "description": "Searches.", "parameters": {}},
+}
 LEAVE = """Every employee has 30 days of annual leave. At most 5 days can be carried over into the next year.
 
 To ask for leave:
@@ -59,18 +62,17 @@ def test_the_evidence_of_opening_calls_is_enough() -> None:
     )
     for choice in (None, "none"):
         message = complete([asked], [SEARCH], choice)
-        assert "At most 5 days can be carried over into the next year. [1]" in message["content"]
+        assert "At most 5 days can be carried over into the next year. [1]" in (message["content"] or "")
         assert "tool_calls" not in message
 
 
 def test_the_result_of_its_own_search_is_enough() -> None:
-    question = {"role": "user", "content": "How many days can I carry over?"}
+    question: Message = {"role": "user", "content": "How many days can I carry over?"}
     call = complete([question], [SEARCH])
     result = prompt.result_json(evidence(passage(3, LEAVE))[0])
-    tool = {"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "content": result}
-    assert (
-        "At most 5 days can be carried over into the next year. [3]" in complete([question, call, tool])["content"]
-    )
+    tool: Message = {"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "content": result}
+    text = complete([question, call, tool])["content"] or ""
+    assert "At most 5 days can be carried over into the next year. [3]" in text
 
 
 def test_a_list_item_is_quoted_below_its_lead() -> None:
@@ -221,7 +223,7 @@ def test_a_follow_up_takes_its_background_along(question: str, earlier: list[str
 
 
 def test_a_follow_up_is_searched_and_answered_with_its_background() -> None:
-    messages = [
+    messages: list[Message] = [
         {"role": "user", "content": "When is the Hamburg office open?"},
         {"role": "assistant", "content": "7 to 20 o'clock [1]"},
         {"role": "user", "content": "and Bremen?"},

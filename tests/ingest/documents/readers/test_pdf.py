@@ -1,5 +1,6 @@
 """What a reader of a PDF sees as headings, lists and tables comes out as such, with its page."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def read(content: bytes, title: str = "File name") -> Document:
     return reader.read_document(RawDocument(content, Format.PDF, title))
 
 
-def blocks(*pages: list[paper.Text], rotation: int = 0) -> list[Block]:
+def blocks(*pages: Iterable[paper.Text], rotation: int = 0) -> list[Block]:
     return list(read(paper.pdf(*pages, rotation=rotation)).blocks)
 
 
@@ -192,7 +193,10 @@ def test_the_title_comes_from_the_metadata_then_the_heading_then_the_file(
 
 def test_a_passages_link_opens_its_page(library: Library, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
-    pages = [column(PROSE), [(60, 780, 16, "Parking"), (60, 750, 10, "The barrier opens at six.")]]
+    pages: list[list[paper.Text]] = [
+        column(PROSE),
+        [(60, 780, 16, "Parking"), (60, 750, 10, "The barrier opens at six.")],
+    ]
     (tmp_path / "docs" / "rules of the house.pdf").write_bytes(paper.pdf(*pages))
     sync_folder(library, str(tmp_path / "docs"), link="https://handbook.example/{path}")
 

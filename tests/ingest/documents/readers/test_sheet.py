@@ -24,7 +24,7 @@ def shown(document: Document) -> list[tuple[str, object]]:
 
 
 def test_each_sheet_is_a_section_and_a_hidden_one_is_left_out() -> None:
-    rows = [["Room", "Seats"], ["Anna", 8], ["Berta", 12.5]]
+    rows: list[list[str | float | None]] = [["Room", "Seats"], ["Anna", 8], ["Berta", 12.5]]
     content = xlsx({"Rooms": rows, "Secret": [["HIDDEN"]], "Note": [["Ask the desk."]]}, hidden=["Secret"])
     assert shown(read(content, Format.SHEET)) == [
         ("heading", "Rooms"),
@@ -35,7 +35,15 @@ def test_each_sheet_is_a_section_and_a_hidden_one_is_left_out() -> None:
 
 
 def test_empty_rows_part_tables_and_a_line_above_one_is_its_title() -> None:
-    rows = [["Rooms of 2024", None], [None, None], ["Room", "Seats"], ["Anna", 8], [], ["Day", "From"], ["Mon", 7]]
+    rows: list[list[str | float | None]] = [
+        ["Rooms of 2024", None],
+        [None, None],
+        ["Room", "Seats"],
+        ["Anna", 8],
+        [],
+        ["Day", "From"],
+        ["Mon", 7],
+    ]
     document = read(xlsx({"Sheet1": rows}), Format.SHEET)
     assert shown(document) == [
         ("paragraph", "Rooms of 2024"),

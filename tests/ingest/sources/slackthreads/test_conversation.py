@@ -1,6 +1,6 @@
 """Slack's messages as text: what a person reads there, and nothing that Markdown would take for more."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -8,19 +8,21 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
 from ingest.sources.slackthreads import conversation
+from ingest.sources.slackthreads.conversation import WireMessage
 
 NAMES = {"U1": "Ada Marlow", "U2": "Grace [Okafor]"}
 
 
-def message(text: str, **facts: Any) -> dict[str, Any]:
-    return {"type": "message", "user": "U1", "ts": "1767355200.000100", "text": text, **facts}
+def message(text: str, **facts: Any) -> WireMessage:
+    required = {"type": "message", "user": "U1", "ts": "1767355200.000100", "text": text}
+    return cast(WireMessage, required | facts)
 
 
 def name_of(user: str) -> str:
     return NAMES.get(user, user)
 
 
-def read(*messages: dict[str, Any]) -> list[str]:
+def read(*messages: WireMessage) -> list[str]:
     """The blocks of the document, code by lines, as the library would hold them."""
     content = conversation.to_markdown(messages, name_of).encode()
     document = reader.read_document(RawDocument(content, Format.MARKDOWN, "title"))

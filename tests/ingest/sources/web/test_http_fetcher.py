@@ -243,7 +243,12 @@ def test_a_port_that_speaks_no_tls_is_told(site: Site) -> None:
 def test_a_redirect_is_followed_on_its_host_only_and_not_for_ever(site: Site) -> None:
     site.pages["/a"] = Page(status=301, headers={"Location": "/b"})
     site.pages["/b"] = Page(b"here")
-    elsewhere = ("http://169.254.169.254/latest", "http://evil.example/", "file:///etc/passwd", "http://[")
+    elsewhere: tuple[str, ...] = (
+        "http://169.254.169.254/latest",
+        "http://evil.example/",
+        "file:///etc/passwd",
+        "http://[",
+    )
     elsewhere += ("http://127.0.0.1:1/other", f"https://127.0.0.1:{site.port}/other/scheme")
     for target in elsewhere:
         site.pages[f"/{len(target)}"] = Page(status=302, headers={"Location": target})
