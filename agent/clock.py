@@ -1,4 +1,4 @@
-"""The time, and ids that sort by it."""
+"""The current time, and ids that sort by it."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -7,10 +7,10 @@ import uuid_utils.compat
 
 
 def now() -> datetime:
-    """The present in UTC."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)
 
 
 def new_id() -> UUID:
-    """A UUIDv7: unique, and sorted by the time it was made."""
+    """Creates a UUIDv7: unique, and sorted by the time of its creation."""
     return uuid_utils.compat.uuid7()

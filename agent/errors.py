@@ -5,7 +5,7 @@ DocentError
 │   ├── SettingsError     a setting is missing or wrong; the process ends with exit code 2
 │   ├── NoIndex           nothing was ever written at the index's address (ingest.index.table)
 │   ├── SuspiciousListing a source lists so little that it must be wrong; nothing changed (ingest.sync.diff)
-│   └── Superseded        another sync of the same source has begun; this one writes no more (ingest.sync.store)
+│   └── SyncSuperseded    another sync of the same source has begun; this one writes no more (ingest.sync.store)
 ├── ToolError             shown to the model as the tool's result, so that it can act on it
 ├── ModelError            a model call failed; ``is_transient`` tells whether another try may help
 ├── LimitReached          the turn may not go on as before: one closing call, or the fallback, follows

@@ -11,12 +11,16 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 
 from agent.errors import DocentError
 from agent.settings import AgentSettings
+
+if TYPE_CHECKING:
+    from sentry_sdk.integrations import Integration
+    from sentry_sdk.types import Event, Hint
 
 HIDDEN = "(hidden: the message of a foreign error may quote a question)"
 
@@ -34,7 +38,7 @@ def set_up(settings: AgentSettings, *, process: str) -> None:
 
 @contextmanager
 def context(**ids: str) -> Iterator[None]:
-    """Puts ids (``turn_id``, ``session_id``) on every log line and Sentry event made inside."""
+    """Adds ids (``turn_id``, ``session_id``) to every log line and Sentry event inside the ``with``."""
     import sentry_sdk
 
     with structlog.contextvars.bound_contextvars(**ids), sentry_sdk.new_scope() as scope:
@@ -44,7 +48,7 @@ def context(**ids: str) -> Iterator[None]:
 
 
 def report(error: BaseException, *, event: str) -> str:
-    """Sends an error to the log and to Sentry; returns the error id the person can quote."""
+    """Sends an error to the log and to Sentry; returns the error id that a person can quote."""
     import sentry_sdk
 
     error_id = f"E-{secrets.token_hex(4)}"
@@ -61,7 +65,7 @@ def report(error: BaseException, *, event: str) -> str:
 
 @contextmanager
 def span(operation: str, name: str) -> Iterator[None]:
-    """A span of the job's trace; ``name`` must hold no content.
+    """Opens a span of the job's trace; ``name`` must hold no content.
 
     Used for model calls instead of Sentry's LiteLLM integration: with a stream, that one ends its span on
     another thread after the job's transaction is closed, so that it never arrives.
@@ -73,7 +77,7 @@ def span(operation: str, name: str) -> Iterator[None]:
 
 
 def flush(timeout_seconds: float = 2) -> None:
-    """Waits until pending events are sent; called when a process ends."""
+    """Waits until pending events are sent, at the end of a process."""
     import sentry_sdk
 
     sentry_sdk.flush(timeout_seconds)
@@ -115,7 +119,7 @@ def _set_up_sentry(settings: AgentSettings, *, process: str) -> None:
     from sentry_sdk.integrations.rq import RqIntegration
     from sentry_sdk.integrations.sqlalchemy import SqlalchemyIntegration
 
-    integrations: list[Any] = [RqIntegration(), SqlalchemyIntegration()]
+    integrations: list[Integration] = [RqIntegration(), SqlalchemyIntegration()]
     assert settings.sentry_dsn
     sentry_sdk.init(
         dsn=settings.sentry_dsn.get_secret_value(),
@@ -129,30 +133,36 @@ def _set_up_sentry(settings: AgentSettings, *, process: str) -> None:
         include_source_context=False,
         max_breadcrumbs=0,
         max_request_body_size="never",
-        before_send=_without_content,
-        before_send_transaction=_without_span_content,
+        before_send=_strip_content,
+        before_send_transaction=_strip_span_content,
     )
     sentry_sdk.set_tag("process", process)
 
 
-def _without_content(event: Any, hint: Any) -> Any:
-    ours = {f"{kind.__module__}.{kind.__qualname__}" for kind in _family(DocentError)}
+def _strip_content(event: "Event", hint: "Hint") -> "Event":
+    """Removes from an event what may quote people or documents."""
+    ours = {f"{kind.__module__}.{kind.__qualname__}" for kind in _list_family(DocentError)}
     for exception in (event.get("exception") or {}).get("values") or ():
         if f"{exception.get('module')}.{exception.get('type')}" not in ours:
             exception["value"] = HIDDEN
     if "logentry" in event:
         event["logentry"] = {"message": event["logentry"].get("message", "")}
-    for key in ("request", "extra", "breadcrumbs"):
-        event.pop(key, None)
+    _drop_request(event)
     event.get("contexts", {}).pop("rq-job", None)
     return event
 
 
-def _family(kind: type[Exception]) -> list[type[Exception]]:
-    return [kind, *(member for child in kind.__subclasses__() for member in _family(child))]
+def _list_family(kind: type[Exception]) -> list[type[Exception]]:
+    return [kind, *(member for child in kind.__subclasses__() for member in _list_family(child))]
 
 
-def _without_span_content(event: Any, hint: Any) -> Any:
-    for key in ("request", "extra", "breadcrumbs"):
-        event.pop(key, None)
+def _strip_span_content(event: "Event", hint: "Hint") -> "Event":
+    """Removes the same from the trace of a job or a request."""
+    _drop_request(event)
     return event
+
+
+def _drop_request(event: "Event") -> None:
+    event.pop("request", None)
+    event.pop("extra", None)
+    event.pop("breadcrumbs", None)

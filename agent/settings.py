@@ -1,13 +1,17 @@
-"""The kernel's settings, read lazily from the environment; nobody else here reads ``os.environ``."""
+"""The kernel's settings, read from the environment when they are first needed.
+
+No other module of the kernel reads ``os.environ``. :func:`read` serves the settings of the other packages too.
+"""
 
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import __version__
@@ -21,7 +25,7 @@ Budget = Annotated[
 
 
 class AgentSettings(BaseSettings):
-    """Environment variables start with ``DOCENT_`` unless a host sets them under a usual name."""
+    """The kernel's settings. Variables start with ``DOCENT_`` unless hosts set them under a usual name."""
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
@@ -130,7 +134,7 @@ class AgentSettings(BaseSettings):
     )
 
     def fingerprint(self) -> str:
-        """SHA-256 over every setting that shapes an answer; stored on each turn."""
+        """Computes a SHA-256 over every setting that shapes an answer; it is stored with each turn."""
         shaping = self.model_dump(mode="json", include=_MODELS | _LIMITS)
         return sha256(repr(sorted(shaping.items())).encode()).hexdigest()
 
@@ -145,7 +149,7 @@ class AgentSettings(BaseSettings):
 
     @property
     def fallbacks(self) -> list[str]:
-        """The fallback models, in order, as they were given."""
+        """Returns the fallback models, in order, as ``model`` or ``model@base-url``."""
         return split_list(self.fallback_models)
 
 
@@ -164,28 +168,39 @@ _LIMITS = {
 }
 
 
-def split_list(given: str) -> list[str]:
-    """What stands between commas, each once."""
-    return list(dict.fromkeys(part.strip() for part in given.split(",") if part.strip()))
+def split_list(text: str) -> list[str]:
+    """Splits a comma-separated list; each item appears once.
+
+    >>> split_list("a, b,, a")
+    ['a', 'b']
+    """
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 @cache
 def load() -> AgentSettings:
-    """The process's settings; raises :class:`SettingsError` in one line per problem."""
+    """Loads the process's settings, once; raises :class:`SettingsError` with one line per problem.
+
+    Example::
+
+        os.environ["DOCENT_MODEL"] = "openai/gpt-5-mini"
+        settings.load.cache_clear()  # only after a change
+        settings.load().model
+    """
     return read(AgentSettings)
 
 
 def read(kind: type[S]) -> S:
-    """Reads one settings class, translating pydantic's report into one line per problem for the operator."""
+    """Reads a class of settings; translates pydantic's report into one line per problem, for the operator."""
     try:
         return kind()
     except ValidationError as error:
-        lines = [_in_words(kind, problem) for problem in error.errors()]
+        lines = [_describe(kind, problem) for problem in error.errors()]
         raise SettingsError("\n".join(lines)) from None
 
 
 def list_variables(kind: type[BaseSettings], field: str) -> list[str]:
-    """The environment variables a field is read from, the first wins."""
+    """Lists the environment variables that a field is read from; the first wins."""
     alias = kind.model_fields[field].validation_alias
     if isinstance(alias, AliasChoices):
         return [str(choice) for choice in alias.choices]
@@ -193,11 +208,11 @@ def list_variables(kind: type[BaseSettings], field: str) -> list[str]:
 
 
 def find_field(kind: type[BaseSettings], variable: str) -> str | None:
-    """The field that pydantic names by itself or by its variable."""
+    """Finds the field that pydantic names by itself or by its variable."""
     return next((f for f in kind.model_fields if variable == f or variable in list_variables(kind, f)), None)
 
 
-def _in_words(kind: type[BaseSettings], problem: Any) -> str:
+def _describe(kind: type[BaseSettings], problem: ErrorDetails) -> str:
     loc = str(problem["loc"][0]) if problem["loc"] else ""
     field = find_field(kind, loc)
     name = list_variables(kind, loc)[0] if field == loc else loc

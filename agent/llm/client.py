@@ -12,13 +12,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 from agent import observability
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.llm import models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
-from agent.llm.litellm_setup import litellm
+from agent.llm.litellm_setup import Chunk, Response, litellm
 from agent.llm.model_names import is_local
 from agent.llm.provider_errors import translate
 from agent.llm.request import PENDING, Completion, Model, Pending, Request
@@ -33,9 +33,6 @@ SILENT_SECONDS = 10  # a model that sent nothing for so long is down, however li
 SOCKET_GRACE_SECONDS = 1  # the socket's own timeout comes after ours, which gives the better error
 LARGEST_COUNT = 2**31 - 1  # of tokens: the database's columns hold no more
 MAX_ADAPTATIONS = 4  # parameters a model may refuse one after the other
-
-Chunk = Any  # LiteLLM's ModelResponseStream
-Response = Any  # LiteLLM's ModelResponse, or the iterator of chunks that becomes one
 
 
 @dataclass(frozen=True)

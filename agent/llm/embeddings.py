@@ -5,14 +5,14 @@ Promises: foreign errors leave as :class:`ModelError`; only transient ones are r
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agent.errors import DocentError, ModelError
-from agent.llm.litellm_setup import litellm
+from agent.llm.litellm_setup import Response, litellm
 from agent.llm.model_names import split_address
 from agent.llm.provider_errors import translate
 from agent.retry import Retries, RetryPolicy
@@ -76,7 +76,7 @@ def embed(
     for batch in _batches(texts):
         pace(sum(map(len, batch)))
 
-        def call(batch: Sequence[str] = batch) -> Any:
+        def call(batch: Sequence[str] = batch) -> Response:
             return litellm().embedding(
                 model=name,
                 input=list(batch),
@@ -103,7 +103,7 @@ def rerank(
     """
     name, api_base = split_address(model)
 
-    def call() -> Any:
+    def call() -> Response:
         return litellm().rerank(
             model=name,
             query=query,
@@ -136,7 +136,7 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _check(rows: Sequence[Any], n_texts: int) -> list[list[float]]:
+def _check(rows: Sequence[Mapping[str, list[float]]], n_texts: int) -> list[list[float]]:
     if len(rows) != n_texts:
         raise ModelError(f"the embedding model gave {len(rows)} vectors for {n_texts} texts")
     vectors = [row["embedding"] for row in rows]
@@ -169,7 +169,7 @@ def _add_advice(name: str, failure: ModelError) -> ModelError:
     )
 
 
-def _rerank_cost(name: str, response: Any) -> Decimal:
+def _rerank_cost(name: str, response: Response) -> Decimal:
     try:
         cost = litellm().completion_cost(completion_response=response, model=name, call_type="rerank")
     except Exception:  # noqa: BLE001  litellm raises a bare Exception where it knows no price

@@ -18,6 +18,8 @@ LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's res
     "openai.resources",
 )
 
+Response = Any  # LiteLLM's responses, and the iterators of chunks that become one
+Chunk = Any  # LiteLLM's ModelResponseStream
 Complete = Callable[[Sequence[Message], Sequence[ToolSchema], str | None], Message]
 
 
@@ -54,7 +56,7 @@ def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
     class Local(sdk.CustomLLM):  # type: ignore[misc, name-defined]
         """LiteLLM's interface for models that are Python functions."""
 
-        def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
+        def streaming(self, *_: Any, **call: Any) -> Iterator[local_provider.GenericChunk]:
             params = call["optional_params"]
             message = complete(call["messages"], params.get("tools") or (), params.get("tool_choice"))
             yield from local_provider.stream_chunks(message, words_per_second)

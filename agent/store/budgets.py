@@ -8,24 +8,24 @@ tools cost, fractions of a cent, is not held but charged afterwards.
 Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, bindparam, delete, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from agent.clock import new_id, now
 from agent.errors import LimitReached, OverBudget
 from agent.llm.request import CENTS, LEAST_COMPLETION_TOKENS, Request
 from agent.settings import AgentSettings
-from agent.store.database import Transaction, count_rows
+from agent.store import budget_rows
+from agent.store.budget_rows import EndedHold, LockedBudget, PayingBudget
+from agent.store.database import Transaction
 from agent.store.sessions import Turn
-from agent.store.tables import BudgetHoldRow, BudgetPeriod, BudgetRow, BudgetScope, HoldPurpose, TurnRow
+from agent.store.tables import BudgetHoldRow, BudgetPeriod, BudgetScope, HoldPurpose, TurnRow
 from agent.types import Limit
 
 BudgetKey = tuple[BudgetScope, BudgetPeriod]
@@ -47,41 +47,6 @@ class Hold:
     id: UUID
     usd: Decimal
     max_tokens: int
-
-
-class _Budget(NamedTuple):
-    """One budget that pays for a turn."""
-
-    scope: BudgetScope
-    subject: str
-    period: BudgetPeriod
-    starts_on: date
-    limit_usd: Decimal
-
-    def key(self) -> dict[str, str | date]:
-        """Returns the columns that identify its row."""
-        return {
-            "scope": self.scope,
-            "subject": self.subject,
-            "period": self.period,
-            "starts_on": self.starts_on,
-        }
-
-
-class _LockedBudget(NamedTuple):
-    """A row of ``budgets`` as locked, with its limit."""
-
-    id: UUID
-    scope: BudgetScope
-    period: BudgetPeriod
-    starts_on: date
-    spent_usd: Decimal
-    held_usd: Decimal
-    limit_usd: Decimal
-
-    @property
-    def room_usd(self) -> Decimal:
-        return self.limit_usd - self.spent_usd - self.held_usd
 
 
 @dataclass(frozen=True)
@@ -128,9 +93,9 @@ class Budgets:
         """
         if request.model.price.is_free:
             return Hold(new_id(), NOTHING, request.max_completion_tokens)
-        self._create_rows(transaction, turn)
+        budget_rows.create_missing(transaction, self._list(turn))
         # The reservation for the closing call is made again, for the transcript as it is now.
-        _settle(transaction, _is_closing_of(turn.id), lambda hold: NOTHING)
+        budget_rows.end_holds(transaction, _is_closing_of(turn.id), lambda hold: NOTHING)
         return self._take(transaction, turn, request, closing_usd, turn_usd)
 
     def _take(
@@ -141,7 +106,7 @@ class Budgets:
         least = fixed + min(LEAST_COMPLETION_TOKENS, request.max_completion_tokens) * each
         if turn_usd < least:
             raise LimitReached(Limit.COST)
-        budgets = self._lock(transaction, turn)
+        budgets = budget_rows.lock(transaction, self._list(turn))
         short = [budget for budget in budgets if budget.room_usd < least]
         if short:
             raise OverBudget(self._describe(short))
@@ -151,40 +116,33 @@ class Budgets:
             n_tokens = min(n_tokens, int(affordable.to_integral_value(ROUND_DOWN)))
         usd = (fixed - closing_usd + n_tokens * each).quantize(CENTS, ROUND_DOWN)
         hold = Hold(new_id(), usd, n_tokens)
-        _hold(transaction, turn, budgets, hold_id=hold.id, purpose=HoldPurpose.CALL, usd=usd)
+        budget_rows.hold(transaction, turn, budgets, hold_id=hold.id, purpose=HoldPurpose.CALL, usd=usd)
         if closing_usd:
-            _hold(transaction, turn, budgets, hold_id=new_id(), purpose=HoldPurpose.CLOSING, usd=closing_usd)
+            budget_rows.hold(
+                transaction, turn, budgets, hold_id=new_id(), purpose=HoldPurpose.CLOSING, usd=closing_usd
+            )
         return hold
 
     def spend(self, transaction: Transaction, turn: Turn, usd: Decimal) -> None:
         """Charges what a tool's services cost: fractions of a cent, known only afterwards, so nothing is
         held."""
         if usd:
-            self._create_rows(transaction, turn)
-            ids = [budget.id for budget in self._lock(transaction, turn)]
-            _charge(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
+            budgets = self._list(turn)
+            budget_rows.create_missing(transaction, budgets)
+            ids = [budget.id for budget in budget_rows.lock(transaction, budgets)]
+            budget_rows.charge_budgets(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
 
-    def _create_rows(self, transaction: Transaction, turn: Turn) -> None:
-        """Creates the missing rows before any is locked: a transaction that waits for another's new row must
-        hold no lock that others wait for."""
-        budgets = self._list(turn)
-        if transaction.execute(_COUNT, _as_arrays(budgets)).scalar_one() < len(budgets):
-            rows = [{"id": new_id(), **budget.key()} for budget in budgets]
-            transaction.execute(insert(BudgetRow).on_conflict_do_nothing(), rows)
-
-    def _lock(self, transaction: Transaction, turn: Turn) -> list[_LockedBudget]:
-        """Locks the turn's budgets of today and this month."""
-        rows = transaction.execute(_LOCK, _as_arrays(self._list(turn)))
-        return [_LockedBudget(*row) for row in rows]
-
-    def _list(self, turn: Turn) -> list[_Budget]:
+    def _list(self, turn: Turn) -> list[PayingBudget]:
+        """Lists the turn's budgets of today and this month."""
         today = self.clock().astimezone(self.zone).date()
         return [
-            _Budget(scope, subject, period, _start_of(today, period), self.limits.get((scope, period), UNLIMITED))
+            PayingBudget(
+                scope, subject, period, _start_of(today, period), self.limits.get((scope, period), UNLIMITED)
+            )
             for scope, subject, period in _list_payers(turn)
         ]
 
-    def _describe(self, short: Iterable[_LockedBudget]) -> str:
+    def _describe(self, short: Iterable[LockedBudget]) -> str:
         """Describes the used-up budget that opens last."""
         day, budget = max(
             ((_end_of(budget.starts_on, budget.period), budget) for budget in short), key=lambda pair: pair[0]
@@ -196,17 +154,17 @@ class Budgets:
 
 def settle(transaction: Transaction, hold_id: UUID, spent_usd: Decimal) -> None:
     """Ends a call's hold: charges ``spent_usd`` and frees the rest. A hold that lapsed was charged already."""
-    _settle(transaction, BudgetHoldRow.id == hold_id, lambda hold: spent_usd)
+    budget_rows.end_holds(transaction, BudgetHoldRow.id == hold_id, lambda hold: spent_usd)
 
 
 def release(transaction: Transaction, turn_id: UUID) -> None:
     """Ends a turn's holds: charges calls that never ended as held, and frees the closing call's reservation."""
-    _settle(transaction, BudgetHoldRow.turn_id == turn_id, _charge_calls)
+    budget_rows.end_holds(transaction, BudgetHoldRow.turn_id == turn_id, _charge_calls)
 
 
 def lapse(transaction: Transaction) -> int:
     """Ends the holds of leases that ran out or were given up; returns how many."""
-    return _settle(transaction, _has_lapsed(), _charge_calls)
+    return budget_rows.end_holds(transaction, _has_lapsed(), _charge_calls)
 
 
 def _list_payers(turn: Turn) -> Iterator[tuple[BudgetScope, str, BudgetPeriod]]:
@@ -218,16 +176,6 @@ def _list_payers(turn: Turn) -> Iterator[tuple[BudgetScope, str, BudgetPeriod]]:
     yield BudgetScope.WORKSPACE, workspace, BudgetPeriod.MONTH
 
 
-def _as_arrays(budgets: Sequence[_Budget]) -> dict[str, Sequence[str] | Sequence[date] | Sequence[Decimal]]:
-    return {
-        "scopes": [budget.scope for budget in budgets],
-        "subjects": [budget.subject for budget in budgets],
-        "periods": [budget.period for budget in budgets],
-        "starts": [budget.starts_on for budget in budgets],
-        "limits": [budget.limit_usd for budget in budgets],
-    }
-
-
 def _start_of(day: date, period: BudgetPeriod) -> date:
     return day if period == BudgetPeriod.DAY else day.replace(day=1)
 
@@ -236,43 +184,6 @@ def _end_of(starts_on: date, period: str) -> date:
     if period == BudgetPeriod.DAY:
         return starts_on + timedelta(days=1)
     return (starts_on.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-_WANTED = """
-FROM budgets JOIN unnest(
-    CAST(:scopes AS text[]), CAST(:subjects AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
-    CAST(:limits AS numeric[])
-) AS wanted (scope, subject, period, starts_on, limit_usd)
-  ON budgets.scope = wanted.scope AND budgets.subject = wanted.subject AND budgets.period = wanted.period
-     AND budgets.starts_on = wanted.starts_on
-"""
-_COUNT = text(f"SELECT count(*) {_WANTED}")
-_LOCK = text(f"""
-SELECT budgets.id, budgets.scope, budgets.period, budgets.starts_on, spent_usd, held_usd, limit_usd {_WANTED}
-ORDER BY budgets.id FOR UPDATE OF budgets
-""")
-_TAKE = text("""
-UPDATE budgets SET held_usd = held_usd + :usd
-FROM unnest(:ids, CAST(:limits AS numeric[])) AS wanted (id, limit_usd)
-WHERE budgets.id = wanted.id AND spent_usd + held_usd + :usd <= limit_usd
-""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
-
-
-def _hold(
-    transaction: Transaction,
-    turn: Turn,
-    budgets: Sequence[_LockedBudget],
-    *,
-    hold_id: UUID,
-    purpose: HoldPurpose,
-    usd: Decimal,
-) -> None:
-    """Takes the money from every budget or none: a partial take is rolled back with the transaction."""
-    ids, limits = [budget.id for budget in budgets], [budget.limit_usd for budget in budgets]
-    if count_rows(transaction, _TAKE, {"usd": usd, "ids": ids, "limits": limits}) != len(ids):
-        raise OverBudget("A budget for the language model is used up")
-    row = {"id": hold_id, "turn_id": turn.id, "lease_token": turn.token, "purpose": purpose, "usd": usd}
-    transaction.execute(insert(BudgetHoldRow).values(**row, budget_ids=ids))
 
 
 def _is_closing_of(turn_id: UUID) -> ColumnElement[bool]:
@@ -286,37 +197,5 @@ def _has_lapsed() -> ColumnElement[bool]:
     return select(TurnRow.id).where(TurnRow.id == BudgetHoldRow.turn_id, is_lost).exists()
 
 
-class _EndedHold(NamedTuple):
-    usd: Decimal
-    purpose: str
-    budget_ids: list[UUID]
-
-
-def _charge_calls(hold: _EndedHold) -> Decimal:
+def _charge_calls(hold: EndedHold) -> Decimal:
     return hold.usd if hold.purpose == HoldPurpose.CALL else NOTHING
-
-
-def _settle(
-    transaction: Transaction, condition: ColumnElement[bool], charge: Callable[[_EndedHold], Decimal]
-) -> int:
-    """Ends the holds that meet the condition and charges each as ``charge`` says; returns how many."""
-    lists = transaction.scalars(select(BudgetHoldRow.budget_ids).where(condition)).all()
-    if not lists:
-        return 0
-    ids = sorted({id_ for ids in lists for id_ in ids})
-    transaction.execute(select(BudgetRow.id).where(BudgetRow.id.in_(ids)).order_by(BudgetRow.id).with_for_update())
-    columns = (BudgetHoldRow.usd, BudgetHoldRow.purpose, BudgetHoldRow.budget_ids)
-    deletion = delete(BudgetHoldRow).where(condition).returning(*columns)
-    rows = transaction.execute(deletion.execution_options(synchronize_session=False))
-    ended = [_EndedHold(*row) for row in rows]
-    for hold in ended:
-        _charge(transaction, hold.budget_ids, freed_usd=hold.usd, spent_usd=charge(hold))
-    return len(ended)
-
-
-def _charge(
-    transaction: Transaction, budget_ids: Sequence[UUID], *, freed_usd: Decimal, spent_usd: Decimal
-) -> None:
-    budgets = update(BudgetRow).where(BudgetRow.id.in_(budget_ids))
-    amounts = {"held_usd": BudgetRow.held_usd - freed_usd, "spent_usd": BudgetRow.spent_usd + spent_usd}
-    transaction.execute(budgets.values(amounts).execution_options(synchronize_session=False))

@@ -41,7 +41,7 @@ class Transcript:
         return numbered
 
 
-def load(transaction: Transaction, turn_id: UUID) -> Transcript:
+def load_transcript(transaction: Transaction, turn_id: UUID) -> Transcript:
     """Loads the transcript as committed."""
     messages = transaction.scalars(
         select(MessageRow.content).where(MessageRow.turn_id == turn_id).order_by(MessageRow.position)

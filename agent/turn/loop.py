@@ -18,7 +18,7 @@ from agent.llm.model_names import is_local
 from agent.prompting import prompt
 from agent.store import sessions
 from agent.store.sessions import Turn
-from agent.store.transcript import load as load_transcript
+from agent.store.transcript import load_transcript
 from agent.tools import arguments
 from agent.turn import ending, grounding, tool_calls
 from agent.turn.config import AgentConfig, OpeningCall

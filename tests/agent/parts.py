@@ -14,7 +14,7 @@ from agent.store import sessions, trace
 from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from agent.store.transcript import load
+from agent.store.transcript import load_transcript
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import AgentConfig, OpeningCall
@@ -98,7 +98,7 @@ class Asked:
 
     def messages(self, turn: Turn) -> list[Message]:
         with self.database.transaction() as transaction:
-            return load(transaction, turn.id).messages
+            return load_transcript(transaction, turn.id).messages
 
 
 def shown(events: Sequence[Event]) -> str:

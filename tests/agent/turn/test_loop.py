@@ -17,7 +17,7 @@ from agent.settings import EXTRACTIVE_MODEL
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from agent.store.transcript import load
+from agent.store.transcript import load_transcript
 from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import AgentConfig, OpeningCall
@@ -86,7 +86,7 @@ def finished(events: list[Event]) -> Finished:
 
 def transcript(database: Database, turn: Turn) -> list[Message]:
     with database.transaction() as transaction:
-        return load(transaction, turn.id).messages
+        return load_transcript(transaction, turn.id).messages
 
 
 def calls(database: Database) -> list[tuple[str, str]]:

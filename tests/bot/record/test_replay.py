@@ -91,7 +91,7 @@ def test_a_call_that_was_not_recorded_is_said_to_be_none(
     )
     both = replay.run(at, database, turn, model=None, is_live=False)
     assert both["n_calls_not_recorded"] == 1
-    assert "no result of it" in model.requests[-1]["messages"][-1]["content"]
+    assert "it has no result" in model.requests[-1]["messages"][-1]["content"]
 
 
 def test_another_model_answers_beside_the_first(
