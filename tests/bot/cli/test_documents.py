@@ -216,6 +216,7 @@ def test_a_search_is_filtered_and_explained(docent: Docent, tmp_path: Path) -> N
     told = docent("search", "days of annual leave", "--why", "--json", "--source", "copy").json
     assert {one["candidate"]["source"] for one in told["passages"]} == {"copy"}
     assert docent("search", "annual leave", "--since", "1d", "--json").json
+    assert docent("search", "annual leave", "--since", "15m", "--json").json
     assert docent("search", "annual leave", "--since", "2999-01-01", "--json").json == []
     done = docent("search", "annual leave", "--source", "nowhere")
     assert (done.code, "There is no source 'nowhere'." in done.err) == (2, True)
