@@ -1,17 +1,14 @@
-"""Answers as Slack messages: split without a loss, within Slack's limits."""
+"""Answers as Slack messages, within Slack's limits."""
 
-import re
 from uuid import uuid4
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from agent.types import CitedPassage, Passage
 from bot.slack.replies import blocks
 from bot.slack.replies.reply import Answer
-from bot.slack.replies.splitting import split_text
 
-WORDS = st.sampled_from(["leave", "days.", "```\ncode", "```", "\n\n", "\n", "- item", "**bold**", "x" * 60])
+SOURCE = CitedPassage(1, Passage("c", "d", "Leave", "https://h.example/leave", "", "", 1))
 
 
 def source_list(sources: list[CitedPassage]) -> str:
@@ -19,22 +16,6 @@ def source_list(sources: list[CitedPassage]) -> str:
     (context, *_rest) = blocks.build_closing(Answer(uuid4(), "x", sources))
     assert context["type"] == "context"
     return context["elements"][0]["text"]
-
-
-@given(st.lists(WORDS, max_size=200).map(" ".join), st.integers(100, 400))
-def test_no_word_is_lost_and_no_part_is_too_long(text: str, limit: int) -> None:
-    parts = split_text(text, limit)
-    assert all(len(part) <= limit for part in parts)
-    kept = re.sub(r"[\s`]", "", "".join(parts)).replace("code", "")
-    assert kept == re.sub(r"[\s`]", "", text).replace("code", "")
-
-
-def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
-    text = "```python\n" + "\n".join(f"line_{n} = {n}" for n in range(100)) + "\n```"
-    parts = split_text(text, 400)
-    assert len(parts) > 2
-    assert all(part.startswith("```python\n") and part.rstrip().endswith("```") for part in parts)
-    assert all(f"line_{n} = {n}" in "".join(parts) for n in range(100))
 
 
 def test_sources_are_grouped_by_page_and_escaped() -> None:
@@ -65,3 +46,47 @@ def test_many_sources_stay_within_the_limit_and_the_rest_is_counted() -> None:
 
 def test_the_notification_pings_nobody() -> None:
     assert "<!" not in blocks.to_plain_text("`<!channel>` and <*!here*>")
+
+
+def test_only_the_last_part_carries_sources_notice_and_thumbs() -> None:
+    answer = Answer(uuid4(), "x", [SOURCE], notice="A <notice>.")
+    first = blocks.build_message(answer, "one", is_last=False)
+    last = blocks.build_message(answer, "two", is_last=True)
+    assert [block["type"] for block in first["blocks"]] == ["markdown"]
+    assert [block["type"] for block in last["blocks"]] == ["markdown", "context", "context", "context_actions"]
+    assert blocks.to_markdown(last["blocks"]).endswith("A &lt;notice&gt;.")
+
+
+def test_a_sentence_of_fixed_words_has_no_thumbs() -> None:
+    assert blocks.build_closing(Answer(uuid4(), "x", has_feedback=False)) == []
+
+
+def test_the_closest_documents_are_named_once_each_in_their_order() -> None:
+    closest = [
+        CitedPassage(n, Passage(str(n), "d", title, f"https://h.example/{title}", "", "", 1))
+        for n, title in enumerate(("b", "b", "a"), 1)
+    ]
+    (context,) = blocks.build_closing(Answer(uuid4(), "x", closest=closest, has_feedback=False))
+    assert context == {
+        "type": "context",
+        "elements": [
+            {
+                "type": "mrkdwn",
+                "text": "*Closest documents:*  <https://h.example/b|b>  ·  <https://h.example/a|a>",
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("**Bold** and `code`", "Bold and code"),
+        ("5 days [[1]](https://h.example/leave).", "5 days [1]."),
+        ("[the page](https://h.example)", "the page"),
+        ("1 < 2 & 3", "1 &lt; 2 &amp; 3"),
+        ("x" * 4_000, "x" * 2_999 + "…"),
+    ],
+)
+def test_the_notification_is_plain_text_of_bounded_length(text: str, plain: str) -> None:
+    assert blocks.to_plain_text(text) == plain

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.types import CitedPassage, Passage
-from bot.slack.replies.output_filter import SECRET_REMOVED, OutputFilter, find_urls
+from bot.slack.replies.output_filter import SECRET_REMOVED, AnswerText, OutputFilter, find_urls
 
 PAGE = "https://handbook.example/leave"
 SOURCES = {
@@ -105,3 +105,26 @@ def test_what_belongs_together_is_not_parted_by_the_limit() -> None:
     text = f"Here: {key} and <!channel> done"
     pieces = [stream.feed(text[i : i + 50]) for i in range(0, len(text), 50)]
     assert "".join([*pieces, stream.flush()]) == f"Here: {SECRET_REMOVED} and @\u2060channel done"
+
+
+def test_the_text_of_an_answer_is_what_was_shown_and_what_is_held_back() -> None:
+    text = AnswerText(lambda n: None, lambda: ["see https://handbook.example/leave"])
+    shown = text.feed("See https://handbook.example/leave and https://evil.example/x for")
+    assert shown == "See https://handbook.example/leave and (link removed)"
+    assert text.flush() == "See https://handbook.example/leave and (link removed) for"
+
+
+def test_a_reset_answer_begins_anew() -> None:
+    text = AnswerText(lambda n: None, list)
+    text.feed("Let me look that up. ")
+    text.reset()
+    text.feed("You can carry over 5 days.")
+    assert text.flush() == "You can carry over 5 days."
+
+
+def test_evidence_that_comes_later_is_asked_for_again() -> None:
+    evidence: list[str] = []
+    text = AnswerText(lambda n: None, lambda: evidence)
+    assert text.filter("https://handbook.example") == "(link removed)"
+    evidence.append("https://handbook.example")
+    assert text.filter("https://handbook.example") == "https://handbook.example"

@@ -1,0 +1,62 @@
+"""The simulated workspace over HTTP, a client for it that does not sleep, and turns to reply to."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from agent.store import sessions
+from agent.store.database import Database
+from agent.store.sessions import Turn
+from bot.simulator import ADA, HELP, TEAM, InstalledApp, Workspace, WorkspaceServer
+from bot.slack import inbox
+from bot.slack.client import SlackClient
+from bot.slack.inbox import Origin, ReplyAddress
+
+MakeTurn = Callable[..., Turn]
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    workspace = Workspace(InstalledApp(subscriptions=()))
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture
+def server(workspace: Workspace) -> Iterator[WorkspaceServer]:
+    with WorkspaceServer(workspace) as server:
+        yield server
+
+
+@pytest.fixture
+def slack(workspace: Workspace, server: WorkspaceServer) -> SlackClient:
+    return SlackClient(workspace.app.bot_token, server.api_url, sleep=lambda seconds: None)
+
+
+@pytest.fixture
+def address(workspace: Workspace) -> ReplyAddress:
+    """Of a question that Ada asked in a channel."""
+    ts = workspace.person(ADA).mention(HELP, "How many days?")
+    channel = workspace.directory.find_channel(HELP).id
+    return ReplyAddress(TEAM, channel, ADA, ts=ts, thread_ts=ts)
+
+
+@pytest.fixture
+def make_turn(database: Database) -> MakeTurn:
+    """Stores a question under an address and claims it."""
+
+    def make(address: ReplyAddress, question: str = "How many days?", lease_seconds: float = 60) -> Turn:
+        key = f"{address.channel}:{address.ts}"
+        stored = inbox.store(database, key=key, address=address, origin=Origin.MENTION, question=question)
+        assert stored
+        with database.transaction() as transaction:
+            turn = sessions.claim(transaction, stored.session_id, owner="test", lease_seconds=lease_seconds)
+        assert turn
+        return turn
+
+    return make
+
+
+@pytest.fixture
+def turn(make_turn: MakeTurn, address: ReplyAddress) -> Turn:
+    return make_turn(address)

@@ -1,0 +1,38 @@
+"""Long answers are cut without a loss."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.slack.replies.splitting import PART_LIMIT, split_text
+
+WORDS = st.sampled_from(["leave", "days.", "```\ncode", "```", "\n\n", "\n", "- item", "**bold**", "x" * 60])
+
+
+@given(st.lists(WORDS, max_size=200).map(" ".join), st.integers(100, 400))
+def test_no_word_is_lost_and_no_part_is_too_long(text: str, limit: int) -> None:
+    parts = split_text(text, limit)
+    assert all(len(part) <= limit for part in parts)
+    kept = re.sub(r"[\s`]", "", "".join(parts)).replace("code", "")
+    assert kept == re.sub(r"[\s`]", "", text).replace("code", "")
+
+
+def test_a_text_that_fits_is_left_as_it_is() -> None:
+    assert split_text("x" * PART_LIMIT) == ["x" * PART_LIMIT]
+    assert split_text("") == [""]
+
+
+def test_it_is_cut_between_paragraphs_before_lines_and_sentences() -> None:
+    text = "\n\n".join(f"Paragraph {n}. It has two sentences.\nAnd a line." for n in range(4))
+    parts = split_text(text, 150)
+    assert len(parts) > 1
+    assert all(part.startswith("Paragraph") and part.endswith("And a line.") for part in parts)
+
+
+def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
+    text = "```python\n" + "\n".join(f"line_{n} = {n}" for n in range(100)) + "\n```"
+    parts = split_text(text, 400)
+    assert len(parts) > 2
+    assert all(part.startswith("```python\n") and part.rstrip().endswith("```") for part in parts)
+    assert all(f"line_{n} = {n}" in "".join(parts) for n in range(100))

@@ -1,0 +1,143 @@
+"""Calls to Slack: which are repeated, how long is waited, and what each failure means."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from bot.simulator import ADA, GRACE, HELP, Workspace, WorkspaceServer
+from bot.slack.client import (
+    BACKOFF_SECONDS,
+    RETRY_AFTER_LIMIT_SECONDS,
+    TRIES,
+    SlackClient,
+    SlackRefused,
+    SlackUnavailable,
+)
+
+POST = {"channel": HELP, "text": "Hello"}
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """How long the client slept, in seconds."""
+    return []
+
+
+@pytest.fixture
+def client(workspace: Workspace, server: WorkspaceServer, pauses: list[float]) -> SlackClient:
+    return SlackClient(workspace.app.bot_token, server.api_url, sleep=pauses.append)
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield int(probe.getsockname()[1])
+
+
+def n_posts(workspace: Workspace) -> int:
+    return sum(message.user == workspace.app.bot_user_id for message in workspace.history(HELP))
+
+
+def test_a_call_returns_slacks_json_and_leaves_out_what_is_none(workspace: Workspace, client: SlackClient) -> None:
+    posted = client.call("chat.postMessage", is_repeatable=False, thread_ts=None, **POST)
+    assert posted["ok"]
+    (call,) = workspace.calls_of("chat.postMessage")
+    assert "thread_ts" not in call.args
+
+
+@pytest.mark.parametrize("is_repeatable", [True, False])
+def test_a_rate_limited_call_is_repeated_after_the_time_slack_says(
+    workspace: Workspace, client: SlackClient, pauses: list[float], is_repeatable: bool
+) -> None:
+    workspace.faults.rate_limit("chat.postMessage", retry_after=7, times=2)
+    client.call("chat.postMessage", is_repeatable=is_repeatable, **POST)
+    assert (pauses, n_posts(workspace)) == ([7, 7], 1)
+
+
+def test_a_call_that_may_be_repeated_is_repeated_with_growing_pauses(
+    workspace: Workspace, client: SlackClient, pauses: list[float]
+) -> None:
+    workspace.faults.fail("auth.test", status=503, times=TRIES - 1)
+    assert client.call("auth.test", is_repeatable=True)["ok"]
+    assert pauses == pytest.approx([BACKOFF_SECONDS * 2**n for n in range(TRIES - 1)])
+
+
+def test_the_tries_are_bounded(workspace: Workspace, client: SlackClient) -> None:
+    workspace.faults.fail("auth.test", status=503, times=None)
+    with pytest.raises(SlackUnavailable):
+        client.call("auth.test", is_repeatable=True)
+    assert len(workspace.calls_of("auth.test")) == TRIES
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "drop", "fail"])
+def test_a_post_that_may_have_happened_is_not_repeated(
+    workspace: Workspace, client: SlackClient, fault: str
+) -> None:
+    getattr(workspace.faults, fault)("chat.postMessage")
+    with pytest.raises(SlackUnavailable) as error:
+        client.call("chat.postMessage", is_repeatable=False, **POST)
+    assert (error.value.may_have_happened, error.value.is_transient) == (True, True)
+    assert n_posts(workspace) == (1 if fault == "lose_answer" else 0)
+
+
+def test_a_refused_connection_means_that_nothing_happened(closed_port: int, pauses: list[float]) -> None:
+    client = SlackClient("xoxb-1", f"http://127.0.0.1:{closed_port}/api/", sleep=pauses.append)
+    with pytest.raises(SlackUnavailable) as error:
+        client.call("chat.postMessage", is_repeatable=False, **POST)
+    assert not error.value.may_have_happened
+    assert len(pauses) == TRIES - 1
+
+
+def test_an_error_code_is_a_refusal_and_is_not_repeated(
+    workspace: Workspace, client: SlackClient, pauses: list[float]
+) -> None:
+    workspace.faults.error("chat.postMessage", "is_archived", times=None)
+    with pytest.raises(SlackRefused, match=r"Slack refused chat\.postMessage: is_archived") as error:
+        client.call("chat.postMessage", is_repeatable=True, **POST)
+    assert (error.value.code, error.value.is_transient, pauses) == ("is_archived", False, [])
+
+
+@pytest.mark.parametrize("code", ["internal_error", "ratelimited", "service_unavailable"])
+def test_a_code_that_says_try_later_is_no_refusal(workspace: Workspace, client: SlackClient, code: str) -> None:
+    workspace.faults.error("auth.test", code)
+    assert client.call("auth.test", is_repeatable=True)["ok"]
+
+
+def test_a_wait_that_is_too_long_is_left_to_the_caller(
+    workspace: Workspace, client: SlackClient, pauses: list[float]
+) -> None:
+    seconds = RETRY_AFTER_LIMIT_SECONDS + 1
+    workspace.faults.rate_limit("auth.test", retry_after=seconds)
+    with pytest.raises(SlackUnavailable) as error:
+        client.call("auth.test", is_repeatable=True)
+    assert (error.value.retry_after_seconds, pauses) == (seconds, [])
+
+
+def test_no_try_begins_after_the_deadline_but_the_first(
+    workspace: Workspace, client: SlackClient, pauses: list[float]
+) -> None:
+    assert client.call("auth.test", is_repeatable=True, deadline=0)["ok"]
+    workspace.faults.rate_limit("auth.test", retry_after=1)
+    with pytest.raises(SlackUnavailable):
+        client.call("auth.test", is_repeatable=True, deadline=0)
+    assert pauses == []
+
+
+def test_a_quick_call_is_tried_once(workspace: Workspace, client: SlackClient, pauses: list[float]) -> None:
+    workspace.faults.rate_limit("auth.test", retry_after=1)
+    with pytest.raises(SlackUnavailable):
+        client.try_once("auth.test")
+    assert (len(workspace.calls_of("auth.test")), pauses) == (1, [])
+
+
+def test_the_bot_knows_its_own_messages_and_asks_once_who_it_is(workspace: Workspace, client: SlackClient) -> None:
+    app = workspace.app
+    assert client.is_own({"user": app.bot_user_id})
+    assert client.is_own({"bot_id": app.bot_id})
+    assert not client.is_own({"user": ADA})
+    assert not client.is_own({"user": GRACE, "bot_id": None})
+    assert len(workspace.calls_of("auth.test")) == 1

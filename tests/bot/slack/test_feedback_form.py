@@ -1,0 +1,54 @@
+"""The thumbs and the form, in both directions."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from bot.slack import feedback_form
+from bot.slack.feedback_form import COMMENT_CHARS, Thumb
+
+TURN = uuid4()
+
+
+def submitted(kind: str | None = None, comment: str | None = None) -> dict[str, Any]:
+    """A form as Slack sends it back."""
+    option = {"value": kind} if kind else None
+    values = {"kind": {"kind": {"selected_option": option}}, "comment": {"comment": {"value": comment}}}
+    return {"private_metadata": str(TURN), "state": {"values": values}}
+
+
+def test_what_a_thumb_sends_can_be_read_again() -> None:
+    (buttons,) = feedback_form.build_buttons(TURN)["elements"]
+    values = [buttons["positive_button"]["value"], buttons["negative_button"]["value"]]
+    assert [feedback_form.parse_click(value) for value in values] == [(Thumb.UP, TURN), (Thumb.DOWN, TURN)]
+
+
+@pytest.mark.parametrize("value", ["", "up", "up:x", "left:00000000-0000-0000-0000-000000000000"])
+def test_another_value_is_none_of_ours(value: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        feedback_form.parse_click(value)
+
+
+@pytest.mark.parametrize(
+    ("form", "comment"),
+    [
+        (submitted(), ""),
+        (submitted(kind="wrong"), "It is wrong"),
+        (submitted(comment="  It is 6.  "), "It is 6."),
+        (submitted(kind="outdated", comment="It is 6."), "It is out of date: It is 6."),
+        (submitted(kind="unheard of", comment="It is 6."), "It is 6."),
+        (submitted(comment="x" * (COMMENT_CHARS + 1)), "x" * COMMENT_CHARS),
+        ({"private_metadata": str(TURN), "state": {"values": {}}}, ""),
+    ],
+)
+def test_a_comment_is_the_choice_and_what_was_written(form: dict[str, Any], comment: str) -> None:
+    assert feedback_form.parse_comment(form) == (TURN, comment)
+
+
+def test_the_form_knows_its_turn_and_offers_every_kind() -> None:
+    view = feedback_form.build_view(TURN)
+    assert UUID(view["private_metadata"]) == TURN
+    element = view["blocks"][0]["element"]
+    assert element["type"] == "radio_buttons"
+    assert {option["value"] for option in element["options"]} == feedback_form.KINDS.keys()

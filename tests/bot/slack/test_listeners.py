@@ -1,0 +1,208 @@
+"""Listeners store and return: what they store, and what they leave alone."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from agent.store.database import Database
+from bot.slack import feedback_form, listeners
+from bot.slack.inbox import ReplyAddress
+from bot.slack.listeners import ListenerContext
+
+BOT = "U0BOT"
+BODY = {"team_id": "T1", "authorizations": [{"user_id": BOT, "is_bot": True}]}
+EVENT = {"type": "message", "user": "U1", "channel": "C1", "ts": "1.1", "team": "T1"}
+MENTION = EVENT | {"type": "app_mention", "text": f"<@{BOT}> How many days?"}
+COMMAND = {"team_id": "T1", "channel_id": "C1", "user_id": "U1", "command": "/ask", "trigger_id": "1.2"}
+
+
+@dataclass
+class Notified:
+    """Takes the place of the calls to Slack: keeps what was asked for."""
+
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+
+    def show_queued(self, address: ReplyAddress, n_ahead: int) -> None:
+        self.calls.append(("queued", n_ahead))
+
+    def show_stopped(self, address: ReplyAddress) -> None:
+        self.calls.append(("stopped", address.thread_ts))
+
+    def suggest_prompts(self, channel: str) -> None:
+        self.calls.append(("suggested", channel))
+
+    def open_feedback_form(self, trigger_id: str, turn_id: UUID) -> None:
+        self.calls.append(("form", (trigger_id, turn_id)))
+
+
+@dataclass
+class Listening:
+    """A context whose wake-ups and notifications are kept, and the acknowledgements."""
+
+    database: Database
+    woken: list[UUID] = field(default_factory=list)
+    notified: Notified = field(default_factory=Notified)
+    acks: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.context = ListenerContext(self.database, self.woken.append, self.notified)  # type: ignore[arg-type]
+
+    def ack(self, **values: Any) -> None:
+        self.acks.append(values)
+
+    def message(self, **change: Any) -> None:
+        listeners.on_message(self.context, EVENT | change, BODY)
+
+    def questions(self) -> list[tuple[str, str]]:
+        with self.database.transaction() as transaction:
+            rows = transaction.execute(text("SELECT origin, question FROM turns ORDER BY created_at, seq"))
+            return [tuple(row) for row in rows]
+
+    def feedback(self) -> list[tuple[int, str | None]]:
+        with self.database.transaction() as transaction:
+            return [tuple(row) for row in transaction.execute(text("SELECT rating, comment FROM feedback"))]
+
+
+@pytest.fixture
+def listening(database: Database) -> Listening:
+    return Listening(database)
+
+
+@pytest.fixture
+def turn_id(listening: Listening) -> UUID:
+    """Of a stored question."""
+    listeners.on_message(listening.context, MENTION, BODY)
+    with listening.database.transaction() as transaction:
+        return UUID(str(transaction.execute(text("SELECT id FROM turns")).scalar_one()))
+
+
+def test_a_mention_is_stored_once_although_slack_delivers_it_as_two_events_and_again(listening: Listening) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    listening.message(text=MENTION["text"])
+    listeners.on_message(listening.context, MENTION, BODY)
+    assert listening.questions() == [("mention", "How many days?")]
+    assert len(listening.woken) == 1
+
+
+def test_a_twin_in_another_process_is_found_in_postgres(listening: Listening, database: Database) -> None:
+    other = Listening(database)
+    listeners.on_message(listening.context, MENTION, BODY)
+    listeners.on_message(other.context, MENTION, BODY)
+    assert (len(listening.questions()), other.woken) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": "Lunch, anybody?"},
+        {"text": "Lunch, anybody?", "thread_ts": "0.9"},
+        {"text": f"<@{BOT}> How many?", "bot_id": "B1"},
+        {"text": f"<@{BOT}> How many?", "subtype": "message_changed"},
+        {"text": "<@U2> what do you say?", "thread_ts": "1.1"},
+    ],
+)
+def test_chatter_is_no_question(listening: Listening, change: dict[str, Any]) -> None:
+    listening.message(**change)
+    assert listening.questions() == []
+
+
+def test_a_direct_message_is_a_question_without_a_mention(listening: Listening) -> None:
+    listening.message(text="How many days?", channel_type="im")
+    assert listening.questions() == [("dm", "How many days?")]
+
+
+def test_only_who_asked_in_a_thread_may_ask_on_without_a_mention(listening: Listening) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    listening.message(ts="1.2", thread_ts="1.1", text="And sick leave?")
+    listening.message(ts="1.3", thread_ts="1.1", text="I wonder, too.", user="U2")
+    assert listening.questions() == [("mention", "How many days?"), ("thread", "And sick leave?")]
+    assert listening.notified.calls == [("queued", 1)]
+
+
+def test_a_message_that_cannot_be_stored_is_not_acknowledged(listening: Listening) -> None:
+    with Away() as away, pytest.raises(OperationalError):
+        listeners.on_message(replace_database(listening.context, away), MENTION, BODY)
+
+
+def test_a_command_is_stored_and_its_asker_told_that_the_answer_comes(listening: Listening) -> None:
+    listeners.on_command(listening.context, listening.ack, COMMAND | {"text": " How many days? "})  # type: ignore[arg-type]
+    assert listening.questions() == [("command", "How many days?")]
+    assert listening.acks == [{"text": listeners.WORKING, "response_type": "ephemeral"}]
+
+
+def test_a_command_without_a_question_says_how_to_ask_under_its_own_name(listening: Listening) -> None:
+    listeners.on_command(listening.context, listening.ack, COMMAND | {"text": " ", "command": "/docs"})  # type: ignore[arg-type]
+    assert "`/docs How many" in listening.acks[0]["text"]
+    assert listening.questions() == []
+
+
+def test_a_command_that_cannot_be_stored_asks_to_try_again(listening: Listening) -> None:
+    with Away() as away:
+        context = replace_database(listening.context, away)
+        listeners.on_command(context, listening.ack, COMMAND | {"text": "How many days?"})  # type: ignore[arg-type]
+    assert listening.acks == [{"text": listeners.UNAVAILABLE, "response_type": "ephemeral"}]
+
+
+@pytest.mark.parametrize(("value", "rating"), [("up", 1), ("down", -1)])
+def test_a_thumb_is_stored_and_only_thumbs_down_opens_the_form(
+    listening: Listening, turn_id: UUID, value: str, rating: int
+) -> None:
+    body = {"user": {"id": "U1"}, "trigger_id": "1.3"}
+    listeners.on_feedback(listening.context, listening.ack, body, {"value": f"{value}:{turn_id}"})  # type: ignore[arg-type]
+    assert listening.feedback() == [(rating, None)]
+    assert listening.acks == [{}]
+    assert listening.notified.calls == ([("form", ("1.3", turn_id))] if rating < 0 else [])
+
+
+def test_a_foreign_button_is_acknowledged_and_ignored(listening: Listening) -> None:
+    listeners.on_feedback(listening.context, listening.ack, {"user": {"id": "U1"}}, {"value": "else"})  # type: ignore[arg-type]
+    assert (listening.acks, listening.feedback()) == ([{}], [])
+
+
+def test_a_comment_is_stored_and_an_empty_form_is_returned(listening: Listening, turn_id: UUID) -> None:
+    form: dict[str, Any] = {"private_metadata": str(turn_id), "state": {"values": {}}}
+    body = {"user": {"id": "U1"}}
+    listeners.on_feedback_form(listening.context, listening.ack, body, form)  # type: ignore[arg-type]
+    assert listening.acks == [{"response_action": "errors", "errors": {"kind": feedback_form.EMPTY_FORM}}]
+    form["state"]["values"] = {"comment": {"comment": {"value": "It is 6."}}}
+    listeners.on_feedback_form(listening.context, listening.ack, body, form)  # type: ignore[arg-type]
+    assert listening.feedback() == [(-1, "It is 6.")]
+
+
+def test_a_press_on_stop_reaches_the_running_turn_and_counts_once(listening: Listening, turn_id: UUID) -> None:
+    with listening.database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET status = 'running', started_at = now()"))
+        now = float(transaction.execute(text("SELECT extract(epoch FROM now())")).scalar_one())
+    event = {"channel": "C1", "user": "U1", "thread_ts": "1.1", "event_ts": str(now)}
+    for _ in range(2):
+        listeners.on_stop(listening.context, event, {"team_id": "T1", "event_id": "Ev1"})
+    with listening.database.transaction() as transaction:
+        assert transaction.execute(text("SELECT cancel_requested FROM turns")).scalar_one()
+    assert listening.notified.calls == [("stopped", "1.1")]
+
+
+@pytest.mark.parametrize(("tab", "calls"), [("messages", [("suggested", "D1")]), ("home", [])])
+def test_questions_are_suggested_where_somebody_opens_their_messages(
+    listening: Listening, tab: str, calls: list[tuple[str, str]]
+) -> None:
+    listeners.on_home_opened(listening.context, {"tab": tab, "channel": "D1"})
+    assert listening.notified.calls == calls
+
+
+class Away:
+    """A database that does not answer."""
+
+    def __enter__(self) -> Database:
+        self._database = Database(f"postgresql://nobody@127.0.0.1:1/{uuid4().hex}")
+        return self._database
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+
+def replace_database(context: ListenerContext, database: Database) -> ListenerContext:
+    return ListenerContext(database, context.wake, context.notifications)

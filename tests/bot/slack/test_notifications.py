@@ -1,0 +1,89 @@
+"""What the web process tells Slack beside the acknowledgement; a failure of it disturbs nobody."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from bot.simulator import ADA, Workspace
+from bot.slack.client import SlackClient
+from bot.slack.inbox import ReplyAddress
+from bot.slack.notifications import Notifications
+
+PROMPTS = ["How many days of leave do I have?"]
+
+
+@pytest.fixture
+def notifications(slack: SlackClient) -> Iterator[Notifications]:
+    notifications = Notifications(slack, PROMPTS)
+    yield notifications
+    notifications.close()
+
+
+def wait_for_calls(workspace: Workspace, method: str, n: int = 1) -> None:
+    assert workspace.wait_for(lambda: len(workspace.calls_of(method)) >= n)
+
+
+def test_a_thread_is_told_how_many_questions_come_first(
+    workspace: Workspace, notifications: Notifications, address: ReplyAddress
+) -> None:
+    notifications.show_queued(address, 2)
+    wait_for_calls(workspace, "assistant.threads.setStatus")
+    assert workspace.status(address.channel, str(address.thread_ts)) == "queued, 2 ahead"
+
+
+def test_a_command_has_no_thread_to_tell(
+    workspace: Workspace, notifications: Notifications, address: ReplyAddress
+) -> None:
+    notifications.show_queued(replace(address, thread_ts=None), 1)
+    notifications.show_queued(address, 2)
+    wait_for_calls(workspace, "assistant.threads.setStatus")
+    assert [call.args["status"] for call in workspace.calls] == ["queued, 2 ahead"]
+
+
+def test_a_stopped_session_is_active_again(
+    workspace: Workspace, notifications: Notifications, address: ReplyAddress
+) -> None:
+    notifications.show_stopped(address)
+    wait_for_calls(workspace, "agents.sessions.setStatus")
+    (call,) = workspace.calls_of("agents.sessions.setStatus")
+    assert (call.args["thread_ts"], call.args["status"]) == (address.thread_ts, "active")
+
+
+def test_questions_are_suggested_in_direct_messages(workspace: Workspace, notifications: Notifications) -> None:
+    notifications.suggest_prompts(workspace.person(ADA).dm)
+    wait_for_calls(workspace, "assistant.threads.setSuggestedPrompts")
+    (call,) = workspace.calls_of("assistant.threads.setSuggestedPrompts")
+    assert PROMPTS[0] in str(call.args["prompts"])
+
+
+def test_without_prompts_nothing_is_suggested(
+    workspace: Workspace, slack: SlackClient, address: ReplyAddress
+) -> None:
+    notifications = Notifications(slack)
+    notifications.suggest_prompts(workspace.person(ADA).dm)
+    notifications.show_queued(address, 1)
+    wait_for_calls(workspace, "assistant.threads.setStatus")
+    notifications.close()
+    assert workspace.calls_of("assistant.threads.setSuggestedPrompts") == []
+
+
+def test_a_refused_notification_is_only_logged_and_the_next_one_is_sent(
+    workspace: Workspace, notifications: Notifications, address: ReplyAddress
+) -> None:
+    workspace.faults.error("assistant.threads.setStatus", "missing_scope", times=1)
+    notifications.show_queued(address, 1)
+    wait_for_calls(workspace, "assistant.threads.setStatus")
+    notifications.show_queued(address, 1)
+    wait_for_calls(workspace, "assistant.threads.setStatus", n=2)
+    assert workspace.status(address.channel, str(address.thread_ts)) == "queued, 1 ahead"
+
+
+def test_the_form_is_asked_for_with_the_clicks_trigger(workspace: Workspace, notifications: Notifications) -> None:
+    turn_id = uuid4()
+    notifications.open_feedback_form("trigger", turn_id)
+    wait_for_calls(workspace, "views.open")
+    (call,) = workspace.calls_of("views.open")
+    assert call.args["trigger_id"] == "trigger"
+    assert str(turn_id) in str(call.args["view"])
