@@ -7,14 +7,7 @@ from contextlib import closing
 import pytest
 
 from bot.simulator import ADA, GRACE, HELP, Workspace, WorkspaceServer
-from bot.slack.client import (
-    BACKOFF_SECONDS,
-    RETRY_AFTER_LIMIT_SECONDS,
-    TRIES,
-    SlackClient,
-    SlackRefused,
-    SlackUnavailable,
-)
+from bot.slack.client import RETRIES, SlackClient, SlackRefused, SlackUnavailable
 
 POST = {"channel": HELP, "text": "Hello"}
 
@@ -61,16 +54,16 @@ def test_a_rate_limited_call_is_repeated_after_the_time_slack_says(
 def test_a_call_that_may_be_repeated_is_repeated_with_growing_pauses(
     workspace: Workspace, client: SlackClient, pauses: list[float]
 ) -> None:
-    workspace.faults.fail("auth.test", status=503, times=TRIES - 1)
+    workspace.faults.fail("auth.test", status=503, times=RETRIES.n_attempts - 1)
     assert client.call("auth.test", is_repeatable=True)["ok"]
-    assert pauses == pytest.approx([BACKOFF_SECONDS * 2**n for n in range(TRIES - 1)])
+    assert pauses == pytest.approx([RETRIES.backoff_seconds * 2**n for n in range(RETRIES.n_attempts - 1)])
 
 
 def test_the_tries_are_bounded(workspace: Workspace, client: SlackClient) -> None:
     workspace.faults.fail("auth.test", status=503, times=None)
     with pytest.raises(SlackUnavailable):
         client.call("auth.test", is_repeatable=True)
-    assert len(workspace.calls_of("auth.test")) == TRIES
+    assert len(workspace.calls_of("auth.test")) == RETRIES.n_attempts
 
 
 @pytest.mark.parametrize("fault", ["lose_answer", "drop", "fail"])
@@ -89,7 +82,7 @@ def test_a_refused_connection_means_that_nothing_happened(closed_port: int, paus
     with pytest.raises(SlackUnavailable) as error:
         client.call("chat.postMessage", is_repeatable=False, **POST)
     assert not error.value.may_have_happened
-    assert len(pauses) == TRIES - 1
+    assert len(pauses) == RETRIES.n_attempts - 1
 
 
 def test_an_error_code_is_a_refusal_and_is_not_repeated(
@@ -110,7 +103,7 @@ def test_a_code_that_says_try_later_is_no_refusal(workspace: Workspace, client: 
 def test_a_wait_that_is_too_long_is_left_to_the_caller(
     workspace: Workspace, client: SlackClient, pauses: list[float]
 ) -> None:
-    seconds = RETRY_AFTER_LIMIT_SECONDS + 1
+    seconds = int(RETRIES.max_pause_seconds) + 1
     workspace.faults.rate_limit("auth.test", retry_after=seconds)
     with pytest.raises(SlackUnavailable) as error:
         client.call("auth.test", is_repeatable=True)

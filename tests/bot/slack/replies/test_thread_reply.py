@@ -14,6 +14,7 @@ from sqlalchemy import text
 from agent.errors import LeaseLost
 from agent.store.database import Database
 from agent.store.sessions import Turn
+from agent.tools import ToolLabels
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage, Passage
 from bot.simulator import ADA, FaultRule, Workspace, WorkspaceServer
@@ -24,9 +25,10 @@ from bot.slack.replies import reply_rows, task_cards
 from bot.slack.replies.live_message import EDIT_SECONDS, FIRST_CARD_SECONDS, STREAM_SECONDS
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.splitting import PART_LIMIT
-from bot.slack.replies.thread_reply import POST_TRIES, ThreadReply
+from bot.slack.replies.thread_reply import POSTS, ThreadReply
 
 SOURCE = CitedPassage(1, Passage("c", "d", "Leave", "https://handbook.example/leave", "", "", 1.0))
+LABELS = ToolLabels("is searching…", "Searching the documents", "Searched the documents")
 WHOLE = "You can carry over 5 days."
 HALF, REST = "You can carry ", "over 5 days."
 
@@ -163,13 +165,13 @@ def test_pieces_that_come_faster_than_slack_allows_are_shown_together(bench: Ben
 
 def test_the_steps_of_a_turn_without_text_are_cards_of_the_stream(bench: Bench) -> None:
     reply = bench.reply()
-    card = task_cards.open_card(1, ToolStarted("a", "search_docs", {"query": "leave"}))
+    card = task_cards.open_card(1, ToolStarted("a", "search_docs", {"query": "leave"}, LABELS))
     reply.show_card(card)
     assert bench.methods() == []  # it may be over at once
     bench.now += FIRST_CARD_SECONDS
     reply.refresh()
     bench.now += STREAM_SECONDS
-    reply.show_card(task_cards.close_card(card, ToolFinished("a", "search_docs", False, (SOURCE,))))
+    reply.show_card(task_cards.close_card(card, ToolFinished("a", "search_docs", False, (SOURCE,), LABELS)))
     assert bench.methods() == ["chat.startStream", "chat.appendStream"]
     (message,) = bench.messages()
     assert message.stream
@@ -369,7 +371,7 @@ def test_a_stream_whose_start_is_unclear_is_found_or_replaced(bench: Bench, is_d
     assert bench.rows() == [(0, message.ts, "posted")]
 
 
-@pytest.mark.parametrize("n_lost", range(1, POST_TRIES))
+@pytest.mark.parametrize("n_lost", range(1, POSTS.n_attempts))
 def test_a_post_whose_answer_is_lost_is_found_in_the_thread(bench: Bench, n_lost: int) -> None:
     bench.workspace.faults.lose_answer("chat.postMessage", times=n_lost)
     bench.reply().deliver(bench.answer())
@@ -379,14 +381,14 @@ def test_a_post_whose_answer_is_lost_is_found_in_the_thread(bench: Bench, n_lost
 
 
 def test_a_post_that_never_arrived_is_tried_again_after_a_search(bench: Bench) -> None:
-    bench.workspace.faults.fail("chat.postMessage", status=500, times=POST_TRIES - 1)
+    bench.workspace.faults.fail("chat.postMessage", status=500, times=POSTS.n_attempts - 1)
     bench.reply().deliver(bench.answer())
     assert len(bench.messages()) == 1
-    assert bench.methods().count("conversations.replies") == POST_TRIES - 1
+    assert bench.methods().count("conversations.replies") == POSTS.n_attempts - 1
 
 
 def test_slack_that_stays_away_is_an_error_that_may_pass_and_the_next_worker_delivers(bench: Bench) -> None:
-    bench.workspace.faults.fail("chat.postMessage", status=500, times=POST_TRIES)
+    bench.workspace.faults.fail("chat.postMessage", status=500, times=POSTS.n_attempts)
     with pytest.raises(SlackUnavailable) as error:
         bench.reply().deliver(bench.answer())
     assert error.value.is_transient
