@@ -1,0 +1,121 @@
+"""A lease is renewed while its turn is worked on, and tells the worker when to stop."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from agent.errors import Cancelled, LeaseLost
+from agent.store import sessions
+from agent.store.database import Database
+from agent.store.sessions import Turn
+from bot.jobs.leases import Abandoned, Lease, Leases
+from tests.bot.jobs.conftest import Ask
+
+LEASE_SECONDS = 1.0
+
+
+@pytest.fixture
+def leases(database: Database) -> Iterator[Leases]:
+    leases = Leases(database, lease_seconds=LEASE_SECONDS, longest_seconds=60)
+    yield leases
+    leases.close()
+
+
+@pytest.fixture
+def turn(database: Database, ask: Ask) -> Turn:
+    stored = ask()
+    with database.transaction() as transaction:
+        turn = sessions.claim(transaction, stored.session_id, owner="test", lease_seconds=LEASE_SECONDS)
+    assert turn
+    return turn
+
+
+def lease_until(database: Database) -> float:
+    with database.transaction() as transaction:
+        return float(transaction.execute(text("SELECT extract(epoch FROM lease_until) FROM turns")).scalar_one())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until, "did not happen within 20 s"
+        time.sleep(0.02)
+
+
+def raised_by(lease: Lease) -> type[BaseException] | None:
+    try:
+        lease.check()
+    except (LeaseLost, Cancelled, Abandoned) as error:
+        return type(error)
+    return None
+
+
+def test_a_held_lease_is_renewed_in_postgres_and_here(database: Database, leases: Leases, turn: Turn) -> None:
+    until = lease_until(database)
+    lease = leases.add(turn.token, claimed_at=time.monotonic())
+    valid_until = lease.valid_until
+    wait_for(lambda: lease_until(database) > until and lease.valid_until > valid_until)
+    assert raised_by(lease) is None
+
+
+def test_a_lease_that_somebody_else_took_is_lost(database: Database, leases: Leases, turn: Turn) -> None:
+    lease = leases.add(turn.token, claimed_at=time.monotonic())
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET lease_token = gen_random_uuid()"))
+    wait_for(lambda: lease.is_lost)
+    assert raised_by(lease) is LeaseLost
+
+
+def test_a_cancellation_is_heard_with_the_renewal(database: Database, leases: Leases, turn: Turn) -> None:
+    lease = leases.add(turn.token, claimed_at=time.monotonic())
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET cancel_requested = true"))
+    wait_for(lambda: lease.is_cancelled)
+    assert raised_by(lease) is Cancelled
+
+
+def test_a_dropped_lease_is_not_renewed(database: Database, leases: Leases, turn: Turn) -> None:
+    lease = leases.add(turn.token, claimed_at=time.monotonic())
+    leases.drop(lease)
+    assert leases.n_held == 0
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET lease_token = gen_random_uuid()"))
+    other = leases.add(turn.token, claimed_at=time.monotonic())
+    wait_for(lambda: other.is_lost)  # a renewal has happened since
+    assert not lease.is_lost
+
+
+def test_a_lease_held_for_too_long_is_renewed_no_more(database: Database, turn: Turn) -> None:
+    leases = Leases(database, lease_seconds=LEASE_SECONDS, longest_seconds=0)
+    try:
+        lease = leases.add(turn.token, claimed_at=time.monotonic())
+        wait_for(lambda: raised_by(lease) is LeaseLost)
+    finally:
+        leases.close()
+
+
+def test_a_lease_that_cannot_be_renewed_ends_by_itself() -> None:
+    lease = Lease(token=None, valid_until=time.monotonic() - 1, given_up_at=0)  # type: ignore[arg-type]
+    assert raised_by(lease) is LeaseLost
+
+
+def test_a_stopping_process_abandons_its_turns_and_gives_them_back(
+    database: Database, leases: Leases, turn: Turn
+) -> None:
+    lease = leases.add(turn.token, claimed_at=time.monotonic())
+    leases.stopping.set()
+    assert raised_by(lease) is Abandoned
+    assert leases.put_back() == [turn.session_id]
+    with database.transaction() as transaction:
+        row = transaction.execute(text("SELECT lease_token, attempt FROM turns")).one()
+    assert tuple(row) == (None, 0)
+
+
+def test_to_have_lost_the_turn_counts_more_than_a_wish_to_stop() -> None:
+    lease = Lease(None, time.monotonic() + 9, 0, is_cancelled=True, is_lost=True)  # type: ignore[arg-type]
+    lease.stopping.set()
+    assert raised_by(lease) is LeaseLost
+    lease.is_lost = False
+    assert raised_by(lease) is Cancelled

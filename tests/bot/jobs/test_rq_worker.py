@@ -1,0 +1,98 @@
+"""RQ's worker in threads: what of RQ's inside it relies on, with a real Redis."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import pytest
+from rq import Queue
+
+from bot.jobs.job_pool import JobPool
+from bot.jobs.rq_worker import ThreadedWorker
+
+
+class Jobs:
+    """What the jobs below did; they run in this process."""
+
+    started: ClassVar[list[str]] = []
+    go = threading.Event()
+
+
+def hold(name: str) -> None:
+    Jobs.started.append(name)
+    Jobs.go.wait(20)
+
+
+def fail(name: str) -> None:
+    Jobs.started.append(name)
+    raise RuntimeError(name)
+
+
+Listen = Callable[[int], tuple[JobPool, threading.Thread]]
+
+
+@pytest.fixture
+def stopping() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def listen(turn_queue: Queue, stopping: threading.Event) -> Iterator[Listen]:
+    """Starts a worker in a thread."""
+    Jobs.started.clear()
+    Jobs.go.clear()
+    running: list[tuple[JobPool, threading.Thread]] = []
+
+    def start(concurrency: int) -> tuple[JobPool, threading.Thread]:
+        pool = JobPool(concurrency)
+        worker = ThreadedWorker(turn_queue, pool, stopping)
+        thread = threading.Thread(target=worker.work, kwargs={"logging_level": "WARNING"}, daemon=True)
+        thread.start()
+        running.append((pool, thread))
+        return pool, thread
+
+    yield start
+    stopping.set()
+    Jobs.go.set()
+    for pool, thread in running:
+        thread.join(20)
+        wait_for(lambda pool=pool: not pool.is_busy)  # type: ignore[misc]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until, "did not happen within 20 s"
+        time.sleep(0.02)
+
+
+def enqueue(turn_queue: Queue, function: Callable[[str], None], *names: str) -> None:
+    for name in names:
+        turn_queue.enqueue(function, name, job_timeout=-1, result_ttl=0)
+
+
+def test_jobs_run_at_once_and_one_without_a_thread_stays_in_redis(turn_queue: Queue, listen: Listen) -> None:
+    listen(2)
+    enqueue(turn_queue, hold, "a", "b", "c")
+    wait_for(lambda: len(Jobs.started) == 2)
+    assert turn_queue.count == 1
+    Jobs.go.set()
+    wait_for(lambda: sorted(Jobs.started) == ["a", "b", "c"])
+
+
+def test_a_job_that_fails_gives_its_slot_back(turn_queue: Queue, listen: Listen) -> None:
+    listen(1)
+    enqueue(turn_queue, fail, "a", "b", "c")
+    wait_for(lambda: Jobs.started == ["a", "b", "c"])
+
+
+def test_a_stopping_worker_takes_no_job_and_its_thread_ends(
+    turn_queue: Queue, listen: Listen, stopping: threading.Event
+) -> None:
+    pool, thread = listen(1)
+    stopping.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    enqueue(turn_queue, hold, "late")
+    assert (turn_queue.count, pool.is_busy, Jobs.started) == (1, False, [])
