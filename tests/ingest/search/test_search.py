@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,13 +70,13 @@ def handbook(eval_dir: Path, database_url: str, tmp_path_factory: pytest.TempPat
     database.close()
 
 
-def questions(eval_dir: Path) -> list[dict[str, object]]:
+def questions(eval_dir: Path) -> list[dict[str, Any]]:
     path = eval_dir / "handbook_18f" / "questions.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def first_files(library: Library, question: dict[str, object], n: int) -> list[str]:
-    history = [turn["text"] for turn in question.get("history", []) if turn["speaker"] == "user"]  # type: ignore
+def first_files(library: Library, question: dict[str, Any], n: int) -> list[str]:
+    history = [turn["text"] for turn in question.get("history", []) if turn["speaker"] == "user"]
     found = library.search(" ".join([*history, str(question["question"])]), audience=EVERYONE, k=50).passages
     paths = (p.url.removeprefix("https://handbook.example/") for p in found)
     files = dict.fromkeys(f"pages/{path}{'index' if path.endswith('/') or not path else ''}.md" for path in paths)
@@ -89,5 +90,5 @@ def test_needed_files_are_among_the_first_five(eval_dir: Path, handbook: Library
     n_found = 0
     for question in answerable:
         files = first_files(handbook, question, 5)
-        n_found += all(any(f in files for f in group) for group in question["relevant_groups"])  # type: ignore
+        n_found += all(any(f in files for f in group) for group in question["relevant_groups"])
     assert n_found >= 45, f"{n_found} of {len(answerable)}"
