@@ -78,7 +78,10 @@ def test_what_the_model_made_up_is_never_shown(context: WorkerContext, ask: Ask,
 
 
 def test_narration_is_not_part_of_the_answer(context: WorkerContext, ask: Ask, model: ScriptedModel) -> None:
-    lines = [Call([("look_up", {"query": "x"})], text="Let me look that up."), Say("You have 5 days [1].")]
+    lines: list[Call | Say] = [
+        Call([("look_up", {"query": "x"})], text="Let me look that up."),
+        Say("You have 5 days [1]."),
+    ]
     model.script = lambda request: lines[len(model.requests) - 1]
     reply = RecordingReply()
     answering.work(context, ask().session_id, lambda turn: reply)

@@ -14,7 +14,7 @@ def test_jobs_run_at_once_up_to_the_slots() -> None:
         go.wait(20)
         pool.slots.release()
 
-    assert not pool.is_busy
+    assert [pool.is_busy] == [False]
     for _ in range(2):
         assert pool.slots.acquire(timeout=20)
         pool.submit(job)

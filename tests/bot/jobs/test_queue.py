@@ -10,7 +10,7 @@ from bot.jobs.queue import SyncJob, Waker
 from bot.settings import BotSettings
 
 
-def jobs(queue_: Queue) -> list[tuple[str, tuple[str, ...]]]:
+def jobs(queue_: Queue) -> list[tuple[str | None, tuple[str, ...]]]:
     return [(job.func_name, tuple(job.args)) for job in queue_.get_jobs()]
 
 

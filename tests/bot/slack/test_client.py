@@ -3,13 +3,14 @@
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from bot.simulator import ADA, GRACE, HELP, Workspace, WorkspaceServer
 from bot.slack.client import RETRIES, SlackClient, SlackRefused, SlackUnavailable
 
-POST = {"channel": HELP, "text": "Hello"}
+POST: dict[str, Any] = {"channel": HELP, "text": "Hello"}
 
 
 @pytest.fixture
