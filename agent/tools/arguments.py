@@ -40,8 +40,9 @@ def normalise(calls: Sequence[MessageToolCall], position: int, known: set[str]) 
 def parse(call: MessageToolCall) -> JsonValue:
     """Returns the call's arguments, parsed where they are JSON.
 
-    >>> parse({"id": "c1", "type": "function", "function": {"name": "search_docs", "arguments": '{"query":
-    "leave"}'}}) {'query': 'leave'}
+    >>> function = {"name": "search_docs", "arguments": '{"query": "leave"}'}
+    >>> parse({"id": "c1", "type": "function", "function": function})
+    {'query': 'leave'}
     """
     arguments = call["function"].get("arguments")
     try:

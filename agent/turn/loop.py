@@ -52,25 +52,25 @@ class TurnRun:
                 history = sessions.load_history(transaction, turn.session_id, before=turn.seq, limit=HISTORY_TURNS)
         self._turn, self._config, self._check, self._history = turn, config, check, history
         self._meter = Meter.start(config.limits)
-        self._recorder = TurnRecorder(turn, config, transcript)
-        self._models = ModelCaller(config, self._recorder, self._meter, check, history)
+        self.recorder = TurnRecorder(turn, config, transcript)
+        self._models = ModelCaller(config, self.recorder, self._meter, check, history)
         self._tools = ToolRunner(turn, config, self._meter, check, transcript.number)
         self._over_budget = ending.BUDGET
 
     @property
     def is_answered(self) -> bool:
         """Returns whether the final text is committed, and only its delivery remains."""
-        messages = self._recorder.messages
+        messages = self.recorder.messages
         return bool(messages) and messages[-1]["role"] == "assistant" and not messages[-1].get("tool_calls")
 
     def source(self, n: int) -> CitedPassage | None:
         """Returns the passage shown to the model under ``n``."""
-        return next((source for source in self._recorder.sources if source.n == n), None)
+        return next((source for source in self.recorder.sources if source.n == n), None)
 
     def evidence(self) -> list[str]:
         """Returns every text a URL of the answer may come from: tool results, and the sources' addresses."""
-        addresses = [source.passage.url for source in self._recorder.sources]
-        return [*addresses, *grounding.list_result_texts(self._recorder.messages)]
+        addresses = [source.passage.url for source in self.recorder.sources]
+        return [*addresses, *grounding.list_result_texts(self.recorder.messages)]
 
     def events(self, opening: Callable[[str], Sequence[OpeningCall]]) -> Iterator[Event]:
         """Works on the turn until its final text is committed; the last event is :class:`Finished`.
@@ -87,7 +87,7 @@ class TurnRun:
                     case Finished(text, reason):
                         deliver(text)
         """
-        recorder = self._recorder
+        recorder = self.recorder
         if not recorder.messages:
             question = yield from self._rewrite_question()
             yield from self._open(opening(question))
@@ -120,33 +120,33 @@ class TurnRun:
         elif message.get("tool_calls"):
             yield TextReset()
         else:
-            self._recorder.forget_end()
+            self.recorder.forget_end()
 
     def _append(self, answer: ModelAnswer, *, with_calls: bool) -> Message | None:
         """Commits an answer, and of its message what joins the transcript: None where it says nothing."""
         message = _keep_text(answer.message)
         if with_calls and (calls := answer.message.get("tool_calls")):
-            known = {call["id"] for earlier in self._recorder.messages for call in earlier.get("tool_calls") or ()}
-            normalised = arguments.normalise(calls, len(self._recorder.messages), known)
+            known = {call["id"] for earlier in self.recorder.messages for call in earlier.get("tool_calls") or ()}
+            normalised = arguments.normalise(calls, len(self.recorder.messages), known)
             message = cast(Message, {**answer.message, "role": "assistant", "tool_calls": normalised})
-        self._recorder.add_answer(answer.call, answer.completion, message)
+        self.recorder.add_answer(answer.call, answer.completion, message)
         return message
 
     def _run_calls(self, calls: Sequence[MessageToolCall]) -> Iterator[Event]:
         """Runs the open calls of the last assistant message and appends their results, in their order."""
         plan = tool_calls.plan(
             [tool_calls.read_call(call) for call in calls],
-            self._recorder.finished,
+            self.recorder.finished,
             tools=self._config.tools,
             limits=self._config.limits,
-            started=self._recorder.transcript.started_calls,
+            started=self.recorder.transcript.started_calls,
             is_late=self._meter.is_late,
         )
-        self._recorder.announce(plan)
+        self.recorder.announce(plan)
         waiting = iter(plan)
         for event in self._tools.run(plan):
             if isinstance(event, ToolOutcome):
-                self._recorder.add_result(next(waiting), event)
+                self.recorder.add_result(next(waiting), event)
             else:
                 yield event
 
@@ -168,7 +168,7 @@ class TurnRun:
     def _fall_back(self, reason: EndReason) -> Iterator[Event]:
         """Asks the fallback, which quotes what was found; it runs in this process and cannot be down."""
         self._note_end(reason)
-        self._recorder.note_quoted()
+        self.recorder.note_quoted()
         yield TextReset()
         deadline = self._meter.clock() + self._config.limits.max_seconds
         call = ModelCall(Purpose.FALLBACK, [self._config.fallback], deadline)
@@ -178,12 +178,12 @@ class TurnRun:
         except (ModelError, DeadlineExceeded) as error:
             observability.report(error, event="fallback_failed")
         if message is None:
-            self._recorder.add_own_text(ending.NO_ANSWER_AT_ALL)
+            self.recorder.add_own_text(ending.NO_ANSWER_AT_ALL)
 
     def _note_end(self, reason: EndReason, reached: LimitReached | None = None) -> None:
         if isinstance(reached, OverBudget):
             self._over_budget = reached.says
-        self._recorder.note_end(reason)
+        self.recorder.note_end(reason)
 
     def _open(self, opening: Sequence[OpeningCall]) -> Iterator[Event]:
         """Runs the opening calls and appends the person's message with their results."""
@@ -194,14 +194,14 @@ class TurnRun:
                 outcomes.append(event)
             else:
                 yield event
-        self._recorder.add_question(calls, outcomes)
+        self.recorder.add_question(calls, outcomes)
 
     def _rewrite_question(self) -> Generator[Event, None, str]:
         """Returns the question as it can be understood alone: by the model, else by the rule."""
         config, question = self._config, self._turn.question
         if not self._history:
             return question
-        rewritten = self._recorder.transcript.standalone
+        rewritten = self.recorder.transcript.standalone
         if rewritten is None and config.asks_model_to_rewrite and not is_local(config.models[0].name):
             rewritten = yield from self._ask_to_rewrite()
         earlier = [earlier for earlier, _ in self._history]
@@ -220,7 +220,7 @@ class TurnRun:
         except (ModelError, DeadlineExceeded, LimitReached) as error:
             observability.log.info("standalone_by_rule", error=str(error))
             return None
-        self._recorder.add_answer(answer.call, answer.completion, None)
+        self.recorder.add_answer(answer.call, answer.completion, None)
         return str(answer.message.get("content") or "")
 
 

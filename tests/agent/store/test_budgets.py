@@ -217,7 +217,7 @@ def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -
     assert [float(row.cost_usd) for row in costs] == [0.5, 0.5, 0.25]
     assert standing(asked)["person_day"] == (1.25, 0)
     (turn,) = asked.query("SELECT cost_usd FROM turns")
-    assert turn.cost_usd == run._recorder.transcript.spent_usd == Decimal("1.25")
+    assert turn.cost_usd == run.recorder.transcript.spent_usd == Decimal("1.25")
 
 
 def test_over_budget_the_documents_are_quoted_and_it_is_said_why(asked: Asked) -> None:

@@ -89,7 +89,7 @@ def stop_after(asked: Asked, turn: Turn, *, n_messages: int) -> list[FinishedCal
     run = TurnRun(turn, asked.kit, check)
     with pytest.raises(Cancelled):
         list(run.events(opening))
-    return run._recorder.finished
+    return run.recorder.finished
 
 
 def finished(asked: Asked, turn: Turn) -> list[FinishedCall]:
