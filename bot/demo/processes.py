@@ -54,6 +54,8 @@ class Processes:
         log.touch()
         log_from = log.stat().st_size
         previous = self._children.get(role)
+        if previous and previous.process.stdin:
+            previous.process.stdin.close()
         self._children[role] = Child(
             role, self._spawn([role], log), log, log_from, previous.restarted_at if previous else deque()
         )
