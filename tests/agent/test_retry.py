@@ -1,12 +1,9 @@
 """When a failed call is tried again, and after which pause."""
 
-import doctest
 import math
 
 import pytest
 
-from agent import retry, secrets
-from agent.llm import model_names
 from agent.retry import Retries, RetryPolicy
 
 
@@ -64,10 +61,3 @@ def test_a_pause_in_slices_can_be_cancelled() -> None:
     with pytest.raises(KeyboardInterrupt):
         list(slices)
     assert slept == [0.25, 0.25]
-
-
-@pytest.mark.parametrize("module", [retry, secrets, model_names])
-def test_the_examples_in_docstrings_are_true(module: object) -> None:
-    n_failed, n_run = doctest.testmod(module)  # type: ignore[arg-type]
-    assert n_run
-    assert not n_failed
