@@ -1,4 +1,8 @@
-"""The bot's settings: Slack, Redis, processes."""
+"""The bot's settings: Slack, Redis, processes, own tools.
+
+Owns the environment variables that only ``bot`` reads; :mod:`agent.settings` and :mod:`ingest.settings` own
+theirs.
+"""
 
 from functools import cache
 from urllib.parse import urlsplit
@@ -12,7 +16,12 @@ MAX_PROMPTS = 4  # Slack shows no more
 
 
 class BotSettings(BaseSettings):
-    """Environment variables start with ``DOCENT_`` unless a host or Slack sets them under a usual name."""
+    """Each field is an environment variable: ``DOCENT_`` and the field's name, or a usual name such as ``PORT``.
+
+    >>> settings = BotSettings(REDIS_URL="redis://localhost", suggested_prompts="How many days? | Who signs?")
+    >>> settings.redis_url, settings.prompts
+    (SecretStr('**********'), ['How many days?', 'Who signs?'])
+    """
 
     model_config = SettingsConfigDict(env_prefix="DOCENT_", env_ignore_empty=True, frozen=True, extra="ignore")
 
@@ -80,14 +89,14 @@ class BotSettings(BaseSettings):
 
     @property
     def own_tools(self) -> list[str]:
-        """The folders and packages."""
-        return [entry for given in self.tools.split(",") if (entry := given.strip())]
+        """Returns the folders and packages of ``tools``."""
+        return [entry for part in self.tools.split(",") if (entry := part.strip())]
 
     @property
     def prompts(self) -> list[str]:
-        """The suggested questions."""
-        given = [prompt.strip() for prompt in self.suggested_prompts.split("|")]
-        return [prompt for prompt in given if prompt][:MAX_PROMPTS]
+        """Returns the suggested questions, at most four."""
+        prompts = [prompt.strip() for prompt in self.suggested_prompts.split("|")]
+        return [prompt for prompt in prompts if prompt][:MAX_PROMPTS]
 
     @field_validator("redis_url")
     @classmethod
@@ -101,12 +110,12 @@ def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is none
+    except ValueError:  # an invalid port
         return False
     return parts.scheme == "unix" or (parts.scheme in ("redis", "rediss") and has_host)
 
 
 @cache
 def load() -> BotSettings:
-    """The process's settings; raises :class:`agent.errors.SettingsError`."""
+    """Returns the process's settings; raises :class:`agent.errors.SettingsError`."""
     return settings.read(BotSettings)

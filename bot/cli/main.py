@@ -28,6 +28,7 @@ from bot.cli.sessions import sessions_app, usage
 from bot.evaluation.command import evaluate
 from bot.output import AsJson
 from bot.processes import parent_watch, startup_checks
+from bot.processes.startup_checks import ProcessName
 
 if TYPE_CHECKING:
     from bot.jobs.context import WorkerContext
@@ -80,7 +81,7 @@ def web(port: Annotated[int | None, typer.Option(help="Listen on this port inste
 
     if port is not None:
         os.environ["PORT"] = str(port)
-    startup_checks.check("web")
+    startup_checks.check(ProcessName.WEB)
     with environment.open_database(needs_redis=True, statement_timeout_seconds=2) as database:
         settings = bot.settings.load()
         observability.set_up(agent.settings.load(), process="web")
@@ -97,7 +98,7 @@ def worker(
     from bot.processes import environment, supervisor
     from bot.processes import worker as process
 
-    startup_checks.check("worker")
+    startup_checks.check(ProcessName.WORKER)
     n_processes = processes or os.cpu_count() or 1
     with ExitStack() as stack:
         database = stack.enter_context(environment.open_database(needs_redis=True))
@@ -123,7 +124,7 @@ def clock() -> None:
     from bot.processes.retention_schedule import RetentionSchedule
     from bot.processes.sync_schedule import SyncSchedule
 
-    startup_checks.check("clock")
+    startup_checks.check(ProcessName.CLOCK)
     with environment.open_database(needs_redis=True) as database:
         settings = bot.settings.load()
         observability.set_up(agent.settings.load(), process="clock")

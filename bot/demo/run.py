@@ -27,6 +27,7 @@ from bot.demo.console import print_line, shorten_path, show_activity, show_done
 from bot.demo.processes import Processes
 from bot.processes import environment
 from bot.processes.embedded import embedded_servers
+from bot.processes.embedded.server_process import find_free_port
 from bot.record import session_query
 from bot.simulator import InstalledApp, PageContent, Timing, Workspace, WorkspaceServer
 
@@ -64,7 +65,7 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
         show_done("database and queue", "PostgreSQL and Valkey, embedded")
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
         app = InstalledApp(
-            request_url=f"http://127.0.0.1:{embedded_servers.find_free_port()}/slack/events",
+            request_url=f"http://127.0.0.1:{find_free_port()}/slack/events",
             bot_token=f"xoxb-{secrets.token_hex(16)}",  # other programs on this machine must not guess it
             signing_secret=secrets.token_hex(16),
         )

