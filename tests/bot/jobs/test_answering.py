@@ -12,7 +12,7 @@ from sqlalchemy import text
 from agent.errors import ReplyError
 from agent.store.database import Database
 from bot import jobs
-from bot.jobs import answering, turn_endings
+from bot.jobs import answering
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import ReplyAddress
 from bot.slack.replies.reply import Answer
@@ -217,18 +217,3 @@ def test_an_unanswered_question_of_an_address_without_slack_ends_unseen(context:
     assert ReplyAddress("T", "C", "U").thread_ts is None
     answering.work(context, stored.session_id)
     assert turns(context.database) == [("failed", "undeliverable")]
-
-
-def test_the_delay_of_a_delivery_grows_with_the_turns_age(context: WorkerContext, ask: Ask) -> None:
-    delays = []
-    for age_seconds in (0, 100, 100_000):
-        stored = ask(key=f"cli:{age_seconds}")
-        update(context.database, f"created_at = now() - interval '{age_seconds} seconds'")
-        reply = RecordingReply(refuse(is_transient=True))
-        answering.work(replace(context, delivery_hours=100), stored.session_id, lambda turn, r=reply: r)  # type: ignore[misc]
-        with context.database.transaction() as transaction:
-            waiting = text("SELECT extract(epoch FROM run_after - now()) FROM turns WHERE id = :id")
-            delays.append(float(transaction.execute(waiting, {"id": stored.turn_id}).scalar_one()))
-    shortest, longest = turn_endings.DELIVERY_DELAY_SECONDS
-    assert delays[0] <= shortest < delays[1] < longest
-    assert longest / 2 < delays[2] <= longest

@@ -1,0 +1,53 @@
+"""What /readyz says of each part. Outages and schemas: test_web.py and test_schema_version.py."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+import redis
+from sqlalchemy import text
+
+from agent.store.database import Database
+from bot.processes import readiness
+from bot.processes.readiness import ReadyStatus
+
+
+@pytest.fixture
+def connection(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.from_url(redis_url) as connection:
+        yield connection
+
+
+def test_an_index_without_documents_degrades_and_says_what_to_do(
+    database: Database, connection: redis.Redis
+) -> None:
+    state = readiness.check(database, connection)
+    assert state["status"] == ReadyStatus.DEGRADED
+    assert "docent ingest" in state["index"]
+    assert (state["postgres"], state["migrations"], state["redis"]) == ("ok", "ok", "ok")
+
+
+def test_questions_can_be_stored_without_redis(database: Database) -> None:
+    state = readiness.check(database, redis.Redis(port=1))
+    assert (state["status"], state["redis"]) == (ReadyStatus.DEGRADED, "away")
+
+
+def test_without_postgres_nothing_can_be_stored(connection: redis.Redis) -> None:
+    database = Database(f"postgresql://nobody@127.0.0.1:1/{uuid4().hex}")
+    state = readiness.check(database, connection)
+    database.close()
+    assert (state["status"], state["postgres"]) == (ReadyStatus.UNAVAILABLE, "away")
+    assert (state["redis"], state["index"]) == ("ok", "ok")
+
+
+def test_nothing_can_be_stored_in_an_empty_schema(database: Database, connection: redis.Redis) -> None:
+    with database.transaction() as transaction:
+        revision = transaction.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        transaction.execute(text("DELETE FROM alembic_version"))
+    try:
+        state = readiness.check(database, connection)
+    finally:
+        with database.transaction() as transaction:
+            transaction.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": revision})
+    assert state["status"] == ReadyStatus.UNAVAILABLE
+    assert state["migrations"].startswith("at None, needs ")
