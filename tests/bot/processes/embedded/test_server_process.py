@@ -46,7 +46,7 @@ def test_another_process_with_the_same_id_is_not_the_server() -> None:
 
 def test_a_server_that_does_not_start_is_named_with_its_last_line(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no room left')"]
-    with pytest.raises(UserError, match="did not start; see .*server.log. Its last line: no room left"):
+    with pytest.raises(UserError, match=r"did not start; see .*server\.log\. Its last line: no room left"):
         server_process.spawn(command, tmp_path, port=server_process.find_free_port(), password="")
 
 
