@@ -1,7 +1,7 @@
 """The clock's part of syncs: requests one for each declared source when it is due, and wakes those that stand
 still.
 
-Reads ``docent.toml`` anew at every check; loads nothing that reads documents.
+Reads ``docent.toml`` again at every check; loads nothing that reads documents.
 """
 
 import time

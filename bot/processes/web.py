@@ -27,6 +27,7 @@ from agent.store.database import Database
 from bot.jobs import queue
 from bot.processes import readiness
 from bot.processes.readiness import ReadyStatus
+from bot.processes.signals import STOPS
 from bot.settings import BotSettings
 from bot.slack import listeners
 from bot.slack.client import SlackClient
@@ -117,14 +118,7 @@ def run(settings: BotSettings, database: Database) -> None:
     )
     if settings.slack_app_token:
         web.connect_socket()
-
-    def stop(*_: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)  # a second signal would interrupt the cleanup
-        raise SystemExit  # waitress ends its loop on it
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    _exit_on_signals()
     observability.log.info("web_ready", port=server.effective_port, socket_mode=bool(settings.slack_app_token))
     try:
         server.run()
@@ -135,6 +129,18 @@ def run(settings: BotSettings, database: Database) -> None:
         server.close()
         web.close()
         observability.flush()
+
+
+def _exit_on_signals() -> None:
+    """Makes SIGTERM and SIGINT raise SystemExit, on which waitress ends its loop."""
+
+    def stop(*_: object) -> None:
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)  # a second signal would interrupt the cleanup
+        raise SystemExit
+
+    for number in STOPS:
+        signal.signal(number, stop)
 
 
 def _bolt(settings: BotSettings) -> App:

@@ -19,7 +19,7 @@ MESSAGE_SUBTYPES = {None, "file_share", "thread_broadcast"}  # the others report
 
 @dataclass(frozen=True)
 class IncomingMessage:
-    """A person's message, as written; ``is_reply`` if it stands in a thread and did not begin it."""
+    """A person's message, as written; ``is_reply`` if it is a reply in a thread."""
 
     address: ReplyAddress
     text: str
