@@ -99,7 +99,7 @@ def test_the_example_of_a_source_is_one(tmp_path: Path, notes: ModuleType) -> No
     file = tmp_path / "team.notes.json"
     file.write_text('{"a": {"title": "Keys", "text": "The keys are in the safe."}}')
     assert notes.matches(str(file))
-    source = notes.open_source(notes.OPTIONS(type="notes", location=str(file)), place=tmp_path / "place")
+    source = notes.open_source(notes.OPTIONS(type="notes", location=str(file)), cache_folder=tmp_path / "cache")
     (listed,) = source.list({})
     assert (listed.uri, listed.url) == ("a", f"{file.as_uri()}#a")
     assert source.fetch("a").content == b"The keys are in the safe."

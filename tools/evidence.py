@@ -28,7 +28,7 @@ def evidence_strength(query: str, passages: Sequence[Passage], not_found: Contai
 
     ``not_found`` are words of the query that occur almost nowhere in the documents::
 
-        found = library.look_up("How many days of leave can I carry over?", audience=context.audience)
+        found = library.search("How many days of leave can I carry over?", audience=context.audience)
         evidence_strength("How many days of leave can I carry over?", found.passages, found.not_found)  # ENOUGH
         evidence_strength("Who won the match?", found.passages)  # WEAK
     """

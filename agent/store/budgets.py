@@ -3,7 +3,8 @@
 Promises: money is held before it is spent, by one UPDATE that only takes what is there, so concurrent turns
 cannot overspend. A hold lapses with the lease it was taken under: what the call may have cost by then is
 charged, and what was reserved for the closing call is given back. Calls that cost nothing hold nothing. What
-tools cost, fractions of a cent, is not held but charged afterwards.
+tools cost, fractions of a cent, is not held but charged afterwards. The turn's recorder takes a hold before each
+model call; ``settle`` ends it with the call, ``release`` with the turn, ``lapse`` when its worker is gone.
 
 Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
 """

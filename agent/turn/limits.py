@@ -18,7 +18,11 @@ RESULT_SHARES = 2  # the results of one step together are at most this many time
 class Limits:
     """The limits the operator sets, under the names of the settings.
 
-    Steps are model calls, the closing one included; tokens are prompt and completion; seconds are wall time.
+    The defaults here are for tests: :class:`AgentSettings` has the ones that count. Steps are model calls, the
+    closing one included; tokens are prompt and completion; seconds are wall time of one attempt. Steps, tokens and
+    seconds are checked by :meth:`Meter.find_reached`, calls and repeats by :func:`agent.turn.tool_calls.plan`,
+    dollars by :meth:`agent.store.budgets.Budgets.hold`.
+
     ``max_usd`` is what the turn's calls may cost together, whatever room the budgets have.
     """
 

@@ -26,7 +26,7 @@ def settings() -> Iterator[Finding]:
     for line in problems:
         yield Finding("settings", FindingState.PROBLEM, line)
     for name, meant in startup_checks.find_unknown():
-        advice = f"Did you mean {meant}?" if meant else "Remove it; .env.example lists every setting."
+        advice = f"Did you mean {meant}?" if meant else "Remove it; docs/settings.md lists every setting."
         yield Finding(
             "settings", FindingState.WARNING, f"{name} is not a setting of Docent, so it has no effect.", advice
         )

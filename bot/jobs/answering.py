@@ -1,8 +1,9 @@
 """Answers the open questions of a session, in order: claims each turn, runs the agent, shows its events.
 
 A job carries a session id and may come twice, late or after a crash: the lease decides. Every turn ends visibly
-where it was asked; an answer that cannot be delivered now is given back and delivered later. Owns no retries and
-no wording of endings: see :mod:`bot.slack.client` and :mod:`.turn_endings`.
+where it was asked; an answer that cannot be delivered now is given back and delivered later. Owns the
+sentences for questions that no model sees. Leaves out retries (:mod:`bot.slack.client`) and how a turn ends
+(:mod:`.turn_endings`).
 """
 
 import time

@@ -9,7 +9,9 @@ MAX_KEYS = 10_000
 class RecentDeliveries:
     """Recognises a twin that arrives after its delivery was committed, without a query.
 
-    Only saves work: the unique row in Postgres decides. Thread-safe.
+    Only saves work: the unique row in Postgres decides; for Stop, which has no row, the time it was pressed does
+    (see
+    :func:`agent.store.sessions.request_stop`). Thread-safe.
     """
 
     def __init__(self, max_keys: int = MAX_KEYS) -> None:

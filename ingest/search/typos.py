@@ -1,7 +1,8 @@
 """Finds the words of a question in its candidates, in any spelling, and corrects those that are misspelt.
 
 Compares with the words of the candidates only: they are few, the person may read them, and the embedding, which
-knows parts of words, has usually found the right documents already.
+knows parts of words, has usually found the right documents already. What counts as a misspelling is decided by
+``is_misspelt`` in :mod:`.text`.
 """
 
 from collections import Counter
