@@ -106,7 +106,7 @@ def test_its_metadata_names_the_licence_and_the_version_of_the_code(wheel: Path)
 
 def test_installed_it_runs_from_its_own_files(run: Run, environment: Path) -> None:
     helped = run("docent", "--help")
-    assert "Answers a company's questions" in helped.stdout, helped.stderr
+    assert "Answer a company's questions" in helped.stdout, helped.stderr
     manifest = run("docent", "manifest")
     assert json.loads(manifest.stdout) == json.loads((ROOT / "manifest.json").read_text()), manifest.stderr
     needs = json.loads(run("python", "-c", NEEDS).stdout)
