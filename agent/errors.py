@@ -22,7 +22,8 @@ Not below DocentError, because they are caught where their module is used and re
 
 - FetchProblem (ingest.documents.raw) and below it AccessDenied (ingest.sources.web.webpage): one document cannot
   be had; the sync stores it as that document's problem.
-- ConversionBug (ingest.documents.sandbox): a parser failed; reported to Sentry, stored as the document's problem.
+- ConversionBug (ingest.documents.converter): a parser failed; reported to Sentry, stored as the document's
+  problem.
 - GitError (ingest.sources.gitrepo.command), SlackReadError (ingest.sources.slackthreads.calls): what git or Slack
   said; the source makes a UserError or a FetchProblem of it.
 - _Busy (agent.store.retention), _NoAnswer (bot.doctor.slack), Stopped (bot.demo.run): never leave their module.

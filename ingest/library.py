@@ -17,7 +17,7 @@ from agent.errors import UserError
 from agent.store.database import Database
 from agent.types import Audience, Passage
 from ingest import access
-from ingest.documents.sandbox import Converter
+from ingest.documents.converter import Converter
 from ingest.index import reindex
 from ingest.index.active_index import ActiveIndex
 from ingest.index.candidates import Candidate

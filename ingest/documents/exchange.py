@@ -1,4 +1,4 @@
-"""The messages between :mod:`ingest.documents.sandbox` and its child process.
+"""The messages between :mod:`ingest.documents.converter` and its child process.
 
 A request is a line of JSON and then the document's bytes; a reply is eight bytes of length and then JSON.
 """
@@ -20,7 +20,7 @@ class Failure(StrEnum):
 
 
 class LimitsMessage(TypedDict):
-    """:class:`ingest.documents.sandbox.ReaderLimits` as JSON."""
+    """:class:`ingest.documents.converter.ReaderLimits` as JSON."""
 
     seconds: float
     cpu_seconds: int

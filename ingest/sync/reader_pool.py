@@ -15,8 +15,8 @@ from uuid import UUID
 from agent import observability
 from ingest.documents import chunking, names
 from ingest.documents.blocks import Document
+from ingest.documents.converter import Converter
 from ingest.documents.raw import FetchProblem
-from ingest.documents.sandbox import Converter
 from ingest.sources.connector import UNNAMED, Source
 from ingest.sync.store import MAX_CLAIMS, SyncItem
 

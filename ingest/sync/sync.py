@@ -16,7 +16,7 @@ from agent.errors import DocentError
 from agent.store import locks
 from agent.store.database import Database
 from ingest import access, lock_names
-from ingest.documents.sandbox import Converter
+from ingest.documents.converter import Converter
 from ingest.index import reindex, scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index

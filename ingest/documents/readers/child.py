@@ -1,4 +1,4 @@
-"""The child of :mod:`ingest.documents.sandbox`: parses one document after another within limits, answers in JSON.
+"""The child of :mod:`ingest.documents.converter`: parses documents one by one, within limits, and answers in JSON.
 
 Imports a format's library with the first document of that format. Limits its own memory, the processor time of
 each document and, in case nobody is left to stop it, its real time. Writes no file.

@@ -1,7 +1,7 @@
 """Parses a raw document in the format that its bytes have, and settles its title.
 
 Promises that no text contains invisible characters and no block is empty. Runs in the child of
-:mod:`ingest.documents.sandbox`. Each format has one module with a function ``read``, which is imported with the
+:mod:`ingest.documents.converter`. Each format has one module with a function ``read``, which is imported with the
 first document of that format.
 """
 

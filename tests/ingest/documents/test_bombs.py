@@ -8,9 +8,9 @@ from io import BytesIO
 import psutil
 import pytest
 
+from ingest.documents.converter import Converter, ReaderLimits
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
-from ingest.documents.sandbox import Converter, ReaderLimits
 from tests.ingest import office, paper
 from tests.ingest.office import epub, opendocument, pptx, shape, xlsx
 

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.documents.formats import Format
 
-MODULES = ["chunking", "formats", "links", "sandbox"]
+MODULES = ["chunking", "converter", "formats", "links"]
 MODULES += [f"readers.{name}" for name in ("reader", "html.html", "html.cells", "html.templates", "pdf.grid")]
 
 

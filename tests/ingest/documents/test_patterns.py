@@ -6,11 +6,11 @@ import pytest
 
 from ingest.documents import chunking
 from ingest.documents.blocks import Block, BlockKind, Document
+from ingest.documents.converter import Converter, ReaderLimits
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers.pdf import grid
 from ingest.documents.readers.text import tables
-from ingest.documents.sandbox import Converter, ReaderLimits
 from tests.ingest import office, paper
 
 pytestmark = pytest.mark.timeout(60)

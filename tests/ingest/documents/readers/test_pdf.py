@@ -7,10 +7,10 @@ import pytest
 
 from agent.types import Audience
 from ingest.documents.blocks import Block, Document
+from ingest.documents.converter import Converter
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
-from ingest.documents.sandbox import Converter
 from ingest.library import Library
 from tests.ingest import paper
 from tests.ingest.paper import column

@@ -13,10 +13,10 @@ import pytest
 
 from agent.types import Audience
 from ingest.documents.blocks import Document
+from ingest.documents.converter import CHILD, ConversionBug, Converter, ReaderLimits
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
-from ingest.documents.sandbox import CHILD, ConversionBug, Converter, ReaderLimits
 from ingest.library import Library
 from tests.ingest import paper
 from tests.ingest.conftest import opened
