@@ -18,6 +18,12 @@ SECRET = re.compile(
     r"[a-z][^\s\d]{0,100}\d\S*)",
     re.DOTALL,
 )
+# Keys in the wrong case, or without the digit that tells one from a hyphenated word.
+_LIKELY_KEY = re.compile(
+    r"\b(?:AKIA[0-9A-Z]{12,}|gh[opsu]_\w{20,}|xox[abeprs]-[\w-]{10,}|sk-[\w-]{16,}|eyJ[\w-]{10,}\.[\w-]{10,})"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY",
+    re.IGNORECASE,
+)
 # The beginning of the last kind at a text's end: what follows decides.
 _OPEN = re.compile(r"(?i:\b(?:password|passwort|secret|token|api(?:[ _-]?key)?)\s*(?:(?:is|[:=])[:\s]*)?\Z)")
 
@@ -28,8 +34,8 @@ def redact(text: str, replacement: str) -> str:
 
 
 def contains_secret(text: str) -> bool:
-    """Returns whether something in the text looks like a secret."""
-    return SECRET.search(text) is not None
+    """Returns whether something in the text may be a secret: rather too often, for text that need not be shown."""
+    return SECRET.search(text) is not None or _LIKELY_KEY.search(text) is not None
 
 
 def find_open_secret(text: str) -> int | None:

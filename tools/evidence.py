@@ -7,13 +7,12 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+from agent.prompting.prompt import SCORE_DIGITS
 from agent.types import CitedPassage, Passage
 from tools.extractive.features import extract
 from tools.extractive.grounds import find_answered
 from tools.extractive.question import split
 from tools.extractive.statements import list_statements
-
-SCORE_DIGITS = 2  # of a passage's score, as a model sees it
 
 
 class Strength(StrEnum):

@@ -13,9 +13,7 @@ from agent.errors import SettingsError
 from agent.settings import split_list
 
 PER_MILLION = Decimal(1_000_000)
-ESTIMATE_MARGIN = Decimal(
-    "1.5"
-)  # the estimate takes three bytes a token; hashes and code have two (agent.llm.tokens)
+ESTIMATE_MARGIN = Decimal("1.5")  # agent.llm.tokens takes three bytes for a token; hashes and code have two
 EVERY_MODEL = "*"
 SHAPE = (
     "model=prompt/completion in dollars per million tokens, or model=free: openai/mine=0.25/2, ollama/llama3=free"

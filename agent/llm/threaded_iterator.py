@@ -29,7 +29,7 @@ class ThreadedIterator(Generic[T]):
         self.opened: Iterable[T] | None = None
         self._cancelled = threading.Event()
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._read,), name="feed", daemon=True).start()
+        threading.Thread(target=context.run, args=(self._read,), name="model-stream", daemon=True).start()
 
     def next(self, timeout_seconds: float) -> T:
         """Returns the next item; raises TimeoutError, StopIteration at the end, or the iterator's error."""

@@ -15,6 +15,7 @@ from importlib.resources import files
 from agent.types import CitedPassage, JsonObject, JsonValue, Message, Passage
 
 STANDALONE_TURNS, STANDALONE_CHARS = 4, 600  # of the conversation that a follow-up is read in
+SCORE_DIGITS = 2  # of a passage's score
 _EVIDENCE = re.compile(r"<evidence tool=\"(\w+)\">\n(.*?)\n</evidence>", re.DOTALL)
 _VERSION = re.compile(r"\A<!-- version ([\w.-]+) -->\n")
 
@@ -59,7 +60,7 @@ def passage_json(source: CitedPassage) -> dict[str, JsonValue]:
         "heading": passage.heading_path,
         "url": passage.url,
         "document_id": passage.document_id,
-        "score": round(passage.score, 2),
+        "score": round(passage.score, SCORE_DIGITS),
         "text": passage.text,
     }
 

@@ -94,7 +94,10 @@ def create_missing(transaction: Transaction, budgets: Sequence[PayingBudget]) ->
 
 def lock(transaction: Transaction, budgets: Sequence[PayingBudget]) -> list[LockedBudget]:
     """Locks the rows of these budgets."""
-    return [LockedBudget(*row) for row in transaction.execute(_LOCK, _as_arrays(budgets))]
+    rows = transaction.execute(_LOCK, _as_arrays(budgets))
+    return [
+        LockedBudget(id_, BudgetScope(scope), BudgetPeriod(period), *rest) for id_, scope, period, *rest in rows
+    ]
 
 
 def hold(

@@ -149,7 +149,7 @@ class Budgets:
             ((_end_of(budget.starts_on, budget.period), budget) for budget in short), key=lambda pair: pair[0]
         )
         when = f"{day:%A}, {day.day} {day:%B}, 00:00 ({self.zone.key})"
-        sentence = USED_UP[BudgetScope(budget.scope)].format(period=PERIOD_NAMES[BudgetPeriod(budget.period)])
+        sentence = USED_UP[budget.scope].format(period=PERIOD_NAMES[budget.period])
         return f"{sentence}; it opens again on {when}"
 
 

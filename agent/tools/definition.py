@@ -27,9 +27,8 @@ class ToolResult:
     """What a tool returns. The model sees ``data``, ``is_weak``, ``hint`` and the passages as one JSON object.
 
     ``is_weak`` says that the passages probably do not answer; ``hint`` what the model could do next. ``cost_usd``
-    is
-    what services have charged the tool. In ``data`` the names ``passages``, ``is_weak`` and ``is_refused`` belong
-    to the kernel: the model sees them with a ``_`` at the end.
+    is what services have charged the tool. In ``data`` the names ``passages``, ``is_weak`` and ``is_refused``
+    belong to the kernel: the model sees them with a ``_`` at the end.
     """
 
     data: JsonObject = field(default_factory=dict)

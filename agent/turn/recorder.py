@@ -57,7 +57,8 @@ class TurnRecorder:
     @property
     def end_reason(self) -> EndReason | None:
         """Returns why the turn has to come to its end, where it was noted."""
-        return EndReason(self.transcript.limit) if self.transcript.limit else None
+        limit = self.transcript.limit  # a later release may have noted what this one does not know
+        return EndReason(limit) if limit in set(EndReason) else None
 
     def note_end(self, reason: EndReason) -> None:
         """Records why the turn has to come to its end, once, so that another attempt knows it."""

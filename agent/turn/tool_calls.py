@@ -44,7 +44,7 @@ class FinishedCall:
 
     @property
     def is_made(self) -> bool:
-        """Returns whether a model asked for it and it was not refused."""
+        """Returns whether it counts as made: a model asked for it and it was not refused."""
         return self.asked_at != BEFORE_THE_MODEL and self.outcome.refusal is None
 
 
@@ -127,6 +127,6 @@ def plan(
             preset = DONE_BEFORE
         elif n_times[call.key] >= limits.max_repeats:
             preset = refuse(Refusal.REPEATS)
-        n_times[call.key] += preset is None
+        n_times[call.key] += preset is None or preset.refusal is None  # as FinishedCall.is_made counts it later
         planned.append(replace(call, preset=preset))
     return planned

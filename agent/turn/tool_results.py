@@ -1,9 +1,8 @@
 """What a tool call came to, as the model sees it and as it is stored: one JSON object within the limit.
 
 Owns the keys that the kernel adds to a tool's own data: ``passages``, ``is_weak``, ``is_refused``,
-``is_shortened``
-and ``error``. Promises that :func:`read` gives a stored result the same fields that it had when it was live, so a
-resumed turn decides as an uninterrupted one does.
+``is_shortened`` and ``error``. Promises that :func:`read` gives a stored result the fields that decisions are made
+by, as they were when it was live, so a resumed turn decides as an uninterrupted one does.
 """
 
 import json
@@ -15,6 +14,7 @@ from enum import StrEnum
 from agent.errors import ToolError
 from agent.json_sanitizer import clean
 from agent.prompting import context_window, prompt
+from agent.text import shorten
 from agent.tools import ToolResult
 from agent.turn.limits import MAX_CALLS_PER_STEP
 from agent.types import CitedPassage, JsonObject, JsonValue, Passage
@@ -107,7 +107,7 @@ def read(result: JsonObject) -> ToolOutcome:
         result,
         is_error="error" in result,
         is_weak=bool(result.get(WEAK)),
-        refusal=Refusal(str(refusal)) if refusal else None,
+        refusal=Refusal(str(refusal)) if refusal in set(Refusal) else None,  # a later release may know others
     )
 
 
@@ -120,7 +120,8 @@ def render(
     """
     data = _rename(json.loads(prompt.result_json(_bound(result.data, limit // 2 if result.passages else limit))))
     data |= {WEAK: True} if result.is_weak else {}
-    data |= {"hint": result.hint} if result.hint else {}
+    if result.hint and "hint" not in data:
+        data["hint"] = shorten(result.hint, limit // 3)
     passages = _fit(result.passages, limit - len(prompt.result_json(data)))
     sources = number(passages)
     if passages:

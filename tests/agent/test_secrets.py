@@ -33,6 +33,21 @@ def test_a_secret_is_found_and_taken_out_whole(secret: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "key",
+    [
+        "akia1234567890abcd",
+        "GHP_abcdefghij1234567890",
+        "SK-ABCDEFGH12345678IJKL",
+        "sk-abcdefghijklmnopqrstuv",
+        "xoxb-____________abc",
+        "-----begin rsa private key-----",
+    ],
+)
+def test_what_is_only_likely_a_key_is_kept_from_quotes(key: str) -> None:
+    assert contains_secret(f"The deploy key is {key}.")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "The password is changed every ninety days.",

@@ -257,3 +257,18 @@ def test_wrong_arguments_get_an_error_the_model_can_act_on(
     again = model.requests[-1]["messages"][-2]["tool_calls"][0]["function"]["arguments"]
     assert isinstance(json.loads(again), dict)  # what any provider takes back
     assert len(again) < 10_000
+
+
+def test_a_call_answered_from_before_counts_like_one_that_is_made(asked: Asked, model: ScriptedModel) -> None:
+    @tool(is_idempotent=False)
+    def send(to: str, *, context: ToolContext) -> ToolResult:
+        """Sends."""
+        return ToolResult({"sent": to})
+
+    asked.tools = {"send": send}
+    asked.limits = Limits(max_tool_calls=3)
+    calls = [("send", {"to": name}) for name in ("Ada", "Ada", "Grace", "Lin")]
+    model.script = steps(Call(calls), Say("Sent."))
+    asked.run(asked.ask())
+    assert [result.get("is_refused") for result in results(asked)] == [None, None, None, "calls"]
+    assert [result.get("sent") for result in results(asked)] == ["Ada", None, "Grace", None]

@@ -30,6 +30,24 @@ def test_the_keys_the_kernel_adds_come_after_the_tools_own_in_the_stored_order()
     assert list(render(ToolResult({"found": 1}, (PASSAGE,)), number, 5_000).result) == ["found", "passages"]
 
 
+@pytest.mark.parametrize("passages", [(), (PASSAGE,)])
+def test_a_long_hint_is_cut_like_the_rest(passages: tuple[Passage, ...]) -> None:
+    outcome = render(ToolResult({"found": 1}, passages, hint="Try this. " * 10_000), number, 1_000)
+    assert len(json.dumps(outcome.result)) < 1_100
+    assert str(outcome.result["hint"]).startswith("Try this.")
+    assert not passages or "Carry over" in str(outcome.result["passages"])
+
+
+def test_what_to_do_about_a_result_too_long_to_show_is_not_overwritten() -> None:
+    outcome = render(ToolResult({"key" * 1_000: 1}, hint="Try other words."), number, 500)
+    assert "too long" in str(outcome.result["error"])
+    assert "narrower" in str(outcome.result["hint"])
+
+
+def test_a_refusal_of_a_later_release_is_read() -> None:
+    assert tool_results.read({"error": "x", "is_refused": "unheard_of"}).refusal is None
+
+
 def test_every_refusal_is_read_back_as_itself() -> None:
     for refusal in Refusal:
         outcome = refuse(refusal)
