@@ -122,6 +122,7 @@ class Message(TypedDict, total=False):
     tool_calls: list[MessageToolCall]  # an assistant's
     tool_call_id: str  # on a tool's result: the call it answers
     is_refusal: bool  # an assistant's, by a model of this process: it found nothing that answers
+    is_small_talk: bool  # an assistant's, by a model of this process: there was nothing to look up
 
 
 class FunctionSchema(TypedDict):

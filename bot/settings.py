@@ -83,6 +83,12 @@ class BotSettings(BaseSettings):
         default="", description="Up to four questions, separated by '|', that a direct message with the bot offers"
     )
 
+    help_contact: str = Field(
+        default="",
+        max_length=200,
+        description="Whom people are told to ask when the documents do not answer: a channel, a team, an address",
+    )
+
     tools: str = Field(
         default="", description="Tools of your own: folders and importable packages, comma-separated"
     )

@@ -21,7 +21,6 @@ from tools.extractive import question
 from tools.passages import make_readable
 
 MAX_TOKENS = 2_000  # of passage text per search: 18 chunks on average
-ALWAYS_SHOWN = 3  # a question of a word or two scores low, though its passages fit
 RELEVANT_FROM = 0.15  # below this score no passage has ever answered one of the questions it was tuned on
 
 
@@ -56,9 +55,8 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     others = [look_up(part) for part in parts if len(parts) > 1]
     merged = _merge(*(lookup.passages for lookup in (whole, *others)))
     relevant = [passage for passage in merged if passage.score >= RELEVANT_FROM]
-    shown = [passage for i, passage in enumerate(merged) if i < ALWAYS_SHOWN or passage.score >= RELEVANT_FROM]
-    passages = make_readable(shown, max_tokens=MAX_TOKENS)
-    data: dict[str, JsonValue] = {"found": len(relevant and passages)}
+    passages = make_readable(relevant, max_tokens=MAX_TOKENS)
+    data: dict[str, JsonValue] = {"found": len(passages)}
     if whole.not_found:
         data["not_found"] = list(whole.not_found)
     if whole.keywords:

@@ -19,6 +19,7 @@ from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.llm import models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.litellm_setup import Chunk, Response, litellm
+from agent.llm.local_provider import MARKS
 from agent.llm.model_names import is_local
 from agent.llm.provider_errors import translate
 from agent.llm.request import PENDING, Completion, Model, Pending, Request
@@ -248,8 +249,8 @@ def _assemble(request: Request, completion: Completion, chunks: list[Chunk]) -> 
     message = choice.message.model_dump(exclude_none=True)
     kept = {key: value for key, value in message.items() if key != "function_call"}
     completion.message = cast(Message, {"content": None, **kept})
-    if any(getattr(chunk, "is_refusal", False) for chunk in chunks):
-        completion.message["is_refusal"] = True
+    marks = {name: True for name in MARKS if any(getattr(chunk, name, False) for chunk in chunks)}
+    completion.message = cast(Message, completion.message | marks)
     completion.finish_reason = choice.finish_reason
     completion.response = response.model_dump(mode="json", exclude={"id", "created"}, exclude_none=True)
     completion.usage = _read_usage(request.model, response)

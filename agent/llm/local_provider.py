@@ -6,6 +6,8 @@ from typing import NotRequired, TypedDict
 
 from agent.types import JsonObject, Message
 
+MARKS = ("is_refusal", "is_small_talk")  # what a message of a local model says about itself
+
 
 class GenericChunk(TypedDict):
     """LiteLLM's ``GenericStreamingChunk``."""
@@ -24,11 +26,11 @@ def stream_chunks(message: Message, words_per_second: float) -> Iterator[Generic
     calls = message.get("tool_calls") or ()
     words = (message.get("content") or "").split(" ")
     size = 3 if words_per_second else 12
-    is_refusal = bool(message.get("is_refusal"))
+    marks = {name: True for name in MARKS if message.get(name)}
     for start in range(0, len(words), size):
         is_last = start + size >= len(words)
         text = " ".join(words[start : start + size]) + ("" if is_last else " ")
-        yield _chunk(text=text, is_refusal=is_refusal)
+        yield _chunk(text=text, marks=marks)
         if words_per_second and not is_last:
             time.sleep(size / words_per_second)
     for index, call in enumerate(calls):
@@ -41,7 +43,7 @@ def _chunk(
     text: str = "",
     tool_use: Mapping[str, object] | None = None,
     finish_reason: str = "",
-    is_refusal: bool = False,
+    marks: JsonObject | None = None,
 ) -> GenericChunk:
     chunk: GenericChunk = {
         "text": text,
@@ -51,6 +53,6 @@ def _chunk(
         "usage": None,
         "index": 0,
     }
-    if is_refusal:
-        chunk["provider_specific_fields"] = {"is_refusal": True}
+    if marks:
+        chunk["provider_specific_fields"] = marks
     return chunk

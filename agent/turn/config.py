@@ -22,6 +22,11 @@ class OpeningCall:
     arguments: Mapping[str, JsonValue]
 
 
+def never(question: str) -> bool:
+    """Returns False: no question is small talk where none is configured."""
+    return False
+
+
 def keep_question(question: str, earlier: Sequence[str]) -> str:
     """Returns the question unchanged: the follow-up rule where none is configured."""
     return question
@@ -33,7 +38,8 @@ class AgentConfig:
 
     A follow-up is rewritten so that it can be understood without the conversation: by the first model where
     ``asks_model_to_rewrite`` and it is not this process's own, else by the rule ``rewrite_follow_up``, from the
-    question and the earlier ones. ``history`` replaces the session's earlier turns.
+    question and the earlier ones; a question that ``is_small_talk`` stays as it is.
+    ``history`` replaces the session's earlier turns.
     """
 
     database: Database
@@ -46,5 +52,6 @@ class AgentConfig:
     resources: Mapping[type, object] = field(default_factory=dict)
     fallback: Model = field(default_factory=lambda: Model(EXTRACTIVE_MODEL))
     rewrite_follow_up: Callable[[str, Sequence[str]], str] = keep_question
+    is_small_talk: Callable[[str], bool] = never
     asks_model_to_rewrite: bool = True
     history: Sequence[tuple[str, str]] | None = None  # (question, answer), oldest first

@@ -31,6 +31,7 @@ CUT_OFF: Mapping[str | None, str] = {  # by the provider's finish reason
     "length": "This answer was cut off at its allowed length.",
     "content_filter": "The language model's provider held a part of this answer back.",
 }
+MODEL_AWAY = "The language model cannot be reached now. Later it may answer this."
 BUDGET = "A budget for the language model is used up"
 BUDGET_INCOMPLETE = "This answer may be incomplete."
 BUDGET_QUOTED = "Until then I quote the documents directly."
@@ -50,10 +51,16 @@ def conclude(recorder: TurnRecorder, config: AgentConfig, *, over_budget: str) -
         return _judge(recorder, config, over_budget)
     message = recorder.messages[-1]
     text, is_refusal = str(message.get("content") or ""), message.get("is_refusal", False)
+    if message.get("is_small_talk", False):
+        return Finished(text, EndReason.SMALL_TALK, "", ())
     by_number = {source.n: source for source in recorder.sources}
     cited = tuple(by_number[n] for n in citations.find_cited(text, by_number))
-    reason = EndReason.ANSWERED if cited and not is_refusal else EndReason.NO_EVIDENCE
-    notice = _quoted_notice(recorder.end_reason, over_budget) if has_model else "" if is_refusal else NO_MODEL
+    is_quoted = bool(cited) and not is_refusal
+    if has_model:
+        notice = _quoted_notice(recorder.end_reason, over_budget, is_quoted=is_quoted)
+    else:
+        notice = NO_MODEL if is_quoted else ""
+    reason = EndReason.ANSWERED if is_quoted else EndReason.NO_EVIDENCE
     return Finished(text, recorder.end_reason or reason, notice, cited)
 
 
@@ -69,9 +76,10 @@ def _judge(recorder: TurnRecorder, config: AgentConfig, over_budget: str) -> Fin
     return Finished(verdict.text, end or reason, " ".join(filter(None, notices)), verdict.cited, verdict.closest)
 
 
-def _quoted_notice(end: EndReason | None, over_budget: str) -> str:
+def _quoted_notice(end: EndReason | None, over_budget: str, *, is_quoted: bool) -> str:
+    """Returns why the fallback answered; that it quotes is said only where it does."""
     if end is EndReason.BUDGET:
         return f"{over_budget}. {BUDGET_QUOTED}"
     if end is EndReason.PROVIDER_DOWN:
-        return NOTICES[end]
-    return " ".join(filter(None, [NOTICES.get(end) if end else None, QUOTED]))
+        return NOTICES[end] if is_quoted else MODEL_AWAY
+    return " ".join(filter(None, [NOTICES.get(end) if end else None, QUOTED if is_quoted else None]))

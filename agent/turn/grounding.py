@@ -44,9 +44,9 @@ def is_weak(finished: Sequence[FinishedCall], tools: Mapping[str, Tool]) -> bool
     """Returns whether nothing that was found is likely to answer.
 
     That is: every passage came with a result that its tool called weak, and no other tool returned anything. Where
-    every call failed nothing is known, which is not the same as nothing found.
+    nothing was looked up, or every call failed, nothing is known, which is not the same as nothing found.
     """
-    if finished and not any(call.outcome.has_data for call in finished):
+    if not any(call.outcome.has_data for call in finished):
         return False
     is_near = any(call.outcome.has_passages and not call.outcome.is_weak for call in finished)
     return not is_near and not _has_other_results(finished, tools)
@@ -70,7 +70,8 @@ def judge(
     by_number = {source.n: source for source in sources}
     cited = tuple(by_number[n] for n in citations.find_cited(shown, by_number))
     closest = _find_closest(by_number.values())
-    if mark == SMALL_TALK_MARK and not cited and 0 < len(shown) <= SMALL_TALK_CHARS:
+    needs_nothing = mark == SMALL_TALK_MARK or (not finished and mark != NOT_FOUND_MARK)
+    if needs_nothing and not cited and 0 < len(shown) <= SMALL_TALK_CHARS:
         return Verdict(shown, EndReason.SMALL_TALK)
     if mark == NOT_FOUND_MARK:
         return Verdict(shown or NOTHING_FOUND, EndReason.NO_EVIDENCE, cited, () if cited else closest)

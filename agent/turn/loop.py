@@ -199,7 +199,7 @@ class TurnRun:
     def _rewrite_question(self) -> Generator[Event, None, str]:
         """Returns the question as it can be understood alone: by the model, else by the rule."""
         config, question = self._config, self._turn.question
-        if not self._history:
+        if not self._history or config.is_small_talk(question):
             return question
         rewritten = self.recorder.transcript.standalone
         if rewritten is None and config.asks_model_to_rewrite and not is_local(config.models[0].name):

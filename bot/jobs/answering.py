@@ -30,10 +30,6 @@ from bot.slack.replies.output_filter import AnswerText
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.thread_reply import ThreadReply
 
-GREETING = (
-    "Ask me something about the company's documents, for example: _How many days of leave can I carry over?_ "
-    "I answer in this thread, with my sources."
-)
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
 NO_TEXT = "I have no answer that I can show. Please ask in other words."
 STOPPED = "Stopped."
@@ -119,7 +115,9 @@ def _answer_or_fail(context: WorkerContext, turn: Turn, lease: Lease, make_reply
 
 def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> None:
     if not turn.question.strip():
-        turn_endings.end(context, turn, reply, _sentence(turn, GREETING), reason=EndReason.GREETING)
+        turn_endings.end(
+            context, turn, reply, _sentence(turn, context.suggestions.greet()), reason=EndReason.GREETING
+        )
         return
     if len(turn.question) > (limit := context.settings.max_question_chars):
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))

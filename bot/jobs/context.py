@@ -11,6 +11,7 @@ from agent.settings import AgentSettings
 from agent.store.database import Database
 from agent.turn.config import AgentConfig, OpeningCall
 from bot.jobs.leases import Leases
+from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 
 RunMetadata = dict[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
@@ -33,4 +34,5 @@ class WorkerContext:
     turn_queue: Queue | None
     load_run_metadata: Callable[[], RunMetadata]
     delivery_hours: float = 24
+    suggestions: Suggestions = field(default_factory=Suggestions)
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")

@@ -29,7 +29,8 @@ DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: the next try is after a quart
 
 def complete(context: WorkerContext, turn: Turn, reply: Reply, finished: Finished, text: str) -> None:
     """Delivers the agent's answer, as ``text``, and completes the turn."""
-    reply.deliver(Answer(turn.id, text, finished.sources, finished.notice, closest=finished.closest))
+    notice = " ".join(filter(None, [finished.notice, context.suggestions.describe(finished)]))
+    reply.deliver(Answer(turn.id, text, finished.sources, notice, closest=finished.closest))
     with context.database.transaction() as transaction:
         sessions.verify_lease(transaction, turn)
         trace.mark_cited(transaction, turn.id, [source.n for source in finished.sources])

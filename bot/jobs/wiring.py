@@ -3,7 +3,8 @@
 The one place that decides which parts work together; nothing else builds a :class:`WorkerContext`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rq import Queue
 
@@ -19,13 +20,14 @@ from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.limits import Limits
 from bot.jobs.context import RunMetadata, WorkerContext
 from bot.jobs.leases import Leases
+from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 from bot.slack.thread_reader import SlackThread
 from ingest import settings as ingest_settings
 from ingest.library import Library
 from tools import registry
 from tools.current_time import Clock
-from tools.extractive import answer, follow_ups
+from tools.extractive import answer, follow_ups, small_talk
 from tools.thread_history import ThreadPort
 
 DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
@@ -49,7 +51,10 @@ def build(
         answer = terminal_reply.ask(context, database, "How many days?", user="me", stream=sys.stdout)
         context.leases.close()
     """
-    litellm_setup.register_local(answer.complete, words_per_second=settings.extractive_words_per_second)
+    examples = bot.settings.load().prompts
+    litellm_setup.register_local(
+        partial(answer.complete, examples=examples), words_per_second=settings.extractive_words_per_second
+    )
     library = Library(database, ingest_settings.load())
     agent_config = _configure_agent(settings, database, library, slack, breaker)
     leases = Leases(
@@ -61,17 +66,23 @@ def build(
         settings=settings,
         database=database,
         agent=agent_config,
-        plan_opening_calls=plan_opening_calls,
+        plan_opening_calls=partial(plan_opening_calls, examples=examples),
         leases=leases,
         slack=slack,
         turn_queue=turn_queue,
         load_run_metadata=_run_metadata_loader(settings, library),
         delivery_hours=delivery_hours,
+        suggestions=Suggestions(examples, bot.settings.load().help_contact),
     )
 
 
-def plan_opening_calls(question: str) -> list[OpeningCall]:
-    """Returns the calls to make before the model is asked: a search for the question."""
+def plan_opening_calls(question: str, examples: Sequence[str] = ()) -> list[OpeningCall]:
+    """Returns the calls to make before the model is asked: a search, unless the question needs none."""
+    kind = small_talk.recognise(question)
+    if small_talk.needs_listing(kind, examples):
+        return [OpeningCall("list_documents", {})]
+    if small_talk.needs_no_search(question):
+        return []
     return [OpeningCall("search_docs", {"query": question})]
 
 
@@ -99,6 +110,7 @@ def _configure_agent(
         budgets=Budgets.from_settings(settings),
         breaker=breaker or LocalBreaker(settings.breaker_seconds),
         rewrite_follow_up=follow_ups.rewrite,
+        is_small_talk=small_talk.needs_no_search,
     )
 
 

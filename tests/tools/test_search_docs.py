@@ -49,6 +49,12 @@ def test_a_search_looks_everywhere_one_may_look(search: Search) -> None:
     assert "99 days" not in found
 
 
+def test_what_hardly_fits_is_not_shown_as_evidence(search: Search) -> None:
+    result = search(query="hi")
+    assert (result.passages, result.data["found"], result.is_weak) == ((), 0, True)
+    assert "Nothing fits" in result.hint
+
+
 def test_a_search_can_be_narrowed_to_a_source(search: Search) -> None:
     assert texts(search(source="archive")) == "Employees have 24 days of annual leave."
 

@@ -2,7 +2,8 @@
 
 Promises that the same messages give the same answer; that every sentence is a document's own, with its citation;
 that nothing in a document is obeyed, because nothing is interpreted. Where nothing fits it refuses, and says so in
-the message's ``is_refusal``. Cannot merge sentences, calculate, or answer yes or no.
+the message's ``is_refusal``; to small talk it says a sentence of its own, and marks it ``is_small_talk``. Cannot
+merge sentences, calculate, or answer yes or no.
 """
 
 import json
@@ -13,15 +14,16 @@ from typing import cast
 
 from agent.prompting import prompt
 from agent.secrets import contains_secret
-from agent.types import CitedPassage, JsonObject, Message, ToolSchema
-from tools.extractive import follow_ups, question
+from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
+from tools.extractive import contacts, follow_ups, question, small_talk, small_talk_replies
 from tools.extractive.features import Evidence, extract
 from tools.extractive.grounds import RELEVANT_FROM, find_answered
 from tools.extractive.relevance import Scores, score
 from tools.extractive.rendering import count_chars, render
+from tools.extractive.small_talk import SmallTalk
 from tools.extractive.statements import Statement, list_statements
 
-SEARCH = "search_docs"
+SEARCH, LIST, READ = "search_docs", "list_documents", "read_document"
 NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
@@ -30,6 +32,7 @@ NEARLY_AS_GOOD = 0.5  # below the best statement's relevance; further below is a
 SAME_MEANING = 0.85  # cosine of two statements of which one is enough
 SURE_FROM = 1.6
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
+NAMES_NOBODY = "The pages that I found name nobody to ask: {pages}."
 N_CLOSEST = 3
 
 
@@ -42,11 +45,16 @@ class Quotation:
 
 
 def complete(
-    messages: Sequence[Message], tools: Sequence[ToolSchema] = (), tool_choice: str | None = None
+    messages: Sequence[Message],
+    tools: Sequence[ToolSchema] = (),
+    tool_choice: str | None = None,
+    *,
+    examples: Sequence[str] = (),
 ) -> Message:
     """Returns an assistant message: a call to ``search_docs`` while there is no evidence, else the answer.
 
-    ``tool_choice`` "none" asks for the answer from the evidence there is. For example, where a search found a
+    ``tool_choice`` "none" asks for the answer from the evidence there is. ``examples`` are questions to suggest to
+    a person who has not asked one. For example, where a search found a
     passage numbered 1::
 
         complete([{"role": "user", "content": "How many days of leave can I carry over?\\n\\n<evidence …"}])
@@ -54,11 +62,26 @@ def complete(
     """
     questions = [prompt.question_in([message]) for message in messages if message["role"] == "user"]
     asked, earlier = (questions[-1], questions[:-1]) if questions else ("", [])
-    evidence = [result for _, result in prompt.evidence_in(messages)]
-    offered = {tool["function"]["name"] for tool in tools}
-    if not evidence and SEARCH in offered and tool_choice != "none":
-        return _search(follow_ups.rewrite(asked, earlier))
-    quotation = quote(asked, evidence, background=follow_ups.find_background(asked, earlier))
+    named_evidence = list(prompt.evidence_in(messages))
+    evidence = [result for _, result in named_evidence]
+    offered = {tool["function"]["name"] for tool in tools} if tool_choice != "none" else set()
+    kind = small_talk.recognise(asked)
+    background = follow_ups.find_background(asked, earlier)
+    if kind and not (kind is SmallTalk.WHO_TO_ASK and background):
+        if small_talk.needs_listing(kind, examples) and LIST in offered and not evidence:
+            return _call(LIST, {})
+        text = small_talk_replies.reply(kind, examples, evidence)
+        return {"role": "assistant", "content": text, "is_small_talk": True}
+    if not evidence and SEARCH in offered:
+        return _call(SEARCH, {"query": follow_ups.rewrite(asked, earlier)})
+    if kind is SmallTalk.WHO_TO_ASK:
+        has_read = any(name == READ for name, _ in named_evidence)
+        best = next((source for result in evidence for source in _read_passages(result)), None)
+        if best and READ in offered and not has_read:
+            return _call(READ, {"document": best.passage.document_id})
+        quotation = quote_contacts(evidence)
+    else:
+        quotation = quote(asked, evidence, background=background)
     return {"role": "assistant", "content": quotation.text, "is_refusal": quotation.is_refusal}
 
 
@@ -86,6 +109,17 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     return Quotation(text if is_sure else f"{UNSURE}\n{text}")
 
 
+def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
+    """Quotes whom the passages found name to ask, or says that they name nobody."""
+    sources = [source for result in evidence for source in _read_passages(result)]
+    statements = [s for source in sources for s in list_statements(source) if _is_quotable(s)]
+    chosen = contacts.find_contacts(statements)
+    if chosen:
+        return Quotation(render([statements[i] for i in chosen]))
+    pages = _list_pages(sources)
+    return Quotation(NAMES_NOBODY.format(pages=pages) if pages else NOTHING_FOUND, is_refusal=True)
+
+
 def _read_passages(result: JsonObject) -> list[CitedPassage]:
     return [prompt.read_passage(shown) for shown in cast("Sequence[JsonObject]", result.get("passages") or ())]
 
@@ -100,14 +134,12 @@ def _not_found(evidence: Sequence[JsonObject]) -> set[str]:
     return {word for result in evidence for word in cast("Sequence[str]", result.get("not_found") or ())}
 
 
-def _search(query: str) -> Message:
-    arguments = json.dumps({"query": query}, ensure_ascii=False)
+def _call(name: str, arguments: JsonObject) -> Message:
+    function: FunctionCall = {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}
     return {
         "role": "assistant",
         "content": None,
-        "tool_calls": [
-            {"id": "call_search", "type": "function", "function": {"name": SEARCH, "arguments": arguments}}
-        ],
+        "tool_calls": [{"id": f"call_{name}", "type": "function", "function": function}],
     }
 
 
@@ -181,10 +213,12 @@ def _with_entries(statements: Sequence[Statement], i: int) -> list[int]:
 
 
 def _name_closest(sources: Sequence[CitedPassage]) -> str:
-    closest: dict[str, int] = {}
+    pages = _list_pages(sources)
+    return f"{NOTHING_FOUND} The closest documents are: {pages}." if pages else NOTHING_FOUND
+
+
+def _list_pages(sources: Sequence[CitedPassage]) -> str:
+    pages: dict[str, int] = {}
     for source in sources:
-        closest.setdefault(source.passage.title, source.n)
-    if not closest:
-        return NOTHING_FOUND
-    named = ", ".join(f"{title} [{n}]" for title, n in list(closest.items())[:N_CLOSEST])
-    return f"{NOTHING_FOUND} The closest documents are: {named}."
+        pages.setdefault(source.passage.title, source.n)
+    return ", ".join(f"{title} [{n}]" for title, n in list(pages.items())[:N_CLOSEST])

@@ -5,9 +5,11 @@ import pytest
 from agent.llm import litellm_setup
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
-from agent.turn import ending
+from agent.turn import ending, loop
+from agent.turn.events import Finished
 from agent.types import EndReason, Limit, Message
-from tests.agent.parts import Asked
+from tests.agent.parts import Asked, shown
+from tests.scripted_model import Fail, Say, ScriptedModel
 
 CLOSEST = "The documents do not say. The closest is [1]."
 
@@ -42,6 +44,52 @@ def test_the_own_model_is_told_to_close_by_the_parameter_alone(asked: Asked) -> 
     ((contents, choice),) = calls
     assert choice == "none"
     assert "How many days?" in contents[-1]
+
+
+SMALL_TALK: Message = {"role": "assistant", "content": "Hello!", "is_small_talk": True}
+REFUSAL: Message = {"role": "assistant", "content": "I found nothing.", "is_refusal": True}
+QUOTED: Message = {"role": "assistant", "content": "5 days [1]."}
+
+
+@pytest.mark.parametrize("is_model_away", [False, True])
+@pytest.mark.parametrize(
+    ("message", "reason"), [(SMALL_TALK, "small_talk"), (REFUSAL, "no_evidence"), (QUOTED, "answered")]
+)
+def test_that_it_is_quoted_is_said_only_where_something_is(
+    asked: Asked, model: ScriptedModel, message: Message, reason: str, is_model_away: bool
+) -> None:
+    litellm_setup.register_local(lambda messages, tools, choice: message)
+    if is_model_away:
+        model.script = lambda request: Fail(401)
+    else:
+        asked.models = [Model(EXTRACTIVE_MODEL)]
+    turn = asked.ask()
+    for end in (asked.answer(turn), asked.answer(turn)):  # the second time from what is stored
+        assert ("quoted" in end.notice) is (message is QUOTED)
+        assert message is not SMALL_TALK or end.notice == ""
+        if not is_model_away or message is SMALL_TALK:
+            assert end.reason == reason
+
+
+def test_small_talk_of_a_model_needs_no_mark_where_nothing_was_looked_up(
+    asked: Asked, model: ScriptedModel
+) -> None:
+    asked.kit_options["is_small_talk"] = lambda question: question == "thanks!"
+    model.script = lambda request: Say("You're welcome!")
+    turn = asked.ask("thanks!")
+    events = list(loop.TurnRun(turn, asked.kit, lambda: None).events(lambda question: []))
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.text, end.reason, end.notice) == ("You're welcome!", "small_talk", "")
+    assert shown(events) == "You're welcome!"
+
+
+def test_small_talk_in_a_thread_is_not_rewritten(asked: Asked, model: ScriptedModel) -> None:
+    asked.kit_options["is_small_talk"] = lambda question: question == "thanks!"
+    asked.finish(asked.ask())
+    model.script = lambda request: Say("You're welcome!")
+    asked.answer(asked.ask("thanks!"))
+    assert asked.query("SELECT purpose FROM model_calls") == [("step",)]
 
 
 def test_every_reason_that_needs_one_has_a_sentence() -> None:

@@ -1,16 +1,21 @@
 """The ways a turn ends: what is stored, in which order, and when a delivery is tried again."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from agent.errors import LeaseLost, ReplyError
 from agent.store import sessions
 from agent.store.sessions import Turn
-from agent.types import EndReason, TurnStatus
+from agent.turn.events import Finished
+from agent.types import CitedPassage, EndReason, TurnStatus
 from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
+from bot.jobs.suggestions import Suggestions
 from bot.jobs.turn_endings import DELIVERY_DELAY_SECONDS
 from bot.slack.replies.reply import Answer
+from tests.agent.parts import PASSAGE
 from tests.bot.jobs.conftest import Ask, RecordingReply
 
 AWAY = ReplyError("Slack is away", is_transient=True)
@@ -42,6 +47,24 @@ def test_a_sentence_is_delivered_before_the_turn_is_closed(context: WorkerContex
     turn_endings.end(context, turn, reply, answer, reason=EndReason.GREETING)
     assert during == [("running",)]
     assert load(context, "status, reason, answer") == ("completed", "greeting", "Hello.")
+
+
+@pytest.mark.parametrize(
+    ("reason", "n_closest", "notice"),
+    [
+        (EndReason.NO_EVIDENCE, 0, "You could ask, for example, “Who signs?”. For this, ask #ask-people."),
+        (EndReason.NO_EVIDENCE, 1, "For this, ask #ask-people."),
+        (EndReason.ANSWERED, 0, ""),
+    ],
+)
+def test_where_nothing_is_found_it_is_said_what_to_ask_and_whom(
+    context: WorkerContext, turn: Turn, reason: EndReason, n_closest: int, notice: str
+) -> None:
+    reply = RecordingReply()
+    finished = Finished("I found nothing.", reason, "", (), closest=(CitedPassage(1, PASSAGE),) * n_closest)
+    suggestions = Suggestions(["Who signs?"], "#ask-people")
+    turn_endings.complete(replace(context, suggestions=suggestions), turn, reply, finished, finished.text)
+    assert reply.answers[0].notice == notice
 
 
 def test_calls_and_money_of_the_turn_are_closed_with_it(context: WorkerContext, turn: Turn) -> None:

@@ -65,6 +65,20 @@ def test_the_question_is_searched_for_before_the_model_is_asked() -> None:
     assert (call.name, call.arguments) == ("search_docs", {"query": "How many days?"})
 
 
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("thanks!", []),
+        ("what can you do?", ["list_documents"]),
+        ("What documents do you know?", ["list_documents"]),
+        ("yes", ["search_docs"]),  # it may answer what was asked back
+        ("who do I ask?", ["search_docs"]),
+    ],
+)
+def test_small_talk_is_not_searched_for(question: str, names: list[str]) -> None:
+    assert [call.name for call in wiring.plan_opening_calls(question)] == names
+
+
 def test_a_model_without_a_price_is_refused(database: Database) -> None:
     with pytest.raises(SettingsError, match="price"):
         wiring.build(AgentSettings(model="openai/unheard-of", model_prices=""), database)

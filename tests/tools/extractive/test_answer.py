@@ -52,7 +52,7 @@ def test_without_evidence_it_searches() -> None:
 
 @pytest.mark.parametrize(("tools", "choice"), [([], None), ([SEARCH], "none")])
 def test_without_evidence_and_without_search_it_says_so(tools: list[Any], choice: str | None) -> None:
-    message = complete([{"role": "user", "content": "Hi?"}], tools, choice)
+    message = complete([{"role": "user", "content": "Parking?"}], tools, choice)
     assert (message["content"], message["is_refusal"]) == (NOTHING_FOUND, True)
 
 
