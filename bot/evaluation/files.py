@@ -1,9 +1,9 @@
 """Matches the files that a question set names with documents of the index, whichever folder was indexed.
 
 A set names ``pages/leave.md``. An index of the folder ``pages`` contains ``leave.md``; an index of a parent
-folder,
-``handbook/pages/leave.md``. For each source one such difference of prefixes is accepted, the one that explains
-most files of the set; so a missing ``pages/offices/index.md`` is not mistaken for the top folder's ``index.md``.
+folder, ``handbook/pages/leave.md``. For each source one such difference of prefixes is accepted, the one that
+explains most files of the set; so a missing ``pages/offices/index.md`` is not mistaken for the top folder's
+``index.md``.
 """
 
 from collections import defaultdict

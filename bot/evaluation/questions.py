@@ -7,9 +7,8 @@ A set is a file of JSON objects, one per line. Only the question is required::
     {"id": "yeti", "question": "Who feeds the yeti?", "unanswerable": true}
 
 Of each group in ``relevant_groups`` one file must be found (``relevant``: a single group); of each list in
-``facts``
-the answer must contain one wording. ``history`` (speaker and text) or ``follow_up_of`` (an id) make a follow-up.
-Promises that a line that cannot be used is named with the reason.
+``facts`` the answer must contain one wording. ``history`` (speaker and text) or ``follow_up_of`` (an id) make a
+follow-up. Promises that a line that cannot be used is named with the reason.
 """
 
 import hashlib

@@ -49,8 +49,7 @@ def bind(context: WorkerContext) -> None:
 def answer(session_id: str) -> None:
     """Runs the RQ job, in the process that called :func:`bind`::
 
-    answering.bind(context)
-    answering.answer("01890a5d-ac96-774b-bcce-b302099a8057")
+    answering.bind(context) answering.answer("01890a5d-ac96-774b-bcce-b302099a8057")
     """
     work(_bound[0], UUID(session_id))
 

@@ -1,9 +1,8 @@
 """RQ, as Docent uses it: a job is a nudge that carries the id of a session or of a sync, nothing more.
 
 Postgres decides what is to be done (:mod:`agent.store.sessions`, :mod:`ingest.sync.store`). A job that comes
-twice,
-late or never does no harm, because the clock wakes again; Redis holds no question. Syncs have a queue of their
-own.
+twice, late or never does no harm, because the clock wakes again; Redis holds no question. Syncs have a queue of
+their own.
 """
 
 import queue

@@ -1,13 +1,10 @@
 """RQ's worker, adapted to run many jobs at once in the threads of one process.
 
 A turn mostly waits for a model, and litellm and lancedb take seconds and ~180 MB to import, so a process per job
-(RQ's
-default) is out. RQ's ``SimpleWorker`` runs a job in the process, one at a time. RQ 3 keeps a worker's executions
-in a
-dictionary, so running several is a matter of not waiting: ``execute_job`` passes the job to a pool, and a slot is
-taken
-before the next job is. Jobs carry ``timeout=-1``: signals cannot interrupt a thread, and RQ's timers would cost
-one more thread per job; the turn's own deadline counts.
+(RQ's default) is out. RQ's ``SimpleWorker`` runs a job in the process, one at a time. RQ 3 keeps a worker's
+executions in a dictionary, so running several is a matter of not waiting: ``execute_job`` passes the job to a
+pool, and a slot is taken before the next job is. Jobs carry ``timeout=-1``: signals cannot interrupt a thread, and
+RQ's timers would cost one more thread per job; the turn's own deadline counts.
 """
 
 import threading

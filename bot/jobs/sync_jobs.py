@@ -1,10 +1,9 @@
 """Syncs over the workers: the jobs that list a source and read its documents, batch by batch.
 
 A job carries a sync's id. ``begin`` lists the source and enqueues a few ``work`` jobs. Each of these reads
-documents
-for a while and then enqueues its successor, behind whatever came meanwhile; if there is nothing left to do, it
-ends,
-and the last one finishes the sync. After a failure that may pass, the sync stays open: the clock wakes it again.
+documents for a while and then enqueues its successor, behind whatever came meanwhile; if there is nothing left to
+do, it ends, and the last one finishes the sync. After a failure that may pass, the sync stays open: the clock
+wakes it again.
 """
 
 import threading

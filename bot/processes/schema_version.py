@@ -15,7 +15,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from agent.errors import UserError
 from agent.store.database import Database
 
-UPGRADE = "run 'docent migrate', or 'alembic upgrade head' (the Procfile's release step)"
+UPGRADE = "run 'docent migrate' (the Procfile's release step)"
 
 
 class SchemaState(StrEnum):

@@ -1,10 +1,9 @@
 """Receives signals whichever thread the system delivers them to.
 
 Python runs a handler in the main thread, between two of its steps, and relies on the signal to wake that thread.
-It
-does not if another thread received the signal, such as one that is just being started (LanceDB and ``subprocess``
-start many): a worker that waited for Redis then learned of its stop half a minute later. Every thread writes to
-the wakeup descriptor, so the main thread waits for that.
+It does not if another thread received the signal, such as one that is just being started (LanceDB and
+``subprocess`` start many): a worker that waited for Redis then learned of its stop half a minute later. Every
+thread writes to the wakeup descriptor, so the main thread waits for that.
 """
 
 import os

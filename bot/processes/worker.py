@@ -1,11 +1,9 @@
 """The worker process: answers many questions at once, and reads documents.
 
 Turns and syncs have a queue, a listener and threads each, so that no question waits for a thread that reads
-documents.
-The listeners are threads too, and check every second whether the process is stopping: a signal does not always
-end a
-wait for Redis (see :mod:`.signals`). How RQ runs in threads: :mod:`bot.jobs.rq_worker`. Several such processes:
-:mod:`.supervisor`.
+documents. The listeners are threads too, and check every second whether the process is stopping: a signal does not
+always end a wait for Redis (see :mod:`.signals`). How RQ runs in threads: :mod:`bot.jobs.rq_worker`. Several such
+processes: :mod:`.supervisor`.
 """
 
 import os

@@ -124,7 +124,7 @@ def parse_command(body: Payload) -> SlashCommand:
         response_url=body.get("response_url"),
     )
     question = str(body.get("text") or "").strip()
-    return SlashCommand(address, body["command"], question, str(body.get("trigger_id") or ""))
+    return SlashCommand(address, body["command"], question, body["trigger_id"])
 
 
 def parse_stop(event: Payload, body: Payload) -> StopPress:

@@ -1,9 +1,8 @@
 """The app manifest, which sets up the Slack app: for "From a manifest" at api.slack.com/apps.
 
 Owns the scopes and the events. Tests compare them with the methods that are called and the events that are
-handled.
-Follows https://docs.slack.dev/reference/app-manifest and https://github.com/slackapi/manifest-schema; uses
-`agent_view`, because new apps cannot have `assistant_view`.
+handled. Follows https://docs.slack.dev/reference/app-manifest and https://github.com/slackapi/manifest-schema;
+uses `agent_view`, because new apps cannot have `assistant_view`.
 """
 
 from collections.abc import Sequence

@@ -10,8 +10,7 @@ class RecentDeliveries:
     """Recognises a twin that arrives after its delivery was committed, without a query.
 
     Only saves work: the unique row in Postgres decides; for Stop, which has no row, the time it was pressed does
-    (see
-    :func:`agent.store.sessions.request_stop`). Thread-safe.
+    (see :func:`agent.store.sessions.request_stop`). Thread-safe.
     """
 
     def __init__(self, max_keys: int = MAX_KEYS) -> None:

@@ -33,7 +33,7 @@ class ClaimKeeper:
         self._sync_id = sync_id
         self._lease_seconds = lease_seconds
         self._clock = clock
-        self._unread = frozenset(item.uri for item in items)
+        self._unread = {item.uri: item for item in items}
         self._progressed_at = clock()
         self._heartbeat = ExitStack()
 
@@ -45,11 +45,12 @@ class ClaimKeeper:
     def __exit__(self, *_: object) -> None:
         self._heartbeat.close()
         if self._unread:
-            store.release_claims(self._database, self._sync_id, self._unread)
+            store.release_claims(self._database, self._sync_id, self._unread.values())
 
     def mark_done(self, uris: Iterable[str]) -> None:
         """Stops renewing the claims on documents that are written; their items are gone already."""
-        self._unread -= frozenset(uris)
+        done = frozenset(uris)
+        self._unread = {uri: item for uri, item in self._unread.items() if uri not in done}
         self._progressed_at = self._clock()
 
     def renew(self) -> None:

@@ -5,13 +5,13 @@ renewed lapses, so that the documents of a killed process are read by another. K
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Select, case, delete, func, literal, select, text, update
+from sqlalchemy import Select, case, delete, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id, now
@@ -188,12 +188,14 @@ def renew_claims(
         )
 
 
-def release_claims(database: Database, sync_id: UUID, uris: Iterable[str]) -> None:
-    """Releases claims, so that others may read these documents."""
-    item = SyncItemRow
+def release_claims(database: Database, sync_id: UUID, items: Iterable[SyncItem]) -> None:
+    """Releases claims, so that others may read these documents; not those that have become another reader's."""
+    row = SyncItemRow
+    claims = [(item.uri, item.n_claims) for item in items]
     with database.transaction() as transaction:
-        statement = update(item).where(item.sync_id == sync_id, item.uri.in_(list(uris)))
-        transaction.execute(statement.values(claimed_until=None, n_claims=item.n_claims - 1))
+        is_ours = tuple_(row.uri, row.n_claims).in_(claims)
+        statement = update(row).where(row.sync_id == sync_id, is_ours)
+        transaction.execute(statement.values(claimed_until=None, n_claims=row.n_claims - 1))
 
 
 def require_open(database: Database, sync_id: UUID) -> None:
@@ -203,12 +205,22 @@ def require_open(database: Database, sync_id: UUID) -> None:
         raise SyncSuperseded("Another sync of the same source has begun, so this one stops.")
 
 
-def complete_items(transaction: Transaction, sync_id: UUID, uris: Sequence[str], counts: BatchCounts) -> None:
-    """Deletes items that are written, and adds them to the sync's counts."""
+def complete_items(
+    transaction: Transaction, sync_id: UUID, n_chunks: Mapping[str, int], counts: BatchCounts
+) -> BatchCounts:
+    """Deletes items that are written, adds them to the sync's counts, and returns what was added.
+
+    ``n_chunks`` are the chunks of each written uri. One whose item is gone was written by another reader, after
+    this one had lost its claim: it was counted then.
+    """
     item, row = SyncItemRow, SyncRow
+    transaction.execute(select(row.id).where(row.id == sync_id).with_for_update())
+    deletion = delete(item).where(item.sync_id == sync_id, item.uri.in_(list(n_chunks))).returning(item.uri)
+    uris = transaction.scalars(deletion.execution_options(synchronize_session=False)).all()
+    counts = replace(counts, n_done=len(uris), n_chunks=sum(n_chunks[uri] for uri in uris))
     added = {name: getattr(row, name) + value for name, value in vars(counts).items()}
     transaction.execute(update(row).where(row.id == sync_id).values(**added, n_failures=0, touched_at=now()))
-    transaction.execute(delete(item).where(item.sync_id == sync_id, item.uri.in_(uris)))
+    return counts
 
 
 def count_items(database: Database, sync_id: UUID) -> int:

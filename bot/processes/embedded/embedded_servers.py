@@ -1,9 +1,8 @@
 """Both embedded servers of a home folder, shared by every process that uses this home.
 
 Owns the folders ``postgres/`` and ``valkey/`` under it. Promises: both listen on loopback only, on free ports,
-with a
-generated password; data is kept; the servers are stopped by the last process that leaves, whatever happened to the
-others (file locks, which the kernel releases with the process).
+with a generated password; data is kept; the servers are stopped by the last process that leaves, whatever happened
+to the others (file locks, which the kernel releases with the process).
 """
 
 import fcntl

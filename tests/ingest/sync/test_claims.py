@@ -24,7 +24,7 @@ from ingest.sources.connector import ListedDocument
 from ingest.sync import claims, diff, heartbeat, staging, store, sync, writer
 from ingest.sync.claims import ClaimKeeper
 from ingest.sync.reader_pool import WINDOW
-from ingest.sync.store import SyncItem, SyncOrigin, SyncStatus
+from ingest.sync.store import BatchCounts, SyncItem, SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncItemRow, SyncRow
 from tests.ingest.conftest import opened
 from tests.library import sync_folder
@@ -283,3 +283,26 @@ def test_a_batch_is_written_once_whoever_read_it_twice(library: Library, databas
             writer.write([*pool.read(items)], sync_id=sync_id, source="made", active_index=library.active_index)
     report = sync.finish(sync_id, "made", library.active_index)
     assert (report.status, report.n_added, library.status().n_chunks) == ("completed", 3, 3)
+
+
+def test_a_document_written_twice_after_a_lost_claim_is_counted_once(library: Library) -> None:
+    source, database = Made({"a": "one", "b": "two"}), library.database
+    sync_id = begun(source, library)
+    counts = BatchCounts(n_done=2, n_chunks=5, n_embedded=5, n_tokens=9)
+    with database.transaction() as transaction:
+        assert store.complete_items(transaction, sync_id, {"a": 2, "b": 3}, counts) == counts
+        again = store.complete_items(transaction, sync_id, {"a": 2, "b": 3}, counts)
+        row = transaction.get_one(SyncRow, sync_id)
+    assert again == BatchCounts(n_done=0, n_chunks=0, n_embedded=5, n_tokens=9)  # it was paid for
+    assert (row.n_done, row.n_chunks, row.n_embedded, row.n_tokens) == (2, 5, 10, 18)
+
+
+def test_a_reader_that_lost_its_claim_does_not_release_the_next_ones(library: Library) -> None:
+    source, database = Made({"a": "one"}), library.database
+    sync_id = begun(source, library)
+    lost = store.claim(database, sync_id, limit=1, lease_seconds=0)
+    held = store.claim(database, sync_id, limit=1)
+    store.release_claims(database, sync_id, lost)
+    assert store.claim(database, sync_id, limit=1) == []
+    store.release_claims(database, sync_id, held)
+    assert [item.n_claims for item in store.claim(database, sync_id, limit=1)] == [2]

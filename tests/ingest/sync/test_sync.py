@@ -316,7 +316,7 @@ def test_workers_share_the_documents_of_a_sync(library: Library, tmp_path: Path)
     with sync.open_reader_pool(source, chunk_tokens=200, n=1) as pool:
         assert not sync.work(sync_id, "wiki", pool, live, limit=3)
     assert store.count_items(live.database, sync_id) == 5  # another one reads them
-    store.release_claims(live.database, sync_id, [item.uri for item in first])
+    store.release_claims(live.database, sync_id, first)
     with sync.open_reader_pool(source, chunk_tokens=200, n=1) as pool:
         assert sync.work(
             sync_id, "wiki", pool, live, limit=3, is_over=iter([False, False, False, False, True, True]).__next__

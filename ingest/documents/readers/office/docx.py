@@ -1,9 +1,9 @@
 """Word documents to blocks: the only module that imports mammoth.
 
 Removes what a reader would not see (:mod:`ingest.documents.readers.office.ooxml`; mammoth itself leaves out
-comments
-and deletions), lets mammoth turn styles into HTML, and reads that as :mod:`ingest.documents.readers.html.html`
-does. Lists are numbered as mammoth numbers them: one that is interrupted begins again.
+comments and deletions), lets mammoth turn styles into HTML, and reads that as
+:mod:`ingest.documents.readers.html.html` does. Lists are numbered as mammoth numbers them: one that is interrupted
+begins again.
 """
 
 import re

@@ -1,8 +1,7 @@
 """Lines of text on pages to headings, paragraphs, lists and tables.
 
-A PDF only says where characters are. Larger or bold lines are headings; runs aligned below each other are a
-table; a
-line further below the previous one than usual begins a paragraph. Promises every line once, in reading order;
+A PDF only says where characters are. Larger or bold lines are headings; runs aligned below each other are a table;
+a line further below the previous one than usual begins a paragraph. Promises every line once, in reading order;
 everything else is a guess, so that an unusual table may come out as lines.
 """
 

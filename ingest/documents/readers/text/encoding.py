@@ -35,6 +35,8 @@ _NEVER_BOTH = (
     {*"ìøòù"},
     {*"šžŠŽ"},
 )  # in one Western text; read as cp1252, Czech and its neighbours have both (ěřňů and šž)
+_HANJA = re.compile("[一-鿿]")
+HANJA_SHARE = 0.1  # of a Korean text's characters; with more it is short Chinese, which is often guessed as Korean
 _FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]")
 
 
@@ -104,13 +106,15 @@ def _choose_sample(content: bytes) -> bytes:
 
 
 def _guess(sample: bytes) -> str:
-    """Returns charset-normalizer's guess, corrected for Western texts and for Russian with much ASCII."""
+    """Returns charset-normalizer's guess, corrected for Western texts, Russian with much ASCII, and short Chinese."""
     if (cyrillic := _try_decode(sample, "cp1251")) and _CYRILLIC.fullmatch(cyrillic):
         return "cp1251"
     best = from_bytes(sample, cp_isolation=_GUESSES).best()
     guess = best.encoding if best else "cp1252"
     if guess == "cp1250" and _is_western(sample):
         return "cp1252"
+    if guess == "cp949" and len(_HANJA.findall(sample.decode(guess))) > HANJA_SHARE * len(sample) / 2:
+        return "gb18030" if _try_decode(sample, "gb18030") else guess
     return guess
 
 

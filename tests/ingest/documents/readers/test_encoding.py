@@ -133,3 +133,7 @@ def test_the_headings_of_plain_text_are_told_apart(text: str, headings: list[str
     document = reader.read_document(RawDocument(text.encode(), Format.TEXT, "Leave?"))
     found = [f"{document.title} 1"] if document.title != "Leave?" else []
     assert found + [f"{b.text} {b.level}" for b in blocks if b.kind == "heading"] == headings
+
+
+def test_short_chinese_is_not_taken_for_korean() -> None:
+    assert decode("旅游费用".encode("gb18030")) == "旅游费用"
