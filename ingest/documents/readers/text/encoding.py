@@ -106,7 +106,7 @@ def _choose_sample(content: bytes) -> bytes:
 
 
 def _guess(sample: bytes) -> str:
-    """Returns charset-normalizer's guess, corrected for Western texts, Russian with much ASCII, and short Chinese."""
+    """Returns charset-normalizer's guess, corrected for Western texts, some Russian, and short Chinese."""
     if (cyrillic := _try_decode(sample, "cp1251")) and _CYRILLIC.fullmatch(cyrillic):
         return "cp1251"
     best = from_bytes(sample, cp_isolation=_GUESSES).best()
