@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.system import ForkServer
 
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass(frozen=True)

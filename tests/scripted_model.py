@@ -118,7 +118,7 @@ class ScriptedModel:
         self._thread.join()
         _close_clients()
 
-    def wait_for_requests(self, n: int, timeout: float = 30) -> None:
+    def wait_for_requests(self, n: int, timeout: float = 120) -> None:
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.requests) >= n, timeout), (
                 f"{len(self.requests)} of {n} requests came"
@@ -156,7 +156,7 @@ def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
         handler.wfile.write(body)
         return
     if isinstance(line, Hang):
-        line.event.wait(60)
+        line.event.wait(120)
         handler.close_connection = True
         return
     handler.send_response(200)

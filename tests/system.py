@@ -39,7 +39,7 @@ HANDBOOK = {
     "offices.md": "# Offices\n\n## Lisbon\n\nThe Lisbon office is open from 8:00 to 20:00.\n",
 }
 QUESTION = "How many days of annual leave can I carry over into the next year?"
-STARTUP_SECONDS = 20
+STARTUP_SECONDS = 120
 
 
 class ForkServer:
@@ -66,7 +66,7 @@ class ForkServer:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(120)
         self._process.stdout.close()
 
     def _read(self) -> str:
@@ -108,7 +108,7 @@ class System:
         """SIGTERM, as in a deploy."""
         self._end(role, signal.SIGTERM)
 
-    def wait_for_death(self, role: str, timeout: float = 20) -> None:
+    def wait_for_death(self, role: str, timeout: float = 120) -> None:
         self.running[role][-1].wait(timeout)
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class System:
         """The bot's messages in a thread."""
         return [m for m in self.workspace.thread(channel, ts) if m.user == self.workspace.app.bot_user_id]
 
-    def wait_for(self, condition: Callable[[], T | None], timeout: float = 30) -> T:
+    def wait_for(self, condition: Callable[[], T | None], timeout: float = 120) -> T:
         """Until the condition holds, looking again with every change in the workspace and every 50 ms."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:
@@ -130,7 +130,7 @@ class System:
             time.sleep(0.05)
         raise AssertionError(f"did not happen within {timeout} s\n{self.logs()}")
 
-    def wait_for_turns(self, n: int, status: str = "completed", timeout: float = 30) -> list[Any]:
+    def wait_for_turns(self, n: int, status: str = "completed", timeout: float = 120) -> list[Any]:
         """The turns, once ``n`` have this status."""
         return self.wait_for(lambda: rows if len(rows := self.turns(status)) >= n else None, timeout)
 
@@ -149,7 +149,7 @@ class System:
     def _end(self, role: str, number: int) -> None:
         process = self.running[role][-1]
         process.send_signal(number)
-        process.wait(20)
+        process.wait(120)
 
     def _wait_until_ready(self, role: str, process: psutil.Process, log: Path) -> None:
         def is_ready() -> bool:
@@ -162,7 +162,7 @@ class System:
 def get(url: str | urllib.request.Request) -> tuple[int, dict[str, Any]]:
     """Status and JSON body."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(url, timeout=120) as response:
             return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -20,7 +20,7 @@ import pytest
 from bot.simulator import ADA, HELP
 from tests.system import HANDBOOK, QUESTION, ROOT, free_port
 
-READY_SECONDS = 90
+READY_SECONDS = 120
 
 
 class Demo:
@@ -63,7 +63,7 @@ class Demo:
 
     def signal(self, number: int) -> int:
         self._processes[-1].send_signal(number)
-        return self._processes[-1].wait(20)
+        return self._processes[-1].wait(120)
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self._processes[-1].pid).children(recursive=True)
@@ -72,23 +72,23 @@ class Demo:
         for process in self._processes:
             if process.poll() is None:
                 process.terminate()
-                process.wait(20)
+                process.wait(120)
 
     def act(self, action: str, **args: Any) -> Any:
         body = json.dumps({"user": ADA, "action": action, "args": args}).encode()
         request = urllib.request.Request(
             f"{self.url}/_control/act", data=body, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             return json.loads(response.read())["result"]
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=120) as response:
             return json.loads(response.read())
 
     def answers(self, ts: str, n: int = 1) -> list[str]:
         """The thread's replies, once there are ``n`` whole ones."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             thread = self.get(f"/_control/messages?channel=%23help&thread_ts={ts}")["messages"]
             replies = [message for message in thread[1:] if message["bot_id"]]
@@ -128,7 +128,7 @@ def test_asked_killed_started_again_and_stopped(demo: Demo, docs: Path) -> None:
     (answer,) = demo.answers(ts)
     assert "5 days" in answer
     assert f"{demo.url}/docs/leave" in answer
-    assert b"28 days" in urllib.request.urlopen(f"{demo.url}/docs/leave", timeout=5).read()
+    assert b"28 days" in urllib.request.urlopen(f"{demo.url}/docs/leave", timeout=120).read()
     (turn,) = demo.get(f"/_control/story?channel={HELP}&thread_ts={ts}")["turns"]
     assert turn["question"] == QUESTION
     assert turn["tool_calls"][0]["name"] == "search_docs"

@@ -75,7 +75,7 @@ def run(environment: Path, tmp_path: Path) -> Run:
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

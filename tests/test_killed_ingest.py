@@ -3,10 +3,12 @@
 import random
 import re
 import signal
+import threading
 import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,10 +18,11 @@ from agent.store.database import Database
 from agent.types import Audience
 from ingest.index import scan
 from ingest.library import Library
+from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.system import ForkServer
 
 N_DOCUMENTS = 300
-N_MANY = 3_000  # take seconds, so that there is a middle
+N_MANY = 200  # more than are read ahead of the first batch
 N_SECTIONS = 3
 _VERSION = re.compile(r"version (\d+) of document (\d+) ")
 
@@ -50,7 +53,7 @@ def test_whenever_it_is_killed_documents_are_whole_and_in_the_end_all_are_there_
         time.sleep(chance.uniform(0.0, 1.5))
         with suppress(psutil.NoSuchProcess):  # it was quicker
             process.kill()
-        process.wait(20)
+        process.wait(120)
         moments[status(database)] += 1
         for n, found in held(library).items():
             assert len(found) == N_SECTIONS, f"document {n} is there by half"
@@ -104,20 +107,32 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
     documents.mkdir()
     for n in range(N_MANY):
         write(documents, n, 0)
-    index, code = tmp_path / "index", tmp_path / "code"
-    env = {"DATABASE_URL": database_url, "DOCENT_HOME": str(tmp_path / "home"), "DOCENT_INDEX_URI": str(index)}
-    log = tmp_path / "ingest.log"
-    order = {"env": env, "log": str(log), "arguments": ["ingest", str(documents)], "code": str(code)}
-    process = zygote.fork(**order)
-    until = time.monotonic() + 60
-    while status(database) != "reading":
-        assert time.monotonic() < until, log.read_text()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    process.wait(60)
-    assert (status(database), code.read_text()) == ("interrupted", "130")
-    assert "Traceback" not in log.read_text()
+    index, code, log = tmp_path / "index", tmp_path / "code", tmp_path / "ingest.log"
+    is_asked, may_answer = threading.Event(), threading.Event()
 
-    zygote.fork(**order).wait(120)
-    library = Library(database, ingest.settings.IngestSettings(index_uri=str(index)))
-    assert held(library) == {n: [0] * N_SECTIONS for n in range(N_MANY)}
+    def hold_back(answer: dict[str, Any]) -> dict[str, Any]:
+        is_asked.set()
+        assert may_answer.wait(120)
+        return answer
+
+    with ScriptedEmbeddings() as model:
+        model.change = hold_back
+        env = {
+            "DATABASE_URL": database_url,
+            "DOCENT_HOME": str(tmp_path / "home"),
+            "DOCENT_INDEX_URI": str(index),
+            "DOCENT_EMBEDDING_MODEL": model.named("words"),
+            "OPENAI_API_KEY": "sk-test",
+        }
+        order = {"env": env, "log": str(log), "arguments": ["ingest", str(documents)], "code": str(code)}
+        process = zygote.fork(**order)
+        assert is_asked.wait(120), log.read_text()
+        process.send_signal(signal.SIGINT)  # while the first batch cannot be written, so that there is a middle
+        may_answer.set()
+        process.wait(120)
+        assert (status(database), code.read_text()) == ("interrupted", "130")
+        assert "Traceback" not in log.read_text()
+
+        zygote.fork(**order).wait(120)
+        settings = ingest.settings.IngestSettings(index_uri=str(index), embedding_model=model.named("words"))
+        assert held(Library(database, settings)) == {n: [0] * N_SECTIONS for n in range(N_MANY)}

@@ -11,7 +11,7 @@ from agent.store.database import Database
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until, "did not happen within 30 s"
         time.sleep(0.02)

@@ -165,11 +165,11 @@ def test_a_body_that_a_step_is_about_to_refer_to_stays(database: Database) -> No
                 reserved_usd=Decimal(0),
             )
             is_written.set()
-            assert may_commit.wait(10)
+            assert may_commit.wait(120)
 
     thread = threading.Thread(target=step)
     thread.start()
-    assert is_written.wait(10)
+    assert is_written.wait(120)
     threading.Timer(0.3, may_commit.set).start()
     assert prune(database)
     thread.join()
@@ -185,11 +185,11 @@ def test_a_question_that_comes_while_its_session_is_deleted_is_kept(database: Da
         with database.transaction() as transaction:
             sessions.ask(transaction, key="slack:T1:C1:1.1", user_id="U", origin="mention", question="And then?")
             is_asked.set()
-            assert may_commit.wait(10)
+            assert may_commit.wait(120)
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert is_asked.wait(10)
+    assert is_asked.wait(120)
     threading.Timer(0.2, may_commit.set).start()
     assert prune(database) == Pruned(n_turns=1, n_bodies=5)
     thread.join()

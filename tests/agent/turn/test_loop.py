@@ -237,7 +237,7 @@ def test_a_cancelled_answer_is_not_written_to_its_end(
 
     with pytest.raises(Cancelled):
         run(database, turn, model, check=check)
-    assert model.hung_up.wait(5)
+    assert model.hung_up.wait(120)
 
 
 def test_a_model_that_says_nothing_is_left_when_the_time_is_over(

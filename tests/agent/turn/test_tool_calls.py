@@ -57,7 +57,7 @@ def results(asked: Asked) -> list[dict[str, Any]]:
 
 
 def test_calls_of_one_step_run_at_once_and_are_numbered_in_their_order(asked: Asked, model: ScriptedModel) -> None:
-    all_there = threading.Barrier(4, timeout=10)  # one after the other none would get past it
+    all_there = threading.Barrier(4, timeout=120)  # one after the other none would get past it
 
     @tool()
     def meet(seconds: float, *, context: ToolContext) -> ToolResult:

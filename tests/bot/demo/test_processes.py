@@ -9,7 +9,7 @@ import pytest
 from agent.errors import UserError
 from bot.demo.processes import MAX_RESTARTS, Processes
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ def test_jobs_run_at_once_up_to_the_slots() -> None:
 
     def job() -> None:
         started.release()
-        go.wait(20)
+        go.wait(120)
         pool.slots.release()
 
     assert [pool.is_busy] == [False]
     for _ in range(2):
-        assert pool.slots.acquire(timeout=20)
+        assert pool.slots.acquire(timeout=120)
         pool.submit(job)
     for _ in range(2):
-        assert started.acquire(timeout=20)
+        assert started.acquire(timeout=120)
     assert pool.is_busy
     assert not pool.slots.acquire(blocking=False)
     go.set()
-    assert pool.slots.acquire(timeout=20)
-    assert pool.slots.acquire(timeout=20)
+    assert pool.slots.acquire(timeout=120)
+    assert pool.slots.acquire(timeout=120)

@@ -38,7 +38,7 @@ def lease_until(database: Database) -> float:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until, "did not happen within 20 s"
         time.sleep(0.02)

@@ -21,7 +21,7 @@ class Jobs:
 
 def hold(name: str) -> None:
     Jobs.started.append(name)
-    Jobs.go.wait(20)
+    Jobs.go.wait(120)
 
 
 def fail(name: str) -> None:
@@ -56,12 +56,12 @@ def listen(turn_queue: Queue, stopping: threading.Event) -> Iterator[Listen]:
     stopping.set()
     Jobs.go.set()
     for pool, thread in running:
-        thread.join(20)
+        thread.join(120)
         wait_for(lambda pool=pool: not pool.is_busy)  # type: ignore[misc]
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until, "did not happen within 20 s"
         time.sleep(0.02)
@@ -92,7 +92,7 @@ def test_a_stopping_worker_takes_no_job_and_its_thread_ends(
 ) -> None:
     pool, thread = listen(1)
     stopping.set()
-    thread.join(20)
+    thread.join(120)
     assert not thread.is_alive()
     enqueue(turn_queue, hold, "late")
     assert (turn_queue.count, pool.is_busy, Jobs.started) == (1, False, [])

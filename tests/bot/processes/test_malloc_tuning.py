@@ -27,7 +27,7 @@ libc.malloc_stats()
 
 def n_arenas(kind: str) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", THREADS, kind], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", THREADS, kind], capture_output=True, text=True, timeout=120, check=True
     )
     return done.stderr.count("Arena ")
 

@@ -28,7 +28,7 @@ def run(end: str) -> str:
     """What parent and child wrote; returns when both have ended, because they share the pipe."""
     program = PARENT.format(end=end)
     done = subprocess.run(
-        [sys.executable, "-c", program, CHILD], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, CHILD], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stderr == ""
     return done.stdout

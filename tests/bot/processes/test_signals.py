@@ -12,7 +12,7 @@ from bot.processes.signals import STOPS, Signals
 signals = Signals(*STOPS)
 thread = threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM))
 threading.Timer(0.2, thread.start).start()
-print(signals.wait(20).name, signals.wait(0))
+print(signals.wait(120).name, signals.wait(0))
 """
 
 CHILD = """
@@ -25,7 +25,7 @@ with signals.forking():
 if not pid:
     signal.pause()
 os.kill(pid, signal.SIGTERM)
-print(os.waitpid(pid, 0)[1] == signal.SIGTERM, signals.wait(20).name, signals.wait(0))
+print(os.waitpid(pid, 0)[1] == signal.SIGTERM, signals.wait(120).name, signals.wait(0))
 """
 
 
@@ -38,5 +38,7 @@ print(os.waitpid(pid, 0)[1] == signal.SIGTERM, signals.wait(20).name, signals.wa
     ids=["one that another thread took", "none that is a child's"],
 )
 def test_the_main_thread_hears(program: str, said: str) -> None:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
     assert (done.stdout, done.stderr) == (said, "")

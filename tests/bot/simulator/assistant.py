@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from bot.simulator import TEAM
 from tests.bot.simulator.conftest import Served, bolt, http_served
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 120.0
 SOURCES = [{"type": "url", "url": "https://handbook.example/leave", "text": "Annual leave"}]
 FEEDBACK = {
     "type": "feedback_buttons",

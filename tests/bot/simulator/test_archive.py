@@ -50,7 +50,7 @@ RECIPIENT: Any = {"recipient_team_id": "T0STANDIN01", "recipient_user_id": ADA}
 BUTTON = {"type": "button", "text": {"type": "plain_text", "text": "More"}, "action_id": "more"}
 BLOCKS = [{"type": "actions", "elements": [BUTTON]}]
 FINAL: Answer = ("500 Oops", [("x-slack-no-retry", "1")])
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 120.0
 NEVER = (600.0,)  # seconds; a retry that no test waits for
 
 

@@ -38,7 +38,7 @@ ARGS = [
 ]
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
-PATIENCE_MS = 8_000
+PATIENCE_MS = 60_000
 QUESTION = "How many days can I carry over?"
 EXAMPLES = (QUESTION, "Who approves parental leave?")
 TURN = {

@@ -206,7 +206,7 @@ def test_an_exception_in_a_listener_means_redelivery(slack: Served, connect: Con
 
 def test_two_hundred_mentions_go_out_at_once() -> None:
     n_mentions = 200
-    together = threading.Barrier(n_mentions * 2, timeout=20)
+    together = threading.Barrier(n_mentions * 2, timeout=120)
 
     def answer(n: int) -> Answer:
         together.wait()  # passes only when every delivery of the burst is under way

@@ -35,7 +35,7 @@ def start_user(home: Path) -> "subprocess.Popen[str]":
 
 
 def end(process: "subprocess.Popen[str]") -> None:
-    process.communicate("\n", timeout=30)
+    process.communicate("\n", timeout=120)
 
 
 def servers_of(home: Path) -> list[psutil.Process]:
@@ -78,7 +78,7 @@ def test_servers_that_were_killed_are_started_again(tmp_path: Path) -> None:
     killed = servers_of(tmp_path)
     for process in killed:
         process.kill()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 120
     while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in killed) and time.monotonic() < until:
         time.sleep(0.01)
     with embedded_servers.start(tmp_path, is_durable=False) as servers:
