@@ -60,7 +60,7 @@ node_modules/.stamp: package-lock.json
 # Format, lint, strict types, import contract, migration drift (tests/test_migrations.py), tests. Half of the tests
 # wait for other processes, so two cores keep three at work.
 test: check
-	$(BIN)/python -m pytest -m "not soak" -n 3 --dist worksteal
+	$(BIN)/python -m pytest -m "not soak" -n 3 --dist worksteal --durations=20 --durations-min=2
 
 soak: setup-dev
 	$(BIN)/python -m pytest -m soak --timeout=1800

@@ -21,7 +21,7 @@ HUGE = 60_000_000
 @pytest.fixture(scope="module")
 def converter() -> Iterator[Converter]:
     """Shared by all bombs, as by the documents of a sync; with less time, for the tests' sake."""
-    with Converter(ReaderLimits(cpu_seconds=2)) as converter:
+    with Converter(ReaderLimits(cpu_seconds=1)) as converter:
         yield converter
 
 

@@ -376,7 +376,7 @@ def _read_everything(url: str, home: Path) -> list[bytes]:
 
 def test_processes_that_read_at_once_share_a_mirror(repository: Repository, tmp_path: Path) -> None:
     repository.commit(**{f"page{n}": f"Page {n}." for n in range(20)})
-    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         readings = [pool.submit(_read_everything, repository.url, tmp_path) for _ in range(6)]
         assert {len(reading.result()) for reading in readings} == {22}
     assert len([*tmp_path.glob("sources/*/mirror.git")]) == 1

@@ -157,16 +157,17 @@ class DyingDatabase(Database):
         return super().transaction()
 
 
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_sync_killed_at_any_moment_is_finished_by_the_next(
-    library: Library, database: Database, folder: Path
+    library: Library, database: Database, folder: Path, step: int
 ) -> None:
     """Between any two transactions, of which the index is written in some gap."""
     sync_folder(library, str(folder))
     dying = DyingDatabase(database.url)
-    for moment in range(1, 100):
+    for moment in range(1, 100, step):
         (folder / "leave.md").write_text(f"# Leave\n\nEvery employee has {100 + moment} days of annual leave.")
         (folder / f"new-{moment}.md").write_text(f"# New\n\nThe new rule has the number {moment}.")
-        (folder / f"new-{moment - 1}.md").unlink(missing_ok=True)
+        (folder / f"new-{moment - step}.md").unlink(missing_ok=True)
         dying.dies_at, dying.n_transactions = moment, 0
         try:
             sync_folder(Library(dying, library.settings), str(folder))
@@ -472,7 +473,7 @@ def test_a_reader_never_sees_half_a_document(library: Library, folder: Path, tmp
     readers = [threading.Thread(target=look) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for i in range(6):
+    for i in range(4):
         write("blue" if i % 2 == 0 else "red")
         sync_folder(library, str(folder))
     done.set()
