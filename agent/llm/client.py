@@ -16,10 +16,9 @@ from typing import cast
 
 from agent import observability
 from agent.errors import DeadlineExceeded, DocentError, ModelError
-from agent.llm import models
+from agent.llm import local_provider, models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.litellm_setup import Chunk, Response, litellm
-from agent.llm.local_provider import MARKS
 from agent.llm.model_names import is_local
 from agent.llm.provider_errors import translate
 from agent.llm.request import PENDING, Completion, Model, Pending, Request
@@ -149,6 +148,9 @@ def _attempt(
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise DeadlineExceeded("no time left for a model call")
+    if is_local(request.model.name):
+        yield from _answer_locally(request, completion, deadline, check)
+        return
     chunks: list[Chunk] = []
     heard_at = time.monotonic()
     until = min(deadline, heard_at + policy.timeout_seconds)
@@ -183,6 +185,23 @@ def _attempt(
     _assemble(request, completion, chunks)
 
 
+def _answer_locally(
+    request: Request, completion: Completion, deadline: float, check: Callable[[], None]
+) -> Iterator[str]:
+    try:
+        for text in local_provider.stream(request, completion):
+            check()
+            if time.monotonic() > deadline:
+                raise _time_out("the turn's time is over", completion)
+            completion.has_begun = True
+            completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
+            yield text
+    except DocentError:
+        raise
+    except Exception as error:
+        raise translate(error, request, has_begun=completion.has_begun) from error
+
+
 def _time_out(message: str, completion: Completion, *, is_stall: bool = False) -> ModelError:
     return ModelError(
         message, is_transient=True, is_timeout=True, is_stall=is_stall, has_begun=completion.has_begun
@@ -190,11 +209,7 @@ def _time_out(message: str, completion: Completion, *, is_stall: bool = False) -
 
 
 def _read_chunks(request: Request, timeout_seconds: float) -> Generator[Chunk | Pending, None, None]:
-    """Yields the provider's chunks, and PENDING while none comes. A model of this process needs no thread for
-    it."""
-    if is_local(request.model.name):
-        yield from _open(request, timeout_seconds)
-        return
+    """Yields the provider's chunks, and PENDING while none comes."""
     chunks = ThreadedIterator[Chunk](lambda: _open(request, timeout_seconds), _close)
     is_over = False
     try:
@@ -249,16 +264,12 @@ def _assemble(request: Request, completion: Completion, chunks: list[Chunk]) -> 
     message = choice.message.model_dump(exclude_none=True)
     kept = {key: value for key, value in message.items() if key != "function_call"}
     completion.message = cast(Message, {"content": None, **kept})
-    marks = {name: True for name in MARKS if any(getattr(chunk, name, False) for chunk in chunks)}
-    completion.message = cast(Message, completion.message | marks)
     completion.finish_reason = choice.finish_reason
     completion.response = response.model_dump(mode="json", exclude={"id", "created"}, exclude_none=True)
     completion.usage = _read_usage(request.model, response)
 
 
 def _read_usage(model: Model, response: Response) -> Usage:
-    if is_local(model.name):
-        return Usage()
     usage = response.usage
     details = getattr(usage, "prompt_tokens_details", None)
     counts = {

@@ -4,13 +4,12 @@ Promises: the price list is the local one, and nothing is sent anywhere but to t
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from agent.llm import local_provider
-from agent.types import Message, ToolSchema
+from agent.llm.local_provider import Complete
 
 LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's resources
     "litellm.litellm_core_utils.default_encoding",
@@ -20,7 +19,6 @@ LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's res
 
 Response = Any  # LiteLLM's responses, and the iterators of chunks that become one
 Chunk = Any  # LiteLLM's ModelResponseStream
-Complete = Callable[[Sequence[Message], Sequence[ToolSchema], str | None], Message]
 
 
 @cache
@@ -48,18 +46,5 @@ def warm_up() -> None:
 
 
 def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
-    """Registers ``complete``, a function from messages, tools and tool choice to an assistant message, as the
-    model ``local/…``. ``words_per_second`` slows its text down to the pace of a language model; 0 sends it at
-    once."""
-    sdk = litellm()
-
-    class Local(sdk.CustomLLM):  # type: ignore[misc, name-defined]
-        """LiteLLM's interface for models that are Python functions."""
-
-        def streaming(self, *_: Any, **call: Any) -> Iterator[local_provider.GenericChunk]:
-            params = call["optional_params"]
-            message = complete(call["messages"], params.get("tools") or (), params.get("tool_choice"))
-            yield from local_provider.stream_chunks(message, words_per_second)
-
-    sdk.custom_provider_map = [{"provider": "local", "custom_handler": Local()}]
-    sdk.utils.custom_llm_setup()
+    """Registers a function as the model ``local/…``; see :func:`agent.llm.local_provider.register`."""
+    local_provider.register(complete, words_per_second=words_per_second)

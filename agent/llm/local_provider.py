@@ -1,58 +1,62 @@
-"""Turns the message of a model that is a Python function into the stream that a provider would send."""
+"""The model that is a Python function of this process: registered here, and answered without LiteLLM.
+
+LiteLLM takes seconds to import, which a command that only quotes documents need not wait for.
+"""
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import NotRequired, TypedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
 
-from agent.types import JsonObject, Message
+from agent.errors import ModelError
+from agent.llm.request import Completion, Request
+from agent.types import JsonObject, Message, ToolSchema
 
-MARKS = ("is_refusal", "is_small_talk")  # what a message of a local model says about itself
+Complete = Callable[[Sequence[Message], Sequence[ToolSchema], str | None], Message]
 
-
-class GenericChunk(TypedDict):
-    """LiteLLM's ``GenericStreamingChunk``."""
-
-    text: str
-    tool_use: Mapping[str, object] | None
-    is_finished: bool
-    finish_reason: str
-    usage: None
-    index: int
-    provider_specific_fields: NotRequired[JsonObject]
+WORDS_AT_ONCE = 12  # where nothing slows the text down
+PACED_WORDS_AT_ONCE = 3
 
 
-def stream_chunks(message: Message, words_per_second: float) -> Iterator[GenericChunk]:
-    """Yields LiteLLM's generic chunks; ``words_per_second`` slows the text down, 0 sends it at once."""
-    calls = message.get("tool_calls") or ()
-    words = (message.get("content") or "").split(" ")
-    size = 3 if words_per_second else 12
-    marks = {name: True for name in MARKS if message.get(name)}
+@dataclass(frozen=True)
+class _Registered:
+    complete: Complete
+    words_per_second: float
+
+
+_registered: list[_Registered] = []
+
+
+def register(complete: Complete, *, words_per_second: float = 0) -> None:
+    """Makes ``complete``, a function from messages, tools and tool choice to an assistant message, the model
+    ``local/…`` of this process. ``words_per_second`` slows its text down to the pace of a language model; 0 sends
+    it at once."""
+    _registered[:] = [_Registered(complete, words_per_second)]
+
+
+def stream(request: Request, completion: Completion) -> Iterator[str]:
+    """Yields the text of the registered model's message in pieces, then fills ``completion``, without a cost."""
+    if not _registered:
+        raise ModelError(f"no model is registered as {request.model.name}")
+    model = _registered[0]
+    message = model.complete(request.messages, request.tools, request.tool_choice)
+    yield from _split(message.get("content") or "", model.words_per_second)
+    completion.message = cast(Message, {"content": None, **message})
+    completion.finish_reason = "tool_calls" if message.get("tool_calls") else "stop"
+    completion.response = {
+        "object": "chat.completion",
+        "model": request.model.name,
+        "choices": [{"index": 0, "message": cast(JsonObject, message), "finish_reason": completion.finish_reason}],
+    }
+
+
+def _split(text: str, words_per_second: float) -> Iterator[str]:
+    words = text.split(" ")
+    size = PACED_WORDS_AT_ONCE if words_per_second else WORDS_AT_ONCE
     for start in range(0, len(words), size):
         is_last = start + size >= len(words)
-        text = " ".join(words[start : start + size]) + ("" if is_last else " ")
-        yield _chunk(text=text, marks=marks)
+        piece = " ".join(words[start : start + size]) + ("" if is_last else " ")
+        if piece:
+            yield piece
         if words_per_second and not is_last:
             time.sleep(size / words_per_second)
-    for index, call in enumerate(calls):
-        yield _chunk(tool_use={"index": index, **call})
-    yield _chunk(finish_reason="tool_calls" if calls else "stop")
-
-
-def _chunk(
-    *,
-    text: str = "",
-    tool_use: Mapping[str, object] | None = None,
-    finish_reason: str = "",
-    marks: JsonObject | None = None,
-) -> GenericChunk:
-    chunk: GenericChunk = {
-        "text": text,
-        "tool_use": tool_use,
-        "is_finished": bool(finish_reason),
-        "finish_reason": finish_reason,
-        "usage": None,
-        "index": 0,
-    }
-    if marks:
-        chunk["provider_specific_fields"] = marks
-    return chunk

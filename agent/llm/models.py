@@ -201,8 +201,9 @@ def _supported(model: str) -> frozenset[str]:
 
 @cache
 def _map_to_provider(model: str, params: tuple[tuple[str, JsonValue], ...]) -> dict[str, JsonValue]:
-    """Returns the parameters as the provider names them; empty where litellm cannot tell, as for local
-    models."""
+    """Returns the parameters as the provider names them; empty for local models, and where litellm cannot tell."""
+    if is_local(model):
+        return {}
     sdk = litellm()
     try:
         name, provider, _, _ = sdk.get_llm_provider(model)

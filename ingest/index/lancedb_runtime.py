@@ -2,20 +2,21 @@
 
 Why the asynchronous API behind a loop of our own: the synchronous one crosses threads six times a query; a search
 costs 11 ms of CPU with it and 6 ms without (2,600 chunks, lancedb 0.40). Not safe in a process forked after first
-use.
+use. Imported when first needed: it takes a second.
 """
 
 import asyncio
 import ctypes
+import sys
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
+from importlib.util import find_spec, module_from_spec
 from typing import Any, TypeVar
 
-import lancedb
 import pyarrow as pa
-from lancedb.index import FTS, Bitmap, BTree, IvfSq
 
 from agent.errors import UserError
 
@@ -26,9 +27,28 @@ VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and miss
 # it is 10 and 8 ms (1.00, .99), and the index takes 140 MB more to make.
 N_PARTITIONS, N_PROBES = 64, 64
 REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vector index that fits them
+REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 
 T = TypeVar("T")
+
+
+@cache
+def lancedb() -> Any:
+    """Imports LanceDB; the first time takes a second."""
+    _leave_out_rest_client()
+    import lancedb
+    import lancedb.index
+
+    return lancedb
+
+
+def _leave_out_rest_client() -> None:
+    """Registers the client of LanceDB's REST catalogue without running it: it makes 370 validators, which takes
+    longer than the rest of LanceDB, and only its models are used, which are modules of their own."""
+    spec = find_spec(REST_CLIENT)
+    if spec and spec.submodule_search_locations:
+        sys.modules.setdefault(REST_CLIENT, module_from_spec(spec))
 
 
 def chunk_schema(dimension: int, model: str) -> pa.Schema:
@@ -50,7 +70,7 @@ def embedding_model_of(schema: pa.Schema) -> str:
 async def open_table(address: str, table: str) -> Any:
     """Opens a table, so that every read begins at the newest version; returns None when there is none yet."""
     try:
-        database = await lancedb.connect_async(address, read_consistency_interval=timedelta(0))
+        database = await lancedb().connect_async(address, read_consistency_interval=timedelta(0))
         tables = (await database.list_tables()).tables
         return await database.open_table(table) if table in tables else None
     except (RuntimeError, OSError, ValueError) as error:
@@ -59,13 +79,13 @@ async def open_table(address: str, table: str) -> Any:
 
 async def create_table(address: str, table: str, schema: pa.Schema) -> Any:
     """Creates a table, or opens the one another process has just created."""
-    database = await lancedb.connect_async(address, read_consistency_interval=timedelta(0))
+    database = await lancedb().connect_async(address, read_consistency_interval=timedelta(0))
     return await database.create_table(table, schema=schema, exist_ok=True)
 
 
 async def drop_table(address: str, table: str) -> None:
     """Removes a table with its files, if there is one."""
-    database = await lancedb.connect_async(address)
+    database = await lancedb().connect_async(address)
     if table in (await database.list_tables()).tables:
         await database.drop_table(table)
 
@@ -73,11 +93,12 @@ async def drop_table(address: str, table: str) -> None:
 async def create_search_indexes(table: Any) -> None:
     """Creates the search indexes that are missing, also after a first sync that was killed."""
     indexed = {column for index in await table.list_indices() for column in index.columns}
+    kinds = lancedb().index
     configs = {
-        "search_text": FTS(with_position=False),
-        "access_id": Bitmap(),
-        "source": Bitmap(),
-        "document_id": BTree(),
+        "search_text": kinds.FTS(with_position=False),
+        "access_id": kinds.Bitmap(),
+        "source": kinds.Bitmap(),
+        "document_id": kinds.BTree(),
     }
     for column, config in configs.items():
         if column not in indexed:
@@ -88,7 +109,7 @@ async def optimize(table: Any) -> None:
     """Updates the search indexes, drops versions older than an hour, returns memory to the system."""
     n_chunks = await table.count_rows()
     if n_chunks >= VECTOR_INDEX_FROM and await _n_unindexed(table) > REBUILD_SHARE * n_chunks:
-        config = IvfSq(distance_type="cosine", num_partitions=N_PARTITIONS)
+        config = lancedb().index.IvfSq(distance_type="cosine", num_partitions=N_PARTITIONS)
         await table.create_index("vector", config=config)
     await table.optimize(cleanup_older_than=KEEP_VERSIONS)
     with suppress(OSError, AttributeError):  # not glibc
