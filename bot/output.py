@@ -3,18 +3,20 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from agent.clock import now
-from agent.types import Passage
-from bot.record.records import SessionSummary
-from ingest.sync.reports import DocumentProblem
+
+if TYPE_CHECKING:  # each command names an option of this module, and few print tables
+    from datetime import datetime
+
+    from rich.console import Console
+
+    from agent.types import Passage
+    from bot.record.records import SessionSummary
+    from ingest.sync.reports import DocumentProblem
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -22,8 +24,11 @@ SNIPPET_CHARS = 160
 ID_CHARS = 18  # enough of a session's id to identify it
 
 
-def print_passages(passages: Sequence[Passage], *, as_json: bool) -> None:
+def print_passages(passages: "Sequence[Passage]", *, as_json: bool) -> None:
     """Prints search results, best first."""
+    from rich.console import Console
+    from rich.markup import escape
+
     if as_json:
         print_json([asdict(passage) for passage in passages])
         return
@@ -38,8 +43,12 @@ def print_passages(passages: Sequence[Passage], *, as_json: bool) -> None:
         console.print(f"   {escape(snippet)}…\n   [blue]{escape(passage.url)}[/]")
 
 
-def print_sessions(rows: Sequence[SessionSummary], *, as_json: bool) -> None:
+def print_sessions(rows: "Sequence[SessionSummary]", *, as_json: bool) -> None:
     """Prints a table of sessions."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     if as_json:
         print_json(rows)
         return
@@ -60,13 +69,15 @@ def print_sessions(rows: Sequence[SessionSummary], *, as_json: bool) -> None:
     Console().print(table if rows else 'No sessions yet. Ask something: docent ask "…"')
 
 
-def print_problems(console: Console, problems: Sequence[DocumentProblem]) -> None:
+def print_problems(console: "Console", problems: "Sequence[DocumentProblem]") -> None:
     """Prints the documents that could not be read, or not completely."""
+    from rich.markup import escape
+
     for problem in problems:
         console.print(f"  [yellow]{escape(problem.uri)}[/]: {escape(problem.cause)}; {escape(problem.advice)}.")
 
 
-def format_age(moment: datetime | None) -> str:
+def format_age(moment: "datetime | None") -> str:
     """Returns how long ago something happened, to the minute, hour or day; "never" without a moment."""
     if moment is None:
         return "never"

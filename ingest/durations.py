@@ -1,6 +1,6 @@
 """Parses lengths of time as people write them in a file or on a command line: 90s, 15m, 6h, 7d, 2w, never.
 
-Promises that a number without a unit is refused. Points in time are :mod:`bot.time_ranges`.
+Promises that a number without a unit is refused. Points in time are :mod:`bot.cli.time_ranges`.
 """
 
 import re

@@ -46,8 +46,10 @@ def main() -> None:
     from bot.cli import main as cli
     from bot.jobs import wiring
     from bot.processes import web, worker
+    from ingest.index import lancedb_runtime
 
     litellm_setup.warm_up()
+    lancedb_runtime.warm_up()
     assert wiring
     assert web
     assert worker

@@ -1,22 +1,13 @@
-"""The commands about documents: sync, ingest, documents, search, reindex, forget.
+"""The commands about documents: ingest, documents, sync, forget, reindex.
 
 Owns their options and checks them. :mod:`ingest` does the work; the modules beside this one print.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-import agent.settings
-from agent.clock import now
-from agent.errors import ModelError, UserError
-from agent.store.database import Database
-from agent.types import EVERYONE, Audience
-from bot import time_ranges
+from agent.errors import UserError
 from bot.cli import connection
 from bot.output import AsJson
 
@@ -37,7 +28,7 @@ def sync(
     from bot.cli import sync_progress
     from ingest import settings
 
-    with _open_database() as database:
+    with connection.open_index() as database:
         sync_progress.sync_declared(database, settings.load(), sources or [], is_forced=force, as_json=json_)
 
 
@@ -80,7 +71,7 @@ def ingest(
         **({"readers": reader} if reader else {}),
         **sync_progress.parse_options(option or []),
     }
-    with _open_database() as database:
+    with connection.open_index() as database:
         sync_progress.sync_location(database, settings.load(), options, is_forced=force, as_json=json_)
 
 
@@ -96,46 +87,8 @@ def documents(
     from bot.cli import sources_table
     from ingest import settings
 
-    with _open_database() as database:
+    with connection.open_index() as database:
         sources_table.show(database, settings.load(), source=source, lists_problems=problems, as_json=json_)
-
-
-def search(
-    query: Annotated[str, typer.Argument(help="The question, in quotes.")],
-    *,
-    n: Annotated[int, typer.Option("-n", min=1, max=50, help="Show so many passages.")] = 8,
-    source: Annotated[list[str] | None, typer.Option(help="Search only this source. May be repeated.")] = None,
-    since: Annotated[
-        str | None, typer.Option(help="Search only documents changed since then: 30d, or 2026-01-31.")
-    ] = None,
-    as_: Annotated[
-        list[str] | None,
-        typer.Option("--as", help="Search also what this reader may read: channel:C0123. May be repeated."),
-    ] = None,
-    why: Annotated[bool, typer.Option("--why", help="Show each passage's ranks, and why it is there.")] = False,
-    json_: AsJson = False,
-) -> None:
-    """Show the passages that match a question. Searches as the bot does before it answers."""
-    from bot import output
-    from bot.cli import search_explain
-    from ingest import settings
-    from ingest.library import Library
-    from tools.passages import make_readable
-
-    with _open_database() as database:
-        library = Library(database, settings.load())
-        if problem := library.status().problem:
-            raise UserError(problem)
-        for name in source or ():
-            if name not in library.count_documents():
-                raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
-        audience, start = _make_audience(as_ or ()), _parse_since(since)
-        query = require_question(query)
-        result = library.search(query, audience=audience, k=n, sources=source or (), since=start)
-    if why:
-        search_explain.explain(result, as_json=json_)
-    else:
-        output.print_passages(make_readable(result.passages, max_tokens=MAX_TOKENS), as_json=json_)
 
 
 def reindex(
@@ -149,7 +102,7 @@ def reindex(
     from bot.cli import sync_progress
     from ingest import settings
 
-    with _open_database() as database:
+    with connection.open_index() as database:
         sync_progress.reindex(database, settings.load(), asks=not yes, is_anew=again)
 
 
@@ -161,7 +114,7 @@ def forget(
     from ingest.library import Library
     from ingest.sync import store
 
-    with _open_database() as database:
+    with connection.open_index() as database:
         config = settings.load().config
         with database.transaction() as transaction:
             is_known = name in store.load_last_started(transaction)
@@ -171,37 +124,3 @@ def forget(
     print(f"{n_documents} documents of '{name}' removed.")
     if name in source_config.sources(config):
         print(f"{config} still declares it: remove it there too, or the next sync reads it in again.")
-
-
-def require_question(text: str) -> str:
-    """Returns the question without surrounding spaces; raises :class:`UserError` if nothing is left."""
-    if not text.strip():
-        raise UserError("The question is empty.")
-    return text.strip()
-
-
-def _make_audience(readers: Sequence[str]) -> Audience:
-    from ingest.sources.connector import PRINCIPAL
-
-    for reader in readers:
-        if not PRINCIPAL.fullmatch(reader):
-            raise UserError(f"'{reader}' does not name a reader. Write team:T, channel:C, user:U or group:S.")
-    return Audience((frozenset({EVERYONE, *readers}),))
-
-
-def _parse_since(since: str | None) -> datetime | None:
-    zone = ZoneInfo(agent.settings.load().time_zone)
-    return time_ranges.parse_moment(since, zone=zone, now=now()) if since else None
-
-
-@contextmanager
-def _open_database() -> Iterator[Database]:
-    """Opens the database for work on the index, which needs memory limits and may lack its embedding model."""
-    from bot.processes import malloc_tuning
-
-    malloc_tuning.limit_arenas()
-    with connection.open_database() as database:
-        try:
-            yield database
-        except ModelError as error:
-            raise UserError(str(error)) from error

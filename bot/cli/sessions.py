@@ -13,12 +13,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-import agent.settings
-import bot.settings
 from agent.clock import now
 from agent.errors import UserError
-from bot import time_ranges
-from bot.cli import connection
+from bot.cli import connection, time_ranges
 from bot.output import AsJson
 
 USAGE_SINCE = "30d"
@@ -79,6 +76,7 @@ def sessions_replay(
     json_: AsJson = False,
 ) -> None:
     """Answer a recorded question again. Shows the recorded and the new answer side by side."""
+    import agent.settings
     from bot.cli import comparison
     from bot.jobs import wiring
     from bot.record import replay
@@ -155,6 +153,7 @@ def usage(
     """
     from rich.console import Console
 
+    import agent.settings
     from agent.store.budgets import Budgets
     from bot import output
     from bot.cli import usage_table
@@ -173,6 +172,8 @@ def usage(
 
 
 def _time_zone() -> ZoneInfo:
+    import agent.settings
+
     return ZoneInfo(agent.settings.load().time_zone)
 
 
@@ -196,6 +197,8 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
 def _retention(older_than: str | None) -> timedelta:
     if older_than is not None:
         return time_ranges.parse_length(older_than)
+    import bot.settings
+
     days = bot.settings.load().retention_days
     if days is None:
         raise UserError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from agent.errors import UserError
+from bot.outages import machine
 
 
 class Claim:
@@ -30,9 +31,7 @@ def claim(folder: Path) -> Iterator[Claim]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "demo.lock").open("a+")
     except OSError as error:
-        raise UserError(
-            f"Cannot write to {folder} ({error.strerror}). Set DOCENT_HOME to a folder you can write to."
-        ) from None
+        raise UserError(str(machine.explain_folder(folder, error))) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
+from bot.outages import machine
 from bot.processes import startup_checks
 
 OLDEST_PYTHON = (3, 11)
@@ -60,8 +61,8 @@ def home(folder: Path) -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        why = f"Cannot write to {existing} ({error.strerror})."
-        yield Finding("home", FindingState.PROBLEM, why, "Set DOCENT_HOME to a folder you can write to.")
+        outage = machine.explain_folder(existing, error)
+        yield Finding("home", FindingState.PROBLEM, outage.text, outage.advice)
         return
     n_free = shutil.disk_usage(existing).free
     text = f"{folder} is writable; {n_free / 1e9:.1f} GB free"

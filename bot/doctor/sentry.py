@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
+from bot.outages import network
 
 TIMEOUT_SECONDS = 3
 PORTS = {"https": 443, "http": 80}
@@ -30,7 +31,7 @@ def sentry(context: CheckContext) -> Iterator[Finding]:
     try:
         socket.create_connection((host, port), timeout=TIMEOUT_SECONDS).close()
     except OSError as error:
-        why = f"{host}:{port} cannot be reached ({type(error).__name__})."
+        why = f"{host}:{port} cannot be reached ({network.describe(error)})."
         yield Finding(
             "sentry",
             FindingState.WARNING,

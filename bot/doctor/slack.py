@@ -19,24 +19,13 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState, mask
+from bot.outages import network
+from bot.outages import slack as outages
+from bot.outages.outage import Outage
+from bot.outages.slack import CONNECT
 from bot.slack import manifest
 
 TIMEOUT_SECONDS = 3
-SLACK = "https://slack.com/api/"
-CONNECT = "see 'Connect Slack' in the README"
-CODES = {
-    "invalid_auth": ("Slack does not know this token", "Copy it again from the app's settings"),
-    "not_authed": ("Slack got no token", "Copy it again from the app's settings"),
-    "account_inactive": ("the app is no longer installed", "Install it again and copy the new token"),
-    "token_revoked": ("this token was revoked", "Install the app again and copy the new token"),
-    "token_expired": (
-        "this token has expired",
-        "Turn token rotation off in the app's settings and install it again",
-    ),
-    "not_allowed_token_type": ("this is another kind of token", f"Check which token belongs where; {CONNECT}"),
-    "missing_scope": ("the token lacks connections:write", "Make an app-level token with this scope"),
-    "ratelimited": ("Slack's rate limit is reached", "Try again in a minute"),
-}
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 
 
@@ -54,12 +43,13 @@ def token(context: CheckContext) -> Iterator[Finding]:
     try:
         data, headers = _call(context, secret, "auth.test")
     except _NoAnswer as error:
-        yield _unreachable(where, str(error))
+        yield _report(outages.unreachable(where, str(error)), name="slack")
         return
     if not data.get("ok"):
-        yield _refused("slack", f"SLACK_BOT_TOKEN {mask(secret)}", str(data.get("error")))
+        outage = outages.refuse(f"SLACK_BOT_TOKEN {mask(secret)}", str(data.get("error")))
+        yield _report(outage, name="slack")
         return
-    at = "" if where == SLACK else f" at {where} (not Slack itself)"
+    at = "" if where == outages.SLACK else f" at {where} (not Slack itself)"
     text = f"{mask(secret)} is @{data.get('user')} in {data.get('team')}{at}"
     yield Finding("slack", FindingState.OK, text)
     yield _scopes(headers)
@@ -74,12 +64,13 @@ def socket(context: CheckContext) -> Iterator[Finding]:
     try:
         data, _ = _call(context, secret, "apps.connections.open")
     except _NoAnswer as error:
-        yield _unreachable(context.bot.slack_api_url, str(error), name="events")
+        yield _report(outages.unreachable(context.bot.slack_api_url, str(error)), name="events")
         return
     if data.get("ok"):
         yield Finding("events", FindingState.OK, f"Socket Mode, with {mask(secret)}")
     else:
-        yield _refused("events", f"SLACK_APP_TOKEN {mask(secret)}", str(data.get("error")), is_app=True)
+        outage = outages.refuse(f"SLACK_APP_TOKEN {mask(secret)}", str(data.get("error")), is_app=True)
+        yield _report(outage, name="events")
 
 
 def http(context: CheckContext) -> Iterator[Finding]:
@@ -131,18 +122,8 @@ def _scopes(headers: dict[str, str]) -> Finding:
     return Finding("scopes", FindingState.PROBLEM, f"The app lacks {', '.join(missing)}.", advice)
 
 
-def _refused(name: str, what: str, code: str, *, is_app: bool = False) -> Finding:
-    why, advice = CODES.get(code, (f"Slack says '{code}'", "Look it up in the documentation of Slack's methods"))
-    if is_app and code not in CODES:
-        advice = "Turn Socket Mode on in the app's settings, with a token that has connections:write"
-    return Finding(name, FindingState.PROBLEM, f"{what}: {why} ({code}).", f"{advice}.")
-
-
-def _unreachable(where: str, why: str, *, name: str = "slack") -> Finding:
-    advice = "Check the network, HTTPS_PROXY and https://slack-status.com."
-    if where != SLACK:
-        advice = "Check SLACK_API_URL: it is not Slack's own address."
-    return Finding(name, FindingState.PROBLEM, f"Slack does not answer at {where} ({why}).", advice)
+def _report(outage: Outage, *, name: str) -> Finding:
+    return Finding(name, FindingState.PROBLEM, outage.text, outage.advice)
 
 
 def _call(context: CheckContext, secret: str, method: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -156,10 +137,8 @@ def _call(context: CheckContext, secret: str, method: str) -> tuple[dict[str, An
         response: Any = client.api_call(method)
     except SlackApiError as error:
         response = error.response
-    except urllib.error.URLError as error:
-        raise _NoAnswer(_reason(error.reason)) from error
     except (OSError, HTTPException, SlackClientError, ValueError) as error:
-        raise _NoAnswer(_reason(error)) from error
+        raise _NoAnswer(network.describe(error)) from error
     headers = {name.lower(): str(value) for name, value in dict(response.headers).items()}
     if "date" in headers:
         there = parsedate_to_datetime(headers["date"]).timestamp() + 0.5  # whole seconds
@@ -167,14 +146,6 @@ def _call(context: CheckContext, secret: str, method: str) -> tuple[dict[str, An
     if response.status_code >= 500 or not isinstance(response.data, dict) or "ok" not in response.data:
         raise _NoAnswer(f"HTTP {response.status_code}")
     return response.data, headers
-
-
-def _reason(error: object) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT_SECONDS} s"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    return type(error).__name__
 
 
 def _check_url(url: str, secret: str) -> Iterator[Finding]:
@@ -240,10 +211,8 @@ def _fetch(request: urllib.request.Request) -> tuple[int, Any]:
     except urllib.error.HTTPError as error:
         with error:
             status, body = error.code, error.read(100_000)
-    except urllib.error.URLError as error:
-        raise _NoAnswer(_reason(error.reason)) from error
     except (OSError, HTTPException, ValueError) as error:
-        raise _NoAnswer(_reason(error)) from error
+        raise _NoAnswer(network.describe(error)) from error
     try:
         return status, json.loads(body)
     except ValueError:

@@ -5,7 +5,6 @@ import socket
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis import Redis, exceptions
 from redis.backoff import NoBackoff
@@ -21,22 +20,13 @@ from agent.store.database import Database, normalise_url
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
 from bot.jobs import queue
+from bot.outages import postgres
+from bot.outages import redis as redis_outages
 from bot.processes import schema_version
 
 TIMEOUT_SECONDS = 2  # for connecting, and for each answer
 POLICY = "noeviction"
 FULL = 0.8  # of Redis' memory
-FAILURES = (  # substrings of the messages of libpq and redis-py, and what they mean
-    (("password authentication", "WRONGPASS", "invalid username-password"), "rejects the user or the password"),
-    (("NOAUTH", "no password supplied", "Authentication required"), "requires a password"),
-    (("does not exist",), "has no such user or database"),
-    (("refused",), "is not listening at this address"),
-    (("resolve", "Name or service", "nodename", "not known"), "has a host name that cannot be resolved"),
-    (("SSL", "certificate", "TLS"), "could not agree on encryption (TLS)"),
-    (("too many", "remaining connection slots", "max number of clients"), "has no free connection"),
-    (("expired", "timed out", "Timeout"), "does not answer in time"),
-)
-UNKNOWN_FAILURE = "does not answer"
 
 
 def database(context: CheckContext) -> Iterator[Finding]:
@@ -49,7 +39,6 @@ def database(context: CheckContext) -> Iterator[Finding]:
     except SettingsError:
         yield Finding("database", FindingState.SKIPPED, "DATABASE_URL is not valid")
         return
-    place = _place(make_url(url))
     connection = Database(
         url, pool_size=1, connect_timeout_seconds=TIMEOUT_SECONDS, statement_timeout_seconds=TIMEOUT_SECONDS
     )
@@ -62,10 +51,10 @@ def database(context: CheckContext) -> Iterator[Finding]:
         revision = schema_version.read_revision(connection)
     except SQLAlchemyError as error:
         connection.close()
-        advice = f"Check DATABASE_URL ({place}), that the server runs, and that this machine may reach it."
-        yield Finding("database", FindingState.PROBLEM, f"PostgreSQL {_why(error)}.", advice)
+        outage = postgres.explain(error, url)
+        yield Finding("database", FindingState.PROBLEM, outage.text, outage.advice)
         return
-    at = f"PostgreSQL {str(version).split()[0]} at {place}"
+    at = f"PostgreSQL {str(version).split()[0]} at {postgres.place(url)}"
     if why := schema_version.describe_problem(revision):
         connection.close()
         yield Finding("database", FindingState.PROBLEM, f"{at}. {why}")
@@ -79,8 +68,6 @@ def redis(context: CheckContext) -> Iterator[Finding]:
     if not context.redis_url:
         yield Finding("redis", FindingState.SKIPPED, "no Redis yet")
         return
-    parts = urlsplit(context.redis_url)
-    place = f"{parts.hostname}:{parts.port or 6379}" if parts.scheme != "unix" else parts.path
     try:
         connection = Redis.from_url(
             context.redis_url,
@@ -90,11 +77,9 @@ def redis(context: CheckContext) -> Iterator[Finding]:
         )
         connection.ping()
     except (exceptions.RedisError, OSError, ValueError) as error:
-        advice = (
-            f"Check REDIS_URL ({place}). Until it is back, questions are stored, and answered late when the clock "
-            "wakes a worker."
-        )
-        yield Finding("redis", FindingState.PROBLEM, f"Redis {_why(error)}.", advice)
+        outage = redis_outages.explain(error, context.redis_url)
+        until = "Until it is back, questions are stored, and answered late when the clock wakes a worker."
+        yield Finding("redis", FindingState.PROBLEM, outage.text, f"{outage.advice} {until}")
         return
     context.redis = connection
     facts = _info(connection)
@@ -103,7 +88,9 @@ def redis(context: CheckContext) -> Iterator[Finding]:
     used, most = facts.get("used_memory"), facts.get("maxmemory")
     memory = f"{used / 1e6:.0f} MB used" if isinstance(used, int) else "memory unknown (INFO is not allowed)"
     memory += f" of {most / 1e6:.0f}" if most else ""
-    yield Finding("redis", FindingState.OK, f"{kind} {version} at {place}; {memory}")
+    yield Finding(
+        "redis", FindingState.OK, f"{kind} {version} at {redis_outages.place(context.redis_url)}; {memory}"
+    )
     yield from _policy(facts)
     if used and most and used > most * FULL:
         yield Finding(
@@ -169,12 +156,3 @@ def _info(connection: Redis) -> dict[str, Any]:
         return {"maxmemory_policy": connection.config_get("maxmemory-policy").get("maxmemory-policy")}
     except exceptions.RedisError:
         return {}
-
-
-def _place(url: Any) -> str:
-    return f"{url.host or 'a local socket'}:{url.port or 5432}/{url.database or ''}"
-
-
-def _why(error: Exception) -> str:
-    message = f"{error} {type(error).__name__}"
-    return next((why for signs, why in FAILURES if any(sign in message for sign in signs)), UNKNOWN_FAILURE)

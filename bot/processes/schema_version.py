@@ -14,6 +14,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from agent.errors import UserError
 from agent.store.database import Database
+from bot.outages.command import explain_database
 
 UPGRADE = "run 'docent migrate' (the Procfile's release step)"
 
@@ -83,6 +84,6 @@ def require(database: Database) -> None:
     try:
         revision = read_revision(database)
     except SQLAlchemyError as error:
-        raise UserError(f"Postgres does not answer ({type(error).__name__}). Check DATABASE_URL.") from error
+        raise UserError(str(explain_database(error))) from error
     if problem := describe_problem(revision):
         raise UserError(problem)

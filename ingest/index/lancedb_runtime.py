@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import sys
 import threading
+import warnings
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
@@ -41,6 +42,15 @@ def lancedb() -> Any:
     import lancedb.index
 
     return lancedb
+
+
+def warm_up() -> None:
+    """Imports LanceDB now, so that processes forked later share it.
+
+    Its warning about forks is of a runtime in use: nothing may be read or written before the fork.
+    """
+    lancedb()
+    warnings.filterwarnings("ignore", message="lancedb fork support is experimental", category=RuntimeWarning)
 
 
 def _leave_out_rest_client() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from agent.errors import UserError
+from bot.outages import machine
 from bot.processes import startup_checks
 from bot.processes.embedded import postgres, server_process, valkey
 
@@ -69,9 +70,7 @@ def _make_folder(folder: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):  # each process has a file of its own
             pass
     except OSError as error:
-        raise UserError(
-            f"Cannot write to {folder} ({error.strerror}). Set DOCENT_HOME to a folder you can write to."
-        ) from None
+        raise UserError(str(machine.explain_folder(folder, error))) from None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.errors import UserError
-from bot import time_ranges
+from bot.cli import time_ranges
 
 PARIS = ZoneInfo("Europe/Paris")
 

@@ -1,0 +1,69 @@
+"""The commands that a new operator runs first: demo, doctor, manifest."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.output import AsJson
+
+
+def demo(
+    docs: Annotated[
+        Path | None, typer.Option(help="Answer from the documents in this folder. Default: a sample handbook.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Serve the page on this port.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Try Docent with a simulated Slack. Everything runs on this machine; the page opens in a browser."""
+    import agent.settings
+    from agent import observability
+    from bot.processes import startup_checks
+
+    startup_checks.check_demo()
+    from bot import demo as demo_
+
+    settings = agent.settings.load().model_copy(update={"sentry_dsn": None})  # a demo's errors alarm nobody
+    observability.set_up(settings, process="demo")
+    demo_.run(docs=docs, port=port, opens_browser=browser)
+
+
+def doctor(
+    json_: AsJson = False,
+    model_call: Annotated[
+        bool | None,
+        typer.Option("--model-call/--no-model-call", help="Call the model once, or do not. Default: ask."),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(help="Test whether the web process can be reached at this address: https://your.host"),
+    ] = None,
+) -> None:
+    """Check everything that Docent needs. Says how to fix what fails."""
+    from agent import observability
+    from bot.doctor import examination, report
+
+    context = examination.make_context(may_call=model_call, url=url)
+    observability.set_up(context.kernel.model_copy(update={"sentry_dsn": None}), process="cli")
+    models = examination.external_models(context)
+    if models and model_call is None and not json_ and sys.stdin.isatty() and sys.stdout.isatty():
+        context.may_call = typer.confirm(f"Call {' and '.join(models)} once, for a fraction of a cent?")
+    if not report.print_findings(examination.examine(context), as_json=json_):
+        sys.exit(1)
+
+
+def manifest(
+    url: Annotated[
+        str | None,
+        typer.Option(help="Have Slack send events to this public address, by HTTP. Default: Socket Mode."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name the bot.")] = "Docent",
+    command: Annotated[str, typer.Option(help="Name the slash command.")] = "/ask",
+) -> None:
+    """Print the Slack app's manifest. Paste it at api.slack.com/apps: Create New App, From a manifest."""
+    import bot.settings
+    from bot import output
+    from bot.slack import manifest
+
+    output.print_json(manifest.build(url=url, name=name, command=command, prompts=bot.settings.load().prompts))

@@ -1,0 +1,166 @@
+"""The commands that run for long, web, worker and clock, and the one that prepares their database, migrate."""
+
+import os
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import bot.settings
+    from bot.jobs.context import WorkerContext
+
+SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
+
+
+def web(port: Annotated[int | None, typer.Option(help="Listen on this port instead of PORT.")] = None) -> None:
+    """Receive events from Slack. They come by HTTP at /slack/events, or by Socket Mode."""
+    import agent.settings
+    import bot.settings
+    from agent import observability
+    from bot.processes import environment, startup_checks
+    from bot.processes import web as process
+    from bot.processes.startup_checks import ProcessName
+
+    if port is not None:
+        os.environ["PORT"] = str(port)
+    startup_checks.check(ProcessName.WEB)
+    with environment.open_database(needs_redis=True, statement_timeout_seconds=2) as database:
+        settings = bot.settings.load()
+        observability.set_up(agent.settings.load(), process="web")
+        process.run(settings, database)
+
+
+def worker(
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Start so many processes. Default: one per core.")
+    ] = None,
+) -> None:
+    """Answer questions and sync sources. Takes both from the queue in Redis."""
+    import bot.settings
+    from bot.processes import environment, startup_checks, supervisor
+    from bot.processes import worker as process
+    from bot.processes.startup_checks import ProcessName
+
+    startup_checks.check(ProcessName.WORKER)
+    n_processes = processes or os.cpu_count() or 1
+    with ExitStack() as stack:
+        database = stack.enter_context(environment.open_database(needs_redis=True))
+        settings = bot.settings.load()
+        if n_processes == 1:
+            _preload()
+            process.run(settings, lambda: _build_context(settings), on_exit=stack.close)
+        database.close()  # a connection must not be shared across the fork
+        supervisor.supervise(
+            n_processes, lambda: process.run(settings, lambda: _build_context(settings)), preload=_preload
+        )
+
+
+def clock() -> None:
+    """Start due syncs and requeue lost questions. Also deletes old records. Several may run; one of them acts."""
+    import signal
+    from zoneinfo import ZoneInfo
+
+    import agent.settings
+    import bot.settings
+    import ingest.settings
+    from agent import observability
+    from bot.jobs import queue
+    from bot.processes import clock as process
+    from bot.processes import environment, startup_checks
+    from bot.processes.retention_schedule import RetentionSchedule
+    from bot.processes.startup_checks import ProcessName
+    from bot.processes.sync_schedule import SyncSchedule
+
+    startup_checks.check(ProcessName.CLOCK)
+    with environment.open_database(needs_redis=True) as database:
+        settings = bot.settings.load()
+        observability.set_up(agent.settings.load(), process="clock")
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        redis = queue.connect(settings)
+        jobs = queue.open_turn_queue(settings, redis)
+        library = ingest.settings.load()
+        schedule = SyncSchedule(
+            database,
+            queue.open_sync_queue(settings, redis),
+            library.config,
+            n_jobs=settings.sync_jobs,
+            check_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
+            lease_seconds=library.sync_lease_seconds,
+        )
+        observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
+        nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
+        process.run(
+            database,
+            jobs,
+            every_seconds=settings.sweep_seconds,
+            stopping=stopping,
+            retention=nights,
+            syncs=schedule,
+        )
+        observability.flush()
+
+
+def migrate() -> None:
+    """Migrate the database to this release. Run it before the new processes start."""
+    import agent.settings
+    from bot.processes import environment, schema_version
+
+    url = agent.settings.load().database_url
+    if url:
+        environment.migrate(url.get_secret_value())
+    with environment.open_database() as database:
+        print(f"The database is at revision {schema_version.read_revision(database)}.")
+
+
+def _build_context(settings: "bot.settings.BotSettings") -> "WorkerContext":
+    """Builds what a worker process answers with, with connections of its own."""
+    import agent.settings
+    from agent import observability
+    from agent.store.database import Database
+    from bot.jobs import queue, wiring
+    from bot.jobs.redis_breaker import TIMEOUT_SECONDS, RedisBreaker
+    from bot.slack.client import SlackClient
+
+    kernel = agent.settings.load()
+    observability.set_up(kernel, process="worker")
+    assert kernel.database_url
+    assert settings.slack_bot_token
+    return wiring.build(
+        kernel,
+        Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
+        slack=SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
+        turn_queue=queue.open_turn_queue(settings, queue.connect(settings)),
+        breaker=RedisBreaker(
+            queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS), seconds=kernel.breaker_seconds
+        ),
+        delivery_hours=settings.delivery_hours,
+    )
+
+
+def _preload() -> None:
+    """Imports and checks once, before the fork and the first question, what every worker process needs."""
+    import agent.settings
+    import bot.settings
+    from agent.llm import litellm_setup, models
+    from agent.llm.model_names import is_local
+    from bot.jobs import wiring
+    from ingest import embedding
+    from ingest import settings as ingest_settings
+    from ingest.index import lancedb_runtime
+    from tools import registry
+
+    # A tool that cannot be loaded is reported once, not by each fork, and so is a model without a price.
+    registry.find_tools(bot.settings.load().own_tools)
+    resolved = models.resolve(agent.settings.load())
+    library = ingest_settings.load()
+    is_static = library.embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL
+    if library.rerank_model or not (is_static and all(is_local(model.name) for model in resolved)):
+        litellm_setup.warm_up()
+    if is_static:
+        embedding.warm_up()
+    lancedb_runtime.warm_up()
+    assert wiring  # imported for the forks to share
