@@ -66,7 +66,7 @@ def clock() -> None:
     import bot.settings
     import ingest.settings
     from agent import observability
-    from bot.jobs import queue
+    from bot.jobs import queue, redis_watch
     from bot.processes import clock as process
     from bot.processes import environment, startup_checks
     from bot.processes.retention_schedule import RetentionSchedule
@@ -100,6 +100,7 @@ def clock() -> None:
             stopping=stopping,
             retention=nights,
             syncs=schedule,
+            redis_watch=redis_watch.watch(settings),
         )
         observability.flush()
 
@@ -121,7 +122,7 @@ def _build_context(settings: "bot.settings.BotSettings") -> "WorkerContext":
     import agent.settings
     from agent import observability
     from agent.store.database import Database
-    from bot.jobs import queue, wiring
+    from bot.jobs import queue, redis_watch, wiring
     from bot.jobs.redis_breaker import TIMEOUT_SECONDS, RedisBreaker
     from bot.slack.client import SlackClient
 
@@ -135,7 +136,9 @@ def _build_context(settings: "bot.settings.BotSettings") -> "WorkerContext":
         slack=SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
         turn_queue=queue.open_turn_queue(settings, queue.connect(settings)),
         breaker=RedisBreaker(
-            queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS), seconds=kernel.breaker_seconds
+            queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS),
+            seconds=kernel.breaker_seconds,
+            redis_watch=redis_watch.watch(settings),
         ),
         delivery_hours=settings.delivery_hours,
     )

@@ -15,7 +15,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from agent import observability
+from bot.jobs.redis_watch import RedisWatch
 from bot.settings import BotSettings
 
 JOB = "bot.jobs.answer"  # stored in queues: the dotted path must stay
@@ -92,14 +92,14 @@ def has_waiting(sync_queue: Queue, sync_id: UUID) -> bool:
 class Waker:
     """Wakes workers from a thread of its own, in batches, so that no ack waits for Redis."""
 
-    def __init__(self, turn_queue: Queue) -> None:
-        self._turn_queue = turn_queue
+    def __init__(self, turn_queue: Queue, redis_watch: RedisWatch | None = None) -> None:
+        self._turn_queue, self._redis_watch = turn_queue, redis_watch
         self._pending: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
         self._thread.start()
 
     def wake(self, session_id: UUID) -> None:
-        """Returns at once. A failure is logged, and the clock's sweep makes up for it."""
+        """Returns at once. An outage is logged once, and the clock's sweep makes up for it."""
         self._pending.put(session_id)
 
     def close(self) -> None:
@@ -120,6 +120,10 @@ class Waker:
             try:
                 wake(self._turn_queue, batch)
             except redis.RedisError as error:
-                observability.log.warning("wake_failed", n_sessions=len(batch), error_type=type(error).__name__)
+                if self._redis_watch:
+                    self._redis_watch.note_away(error)
+            else:
+                if self._redis_watch:
+                    self._redis_watch.note_back()
             if is_closing:
                 return

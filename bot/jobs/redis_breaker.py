@@ -9,6 +9,7 @@ import redis
 
 from agent import observability
 from agent.llm.circuit_breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, compute_open_seconds
+from bot.jobs.redis_watch import RedisWatch
 
 MEMORY_SECONDS = 900  # without a call for so long, failures are forgotten; longer than a breaker stays open
 TIMEOUT_SECONDS = 0.5  # a model call must not wait for Redis
@@ -17,13 +18,23 @@ TIMEOUT_SECONDS = 0.5  # a model call must not wait for Redis
 class RedisBreaker:
     """A breaker for all processes that use one Redis."""
 
-    def __init__(self, connection: redis.Redis, *, seconds: float, prefix: str = "docent") -> None:
+    def __init__(
+        self,
+        connection: redis.Redis,
+        *,
+        seconds: float,
+        prefix: str = "docent",
+        redis_watch: RedisWatch | None = None,
+    ) -> None:
         """``seconds`` is how long it stays open the first time."""
         self._redis, self._seconds, self._prefix = connection, seconds, prefix
+        self._redis_watch = redis_watch
 
     def allows(self, model: str) -> bool:
         try:
             is_open, n_opened = self._redis.mget(self._key(model, "open"), self._key(model, "opened"))
+            if self._redis_watch:
+                self._redis_watch.note_back()
             if is_open is not None:
                 return False
             if n_opened is None:
@@ -31,7 +42,7 @@ class RedisBreaker:
             probe = self._key(model, "probe")
             return bool(self._redis.set(probe, 1, nx=True, px=int(PROBE_SECONDS * 1000)))
         except redis.RedisError as error:
-            return _allow(error)
+            return self._allow(error)
 
     def record_failure(self, model: str, *, opens: bool = False, seconds: float | None = None) -> None:
         try:
@@ -43,19 +54,19 @@ class RedisBreaker:
             if opens or n_opened or n_failures >= FAILURES_TO_OPEN:
                 self._open(model, compute_open_seconds(self._seconds, int(n_opened or 0), seconds))
         except redis.RedisError as error:
-            _allow(error)
+            self._allow(error)
 
     def record_success(self, model: str) -> None:
         try:
             self._redis.delete(*(self._key(model, part) for part in ("failures", "open", "opened", "probe")))
         except redis.RedisError as error:
-            _allow(error)
+            self._allow(error)
 
     def release_probe(self, model: str) -> None:
         try:
             self._redis.delete(self._key(model, "probe"))
         except redis.RedisError as error:
-            _allow(error)
+            self._allow(error)
 
     def _open(self, model: str, seconds: float) -> None:
         """Opens at most once when several workers fail concurrently (``SET NX``)."""
@@ -71,7 +82,7 @@ class RedisBreaker:
     def _key(self, model: str, part: str) -> str:
         return f"{self._prefix}:breaker:{sha256(model.encode()).hexdigest()[:16]}:{part}"
 
-
-def _allow(error: redis.RedisError) -> bool:
-    observability.log.debug("breaker_unknown", error_type=type(error).__name__)
-    return True
+    def _allow(self, error: redis.RedisError) -> bool:
+        if self._redis_watch:
+            self._redis_watch.note_away(error)
+        return True

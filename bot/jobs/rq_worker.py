@@ -7,7 +7,9 @@ pool, and a slot is taken before the next job is. Jobs carry ``timeout=-1``: sig
 RQ's timers would cost one more thread per job; the turn's own deadline counts.
 """
 
+import logging
 import threading
+from typing import TYPE_CHECKING
 
 import redis
 from rq import Queue, SimpleWorker
@@ -17,8 +19,13 @@ from rq.timeouts import TimerDeathPenalty
 
 from agent import observability
 from bot.jobs.job_pool import JobPool
+from bot.jobs.redis_watch import RedisWatch
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
 
 WORKER_TTL_SECONDS = 45  # after so long without a sign of life, RQ forgets a worker
+OUTAGE_MESSAGES = ("Worker %s: could not connect to Redis", "Worker %s: Redis connection timeout")  # of RQ 3
 LISTEN_SECONDS = 1  # how often a listener checks whether the process is stopping
 
 
@@ -28,7 +35,9 @@ class ThreadedWorker(SimpleWorker):
     death_penalty_class = TimerDeathPenalty
     max_connection_wait_time = 2  # seconds; when Redis is back, go on soon
 
-    def __init__(self, queue: Queue, pool: JobPool, stopping: threading.Event) -> None:
+    def __init__(
+        self, queue: Queue, pool: JobPool, stopping: threading.Event, redis_watch: RedisWatch | None = None
+    ) -> None:
         super().__init__(
             [queue],
             connection=queue.connection,
@@ -38,6 +47,8 @@ class ThreadedWorker(SimpleWorker):
         )
         self._pool = pool
         self._stopping = stopping
+        self._redis_watch = redis_watch
+        self.log.addFilter(_is_no_outage)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -61,6 +72,20 @@ class ThreadedWorker(SimpleWorker):
 
         self._pool.submit(perform)
 
+    def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:
+        """Renews the worker's entry in Redis.
+
+        Where Redis is away, it ends RQ's loop, which would try and log for ever; the listener begins again.
+        """
+        try:
+            super().heartbeat(timeout, pipeline)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            if self._redis_watch:
+                self._redis_watch.note_away(error)
+            raise StopRequested from error
+        if self._redis_watch:
+            self._redis_watch.note_back()
+
     def _dequeue(self) -> tuple[Job, Queue] | None:
         """Returns the next job, or None; gives the slot back if there is none."""
         job = None
@@ -73,3 +98,8 @@ class ThreadedWorker(SimpleWorker):
 
     def _install_signal_handlers(self) -> None:
         """Installs none: the process has its own, and this is not its main thread."""
+
+
+def _is_no_outage(record: logging.LogRecord) -> bool:
+    """Drops what RQ says of a Redis that is away, at every try: :class:`RedisWatch` says it once."""
+    return not str(record.msg).startswith(OUTAGE_MESSAGES)

@@ -14,6 +14,9 @@ from agent import observability
 from agent.store import budgets, locks, sessions
 from agent.store.database import Database
 from bot.jobs import queue
+from bot.jobs.redis_watch import RedisWatch
+from bot.outages import postgres
+from bot.outages.command import explain_database
 from bot.processes.retention_schedule import RetentionSchedule
 from bot.processes.sync_schedule import SyncSchedule
 
@@ -26,6 +29,7 @@ def run(
     stopping: threading.Event,
     retention: RetentionSchedule | None = None,
     syncs: SyncSchedule | None = None,
+    redis_watch: RedisWatch | None = None,
 ) -> None:
     """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for."""
     is_healthy = True
@@ -34,16 +38,30 @@ def run(
             n_woken = sweep(database, turn_queue)
             if n_woken:
                 observability.log.info("swept", n_woken=n_woken)
+            if redis_watch:
+                turn_queue.connection.ping()
+                redis_watch.note_back()
+            if not is_healthy:
+                observability.log.info("sweeps_again")
             is_healthy = True
         except (SQLAlchemyError, redis.RedisError) as error:
             if is_healthy:  # once per outage
-                observability.report(error, event="sweep_failed")
+                _report(error)
+            if redis_watch and isinstance(error, redis.RedisError):
+                redis_watch.note_away(error)
             is_healthy = False
         if retention and is_healthy:
             retention.tick()
         if syncs and is_healthy:
             syncs.tick()
         stopping.wait(every_seconds)
+
+
+def _report(error: SQLAlchemyError | redis.RedisError) -> None:
+    observability.report(error, event="sweep_failed")
+    if isinstance(error, SQLAlchemyError) and postgres.is_outage(error):
+        outage = explain_database(error)
+        observability.log.warning("database_away", problem=outage.text, advice=outage.advice)
 
 
 def sweep(database: Database, turn_queue: Queue) -> int:

@@ -5,11 +5,14 @@ or receives the same events through Socket Mode; serves ``/healthz`` and ``/read
 """
 
 import json
+import logging
 import signal
 import socket
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import waitress
@@ -18,13 +21,16 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
 from agent import observability
-from agent.errors import SettingsError
+from agent.errors import SettingsError, UserError
 from agent.store.database import Database
-from bot.jobs import queue
+from bot.jobs import queue, redis_watch
+from bot.outages import machine
+from bot.outages import slack as outages
 from bot.processes import readiness
 from bot.processes.readiness import ReadyStatus
 from bot.processes.signals import STOPS
@@ -38,6 +44,8 @@ from bot.slack.notifications import Notifications
 # RecursionError in its parser).
 SOCKET_CONCURRENCY = 10
 MAX_BODY_BYTES = 1_000_000
+LOOPBACK = "127.0.0.1"
+APP_TOKEN = "SLACK_APP_TOKEN"
 
 
 class Web:
@@ -46,7 +54,7 @@ class Web:
     def __init__(self, settings: BotSettings, database: Database) -> None:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
-        self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis))
+        self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis), redis_watch.watch(settings))
         slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
         self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
@@ -69,10 +77,19 @@ class Web:
         return _json(start_response, "404 Not Found", {"error": "not found"})
 
     def connect_socket(self) -> None:
-        """Begins to receive events through Socket Mode; reconnects by itself."""
-        token = _secret(self.settings.slack_app_token, "SLACK_APP_TOKEN")
-        self._sockets = SocketModeHandler(self.app, token, concurrency=SOCKET_CONCURRENCY)
-        self._sockets.connect()  # type: ignore[no-untyped-call]
+        """Begins to receive events through Socket Mode; reconnects by itself.
+
+        Raises :class:`UserError` when Slack cannot be reached, or refuses the token.
+        """
+        token = _secret(self.settings.slack_app_token, APP_TOKEN)
+        handler = SocketModeHandler(self.app, token, concurrency=SOCKET_CONCURRENCY)
+        try:
+            handler.connect()  # type: ignore[no-untyped-call]
+        except outages.FOREIGN as error:
+            _disconnect(handler.client)
+            where = self.settings.slack_api_url
+            raise UserError(str(outages.explain(error, where=where, token=APP_TOKEN, is_app=True))) from error
+        self._sockets = handler
 
     def close(self) -> None:
         """Stops receiving, sends pending wake-ups, closes connections."""
@@ -91,6 +108,8 @@ def _disconnect(client: SocketModeClient) -> None:
     wake; its threads end with the process.
     """
     client.closed, client.auto_reconnect_enabled = True, False
+    for logger in (client.logger, logging.getLogger("websocket")):  # both would call our end an error
+        logger.setLevel(logging.CRITICAL)
     for runner in (client.current_session_runner, client.current_app_monitor, client.message_processor):
         runner.event.set()
     client.message_workers.shutdown(wait=True)
@@ -104,31 +123,52 @@ def _disconnect(client: SocketModeClient) -> None:
 def run(settings: BotSettings, database: Database) -> None:
     """Serves until SIGTERM or SIGINT."""
     web = Web(settings, database)
-    server = waitress.create_server(
-        web,
-        host=settings.host,
-        port=settings.port,
-        threads=settings.web_threads,
-        max_request_body_size=MAX_BODY_BYTES,
-        ident="docent",
-        channel_timeout=30,
-        backlog=1024,
-        connection_limit=1000,
-        asyncore_use_poll=True,  # select() dies beyond 1,024 descriptors
-    )
-    if settings.slack_app_token:
-        web.connect_socket()
-    _exit_on_signals()
-    observability.log.info("web_ready", port=server.effective_port, socket_mode=bool(settings.slack_app_token))
     try:
-        server.run()
-    except (SystemExit, KeyboardInterrupt):
-        pass
+        server = _listen(settings, web)
+        if settings.slack_app_token:
+            web.connect_socket()
+        _exit_on_signals()
+        port = server.effective_port if server else None
+        observability.log.info("web_ready", port=port, socket_mode=bool(settings.slack_app_token))
+        with suppress(SystemExit, KeyboardInterrupt):
+            server.run() if server else threading.Event().wait()
+        if server:
+            server.task_dispatcher.shutdown(timeout=5)
+            server.close()
     finally:
-        server.task_dispatcher.shutdown(timeout=5)
-        server.close()
         web.close()
         observability.flush()
+
+
+def _listen(settings: BotSettings, web: Web) -> Any:
+    """Opens the port; returns waitress's server.
+
+    In Socket Mode the port tells of health only, on this machine unless ``DOCENT_HOST`` says otherwise: where it
+    is taken, returns None with a warning. By HTTP nothing works without it, so it raises :class:`UserError`.
+    """
+    is_for_health = settings.slack_app_token is not None
+    host = LOOPBACK if is_for_health and "host" not in settings.model_fields_set else settings.host
+    try:
+        return waitress.create_server(
+            web,
+            host=host,
+            port=settings.port,
+            threads=settings.web_threads,
+            max_request_body_size=MAX_BODY_BYTES,
+            ident="docent",
+            channel_timeout=30,
+            backlog=1024,
+            connection_limit=1000,
+            asyncore_use_poll=True,  # select() dies beyond 1,024 descriptors
+        )
+    except (OSError, ValueError) as error:  # waitress raises the latter for a host that cannot be resolved
+        cause = error if isinstance(error, OSError) else OSError(0, "its name cannot be resolved")
+        outage = machine.explain_port(host, settings.port, cause, setting="PORT")
+        if not is_for_health:
+            raise UserError(str(outage)) from error
+        note = "Slack's events come by Socket Mode, so only /healthz and /readyz are missing."
+        observability.log.warning("health_port_unusable", problem=outage.text, note=note)
+        return None
 
 
 def _exit_on_signals() -> None:
@@ -152,6 +192,7 @@ def _bolt(settings: BotSettings) -> App:
     def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
 
+    logging.getLogger("slack_bolt.App").addFilter(_is_worth_a_line)
     return App(
         signing_secret=secret.get_secret_value() if secret else None,
         request_verification_enabled=secret is not None,
@@ -162,6 +203,11 @@ def _bolt(settings: BotSettings) -> App:
         attaching_conversation_kwargs_enabled=False,
         listener_executor=ThreadPoolExecutor(2, thread_name_prefix="bolt"),
     )
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Drops Bolt's warning that it does not use SLACK_BOT_TOKEN, which it reads from the environment unasked."""
+    return record.getMessage() != warning_client_prioritized_and_token_skipped()
 
 
 def _secret(value: SecretStr | None, name: str) -> str:

@@ -17,7 +17,7 @@ from rq import Queue
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from bot.jobs import queue
+from bot.jobs import queue, redis_watch
 from bot.jobs.context import WorkerContext
 from bot.jobs.job_pool import JobPool
 from bot.jobs.rq_worker import LISTEN_SECONDS, WORKER_TTL_SECONDS, ThreadedWorker
@@ -94,14 +94,17 @@ def _start_listener(
     *,
     name: str,
 ) -> threading.Thread:
+    watch = redis_watch.watch(settings)
+
     def listen() -> None:
         while not stopping.is_set():
             try:
                 connection = queue.connect(settings, timeout_seconds=WORKER_TTL_SECONDS)
-                ThreadedWorker(open_queue(settings, connection), pool, stopping).work(logging_level="WARNING")
+                worker = ThreadedWorker(open_queue(settings, connection), pool, stopping, watch)
+                worker.work(logging_level="WARNING")
             except redis.RedisError as error:
-                observability.log.warning("redis_away", error_type=type(error).__name__)
-                stopping.wait(RECONNECT_SECONDS)
+                watch.note_away(error)
+            stopping.wait(RECONNECT_SECONDS)
 
     listener = threading.Thread(target=listen, name=name, daemon=True)
     listener.start()
