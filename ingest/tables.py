@@ -46,7 +46,8 @@ class DocumentRow(Base):
 class SyncRow(Base):
     """A sync of a source. At most one of a source has not ended.
 
-    ``options`` are the source's, without secrets; ``problem`` tells why the sync ended early.
+    ``options`` are the source's, without secrets; ``problem`` tells why the sync ended early. What was to be
+    added, changed or moved and could not be read is counted in ``n_unread`` instead.
     """
 
     __tablename__ = "syncs"
@@ -68,6 +69,7 @@ class SyncRow(Base):
     n_changed: Mapped[int] = mapped_column(server_default="0")
     n_moved: Mapped[int] = mapped_column(server_default="0")
     n_removed: Mapped[int] = mapped_column(server_default="0")
+    n_unread: Mapped[int] = mapped_column(server_default="0")
     n_done: Mapped[int] = mapped_column(server_default="0")
     n_chunks: Mapped[int] = mapped_column(server_default="0")
     n_embedded: Mapped[int] = mapped_column(server_default="0")

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import TypeVar
 
 from agent.errors import DocentError, ModelError
+from agent.llm import models
 from agent.llm.litellm_setup import Response, litellm
 from agent.llm.model_names import split_address
 from agent.llm.provider_errors import translate
@@ -159,10 +160,9 @@ def _retry(call: Callable[[], T], name: str, policy: EmbeddingPolicy, sleep: Cal
 
 
 def _add_advice(name: str, failure: ModelError) -> ModelError:
-    why = str(failure).removeprefix("the model call failed: ")
-    advice = "try again later" if failure.is_transient else "check its name, its key and its address"
+    why, advice = models.explain_failure(name, str(failure))
     return ModelError(
-        f"The model '{name}' gave no answer ({why}); {advice}.",
+        f"The model '{name}' gave no answer: {why} {advice}",
         is_transient=failure.is_transient,
         is_timeout=failure.is_timeout,
         retry_after_seconds=failure.retry_after_seconds,

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from agent.errors import SettingsError
-from agent.llm import pricing
+from agent.llm import failures, pricing
 from agent.llm.litellm_setup import litellm
 from agent.llm.model_names import is_local, split_address
 from agent.llm.pricing import Price
@@ -50,6 +50,16 @@ def look_up(model: str, *, api_base: str | None = None) -> ModelFacts:
         return ModelFacts(is_known=False, is_priced=False)
     missing = sdk.validate_environment(model, api_base=api_base)["missing_keys"]
     return ModelFacts(is_known=True, is_priced=_listed_price(model) is not None, missing=tuple(missing))
+
+
+def explain_failure(model: str, recorded: str) -> tuple[str, str]:
+    """Returns what a failed call means and what to do; ``recorded`` is the error in the record of the call."""
+    facts = look_up(model)
+    if not facts.is_known:
+        return failures.explain_unknown(model)
+    if recorded.startswith(failures.KEY.why) and (missing := failures.explain_missing(facts.missing)):
+        return missing
+    return failures.explain_recorded(recorded)
 
 
 def resolve(settings: AgentSettings) -> tuple[Model, ...]:

@@ -9,7 +9,7 @@ import httpx
 
 from agent.clock import now
 from agent.errors import ModelError
-from agent.llm import models
+from agent.llm import failures, models
 from agent.llm.litellm_setup import litellm
 from agent.llm.request import Request
 
@@ -37,13 +37,22 @@ def translate(error: Exception, request: Request | None = None, *, has_begun: bo
     may_be_refused = not is_transient and request is not None and status in (None, 400, 404, 422)
     name = type(error).__name__ + (f" {status}" if status else "")
     return ModelError(
-        f"the model call failed: {name}",
-        is_transient=is_transient,
+        _describe(error, name, request),
+        is_transient=is_transient and not failures.lacks_key(error),
         is_timeout=is_timeout,
         has_begun=has_begun,
         retry_after_seconds=_read_retry_after(error) if is_transient else 0,
         refused=models.find_refused(request, str(error)) if request and may_be_refused else frozenset(),
     )
+
+
+def _describe(error: Exception, name: str, request: Request | None) -> str:
+    """Says what the failure means, where, and the class and status of the provider's error."""
+    failure = failures.find(error, request.model.name if request else "")
+    if failure is None:
+        return f"the model call failed: {name}"
+    base = request.model.api_base if request and failure is failures.UNREACHABLE else None
+    return f"{failure.why}{failures.describe_address(base)} ({name})"
 
 
 def _read_retry_after(error: Exception) -> float:

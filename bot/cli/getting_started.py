@@ -17,6 +17,7 @@ def demo(
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
     """Try Docent with a simulated Slack. Everything runs on this machine; the page opens in a browser."""
+    print("\nDocent demo\n", flush=True)  # before the imports, which take a second or more
     import agent.settings
     from agent import observability
     from bot.processes import startup_checks

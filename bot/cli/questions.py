@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import typer
@@ -35,9 +36,12 @@ def ask(question: Annotated[str, typer.Argument(help="The question, in quotes.")
         context = wiring.build(agent.settings.load(), database)
         stream = None if json_ else sys.stdout
         outcome = terminal_reply.ask(context, database, question, user=getpass.getuser(), stream=stream)
+        failures = terminal_reply.describe_failures(database, UUID(outcome["turn_id"]))
         context.leases.close()
     if json_:
         print(json.dumps(outcome, ensure_ascii=False, indent=2))
+    for failure in failures:
+        print(f"docent: {failure}", file=sys.stderr)
     if outcome["status"] != TurnStatus.COMPLETED:
         sys.exit(1)
 

@@ -18,6 +18,7 @@ from rich.progress import Progress as ProgressBar
 
 from agent.errors import DocentError, UserError
 from agent.store.database import Database
+from agent.text import count, cut
 from bot import output
 from ingest import source_config
 from ingest.index.reindex import ModelChange
@@ -208,16 +209,18 @@ def _show_progress(title: str, *, is_quiet: bool) -> Iterator[Progress]:
 
 def _print_report(report: SyncReport) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    renamed = f"{report.n_moved} renamed, " if report.n_moved else ""
+    renamed = f", {report.n_moved} renamed" if report.n_moved else ""
+    unread = f", {report.n_unread} not read" if report.n_unread else ""
+    partial = f" {report.n_partial} were read in part." if report.n_partial else ""
     cost = f" for ${report.cost_usd:.4f}" if report.cost_usd else ""
     console.print(
-        f"{escape(report.source)}: {report.n_added} added, {report.n_changed} changed, "
-        f"{report.n_unchanged} unchanged, {renamed}{report.n_removed} removed; "
-        f"{report.n_chunks} chunks written{cost} in {report.seconds:.1f} s."
+        f"{escape(report.source)}: {count(report.n_documents, 'document')}: {report.n_added} added, "
+        f"{report.n_changed} changed, {report.n_unchanged} unchanged{renamed}{unread}; "
+        f"{report.n_removed} removed; {report.n_chunks} chunks written{cost} in {report.seconds:.1f} s.{partial}"
     )
-    output.print_problems(console, report.problems[:MAX_PROBLEMS])
-    if len(report.problems) > MAX_PROBLEMS:
-        n_more = len(report.problems) - MAX_PROBLEMS
+    shown, n_more = cut(report.problems, MAX_PROBLEMS)
+    output.print_problems(console, shown)
+    if n_more:
         console.print(f"  … and {n_more} more: 'docent documents --problems' lists all")
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.text import cut
 from bot.record.usage import BudgetStatus, UsageRow
 
 BAR_CHARS = 24  # fewer in a narrow terminal: bars and names shrink, numbers do not
@@ -48,9 +49,10 @@ def show(console: Console, by: str, rows: Sequence[UsageRow], budgets: Sequence[
     else:
         console.print(_make_usage_table(by, rows))
     if budgets:
-        console.print(_make_budget_table(budgets))
-        if len(budgets) > MAX_BUDGETS:
-            console.print(f"[dim]… and {len(budgets) - MAX_BUDGETS} more: --json lists all[/]")
+        shown, n_more = cut(budgets, MAX_BUDGETS)
+        console.print(_make_budget_table(shown))
+        if n_more:
+            console.print(f"[dim]… and {n_more} more: --json lists all[/]")
 
 
 def make_bar(share: float, colour: str) -> Bar:
@@ -99,7 +101,7 @@ def _make_budget_table(budgets: Sequence[BudgetStatus]) -> Table:
     for name in ("spent", "held", "limit", "used"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", max_width=BAR_CHARS)
-    for budget in budgets[:MAX_BUDGETS]:
+    for budget in budgets:
         share = budget.used_share
         colour = BAR_COLOUR if share is None or share < WARNING_SHARE else "yellow" if share < 1 else "red"
         table.add_row(

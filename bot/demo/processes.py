@@ -41,11 +41,12 @@ class Child:
 
 
 class Processes:
-    """The child processes by role. ``print_line`` prints a line in the terminal."""
+    """The child processes by role, with their logs below ``home``. ``print_line`` prints for the person."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str], print_line: Callable[[str], None]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._env, self._print_line = folder, dict(env), print_line
+    def __init__(self, home: Path, env: Mapping[str, str], print_line: Callable[[str], None]) -> None:
+        self.home, self._folder = home, home / "logs"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._env, self._print_line = dict(env), print_line
         self._children: dict[str, Child] = {}
 
     def start(self, role: str) -> None:

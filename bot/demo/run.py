@@ -4,7 +4,6 @@ The app is the real one, in processes of its own. All data (conversations, index
 used again by the next demo.
 """
 
-import json
 import os
 import secrets
 import signal
@@ -13,7 +12,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,12 @@ import agent.settings
 from agent.errors import UserError
 from agent.settings import EXTRACTIVE_MODEL
 from agent.store.database import Database
-from bot.demo import documents
+from bot.demo import documents, reading
 from bot.demo.claim import Claim, claim
-from bot.demo.console import print_line, shorten_path, show_activity, show_done
+from bot.demo.console import print_line, shorten_path, show_done, working
 from bot.demo.processes import Processes
+from bot.demo.reading import DemoDocuments
+from bot.outages import machine
 from bot.processes import environment
 from bot.processes.embedded import embedded_servers
 from bot.processes.embedded.server_process import find_free_port
@@ -34,11 +35,9 @@ from bot.simulator import InstalledApp, PageContent, Timing, Workspace, Workspac
 SAMPLE = Path(__file__).parent.parent / "sample"
 PORT = 3100
 RETRY_DELAYS = (1.0, 5.0, 30.0, 300.0)  # Slack waits 0, 60 and 300 s; nobody should wait so long in a demo
-SOURCE_NAME = "demo"
 READY_SECONDS = 120
 WATCH_SECONDS = 0.5
 WORDS_PER_SECOND = 40  # of quoted answers: about the pace of a language model
-MAX_PROBLEMS = 5
 LOOPBACK = "127.0.0.1,localhost"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -50,18 +49,21 @@ class Stopped(Exception):
 def run(*, docs: Path | None, port: int | None, opens_browser: bool) -> None:
     """Runs the demo until it is stopped; raises :class:`UserError` with what to do if it cannot run."""
     folder = agent.settings.load().home.expanduser().absolute() / "demo"
-    handbook = _folder(docs or SAMPLE / "handbook")
+    handbook = reading.require_documents(docs or SAMPLE / "handbook")
+    examples = [] if docs else _prompts()
     with _raise_on_signals(), claim(folder) as held, suppress(Stopped):
-        _run(folder, handbook, held, examples=[] if docs else _prompts(), port=port, opens=opens_browser)
+        _run(folder, handbook, held, examples=examples, port=_port(port), opens=opens_browser)
     print_line(f"Stopped. All data is kept in {shorten_path(folder)}; the next demo continues from there.")
 
 
-def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port: int | None, opens: bool) -> None:
+def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port: int, opens: bool) -> None:
     started = time.monotonic()
-    print_line("\nDocent demo\n")
-    show_activity("starting the database")
-    with embedded_servers.start(folder) as servers:
-        environment.migrate(servers.database_url)
+    with ExitStack() as stack:
+        with working("starting the database"):
+            servers = stack.enter_context(
+                embedded_servers.start(folder, announce=lambda line: print_line(f"  {line}"))
+            )
+            environment.migrate(servers.database_url)
         show_done("database and queue", "PostgreSQL and Valkey, embedded")
         database = Database(servers.database_url, pool_size=4, statement_timeout_seconds=10)
         app = InstalledApp(
@@ -71,20 +73,21 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
         )
         workspace = Workspace(app, timing=Timing(RETRY_DELAYS), archive=folder / "workspace.sqlite")
         content = PageContent(lambda query: _load_turns(database, app.team_id, query), examples)
-        server = WorkspaceServer(workspace, _port(port), documents.routes(handbook), content)
-        processes = Processes(folder / "logs", _env(folder, workspace, server, examples), print_line)
+        server = WorkspaceServer(workspace, port, documents.routes(handbook), content)
+        env = _env(folder, workspace, server, examples)
+        processes = Processes(folder, env, print_line)
         workspace.outbox.hold()  # events that the last demo did not deliver wait until web is ready
         try:
             with server:
                 held.publish(server.url)
                 for role in ("worker", "web", "clock"):
                     processes.start(role)
-                _ingest(processes, handbook, f"{server.url}/docs/{{path}}")
-                show_activity("starting web, worker and clock")
-                processes.wait_until_ready("web", READY_SECONDS)
-                workspace.outbox.release()
-                for role in ("clock", "worker"):
-                    processes.wait_until_ready(role, READY_SECONDS)
+                DemoDocuments(handbook, f"{server.url}/docs/{{path}}", database, processes).read()
+                with working("starting web, worker and clock"):
+                    processes.wait_until_ready("web", READY_SECONDS)
+                    workspace.outbox.release()
+                    for role in ("clock", "worker"):
+                        processes.wait_until_ready(role, READY_SECONDS)
                 show_done("web, worker, clock", f"ready after {time.monotonic() - started:.0f} s")
                 _invite(server.url, examples, opens=opens)
                 while True:
@@ -92,10 +95,10 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
                     processes.watch()
                     embedded_servers.require_alive(folder)
         finally:
-            show_activity("stopping")
-            processes.stop()
-            workspace.close()
-            database.close()
+            with working("stopping"):
+                processes.stop()
+                workspace.close()
+                database.close()
 
 
 def _load_turns(database: Database, team_id: str, query: dict[str, str]) -> list[dict[str, Any]]:
@@ -124,28 +127,6 @@ def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: 
         "DOCENT_LOG_LEVEL": "INFO",  # their logs say when they are ready
         **{name: ",".join(filter(None, (os.environ.get(name), LOOPBACK))) for name in ("NO_PROXY", "no_proxy")},
     }
-
-
-def _ingest(processes: Processes, handbook: Path, link: str) -> None:
-    """Ingests the documents that have changed since the last demo."""
-    show_activity(f"reading {shorten_path(handbook)}")
-    result = processes.run("ingest", str(handbook), "--name", SOURCE_NAME, "--link", link, "--json")
-    if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["no reason was given"])[-1].removeprefix("docent: ")
-        raise UserError(f"{handbook} could not be ingested. {reason}")
-    report: dict[str, Any] = json.loads(result.stdout)
-    problems = report["problems"]
-    n_documents = report["n_added"] + report["n_changed"] + report["n_unchanged"]
-    show_done(
-        "documents",
-        f"{n_documents} of {shorten_path(handbook)}" + (f", {len(problems)} not read" if problems else ""),
-    )
-    for problem in problems[:MAX_PROBLEMS]:
-        print_line(f"      {problem['uri']}: {problem['cause']}; {problem['advice']}.")
-    if len(problems) > MAX_PROBLEMS:
-        print_line(f"      … and {len(problems) - MAX_PROBLEMS} more")
-    if not n_documents:
-        raise UserError(f"Nothing in {handbook} could be read. Give another folder: make demo DOCS=folder")
 
 
 def _invite(url: str, examples: list[str], *, opens: bool) -> None:
@@ -195,19 +176,10 @@ def _port(requested: int | None) -> int:
             return port
         except OSError as error:
             if requested:
-                raise UserError(
-                    f"Port {requested} cannot be used ({error.strerror}). Choose another: make demo PORT=3200"
-                ) from None
+                outage = machine.explain_port("127.0.0.1", port, error, setting="make demo PORT=3200")
+                raise UserError(str(outage)) from None
     print_line(f"  Port {port} is in use by another program; using another port.")
     return 0
-
-
-def _folder(path: Path) -> Path:
-    path = path.expanduser()
-    if not path.is_dir():
-        problem = "is not a folder" if path.exists() else "does not exist"
-        raise UserError(f"{path} {problem}. Give a folder with documents: make demo DOCS=path/to/folder")
-    return path.resolve()
 
 
 def _prompts() -> list[str]:

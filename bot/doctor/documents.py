@@ -95,14 +95,14 @@ def embeddings(context: CheckContext) -> Iterator[Finding]:
         )
         yield Finding("embeddings", FindingState.SKIPPED, f"{model} was not called.{hint}")
         return
-    from bot.doctor.model import explain_failure
+    from agent.llm import failures
     from ingest.embedding import Embedder
 
     started = time.monotonic()
     try:
         (vector,) = Embedder(model).embed_question("Is anybody there?").vectors
     except DocentError as error:
-        why, advice = explain_failure(error, model)
+        why, advice = failures.explain(error, model)
         yield Finding("embeddings", FindingState.PROBLEM, f"{model}: {why}.", advice)
         return
     detail = f"{time.monotonic() - started:.1f} s" if model != STATIC_EMBEDDING_MODEL else "no network"

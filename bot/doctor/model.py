@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent.errors import DeadlineExceeded, DocentError, SettingsError
+from agent.llm import failures
 from agent.llm.model_names import is_local
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
@@ -16,30 +17,6 @@ if TYPE_CHECKING:
 CALL_SECONDS = 15
 N_TOKENS = 64  # a model that thinks first needs some
 PROMPT = "Answer with the one word: ready"
-FAILURES = (  # substrings of the lower-cased type and text of the provider's error; the first match counts
-    (("insufficient_quota", "quota", "credit balance", "billing"), "the provider says that the quota is used up"),
-    (
-        ("authenticationerror", "api_key", "api key", "permissiondenied"),
-        "the provider rejects the key, or got none",
-    ),
-    (("notfounderror", "model_not_found", "does not exist"), "the provider has no such model"),
-    (("ratelimit",), "the provider's rate limit is reached"),
-    (("timeout",), "the provider gave no answer in time"),
-    (("apiconnectionerror", "connection error", "connect"), "the provider cannot be reached"),
-    (("serviceunavailable", "internalserver", "badgateway", "overloaded"), "the provider has an outage"),
-    (("badrequest", "unprocessable"), "the provider rejects the request"),
-)
-ADVICE = (
-    "Check plan and billing in the provider's console.",
-    "Set the provider's key in the environment or in .env (your own server may accept any text), and check "
-    "that it may use this model.",
-    "Check the name in DOCENT_MODEL or DOCENT_EMBEDDING_MODEL, and that your account may use it.",
-    "Try again in a minute; if it persists, raise the limit with the provider.",
-    "Try again; check DOCENT_MODEL_API_BASE and the network.",
-    "Check DOCENT_MODEL_API_BASE, the network and HTTPS_PROXY.",
-    "Try again later; check the provider's status page.",
-    "Use a chat model that supports tools and streaming.",
-)
 
 
 def model(context: CheckContext) -> Iterator[Finding]:
@@ -62,8 +39,7 @@ def _check(context: CheckContext, name: str, base: str | None) -> Iterator[Findi
 
     facts = models.look_up(name, api_base=base)
     if not facts.is_known:
-        advice = "Write it as provider/model; https://docs.litellm.ai/docs/providers lists the providers."
-        yield Finding("model", FindingState.PROBLEM, f"LiteLLM knows no provider for '{name}'.", advice)
+        yield Finding("model", FindingState.PROBLEM, *failures.explain_unknown(name))
         return
     yield from _missing(facts.missing)
     try:
@@ -80,22 +56,9 @@ def _check(context: CheckContext, name: str, base: str | None) -> Iterator[Findi
         yield Finding("model", FindingState.SKIPPED, f"{name} was not called.{hint}")
 
 
-def explain_failure(error: DocentError, name: str) -> tuple[str, str]:
-    """Returns what a provider's failure means and what to do, without quoting it (it may contain a key)."""
-    cause = error.__cause__ or error
-    message = f"{type(cause).__name__} {cause}".lower().replace(name.lower(), "")
-    for (signs, why), advice in zip(FAILURES, ADVICE, strict=True):
-        if any(sign in message for sign in signs):
-            return why, advice
-    return f"the call failed ({type(cause).__name__})", "Check the name, the key and the address."
-
-
 def _missing(names: tuple[str, ...]) -> Iterator[Finding]:
-    keys = [name for name in names if name.endswith("_API_KEY")]
-    if keys:
-        names_ = " or ".join(keys)
-        advice = "Set it in the environment or in .env; your own server may accept any text."
-        yield Finding("model", FindingState.PROBLEM, f"{names_} is not set.", advice)
+    if explanation := failures.explain_missing(names):
+        yield Finding("model", FindingState.PROBLEM, *explanation)
     elif names and not all(name.endswith("_API_BASE") for name in names):  # those have a default
         text = f"{', '.join(names)}: not set."
         yield Finding(
@@ -131,7 +94,7 @@ def _call(name: str, base: str | None, price: "Price | None") -> Iterator[Findin
         )
         return
     except DocentError as error:
-        why, advice = explain_failure(error, name)
+        why, advice = failures.explain(error, name)
         yield Finding("model", FindingState.PROBLEM, f"{name}: {why}.", advice)
         return
     yield Finding("model", FindingState.OK, f"{name} answers: {_bill(completion, price)}")

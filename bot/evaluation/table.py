@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.text import shorten
+from agent.text import cut, shorten
 from agent.types import TurnStatus
 from bot.evaluation import figures
 from bot.evaluation.evaluator import EvalRun
@@ -127,12 +127,13 @@ def _print_misses(console: Console, cases: Sequence[Case], *, limit: int | None)
         missed = [case for case in cases if kind.applies(case)]
         if missed:
             console.print(f"\n[bold]{kind.title}[/] ({len(missed)})")
-        for case in missed[:limit]:
+        shown, n_more = (missed, 0) if limit is None else cut(missed, limit)
+        for case in shown:
             console.print(f"  [bold]{escape(case.question.id)}[/] {escape(_join_questions(case))}")
             for line in kind.describe(case):
                 console.print(f"    [dim]{escape(line)}[/]")
-        if limit is not None and len(missed) > limit:
-            console.print(f"  [dim]… and {len(missed) - limit} more: --all lists them[/]")
+        if n_more:
+            console.print(f"  [dim]… and {n_more} more: --all lists them[/]")
 
 
 def _is_not_found(case: Case) -> bool:

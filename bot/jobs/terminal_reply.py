@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from agent.clock import new_id
 from agent.errors import UserError
+from agent.llm import models
 from agent.store import sessions
 from agent.store.database import Database
-from agent.store.tables import TurnRow
+from agent.store.tables import ModelCallRow, TurnRow
 from agent.types import CitedPassage
 from bot.jobs import answering
 from bot.jobs.context import WorkerContext
@@ -103,6 +104,15 @@ def ask(
     reply = TerminalReply(stream)
     answering.work(context, stored.session_id, lambda _: reply)
     return _load_outcome(database, stored.turn_id, reply)
+
+
+def describe_failures(database: Database, turn_id: UUID) -> list[str]:
+    """Says of each model that failed in a turn why it did, and what to do: the answer itself is for readers."""
+    row = ModelCallRow
+    query = select(row.model, row.error).where(row.turn_id == turn_id, row.error.is_not(None)).distinct()
+    with database.transaction() as transaction:
+        calls = sorted((model, str(error)) for model, error in transaction.execute(query))
+    return [f"{model}: {' '.join(models.explain_failure(model, error))}" for model, error in calls]
 
 
 def strip_links(text: str) -> str:

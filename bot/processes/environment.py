@@ -4,12 +4,10 @@ Migrates an embedded database; a database of the operator's is migrated by the r
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
-
-from alembic import command
-from alembic.config import Config
 
 import agent.settings
 import bot.settings
@@ -36,7 +34,7 @@ def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float
     has_redis = bool(bot.settings.load().redis_url) or not needs_redis
     with ExitStack() as stack:
         if not (settings.database_url and has_redis):
-            servers = stack.enter_context(embedded_servers.start(settings.home))
+            servers = stack.enter_context(embedded_servers.start(settings.home, announce=_announce))
             _configure(servers, has_database=bool(settings.database_url))
         url = agent.settings.load().database_url
         assert url
@@ -64,10 +62,17 @@ def migrate(url: str) -> None:
         return
     if schema_version.compare(revision) == SchemaState.NEWER:
         raise UserError(str(schema_version.describe_problem(revision)))
+    from alembic import command  # takes half a second, and is seldom needed
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.attributes["url"] = url
     command.upgrade(config, "head")
+
+
+def _announce(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _configure(servers: embedded_servers.Servers, *, has_database: bool) -> None:

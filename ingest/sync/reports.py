@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from agent.clock import now
@@ -45,8 +45,12 @@ class DocumentProblem:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a sync did. ``n_chunks`` counts the chunks written, ``n_embedded`` those that had no vector yet;
-    ``n_moved`` documents count neither as added nor as removed. ``problems`` are all that the source has."""
+    """What a sync did, and how the source is now.
+
+    Every document that was listed is added, changed, unchanged, moved or unread; ``n_partial`` were read in part.
+    ``n_chunks`` counts the chunks written, ``n_embedded`` those that had no vector yet. ``problems`` are all
+    that the source has.
+    """
 
     source: str
     status: SyncStatus
@@ -54,6 +58,8 @@ class SyncReport:
     n_changed: int
     n_unchanged: int
     n_moved: int
+    n_unread: int
+    n_partial: int
     n_removed: int
     n_chunks: int
     n_embedded: int
@@ -61,6 +67,26 @@ class SyncReport:
     cost_usd: Decimal
     problems: tuple[DocumentProblem, ...]
     seconds: float
+
+    @property
+    def n_documents(self) -> int:
+        """Returns how many documents were listed."""
+        return self.n_added + self.n_changed + self.n_unchanged + self.n_moved + self.n_unread
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """How many documents a source has; those with a problem were not read, or in part."""
+
+    n_documents: int
+    n_unread: int
+    n_partial: int
+    problems: tuple[DocumentProblem, ...]
+
+    @property
+    def n_readable(self) -> int:
+        """Returns how many documents can be searched, whole or in part."""
+        return self.n_documents - self.n_unread
 
 
 @dataclass(frozen=True)
@@ -89,7 +115,7 @@ def load_latest(transaction: Transaction) -> list[LatestSync]:
             status=SyncStatus(sync.status),
             at=sync.ended_at or sync.touched_at,
             n_done=sync.n_done,
-            n_to_read=sync.n_added + sync.n_changed + sync.n_moved,
+            n_to_read=sync.n_added + sync.n_changed + sync.n_moved + sync.n_unread,
             problem=sync.problem,
         )
         for sync in transaction.scalars(latest)
@@ -110,13 +136,16 @@ def load_report(database: Database, sync_id: UUID) -> SyncReport:
     with database.transaction() as transaction:
         row = transaction.get_one(SyncRow, sync_id)
         n_read = row.n_added + row.n_changed + row.n_moved
+        n_unread, n_partial = _count_problems(transaction, row.source)
         return SyncReport(
             source=row.source,
             status=SyncStatus(row.status),
             n_added=row.n_added,
             n_changed=row.n_changed,
-            n_unchanged=row.n_listed - n_read,
+            n_unchanged=max(0, row.n_listed - n_read - n_unread),
             n_moved=row.n_moved,
+            n_unread=n_unread,
+            n_partial=n_partial,
             n_removed=row.n_removed,
             n_chunks=row.n_chunks,
             n_embedded=row.n_embedded,
@@ -125,6 +154,32 @@ def load_report(database: Database, sync_id: UUID) -> SyncReport:
             problems=load_problems(transaction, source=row.source),
             seconds=((row.ended_at or now()) - row.started_at).total_seconds(),
         )
+
+
+def _count_problems(transaction: Transaction, source: str) -> tuple[int, int]:
+    """Counts a source's documents that were not read, or only in an earlier version, and those read in part."""
+    row = DocumentRow
+    is_unread = (row.n_chunks == 0) | (row.content_hash == "")
+    has_problem = (row.source == source, row.problem.is_not(None))
+    query = select(func.count().filter(is_unread), func.count().filter(~is_unread)).where(*has_problem)
+    n_unread, n_partial = transaction.execute(query).one()
+    return n_unread, n_partial
+
+
+def load_counts(transaction: Transaction, source: str) -> SourceCounts:
+    """Reads how many documents a source has now, and their problems."""
+    n_documents = select(func.count()).select_from(DocumentRow).where(DocumentRow.source == source)
+    return SourceCounts(
+        transaction.scalar(n_documents) or 0,
+        *_count_problems(transaction, source),
+        load_problems(transaction, source=source),
+    )
+
+
+def list_sources(transaction: Transaction) -> list[str]:
+    """Lists the names of all sources that have documents or were ever synced."""
+    documents, syncs = select(DocumentRow.source).distinct(), select(SyncRow.source).distinct()
+    return sorted(transaction.scalars(union(documents, syncs)))
 
 
 def load_stats(database: Database) -> LibraryStats:

@@ -76,6 +76,16 @@ def content_hash(listed: ListedDocument, chunk_tokens: int) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def is_current(source: Source, database: Database, *, chunk_tokens: int) -> bool:
+    """Returns whether a source lists exactly what was read of it, so that a sync would change nothing."""
+    row = DocumentRow
+    with database.transaction() as transaction:
+        query = select(row.uri, row.content_hash).where(row.source == source.name)
+        known = dict(transaction.execute(query).all())
+    listed = {names.shorten(document.uri): content_hash(document, chunk_tokens) for document in source.list({})}
+    return listed == known
+
+
 def _principals(document: ListedDocument, readers: frozenset[str]) -> frozenset[str]:
     """Returns a document's readers; an empty set of its own means nobody, not the source's readers."""
     return readers if document.readers is None else document.readers

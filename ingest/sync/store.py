@@ -74,9 +74,14 @@ class SyncItem:
 
 @dataclass
 class BatchCounts:
-    """What a batch of documents adds to the counts of its sync."""
+    """What a batch of documents adds to the counts of its sync; a document that was not read is taken off what it
+    was listed as."""
 
     n_done: int = 0
+    n_added: int = 0
+    n_changed: int = 0
+    n_moved: int = 0
+    n_unread: int = 0
     n_chunks: int = 0
     n_embedded: int = 0
     n_tokens: int = 0

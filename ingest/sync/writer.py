@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from agent.clock import now
 from agent.store import locks
+from agent.store.database import Transaction
 from ingest import lock_names
 from ingest.documents import chunking, names
 from ingest.documents.blocks import Document
@@ -58,6 +59,7 @@ def _write(
     replaced = [id_ for parsed in read for id_ in (parsed.id.hex, parsed.item.moved_from) if id_]
     handle.index.replace(replaced, chunks, vectors)
     with handle.database.transaction() as transaction:
+        _count_unread(transaction, batch, source, counts)
         moved = [UUID(parsed.item.moved_from) for parsed in read if parsed.item.moved_from]
         if moved:
             transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
@@ -75,13 +77,29 @@ def _embed(
     before = [id_ for parsed in batch for id_ in (parsed.id.hex, parsed.item.moved_from) if id_]
     vectors = scan.read_vectors(handle.index, before) if chunks else {}
     new = list(dict.fromkeys(chunk.search_text for chunk in chunks if chunk.search_text not in vectors))
-    counts = BatchCounts(len(batch), len(chunks), len(new))
+    counts = BatchCounts(n_done=len(batch), n_chunks=len(chunks), n_embedded=len(new))
     if new:
         embedded = handle.embedder.embed_documents(new)
         vectors |= dict(zip(new, embedded.vectors, strict=True))
         counts.n_tokens, counts.cost_usd = embedded.n_tokens, embedded.cost_usd
     rows = [vectors[chunk.search_text] for chunk in chunks]
     return (np.stack(rows) if rows else np.zeros((0, 0), np.float32)), counts
+
+
+def _count_unread(
+    transaction: Transaction, batch: Sequence[ParsedDocument], source: str, counts: BatchCounts
+) -> None:
+    """Counts documents that could not be read as that, in the place of added, changed or moved."""
+    unread = [parsed.item for parsed in batch if parsed.document is None]
+    if not unread:
+        return
+    row = DocumentRow
+    query = select(row.uri).where(row.source == source, row.uri.in_([item.uri for item in unread]))
+    known = set(transaction.scalars(query))
+    counts.n_unread = len(unread)
+    counts.n_moved = -sum(item.moved_from is not None for item in unread)
+    counts.n_changed = -sum(item.moved_from is None and item.uri in known for item in unread)
+    counts.n_added = -sum(item.moved_from is None and item.uri not in known for item in unread)
 
 
 def _to_indexed(parsed: ParsedDocument, chunk: chunking.Chunk, source: str) -> IndexedChunk:

@@ -8,7 +8,7 @@ to the others (file locks, which the kernel releases with the process).
 import fcntl
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,13 @@ class Servers:
 
 
 @contextmanager
-def start(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
+def start(
+    home: Path, *, is_durable: bool = True, announce: Callable[[str], None] = lambda line: None
+) -> Iterator[Servers]:
     """Starts what does not run yet, and stops it when the last process of this home leaves.
 
-    ``is_durable=False`` trades crash safety for speed, for tests. Raises :class:`UserError` if a server does not
+    ``is_durable=False`` trades crash safety for speed, for tests. ``announce`` is told what is set up, once in the
+    life of a home. Raises :class:`UserError` if a server does not
     start, with the path of its log, or if the servers are not installed.
     """
     startup_checks.check_servers()
@@ -46,7 +49,8 @@ def start(home: Path, *, is_durable: bool = True) -> Iterator[Servers]:
         try:
             with _lock(home / "starting.lock", fcntl.LOCK_EX):
                 database = server_process.ensure_running(
-                    home / POSTGRES, lambda folder: postgres.start(folder, is_durable=is_durable)
+                    home / POSTGRES,
+                    lambda folder: postgres.start(folder, is_durable=is_durable, announce=announce),
                 )
                 queue = server_process.ensure_running(home / VALKEY, valkey.start)
             database_url = f"postgresql://docent:{database['password']}@127.0.0.1:{database['port']}/postgres"

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,12 +21,13 @@ RECOVERY_TIMEOUT_SECONDS = 60
 ROOT_RUNS_AS = "docent-postgres"  # PostgreSQL refuses to run as root
 
 
-def start(folder: Path, *, is_durable: bool) -> ServerState:
+def start(folder: Path, *, is_durable: bool, announce: Callable[[str], None] = lambda line: None) -> ServerState:
     """Starts PostgreSQL in the folder, after initdb if it has no data; it may still be recovering afterwards."""
     bin_folder = _find_binaries()
-    user = _prepare_user(folder, bin_folder)
+    user = _prepare_user(folder, bin_folder, announce)
     data, password_file = folder / "data", folder / "password"
     if not data.exists():
+        announce(f"Setting up a PostgreSQL database in {folder} (once, a few seconds).")
         server_process.write_password(password_file, user)
         _initialise(data, bin_folder / "initdb", password_file, user)
     port = server_process.find_free_port()
@@ -79,7 +81,7 @@ def _find_binaries() -> Path:
     return folders[-1]
 
 
-def _prepare_user(folder: Path, bin_folder: Path) -> str | None:
+def _prepare_user(folder: Path, bin_folder: Path, announce: Callable[[str], None]) -> str | None:
     """Returns the system user to run as if this process is root, else None.
 
     Makes every folder on the way to the binaries and the data passable (not readable) for that user.
@@ -89,12 +91,10 @@ def _prepare_user(folder: Path, bin_folder: Path) -> str | None:
     try:
         pwd.getpwnam(ROOT_RUNS_AS)
     except KeyError:
-        done = subprocess.run(
-            ["useradd", "--system", "--user-group", ROOT_RUNS_AS], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
+        announce(f"PostgreSQL refuses to run as root, so a system user is made for it: {ROOT_RUNS_AS}.")
+        if why := _add_user():
             raise UserError(
-                f"PostgreSQL cannot run as root, and no user for it could be made: {done.stderr.strip()}. "
+                f"PostgreSQL cannot run as root, and no user for it could be made: {why}. "
                 "Run Docent as another user, or set DATABASE_URL."
             ) from None
     for path in (folder, bin_folder):
@@ -103,3 +103,13 @@ def _prepare_user(folder: Path, bin_folder: Path) -> str | None:
                 passed.chmod(passed.stat().st_mode | stat.S_IXOTH)
     shutil.chown(folder, ROOT_RUNS_AS, ROOT_RUNS_AS)
     return ROOT_RUNS_AS
+
+
+def _add_user() -> str:
+    """Makes the system user; returns why that failed, or nothing."""
+    command = ["useradd", "--system", "--user-group", ROOT_RUNS_AS]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:  # a system without useradd
+        return f"{command[0]}: {error.strerror}"
+    return done.stderr.strip() if done.returncode else ""

@@ -8,7 +8,8 @@ from bot.demo import console
 
 
 def test_without_a_terminal_only_finished_steps_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    console.show_activity("starting the database")
+    with console.working("starting the database"):
+        pass
     console.show_done("database and queue", "embedded")
     console.print_line("Stopped.")
     assert capsys.readouterr().out == "  ✓ database and queue   embedded\nStopped.\n"

@@ -7,6 +7,7 @@ import pytest
 import agent.settings
 import bot.settings
 import ingest.settings
+from agent.llm import failures
 from bot.doctor import documents, examination, model
 from bot.doctor.context import CheckContext
 from tests.scripted_model import Fail, Say, ScriptedModel
@@ -123,7 +124,7 @@ def test_what_providers_write_is_understood(said: str, means: str) -> None:
 
     error = ModelError("the model call failed")
     error.__cause__ = RuntimeError(said)
-    assert means in model.explain_failure(error, "openai/y")[0]
+    assert means in failures.explain(error, "openai/y")[0]
 
 
 def test_only_models_that_cost_are_asked_about() -> None:
