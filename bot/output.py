@@ -43,8 +43,8 @@ def print_passages(passages: "Sequence[Passage]", *, as_json: bool) -> None:
         console.print(f"   {escape(snippet)}…\n   [blue]{escape(passage.url)}[/]")
 
 
-def print_sessions(rows: "Sequence[SessionSummary]", *, as_json: bool) -> None:
-    """Prints a table of sessions."""
+def print_sessions(rows: "Sequence[SessionSummary]", *, as_json: bool, is_filtered: bool = False) -> None:
+    """Prints a table of sessions, as wide as the terminal."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -55,9 +55,9 @@ def print_sessions(rows: "Sequence[SessionSummary]", *, as_json: bool) -> None:
     table = Table(box=None, expand=True)
     for name, width in (("session", ID_CHARS), ("updated", 16), ("status", 9), ("turns", 5), ("cost", 7)):
         table.add_column(name, min_width=width, no_wrap=True)
-    table.add_column("last question", ratio=1, no_wrap=True)
+    table.add_column("last question", ratio=1, no_wrap=True, overflow="ellipsis")
     for row in rows:
-        question = " ".join(row["last_question"].split())[:60]
+        question = " ".join(row["last_question"].split())
         table.add_row(
             row["id"][:ID_CHARS],
             row["updated_at"][:16].replace("T", " "),
@@ -66,7 +66,8 @@ def print_sessions(rows: "Sequence[SessionSummary]", *, as_json: bool) -> None:
             f"${row['cost_usd'] or 0:.4f}",
             escape(question),
         )
-    Console().print(table if rows else 'No sessions yet. Ask something: docent ask "…"')
+    nothing = "No session fits." if is_filtered else 'No sessions yet. Ask something: docent ask "…"'
+    Console().print(table if rows else nothing)
 
 
 def print_problems(console: "Console", problems: "Sequence[DocumentProblem]") -> None:

@@ -23,6 +23,7 @@ from ingest.index.active_index import ActiveIndex
 from ingest.index.candidates import Candidate
 from ingest.index.filters import ChunkFilter
 from ingest.index.reindex import EmbeddingCost, ModelChange
+from ingest.index.table import NoIndex
 from ingest.progress import Progress, ignore_progress
 from ingest.search import listing, search
 from ingest.search.listing import Listing, Order
@@ -45,6 +46,7 @@ class LibraryStatus:
     version: str
     n_chunks: int
     problem: str | None
+    is_empty: bool  # nothing has been read in
 
 
 class Library:
@@ -146,6 +148,10 @@ class Library:
         shutil.rmtree(connector.cache_folder(self.settings.home, source_name), ignore_errors=True)
         return n_documents
 
+    def forget_document(self, source_name: str, reference: str) -> str | None:
+        """Removes one document; see :func:`ingest.sync.sync.forget_document`."""
+        return sync.forget_document(source_name, reference, self.active_index)
+
     def estimate_model_change(self, *, is_forced: bool = False) -> ModelChange | None:
         """Estimates a change to the embedding model of the settings; None where the index is made with it already
         and the change is not ``is_forced``."""
@@ -173,9 +179,11 @@ class Library:
         handle = self.active_index.current()
         try:
             version, n_chunks, problem = handle.index.version(), handle.index.n_chunks(), None
+            is_empty = not n_chunks
         except UserError as error:
             version, n_chunks, problem = "", 0, str(error)
-        return LibraryStatus(handle.embedder.model, version, n_chunks, problem)
+            is_empty = isinstance(error, NoIndex)
+        return LibraryStatus(handle.embedder.model, version, n_chunks, problem, is_empty)
 
     def _context(
         self,

@@ -44,6 +44,11 @@ class IngestSettings(BaseSettings):
     top_k: int = Field(default=20, ge=1, le=50, description="Chunks that a search returns; tools may show fewer")
 
     @property
+    def is_config_named(self) -> bool:
+        """Returns whether the file of sources was named, so that it must exist."""
+        return "config" in self.model_fields_set
+
+    @property
     def index_address(self) -> str:
         """Returns the address of the index; without a setting, a folder of ``home``."""
         return self.index_uri or str(self.home.expanduser().absolute() / "index")

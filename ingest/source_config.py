@@ -6,8 +6,10 @@ A source is a table ``[sources.NAME]``. Its options are not checked here but whe
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
+from itertools import combinations
 from pathlib import Path
 
 from agent.errors import UserError
@@ -18,11 +20,11 @@ EXAMPLE = 'sources.handbook.location = "path/to/documents"'
 SourceTable = dict[str, object]  # a table of docent.toml with its name; JSON
 
 
-def sources(path: Path) -> dict[str, SourceTable]:
+def sources(path: Path, *, is_required: bool = False) -> dict[str, SourceTable]:
     """Reads the sources by name, in the file's order; relative folders become relative to the file.
 
-    Returns nothing where there is no such file; raises :class:`UserError` where it cannot be used. For example, of
-    ``/srv/docent.toml`` with these lines::
+    Returns nothing where there is no such file, unless it ``is_required``; raises :class:`UserError`, with a line
+    for each mistake, where it cannot be used. For example, of ``/srv/docent.toml`` with these lines::
 
         [sources.handbook]
         location = "docs"
@@ -33,21 +35,33 @@ def sources(path: Path) -> dict[str, SourceTable]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if is_required:
+            raise UserError(
+                f"There is no file {path.absolute()}, which DOCENT_CONFIG names. Correct its path, or unset it: "
+                "then docent.toml is read, in the folder where Docent is started."
+            ) from None
         return {}
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}.") from None
-    unknown = content.keys() - {"sources"}
-    if unknown:
-        raise UserError(f"{path}: there is nothing called '{min(unknown)}'. Sources are tables: [sources.NAME].")
     tables = content.get("sources", {})
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise UserError(f"{path}: a source is a table, such as: {EXAMPLE}")
-    if not all(name.strip() for name in tables):
-        raise UserError(f"{path}: a source has no name. Write one, such as: {EXAMPLE}")
+    if mistakes := [*_find_mistakes(content, tables, path)]:
+        raise UserError("\n".join(mistakes))
     folder = path.absolute().parent
     return {
         name: resolve_location(table, folder) | {"name": name} for name, table in _to_json(tables, path).items()
     }
+
+
+def find_overlaps(tables: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Says which sources read the same documents, of tables by the name of their source.
+
+    Two that divide one place with patterns of their own are left alone.
+    """
+    return [
+        problem
+        for (first, one), (second, other) in combinations(tables.items(), 2)
+        if (problem := _describe_overlap((first, one), (second, other)))
+    ]
 
 
 def error_prefix(path: Path, name: str) -> str:
@@ -72,6 +86,52 @@ def resolve_location(table: Mapping[str, object], folder: Path) -> SourceTable:
         return dict(table)
     path = Path(str(location)).expanduser()
     return {**table, "location": str(path if path.is_absolute() else folder / path)}
+
+
+def _find_mistakes(content: Mapping[str, object], tables: object, path: Path) -> Iterator[str]:
+    for name in sorted(content.keys() - {"sources"}):
+        meant = next(iter(get_close_matches(name, ["sources"], cutoff=0.7)), None)
+        hint = f"Did you mean '{meant}'?" if meant else f"Sources are tables: [sources.{name}]."
+        yield f"{path}: there is nothing called '{name}'. {hint}"
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        yield f"{path}: a source is a table, such as: {EXAMPLE}"
+    elif not all(name.strip() for name in tables):
+        yield f"{path}: a source has no name. Write one, such as: {EXAMPLE}"
+
+
+def _describe_overlap(first: tuple[str, Mapping[str, object]], second: tuple[str, Mapping[str, object]]) -> str:
+    (one, table), (other, other_table) = first, second
+    place, other_place = _place(table), _place(other_table)
+    if place is None or other_place is None:
+        return ""
+    has_patterns, other_has = (bool(t.get("include") or t.get("exclude")) for t in (table, other_table))
+    if place == other_place and not (has_patterns and other_has):
+        return (
+            f"'{one}' and '{other}' both read {place[0]}, so each of its documents is found twice. Remove one of "
+            "them, or divide it with include and exclude."
+        )
+    for outer, inner, name, inner_name, is_divided in (
+        (place, other_place, one, other, has_patterns),
+        (other_place, place, other, one, other_has),
+    ):
+        folder = Path(inner[0])
+        if folder.is_absolute() and outer != inner and folder.is_relative_to(outer[0]) and not is_divided:
+            below = folder.relative_to(outer[0]).as_posix()
+            return (
+                f"'{inner_name}' reads {folder}, which '{name}' reads too, so its documents are found "
+                f"twice. Leave it out of '{name}': exclude = [\"{below}/\"]"
+            )
+    return ""
+
+
+def _place(table: Mapping[str, object]) -> tuple[str, ...] | None:
+    """Returns what tells a place from others: where it is and, of a repository, which part of it."""
+    location = str(table.get("location") or "")
+    if not location:
+        return None
+    is_address = "://" in location or "@" in location
+    where = location.rstrip("/") if is_address else str(Path(location).expanduser().resolve())
+    return where, str(table.get("branch") or ""), str(table.get("folder") or "")
 
 
 def _to_json(tables: Mapping[str, SourceTable], path: Path) -> dict[str, SourceTable]:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from agent.errors import UserError
 from bot.cli import connection
 from bot.output import AsJson
 
@@ -76,14 +75,17 @@ def ingest(
 
 
 def documents(
-    source: Annotated[str | None, typer.Argument(help="Show only this source.")] = None,
+    source: Annotated[str | None, typer.Argument(help="Show this source, and list its documents.")] = None,
     *,
     problems: Annotated[
         bool, typer.Option("--problems", help="List what could not be read, why, and what to do.")
     ] = False,
     json_: AsJson = False,
 ) -> None:
-    """List the sources and their problems. Shows how many documents each has and when it was last synced."""
+    """List the sources and their problems. With the name of one, list its documents and when each was read.
+
+    For example: docent documents handbook --problems
+    """
     from bot.cli import sources_table
     from ingest import settings
 
@@ -108,19 +110,19 @@ def reindex(
 
 def forget(
     name: Annotated[str, typer.Argument(help="The source's name, as 'docent documents' lists it.")],
+    document: Annotated[
+        str | None, typer.Argument(help="Remove only this document, as 'docent documents NAME' lists it.")
+    ] = None,
 ) -> None:
-    """Remove a source with all its documents."""
-    from ingest import settings, source_config
-    from ingest.library import Library
-    from ingest.sync import store
+    """Remove a source with all its documents, or one document.
+
+    For example: docent forget handbook people/leave.md
+    """
+    from bot.cli import forgetting
+    from ingest import settings
 
     with connection.open_index() as database:
-        config = settings.load().config
-        with database.transaction() as transaction:
-            is_known = name in store.load_last_started(transaction)
-        n_documents = Library(database, settings.load()).forget(name)
-    if not n_documents and not is_known:
-        raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
-    print(f"{n_documents} documents of '{name}' removed.")
-    if name in source_config.sources(config):
-        print(f"{config} still declares it: remove it there too, or the next sync reads it in again.")
+        if document is None:
+            forgetting.forget_source(database, settings.load(), name)
+        else:
+            forgetting.forget_document(database, settings.load(), name, document)

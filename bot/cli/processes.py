@@ -90,6 +90,7 @@ def clock() -> None:
             n_jobs=settings.sync_jobs,
             check_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
             lease_seconds=library.sync_lease_seconds,
+            is_config_named=library.is_config_named,
         )
         observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
         nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)

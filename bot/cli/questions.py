@@ -18,6 +18,10 @@ from bot.output import AsJson
 if TYPE_CHECKING:
     from agent.types import Audience
 
+NO_DOCUMENTS = (
+    "No documents have been read in yet, so there is nothing to answer from. Run 'docent ingest PATH', or declare "
+    "sources in docent.toml and run 'docent sync'."
+)
 MAX_TOKENS = 100_000  # of what 'docent search' prints: enough for every passage that -n allows
 
 
@@ -34,6 +38,8 @@ def ask(question: Annotated[str, typer.Argument(help="The question, in quotes.")
 
     with connection.open_database() as database:
         context = wiring.build(agent.settings.load(), database)
+        if context.has_nothing_to_search():
+            raise UserError(NO_DOCUMENTS)
         stream = None if json_ else sys.stdout
         outcome = terminal_reply.ask(context, database, question, user=getpass.getuser(), stream=stream)
         failures = terminal_reply.describe_failures(database, UUID(outcome["turn_id"]))

@@ -15,10 +15,12 @@ import typer
 
 from agent.clock import now
 from agent.errors import UserError
+from agent.types import EndReason, TurnStatus
 from bot.cli import connection, time_ranges
 from bot.output import AsJson
 
 USAGE_SINCE = "30d"
+RATINGS = {"up": 1, "down": -1}
 
 SessionId = Annotated[
     str, typer.Argument(metavar="ID", help="The id of a session or of a turn, or its first characters.")
@@ -29,14 +31,34 @@ sessions_app = typer.Typer(help="Inspect what was asked and answered.", no_args_
 
 @sessions_app.command("list")
 def sessions_list(
-    n: Annotated[int, typer.Option("-n", min=1, help="List so many sessions.")] = 20, json_: AsJson = False
+    n: Annotated[int, typer.Option("-n", min=1, help="List so many sessions.")] = 20,
+    *,
+    since: Annotated[str | None, typer.Option(help="Asked from this day or age on: 2026-05-31, or 7d.")] = None,
+    user: Annotated[str | None, typer.Option(help="Asked by this person: U0123.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Asked in this channel: C0123.")] = None,
+    reason: Annotated[EndReason | None, typer.Option(help="Ended for this reason.")] = None,
+    rating: Annotated[Literal["up", "down"] | None, typer.Option(help="Rated 👍 or 👎.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Ended without an answer.")] = False,
+    json_: AsJson = False,
 ) -> None:
-    """List the newest sessions."""
+    """List the newest sessions. With options, those with a question that all of them fit.
+
+    For example: docent sessions list --since 7d --rating down
+    """
     from bot import output
     from bot.record import session_query
 
+    chosen = session_query.SessionFilter(
+        since=_parse_moment(since) if since else None,
+        user=user,
+        channel=channel.lstrip("#") if channel else None,
+        reason=reason,
+        status=TurnStatus.FAILED if failed else None,
+        rating=RATINGS[rating] if rating else None,
+    )
     with connection.open_database() as database:
-        output.print_sessions(session_query.list_recent(database, limit=n), as_json=json_)
+        rows = session_query.list_recent(database, limit=n, filter=chosen)
+    output.print_sessions(rows, as_json=json_, is_filtered=chosen != session_query.SessionFilter())
 
 
 @sessions_app.command("show")

@@ -18,7 +18,7 @@ from bot import output
 from ingest import source_config
 from ingest.settings import IngestSettings
 from ingest.sync import reports
-from ingest.sync.reports import DocumentProblem, LatestSync
+from ingest.sync.reports import DocumentProblem, LatestSync, ReadDocument
 from ingest.sync.store import SyncStatus
 from ingest.tables import DocumentRow
 
@@ -57,11 +57,13 @@ def show(
         raise UserError(f"There is no source '{source}'. 'docent documents' lists them.")
     with database.transaction() as transaction:
         problems = reports.load_problems(transaction, source=source)
+        listed = reports.load_documents(transaction, source) if source else ()
     if as_json:
         output.print_json(
             {
                 "sources": [asdict(summary) for summary in summaries],
                 "problems": [asdict(problem) for problem in problems],
+                **({"documents": [asdict(document) for document in listed]} if source else {}),
             }
         )
         return
@@ -76,6 +78,8 @@ def show(
     for summary in summaries:
         if summary.problem:
             console.print(f"[yellow]{escape(summary.source)}[/]: {summary.status}: {escape(summary.problem)}")
+    if listed and not lists_problems:
+        console.print(_make_documents_table(listed))
     if lists_problems:
         _print_problems(console, problems)
     elif problems:
@@ -98,7 +102,7 @@ def summarize(database: Database, settings: IngestSettings) -> list[SourceSummar
             for name, n_documents, n_chunks, n_problems, synced_at in transaction.execute(query)
         }
         last = {sync.source: sync for sync in reports.load_latest(transaction)}
-    declared = source_config.sources(settings.config)
+    declared = source_config.sources(settings.config, is_required=settings.is_config_named)
     return [
         _summarize_source(name, counts.get(name), last.get(name), declared.get(name))
         for name in sorted(counts.keys() | last.keys() | declared.keys())
@@ -123,6 +127,20 @@ def make_table(summaries: Sequence[SourceSummary]) -> Table:
             summary.status,
             summary.every,
         )
+    return table
+
+
+def _make_documents_table(documents: Sequence[ReadDocument]) -> Table:
+    table = Table(box=None)
+    table.add_column("document", overflow="fold")
+    table.add_column("title", overflow="ellipsis", no_wrap=True)
+    table.add_column("chunks", justify="right")
+    for name in ("read", "changed"):
+        table.add_column(name, no_wrap=True)
+    for document in documents:
+        changed = f"{document.changed_at:%Y-%m-%d}" if document.changed_at else NOT_SCHEDULED
+        read = output.format_age(document.read_at) if document.n_chunks else "[yellow]not read[/]"
+        table.add_row(escape(document.uri), escape(document.title), f"{document.n_chunks:,}", read, changed)
     return table
 
 

@@ -42,16 +42,23 @@ def sync_declared(
 
     A source that fails does not stop the next one, but the command exits with 1.
     """
-    declared = source_config.sources(settings.config)
+    declared = source_config.sources(settings.config, is_required=settings.is_config_named)
     if not declared:
-        raise UserError(f"{settings.config} declares no source. Write one there, such as: {source_config.EXAMPLE}")
+        what = "declares no source" if settings.config.exists() else "does not exist, so no source is declared"
+        raise UserError(f"{settings.config} {what}. Write one there, such as: {source_config.EXAMPLE}")
     for name in names:
         if name not in declared:
             raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(declared)}.")
     library = Library(database, settings)
+    chosen = {name: declared[name] for name in names or declared}
+    checked = {name: _check(settings, name, table) for name, table in chosen.items()}  # all mistakes, at once
+    for problem in source_config.find_overlaps(declared):
+        print(f"docent: {settings.config}: {problem}", file=sys.stderr)
     results = [
-        _sync_one(library, settings, name, declared[name], is_forced=is_forced, as_json=as_json)
-        for name in dict.fromkeys(names or declared)
+        options
+        if isinstance(options, dict)
+        else _sync_one(library, settings, name, options, is_forced=is_forced, as_json=as_json)
+        for name, options in checked.items()
     ]
     if as_json:
         output.print_json(results)
@@ -71,9 +78,10 @@ def sync_location(
         source_config.resolve_location(options, Path.cwd()), where=str(options["location"])
     )
     library = Library(database, settings)
+    name = source_options.name or connector.open_source(source_options, home=settings.home).name
     if not source_options.name and not is_forced:
-        name = connector.open_source(source_options, home=settings.home).name
         _require_same_location(database, name, source_options)
+    _print_same_place(database, name, source_options)
     report = _sync(library, settings, source_options, is_forced=is_forced, is_quiet=as_json)
     if as_json:
         output.print_json(asdict(report))
@@ -128,26 +136,40 @@ def parse_options(texts: Sequence[str]) -> dict[str, object]:
     return options
 
 
+def _check(
+    settings: IngestSettings, name: str, declared: Mapping[str, object]
+) -> SourceOptions | dict[str, object]:
+    """Checks a declared source; mistakes are printed and returned as the report of a sync that failed."""
+    try:
+        return connector.validate_options(declared, where=source_config.error_prefix(settings.config, name))
+    except UserError as error:
+        return _fail(name, error)
+
+
 def _sync_one(
     library: Library,
     settings: IngestSettings,
     name: str,
-    declared: Mapping[str, object],
+    options: SourceOptions,
     *,
     is_forced: bool,
     as_json: bool,
 ) -> dict[str, object]:
     """Syncs a declared source and returns its report as JSON; a failure is printed and returned."""
     try:
-        options = connector.validate_options(declared, where=source_config.error_prefix(settings.config, name))
         report = _sync(library, settings, options, is_forced=is_forced, is_quiet=as_json)
     except DocentError as error:
-        print(f"docent: {name}: {error}", file=sys.stderr)
-        status = SyncStatus.STOPPED if isinstance(error, SuspiciousListing) else SyncStatus.FAILED
-        return {"source": name, "status": status, "problem": str(error)}
+        return _fail(name, error)
     if not as_json:
         _print_report(report)
     return asdict(report)
+
+
+def _fail(name: str, error: DocentError) -> dict[str, object]:
+    for line in str(error).splitlines():
+        print(f"docent: {name}: {line}", file=sys.stderr)
+    status = SyncStatus.STOPPED if isinstance(error, SuspiciousListing) else SyncStatus.FAILED
+    return {"source": name, "status": status, "problem": str(error)}
 
 
 def _require_same_location(database: Database, name: str, options: SourceOptions) -> None:
@@ -159,6 +181,19 @@ def _require_same_location(database: Database, name: str, options: SourceOptions
             f"The source '{name}' already has the documents of {before}. Give {options.location} another name "
             "with --name, or add --force if these are the same documents, moved."
         )
+
+
+def _print_same_place(database: Database, name: str, options: SourceOptions) -> None:
+    """Says which other sources have the documents of this place, for they are found twice."""
+    with database.transaction() as transaction:
+        places = {other: reports.load_location(transaction, other) for other in reports.list_sources(transaction)}
+    for other, place in places.items():
+        if other != name and place and _normalise_location(place) == _normalise_location(options.location):
+            print(
+                f"docent: '{other}' has the documents of {place} too, so they are found twice. To remove it: "
+                f"docent forget '{other}'",
+                file=sys.stderr,
+            )
 
 
 def _normalise_location(location: str) -> str:
@@ -209,15 +244,18 @@ def _show_progress(title: str, *, is_quiet: bool) -> Iterator[Progress]:
 
 def _print_report(report: SyncReport) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    renamed = f", {report.n_moved} renamed" if report.n_moved else ""
-    unread = f", {report.n_unread} not read" if report.n_unread else ""
-    partial = f" {report.n_partial} were read in part." if report.n_partial else ""
+    renamed = f"{report.n_moved} renamed, " if report.n_moved else ""
+    unread = f"{report.n_unread} not read, " if report.n_unread else ""
     cost = f" for ${report.cost_usd:.4f}" if report.cost_usd else ""
     console.print(
-        f"{escape(report.source)}: {count(report.n_documents, 'document')}: {report.n_added} added, "
-        f"{report.n_changed} changed, {report.n_unchanged} unchanged{renamed}{unread}; "
-        f"{report.n_removed} removed; {report.n_chunks} chunks written{cost} in {report.seconds:.1f} s.{partial}"
+        f"{escape(report.source)}: {report.n_added} added, {report.n_changed} changed, "
+        f"{report.n_unchanged} unchanged, {renamed}{unread}{report.n_removed} removed; "
+        f"{count(report.n_chunks, 'chunk')} written{cost} in {report.seconds:.1f} s."
     )
+    if report.n_unread or report.n_partial:
+        partial = f", {report.n_partial} of these in part" if report.n_partial else ""
+        n_read = report.n_documents - report.n_unread
+        console.print(f"  Of {count(report.n_documents, 'document')}, {n_read} could be read{partial}:")
     shown, n_more = cut(report.problems, MAX_PROBLEMS)
     output.print_problems(console, shown)
     if n_more:

@@ -31,7 +31,7 @@ def sentry(context: CheckContext) -> Iterator[Finding]:
     try:
         socket.create_connection((host, port), timeout=TIMEOUT_SECONDS).close()
     except OSError as error:
-        why = f"{host}:{port} cannot be reached ({network.describe(error)})."
+        why = f"{host}:{port} cannot be reached ({network.describe(error, timeout_seconds=TIMEOUT_SECONDS)})."
         yield Finding(
             "sentry",
             FindingState.WARNING,

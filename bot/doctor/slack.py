@@ -138,7 +138,7 @@ def _call(context: CheckContext, secret: str, method: str) -> tuple[dict[str, An
     except SlackApiError as error:
         response = error.response
     except (OSError, HTTPException, SlackClientError, ValueError) as error:
-        raise _NoAnswer(network.describe(error)) from error
+        raise _NoAnswer(network.describe(error, timeout_seconds=TIMEOUT_SECONDS)) from error
     headers = {name.lower(): str(value) for name, value in dict(response.headers).items()}
     if "date" in headers:
         there = parsedate_to_datetime(headers["date"]).timestamp() + 0.5  # whole seconds
@@ -212,7 +212,7 @@ def _fetch(request: urllib.request.Request) -> tuple[int, Any]:
         with error:
             status, body = error.code, error.read(100_000)
     except (OSError, HTTPException, ValueError) as error:
-        raise _NoAnswer(network.describe(error)) from error
+        raise _NoAnswer(network.describe(error, timeout_seconds=TIMEOUT_SECONDS)) from error
     try:
         return status, json.loads(body)
     except ValueError:

@@ -21,7 +21,7 @@ def sources(context: CheckContext) -> Iterator[Finding]:
     """Checks that each source can be opened here. Does not list it: that may take long, and a sync does it."""
     config = context.library.config
     try:
-        declared = source_config.sources(config)
+        declared = source_config.sources(config, is_required=context.library.is_config_named)
     except UserError as error:
         yield Finding("sources", FindingState.PROBLEM, str(error), "Until this is fixed the clock syncs nothing.")
         return
@@ -39,6 +39,8 @@ def sources(context: CheckContext) -> Iterator[Finding]:
         else:
             often = f"every {table.get('every', '1h')}" if source_config.sync_interval(table) else "by hand"
             yield Finding("sources", FindingState.OK, f"{name}: {options.type}, {often}")
+    for problem in source_config.find_overlaps(declared):
+        yield Finding("sources", FindingState.WARNING, problem)
     if context.database:
         yield from _check_last_syncs(context, declared)
 

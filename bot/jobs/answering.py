@@ -31,6 +31,10 @@ from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.thread_reply import ThreadReply
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
+NO_DOCUMENTS = (
+    "No documents have been read in yet, so I have nothing to answer from. Whoever runs me can read some in with "
+    "`docent ingest` or `docent sync`; then ask again."
+)
 NO_TEXT = "I have no answer that I can show. Please ask in other words."
 STOPPED = "Stopped."
 STOPPED_NOTICE = "Stopped before the answer was complete."
@@ -121,6 +125,9 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
     if len(turn.question) > (limit := context.settings.max_question_chars):
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
+        return
+    if context.has_nothing_to_search():
+        turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
         return
     run_metadata = context.load_run_metadata()
     with context.database.transaction() as transaction:

@@ -22,7 +22,7 @@ class WorkerContext:
     """Everything a process needs to answer questions; see :func:`bot.jobs.wiring.build`.
 
     ``slack`` and ``turn_queue`` are None for a process that answers in the terminal. ``delivery_hours`` is how
-    long a finished answer waits for Slack.
+    long a finished answer waits for Slack. ``has_nothing_to_search`` is asked before each turn: then no model is.
     """
 
     settings: AgentSettings
@@ -35,4 +35,5 @@ class WorkerContext:
     load_run_metadata: Callable[[], RunMetadata]
     delivery_hours: float = 24
     suggestions: Suggestions = field(default_factory=Suggestions)
+    has_nothing_to_search: Callable[[], bool] = lambda: False
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")

@@ -73,6 +73,7 @@ def build(
         load_run_metadata=_run_metadata_loader(settings, library),
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
+        has_nothing_to_search=lambda: not bot.settings.load().own_tools and library.status().is_empty,
     )
 
 

@@ -5,11 +5,11 @@ import ssl
 import urllib.error
 
 
-def describe(error: object) -> str:
+def describe(error: object, *, timeout_seconds: float | None = None) -> str:
     """Returns what an error of a connection says, without its class where that is known."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, TimeoutError):
-        return "no answer in time"
+        return f"no answer within {timeout_seconds:g} s" if timeout_seconds else "no answer in time"
     if isinstance(reason, ConnectionRefusedError):
         return "connection refused"
     if isinstance(reason, socket.gaierror):

@@ -18,7 +18,7 @@ SIGNS: tuple[Sign, ...] = (  # of libpq's messages, and of the server's
         "Grant the user in DATABASE_URL the rights on its database; it should own it.",
     ),
     (
-        ("password authentication failed", "no password supplied", 'role "', "authentication failed"),
+        ("password authentication failed", "no password supplied", "authentication failed"),
         "rejects the user or the password",
         "Check the user and the password in DATABASE_URL.",
     ),
@@ -28,9 +28,9 @@ SIGNS: tuple[Sign, ...] = (  # of libpq's messages, and of the server's
         "Allow it in the server's pg_hba.conf, or with your provider; TLS may be missing: ?sslmode=require.",
     ),
     (
-        ('database "',),
-        "has no such database",
-        "Check the name at the end of DATABASE_URL, or make the database: createdb",
+        ("does not exist",),
+        "has no such user or database",
+        "Check the user, and the name at the end of DATABASE_URL; 'createdb NAME' makes a database.",
     ),
     (("refused",), "is not listening at this address", REACH),
     (

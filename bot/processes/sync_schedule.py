@@ -37,6 +37,7 @@ class SyncSchedule:
     check_seconds: float = 10.0
     lease_seconds: float = store.LEASE_SECONDS
     next_check_at: float = 0.0  # time.monotonic() seconds
+    is_config_named: bool = False  # so that the file must exist
     problem: str = ""  # of docent.toml, logged last
 
     def tick(self) -> int:
@@ -65,7 +66,7 @@ class SyncSchedule:
         sources: dict[str, SourceTable] = {}
         problem = ""
         try:
-            sources = source_config.sources(self.config)
+            sources = source_config.sources(self.config, is_required=self.is_config_named)
         except UserError as error:
             problem = str(error)
         if problem and problem != self.problem:

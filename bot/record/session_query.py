@@ -5,6 +5,7 @@ messages and tools; :func:`load_conversation`, which a page polls, leaves the ha
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -16,15 +17,24 @@ from agent.errors import UserError
 from agent.store.database import Database, Transaction
 from bot.record.records import SessionRecord, SessionSummary, TurnRecord
 
-_LIST = text("""
+_LIST = """
 SELECT sessions.id, key, sessions.status, sessions.n_turns, updated_at, turns.question AS last_question,
        (SELECT sum(cost_usd) FROM turns WHERE session_id = sessions.id) AS cost_usd
 FROM sessions JOIN LATERAL (
-    SELECT question, origin FROM turns WHERE session_id = sessions.id ORDER BY seq DESC LIMIT 1
+    SELECT turns.question, turns.origin FROM turns WHERE session_id = sessions.id AND {matches}
+    ORDER BY seq DESC LIMIT 1
 ) AS turns ON true
 WHERE turns.origin <> 'eval'
 ORDER BY updated_at DESC LIMIT :limit
-""")
+"""
+_CONDITIONS = {  # by the field of SessionFilter
+    "since": "turns.created_at >= :since",
+    "user": "turns.user_id = :user",
+    "channel": "turns.channel = :channel",
+    "reason": "turns.reason = :reason",
+    "status": "turns.status = :status",
+    "rating": "EXISTS (SELECT FROM feedback WHERE turn_id = turns.id AND sign(feedback.rating) = :rating)",
+}
 _SESSION = text("""
 SELECT id, key, status, n_turns, created_at, updated_at FROM sessions
 WHERE id::text LIKE :prefix OR id IN (SELECT session_id FROM turns WHERE id::text LIKE :prefix) LIMIT 2
@@ -48,10 +58,30 @@ _PARTS = {
 }
 
 
-def list_recent(database: Database, *, limit: int) -> list[SessionSummary]:
-    """Lists sessions, the most recently updated first, without those of 'docent eval'."""
+@dataclass(frozen=True)
+class SessionFilter:
+    """Which sessions to list: those with a turn that has all of this. None counts as anything."""
+
+    since: datetime | None = None
+    user: str | None = None
+    channel: str | None = None
+    reason: str | None = None
+    status: str | None = None
+    rating: int | None = None  # 1 or -1
+
+
+def list_recent(
+    database: Database, *, limit: int, filter: SessionFilter = SessionFilter()
+) -> list[SessionSummary]:
+    """Lists sessions, the most recently updated first, without those of 'docent eval'.
+
+    The question of each is the latest that the filter lets pass.
+    """
+    values = {name: value for name, value in vars(filter).items() if value is not None}
+    matches = " AND ".join(["true", *(_CONDITIONS[name] for name in values)])
     with database.transaction() as transaction:
-        return cast(list[SessionSummary], _plain_rows(transaction, _LIST, {"limit": limit}))
+        rows = _plain_rows(transaction, text(_LIST.format(matches=matches)), {"limit": limit, **values})
+        return cast(list[SessionSummary], rows)
 
 
 def load(database: Database, session_or_turn: str) -> SessionRecord:

@@ -7,8 +7,9 @@ the index. Listing and fetching may happen in two processes, even on two machine
 import hashlib
 import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +39,12 @@ UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
 UNNAMED = "unusable name"  # the fingerprint of a document whose name cannot be stored
 PRINCIPAL = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_OTHER_WORDS = {  # for options, which people try
+    **dict.fromkeys(("path", "url", "uri", "address", "dir", "directory", "repository"), "location"),
+    **dict.fromkeys(("interval", "schedule", "frequency"), "every"),
+    **dict.fromkeys(("ignore", "skip"), "exclude"),
+    **dict.fromkeys(("access", "audience", "permissions"), "readers"),
+}
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
@@ -214,7 +221,8 @@ def validate_options(values: Mapping[str, object], *, where: str) -> SourceOptio
     try:
         return source_modules()[kind].OPTIONS.model_validate({**values, "type": kind})
     except ValidationError as error:
-        raise UserError("\n".join(_explain(problem, where) for problem in error.errors())) from None
+        names = [*source_modules()[kind].OPTIONS.model_fields]
+        raise UserError("\n".join(_explain(problem, where, names) for problem in error.errors())) from None
 
 
 def open_source(options: SourceOptions, *, home: Path) -> Source:
@@ -248,10 +256,11 @@ def _type_of(location: str, where: str) -> str:
     )
 
 
-def _explain(problem: "ErrorDetails", where: str) -> str:
+def _explain(problem: "ErrorDetails", where: str, names: Sequence[str]) -> str:
     field = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{where}: there is no option '{field}'."
+        meant = _OTHER_WORDS.get(field) or next(iter(get_close_matches(field, names, n=1)), None)
+        return f"{where}: there is no option '{field}'." + (f" Did you mean '{meant}'?" if meant else "")
     if problem["type"] == "missing":
         return f"{where}: {field} is missing."
     rule = problem["msg"].removeprefix("Value error, ")

@@ -44,6 +44,19 @@ class DocumentProblem:
 
 
 @dataclass(frozen=True)
+class ReadDocument:
+    """A document as it was read at ``read_at``; ``changed_at`` is what its source says, None where it does not."""
+
+    uri: str
+    title: str
+    url: str
+    n_chunks: int
+    changed_at: datetime | None
+    read_at: datetime
+    problem: str | None
+
+
+@dataclass(frozen=True)
 class SyncReport:
     """What a sync did, and how the source is now.
 
@@ -193,6 +206,14 @@ def load_stats(database: Database) -> LibraryStats:
     )
     with database.transaction() as transaction:
         return LibraryStats(*transaction.execute(counts.select_from(row)).one())
+
+
+def load_documents(transaction: Transaction, source: str) -> tuple[ReadDocument, ...]:
+    """Reads what is known of each document of a source, ordered by uri."""
+    row = DocumentRow
+    query = select(row.uri, row.title, row.url, row.n_chunks, row.updated_at, row.synced_at, row.problem)
+    ordered = query.where(row.source == source).order_by(row.uri.collate("C"))
+    return tuple(ReadDocument(*columns) for columns in transaction.execute(ordered))
 
 
 def load_problems(transaction: Transaction, *, source: str | None = None) -> tuple[DocumentProblem, ...]:

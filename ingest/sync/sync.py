@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 
 from agent.errors import DocentError
 from agent.store import locks
@@ -184,6 +184,25 @@ def forget(source: str, active_index: ActiveIndex) -> int:
             store.allow_slow_statements(transaction)
             transaction.execute(delete(row).where(row.source == source))
     return len(ids)
+
+
+def forget_document(source: str, reference: str, active_index: ActiveIndex) -> str | None:
+    """Removes one document, named by its uri, its url or its title; returns its uri, None if there is none.
+
+    A sync reads it in again, unless the source no longer lists it.
+    """
+    row, database = DocumentRow, active_index.database
+    is_named = or_(row.uri == reference, row.url == reference, row.title == reference)
+    found = select(row.id, row.uri).where(row.source == source, is_named).order_by(row.uri != reference, row.uri)
+    with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
+        with database.transaction() as transaction:
+            document = transaction.execute(found.limit(1)).first()
+        if document is None:
+            return None
+        active_index.current().index.remove([document.id.hex])
+        with database.transaction() as transaction:
+            transaction.execute(delete(row).where(row.id == document.id))
+    return str(document.uri)
 
 
 def document_id(source: str, uri: str) -> UUID:
