@@ -1,7 +1,8 @@
 # Everything a checkout needs: Python 3.11+ and make.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet
+INSTALL := $(BIN)/python -u make/install.py
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
@@ -23,16 +24,14 @@ endif
 
 .venv/.stamp: requirements-demo.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Docent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
-	@echo "Setting up .venv: about a minute, once."
+	@echo "Setting up .venv, once: one to two minutes, about 1 GB of disk."
 	@test "$$(cat .venv/.stamp 2>/dev/null)" = "$(CURDIR)" && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@echo "  installing the packages of requirements-demo.lock"
-	@$(PIP) --require-hashes -r requirements-demo.lock
+	@$(INSTALL) requirements-demo.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@printf '%s' "$(CURDIR)" > .venv/.stamp
 
 .venv/.stamp-dev: requirements-dev.lock .venv/.stamp
-	@echo "  installing the tools of requirements-dev.lock"
-	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(INSTALL) requirements-dev.lock
 	@touch .venv/.stamp-dev
 
 check: setup-dev

@@ -250,7 +250,7 @@ def _print_report(report: SyncReport) -> None:
     console.print(
         f"{escape(report.source)}: {report.n_added} added, {report.n_changed} changed, "
         f"{report.n_unchanged} unchanged, {renamed}{unread}{report.n_removed} removed; "
-        f"{count(report.n_chunks, 'chunk')} written{cost} in {report.seconds:.1f} s."
+        f"{report.n_chunks} chunks written{cost} in {report.seconds:.1f} s."
     )
     if report.n_unread or report.n_partial:
         partial = f", {report.n_partial} of these in part" if report.n_partial else ""
