@@ -1,8 +1,7 @@
 # Everything a checkout needs: Python 3.11+ and make.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet
-INSTALL := $(BIN)/python -u make/install.py
+INSTALL := $(PYTHON) -u make/install.py .venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
@@ -25,9 +24,7 @@ endif
 .venv/.stamp: requirements-demo.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Docent needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)") if sys.version_info < (3, 11) else None'
 	@echo "Setting up .venv, once: one to two minutes, about 1 GB of disk."
-	@test "$$(cat .venv/.stamp 2>/dev/null)" = "$(CURDIR)" && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(INSTALL) requirements-demo.lock
-	@$(PIP) --no-deps --no-build-isolation -e .
 	@printf '%s' "$(CURDIR)" > .venv/.stamp
 
 .venv/.stamp-dev: requirements-dev.lock .venv/.stamp

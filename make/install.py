@@ -1,10 +1,9 @@
-"""Installs the packages of a lock into this Python's environment, and says meanwhile how far it is.
+"""Makes the virtual environment, and installs Docent with the packages of a lock; says meanwhile how far it is.
 
-Run by the Makefile before anything is installed, so it needs nothing but Python. pip by itself is either silent for
-minutes or prints hundreds of lines, and a terminal's progress bar is no help in a log.
+Run by the Makefile before anything is installed, so it needs nothing but Python. pip by itself is either silent
+for minutes or prints hundreds of lines, and a terminal's progress bar is no help in a log.
 """
 
-import os
 import queue
 import re
 import shutil
@@ -13,13 +12,23 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 EVERY_SECONDS = 2.0
 NEEDED_BYTES = 1_200_000_000  # of requirements-demo.lock, and room for what is unpacked meanwhile
 SHOWN_LINES = 12  # of pip's errors
-PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--no-input", "--progress-bar", "off")
-OPTIONS = ("--no-compile", "--require-hashes")  # Python compiles what it imports; all of it would be 160 MB more
+# Python compiles what it imports; all of it would be 160 MB more.
+PIP = (
+    "-m",
+    "pip",
+    "--disable-pip-version-check",
+    "install",
+    "--no-input",
+    "--progress-bar",
+    "off",
+    "--no-compile",
+)
 _PACKAGE = re.compile(r"^(?:Collecting|Requirement already satisfied:) ([\w.-]+)")
 _FILE = re.compile(r"^Processing \S*/([\w.]+)-\d")
 _DOWNLOAD = re.compile(r"^ *Downloading .*?([\w.]+)-\d\S* \(([\d.]+ [kMG]?B)\)")
@@ -35,8 +44,8 @@ class Progress:
         self._what = ""
         self._is_installing = False
 
-    def read(self, line: str) -> None:
-        """Takes a line of pip's output."""
+    def read(self, line: str) -> str:
+        """Takes a line of pip's output; returns how far it is."""
         if found := _PACKAGE.match(line) or _FILE.match(line):
             self._seen.add(found[1].lower())
             self._what = found[1]
@@ -44,8 +53,9 @@ class Progress:
             self._what = f"{found[1]}, {found[2]}"
         elif line.startswith("Installing collected"):
             self._is_installing = True
+        return self._describe()
 
-    def __str__(self) -> str:
+    def _describe(self) -> str:
         if self._is_installing:
             n_installed = self._count_installed() - self._n_before
             return f"installing: {n_installed} of {len(self._seen) or self.n_packages} packages"
@@ -56,49 +66,69 @@ class Progress:
         return sum(1 for _ in self._site.glob("*.dist-info"))
 
 
-def main(lock: Path) -> int:
-    """Installs the packages of ``lock``; returns pip's exit code."""
-    site = Path(next(path for path in sys.path if path.endswith("site-packages")))
-    n_packages = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
+def main(venv: Path, lock: Path) -> int:
+    """Installs the packages of ``lock`` into ``venv``, and Docent itself; returns the code of what failed, or 0."""
+    python = venv / "bin" / "python"
+    if not _runs(python):
+        code = _run([sys.executable, "-m", "venv", "--clear", str(venv)], lambda line: f"making {venv}")
+        if code:
+            return code
+    site = next(venv.glob("lib/python*/site-packages"))
     n_free = shutil.disk_usage(site).free
     if n_free < NEEDED_BYTES and not any(site.glob("lancedb-*")):
         print(f"The packages need about {NEEDED_BYTES / 1e9:.1f} GB, and {site} has {n_free / 1e9:.1f} GB free.")
         return 1
+    n_packages = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
     progress = Progress(n_packages, site)
-    command = [sys.executable, *PIP, *OPTIONS, "-r", str(lock)]
+    code = _run([str(python), *PIP, "--require-hashes", "-r", str(lock)], progress.read)
+    if code:
+        return code
+    docent = [str(python), *PIP, "--no-deps", "--no-build-isolation", "-e", "."]
+    if code := _run(docent, lambda line: "installing Docent itself"):
+        return code
+    _show("  ✓ packages installed\n")
+    return 0
+
+
+def _runs(python: Path) -> bool:
+    """Returns whether an environment works: not one that was moved, or whose Python is gone."""
+    stamp = python.parent.parent / ".stamp"
+    if not python.exists() or not stamp.exists() or stamp.read_text() != str(Path.cwd()):
+        return False
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def _run(command: Sequence[str], describe: Callable[[str], str]) -> int:
+    """Runs a command and shows every few seconds what ``describe`` makes of its latest line; returns its code."""
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-        _watch(process, progress)
-        code = process.wait()
-        if code:
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+        shown_at = 0.0
+        while (line := _next(lines)) is not None:
+            what = describe(line)
+            if time.monotonic() - shown_at >= EVERY_SECONDS:
+                shown_at = time.monotonic()
+                _show(f"  … {what}")
+        if code := process.wait():
             errors.seek(0)
-            _explain(errors.read(), lock)
+            _explain(command, errors.read())
     return code
 
 
-def _watch(process: "subprocess.Popen[str]", progress: Progress) -> None:
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+def _read(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | None]") -> None:
+    assert process.stdout
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(None)
 
-    def read() -> None:
-        assert process.stdout
-        for line in process.stdout:
-            lines.put(line)
-        lines.put(None)
 
-    threading.Thread(target=read, daemon=True).start()
-    shown_at = 0.0
-    while True:
-        try:
-            line = lines.get(timeout=EVERY_SECONDS)
-        except queue.Empty:
-            line = ""
-        if line is None:
-            break
-        progress.read(line)
-        if time.monotonic() - shown_at >= EVERY_SECONDS:
-            shown_at = time.monotonic()
-            _show(f"  … {progress}")
-    _show("  ✓ packages installed\n" if process.wait() == 0 else "\n")
+def _next(lines: "queue.SimpleQueue[str | None]") -> str | None:
+    """Returns the next line, an empty one when none comes for a while, and None after the last."""
+    try:
+        return lines.get(timeout=EVERY_SECONDS)
+    except queue.Empty:
+        return ""
 
 
 def _show(line: str) -> None:
@@ -110,17 +140,16 @@ def _show(line: str) -> None:
         print(line.rstrip(), flush=True)
 
 
-def _explain(errors: str, lock: Path) -> None:
+def _explain(command: Sequence[str], errors: str) -> None:
+    _show("\n")
     lines = [line for line in errors.splitlines() if line.startswith("ERROR")] or errors.splitlines()
-    print(f"pip could not install the packages of {lock}:", file=sys.stderr)
+    print(f"This failed: {' '.join(command)}", file=sys.stderr)
     for line in lines[-SHOWN_LINES:]:
         print(f"  {line}", file=sys.stderr)
     print(
-        "Check the network (HTTPS_PROXY, PIP_INDEX_URL) and the free disk space, then run make again.",
-        file=sys.stderr,
+        "Check the network (HTTPS_PROXY, PIP_INDEX_URL) and the free space, then run make again.", file=sys.stderr
     )
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PIP_ROOT_USER_ACTION", "ignore")  # a virtual environment is not the system's Python
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

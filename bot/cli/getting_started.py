@@ -17,17 +17,19 @@ def demo(
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
     """Try Docent with a simulated Slack. Everything runs on this machine; the page opens in a browser."""
-    print("\nDocent demo\n", flush=True)  # before the imports, which take a second or more
-    import agent.settings
-    from agent import observability
-    from bot.processes import startup_checks
+    from bot.demo.console import working
 
-    startup_checks.check_demo()
-    from bot import demo as demo_
+    print("\nDocent demo\n", flush=True)
+    with working("loading"):  # takes seconds where nothing is compiled yet
+        import agent.settings
+        from agent import observability
+        from bot.processes import startup_checks
 
+        startup_checks.check_demo()
+        from bot.demo import run
     settings = agent.settings.load().model_copy(update={"sentry_dsn": None})  # a demo's errors alarm nobody
     observability.set_up(settings, process="demo")
-    demo_.run(docs=docs, port=port, opens_browser=browser)
+    run.run(docs=docs, port=port, opens_browser=browser)
 
 
 def doctor(

@@ -1,5 +1,1 @@
-"""``make demo``: all of Docent on one machine, with a simulated Slack workspace in the browser."""
-
-from bot.demo.run import run
-
-__all__ = ["run"]
+"""``make demo``: all of Docent on one machine, with a simulated Slack in the browser. See :mod:`.run`."""

@@ -17,6 +17,11 @@ SIGNS: tuple[Sign, ...] = (  # of the messages of redis-py, and of the server's
         "requires a password",
         "Put it into REDIS_URL: redis://:password@host:6379/0.",
     ),
+    (
+        ("authenticationerror",),  # redis-py does not always say which
+        "rejects the user or the password, or requires one",
+        "Check the user and the password in REDIS_URL (redis://:password@host:6379/0).",
+    ),
     (("noperm", "no permissions"), "does not let this user run Docent's commands", "Give the user more rights."),
     (
         ("db index", "invalid db"),

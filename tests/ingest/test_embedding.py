@@ -88,7 +88,7 @@ def test_a_model_that_goes_away_in_the_middle_ends_the_sync_and_the_next_goes_on
         parts = "\n\n".join(f"## Part {n}\n\nThe rule of part {n} is number {i}." for n in range(100))
         (wiki / f"{i:02d}.md").write_text(f"# Rule {i}\n\n{parts}")
     model.fail = lambda n: Fail(401) if n > 6 else None
-    with pytest.raises(ModelError, match="check its name, its key and its address"):
+    with pytest.raises(ModelError, match="the provider rejects the key, or got none"):
         sync_folder(remote, str(wiki))
     n_chunks = remote.status().n_chunks
     assert n_chunks == 500  # a batch is written whole or not at all

@@ -103,7 +103,11 @@ def test_from_documents_to_an_answer_and_its_record(docent: Docent) -> None:
         (["ask", "x"], {"DOCENT_MODEL": "openai/own"}, "DOCENT_MODEL_PRICES=openai/own="),
         (["ask", "x"], {"DOCENT_MODEL_PRICES": "cheap", "DOCENT_MODEL": "openai/own"}, "'cheap' is not usable"),
         (["ask", "x"], {"DOCENT_TIME_ZONE": "Mars"}, "time zone"),
-        (["ask", "x"], {"DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}, "Postgres does not answer"),
+        (
+            ["ask", "x"],
+            {"DATABASE_URL": "postgresql://x@127.0.0.1:9/x"},
+            "PostgreSQL at 127.0.0.1:9/x is not listening at this address. Check host and port in DATABASE_URL",
+        ),
         (["ask", "x"], {"DOCENT_TOOLS": "no/such"}, "DOCENT_TOOLS: there is no folder"),
         (["web"], {}, "SLACK_BOT_TOKEN"),
         (["worker"], {}, "SLACK_BOT_TOKEN"),

@@ -150,14 +150,14 @@ def test_an_embedding_model_that_is_away_is_asked_again_and_one_that_refuses_is_
         status, problem = statuses(database)["a"]
         assert status == "failed"
         assert str(problem).startswith("It failed ")
-        assert "'openai/words' gave no answer (RateLimitError 429); try again later." in str(problem)
+        assert "'openai/words' gave no answer: the provider's rate limit is reached" in str(problem)
 
         model.fail = lambda n: Fail(401)
         age(database, 3_601, "started_at")
         schedule.tick()
         at_work(embedding_model=name)
         status, problem = statuses(database)["a"]
-        assert (status, "check its name, its key and its address" in str(problem)) == ("failed", True)
+        assert (status, "Set the provider's key" in str(problem)) == ("failed", True)
 
         model.fail = lambda n: None
         age(database, 3_601, "started_at")

@@ -200,7 +200,7 @@ def test_names_that_cannot_be_kept_are_problems_of_their_documents(library: Libr
     }
     source = Made(texts)
     report = library.sync(source)
-    assert (report.status, report.n_added, report.n_chunks) == ("completed", 5, 1)
+    assert (report.status, report.n_added, report.n_unread, report.n_chunks) == ("completed", 1, 4, 1)
     assert {(p.cause, p.advice) for p in report.problems} == {
         ("has a name that cannot be stored", "rename it: Unicode, and with its folders at most 2,000 bytes")
     }
