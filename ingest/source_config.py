@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
-from itertools import combinations
 from pathlib import Path
 
 from agent.errors import UserError
@@ -55,12 +54,25 @@ def sources(path: Path, *, is_required: bool = False) -> dict[str, SourceTable]:
 def find_overlaps(tables: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Says which sources read the same documents, of tables by the name of their source.
 
-    Two that divide one place with patterns of their own are left alone.
+    Sources that divide one place with patterns of their own are left alone.
     """
-    return [
-        problem
-        for (first, one), (second, other) in combinations(tables.items(), 2)
-        if (problem := _describe_overlap((first, one), (second, other)))
+    places: dict[tuple[str, ...], list[str]] = {}
+    for name, table in tables.items():
+        if place := _place(table):
+            places.setdefault(place, []).append(name)
+    divided = {name for name, table in tables.items() if table.get("include") or table.get("exclude")}
+    shared = [
+        f"{' and '.join(map(repr, names))} read the same place, {place[0]}, so each of its documents is found "
+        "more than once. Remove all but one, or divide it with include and exclude."
+        for place, names in places.items()
+        if len(names) > 1 and not divided.issuperset(names)
+    ]
+    whole = {place: names[0] for place, names in places.items() if names[0] not in divided}
+    return shared + [
+        f"{names[0]!r} reads {place[0]}, which {whole[outer]!r} reads too, so its documents are found twice. "
+        f'Leave it out of {whole[outer]!r}: exclude = ["{Path(place[0]).relative_to(outer[0]).as_posix()}/"]'
+        for place, names in places.items()
+        if (outer := next((other for other in whole if _is_below(place, other)), None))
     ]
 
 
@@ -99,29 +111,9 @@ def _find_mistakes(content: Mapping[str, object], tables: object, path: Path) ->
         yield f"{path}: a source has no name. Write one, such as: {EXAMPLE}"
 
 
-def _describe_overlap(first: tuple[str, Mapping[str, object]], second: tuple[str, Mapping[str, object]]) -> str:
-    (one, table), (other, other_table) = first, second
-    place, other_place = _place(table), _place(other_table)
-    if place is None or other_place is None:
-        return ""
-    has_patterns, other_has = (bool(t.get("include") or t.get("exclude")) for t in (table, other_table))
-    if place == other_place and not (has_patterns and other_has):
-        return (
-            f"'{one}' and '{other}' both read {place[0]}, so each of its documents is found twice. Remove one of "
-            "them, or divide it with include and exclude."
-        )
-    for outer, inner, name, inner_name, is_divided in (
-        (place, other_place, one, other, has_patterns),
-        (other_place, place, other, one, other_has),
-    ):
-        folder = Path(inner[0])
-        if folder.is_absolute() and outer != inner and folder.is_relative_to(outer[0]) and not is_divided:
-            below = folder.relative_to(outer[0]).as_posix()
-            return (
-                f"'{inner_name}' reads {folder}, which '{name}' reads too, so its documents are found "
-                f"twice. Leave it out of '{name}': exclude = [\"{below}/\"]"
-            )
-    return ""
+def _is_below(place: tuple[str, ...], outer: tuple[str, ...]) -> bool:
+    folder = Path(place[0])
+    return folder.is_absolute() and place != outer and folder.is_relative_to(outer[0])
 
 
 def _place(table: Mapping[str, object]) -> tuple[str, ...] | None:

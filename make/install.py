@@ -67,7 +67,7 @@ class Progress:
 
 
 def main(venv: Path, lock: Path) -> int:
-    """Installs the packages of ``lock`` into ``venv``, and Docent itself; returns the code of what failed, or 0."""
+    """Installs the packages of ``lock`` into ``venv``, and Docent itself; returns an exit code."""
     python = venv / "bin" / "python"
     if not _runs(python):
         code = _run([sys.executable, "-m", "venv", "--clear", str(venv)], lambda line: f"making {venv}")

@@ -23,7 +23,11 @@ def sync(
     force: Force = False,
     json_: AsJson = False,
 ) -> None:
-    """Sync the sources that docent.toml declares. Only documents that changed are read."""
+    """Sync the sources that docent.toml declares. Only documents that changed are read.
+
+    For example: docent sync handbook wiki
+    """
+    connection.announce("Comparing the sources with the index …", is_quiet=json_)
     from bot.cli import sync_progress
     from ingest import settings
 
@@ -57,7 +61,10 @@ def ingest(
     """Read in the documents of one place. A second time, only documents that changed are read.
 
     To have a source synced regularly, declare it in docent.toml.
+
+    For example: docent ingest docs/handbook --link 'https://handbook.example/{path}' --exclude drafts/
     """
+    connection.announce(f"Reading {location} …", is_quiet=json_)
     from bot.cli import sync_progress
     from ingest import settings
 

@@ -52,7 +52,8 @@ def sync_declared(
     library = Library(database, settings)
     chosen = {name: declared[name] for name in names or declared}
     checked = {name: _check(settings, name, table) for name, table in chosen.items()}  # all mistakes, at once
-    for problem in source_config.find_overlaps(declared):
+    usable = {name: table for name, table in declared.items() if not isinstance(checked.get(name), dict)}
+    for problem in source_config.find_overlaps(usable):
         print(f"docent: {settings.config}: {problem}", file=sys.stderr)
     results = [
         options
@@ -232,7 +233,9 @@ def _show_progress(title: str, *, is_quiet: bool) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with ProgressBar(*columns, console=Console(stderr=True), transient=True, disable=is_quiet) as bar:
+    console = Console(stderr=True)
+    is_hidden = is_quiet or not console.is_terminal
+    with ProgressBar(*columns, console=console, transient=True, disable=is_hidden) as bar:
         task = bar.add_task(escape(title), total=None)
 
         def update(n_done: int, n_total: int | None) -> None:

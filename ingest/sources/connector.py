@@ -215,7 +215,7 @@ def validate_options(values: Mapping[str, object], *, where: str) -> SourceOptio
     >>> validate_options({"location": "docs", "every": "2w"}, where="docent.toml").type
     'folder'
     """
-    kind = str(values.get("type") or _type_of(str(values.get("location", "")), where))
+    kind = str(values.get("type") or _type_of(values, where))
     if kind not in source_modules():
         raise UserError(f"{where}: there is no source type '{kind}'. There are: {', '.join(source_modules())}.")
     try:
@@ -242,10 +242,13 @@ def _folder_name(name: str) -> str:
     return plain if plain and plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _type_of(location: str, where: str) -> str:
+def _type_of(values: Mapping[str, object], where: str) -> str:
+    location = str(values.get("location", ""))
     if not location:
+        wrong = next((name for name in values if _OTHER_WORDS.get(name) == "location"), None)
+        hint = f" There is no option '{wrong}'. Did you mean 'location'?" if wrong else ""
         raise UserError(
-            f"{where}: give a location (a folder, an address) or a type ({', '.join(source_modules())})."
+            f"{where}: give a location (a folder, an address) or a type ({', '.join(source_modules())}).{hint}"
         )
     for name, module in source_modules().items():
         if module.matches(location):
