@@ -103,8 +103,8 @@ def resolve_location(table: Mapping[str, object], folder: Path) -> SourceTable:
 def _find_mistakes(content: Mapping[str, object], tables: object, path: Path) -> Iterator[str]:
     for name in sorted(content.keys() - {"sources"}):
         meant = next(iter(get_close_matches(name, ["sources"], cutoff=0.7)), None)
-        hint = f"Did you mean '{meant}'?" if meant else f"Sources are tables: [sources.{name}]."
-        yield f"{path}: there is nothing called '{name}'. {hint}"
+        hint = f" Did you mean '{meant}'?" if meant else ""
+        yield f"{path}: there is nothing called '{name}'. Sources are tables: [sources.NAME].{hint}"
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         yield f"{path}: a source is a table, such as: {EXAMPLE}"
     elif not all(name.strip() for name in tables):

@@ -44,8 +44,7 @@ def sync_declared(
     """
     declared = source_config.sources(settings.config, is_required=settings.is_config_named)
     if not declared:
-        what = "declares no source" if settings.config.exists() else "does not exist, so no source is declared"
-        raise UserError(f"{settings.config} {what}. Write one there, such as: {source_config.EXAMPLE}")
+        raise UserError(f"{settings.config} declares no source. Write one there, such as: {source_config.EXAMPLE}")
     for name in names:
         if name not in declared:
             raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(declared)}.")

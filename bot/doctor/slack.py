@@ -21,7 +21,7 @@ from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState, mask
 from bot.outages import network
 from bot.outages import slack as outages
-from bot.outages.outage import Outage
+from bot.outages.diagnosis import Diagnosis
 from bot.outages.slack import CONNECT
 from bot.slack import manifest
 
@@ -122,7 +122,7 @@ def _scopes(headers: dict[str, str]) -> Finding:
     return Finding("scopes", FindingState.PROBLEM, f"The app lacks {', '.join(missing)}.", advice)
 
 
-def _report(outage: Outage, *, name: str) -> Finding:
+def _report(outage: Diagnosis, *, name: str) -> Finding:
     return Finding(name, FindingState.PROBLEM, outage.text, outage.advice)
 
 

@@ -5,6 +5,6 @@ password or a token. One module per thing that can be away; language models are 
 """
 
 from bot.outages.command import explain
-from bot.outages.outage import Outage
+from bot.outages.diagnosis import Diagnosis
 
-__all__ = ["Outage", "explain"]
+__all__ = ["Diagnosis", "explain"]

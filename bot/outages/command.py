@@ -11,12 +11,12 @@ import agent.settings
 import bot.settings
 from bot.outages import machine, postgres
 from bot.outages import redis as redis_
-from bot.outages.outage import Outage
+from bot.outages.diagnosis import Diagnosis
 
 LOOPBACK = {"127.0.0.1", "localhost"}
 
 
-def explain(error: Exception) -> Outage | None:
+def explain(error: Exception) -> Diagnosis | None:
     """Says what is away or wrong, in the words of 'docent doctor'; None where the error is a bug of ours."""
     settings = agent.settings.load()
     home = settings.home.expanduser().absolute()
@@ -27,15 +27,15 @@ def explain(error: Exception) -> Outage | None:
     return machine.explain(error, home=home) if isinstance(error, OSError) else None
 
 
-def explain_database(error: Exception) -> Outage:
-    """Says what is wrong with the database of the settings, or with the embedded one."""
+def explain_database(error: Exception, url: str | None = None) -> Diagnosis:
+    """Says what is wrong with the database, that of the settings unless another is given, or the embedded one."""
     settings = agent.settings.load()
     home = settings.home.expanduser().absolute()
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    url = url or (settings.database_url.get_secret_value() if settings.database_url else "")
     outage = postgres.explain(error, url)
     if _is_embedded(url, home):
         log = home / "postgres" / "server.log"
-        return Outage(outage.text, f"It is the embedded server, whose log is {log}. Start the command again.")
+        return Diagnosis(outage.text, f"It is the embedded server, whose log is {log}. Start the command again.")
     return outage
 
 

@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from bot.outages.outage import Outage
+from bot.outages.diagnosis import Diagnosis
 
 WRITABLE_HOME = "Set DOCENT_HOME to a folder you can write to."
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -12,46 +12,48 @@ TAKEN = {errno.EADDRINUSE, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL}
 LOW_PORTS = 1024  # that only root may listen on
 
 
-def explain(error: OSError, *, home: Path) -> Outage | None:
+def explain(error: OSError, *, home: Path) -> Diagnosis | None:
     """Says what is wrong with a file, the disk or the process; None where the error says nothing of these."""
     path = str(error.filename) if error.filename else ""
     if error.errno in FULL:
-        return Outage(f"The disk with {path or home} is full.", "Free some space on it.")
+        return Diagnosis(f"The disk with {path or home} is full.", "Free some space on it.")
     if error.errno in {errno.EMFILE, errno.ENFILE}:
-        return Outage("Too many files are open at once.", "Raise the limit: ulimit -n 4096.")
+        return Diagnosis("Too many files are open at once.", "Raise the limit: ulimit -n 4096.")
     if error.errno in {errno.EAGAIN, errno.ENOMEM}:
-        return Outage(
+        return Diagnosis(
             "This machine has no memory or no process left.", "Stop something else, or use a larger one."
         )
     if not path:
         return None
     if error.errno in DENIED:
         advice = WRITABLE_HOME if Path(path).is_relative_to(home) else "Change its owner or its permissions."
-        return Outage(f"{path} cannot be used ({error.strerror}).", advice)
+        return Diagnosis(f"{path} cannot be used ({error.strerror}).", advice)
     if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOEXEC, errno.EIO, errno.ENAMETOOLONG}:
-        return Outage(
+        return Diagnosis(
             f"{path} cannot be used ({error.strerror}).", "Check that path, and that its disk is mounted."
         )
     return None
 
 
-def explain_folder(folder: Path, error: OSError) -> Outage:
+def explain_folder(folder: Path, error: OSError) -> Diagnosis:
     """Says why a folder cannot be written to."""
     if error.errno in FULL:
-        return Outage(f"The disk with {folder} is full.", "Free some space on it, or set DOCENT_HOME to another.")
-    return Outage(f"Cannot write to {folder} ({error.strerror}).", WRITABLE_HOME)
+        return Diagnosis(
+            f"The disk with {folder} is full.", "Free some space on it, or set DOCENT_HOME to another."
+        )
+    return Diagnosis(f"Cannot write to {folder} ({error.strerror}).", WRITABLE_HOME)
 
 
-def explain_port(host: str, port: int, error: OSError, *, setting: str) -> Outage:
+def explain_port(host: str, port: int, error: OSError, *, setting: str) -> Diagnosis:
     """Says why nothing can listen at a port; ``setting`` is what chooses another, such as ``PORT``."""
     if error.errno == errno.EADDRINUSE:
-        return Outage(
+        return Diagnosis(
             f"Port {port} of {host} is taken: another program, perhaps another Docent, listens there.",
             f"Stop it, or choose another port with {setting}.",
         )
     if error.errno in {errno.EACCES, errno.EPERM} and port < LOW_PORTS:
-        return Outage(f"Port {port} is for root alone.", f"Choose one from {LOW_PORTS} on with {setting}.")
-    return Outage(
+        return Diagnosis(f"Port {port} is for root alone.", f"Choose one from {LOW_PORTS} on with {setting}.")
+    return Diagnosis(
         f"Docent cannot listen at {host}, port {port} ({error.strerror or error}).",
         f"Check DOCENT_HOST, which must be an address of this machine, and {setting}.",
     )

@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from bot.outages.outage import Outage, Sign, match
+from bot.outages.diagnosis import Diagnosis, Sign, match
 
 DEFAULT_PORT = 5432
 REACH = "Check host and port in DATABASE_URL, that the server runs, and that this machine may reach it."
@@ -78,10 +78,10 @@ SIGNS: tuple[Sign, ...] = (  # of libpq's messages, and of the server's
 )
 
 
-def explain(error: Exception, url: str) -> Outage:
+def explain(error: Exception, url: str) -> Diagnosis:
     """Says what is wrong with the database at ``url``, of an error of SQLAlchemy or psycopg."""
     why, advice = match(_message(error), SIGNS, otherwise=("does not answer", REACH))
-    return Outage(f"PostgreSQL at {place(url)} {why}.", advice)
+    return Diagnosis(f"PostgreSQL at {place(url)} {why}.", advice)
 
 
 def is_outage(error: SQLAlchemyError) -> bool:

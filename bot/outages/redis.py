@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from bot.outages.outage import Outage, Sign, match
+from bot.outages.diagnosis import Diagnosis, Sign, match
 
 DEFAULT_PORT = 6379
 REACH = "Check host and port in REDIS_URL, that the server runs, and that this machine may reach it."
@@ -57,10 +57,10 @@ SIGNS: tuple[Sign, ...] = (  # of the messages of redis-py, and of the server's
 )
 
 
-def explain(error: Exception, url: str) -> Outage:
+def explain(error: Exception, url: str) -> Diagnosis:
     """Says what is wrong with the Redis at ``url``."""
     why, advice = match(f"{error} {type(error).__name__}", SIGNS, otherwise=("does not answer", REACH))
-    return Outage(f"Redis at {place(url)} {why}.", advice)
+    return Diagnosis(f"Redis at {place(url)} {why}.", advice)
 
 
 def place(url: str) -> str:

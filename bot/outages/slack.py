@@ -6,7 +6,7 @@ from http.client import HTTPException
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.outages import network
-from bot.outages.outage import Outage
+from bot.outages.diagnosis import Diagnosis
 
 SLACK = "https://slack.com/api/"
 CONNECT = "see 'Connect Slack' in the README"
@@ -27,7 +27,7 @@ CODES = {
 SOCKET_MODE_OFF = "Turn Socket Mode on in the app's settings, with a token that has connections:write"
 
 
-def explain(error: Exception, *, where: str, token: str, is_app: bool = False) -> Outage:
+def explain(error: Exception, *, where: str, token: str, is_app: bool = False) -> Diagnosis:
     """Says why a call of Slack's SDK failed. ``where`` is the address that was called; ``token`` names the token
     by its setting, with at most its ends."""
     if isinstance(error, SlackApiError):
@@ -37,17 +37,17 @@ def explain(error: Exception, *, where: str, token: str, is_app: bool = False) -
     return unreachable(where, network.describe(error))
 
 
-def refuse(token: str, code: str, *, is_app: bool = False) -> Outage:
+def refuse(token: str, code: str, *, is_app: bool = False) -> Diagnosis:
     """Says what Slack means with the code of a refusal."""
     why, advice = CODES.get(code, (f"Slack says '{code}'", "Look it up in the documentation of Slack's methods"))
     if is_app and code not in CODES:
         advice = SOCKET_MODE_OFF
-    return Outage(f"{token}: {why} ({code}).", f"{advice}.")
+    return Diagnosis(f"{token}: {why} ({code}).", f"{advice}.")
 
 
-def unreachable(where: str, why: str) -> Outage:
+def unreachable(where: str, why: str) -> Diagnosis:
     """Says that Slack did not answer at an address."""
     advice = "Check the network, HTTPS_PROXY and https://slack-status.com."
     if where != SLACK:
         advice = "Check SLACK_API_URL: it is not Slack's own address."
-    return Outage(f"Slack does not answer at {where} ({why}).", advice)
+    return Diagnosis(f"Slack does not answer at {where} ({why}).", advice)

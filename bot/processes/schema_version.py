@@ -14,6 +14,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from agent.errors import UserError
 from agent.store.database import Database
+from bot.outages import postgres
 from bot.outages.command import explain_database
 
 UPGRADE = "run 'docent migrate' (the Procfile's release step)"
@@ -84,6 +85,9 @@ def require(database: Database) -> None:
     try:
         revision = read_revision(database)
     except SQLAlchemyError as error:
-        raise UserError(str(explain_database(error))) from error
+        if postgres.is_outage(error):
+            raise UserError(str(explain_database(error, database.url))) from error
+        text_ = f"{postgres.place(database.url)} cannot be read ({type(error).__name__})"
+        raise UserError(f"The database {text_}. Check that DATABASE_URL is Docent's own.") from error
     if problem := describe_problem(revision):
         raise UserError(problem)

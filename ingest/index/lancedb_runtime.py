@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from agent.errors import UserError
+from agent.text import shorten
 
 KEEP_VERSIONS = timedelta(hours=1)  # a reader that holds an older version must still find its files
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
@@ -28,6 +29,30 @@ VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and miss
 # it is 10 and 8 ms (1.00, .99), and the index takes 140 MB more to make.
 N_PARTITIONS, N_PROBES = 64, 64
 REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vector index that fits them
+MESSAGE_CHARS = 200
+OUTAGES = (  # parts of LanceDB's messages in lower case, and what they mean
+    (("no space left", "disk quota"), "The disk with the index at {address} is full. Free some space on it."),
+    (
+        ("read-only file system", "permission denied", "permissiondenied"),
+        "The index at {address} cannot be read or written (permission denied). Change the folder's owner or its "
+        "permissions, or set DOCENT_INDEX_URI to another.",
+    ),
+    (
+        ("not a directory", "notadirectory"),
+        "The index at {address} is no folder. Set DOCENT_INDEX_URI to a folder, or to s3://bucket/path.",
+    ),
+    (
+        ("accessdenied", "invalidaccesskeyid", "signaturedoesnotmatch", "credential", "forbidden", "unauthorized"),
+        "The bucket of the index at {address} refuses this machine. Check its credentials (AWS_ACCESS_KEY_ID, "
+        "AWS_SECRET_ACCESS_KEY, or the machine's role) and what they allow.",
+    ),
+    (("nosuchbucket",), "There is no bucket for the index at {address}. Check DOCENT_INDEX_URI and AWS_REGION."),
+    (
+        ('store: "s3"', "error sending request", "dns error", "timed out", "connection refused"),
+        "The bucket of the index at {address} cannot be reached. Check DOCENT_INDEX_URI, AWS_REGION, AWS_ENDPOINT "
+        "and the network.",
+    ),
+)
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 
@@ -84,7 +109,8 @@ async def open_table(address: str, table: str) -> Any:
         tables = (await database.list_tables()).tables
         return await database.open_table(table) if table in tables else None
     except (RuntimeError, OSError, ValueError) as error:
-        raise UserError(f"The index at {address} cannot be opened: {_first_line(error)}") from error
+        why = explain(address, error) or f"The index at {address} cannot be opened: {_first_line(error)}"
+        raise UserError(why) from error
 
 
 async def create_table(address: str, table: str, schema: pa.Schema) -> Any:
@@ -146,5 +172,14 @@ def run(work: Coroutine[object, None, T]) -> T:
     return asyncio.run_coroutine_threadsafe(work, _loops[0]).result()
 
 
+def explain(address: str, error: Exception) -> str | None:
+    """Says what keeps LanceDB from reading or writing an index, and what to do; None where that is not known."""
+    text = str(error).lower()
+    found = (meaning for signs, meaning in OUTAGES if any(sign in text for sign in signs))
+    meaning = next(found, None)
+    return meaning.format(address=address) if meaning else None
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return shorten(line, MESSAGE_CHARS)

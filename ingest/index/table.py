@@ -7,7 +7,8 @@ embedding model and refuses another. Which table is searched is :mod:`ingest.ind
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -211,12 +212,13 @@ class Index:
         """Opens or creates the table, with all search indexes: a killed first sync may have left some out."""
         if self._open(must_exist=False) is None:
             schema = lancedb_runtime.chunk_schema(dimension, self.embedding_model)
-            with self._opening:
+            with self._opening, self._explained():
                 self._table = lancedb_runtime.run(lancedb_runtime.create_table(self.address, self.table, schema))
                 self._is_prepared = False
         _require_dimension(lancedb_runtime.run(self._table.schema()), dimension, self.address)
         if not self._is_prepared:
-            lancedb_runtime.run(lancedb_runtime.create_search_indexes(self._table))
+            with self._explained():
+                lancedb_runtime.run(lancedb_runtime.create_search_indexes(self._table))
             self._is_prepared = True
         return self._table
 
@@ -227,13 +229,25 @@ class Index:
         except (RuntimeError, OSError, ValueError):
             with self._opening:
                 self._table, self._is_prepared = None, False
-            return lancedb_runtime.run(_on_newest(self._open(), query))
+            with self._explained():
+                return lancedb_runtime.run(_on_newest(self._open(), query))
 
     def _run(self, work: Awaitable[object]) -> None:
         async def awaited() -> None:
             await work
 
-        lancedb_runtime.run(awaited())
+        with self._explained():
+            lancedb_runtime.run(awaited())
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raises :class:`UserError` for what keeps LanceDB from reading or writing; bugs stay what they are."""
+        try:
+            yield
+        except (RuntimeError, OSError, ValueError) as error:
+            if why := lancedb_runtime.explain(self.address, error):
+                raise UserError(why) from error
+            raise
 
 
 def _require_dimension(schema: pa.Schema, dimension: int, address: str) -> None:

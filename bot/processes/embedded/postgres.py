@@ -1,5 +1,6 @@
 """Embedded PostgreSQL: its data folder, its settings, and the user that it runs as."""
 
+import errno
 import os
 import pwd
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from agent.errors import UserError
+from bot.outages import machine
 from bot.processes import startup_checks
 from bot.processes.embedded import server_process
 from bot.processes.embedded.server_process import ServerState
@@ -66,6 +68,9 @@ def _initialise(data: Path, initdb: Path, password_file: Path, user: str | None)
         check=False,
     )
     if done.returncode:
+        if "No space left" in done.stderr:
+            full = OSError(errno.ENOSPC, "No space left on device")
+            raise UserError(str(machine.explain_folder(data.parent, full)))
         raise UserError(f"PostgreSQL could not make its data folder {partial}: {done.stderr.strip()}")
     partial.rename(data)
 

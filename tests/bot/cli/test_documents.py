@@ -259,3 +259,60 @@ def test_a_model_that_does_not_answer_is_told_in_one_line(docent: Docent, model:
     assert "the provider rejects the key, or got none" in done.err
     assert "Traceback" not in done.err
     assert "pages: failed: The model 'openai/words' gave no answer" in docent("documents").out
+
+
+def test_the_documents_of_one_source_are_listed_with_when_they_were_read(docent: Docent, tmp_path: Path) -> None:
+    (tmp_path / "pages" / "broken.pdf").write_bytes(b"no pdf")
+    docent("ingest", "pages")
+    said = docent("documents", "pages").out
+    (line,) = [line for line in said.splitlines() if line.strip().startswith("leave.md")]
+    assert "just now" in line
+    (line,) = [line for line in said.splitlines() if line.strip().startswith("broken.pdf")]
+    assert "not read" in line
+    listed = docent("documents", "pages", "--json").json["documents"]
+    assert {document["uri"] for document in listed} == {*HANDBOOK, "broken.pdf"}
+    assert all(document["read_at"] for document in listed)
+
+
+def test_one_document_is_forgotten_and_what_brings_it_back_is_said(docent: Docent, tmp_path: Path) -> None:
+    docent("ingest", "pages")
+    assert "5 days" in docent("search", "annual leave to carry over").out
+    done = docent("forget", "pages", "leave.md")
+    assert (done.code, done.out.splitlines()[0]) == (0, "'leave.md' of 'pages' removed.")
+    assert "The next sync of 'pages' reads it in again" in done.out
+    assert "--exclude 'leave.md'" in done.out
+    assert "5 days" not in docent("search", "annual leave to carry over").out
+    assert "1 added, 0 changed, 3 unchanged" in docent("ingest", "pages").out
+    assert "0 added" in docent("ingest", "pages", "--exclude", "leave.md").out
+    for arguments, said in (
+        (("pages", "nope.md"), "The source 'pages' has no document 'nope.md'."),
+        (("nope", "leave.md"), "There is no source 'nope'."),
+    ):
+        done = docent("forget", *arguments)
+        assert (done.code, said in done.err) == (2, True)
+
+
+def test_mistakes_in_the_file_of_sources_are_told_all_at_once(docent: Docent, tmp_path: Path) -> None:
+    declare(
+        tmp_path,
+        '[sources.a]\nlocation = "pages"\nexlude = ["x"]\ncolour = "red"\n[sources.b]\npath = "pages"\n'
+        '[sources.c]\nlocation = "pages"\n[sources.d]\nlocation = "./pages/"\n',
+    )
+    done = docent("sync")
+    assert done.code == 1
+    said = [line for line in done.err.splitlines() if line.startswith("docent: ")]
+    assert said[:2] == [
+        "docent: a: docent.toml [sources.a]: there is no option 'exlude'. Did you mean 'exclude'?",
+        "docent: a: docent.toml [sources.a]: there is no option 'colour'.",
+    ]
+    assert said[2].endswith("There is no option 'path'. Did you mean 'location'?")
+    assert said[3].startswith(f"docent: docent.toml: 'c' and 'd' read the same place, {tmp_path}/pages, so each")
+    assert len(said) == 4
+    assert "c: 4 added" in done.out
+
+
+def test_a_file_of_sources_that_is_named_must_exist(docent: Docent, tmp_path: Path) -> None:
+    for command in ("sync", "documents"):
+        done = docent(command, DOCENT_CONFIG="nowhere.toml")
+        assert (done.code, done.out) == (2, "")
+        assert f"There is no file {tmp_path}/nowhere.toml, which DOCENT_CONFIG names." in done.err

@@ -1,5 +1,6 @@
 """The command line as a new user meets it: embedded servers, a folder of documents, a question."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -127,6 +128,66 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(
 def test_a_question_before_any_document_says_what_to_do(docent: Docent) -> None:
     done = docent("search", "leave")
     assert (done.code, "docent ingest" in done.err) == (2, True)
+
+
+def test_what_is_said_of_the_commands_loads_nothing_heavy() -> None:
+    heavy = {
+        "sqlalchemy",
+        "rich",
+        "litellm",
+        "lancedb",
+        "numpy",
+        "slack_sdk",
+        "redis",
+        "pydantic_settings",
+        "alembic",
+    }
+    program = f"import sys, bot.cli.main; print(sorted({heavy!r} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_quoting_the_documents_loads_no_litellm_and_no_rest_client() -> None:
+    program = (
+        "import sys, time\n"
+        "from agent.llm import client\n"
+        "from agent.llm.litellm_setup import register_local\n"
+        "from agent.llm.request import Completion, Model, Request\n"
+        "from ingest.index import lancedb_runtime\n"
+        "lancedb_runtime.warm_up()\n"
+        "register_local(lambda *_: {'role': 'assistant', 'content': 'Quoted.'})\n"
+        "completion = Completion()\n"
+        "request = Request(Model('local/extractive'), (), (), None, 10)\n"
+        "policy, deadline = client.CallPolicy(), time.monotonic() + 9\n"
+        "said = ''.join(client.stream(request, completion, deadline=deadline, policy=policy))\n"
+        "names = {'litellm', 'lance_namespace_urllib3_client.api'} & {*sys.modules}\n"
+        "print(said, completion.finish_reason, completion.message['content'], sorted(names))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "Quoted. stop Quoted. []"
+
+
+def test_the_version_is_the_distributions_and_commands_come_in_the_order_of_need(docent: Docent) -> None:
+    assert docent("--version").out == f"docent {importlib.metadata.version('docent-answers')}\n"
+    out = docent("--help").out
+    assert 'docent ask "How many days of annual leave can I carry over?"' in out
+    listed = [line.split()[0] for line in out.partition("Commands:")[2].strip().splitlines()]
+    assert listed[:4] == ["demo", "ingest", "ask", "search"]
+    assert sorted(listed) == sorted({*listed})
+
+
+def test_a_question_before_any_document_says_how_to_read_some_in(docent: Docent) -> None:
+    done = docent("ask", "How many days?")
+    assert (done.code, done.out) == (2, "")
+    assert "docent: No documents have been read in yet" in done.err
+    assert "Run 'docent ingest PATH'" in done.err
+    assert "No sessions yet" in docent("sessions", "list").out
+
+
+def test_a_slow_command_says_at_once_what_it_does(docent: Docent) -> None:
+    assert docent("ask", "How many days?").err.splitlines()[0] == "Opening the documents …"
+    assert docent("ingest", "pages").err.splitlines() == ["Reading pages …"]
+    assert docent("ask", "How many days?", "--json").err == ""
 
 
 def test_the_real_handbook_answers_with_240_hours(docent: Docent, eval_dir: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 import agent.settings
@@ -63,3 +64,44 @@ def test_pruning_says_first_what_it_would_delete(run: Run, database: Database) -
     assert run("prune", "--older-than", "30d", "--dry-run").stdout.startswith("Would delete 1 turn, 1 session")
     assert run("prune", "--older-than", "30d").stdout.startswith("Deleted 1 turn, 1 session")
     assert run("list", "--json").stdout.strip() == "[]"
+
+
+def test_sessions_are_chosen_by_what_was_asked_and_how_it_ended(run: Run, database: Database) -> None:
+    answered(database).rate(-1, "Wrong")
+    answered(database)
+    everything = json.loads(run("list", "--json").stdout)
+    assert len(everything) == 2
+    user, channel = _asker(database)
+    for options, n in (
+        (("--rating", "down"), 1),
+        (("--rating", "up"), 0),
+        (("--since", "1d"), 2),
+        (("--since", "2999-01-01"), 0),
+        (("--user", user), 2),
+        (("--user", "U0NOBODY"), 0),
+        (("--channel", channel or "C1"), 2 if channel else 0),
+        (("--reason", "answered", "--rating", "down"), 1),
+        (("--reason", "budget"), 0),
+        (("--failed",), 0),
+    ):
+        assert len(json.loads(run("list", *options, "--json").stdout)) == n, options
+    assert run("list", "--failed").stdout.strip() == "No session fits."
+    assert run("list", "--reason", "weather").exit_code == 2
+
+
+def _asker(database: Database) -> tuple[str, str | None]:
+    with database.transaction() as transaction:
+        user, channel = transaction.execute(text("SELECT user_id, channel FROM turns LIMIT 1")).one()
+    return user, channel
+
+
+def test_a_question_is_shown_as_wide_as_the_terminal(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = "How many days " + "and days " * 20 + "may I carry over?"
+    answered(database, question=question)
+    monkeypatch.setenv("COLUMNS", "300")
+    assert question in run("list").stdout
+    monkeypatch.setenv("COLUMNS", "100")
+    (line,) = [line for line in run("list").stdout.splitlines() if "days" in line]
+    assert (len(line), line.endswith("…")) == (100, True)

@@ -1,5 +1,6 @@
 """The demo's progress, as it is printed where no terminal is."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,21 @@ def test_without_a_terminal_only_finished_steps_are_printed(capsys: pytest.Captu
     console.show_done("database and queue", "embedded")
     console.print_line("Stopped.")
     assert capsys.readouterr().out == "  ✓ database and queue   embedded\nStopped.\n"
+
+
+def test_without_a_terminal_a_long_step_gives_signs_of_life(capsys: pytest.CaptureFixture[str]) -> None:
+    n_asked = threading.Semaphore(0)
+
+    def describe() -> str:
+        n_asked.release()
+        return ": 3 of 9 documents"
+
+    with console.working("reading docs", describe, every_seconds=0.01):
+        for _ in range(3):
+            assert n_asked.acquire(timeout=20)
+    lines = capsys.readouterr().out.splitlines()
+    assert set(lines) == {"  … reading docs: 3 of 9 documents"}
+    assert len(lines) >= 2
 
 
 def test_a_path_below_the_current_folder_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,11 +58,17 @@ def test_every_problem_of_a_source_stands_on_a_line_of_its_own(
     assert second == f"{' ' * 19}{config} [sources.odd]: there is no option 'size'."
 
 
-def test_no_file_is_no_problem_and_a_broken_one_is(declared: CheckContext) -> None:
+def test_no_file_is_no_problem_and_one_that_is_broken_or_named_and_missing_is(
+    declared: CheckContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     declared.library.config.write_text("[sources")
     ((state, said),) = told(declared)
     assert (state, "cannot be read" in said) == ("problem", True)
     declared.library.config.unlink()
+    ((state, said),) = told(declared)
+    assert (state, "which DOCENT_CONFIG names" in said) == ("problem", True)
+    monkeypatch.chdir(tmp_path)
+    declared.library = ingest.settings.IngestSettings(home=tmp_path)
     assert [state for state, _ in told(declared)] == ["ok"]
 
 
@@ -97,6 +103,7 @@ def test_a_sync_that_nobody_works_at_is_told(declared: CheckContext, database: D
 def test_sources_that_cannot_be_used_are_named(read_in: CheckContext, tmp_path: Path) -> None:
     config = tmp_path / "docent.toml"
     read_in.library = ingest.settings.IngestSettings(home=tmp_path, config=config)
+    config.write_text("")
     assert [finding.state for finding in sources(read_in)] == ["ok"]
     config.write_text("[sources.pages]\nlocation='pages'\n[sources.gone]\nlocation='gone'\n[sources.odd]\nlink=1")
     findings = list(sources(read_in))

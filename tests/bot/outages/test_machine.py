@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.outages import Outage, command, machine, network, slack
+from bot.outages import Diagnosis, command, machine, network, slack
 from tests.system import free_port
 
 HOME = Path("/srv/docent")
@@ -42,7 +42,7 @@ def test_a_port_that_cannot_be_had_is_named_with_the_setting_for_another() -> No
         with pytest.raises(OSError, match="in use") as raised:
             second.bind(("127.0.0.1", port))
     outage = machine.explain_port("127.0.0.1", port, raised.value, setting="PORT")
-    assert outage == Outage(
+    assert outage == Diagnosis(
         f"Port {port} of 127.0.0.1 is taken: another program, perhaps another Docent, listens there.",
         "Stop it, or choose another port with PORT.",
     )

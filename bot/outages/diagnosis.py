@@ -1,4 +1,4 @@
-"""An outage: what was tried, where and how it failed, and what to do about it."""
+"""A diagnosis: what was tried, where and how it failed, and what to do about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ Sign = tuple[tuple[str, ...], str, str]  # substrings of a foreign message, what
 
 
 @dataclass(frozen=True)
-class Outage:
+class Diagnosis:
     """``text`` names the place and what is wrong; ``advice`` says what to do. Both are sentences."""
 
     text: str
