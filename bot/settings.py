@@ -50,7 +50,10 @@ class BotSettings(BaseSettings):
         validation_alias=AliasChoices("SLACK_API_URL", "DOCENT_SLACK_API_URL"),
         description="Where Slack's Web API is called",
     )
-    host: str = Field(default="0.0.0.0", description="Address the web process listens on")
+    host: str = Field(
+        default="0.0.0.0",
+        description="Address the web process listens on; in Socket Mode 127.0.0.1 unless it is set",
+    )
     port: int = Field(
         default=3000,
         ge=0,

@@ -83,12 +83,16 @@ class Web:
         """
         token = _secret(self.settings.slack_app_token, APP_TOKEN)
         handler = SocketModeHandler(self.app, token, concurrency=SOCKET_CONCURRENCY)
+        calls = logging.getLogger("slack_sdk.web.base_client")
         try:
+            calls.setLevel(logging.CRITICAL)  # what it would say of a failure is said below, once
             handler.connect()  # type: ignore[no-untyped-call]
         except outages.FOREIGN as error:
             _disconnect(handler.client)
             where = self.settings.slack_api_url
             raise UserError(str(outages.explain(error, where=where, token=APP_TOKEN, is_app=True))) from error
+        finally:
+            calls.setLevel(logging.NOTSET)
         self._sockets = handler
 
     def close(self) -> None:

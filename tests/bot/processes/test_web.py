@@ -1,12 +1,16 @@
 """The web process: what it loads, what it says of itself, what it refuses."""
 
+import socket
 import subprocess
 import sys
 import urllib.request
 
+import psutil
+
 from bot.processes import schema_version
+from bot.simulator import ADA, HELP
 from tests.proxy import Proxy
-from tests.system import ROOT, System, get
+from tests.system import QUESTION, ROOT, System, get
 
 
 def test_the_web_process_loads_no_model_and_no_index() -> None:
@@ -79,3 +83,65 @@ def test_a_request_without_slacks_signature_is_refused(world: System) -> None:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     assert get(request)[0] == 401
     assert world.turns() == []
+
+
+def _by_socket(world: System) -> None:
+    world.workspace.app.request_url = None
+    world.env |= {"SLACK_APP_TOKEN": world.workspace.app.app_token}
+    del world.env["SLACK_SIGNING_SECRET"]
+
+
+def _said(world: System, role: str) -> list[str]:
+    return [line for line in (world.folder / f"{role}-0.log").read_text().splitlines() if line.strip()]
+
+
+def test_in_socket_mode_a_taken_port_is_a_warning_and_the_bot_works(world: System) -> None:
+    _by_socket(world)
+    del world.env["DOCENT_HOST"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        world.env["PORT"] = str(taken.getsockname()[1])
+        world.start("web")
+        world.workspace.person(ADA).mention(HELP, QUESTION)
+        world.wait_for_turns(1, "queued")
+    warning, ready = _said(world, "web")[:2]
+    assert "event=health_port_unusable level=warning" in warning
+    assert f"Port {world.env['PORT']} of 127.0.0.1 is taken" in warning
+    assert "event=web_ready" in ready
+    world.stop("web")
+    assert len(_said(world, "web")) == 2  # nor does it end with a complaint
+
+
+def test_in_socket_mode_only_this_machine_reaches_the_port_unless_the_operator_says_otherwise(
+    world: System,
+) -> None:
+    _by_socket(world)
+    for host, listens_everywhere in (("", False), ("0.0.0.0", True)):
+        world.env["DOCENT_HOST"] = host
+        world.start("web")
+        (listening,) = {
+            connection.laddr.ip
+            for connection in world.running["web"][-1].net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == int(world.env["PORT"])
+        }
+        assert (listening == "0.0.0.0") is listens_everywhere
+        world.stop("web")
+
+
+def test_a_healthy_start_says_nothing_but_that_it_is_ready(world: System) -> None:
+    world.start("web", "worker", "clock")
+    for role in ("web", "worker", "clock"):
+        (line,) = _said(world, role)
+        assert f"event={role}_ready level=info" in line
+
+
+def test_workers_are_forked_without_a_warning() -> None:
+    program = (
+        "import os\n"
+        "from ingest.index import lancedb_runtime\n"
+        "lancedb_runtime.warm_up()\n"
+        "pid = os.fork()\n"
+        "os._exit(0) if pid == 0 else os.waitpid(pid, 0)\n"
+    )
+    command = [sys.executable, "-W", "default::RuntimeWarning", "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
