@@ -51,6 +51,9 @@ class _Section:
     blocks: list[Block] = field(default_factory=list)
 
 
+_END = Block(BlockKind.HEADING)  # of rank 0, so that it ends every section
+
+
 def split(document: Document, *, max_tokens: int) -> list[Chunk]:
     """Returns the document's chunks in order, none longer than ``max_tokens`` by our estimate.
 
@@ -74,20 +77,31 @@ def split_sentences(text: str) -> list[str]:
 
 
 def _split_sections(blocks: tuple[Block, ...]) -> Iterator[_Section]:
-    """Yields runs of blocks under one heading; a heading without text remains in the path of those below it."""
-    ranks: list[int] = []
-    section = _Section([])
-    for block in blocks:
+    """Yields runs of blocks under one heading, and runs of headings that have nothing below them.
+
+    A heading with text somewhere below it needs none of its own: it is in the path of that text.
+    """
+    ranks, page = list[int](), 0
+    section, bare = _Section([]), _Section([])
+    for block in (*blocks, _END):
         if block.kind != BlockKind.HEADING:
             section.blocks.append(block)
             continue
-        if section.blocks:
-            yield section
         n_above = sum(rank < block.level for rank in ranks)
-        ranks = [*ranks[:n_above], block.level]
+        is_bare = not section.blocks and n_above < len(section.path)
+        if bare.blocks and not (is_bare and bare.path == section.path[:-1]):
+            yield bare
+            bare = _Section([])
+        if is_bare:
+            bare = _Section(
+                section.path[:-1], [*bare.blocks, Block(BlockKind.PARAGRAPH, section.path[-1], page=page)]
+            )
+        elif section.blocks:
+            yield section
+        ranks, page = [*ranks[:n_above], block.level], block.page
         section = _Section([*section.path[:n_above], block.text])
-    if section.blocks:
-        yield section
+    if bare.blocks:
+        yield bare
 
 
 def _split_blocks(blocks: list[Block], max_tokens: int) -> Iterator[_Piece]:

@@ -1,8 +1,8 @@
 """Parses a raw document in the format that its bytes have, and settles its title.
 
-Promises that no text contains invisible characters and no block is empty. Runs in the child of
-:mod:`ingest.documents.converter`. Each format has one module with a function ``read``, which is imported with the
-first document of that format.
+Promises that no text contains invisible characters or files written as letters, and no block is empty. Runs in the
+child of :mod:`ingest.documents.converter`. Each format has one module with a function ``read``, which is imported
+with the first document of that format.
 """
 
 import re
@@ -16,6 +16,7 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import signature
 from ingest.documents.readers.text.hidden_characters import strip_invisible
+from ingest.documents.readers.text.inline_data import strip_inline_data
 
 MAX_CHARS = 20_000_000  # of text
 MAX_PIECES = 500_000  # blocks and lines of tables and code; a book of 1,000 pages has 50,000
@@ -69,7 +70,7 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     blocks = _clean(document.blocks)
     title = strip_invisible(document.title).strip() or _find_title(blocks, format_) or raw.title
     blocks = _drop_title(title, blocks)
-    if not any(block.kind != BlockKind.HEADING for block in blocks):
+    if not blocks:
         raise FetchProblem("contains no text", "add text to it, or remove it")
     return replace(
         document,
@@ -81,14 +82,18 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
 
 
 def _clean(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """Removes invisible characters, and then empty blocks."""
+    """Removes invisible characters and inline data, and then empty blocks."""
     clean: list[Block] = []
     for block in blocks:
-        text, lines = strip_invisible(block.text), tuple(map(strip_invisible, block.lines))
+        text, lines = _clean_text(block.text), tuple(map(_clean_text, block.lines))
         if text.strip() or any(map(str.strip, lines)):
             is_clean = text == block.text and lines == block.lines
             clean.append(block if is_clean else replace(block, text=text, lines=lines))
     return tuple(clean)
+
+
+def _clean_text(text: str) -> str:
+    return strip_inline_data(strip_invisible(text))
 
 
 def _find_title(blocks: Sequence[Block], format_: Format) -> str:

@@ -21,6 +21,18 @@ NAMES: dict[Format, str] = {
 }  # formats that have a signature
 _PDF, _ZIP, _OLE, _RTF = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf"
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
+_WHOLE_PAGE = re.compile(  # goes on with another tag, unlike a text that begins with a word about HTML
+    rb"(?:\xef\xbb\xbf)?\s*<[^<>]{1,2000}>\s*(?:<[a-z!?]|(?s:.*)</html\s*>\s*\Z)", re.IGNORECASE
+)
+_PAGE_END = re.compile(rb"</html\s*>(?!\s*(?:<!--|\Z))", re.IGNORECASE)
+_WHOLE_PDF = re.compile(rb"%PDF-\d\.\d[ \t]*[\r\n]")
+_BRACES = re.compile(rb"\\.|[{}]", re.DOTALL)
+_TEXT = {  # formats without a signature, whose text may begin with another's
+    *(Format.MARKDOWN, Format.TEXT, Format.HTML, Format.WEBPAGE, Format.CSV, Format.JSON, Format.NOTEBOOK),
+    Format.MAIL,
+}
+_CONTROLS = bytes({*range(0x20)} - {*b"\t\n\v\f\r\x1b"})
+_PDF_END, _PDF_END_WITHIN = b"startxref", 2048  # bytes
 _PDF_WITHIN = 1024  # bytes; other things may stand before its signature
 _OFFICE = re.compile(
     rb"(?:(wordprocessingml|ms-word)|(presentationml|ms-powerpoint)|(spreadsheetml|ms-excel))"
@@ -39,6 +51,8 @@ def detect_format(raw: RawDocument) -> Format:
     content = raw.content
     if raw.format in NAMES and not content.strip():
         raise FetchProblem("is empty", "write something in it, or remove it")
+    if raw.format in _TEXT and _is_only_text(content):
+        return raw.format
     if content.startswith(_PDF) or (raw.format in NAMES and _PDF in content[:_PDF_WITHIN]):
         return Format.PDF
     if content.startswith(_ZIP):
@@ -54,6 +68,29 @@ def detect_format(raw: RawDocument) -> Format:
         cause = f"is not {article} {NAMES[raw.format]}, despite its name"
         raise FetchProblem(cause, "save it in that format, or remove it")
     return raw.format
+
+
+def _is_only_text(content: bytes) -> bool:
+    """Returns whether a text begins with the signature of a format that it is not in, such as one about PDF."""
+    if content.startswith(_PDF):
+        is_binary = len(content.translate(None, _CONTROLS)) < len(content)
+        is_whole = _WHOLE_PDF.match(content) and _PDF_END in content[-_PDF_END_WITHIN:]
+        return not (is_whole or is_binary)
+    if content.startswith(_RTF):
+        return not _is_one_group(content)
+    if _PAGE.match(content):
+        return not _WHOLE_PAGE.match(content) or _PAGE_END.search(content) is not None
+    return False
+
+
+def _is_one_group(content: bytes) -> bool:
+    """Returns whether the brace that opens a Rich Text document is closed at its very end."""
+    depth = 0
+    for brace in _BRACES.finditer(content):
+        depth += {b"{": 1, b"}": -1}.get(brace[0], 0)
+        if depth == 0:
+            return not content[brace.end() :].strip(b"\0 \t\r\n")
+    return False
 
 
 def _detect_archive(content: bytes, promised: Format) -> Format:

@@ -23,6 +23,8 @@ _DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", 
 _BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt"}
 _BLOCKS |= {"fieldset", "figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "nav", "p"}
 _BLOCKS |= {"section", "summary"}
+_APART = {*_BLOCKS, *_HEADINGS, "ul", "ol", "table", "tr", "td", "th", "pre"}
+_ANY_BLOCK = ", ".join(sorted(_APART - {"body", "html"}))
 _NO_TEXT = "nav, footer, [role=navigation], button, select, input, textarea, datalist, dialog"
 _SPACES = re.compile(r"\s+")
 _HIDING_STYLE = re.compile(
@@ -122,7 +124,7 @@ class _HtmlWalk:
         tag = str(node.tag)
         if tag in _HEADINGS:
             yield from self._paragraph()
-            yield Block(BlockKind.HEADING, _clean_line(inline_text(node)), level=_HEADINGS[tag])
+            yield from self._heading(node)
         elif tag in {"ul", "ol"}:
             yield from self._paragraph()
             yield from self._items(node, depth + 1)
@@ -136,8 +138,22 @@ class _HtmlWalk:
         elif tag in _BLOCKS:
             yield from self._paragraph()
             yield from self.flow(node, depth)
+        elif _has_blocks(node):  # a bold that was never closed, an element of the site's own
+            yield from self.flow(node, depth)
         else:
             self._inline.append(_inline_element(node))
+
+    def _heading(self, node: LexborNode) -> Iterator[Block]:
+        """Yields a heading, and what stands in it by mistake: one that was never closed contains what follows."""
+        if not _has_blocks(node):
+            yield Block(BlockKind.HEADING, _clean_line(inline_text(node)), level=_HEADINGS[str(node.tag)])
+            return
+        walk = _HtmlWalk(self._nesting)
+        blocks = [*walk.flow(node), *walk._paragraph()]
+        for at, block in enumerate(blocks):
+            is_first = at == 0 and block.kind == BlockKind.PARAGRAPH
+            heading = Block(BlockKind.HEADING, _clean_line(block.text), level=_HEADINGS[str(node.tag)])
+            yield heading if is_first else block
 
     def _table(self, table: LexborNode, depth: int) -> Iterator[Block]:
         """Yields a table; one of a single column around other tables is layout, of which only the contents
@@ -176,6 +192,11 @@ class _HtmlWalk:
             yield Block(BlockKind.PARAGRAPH, text)
 
 
+def _has_blocks(node: LexborNode) -> bool:
+    has_elements = any(True for _ in node.iter())  # the selector takes 20 µs
+    return has_elements and node.css_first(_ANY_BLOCK) is not None
+
+
 def _updated_at(tree: LexborHTMLParser) -> datetime | None:
     for node in tree.css(_CHANGED):
         with suppress(ValueError):
@@ -193,7 +214,8 @@ def inline_text(node: LexborNode, nesting: int = 0) -> str:
         if child.is_text_node:
             parts.append(_SPACES.sub(" ", child.text(deep=False) or ""))
         elif child.is_element_node and not _is_hidden(child):
-            parts.append(_inline_element(child, nesting + 1))
+            text = _inline_element(child, nesting + 1)
+            parts.append(f" {text} " if child.tag in _APART else text)
     return "".join(parts)
 
 
@@ -207,7 +229,7 @@ def _inline_element(node: LexborNode, nesting: int = 0) -> str:
         return _link(text, node.attributes.get("href") or "")
     if node.tag == "code" and "`" not in text:
         return f"`{text}`"
-    return text + " " if node.tag in _BLOCKS or node.tag in {"td", "th"} else text
+    return text
 
 
 def _link(text: str, target: str) -> str:

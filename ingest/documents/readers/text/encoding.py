@@ -6,11 +6,13 @@ nearly always correctly from two lines on, not always from a single word.
 
 import codecs
 import re
+import unicodedata
 from contextlib import suppress
 
 from charset_normalizer import from_bytes
 
 from ingest.documents.raw import FetchProblem
+from ingest.documents.readers.text.inline_data import strip_inline_data
 
 _MARKS = (  # UTF-32 first: its mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -26,6 +28,13 @@ _GUESSES = [
     *("cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256"),
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
 ]
+_WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+_LEAST_WIDE_CHARS = 4  # unless all are ASCII
+_STRANGE = {"Cc", "Cn", "Co", "Cs"}  # control, unassigned, private and half characters
+_MOST_STRANGE = 0.002  # of a text's characters
+_LEAST_COMMON = 0.01  # of them: spaces, line ends, digits, marks
+_WHITESPACE = "\t\n\v\f\r\x1b"
+_WIDE_SPACES = "\u3000\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff1a"
 _CYRILLIC = re.compile(  # Cyrillic words, at least one of them with a capital (Hebrew would have none)
     r"(?=[^А-ЯЁ]*[А-ЯЁ])(?:[\x00-\x7f«»–—№…“”]|(?<![A-Za-zА-яёЁ])(?:[А-ЯЁ]?[а-яё]+|[А-ЯЁ]+)(?![A-Za-zА-яёЁ]))*"
 )
@@ -41,11 +50,12 @@ _FOREIGN = re.compile(r"[^\x00-\x7f\ufffd]")
 
 
 def decode(content: bytes, *, declared: str | None = None) -> str:
-    """Decodes a text and makes every line end ``\\n``; ``declared`` is the encoding that the document names.
+    """Decodes a text, makes every line end ``\\n``, and leaves out files that stand in it as letters.
 
-    Raises :class:`FetchProblem` for binary data.
+    ``declared`` is the encoding that the document names. Raises :class:`FetchProblem` for binary data.
     """
-    return _decode_bytes(content, declared).replace("\r\n", "\n").replace("\r", "\n")
+    text = _decode_bytes(content, declared).replace("\r\n", "\n").replace("\r", "\n")
+    return strip_inline_data(text)
 
 
 def _decode_bytes(content: bytes, declared: str | None) -> str:
@@ -54,9 +64,9 @@ def _decode_bytes(content: bytes, declared: str | None) -> str:
             return content.decode(encoding, errors="replace")
     if _is_utf_8(content):
         return content.decode("utf-8-sig", errors="replace")
-    for encoding in (_detect_utf_16(content), declared or "", *_guess_encodings(content)):
+    for encoding in (_detect_wide(content), declared or "", *_guess_encodings(content)):
         with suppress(ValueError, LookupError):  # a declared encoding may be misspelt or not a text encoding
-            return content.decode(encoding)
+            return content.decode(encoding, errors="replace" if encoding in _WIDE else "strict")
     raise FetchProblem("is not text, despite its name", "save it as UTF-8, or remove it")
 
 
@@ -69,19 +79,29 @@ def _is_utf_8(content: bytes) -> bool:
     return not n_broken or content.startswith(codecs.BOM_UTF8) or len(_FOREIGN.findall(text)) > 3 * n_broken
 
 
-def _detect_utf_16(content: bytes) -> str:
-    """Returns the byte order of unmarked UTF-16, empty for other text.
+def _detect_wide(content: bytes) -> str:
+    """Returns the encoding and byte order of unmarked UTF-16 or UTF-32, empty for other text.
 
-    In most scripts spaces, line ends and digits make every second byte zero, and no other byte is.
+    In either, bytes that are control characters elsewhere are everywhere. Read in the wrong order or width, a text
+    has characters that no text has, or letters of many more scripts.
     """
-    n_even, n_odd = content[::2].count(0), content[1::2].count(0)
-    if (
-        _count_controls(content) > n_even + n_odd
-        or max(n_even, n_odd) < 0.1 * len(content)
-        or min(n_even, n_odd) > 0.01 * len(content)
-    ):
+    if _count_controls(content) <= _MOST_OTHER_CONTROLS * len(content):
         return ""
-    return "utf-16-le" if n_odd > n_even else "utf-16-be"
+    found = {encoding: n for encoding in _WIDE if (n := _count_scripts(content, encoding))}
+    return min(found, key=found.__getitem__, default="")
+
+
+def _count_scripts(content: bytes, encoding: str) -> int:
+    """Returns how many rows of Unicode's chart a text in this encoding has letters of; 0 if it is none."""
+    width = 2 if "16" in encoding else 4
+    sample = content[: min(len(content), _GUESSED_BYTES) // width * width]
+    text = _try_decode(sample, encoding) or _try_decode(sample[:-width], encoding)  # cut in the middle of a pair
+    if not text or (len(text) < _LEAST_WIDE_CHARS and not text.isascii()):
+        return 0
+    n_strange = sum(unicodedata.category(char) in _STRANGE and char not in _WHITESPACE for char in text)
+    n_common = sum(char.isascii() or char in _WIDE_SPACES for char in text)
+    is_text = n_strange <= _MOST_STRANGE * len(text) and n_common >= _LEAST_COMMON * len(text)
+    return len({ord(char) >> 8 for char in text}) if is_text else 0
 
 
 def _guess_encodings(content: bytes) -> list[str]:

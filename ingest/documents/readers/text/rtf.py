@@ -7,6 +7,7 @@ from striprtf.striprtf import rtf_to_text
 
 from ingest.documents.blocks import Block, Document
 from ingest.documents.readers.text import plain
+from ingest.documents.readers.text.inline_data import strip_inline_data
 from ingest.documents.readers.text.tables import Rows
 
 _PICTURE = re.compile(
@@ -19,7 +20,7 @@ _ROW = re.compile(r"[^\n]*\|")  # striprtf ends each cell with a bar
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """Parses a document; its title is that of the properties."""
-    source = _HIDDEN.sub(b"", _PICTURE.sub(b"", content)).decode("latin-1")
+    source = strip_inline_data(_HIDDEN.sub(b"", _PICTURE.sub(b"", content)).decode("latin-1"))
     title = _TITLE.search(source)
     rows, blocks, table, prose = Rows(), list[Block](), list[list[str]](), list[str]()
     for line in [*rtf_to_text(source, errors="replace").split("\n"), ""]:
