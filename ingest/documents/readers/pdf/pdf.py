@@ -7,7 +7,6 @@ attachments.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pypdfium2

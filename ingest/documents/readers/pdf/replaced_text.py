@@ -4,7 +4,7 @@ PDFium uses it by itself, except for shapes without an extent, such as a ligatur
 """
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -57,7 +57,7 @@ def insert(texts: list[str], page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTe
             texts[first] = f"{span[0].text}{space}{texts[first]}"
 
 
-def _missing_spans(shapes: Sequence[_Shape], shown: "Sequence[int | None]") -> Iterator[list[_Shape]]:
+def _missing_spans(shapes: Sequence[_Shape], shown: Collection[int | None]) -> Iterator[list[_Shape]]:
     """Yields the neighbouring shapes of which each text takes the place, unless one of them is shown."""
     for text, group in groupby(shapes, key=lambda shape: shape.text):
         span = [*group]
@@ -89,12 +89,11 @@ def _actual_text(object_: "raw.FPDF_PAGEOBJECT") -> str:
     length = ctypes.c_ulong()
     for number in range(raw.FPDFPageObj_CountMarks(object_)):
         mark = raw.FPDFPageObj_GetMark(object_, number)
-        buffer = ctypes.create_string_buffer(_MAX_BYTES)
-        if raw.FPDFPageObjMark_GetParamStringValue(
-            mark, _NAME, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), _MAX_BYTES, length
-        ):
-            if length.value <= _MAX_BYTES:
-                return buffer.raw[: length.value].decode("utf-16-le", errors="ignore").strip("\0")
+        has_text = raw.FPDFPageObjMark_GetParamStringValue(mark, _NAME, None, 0, length)
+        if has_text and length.value <= _MAX_BYTES:
+            buffer = (ctypes.c_ushort * (length.value // 2 + 1))()
+            raw.FPDFPageObjMark_GetParamStringValue(mark, _NAME, buffer, length.value, length)
+            return bytes(buffer).decode("utf-16-le", errors="ignore").strip("\0")
     return ""
 
 

@@ -1,7 +1,7 @@
 """Recognises pages that show something to read, but hold no text: scans, and text drawn as shapes.
 
-A page that is blank, or has only a logo, is none. A line at the edge of a page, such as a page number that a scanner
-or a program put there, is not its text.
+A page that is blank, or has only a logo, is none. A line at the edge of a page, such as a page number that a
+scanner or a program put there, is not its text.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,8 @@ def is_scan(page: pypdfium2.PdfPage, text: PageText, *, looks: bool) -> bool:
     if has_lines and not _is_at_edges(text):
         return False
     share, n_paths = _measure(page)
-    if has_lines:
-        is_covered = share >= _MIN_SHARE_BELOW_TEXT
-    else:
-        is_covered = share >= _MIN_SHARE or n_paths >= _MIN_PATHS
+    is_covered = share >= (_MIN_SHARE_BELOW_TEXT if has_lines else _MIN_SHARE)
+    is_covered |= not has_lines and n_paths >= _MIN_PATHS
     return is_covered and not (looks and not has_lines and _is_blank(page))
 
 
