@@ -185,3 +185,4 @@ class Usage:
     cached_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = Decimal(0)
+    is_estimated: bool = False  # here, because the provider counted nothing, or nothing that can be believed

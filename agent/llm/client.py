@@ -1,8 +1,8 @@
 """Streaming chat calls to models.
 
 Promises: foreign errors leave as :class:`ModelError`; a transient error before any output is retried here, all
-other errors are the caller's; a stream that stalls is cut; the parameters that were really sent are reported.
-The text of prompts and answers is not logged.
+other errors are the caller's; a stream that stalls is cut, and one that ends without saying why has broken off;
+the parameters that were really sent are reported. The text of prompts and answers is not logged.
 """
 
 import math
@@ -11,27 +11,27 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import cast
 
 from agent import observability
 from agent.errors import DeadlineExceeded, DocentError, ModelError
 from agent.llm import local_provider, models
+from agent.llm.answers import provider_stream
+from agent.llm.answers.answer import AnswerReader
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.litellm_setup import Chunk, Response, litellm
 from agent.llm.model_names import is_local
 from agent.llm.provider_errors import translate
-from agent.llm.request import PENDING, Completion, Model, Pending, Request
+from agent.llm.request import PENDING, Completion, Pending, Request, Retracted
 from agent.llm.threaded_iterator import ThreadedIterator
 from agent.retry import Retries, RetryPolicy
-from agent.types import Message, Usage
+from agent.types import Message
 
 WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
 BACKOFF_SECONDS = 0.5  # doubled with every attempt, with jitter
 RETRY_AFTER_LIMIT_SECONDS = 20  # for a longer pause the next model is asked instead
 SILENT_SECONDS = 10  # a model that sent nothing for so long is down, however little time the call had
 SOCKET_GRACE_SECONDS = 1  # the socket's own timeout comes after ours, which gives the better error
-LARGEST_COUNT = 2**31 - 1  # of tokens: the database's columns hold no more
 MAX_ADAPTATIONS = 4  # parameters a model may refuse one after the other
 
 
@@ -62,8 +62,8 @@ def stream(
     breaker: Breaker | None = None,
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[str | Pending]:
-    """Yields the text as it arrives and fills ``completion``.
+) -> Iterator[str | Pending | Retracted]:
+    """Yields the text as it arrives, without reasoning, and fills ``completion``.
 
     ``deadline`` is in ``time.monotonic()`` seconds. ``check`` runs with every chunk, and a few times a second
     while none comes; it may raise, to cancel. Raises :class:`DeadlineExceeded`; and :class:`ModelError` when
@@ -87,7 +87,10 @@ def stream(
         completion.sent = models.describe_params(request)
         try:
             with observability.span("gen_ai.chat", f"chat {request.model.name}"):
-                yield from _attempt(request, completion, deadline, policy, check)
+                if is_local(request.model.name):
+                    yield from _answer_locally(request, completion, deadline, check)
+                else:
+                    yield from _attempt(request, completion, deadline, policy, check)
             completion.latency_ms = _ms_since(completion.started_at)
             breaker.record_success(request.model.key)
             return
@@ -144,18 +147,16 @@ def _attempt(
     deadline: float,
     policy: CallPolicy,
     check: Callable[[], None],
-) -> Iterator[str | Pending]:
+) -> Iterator[str | Pending | Retracted]:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise DeadlineExceeded("no time left for a model call")
-    if is_local(request.model.name):
-        yield from _answer_locally(request, completion, deadline, check)
-        return
-    chunks: list[Chunk] = []
     heard_at = time.monotonic()
     until = min(deadline, heard_at + policy.timeout_seconds)
     # Whole seconds: litellm keeps a client, and its connections, for each timeout it is given.
-    pieces = _read_chunks(request, math.ceil(min(remaining, policy.stall_seconds)) + SOCKET_GRACE_SECONDS)
+    stream = _Stream(request, math.ceil(min(remaining, policy.stall_seconds)) + SOCKET_GRACE_SECONDS)
+    answer = AnswerReader(request)
+    pieces = stream.read()
     try:
         for chunk in pieces:
             check()
@@ -165,24 +166,25 @@ def _attempt(
                     raise _time_out("the model did not finish in time", completion)
                 if now_ - heard_at > policy.stall_seconds:
                     raise _time_out("the model fell silent", completion, is_stall=True)
+                yield from answer.release()
                 yield chunk
                 continue
             if now_ > deadline:
                 raise _time_out("the turn's time is over", completion)
             completion.has_begun = True
-            chunks.append(chunk)
-            text = chunk.choices[0].delta.content if chunk.choices else None
-            if text:
-                completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
-                yield text
+            for piece in answer.feed(chunk):
+                if isinstance(piece, str):
+                    completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
+                yield piece
             heard_at = time.monotonic()  # our reader may have taken long
     except DocentError:
         raise
     except Exception as error:  # litellm raises its own tree and its providers' errors
-        raise translate(error, request, has_begun=completion.has_begun) from error
+        if not stream.has_ended():  # else the answer was whole before it
+            raise translate(error, request, has_begun=completion.has_begun) from error
     finally:
         pieces.close()
-    _assemble(request, completion, chunks)
+    yield from answer.finish(stream.response, completion)
 
 
 def _answer_locally(
@@ -208,24 +210,39 @@ def _time_out(message: str, completion: Completion, *, is_stall: bool = False) -
     )
 
 
-def _read_chunks(request: Request, timeout_seconds: float) -> Generator[Chunk | Pending, None, None]:
-    """Yields the provider's chunks, and PENDING while none comes."""
-    chunks = ThreadedIterator[Chunk](lambda: _open(request, timeout_seconds), _close)
-    is_over = False
-    try:
-        while True:
-            try:
-                chunk = chunks.next(WAIT_SECONDS)
-            except TimeoutError:
-                chunk = PENDING
-            except StopIteration:
-                is_over = True
-                return
-            yield chunk
-    finally:
-        if not is_over:
-            chunks.cancel()
-            _hang_up(chunks.opened)
+class _Stream:
+    """The chunks of one call. ``response`` is LiteLLM's, once it is there."""
+
+    def __init__(self, request: Request, timeout_seconds: float) -> None:
+        self._request, self._timeout_seconds = request, timeout_seconds
+        self.response: Response | None = None
+
+    def has_ended(self) -> bool:
+        """Returns whether the provider said that the answer is whole."""
+        return bool(getattr(self.response, "received_finish_reason", None))
+
+    def read(self) -> Generator[Chunk | Pending, None, None]:
+        """Yields the provider's chunks, and PENDING while none comes."""
+        chunks = ThreadedIterator[Chunk](self._open, _close)
+        is_over = False
+        try:
+            while True:
+                try:
+                    chunk = chunks.next(WAIT_SECONDS)
+                except TimeoutError:
+                    chunk = PENDING
+                except StopIteration:
+                    is_over = True
+                    return
+                yield chunk
+        finally:
+            if not is_over:
+                chunks.cancel()
+                _hang_up(chunks.opened)
+
+    def _open(self) -> Response:
+        self.response = provider_stream.attach(_open(self._request, self._timeout_seconds))
+        return self.response
 
 
 def _open(request: Request, timeout_seconds: float) -> Response:
@@ -252,49 +269,6 @@ def _mark_cache_breakpoints(request: Request) -> list[Message]:
         cast(Message, {**message, "cache_control": {"type": "ephemeral"}}) if i in breakpoints else message
         for i, message in enumerate(request.messages)
     ]
-
-
-def _assemble(request: Request, completion: Completion, chunks: list[Chunk]) -> None:
-    response = litellm().stream_chunk_builder(chunks, messages=list(request.messages)) if chunks else None
-    if response is None or not response.choices:
-        raise ModelError(
-            "the model's stream ended without an answer", is_transient=True, has_begun=completion.has_begun
-        )
-    choice = response.choices[0]
-    message = choice.message.model_dump(exclude_none=True)
-    kept = {key: value for key, value in message.items() if key != "function_call"}
-    completion.message = cast(Message, {"content": None, **kept})
-    completion.finish_reason = choice.finish_reason
-    completion.response = response.model_dump(mode="json", exclude={"id", "created"}, exclude_none=True)
-    completion.usage = _read_usage(request.model, response)
-
-
-def _read_usage(model: Model, response: Response) -> Usage:
-    usage = response.usage
-    details = getattr(usage, "prompt_tokens_details", None)
-    counts = {
-        "prompt_tokens": _bound_count(usage.prompt_tokens),
-        "cached_tokens": _bound_count(getattr(details, "cached_tokens", None)),
-        "completion_tokens": _bound_count(usage.completion_tokens),
-    }
-    cost_usd = model.price.cost(**counts) if model.price.is_flat else _listed_cost(model, response)
-    return Usage(**counts, cost_usd=cost_usd)
-
-
-def _bound_count(count: int | None) -> int:
-    return min(max(int(count or 0), 0), LARGEST_COUNT)
-
-
-def _listed_cost(model: Model, response: Response) -> Decimal:
-    """Asks the price list for the sum: it knows the price of cache writes, and prices that rise with the
-    length."""
-    try:
-        return Decimal(str(litellm().completion_cost(completion_response=response, model=model.name)))
-    except Exception:  # noqa: BLE001  litellm raises a bare Exception where it cannot tell
-        usage = response.usage
-        return model.price.cost(
-            prompt_tokens=usage.prompt_tokens or 0, cached_tokens=0, completion_tokens=usage.completion_tokens or 0
-        )
 
 
 def _close(response: Response) -> None:

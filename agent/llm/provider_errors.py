@@ -14,6 +14,21 @@ from agent.llm.litellm_setup import litellm
 from agent.llm.request import Request
 
 _NETWORK = (httpx.TransportError, OSError)
+# What an error event in the middle of a stream is called, and the status that it would have had before it.
+_EVENTS = (
+    (re.compile(r"rate.?limit|too.?many.?requests|throttl", re.IGNORECASE), 429),
+    (re.compile(r"overload|server.?error|unavailable|internal|timeout|api.?error", re.IGNORECASE), 503),
+    (re.compile(r"authentication|invalid.?api.?key|unauthori[sz]ed", re.IGNORECASE), 401),
+    (re.compile(r"permission|forbidden|quota|billing|credit|policy", re.IGNORECASE), 403),
+    (re.compile(r"not.?found", re.IGNORECASE), 404),
+    (
+        re.compile(
+            r"invalid|bad.?request|context.?length|too.?large|too.?long|unsupported|validation", re.IGNORECASE
+        ),
+        400,
+    ),
+)
+_STATUSES = range(400, 600)
 
 
 def translate(error: Exception, request: Request | None = None, *, has_begun: bool = False) -> ModelError:
@@ -29,7 +44,7 @@ def translate(error: Exception, request: Request | None = None, *, has_begun: bo
         e.ServiceUnavailableError,
         e.BadGatewayError,
     )
-    status = getattr(error, "status_code", None)
+    status = _read_event_status(error) or getattr(error, "status_code", None)
     status = status if isinstance(status, int) else None
     is_timeout = isinstance(error, e.Timeout | TimeoutError) or "Timeout" in type(error).__name__
     is_answered = status is not None and status < 500 and status != 429
@@ -55,6 +70,20 @@ def _describe(error: Exception, name: str, request: Request | None) -> str:
     return f"{failure.why}{failures.describe_address(base)} ({name})"
 
 
+def _read_event_status(error: BaseException) -> int | None:
+    """Returns the status that an error event in a stream stands for; LiteLLM makes it a 500 whatever it says."""
+    for cause in _list_causes(error):
+        body = getattr(cause, "body", None)
+        if not isinstance(body, Mapping) or isinstance(getattr(cause, "status_code", None), int):
+            continue
+        names = [str(body.get(name) or "") for name in ("code", "status", "type")]
+        numbers = [int(name) for name in names if name.isdigit() and int(name) in _STATUSES]
+        words = " ".join(name for name in names if not name.isdigit())
+        named = [status for pattern, status in _EVENTS if pattern.search(words)]
+        return next(iter([*numbers, *named]), None)
+    return None
+
+
 def _read_retry_after(error: Exception) -> float:
     """Returns the seconds of the provider's ``Retry-After`` header (seconds, or a date); 0 without one."""
     values = (str(headers.get("retry-after") or "") for headers in _find_headers(error))
@@ -70,12 +99,18 @@ def _read_retry_after(error: Exception) -> float:
 def _find_headers(error: BaseException) -> Iterator[Mapping[str, str]]:
     """Yields the headers of provider responses: LiteLLM keeps them on its own error, or on the error that
     caused it."""
-    cause: BaseException | None = error
-    seen: set[int] = set()
-    while cause and id(cause) not in seen:
-        seen.add(id(cause))
+    for cause in _list_causes(error):
         response = getattr(cause, "response", None)
         for headers in (getattr(cause, "litellm_response_headers", None), getattr(response, "headers", None)):
             if headers:
                 yield headers
+
+
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields the error and what caused it, each once."""
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
         cause = cause.__cause__ or cause.__context__

@@ -71,3 +71,10 @@ class Pending:
 
 
 PENDING = Pending()
+
+
+class Retracted:
+    """Yielded in the stream of text when what came so far was no part of the answer after all."""
+
+
+RETRACTED = Retracted()

@@ -205,6 +205,7 @@ class ModelCallRow(Base):
     first_token_ms: Mapped[int | None]
     n_tries: Mapped[int | None]
     finish_reason: Mapped[str | None] = mapped_column(String(32))
+    is_estimated: Mapped[bool] = mapped_column(server_default=text("false"))  # cost, of tokens nobody counted
     error: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     finished_at: Mapped[datetime | None] = mapped_column(Timestamp)

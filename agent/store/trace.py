@@ -47,7 +47,7 @@ def close_open_calls(transaction: Transaction, turn_id: UUID, why: str) -> None:
 _LOST = text("""
 WITH lost AS (
     UPDATE model_calls SET status = 'failed', error = :why, finished_at = now(),
-           cost_usd = reserved_usd
+           cost_usd = reserved_usd, is_estimated = reserved_usd > 0
     WHERE turn_id = :id AND status = 'started' RETURNING reserved_usd
 )
 UPDATE turns SET n_steps = n_steps + lost.n, cost_usd = cost_usd + lost.usd, reserved_usd = reserved_usd - lost.usd
@@ -207,6 +207,7 @@ def close_model_call(
             cached_tokens=usage.cached_tokens,
             completion_tokens=usage.completion_tokens,
             cost_usd=usage.cost_usd,
+            is_estimated=usage.is_estimated,
             latency_ms=latency_ms,
             first_token_ms=first_token_ms,
             n_tries=n_tries,
@@ -245,6 +246,7 @@ def fail_model_call(
             latency_ms=latency_ms,
             n_tries=n_tries,
             cost_usd=usage.cost_usd,
+            is_estimated=usage.is_estimated,
             finished_at=func.now(),
         )
     )

@@ -46,7 +46,7 @@ def parse(call: MessageToolCall) -> JsonValue:
     """
     arguments = call["function"].get("arguments")
     try:
-        return _parse(arguments) if arguments else {}
+        return parse_text(arguments) if arguments else {}
     except (ValueError, RecursionError):
         return arguments
 
@@ -56,13 +56,13 @@ def _normalise_arguments(arguments: object) -> str:
     if len(text) > MAX_ARGUMENTS_CHARS:
         return json.dumps({NOT_JSON: text[:EXCERPT_CHARS], "why": "they are too long"})
     try:
-        is_object = isinstance(_parse(text or "{}"), dict)
+        is_object = isinstance(parse_text(text or "{}"), dict)
     except (ValueError, RecursionError):
         is_object = False
     return (text or "{}") if is_object else json.dumps({NOT_JSON: text[:EXCERPT_CHARS]})
 
 
-def _parse(text: str) -> JsonValue:
+def parse_text(text: str) -> JsonValue:
     """Parses JSON as every reader takes it: no NaN, finite numbers, bounded nesting; raises ValueError."""
     depth = deepest = 0
     for character in text:

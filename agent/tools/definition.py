@@ -123,6 +123,14 @@ class Tool:
             ) from None
         return self.function(**dict(valid), context=context)
 
+    def accepts(self, arguments: JsonObject) -> bool:
+        """Returns whether the tool takes the arguments."""
+        try:
+            self.arguments.model_validate(clean(arguments))
+        except ValidationError:
+            return False
+        return True
+
     def _argument_names(self) -> list[str]:
         return list(self.arguments.model_json_schema().get("properties", {}))
 

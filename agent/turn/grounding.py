@@ -66,8 +66,8 @@ def judge(
         judge("Five days.", [passage], finished, tools).reason  # UNCITED
         judge("[not in the documents]\\nThey do not say.", …).text  # "They do not say."
     """
-    shown, mark = strip_marks(text)
     by_number = {source.n: source for source in sources}
+    shown, mark = strip_marks(citations.normalise(text, by_number))
     cited = tuple(by_number[n] for n in citations.find_cited(shown, by_number))
     closest = _find_closest(by_number.values())
     needs_nothing = mark == SMALL_TALK_MARK or (not finished and mark != NOT_FOUND_MARK)

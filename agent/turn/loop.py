@@ -10,28 +10,30 @@ answers from what was found. Leaves delivery to the consumer, who shows the even
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.llm.model_names import is_local
-from agent.prompting import prompt
+from agent.prompting import citations, prompt
 from agent.store import sessions
 from agent.store.sessions import Turn
 from agent.store.transcript import load_transcript
 from agent.tools import arguments
-from agent.turn import ending, grounding, tool_calls
+from agent.turn import ending, grounding, text_calls, tool_calls
 from agent.turn.config import AgentConfig, OpeningCall
-from agent.turn.events import Event, TextReset
+from agent.turn.events import Event, TextReset, ToolFinished, ToolStarted
 from agent.turn.limits import Meter
 from agent.turn.model_calls import ModelAnswer, ModelCall, ModelCaller
 from agent.turn.recorder import TurnRecorder
+from agent.turn.text_calls import TextCalls
 from agent.turn.tool_calls import ToolCall
 from agent.turn.tool_results import ToolOutcome
 from agent.turn.tool_runner import ToolRunner
 from agent.types import CitedPassage, EndReason, Message, MessageToolCall, Purpose
 
 HISTORY_TURNS = 20  # earlier questions of the session that the model may see, as far as they fit
+MAX_NUDGES = 1  # a model that writes a call again which cannot be made does not answer
 STANDALONE_SECONDS = 12.0
 STANDALONE_TOKENS = 600  # a model that thinks first needs some
 STANDALONE_CHARS = 1_000  # a longer text is not a question
@@ -106,7 +108,12 @@ class TurnRun:
         call = ModelCall(Purpose.STEP, self._config.models, self._meter.ordinary_deadline)
         message = None
         try:
-            message = self._append((yield from self._models.ask(call)), with_calls=True)
+            answer = yield from self._models.ask(call)
+            written = self._read_text_calls(answer)
+            message = self._append(answer, written)
+            if written and message is None:
+                yield from self._fall_back(EndReason.NO_ANSWER)
+                return
         except LimitReached as reached:
             yield from self._close(EndReason(reached.limit), reached)
             return
@@ -115,22 +122,54 @@ class TurnRun:
             return
         except DeadlineExceeded:
             pass
-        if message is None:
+        if message is None and (self._meter.is_late or not self._adopt_text()):
             yield from self._close(EndReason.TIME if self._meter.is_late else EndReason.NO_ANSWER)
-        elif message.get("tool_calls"):
+        elif message and message.get("tool_calls"):
             yield TextReset()
         else:
             self.recorder.forget_end()
 
-    def _append(self, answer: ModelAnswer, *, with_calls: bool) -> Message | None:
-        """Commits an answer, and of its message what joins the transcript: None where it says nothing."""
+    def _read_text_calls(self, answer: ModelAnswer) -> TextCalls | None:
+        """Returns the calls that a model wrote as text; None where it answered or called as it should."""
+        text = str(answer.message.get("content") or "")
+        if answer.message.get("tool_calls") or is_local(answer.call.request.model.name):
+            return None
+        return text_calls.read(text, self._config.tools, {source.n for source in self.recorder.sources})
+
+    def _append(self, answer: ModelAnswer, written: TextCalls | None = None) -> Message | None:
+        """Commits an answer, and of its message what joins the transcript: None where that is nothing."""
+        position, messages = len(self.recorder.messages), self.recorder.messages
         message = _keep_text(answer.message)
-        if with_calls and (calls := answer.message.get("tool_calls")):
-            known = {call["id"] for earlier in self.recorder.messages for call in earlier.get("tool_calls") or ()}
-            normalised = arguments.normalise(calls, len(self.recorder.messages), known)
-            message = cast(Message, {**answer.message, "role": "assistant", "tool_calls": normalised})
+        calls: Sequence[Any] = answer.message.get("tool_calls") or ()
+        content = answer.message.get("content")
+        if written:
+            message, content = None, written.before or None
+            is_given_up = not written.is_valid and text_calls.count_nudges(messages) >= MAX_NUDGES
+            ids = [text_calls.make_id(position, i, is_valid=written.is_valid) for i in range(len(written.calls))]
+            calls = [] if is_given_up else [{**c, "id": i} for c, i in zip(written.calls, ids, strict=True)]
+        if calls:
+            known = {call["id"] for earlier in messages for call in earlier.get("tool_calls") or ()}
+            normalised = arguments.normalise(calls, position, known)
+            own = {**answer.message, "role": "assistant", "content": content, "tool_calls": normalised}
+            message = cast(Message, own)
         self.recorder.add_answer(answer.call, answer.completion, message)
         return message
+
+    def _append_text(self, answer: ModelAnswer) -> Message | None:
+        """Does so where the answer has to be text: calls are no part of it, however they are written."""
+        message = None if self._read_text_calls(answer) else _keep_text(answer.message)
+        self.recorder.add_answer(answer.call, answer.completion, message)
+        return message
+
+    def _adopt_text(self) -> bool:
+        """Makes an answer of the last text beside a call that cites what was found, where nothing more came."""
+        known = {source.n for source in self.recorder.sources}
+        for message in reversed(self.recorder.messages):
+            text, mark = grounding.strip_marks(str(message.get("content") or ""))
+            if message["role"] == "assistant" and not mark and citations.find_cited(text, known):
+                self.recorder.add_own_text(text)
+                return True
+        return False
 
     def _run_calls(self, calls: Sequence[MessageToolCall]) -> Iterator[Event]:
         """Runs the open calls of the last assistant message and appends their results, in their order."""
@@ -147,7 +186,7 @@ class TurnRun:
         for event in self._tools.run(plan):
             if isinstance(event, ToolOutcome):
                 self.recorder.add_result(next(waiting), event)
-            else:
+            elif not (isinstance(event, ToolStarted | ToolFinished) and text_calls.is_nudge(event.call_id)):
                 yield event
 
     def _close(self, reason: EndReason, reached: LimitReached | None = None) -> Iterator[Event]:
@@ -157,12 +196,12 @@ class TurnRun:
         call = ModelCall(Purpose.CLOSING, self._config.models, self._meter.deadline)
         message = None
         try:
-            message = self._append((yield from self._models.ask(call)), with_calls=False)
+            message = self._append_text((yield from self._models.ask(call)))
         except (ModelError, DeadlineExceeded) as error:
             observability.log.warning("closing_call_failed", error=str(error))
         except LimitReached as again:
             self._note_end(reason, again)
-        if message is None:
+        if message is None and not self._adopt_text():
             yield from self._fall_back(reason)
 
     def _fall_back(self, reason: EndReason) -> Iterator[Event]:
@@ -174,7 +213,7 @@ class TurnRun:
         call = ModelCall(Purpose.FALLBACK, [self._config.fallback], deadline)
         message = None
         try:
-            message = self._append((yield from self._models.ask(call)), with_calls=False)
+            message = self._append_text((yield from self._models.ask(call)))
         except (ModelError, DeadlineExceeded) as error:
             observability.report(error, event="fallback_failed")
         if message is None:
@@ -221,7 +260,7 @@ class TurnRun:
             observability.log.info("standalone_by_rule", error=str(error))
             return None
         self.recorder.add_answer(answer.call, answer.completion, None)
-        return str(answer.message.get("content") or "")
+        return None if self._read_text_calls(answer) else str(answer.message.get("content") or "")
 
 
 def _keep_text(message: Message) -> Message | None:

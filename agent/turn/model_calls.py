@@ -2,8 +2,8 @@
 
 Promises that limits and budgets are tested, a row written and money held before a call is made; that the request
 fits the model's window; that the row of a call that failed is closed with why. Text that may not be shown yet is
-held back (:mod:`agent.turn.grounding`). Leaves closing the row of an answer to the caller, who knows which message
-of it joins the transcript.
+held back (:mod:`agent.turn.shown_text`). Leaves closing the row of an answer to the caller, who knows which
+message of it joins the transcript.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -15,7 +15,7 @@ from agent.errors import DeadlineExceeded, LimitReached, ModelError
 from agent.json_sanitizer import clean
 from agent.llm import client, models
 from agent.llm.model_names import is_local
-from agent.llm.request import CENTS, Completion, Model, Request
+from agent.llm.request import CENTS, Completion, Model, Pending, Request, Retracted
 from agent.llm.tokens import estimate_prompt_tokens
 from agent.prompting import context_window, prompt
 from agent.turn import grounding
@@ -23,6 +23,7 @@ from agent.turn.config import AgentConfig
 from agent.turn.events import Event, TextDelta, TextReset, Waiting
 from agent.turn.limits import Meter
 from agent.turn.recorder import OpenModelCall, TurnRecorder
+from agent.turn.shown_text import ShownText
 from agent.types import Limit, Message, Purpose, ToolSchema, Usage
 
 CLOSING_REQUEST: Message = {
@@ -124,8 +125,7 @@ class ModelCaller:
         return ModelAnswer(opened, completion, clean(completion.message))
 
     def _stream(self, call: ModelCall, request: Request, completion: Completion) -> Generator[Event, None, None]:
-        weak = grounding.is_weak(self._recorder.finished, self._config.tools)
-        gate = grounding.TextGate(weak=weak, known=[source.n for source in self._recorder.sources])
+        shown = self._begin_text(request)
         pieces = client.stream(
             request,
             completion,
@@ -135,11 +135,25 @@ class ModelCaller:
             check=self._check,
         )
         for piece in pieces:
-            if isinstance(piece, str):
-                if call.is_shown and (text := gate.feed(piece)):
-                    yield TextDelta(text)
-            else:
+            if isinstance(piece, Pending):
                 yield Waiting()
+            elif not call.is_shown:
+                continue
+            elif isinstance(piece, Retracted):
+                shown = self._begin_text(request)
+                yield TextReset()
+            elif text := shown.feed(piece):
+                yield TextDelta(text)
+        if call.is_shown and (text := shown.flush()):
+            yield TextDelta(text)
+
+    def _begin_text(self, request: Request) -> ShownText:
+        return ShownText(
+            is_weak=grounding.is_weak(self._recorder.finished, self._config.tools),
+            known=[source.n for source in self._recorder.sources],
+            names=self._config.tools,
+            is_quoted=is_local(request.model.name),
+        )
 
     def _build(self, call: ModelCall, model: Model) -> Request:
         max_tokens = call.max_completion_tokens or self._config.limits.max_completion_tokens
@@ -195,4 +209,4 @@ def _estimate_usage(call: OpenModelCall, completion: Completion, error: Exceptio
     is_refused = isinstance(error, ModelError) and not error.is_timeout and not completion.has_begun
     if is_refused:
         return Usage()
-    return Usage(prompt_tokens=call.request.estimate_tokens(), cost_usd=call.held_usd)
+    return Usage(prompt_tokens=call.request.estimate_tokens(), cost_usd=call.held_usd, is_estimated=True)

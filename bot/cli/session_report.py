@@ -186,10 +186,11 @@ def _outcome_parts(turn: TurnRecord, call: ModelCallRecord) -> Iterator[str]:
     if call["status"] == "started":
         yield f"{_describe_unfinished(turn, call)}, ${call['reserved_usd']:.4f} held"
         return
+    estimated = " [yellow](estimated)[/]" if call["is_estimated"] else ""
     if call["prompt_tokens"] is not None:
         cached = f" ({call['cached_tokens']:,} cached)" if call["cached_tokens"] else ""
-        yield f"{call['prompt_tokens']:,}{cached} + {call['completion_tokens'] or 0:,} tokens"
-    yield "cost unknown" if call["cost_usd"] is None else _dollars(call["cost_usd"])
+        yield f"{call['prompt_tokens']:,}{cached} + {call['completion_tokens'] or 0:,} tokens{estimated}"
+    yield "cost unknown" if call["cost_usd"] is None else _dollars(call["cost_usd"]) + estimated
     if call["first_token_ms"] is not None:
         yield f"first token after {_format_ms(call['first_token_ms'])}"
     if call["n_tries"] and call["n_tries"] > 1:
@@ -228,6 +229,8 @@ def _print_message(console: Console, verb: str, message: Any) -> None:
         console.print(f"{INDENT}[yellow]{verb} {_safe(str(message))}, which is no longer stored[/]")
         return
     console.print(f"{INDENT}[bold]{verb} {_safe(str(message.get('role', '')))}[/]")
+    if reasoning := message.get("reasoning_content"):
+        console.print(f"[dim](thinking) {_safe(str(reasoning))}[/]")
     if content := message.get("content"):
         console.print(_safe(content if isinstance(content, str) else _json(content)))
     for call in message.get("tool_calls") or ():
@@ -257,7 +260,8 @@ def _totals(turn: TurnRecord) -> str:
     parts = [
         _n(turn["n_steps"], "step"),
         f"{turn['prompt_tokens']:,}{cached} + {turn['completion_tokens']:,} tokens",
-        _dollars(turn["cost_usd"]),
+        _dollars(turn["cost_usd"])
+        + (" (estimated)" if any(call["is_estimated"] for call in turn["model_calls"]) else ""),
         f"model {turn['model']}",
         f"release {turn['release']}",
         f"instructions {version}",

@@ -48,6 +48,9 @@ def show(console: Console, by: str, rows: Sequence[UsageRow], budgets: Sequence[
         console.print("No question was asked in this time.")
     else:
         console.print(_make_usage_table(by, rows))
+        if n_estimated := _total(rows).n_estimated:
+            calls = "1 call" if n_estimated == 1 else f"{n_estimated:,} calls"
+            console.print(f"[dim]~ {calls} estimated: tokens were not counted, or the answer broke off[/]")
     if budgets:
         shown, n_more = cut(budgets, MAX_BUDGETS)
         console.print(_make_budget_table(shown))
@@ -88,7 +91,7 @@ def _make_usage_table(by: str, rows: Sequence[UsageRow]) -> Table:
             f"{row.cached_share:.0%}",
             f"{row.completion_tokens:,}",
             f"[red]{row.n_failed:,}[/]" if row.n_failed else "0",
-            _format_dollars(row.cost_usd),
+            ("~" if row.n_estimated else "") + _format_dollars(row.cost_usd),
             make_bar(_weight(row, has_cost) / longest if longest else 0, BAR_COLOUR),
         )
     return table

@@ -45,6 +45,7 @@ class ModelCallRecord(TypedDict):
     completion_tokens: int | None
     reserved_usd: float
     cost_usd: float | None
+    is_estimated: bool
     latency_ms: int | None
     first_token_ms: int | None
     n_tries: int | None

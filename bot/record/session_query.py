@@ -43,8 +43,8 @@ _TURNS = text("SELECT * FROM turns WHERE session_id = :id ORDER BY seq")
 _PARTS = {
     "messages": "SELECT position, role, content FROM messages WHERE turn_id = :id ORDER BY position",
     "model_calls": """SELECT model_calls.id, started_at, finished_at, position, attempt, purpose, model, status,
-        params, prompt_tokens, cached_tokens, completion_tokens, reserved_usd, cost_usd, latency_ms,
-        first_token_ms, n_tries, finish_reason, error,
+        params, prompt_tokens, cached_tokens, completion_tokens, reserved_usd, cost_usd, is_estimated,
+        latency_ms, first_token_ms, n_tries, finish_reason, error,
         request.body AS request, response.body AS response
         FROM model_calls LEFT JOIN blobs AS request ON request.hash = request_hash
         LEFT JOIN blobs AS response ON response.hash = response_hash

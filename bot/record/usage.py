@@ -32,6 +32,7 @@ class UsageRow:
     cached_tokens: int
     completion_tokens: int
     cost_usd: float
+    n_estimated: int = 0  # calls whose tokens nobody counted, or which broke off: their cost is an estimate
 
     @property
     def cached_share(self) -> float:
@@ -62,8 +63,12 @@ _TURNS = """
 SELECT {name} AS name, count(*) AS n_questions, coalesce(sum(calls.n), 0) AS n_calls,
        count(*) FILTER (WHERE turns.status = 'failed') AS n_failed,
        sum(prompt_tokens) AS prompt_tokens, sum(cached_tokens) AS cached_tokens,
-       sum(completion_tokens) AS completion_tokens, sum(cost_usd) AS cost_usd
-FROM turns LEFT JOIN LATERAL (SELECT count(*) AS n FROM model_calls WHERE turn_id = turns.id) AS calls ON true
+       sum(completion_tokens) AS completion_tokens, coalesce(sum(calls.n_estimated), 0) AS n_estimated,
+       sum(cost_usd) AS cost_usd
+FROM turns LEFT JOIN LATERAL (
+    SELECT count(*) AS n, count(*) FILTER (WHERE is_estimated) AS n_estimated FROM model_calls
+    WHERE turn_id = turns.id
+) AS calls ON true
 WHERE created_at >= :since GROUP BY 1 ORDER BY {order}
 """
 _CALLS = """
@@ -72,16 +77,17 @@ SELECT model_calls.model AS name, count(DISTINCT turn_id) AS n_questions, count(
        coalesce(sum(model_calls.prompt_tokens), 0) AS prompt_tokens,
        coalesce(sum(model_calls.cached_tokens), 0) AS cached_tokens,
        coalesce(sum(model_calls.completion_tokens), 0) AS completion_tokens,
+       count(*) FILTER (WHERE model_calls.is_estimated) AS n_estimated,
        coalesce(sum(coalesce(model_calls.cost_usd, model_calls.reserved_usd)), 0) AS cost_usd
 FROM turns JOIN model_calls ON turn_id = turns.id
 WHERE turns.created_at >= :since GROUP BY 1
 UNION ALL
-SELECT '(tools)', count(DISTINCT turn_id), 0, 0, 0, 0, 0, sum(tool_calls.cost_usd)
+SELECT '(tools)', count(DISTINCT turn_id), 0, 0, 0, 0, 0, 0, sum(tool_calls.cost_usd)
 FROM turns JOIN tool_calls ON turn_id = turns.id
 WHERE turns.created_at >= :since AND tool_calls.cost_usd > 0 HAVING sum(tool_calls.cost_usd) > 0
-ORDER BY 8 DESC, 3 DESC, 1
+ORDER BY 9 DESC, 3 DESC, 1
 """
-_MOST_FIRST = "8 DESC, 2 DESC, 1"
+_MOST_FIRST = "9 DESC, 2 DESC, 1"
 _QUERIES: dict[By, str] = {
     "day": _TURNS.format(name="to_char(created_at AT TIME ZONE :zone, 'YYYY-MM-DD')", order="1"),
     "user": _TURNS.format(name="user_id", order=_MOST_FIRST),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from agent.prompting.citations import parse_numbers
+from agent.prompting import citations
 from agent.secrets import find_open_secret, redact
 from agent.types import CitedPassage
 
@@ -33,6 +33,7 @@ _TOKEN = re.compile(
     r"|@(?P<everyone>channel|here|everyone)\b",
     re.DOTALL | re.IGNORECASE,
 )
+_ATTACHED = re.compile(r"\S{1,80}(?<=[\w)\]])\[\d[^\[\]\s]{0,80}\]\Z")
 _PING = re.compile(r"<[!@#](?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})>|@(channel|here|everyone)\b", re.IGNORECASE)
 
 
@@ -89,8 +90,10 @@ class OutputFilter:
         return _disarm(match)
 
     def _citation(self, match: re.Match[str]) -> str:
-        sources = [source for n in parse_numbers(match["numbers"]) if (source := self._source(n))]
         lead = match["cite"][: len(match["cite"]) - len(match["cite"].lstrip())]
+        if not lead and citations.is_index(match.string, match.start("cite"), match.end("numbers") + 1):
+            return match[0]
+        sources = [source for n in citations.parse_numbers(match["numbers"]) if (source := self._source(n))]
         return lead + "".join(format_citation(source) for source in sources) if sources else ""
 
     def _angle(self, inside: str) -> str:
@@ -174,6 +177,8 @@ def _find_safe_end(text: str) -> int:
     while end and not text[end - 1].isspace():
         end -= 1
     end = len(text[:end].rstrip())  # white space goes with what follows: a dropped citation takes it along
+    while attached := _ATTACHED.search(text, max(0, end - 200), end):  # a citation or an index, by what follows
+        end = len(text[: attached.start()].rstrip())
     for opening in _openings(text[:end]):
         end = min(end, opening)
     return len(text[:end].rstrip()) if end < len(text) else end

@@ -1,0 +1,93 @@
+"""Reads one stream as the answer it is, and fills the :class:`Completion` with it."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from agent.errors import ModelError
+from agent.llm.answers import provider_stream, usage
+from agent.llm.answers.assembly import Assembly
+from agent.llm.answers.reasoning import ReasoningFilter
+from agent.llm.litellm_setup import Chunk, Response
+from agent.llm.model_names import is_local
+from agent.llm.request import Completion, Request, Retracted
+from agent.types import Message
+
+
+class AnswerReader:
+    """The answer to one request, chunk by chunk."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._chunks: list[Chunk] = []
+        self._assembly = Assembly()
+        # What a model of this process says is quoted: it reasons nowhere.
+        self._filter = None if is_local(request.model.name) else ReasoningFilter(request.model)
+        self._text = ""
+
+    def feed(self, chunk: Chunk) -> Iterator[str | Retracted]:
+        """Adds a chunk; yields the text that may be shown now, or that what was shown is taken back."""
+        self._chunks.append(chunk)
+        if not chunk.choices:
+            return
+        delta = chunk.choices[0].delta
+        self._assembly.feed(delta)
+        if self._filter and self._assembly.reasoning:
+            self._filter.note_reasoning_apart()
+        piece = delta.content
+        if not piece or not isinstance(piece, str):
+            return
+        self._text += piece
+        if self._filter:
+            yield from self._filter.feed(piece)
+        else:
+            yield piece
+
+    def release(self) -> Iterator[str]:
+        """Yields text that was held back for long enough."""
+        if self._filter:
+            yield from self._filter.release()
+
+    def finish(self, response: Response | None, completion: Completion) -> Iterator[str | Retracted]:
+        """Ends the answer; raises :class:`ModelError` where the stream broke off before its end."""
+        finish_reason = provider_stream.find_finish_reason(response, self._chunks)
+        if finish_reason is None:
+            raise ModelError(
+                "the model's stream ended before its answer did", is_transient=True, has_begun=completion.has_begun
+            )
+        if self._filter:
+            yield from self._filter.finish(is_cut=finish_reason == "length")
+        completion.finish_reason = finish_reason
+        message = self._make_message()
+        reported = self._find_usage(response)
+        completion.message = cast(Message, _add_reasoning(message, self._assembly.reasoning))
+        written = _add_reasoning(message, self._all_reasoning())
+        completion.usage = usage.read(self._request, written, reported)
+        completion.response = {
+            "model": str(self._chunks[-1].model or self._request.model.name),
+            "choices": [{"index": 0, "finish_reason": finish_reason, "message": written}],
+            "usage": usage.describe(completion.usage, reported),
+        }
+
+    def _make_message(self) -> dict[str, Any]:
+        text = self._filter.text if self._filter else self._text
+        message: dict[str, Any] = {"role": "assistant", "content": text or None, **self._assembly.extras()}
+        if calls := self._assembly.tool_calls():
+            message["tool_calls"] = calls
+        if any(getattr(chunk, "is_refusal", False) for chunk in self._chunks):
+            message["is_refusal"] = True
+        return message
+
+    def _all_reasoning(self) -> str:
+        """Returns what the model thought, wherever it wrote it; for the record."""
+        inside = self._filter.reasoning if self._filter else ""
+        return "\n".join(filter(None, [self._assembly.reasoning, inside]))
+
+    def _find_usage(self, response: Response | None) -> Any:
+        if not provider_stream.has_sent_usage(response, self._chunks):
+            return None
+        counted = (getattr(chunk, "usage", None) for chunk in reversed(self._chunks))
+        return next((count for count in counted if count is not None), None)
+
+
+def _add_reasoning(message: dict[str, Any], reasoning: str) -> dict[str, Any]:
+    return {**message, "reasoning_content": reasoning} if reasoning else message

@@ -1,0 +1,122 @@
+"""A provider's stream as it was sent: mends chunks that LiteLLM would drop, and tells what it makes up.
+
+LiteLLM checks chunks by its own types and drops what does not fit, calls included; it ends every stream with a
+finish reason and a count of tokens, whether the provider sent them or not.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from agent.llm.litellm_setup import Chunk, Response
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+class MendedStream:
+    """The provider's own iterator, whose chunks LiteLLM reads; everything else is passed on to it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._chunks = iter(stream)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        chunk = next(self._chunks)
+        with suppress(AttributeError, TypeError):  # a chunk of a shape that is not OpenAI's
+            mend(chunk)
+        return chunk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def attach(response: Response) -> Response:
+    """Puts :class:`MendedStream` between LiteLLM and the provider."""
+    stream = getattr(response, "completion_stream", None)
+    if stream is not None and hasattr(stream, "__iter__"):
+        response.completion_stream = MendedStream(stream)
+    return response
+
+
+def mend(chunk: Any) -> None:
+    """Writes what came in another type as OpenAI's API has it: arguments and ids as text, text in parts as one."""
+    usage = getattr(chunk, "usage", None)
+    if usage is not None and not _is_usage(usage):
+        chunk.usage = None
+    for choice in getattr(chunk, "choices", None) or ():
+        delta = getattr(choice, "delta", None)
+        if isinstance(content := getattr(delta, "content", None), list):
+            _mend_content(delta, content)
+        for call in getattr(delta, "tool_calls", None) or ():
+            _mend_call(call)
+        if function := getattr(delta, "function_call", None):
+            _mend_function(function)
+
+
+def find_finish_reason(response: Response, chunks: list[Chunk]) -> str | None:
+    """Returns the reason that the provider gave for the stream's end; None where it gave none."""
+    told = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices and chunk.choices[0].finish_reason]
+    if hasattr(response, "received_finish_reason"):
+        sent = response.received_finish_reason or getattr(response, "intermittent_finish_reason", None)
+        if not sent:
+            return None
+        return str(told[-1] if told else sent)
+    return str(told[-1]) if told else None
+
+
+def has_sent_usage(response: Response, chunks: list[Chunk]) -> bool:
+    """Returns whether the provider counted the tokens: LiteLLM estimates them else, without saying so."""
+    sent = getattr(response, "chunks", chunks)
+    return any(getattr(chunk, "usage", None) is not None for chunk in sent)
+
+
+def _is_usage(usage: Any) -> bool:
+    values = (_get(usage, name) for name in _COUNTS)
+    return not isinstance(usage, str) and all(value is None or isinstance(value, int | float) for value in values)
+
+
+def _mend_content(delta: Any, parts: list[Any]) -> None:
+    """Joins content that comes in parts, as of Mistral's reasoning models."""
+    texts, thoughts = [], []
+    for part in parts:
+        if isinstance(part, str) or _get(part, "type") in ("text", None):
+            texts.append(part if isinstance(part, str) else str(_get(part, "text") or ""))
+        elif _get(part, "type") in ("thinking", "reasoning"):
+            inner = _get(part, "thinking") or _get(part, "text") or ""
+            pieces = inner if isinstance(inner, list) else [inner]
+            thoughts += [piece if isinstance(piece, str) else str(_get(piece, "text") or "") for piece in pieces]
+    delta.content = "".join(texts)
+    if thoughts:
+        delta.reasoning_content = "".join(thoughts)
+
+
+def _mend_call(call: Any) -> None:
+    id_ = _get(call, "id")
+    if id_ is not None and not isinstance(id_, str):
+        _set(call, "id", str(id_))
+    index = _get(call, "index")
+    if index is not None and not isinstance(index, int):
+        _set(call, "index", int(index) if str(index).isdigit() else None)
+    if function := _get(call, "function"):
+        _mend_function(function)
+
+
+def _mend_function(function: Any) -> None:
+    arguments = _get(function, "arguments")
+    if arguments is not None and not isinstance(arguments, str):
+        _set(function, "arguments", json.dumps(arguments))
+
+
+def _get(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+
+
+def _set(value: Any, name: str, new: Any) -> None:
+    if isinstance(value, dict):
+        value[name] = new
+    else:
+        setattr(value, name, new)

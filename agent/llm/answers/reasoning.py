@@ -1,0 +1,241 @@
+"""Keeps a model's reasoning out of its answer, while it streams: ``<think>…</think>`` and its kin.
+
+Promises that nothing between such marks is shown, however the stream is cut, and that marks inside code are text.
+A model whose chat template opens the reasoning sends the closing mark only: what was before it is reasoning too.
+Which models do that is learned from their answers, for the life of the process. Until a model is known, the
+beginning of its answer is held back (:data:`HELD_SECONDS`; to its end where its words or the model's name look
+like reasoning); one that is known to do it shows nothing before the mark. Where it comes unexpectedly, the text
+that was shown is taken back (:data:`RETRACTED`).
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+from agent.llm.model_names import is_local
+from agent.llm.request import RETRACTED, Model, Retracted
+
+HELD_SECONDS = 2.0  # of an unknown model's first answer; longer than a bare answer takes to begin, seldom noticed
+_NAMES = r"(?:[\w.-]{1,20}:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|antthinking)"
+_MARK = re.compile(
+    rf"(?P<open><\s*{_NAMES}(?:\s[^<>\n]{{0,200}})?>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>"
+    r"|<\|channel>\s*thought\b|<\|channel\|>\s*analysis\b[^<\n]{0,80}<\|message\|>)"
+    rf"|(?P<close><\s*/\s*{_NAMES}\s*>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>)"
+    r"|(?P<end><\|end\|>)"  # of a message in Harmony's format: closes reasoning that is open
+    # Other control marks of a chat template that a server left in the text.
+    r"|(?P<noise><\|start\|>\s*assistant|<\|channel\|>\s*final\b[^<\n]{0,80}<\|message\|>"
+    r"|<\|(?:return|im_end|eot_id|eom_id|endoftext|end_of_text|(?:begin|end)_of_solution|(?:START|END)_RESPONSE)\|>)",
+    re.IGNORECASE,
+)
+_UNFINISHED = re.compile(  # the end of a text that may become a mark
+    rf"(?:<\s?/?\s?[\w.:|-]{{0,25}}|<\s*/?\s*{_NAMES}\s[^<>\n]{{0,200}}|<\|start\|>[^<\n]{{0,20}}|<\|channel>\s?\w{{0,7}}"
+    r"|<\|channel\|>[^<\n]{0,80}(?:<[|\w]{0,9})?|\[/?[A-Z]{0,5}|◁/?\w{0,5})\Z",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"\s{0,3}(?:```|~~~)")
+_SEPARATES = re.compile(  # providers that give reasoning in a field of its own, at their own address
+    r"^(?:openai|azure|anthropic|gemini|vertex_ai|xai|cohere|cohere_chat)/"
+)
+_THINKS = re.compile(r"(?:^|[/:_.-])r1\b|think|reason|qwq|magistral|deephermes|smollm3", re.IGNORECASE)
+_ALOUD = re.compile(
+    r"\s*(?:ok(?:ay)?\b|alright|right,|so,|hmm|well,|first,|let me|let's|let us|now,"
+    r"|i (?:need|should|have to|must)\b"
+    r"|we (?:need|should|have)\b|the (?:user|person|question|passages?)\b|looking at|to answer|thinking|thought)",
+    re.IGNORECASE,
+)
+
+
+class Habit(StrEnum):
+    """How a model gives its reasoning in the text of an answer."""
+
+    UNKNOWN = "unknown"
+    PLAIN = "plain"  # with both marks, or not at all
+    CLOSES = "closes"  # with the closing mark only
+
+
+# Model key to its habit. One per process and not an argument: it describes servers, whoever calls them.
+_habits: dict[str, Habit] = {}
+
+
+def find_habit(model: Model) -> Habit:
+    """Returns what is known of the model."""
+    is_trusted = is_local(model.name) or (model.api_base is None and bool(_SEPARATES.match(model.name)))
+    return _habits.get(model.key, Habit.PLAIN if is_trusted else Habit.UNKNOWN)
+
+
+class ReasoningFilter:
+    """Splits one answer, piece by piece, into ``text`` and ``reasoning``."""
+
+    def __init__(self, model: Model, clock: Callable[[], float] = time.monotonic) -> None:
+        self._model, self._clock = model, clock
+        self._habit = find_habit(model)
+        self.text = ""
+        self._reasoning: list[str] = []
+        self._buffer = ""  # what cannot be judged yet
+        self._block: _Block | None = None
+        self._n_shown = 0
+        self._held_since: float | None = None
+        self._is_closed = False  # a closing mark came without an opening one
+        self._has_marks = False
+        self._is_over = False
+        self._line, self._is_fenced = "", False
+
+    @property
+    def reasoning(self) -> str:
+        """Returns what is not part of the answer, so far."""
+        block = self._block.content if self._block else ""
+        return "".join([*self._reasoning, block]).strip()
+
+    def feed(self, piece: str) -> Iterator[str | Retracted]:
+        """Adds a piece; yields the text that may be shown now, or that what was shown is taken back."""
+        self._buffer += piece
+        if self._held_since is None and piece.strip():
+            self._held_since = self._clock()
+        yield from self._read()
+        yield from self.release()
+
+    def note_reasoning_apart(self) -> None:
+        """Notes that this provider gives reasoning in a field of its own."""
+        self._has_marks = True
+
+    def release(self) -> Iterator[str]:
+        """Yields text that was held back for long enough."""
+        if not self._is_held() and self.text.strip():
+            ready, self._n_shown = self.text[self._n_shown :], len(self.text)
+            if ready:
+                yield ready
+
+    def finish(self, *, is_cut: bool) -> Iterator[str | Retracted]:
+        """Ends the answer: yields the rest, and learns the model's habit. ``is_cut`` by its allowed length."""
+        self._is_over = True
+        yield from self._read()
+        if self._block:
+            self._end_unclosed(self._block)
+        if self._habit is Habit.CLOSES and is_cut and not (self._is_closed or self._has_marks):
+            self._reasoning.append(self.text)  # it never came to its answer
+            self.text = ""
+        yield from self.release()
+        self._learn()
+
+    def _learn(self) -> None:
+        if self._is_closed:
+            _habits[self._model.key] = Habit.CLOSES
+        elif self._has_marks or (self.text.strip() and self._habit is Habit.UNKNOWN):
+            _habits[self._model.key] = Habit.PLAIN
+
+    def _is_held(self) -> bool:
+        if self._is_over or self._is_closed or self._has_marks or self._habit is Habit.PLAIN:
+            return False
+        if self._habit is Habit.CLOSES or self._held_since is None:
+            return True
+        is_young = self._clock() - self._held_since < HELD_SECONDS
+        return is_young or bool(_THINKS.search(self._model.name) or _ALOUD.match(self.text))
+
+    def _read(self) -> Iterator[Retracted]:
+        """Takes everything from the buffer that can be judged."""
+        while match := _MARK.search(self._buffer):
+            self._take(self._buffer[: match.start()])
+            self._buffer = self._buffer[match.start() :]
+            is_code = self._is_in_code(match[0])
+            if is_code is None:
+                return
+            if is_code:
+                self._take(match[0])
+            else:
+                yield from self._mark(match)
+            self._buffer = self._buffer[len(match[0]) :]
+        unfinished = None if self._is_over else _UNFINISHED.search(self._buffer)
+        end = unfinished.start() if unfinished else len(self._buffer)
+        self._take(self._buffer[:end])
+        self._buffer = self._buffer[end:]
+
+    def _mark(self, match: re.Match[str]) -> Iterator[Retracted]:
+        if self._block:
+            if match["open"]:
+                self._block.open(match[0])
+            elif match["close"] or match["end"]:
+                self._has_marks = True
+                if self._block.close(match[0]):
+                    self._reasoning.append(self._block.content)
+                    self._block = None
+        elif match["open"]:
+            self._block = _Block(match[0], is_inside_line=bool(self.text.strip() and self._line.strip()))
+        elif match["close"]:
+            self._is_closed = not self._has_marks
+            self._reasoning.append(self.text)
+            if self._n_shown:
+                yield RETRACTED
+            self.text, self._n_shown, self._line, self._is_fenced = "", 0, "", False
+
+    def _take(self, text: str) -> None:
+        if self._block:
+            self._block.add(text)
+            return
+        if not self.text.strip() and (self._reasoning or self._has_marks):
+            text = (self.text + text).lstrip()
+            self.text = ""
+        self.text += text
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._is_fenced ^= bool(_FENCE.match(line))
+
+    def _is_in_code(self, mark: str) -> bool | None:
+        """Returns whether the mark at the buffer's start is text of code; None where that is not known yet."""
+        if self._block:
+            if not self._block.content.endswith("`"):
+                return False
+            after = self._buffer[len(mark) : len(mark) + 1]
+            return None if not after and not self._is_over else after == "`"
+        if self._is_fenced or _FENCE.match(self._line):
+            return True
+        if self._line.count("`") % 2 == 0:
+            return False
+        rest, newline, _ = self._buffer[len(mark) :].partition("\n")
+        return True if "`" in rest else False if newline or self._is_over else None
+
+    def _end_unclosed(self, block: "_Block") -> None:
+        """Ends reasoning that was never closed: it shows nothing, unless it only seemed to be reasoning."""
+        self._block = None
+        if block.n_closed:  # it named the mark once more than it closed it
+            self._reasoning.append(block.content[: block.last_end])
+            self._take(block.content[block.last_end :])
+        elif block.is_inside_line:  # a sentence about the mark
+            self._take(block.content)
+        else:
+            self._has_marks = True
+            self._reasoning.append(block.content)
+
+
+class _Block:
+    """Reasoning that was opened; ``content`` with its marks."""
+
+    def __init__(self, mark: str, *, is_inside_line: bool) -> None:
+        self._parts = [mark]
+        self._depth = 1
+        self.n_closed = self.last_end = self._n_chars = 0
+        self._n_chars = len(mark)
+        self.is_inside_line = is_inside_line
+
+    @property
+    def content(self) -> str:
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0]
+
+    def add(self, text: str) -> None:
+        if text:
+            self._parts.append(text)
+            self._n_chars += len(text)
+
+    def open(self, mark: str) -> None:
+        self._depth += 1
+        self.add(mark)
+
+    def close(self, mark: str) -> bool:
+        """Returns whether this was the last one."""
+        self.add(mark)
+        self._depth -= 1
+        self.n_closed += 1
+        self.last_end = self._n_chars
+        return self._depth == 0

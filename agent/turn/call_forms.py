@@ -1,0 +1,317 @@
+"""The forms in which models write a tool call as text, where their server does not read it as one.
+
+Reads what is written, whether it can be run or not; :mod:`agent.turn.text_calls` decides what becomes of it.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.json_sanitizer import clean
+from agent.tools import arguments
+from agent.types import JsonValue
+
+_NAME_KEYS = ("name", "tool", "tool_name", "function", "function_name", "recipient_name", "action")
+_ARGUMENT_KEYS = (
+    "arguments", "parameters", "args", "input", "params", "tool_input", "action_input", "tool_arguments", "kwargs"
+)  # fmt: skip
+_WRAPPERS = ("tool_calls", "tool_call", "function_call", "function", "calls", "tool_uses")
+KEYS = frozenset({*_NAME_KEYS, *_ARGUMENT_KEYS, *_WRAPPERS, "type", "id"})
+# What begins a call wherever it stands outside code: marks of chat templates, which nobody writes to a person.
+MARKERS = (
+    "<tool_call", "<|tool_call", "<function_call", "<function=", "<invoke", "<tools>", "[tool_calls]",
+    "[tool_call]", "<|python_tag|>", "<|plugin|>", "<|channel|>commentary", "<tool_code>", "<|start_action|>",
+    "<｜tool▁call",
+)  # fmt: skip
+MARKER = re.compile("|".join(map(re.escape, MARKERS)), re.IGNORECASE)
+_CLOSING = re.compile(
+    r"(?:\s|</?\|?/?[\w▁｜|:-]{1,40}\|?>|<｜[^<>]{1,40}｜>|\[/[A-Z_]{1,20}\]|`{1,3}|[,;\]])*\Z", re.IGNORECASE
+)
+_TAGGED_NAME = re.compile(
+    r"<function=\"?(?P<function>[\w.-]{1,64})\"?>|<invoke\s+name=\"(?P<invoke>[\w.-]{1,64})\"[^>]{0,80}>"
+    r"|to=(?:functions\.)?(?P<channel>[\w.-]{1,64})[^{}]{0,120}?<\|message\|>"
+    r"|\[tool_calls?\]\s*(?P<mistral>[A-Za-z_][\w.-]{0,63})\s*(?:\[CALL_ID\]\w{0,40}\s*)?(?:\[ARGS\])?(?=\s*\{)"
+    r"|<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?(?P<deepseek>[\w.-]{1,64})(?:<｜tool▁sep｜>)?"
+    r"|<tool_call>\s*(?P<glm>[A-Za-z_][\w.-]{0,63})(?=\s*(?:<arg_key>|</tool_call>|\{))",
+    re.IGNORECASE,
+)
+_PARAMETER = re.compile(
+    r"<(?:parameter=(?P<a>[\w.-]{1,64})|parameter\s+name=\"(?P<b>[\w.-]{1,64})\"[^>]{0,80})>(?P<value>.*?)(?:</parameter>|\Z)"
+    r"|<arg_key>\s*(?P<c>[^<]{1,64}?)\s*</arg_key>\s*<arg_value>(?P<other>.*?)(?:</arg_value>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_REACT = re.compile(r"^\s*Action:\s*`?([\w.-]{1,64})`?\s*\n\s*Action Input:\s*", re.MULTILINE | re.IGNORECASE)
+_PYTHON = re.compile(r"[\[\s]*(?:print\()?(?:\w+\.)?([A-Za-z_]\w{0,63})(?:\.call)?\(")
+_FENCE = re.compile(
+    r"(?P<ticks>`{3,}|~~~)[ \t]*(?P<language>[\w+-]*)[ \t]*\n?(?P<code>.*?)(?:\n?[ \t]*(?P=ticks)|\Z)", re.DOTALL
+)
+_JSON_START = re.compile(r"[\[{]")
+MAX_CHARS = 40_000  # a longer text is no call
+
+
+class Form(StrEnum):
+    """How plainly a text says that it is a call."""
+
+    MARKED = "marked"  # by a chat template's mark
+    FENCED = "fenced"  # in a block of code
+    BARE = "bare"
+
+
+@dataclass(frozen=True)
+class WrittenCall:
+    """One call as it is written; ``arguments`` may be anything."""
+
+    name: str
+    arguments: JsonValue
+
+
+@dataclass(frozen=True)
+class Written:
+    """Calls in a text, what stands ``before`` and ``after`` them; no ``calls`` where they could not be read."""
+
+    form: Form
+    calls: tuple[WrittenCall, ...]
+    before: str
+    after: str
+
+
+def find(text: str, names: Container[str]) -> Written | None:
+    """Returns the calls that a text is or ends in, whichever form they have; ``names`` are the tools there are.
+
+    >>> find('{"name": "search_docs", "arguments": {"query": "leave"}}', {"search_docs"}).calls
+    (WrittenCall(name='search_docs', arguments={'query': 'leave'}),)
+    """
+    if len(text) > MAX_CHARS:
+        return None
+    if (marker := _find_marker(text)) is not None:
+        return Written(Form.MARKED, tuple(_read_marked(text[marker:], names)), text[:marker], "")
+    if react := _REACT.search(text):
+        value, _ = _decode(text, react.end())
+        call = WrittenCall(react[1], value if value is not None else text[react.end() :].strip())
+        return Written(Form.MARKED, (call,), text[: react.start()], "")
+    fences = [
+        match for match in _FENCE.finditer(text) if _begins_like_call(match["code"], match["language"], names)
+    ]
+    if fences:
+        calls = tuple(call for match in fences for call in _read_code(match["code"], names))
+        return Written(Form.FENCED, calls, text[: fences[0].start()], text[fences[-1].end() :])
+    return _find_bare(text, names)
+
+
+def begins_call(text: str, names: Container[str]) -> bool | None:
+    """Returns whether JSON at the start of the text may be a call; None where more of it is needed to tell."""
+    rest = re.sub(r"\s+", "", text[:400])
+    if rest[:1] not in ("{", "["):
+        return False if rest else None
+    inner = rest.lstrip("[{")
+    if not inner or "{" not in rest[: len(rest) - len(inner)]:
+        return None if not inner else _begins_python(rest, names)
+    if not inner.startswith(('"', "'")):
+        return False
+    key, quote, after = inner[1:].partition(inner[0])
+    if not quote:
+        return None if len(key) < 64 else False
+    if key not in KEYS and key not in names:
+        return False
+    if key == "type" and after:
+        return (
+            None if len(after) < 12 and ':"function"'.startswith(after[:11]) else after.startswith(':"function"')
+        )
+    return True
+
+
+def _begins_python(rest: str, names: Container[str]) -> bool | None:
+    """Does so for ``[search_docs(query="leave")]``."""
+    name, parenthesis, _ = rest.lstrip("[").partition("(")
+    if not re.fullmatch(r"[A-Za-z_]\w{0,63}", name):
+        return False
+    return name in names if parenthesis else None
+
+
+def _find_marker(text: str) -> int | None:
+    """Returns where the first mark of a call stands that is not in code."""
+    for match in MARKER.finditer(text):
+        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+        if (
+            line.count("`") % 2 == 0
+            and len(re.findall(r"^\s{0,3}```", text[: match.start()], re.MULTILINE)) % 2 == 0
+        ):
+            return match.start()
+    return None
+
+
+def _read_marked(text: str, names: Container[str]) -> Iterator[WrittenCall]:
+    named = list(_TAGGED_NAME.finditer(text))
+    if not named:
+        yield from _read_code(text, names)
+        return
+    for match, following in zip(named, [*named[1:], None], strict=True):
+        body = text[match.end() : following.start() if following else len(text)]
+        name = next(group for group in match.groups() if group)
+        parameters = {
+            str(found["a"] or found["b"] or found["c"]): _literal(found["value"] or found["other"] or "")
+            for found in _PARAMETER.finditer(body)
+        }
+        value, _ = _decode(body, 0)
+        yield WrittenCall(_plain_name(name), parameters or (value if value is not None else _no_arguments(body)))
+
+
+def _no_arguments(body: str) -> JsonValue:
+    return {} if _CLOSING.match(body) else body.strip()
+
+
+def _read_code(code: str, names: Container[str]) -> Iterator[WrittenCall]:
+    """Reads all calls in a piece of JSON, or of Python."""
+    position, is_read = 0, False
+    while start := _JSON_START.search(code, position):
+        value, end = _decode(code, start.start())
+        if value is None:
+            break
+        calls = list(_read_value(value, names))
+        yield from calls
+        is_read = is_read or bool(calls)
+        position = end
+    if not is_read:
+        yield from _read_python(code, names)
+
+
+def _find_bare(text: str, names: Container[str]) -> Written | None:
+    for start in _JSON_START.finditer(text):
+        position = start.start()
+        line = text[text.rfind("\n", 0, position) + 1 : position]
+        if begins_call(text[position:], names) is not True or (line.count("`") % 2 and line.strip("` ")):
+            continue
+        calls, end = _read_sequence(text, position, names)
+        if calls or not _decode(text, position)[1]:
+            after = text[end:] if calls else ""
+            if calls or _says_call(text[position:], names):
+                before = text[:position].rstrip("`")
+                return Written(Form.BARE, tuple(calls), before, "" if _CLOSING.match(after) else after)
+    return None
+
+
+def _read_sequence(text: str, position: int, names: Container[str]) -> tuple[list[WrittenCall], int]:
+    """Reads calls that stand one after the other; returns them and where they end."""
+    calls: list[WrittenCall] = []
+    end = position
+    while True:
+        value, after = _decode(text, position)
+        read = list(_read_value(value, names)) if value is not None else _read_python_at(text, position, names)
+        if not read:
+            return calls, end
+        calls += read
+        end = after or len(text)
+        gap = re.compile(r"[\s,;]*(?=[\[{])").match(text, end)
+        if not gap:
+            return calls, end
+        position = gap.end()
+
+
+def _read_python_at(text: str, position: int, names: Container[str]) -> list[WrittenCall]:
+    return list(_read_python(text[position:], names)) if _PYTHON.match(text, position) else []
+
+
+def _says_call(text: str, names: Container[str]) -> bool:
+    """Returns whether JSON that cannot be read was meant as a call: it names a tool, or has a call's keys."""
+    names_tool = any(match in names for match in re.findall(r"[\"']([\w.-]{1,64})[\"']", text[:400]))
+    has_keys = re.search(rf"[\"'](?:{'|'.join(_ARGUMENT_KEYS)})[\"']\s*:", text)
+    return names_tool or bool(has_keys)
+
+
+def _read_value(value: JsonValue, names: Container[str]) -> Iterator[WrittenCall]:
+    """Reads the calls in decoded JSON."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _read_value(item, names)
+        return
+    if not isinstance(value, Mapping):
+        return
+    for key in _WRAPPERS:
+        inner = value.get(key)
+        if isinstance(inner, Mapping | list):
+            yield from _read_value(inner, names)
+            return
+    name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
+    given = next((key for key in _ARGUMENT_KEYS if key in value), None)
+    if isinstance(name, str):
+        plain = _plain_name(name)
+        if given:
+            yield WrittenCall(plain, _open(value[given]))
+        elif plain in names:
+            rest = {key: item for key, item in value.items() if key not in KEYS}
+            yield WrittenCall(plain, rest)
+    elif len(value) == 1 and next(iter(value)) in names:
+        ((key, item),) = value.items()
+        yield WrittenCall(key, _open(item))
+
+
+def _read_python(code: str, names: Container[str]) -> Iterator[WrittenCall]:
+    """Reads ``search_docs(query="leave")``, alone or in a list."""
+    if not _PYTHON.match(code):
+        return
+    try:
+        tree = ast.parse(_CLOSING.sub("", code.strip()) if code.strip().endswith(">") else code.strip())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (name := _called(node.func, names)):
+            try:
+                given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg}
+            except (ValueError, TypeError):
+                given = {}
+            yield WrittenCall(name, clean(given))
+
+
+def _called(function: ast.expr, names: Container[str]) -> str | None:
+    if isinstance(function, ast.Attribute) and function.attr == "call":
+        function = function.value
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
+    return name if name in names else None
+
+
+def _begins_like_call(code: str, language: str, names: Container[str]) -> bool:
+    stripped = code.lstrip()
+    if language.lower() in ("tool_call", "tool_code", "tool_calls", "function_call"):
+        return True
+    return begins_call(stripped, names) is True and (_has_calls(stripped, names) or _says_call(stripped, names))
+
+
+def _has_calls(code: str, names: Container[str]) -> bool:
+    return any(True for _ in _read_code(code, names))
+
+
+def _decode(text: str, position: int) -> tuple[JsonValue, int]:
+    """Returns the JSON at or after the position, and its end; (None, 0) where there is none."""
+    start = _JSON_START.search(text, position)
+    if not start:
+        return None, 0
+    try:
+        value, end = json.JSONDecoder(strict=False).raw_decode(text, start.start())
+    except (ValueError, RecursionError):
+        return None, 0
+    return value, end
+
+
+def _open(value: JsonValue) -> JsonValue:
+    """Opens arguments that are written as a text of JSON."""
+    if not isinstance(value, str):
+        return {} if value is None else value
+    try:
+        return arguments.parse_text(value) if value.strip() else {}
+    except (ValueError, RecursionError):
+        return value
+
+
+def _literal(text: str) -> JsonValue:
+    """Returns a parameter's value: JSON where it is, else the text."""
+    stripped = text.strip()
+    if stripped[:1] in ("{", "[") or re.fullmatch(r"-?\d+(?:\.\d+)?|true|false|null", stripped):
+        return _open(stripped)
+    return stripped
+
+
+def _plain_name(name: str) -> str:
+    return name.removeprefix("functions.").removeprefix("default_api.").strip()
