@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, overload
 
+from agent.hidden_characters import strip_invisible
+
 MAX_DEPTH = 100  # levels of nesting; what lies deeper becomes text
 MAX_DEEP_CHARS = 1_000  # of that text
 
@@ -33,3 +35,26 @@ def clean(value: object, depth: int = 0) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
+
+
+def clean_shown(value: dict[str, Any]) -> dict[str, Any]:
+    """Returns the same for what a model is to read: also without characters that nobody sees.
+
+    What a model wrote is left to :func:`clean`: a provider may have signed it.
+
+    >>> clean_shown({"note": "ign\u200bore\U000e0041"})
+    {'note': 'ignore'}
+    """
+    return {_strip(key): _strip(item) for key, item in clean(value).items()}
+
+
+@overload
+def _strip(value: str) -> str: ...
+@overload
+def _strip(value: object) -> Any: ...
+def _strip(value: object) -> Any:
+    if isinstance(value, str):
+        return strip_invisible(value)
+    if isinstance(value, dict):
+        return {_strip(key): _strip(item) for key, item in value.items()}
+    return [_strip(item) for item in value] if isinstance(value, list) else value

@@ -7,19 +7,20 @@ Owns the syntax ``<…>`` and Slack's three entities. Code and emphasis are left
 import re
 from collections.abc import Callable
 
+from agent.hidden_characters import strip_invisible
+
 Mention = Callable[[str, str], str]  # by a person's id and the label Slack gives, maybe empty: what is shown
 
 _TOKEN = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def to_text(text: str, mention: Mention = lambda user, label: f"@{user}") -> str:
-    """Replaces markup by what Slack shows; people are shown as ``mention`` says.
+    """Replaces markup by what Slack shows, without invisible characters; people are shown as ``mention`` says.
 
     >>> to_text("<@U1> see <#C1|general> or <https://a.example|the page> &amp; <!here>")
     '@U1 see #general or the page (https://a.example) & @here'
     """
-    text = _TOKEN.sub(lambda token: _read(token, mention), _CONTROL.sub("", text))
+    text = _TOKEN.sub(lambda token: _read(token, mention), strip_invisible(text))
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 

@@ -190,6 +190,8 @@ def _attempt(
 def _answer_locally(
     request: Request, completion: Completion, deadline: float, check: Callable[[], None]
 ) -> Iterator[str]:
+    if time.monotonic() >= deadline:
+        raise DeadlineExceeded("no time left for a model call")
     try:
         for text in local_provider.stream(request, completion):
             check()

@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text, update
 
 from agent.clock import new_id
 from agent.errors import LeaseLost
+from agent.hidden_characters import strip_invisible
 from agent.store.database import Transaction, count_rows
 from agent.store.tables import IS_OPEN, SessionRow, TurnRow
 from agent.types import Audience, SessionStatus, TurnStatus
@@ -80,7 +81,7 @@ def ask(
 ) -> StoredQuestion:
     """Appends a queued turn to the session ``key``, which is created if it is new.
 
-    ``channel`` and ``workspace`` say where it was asked, and so which budgets pay for it beside the person's.
+    The question is stored without characters that nobody sees. ``channel`` and ``workspace`` say where it was asked, and so which budgets pay for it beside the person's.
     """
     turn_id = turn_id or new_id()
     audience_json = json.dumps((audience or Audience()).as_json())
@@ -94,7 +95,7 @@ def ask(
             "channel": channel,
             "workspace": workspace,
             "origin": origin,
-            "question": question.replace("\x00", ""),
+            "question": strip_invisible(question),
             "audience": audience_json,
         },
     ).one()
@@ -167,7 +168,7 @@ def verify_lease(transaction: Transaction, turn: Turn) -> None:
 
 _FINISH = text("""
 UPDATE turns SET status = :status, reason = :reason, answer = :answer, error_id = :error_id, finished_at = now(),
-       lease_owner = NULL, lease_token = NULL, lease_until = NULL,
+       notice = coalesce(CAST(:notice AS text), notice), delivery_error = :delivery_error, lease_owner = NULL, lease_token = NULL, lease_until = NULL,
        cost_usd = cost_usd + reserved_usd, reserved_usd = 0  -- of calls a crash cut off
 WHERE id = :id AND lease_token = :token AND status = 'running'
 """)
@@ -185,11 +186,14 @@ def finish(
     status: str,
     reason: str,
     answer: str | None = None,
+    notice: str | None = None,
     error_id: str | None = None,
+    delivery_error: str | None = None,
 ) -> None:
     """Ends the turn: ``completed``, ``failed`` or ``cancelled``, with a reason."""
-    values = {"status": status, "reason": reason, "answer": answer, "error_id": error_id}
-    if count_rows(transaction, _FINISH, values | {"id": turn.id, "token": turn.token}) != 1:
+    outcome = {"status": status, "reason": reason, "answer": answer, "notice": notice}
+    errors = {"error_id": error_id, "delivery_error": delivery_error}
+    if count_rows(transaction, _FINISH, outcome | errors | {"id": turn.id, "token": turn.token}) != 1:
         raise LeaseLost(f"the lease of turn {turn.id} is lost")
     _set_session_status(transaction, turn.session_id, _SESSION_END[TurnStatus(status)])
 

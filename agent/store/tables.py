@@ -107,7 +107,9 @@ class TurnRow(Base):
     status: Mapped[str] = mapped_column(String(16), server_default="queued")
     reason: Mapped[str | None] = mapped_column(String(32))
     answer: Mapped[str | None] = mapped_column(Text)
+    notice: Mapped[str | None] = mapped_column(Text)  # what the person read below the answer
     error_id: Mapped[str | None] = mapped_column(String(32))
+    delivery_error: Mapped[str | None] = mapped_column(Text)  # why the answer is not where it was asked for
 
     attempt: Mapped[int] = mapped_column(server_default="0")
     lease_owner: Mapped[str | None] = mapped_column(Text)

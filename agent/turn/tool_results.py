@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from agent.errors import ToolError
-from agent.json_sanitizer import clean
+from agent.json_sanitizer import clean_shown
 from agent.prompting import context_window, prompt
 from agent.text import shorten
 from agent.tools import ToolResult
@@ -131,13 +131,13 @@ def render(
         ]
     if len(passages) < len(result.passages):
         data["is_shortened"] = True
-    return ToolOutcome(clean(data), sources, is_error=False, is_weak=result.is_weak, cost_usd=result.cost_usd)
+    return ToolOutcome(clean_shown(data), sources, is_error=False, is_weak=result.is_weak, cost_usd=result.cost_usd)
 
 
 def render_error(error: ToolError, limit: int) -> ToolOutcome:
     """Returns what the model sees of an error that a tool raised for it."""
     shown = context_window.shorten_object({"error": str(error), "hint": error.hint}, chars=limit // 3, items=2)
-    return ToolOutcome(shown, cost_usd=error.cost_usd)
+    return ToolOutcome(clean_shown(shown), cost_usd=error.cost_usd)
 
 
 def _rename(data: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -115,7 +115,9 @@ class TurnRecord(TypedDict):
     question: str
     answer: str | None
     audience: list[list[str]]
+    notice: str | None
     error_id: str | None
+    delivery_error: str | None
     attempt: int
     created_at: str
     started_at: str | None

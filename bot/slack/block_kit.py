@@ -34,6 +34,13 @@ class ContextBlock(TypedDict):
     elements: list[MrkdwnText]
 
 
+class SectionBlock(TypedDict):
+    """Text of ordinary size; every client of Slack shows it."""
+
+    type: Literal["section"]
+    text: MrkdwnText
+
+
 class FeedbackButton(TypedDict):
     """A thumb; ``value`` comes back with the click."""
 
@@ -58,7 +65,24 @@ class ActionsBlock(TypedDict):
     elements: list[FeedbackButtons]
 
 
-Block = MarkdownBlock | ContextBlock | ActionsBlock
+class Button(TypedDict):
+    """An ordinary button; ``value`` comes back with the click."""
+
+    type: Literal["button"]
+    action_id: str
+    text: PlainText
+    value: str
+    accessibility_label: str
+
+
+class ButtonsBlock(TypedDict):
+    """A row of ordinary buttons."""
+
+    type: Literal["actions"]
+    elements: list[Button]
+
+
+Block = MarkdownBlock | ContextBlock | SectionBlock | ActionsBlock | ButtonsBlock
 
 
 class LayoutMessage(TypedDict):
@@ -68,10 +92,13 @@ class LayoutMessage(TypedDict):
     text: str
 
 
-class MarkdownMessage(TypedDict):
-    """Arguments of the same methods for a message without layout."""
+class TextMessage(TypedDict):
+    """Arguments of the same methods for a message without layout; ``text`` is in Slack's markup."""
 
-    markdown_text: str
+    text: str
+
+
+Message = LayoutMessage | TextMessage
 
 
 class UrlSource(TypedDict):

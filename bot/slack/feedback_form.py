@@ -3,13 +3,15 @@
 Owns their JSON, in both directions. Stores nothing: listeners do.
 """
 
+import re
 from enum import StrEnum
 from uuid import UUID
 
-from bot.slack.block_kit import ActionsBlock, FeedbackButton, Option, View, plain_text
+from bot.slack.block_kit import ActionsBlock, Button, ButtonsBlock, FeedbackButton, Option, View, plain_text
 from bot.slack.client import Payload
 
 ACTION = "docent_feedback"
+ACTIONS = re.compile(rf"{ACTION}(_up|_down)?$")  # ordinary buttons of one block need an id each
 CALLBACK = "docent_feedback_form"
 COMMENT_CHARS = 1_500
 KINDS = {
@@ -28,6 +30,8 @@ class Thumb(StrEnum):
     DOWN = "down"
 
 
+LABELS = {Thumb.UP: "Good answer", Thumb.DOWN: "Bad answer"}
+
 def build_buttons(turn_id: UUID) -> ActionsBlock:
     """Builds the row of thumbs below the answer of a turn."""
     return {
@@ -36,11 +40,16 @@ def build_buttons(turn_id: UUID) -> ActionsBlock:
             {
                 "type": "feedback_buttons",
                 "action_id": ACTION,
-                "positive_button": _button("Good answer", Thumb.UP, turn_id),
-                "negative_button": _button("Bad answer", Thumb.DOWN, turn_id),
+                "positive_button": _button(Thumb.UP, turn_id),
+                "negative_button": _button(Thumb.DOWN, turn_id),
             }
         ],
     }
+
+
+def build_plain_buttons(turn_id: UUID) -> ButtonsBlock:
+    """Builds the same thumbs as ordinary buttons, which every workspace knows."""
+    return {"type": "actions", "elements": [_plain_button(thumb, turn_id) for thumb in Thumb]}
 
 
 def parse_click(value: str) -> tuple[Thumb, UUID]:
@@ -95,5 +104,10 @@ def parse_comment(view: Payload) -> tuple[UUID, str]:
     return UUID(view["private_metadata"]), ": ".join(part for part in parts if part)
 
 
-def _button(label: str, thumb: Thumb, turn_id: UUID) -> FeedbackButton:
+def _button(thumb: Thumb, turn_id: UUID) -> FeedbackButton:
+    label = LABELS[thumb]
     return {"text": plain_text(label), "value": f"{thumb}:{turn_id}", "accessibility_label": label}
+
+
+def _plain_button(thumb: Thumb, turn_id: UUID) -> Button:
+    return {"type": "button", "action_id": f"{ACTION}_{thumb}", **_button(thumb, turn_id)}

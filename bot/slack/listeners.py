@@ -48,7 +48,7 @@ def register(app: App, context: ListenerContext) -> None:
     app.event("app_home_opened")(lambda event: on_home_opened(context, event))
     app.event(re.compile(".*"))(lambda ack: ack())
     app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
-    app.action(feedback_form.ACTION)(lambda ack, body, action: on_feedback(context, ack, body, action))
+    app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
     app.action(re.compile(".*"))(lambda ack: ack())
     app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(context, ack, body, view))
     app.error(on_error)

@@ -1,26 +1,53 @@
-"""Answers as Slack blocks: text, sources, notice, feedback buttons. Nothing here is longer than Slack allows."""
+"""Answers as Slack messages: text, sources, notice, feedback buttons. Nothing here is longer than Slack allows."""
 
 import re
 from collections.abc import Sequence
 
-from agent.text import shorten
+from agent.text import ELLIPSIS, shorten
 from agent.types import CitedPassage
 from bot.slack import feedback_form
-from bot.slack.block_kit import Block, ContextBlock, LayoutMessage
+from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, TextMessage
+from bot.slack.replies import markdown
+from bot.slack.replies.markdown import escape
 from bot.slack.replies.output_filter import escape_url, is_web_url
 from bot.slack.replies.reply import Answer
+from bot.slack.replies.splitting import pack_blocks
 
-SOURCES_LIMIT = 1_800  # characters of the list of sources; sources that are left out are counted
+SOURCES_LIMIT = 1_800  # characters of a list of documents; those that are left out are counted
+NOTICE_LIMIT = 1_000
+SECTION_LIMIT = 3_000  # characters of a section's text
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
 TITLE_LIMIT = 120
 URL_LIMIT = 800
 PDF_PAGE = re.compile(r"#page=(\d+)$")
+_HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 
-def build_message(answer: Answer, text: str, *, is_last: bool) -> LayoutMessage:
-    """Builds the arguments of chat.postMessage or chat.update for one part of the answer."""
-    blocks: list[Block] = [{"type": "markdown", "text": text}] if text else []
+def build_message(answer: Answer, text: str, *, is_last: bool, lead: str = "") -> LayoutMessage:
+    """Builds the arguments of chat.postMessage or chat.update for one part of the answer.
+
+    ``lead`` is a line in Slack's markup above it.
+    """
+    blocks: list[Block] = [_context(lead)] if lead else []
+    if text:
+        blocks.append({"type": "markdown", "text": text})
     return {"blocks": blocks + (build_closing(answer) if is_last else []), "text": to_plain_text(text)}
+
+
+def build_sections(answer: Answer, text: str, *, is_last: bool, lead: str = "") -> LayoutMessage:
+    """Builds the same of the oldest kinds of blocks alone: sections, with tables as code, and ordinary buttons."""
+    blocks: list[Block] = [_context(lead)] if lead else []
+    blocks += [_section(section) for section in pack_blocks(markdown.to_mrkdwn(text), SECTION_LIMIT)]
+    if is_last:
+        blocks += [_context(line) for line in _format_closing(answer)]
+        blocks += [feedback_form.build_plain_buttons(answer.turn_id)] if answer.has_feedback else []
+    return {"blocks": blocks, "text": to_plain_text(text)}
+
+
+def build_text(answer: Answer, text: str, *, is_last: bool, lead: str = "") -> TextMessage:
+    """Builds the same without any block, and so without buttons."""
+    closing = _format_closing(answer) if is_last else []
+    return {"text": "\n\n".join(filter(None, [lead, *markdown.to_mrkdwn(text), *closing]))}
 
 
 def build_draft(text: str) -> LayoutMessage:
@@ -30,27 +57,10 @@ def build_draft(text: str) -> LayoutMessage:
 
 def build_closing(answer: Answer) -> list[Block]:
     """Builds the blocks below the answer: sources, notice, feedback buttons."""
-    blocks: list[Block] = []
-    if answer.sources:
-        blocks.append(_context(_format_sources(answer.sources)))
-    if answer.closest:
-        blocks.append(_context(_format_closest(answer.closest)))
-    if answer.notice:
-        blocks.append(_context(_escape(answer.notice)))
+    blocks: list[Block] = [_context(line) for line in _format_closing(answer)]
     if answer.has_feedback:
         blocks.append(feedback_form.build_buttons(answer.turn_id))
     return blocks
-
-
-def to_markdown(blocks: Sequence[Block]) -> str:
-    """Joins the text of the blocks, without layout and buttons."""
-    texts = []
-    for block in blocks:
-        if block["type"] == "markdown":
-            texts.append(block["text"])
-        elif block["type"] == "context":
-            texts.append(block["elements"][0]["text"])
-    return "\n\n".join(text for text in texts if text)
 
 
 def group_by_page(sources: Sequence[CitedPassage]) -> list[tuple[str, str, str]]:
@@ -62,27 +72,36 @@ def group_by_page(sources: Sequence[CitedPassage]) -> list[tuple[str, str, str]]
 
 
 def to_plain_text(text: str) -> str:
-    """Strips Markdown and cuts the text, for notifications and for clients without blocks."""
-    text = re.sub(r"\[(\[\d+\])\]\([^)]*\)", r"\1", text)
-    text = re.sub(r"\[([^\[\]]*)\]\(([^)]*)\)", r"\1", text)
-    text = _escape(re.sub(r"[*_`#]{1,3}", "", text).strip())
-    return shorten(text, FALLBACK_TEXT_LIMIT)
+    """Returns the text without Markdown and cut, for notifications, screen readers and Slack's search."""
+    plain = markdown.to_plain_text(text)
+    if len(plain) <= FALLBACK_TEXT_LIMIT:
+        return plain
+    return _HALF_ENTITY.sub("", plain[: FALLBACK_TEXT_LIMIT - 1]) + ELLIPSIS
 
 
-def _format_sources(sources: Sequence[CitedPassage]) -> str:
-    text = "*Sources:*"
-    pages = group_by_page(sources)
-    for index, (marks, title, url) in enumerate(pages):
-        line = f"  {marks} {_link(url, title)}"
-        if len(text) + len(line) > SOURCES_LIMIT:
-            return f"{text}  … and {len(pages) - index} more"
-        text += line
+def _format_closing(answer: Answer) -> list[str]:
+    """Returns what stands below the answer, line by line, in Slack's markup."""
+    lines = []
+    if answer.sources:
+        pages = group_by_page(answer.sources)
+        items = [f"  {marks} {_link(url, title)}" for marks, title, url in pages]
+        lines.append(_join_bounded("*Sources:*", items))
+    if answer.closest:
+        titles = {source.passage.url: _title(source) for source in reversed(answer.closest)}
+        links = [_link(url, title) for url, title in reversed(titles.items())]
+        items = [("  ·  " if position else "  ") + link for position, link in enumerate(links)]
+        lines.append(_join_bounded("*Closest documents:*", items))
+    if answer.notice:
+        lines.append(escape(shorten(answer.notice, NOTICE_LIMIT)))
+    return lines
+
+
+def _join_bounded(text: str, items: Sequence[str]) -> str:
+    for position, item in enumerate(items):
+        if len(text) + len(item) > SOURCES_LIMIT:
+            return f"{text}  … and {len(items) - position} more"
+        text += item
     return text
-
-
-def _format_closest(sources: Sequence[CitedPassage]) -> str:
-    pages = {source.passage.url: _title(source) for source in reversed(sources)}
-    return "*Closest documents:*  " + "  ·  ".join(_link(url, title) for url, title in reversed(pages.items()))
 
 
 def _title(source: CitedPassage) -> str:
@@ -92,14 +111,14 @@ def _title(source: CitedPassage) -> str:
 
 
 def _link(url: str, title: str) -> str:
-    label = _escape(title[:TITLE_LIMIT]) or url[:TITLE_LIMIT]
+    label = escape(title[:TITLE_LIMIT]) or url[:TITLE_LIMIT]
     is_linked = is_web_url(url) and len(url) < URL_LIMIT
     return f"<{escape_url(url)}|{label.replace('|', '¦')}>" if is_linked else label
 
 
+def _section(text: str) -> SectionBlock:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
 def _context(text: str) -> ContextBlock:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

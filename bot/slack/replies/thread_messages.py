@@ -9,7 +9,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from agent import observability
-from bot.slack.block_kit import Block, LayoutMessage, MarkdownMessage, StreamContent
+from bot.slack.block_kit import Block, Message, StreamContent
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
 
@@ -18,9 +18,7 @@ STREAM_IS_LIVE = "streaming_state_conflict"  # chat.update is refused while the 
 STOPPED_BY_USER = "stopped_by_user"
 MESSAGE_NOT_FOUND = "message_not_found"
 METADATA_EVENT = "docent_reply"
-
-Message = LayoutMessage | MarkdownMessage
-
+METADATA_CODE = "metadata"  # part of each of Slack's codes for it
 
 class ReplyMark(TypedDict):
     """What a posted message carries, so that it can be found again."""
@@ -43,7 +41,7 @@ class PostArguments(TypedDict):
     thread_ts: str | None
     unfurl_links: bool
     unfurl_media: bool
-    metadata: Metadata
+    metadata: Metadata | None
 
 
 class ThreadMessages:
@@ -112,8 +110,19 @@ class ThreadMessages:
         self._slack.try_once("chat.update", channel=self._address.channel, ts=ts, **message)
 
     def post(self, part: int, message: Message) -> str:
-        """Posts a final part; returns its ``ts``. Not repeated if Slack may have posted it."""
-        posted = self._slack.call("chat.postMessage", is_repeatable=False, **self._post_arguments(part), **message)
+        """Posts a final part; returns its ``ts``. Not repeated if Slack may have posted it.
+
+        Where Slack refuses the mark it is left out: an answer that cannot be found again is better than none.
+        """
+        arguments = self._post_arguments(part)
+        try:
+            posted = self._slack.call("chat.postMessage", is_repeatable=False, **arguments, **message)
+        except SlackRefused as error:
+            if METADATA_CODE not in error.code:
+                raise
+            observability.report(error, event="mark_refused")
+            arguments["metadata"] = None
+            posted = self._slack.call("chat.postMessage", is_repeatable=False, **arguments, **message)
         return str(posted["ts"])
 
     def update(self, ts: str, message: Message) -> None:

@@ -5,27 +5,24 @@ message may exist, searches the thread for it and adopts it. The final text repl
 """
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 from agent import observability
 from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from bot.slack.block_kit import LayoutMessage
+from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies import blocks, splitting
+from bot.slack.replies import forms, splitting
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
-from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, Message, ThreadMessages
+from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, ThreadMessages
 
 POSTS = RetryPolicy(n_attempts=3, backoff_seconds=0)  # the calls to Slack pause themselves
-LAYOUT_REFUSED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
-T = TypeVar("T")
 
 
 class ThreadReply(Reply):
@@ -68,17 +65,19 @@ class ThreadReply(Reply):
         if len(texts) == 1 and self._live.complete(answer, texts[0]):
             return
         for part, text in enumerate(texts):
-            self._deliver_part(part, blocks.build_message(answer, text, is_last=part == len(texts) - 1))
+            self._deliver_part(part, forms.build(answer, text, is_last=part == len(texts) - 1))
 
-    def _deliver_part(self, part: int, message: LayoutMessage) -> None:
+    def _deliver_part(self, part: int, message: Sequence[Message]) -> None:
+        """Delivers the first of the message's forms that Slack takes, into the part's message if there is one."""
         ts = self._rows.ts(part)
         if ts is None and part < len(self._rows):
             ts = self._adopt_lost(part)
-        if ts:
-            self._replace(ts, message)
-        else:
-            self._rows.announce(part)
-            self._post_once(part, message)
+        if ts and self._replace(ts, message):
+            return
+        if ts and self._adopt_lost(part):  # a worker that died had posted it anew
+            return
+        self._rows.announce(part)
+        self._post_once(part, message)
 
     def _adopt_lost(self, part: int) -> str | None:
         """Looks for a message that was posted but never heard of, and stores it as this part's."""
@@ -87,28 +86,37 @@ class ThreadReply(Reply):
             self._rows.record(part, ts, ReplyState.POSTED)
         return ts
 
-    def _replace(self, ts: str, message: LayoutMessage) -> None:
-        """Gives the message its final content, after ending its stream if there is one."""
+    def _replace(self, ts: str, message: Sequence[Message]) -> bool:
+        """Gives the message its final content, after ending its stream if there is one.
+
+        Returns False where Slack does not let it be changed any more: the part must be posted anew.
+        """
         if self._live.may_be_streaming:
             self._messages.stop_stream(ts)
         try:
             self._update(ts, message)
         except SlackRefused as error:
-            if error.code == STREAM_IS_LIVE:
-                self._messages.stop_stream(ts)
-                self._update(ts, message)
-            elif error.code != MESSAGE_NOT_FOUND:  # a deleted message needs no replacement
+            if error.code in forms.PLACE_REFUSED:
                 raise
+            observability.log.info("message_not_replaced", code=error.code)
+            return error.code == MESSAGE_NOT_FOUND  # somebody deleted it, who needs no replacement
+        return True
 
-    def _update(self, ts: str, message: LayoutMessage) -> None:
-        _send_with_or_without_layout(message, lambda accepted: self._messages.update(ts, accepted))
+    def _update(self, ts: str, message: Sequence[Message]) -> None:
+        try:
+            forms.send(message, lambda form: self._messages.update(ts, form))
+        except SlackRefused as error:
+            if error.code != STREAM_IS_LIVE:
+                raise
+            self._messages.stop_stream(ts)
+            forms.send(message, lambda form: self._messages.update(ts, form))
 
-    def _post_once(self, part: int, message: LayoutMessage) -> None:
+    def _post_once(self, part: int, message: Sequence[Message]) -> None:
         """Posts the part; after an unclear failure, searches the thread for it before trying again."""
         retries = Retries(POSTS)
         while True:
             try:
-                ts = _send_with_or_without_layout(message, lambda accepted: self._messages.post(part, accepted))
+                ts = forms.send(message, lambda form: self._messages.post(part, form))
                 self._rows.record(part, ts, ReplyState.POSTED)
                 return
             except SlackUnavailable as error:
@@ -116,14 +124,3 @@ class ThreadReply(Reply):
                     return
                 if not (error.may_have_happened and retries.wait()):
                     raise
-
-
-def _send_with_or_without_layout(message: LayoutMessage, send: Callable[[Message], T]) -> T:
-    """Sends the message; if Slack refuses its layout, sends it again as plain Markdown."""
-    try:
-        return send(message)
-    except SlackRefused as error:
-        if error.code not in LAYOUT_REFUSED:
-            raise
-        observability.report(error, event="layout_refused")
-        return send({"markdown_text": blocks.to_markdown(message["blocks"])})

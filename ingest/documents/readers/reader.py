@@ -11,11 +11,11 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Protocol, cast
 
+from agent.hidden_characters import strip_invisible
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import signature
-from ingest.documents.readers.text.hidden_characters import strip_invisible
 from ingest.documents.readers.text.inline_data import strip_inline_data
 
 MAX_CHARS = 20_000_000  # of text

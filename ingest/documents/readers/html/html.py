@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from agent.hidden_characters import strip_invisible
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import cells
 from ingest.documents.readers.text.encoding import decode
-from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}

@@ -14,12 +14,12 @@ from xml.parsers.expat import ExpatError
 
 import mammoth
 
+from agent.hidden_characters import strip_invisible
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import html
 from ingest.documents.readers.office import archive, ooxml
 from ingest.documents.readers.pdf import grid
-from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 _WORD = b"wordprocessingml"
 _STYLES = """

@@ -8,8 +8,8 @@ from io import BytesIO
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from agent.hidden_characters import strip_invisible
 from ingest.documents.readers.office.hidden_runs import StyleSheet, W, is_on, remove_hidden_runs
-from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _TRANSITIONAL = {  # by the namespaces of Strict documents

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from agent.hidden_characters import strip_invisible
 from ingest.documents.blocks import Block, BlockKind
 from ingest.documents.readers.pdf import grid
 from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextLine, TextRun, order_lines
-from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 MAX_HEADING_LEVEL = 4
 _LARGER = 1.12  # times the body's size: a heading

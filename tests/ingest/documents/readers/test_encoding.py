@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import pytest
 
+from agent.hidden_characters import strip_invisible
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
 from ingest.documents.readers.text.encoding import decode
-from ingest.documents.readers.text.hidden_characters import strip_invisible
 
 TEXTS = [
     ("cp1252", "Zürich und São Paulo"),
