@@ -1,8 +1,8 @@
 """Removes characters that nobody sees: they hide instructions to a model in a text, and words from a search.
 
-The one place that knows them: for documents, questions, messages of a thread and results of tools. Follows Unicode's
-property Default_Ignorable_Code_Point. What an honest text needs stays: the joiners of Persian, Indic scripts and
-emoji, and the selectors that choose how an emoji or an ideograph looks.
+The one place that knows them: for documents, questions, messages of a thread and results of tools. Follows
+Unicode's property Default_Ignorable_Code_Point. What an honest text needs stays: the joiners of Persian, Indic
+scripts and emoji, and the selectors that choose how an emoji or an ideograph looks.
 """
 
 import re
@@ -10,8 +10,10 @@ import re
 _EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 _IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # Arabic and its neighbours, the Indic scripts, Myanmar, Khmer, Mongolian: letters that join
-_JOINING = "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\u1a20-\u1aad\u1b00-\u1c4f\ua840-\uaaff\ufb50-\ufdff\ufe70-\ufefe"
-_JOINING += "\U00010a00-\U00011fff\U0001e900-\U0001e95f"
+_JOINING = (
+    "\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\u1a20-\u1aad\u1b00-\u1c4f\ua840-\uaaff"
+    "\ufb50-\ufdff\ufe70-\ufefe\U00010a00-\U00011fff\U0001e900-\U0001e95f"
+)
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters; Postgres refuses NUL
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
@@ -23,7 +25,7 @@ _INVISIBLE = re.compile(
     f"|(?<![{_JOINING}{_EMOJI}])(?<![{_EMOJI}]\ufe0f)[\u200c\u200d]"
     "|[\u200c\u200d](?=[\u200c\u200d])"
 )
-_BREAKS = str.maketrans({char: "\n" for char in "\x0c\x1c\x1d\x1e\x85\u2028\u2029"} | {"\x1f": " "})
+_BREAKS = str.maketrans(dict.fromkeys("\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\n") | {"\x1f": " "})
 
 
 def strip_invisible(text: str) -> str:

@@ -20,8 +20,23 @@ def to_text(text: str, mention: Mention = lambda user, label: f"@{user}") -> str
     >>> to_text("<@U1> see <#C1|general> or <https://a.example|the page> &amp; <!here>")
     '@U1 see #general or the page (https://a.example) & @here'
     """
-    text = _TOKEN.sub(lambda token: _read(token, mention), strip_invisible(text))
+    text = _TOKEN.sub(lambda token: _read(token, mention), strip_invisible(text).replace("\r", ""))
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def find_people(text: str) -> list[str]:
+    """Returns the ids of everybody who is mentioned.
+
+    >>> find_people("<@U1>, ask <@U2|ann> in <#C1>")
+    ['U1', 'U2']
+    """
+    return [token[2] for token in _TOKEN.finditer(text) if token[1] == "@"]
+
+
+def format_link(address: str, label: str) -> str:
+    """Returns a link as text: its label and the address, once where they are the same."""
+    address = address.removeprefix("mailto:").removeprefix("tel:")
+    return address if not label or label == address or address.endswith(f"//{label}") else f"{label} ({address})"
 
 
 def _read(token: re.Match[str], mention: Mention) -> str:
@@ -33,5 +48,4 @@ def _read(token: re.Match[str], mention: Mention) -> str:
         return f"#{label or target}"
     if kind == "!":
         return label or f"@{target.split('^')[-1]}"
-    address = target.removeprefix("mailto:").removeprefix("tel:")
-    return address if not label or label == address or address.endswith(f"//{label}") else f"{label} ({address})"
+    return format_link(target, label)

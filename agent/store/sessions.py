@@ -81,7 +81,8 @@ def ask(
 ) -> StoredQuestion:
     """Appends a queued turn to the session ``key``, which is created if it is new.
 
-    The question is stored without characters that nobody sees. ``channel`` and ``workspace`` say where it was asked, and so which budgets pay for it beside the person's.
+    The question is stored without characters that nobody sees. ``channel`` and ``workspace`` say where it was
+    asked, and so which budgets pay for it beside the person's.
     """
     turn_id = turn_id or new_id()
     audience_json = json.dumps((audience or Audience()).as_json())
@@ -168,7 +169,10 @@ def verify_lease(transaction: Transaction, turn: Turn) -> None:
 
 _FINISH = text("""
 UPDATE turns SET status = :status, reason = :reason, answer = :answer, error_id = :error_id, finished_at = now(),
-       notice = coalesce(CAST(:notice AS text), notice), delivery_error = :delivery_error, lease_owner = NULL, lease_token = NULL, lease_until = NULL,
+       notice = coalesce(CAST(:notice AS text), notice),
+       delivery_error = CASE WHEN CAST(:delivery_error AS text) IS NOT NULL  -- else it came at last
+                             THEN coalesce(delivery_error, :delivery_error) END,
+       lease_owner = NULL, lease_token = NULL, lease_until = NULL,
        cost_usd = cost_usd + reserved_usd, reserved_usd = 0  -- of calls a crash cut off
 WHERE id = :id AND lease_token = :token AND status = 'running'
 """)
@@ -190,7 +194,10 @@ def finish(
     error_id: str | None = None,
     delivery_error: str | None = None,
 ) -> None:
-    """Ends the turn: ``completed``, ``failed`` or ``cancelled``, with a reason."""
+    """Ends the turn: ``completed``, ``failed`` or ``cancelled``, with a reason.
+
+    ``notice`` stood below the answer; ``delivery_error`` says why the answer is not where it was asked for.
+    """
     outcome = {"status": status, "reason": reason, "answer": answer, "notice": notice}
     errors = {"error_id": error_id, "delivery_error": delivery_error}
     if count_rows(transaction, _FINISH, outcome | errors | {"id": turn.id, "token": turn.token}) != 1:

@@ -131,7 +131,9 @@ def render(
         ]
     if len(passages) < len(result.passages):
         data["is_shortened"] = True
-    return ToolOutcome(clean_shown(data), sources, is_error=False, is_weak=result.is_weak, cost_usd=result.cost_usd)
+    return ToolOutcome(
+        clean_shown(data), sources, is_error=False, is_weak=result.is_weak, cost_usd=result.cost_usd
+    )
 
 
 def render_error(error: ToolError, limit: int) -> ToolOutcome:

@@ -184,5 +184,5 @@ def _make_slack_reply(context: WorkerContext, turn: Turn) -> Reply:
     if address is None or context.slack is None:
         raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
     if address.thread_ts is None:
-        return CommandReply(context.slack, address)
+        return CommandReply(context.slack, address, turn.question)
     return ThreadReply(context.slack, context.database, turn, address)

@@ -10,13 +10,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import LeaseLost, ReplyError
-from agent.store import budgets, sessions, trace
+from agent.llm.model_names import is_local
+from agent.store import budgets, delivery, sessions, trace
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.turn.events import Finished
 from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
 from bot.jobs.context import WorkerContext
+from bot.slack.inbox import Origin
 from bot.slack.replies import reply_rows
 from bot.slack.replies.reply import Answer, Reply
 
@@ -24,18 +26,22 @@ FAILED = (
     "Something went wrong on our side, and this question was not answered. Please ask again; if it happens again, "
     "quote *{error_id}*."
 )
+ASKED_IN_SLACK = frozenset(Origin)
 DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: the next try is after a quarter of the turn's age, within these
 
 
 def complete(context: WorkerContext, turn: Turn, reply: Reply, finished: Finished, text: str) -> None:
     """Delivers the agent's answer, as ``text``, and completes the turn."""
-    notice = " ".join(filter(None, [finished.notice, context.suggestions.describe(finished)]))
-    reply.deliver(Answer(turn.id, text, finished.sources, notice, closest=finished.closest))
+    said = [_choose_notice(context, turn, finished.notice), context.suggestions.describe(finished)]
+    notice = " ".join(filter(None, said))
+    answer = Answer(turn.id, text, finished.sources, notice, closest=finished.closest)
+    if not _deliver(context, turn, reply, answer):
+        return
     with context.database.transaction() as transaction:
         sessions.verify_lease(transaction, turn)
         trace.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
         reply_rows.finalise(transaction, turn)
-        _close(transaction, turn, status=TurnStatus.COMPLETED, reason=finished.reason, answer=text)
+        _close(transaction, turn, status=TurnStatus.COMPLETED, reason=finished.reason, answer=text, notice=notice)
     observability.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
 
 
@@ -49,12 +55,22 @@ def end(
     reason: EndReason,
     error_id: str | None = None,
 ) -> None:
-    """Delivers a fixed sentence, such as an apology, and ends the turn."""
-    reply.deliver(answer)
+    """Delivers an answer that is not the agent's whole one, such as an apology, and ends the turn."""
+    if not _deliver(context, turn, reply, answer):
+        return
     with context.database.transaction() as transaction:
         sessions.verify_lease(transaction, turn)
+        trace.mark_cited(transaction, turn.id, [source.n for source in answer.sources])
         reply_rows.finalise(transaction, turn)
-        _close(transaction, turn, status=status, reason=reason, answer=answer.text, error_id=error_id)
+        _close(
+            transaction,
+            turn,
+            status=status,
+            reason=reason,
+            answer=answer.text,
+            notice=answer.notice,
+            error_id=error_id,
+        )
     observability.log.info("turn_ended", status=status, reason=reason)
 
 
@@ -68,11 +84,21 @@ def fail(context: WorkerContext, turn: Turn, reply: Reply | None, error: Excepti
     end(context, turn, reply, answer, status=TurnStatus.FAILED, reason=EndReason.ERROR, error_id=error_id)
 
 
-def end_unseen(context: WorkerContext, turn: Turn, error: Exception, reason: EndReason) -> None:
-    """Ends the turn without telling the person, who cannot be reached; reports it to the operator."""
+def end_unseen(
+    context: WorkerContext, turn: Turn, error: Exception, reason: EndReason, *, answer: str | None = None
+) -> None:
+    """Ends the turn whose ``answer`` is not where it was asked for; reports it to the operator."""
     error_id = observability.report(error, event=f"turn_{reason}")
     with context.database.transaction() as transaction:
-        _close(transaction, turn, status=TurnStatus.FAILED, reason=reason, error_id=error_id)
+        _close(
+            transaction,
+            turn,
+            status=TurnStatus.FAILED,
+            reason=reason,
+            answer=answer,
+            error_id=error_id,
+            delivery_error=str(error) if isinstance(error, ReplyError) else None,
+        )
 
 
 def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
@@ -103,6 +129,30 @@ def give_back(context: WorkerContext, turn: Turn, *, delay_seconds: float = 0) -
         queue.wake(context.turn_queue, [turn.session_id])
 
 
+def _choose_notice(context: WorkerContext, turn: Turn, notice: str) -> str:
+    """Returns the notice to show: without a model it is the same below every answer, so once a day and person.
+
+    Only an operator can change that, who sees it in the terminal each time.
+    """
+    if not notice or turn.origin not in ASKED_IN_SLACK or not is_local(context.agent.models[0].name):
+        return notice
+    with context.database.transaction() as transaction:
+        sessions.verify_lease(transaction, turn)
+        return notice if delivery.show_daily(transaction, turn, notice) else ""
+
+
+def _deliver(context: WorkerContext, turn: Turn, reply: Reply, answer: Answer) -> bool:
+    """Delivers the answer; where it never can be, ends the turn and returns False."""
+    try:
+        reply.deliver(answer)
+    except ReplyError as error:
+        if error.is_transient:
+            raise
+        end_unseen(context, turn, error, EndReason.UNDELIVERABLE, answer=answer.text)
+        return False
+    return True
+
+
 def _close(
     transaction: Transaction,
     turn: Turn,
@@ -110,11 +160,22 @@ def _close(
     status: TurnStatus,
     reason: str,
     answer: str | None = None,
+    notice: str = "",
     error_id: str | None = None,
+    delivery_error: str | None = None,
 ) -> None:
     """Closes unfinished model calls, stores the outcome and releases budget holds."""
     trace.close_open_calls(transaction, turn.id, "broken off: the turn ended")
-    sessions.finish(transaction, turn, status=status, reason=reason, answer=answer, error_id=error_id)
+    sessions.finish(
+        transaction,
+        turn,
+        status=status,
+        reason=reason,
+        answer=answer,
+        notice=notice or None,
+        error_id=error_id,
+        delivery_error=delivery_error,
+    )
     budgets.release(transaction, turn.id)
 
 

@@ -7,32 +7,25 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from bot.slack import feedback_form
+from bot.slack import feedback_form, rich_text
 from bot.slack.client import Payload
 from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress
-from ingest import slack_markup
 
 MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
+LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 MESSAGE_SUBTYPES = {None, "file_share", "thread_broadcast"}  # the others report edits, joins and the like
 
 
 @dataclass(frozen=True)
 class IncomingMessage:
-    """A person's message, as written; ``is_reply`` if it is a reply in a thread."""
+    """A person's message: as written, and what it asks; ``is_reply`` if it is a reply in a thread."""
 
     address: ReplyAddress
     text: str
-    bot_user_id: str | None
+    question: str
     is_mention: bool
     is_reply: bool
-
-    @property
-    def question(self) -> str:
-        """Returns the text without the mention of the bot and without markup."""
-        bot = self.bot_user_id
-        mention = re.compile(rf"<@{bot}(\|[^>]*)?>" if bot else r"^\s*<@[UW][A-Z0-9]+(\|[^>]*)?>")
-        return slack_markup.to_text(mention.sub(" ", self.text), lambda user, label: f"<@{user}>").strip()
 
     @property
     def key(self) -> str:
@@ -96,7 +89,7 @@ def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
     changes."""
     if event.get("subtype") not in MESSAGE_SUBTYPES or event.get("bot_id") or not event.get("user"):
         return None
-    text, bot = str(event.get("text") or "")[:MAX_TEXT_CHARS], _bot_user(body)
+    text = str(event.get("text") or "")[:MAX_TEXT_CHARS]
     address = ReplyAddress(
         team_id=str(body.get("team_id") or event.get("team") or ""),  # ours: the same for both twins
         channel=event["channel"],
@@ -106,11 +99,14 @@ def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
         is_direct=event.get("channel_type") == "im",
         asker_team_id=event.get("user_team") or event.get("team"),
     )
+    is_named = event["type"] == "app_mention"
+    bot = _bot_user(body) or (_leading_mention(text) if is_named else None)
+    written = rich_text.read(text, event.get("blocks") or (), is_bot=lambda user_id: user_id == bot)
     return IncomingMessage(
         address,
         text=text,
-        bot_user_id=bot,
-        is_mention=event["type"] == "app_mention" or bool(bot and f"<@{bot}" in text),
+        question=written.question[:MAX_TEXT_CHARS],
+        is_mention=written.is_mention or (bot is None and is_named),
         is_reply=bool(event.get("thread_ts")),
     )
 
@@ -151,3 +147,9 @@ def _bot_user(body: Payload) -> str | None:
     authorizations = body.get("authorizations") or [{}]
     user_id = authorizations[0].get("user_id") if authorizations[0].get("is_bot", True) else None
     return str(user_id) if user_id else None
+
+
+def _leading_mention(text: str) -> str | None:
+    """Returns whom the text begins with: the bot, where Slack does not say who it is."""
+    mention = LEADING_MENTION.match(text)
+    return mention[1] if mention else None

@@ -32,6 +32,7 @@ class Thumb(StrEnum):
 
 LABELS = {Thumb.UP: "Good answer", Thumb.DOWN: "Bad answer"}
 
+
 def build_buttons(turn_id: UUID) -> ActionsBlock:
     """Builds the row of thumbs below the answer of a turn."""
     return {

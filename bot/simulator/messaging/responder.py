@@ -1,7 +1,8 @@
 """What an app does through a response URL.
 
 Promises that an ephemeral message can be changed through its response URL only, and that a refused payload costs
-no use of the URL.
+no use of the URL. The original of a command's URL is the message that its acknowledgement made, or else the first
+post.
 """
 
 import json
@@ -80,9 +81,11 @@ class Responder:
             **content,
         )
         if payload.get("response_type") == "in_channel":
-            self._messenger.post(self._directory.channels[url.channel], message)
+            message = self._messenger.post(self._directory.channels[url.channel], message)
         else:
-            self._messenger.post_ephemeral(replace(message, ephemeral_to=url.user))
+            message = self._messenger.post_ephemeral(replace(message, ephemeral_to=url.user))
+        if url.message_ts is None:
+            self._urls.note_original(url, message.ts)
 
     def _original(self, url: ResponseUrl) -> SlackMessage | None:
         if url.message_ts is None:

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.simulator.delivery.events import MENTION
 from bot.simulator.errors import WorkspaceError
 from bot.simulator.messaging.messenger import Messenger
 from bot.simulator.payloads import JsonObject, ViewPayload
 from bot.simulator.people.interactions import Ack, Interactions
+from bot.simulator.people.rich_text import rich_text
 from bot.simulator.stores.changes import Changes
 from bot.simulator.stores.directory import Channel, Directory, User
 from bot.simulator.stores.message_store import MessageStore
@@ -91,7 +91,7 @@ class Person:
         with self._people.changes.lock:
             before = self._find_own(ts)
             edited: JsonObject = {"user": self.id, "ts": self._people.timestamps.make()}
-            self._people.messenger.update(before, text=text, blocks=(_rich(text),), edited=edited)
+            self._people.messenger.update(before, text=text, blocks=(rich_text(text),), edited=edited)
 
     def delete(self, ts: str) -> None:
         """Deletes a message of theirs."""
@@ -153,7 +153,7 @@ class Person:
             text=text,
             user=self.id,
             thread_ts=thread_ts,
-            blocks=(_rich(text),),
+            blocks=(rich_text(text),),
             subtype=subtype,
             client_msg_id=str(uuid.uuid4()),
             is_broadcast=is_broadcast,
@@ -176,14 +176,3 @@ class Person:
         if self.id not in channel.members:
             raise WorkspaceError(f"{self.user.name} is not in {channel.name}")
         return channel
-
-
-def _rich(text: str) -> JsonObject:
-    """Returns the rich text Slack makes of typed text: mentions become elements, the rest plain text."""
-    parts: list[JsonObject] = []
-    for position, part in enumerate(MENTION.split(text)):
-        if position % 2:
-            parts.append({"type": "user", "user_id": part})
-        elif part:
-            parts.append({"type": "text", "text": part})
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": parts}]}

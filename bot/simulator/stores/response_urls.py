@@ -15,7 +15,7 @@ from bot.simulator.stores.archive import Archive, RecordKind
 
 @dataclass
 class ResponseUrl:
-    """One issued URL. `message_ts` is the message clicked on, None for a command."""
+    """One issued URL. `message_ts` is the message clicked on; of a command, the first that came of it, if any."""
 
     id: str
     channel: str
@@ -55,6 +55,11 @@ class ResponseUrls:
     def count_use(self, url: ResponseUrl) -> None:
         """Takes one use from the budget."""
         url.n_uses += 1
+        self._archive.keep(RecordKind.RESPONSE_URL, url.id, url)
+
+    def note_original(self, url: ResponseUrl, ts: str) -> None:
+        """Stores the message that a command's URL may replace."""
+        url.message_ts = ts
         self._archive.keep(RecordKind.RESPONSE_URL, url.id, url)
 
     def find(self, response_url: str) -> ResponseUrl:

@@ -1,7 +1,7 @@
-"""The forms of one message, from the best to the plainest, and which of Slack's refusals another form helps against.
+"""The forms of one message, from the best to the plainest, and against which refusals another form helps.
 
-Promises that an answer is said in some form wherever Slack takes any message of ours: after the layout with a Markdown
-block come sections, which every workspace knows, and then text alone.
+Promises that an answer is said in some form wherever Slack takes any message of ours: after the layout with a
+Markdown block come sections, which every workspace knows, and then text alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,22 +13,51 @@ from bot.slack.client import SlackRefused
 from bot.slack.replies import blocks
 from bot.slack.replies.reply import Answer
 
-# The place, the message or the token is refused, whatever is said. A code that is unknown here may be the content's.
+# The place or the token is refused, whatever is said. A code that is unknown here may be the content's.
 PLACE_REFUSED = frozenset(
-    """
-    access_denied accesslimited account_inactive cannot_reply_to_message channel_not_found
-    channel_type_not_supported deprecated_endpoint ekm_access_denied enterprise_is_restricted
-    external_channel_migrating invalid_auth is_archived is_inactive message_limit_exceeded messages_tab_disabled
-    method_deprecated missing_scope no_permission not_allowed_token_type not_authed not_in_channel
-    org_login_required posting_to_channel_denied restricted_action restricted_action_non_threadable_channel
-    restricted_action_read_only_channel restricted_action_thread_locked restricted_action_thread_only_channel
-    slack_connect_canvas_sharing_blocked slack_connect_file_link_sharing_blocked slack_connect_lists_sharing_blocked
-    team_access_not_granted team_not_found thread_locked thread_not_found token_expired token_revoked
-    two_factor_setup_required user_not_found user_not_in_channel
-    """.split()
+    {
+        "access_denied",
+        "accesslimited",
+        "account_inactive",
+        "cannot_reply_to_message",
+        "channel_not_found",
+        "channel_type_not_supported",
+        "deprecated_endpoint",
+        "ekm_access_denied",
+        "enterprise_is_restricted",
+        "external_channel_migrating",
+        "invalid_auth",
+        "is_archived",
+        "is_inactive",
+        "message_limit_exceeded",
+        "messages_tab_disabled",
+        "method_deprecated",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "not_in_channel",
+        "org_login_required",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+        "team_access_not_granted",
+        "team_not_found",
+        "thread_locked",
+        "thread_not_found",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+        "user_not_found",
+        "user_not_in_channel",
+    }
 )
+URL_IS_OVER = "expired_url"  # a response URL takes nothing more
 MESSAGE_REFUSED = frozenset(
     {
+        URL_IS_OVER,
         "cant_update_message",
         "edit_window_closed",
         "message_not_found",

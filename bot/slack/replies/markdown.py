@@ -158,7 +158,7 @@ def _write_inline(node: SyntaxTreeNode, style: _Style) -> str:
     return "".join(_write_span(child, style) for child in node.children)
 
 
-def _write_span(node: SyntaxTreeNode, style: _Style) -> str:  # noqa: PLR0911  one line for each kind
+def _write_span(node: SyntaxTreeNode, style: _Style) -> str:
     match node.type:
         case "text":
             return escape(node.content)

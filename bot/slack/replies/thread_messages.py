@@ -20,6 +20,7 @@ MESSAGE_NOT_FOUND = "message_not_found"
 METADATA_EVENT = "docent_reply"
 METADATA_CODE = "metadata"  # part of each of Slack's codes for it
 
+
 class ReplyMark(TypedDict):
     """What a posted message carries, so that it can be found again."""
 

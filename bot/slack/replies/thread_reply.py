@@ -10,18 +10,21 @@ from collections.abc import Callable, Sequence
 from agent import observability
 from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
+from agent.store import delivery
 from agent.store.database import Database
 from agent.store.sessions import Turn
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies import forms, splitting
+from bot.slack.replies import direct_message, forms, splitting
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, ThreadMessages
 
+NOT_IN_THREAD = "I could not post this where you asked, in <#{channel}> (Slack says `{code}`)."
+SENT_DIRECTLY = "; the asker got the answer as a direct message"
 POSTS = RetryPolicy(n_attempts=3, backoff_seconds=0)  # the calls to Slack pause themselves
 
 
@@ -36,6 +39,7 @@ class ThreadReply(Reply):
         address: ReplyAddress,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._slack, self._database, self._turn, self._address = slack, database, turn, address
         self._messages = ThreadMessages(slack, address, turn.id)
         self._rows = ReplyRows(database, turn, address)
         self._live = LiveMessage(self._messages, self._rows, clock)
@@ -61,6 +65,30 @@ class ThreadReply(Reply):
         self._live.refresh()
 
     def deliver(self, answer: Answer) -> None:
+        """Delivers the answer; where the thread does not take it, sends it to the asker and raises the refusal."""
+        try:
+            self._deliver_in_thread(answer)
+        except SlackRefused as error:
+            self._send_directly(answer, error)
+            raise
+
+    def _send_directly(self, answer: Answer, refusal: SlackRefused) -> None:
+        """Sends the answer to the asker, once, and stores that."""
+        with self._database.transaction() as transaction:
+            is_sent = delivery.has_error(transaction, self._turn)
+        if self._address.is_direct or is_sent:
+            return
+        place = NOT_IN_THREAD.format(channel=self._address.channel, code=refusal.code)
+        lead = f"{place} {direct_message.repeat_question(self._turn.question)}"
+        try:
+            direct_message.send(self._slack, self._address.user_id, answer, lead=lead)
+        except ReplyError as error:
+            observability.report(error, event="asker_not_told")
+            return
+        with self._database.transaction() as transaction:
+            delivery.note_error(transaction, self._turn, f"{refusal}{SENT_DIRECTLY}")
+
+    def _deliver_in_thread(self, answer: Answer) -> None:
         texts = splitting.split_text(answer.text)
         if len(texts) == 1 and self._live.complete(answer, texts[0]):
             return

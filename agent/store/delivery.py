@@ -1,8 +1,8 @@
-"""The notices that people were shown below their answers, so that a standing one is not said under each."""
+"""What became of an answer on its way: the standing notice below it, and why it is not where it was asked for."""
 
 from sqlalchemy import text
 
-from agent.store import locks
+from agent.store import locks, sessions
 from agent.store.database import Transaction, count_rows
 from agent.store.sessions import Turn
 
@@ -13,6 +13,8 @@ UPDATE turns SET notice = :notice WHERE id = :id AND NOT EXISTS (
       AND other.user_id = :user_id AND other.workspace IS NOT DISTINCT FROM :workspace
 )
 """)
+_ERROR = text("SELECT delivery_error FROM turns WHERE id = :id")
+_NOTE_ERROR = text("UPDATE turns SET delivery_error = :error WHERE id = :id")
 
 
 def show_daily(transaction: Transaction, turn: Turn, notice: str) -> bool:
@@ -24,3 +26,14 @@ def show_daily(transaction: Transaction, turn: Turn, notice: str) -> bool:
     locks.lock(transaction, f"notice:{turn.workspace}:{turn.user_id}")
     values = {"id": turn.id, "notice": notice, "user_id": turn.user_id, "workspace": turn.workspace}
     return count_rows(transaction, _SHOW, values) == 1
+
+
+def has_error(transaction: Transaction, turn: Turn) -> bool:
+    """Returns whether it is stored that the answer could not go where it was asked for."""
+    return transaction.scalar(_ERROR, {"id": turn.id}) is not None
+
+
+def note_error(transaction: Transaction, turn: Turn, error: str) -> None:
+    """Stores why the answer could not go where it was asked for, and what was done instead."""
+    sessions.verify_lease(transaction, turn)
+    transaction.execute(_NOTE_ERROR, {"id": turn.id, "error": error})

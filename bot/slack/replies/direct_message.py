@@ -1,0 +1,36 @@
+"""An answer as a direct message to the person who asked: where Slack does not take it where it was asked for."""
+
+from collections.abc import Sequence
+
+from agent.text import shorten
+from bot.slack.block_kit import Message
+from bot.slack.client import SlackClient
+from bot.slack.replies import forms, splitting
+from bot.slack.replies.markdown import escape
+from bot.slack.replies.reply import Answer
+
+QUESTION_LIMIT = 500  # characters of the question that stand above the answer
+
+
+def send(slack: SlackClient, user_id: str, answer: Answer, *, lead: str) -> None:
+    """Sends the answer with ``lead`` above it; raises :class:`SlackRefused` and :class:`SlackUnavailable`."""
+    texts = splitting.split_text(answer.text)
+    for part, text in enumerate(texts):
+        is_last = part == len(texts) - 1
+        post(slack, user_id, forms.build(answer, text, is_last=is_last, lead="" if part else lead))
+
+
+def post(slack: SlackClient, user_id: str, message: Sequence[Message]) -> None:
+    """Posts the first of the message's forms that Slack takes."""
+    conversation = slack.call("conversations.open", is_repeatable=True, users=user_id)
+    channel = conversation["channel"]["id"]
+    plain = {"unfurl_links": False, "unfurl_media": False}
+    forms.send(
+        message,
+        lambda form: slack.call("chat.postMessage", is_repeatable=False, channel=channel, **plain, **form),
+    )
+
+
+def repeat_question(question: str) -> str:
+    """Returns the line, in Slack's markup, that says which question an answer is for."""
+    return f"*You asked:* {escape(shorten(' '.join(question.split()), QUESTION_LIMIT))}"
