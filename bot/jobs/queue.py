@@ -12,6 +12,8 @@ from enum import StrEnum
 from uuid import UUID, uuid4
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -31,13 +33,18 @@ class SyncJob(StrEnum):
 
 
 def connect(settings: BotSettings, *, timeout_seconds: float | None = SOCKET_TIMEOUT_SECONDS) -> redis.Redis:
-    """Returns a connection pool to Redis, which connects with its first command."""
+    """Returns a connection pool to Redis, which connects with its first command.
+
+    A command is tried once more, at once: a connection may have been cut while it was idle. The client's own three
+    pauses take about four seconds together, which is longer than a model call should wait for a breaker.
+    """
     assert settings.redis_url
     return redis.Redis.from_url(
         settings.redis_url.get_secret_value(),
         socket_connect_timeout=2,
         socket_timeout=timeout_seconds,
         health_check_interval=30,
+        retry=Retry(NoBackoff(), 1),
     )
 
 

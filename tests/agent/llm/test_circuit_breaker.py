@@ -7,7 +7,9 @@ import pytest
 import redis
 
 from agent.llm.circuit_breaker import FAILURES_TO_OPEN, Breaker, LocalBreaker, compute_open_seconds
+from bot.jobs import queue
 from bot.jobs.redis_breaker import RedisBreaker
+from bot.settings import BotSettings
 
 Make = Callable[[], Breaker]
 SECONDS = 0.2
@@ -83,7 +85,9 @@ def test_it_stays_open_for_as_long_as_the_provider_asks_within_bounds() -> None:
 
 
 def test_without_redis_every_model_may_be_asked() -> None:
-    away = RedisBreaker(redis.Redis(port=1, socket_connect_timeout=0.1), seconds=1)
+    away = RedisBreaker(
+        queue.connect(BotSettings.model_validate({"REDIS_URL": "redis://127.0.0.1:1/0"})), seconds=1
+    )
     away.record_failure("m", opens=True)
     away.record_success("m")
     assert away.allows("m")

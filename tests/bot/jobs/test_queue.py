@@ -1,5 +1,6 @@
 """Jobs carry ids under names that every release knows; the waker never makes anybody wait for Redis."""
 
+from contextlib import suppress
 from uuid import uuid4
 
 import redis
@@ -64,3 +65,21 @@ def test_the_waker_outlives_an_outage_of_redis(settings: BotSettings, turn_queue
     again.wake(session_id)
     again.close()
     assert jobs(turn_queue) == [("bot.jobs.answer", (str(session_id),))]
+
+
+def test_a_command_that_fails_is_tried_once_more_and_at_once() -> None:
+    """The client's own pauses, four seconds for each command, held up every model call while Redis was away."""
+    connection = queue.connect(BotSettings.model_validate({"REDIS_URL": "redis://127.0.0.1:1/0"}))
+    pauses: list[float] = []
+    retry = connection.connection_pool.connection_kwargs["retry"]
+    n_failures = 0
+
+    def fail() -> None:
+        nonlocal n_failures
+        n_failures += 1
+        raise redis.ConnectionError("away")
+
+    pauses += [retry._backoff.compute(n) for n in range(1, 4)]
+    with suppress(redis.ConnectionError):
+        retry.call_with_retry(fail, lambda error: None)
+    assert (n_failures, pauses) == (2, [0, 0, 0])
