@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
+REPEATED = "repeated: "  # begins the fingerprint of a document that only repeats others, and is not read
 UNNAMED = "unusable name"  # the fingerprint of a document whose name cannot be stored
 PRINCIPAL = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")

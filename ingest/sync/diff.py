@@ -1,7 +1,7 @@
 """Lists a source and compares the listing with what is known, in Postgres: what a sync has to do.
 
-Promises: a source that suddenly lists nothing or far less is refused; access is changed first, because withdrawing
-a right is urgent, and removed documents leave the index before any other is read.
+Promises: a source that suddenly lists nothing, far less, or the same everywhere is refused; access is changed
+first, because withdrawing a right is urgent, and removed documents leave the index before any other is read.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +25,7 @@ from ingest.tables import DocumentRow
 MAX_IDS = 500  # documents named in one statement
 SUSPICIOUS_SHARE = 0.5  # of a source's documents gone at once
 SUSPICIOUS_FROM = 10  # documents; of a few, half may well be deleted on purpose
+SUSPICIOUS_ALIKE = 3  # documents; nobody writes the same into so many on purpose
 
 
 class SuspiciousListing(UserError):
@@ -54,8 +55,10 @@ def prepare(
         store.allow_slow_statements(transaction)
         n_moved = _pair_moved(transaction, sync_id, source.name)
         n_known, n_gone = _count_known_and_gone(transaction, sync_id, source.name)
+        n_alike = transaction.scalar(_COUNT_ALIKE, {"sync": sync_id, "source": source.name}) or 0
     if not is_forced:
         check_plausible(source.name, n_listed, n_known, n_gone)
+        check_variety(source.name, n_known, n_gone, n_alike)
     n_removed = _update_index(active_index, sync_id, source.name)
     with database.transaction() as transaction:
         store.allow_slow_statements(transaction)
@@ -110,6 +113,16 @@ def check_plausible(source: str, n_listed: int, n_known: int, n_gone: int) -> No
         raise SuspiciousListing(
             f"'{source}' had {n_known} documents, and {n_gone} of them are gone, so nothing was changed. "
             "Check that the source is complete. If they were removed on purpose, sync it with --force."
+        )
+
+
+def check_variety(source: str, n_known: int, n_gone: int, n_alike: int) -> None:
+    """Raises :class:`SuspiciousListing` when one and the same content would take the place of most documents."""
+    if n_alike >= SUSPICIOUS_ALIKE and n_alike + n_gone > SUSPICIOUS_SHARE * n_known:
+        raise SuspiciousListing(
+            f"'{source}' had {n_known} documents, and {n_alike} of them now show one and the same, so nothing was "
+            "changed. Check whether the source asks for a login, or shows an error in their place. "
+            "If that is how it should be, sync it with --force."
         )
 
 
@@ -187,6 +200,12 @@ AND NOT EXISTS (SELECT FROM sync_items i WHERE i.sync_id = :sync AND i.uri = d.u
 AND NOT EXISTS (SELECT FROM sync_items i WHERE i.sync_id = :sync AND i.moved_from = d.id)
 AND NOT EXISTS (SELECT FROM unread WHERE starts_with(d.uri, unread.uri))
 """
+# The largest number of searchable documents that would get the same content, which they did not have before.
+_COUNT_ALIKE = text("""
+SELECT count(*) AS n FROM sync_items i JOIN documents d ON d.source = :source AND d.uri = i.uri
+WHERE i.sync_id = :sync AND d.n_chunks > 0 AND d.fingerprint <> i.fingerprint
+GROUP BY i.fingerprint ORDER BY n DESC LIMIT 1
+""")
 _PAIR_MOVED = text("""
 WITH gone AS (
     SELECT d.id, d.fingerprint, row_number() OVER (PARTITION BY d.fingerprint ORDER BY d.uri COLLATE "C") AS n

@@ -17,7 +17,7 @@ from ingest.documents import chunking, names
 from ingest.documents.blocks import Document
 from ingest.documents.converter import Converter
 from ingest.documents.raw import FetchProblem
-from ingest.sources.connector import UNNAMED, Source
+from ingest.sources.connector import REPEATED, UNNAMED, Source
 from ingest.sync.store import MAX_CLAIMS, SyncItem
 
 MAX_CHILDREN = 2  # of 50 to 100 MB each; more than two read faster than one writes
@@ -99,6 +99,10 @@ class ReaderPool:
         if parsed.item.fingerprint == UNNAMED:
             advice = f"rename it: Unicode, and with its folders at most {names.MAX_BYTES:,} bytes"
             parsed.problem = FetchProblem("has a name that cannot be stored", advice)
+            return
+        if parsed.item.fingerprint.startswith(REPEATED):
+            advice = "see whether a login or an error is shown in the place of the page, or exclude it"
+            parsed.problem = FetchProblem("shows the same as other addresses", advice)
             return
         try:
             raw = self._source.fetch(parsed.item.uri)

@@ -22,7 +22,7 @@ from ingest.sources.connector import UNNAMED, UNREAD, ListedDocument, Source
 from ingest.sync import store
 from ingest.tables import DocumentRow, SyncItemRow
 
-PIPELINE_VERSION = 3  # raise it when reading or splitting changes: every document is then read again
+PIPELINE_VERSION = 4  # raise it when reading or splitting changes: every document is then read again
 STAGE_ROWS = 1_000
 
 

@@ -17,6 +17,7 @@ from ingest.sources.connector import ListedDocument
 from ingest.sources.web import webpage
 from ingest.sources.web.frontier import Frontier
 from ingest.sources.web.http_fetcher import HttpFetcher
+from ingest.sources.web.repetitions import Repetitions
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.site import Site, strip_variants
 from ingest.sources.web.sitemap import Pages
@@ -75,17 +76,21 @@ class Crawl:
         self._n_pages = 0
         self._n_failures = 0
         self._alike = ("", "", 0)
+        self._repetitions = Repetitions()
         self._misses_links = False  # a page failed, and its links are not stored
 
     def run(self, visits: Visits, pending: PendingDocuments) -> Iterator[ListedDocument]:
         """Lists every document; raises :class:`UserError` when the first page or the site fails."""
         pending.clear()
         self._frontier.add(self._pages or [self._site.start])
-        yield from self._walk(visits, pending)
+        documents = [*self._walk(visits, pending)]
         if self._misses_links:  # known pages may be linked only from one that failed, so they are requested too
             self._frontier.add(url for url in self._known if not url.endswith(MORE))
-            yield from self._walk(visits, pending)
-        yield from self._without_canonical()
+            documents += self._walk(visits, pending)
+        documents += self._without_canonical()
+        yield from self._repetitions.mark(documents)
+        for url, fingerprint in self._repetitions.moves(known=self._known):
+            yield ListedDocument(url, self._scope.link(url), fingerprint)
         visits.end(self._frontier.requested)
         if self._frontier:
             address = f"{self._site.start}{MORE}"
@@ -137,6 +142,8 @@ class Crawl:
             etag=answer.headers.get("etag", ""),
             last_modified=answer.headers.get("last-modified", ""),
             fingerprint=page.fingerprint if page.is_indexed else "",
+            body=page.body,
+            n_words=page.n_words,
             canonical=page.canonical,
             links=page.links,
         )
@@ -145,6 +152,7 @@ class Crawl:
         self, url: str, page: Webpage, visit: Visit | None, pending: PendingDocuments
     ) -> Iterator[ListedDocument]:
         if page.moved_to:
+            self._repetitions.add_move(url, page.moved_to)
             self._frontier.add([page.moved_to], is_next=True)
         elif visit:
             self._n_pages += 1
@@ -165,6 +173,7 @@ class Crawl:
         self, url: str, page: Webpage, visit: Visit, pending: PendingDocuments
     ) -> Iterator[ListedDocument]:
         document = ListedDocument(url, self._scope.link(url), visit.fingerprint)
+        self._repetitions.add(url, visit.body, visit.n_words)
         if page.format and visit.fingerprint not in self._known_fingerprints:
             pending.put(document.uri, page.raw(url, dated=self._pages.get(url)))
         if visit.canonical:
@@ -186,7 +195,7 @@ class Crawl:
         fingerprint, last_address, n = self._alike
         is_alike = bool(fingerprint) and visit.fingerprint == fingerprint
         self._alike = (visit.fingerprint, address, n + (address != last_address) if is_alike else 1)
-        if self._alike[2] > MAX_ALIKE:
+        if self._alike[2] > MAX_ALIKE and not self._known:  # else the sync judges, and can be forced
             raise UserError(
                 f"{self._site.origin} shows the same at {MAX_ALIKE} addresses in a row, the last {url}. "
                 "Nothing was removed. Check that the site is up, and shows its pages without scripts or a login."
@@ -203,9 +212,14 @@ class Crawl:
 
     def _handle_failure(self, url: str, before: Visit | None, problem: FetchProblem) -> Iterator[ListedDocument]:
         """Lists a page that failed; one that may come back unchanged, and its stored links are followed."""
+        is_walled = isinstance(problem, webpage.Walled)
+        is_all_new = not self._known and not self._n_pages
         if self._is_first(url):
-            raise UserError(f"{url} {problem.cause}: {problem.advice}.")
-        self._n_failures += problem.may_pass or isinstance(problem, webpage.AccessDenied)
+            if not is_walled or not self._known:
+                raise UserError(f"{url} {problem.cause}: {problem.advice}.")
+            self._misses_links = True
+        is_of_site = isinstance(problem, webpage.AccessDenied) or (is_walled and is_all_new)
+        self._n_failures += problem.may_pass or is_of_site
         if self._n_failures >= MAX_FAILURES:
             raise UserError(
                 f"{self._site.origin} fails: {MAX_FAILURES} pages in a row, and the last, {url}, {problem.cause}. "

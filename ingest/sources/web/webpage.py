@@ -17,6 +17,7 @@ from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.sources.web import markup
 from ingest.sources.web.http_fetcher import HttpResponse, Limit
 from ingest.sources.web.site import Site, join, normalise
+from ingest.sources.web.walls import WallKind
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _ENDINGS = {
@@ -44,12 +45,8 @@ _UNSPECIFIC = {  # types that do not tell; then the ending of the address does
 }
 _DATA = {"application/json", "application/xml", "application/javascript", "application/x-javascript"}
 _GONE = {404, 410}
+_ASKS_FOR_LOGIN = ("asks for a login", "name a variable with its key in authorization_env, or exclude it")
 _CLOSED = {401, 403, 407, 451}
-_LOGIN = re.compile(r"/(?:log-?in|sign-?in|wp-login)(?:\.\w+)?/?$", re.IGNORECASE)
-_LOGIN_PATH = re.compile(
-    r"/(?:log-?in|sign-?in|sso|saml2?|oauth2?|adfs|cas|wp-login|auth|authorize)(?:[/.]|$)", re.IGNORECASE
-)
-_LOGIN_HOST = re.compile(r"(?:login|signin|sso|auth|accounts|idp?)\.", re.IGNORECASE)
 _CHARSET = re.compile(  # of Python's codecs those for text: "punycode" takes minutes, "idna" has errors of its own
     r"charset\s*=\s*\"?((?:utf|iso|windows|cp|koi8|mac|gb|big5|euc|shift|x-|ks_c|tis|us-ascii)[\w.:-]{1,40})",
     re.IGNORECASE,
@@ -61,13 +58,16 @@ _JUST_NOW = timedelta(minutes=1)  # generated pages claim to have been changed a
 class Webpage:
     """A page or another document; ``format`` is None where there is none.
 
-    ``fingerprint`` is of the main text of a page, or of all of another file. ``canonical`` and ``moved_to`` are
+    ``fingerprint`` is of the main text of a page, or of all of another file; ``body`` is of the ``n_words`` of a
+    page's main text without its own address. ``canonical`` and ``moved_to`` are
     addresses within the site, or empty; ``left_for`` is one outside it.
     """
 
     format: Format | None = None
     content: bytes = b""
     fingerprint: str = ""
+    body: str = ""
+    n_words: int = 0
     is_indexed: bool = True
     links: tuple[str, ...] = ()
     canonical: str = ""
@@ -82,7 +82,11 @@ class Webpage:
 
 
 class AccessDenied(FetchProblem):
-    """Access is denied (401, 403, a login). Many in a row mean that the site fails, not its pages."""
+    """Access is denied (401, 403). Many in a row mean that the site fails, not its pages."""
+
+
+class Walled(FetchProblem):
+    """A login or an error page stands in the place of a page, with the status of one or behind a redirect."""
 
 
 def body_limit(url: str, *, max_bytes: int) -> Limit:
@@ -156,17 +160,9 @@ def _not_a_document(answer: HttpResponse, url: str) -> Webpage:
 
 def _moved(redirect: str, url: str, site: Site) -> Webpage:
     target = normalise(join(url, redirect)) or ""
-    if _is_login(target, site):
-        raise AccessDenied("asks for a login", "name a variable with its key in authorization_env, or exclude it")
+    if markup.is_login(target, site):
+        raise Walled(*_ASKS_FOR_LOGIN)
     return Webpage(moved_to=target) if site.contains(target) else Webpage(left_for=target or redirect[:200])
-
-
-def _is_login(url: str, site: Site) -> bool:
-    """Returns whether an address is a login's; within the site more strictly, since ``auth/`` may be a chapter."""
-    parts = urlsplit(url)
-    if site.contains(url):
-        return bool(_LOGIN.search(parts.path))
-    return bool(_LOGIN_PATH.search(parts.path) or _LOGIN_HOST.match(parts.netloc))
 
 
 def _failure(status: int) -> FetchProblem:
@@ -182,13 +178,17 @@ def _page(answer: HttpResponse, url: str, site: Site) -> Webpage:
     charset = _CHARSET.search(answer.headers.get("content-type", ""))
     content, html = _decode(answer.body, charset[1] if charset else "")
     tags = markup.parse(html, url, site)
-    if tags.is_error:
-        raise FetchProblem("is an error page without the status of one", "repair the links to it, or exclude it")
+    if tags.wall == WallKind.ERROR:
+        raise Walled("is an error page without the status of one", "repair the links to it, or exclude it")
+    if tags.wall == WallKind.LOGIN or (tags.refresh_target and markup.is_login(tags.refresh_target, site)):
+        raise Walled(*_ASKS_FOR_LOGIN)
     directives = _directives(answer)
     return Webpage(
         format=Format.WEBPAGE,
         content=content,
         fingerprint=tags.digest or sha256(content).hexdigest(),
+        body=tags.body,
+        n_words=tags.n_words,
         is_indexed=tags.is_indexed and "noindex" not in directives,
         links=tags.links if "nofollow" not in directives else (),
         canonical="" if tags.canonical == url else tags.canonical,
