@@ -1,11 +1,11 @@
 """Spreadsheets (XLSX, XLSB, XLS, ODS) to blocks: the only module that imports python_calamine.
 
 calamine reads all four formats, returns dates as dates and a formula's last value, and is 5 to 10 times as fast as
-openpyxl, which reads XLSX only. It does not return number formats: percent is found by
-:mod:`ingest.documents.readers.office.percents` (XLSX only), others are ignored. Hidden sheets are left out.
+openpyxl, which reads XLSX only. It does not return how cells look: :mod:`ingest.documents.readers.office.looks`
+does for XLSX, and the displayed texts of ODS are read by :mod:`ingest.documents.readers.office.ods`; XLSB and XLS
+lose their number formats. Hidden sheets are left out.
 """
 
-import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -22,14 +22,18 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from ingest.documents.blocks import Block, BlockKind, Document
+from ingest.documents.blocks import Block, BlockKind, Document, Gap
 from ingest.documents.raw import FetchProblem
-from ingest.documents.readers.office import archive, percents
+from ingest.documents.readers.html import cells
+from ingest.documents.readers.office import archive, looks, number_formats, ods
+from ingest.documents.readers.office.looks import Place, SheetLooks
 from ingest.documents.readers.text.tables import Rows
 
 MAX_BYTES = 200_000_000  # unpacked; 100,000 rows of 20 columns have about that
 MAX_CELLS = 20_000_000  # from the first to the last; calamine allocates all between, even if empty
 _WHAT = "spreadsheet"
+_MAX_RANGES, _MAX_SHEETS = 8, 3  # named where formulas have no value
+_MAX_COVERED = 500_000  # places below merged cells
 _DEFAULT_NAMES = {"sheet1", "tabelle1", "feuil1", "hoja1", "foglio1", "blad1", "arkusz1", "лист1"}
 _PLACE = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
 Cell = float | str | bool | date | time | timedelta
@@ -37,16 +41,16 @@ Cell = float | str | bool | date | time | timedelta
 
 def read(content: bytes, *, max_chars: int) -> Document:
     """Parses a workbook, each sheet under its name; raises :class:`FetchProblem`."""
-    percent_cells: Mapping[str, set[percents.Place]] = {}
+    by_sheet: Mapping[str, SheetLooks] = {}
     if content.startswith(b"PK"):
         _check_extent(content)
-        percent_cells = percents.find_cells(content, max_bytes=MAX_BYTES)
+        by_sheet = ods.read_looks(content) or looks.read_looks(content, max_bytes=MAX_BYTES)
     rows = Rows()
     try:
         with CalamineWorkbook.from_filelike(BytesIO(content)) as book:
             names = [sheet.name for sheet in book.sheets_metadata if _is_visible(sheet)]
             sheets = [
-                block for name in names for block in _sheet(book, name, rows, percent_cells.get(name, set()))
+                block for name in names for block in _sheet(book, name, rows, by_sheet.get(name, SheetLooks()))
             ]
     except PasswordError as error:
         raise FetchProblem("is protected with a password", "save it without one") from error
@@ -54,7 +58,26 @@ def read(content: bytes, *, max_chars: int) -> Document:
         raise archive.damage_problem(_WHAT) from error
     if len(names) == 1 and sheets and sheets[0].text.lower() in _DEFAULT_NAMES:
         sheets = sheets[1:]
-    return Document("", tuple(sheets), gap=rows.gap)
+    return Document(
+        "", tuple(sheets), gap=_gap(rows.gap, {name: by_sheet[name] for name in names if name in by_sheet})
+    )
+
+
+def _gap(of_rows: Gap | None, by_sheet: Mapping[str, SheetLooks]) -> Gap | None:
+    """Returns what is missing of a workbook, in one sentence."""
+    parts: list[str] = []
+    for name, sheet in by_sheet.items():
+        if sheet.without_value:
+            cells_ = looks.name_cells(sheet.without_value, max_ranges=_MAX_RANGES)
+            parts.append(f"{cells_} of {name.replace(';', ',')}" if len(by_sheet) > 1 else cells_)
+    if not parts:
+        return of_rows
+    more = [f"{len(parts) - _MAX_SHEETS} more sheets"] if len(parts) > _MAX_SHEETS else []
+    cause = f"has formulas without a stored value ({', '.join([*parts[:_MAX_SHEETS], *more])})"
+    advice = "open it in Excel or LibreOffice and save it again"
+    if of_rows:
+        return Gap(f"{cause}, and {of_rows.cause}", f"{advice}, or {of_rows.advice}")
+    return Gap(cause, f"{advice}; all else is searchable")
 
 
 def _check_extent(content: bytes) -> None:
@@ -66,55 +89,73 @@ def _check_extent(content: bytes) -> None:
         columns[name].update(column for column, _ in places)
         rows[name] = max([rows[name], *(int(row) for _, row in places)])
     for name, n_rows in rows.items():
-        n_columns = max(map(_column_number, columns[name]), default=0)
+        n_columns = max((looks.column_number(letters.decode()) + 1 for letters in columns[name]), default=0)
         if n_rows * n_columns > MAX_CELLS:
             cause = f"has a sheet that spans {n_rows:,} rows and {n_columns:,} columns"
             raise FetchProblem(cause, "delete the cells that lie far from all others")
-
-
-def _column_number(column: bytes) -> int:
-    """Returns 1 for ``A``, 27 for ``AA``."""
-    return functools.reduce(lambda number, letter: number * 26 + letter - 64, column, 0)
 
 
 def _is_visible(sheet: SheetMetadata) -> bool:
     return sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
 
 
-def _sheet(book: CalamineWorkbook, name: str, rows: Rows, percent: set[percents.Place]) -> Iterator[Block]:
-    sheet = book.get_sheet_by_name(name)
-    of_percent = {(row - 1, _column_number(column.encode()) - 1) for row, column in percent}
-    tables = [*rows.blocks([_format_cell(cell) for cell in row] for row in _rows(sheet, of_percent))]
+def _sheet(book: CalamineWorkbook, name: str, rows: Rows, sheet_looks: SheetLooks) -> Iterator[Block]:
+    tables = [*rows.blocks(_rows(book.get_sheet_by_name(name), sheet_looks))]
     if tables:
         yield Block(BlockKind.HEADING, name, level=2)
         yield from tables
 
 
-def _rows(sheet: CalamineSheet, of_percent: set[tuple[int, int]]) -> Iterator[list[Cell]]:
-    """Yields the rows with percent as text, and a merged cell's value in the first column of each row it
-    covers."""
-    down = {
-        (row, first[1]): first
-        for first, last in sheet.merged_cell_ranges or ()
-        for row in range(first[0] + 1, min(last[0], first[0] + 1_000) + 1)
-    }
+def _rows(sheet: CalamineSheet, sheet_looks: SheetLooks) -> Iterator[list[str]]:
+    """Yields the rows as they look, and a merged cell's text in each row and column it covers.
+
+    A cell merged over columns and alone in its row is a title, and stands there once.
+    """
     _, left = sheet.start or (0, 0)
-    values: dict[tuple[int, int], Cell] = {}
-    firsts = set(down.values())
+    covered = _find_covered(sheet)
+    firsts = set(covered.values())
+    values: dict[Place, str] = {}
+    titles: set[Place] = set()
     for number, row in enumerate(sheet.iter_rows()):  # from the first row on, but from the first filled column
-        filled: list[Cell] = [*row]
-        for column in range(len(filled)):
-            place, cell = (number, column + left), filled[column]
-            if place in of_percent and isinstance(cell, float) and not isinstance(cell, bool):
-                filled[column] = f"{cell * 100:.10g}%"
+        texts = [_format_cell(cell, sheet_looks, (number, column + left)) for column, cell in enumerate(row)]
+        is_alone = sum(map(bool, texts)) == 1
+        for column, text in enumerate(texts):
+            place = (number, column + left)
+            first = covered.get(place)
             if place in firsts:
-                values[place] = filled[column]
-            elif place in down:
-                filled[column] = values.get(down[place], "")
-        yield filled
+                values[place] = text
+                titles |= {place} if is_alone and column == 0 else set()
+            elif first and not text and (first not in titles or place[1] == first[1]):
+                texts[column] = values.get(first, "")
+        yield texts
 
 
-def _format_cell(cell: Cell) -> str:
+def _find_covered(sheet: CalamineSheet) -> dict[Place, Place]:
+    """Returns the first cell of each place that a merged cell covers."""
+    covered: dict[Place, Place] = {}
+    for first, last in sheet.merged_cell_ranges or ():
+        for row in range(first[0], min(last[0], first[0] + cells.MAX_ROWS) + 1):
+            for column in range(first[1], min(last[1], first[1] + cells.MAX_COLUMNS) + 1):
+                if (row, column) != (first[0], first[1]):
+                    covered[row, column] = (first[0], first[1])
+        if len(covered) > _MAX_COVERED:
+            break
+    return covered
+
+
+def _format_cell(cell: Cell, sheet_looks: SheetLooks, place: Place) -> str:
+    if text := sheet_looks.texts.get(place):
+        return text
+    code = sheet_looks.formats.get(place)
+    shown = None
+    if code and isinstance(cell, int | float) and not isinstance(cell, bool):
+        shown = number_formats.show_number(cell, code)
+    elif code and isinstance(cell, date | time | timedelta):
+        shown = number_formats.show_date(cell, code)
+    return _format_value(cell) if shown is None else shown
+
+
+def _format_value(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):

@@ -47,22 +47,64 @@ class Rows:
 
 
 def _table(rows: list[list[str]]) -> Iterator[Block]:
-    while rows and sum(map(bool, rows[0])) == 1 and any(sum(map(bool, row)) > 1 for row in rows):
-        yield Block(BlockKind.PARAGRAPH, "".join(rows.pop(0)))  # a title above the table
-    width = max(map(len, rows))
+    rows, width = [*rows], max(map(len, rows))
     columns = [at for at in range(width) if any(at < len(row) and row[at] for row in rows)]
     rows = [[row[at] if at < len(row) else "" for at in columns] for row in rows]
-    if len(columns) == 1:
+    while _is_title(rows):
+        yield Block(BlockKind.PARAGRAPH, "".join(rows.pop(0)))
+    rows = [list(row) for row in zip(*(column for column in zip(*rows, strict=True) if any(column)), strict=True)]
+    if len(rows[0]) == 1:
         for row in rows:
             yield Block(BlockKind.ITEM, f"- {row[0]}") if len(rows) > 1 else Block(BlockKind.PARAGRAPH, row[0])
         return
+    names = _join_headers(rows)
+    if names:
+        yield from _name_values(names, rows[2:])
+        return
     has_header = _has_header(rows)
-    if has_header and sum(map(len, rows[0])) + 3 * len(columns) > _MAX_HEADER_CHARS:
-        for row in rows[1:]:
-            values = (f"{name}: {cell}" if name else cell for name, cell in zip(rows[0], row, strict=True) if cell)
-            yield Block(BlockKind.ITEM, f"- {'; '.join(values)}")
+    if has_header and sum(map(len, rows[0])) + 3 * len(rows[0]) > _MAX_HEADER_CHARS:
+        yield from _name_values(rows[0], rows[1:])
         return
     yield Block(BlockKind.TABLE, lines=tuple(f"| {' | '.join(row)} |" for row in rows), has_header=has_header)
+
+
+def _is_title(rows: Sequence[Row]) -> bool:
+    """Returns whether the first row is a title above a table."""
+    is_alone = sum(map(bool, rows[0])) == 1 and any(sum(map(bool, row)) > 1 for row in rows)
+    return is_alone and not _join_headers(rows)
+
+
+def _name_values(names: Row, rows: Iterable[Row]) -> Iterator[Block]:
+    for row in rows:
+        values = (f"{name}: {cell}" if name else cell for name, cell in zip(names, row, strict=True) if cell)
+        yield Block(BlockKind.ITEM, f"- {'; '.join(values)}")
+
+
+def _join_headers(rows: Sequence[Row]) -> list[str] | None:
+    """Returns the names of the columns where two rows give them together: ``Fee`` above ``Monthly``, ``Yearly``.
+
+    A name stands above several columns if it is repeated, as a merged cell's is, or followed by empty cells. The
+    second row is a header if the first column has its name above, or if what it names are values.
+    """
+    if len(rows) < 3 or any(cell and _names_no_column(cell) for row in rows[:2] for cell in row):
+        return None
+    above, below = [*rows[0]], rows[1]
+    groups: set[int] = set()
+    for at in range(1, len(above)):
+        is_open = not above[at] and below[at] and above[at - 1] and below[at - 1]
+        above[at] = above[at - 1] if is_open else above[at]
+        if above[at] and above[at] == above[at - 1] and below[at] and below[at - 1] not in {"", above[at]}:
+            groups |= {at - 1, at}
+    if not groups or len({below[at] for at in groups}) < 2:
+        return None
+    is_named_above = bool(rows[0][0]) and below[0] in {"", rows[0][0]}
+    values = [is_value(row[at]) for row in rows[2:] for at in groups if row[at]]
+    if not is_named_above and sum(values) <= len(values) / 2:
+        return None
+    return [
+        upper if lower in {"", upper} else f"{upper} {lower}".strip()
+        for upper, lower in zip(above, below, strict=True)
+    ]
 
 
 def _has_header(rows: Sequence[Row]) -> bool:

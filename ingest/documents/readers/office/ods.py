@@ -1,0 +1,85 @@
+"""Finds the texts that the cells of an OpenDocument sheet (ODS) show, and its formulas without a value.
+
+A cell stores both its value and what a person sees, such as ``$420.00``; calamine gives the value only.
+"""
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from ingest.documents.readers.office import archive
+from ingest.documents.readers.office.looks import SheetLooks
+from ingest.documents.readers.text.tables import MAX_ROWS
+
+_WHAT = "spreadsheet"
+_CONTENT, _MIMETYPE = "content.xml", "mimetype"
+_SHOWN_TYPES = {"currency", "percentage", "date", "time", "float"}
+_MAX_REPEATED = 1_000  # of one cell; more are empty
+
+
+def read_looks(content: bytes) -> dict[str, SheetLooks]:
+    """Returns the looks by the name of the sheet; none for a file of another kind."""
+    parts = archive.unpack(content, what=_WHAT, is_wanted={_CONTENT, _MIMETYPE}.__contains__)
+    if _CONTENT not in parts or b"opendocument" not in parts.get(_MIMETYPE, b""):
+        return {}
+    root = archive.parse_xml(parts[_CONTENT], what=_WHAT)
+    tables = root.iterfind("{*}body/{*}spreadsheet/{*}table")
+    return {_attribute(table, "name"): _read_table(table) for table in tables}
+
+
+def _read_table(table: Element) -> SheetLooks:
+    looks = SheetLooks()
+    number = 0
+    for row in _rows(table):
+        n_rows = _repeat(row, "number-rows-repeated")
+        if number > MAX_ROWS:
+            break
+        column = 0
+        for cell in row:
+            n_columns = _repeat(cell, "number-columns-repeated")
+            if _name(cell) == "table-cell":
+                places = [
+                    (number + down, column + right)
+                    for down in range(min(n_rows, _MAX_REPEATED))
+                    for right in range(min(n_columns, _MAX_REPEATED))
+                ]
+                _read_cell(cell, places, looks)
+            column += n_columns
+        number += n_rows
+    return looks
+
+
+def _read_cell(cell: Element, places: list[tuple[int, int]], looks: SheetLooks) -> None:
+    kind, formula = _attribute(cell, "value-type"), _attribute(cell, "formula")
+    if not kind and not formula:
+        return
+    text = " ".join(" ".join("".join(line.itertext()) for line in cell if _name(line) == "p").split())
+    if text and kind in _SHOWN_TYPES and (kind in {"date", "time"} or _says_more(text)):
+        looks.texts.update(dict.fromkeys(places, text))
+    if formula and not kind and not text:
+        looks.without_value += places
+
+
+def _says_more(text: str) -> bool:
+    """Returns whether a text is not just digits with their marks, which are better read as the number."""
+    return any(letter not in "+-.,'’ \u00a0\u202f()" and not letter.isdecimal() for letter in text)
+
+
+def _rows(parent: Element) -> Iterator[Element]:
+    for child in parent:
+        if _name(child) == "table-row":
+            yield child
+        elif _name(child) in {"table-row-group", "table-header-rows", "table-rows"}:
+            yield from _rows(child)
+
+
+def _repeat(element: Element, name: str) -> int:
+    text = _attribute(element, name)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 1
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _attribute(element: Element, name: str) -> str:
+    return next((value for key, value in element.items() if key.rpartition("}")[2] == name), "")
