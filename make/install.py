@@ -101,19 +101,19 @@ def _runs(python: Path) -> bool:
 def _run(command: Sequence[str], describe: Callable[[str], str]) -> int:
     """Runs a command and shows every few seconds what ``describe`` makes of its latest line; returns its code."""
     with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(process, lines), daemon=True).start()
         shown_at = 0.0
-        while (line := _next(lines)) is not None:
-            what = describe(line)
-            if time.monotonic() - shown_at >= EVERY_SECONDS:
-                shown_at = time.monotonic()
-                _show(f"  … {what}")
-        if code := process.wait():
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+            while (line := _next(lines)) is not None:
+                what = describe(line)
+                if time.monotonic() - shown_at >= EVERY_SECONDS:
+                    shown_at = time.monotonic()
+                    _show(f"  … {what}")
+        if process.returncode:
             errors.seek(0)
             _explain(command, errors.read())
-    return code
+    return process.returncode
 
 
 def _read(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | None]") -> None:

@@ -82,6 +82,8 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would compete with ours
     os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings mean nothing to an operator
     dotenv.load_dotenv(Path.cwd() / ".env")  # litellm reads the providers' keys from the environment
+    for name in [name for name, value in os.environ.items() if name.endswith("_API_KEY") and not value.strip()]:
+        del os.environ[name]  # an empty line in .env is no key, and litellm would send it
     if os.environ.pop("DOCENT_TIED_TO_STDIN", None):
         from bot.processes import parent_watch
 
