@@ -6,13 +6,14 @@ A source is a table ``[sources.NAME]``. Its options are not checked here but whe
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
 from agent.errors import UserError
 from ingest.durations import DEFAULT_EVERY, NEVER, duration
+from ingest.settings import IngestSettings
 
 EXAMPLE = 'sources.handbook.location = "path/to/documents"'
 
@@ -49,6 +50,18 @@ def sources(path: Path, *, is_required: bool = False) -> dict[str, SourceTable]:
     return {
         name: resolve_location(table, folder) | {"name": name} for name, table in _to_json(tables, path).items()
     }
+
+
+def choose(settings: IngestSettings, names: Sequence[str]) -> dict[str, SourceTable]:
+    """Reads the sources that the settings' file declares, or those of these names; raises :class:`UserError` where
+    there are none."""
+    declared = sources(settings.config, is_required=settings.is_config_named)
+    if not declared:
+        raise UserError(f"{settings.config} declares no source. Write one there, such as: {EXAMPLE}")
+    for name in names:
+        if name not in declared:
+            raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(declared)}.")
+    return {name: declared[name] for name in names or declared}
 
 
 def find_overlaps(tables: Mapping[str, Mapping[str, object]]) -> list[str]:

@@ -27,9 +27,11 @@ def sync(
 
     For example: docent sync handbook wiki
     """
-    connection.announce("Comparing the sources with the index …", is_quiet=json_)
+    from ingest import settings, source_config
+
+    chosen = source_config.choose(settings.load(), sources or ())
+    connection.announce(f"Syncing {', '.join(chosen)} …", is_quiet=json_)
     from bot.cli import sync_progress
-    from ingest import settings
 
     with connection.open_index() as database:
         sync_progress.sync_declared(database, settings.load(), sources or [], is_forced=force, as_json=json_)
@@ -64,7 +66,6 @@ def ingest(
 
     For example: docent ingest docs/handbook --link 'https://handbook.example/{path}' --exclude drafts/
     """
-    connection.announce(f"Reading {location} …", is_quiet=json_)
     from bot.cli import sync_progress
     from ingest import settings
 
@@ -77,6 +78,8 @@ def ingest(
         **({"readers": reader} if reader else {}),
         **sync_progress.parse_options(option or []),
     }
+    sync_progress.check_location(options)
+    connection.announce(f"Reading {location} …", is_quiet=json_)
     with connection.open_index() as database:
         sync_progress.sync_location(database, settings.load(), options, is_forced=force, as_json=json_)
 

@@ -42,14 +42,9 @@ def sync_declared(
 
     A source that fails does not stop the next one, but the command exits with 1.
     """
-    declared = source_config.sources(settings.config, is_required=settings.is_config_named)
-    if not declared:
-        raise UserError(f"{settings.config} declares no source. Write one there, such as: {source_config.EXAMPLE}")
-    for name in names:
-        if name not in declared:
-            raise UserError(f"{settings.config} declares no source '{name}'. It has: {', '.join(declared)}.")
+    chosen = source_config.choose(settings, names)
+    declared = source_config.sources(settings.config)
     library = Library(database, settings)
-    chosen = {name: declared[name] for name in names or declared}
     checked = {name: _check(settings, name, table) for name, table in chosen.items()}  # all mistakes, at once
     usable = {name: table for name, table in declared.items() if not isinstance(checked.get(name), dict)}
     for problem in source_config.find_overlaps(usable):
@@ -74,9 +69,7 @@ def sync_location(
     database: Database, settings: IngestSettings, options: Mapping[str, object], *, is_forced: bool, as_json: bool
 ) -> None:
     """Syncs the one source that a command line describes."""
-    source_options = connector.validate_options(
-        source_config.resolve_location(options, Path.cwd()), where=str(options["location"])
-    )
+    source_options = check_location(options)
     library = Library(database, settings)
     name = source_options.name or connector.open_source(source_options, home=settings.home).name
     if not source_options.name and not is_forced:
@@ -88,6 +81,12 @@ def sync_location(
     else:
         _print_report(report)
         _print_model_change(library)
+
+
+def check_location(options: Mapping[str, object]) -> SourceOptions:
+    """Checks the options of a command line; raises :class:`UserError`."""
+    located = source_config.resolve_location(options, Path.cwd())
+    return connector.validate_options(located, where=str(options["location"]))
 
 
 def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew: bool = False) -> None:

@@ -217,3 +217,15 @@ def test_an_unanswered_question_of_an_address_without_slack_ends_unseen(context:
     assert ReplyAddress("T", "C", "U").thread_ts is None
     answering.work(context, stored.session_id)
     assert turns(context.database) == [("failed", "undeliverable")]
+
+
+def test_before_any_document_the_person_is_told_and_no_model_is_asked(
+    context: WorkerContext, ask: Ask, model: ScriptedModel
+) -> None:
+    reply = RecordingReply()
+    empty = replace(context, has_nothing_to_search=lambda: True)
+    answering.work(empty, ask().session_id, lambda turn: reply)
+    assert turns(context.database) == [("completed", "no_evidence")]
+    assert reply.answers[0].text.startswith("No documents have been read in yet")
+    assert "`docent ingest`" in reply.answers[0].text
+    assert model.requests == []

@@ -14,6 +14,7 @@ from bot.jobs import wiring
 from bot.slack.client import SlackClient
 from ingest import settings as ingest_settings
 from ingest.library import Library
+from tests.library import sync_folder
 from tools.thread_history import ThreadPort
 
 
@@ -82,3 +83,23 @@ def test_small_talk_is_not_searched_for(question: str, names: list[str]) -> None
 def test_a_model_without_a_price_is_refused(database: Database) -> None:
     with pytest.raises(SettingsError, match="price"):
         wiring.build(AgentSettings(model="openai/unheard-of", model_prices=""), database)
+
+
+def test_nothing_can_be_searched_before_documents_are_read_in_unless_there_are_own_tools(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = wiring.build(AgentSettings(), database)
+    assert context.has_nothing_to_search()
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    monkeypatch.setenv("DOCENT_TOOLS", str(tools))
+    bot.settings.load.cache_clear()
+    assert not context.has_nothing_to_search()
+    monkeypatch.delenv("DOCENT_TOOLS")
+    bot.settings.load.cache_clear()
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "leave.md").write_text("# Leave\n\nYou may carry over 5 days.")
+    sync_folder(Library(database, ingest_settings.load()), pages)
+    assert not context.has_nothing_to_search()
+    context.leases.close()
