@@ -66,13 +66,21 @@ class Raw:
 
 
 @dataclass(frozen=True)
+class Chunks:
+    """Chunks as they are, each with its own delta, finish reason and usage; without ``is_done`` no ``[DONE]``."""
+
+    chunks: Sequence[dict[str, Any]]
+    is_done: bool = True
+
+
+@dataclass(frozen=True)
 class Hang:
     """Nothing, until ``event`` is set or the caller goes away."""
 
     event: threading.Event
 
 
-Line = Say | Call | Fail | Break | Stall | Raw | Hang
+Line = Say | Call | Fail | Break | Stall | Raw | Chunks | Hang
 Script = Callable[[Request], Line]
 
 
@@ -167,6 +175,12 @@ def _perform(handler: BaseHTTPRequestHandler, line: Line) -> None:
         handler.wfile.write(b"%x\r\n%s\r\n" % (len(line.body), line.body) if line.body else b"")
         handler.close_connection = True
         handler.connection.close()
+        return
+    if isinstance(line, Chunks):
+        for chunk in line.chunks:
+            _send(handler, chunk if "error" in chunk else _chunk(**chunk))
+        done = b"data: [DONE]\n\n" if line.is_done else b""
+        handler.wfile.write((b"%x\r\n%s\r\n" % (len(done), done) if done else b"") + b"0\r\n\r\n")
         return
     for delta, finish_reason, pause in _deltas(line):
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}

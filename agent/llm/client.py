@@ -172,10 +172,10 @@ def _attempt(
             if now_ > deadline:
                 raise _time_out("the turn's time is over", completion)
             completion.has_begun = True
-            for piece in answer.feed(chunk):
-                if isinstance(piece, str):
-                    completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
-                yield piece
+            ready = answer.feed(chunk)
+            if answer.has_text:
+                completion.first_token_ms = completion.first_token_ms or _ms_since(completion.started_at)
+            yield from ready
             heard_at = time.monotonic()  # our reader may have taken long
     except DocentError:
         raise

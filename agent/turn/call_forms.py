@@ -146,7 +146,8 @@ def _find_marker(text: str) -> int | None:
 def _read_marked(text: str, names: Container[str]) -> Iterator[WrittenCall]:
     named = list(_TAGGED_NAME.finditer(text))
     if not named:
-        yield from _read_code(text, names)
+        marker = MARKER.match(text)
+        yield from _read_code(text[marker.end() if marker else 0 :], names)
         return
     for match, following in zip(named, [*named[1:], None], strict=True):
         body = text[match.end() : following.start() if following else len(text)]

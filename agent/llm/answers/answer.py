@@ -24,23 +24,25 @@ class AnswerReader:
         self._filter = None if is_local(request.model.name) else ReasoningFilter(request.model)
         self._text = ""
 
-    def feed(self, chunk: Chunk) -> Iterator[str | Retracted]:
-        """Adds a chunk; yields the text that may be shown now, or that what was shown is taken back."""
+    def feed(self, chunk: Chunk) -> list[str | Retracted]:
+        """Adds a chunk; returns the text that may be shown now, or that what was shown is taken back."""
         self._chunks.append(chunk)
         if not chunk.choices:
-            return
+            return []
         delta = chunk.choices[0].delta
         self._assembly.feed(delta)
         if self._filter and self._assembly.reasoning:
             self._filter.note_reasoning_apart()
         piece = delta.content
         if not piece or not isinstance(piece, str):
-            return
+            return []
         self._text += piece
-        if self._filter:
-            yield from self._filter.feed(piece)
-        else:
-            yield piece
+        return list(self._filter.feed(piece)) if self._filter else [piece]
+
+    @property
+    def has_text(self) -> bool:
+        """Returns whether text came, shown or not."""
+        return bool(self._text)
 
     def release(self) -> Iterator[str]:
         """Yields text that was held back for long enough."""

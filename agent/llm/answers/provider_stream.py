@@ -44,9 +44,8 @@ def attach(response: Response) -> Response:
 
 def mend(chunk: Any) -> None:
     """Writes what came in another type as OpenAI's API has it: arguments and ids as text, text in parts as one."""
-    usage = getattr(chunk, "usage", None)
-    if usage is not None and not _is_usage(usage):
-        chunk.usage = None
+    if (usage := getattr(chunk, "usage", None)) is not None:
+        _mend_usage(chunk, usage)
     for choice in getattr(chunk, "choices", None) or ():
         delta = getattr(choice, "delta", None)
         if isinstance(content := getattr(delta, "content", None), list):
@@ -74,9 +73,16 @@ def has_sent_usage(response: Response, chunks: list[Chunk]) -> bool:
     return any(getattr(chunk, "usage", None) is not None for chunk in sent)
 
 
-def _is_usage(usage: Any) -> bool:
-    values = (_get(usage, name) for name in _COUNTS)
-    return not isinstance(usage, str) and all(value is None or isinstance(value, int | float) for value in values)
+def _mend_usage(chunk: Any, usage: Any) -> None:
+    """Writes counts as whole numbers; usage that holds something else is none."""
+    for name in _COUNTS:
+        count = _get(usage, name)
+        if isinstance(count, float) and count.is_integer():
+            _set(usage, name, int(count))
+        elif count is not None and not isinstance(count, int):
+            chunk.usage = None
+    if isinstance(usage, str | int | float | list):
+        chunk.usage = None
 
 
 def _mend_content(delta: Any, parts: list[Any]) -> None:
