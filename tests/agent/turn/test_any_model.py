@@ -16,6 +16,8 @@ from agent.tools import ToolContext, ToolResult, tool
 from agent.turn.events import Finished
 from agent.turn.limits import Limits
 from tests.agent.parts import PRICE, TOOLS, Asked, budgets
+from tests.agent.turn import provider_streams
+from tests.agent.turn.provider_shapes import TABLE
 from tests.scripted_model import Break, Call, Fail, Line, Raw, Say, ScriptedModel
 
 LIMITS = Limits(
@@ -81,7 +83,16 @@ ARGUMENTS = st.one_of(
 NAMES = st.sampled_from([*ALL, "unknown", "", "a b!", "x" * 300])
 CALLS = st.lists(st.tuples(NAMES, ARGUMENTS), min_size=1, max_size=20).map(Call)
 CUTS = st.integers(0, 400).map(lambda n: Raw(_stream()[:n]))
+SHAPES = st.builds(
+    provider_streams.cut,
+    st.one_of(
+        st.sampled_from([answer for shape in TABLE for answer in shape.answers]),
+        st.builds(lambda make, text: make(text), st.sampled_from(list(provider_streams.ANSWERS.values())), TEXTS),
+    ),
+    st.sampled_from([1, 5, None]),
+)
 LINES: st.SearchStrategy[Line] = st.one_of(
+    SHAPES,
     st.builds(Say, TEXTS),
     st.builds(
         Say,

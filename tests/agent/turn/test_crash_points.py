@@ -24,9 +24,11 @@ from agent.turn import loop
 from agent.turn.events import Finished
 from agent.turn.limits import Limits
 from tests.agent.parts import PRICE, TOOLS, Asked, budgets, opening
+from tests.agent.turn import provider_streams
 from tests.scripted_model import Call, Line, Say, ScriptedModel
 
-CALLS = Call([("look_up", {"query": "more"}), ("send", {"to": "Ada"}), ("look_up", {"query": "and more"})])
+CALLS = [("look_up", {"query": "more"}), ("send", {"to": "Ada"}), ("look_up", {"query": "and more"})]
+ANSWER = "5 days [1]."
 MOST = 14  # commits and checks of a turn; what is beyond the last one never comes
 
 
@@ -76,31 +78,43 @@ class FatefulDatabase(Database):
 FATES = st.builds(Fate, st.sampled_from(["before", "after", "check", "lost", "tool"]), st.integers(1, MOST))
 
 
+# A step with calls and one with the answer, in any of the ways in which providers send them.
+STEPS = st.tuples(
+    st.one_of(
+        st.just(Call(CALLS)), st.sampled_from(list(provider_streams.CALLS.values())).map(lambda f: f(CALLS))
+    ),
+    st.one_of(
+        st.just(Say(ANSWER)), st.sampled_from(list(provider_streams.ANSWERS.values())).map(lambda f: f(ANSWER))
+    ),
+)
+
+
 @pytest.fixture(scope="module")
 def model() -> Iterator[ScriptedModel]:
-    with ScriptedModel(_two_steps) as scripted:
+    with ScriptedModel(lambda request: Say(ANSWER)) as scripted:
         yield scripted
 
 
 @pytest.mark.timeout(600)
-@given(fates=st.lists(FATES, min_size=1, max_size=3))
+@given(fates=st.lists(FATES, min_size=1, max_size=3), steps=STEPS)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_turn_survives(database: Database, model: ScriptedModel, fates: list[Fate]) -> None:
-    _check(database, model, fates)
+def test_a_turn_survives(
+    database: Database, model: ScriptedModel, fates: list[Fate], steps: tuple[Line, Line]
+) -> None:
+    _check(database, model, fates, steps)
 
 
 @pytest.mark.soak
-@given(fates=st.lists(FATES, min_size=1, max_size=6))
+@given(fates=st.lists(FATES, min_size=1, max_size=6), steps=STEPS)
 @settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_turn_survives_many_times(database: Database, model: ScriptedModel, fates: list[Fate]) -> None:
-    _check(database, model, fates)
+def test_a_turn_survives_many_times(
+    database: Database, model: ScriptedModel, fates: list[Fate], steps: tuple[Line, Line]
+) -> None:
+    _check(database, model, fates, steps)
 
 
-def _two_steps(request: dict[str, Any]) -> Line:
-    return Say("5 days [1].") if request["messages"][-1]["role"] == "tool" else CALLS
-
-
-def _check(database: Database, model: ScriptedModel, fates: list[Fate]) -> None:
+def _check(database: Database, model: ScriptedModel, fates: list[Fate], steps: tuple[Line, Line]) -> None:
+    model.script = lambda request: steps[request["messages"][-1]["role"] == "tool"]
     with database.transaction() as transaction:
         transaction.execute(text("TRUNCATE sessions, blobs, budgets CASCADE"))
     model.requests.clear()
@@ -156,7 +170,7 @@ def _attempt(asked: Asked, turn: sessions.Turn, fate: Fate, sent: list[str]) -> 
     try:
         for event in loop.TurnRun(turn, asked_here.kit, fate.check).events(opening):
             if isinstance(event, Finished):
-                assert (event.text, event.reason) == ("5 days [1].", "answered")
+                assert (event.text, event.reason) == (ANSWER, "answered")
                 with asked.database.transaction() as transaction:
                     sessions.finish(transaction, turn, status="completed", reason="answered", answer=event.text)
                     money.release(transaction, turn.id)
