@@ -78,7 +78,8 @@ def test_stop_ends_an_answer_that_streams_and_keeps_what_was_said(world: System,
     (turn,) = world.wait_for_turns(1, status="cancelled", timeout=120)
     (reply,) = world.replies(HELP, ts)
     assert turn.reason == "stopped"
-    assert reply.plain.startswith("You can")
+    assert reply.plain.startswith("Searched the documents\n")  # its steps stay
+    assert "\nYou can" in reply.plain
     assert "Stopped before the answer was complete." in reply.plain
     assert world.workspace.threads.sessions[(_channel(world), ts)].status == "active"
 
@@ -95,7 +96,8 @@ def test_stop_is_heard_while_the_model_says_nothing_at_all(world: System, model:
 
     world.wait_for_turns(1, status="cancelled", timeout=120)
     (reply,) = world.replies(HELP, ts)
-    assert reply.plain == "Stopped."
+    assert reply.plain.startswith("Searched the documents\n")
+    assert reply.plain.endswith("\nStopped.")
     never.set()
 
 

@@ -70,7 +70,7 @@ def _print_turn(console: Console, turn: TurnRecord, *, is_full: bool) -> None:
             previous = _print_messages(console, step, previous)
     if turn["answer"]:
         console.print(f"\n{_safe(strip_links(turn['answer']))}\n")
-    for line in (*_source_lines(turn), *_feedback_lines(turn), _totals(turn)):
+    for line in (*_delivery_lines(turn), *_source_lines(turn), *_feedback_lines(turn), _totals(turn)):
         console.print(line)
 
 
@@ -245,6 +245,13 @@ def _source_lines(turn: TurnRecord) -> Iterator[str]:
         yield f" {mark}\\[{source['n']}] {_safe(title)}  {source['score']:.2f}  {_safe(source['url'])}"
     if any(source["is_cited"] for source in turn["sources"]):
         yield "[dim] * cited[/]"
+
+
+def _delivery_lines(turn: TurnRecord) -> Iterator[str]:
+    if turn["notice"]:
+        yield f"[dim]below it: {_safe(turn['notice'])}[/]"
+    if turn["delivery_error"]:
+        yield f"[red]not delivered where it was asked for: {_safe(turn['delivery_error'])}[/]"
 
 
 def _feedback_lines(turn: TurnRecord) -> Iterator[str]:

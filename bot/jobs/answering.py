@@ -8,6 +8,7 @@ sentences for questions that no model sees. Leaves out retries (:mod:`bot.slack.
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from redis import RedisError
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
+from agent.prompting import citations
 from agent.store import sessions, trace
 from agent.store.sessions import Turn
 from agent.turn import loop
@@ -28,6 +30,7 @@ from bot.slack.replies import task_cards
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.output_filter import AnswerText
 from bot.slack.replies.reply import Answer, Reply
+from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
@@ -139,43 +142,73 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
             context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED
         )
         return
-    text = AnswerText(run.source, run.evidence)
+    progress = _Progress(AnswerText(run.source, run.evidence))
     try:
-        _run(context, turn, run, reply, text)
+        _run(context, turn, run, reply, progress)
     except Cancelled:
-        shown = text.flush()
-        sentence = _sentence(turn, shown or STOPPED, notice=STOPPED_NOTICE if shown else "")
-        turn_endings.end(context, turn, reply, sentence, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
+        answer = _keep_shown(turn, run, reply, progress)
+        turn_endings.end(context, turn, reply, answer, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
 
 
-def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, text: AnswerText) -> None:
+@dataclass
+class _Progress:
+    """What an answer has come to so far: its text, and its steps by the id of their card."""
+
+    text: AnswerText
+    steps: dict[str, TaskCard] = field(default_factory=dict)
+
+    def open_card(self, event: ToolStarted) -> TaskCard:
+        """Adds the card of a call that begins."""
+        card = task_cards.open_card(len(self.steps) + 1, event)
+        return self.steps.setdefault(card.id, card)
+
+    def close_card(self, card: TaskCard, event: ToolFinished) -> TaskCard:
+        """Replaces the card of a call that has ended."""
+        self.steps[card.id] = task_cards.close_card(card, event)
+        return self.steps[card.id]
+
+
+def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> None:
     """Runs the agent and shows its events; the last one completes the turn."""
-    cards: dict[str, task_cards.TaskCard] = {}  # by the id of the running call
-    n_cards = 0
+    cards: dict[str, TaskCard] = {}  # by the id of the running call
     for event in run.events(context.plan_opening_calls):
         match event:
             case TextDelta(piece):
-                if safe := text.feed(piece):
+                if safe := progress.text.feed(piece):
                     reply.show_text(safe)
             case TextReset():
-                text.reset()
+                progress.text.reset()
                 reply.reset_text()
             case ToolStarted(call_id):
                 reply.show_status(event.labels.status)
-                n_cards += 1
-                cards[call_id] = task_cards.open_card(n_cards, event)
+                cards[call_id] = progress.open_card(event)
                 reply.show_card(cards[call_id])
             case ToolFinished(call_id):
-                reply.show_card(task_cards.close_card(cards[call_id], event))
+                reply.show_card(progress.close_card(cards[call_id], event))
             case Waiting():
                 reply.refresh()
             case Finished():
-                turn_endings.complete(context, turn, reply, event, text.filter(event.text) or NO_TEXT)
+                turn_endings.complete(context, turn, reply, event, progress.text.filter(event.text) or NO_TEXT)
 
 
-def _sentence(turn: Turn, text: str, *, notice: str = "") -> Answer:
+def _keep_shown(turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> Answer:
+    """Returns what the person saw when they pressed Stop: that text and no more, its sources, the steps."""
+    shown = reply.get_shown_text()
+    text = progress.text.flush() if shown is None else shown
+    by_number = {source.n: source for source in run.recorder.sources}
+    return Answer(
+        turn.id,
+        text or STOPPED,
+        [by_number[n] for n in citations.find_cited(text, by_number)],
+        STOPPED_NOTICE if text else "",
+        has_feedback=False,
+        steps=[task_cards.stop_card(card) for card in progress.steps.values()],
+    )
+
+
+def _sentence(turn: Turn, text: str) -> Answer:
     """Returns an answer of fixed words, which nobody is asked to rate."""
-    return Answer(turn.id, text, notice=notice, has_feedback=False)
+    return Answer(turn.id, text, has_feedback=False)
 
 
 def _make_slack_reply(context: WorkerContext, turn: Turn) -> Reply:

@@ -82,7 +82,40 @@ class ButtonsBlock(TypedDict):
     elements: list[Button]
 
 
-Block = MarkdownBlock | ContextBlock | SectionBlock | ActionsBlock | ButtonsBlock
+class RichTextSpan(TypedDict):
+    """A piece of plain text."""
+
+    type: Literal["text"]
+    text: str
+
+
+class RichTextSection(TypedDict):
+    """A line of rich text."""
+
+    type: Literal["rich_text_section"]
+    elements: list[RichTextSpan]
+
+
+class RichTextBlock(TypedDict):
+    """Rich text; the bot writes one plain line of it."""
+
+    type: Literal["rich_text"]
+    elements: list[RichTextSection]
+
+
+class TaskCardBlock(TypedDict):
+    """A task card in a message that does not stream."""
+
+    type: Literal["task_card"]
+    task_id: str
+    title: str
+    status: str
+    details: NotRequired[RichTextBlock]
+    output: NotRequired[RichTextBlock]
+    sources: NotRequired[list["UrlSource"]]
+
+
+Block = MarkdownBlock | ContextBlock | SectionBlock | ActionsBlock | ButtonsBlock | TaskCardBlock
 
 
 class LayoutMessage(TypedDict):
@@ -186,6 +219,12 @@ class Prompt(TypedDict):
 
     title: str
     message: str
+
+
+def rich_text(text: str) -> RichTextBlock:
+    """Builds a line of plain text where Slack wants rich text."""
+    section: RichTextSection = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [section]}
 
 
 def plain_text(text: str) -> PlainText:

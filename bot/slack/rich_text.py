@@ -39,7 +39,7 @@ class _Reader:
     mentions: list[str] = field(default_factory=list)  # everybody whom the message addresses
 
     def read(self, elements: Iterable[Element]) -> str:
-        return "\n".join(self._read_part(element) for element in elements)
+        return "\n".join(self._read_part(element).removesuffix("\n") for element in elements)
 
     def _read_part(self, part: Element, *, is_quoted: bool = False) -> str:
         kind, inside = part.get("type"), _list(part)

@@ -12,9 +12,11 @@ from bot.slack.replies.markdown import escape
 from bot.slack.replies.output_filter import escape_url, is_web_url
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.splitting import pack_blocks
+from bot.slack.replies.task_cards import bound_cards
 
 SOURCES_LIMIT = 1_800  # characters of a list of documents; those that are left out are counted
 NOTICE_LIMIT = 1_000
+STEPS_LIMIT = 1_200  # characters of the texts of all steps
 SECTION_LIMIT = 3_000  # characters of a section's text
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
 TITLE_LIMIT = 120
@@ -29,6 +31,7 @@ def build_message(answer: Answer, text: str, *, is_last: bool, lead: str = "") -
     ``lead`` is a line in Slack's markup above it.
     """
     blocks: list[Block] = [_context(lead)] if lead else []
+    blocks += [card.to_block() for card in bound_cards(answer.steps, STEPS_LIMIT)]
     if text:
         blocks.append({"type": "markdown", "text": text})
     return {"blocks": blocks + (build_closing(answer) if is_last else []), "text": to_plain_text(text)}
@@ -37,6 +40,7 @@ def build_message(answer: Answer, text: str, *, is_last: bool, lead: str = "") -
 def build_sections(answer: Answer, text: str, *, is_last: bool, lead: str = "") -> LayoutMessage:
     """Builds the same of the oldest kinds of blocks alone: sections, with tables as code, and ordinary buttons."""
     blocks: list[Block] = [_context(lead)] if lead else []
+    blocks += [_context(_format_steps(answer))] if answer.steps else []
     blocks += [_section(section) for section in pack_blocks(markdown.to_mrkdwn(text), SECTION_LIMIT)]
     if is_last:
         blocks += [_context(line) for line in _format_closing(answer)]
@@ -47,7 +51,7 @@ def build_sections(answer: Answer, text: str, *, is_last: bool, lead: str = "") 
 def build_text(answer: Answer, text: str, *, is_last: bool, lead: str = "") -> TextMessage:
     """Builds the same without any block, and so without buttons."""
     closing = _format_closing(answer) if is_last else []
-    return {"text": "\n\n".join(filter(None, [lead, *markdown.to_mrkdwn(text), *closing]))}
+    return {"text": "\n\n".join(filter(None, [lead, _format_steps(answer), *markdown.to_mrkdwn(text), *closing]))}
 
 
 def build_draft(text: str) -> LayoutMessage:
@@ -77,6 +81,10 @@ def to_plain_text(text: str) -> str:
     if len(plain) <= FALLBACK_TEXT_LIMIT:
         return plain
     return _HALF_ENTITY.sub("", plain[: FALLBACK_TEXT_LIMIT - 1]) + ELLIPSIS
+
+
+def _format_steps(answer: Answer) -> str:
+    return "\n".join(escape(card.to_line()) for card in bound_cards(answer.steps, STEPS_LIMIT))
 
 
 def _format_closing(answer: Answer) -> list[str]:

@@ -44,10 +44,12 @@ class LiveMessage:
         self._messages, self._rows, self._clock = messages, rows, clock
         # The message of a resumed turn is replaced at its end: its stream may be dead, or half of it may be there.
         self.mode = Mode.QUIET if rows else Mode.WAITING
+        self._is_resumed = bool(rows)
         self.may_be_streaming = bool(rows)
         self._text = ""  # everything to show so far
         self._streamed = ""  # the part of it that the live stream certainly shows
         self._edited = ""  # the content of the last edit
+        self._shown = ""  # the text of the last piece or edit that Slack took
         self._cards: dict[str, TaskCard] = {}
         self._streamed_cards: dict[str, TaskCard] = {}
         self._made_at = clock()
@@ -88,6 +90,10 @@ class LiveMessage:
             self._react_to_refusal(error)
             self._next_at = now + EDIT_SECONDS
 
+    def get_shown_text(self) -> str | None:
+        """Returns the text that the person sees; None for the message of an earlier attempt, which is unknown."""
+        return None if self._is_resumed else self._shown.strip()
+
     def complete(self, answer: Answer, text: str) -> bool:
         """Ends a live stream with the whole answer; returns False if the message must be replaced instead."""
         ts = self._rows.ts(PART)
@@ -122,6 +128,7 @@ class LiveMessage:
             assert ts
             self._messages.append_to_stream(ts, self._news(text))
         self._streamed, self._streamed_cards = text, cards
+        self._shown = text
 
     def _start_stream(self, text: str) -> None:
         self._rows.announce(PART)
@@ -154,7 +161,7 @@ class LiveMessage:
         else:
             self._rows.announce(PART)
             self._rows.record(PART, self._messages.post_draft(message), ReplyState.POSTED)
-        self._edited = draft
+        self._edited, self._shown = draft, self._text
 
     def _draft(self) -> str:
         """Returns the content of an edit: the text so far, else the last card."""

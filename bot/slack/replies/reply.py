@@ -14,7 +14,7 @@ from bot.slack.replies.task_cards import TaskCard
 class Answer:
     """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
 
-    ``closest`` are documents to name if nothing is cited.
+    ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped.
     """
 
     turn_id: UUID
@@ -23,6 +23,7 @@ class Answer:
     notice: str = ""
     has_feedback: bool = True
     closest: Sequence[CitedPassage] = ()
+    steps: Sequence[TaskCard] = ()
 
 
 class Reply(ABC):
@@ -43,6 +44,10 @@ class Reply(ABC):
 
     def reset_text(self) -> None:
         """Takes back the text so far: it was not the answer."""
+
+    def get_shown_text(self) -> str | None:
+        """Returns the part of the answer that the person sees; None where that is everything so far."""
+        return None
 
     def refresh(self) -> None:
         """Shows what is not shown yet, if it is time to; called while nothing happens."""

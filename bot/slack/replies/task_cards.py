@@ -12,7 +12,7 @@ from enum import StrEnum
 from agent.text import shorten
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
-from bot.slack.block_kit import TaskUpdate
+from bot.slack.block_kit import TaskCardBlock, TaskUpdate, rich_text
 from bot.slack.replies.output_filter import OutputFilter, is_web_url
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
@@ -49,6 +49,27 @@ class TaskCard:
             chunk["sources"] = [{"type": "url", "url": url, "text": text} for url, text in self.sources]
         return chunk
 
+    def to_block(self) -> TaskCardBlock:
+        """Returns the card of a message that does not stream."""
+        block: TaskCardBlock = {
+            "type": "task_card",
+            "task_id": self.id,
+            "title": self.title,
+            "status": self.status,
+        }
+        if self.details:
+            block["details"] = rich_text(self.details)
+        if self.output:
+            block["output"] = rich_text(self.output)
+        if self.sources:
+            block["sources"] = [{"type": "url", "url": url, "text": text} for url, text in self.sources]
+        return block
+
+    def to_line(self) -> str:
+        """Returns the card as a line of plain text."""
+        about = " ".join(filter(None, [f"({self.details})" if self.details else "", self.output]))
+        return f"{self.title} {about}".strip()
+
 
 def open_card(number: int, event: ToolStarted) -> TaskCard:
     """Returns the card of a call that begins, the ``number``-th of the turn: ids of a model may repeat."""
@@ -71,6 +92,24 @@ def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
         output=_count(event.sources, len(pages)) if event.sources else event.labels.nothing,
         sources=tuple((url, text) for url, text in links if is_web_url(url))[:MAX_SOURCES],
     )
+
+
+def stop_card(card: TaskCard) -> TaskCard:
+    """Returns the card as it stays when the turn ends: a call that still ran was stopped."""
+    return (
+        replace(card, status=CardStatus.ERROR, output="Stopped.")
+        if card.status == CardStatus.IN_PROGRESS
+        else card
+    )
+
+
+def bound_cards(cards: Sequence[TaskCard], limit: int) -> list[TaskCard]:
+    """Returns the cards, the last of which keep their texts as far as ``limit`` characters go."""
+    bounded: list[TaskCard] = []
+    for card in reversed(cards):
+        limit -= len(card.details) + len(card.output) + sum(len(title) for _, title in card.sources)
+        bounded.insert(0, card if limit >= 0 else replace(card, details="", output="", sources=()))
+    return bounded
 
 
 def _count(sources: Sequence[CitedPassage], n_documents: int) -> str:

@@ -64,6 +64,9 @@ class ThreadReply(Reply):
     def refresh(self) -> None:
         self._live.refresh()
 
+    def get_shown_text(self) -> str | None:
+        return self._live.get_shown_text()
+
     def deliver(self, answer: Answer) -> None:
         """Delivers the answer; where the thread does not take it, sends it to the asker and raises the refusal."""
         try:

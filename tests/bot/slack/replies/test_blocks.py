@@ -7,6 +7,7 @@ import pytest
 from agent.types import CitedPassage, Passage
 from bot.slack.replies import blocks
 from bot.slack.replies.reply import Answer
+from bot.slack.replies.task_cards import CardStatus, TaskCard
 
 SOURCE = CitedPassage(1, Passage("c", "d", "Leave", "https://h.example/leave", "", "", 1))
 
@@ -54,7 +55,7 @@ def test_only_the_last_part_carries_sources_notice_and_thumbs() -> None:
     last = blocks.build_message(answer, "two", is_last=True)
     assert [block["type"] for block in first["blocks"]] == ["markdown"]
     assert [block["type"] for block in last["blocks"]] == ["markdown", "context", "context", "context_actions"]
-    assert blocks.to_markdown(last["blocks"]).endswith("A &lt;notice&gt;.")
+    assert blocks.build_text(answer, "two", is_last=True)["text"].endswith("A &lt;notice&gt;.")
 
 
 def test_a_sentence_of_fixed_words_has_no_thumbs() -> None:
@@ -85,8 +86,74 @@ def test_the_closest_documents_are_named_once_each_in_their_order() -> None:
         ("5 days [[1]](https://h.example/leave).", "5 days [1]."),
         ("[the page](https://h.example)", "the page"),
         ("1 < 2 & 3", "1 &lt; 2 &amp; 3"),
+        ("snake_case_name, __init__.py and 2 * 3 * 4", "snake_case_name, init.py and 2 * 3 * 4"),
+        ("C# and #help, not # a heading", "C# and #help, not # a heading"),
+        ("see https://h.example/a_b_c/_d_?q=*x*", "see https://h.example/a_b_c/_d_?q=*x*"),
+        ("``a `tick` b`` and `*args, **kwargs`", "a `tick` b and *args, **kwargs"),
+        ("## A *heading*\n\nand _text_", "A heading\n\nand text"),
+        ("```py\na_b = *c  # d\n```", "a_b = *c  # d"),
+        ("- a\n- b\n\n1. c\n2. d", "- a\n- b\n\n1. c\n2. d"),
+        ("> quoted", "quoted"),
+        ("| a | b |\n|---|---|\n| x_y | 2 |", "a | b\nx_y | 2"),
+        ("[1]: https://h.example/not_a_reference", "[1]: https://h.example/not_a_reference"),
+        ("~~old~~ new, ~5 days", "old new, ~5 days"),
         ("x" * 4_000, "x" * 2_999 + "…"),
+        ("x" * 2_997 + "<" * 9, "x" * 2_997 + "…"),  # no half of an escaped character
     ],
 )
 def test_the_notification_is_plain_text_of_bounded_length(text: str, plain: str) -> None:
     assert blocks.to_plain_text(text) == plain
+
+
+def test_sections_hold_the_whole_text_within_slacks_limits() -> None:
+    text = "\n\n".join(f"**Paragraph {n}** with [a link](https://h.example/{n}) & more." for n in range(190))
+    message = blocks.build_sections(Answer(uuid4(), text, [SOURCE]), text, is_last=True)
+    sections = [block["text"]["text"] for block in message["blocks"] if block["type"] == "section"]
+    assert all(len(section) <= blocks.SECTION_LIMIT for section in sections)
+    assert len(message["blocks"]) <= 50
+    joined = "\n".join(sections)
+    assert all(f"*Paragraph {n}* with <https://h.example/{n}|a link> &amp; more." in joined for n in range(190))
+
+
+def test_a_section_never_ends_within_a_link() -> None:
+    text = " ".join(f"[a label of several words {n}](https://h.example/{n})" for n in range(120))
+    message = blocks.build_sections(Answer(uuid4(), text), text, is_last=False)
+    sections = [block["text"]["text"] for block in message["blocks"] if block["type"] == "section"]
+    assert len(sections) > 1
+    assert all(section.count("<") == section.count(">") == section.count("|") for section in sections)
+
+
+def test_a_table_is_aligned_code_in_sections() -> None:
+    text = "| Grade | Days |\n|---|---|\n| a & b | 20 |\n| intern | 5 |"
+    message = blocks.build_sections(Answer(uuid4(), text), text, is_last=False)
+    assert message["blocks"] == [
+        {
+            "type": "section",
+            "text": {
+                "type": "mrkdwn",
+                "text": "```\nGrade   Days\n------  ----\na &amp; b   20\nintern  5\n```",
+            },
+        }
+    ]
+
+
+def test_the_closest_documents_stay_within_the_limit_too() -> None:
+    closest = [
+        CitedPassage(n, Passage(str(n), str(n), "T" * 200, f"https://h.example/{n}{'x' * 700}", "", "", 1))
+        for n in range(9)
+    ]
+    (context,) = blocks.build_closing(Answer(uuid4(), "x", closest=closest, has_feedback=False))
+    assert context["type"] == "context"
+    assert len(context["elements"][0]["text"]) <= 2_000
+
+
+def test_the_steps_of_a_stopped_answer_stand_above_it_in_every_form() -> None:
+    cards = [TaskCard(f"step_{n}", "Searched", CardStatus.COMPLETE, f"query {n}", "1 passage") for n in range(90)]
+    answer = Answer(uuid4(), "You can", steps=cards)
+    layout = blocks.build_message(answer, "You can", is_last=True)["blocks"]
+    assert [block["type"] for block in layout[:91]] == ["task_card"] * 90 + ["markdown"]
+    assert "details" not in layout[0]  # the last ones keep their texts, within a limit
+    assert "details" in layout[89]
+    sections = blocks.build_sections(answer, "You can", is_last=True)["blocks"]
+    assert "Searched (query 89) 1 passage" in str(sections[0])
+    assert blocks.build_text(answer, "You can", is_last=True)["text"].startswith("Searched")

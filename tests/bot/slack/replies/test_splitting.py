@@ -36,3 +36,25 @@ def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
     assert len(parts) > 2
     assert all(part.startswith("```python\n") and part.rstrip().endswith("```") for part in parts)
     assert all(f"line_{n} = {n}" in "".join(parts) for n in range(100))
+
+
+HEADERS = st.sampled_from(["| Grade | Days |\n|---|---|", "Grade | Days\n:-- | --:", "| a |\n|:-:|"])
+
+
+@given(HEADERS, st.integers(3, 60), st.integers(0, 400), st.integers(120, 600))
+def test_each_part_of_a_table_begins_with_its_header(header: str, n_rows: int, n_before: int, limit: int) -> None:
+    rows = [f"| row_{n} | {n * n} |" for n in range(n_rows)]
+    parts = split_text("\n".join(["x" * n_before + "\n", header, *rows, "", "After it."]), limit)
+    assert all(len(part) <= limit for part in parts)
+    with_rows = [part for part in parts if "| row_" in part]
+    assert all(f"{header}\n| row_" in part for part in with_rows)
+    kept = [line for part in parts for line in part.split("\n") if line.startswith("| row_")]
+    assert kept == rows
+    assert parts[-1].endswith("After it.")
+
+
+def test_the_header_of_a_table_in_code_is_not_repeated() -> None:
+    text = "```\n| a | b |\n|---|---|\n" + "\n".join(f"| {n} | x |" for n in range(60)) + "\n```"
+    parts = split_text(text, 300)
+    assert len(parts) > 1
+    assert "\n".join(parts).count("| a | b |") == 1

@@ -276,6 +276,23 @@ def test_after_a_press_on_stop_nothing_more_is_shown_but_the_end(bench: Bench) -
     assert message.plain.count(WHOLE) == 1
 
 
+def test_what_was_shown_is_what_slack_took(bench: Bench) -> None:
+    reply = bench.reply()
+    assert reply.get_shown_text() == ""
+    bench.show(reply, HALF)
+    bench.workspace.faults.error("chat.appendStream", "stopped_by_user")
+    bench.show(reply, REST)
+    assert reply.get_shown_text() == HALF.strip()
+    assert bench.reply().get_shown_text() is None  # of an earlier attempt, nobody knows
+
+
+def test_what_an_edit_shows_was_shown_without_its_ellipsis(bench: Bench) -> None:
+    bench.workspace.faults.error("chat.startStream", "unknown_method")
+    reply = bench.reply()
+    bench.show(reply, HALF, "over ", seconds=EDIT_SECONDS)
+    assert reply.get_shown_text() == "You can carry over"
+
+
 def test_a_stream_that_still_lives_is_ended_before_the_message_is_edited(bench: Bench) -> None:
     reply = bench.streaming()
     bench.workspace.faults.error("chat.appendStream", "streaming_state_conflict")
@@ -297,14 +314,15 @@ def test_a_refused_edit_leaves_the_draft_until_the_end(bench: Bench) -> None:
 
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_blocks_too_long", "msg_too_long"])
 @pytest.mark.parametrize("is_streamed", [True, False])
-def test_a_layout_that_slack_refuses_is_sent_again_as_markdown(bench: Bench, code: str, is_streamed: bool) -> None:
+def test_a_layout_that_slack_refuses_is_sent_again_as_sections(bench: Bench, code: str, is_streamed: bool) -> None:
     reply = bench.streaming() if is_streamed else bench.reply()
     bench.workspace.faults.error("chat.update" if is_streamed else "chat.postMessage", code)
     reply.deliver(bench.answer("Up to 5 days."))
     (message,) = bench.messages()
     assert "Up to 5 days." in message.plain
     assert "Sources:" in message.plain
-    assert "Good answer" not in message.plain
+    assert "Good answer" in message.plain
+    assert {block["type"] for block in message.blocks} == {"section", "context", "actions"}
 
 
 def test_a_message_that_somebody_deleted_is_not_posted_again(bench: Bench) -> None:
