@@ -201,8 +201,8 @@ class Library:
     def _document_id(self, reference: str, access_ids: Sequence[str]) -> str | None:
         by_chunk_id = reference.rpartition("-")[0] if len(reference) == len("0" * 32 + "-00000") else reference
         row = DocumentRow
-        url = reference.partition("#page=")[0]
-        names = [row.url == url, row.uri == reference, func.lower(row.title) == reference.lower()]
+        page = reference.partition("#")[0]
+        names = [row.url.in_((reference, page)), row.uri == reference, func.lower(row.title) == reference.lower()]
         with suppress(ValueError):
             names.append(row.id == uuid.UUID(by_chunk_id))
         query = select(row.id).where(or_(*names), row.access_id.in_(access_ids)).order_by(row.source, row.uri)

@@ -13,6 +13,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from ingest.documents.anchors import AnchorStyle, name_headings
+
+ANCHORS = AnchorStyle.GITHUB  # how the pages name their sections
 MARKDOWN, TEXT = (".md", ".markdown"), (".txt",)
 PDF, HTML = (".pdf",), (".html", ".htm")
 HEADERS = {
@@ -70,7 +73,15 @@ def _page(file: Path) -> str:
     title = str(matter.get("title") or file.stem)
     renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     heading = "" if text.lstrip().startswith("# ") else f"<h1>{escape(title)}</h1>"
-    return PAGE.format(title=escape(title), body=heading + renderer.render(text))
+    tokens = renderer.parse(text)
+    headings = [n for n, token in enumerate(tokens) if token.type == "heading_open"]
+    texts = ["".join(part.content for part in tokens[n + 1].children or ()) for n in headings]
+    if heading:
+        texts.insert(0, title)
+    names = [*name_headings([(text, "") for text in texts], ANCHORS)][-len(headings) :]
+    for n, name in zip(headings, names, strict=bool(headings)):
+        tokens[n].attrSet("id", name)
+    return PAGE.format(title=escape(title), body=heading + renderer.renderer.render(tokens, renderer.options, {}))
 
 
 def _matter(text: str) -> tuple[dict[str, object], str]:

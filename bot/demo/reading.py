@@ -11,6 +11,7 @@ from agent.errors import UserError
 from agent.store.database import Database
 from agent.text import count, cut
 from bot.demo.console import print_line, shorten_path, show_done, working
+from bot.demo.documents import ANCHORS
 from bot.demo.processes import Processes
 from ingest import settings
 from ingest.sources import folder as folders
@@ -62,7 +63,8 @@ class DemoDocuments:
         return staging.is_current(source, self.database, chunk_tokens=library.chunk_tokens)
 
     def _ingest(self, name: str) -> None:
-        arguments = [str(self.folder), "--name", name, "--link", self.link, "--force", "--json"]
+        options = ["--link", self.link, "--option", f"anchors={ANCHORS}"]
+        arguments = [str(self.folder), "--name", name, *options, "--force", "--json"]
         with working(f"reading {shorten_path(self.folder)}", lambda: self._describe_progress(name)):
             result = self.processes.run("ingest", *arguments)
         if result.returncode:
@@ -116,7 +118,7 @@ def require_documents(folder: Path) -> Path:
 
 def open_folder(folder: Path, *, name: str = "", link: str | None = None) -> FolderSource:
     """Opens the folder as a source."""
-    options = FolderOptions(type="folder", location=str(folder), name=name, link=link)
+    options = FolderOptions(type="folder", location=str(folder), name=name, link=link, anchors=ANCHORS)
     return folders.open_source(options, cache_folder=folder)
 
 

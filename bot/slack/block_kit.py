@@ -38,7 +38,7 @@ class SectionBlock(TypedDict):
     """Text of ordinary size; every client of Slack shows it."""
 
     type: Literal["section"]
-    text: MrkdwnText
+    text: MrkdwnText | PlainText
 
 
 class FeedbackButton(TypedDict):
@@ -212,6 +212,15 @@ class View(TypedDict):
     submit: PlainText
     close: PlainText
     blocks: list[InputBlock]
+
+
+class ThanksView(TypedDict):
+    """A modal that only says something."""
+
+    type: Literal["modal"]
+    title: PlainText
+    close: PlainText
+    blocks: list[SectionBlock]
 
 
 class Prompt(TypedDict):

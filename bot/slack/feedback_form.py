@@ -7,7 +7,16 @@ import re
 from enum import StrEnum
 from uuid import UUID
 
-from bot.slack.block_kit import ActionsBlock, Button, ButtonsBlock, FeedbackButton, Option, View, plain_text
+from bot.slack.block_kit import (
+    ActionsBlock,
+    Button,
+    ButtonsBlock,
+    FeedbackButton,
+    Option,
+    ThanksView,
+    View,
+    plain_text,
+)
 from bot.slack.client import Payload
 
 ACTION = "docent_feedback"
@@ -20,6 +29,10 @@ KINDS = {
     "outdated": "It is out of date",
     "sources": "The sources do not fit",
 }
+THANKS = (
+    "Thank you. The people who look after Docent at your company read this, together with your question and the "
+    "answer, and mend the documents or the search. Nobody else sees it."
+)
 EMPTY_FORM = "Choose one, or write a sentence below."
 
 
@@ -90,6 +103,16 @@ def build_view(turn_id: UUID) -> View:
                 },
             },
         ],
+    }
+
+
+def build_thanks() -> ThanksView:
+    """Builds what takes the place of the form once it is sent."""
+    return {
+        "type": "modal",
+        "title": plain_text("Thank you"),
+        "close": plain_text("Close"),
+        "blocks": [{"type": "section", "text": plain_text(THANKS)}],
     }
 
 

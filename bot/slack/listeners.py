@@ -106,14 +106,14 @@ def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Paylo
 
 
 def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Payload) -> None:
-    """Stores the comment of a submitted form; an empty form is returned to the person."""
+    """Stores the comment of a submitted form and thanks for it; an empty form is returned to the person."""
     turn_id, comment = feedback_form.parse_comment(view)
     if not comment:
         ack(response_action="errors", errors={"kind": feedback_form.EMPTY_FORM})
         return
     with context.database.transaction() as transaction:
         feedback.rate(transaction, turn_id=turn_id, user_id=body["user"]["id"], rating=-1, comment=comment)
-    ack()
+    ack(response_action="update", view=dict(feedback_form.build_thanks()))
 
 
 def on_stop(context: ListenerContext, event: Payload, body: Payload) -> None:

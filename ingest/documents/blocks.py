@@ -21,7 +21,7 @@ class Block:
 
     ``level`` is a heading's rank (1 to 6) or a list item's depth (from 0). A table's ``lines`` are its rows,
     the header first if ``has_header``; a code block's are its lines; other blocks have only ``text``. ``page``
-    counts from 1 where a document has pages, else it is 0.
+    counts from 1 where a document has pages, else it is 0. ``anchor`` is a heading's id, if it has one.
     """
 
     kind: BlockKind
@@ -30,6 +30,7 @@ class Block:
     lines: tuple[str, ...] = ()
     has_header: bool = False
     page: int = 0
+    anchor: str = ""
 
 
 @dataclass(frozen=True)

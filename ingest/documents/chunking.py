@@ -26,13 +26,17 @@ _SENTENCE_END = re.compile(
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of a document. ``heading_path`` omits the title; ``page`` is the one it begins on, or 0."""
+    """A piece of a document. ``heading_path`` omits the title; ``page`` is the one it begins on, or 0.
+
+    ``anchor`` names the section that it is in, or is empty.
+    """
 
     position: int
     heading_path: str
     text: str
     n_tokens: int
     page: int = 0
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class _Piece:
 class _Section:
     path: list[str]
     blocks: list[Block] = field(default_factory=list)
+    anchor: str = ""
 
 
 _END = Block(BlockKind.HEADING)  # of rank 0, so that it ends every section
@@ -65,7 +70,8 @@ def split(document: Document, *, max_tokens: int) -> list[Chunk]:
     for section in _split_sections(document.blocks):
         path = HEADING_SEPARATOR.join(section.path)
         for text, page in _pack(_split_blocks(section.blocks, max_tokens), max_tokens):
-            chunks.append(Chunk(len(chunks), path, text, estimate_prose_tokens(len(text)), page))
+            n_tokens = estimate_prose_tokens(len(text))
+            chunks.append(Chunk(len(chunks), path, text, n_tokens, page, section.anchor))
     return chunks
 
 
@@ -93,13 +99,13 @@ def _split_sections(blocks: tuple[Block, ...]) -> Iterator[_Section]:
             yield bare
             bare = _Section([])
         if is_bare:
-            bare = _Section(
-                section.path[:-1], [*bare.blocks, Block(BlockKind.PARAGRAPH, section.path[-1], page=page)]
-            )
+            heading = Block(BlockKind.PARAGRAPH, section.path[-1], page=page)
+            anchor = bare.anchor if bare.blocks else section.anchor
+            bare = _Section(section.path[:-1], [*bare.blocks, heading], anchor)
         elif section.blocks:
             yield section
         ranks, page = [*ranks[:n_above], block.level], block.page
-        section = _Section([*section.path[:n_above], block.text])
+        section = _Section([*section.path[:n_above], block.text], anchor=block.anchor)
     if bare.blocks:
         yield bare
 

@@ -46,6 +46,7 @@ class ExchangedBlock(TypedDict, total=False):
     lines: tuple[str, ...]
     has_header: bool
     page: int
+    anchor: str
 
 
 class GapMessage(TypedDict):

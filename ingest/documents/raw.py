@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingest.documents.anchors import AnchorStyle
 from ingest.documents.formats import Format
 
 
@@ -14,6 +15,7 @@ class RawDocument:
     format: Format
     title: str  # used unless the document has one of its own
     updated_at: datetime | None = None
+    anchors: AnchorStyle = AnchorStyle.IDS  # which names the page's sections have
 
 
 class FetchProblem(Exception):

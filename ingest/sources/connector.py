@@ -29,6 +29,7 @@ from pydantic import (
 from agent.errors import UserError
 from agent.types import EVERYONE
 from ingest import sources
+from ingest.documents.anchors import AnchorStyle
 from ingest.documents.raw import RawDocument
 from ingest.durations import DEFAULT_EVERY, Duration
 
@@ -140,13 +141,15 @@ class ListedDocument:
     """A document as a source lists it. ``uri`` is its stable name there; ``url`` is what a person clicks.
 
     Equal fingerprints promise equal content, also across documents, so that a renamed one is recognised.
-    ``readers`` are the document's own principals; None stands for those of the source.
+    ``readers`` are the document's own principals; None stands for those of the source. ``anchors`` must be those
+    of the raw document.
     """
 
     uri: str
     url: str
     fingerprint: str
     readers: frozenset[str] | None = None
+    anchors: AnchorStyle = AnchorStyle.IDS
 
 
 class Source(Protocol):

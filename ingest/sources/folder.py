@@ -17,8 +17,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from pydantic import Field
+
 from agent.errors import UserError
 from ingest.documents import formats, links
+from ingest.documents.anchors import AnchorStyle
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.sources import connector
 from ingest.sources.connector import UNREAD, ListedDocument
@@ -29,6 +32,10 @@ _HIDDEN = (".", "~$")  # the latter is what Word puts beside a document that is 
 
 class FolderOptions(connector.SourceOptions):
     """The options of a source of type ``folder``. ``location`` is the folder's path."""
+
+    anchors: AnchorStyle = Field(
+        default=AnchorStyle.IDS, description="How the site at ``link`` names its sections"
+    )
 
 
 OPTIONS = FolderOptions
@@ -69,7 +76,7 @@ class FolderSource:
             if path.is_dir():
                 yield ListedDocument(f"{uri}/", path.as_uri(), UNREAD)
             elif self._options.takes(uri):
-                yield ListedDocument(uri, self._url(path, uri), _fingerprint(path))
+                yield ListedDocument(uri, self._url(path, uri), _fingerprint(path), anchors=self._options.anchors)
 
     def fetch(self, uri: str) -> RawDocument:
         """Reads one file; raises :class:`FetchProblem` when it is no document, unreadable, gone or too large."""
@@ -88,7 +95,8 @@ class FolderSource:
             cause = f"cannot be read ({error.strerror})"
             raise FetchProblem(cause, "check its permissions", may_pass=True) from None
         assert format_
-        return RawDocument(content, format_, formats.title_from_path(uri), datetime.fromtimestamp(changed_at, UTC))
+        moment = datetime.fromtimestamp(changed_at, UTC)
+        return RawDocument(content, format_, formats.title_from_path(uri), moment, self._options.anchors)
 
     def _walk(self, folder: Path) -> Iterator[Path]:
         try:

@@ -24,6 +24,7 @@ from pydantic import Field, field_validator
 
 from agent.errors import UserError
 from ingest.documents import formats, links
+from ingest.documents.anchors import AnchorStyle
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
 from ingest.sources import connector
@@ -51,6 +52,7 @@ class GitOptions(connector.SourceOptions):
     folder: str = Field(default="", description="Only what is below this folder; paths are then relative to it")
     token_env: str = Field(default="", description="The environment variable that holds a token, for https")
     timeout: Duration = Field(default=timedelta(minutes=30), description="For cloning and fetching")
+    anchors: AnchorStyle | None = Field(default=None, description="How the site that shows it names its sections")
 
     @field_validator("location")
     @classmethod
@@ -124,6 +126,7 @@ class GitSource:
         self.name = options.name or re.split(r"[/:]", address)[-1] or options.location
         self._mirror = mirror
         self._options = options
+        self._anchors = options.anchors or _guess_anchors(options)
         self._lock = threading.Lock()
         self._version: _Version | None = None
 
@@ -132,7 +135,7 @@ class GitSource:
         with self._lock:
             version = self._version = self._newest()
         for uri, file in version.files.items():
-            yield ListedDocument(uri, self._url(version, uri), file.blob)
+            yield ListedDocument(uri, self._url(version, uri), file.blob, anchors=self._anchors)
 
     def fetch(self, uri: str) -> RawDocument:
         """Reads one document of the version that was listed; without a listing, of the newest, which is asked for
@@ -158,7 +161,7 @@ class GitSource:
                 "is a pointer to a file in Git LFS",
                 "commit the file itself, or sync a folder in which 'git lfs pull' was run",
             )
-        return RawDocument(content, format_, formats.title_from_path(uri), updated_at)
+        return RawDocument(content, format_, formats.title_from_path(uri), updated_at, self._anchors)
 
     def _current(self) -> _Version:
         with self._lock:
@@ -187,6 +190,13 @@ class GitSource:
         if self._options.link:
             return links.expand(self._options.link, uri)
         return f"{_view_url(self._options.location)}{quote(version.branch)}/{quote(path)}"
+
+
+def _guess_anchors(options: GitOptions) -> AnchorStyle:
+    """Returns how the repository's own pages name sections; of another site only an option could say it."""
+    if options.link:
+        return AnchorStyle.IDS
+    return AnchorStyle.GITLAB if "gitlab" in options.location.lower() else AnchorStyle.GITHUB
 
 
 def _token(options: GitOptions) -> str:

@@ -13,7 +13,7 @@ from itertools import islice
 from uuid import UUID
 
 from agent import observability
-from ingest.documents import chunking, names
+from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
 from ingest.documents.converter import Converter
 from ingest.documents.raw import FetchProblem
@@ -117,7 +117,7 @@ class ReaderPool:
             parsed.keeps_earlier = True
             return
         try:
-            parsed.document = converter.read(raw)
+            parsed.document = anchors.assign(converter.read(raw), raw.anchors)
             parsed.chunks = chunking.split(parsed.document, max_tokens=self._chunk_tokens)
         except FetchProblem as problem:
             parsed.problem, parsed.keeps_earlier = problem, problem.may_pass

@@ -72,7 +72,7 @@ def stage(
 
 def content_hash(listed: ListedDocument, chunk_tokens: int) -> str:
     """Hashes what decides which chunks a document has in the index."""
-    parts = [PIPELINE_VERSION, chunk_tokens, listed.fingerprint, listed.url]
+    parts = [PIPELINE_VERSION, chunk_tokens, listed.fingerprint, listed.url, listed.anchors]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ from agent.clock import now
 from agent.store import locks
 from agent.store.database import Transaction
 from ingest import lock_names
-from ingest.documents import chunking, names
+from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
 from ingest.embedding import Matrix
 from ingest.index import scan
@@ -110,7 +110,7 @@ def _to_indexed(parsed: ParsedDocument, chunk: chunking.Chunk, source: str) -> I
         source=source,
         access_id=parsed.item.access_id,
         content_hash=parsed.item.content_hash,
-        url=f"{parsed.item.url}#page={chunk.page}" if chunk.page else parsed.item.url,
+        url=f"{parsed.item.url}#page={chunk.page}" if chunk.page else anchors.link(parsed.item.url, chunk.anchor),
         title=parsed.document.title,
         heading_path=chunk.heading_path,
         text=chunk.text,

@@ -46,6 +46,8 @@ export class Modal {
     };
     const close = () => this.#close();
     const title = textOf(view.title);
+    const hasInputs = listOf(view.blocks).some(({ type }) => type === "input");
+    const submitLabel = textOf(view.submit) || "Submit";
     this.node.ariaLabel = title;
     render(
       html`<form novalidate @submit=${submit}>
@@ -54,7 +56,7 @@ export class Modal {
         ${this.#problem ? html`<p class="problem" role="alert">${this.#problem}</p>` : nothing}
         <footer>
           <button type="button" @click=${close}>${textOf(view.close) || "Cancel"}</button>
-          <button class="primary" ?disabled=${this.#isBusy}>${textOf(view.submit) || "Submit"}</button>
+          ${hasInputs ? html`<button class="primary" ?disabled=${this.#isBusy}>${submitLabel}</button>` : nothing}
         </footer>
       </form>`,
       this.node,

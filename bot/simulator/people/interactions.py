@@ -28,6 +28,7 @@ from bot.simulator.stores.response_urls import ResponseUrls
 from bot.simulator.stores.timestamps import Timestamps
 from bot.simulator.stores.views import OpenView, ViewStore
 
+VIEW_CONTENT = ("title", "blocks", "submit", "close", "callback_id", "private_metadata")
 TEAM_DOMAIN = "stand-in"
 
 
@@ -114,7 +115,8 @@ class Interactions:
         body = ack.body if isinstance(ack.body, dict) else {}
         with self._changes.lock:
             if body.get("response_action") == "update":
-                modal.view = cast(ViewPayload, {**modal.view, **body["view"]})
+                kept = {key: value for key, value in modal.view.items() if key not in VIEW_CONTENT}
+                modal.view = cast(ViewPayload, {**kept, **body["view"]})
             elif body.get("response_action") != "errors" and not ack.error:
                 self._views.open_views.pop(view_id, None)
             self._changes.notify()

@@ -21,6 +21,7 @@ SECTION_LIMIT = 3_000  # characters of a section's text
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
 TITLE_LIMIT = 120
 URL_LIMIT = 800
+HEADING_SEPARATOR = " > "  # as ingest.documents.chunking joins headings
 PDF_PAGE = re.compile(r"#page=(\d+)$")
 _HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
@@ -95,8 +96,8 @@ def _format_closing(answer: Answer) -> list[str]:
         items = [f"  {marks} {_link(url, title)}" for marks, title, url in pages]
         lines.append(_join_bounded("*Sources:*", items))
     if answer.closest:
-        titles = {source.passage.url: _title(source) for source in reversed(answer.closest)}
-        links = [_link(url, title) for url, title in reversed(titles.items())]
+        first = {source.passage.url.partition("#")[0]: source for source in reversed(answer.closest)}
+        links = [_link(source.passage.url, _title(source)) for source in reversed(first.values())]
         items = [("  ·  " if position else "  ") + link for position, link in enumerate(links)]
         lines.append(_join_bounded("*Closest documents:*", items))
     if answer.notice:
@@ -113,9 +114,12 @@ def _join_bounded(text: str, items: Sequence[str]) -> str:
 
 
 def _title(source: CitedPassage) -> str:
-    """Returns the document's title, with the page if it is a PDF."""
-    page = PDF_PAGE.search(source.passage.url)
-    return f"{source.passage.title}, p. {page[1]}" if page else source.passage.title
+    """Returns the document's title, with the page if it is a PDF, or the section that the link opens."""
+    passage = source.passage
+    if page := PDF_PAGE.search(passage.url):
+        return f"{passage.title}, p. {page[1]}"
+    section = passage.heading_path.rpartition(HEADING_SEPARATOR)[2]
+    return f"{passage.title} › {section}" if section and "#" in passage.url else passage.title
 
 
 def _link(url: str, title: str) -> str:

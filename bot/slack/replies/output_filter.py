@@ -122,8 +122,13 @@ class AnswerText:
 
     def reset(self) -> None:
         """Drops the text so far."""
-        self._filter = OutputFilter(self._source, lambda url: url in find_urls(self._evidence()))
+        self._filter = OutputFilter(self._source, self._allows)
         self._text = ""
+
+    def _allows(self, url: str) -> bool:
+        """Returns whether the evidence has this URL, or one of a section of that page."""
+        known = find_urls(self._evidence())
+        return url in known or url in {section.partition("#")[0] for section in known}
 
     def feed(self, piece: str) -> str:
         """Adds a piece and returns the text that can be shown now."""

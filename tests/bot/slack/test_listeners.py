@@ -171,6 +171,7 @@ def test_a_comment_is_stored_and_an_empty_form_is_returned(listening: Listening,
     form["state"]["values"] = {"comment": {"comment": {"value": "It is 6."}}}
     listeners.on_feedback_form(listening.context, listening.ack, body, form)  # type: ignore[arg-type]
     assert listening.feedback() == [(-1, "It is 6.")]
+    assert listening.acks[-1] == {"response_action": "update", "view": feedback_form.build_thanks()}
 
 
 def test_a_press_on_stop_reaches_the_running_turn_and_counts_once(listening: Listening, turn_id: UUID) -> None:

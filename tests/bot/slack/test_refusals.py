@@ -231,7 +231,8 @@ class Replying:
 
     def delivery_error(self) -> str | None:
         with self.database.transaction() as transaction:
-            return transaction.execute(text("SELECT delivery_error FROM turns")).scalar_one()
+            error = transaction.execute(text("SELECT delivery_error FROM turns")).scalar_one()
+            return str(error) if error else None
 
 
 @pytest.fixture

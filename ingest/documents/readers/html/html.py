@@ -146,13 +146,15 @@ class _HtmlWalk:
     def _heading(self, node: LexborNode) -> Iterator[Block]:
         """Yields a heading, and what stands in it by mistake: one that was never closed contains what follows."""
         if not _has_blocks(node):
-            yield Block(BlockKind.HEADING, _clean_line(inline_text(node)), level=_HEADINGS[str(node.tag)])
+            text = _clean_line(inline_text(node))
+            yield Block(BlockKind.HEADING, text, level=_HEADINGS[str(node.tag)], anchor=_anchor(node))
             return
         walk = _HtmlWalk(self._nesting)
         blocks = [*walk.flow(node), *walk._paragraph()]
         for at, block in enumerate(blocks):
             is_first = at == 0 and block.kind == BlockKind.PARAGRAPH
-            heading = Block(BlockKind.HEADING, _clean_line(block.text), level=_HEADINGS[str(node.tag)])
+            level, text = _HEADINGS[str(node.tag)], _clean_line(block.text)
+            heading = Block(BlockKind.HEADING, text, level=level, anchor=_anchor(node))
             yield heading if is_first else block
 
     def _table(self, table: LexborNode, depth: int) -> Iterator[Block]:
@@ -195,6 +197,15 @@ class _HtmlWalk:
 def _has_blocks(node: LexborNode) -> bool:
     has_elements = any(True for _ in node.iter())  # the selector takes 20 µs
     return has_elements and node.css_first(_ANY_BLOCK) is not None
+
+
+def _anchor(heading: LexborNode) -> str:
+    """Returns the id by which a link opens the heading: its own, one inside it, or of the section it begins."""
+    inside = heading.css_first("a[id], a[name]")
+    parent = heading.parent
+    begins = parent if parent is not None and parent.tag == "section" else None
+    ids = [node.attributes.get("id") or node.attributes.get("name") for node in (heading, inside, begins) if node]
+    return strip_invisible(next(filter(None, ids), ""))
 
 
 def _updated_at(tree: LexborHTMLParser) -> datetime | None:

@@ -23,6 +23,9 @@ _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
 _LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _FENCED_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_HEADING_ID = re.compile(
+    r"^(#{1,6} [^\n{}]{1,500}?) ?\{:? ?#([\w.:-]{1,200})[^{}\n]{0,200}\}[ \t]*$", re.MULTILINE
+)
 _IMPORTS = re.compile(r"\A(?:\s*(?:import|export)\b[^\n]{0,500}[\"'][^\n]*)+")  # of MDX
 
 
@@ -39,7 +42,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
 
 def blocks(text: str) -> list[Block]:
     """Returns the blocks of Markdown without front matter; links left unparsed inside HTML become their text."""
-    blocks = html.blocks(_parser().render(strip_tags(text)))
+    blocks = html.blocks(_parser().render(strip_tags(_HEADING_ID.sub(r'\1 <a id="\2"></a>', text))))
     return [replace(b, text=_LEFT_OVER_LINK.sub(r"\1", b.text)) if "](" in b.text else b for b in blocks]
 
 

@@ -16,12 +16,12 @@ def messages(slack: SlackClient, address: ReplyAddress) -> ThreadMessages:
 
 
 def test_a_posted_part_is_found_by_its_mark(messages: ThreadMessages) -> None:
-    ts = [messages.post(part, {"markdown_text": f"Part {part}."}) for part in (0, 1)]
+    ts = [messages.post(part, {"text": f"Part {part}."}) for part in (0, 1)]
     assert [messages.find_lost(part, ()) for part in (0, 1, 2)] == [*ts, None]
 
 
 def test_a_message_that_has_a_row_is_not_lost(messages: ThreadMessages) -> None:
-    ts = messages.post(0, {"markdown_text": "An answer."})
+    ts = messages.post(0, {"text": "An answer."})
     assert messages.find_lost(0, {ts}) is None
 
 
@@ -33,7 +33,7 @@ def test_a_stream_has_no_mark_and_can_only_be_the_first_part(messages: ThreadMes
 def test_the_message_of_another_turn_or_person_or_before_the_question_is_not_it(
     workspace: Workspace, slack: SlackClient, address: ReplyAddress, messages: ThreadMessages
 ) -> None:
-    ThreadMessages(slack, address, uuid4()).post(0, {"markdown_text": "Of another turn."})
+    ThreadMessages(slack, address, uuid4()).post(0, {"text": "Of another turn."})
     workspace.person(ADA).say(HELP, "Of a person.", address.thread_ts)
     slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=address.thread_ts, text="Earlier.")
     later = workspace.person(ADA).say(HELP, "The next question.", address.thread_ts)
@@ -46,19 +46,19 @@ def test_every_page_of_a_long_thread_is_searched(
 ) -> None:
     for n in range(REPLIES_PAGE):
         workspace.person(ADA).say(HELP, f"Reply {n}", address.thread_ts)
-    ts = messages.post(0, {"markdown_text": "An answer."})
+    ts = messages.post(0, {"text": "An answer."})
     assert messages.find_lost(0, ()) == ts
     assert len(workspace.calls_of("conversations.replies")) == 2
 
 
 def test_a_thread_that_may_not_be_read_gives_none(workspace: Workspace, messages: ThreadMessages) -> None:
-    messages.post(0, {"markdown_text": "An answer."})
+    messages.post(0, {"text": "An answer."})
     workspace.faults.error("conversations.replies", "missing_scope")
     assert messages.find_lost(0, ()) is None
 
 
 def test_links_in_an_answer_are_not_unfurled(workspace: Workspace, messages: ThreadMessages) -> None:
-    messages.post(0, {"markdown_text": "An answer."})
+    messages.post(0, {"text": "An answer."})
     (call,) = workspace.calls_of("chat.postMessage")
     assert (str(call.args["unfurl_links"]), str(call.args["unfurl_media"])) == ("False", "False")
 
