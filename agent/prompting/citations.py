@@ -7,12 +7,15 @@ depends on the text before it and on two characters after it, so a beginning is 
 """
 
 import re
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 CODE = re.compile(r"(?:^|(?<=\n))[ \t]{0,3}```.*?(?:\n[ \t]{0,3}```|\Z)|(?<![`\\])`[^`\n]{1,500}`(?!`)", re.DOTALL)
 MOST_IN_RANGE = 20
+MOST_IN_GROUP = 20
 LOOK_AHEAD = 2  # characters after a form that say whether it is a citation
+BEHIND = 200  # characters before it that do
+CODE_CHARS = 600  # the longest code inside a line, and a little
 
 _DASH = r"[-\u2010-\u2015]"
 _NUMBER = rf"\d{{1,3}}(?:\s?{_DASH}\s?\d{{1,3}})?"
@@ -46,6 +49,9 @@ _SEQUENCE = re.compile(  # words that programmers index, even at the end of a se
     r"|table|series|tensor|response|payload|config)",
     re.IGNORECASE,
 )
+_GROUP_END = re.compile(r"(?<=[\w\])])\[\d{1,3}\]\Z")
+_NEXT_IN_GROUP = re.compile(r"\[\d{1,3}\]")
+_FENCE = re.compile(r"(?:\A|\n)[ \t]{0,3}```")
 _IN_SENTENCE = re.compile(r"[ \t]+[^\s\[(]|\w|[=(]|\.\w|\[(?!\d)")
 _COUNTED = re.compile(  # what a number in round brackets after it counts, or names
     r"(?:\b(?:steps?|options?|items?|sections?|articles?|clauses?|paragraphs?|points?|notes?|figures?|tables?|numbers?|no"
@@ -77,8 +83,8 @@ def find_cited(text: str, known: Container[int]) -> list[int]:
     >>> find_cited("Five days [2, 1]. See `a[3]`, items[2] and [9].", {1, 2, 3})
     [2, 1]
     """
-    cited = {n: None for citation in _find(text, known) for n in citation.numbers if n in known}
-    return list(cited)
+    found = _find(text, known, _State(), 0, len(text))
+    return list({n: None for citation in found for n in citation.numbers if n in known})
 
 
 def normalise(text: str, known: Container[int]) -> str:
@@ -87,23 +93,17 @@ def normalise(text: str, known: Container[int]) -> str:
     >>> normalise("Five days【1†source】, or six [^2].", {1, 2})
     'Five days [1], or six [2].'
     """
-    parts, position = [], 0
-    for citation in _find(text, known):
-        if citation.is_plain:
-            continue
-        before = text[position : citation.start]
-        is_apart = not before or before[-1] in " \t\n([]" or not before[-1].isascii()
-        parts += [before, "" if is_apart else " ", "".join(f"[{n}]" for n in citation.numbers)]
-        position = citation.end
-    return "".join([*parts, text[position:]])
+    return _rewrite(text, 0, len(text), _find(text, known, _State(), 0, len(text)))
 
 
 def is_index(text: str, start: int, end: int) -> bool:
     """Returns whether ``[2]`` at this place is an index, as in ``items[2]``, and no citation."""
-    before = text[max(0, start - 80) : start]
-    if before.endswith("]"):  # as what stands before it
-        opening = text.rfind("[", max(0, start - 80), start)
-        return opening >= 0 and before[-2:-1].isalnum() and is_index(text, opening, start)
+    for _ in range(MOST_IN_GROUP):  # what follows an index is one too: m[1][2]
+        before = text[max(0, start - BEHIND) : start]
+        group = _GROUP_END.search(before)
+        if not group:
+            break
+        start -= len(group[0])
     if before.endswith(")"):
         return bool(_AFTER_CALL.search(before))
     word = _BEFORE_INDEX.search(before)
@@ -122,46 +122,86 @@ class CitationNormaliser:
 
     def __init__(self, known: Collection[int]) -> None:
         self._known = known
-        self._text, self._shown = "", ""
-        self._is_pending = False
+        self._behind, self._buffer = "", ""  # read already, as far back as it matters; not yet
+        self._state = _State()
 
     def feed(self, piece: str) -> str:
         """Returns what may be shown now, with this piece."""
-        self._text += piece
-        if not self._is_pending and not _MARKS.search(piece):
-            self._shown += piece
-            return piece
-        end = _find_settled_end(self._text)
-        self._is_pending = end < len(self._text)
-        return self._show(normalise(self._text[:end], self._known))
+        is_pending = bool(self._buffer)
+        self._buffer += piece
+        if not is_pending and not _MARKS.search(piece):
+            return self._advance(len(piece), [])
+        text, n = self._behind + self._buffer, len(self._behind)
+        end = _find_settled_end(text, n, is_fenced=self._state.is_fenced)
+        return self._advance(end - n, list(_find(text, self._known, self._state, n, end)))
 
     def flush(self) -> str:
         """Returns the rest, at the end of the text."""
-        self._is_pending = False
-        return self._show(normalise(self._text, self._known))
+        text, n = self._behind + self._buffer, len(self._behind)
+        return self._advance(len(self._buffer), list(_find(text, self._known, self._state, n, len(text))))
 
-    def _show(self, text: str) -> str:
-        if not text.startswith(self._shown):
-            return ""  # the whole text is shown when the answer ends
-        ready, self._shown = text[len(self._shown) :], text
-        return ready
+    def _advance(self, n: int, found: Sequence[Citation]) -> str:
+        text, start = self._behind + self._buffer, len(self._behind)
+        end = start + n
+        self._state.pass_text(text, start, end)
+        self._behind, self._buffer = text[max(0, end - BEHIND) : end], text[end:]
+        return _rewrite(text, start, end, found)
 
 
-def _find(text: str, known: Container[int]) -> Iterator[Citation]:
-    code = [match.span() for match in CODE.finditer(text)]
-    has_square = False
-    for match in _FORM.finditer(text):
-        if any(start <= match.start() < end for start, end in code):
+@dataclass
+class _State:
+    """What the text before a place says about a form there."""
+
+    has_square: bool = False  # it cites with square brackets, so that round ones do not
+    enumerates: bool = False  # it numbers its parts as (1), (2)
+    is_fenced: bool = False
+
+    def pass_text(self, text: str, start: int, end: int) -> None:
+        """Notes what stands between ``start`` and ``end``, where no citation is."""
+        passed = text[:end]
+        self.enumerates = self.enumerates or bool(_ENUMERATES.search(passed, max(0, start - 8)))
+        n_fences = sum(fence.end() > start for fence in _FENCE.finditer(passed, max(0, start - 4)))
+        self.is_fenced ^= bool(n_fences % 2)
+
+
+def _find(text: str, known: Container[int], state: _State, start: int, end: int) -> Iterator[Citation]:
+    """Yields the citations that begin between ``start`` and ``end``; notes in ``state`` how they are written."""
+    code = _find_code(text, start, is_fenced=state.is_fenced)
+    first_part = _ENUMERATES.search(text)
+    for match in _FORM.finditer(text, start):
+        if match.start() >= end:
+            return
+        if any(begin <= match.start() < stop for begin, stop in code):
             continue
+        enumerates = state.enumerates or bool(first_part and first_part.end() <= match.start())
         numbers = _expand(match[0].translate(_RAISED), known)
-        if numbers is None or not _is_citation(match, numbers, known, has_square=has_square):
+        if numbers is None or not _is_citation(match, numbers, known, has_parts=state.has_square or enumerates):
             continue
         is_plain = match["square"] is not None and not re.search(rf"\d\s?{_DASH}|[&a-z]", match[0])
-        has_square = has_square or (match["round"] is None and any(n in known for n in numbers))
+        state.has_square |= match["round"] is None and any(n in known for n in numbers)
         yield Citation(match.start(), match.end(), tuple(dict.fromkeys(numbers)), is_plain)
 
 
-def _is_citation(match: re.Match[str], numbers: list[int], known: Container[int], *, has_square: bool) -> bool:
+def _find_code(text: str, start: int, *, is_fenced: bool) -> list[tuple[int, int]]:
+    closing = re.compile(r"\n[ \t]{0,3}```").search(text, max(0, start - 4)) if is_fenced else None
+    begin = (closing.end() if closing else len(text)) if is_fenced else start
+    return [(0, begin) if is_fenced else (0, 0), *(match.span() for match in CODE.finditer(text, begin))]
+
+
+def _rewrite(text: str, start: int, end: int, found: Iterable[Citation]) -> str:
+    parts, position = [], start
+    for citation in found:
+        if citation.is_plain:
+            continue
+        last = text[citation.start - 1 : citation.start]
+        is_apart = not last or last in " \t\n([]" or not last.isascii()
+        numbers = "".join(f"[{n}]" for n in citation.numbers)
+        parts += [text[position : citation.start], "" if is_apart else " ", numbers]
+        position = citation.end
+    return "".join([*parts, text[position:end]])
+
+
+def _is_citation(match: re.Match[str], numbers: list[int], known: Container[int], *, has_parts: bool) -> bool:
     text, start, end = match.string, match.start(), match.end()
     if match["square"]:
         return not is_index(text, start, end)
@@ -176,17 +216,15 @@ def _is_citation(match: re.Match[str], numbers: list[int], known: Container[int]
     if match["raised"]:
         before = re.search(r"[^\W\d_]{4,}[.,;:!?)\"'”]?\Z|[.,;:!?)\"'”]\Z", text[max(0, start - 40) : start])
         return bool(before) and not text[end : end + 1].isalnum()
-    return not has_square and _is_round_citation(text, start, end)
+    return not has_parts and _is_round_citation(text, start, end)
 
 
 def _is_round_citation(text: str, start: int, end: int) -> bool:
     """Returns whether ``(1)`` stands for a source: after a statement, at its end, where nothing is counted."""
-    line = text[text.rfind("\n", 0, start) + 1 : start]
+    line = text[max(text.rfind("\n", 0, start) + 1, start - BEHIND) : start]
     if not re.search(r"[^\W_][\"'”)*_.%]*[ \t]\Z|\(\d{1,3}\)\s?\Z", line) or _COUNTED.search(line):
         return False
-    if _ENUMERATES.search(text[:start]):
-        return False
-    return bool(re.match(r"\s*(?:[.,;:!?)]|\Z|\n|\()", text[end:]))
+    return bool(re.compile(r"[ \t]?(?:[.,;:!?)]|\Z|\n|\()").match(text, end))
 
 
 def _expand(form: str, known: Container[int]) -> list[int] | None:
@@ -207,25 +245,29 @@ def _expand(form: str, known: Container[int]) -> list[int] | None:
 
 def _end_of_group(text: str, end: int) -> int:
     """Returns where the citations end that follow each other without a space: ``[1][2]``."""
-    while following := re.compile(r"\[\d{1,3}\]").match(text, end):
+    for _ in range(MOST_IN_GROUP):
+        following = _NEXT_IN_GROUP.match(text, end)
+        if not following:
+            break
         end = following.end()
     return end
 
 
-def _find_settled_end(text: str) -> int:
-    """Returns up to where the text is read as it will be read in the whole."""
+def _find_settled_end(text: str, start: int, *, is_fenced: bool) -> int:
+    """Returns up to where the text from ``start`` on is read as it will be read in the whole."""
     end = len(text)
-    fences = list(re.finditer(r"(?:^|\n)[ \t]{0,3}```", text))
-    if len(fences) % 2 == 0:
-        line = text.rfind("\n") + 1
-        if text.count("`", line) % 2:
-            end = text.rfind("`")
-        elif re.search(r"\n?[ \t]{0,3}`{1,3}\Z", text[line:]):
-            end = line + len(text[line:].rstrip("`"))
-    if opens := _OPENS.search(text, max(0, len(text) - 200)):
+    if partial := re.compile(r"(?:\A|\n)[ \t]{0,3}`{0,2}\Z|`{1,2}\Z").search(text, max(start, end - 6)):
+        end = max(start, partial.start())
+    n_fences = sum(fence.end() > start for fence in _FENCE.finditer(text, max(0, start - 4)))
+    if is_fenced ^ bool(n_fences % 2):
+        return end
+    line = max(text.rfind("\n", 0, end) + 1, start, end - CODE_CHARS)
+    if text.count("`", line, end) % 2:
+        end = text.rfind("`", line, end)
+    if opens := _OPENS.search(text, max(start, len(text) - BEHIND)):
         end = min(end, opens.start())
-    for match in _FORM.finditer(text, max(0, len(text) - 200)):
+    for match in _FORM.finditer(text, max(start, len(text) - BEHIND)):
         if match.end() > len(text) - LOOK_AHEAD:
             end = min(end, match.start())
             break
-    return end
+    return max(start, end)

@@ -20,13 +20,14 @@ from agent.store import sessions
 from agent.store.sessions import Turn
 from agent.store.transcript import load_transcript
 from agent.tools import arguments
-from agent.turn import ending, grounding, text_calls, tool_calls
+from agent.turn import ending, grounding, tool_calls
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, TextReset, ToolFinished, ToolStarted
 from agent.turn.limits import Meter
 from agent.turn.model_calls import ModelAnswer, ModelCall, ModelCaller
 from agent.turn.recorder import TurnRecorder
-from agent.turn.text_calls import TextCalls
+from agent.turn.text_calls import written
+from agent.turn.text_calls.written import TextCalls
 from agent.turn.tool_calls import ToolCall
 from agent.turn.tool_results import ToolOutcome
 from agent.turn.tool_runner import ToolRunner
@@ -109,9 +110,9 @@ class TurnRun:
         message = None
         try:
             answer = yield from self._models.ask(call)
-            written = self._read_text_calls(answer)
-            message = self._append(answer, written)
-            if written and message is None:
+            asked = self._read_text_calls(answer)
+            message = self._append(answer, asked)
+            if asked and message is None:
                 yield from self._fall_back(EndReason.NO_ANSWER)
                 return
         except LimitReached as reached:
@@ -134,19 +135,19 @@ class TurnRun:
         text = str(answer.message.get("content") or "")
         if answer.message.get("tool_calls") or is_local(answer.call.request.model.name):
             return None
-        return text_calls.read(text, self._config.tools, {source.n for source in self.recorder.sources})
+        return written.read(text, self._config.tools, {source.n for source in self.recorder.sources})
 
-    def _append(self, answer: ModelAnswer, written: TextCalls | None = None) -> Message | None:
+    def _append(self, answer: ModelAnswer, asked: TextCalls | None = None) -> Message | None:
         """Commits an answer, and of its message what joins the transcript: None where that is nothing."""
         position, messages = len(self.recorder.messages), self.recorder.messages
         message = _keep_text(answer.message)
         calls: Sequence[Any] = answer.message.get("tool_calls") or ()
         content = answer.message.get("content")
-        if written:
-            message, content = None, written.before or None
-            is_given_up = not written.is_valid and text_calls.count_nudges(messages) >= MAX_NUDGES
-            ids = [text_calls.make_id(position, i, is_valid=written.is_valid) for i in range(len(written.calls))]
-            calls = [] if is_given_up else [{**c, "id": i} for c, i in zip(written.calls, ids, strict=True)]
+        if asked:
+            message, content = None, asked.before or None
+            is_given_up = not asked.is_valid and written.count_nudges(messages) >= MAX_NUDGES
+            ids = [written.make_id(position, i, is_valid=asked.is_valid) for i in range(len(asked.calls))]
+            calls = [] if is_given_up else [{**c, "id": i} for c, i in zip(asked.calls, ids, strict=True)]
         if calls:
             known = {call["id"] for earlier in messages for call in earlier.get("tool_calls") or ()}
             normalised = arguments.normalise(calls, position, known)
@@ -186,7 +187,7 @@ class TurnRun:
         for event in self._tools.run(plan):
             if isinstance(event, ToolOutcome):
                 self.recorder.add_result(next(waiting), event)
-            elif not (isinstance(event, ToolStarted | ToolFinished) and text_calls.is_nudge(event.call_id)):
+            elif not (isinstance(event, ToolStarted | ToolFinished) and written.is_nudge(event.call_id)):
                 yield event
 
     def _close(self, reason: EndReason, reached: LimitReached | None = None) -> Iterator[Event]:

@@ -1,13 +1,14 @@
 """What of a streaming answer may be shown: no call that is written as text, citations as ``[1]``, no guess.
 
-The same text is judged as a whole when it has ended (:mod:`agent.turn.text_calls`, :mod:`agent.turn.grounding`).
+The same text is judged as a whole when it has ended, by :mod:`agent.turn.text_calls.written` and
+:mod:`agent.turn.grounding`.
 """
 
 from collections.abc import Collection
 
 from agent.prompting.citations import CitationNormaliser
 from agent.turn.grounding import TextGate
-from agent.turn.text_calls import CallGate
+from agent.turn.text_calls.gate import CallGate
 
 
 class ShownText:

@@ -133,3 +133,14 @@ def test_nothing_a_document_says_steers_the_terminal(database: Database) -> None
     told = shown(turn, is_full=True)
     assert not set(told) & {"\x1b", "\x07", "\x9b"}
     assert "[bold]this[/]" in told
+
+
+def test_what_nobody_counted_is_said_to_be_estimated(database: Database) -> None:
+    turn = searched_again(database)
+    assert "estimated" not in shown(turn)
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE model_calls SET is_estimated = true"))
+    told_ = shown(turn)
+    assert "1,000 (400 cached) + 50 tokens (estimated), $0.002000 (estimated)" in told_
+    assert "$0.0040 (estimated), model" in told_ or "$0.004000 (estimated), model" in told_
+    assert all(call["is_estimated"] for call in told(turn)["turns"][0]["model_calls"])

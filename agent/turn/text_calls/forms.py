@@ -1,25 +1,17 @@
 """The forms in which models write a tool call as text, where their server does not read it as one.
 
-Reads what is written, whether it can be run or not; :mod:`agent.turn.text_calls` decides what becomes of it.
+Reads what is written, whether it can be run or not; :mod:`.written` decides what becomes of it.
 """
 
-import ast
-import json
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.json_sanitizer import clean
-from agent.tools import arguments
+from agent.turn.text_calls import values
+from agent.turn.text_calls.values import WrittenCall
 from agent.types import JsonValue
 
-_NAME_KEYS = ("name", "tool", "tool_name", "function", "function_name", "recipient_name", "action")
-_ARGUMENT_KEYS = (
-    "arguments", "parameters", "args", "input", "params", "tool_input", "action_input", "tool_arguments", "kwargs"
-)  # fmt: skip
-_WRAPPERS = ("tool_calls", "tool_call", "function_call", "function", "calls", "tool_uses")
-KEYS = frozenset({*_NAME_KEYS, *_ARGUMENT_KEYS, *_WRAPPERS, "type", "id"})
 # What begins a call wherever it stands outside code: marks of chat templates, which nobody writes to a person.
 MARKERS = (
     "<tool_call", "<|tool_call", "<function_call", "<function=", "<invoke", "<tools>", "[tool_calls]",
@@ -27,9 +19,6 @@ MARKERS = (
     "<｜tool▁call",
 )  # fmt: skip
 MARKER = re.compile("|".join(map(re.escape, MARKERS)), re.IGNORECASE)
-_CLOSING = re.compile(
-    r"(?:\s|</?\|?/?[\w▁｜|:-]{1,40}\|?>|<｜[^<>]{1,40}｜>|\[/[A-Z_]{1,20}\]|`{1,3}|[,;\]])*\Z", re.IGNORECASE
-)
 _TAGGED_NAME = re.compile(
     r"<function=\"?(?P<function>[\w.-]{1,64})\"?>|<invoke\s+name=\"(?P<invoke>[\w.-]{1,64})\"[^>]{0,80}>"
     r"|to=(?:functions\.)?(?P<channel>[\w.-]{1,64})[^{}]{0,120}?<\|message\|>"
@@ -43,12 +32,13 @@ _PARAMETER = re.compile(
     r"|<arg_key>\s*(?P<c>[^<]{1,64}?)\s*</arg_key>\s*<arg_value>(?P<other>.*?)(?:</arg_value>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-_REACT = re.compile(r"^\s*Action:\s*`?([\w.-]{1,64})`?\s*\n\s*Action Input:\s*", re.MULTILINE | re.IGNORECASE)
-_PYTHON = re.compile(r"[\[\s]*(?:print\()?(?:\w+\.)?([A-Za-z_]\w{0,63})(?:\.call)?\(")
+_REACT = re.compile(
+    r"^[ \t]*Action:[ \t]*`?([\w.-]{1,64})`?[ \t]*\n[ \t]*Action Input:[ \t]*", re.MULTILINE | re.IGNORECASE
+)
 _FENCE = re.compile(
     r"(?P<ticks>`{3,}|~~~)[ \t]*(?P<language>[\w+-]*)[ \t]*\n?(?P<code>.*?)(?:\n?[ \t]*(?P=ticks)|\Z)", re.DOTALL
 )
-_JSON_START = re.compile(r"[\[{]")
+LANGUAGES = ("tool_call", "tool_code", "tool_calls", "function_call")  # of a block of code
 MAX_CHARS = 40_000  # a longer text is no call
 
 
@@ -58,14 +48,6 @@ class Form(StrEnum):
     MARKED = "marked"  # by a chat template's mark
     FENCED = "fenced"  # in a block of code
     BARE = "bare"
-
-
-@dataclass(frozen=True)
-class WrittenCall:
-    """One call as it is written; ``arguments`` may be anything."""
-
-    name: str
-    arguments: JsonValue
 
 
 @dataclass(frozen=True)
@@ -89,7 +71,7 @@ def find(text: str, names: Container[str]) -> Written | None:
     if (marker := _find_marker(text)) is not None:
         return Written(Form.MARKED, tuple(_read_marked(text[marker:], names)), text[:marker], "")
     if react := _REACT.search(text):
-        value, _ = _decode(text, react.end())
+        value, _ = values.decode(text, react.end())
         call = WrittenCall(react[1], value if value is not None else text[react.end() :].strip())
         return Written(Form.MARKED, (call,), text[: react.start()], "")
     fences = [
@@ -114,7 +96,7 @@ def begins_call(text: str, names: Container[str]) -> bool | None:
     key, quote, after = inner[1:].partition(inner[0])
     if not quote:
         return None if len(key) < 64 else False
-    if key not in KEYS and key not in names:
+    if key not in values.KEYS and key not in names:
         return False
     if key == "type" and after:
         return (
@@ -153,44 +135,47 @@ def _read_marked(text: str, names: Container[str]) -> Iterator[WrittenCall]:
         body = text[match.end() : following.start() if following else len(text)]
         name = next(group for group in match.groups() if group)
         parameters = {
-            str(found["a"] or found["b"] or found["c"]): _literal(found["value"] or found["other"] or "")
-            for found in _PARAMETER.finditer(body)
+            str(match["a"] or match["b"] or match["c"]): values.read_literal(
+                match["value"] or match["other"] or ""
+            )
+            for match in _PARAMETER.finditer(body)
         }
-        value, _ = _decode(body, 0)
-        yield WrittenCall(_plain_name(name), parameters or (value if value is not None else _no_arguments(body)))
+        value, _ = values.decode(body, 0)
+        given = value if value is not None else _no_arguments(body)
+        yield WrittenCall(values.clean_name(name), parameters or given)
 
 
 def _no_arguments(body: str) -> JsonValue:
-    return {} if _CLOSING.match(body) else body.strip()
+    return {} if values.CLOSING.match(body) else body.strip()
 
 
 def _read_code(code: str, names: Container[str]) -> Iterator[WrittenCall]:
     """Reads all calls in a piece of JSON, or of Python."""
     position, is_read = 0, False
-    while start := _JSON_START.search(code, position):
-        value, end = _decode(code, start.start())
+    while start := values.JSON_START.search(code, position):
+        value, end = values.decode(code, start.start())
         if value is None:
             break
-        calls = list(_read_value(value, names))
+        calls = list(values.read_value(value, names))
         yield from calls
         is_read = is_read or bool(calls)
         position = end
     if not is_read:
-        yield from _read_python(code, names)
+        yield from values.read_python(code, names)
 
 
 def _find_bare(text: str, names: Container[str]) -> Written | None:
-    for start in _JSON_START.finditer(text):
+    for start in values.JSON_START.finditer(text):
         position = start.start()
         line = text[text.rfind("\n", 0, position) + 1 : position]
         if begins_call(text[position:], names) is not True or (line.count("`") % 2 and line.strip("` ")):
             continue
         calls, end = _read_sequence(text, position, names)
-        if calls or not _decode(text, position)[1]:
+        if calls or not values.decode(text, position)[1]:
             after = text[end:] if calls else ""
             if calls or _says_call(text[position:], names):
                 before = text[:position].rstrip("`")
-                return Written(Form.BARE, tuple(calls), before, "" if _CLOSING.match(after) else after)
+                return Written(Form.BARE, tuple(calls), before, "" if values.CLOSING.match(after) else after)
     return None
 
 
@@ -199,8 +184,9 @@ def _read_sequence(text: str, position: int, names: Container[str]) -> tuple[lis
     calls: list[WrittenCall] = []
     end = position
     while True:
-        value, after = _decode(text, position)
-        read = list(_read_value(value, names)) if value is not None else _read_python_at(text, position, names)
+        value, after = values.decode(text, position)
+        is_json = value is not None
+        read = list(values.read_value(value, names)) if is_json else _read_python_at(text, position, names)
         if not read:
             return calls, end
         calls += read
@@ -212,107 +198,22 @@ def _read_sequence(text: str, position: int, names: Container[str]) -> tuple[lis
 
 
 def _read_python_at(text: str, position: int, names: Container[str]) -> list[WrittenCall]:
-    return list(_read_python(text[position:], names)) if _PYTHON.match(text, position) else []
+    return list(values.read_python(text[position:], names)) if values.PYTHON.match(text, position) else []
 
 
 def _says_call(text: str, names: Container[str]) -> bool:
     """Returns whether JSON that cannot be read was meant as a call: it names a tool, or has a call's keys."""
     names_tool = any(match in names for match in re.findall(r"[\"']([\w.-]{1,64})[\"']", text[:400]))
-    has_keys = re.search(rf"[\"'](?:{'|'.join(_ARGUMENT_KEYS)})[\"']\s*:", text)
+    has_keys = re.search(rf"[\"'](?:{'|'.join(values.ARGUMENT_KEYS)})[\"']\s*:", text)
     return names_tool or bool(has_keys)
-
-
-def _read_value(value: JsonValue, names: Container[str]) -> Iterator[WrittenCall]:
-    """Reads the calls in decoded JSON."""
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _read_value(item, names)
-        return
-    if not isinstance(value, Mapping):
-        return
-    for key in _WRAPPERS:
-        inner = value.get(key)
-        if isinstance(inner, Mapping | list):
-            yield from _read_value(inner, names)
-            return
-    name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
-    given = next((key for key in _ARGUMENT_KEYS if key in value), None)
-    if isinstance(name, str):
-        plain = _plain_name(name)
-        if given:
-            yield WrittenCall(plain, _open(value[given]))
-        elif plain in names:
-            rest = {key: item for key, item in value.items() if key not in KEYS}
-            yield WrittenCall(plain, rest)
-    elif len(value) == 1 and next(iter(value)) in names:
-        ((key, item),) = value.items()
-        yield WrittenCall(key, _open(item))
-
-
-def _read_python(code: str, names: Container[str]) -> Iterator[WrittenCall]:
-    """Reads ``search_docs(query="leave")``, alone or in a list."""
-    if not _PYTHON.match(code):
-        return
-    try:
-        tree = ast.parse(_CLOSING.sub("", code.strip()) if code.strip().endswith(">") else code.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := _called(node.func, names)):
-            try:
-                given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg}
-            except (ValueError, TypeError):
-                given = {}
-            yield WrittenCall(name, clean(given))
-
-
-def _called(function: ast.expr, names: Container[str]) -> str | None:
-    if isinstance(function, ast.Attribute) and function.attr == "call":
-        function = function.value
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
-    return name if name in names else None
 
 
 def _begins_like_call(code: str, language: str, names: Container[str]) -> bool:
     stripped = code.lstrip()
-    if language.lower() in ("tool_call", "tool_code", "tool_calls", "function_call"):
+    if language.lower() in LANGUAGES:
         return True
     return begins_call(stripped, names) is True and (_has_calls(stripped, names) or _says_call(stripped, names))
 
 
 def _has_calls(code: str, names: Container[str]) -> bool:
     return any(True for _ in _read_code(code, names))
-
-
-def _decode(text: str, position: int) -> tuple[JsonValue, int]:
-    """Returns the JSON at or after the position, and its end; (None, 0) where there is none."""
-    start = _JSON_START.search(text, position)
-    if not start:
-        return None, 0
-    try:
-        value, end = json.JSONDecoder(strict=False).raw_decode(text, start.start())
-    except (ValueError, RecursionError):
-        return None, 0
-    return value, end
-
-
-def _open(value: JsonValue) -> JsonValue:
-    """Opens arguments that are written as a text of JSON."""
-    if not isinstance(value, str):
-        return {} if value is None else value
-    try:
-        return arguments.parse_text(value) if value.strip() else {}
-    except (ValueError, RecursionError):
-        return value
-
-
-def _literal(text: str) -> JsonValue:
-    """Returns a parameter's value: JSON where it is, else the text."""
-    stripped = text.strip()
-    if stripped[:1] in ("{", "[") or re.fullmatch(r"-?\d+(?:\.\d+)?|true|false|null", stripped):
-        return _open(stripped)
-    return stripped
-
-
-def _plain_name(name: str) -> str:
-    return name.removeprefix("functions.").removeprefix("default_api.").strip()

@@ -1,0 +1,67 @@
+"""Reasoning in the text: what is held back of a model that is not known yet, and what is learned of it."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from agent.llm.answers.reasoning import HELD_SECONDS, Habit, ReasoningFilter, find_habit
+from agent.llm.request import Model, Retracted
+
+ANSWER = "Five days [1]."
+OWN = "http://127.0.0.1:1/v1"
+
+
+def read(model: Model, pieces: Sequence[str], *, seconds: float = 0.0, is_cut: bool = False) -> list[str]:
+    """What was shown after each piece, and at the end; ``seconds`` pass with each piece."""
+    now = [0.0]
+    filter_, shown, moments = ReasoningFilter(model, clock=lambda: now[0]), "", []
+    for piece in [*pieces, None]:
+        for part in filter_.feed(piece) if piece is not None else filter_.finish(is_cut=is_cut):
+            shown = "" if isinstance(part, Retracted) else shown + part
+        moments.append(shown)
+        now[0] += seconds
+    return moments
+
+
+def test_a_model_that_only_closes_shows_nothing_before_and_is_known_from_then_on() -> None:
+    model = Model("openai/closes", OWN)
+    assert read(model, ["It says five. ", "</think>", ANSWER]) == ["", "", ANSWER, ANSWER]
+    assert find_habit(model) is Habit.CLOSES
+    slow = read(model, ["It says ", "five. ", "</think>", ANSWER], seconds=60)
+    assert slow == ["", "", "", ANSWER, ANSWER]
+    assert read(model, [ANSWER], seconds=60) == ["", ANSWER]  # it did not think this time
+    assert read(model, ["It says five, so"], is_cut=True)[-1] == ""  # nor come to an answer
+
+
+def test_a_model_that_answers_plainly_streams_from_then_on() -> None:
+    model = Model("openai/plain", OWN)
+    assert read(model, ["Five ", "days [1]."]) == ["", "", ANSWER]
+    assert find_habit(model) is Habit.PLAIN
+    assert read(model, ["Five ", "days [1]."]) == ["Five ", ANSWER, ANSWER]
+    taken_back = read(model, ["It says five.", "</think>", ANSWER])
+    assert taken_back == ["It says five.", "", ANSWER, ANSWER]
+    assert find_habit(model) is Habit.CLOSES
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_held"),
+    [
+        ("openai/own", "Five days", False),
+        ("openai/own", "Okay, the person asks", True),
+        ("openai/own", "Let me look", True),
+        ("ollama/deepseek-r1:7b", "Five days", True),
+        ("ollama/qwen3-4b-thinking", "Five days", True),
+    ],
+)
+def test_an_unknown_model_is_waited_for_a_moment_or_to_the_end_where_it_seems_to_think(
+    name: str, text: str, is_held: bool
+) -> None:
+    moments = read(Model(name, f"{OWN}/{text}"), [text, " and", " more"], seconds=HELD_SECONDS)
+    assert moments[0] == ""
+    assert (moments[1] == "") is is_held
+    assert moments[-1] == f"{text} and more"
+
+
+@pytest.mark.parametrize("model", [Model("openai/gpt-5-mini"), Model("anthropic/claude-sonnet-4-5")])
+def test_providers_that_give_reasoning_apart_stream_at_once(model: Model) -> None:
+    assert read(model, ["Okay, five "])[0] == "Okay, five "
