@@ -194,7 +194,8 @@ def _rewrite(text: str, start: int, end: int, found: Iterable[Citation]) -> str:
         if citation.is_plain:
             continue
         last = text[citation.start - 1 : citation.start]
-        is_apart = not last or last in " \t\n([]" or not last.isascii()
+        is_next = bool(parts) and citation.start == position
+        is_apart = is_next or not last or last in " \t\n([]" or not last.isascii()
         numbers = "".join(f"[{n}]" for n in citation.numbers)
         parts += [text[position : citation.start], "" if is_apart else " ", numbers]
         position = citation.end

@@ -39,6 +39,7 @@ _FENCE = re.compile(
     r"(?P<ticks>`{3,}|~~~)[ \t]*(?P<language>[\w+-]*)[ \t]*\n?(?P<code>.*?)(?:\n?[ \t]*(?P=ticks)|\Z)", re.DOTALL
 )
 LANGUAGES = ("tool_call", "tool_code", "tool_calls", "function_call")  # of a block of code
+HEAD_CHARS = 400  # of a text that say whether it may be a call
 MAX_CHARS = 40_000  # a longer text is no call
 
 
@@ -85,7 +86,7 @@ def find(text: str, names: Container[str]) -> Written | None:
 
 def begins_call(text: str, names: Container[str]) -> bool | None:
     """Returns whether JSON at the start of the text may be a call; None where more of it is needed to tell."""
-    rest = re.sub(r"\s+", "", text[:400])
+    rest = re.sub(r"\s+", "", text[:HEAD_CHARS])
     if rest[:1] not in ("{", "["):
         return False if rest else None
     inner = rest.lstrip("[{")
@@ -168,7 +169,9 @@ def _find_bare(text: str, names: Container[str]) -> Written | None:
     for start in values.JSON_START.finditer(text):
         position = start.start()
         line = text[text.rfind("\n", 0, position) + 1 : position]
-        if begins_call(text[position:], names) is not True or (line.count("`") % 2 and line.strip("` ")):
+        if begins_call(text[position : position + HEAD_CHARS], names) is not True or (
+            line.count("`") % 2 and line.strip("` ")
+        ):
             continue
         calls, end = _read_sequence(text, position, names)
         if calls or not values.decode(text, position)[1]:
@@ -203,7 +206,7 @@ def _read_python_at(text: str, position: int, names: Container[str]) -> list[Wri
 
 def _says_call(text: str, names: Container[str]) -> bool:
     """Returns whether JSON that cannot be read was meant as a call: it names a tool, or has a call's keys."""
-    names_tool = any(match in names for match in re.findall(r"[\"']([\w.-]{1,64})[\"']", text[:400]))
+    names_tool = any(match in names for match in re.findall(r"[\"']([\w.-]{1,64})[\"']", text[:HEAD_CHARS]))
     has_keys = re.search(rf"[\"'](?:{'|'.join(values.ARGUMENT_KEYS)})[\"']\s*:", text)
     return names_tool or bool(has_keys)
 
