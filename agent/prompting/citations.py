@@ -189,7 +189,8 @@ def _find_code(text: str, start: int, *, is_fenced: bool) -> list[tuple[int, int
 
 
 def _rewrite(text: str, start: int, end: int, found: Iterable[Citation]) -> str:
-    parts, position = [], start
+    parts: list[str] = []
+    position = start
     for citation in found:
         if citation.is_plain:
             continue
