@@ -2,8 +2,8 @@
 
 Removes what a reader would not see (:mod:`ingest.documents.readers.office.ooxml`; mammoth itself leaves out
 comments and deletions), lets mammoth turn styles into HTML, and reads that as
-:mod:`ingest.documents.readers.html.html` does. Lists are numbered as mammoth numbers them: one that is interrupted
-begins again.
+:mod:`ingest.documents.readers.html.html` does. Headers and footers are read once
+per document. Lists are numbered as mammoth numbers them: one that is interrupted begins again.
 """
 
 import re
@@ -19,6 +19,7 @@ from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import html
 from ingest.documents.readers.office import archive, ooxml
+from ingest.documents.readers.office import margins as margins_
 from ingest.documents.readers.pdf import grid
 
 _WORD = b"wordprocessingml"
@@ -37,15 +38,33 @@ def read(content: bytes, *, max_chars: int) -> Document:
     parts = _unpack(content)
     try:
         title = _title(parts.get("docProps/core.xml", b""))
-        page = mammoth.convert_to_html(
-            _pack(ooxml.prepare(parts)),
-            style_map=_STYLES,
-            convert_image=mammoth.images.img_element(lambda image: {}),
-        ).value
+        prepared = ooxml.prepare(parts)
+        blocks = _convert(prepared)
+        margins = [_convert(prepared | part) for part in margins_.as_documents(prepared)]
     except (ElementTree.ParseError, ExpatError, LookupError, OSError, ValueError) as error:
         raise archive.damage_problem(_WHAT) from error
-    blocks = html.blocks(_BOLD_LINE.sub(r"<h6>\1</h6>", page))
-    return Document(title, tuple(map(_mark_header, blocks)))
+    return Document(title, tuple(_add_margins(title, blocks, margins)))
+
+
+def _convert(parts: archive.Parts) -> list[Block]:
+    page = mammoth.convert_to_html(
+        _pack(parts),
+        style_map=_STYLES,
+        convert_image=mammoth.images.img_element(lambda image: {}),
+    ).value
+    return [*map(_mark_header, html.blocks(_BOLD_LINE.sub(r"<h6>\1</h6>", page)))]
+
+
+def _add_margins(title: str, blocks: list[Block], margins: list[list[Block]]) -> list[Block]:
+    """Adds what headers and footers say, once each, below the heading that a document begins with."""
+    said = {title, *(block.text for block in blocks)}
+    added: list[Block] = []
+    for block in (block for margin in margins for block in margin):
+        if block not in added and (block.lines or block.text not in said):
+            is_heading = block.kind == BlockKind.HEADING
+            added.append(Block(BlockKind.PARAGRAPH, block.text) if is_heading else block)
+    n_before = 1 if blocks and blocks[0].kind == BlockKind.HEADING else 0
+    return [*blocks[:n_before], *added, *blocks[n_before:]]
 
 
 def _unpack(content: bytes) -> archive.Parts:

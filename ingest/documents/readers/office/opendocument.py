@@ -1,8 +1,10 @@
 """OpenDocument texts and presentations (ODT, ODP) to blocks; a slide is a page, and its title a heading.
 
-Promises to leave out what a reader would not see: deletions, comments, and text whose style is hidden.
+Promises to leave out what a reader would not see: deletions, comments, and text whose style is hidden. The headers
+and footers of a text are read once.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
@@ -11,6 +13,7 @@ from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import cells
 from ingest.documents.readers.office import archive
+from ingest.documents.readers.office.margins import is_page_number
 from ingest.documents.readers.pdf import grid
 
 _WHAT = "OpenDocument file"
@@ -24,6 +27,7 @@ _LEFT_OUT = {
     "desc",
 }
 _MAX_SPACES = 100
+_MARGIN = re.compile(r"(?:header|footer)(?:-left|-first)?")
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
@@ -42,7 +46,29 @@ def read(content: bytes, *, max_chars: int) -> Document:
     body = roots["content.xml"].find("{*}body")
     title = roots["meta.xml"].findtext(".//{http://purl.org/dc/elements/1.1/}title") if "meta.xml" in roots else ""
     walk = _OpenDocumentWalk({style for root in roots.values() for style in _hidden_styles(root)})
-    return Document((title or "").strip(), tuple(walk.flow(body)) if body is not None else ())
+    blocks = [*walk.flow(body)] if body is not None else []
+    n_before = 1 if blocks and blocks[0].kind == BlockKind.HEADING else 0
+    is_text = body is not None and body.find("{*}text") is not None
+    margins = _margins(roots["styles.xml"], walk, blocks) if is_text and "styles.xml" in roots else []
+    return Document((title or "").strip(), (*blocks[:n_before], *margins, *blocks[n_before:]))
+
+
+def _margins(styles: Element, walk: "_OpenDocumentWalk", blocks: list[Block]) -> list[Block]:
+    """Returns what headers and footers say, once each, without page numbers and what the document says itself."""
+    said = {block.text for block in blocks}
+    margins: list[Block] = []
+    for margin in styles.iterfind("{*}master-styles/{*}master-page/*"):
+        if not _MARGIN.fullmatch(_name(margin)) or _attribute(margin, "display") == "false":
+            continue
+        for element in [*margin.iter()]:
+            for child in element:
+                if _name(child) in {"page-number", "page-count"}:
+                    child.text = ""
+        for block in walk.flow(margin):
+            plain = Block(BlockKind.PARAGRAPH, block.text) if block.kind == BlockKind.HEADING else block
+            is_new = plain not in margins and (plain.lines or plain.text not in said)
+            margins += [plain] if is_new and not (plain.text and is_page_number(plain.text)) else []
+    return margins
 
 
 def _hidden_styles(root: Element) -> Iterator[str]:
