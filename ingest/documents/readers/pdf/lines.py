@@ -8,13 +8,19 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 SOFT_HYPHEN = "\u00ad"  # ends a line inside a word
 _SAME_LINE = 0.45  # in font sizes between base lines: includes a superscript, but not the next line
 _EDGE_LINES = 2  # at the top and the bottom of a page that may be a running head or foot
 _COLUMN_FILL = 0.6  # of a column's width in the middle line of prose; cells of tables are narrower
-_MIN_COLUMN_LINES = 8
+_MIN_COLUMN_LINES = 8  # of any text
+_MIN_PROSE_LINES = 3
+_MIN_WORDS = 4  # in a line of prose
+_EVEN = 1.3  # times the least distance of two lines of prose
+_SENTENCE_ENDS = ".!?:;"
+_LEVEL, _CELLS_OPEN = 0.8, 0.2  # of the lines of two columns: on one base line, and going on, in a table
 MAX_PITCH = 3.2  # in font sizes, between the base lines of two rows of a table
 
 
@@ -73,17 +79,19 @@ def order_lines(pages: Sequence[Sequence[TextRun]]) -> list[TextLine]:
     """Returns the lines of a document in reading order, without running headers and footers."""
     by_page: list[list[TextLine]] = []
     flow = 0
-    for number, runs in enumerate(pages, 1):
+    gutters = [_find_gutter(runs) for runs in pages]
+    usual = Counter(gutter for gutter in gutters if gutter is not None).most_common(1)
+    for number, (runs, gutter) in enumerate(zip(pages, gutters, strict=True), 1):
         lines: list[TextLine] = []
-        for part in _split_flows(runs):
+        is_usual = gutter is None and usual and _are_columns(runs, usual[0][0], is_usual=True)
+        for part in _split_flows(runs, usual[0][0] if is_usual else gutter):
             flow += 1
             lines += [TextLine(_join_cells(row), number, flow) for row in _group_rows(part)]
         by_page.append(lines)
     return _drop_running(by_page)
 
 
-def _split_flows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
-    gutter = _find_gutter(runs)
+def _split_flows(runs: Sequence[TextRun], gutter: float | None) -> list[list[TextRun]]:
     if gutter is None:
         return [list(runs)]
     flows: list[list[TextRun]] = [[], [], []]  # across both columns, left, right; and so on
@@ -102,19 +110,59 @@ def _split_flows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
 
 def _find_gutter(runs: Sequence[TextRun]) -> float | None:
     """Returns the x between two columns of prose, None for another page."""
-    if len(runs) < 2 * _MIN_COLUMN_LINES:
+    if len(runs) < 2 * _MIN_PROSE_LINES:
         return None
     low, high = min(run.x0 for run in runs), max(run.x1 for run in runs)
-    for share in (0.5, 0.48, 0.52, 0.46, 0.54, 0.44, 0.56, 0.42, 0.58, 0.4, 0.6):
-        x = low + share * (high - low)
-        left = [run.x1 - run.x0 for run in runs if run.x1 <= x]
-        right = [run.x1 - run.x0 for run in runs if run.x0 >= x]
-        n_across = len(runs) - len(left) - len(right)
-        if min(len(left), len(right)) < _MIN_COLUMN_LINES or n_across > len(runs) / 5:
-            continue
-        if median(left) >= _COLUMN_FILL * (x - low) and median(right) >= _COLUMN_FILL * (high - x):
-            return x
-    return None
+    shares = (0.5, 0.48, 0.52, 0.46, 0.54, 0.44, 0.56, 0.42, 0.58, 0.4, 0.6)
+    return next((x for x in (low + share * (high - low) for share in shares) if _are_columns(runs, x)), None)
+
+
+def _are_columns(runs: Sequence[TextRun], x: float, *, is_usual: bool = False) -> bool:
+    """Returns whether there is prose on both sides of an x: many long lines, or some that continue sentences.
+
+    Where other pages of the document have columns (``is_usual``), one line on either side is enough.
+    """
+    left, right = [run for run in runs if run.x1 <= x], [run for run in runs if run.x0 >= x]
+    n_least = 1 if is_usual else _MIN_PROSE_LINES
+    if min(len(left), len(right)) < n_least or len(runs) - len(left) - len(right) > len(runs) / 5:
+        return False
+    low, high = min(run.x0 for run in runs), max(run.x1 for run in runs)
+    is_filled = median(_widths(left)) >= _COLUMN_FILL * (x - low) and median(_widths(right)) >= _COLUMN_FILL * (
+        high - x
+    )
+    if not is_filled:
+        return False
+    if min(len(left), len(right)) >= _MIN_COLUMN_LINES:
+        return not _are_cells(left, right)
+    return all(map(_is_prose, (left, right)))
+
+
+def _widths(runs: Sequence[TextRun]) -> list[float]:
+    return [run.x1 - run.x0 for run in runs]
+
+
+def _is_prose(column: Sequence[TextRun]) -> bool:
+    """Returns whether lines at one distance go on with each other's sentences, as the cells of a table do not."""
+    lines = sorted(column, key=lambda run: run.base)
+    pitches = [below.base - above.base for above, below in pairwise(lines)]
+    if pitches and max(pitches) > _EVEN * min(pitches):
+        return False
+    n_open = _count_open(lines)
+    return n_open >= len(pitches) / 2 and median(len(run.text.split()) for run in lines) >= _MIN_WORDS
+
+
+def _are_cells(left: Sequence[TextRun], right: Sequence[TextRun]) -> bool:
+    """Returns whether lines side by side are rows of a table: on one base line, and each a text of its own."""
+    bases = [run.base for run in right]
+    n_level = sum(any(abs(run.base - base) < run.size / 5 for base in bases) for run in left)
+    is_level = n_level >= _LEVEL * max(len(left), len(right))
+    columns = [sorted(column, key=lambda run: run.base) for column in (left, right)]
+    return is_level and all(_count_open(column) <= len(column) * _CELLS_OPEN for column in columns)
+
+
+def _count_open(lines: Sequence[TextRun]) -> int:
+    """Counts the lines whose sentence goes on in the next one."""
+    return sum(a.text[-1] not in _SENTENCE_ENDS and not b.text[0].isupper() for a, b in pairwise(lines))
 
 
 def _group_rows(runs: Sequence[TextRun]) -> list[list[TextRun]]:
