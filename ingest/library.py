@@ -111,6 +111,15 @@ class Library:
                 transaction, access_ids, source=source, title=title, order=order, limit=limit
             )
 
+    def find_gaps(self, document_ids: Iterable[str]) -> dict[str, str]:
+        """Returns what could not be read of those documents that were read in part, by their id."""
+        row = DocumentRow
+        ids = [uuid.UUID(id_) for id_ in set(document_ids)]
+        is_partial = (row.problem.is_not(None), row.n_chunks > 0, row.content_hash != "")  # else an earlier version
+        query = select(row.id, row.problem).where(row.id.in_(ids), *is_partial)
+        with self.database.transaction() as transaction:
+            return {id_.hex: (problem or "").partition("; ")[0] for id_, problem in transaction.execute(query)}
+
     def sync(
         self,
         source: connector.Source,

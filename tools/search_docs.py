@@ -44,7 +44,8 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     that. A score under 0.3 means: probably about something else; `is_weak`: the
     passages probably do not answer. `not_found`
     lists words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
-    lists words of the query by the title of a document that is filed under them.
+    lists words of the query by the title of a document that is filed under them; `read_in_part` says of which
+    documents a part could not be read, so that the answer may stand there.
     """
     library = context.resource(Library)
     look_up = partial(
@@ -61,6 +62,8 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
         data["not_found"] = list(whole.not_found)
     if whole.keywords:
         data["keywords"] = {title: list(words) for title, words in whole.keywords.items()}
+    if gaps := library.find_gaps(passage.document_id for passage in passages):
+        data["read_in_part"] = {p.title: gaps[p.document_id] for p in passages if p.document_id in gaps}
     return ToolResult(
         data,
         passages,

@@ -98,7 +98,7 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     parts = question.split(asked, background)
     answered = find_answered(parts, features, _not_found(evidence))
     if not answered:
-        return Quotation(_name_closest([source for source, _ in sources]), is_refusal=True)
+        return Quotation(_name_closest([source for source, _ in sources], _gaps(evidence)), is_refusal=True)
     if len(parts) > 1:
         answered.append(score(question.parse(asked, background), features))
     chosen = _choose(features, answered)
@@ -116,7 +116,7 @@ def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
     chosen = contacts.find_contacts(statements)
     if chosen:
         return Quotation(render([statements[i] for i in chosen]))
-    pages = _list_pages(sources)
+    pages = _list_pages(sources, _gaps(evidence))
     return Quotation(NAMES_NOBODY.format(pages=pages) if pages else NOTHING_FOUND, is_refusal=True)
 
 
@@ -132,6 +132,14 @@ def _keywords(source: CitedPassage, result: JsonObject) -> str:
 
 def _not_found(evidence: Sequence[JsonObject]) -> set[str]:
     return {word for result in evidence for word in cast("Sequence[str]", result.get("not_found") or ())}
+
+
+def _gaps(evidence: Sequence[JsonObject]) -> dict[str, str]:
+    """Returns what could not be read of a document, by its title."""
+    gaps: dict[str, str] = {}
+    for result in evidence:
+        gaps |= cast("Mapping[str, str]", result.get("read_in_part") or {})
+    return gaps
 
 
 def _call(name: str, arguments: JsonObject) -> Message:
@@ -212,13 +220,16 @@ def _with_entries(statements: Sequence[Statement], i: int) -> list[int]:
     return entries if lead.endswith(":") and entries else [i]
 
 
-def _name_closest(sources: Sequence[CitedPassage]) -> str:
-    pages = _list_pages(sources)
+def _name_closest(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str:
+    pages = _list_pages(sources, gaps)
     return f"{NOTHING_FOUND} The closest documents are: {pages}." if pages else NOTHING_FOUND
 
 
-def _list_pages(sources: Sequence[CitedPassage]) -> str:
+def _list_pages(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str:
     pages: dict[str, int] = {}
     for source in sources:
         pages.setdefault(source.passage.title, source.n)
-    return ", ".join(f"{title} [{n}]" for title, n in list(pages.items())[:N_CLOSEST])
+    return ", ".join(
+        f"{title} [{n}]" + (f" (read in part: {gaps[title]})" if title in gaps else "")
+        for title, n in list(pages.items())[:N_CLOSEST]
+    )
