@@ -119,6 +119,28 @@ def opendocument(
     )
 
 
+def ods(rows: str, *, name: str = "Sheet1") -> bytes:
+    """A sheet of OpenDocument around its ``table:table-row`` elements."""
+    content = (
+        f'<office:document-content {_ODF}><office:body><office:spreadsheet><table:table table:name="{name}">{rows}'
+        "</table:table></office:spreadsheet></office:body></office:document-content>"
+    )
+    manifest = '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    return packed({"mimetype": kind, "META-INF/manifest.xml": manifest, "content.xml": content})
+
+
+def ods_row(*cells: str) -> str:
+    """A row of cells, each a text or a whole element."""
+    made = (
+        cell
+        if cell.startswith("<")
+        else f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>'
+        for cell in cells
+    )
+    return f"<table:table-row>{''.join(made)}</table:table-row>"
+
+
 def epub(chapters: Mapping[str, str], *, title: str = "The book") -> bytes:
     items = "".join(f'<item id="c{n}" href="{name}"/>' for n, name in enumerate(chapters))
     spine = "".join(f'<itemref idref="c{n}"/>' for n in range(len(chapters)))

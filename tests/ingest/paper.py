@@ -8,6 +8,7 @@ Text = tuple[float, float, float, str]  # x and y from the bottom left, size, te
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+_R = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
 _M = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
 _TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
 _RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
@@ -31,12 +32,16 @@ def pdf(*pages: Iterable[Text], title: str = "", rotation: int = 0, before: str 
         )
         content = b"\n".join([before.encode(), *(_shown(*text) for text in texts)])
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+    return _numbered(objects, b"/Info 5 0 R")
+
+
+def _numbered(objects: Sequence[bytes], info: bytes) -> bytes:
     made, offsets = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
         offsets.append(len(made))
         made += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer << /Size %d /Root 1 0 R /Info 5 0 R >>" % (len(objects) + 1)
+    trailer = b"trailer << /Size %d /Root 1 0 R %s >>" % (len(objects) + 1, info)
     start = len(made)
     return made + b"xref\n0 %d\n0000000000 65535 f \n%s%s\nstartxref\n%d\n%%%%EOF" % (
         len(objects) + 1,
@@ -53,14 +58,51 @@ def column(
     return [(x, top - i * pitch, size, line) for i, line in enumerate(lines)]
 
 
+def drawn_pdf(*pages: bytes, font: bytes = b"null", picture: bytes = bytes(range(0, 250, 10))) -> bytes:
+    """A PDF of these operators, 600 points wide and 800 high.
+
+    ``/F1`` is Helvetica, ``/F2`` the ``font``, ``/Im`` a grey ``picture`` of five times five pixels.
+    """
+    head = b"/Type /XObject /Subtype /Image /Width 5 /Height 5 /ColorSpace /DeviceGray /BitsPerComponent 8"
+    kids = b" ".join(b"%d 0 R" % (6 + 2 * i) for i in range(len(pages)))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages)),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        font,
+        b"<< %s /Length %d >>\nstream\n%s\nendstream" % (head, len(picture), picture),
+    ]
+    resources = b"<< /Font << /F1 3 0 R /F2 4 0 R >> /XObject << /Im 5 0 R >> >>"
+    for i, content in enumerate(pages):
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R /Resources %s >>"
+            % (7 + 2 * i, resources)
+        )
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+    return _numbered(objects, b"")
+
+
+def line(text: str, *, y: float = 700) -> bytes:
+    """The operators that show a line of text."""
+    return _shown(60, y, 10, text) + b"\n"
+
+
 def docx(
-    body: str, *, title: str = "", more: dict[str, str] | None = None, main: str = "document", strict: bool = False
+    body: str,
+    *,
+    title: str = "",
+    more: dict[str, str] | None = None,
+    main: str = "document",
+    strict: bool = False,
+    margins: Sequence[tuple[str, str, str]] = (),
 ) -> bytes:
     """A Word document around the inside of ``w:body``; ``more`` parts ``styles`` and ``numbering`` are related.
 
+    ``margins`` are a ``header`` or ``footer``, for which pages (``default``), and what stands in it.
     ``main`` is the name of the main part; a ``strict`` document has the namespaces of ISO 29500 Strict.
     """
     core = "http://schemas.openxmlformats.org/package/2006/metadata/core-properties"
+    inside = f"{body}{_section(margins)}"
     parts = {
         "[Content_Types].xml": f'{_HEAD}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
         f'<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
@@ -70,10 +112,14 @@ def docx(
         f'<Relationship Id="r1" Type="{_RELATION}" Target="word/{main}.xml"/></Relationships>',
         "docProps/core.xml": f'{_HEAD}<c:coreProperties xmlns:c="{core}" xmlns:d="http://purl.org/dc/elements/1.1/">'
         f"<d:title>{title}</d:title></c:coreProperties>",
-        f"word/{main}.xml": f"{_HEAD}<w:document {_W} {_M}><w:body>{body}</w:body></w:document>",
+        f"word/{main}.xml": f"{_HEAD}<w:document {_W} {_M} {_R}><w:body>{inside}</w:body></w:document>",
     }
     relations = _RELATION.rpartition("/")[0]
     related = ""
+    for number, (kind, _, inside) in enumerate(margins):
+        tag = {"header": "hdr", "footer": "ftr"}[kind]
+        parts[f"word/{kind}{number}.xml"] = f"{_HEAD}<w:{tag} {_W}>{inside}</w:{tag}>"
+        related += f'<Relationship Id="m{number}" Type="{relations}/{kind}" Target="{kind}{number}.xml"/>'
     for name, inside in (more or {}).items():
         if name in {"styles", "numbering"}:
             parts[f"word/{name}.xml"] = f"{_HEAD}<w:{name} {_W}>{inside}</w:{name}>"
@@ -90,6 +136,11 @@ def docx(
         for name, part in parts.items():
             archive.writestr(name, part)
     return made.getvalue()
+
+
+def _section(margins: Sequence[tuple[str, str, str]]) -> str:
+    references = (f'<w:{kind}Reference w:type="{of}" r:id="m{n}"/>' for n, (kind, of, _) in enumerate(margins))
+    return f"<w:sectPr>{''.join(references)}</w:sectPr>" if margins else ""
 
 
 def _strict(part: str) -> str:
