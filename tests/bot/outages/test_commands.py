@@ -28,6 +28,7 @@ ON_THE_DATABASE = (
 @pytest.fixture
 def docent(zygote: ForkServer, database_url: str, tmp_path: Path) -> Docent:
     (tmp_path / "questions.jsonl").write_text('{"question": "How many days?", "relevant": ["leave.md"]}\n')
+    (tmp_path / "docent.toml").write_text("[sources.pages]\nlocation = 'pages'\n")
     return Docent(zygote, tmp_path, {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:9"})
 
 

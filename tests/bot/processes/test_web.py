@@ -108,7 +108,7 @@ def test_in_socket_mode_a_taken_port_is_a_warning_and_the_bot_works(world: Syste
     assert f"Port {world.env['PORT']} of 127.0.0.1 is taken" in warning
     assert "event=web_ready" in ready
     world.stop("web")
-    assert len(_said(world, "web")) == 2  # nor does it end with a complaint
+    assert all("event=" in line for line in _said(world, "web"))  # nor does a library complain of the end
 
 
 def test_in_socket_mode_only_this_machine_reaches_the_port_unless_the_operator_says_otherwise(
