@@ -115,7 +115,8 @@ class Library:
         """Returns what could not be read of those documents that were read in part, by their id."""
         row = DocumentRow
         ids = [uuid.UUID(id_) for id_ in set(document_ids)]
-        is_partial = (row.problem.is_not(None), row.n_chunks > 0, row.content_hash != "")  # else an earlier version
+        is_kept_version = row.content_hash == ""  # an earlier one, because the present one could not be read
+        is_partial = (row.problem.is_not(None), row.n_chunks > 0, ~is_kept_version)
         query = select(row.id, row.problem).where(row.id.in_(ids), *is_partial)
         with self.database.transaction() as transaction:
             return {id_.hex: (problem or "").partition("; ")[0] for id_, problem in transaction.execute(query)}
