@@ -154,7 +154,7 @@ def _attempt(
     heard_at = time.monotonic()
     until = min(deadline, heard_at + policy.timeout_seconds)
     # Whole seconds: litellm keeps a client, and its connections, for each timeout it is given.
-    stream = _Stream(request, math.ceil(min(remaining, policy.stall_seconds)) + SOCKET_GRACE_SECONDS)
+    stream = _ChunkStream(request, math.ceil(min(remaining, policy.stall_seconds)) + SOCKET_GRACE_SECONDS)
     answer = AnswerReader(request)
     pieces = stream.read()
     try:
@@ -212,7 +212,7 @@ def _time_out(message: str, completion: Completion, *, is_stall: bool = False) -
     )
 
 
-class _Stream:
+class _ChunkStream:
     """The chunks of one call. ``response`` is LiteLLM's, once it is there."""
 
     def __init__(self, request: Request, timeout_seconds: float) -> None:

@@ -83,7 +83,7 @@ def find_cited(text: str, known: Container[int]) -> list[int]:
     >>> find_cited("Five days [2, 1]. See `a[3]`, items[2] and [9].", {1, 2, 3})
     [2, 1]
     """
-    found = _find(text, known, _State(), 0, len(text))
+    found = _find(text, known, _TextBefore(), 0, len(text))
     return list({n: None for citation in found for n in citation.numbers if n in known})
 
 
@@ -93,7 +93,7 @@ def normalise(text: str, known: Container[int]) -> str:
     >>> normalise("Five days【1†source】, or six [^2].", {1, 2})
     'Five days [1], or six [2].'
     """
-    return _rewrite(text, 0, len(text), _find(text, known, _State(), 0, len(text)))
+    return _rewrite(text, 0, len(text), _find(text, known, _TextBefore(), 0, len(text)))
 
 
 def is_index(text: str, start: int, end: int) -> bool:
@@ -123,7 +123,7 @@ class CitationNormaliser:
     def __init__(self, known: Collection[int]) -> None:
         self._known = known
         self._behind, self._buffer = "", ""  # read already, as far back as it matters; not yet
-        self._state = _State()
+        self._state = _TextBefore()
 
     def feed(self, piece: str) -> str:
         """Returns what may be shown now, with this piece."""
@@ -149,7 +149,7 @@ class CitationNormaliser:
 
 
 @dataclass
-class _State:
+class _TextBefore:
     """What the text before a place says about a form there."""
 
     has_square: bool = False  # it cites with square brackets, so that round ones do not
@@ -164,7 +164,7 @@ class _State:
         self.is_fenced ^= bool(n_fences % 2)
 
 
-def _find(text: str, known: Container[int], state: _State, start: int, end: int) -> Iterator[Citation]:
+def _find(text: str, known: Container[int], state: _TextBefore, start: int, end: int) -> Iterator[Citation]:
     """Yields the citations that begin between ``start`` and ``end``; notes in ``state`` how they are written."""
     code = _find_code(text, start, is_fenced=state.is_fenced)
     first_part = _ENUMERATES.search(text)
