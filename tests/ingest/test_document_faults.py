@@ -17,7 +17,7 @@ from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
 from ingest.library import Library
 from tests.ingest import paper
-from tests.ingest.office import ods, ods_row, opendocument, xlsx
+from tests.ingest.office import ods, ods_row, opendocument, pptx, shape, xlsx
 from tests.ingest.paper import drawn_pdf, line, paragraph
 from tests.library import sync_folder
 
@@ -39,6 +39,7 @@ TEXT = line("The gate opens at six.") + line("It closes at ten.", y=400)
 PICTURE = b"q 600 0 0 800 0 0 cm /Im Do Q\n"
 WHITE_SHEET = drawn_pdf(TEXT, PICTURE, picture=b"\xff" * 25)
 LOGO = b"q 60 0 0 60 20 720 cm /Im Do Q\n"
+PHOTO = '<p:pic><p:nvPicPr><p:cNvPr id="4" name="x"/></p:nvPicPr></p:pic>'
 LIGATURE = (
     b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding << /Type /Encoding /Differences [1 /g9] >> >>"
 )
@@ -137,6 +138,13 @@ FAULTS = [
         ("six",),
         (),
         "page 2 holds no text (scanned?)",
+    ),
+    Fault(
+        "pictures.pptx",
+        pptx(shape("Leave", kind="title") + shape("Ask."), PHOTO, PHOTO, ""),
+        ("Ask.",),
+        ("Slide",),
+        "slides 2–3 hold no text, only pictures",
     ),
     # What a page gives in the place of shapes, and columns
     Fault("ligature.pdf", drawn_pdf(OFFICE, font=LIGATURE), ("The office opens at six.",), ("o ce",)),
@@ -238,7 +246,7 @@ FAULTS = [
     Fault("doctype.csv", b"<!doctype html> comes first,yes\nthen,no\n", ("<!doctype html> comes first",)),
     # Headings, and marks that are missing
     Fault("open.html", b"<h1>Leave<p>Unclosed <b>bold <table><tr><td>cell", ("Unclosed bold", "cell")),
-    Fault("bold.html", b"<p>A <b>bold<p>One</p><ul><li>Two</ul>", ("A bold", "One", "- Two"), ("boldOne",)),
+    Fault("bold.html", b"<p>A</p><b>bold<p>One</p><ul><li>Two</ul></b>", ("bold", "One", "- Two"), ("boldOne",)),
     Fault("headings.html", b"<h1>Rules</h1><h2>Leave</h2><h2>Travel</h2>", ("Leave", "Travel")),
     Fault("headings.md", b"# Rules\n\n## Leave\n\nAsk.\n\n## Travel\n\n### By train\n", ("Ask.", "By train")),
     Fault("le.txt", "The “gate” – opens at six.".encode("utf-16-le"), ("The “gate” – opens at six.",)),

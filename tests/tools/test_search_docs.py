@@ -12,6 +12,7 @@ from agent.tools import ToolContext, ToolResult
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
+from tests.ingest.paper import drawn_pdf, line
 from tests.library import sync_folder
 from tools.search_docs import search_docs
 
@@ -76,3 +77,14 @@ def test_what_cannot_be_understood_is_told_the_model(search: Search, arguments: 
     with pytest.raises(ToolError) as told:
         search(**arguments)
     assert told.value.hint == hint
+
+
+def test_a_document_that_was_read_in_part_is_named(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    pages = [line("Employees have 30 days of annual leave."), *[b"q 600 0 0 800 0 0 cm /Im Do Q"] * 2]
+    (tmp_path / "rules" / "leave.pdf").write_bytes(drawn_pdf(*pages))
+    library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
+    sync_folder(library, tmp_path / "rules")
+    context = ToolContext(Audience(), "test", deadline=9e9, resources={Library: library})
+    result = search_docs.call({"query": "annual leave"}, context)
+    assert result.data == {"found": 1, "read_in_part": {"Leave": "pages 2–3 hold no text (scanned?)"}}

@@ -17,7 +17,7 @@ from ingest.sources.connector import ListedDocument
 from ingest.sources.web import webpage
 from ingest.sources.web.frontier import Frontier
 from ingest.sources.web.http_fetcher import HttpFetcher
-from ingest.sources.web.repetitions import Repetitions
+from ingest.sources.web.repetitions import MIN_ADDRESSES, Repetitions
 from ingest.sources.web.robots import Robots
 from ingest.sources.web.site import Site, strip_variants
 from ingest.sources.web.sitemap import Pages
@@ -84,7 +84,10 @@ class Crawl:
         pending.clear()
         self._frontier.add(self._pages or [self._site.start])
         documents = [*self._walk(visits, pending)]
-        if self._misses_links:  # known pages may be linked only from one that failed, so they are requested too
+        has_lost_links = len(documents) <= 1 and len(self._known) >= MIN_ADDRESSES
+        if (
+            self._misses_links or has_lost_links
+        ):  # known pages may be linked only from one that failed: ask for them
             self._frontier.add(url for url in self._known if not url.endswith(MORE))
             documents += self._walk(visits, pending)
         documents += self._without_canonical()

@@ -11,8 +11,9 @@ from enum import StrEnum
 MAX_WORDS = 150  # of a page that may be a wall; walls have 10 to 60, an error with suggestions more
 _MAX_BARE_WORDS = 60  # of one without a password field
 _MAX_REDIRECT_WORDS = 15
-_MAX_OTHER_WORDS = 4  # beside a form: the company's name
+_MAX_OTHER_WORDS = 2  # beside a form: the company's name
 _MOSTLY, _HALF = 0.6, 0.5  # of the words
+_NEARLY_ALL = 0.75
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ERROR = re.compile(
     r"(?:oops\W*|sorry\W*)?(?:"
@@ -30,12 +31,13 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )
 _LOGIN = re.compile(
+    r"(?!(?:how|where|when|why|what|about|help|using|signing|cannot|can)\b)(?:"
     r"(?:please )?(?:sign|log)[ -]?(?:in|on)(?: (?:required|page)| to .{1,40}| with .{1,30})?\W*"
     r"|(?:.{1,30} )?(?:login|log ?in|sign[ -]?in)(?: (?:required|page|form))?\W*"
     r"|authentication required|(?:your )?session (?:has )?(?:expired|timed out)|access denied|unauthori[sz]ed"
     r"|forbidden|welcome back|single sign[ -]?on|just a moment\W*|attention required\W*"
     r"|verify(?:ing)? you are human\W*|anmelden|anmeldung|einloggen|se connecter|connexion|iniciar sesi[óo]n"
-    r"|acced[ie]|inloggen|zaloguj(?: się)?|вход|войти",
+    r"|acced[ie]|inloggen|zaloguj(?: się)?|вход|войти)",
     re.IGNORECASE,
 )
 _USUAL_WORDS = """
@@ -101,7 +103,8 @@ def _is_login(signs: PageSigns, words: list[str], *, is_bare: bool) -> bool:
     if signs.has_password or (signs.has_login_form and is_bare):
         n_in_form = sum(word.lower() not in _VOCABULARY for word in _WORD.findall(signs.form_text))
         n_other = len(words) - n_usual - n_in_form
-        return is_named or share >= _HALF or n_other <= _MAX_OTHER_WORDS
+        n_beside = len(words) - len(_WORD.findall(signs.form_text))
+        return is_named or n_other <= max(_MAX_OTHER_WORDS, (1 - _NEARLY_ALL) * n_beside)
     if signs.has_login_link and len(words) <= _MAX_REDIRECT_WORDS and share >= _HALF:
         return is_named or bool(re.search(r"\b(?:redirect\w*|moved|continue|here)\b", signs.text, re.IGNORECASE))
     return is_named and is_bare and bool(words) and share >= _MOSTLY

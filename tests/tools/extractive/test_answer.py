@@ -154,6 +154,15 @@ def test_a_question_about_something_else_is_refused_with_the_closest_title() -> 
     assert text == f"{NOTHING_FOUND} The closest documents are: Leave [1]."
 
 
+def test_a_refusal_says_what_could_not_be_read_of_a_document_it_names() -> None:
+    gaps = {"Leave": "pages 3–10 hold no text (scanned?)"}
+    found = evidence(passage(1, LEAVE, score=0.2), not_found=["dog"], found=0, read_in_part=gaps)
+    text = answer("How do I register my dog?", found)
+    assert text.endswith(
+        "The closest documents are: Leave [1] (read in part: pages 3–10 hold no text (scanned?))."
+    )
+
+
 def test_a_place_the_documents_do_not_know_is_not_answered_with_another() -> None:
     asked = evidence(passage(1, HOURS, title="Opening hours"), not_found=["reykjavik"])
     assert quote("When is the Reykjavik office open?", asked).is_refusal

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
+from ingest.documents.readers import pages
 from ingest.documents.readers.html import cells
 from ingest.documents.readers.office import archive
 from ingest.documents.readers.office.margins import is_page_number
@@ -50,7 +51,8 @@ def read(content: bytes, *, max_chars: int) -> Document:
     n_before = 1 if blocks and blocks[0].kind == BlockKind.HEADING else 0
     is_text = body is not None and body.find("{*}text") is not None
     margins = _margins(roots["styles.xml"], walk, blocks) if is_text and "styles.xml" in roots else []
-    return Document((title or "").strip(), (*blocks[:n_before], *margins, *blocks[n_before:]))
+    gap = pages.explain_pictures(walk.only_pictures, what="slide")
+    return Document((title or "").strip(), (*blocks[:n_before], *margins, *blocks[n_before:]), gap=gap)
 
 
 def _margins(styles: Element, walk: "_OpenDocumentWalk", blocks: list[Block]) -> list[Block]:
@@ -84,6 +86,7 @@ class _OpenDocumentWalk:
     def __init__(self, hidden: set[str]) -> None:
         self._hidden = hidden
         self._n_slides = 0
+        self.only_pictures: list[int] = []  # slides by number
 
     def flow(self, parent: Element, depth: int = -1) -> Iterator[Block]:
         """Yields the blocks in an element; ``depth`` is that of the list around it, -1 outside of lists."""
@@ -153,8 +156,12 @@ class _OpenDocumentWalk:
         titles = [line.strip() for line in lines if line.strip()]
         title = titles[0] if titles else f"Slide {self._n_slides}"
         rest = [block for block in blocks if block.text.removeprefix("- ") != title]
-        yield Block(BlockKind.HEADING, title, level=1, page=self._n_slides)
-        yield from rest or [Block(BlockKind.PARAGRAPH, title, page=self._n_slides)] * bool(titles)
+        rest = rest or [Block(BlockKind.PARAGRAPH, title, page=self._n_slides)] * bool(titles)
+        if rest:
+            yield Block(BlockKind.HEADING, title, level=1, page=self._n_slides)
+        elif any(_name(element) == "image" for element in slide.iter()):
+            self.only_pictures.append(self._n_slides)
+        yield from rest
 
     def _line(self, element: Element) -> str:
         return " ".join(self._text(element).split())

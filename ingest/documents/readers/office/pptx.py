@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
+from ingest.documents.readers import pages
 from ingest.documents.readers.html import cells
 from ingest.documents.readers.office import archive, drawings
 
@@ -27,13 +28,18 @@ def read(content: bytes, *, max_chars: int) -> Document:
     package = _Package(content)
     core = package.root("docProps/core.xml")
     blocks: list[Block] = []
+    only_pictures: list[int] = []
     for number, name in enumerate(package.slides(), 1):
         slide = package.root(name)
-        if slide is not None and slide.get("show", "1") not in {"0", "false"}:
-            blocks += [replace(block, page=number) for block in _slide(slide, name, number, package)]
+        if slide is None or slide.get("show", "1") in {"0", "false"}:
+            continue
+        found = [replace(block, page=number) for block in _slide(slide, name, number, package)]
+        blocks += found
+        only_pictures += [number] if not found and _has_picture(slide) else []
     title = core.findtext("{http://purl.org/dc/elements/1.1/}title") if core is not None else ""
     title = (title or "").strip()
-    return Document("" if title.lower() in {"powerpoint presentation", "presentation"} else title, tuple(blocks))
+    title = "" if title.lower() in {"powerpoint presentation", "presentation"} else title
+    return Document(title, tuple(blocks), gap=pages.explain_pictures(only_pictures, what="slide"))
 
 
 class _Package:
@@ -81,13 +87,18 @@ def _slide(slide: Element, name: str, number: int, package: _Package) -> Iterato
     shapes = [*_shapes(tree, package)] if tree is not None else []
     titles = [" ".join(_lines(shape)) for shape in shapes if _placeholder(shape) in _TITLES]
     title = next(filter(None, titles), f"Slide {number}")
-    yield Block(BlockKind.HEADING, title, level=1)
     others = [shape for shape in shapes if _placeholder(shape) not in _TITLES]
     blocks = [block for shape in others for block in _blocks(shape, relations, package)]
     blocks += [Block(BlockKind.PARAGRAPH, f"Speaker notes: {text}") for text in _notes(relations, package)]
     if not blocks and title in titles:
         blocks = [Block(BlockKind.PARAGRAPH, title)]  # a heading alone would not be searched
+    if blocks:
+        yield Block(BlockKind.HEADING, title, level=1)
     yield from blocks
+
+
+def _has_picture(slide: Element) -> bool:
+    return any(_name(element) in {"pic", "blip"} for element in slide.iterfind("{*}cSld/{*}spTree//*"))
 
 
 def _shapes(parent: Element, package: _Package) -> Iterator[Element]:

@@ -14,12 +14,12 @@ from pypdfium2 import raw
 
 from ingest.documents.blocks import Document, Gap
 from ingest.documents.raw import FetchProblem
+from ingest.documents.readers.pages import name_pages
 from ingest.documents.readers.pdf import glyphs, layout, scans
 from ingest.documents.readers.pdf.glyphs import PageText
 
 MAX_MISSING_PAGES = 1_000  # in a row: a file may claim any number of pages
 _MAX_NAMED_PAGES = 5  # of those that cannot be read
-_MAX_NAMED_RANGES = 8  # of pages that hold no text
 _MAX_LOOKS = 30  # at pages that may be blank; one takes up to 0.2 s
 _DAMAGED = ("is a damaged PDF", "open it in a PDF reader and save it again, or remove it")
 _NO_TEXT = (
@@ -117,6 +117,6 @@ def _gap(pages: _Pages) -> Gap | None:
         advice = "open it in a PDF reader and save it again"
     if numbers := pages.scans:
         verb = "holds" if len(numbers) == 1 else "hold"
-        causes.append(f"{scans.name_pages(numbers, max_ranges=_MAX_NAMED_RANGES)} {verb} no text (scanned?)")
+        causes.append(f"{name_pages(numbers)} {verb} no text (scanned?)")
         advice = advice or "run text recognition (OCR) on it and save it again"
     return Gap(" and ".join(causes), f"{advice}; all other pages are searchable") if causes else None

@@ -4,8 +4,6 @@ A page that is blank, or has only a logo, is none. A line at the edge of a page,
 scanner or a program put there, is not its text.
 """
 
-from collections.abc import Sequence
-
 import pypdfium2
 from pypdfium2 import raw
 
@@ -81,23 +79,3 @@ def _is_blank(page: pypdfium2.PdfPage) -> bool:
     bitmap.close()
     is_one_colour = pixels.count(paper) == len(pixels)
     return paper >= _WHITE if is_one_colour else n_ink < _MIN_INK * len(pixels)
-
-
-def name_pages(numbers: Sequence[int], *, max_ranges: int) -> str:
-    """Returns pages as a person names them.
-
-    >>> name_pages([3, 4, 5, 8, 10], max_ranges=5)
-    'pages 3–5, 8 and 10'
-    """
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and number == ranges[-1][-1] + 1:
-            ranges[-1].append(number)
-        else:
-            ranges.append([number])
-    names = [str(part[0]) if len(part) == 1 else f"{part[0]}–{part[-1]}" for part in ranges]
-    if len(names) > max_ranges:
-        names = [*names[:max_ranges], f"{sum(map(len, ranges[max_ranges:]))} more"]
-    *first, last = names
-    listed = f"{', '.join(first)} and {last}" if first else last
-    return f"{'page' if len(numbers) == 1 else 'pages'} {listed}"

@@ -1,0 +1,151 @@
+"""A site that shows a login or an error in the place of pages: they are listed, and replace nothing unasked."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.types import Audience
+from ingest.library import Library
+from ingest.sources import connector
+from ingest.sources.website import WebsiteSource
+from ingest.sync.diff import SuspiciousListing
+from tests.ingest.site import Page, Site
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+NAMES = ("leave", "travel", "gate", "desk", "keys", "cars", "post", "food")
+TOPICS = dict(zip(NAMES, (f"The rule about {name} is number {n}." for n, name in enumerate(NAMES)), strict=True))
+FORM = (
+    '<form action="/session"><input name=email> Email <input type="password"> Password '
+    "<button>Sign in</button></form>"
+)
+LOGIN = f"<title>Sign in | Acme</title><h1>Sign in</h1>{FORM}<p>Forgot your password?"
+WALLS = {  # what a site shows in the place of a page, with status 200
+    "a login": LOGIN,
+    "a login under the company's name": f"<title>Acme portal</title><h2>Acme</h2>{FORM}",
+    "a login elsewhere": "<title>Sign in</title><p>Sign in with Google or continue with your company account",
+    "a form that sends itself": (
+        "<title>Working…</title><form method=post action='https://sso.acme.example/saml2'>"
+        "<input type=hidden name=SAMLRequest value=x><noscript>Continue</noscript></form><p>Please wait, continue"
+    ),
+    "a refresh to a login": "<meta http-equiv=refresh content='0; url=https://login.acme.example/x'><p>One moment",
+    "a refresh to the site's login": "<meta http-equiv=refresh content='0;URL=/hb/login?next=1'>Redirecting",
+    "a link to a login": "<title>Object moved</title><h2>Object moved to <a href='/login?next=x'>here</a>.</h2>",
+    "a guard": "<title>Just a moment...</title><p>Checking your browser. Please enable JavaScript and cookies",
+    "an error": "<title>Acme</title><h1>Page not found</h1><p>The page that you requested is not here.",
+    "an error after the name": "<title>Acme | Page not found</title><p>Go back",
+}
+NOTICE = "<title>Acme</title><p>Unser Portal wird gerade umgebaut, in wenigen Stunden sind wir zur Stelle."
+KEPT = {  # pages of their own
+    "about signing in": "<title>Sign in</title><p>Open the client, press Connect, and hold the badge to it.",
+    "how to sign in": "<title>How to sign in | Acme</title><p>Enter your email and password, then press sign in.",
+    "a login in the head": f"<title>Gate</title><header>{FORM}</header><main><p>The gate opens at six.</main>",
+    "a login beside the text": f"<title>Gate</title><div>{FORM}</div><p>The gate opens at six, the yard at seven.",
+    "about errors": f"<title>404</title><p>{'A visitor sees this number when a link is broken. ' * 20}",
+    "a page that ends its session": "<meta http-equiv=refresh content='900; url=/hb/login'><p>The gate opens.",
+}
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """``/hb/`` with eight pages."""
+    with Site() as site:
+        site.show("/hb/", "Welcome to the handbook.", title="Handbook", links=NAMES)
+        for name, text in TOPICS.items():
+            site.show(f"/hb/{name}", text, title=name)
+        yield site
+
+
+@pytest.fixture
+def open_(site: Site, tmp_path: Path) -> Callable[[], WebsiteSource]:
+    def opened() -> WebsiteSource:
+        options = {"location": f"{site.address}/hb/", "allow_private": True, "delay_seconds": 0}
+        return WebsiteSource(connector.validate_options(options, where="test"), tmp_path / "place")  # type: ignore[arg-type]
+
+    return opened
+
+
+def page(html: str) -> Page:
+    return Page(html.encode(), headers=HTML)
+
+
+def listed(library: Library, source: WebsiteSource, *, is_forced: bool = False) -> dict[str, str]:
+    return {one.uri.rpartition("/")[2]: one.cause for one in library.sync(source, is_forced=is_forced).problems}
+
+
+def finds(library: Library, name: str) -> bool:
+    passages = library.search(f"the rule about {name}", audience=Audience()).passages
+    return any(TOPICS[name] in passage.text for passage in passages)
+
+
+@pytest.mark.parametrize("html", WALLS.values(), ids=WALLS)
+def test_what_stands_in_the_place_of_a_page_is_listed(
+    site: Site, open_: Callable[[], WebsiteSource], html: str
+) -> None:
+    site.pages["/hb/leave"] = page(html)
+    fingerprints = {one.uri.rpartition("/")[2]: one.fingerprint for one in open_().list({})}
+    assert [name for name, found in fingerprints.items() if found.startswith("problem: ")] == ["leave"]
+
+
+@pytest.mark.parametrize("html", KEPT.values(), ids=KEPT)
+def test_a_page_about_logins_or_errors_or_with_a_small_login_is_kept(
+    site: Site, open_: Callable[[], WebsiteSource], html: str
+) -> None:
+    site.pages["/hb/leave"] = page(html)
+    fingerprints = {one.uri.rpartition("/")[2]: one.fingerprint for one in open_().list({})}
+    assert sorted(fingerprints) == sorted(["", *NAMES])
+    assert not [found for found in fingerprints.values() if found.startswith(("problem: ", "repeated: "))]
+
+
+def test_one_body_at_many_addresses_is_listed_and_two_alike_pages_are_kept(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource]
+) -> None:
+    for name in NAMES[:4]:
+        site.pages[f"/hb/{name}"] = page(NOTICE)
+    for name in NAMES[4:6]:
+        site.show(f"/hb/{name}", TOPICS["keys"], title="Keys")
+    assert listed(library, open_()) == dict.fromkeys(NAMES[:4], "shows the same as other addresses")
+    assert [name for name in NAMES if finds(library, name)] == ["keys", "post", "food"]
+    assert not any("Portal" in p.text for p in library.search("Portal", audience=Audience()).passages)
+
+
+def test_the_versions_of_one_page_and_the_copies_of_a_long_one_are_kept(
+    site: Site, open_: Callable[[], WebsiteSource]
+) -> None:
+    versions = ("v1/start", "v2/start", "v3/start")
+    site.show("/hb/", "Welcome.", links=(*versions, *NAMES[:3]))
+    for path in versions:
+        site.show(f"/hb/{path}", "Press the green button.", title="Start")
+    for name in NAMES[:3]:
+        site.show(f"/hb/{name}", "A long rule that everybody reads again and again. " * 30, title="Rule")
+    repeated = [
+        one.uri.rpartition("/hb/")[2] for one in open_().list({}) if one.fingerprint.startswith("repeated")
+    ]
+    assert repeated == [*NAMES[1:3]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        page(LOGIN),
+        page(NOTICE),
+        Page(status=302, headers={"Location": "https://sso.acme.example/x"}),
+        Page(status=302, headers={"Location": "/hb/anmelden"}),
+    ],
+    ids=["a login", "a notice", "a redirect to a login", "a redirect to one page"],
+)
+@pytest.mark.parametrize("is_first_left", [True, False])
+def test_a_session_that_expired_changes_nothing_until_it_is_forced(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource], answer: Page, *, is_first_left: bool
+) -> None:
+    site.show("/hb/anmelden", "Bitte mit dem Ausweis am Schalter melden, dort hilft man gern weiter.")
+    assert listed(library, open_()) == {}
+    for path in [f"/hb/{name}" for name in NAMES] + ([] if is_first_left else ["/hb/"]):
+        site.pages[path] = answer
+    with pytest.raises(SuspiciousListing, match="nothing was changed") as told:
+        library.sync(open_())
+    assert "--force" in str(told.value)
+    assert all(finds(library, name) for name in NAMES)
+    problems = listed(library, open_(), is_forced=True)
+    assert not any(finds(library, name) for name in NAMES)
+    assert problems or not is_first_left
