@@ -156,12 +156,7 @@ class Workspace:
     def join(self, name_or_id: str, user_id: str) -> None:
         """Lets a person join a channel."""
         with self.lock:
-            channel = self.directory.find_channel(name_or_id)
-            if user_id not in channel.members:
-                channel.members.append(user_id)
-                self.directory.save_channel(channel)
-                self.publisher.publish(self.events.membership("member_joined_channel", channel, user_id), channel)
-            self.changes.notify()
+            self.messenger.add_member(self.directory.find_channel(name_or_id), user_id)
 
     def leave(self, name_or_id: str, user_id: str) -> None:
         """Lets a person leave a channel."""

@@ -105,6 +105,14 @@ class Messenger:
         self._publisher.publish(self._events.session_stopped(channel, thread_ts, user_id, streams), channel)
         return streams
 
+    def add_member(self, channel: Channel, user_id: str) -> None:
+        """Lets a person or the app join a channel, and tells the app."""
+        if user_id not in channel.members:
+            channel.members.append(user_id)
+            self._directory.save_channel(channel)
+            self._publisher.publish(self._events.membership("member_joined_channel", channel, user_id), channel)
+        self._changes.notify()
+
     def _is_mention(self, channel: Channel, message: SlackMessage) -> bool:
         """Whether Slack sends an `app_mention`: not in direct messages, and not for the app's own messages."""
         if channel.kind == ChannelKind.IM or message.bot_id == self._app.bot_id:

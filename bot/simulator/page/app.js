@@ -16,14 +16,8 @@ export class App {
   choices = new Map(recall("choices", []));
   /** @type {{ channel: string, user: string } | null} a person's commands, told instead of the open thread */
   commands = null;
-  /** @type {Slack.Screen} */ screen = /** @type {any} */ ({
-    boot: "",
-    me: "",
-    app: "",
-    version: 0,
-    order: [],
-    modals: [],
-  });
+  /** @type {any} */ #nothing = { boot: "", me: "", app: "", version: 0, order: [], modals: [] };
+  /** @type {Slack.Screen} */ screen = this.#nothing;
   limits = { channel: MORE, thread: MORE };
   notice = "";
   isAway = false;
@@ -123,7 +117,7 @@ export class App {
     const { channel } = this.place;
     const text = toWire(typed, this);
     const ts = await act(this.me, "say", { channel, text, ...(thread && { thread_ts: thread }) });
-    const isQuestion = this.isDirect || text.includes(`<@${this.screen.app}>`);
+    const isQuestion = this.isDirect || (this.channel.has_app && text.includes(`<@${this.screen.app}>`));
     if (!thread && isQuestion && channel === this.place.channel) this.go({ thread: ts });
   }
 
@@ -135,7 +129,7 @@ export class App {
     }
     const { channel } = this.place;
     this.go({ thread: "" });
-    this.commands = { channel, user: this.me };
+    if (command !== "/invite") this.commands = { channel, user: this.me };
     await act(this.me, "command", { command, text, channel });
   }
 
@@ -149,11 +143,8 @@ export class App {
     return this.choices.get(`${this.me}:${message.ts}:${element.action_id}`);
   }
 
-  /**
-   * Clicks an element of a message; one of several choices is shown as chosen at once.
-   * @param {Slack.Message} message @param {Slack.Block} block @param {Slack.Block} element
-   * @param {string | null} choice
-   */
+  /** Clicks an element; one of several choices is shown as chosen at once. @param {Slack.Message} message
+   * @param {Slack.Block} block @param {Slack.Block} element @param {string | null} choice */
   async click(message, block, element, choice) {
     const before = this.choiceOf(message, element);
     this.choose(message, element, choice ?? before);

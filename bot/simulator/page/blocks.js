@@ -25,9 +25,9 @@ export function drawBlock(block, message, app) {
       return html`<div class="text">${drawText(block.text, app)}</div>
         ${block.accessory ? drawElement(block.accessory, block, message, app) : nothing}`;
     case "context":
-      return html`<div class="context">
-        ${elements.map((part) => html`<span>${drawText(part, app)}</span>`)}
-      </div>`;
+      return html`<div class="context">${elements.map((part) => html`<span>${drawText(part, app)}</span>`)}</div>`;
+    case "task_card":
+      return drawStep({ ...block, details: spell(block.details), output: spell(block.output) }, false, app);
     case "actions":
     case "context_actions":
       return html`<div class="actions">${elements.map((part) => drawElement(part, block, message, app))}</div>`;
@@ -42,6 +42,9 @@ export function drawSteps(stream, app) {
   const steps = listOf(stream.tasks).map((task) => drawStep(task, isLive, app));
   return html`<div class="tasks" role="list" aria-label="Steps">${steps}</div>`;
 }
+
+/** Returns the text of a line of rich text. @param {any} rich */
+const spell = (rich) => listOf(listOf(rich?.elements)[0]?.elements).map(textOf).join("");
 
 /** @param {Slack.Block} task @param {boolean} isLive @param {App} app */
 function drawStep(task, isLive, app) {
@@ -62,8 +65,7 @@ function drawStep(task, isLive, app) {
       <summary class="task-head">${head}</summary>
       ${texts.map((text) => html`<div class="task-text">${text}</div>`)}
       <ul class="task-sources">${sources.map((source) => html`<li>${icon("link")} ${source}</li>`)}</ul>
-    </details>
-  </div>`;
+    </details></div>`;
 }
 
 /** @param {any} text @param {App} app */

@@ -24,16 +24,13 @@ export class ChannelPane {
     const place = `${app.me}/${channel.id}`;
     document.title = `${name}, stand-in workspace`;
     return html`<main class="channel" ?inert=${isInert}>
-      <header>
-        ${menu}
+      <header>${menu}
         <div class="title">${channelIcon(channel, app)} <h1>${name}</h1>
           <span class="detail">${app.isDirect ? "Direct messages with the app" : members}</span></div>
-        ${tools}
-      </header>
+        ${tools}</header>
       ${this.log.draw(place, screen.order, screen.n_earlier, this.#drawWelcome(name))}
       ${app.isDirect ? drawPrompts(screen.prompts, app) : nothing}
-      ${this.composer.draw(place, `Message ${app.isDirect ? "" : "#"}${name}`)}
-    </main>`;
+      ${this.composer.draw(place, `Message ${app.isDirect ? "" : "#"}${name}`)}</main>`;
   }
 
   /** @param {string} name */
@@ -44,14 +41,16 @@ export class ChannelPane {
     const how = app.isDirect
       ? "Only you two can read this. Ask anything; no mention needed."
       : `Ask by mentioning @${app.botName}. The answer comes in a thread. With /ask only you see it.`;
+    const out = `${app.botName} is not here, so it sees nothing. To bring it in: /invite @${app.botName}`;
     const isFirst = isAppIn && !screen.order.length && !(app.isDirect && screen.prompts.length);
     const examples = isFirst ? screen.examples : [];
-    const put = (/** @type {string} */ text) => this.composer.put(app.isDirect ? text : `@${app.botName} ${text}`);
+    const ask = (/** @type {string} */ text) =>
+      app.try(() => app.say(app.isDirect ? text : `@${app.botName} ${text}`));
     return html`<section class="welcome">
       <h2>${app.isDirect ? `You and ${name}` : `Welcome to #${name}`}</h2>
-      <p>${isAppIn ? how : `${app.botName} is not in this channel, so it sees nothing that is written here.`}</p>
+      <p>${isAppIn ? how : out}</p>
       ${examples.length ? html`<p class="detail">Some questions to start with:</p>` : nothing}
-      ${examples.map((text) => html`<button class="example" @click=${() => put(text)}>${text}</button>`)}
+      ${examples.map((text) => html`<button class="example" @click=${() => ask(text)}>${text}</button>`)}
     </section>`;
   }
 }

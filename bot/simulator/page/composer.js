@@ -38,16 +38,9 @@ export class Composer {
         ${this.field}
         <div class="composer-tools"><span class="tip">Enter to send, Shift+Enter for a line</span>
           <button class="send" aria-label="Send" @click=${() => this.#submit()}>${icon("send")}</button>
-        </div>
-      </div>
+        </div></div>
       ${this.#problem ? html`<p class="problem" role="alert">${this.#problem}</p>` : nothing}
     </div>`;
-  }
-
-  /** Puts a text there to be changed and sent. @param {string} text */
-  put(text) {
-    this.#setText(text);
-    this.field.focus();
   }
 
   /** @param {string} text */

@@ -6,10 +6,8 @@ import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 export { guard } from "./vendor/lit-html/directives/guard.js";
 export { html, nothing, render };
 
-/**
- * Draws each item of a list; those that move keep their nodes.
- * @template T @param {T[]} items @param {keyof T} key @param {(item: T, n: number) => unknown} draw
- */
+/** Draws each item of a list; those that move keep their nodes.
+ * @template T @param {T[]} items @param {keyof T} key @param {(item: T, n: number) => unknown} draw */
 export function keyed(items, key, draw) {
   return repeat(items, (item) => item[key], draw);
 }

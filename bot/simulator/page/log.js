@@ -5,6 +5,7 @@ import { count, day } from "./format.js";
 import { icon } from "./icons.js";
 import { drawMessage } from "./message.js";
 
+const STOPS = "a, button, summary, [tabindex]"; // inside a message: reached by arrow keys
 const NEAR = 60; // px from the end that still count as being at the end
 
 export class Log {
@@ -20,6 +21,7 @@ export class Log {
     this.pane = pane;
     this.view = element("div", "view", { tabIndex: 0, role: "log", ariaLabel: label });
     this.view.addEventListener("scroll", () => this.#noteScroll(), { passive: true });
+    this.view.addEventListener("keydown", (event) => this.#takeKey(event));
     new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd()).observe(this.view);
   }
 
@@ -34,6 +36,7 @@ export class Log {
     const isMine = last?.user === this.app.me || last?.is_ephemeral;
     const fromEnd = this.view.scrollHeight - this.view.scrollTop;
     render(this.#drawList(messages, n_earlier, above), this.view);
+    for (const stop of this.#listStops("article")) stop.tabIndex = -1;
     if (isElsewhere || this.#isAtEnd || (isNew && isMine)) this.#scrollToEnd();
     else if (isLonger) this.view.scrollTop = this.view.scrollHeight - fromEnd;
     else if (isNew) this.#hasNews = true;
@@ -62,6 +65,23 @@ export class Log {
         ${guard(look, () => drawMessage(message, pane, app))} ${pane === "thread" && n === 0 ? replies : nothing}`;
     });
     return html`<div class="list">${n_earlier ? more : above} ${rows}</div>`;
+  }
+
+  /** Returns what can be used inside a message. @param {string} row @returns {NodeListOf<HTMLElement>} */
+  #listStops(row) {
+    return this.view.querySelectorAll(`${row} :is(${STOPS})`);
+  }
+
+  /** Moves the focus inside a message, which is one stop of Tab. @param {KeyboardEvent} event */
+  #takeKey(event) {
+    const row = /** @type {HTMLElement} */ (event.target).closest("article");
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!row || !step) return;
+    const inside = [...this.#listStops(`[data-ts="${row.dataset.ts}"]`)].filter((stop) => stop.checkVisibility());
+    const stops = [row, ...inside];
+    const at = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    event.preventDefault();
+    stops[(at + step + stops.length) % stops.length]?.focus();
   }
 
   #noteScroll() {

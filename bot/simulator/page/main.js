@@ -13,7 +13,11 @@ import { drawTheme } from "./theme.js";
 import { ThreadPane } from "./thread.js";
 
 const NARROW = matchMedia("(max-width: 740px)");
-const ENTRANCES = { thread: ".thread", inspector: "[role=tab][aria-selected=true]", sidebar: "[aria-current]" };
+const ENTRANCES = {
+  thread: ".thread textarea",
+  inspector: "[role=tab][aria-selected=true]",
+  sidebar: "[aria-current]",
+};
 
 const app = new App();
 const modal = new Modal(app);
@@ -24,6 +28,7 @@ const channel = new ChannelPane(app);
 const openers = new Map();
 const page = document.createElement("div");
 let isSidebarOpen = false;
+let place = ""; // of the last drawing: whoever switches goes on by writing
 
 app.showStory = () => inspector.show("story");
 app.draw = () => {
@@ -43,15 +48,15 @@ function drawPage(stopped) {
   const tools = html`${drawTheme(app.draw)} <button class="tool labelled" aria-pressed=${inspector.isOpen}
     @click=${() => inspector.toggle()}>${icon("inspect")} Inspector</button>`;
   // What lies under something else can be neither clicked nor focused.
-  return html`<div class="notice" role="alert">${stopped || app.notice}</div>
+  const skip = () => channel.composer.field.focus();
+  return html`<button class="skip" ?inert=${top !== "channel"} @click=${skip}>Skip to writing</button>
+    <div class="notice" role="alert">${stopped || app.notice}</div>
     <div class="layout" data-sidebar=${open(isSidebarOpen)} data-thread=${open(Boolean(app.place.thread))}
       data-inspector=${open(inspector.isOpen)}>
       ${drawSidebar(app, NARROW.matches && top !== "sidebar", () => showSidebar(false))}
       ${channel.draw(top === "sidebar" || (NARROW.matches && top !== "channel"), menu, tools)}
       ${thread.draw(top === "sidebar" || top === "inspector")}
-      ${inspector.draw(top === "sidebar")}
-      <div class="veil" @click=${() => showSidebar(false)}></div>
-    </div>`;
+      ${inspector.draw(top === "sidebar")} <div class="veil" @click=${() => showSidebar(false)}></div></div>`;
 }
 
 /** Returns the pane that covers others: each covers those before it in the page, where room is scarce. */
@@ -63,6 +68,9 @@ function findTop() {
 
 /** Moves the focus into what opens on top, and back when it closes. @param {HTMLElement | null} focused */
 function moveFocus(focused) {
+  const isElsewhere = place !== `${app.screen.me}/${app.screen.channel}`;
+  place = `${app.screen.me}/${app.screen.channel}`;
+  if (isElsewhere && !NARROW.matches && findTop() === "channel") channel.composer.field.focus();
   const isOpen = { thread: Boolean(app.place.thread), inspector: inspector.isOpen, sidebar: isSidebarOpen };
   for (const layer of /** @type {(keyof typeof isOpen)[]} */ (Object.keys(isOpen))) {
     if (isOpen[layer] === openers.has(layer)) continue;
@@ -70,7 +78,7 @@ function moveFocus(focused) {
     if (isOpen[layer]) openers.set(layer, focused);
     else openers.delete(layer);
     const entrance = /** @type {HTMLElement | null} */ (page.querySelector(ENTRANCES[layer]));
-    if (isOpen[layer] && layer === findTop()) entrance?.focus();
+    if (isOpen[layer] && (layer === "thread" || layer === findTop()) && canFocus(entrance)) entrance?.focus();
     if (!isOpen[layer] && !canFocus(document.activeElement)) (opener ?? channel.composer.field).focus();
   }
 }

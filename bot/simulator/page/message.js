@@ -19,21 +19,19 @@ export function drawMessage(message, pane, app) {
   const when = dateOf(message.ts);
   const isApp = message.is_app || app.users.get(message.user ?? "")?.is_bot;
   const reply = pane === "channel" && !message.is_ephemeral ? () => app.go({ thread: message.ts }) : null;
-  return html`<article class="row ${message.is_ephemeral ? "ephemeral" : ""}" data-ts=${message.ts}>
+  return html`<article class="row ${message.is_ephemeral ? "ephemeral" : ""}" data-ts=${message.ts}
+    tabindex="0" aria-label=${`${name}, ${clock(message.ts)}`}>
     ${avatar(message.user, app)}
     <div class="content">
       <div class="head">
         <b class="name">${name}</b> ${isApp ? html`<span class="badge">App</span>` : nothing}
         <time datetime=${when.toISOString()} title=${when.toLocaleString()}>${clock(message.ts)}</time>
-        ${message.is_ephemeral ? html`<span class="detail">Only visible to you</span>` : nothing}
-      </div>
-      ${drawBody(message, app)} ${pane === "channel" ? drawReplies(message, app) : nothing}
-    </div>
+        ${message.is_ephemeral ? html`<span class="detail">Only visible to you</span>` : nothing}</div>
+      ${drawBody(message, app)} ${pane === "channel" ? drawReplies(message, app) : nothing}</div>
     <div class="toolbar">
       ${reply ? drawTool("Reply in thread", icon("reply"), reply) : nothing}
       ${message.is_app ? drawTool("Show the story", icon("story"), () => app.tellStory(message)) : nothing}
-    </div>
-  </article>`;
+    </div></article>`;
 }
 
 /** @param {string} label @param {unknown} drawing @param {() => void} work */
@@ -58,7 +56,7 @@ function drawParts(message, app) {
   const isLive = stream?.state === "in_progress";
   const hasMarkdown = message.markdown || isLive;
   const growing = hasMarkdown ? markdown(message.markdown, app) : nothing;
-  const blocks = message.is_app ? listOf(message.blocks) : []; // a person's blocks say the same as the text
+  const blocks = message.is_app || message.is_ephemeral ? listOf(message.blocks) : [];
   const ending = ENDINGS[stream?.state ?? ""];
   return html`${stream ? drawSteps(stream, app) : nothing}
     ${hasMarkdown ? html`<div class="markdown ${isLive ? "live" : ""}">${growing}</div>` : nothing}

@@ -57,8 +57,7 @@ export class Modal {
         <footer>
           <button type="button" @click=${close}>${textOf(view.close) || "Cancel"}</button>
           ${hasInputs ? html`<button class="primary" ?disabled=${this.#isBusy}>${submitLabel}</button>` : nothing}
-        </footer>
-      </form>`,
+        </footer></form>`,
       this.node,
     );
   }

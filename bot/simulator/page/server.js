@@ -10,20 +10,16 @@ const RETRY = 1_000; // ms
 /** The server refused, and said why. Everything else that is thrown means that it cannot be reached. */
 export class Refusal extends Error {}
 
-/**
- * @param {string} path @param {Record<string, any>} parameters @param {AbortSignal} [signal]
- * @returns {Promise<any>}
- */
+/** @param {string} path @param {Record<string, any>} parameters @param {AbortSignal} [signal]
+ * @returns {Promise<any>} */
 export async function read(path, parameters = {}, signal) {
   const limit = AbortSignal.timeout(LONGEST_WAIT);
   const options = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
   return unpack(await fetch(`/_control/${path}?${new URLSearchParams(parameters)}`, options));
 }
 
-/**
- * Does something as a person, and returns its result.
- * @param {string} user @param {string} action @param {Record<string, any>} args
- */
+/** Does something as a person, and returns its result.
+ * @param {string} user @param {string} action @param {Record<string, any>} args */
 export async function act(user, action, args = {}) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ user, action, args });

@@ -26,8 +26,7 @@ export function drawSidebar(app, isInert, close) {
     <b class="brand">Company workspace</b>
     <div class="channels">
       <h2>Channels</h2> <ul>${channels.filter(({ kind }) => kind !== "im").map(drawEntry)}</ul>
-      <h2>Apps</h2> <ul>${channels.filter(({ kind }) => kind === "im").map(drawEntry)}</ul>
-    </div>
+      <h2>Apps</h2> <ul>${channels.filter(({ kind }) => kind === "im").map(drawEntry)}</ul></div>
     <label class="person">${avatar(app.me, app)} <span>You act as
       <select @change=${actAs}>
         ${people.map(({ id }) => html`<option value=${id} .selected=${id === app.me}>${app.nameOf(id)}</option>`)}

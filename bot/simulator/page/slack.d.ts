@@ -138,6 +138,8 @@ declare namespace Recorded {
     reason: string | null;
     answer: string | null;
     error_id: string | null;
+    notice: string | null;
+    delivery_error: string | null;
     model: string | null;
     cost_usd: number | null;
     n_steps: number;

@@ -12,6 +12,7 @@ const AGAIN = 800; // ms between two readings while a turn is running
 const RUNNING = ["queued", "running", "waiting"];
 const NO_THREAD =
   "Open a thread to see how its answer came about: what was searched, what the model was asked, and what it cost.";
+const NO_MODEL = "No language model is configured: answers are quoted from the documents. DOCENT_MODEL sets one.";
 const NO_TURNS = "Nothing is recorded for this yet. A message that does not ask the app anything has no story.";
 
 export class StoryPanel {
@@ -63,9 +64,11 @@ export class StoryPanel {
 
 /** @param {Recorded.Turn} turn @param {boolean} isLast @param {App} app */
 function drawTurn(turn, isLast, app) {
+  const isQuoted = turn.model?.startsWith("local/");
   const isBad = turn.status === "failed" || turn.error_id;
   const tone = isBad ? "bad" : RUNNING.includes(turn.status) ? "busy" : "ok";
   const steps = [...turn.tool_calls.map(describeTool), ...turn.model_calls.map(describeModel)];
+  steps.sort((a, b) => a.position - b.position);
   const longest = Math.max(1, ...steps.map((step) => step.took ?? 0));
   const total = turn.finished_at ? Date.parse(turn.finished_at) - Date.parse(turn.created_at) : null;
   const tokens = (turn.prompt_tokens + turn.completion_tokens).toLocaleString();
@@ -79,20 +82,19 @@ function drawTurn(turn, isLast, app) {
     <div class="totals">
       <span><b>${duration(total) || "…"}</b> total</span> <span><b>${tokens}</b> tokens</span>
       <span><b>${dollars(turn.cost_usd)}</b> cost</span>
-      <span><b>${turn.n_steps}</b> ${turn.n_steps === 1 ? "step" : "steps"}</span>
-    </div>
+      <span><b>${turn.n_steps}</b> ${turn.n_steps === 1 ? "step" : "steps"}</span></div>
     <h3>Steps</h3>
-    <ol class="steps">
-      ${steps.sort((a, b) => a.position - b.position).map((step) => drawStep(step, longest))}
-    </ol>
-    ${cited.length ? html`<h3>Cited passages</h3>` : nothing}
-    <ol class="passages">${cited}</ol>
+    <ol class="steps">${steps.map((step) => drawStep(step, longest))}</ol>
+    ${cited.length ? html`<h3>Cited passages</h3>` : nothing} <ol class="passages">${cited}</ol>
     ${turn.feedback.map(
       ({ user_id, rating, comment }) => html`<p class="verdict">${rating > 0 ? "Good" : "Bad"} answer,
       says ${app.nameOf(user_id)}${comment ? `: “${comment}”` : ""}</p>`,
     )}
     ${turn.answer ? drawFold("Answer", html`<div class="markdown">${markdown(turn.answer, app)}</div>`) : nothing}
     ${others.length ? drawFold(`${others.length} other passages`, more) : nothing}
+    ${isQuoted ? html`<p class="detail">${NO_MODEL}</p>` : nothing}
+    ${turn.notice ? html`<p class="detail">Said below it: ${turn.notice}</p>` : nothing}
+    ${turn.delivery_error ? html`<p class="problem">Not delivered: ${turn.delivery_error}</p>` : nothing}
     ${drawFold("Everything recorded", drawJson(turn.id, turn))}
   </details>`;
 }
@@ -137,14 +139,11 @@ function describeModel(call) {
 function drawStep(step, longest) {
   const inside = Object.entries(step.inside).map(([name, value]) => drawJson(name, value));
   return html`<li><details>
-    <summary>
-      <span class="kind kind-${step.kind}">${step.kind}</span> <b>${step.name}</b>
+    <summary><span class="kind kind-${step.kind}">${step.kind}</span> <b>${step.name}</b>
       <span class="chip ${step.tone}">${step.outcome}</span> <span class="detail end">${duration(step.took)}</span>
       <span class="about">${step.about}</span>
-      <progress max=${longest} value=${step.took ?? 0} aria-hidden="true"></progress>
-    </summary>
-    ${inside}
-  </details></li>`;
+      <progress max=${longest} value=${step.took ?? 0} aria-hidden="true"></progress></summary>
+    ${inside}</details></li>`;
 }
 
 /** @param {Recorded.Source} source @param {Recorded.Turn} turn */
@@ -153,8 +152,7 @@ function drawSource(source, turn) {
   const text = passages.find(({ n }) => n === source.n)?.text ?? "";
   const title = [source.title, source.heading_path].filter(Boolean).join(" › ");
   return html`<li><span class="score" title="score">${Number(source.score).toFixed(2)}</span>
-    ${link(source.url, title)}
-    <p class="detail" title=${text}>${text}</p></li>`;
+    ${link(source.url, title)} <p class="detail" title=${text}>${text}</p></li>`;
 }
 
 /** @param {string} title @param {unknown} inside */

@@ -24,12 +24,10 @@ export class ThreadPane {
       <header>
         <div class="title"><h2>Thread</h2> <span class="detail">${thread?.title || app.channel.name}</span></div>
         ${drawTool("Show the story of this thread", icon("inspect"), () => app.showStory())}
-        ${drawTool("Close thread", icon("close"), () => app.go({ thread: "" }))}
-      </header>
+        ${drawTool("Close thread", icon("close"), () => app.go({ thread: "" }))}</header>
       ${thread ? this.log.draw(place, thread.order, thread.n_earlier) : nothing}
       ${thread ? this.#drawStatus(thread) : nothing}
-      ${this.composer.draw(place, "Reply…")}
-    </aside>`;
+      ${this.composer.draw(place, "Reply…")}</aside>`;
   }
 
   /** @param {Slack.Thread} thread */
@@ -38,7 +36,6 @@ export class ThreadPane {
     const said = status || is_running ? `${app.botName} ${status || "is answering…"}` : "";
     const stop = html`<button class="stop" @click=${() => app.stop()}>${icon("stop")} Stop</button>`;
     return html`<div class="status" role="status">
-      ${said ? html`<span class="pulse">${said}</span>` : nothing} ${is_running ? stop : nothing}
-    </div>`;
+      ${said ? html`<span class="pulse">${said}</span>` : nothing} ${is_running ? stop : nothing}</div>`;
   }
 }

@@ -83,9 +83,7 @@ export class WirePanel {
         <span class="arrow" role="img" aria-label=${arrow[1]}>${arrow[0]}</span>
         <span class="name">${row.name}</span> <span class="chip ${row.isOk ? "ok" : "bad"}">${row.outcome}</span>
         <span class="detail">${row.notes.join(", ")}</span> <span class="detail end">${row.numbers}</span>
-      </summary>
-      ${inside}
-    </details>`;
+      </summary> ${inside}</details>`;
   }
 
   /** @param {Wire.Call} call */

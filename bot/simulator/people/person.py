@@ -13,7 +13,9 @@ from dataclasses import replace
 from bot.simulator.errors import WorkspaceError
 from bot.simulator.messaging.messenger import Messenger
 from bot.simulator.payloads import JsonObject, ViewPayload
+from bot.simulator.people import invitations
 from bot.simulator.people.interactions import Ack, Interactions
+from bot.simulator.people.invitations import INVITE, Invitations
 from bot.simulator.people.rich_text import rich_text
 from bot.simulator.stores.changes import Changes
 from bot.simulator.stores.directory import Channel, Directory, User
@@ -39,6 +41,7 @@ class People:
         self.app_user_id = app_user_id
         self.directory, self.messages, self.messenger = directory, messages, messenger
         self.interactions, self.timestamps, self.changes = interactions, timestamps, changes
+        self.invitations = Invitations(app_user_id, directory, messages, messenger, changes)
 
     def find(self, user_id: str) -> "Person":
         """Returns a person of the workspace; raises `WorkspaceError`."""
@@ -117,13 +120,20 @@ class Person:
             return self._people.messenger.stop_streams(place, thread_ts, self.id)
 
     def command(self, command: str, text: str, channel: str) -> Ack:
-        """Types a slash command; what the acknowledgement says is stored as Slack would show it."""
+        """Types a slash command; what the acknowledgement says is stored as Slack would show it.
+
+        ``/invite`` is Slack's own: it brings whom it names into the channel.
+        """
         place = self._require_member(self._people.directory.find_channel(channel))
+        if command == INVITE:
+            return self._people.invitations.invite(self.user, place, text)
         return self._people.interactions.run_command(self.user, place, command, text)
 
     def click(self, ts: str, action_id: str, value: str | None = None, block_id: str | None = None) -> Ack:
         """Uses an element of a message or ephemeral. `value` picks an option, or the positive or negative feedback
         (by those words or by the button's own value; positive when None)."""
+        if action_id == invitations.ACTION:
+            return self._people.invitations.accept(self.user, ts)
         return self._people.interactions.click(self.user, ts, action_id=action_id, value=value, block_id=block_id)
 
     def submit(self, view_id: str, values: Mapping[str, Mapping[str, object]] | None = None) -> Ack:
@@ -160,7 +170,9 @@ class Person:
         )
         if self.user.is_bot:
             message = replace(message, bot_id="B" + self.id[1:], client_msg_id="")
-        return self._people.messenger.post(channel, message)
+        message = self._people.messenger.post(channel, message)
+        self._people.invitations.offer(self.user, channel, message)
+        return message
 
     def _find_own(self, ts: str) -> SlackMessage:
         message = self._people.messages.find(ts)

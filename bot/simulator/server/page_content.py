@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 from bot.simulator.payloads import JsonObject
 
-COMMANDS = {"/ask": "Ask a question; only you see the answer"}
+COMMANDS = {
+    "/ask": "Ask a question; only you see the answer",
+    "/invite": "Bring the app or a person into this channel",
+}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from bot.simulator import (
     GUEST,
     HELP,
     LINUS,
+    RANDOM,
     ApiCall,
     InstalledApp,
     PageContent,
@@ -183,9 +184,6 @@ def ask(page: Page, text: str = QUESTION) -> Any:
 def test_a_question_is_asked_and_its_answer_grows(office: Office, visit: Visit) -> None:
     slack, assistant = office
     page = visit(slack)()
-    page.get_by_role("button", name=QUESTION).click()
-    expect(composer(page)).to_have_value(f"@Docent {QUESTION}")
-    composer(page).fill("")
     thread = ask(page, "Is a < b & c?\tHow many days?".replace("\t", " "))
     [root] = slack.workspace.thread(HELP, slack.workspace.history(HELP)[0].ts)
     assert root.text == f"<@{slack.workspace.app.bot_user_id}> Is a &lt; b &amp; c? How many days?"
@@ -359,15 +357,126 @@ def test_everything_is_done_with_the_keyboard(office: Office, visit: Visit) -> N
     for _ in range(4):
         assistant.go.release()
     expect(page.locator("main .replies")).to_contain_text("1 reply")
-    composer(page).focus()
-    for _ in range(10):
-        page.keyboard.press("Shift+Tab")
-        if page.evaluate("document.activeElement.classList.contains('replies')"):
-            break
-    else:
-        pytest.fail("Tab does not reach the messages")
+    expect(composer(page)).to_be_focused()
+    page.keyboard.press("Shift+Tab")  # each message is one stop, and arrows go on inside it
+    expect(page.locator("main .row").last).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("main .replies")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("main .row").last).to_be_focused()
+    page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary", name="Thread")).to_be_visible()
+    expect(composer(page, ".thread")).to_be_focused()
+
+
+def test_one_tab_stop_is_one_message_however_much_is_in_it(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    ada = slack.workspace.person(ADA)
+    for n in range(3):
+        ada.say(HELP, f"{n}: <https://a.example|one> <https://b.example|two> `code`")
+    page = visit(slack)()
+    expect(page.locator("main .row")).to_have_count(3)
+    expect(composer(page)).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator("main .row").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("main .row").nth(1).get_by_role("link", name="one")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("main .row").nth(1).get_by_role("link", name="two")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("main .row").nth(2)).to_be_focused()
+
+
+def test_the_first_tab_stop_leads_to_writing(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    skip = page.get_by_role("button", name="Skip to writing")
+    skip.focus()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(composer(page)).to_be_focused()
+    assert page.evaluate("document.querySelector('button') === document.querySelector('.skip')")
+
+
+def test_whoever_switches_goes_on_by_writing(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    expect(composer(page)).to_be_focused()
+    page.get_by_role("navigation").get_by_role("button", name="general").click()
+    expect(page.locator("main h1")).to_have_text("general")
+    expect(composer(page)).to_be_focused()
+    page.get_by_label("You act as").select_option(label="Gus Visitor")
+    expect(page.get_by_label("You act as")).to_have_value(GUEST)
+    expect(composer(page)).to_be_focused()
+
+
+def test_a_suggestion_is_sent_by_its_click(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    page.get_by_role("button", name=QUESTION).click()
+    thread = page.get_by_role("complementary", name="Thread")
+    expect(thread.get_by_text(QUESTION)).to_be_visible()
+    (message,) = [m for m in slack.workspace.history(HELP) if m.user == ADA]
+    assert message.text == f"<@{slack.workspace.app.bot_user_id}> {QUESTION}"
+
+
+def test_a_mention_where_the_app_is_not_offers_to_invite_it(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)(ADA, RANDOM)
+    expect(page.get_by_text("To bring it in: /invite @Docent")).to_be_visible()
+    composer(page).fill("@Docent how many days?")
+    page.keyboard.press("Enter")
+    offer = page.locator(".row.ephemeral").filter(has_text="You mentioned Docent, which is not in this channel.")
+    expect(offer).to_be_visible()
+    expect(page.get_by_role("complementary", name="Thread")).to_be_hidden()
+    offer.get_by_role("button", name="Invite Docent").click()
+    expect(offer).to_have_count(0)
+    expect(page.get_by_text("Docent is now in #random.")).to_be_visible()
+    ask(page)
+    slack.workspace.wait_for(lambda: [d for d in slack.workspace.deliveries if d.event_type == "app_mention"])
+
+
+def test_the_app_is_invited_by_a_command(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)(ADA, RANDOM)
+    composer(page).fill("/invite @nobody")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("There is nobody called @nobody.")).to_be_visible()
+    composer(page).fill("/invite @Docent")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Docent is now in #random.")).to_be_visible()
+    assert slack.workspace.app.bot_user_id in slack.workspace.directory.find_channel(RANDOM).members
+
+
+def test_a_tab_keeps_its_own_person(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    first = visit(slack)()
+    second = first.context.new_page()
+    second.goto(f"{slack.server.url}/#{GRACE}/{GENERAL}")
+    expect(second.get_by_label("You act as")).to_have_value(GRACE)
+    second.get_by_label("You act as").select_option(label="Gus Visitor")
+    expect(second.get_by_label("You act as")).to_have_value(GUEST)
+    first.get_by_role("navigation").get_by_role("button", name="general").click()
+    for page, person in ((second, GUEST), (first, ADA)):
+        page.goto("about:blank")
+        page.goto(slack.server.url)  # without saying who
+        expect(page.get_by_label("You act as")).to_have_value(person)
+
+
+def test_the_steps_of_an_answer_that_was_replaced_are_drawn(office: Office, visit: Visit) -> None:
+    slack, _ = office
+    page = visit(slack)()
+    line = {"type": "rich_text_section", "elements": [{"type": "text", "text": "annual leave"}]}
+    card = {"type": "task_card", "task_id": "1", "title": "Searched", "status": "complete"}
+    slack.client.chat_postMessage(
+        channel=HELP, text="x", blocks=[{**card, "details": {"type": "rich_text", "elements": [line]}}]
+    )
+    task = page.locator(".task")
+    expect(task).to_have_attribute("data-status", "complete")
+    task.locator("summary").click()
+    expect(task.get_by_text("annual leave")).to_be_visible()
 
 
 SELECT = {"type": "static_select", "action_id": "s", "placeholder": {"type": "plain_text", "text": "Which"}}
