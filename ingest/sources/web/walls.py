@@ -59,6 +59,13 @@ _USUAL_WORDS = """
 _VOCABULARY = frozenset(_USUAL_WORDS.split())
 
 
+_GRAMMAR_WORDS = """
+    a an and are at be been by can can't cannot do don't for from has have if in is it me must my need no not of on or
+    out see that the this to up use we with yet you your
+"""  # say nothing about what a page is
+_GRAMMAR = frozenset(_GRAMMAR_WORDS.split())
+
+
 class WallKind(StrEnum):
     """What stands in a page's place."""
 
@@ -99,7 +106,8 @@ def find_wall(signs: PageSigns) -> WallKind | None:
 def _is_login(signs: PageSigns, words: list[str], *, is_bare: bool) -> bool:
     is_named = any(name and _LOGIN.fullmatch(name) for name in (*signs.titles, signs.heading))
     n_usual = sum(word in _VOCABULARY for word in words)
-    share = n_usual / max(len(words), 1)
+    telling = [word for word in words if word not in _GRAMMAR]
+    share = sum(word in _VOCABULARY for word in telling) / max(len(telling), 1)
     if signs.has_password or (signs.has_login_form and is_bare):
         n_in_form = sum(word.lower() not in _VOCABULARY for word in _WORD.findall(signs.form_text))
         n_other = len(words) - n_usual - n_in_form
@@ -107,4 +115,4 @@ def _is_login(signs: PageSigns, words: list[str], *, is_bare: bool) -> bool:
         return is_named or n_other <= max(_MAX_OTHER_WORDS, (1 - _NEARLY_ALL) * n_beside)
     if signs.has_login_link and len(words) <= _MAX_REDIRECT_WORDS and share >= _HALF:
         return is_named or bool(re.search(r"\b(?:redirect\w*|moved|continue|here)\b", signs.text, re.IGNORECASE))
-    return is_named and is_bare and bool(words) and share >= _MOSTLY
+    return is_named and is_bare and bool(telling) and share >= _MOSTLY

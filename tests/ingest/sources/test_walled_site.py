@@ -39,6 +39,7 @@ NOTICE = "<title>Acme</title><p>Unser Portal wird gerade umgebaut, in wenigen St
 KEPT = {  # pages of their own
     "about signing in": "<title>Sign in</title><p>Open the client, press Connect, and hold the badge to it.",
     "how to sign in": "<title>How to sign in | Acme</title><p>Enter your email and password, then press sign in.",
+    "about a login": "<title>VPN login</title><p>Use your badge number and the code that the porter hands out.",
     "a login in the head": f"<title>Gate</title><header>{FORM}</header><main><p>The gate opens at six.</main>",
     "a login beside the text": f"<title>Gate</title><div>{FORM}</div><p>The gate opens at six, the yard at seven.",
     "about errors": f"<title>404</title><p>{'A visitor sees this number when a link is broken. ' * 20}",
