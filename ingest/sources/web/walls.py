@@ -60,8 +60,8 @@ _VOCABULARY = frozenset(_USUAL_WORDS.split())
 
 
 _GRAMMAR_WORDS = """
-    a an and are at be been by can can't cannot do don't for from has have if in is it me must my need no not of on or
-    out see that the this to up use we with yet you your
+    a an and are at be been by can can't cannot do don't for from has have if in is it me must my need no not of on
+    or out see that the this to up use we with yet you your
 """  # say nothing about what a page is
 _GRAMMAR = frozenset(_GRAMMAR_WORDS.split())
 
