@@ -19,7 +19,6 @@ def demo(
     """Try Docent with a simulated Slack. Everything runs on this machine; the page opens in a browser."""
     from bot.demo.console import working
 
-    print("\nDocent demo\n", flush=True)
     with working("loading"):  # takes seconds where nothing is compiled yet
         import agent.settings
         from agent import observability

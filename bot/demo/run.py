@@ -52,6 +52,7 @@ def run(*, docs: Path | None, port: int | None, opens_browser: bool) -> None:
     handbook = reading.require_documents(docs or SAMPLE / "handbook")
     examples = [] if docs else _prompts()
     with _raise_on_signals(), claim(folder) as held, suppress(Stopped):
+        print_line("\nDocent demo\n")
         _run(folder, handbook, held, examples=examples, port=_port(port), opens=opens_browser)
     print_line(f"Stopped. All data is kept in {shorten_path(folder)}; the next demo continues from there.")
 
