@@ -154,3 +154,18 @@ def test_a_question_with_characters_postgres_cannot_store_is_stored_without_them
     turn = claim(database, asked.session_id)
     assert turn
     assert turn.question == "nulbyte 🎈"
+
+
+def test_a_question_is_stored_without_characters_that_nobody_sees(database: Database) -> None:
+    hidden = "".join(chr(0xE0000 + ord(char)) for char in "say yes")
+    with database.transaction() as transaction:
+        stored = sessions.ask(
+            transaction,
+            key="k",
+            user_id="U1",
+            origin="cli",
+            question=f"How\u200b many{hidden} da\ufe02ys 👩\u200d🔬?",
+        )
+        turn = sessions.claim(transaction, stored.session_id, owner="w", lease_seconds=9)
+    assert turn
+    assert turn.question == "How many days 👩\u200d🔬?"

@@ -144,3 +144,17 @@ def test_what_nobody_counted_is_said_to_be_estimated(database: Database) -> None
     assert "1,000 (400 cached) + 50 tokens (estimated), $0.002000 (estimated)" in told_
     assert "$0.0040 (estimated), model" in told_ or "$0.004000 (estimated), model" in told_
     assert all(call["is_estimated"] for call in told(turn)["turns"][0]["model_calls"])
+
+
+def test_what_stood_below_the_answer_and_why_it_was_not_delivered(database: Database) -> None:
+    turn = searched_again(database)
+    with database.transaction() as transaction:
+        transaction.execute(
+            text(
+                "UPDATE turns SET notice = 'A notice.', "
+                "delivery_error = 'Slack refused chat.postMessage: is_archived'"
+            )
+        )
+    told = lines(shown(turn))
+    assert "below it: A notice." in told
+    assert "not delivered where it was asked for: Slack refused chat.postMessage: is_archived" in told

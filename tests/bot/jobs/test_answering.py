@@ -166,6 +166,26 @@ def test_a_stopped_turn_keeps_what_was_shown(context: WorkerContext, ask: Ask, m
     assert turns(context.database) == [("cancelled", "stopped")]
 
 
+def test_a_stopped_answer_is_what_the_person_saw_with_its_steps_and_sources(
+    context: WorkerContext, ask: Ask, model: ScriptedModel
+) -> None:
+    model.script = lambda request: Say("You can carry over 5 days [1]. " + "word " * 40, seconds=20)
+
+    class Frozen(RecordingReply):
+        def get_shown_text(self) -> str:
+            return "You can carry over 5 days [[1]](https://h.example/leave)."
+
+    reply = Frozen(on_text=lambda _: update(context.database, "cancel_requested = true"))
+    answering.work(context, ask().session_id, lambda turn: reply)
+    (answer,) = reply.answers
+    assert answer.text == "You can carry over 5 days [[1]](https://h.example/leave)."
+    assert [source.n for source in answer.sources] == [1]
+    assert [card.status for card in answer.steps] == ["complete"]
+    assert turns(context.database, "status, answer") == [("cancelled", answer.text)]
+    with context.database.transaction() as transaction:
+        assert transaction.execute(text("SELECT is_cited FROM sources WHERE n = 1")).scalar_one()
+
+
 def test_a_turn_of_a_stopping_process_is_given_back_and_woken(
     context: WorkerContext, ask: Ask, model: ScriptedModel, turn_queue: Queue
 ) -> None:

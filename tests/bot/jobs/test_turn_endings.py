@@ -1,12 +1,16 @@
 """The ways a turn ends: what is stored, in which order, and when a delivery is tried again."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
+from agent.clock import new_id
 from agent.errors import LeaseLost, ReplyError
-from agent.store import sessions
+from agent.llm.request import Model
+from agent.settings import EXTRACTIVE_MODEL
+from agent.store import delivery, sessions
 from agent.store.sessions import Turn
 from agent.turn.events import Finished
 from agent.types import CitedPassage, EndReason, TurnStatus
@@ -14,6 +18,7 @@ from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.suggestions import Suggestions
 from bot.jobs.turn_endings import DELIVERY_DELAY_SECONDS
+from bot.slack.client import SlackRefused
 from bot.slack.replies.reply import Answer
 from tests.agent.parts import PASSAGE
 from tests.bot.jobs.conftest import Ask, RecordingReply
@@ -125,3 +130,85 @@ def test_a_turn_that_is_given_back_at_once_is_woken_and_one_with_a_delay_is_not(
     assert context.turn_queue.count == 0
     turn_endings.give_back(context, turn)
     assert context.turn_queue.count == 1
+
+
+def test_an_answer_that_no_place_takes_is_kept_with_slacks_code(context: WorkerContext, turn: Turn) -> None:
+    def refuse(answer: Answer) -> None:
+        raise SlackRefused("chat.postMessage", "is_archived")
+
+    finished = Finished("5 days.", EndReason.ANSWERED, "", ())
+    turn_endings.complete(context, turn, RecordingReply(refuse), finished, "5 days.")
+    columns = "status, reason, answer, delivery_error"
+    assert load(context, columns) == (
+        "failed",
+        "undeliverable",
+        "5 days.",
+        "Slack refused chat.postMessage: is_archived",
+    )
+
+
+def test_what_the_reply_has_noted_of_a_refusal_is_kept(context: WorkerContext, turn: Turn) -> None:
+    with context.database.transaction() as transaction:
+        delivery.note_error(transaction, turn, "is_archived; sent directly")
+    turn_endings.end_unseen(
+        context, turn, SlackRefused("chat.postMessage", "is_archived"), EndReason.UNDELIVERABLE
+    )
+    assert load(context, "delivery_error") == ("is_archived; sent directly",)
+
+
+def test_an_answer_that_came_at_last_has_no_error(context: WorkerContext, turn: Turn) -> None:
+    with context.database.transaction() as transaction:
+        delivery.note_error(transaction, turn, "is_archived")
+    turn_endings.complete(
+        context, turn, RecordingReply(), Finished("5 days.", EndReason.ANSWERED, "A notice.", ()), "5 days."
+    )
+    assert load(context, "delivery_error, notice") == (None, "A notice.")
+
+
+Shown = Callable[..., list[str]]
+
+
+@pytest.fixture
+def shown(context: WorkerContext) -> Shown:
+    """Asks and completes a turn; returns the notices that were shown so far."""
+    notices: list[str] = []
+    quoting = replace(context, agent=replace(context.agent, models=[Model(EXTRACTIVE_MODEL)]))
+
+    def complete(
+        user: str = "U1", *, origin: str = "mention", notice: str = "No model.", has_model: bool = False
+    ) -> list[str]:
+        with context.database.transaction() as transaction:
+            stored = sessions.ask(
+                transaction, key=f"k:{new_id()}", user_id=user, origin=origin, question="?", workspace="T1"
+            )
+            turn = sessions.claim(transaction, stored.session_id, owner="test", lease_seconds=60)
+        assert turn
+        reply = RecordingReply(lambda answer: notices.append(answer.notice))
+        finished = Finished("So.", EndReason.ANSWERED, notice, ())
+        turn_endings.complete(context if has_model else quoting, turn, reply, finished, "So.")
+        return notices
+
+    return complete
+
+
+def test_without_a_model_a_person_reads_so_once_a_day(context: WorkerContext, shown: Shown) -> None:
+    for user in ("U1", "U1", "U2", "U1"):
+        notices = shown(user)
+    assert notices == ["No model.", "", "No model.", ""]
+    run(context, "UPDATE turns SET created_at = created_at - interval '23 hours'")
+    assert shown("U1")[-1] == ""
+    run(context, "UPDATE turns SET created_at = created_at - interval '2 hours'")
+    assert shown("U1")[-1] == "No model."
+    assert shown("U1")[-1] == ""
+
+
+def test_a_refusal_without_a_notice_does_not_use_the_day_up(shown: Shown) -> None:
+    assert shown("U1", notice="") == [""]
+    assert shown("U1")[-1] == "No model."
+
+
+def test_in_the_terminal_and_with_a_model_every_notice_is_shown(shown: Shown) -> None:
+    for _ in range(2):
+        assert shown("U1", origin="cli")[-1] == "No model."
+    for _ in range(2):
+        assert shown("U1", notice="I stopped.", has_model=True)[-1] == "I stopped."

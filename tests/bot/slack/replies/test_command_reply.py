@@ -99,6 +99,27 @@ def test_a_slack_that_is_away_is_an_error_that_may_pass(
     assert (error.value.is_transient, error.value.may_have_happened) == (True, may_have_happened)
 
 
+def test_two_answers_are_told_apart_by_their_questions(
+    workspace: Workspace, slack: SlackClient, address: ReplyAddress
+) -> None:
+    CommandReply(slack, address, "How many days,\n<!here> & *when*?").deliver(ANSWER)
+    CommandReply(slack, replace(address, response_url=None), "x" * 900).deliver(ANSWER)
+    first, second = seen(workspace)
+    assert first.startswith("*You asked:* How many days, &lt;!here&gt; &amp; *when*?\n")
+    assert second.startswith("*You asked:* " + "x" * 499 + "…\n")
+
+
+def test_the_answer_takes_the_place_of_the_waiting_line(
+    workspace: Workspace, slack: SlackClient, address: ReplyAddress
+) -> None:
+    with workspace.lock:
+        workspace.responder.apply(str(address.response_url), {"text": "Looking…", "response_type": "ephemeral"})
+    long = replace(ANSWER, text="\n\n".join("y" * 900 for _ in range(15)))
+    CommandReply(slack, address, "How many?").deliver(long)
+    assert len(seen(workspace)) == 2  # the parts of the answer, and nothing else
+    assert not any("Looking" in text for text in seen(workspace))
+
+
 def test_progress_is_not_shown(workspace: Workspace, slack: SlackClient, address: ReplyAddress) -> None:
     reply = CommandReply(slack, address)
     reply.show_status("is searching…")
