@@ -209,9 +209,9 @@ FAULTS = [
     ),
     Fault(
         "wiki.md",
-        f"The gate.\n\n![Map]({ADDRESS})\n\nIt opens.".encode(),
+        f"The gate.\n\n![Map]({ADDRESS})\n\n    {ADDRESS}\n\nIt opens.".encode(),
         ("The gate.", "Map", "opens"),
-        (),
+        ("base64",),
         "",
         1,
     ),
