@@ -20,8 +20,8 @@ DocentError
 
 Not below DocentError, because they are caught where their module is used and reach nobody as they are:
 
-- FetchProblem (ingest.documents.raw) and below it AccessDenied (ingest.sources.web.webpage): one document cannot
-  be had; the sync stores it as that document's problem.
+- FetchProblem (ingest.documents.raw) and below it AccessDenied (ingest.sources.web.webpage) and Walled
+  (ingest.sources.web.webpage): one document cannot be had; the sync stores it as that document's problem.
 - ConversionBug (ingest.documents.converter): a parser failed; reported to Sentry, stored as the document's
   problem.
 - GitError (ingest.sources.gitrepo.command), SlackReadError (ingest.sources.slackthreads.calls): what git or Slack

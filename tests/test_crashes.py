@@ -10,7 +10,7 @@ from tests.system import QUESTION, System
 
 SEARCH = Call([("search_docs", {"query": "annual leave"})])
 ANSWER = Say("You can carry over 5 days of annual leave [1].")
-N_COMMITS = 15  # of the turn below; the test says when it is no longer true
+N_COMMITS = 16  # of the turn below; the test says when it is no longer true
 
 
 # Before a commit the worst has happened: what is to be written down is done. After it is simpler, and run rarely.
@@ -67,7 +67,7 @@ def test_killed_in_a_model_call(world: System) -> None:
 def test_killed_while_streaming(world: System, method: str, is_done: bool) -> None:
     """``is_done``: Slack did what was asked, but the worker never heard of it."""
     text = "word " * 40 + ANSWER.text
-    with ScriptedModel(lambda request: Say(text, seconds=2)) as model:
+    with ScriptedModel(lambda request: Say(text, seconds=6)) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
         rule = _kill_in(world, method, is_done=is_done)
         ts = world.workspace.person(ADA).mention(HELP, QUESTION)

@@ -128,8 +128,8 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
         process = zygote.fork(**order)
         assert is_asked.wait(120), log.read_text()
         process.send_signal(signal.SIGINT)  # while the first batch cannot be written, so that there is a middle
-        may_answer.set()
         process.wait(120)
+        may_answer.set()
         assert (status(database), code.read_text()) == ("interrupted", "130")
         assert "Traceback" not in log.read_text()
 

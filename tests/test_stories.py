@@ -236,7 +236,7 @@ def test_a_provider_that_hangs_costs_one_wait_for_all_workers_and_the_next_model
 def test_a_guess_is_not_shown_and_the_closest_documents_are_named(world: System, model: ScriptedModel) -> None:
     model.script = lambda request: Say("The canteen surely opens at noon, as everywhere.", seconds=1)
     world.start("web", "worker")
-    ts = world.workspace.person(ADA).mention(HELP, "When does the canteen in Reykjavik open?")
+    ts = world.workspace.person(ADA).mention(HELP, "When does the canteen of the Lisbon office open?")
     (turn,) = world.wait_for_turns(1)
     (reply,) = world.replies(HELP, ts)
     assert turn.reason == "no_evidence"
@@ -288,7 +288,7 @@ def test_the_step_limit_buys_a_closing_call_and_says_so(world: System, model: Sc
 
 
 def test_a_slow_answer_streams_and_ends_with_sources_and_buttons(world: System, model: ScriptedModel) -> None:
-    model.script = lambda request: Say("word " * 30 + ANSWER, seconds=3)
+    model.script = lambda request: Say("word " * 30 + ANSWER, seconds=6)
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
     world.wait_for(lambda: (r := world.replies(HELP, ts)) and r[0].streaming_state == "in_progress")
@@ -305,7 +305,7 @@ def test_a_slow_answer_streams_and_ends_with_sources_and_buttons(world: System, 
 def test_slack_refuses_the_stream_and_the_answer_is_posted_and_edited(
     world: System, model: ScriptedModel, code: str
 ) -> None:
-    model.script = lambda request: Say("word " * 30 + ANSWER, seconds=4)
+    model.script = lambda request: Say("word " * 30 + ANSWER, seconds=6)
     world.workspace.faults.error("chat.startStream", code, times=None)
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)

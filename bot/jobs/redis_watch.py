@@ -31,14 +31,14 @@ class RedisWatch:
             observability.log.warning("redis_away", address=address, problem=outage.text, advice=outage.advice)
 
     def note_back(self) -> None:
-        """Notes that a command worked; logs the first after an outage."""
+        """Notes that a command worked; logs the first after an outage, for everybody who was told of that."""
         if self._away_since is None:
             return
         with self._lock:
             since, self._away_since = self._away_since, None
         if since is not None:
             seconds = round(self._clock() - since, 1)
-            observability.log.info("redis_back", address=outages.place(self._url), seconds_away=seconds)
+            observability.log.warning("redis_back", address=outages.place(self._url), seconds_away=seconds)
 
 
 def watch(settings: BotSettings) -> RedisWatch:

@@ -139,7 +139,7 @@ def test_a_search_begins_at_any_date_there_is(tmp_path: Path, since: int, n_foun
 
 def test_an_address_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(UserError, match="cannot be opened"):
+    with pytest.raises(UserError, match="is no folder"):
         put(Index(str(tmp_path / "file"), embedding_model="static"), "a", "apples")
 
 
