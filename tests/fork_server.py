@@ -70,6 +70,7 @@ def _become(cli: Any, order: dict[str, Any]) -> None:
     os.dup2(errors, 2)
     os.chdir(order.get("folder", "."))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     os.environ.update(order["env"])
     if order.get("die_at"):
         DyingDatabase.die_at, DyingDatabase.die_when = order["die_at"], order["die_when"]

@@ -148,7 +148,7 @@ def test_a_tool_with_a_bug_is_reported_and_the_model_told_no_detail(
     [
         (Limits(max_steps=3), "steps"),
         (Limits(max_tokens=7_400, max_completion_tokens=2_000), "tokens"),
-        (Limits(max_seconds=1.5), "time"),
+        (Limits(max_seconds=6), "time"),
     ],
 )
 def test_every_limit_buys_one_closing_call_without_tools(
@@ -157,7 +157,7 @@ def test_every_limit_buys_one_closing_call_without_tools(
     def script(request: dict[str, Any]) -> Line:
         if request.get("tool_choice") == "none":
             return Say("As far as I got [1].")
-        time.sleep(0.3 if reason == "time" else 0)
+        time.sleep(1 if reason == "time" else 0)
         return Call([("look_up", {"query": str(len(model.requests))})])
 
     model.script = script
