@@ -49,8 +49,10 @@ check-page: node_modules/.stamp
 vendor-page: node_modules/.stamp
 	@for file in $(VENDORED); do cp node_modules/$$file $(VENDOR)/$$file; done; cd $(VENDOR) && sha256sum $(VENDORED)
 
-node_modules/.stamp: package-lock.json
-	npm ci --silent --ignore-scripts --no-audit --no-fund
+node_modules/.stamp: package.json npm.lock
+	@rm -rf node_modules
+	npm install --silent --ignore-scripts --no-audit --no-fund --no-package-lock
+	@$(PYTHON) make/npm_lock.py
 	@touch $@
 
 # Format, lint, strict types, import contract, migration drift (tests/test_migrations.py), tests. Half of the tests
@@ -78,11 +80,15 @@ docs: setup-dev
 #   requirements-build.lock  what makes its wheel
 #   requirements-demo.lock   both, and the extra `demo`: what `make setup` installs
 #   requirements-dev.lock    all of it, and the tools of `make test`
+#   npm.lock                 what `make check-page` installs, where there is Node
 lock: setup-dev
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra demo --extra build --constraint requirements.lock -o requirements-demo.lock
 	$(COMPILE) pyproject.toml --all-extras --constraint requirements-demo.lock -o requirements-dev.lock
 	echo hatchling | $(COMPILE) - --constraint requirements-demo.lock -o requirements-build.lock
+	if command -v npm > /dev/null; then folder=$$(mktemp -d) && cp package.json .npmrc $$folder && \
+		(cd $$folder && npm install --silent --package-lock-only --ignore-scripts) && \
+		$(PYTHON) make/npm_lock.py --write $$folder/package-lock.json && rm -r $$folder; fi
 
 clean:
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -127,7 +127,7 @@ def world(
             "REDIS_URL": redis_url,
             "DOCENT_HOME": str(tmp_path / "home"),
             "DOCENT_INDEX_URI": str(index),
-            "DOCENT_LEASE_SECONDS": "2",
+            "DOCENT_LEASE_SECONDS": "60",  # longer than any pause of a busy machine; see short_leases
             "DOCENT_SWEEP_SECONDS": "0.3",
             "DOCENT_HOST": "127.0.0.1",
             "PORT": str(port),
@@ -140,3 +140,9 @@ def world(
         world = System(zygote, workspace, database, tmp_path, env)
         yield world
         world.close()
+
+
+@pytest.fixture
+def short_leases(world: System) -> None:
+    """What a killed worker held is free again soon. A clock must run: a pause of the machine ends a lease, too."""
+    world.env["DOCENT_LEASE_SECONDS"] = "3"

@@ -15,6 +15,7 @@ ANSWER = "You can carry over 5 days of annual leave [1]."
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.usefixtures("short_leases")
 def test_workers_are_killed_at_random_while_slack_fails(world: System, seed: int) -> None:
     chance = random.Random(seed)
     faults = world.workspace.faults

@@ -202,8 +202,9 @@ def _answer_locally(
             yield text
     except DocentError:
         raise
-    except Exception as error:
-        raise translate(error, request, has_begun=completion.has_begun) from error
+    except Exception as error:  # a bug of ours; the provider's words do not fit it
+        name = type(error).__name__
+        raise ModelError(f"{request.model.name} failed: {name}", has_begun=completion.has_begun) from error
 
 
 def _time_out(message: str, completion: Completion, *, is_stall: bool = False) -> ModelError:

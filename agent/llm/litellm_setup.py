@@ -8,9 +8,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from agent.llm import local_provider
-from agent.llm.local_provider import Complete
-
 LAZY_IMPORTS = (  # together 60 MB: a tokenizer's table, the OpenAI client's resources
     "litellm.litellm_core_utils.default_encoding",
     "openai.lib.streaming.chat",
@@ -43,8 +40,3 @@ def warm_up() -> None:
     litellm()
     for name in LAZY_IMPORTS:
         import_module(name)
-
-
-def register_local(complete: Complete, *, words_per_second: float = 0) -> None:
-    """Registers a function as the model ``local/…``; see :func:`agent.llm.local_provider.register`."""
-    local_provider.register(complete, words_per_second=words_per_second)

@@ -38,7 +38,7 @@ def ask(question: Annotated[str, typer.Argument(help="The question, in quotes.")
 
     with connection.open_database() as database:
         context = wiring.build(agent.settings.load(), database)
-        if context.has_nothing_to_search():
+        if context.lacks_documents(context.read_index_state()):
             raise UserError(NO_DOCUMENTS)
         stream = None if json_ else sys.stdout
         outcome = terminal_reply.ask(context, database, question, user=getpass.getuser(), stream=stream)

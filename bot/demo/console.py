@@ -1,10 +1,11 @@
 """Prints the demo's progress in the terminal."""
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ingest.sync.heartbeat import call_periodically
 
 EVERY_SECONDS = 3.0  # nobody should wonder whether something still happens
 
@@ -28,20 +29,10 @@ def working(
         line = f"  … {what}{describe()}"
         print(f"\r\x1b[K{line}" if is_terminal else line, end="" if is_terminal else "\n", flush=True)
 
-    def repeat() -> None:
-        while not is_over.wait(every_seconds):
-            show()
-
     if is_terminal:
         show()
-    is_over = threading.Event()
-    thread = threading.Thread(target=repeat, name="progress", daemon=True)
-    thread.start()
-    try:
+    with call_periodically(show, every_seconds=every_seconds):
         yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def show_done(what: str, how: str) -> None:

@@ -56,7 +56,8 @@ def bind(context: WorkerContext) -> None:
 def answer(session_id: str) -> None:
     """Runs the RQ job, in the process that called :func:`bind`::
 
-    answering.bind(context) answering.answer("01890a5d-ac96-774b-bcce-b302099a8057")
+    answering.bind(context)
+    answering.answer("01890a5d-ac96-774b-bcce-b302099a8057")
     """
     work(_bound[0], UUID(session_id))
 
@@ -129,14 +130,15 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
         return
-    if context.has_nothing_to_search():
-        turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
-        return
-    run_metadata = context.load_run_metadata()
+    index = context.read_index_state()
+    of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
     with context.database.transaction() as transaction:
         sessions.verify_lease(transaction, turn)
-        trace.begin(transaction, turn.id, run_metadata)
+        trace.begin(transaction, turn.id, {**context.run_metadata, **of_index})
     run = loop.TurnRun(turn, context.agent, lease.check)
+    if context.lacks_documents(index) and not run.recorder.messages:
+        turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
+        return
     if turn.attempt > context.settings.max_attempts and not run.is_answered:
         turn_endings.end(
             context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rq import Queue
@@ -13,8 +13,9 @@ from agent.turn.config import AgentConfig, OpeningCall
 from bot.jobs.leases import Leases
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
+from ingest.library import Library, LibraryStatus
 
-RunMetadata = dict[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
+RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class WorkerContext:
     """Everything a process needs to answer questions; see :func:`bot.jobs.wiring.build`.
 
     ``slack`` and ``turn_queue`` are None for a process that answers in the terminal. ``delivery_hours`` is how
-    long a finished answer waits for Slack. ``has_nothing_to_search`` is asked before each turn: then no model is.
+    long a finished answer waits for Slack. Where it ``needs_documents`` and there are none, no model is asked.
     """
 
     settings: AgentSettings
@@ -32,8 +33,17 @@ class WorkerContext:
     leases: Leases
     slack: SlackClient | None
     turn_queue: Queue | None
-    load_run_metadata: Callable[[], RunMetadata]
+    run_metadata: RunMetadata
     delivery_hours: float = 24
     suggestions: Suggestions = field(default_factory=Suggestions)
-    has_nothing_to_search: Callable[[], bool] = lambda: False
+    needs_documents: bool = True
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+
+    def read_index_state(self) -> LibraryStatus | None:
+        """Reads the state of the index that the tools search; None where they search none."""
+        library = self.agent.resources.get(Library)
+        return library.status() if isinstance(library, Library) else None
+
+    def lacks_documents(self, index: LibraryStatus | None) -> bool:
+        """Returns whether there is nothing to answer from: an empty index, and no tools of the operator's own."""
+        return self.needs_documents and index is not None and index.is_empty

@@ -34,7 +34,8 @@ def complete(context: WorkerContext, turn: Turn, reply: Reply, finished: Finishe
     """Delivers the agent's answer, as ``text``, and completes the turn."""
     said = [_choose_notice(context, turn, finished.notice), context.suggestions.describe(finished)]
     notice = " ".join(filter(None, said))
-    answer = Answer(turn.id, text, finished.sources, notice, closest=finished.closest)
+    has_feedback = finished.reason is not EndReason.SMALL_TALK  # nobody is asked to rate a "you're welcome"
+    answer = Answer(turn.id, text, finished.sources, notice, has_feedback, closest=finished.closest)
     if not _deliver(context, turn, reply, answer):
         return
     with context.database.transaction() as transaction:

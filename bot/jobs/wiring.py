@@ -3,13 +3,13 @@
 The one place that decides which parts work together; nothing else builds a :class:`WorkerContext`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from rq import Queue
 
 import bot.settings
-from agent.llm import litellm_setup, models
+from agent.llm import local_provider, models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.client import CallPolicy
 from agent.prompting import prompt
@@ -52,7 +52,7 @@ def build(
         context.leases.close()
     """
     examples = bot.settings.load().prompts
-    litellm_setup.register_local(
+    local_provider.register(
         partial(answer.complete, examples=examples), words_per_second=settings.extractive_words_per_second
     )
     library = Library(database, ingest_settings.load())
@@ -70,10 +70,10 @@ def build(
         leases=leases,
         slack=slack,
         turn_queue=turn_queue,
-        load_run_metadata=_run_metadata_loader(settings, library),
+        run_metadata=_describe_run(settings),
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
-        has_nothing_to_search=lambda: not bot.settings.load().own_tools and library.status().is_empty,
+        needs_documents=not bot.settings.load().own_tools,
     )
 
 
@@ -115,17 +115,11 @@ def _configure_agent(
     )
 
 
-def _run_metadata_loader(settings: AgentSettings, library: Library) -> Callable[[], RunMetadata]:
-    constant = {
+def _describe_run(settings: AgentSettings) -> RunMetadata:
+    return {
         "model": settings.model,
         "release": settings.release,
         "prompt_hash": prompt.system_hash(),
         "prompt_version": prompt.version(),
         "settings_hash": settings.fingerprint(),
     }
-
-    def load() -> RunMetadata:
-        status = library.status()
-        return {**constant, "embedding_model": status.embedding_model, "index_version": status.version}
-
-    return load

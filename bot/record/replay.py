@@ -131,13 +131,8 @@ def run(
         history=_history(database, session, turn),
         asks_model_to_rewrite=False,  # the recorded opening calls contain the standalone question
     )
-    replayed_id = _run(
-        replace(
-            context, agent=kit, plan_opening_calls=lambda question: opening, has_nothing_to_search=lambda: False
-        ),
-        database,
-        turn,
-    )
+    again = replace(context, agent=kit, plan_opening_calls=lambda question: opening, needs_documents=False)
+    replayed_id = _run(again, database, turn)
     replayed = session_query.load(database, str(replayed_id))
     return {
         "recorded": summarize(turn),

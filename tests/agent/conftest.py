@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.llm import litellm_setup
+from agent.llm import local_provider
 from agent.store.database import Database
 from tests.agent.parts import Asked
 from tests.scripted_model import Say, ScriptedModel
@@ -13,7 +13,7 @@ from tests.scripted_model import Say, ScriptedModel
 @pytest.fixture(autouse=True)
 def extractive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    litellm_setup.register_local(
+    local_provider.register(
         lambda messages, tools, choice: {"role": "assistant", "content": "Quoted: 5 days [1]."}
     )
 

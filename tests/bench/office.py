@@ -15,7 +15,7 @@ import psutil
 from sqlalchemy import text
 
 from agent.clock import new_id
-from agent.llm import litellm_setup
+from agent.llm import local_provider
 from agent.llm.pricing import Price
 from agent.llm.request import Model
 from agent.settings import AgentSettings
@@ -157,9 +157,7 @@ class Office:
         """
         os.environ.setdefault("OPENAI_API_KEY", "sk-bench")
         with _ModelProcess() as base_url:
-            litellm_setup.register_local(
-                lambda messages, tools, choice: {"role": "assistant", "content": "Quoted."}
-            )
+            local_provider.register(lambda messages, tools, choice: {"role": "assistant", "content": "Quoted."})
             kit = AgentConfig(
                 self.database,
                 [Model("openai/scripted", base_url, price=Price.flat(Decimal("1e-7"), Decimal("1e-6")))],

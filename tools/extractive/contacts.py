@@ -30,15 +30,15 @@ _SOMEBODY = re.compile(
 
 
 def find_contacts(statements: Sequence[Statement]) -> list[int]:
-    """Returns the places of the statements that name whom to ask, at most three, in the order of the page.
+    """Returns the places of the statements that most surely name whom to ask, at most three, in the page's order.
 
     ``statements`` come in the order of their passages, the best first.
     """
     for title in dict.fromkeys(statement.title for statement in statements):
         strengths = {i: _rate(s) for i, s in enumerate(statements) if s.title == title}
-        best = sorted((i for i, value in strengths.items() if value), key=lambda i: (-strengths[i], i))
-        if best:
-            return sorted(_drop_repeats(statements, best)[:N_CONTACTS])
+        if strongest := max(strengths.values(), default=0):
+            best = [i for i, value in strengths.items() if value == strongest]
+            return _drop_repeats(statements, best)[:N_CONTACTS]
     return []
 
 

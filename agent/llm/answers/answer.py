@@ -8,7 +8,6 @@ from agent.llm.answers import provider_stream, usage
 from agent.llm.answers.assembly import Assembly
 from agent.llm.answers.reasoning import ReasoningFilter
 from agent.llm.litellm_setup import Chunk, Response
-from agent.llm.model_names import is_local
 from agent.llm.request import Completion, Request, Retracted
 from agent.types import Message
 
@@ -20,9 +19,8 @@ class AnswerReader:
         self._request = request
         self._chunks: list[Chunk] = []
         self._assembly = Assembly()
-        # What a model of this process says is quoted: it reasons nowhere.
-        self._filter = None if is_local(request.model.name) else ReasoningFilter(request.model)
-        self._text = ""
+        self._filter = ReasoningFilter(request.model)
+        self._has_text = False
 
     def feed(self, chunk: Chunk) -> list[str | Retracted]:
         """Adds a chunk; returns the text that may be shown now, or that what was shown is taken back."""
@@ -31,23 +29,22 @@ class AnswerReader:
             return []
         delta = chunk.choices[0].delta
         self._assembly.feed(delta)
-        if self._filter and self._assembly.reasoning:
+        if self._assembly.reasoning:
             self._filter.note_reasoning_apart()
         piece = delta.content
         if not piece or not isinstance(piece, str):
             return []
-        self._text += piece
-        return list(self._filter.feed(piece)) if self._filter else [piece]
+        self._has_text = True
+        return list(self._filter.feed(piece))
 
     @property
     def has_text(self) -> bool:
         """Returns whether text came, shown or not."""
-        return bool(self._text)
+        return self._has_text
 
     def release(self) -> Iterator[str]:
         """Yields text that was held back for long enough."""
-        if self._filter:
-            yield from self._filter.release()
+        yield from self._filter.release()
 
     def finish(self, response: Response | None, completion: Completion) -> Iterator[str | Retracted]:
         """Ends the answer; raises :class:`ModelError` where the stream broke off before its end."""
@@ -56,8 +53,7 @@ class AnswerReader:
             raise ModelError(
                 "the model's stream ended before its answer did", is_transient=True, has_begun=completion.has_begun
             )
-        if self._filter:
-            yield from self._filter.finish(is_cut=finish_reason == "length")
+        yield from self._filter.finish(is_cut=finish_reason == "length")
         completion.finish_reason = finish_reason
         message = self._make_message()
         reported = self._find_usage(response)
@@ -71,18 +67,15 @@ class AnswerReader:
         }
 
     def _make_message(self) -> dict[str, Any]:
-        text = self._filter.text if self._filter else self._text
-        message: dict[str, Any] = {"role": "assistant", "content": text or None, **self._assembly.extras()}
+        text = self._filter.text or None
+        message: dict[str, Any] = {"role": "assistant", "content": text, **self._assembly.extras()}
         if calls := self._assembly.tool_calls():
             message["tool_calls"] = calls
-        if any(getattr(chunk, "is_refusal", False) for chunk in self._chunks):
-            message["is_refusal"] = True
         return message
 
     def _all_reasoning(self) -> str:
         """Returns what the model thought, wherever it wrote it; for the record."""
-        inside = self._filter.reasoning if self._filter else ""
-        return "\n".join(filter(None, [self._assembly.reasoning, inside]))
+        return "\n".join(filter(None, [self._assembly.reasoning, self._filter.reasoning]))
 
     def _find_usage(self, response: Response | None) -> Any:
         if not provider_stream.has_sent_usage(response, self._chunks):

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
-from agent.llm.model_names import is_local
 from agent.llm.request import RETRACTED, Model, Retracted
 
 HELD_SECONDS = 2.0  # of an unknown model's first answer; longer than a bare answer takes to begin, seldom noticed
@@ -60,7 +59,7 @@ _habits: dict[str, Habit] = {}
 
 def find_habit(model: Model) -> Habit:
     """Returns what is known of the model."""
-    is_trusted = is_local(model.name) or (model.api_base is None and bool(_SEPARATES.match(model.name)))
+    is_trusted = model.api_base is None and bool(_SEPARATES.match(model.name))
     return _habits.get(model.key, Habit.PLAIN if is_trusted else Habit.UNKNOWN)
 
 
@@ -213,8 +212,8 @@ class _Block:
     def __init__(self, mark: str, *, is_inside_line: bool) -> None:
         self._parts = [mark]
         self._depth = 1
-        self.n_closed = self.last_end = self._n_chars = 0
         self._n_chars = len(mark)
+        self.n_closed = self.last_end = 0
         self.is_inside_line = is_inside_line
 
     @property

@@ -9,21 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from agent.llm.litellm_setup import litellm
-from agent.llm.model_names import is_local
 from agent.llm.request import Model, Request
 from agent.llm.tokens import BYTES_PER_PROMPT_TOKEN, estimate_prompt_tokens
 from agent.types import JsonObject, Usage
 
 SLACK_TOKENS = 10_000  # of what a provider may add to a prompt, or think beside an answer
-MOST_TIMES_OVER = (
-    10  # an answer is at most so many times as long as was asked for: thoughts do not count everywhere
-)
+MOST_TIMES_OVER = 10  # an answer is at most so many times as long as was asked for: thoughts may not count there
 
 
 def read(request: Request, message: Mapping[str, Any], reported: Any) -> Usage:
     """Returns the usage of a call; ``message`` is everything it wrote, ``reported`` LiteLLM's usage, or None."""
-    if is_local(request.model.name):
-        return Usage()
     n_prompt, n_written = request.estimate_tokens(), _estimate_written(message)
     prompt = _believe(reported, "prompt_tokens", n_prompt * BYTES_PER_PROMPT_TOKEN + SLACK_TOKENS)
     longest = MOST_TIMES_OVER * max(request.max_completion_tokens, n_written) + SLACK_TOKENS

@@ -13,6 +13,7 @@ from bot.slack.replies.output_filter import escape_url, is_web_url
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.splitting import pack_blocks
 from bot.slack.replies.task_cards import bound_cards
+from ingest.documents.chunking import HEADING_SEPARATOR
 
 SOURCES_LIMIT = 1_800  # characters of a list of documents; those that are left out are counted
 NOTICE_LIMIT = 1_000
@@ -21,7 +22,6 @@ SECTION_LIMIT = 3_000  # characters of a section's text
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
 TITLE_LIMIT = 120
 URL_LIMIT = 800
-HEADING_SEPARATOR = " > "  # as ingest.documents.chunking joins headings
 PDF_PAGE = re.compile(r"#page=(\d+)$")
 _HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
 

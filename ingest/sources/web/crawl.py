@@ -85,9 +85,7 @@ class Crawl:
         self._frontier.add(self._pages or [self._site.start])
         documents = [*self._walk(visits, pending)]
         has_lost_links = len(documents) <= 1 and len(self._known) >= MIN_ADDRESSES
-        if (
-            self._misses_links or has_lost_links
-        ):  # known pages may be linked only from one that failed: ask for them
+        if self._misses_links or has_lost_links:  # known pages may be linked only from one that failed
             self._frontier.add(url for url in self._known if not url.endswith(MORE))
             documents += self._walk(visits, pending)
         documents += self._without_canonical()

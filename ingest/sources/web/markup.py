@@ -80,11 +80,6 @@ class Markup:
     wall: WallKind | None
     updated_at: datetime | None
 
-    @property
-    def is_error(self) -> bool:
-        """Returns whether it is an error page."""
-        return self.wall == WallKind.ERROR
-
 
 def parse(html: str, url: str, site: Site) -> Markup:
     """Parses a page at an address of the site."""

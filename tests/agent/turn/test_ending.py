@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.llm import litellm_setup
+from agent.llm import local_provider
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
 from agent.turn import ending, loop
@@ -21,7 +21,7 @@ def refuse(messages: object, tools: object, choice: str | None) -> Message:
 @pytest.mark.parametrize("is_refusal", [True, False])
 def test_a_refusal_of_the_own_model_is_a_field_that_another_attempt_knows(asked: Asked, is_refusal: bool) -> None:
     if is_refusal:
-        litellm_setup.register_local(refuse)
+        local_provider.register(refuse)
     asked.models = [Model(EXTRACTIVE_MODEL)]
     turn = asked.ask()
     reason = "no_evidence" if is_refusal else "answered"
@@ -37,7 +37,7 @@ def test_the_own_model_is_told_to_close_by_the_parameter_alone(asked: Asked) -> 
         calls.append(([str(message["content"]) for message in messages], choice))
         return {"role": "assistant", "content": "Quoted: 5 days [1]."}
 
-    litellm_setup.register_local(note)  # type: ignore[arg-type]
+    local_provider.register(note)  # type: ignore[arg-type]
     asked.models = [Model(EXTRACTIVE_MODEL)]
     asked.limits = type(asked.limits)(max_steps=1, max_seconds=30)
     assert asked.answer().reason == "steps"
@@ -58,7 +58,7 @@ QUOTED: Message = {"role": "assistant", "content": "5 days [1]."}
 def test_that_it_is_quoted_is_said_only_where_something_is(
     asked: Asked, model: ScriptedModel, message: Message, reason: str, is_model_away: bool
 ) -> None:
-    litellm_setup.register_local(lambda messages, tools, choice: message)
+    local_provider.register(lambda messages, tools, choice: message)
     if is_model_away:
         model.script = lambda request: Fail(401)
     else:

@@ -151,11 +151,11 @@ def test_quoting_the_documents_loads_no_litellm_and_no_rest_client() -> None:
     program = (
         "import sys, time\n"
         "from agent.llm import client\n"
-        "from agent.llm.litellm_setup import register_local\n"
+        "from agent.llm.local_provider import register\n"
         "from agent.llm.request import Completion, Model, Request\n"
         "from ingest.index import lancedb_runtime\n"
         "lancedb_runtime.warm_up()\n"
-        "register_local(lambda *_: {'role': 'assistant', 'content': 'Quoted.'})\n"
+        "register(lambda *_: {'role': 'assistant', 'content': 'Quoted.'})\n"
         "completion = Completion()\n"
         "request = Request(Model('local/extractive'), (), (), None, 10)\n"
         "policy, deadline = client.CallPolicy(), time.monotonic() + 9\n"

@@ -95,6 +95,6 @@ def context(
         leases=leases,
         slack=None,
         turn_queue=turn_queue,
-        load_run_metadata=lambda: {"model": "openai/scripted", "index_version": "7"},
+        run_metadata={"model": "openai/scripted", "index_version": "7"},
     )
     leases.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from bot.jobs import answering
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import ReplyAddress
 from bot.slack.replies.reply import Answer
+from ingest.library import Library
+from ingest.settings import IngestSettings
 from tests.bot.jobs.conftest import Ask, RecordingReply
 from tests.scripted_model import Call, Say, ScriptedModel
 
@@ -240,10 +243,11 @@ def test_an_unanswered_question_of_an_address_without_slack_ends_unseen(context:
 
 
 def test_before_any_document_the_person_is_told_and_no_model_is_asked(
-    context: WorkerContext, ask: Ask, model: ScriptedModel
+    context: WorkerContext, ask: Ask, model: ScriptedModel, tmp_path: Path
 ) -> None:
     reply = RecordingReply()
-    empty = replace(context, has_nothing_to_search=lambda: True)
+    library = Library(context.database, IngestSettings(index_uri=str(tmp_path / "index")))
+    empty = replace(context, agent=replace(context.agent, resources={Library: library}))
     answering.work(empty, ask().session_id, lambda turn: reply)
     assert turns(context.database) == [("completed", "no_evidence")]
     assert reply.answers[0].text.startswith("No documents have been read in yet")

@@ -72,6 +72,12 @@ def test_where_nothing_is_found_it_is_said_what_to_ask_and_whom(
     assert reply.answers[0].notice == notice
 
 
+def test_nobody_is_asked_to_rate_small_talk(context: WorkerContext, turn: Turn) -> None:
+    reply = RecordingReply()
+    turn_endings.complete(context, turn, reply, Finished("Hello!", EndReason.SMALL_TALK, "", ()), "Hello!")
+    assert not reply.answers[0].has_feedback
+
+
 def test_calls_and_money_of_the_turn_are_closed_with_it(context: WorkerContext, turn: Turn) -> None:
     run(context, "UPDATE turns SET reserved_usd = 2, cost_usd = 1")
     answer = Answer(turn.id, "Stopped.")

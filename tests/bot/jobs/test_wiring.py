@@ -46,17 +46,11 @@ def test_the_breaker_of_the_other_workers_is_used_where_there_is_one(database: D
 
 def test_a_turn_is_recorded_with_what_it_was_answered_with(database: Database) -> None:
     context = wiring.build(AgentSettings(), database)
-    metadata = context.load_run_metadata()
+    metadata, index = context.run_metadata, context.read_index_state()
     context.leases.close()
-    assert metadata.keys() == {
-        "model",
-        "release",
-        "prompt_hash",
-        "prompt_version",
-        "settings_hash",
-        "embedding_model",
-        "index_version",
-    }
+    assert metadata.keys() == {"model", "release", "prompt_hash", "prompt_version", "settings_hash"}
+    assert index
+    assert index.embedding_model == "static"
     assert (metadata["model"], metadata["release"]) == ("local/extractive", context.settings.release)
     assert isinstance(context.agent.resources[Library], Library)
 
@@ -89,17 +83,19 @@ def test_nothing_can_be_searched_before_documents_are_read_in_unless_there_are_o
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = wiring.build(AgentSettings(), database)
-    assert context.has_nothing_to_search()
+    assert context.lacks_documents(context.read_index_state())
     tools = tmp_path / "tools"
     tools.mkdir()
     monkeypatch.setenv("DOCENT_TOOLS", str(tools))
     bot.settings.load.cache_clear()
-    assert not context.has_nothing_to_search()
+    with_tools = wiring.build(AgentSettings(), database)
+    with_tools.leases.close()
+    assert not with_tools.lacks_documents(with_tools.read_index_state())
     monkeypatch.delenv("DOCENT_TOOLS")
     bot.settings.load.cache_clear()
     pages = tmp_path / "pages"
     pages.mkdir()
     (pages / "leave.md").write_text("# Leave\n\nYou may carry over 5 days.")
     sync_folder(Library(database, ingest_settings.load()), pages)
-    assert not context.has_nothing_to_search()
+    assert not context.lacks_documents(context.read_index_state())
     context.leases.close()

@@ -175,6 +175,14 @@ def test_who_to_ask_is_looked_for_on_the_page_that_was_answered_from() -> None:
     assert "parking" not in (said["content"] or "")
 
 
+def test_a_passing_mention_does_not_stand_beside_the_one_to_ask() -> None:
+    text = "No charm in #people brings them back. Questions? Ask #travel. Tell your lead when you fall ill."
+    said = ask_whom(passage(1, text, "travel"))["content"] or ""
+    assert "#travel" in said
+    assert "charm" not in said
+    assert "fall ill" not in said
+
+
 def test_pages_that_name_nobody_are_said_to() -> None:
     said = ask_whom(passage(1, "Claim within 28 days. Keep every receipt.", "travel"))
     assert said["content"] == "The pages that I found name nobody to ask: Travel [1]."

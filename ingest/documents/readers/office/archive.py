@@ -96,6 +96,6 @@ def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """Returns at most the declared size; if that is wrong, so is the checksum, and the archive counts as
     damaged."""
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        raise NotImplementedError  # as in Word; other methods unpack without a bound
+        raise zipfile.BadZipFile("an unknown method")  # Word has no other; those unpack without a bound
     with archive.open(member) as packed:
         return packed.read(member.file_size + 1)

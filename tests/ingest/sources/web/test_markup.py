@@ -5,6 +5,7 @@ import pytest
 from ingest.sources.web import markup, sitemap
 from ingest.sources.web.markup import Markup
 from ingest.sources.web.site import Site, normalise
+from ingest.sources.web.walls import WallKind
 
 SITE = Site("https://docs.acme.example/hb/")
 
@@ -132,7 +133,7 @@ def test_a_main_text_is_told_from_what_stands_around_it() -> None:
     ],
 )
 def test_pages_of_error_are_told_by_their_titles(title: str, is_error: bool) -> None:
-    assert read(f"<title>{title}</title><p>x").is_error == is_error
+    assert read(f"<title>{title}</title><p>x").wall == (WallKind.ERROR if is_error else None)
 
 
 N = 300_000
