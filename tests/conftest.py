@@ -3,6 +3,7 @@
 ``DATABASE_URL`` and ``REDIS_URL`` are used where set; else both servers come from wheels, in a folder of the run.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import redis
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, delete, exists, select, text
 from sqlalchemy.engine import make_url
 
 import ingest.settings
@@ -31,6 +32,8 @@ N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # o
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole stories first, which take longest: else one process is at the last of them while the others idle."""
     items.sort(key=lambda item: item.path.parent != ROOT / "tests")
+    gc.collect()
+    gc.freeze()  # thousands of collected tests, which the collector would walk again and again
 
 
 @pytest.fixture(scope="session")
@@ -92,9 +95,13 @@ def migrate(url: str) -> None:
 
 
 def empty(database: Database) -> None:
-    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    """Deletes every row: most tests leave few in few tables; a TRUNCATE of all takes thirty times as much."""
+    tables = {table.name: table for table in reversed(Base.metadata.sorted_tables)}
     with database.transaction() as transaction:
-        transaction.execute(text(f"TRUNCATE {names} CASCADE"))
+        is_filled = select(*(exists(select(1).select_from(table)).label(name) for name, table in tables.items()))
+        for name, has_rows in transaction.execute(is_filled).one()._asdict().items():
+            if has_rows:
+                transaction.execute(delete(tables[name]))
 
 
 @pytest.fixture(scope="session")

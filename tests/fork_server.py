@@ -5,6 +5,7 @@ die, and for a command also where it works, where its errors go and into which f
 Run as ``python -m tests.fork_server``.
 """
 
+import gc
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -41,19 +43,35 @@ class DyingDatabase(Database):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main() -> None:
+def _load_everything() -> ModuleType:
+    """Imports and reads what a process otherwise spends its first second on; returns the command's module."""
+    import sentry_sdk
+    from sqlalchemy.orm import configure_mappers
+
     from agent.llm import litellm_setup
     from bot.cli import main as cli
-    from bot.jobs import wiring
+    from bot.jobs import answering, sync_jobs, terminal_reply, wiring
     from bot.processes import web, worker
+    from ingest import embedding
     from ingest.index import lancedb_runtime
+    from ingest.sources import connector
+    from tools.extractive import small_talk
 
+    assert all((answering, sync_jobs, terminal_reply, wiring, web, worker, sentry_sdk))
+    configure_mappers()
     litellm_setup.warm_up()
+    embedding.warm_up()
     lancedb_runtime.warm_up()
-    assert wiring
-    assert web
-    assert worker
+    connector.source_modules()
+    small_talk.recognise("hello")
+    return cli
+
+
+def main() -> None:
+    cli = _load_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody becomes a zombie
+    gc.collect()
+    gc.freeze()  # else the collector walks all that was imported, in every process again
     print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
@@ -63,7 +81,7 @@ def main() -> None:
         print(pid, flush=True)
 
 
-def _become(cli: Any, order: dict[str, Any]) -> None:
+def _become(cli: ModuleType, order: dict[str, Any]) -> None:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     errors = os.open(order.get("errors", order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)

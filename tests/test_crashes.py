@@ -69,11 +69,11 @@ def test_killed_in_a_model_call(world: System) -> None:
 
 @pytest.mark.usefixtures("short_leases")
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
-@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_killed_while_streaming(world: System, method: str, is_done: bool) -> None:
     """``is_done``: Slack did what was asked, but the worker never heard of it."""
     text = "word " * 40 + ANSWER.text
-    with ScriptedModel(lambda request: Say(text, seconds=6)) as model:
+    with ScriptedModel(lambda request: Say(text, seconds=3)) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
         rule = _kill_in(world, method, is_done=is_done)
         ts = world.workspace.person(ADA).mention(HELP, QUESTION)

@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from bot.simulator import ADA, HELP
-from tests.system import HANDBOOK, QUESTION, ROOT, free_port
+from tests.command import Docent
+from tests.system import HANDBOOK, QUESTION, ROOT, ForkServer, free_port
 
 READY_SECONDS = 120
 
@@ -150,30 +151,22 @@ def test_asked_killed_started_again_and_stopped(demo: Demo, docs: Path) -> None:
     demo.start("--docs", str(docs), "--port", str(free_port()))
     demo.wait_until_ready()
     assert demo.answers(ts) == [answer]
+    (web,) = [process for process in demo.children() if process.cmdline()[-1] == "web"]
+    web.kill()
     demo.act("say", channel="#help", text="And what may a hotel cost per night?", thread_ts=ts)
     assert "140 euros" in demo.answers(ts, 2)[1]
+    assert "web ended (signal 9) and was restarted" in demo.said()
     later = demo.children()
     assert demo.signal(signal.SIGINT) == 0
     assert "Stopped. All data is kept in" in demo.said()
     assert not [process for process in later if process.is_running()]
 
 
-def test_a_process_that_dies_is_started_again(demo: Demo, docs: Path) -> None:
-    demo.start("--docs", str(docs), "--port", str(free_port()))
-    demo.wait_until_ready()
-    (web,) = [process for process in demo.children() if process.cmdline()[-1] == "web"]
-    web.kill()
-    ts = demo.act("mention", channel="#help", text=QUESTION)
-    (answer,) = demo.answers(ts)
-    assert "5 days" in answer
-    assert "web ended (signal 9) and was restarted" in demo.said()
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--docs", "no/such/folder"], "no/such/folder does not exist. Give a folder with documents"),
-        (["--docs", "README.md"], "README.md is not a folder."),
+        (["--docs", "file"], "file is not a folder."),
         (
             ["--port", "taken"],
             "is taken: another program, perhaps another Docent, listens there. Stop it, or choose another port",
@@ -182,17 +175,21 @@ def test_a_process_that_dies_is_started_again(demo: Demo, docs: Path) -> None:
         (["--docs", "documents", "--home", "file"], "Set DOCENT_HOME to a folder you can write to."),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(demo: Demo, docs: Path, arguments: list[str], said: str) -> None:
-    (demo.folder / "empty").mkdir()
+def test_what_is_wrong_is_said_in_a_sentence(
+    zygote: ForkServer, tmp_path: Path, docs: Path, arguments: list[str], said: str
+) -> None:
+    docent = Docent(zygote, tmp_path, {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/real"})
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    home = {}
+    if "--home" in arguments:
+        home = {"DOCENT_HOME": str(tmp_path / "file" / "home")}
+        arguments = arguments[:-2]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        given = {"taken": str(taken.getsockname()[1]), "empty": str(demo.folder / "empty"), "documents": str(docs)}
-        if "--home" in arguments:
-            (demo.folder / "file").write_text("in the way")
-            demo.env["DOCENT_HOME"] = str(demo.folder / "file" / "home")
-            arguments = arguments[:-2]
-        demo.start(*[given.get(argument, argument) for argument in arguments])
-        code, output = demo.end()
-    assert (code, "Traceback" in output) == (2, False)
+        given = {"taken": str(taken.getsockname()[1]), "documents": str(docs)}
+        done = docent("demo", "--no-browser", *[given.get(argument, argument) for argument in arguments], **home)
+    output = done.out + done.err
+    assert (done.code, "Traceback" in output) == (2, False)
     assert said in output

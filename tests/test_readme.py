@@ -1,17 +1,16 @@
 """The README's commands work as they are written. tests/test_docs.py sees to its links and names."""
 
-import os
 import re
 import shlex
-import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from ingest.sources.connector import source_modules, validate_options
+from tests.command import Docent
 from tests.scripted_model import Say, ScriptedModel
-from tests.system import HANDBOOK, ROOT
+from tests.system import HANDBOOK, ROOT, ForkServer
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
@@ -21,7 +20,6 @@ COMMANDS = [
 ]
 # `make` is what runs this test, and tests/test_demo.py runs what is behind `make demo`.
 OF_MAKE = {"make demo", "make demo DOCS=path/to/your/docs", "make setup"}
-SECONDS = 100
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +48,12 @@ def test_every_command_of_make_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_every_other_command_runs(clone: Path) -> None:
+def test_every_other_command_runs(clone: Path, zygote: ForkServer) -> None:
     """In the order in which they stand there, as one person would type them."""
     with ScriptedModel(lambda request: Say("At most 5 days [1].")) as model:
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("DOCENT_", "SLACK_"))}
-        env |= {"DOCENT_MODEL_API_BASE": model.base_url, "LANG": "C.UTF-8"}
-        said = {
-            command: _run(command, clone, env) for command in dict.fromkeys(COMMANDS) if command not in OF_MAKE
-        }
+        env = {"DOCENT_MODEL_API_BASE": model.base_url, "LANG": "C.UTF-8"}
+        docent = Docent(zygote, clone, env)
+        said = {command: _run(command, docent) for command in dict.fromkeys(COMMANDS) if command not in OF_MAKE}
     for command, (code, output) in said.items():
         assert code == 0, f"{command}\n{output}"
         assert "Traceback" not in output
@@ -83,15 +79,9 @@ def test_the_example_of_the_sources_names_every_option() -> None:
             assert re.search(rf"\b{option} =", example), f"{option} of {name}"
 
 
-def _run(command: str, folder: Path, env: dict[str, str]) -> tuple[int, str]:
-    done = subprocess.run(
-        ["sh", "-c", command.replace("sk-…", "sk-test")],  # a person puts a key there
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+def _run(command: str, docent: Docent) -> tuple[int, str]:
+    """Runs a line ``NAME=value… .venv/bin/docent argument…`` as a shell would."""
+    words = shlex.split(command.replace("sk-…", "sk-test"))  # a person puts a key there
+    start = words.index(".venv/bin/docent")
+    done = docent(*words[start + 1 :], **dict(word.split("=", 1) for word in words[:start]))
+    return done.code, done.out + done.err

@@ -63,12 +63,7 @@ def test_forked_workers_end_when_the_process_that_forked_them_is_killed(world: S
     assert alive == []
 
 
-@pytest.mark.parametrize("is_socket_mode", [False, True], ids=["HTTP", "Socket Mode"])
-def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
-    world: System, model: ScriptedModel, is_socket_mode: bool
-) -> None:
-    if is_socket_mode:
-        use_socket_mode(world)
+def test_a_rolling_restart_under_load_loses_and_doubles_nothing(world: System, model: ScriptedModel) -> None:
     roll(world, n_questions=40, seconds_between=0.1, n_rolls=1)
 
 

@@ -7,6 +7,7 @@ of the same package (such as ``ingest/library.py``): they are above the rooms, a
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,6 +26,7 @@ class House:
         return sorted(module.rpartition(".")[2] for module, its in self.rooms.items() if its == room)
 
 
+@cache
 def read(root: Path = ROOT) -> House:
     """Returns the rooms and the imports between them, those inside functions too."""
     paths = (path for package in PACKAGES for path in sorted((root / package).rglob("*.py")))

@@ -59,6 +59,7 @@ def test_the_sample_handbook_is_found_and_answered(run: Evaluate, home: Path, da
     assert "Answers" not in spoken.stdout
 
 
+@pytest.mark.soak
 def test_the_real_handbook_is_found_and_answered(
     run: Evaluate, home: Path, database: Database, eval_dir: Path
 ) -> None:

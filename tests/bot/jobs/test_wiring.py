@@ -17,6 +17,15 @@ from ingest.library import Library
 from tests.library import sync_folder
 from tools.thread_history import ThreadPort
 
+OWN_TOOL = '''
+from agent.tools import ToolContext, ToolResult, tool
+
+@tool()
+def throw_dice(*, context: ToolContext) -> ToolResult:
+    """Throws a dice."""
+    return ToolResult({"pips": 4})
+'''
+
 
 @pytest.fixture(autouse=True)
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -86,6 +95,7 @@ def test_nothing_can_be_searched_before_documents_are_read_in_unless_there_are_o
     assert context.lacks_documents(context.read_index_state())
     tools = tmp_path / "tools"
     tools.mkdir()
+    (tools / "dice.py").write_text(OWN_TOOL)
     monkeypatch.setenv("DOCENT_TOOLS", str(tools))
     bot.settings.load.cache_clear()
     with_tools = wiring.build(AgentSettings(), database)

@@ -83,6 +83,7 @@ def first_files(library: Library, question: dict[str, Any], n: int) -> list[str]
     return list(files)[:n]
 
 
+@pytest.mark.soak
 def test_needed_files_are_among_the_first_five(eval_dir: Path, handbook: Library) -> None:
     """The floor lies two under what was measured (47), so that a change that costs more is seen."""
     sync_folder(handbook, str(eval_dir / "handbook_18f" / "pages"), link="https://handbook.example/{path}")

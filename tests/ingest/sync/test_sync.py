@@ -157,7 +157,7 @@ class DyingDatabase(Database):
         return super().transaction()
 
 
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_sync_killed_at_any_moment_is_finished_by_the_next(
     library: Library, database: Database, folder: Path, step: int
 ) -> None:
