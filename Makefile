@@ -1,4 +1,7 @@
 # Everything a checkout needs: Python 3.11+ and make.
+# A machine that sets it would have each of the many processes compile again what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(PYTHON) -u make/install.py .venv

@@ -1,7 +1,8 @@
 """Documents made to exhaust their reader: each is given up by itself, and one child goes on as long as it can."""
 
+import itertools
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
 
@@ -48,37 +49,37 @@ def deep(tag: str) -> str:
     return f"<{tag}>" * N_DEEP + "x" + f"</{tag}>" * N_DEEP
 
 
-BOMBS: dict[str, tuple[Format, bytes]] = {
-    "docx zip": (Format.DOCX, paper.docx(paper.paragraph("x" * HUGE))),
-    "docx deep": (Format.DOCX, paper.docx(deep("w:sdt"))),
-    "pptx zip": (Format.PPTX, pptx(shape("x" * HUGE))),
-    "pptx deep": (Format.PPTX, pptx(deep("p:grpSp"))),
-    "pptx entities": (Format.PPTX, pptx("<!DOCTYPE x [<!ENTITY a 'b'>]>")),
-    "odt zip": (Format.OPENDOCUMENT, opendocument("x" * HUGE)),
-    "odt deep": (Format.OPENDOCUMENT, opendocument(deep("text:list"))),
-    "epub zip": (Format.EPUB, epub({"a.html": "x" * HUGE})),
-    "epub deep": (Format.EPUB, epub({"a.html": deep("div")})),
-    "xlsx zip": (Format.SHEET, xlsx({"A": " " * 4 * HUGE})),
-    "xlsx far": (Format.SHEET, xlsx({"A": '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'})),
-    "xlsx rows": (Format.SHEET, xlsx({"A": "<sheetData>" + "<row/>" * 3_000_000 + "</sheetData>"})),
-    "xlsx deep": (Format.SHEET, xlsx({"A": deep("sheetData")})),
-    "many parts": (Format.DOCX, office.packed({f"{n}.xml": "" for n in range(30_000)})),
-    "html deep": (Format.HTML, deep("div").encode()),
-    "html unclosed": (Format.HTML, b"<div>" * 1_000_000),
-    "html reopened": (Format.HTML, b"".join(b"<b id=%d>" % n for n in range(500)) + b"<p>x" * 30_000),
-    "webpage deep": (Format.WEBPAGE, deep("div").encode()),
-    "webpage unclosed": (Format.WEBPAGE, b"<p>x" + b"<div>" * 1_000_000),
-    "markdown quotes": (Format.MARKDOWN, b"> " * N_DEEP + b"x"),
-    "json deep": (Format.JSON, b"[" * 1_000_000),
-    "json objects": (Format.JSON, b'{"a":' * 1_000_000),
-    "json number": (Format.JSON, b"[" + b"1" * 4_000_000 + b"]"),
-    "notebook deep": (Format.NOTEBOOK, b'{"cells":' * 1_000_000),
-    "text lines": (Format.TEXT, b"x\n\n" * 600_000),
-    "csv quote": (Format.CSV, b'a,"' + b"x" * 4_900_000),
-    "csv separators": (Format.CSV, b"," * 4_900_000),
-    "rtf deep": (Format.RTF, b"{\\rtf1 " + b"{" * N_DEEP),
-    "mail parts": (Format.MAIL, b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\n" * 20_000),
-    "yaml aliases": (Format.MARKDOWN, b"---\na: &a [x,x]\n" + b"".join(
+BOMBS: dict[str, tuple[Format, Callable[[], bytes]]] = {
+    "docx zip": (Format.DOCX, lambda: paper.docx(paper.paragraph("x" * HUGE))),
+    "docx deep": (Format.DOCX, lambda: paper.docx(deep("w:sdt"))),
+    "pptx zip": (Format.PPTX, lambda: pptx(shape("x" * HUGE))),
+    "pptx deep": (Format.PPTX, lambda: pptx(deep("p:grpSp"))),
+    "pptx entities": (Format.PPTX, lambda: pptx("<!DOCTYPE x [<!ENTITY a 'b'>]>")),
+    "odt zip": (Format.OPENDOCUMENT, lambda: opendocument("x" * HUGE)),
+    "odt deep": (Format.OPENDOCUMENT, lambda: opendocument(deep("text:list"))),
+    "epub zip": (Format.EPUB, lambda: epub({"a.html": "x" * HUGE})),
+    "epub deep": (Format.EPUB, lambda: epub({"a.html": deep("div")})),
+    "xlsx zip": (Format.SHEET, lambda: xlsx({"A": " " * 4 * HUGE})),
+    "xlsx far": (Format.SHEET, lambda: xlsx({"A": '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'})),
+    "xlsx rows": (Format.SHEET, lambda: xlsx({"A": "<sheetData>" + "<row/>" * 3_000_000 + "</sheetData>"})),
+    "xlsx deep": (Format.SHEET, lambda: xlsx({"A": deep("sheetData")})),
+    "many parts": (Format.DOCX, lambda: office.packed({f"{n}.xml": "" for n in range(30_000)})),
+    "html deep": (Format.HTML, lambda: deep("div").encode()),
+    "html unclosed": (Format.HTML, lambda: b"<div>" * 1_000_000),
+    "html reopened": (Format.HTML, lambda: b"".join(b"<b id=%d>" % n for n in range(500)) + b"<p>x" * 30_000),
+    "webpage deep": (Format.WEBPAGE, lambda: deep("div").encode()),
+    "webpage unclosed": (Format.WEBPAGE, lambda: b"<p>x" + b"<div>" * 1_000_000),
+    "markdown quotes": (Format.MARKDOWN, lambda: b"> " * N_DEEP + b"x"),
+    "json deep": (Format.JSON, lambda: b"[" * 1_000_000),
+    "json objects": (Format.JSON, lambda: b'{"a":' * 1_000_000),
+    "json number": (Format.JSON, lambda: b"[" + b"1" * 4_000_000 + b"]"),
+    "notebook deep": (Format.NOTEBOOK, lambda: b'{"cells":' * 1_000_000),
+    "text lines": (Format.TEXT, lambda: b"x\n\n" * 600_000),
+    "csv quote": (Format.CSV, lambda: b'a,"' + b"x" * 4_900_000),
+    "csv separators": (Format.CSV, lambda: b"," * 4_900_000),
+    "rtf deep": (Format.RTF, lambda: b"{\\rtf1 " + b"{" * N_DEEP),
+    "mail parts": (Format.MAIL, lambda: b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\n" * 20_000),
+    "yaml aliases": (Format.MARKDOWN, lambda: b"---\na: &a [x,x]\n" + b"".join(
         f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 9)}]\n".encode() for n in range(9)
     ) + b"tags: *j\n---\n"),
 }  # fmt: skip
@@ -86,9 +87,9 @@ BOMBS: dict[str, tuple[Format, bytes]] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_given_up_and_the_next_document_is_read(converter: Converter, name: str) -> None:
-    format_, content = BOMBS[name]
+    format_, make = BOMBS[name]
     with pytest.raises(FetchProblem) as problem:
-        converter.read(RawDocument(content, format_, "Bomb"))
+        converter.read(RawDocument(make(), format_, "Bomb"))
     assert problem.value.advice
     assert problem.value.cause != "made its reader crash"
     assert converter.read(RawDocument(b"Still here.", Format.TEXT, "x")).blocks[0].text == "Still here."
@@ -107,6 +108,7 @@ def test_a_bomb_is_given_up_and_the_next_document_is_read(converter: Converter, 
         ("html", b"<p>" + b"x " * 2_000_000),
         ("json", b'["' + b"x" * 4_000_000 + b'"]'),
     ],
+    ids=itertools.count(),
 )
 def test_a_large_but_harmless_document_is_read_by_the_same_child(
     patient_converter: Converter, format_: Format, content: bytes
