@@ -11,6 +11,8 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
+from pathspec import PathSpec
+
 from agent.errors import UserError
 from ingest.durations import DEFAULT_EVERY, NEVER, duration
 from ingest.settings import IngestSettings
@@ -33,7 +35,7 @@ def sources(path: Path, *, is_required: bool = False) -> dict[str, SourceTable]:
     it returns ``{"handbook": {"location": "/srv/docs", "every": "15m", "name": "handbook"}}``.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         if is_required:
             raise UserError(
@@ -74,18 +76,20 @@ def find_overlaps(tables: Mapping[str, Mapping[str, object]]) -> list[str]:
         if place := _place(table):
             places.setdefault(place, []).append(name)
     divided = {name for name, table in tables.items() if table.get("include") or table.get("exclude")}
+    chosen = {name for name, table in tables.items() if table.get("include")}
     shared = [
         f"{' and '.join(map(repr, names))} read the same place, {place[0]}, so each of its documents is found "
         "more than once. Remove all but one, or divide it with include and exclude."
         for place, names in places.items()
         if len(names) > 1 and not divided.issuperset(names)
     ]
-    whole = {place: names[0] for place, names in places.items() if names[0] not in divided}
+    whole = {place: names[0] for place, names in places.items() if names[0] not in chosen}
     return shared + [
         f"{names[0]!r} reads {place[0]}, which {whole[outer]!r} reads too, so its documents are found twice. "
         f'Leave it out of {whole[outer]!r}: exclude = ["{Path(place[0]).relative_to(outer[0]).as_posix()}/"]'
         for place, names in places.items()
         if (outer := next((other for other in whole if _is_below(place, other)), None))
+        and not _leaves_out(tables[whole[outer]], Path(place[0]).relative_to(outer[0]))
     ]
 
 
@@ -129,13 +133,23 @@ def _is_below(place: tuple[str, ...], outer: tuple[str, ...]) -> bool:
     return folder.is_absolute() and place != outer and folder.is_relative_to(outer[0])
 
 
+def _leaves_out(table: Mapping[str, object], folder: Path) -> bool:
+    given = table.get("exclude") or []
+    patterns = given if isinstance(given, list) else [given]
+    try:
+        excluded = PathSpec.from_lines("gitignore", map(str, patterns))
+    except ValueError:  # said where the options are checked
+        return True
+    return excluded.match_file(f"{folder.as_posix()}/x")
+
+
 def _place(table: Mapping[str, object]) -> tuple[str, ...] | None:
     """Returns what tells a place from others: where it is and, of a repository, which part of it."""
     location = str(table.get("location") or "")
-    if not location:
+    if not location or "slack" in {table.get("type"), location}:  # Slack's are told apart by their channels
         return None
     is_address = "://" in location or "@" in location
-    where = location.rstrip("/") if is_address else str(Path(location).expanduser().resolve())
+    where = location.rstrip("/").removesuffix(".git") if is_address else str(Path(location).expanduser().resolve())
     return where, str(table.get("branch") or ""), str(table.get("folder") or "")
 
 

@@ -89,9 +89,10 @@ def normalise_url(url: str) -> str:
     """Accepts ``postgres://`` and ``postgresql://``, as hosts set them, and names the driver."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter of a port that is no number
         raise SettingsError(
-            "DATABASE_URL is not a URL; it looks like postgresql://user:password@host:5432/docent"
+            "DATABASE_URL is not a URL; it looks like postgresql://user:password@host:5432/docent, with several "
+            "servers like postgresql://user:password@/docent?host=one:5432&host=two:5432"
         ) from None
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
         raise SettingsError(f"DATABASE_URL names the database '{parsed.drivername}'; Docent needs postgresql://")

@@ -1,5 +1,10 @@
 """Runs ``docent forget``, and says what would bring back what was removed."""
 
+import json
+import re
+import shlex
+from urllib.parse import urlsplit
+
 from agent.errors import UserError
 from agent.store.database import Database
 from agent.text import count
@@ -7,6 +12,8 @@ from ingest import source_config
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from ingest.sync import reports
+
+_SPECIAL = re.compile(r"([\\\[\]*?!#]| (?=$))")
 
 
 def forget_source(database: Database, settings: IngestSettings, name: str) -> None:
@@ -27,11 +34,23 @@ def forget_document(database: Database, settings: IngestSettings, name: str, doc
             f"The source '{name}' has no document '{document}'. 'docent documents \"{name}\"' lists them."
         )
     print(f"'{uri}' of '{name}' removed.")
-    declared = name in source_config.sources(settings.config)
-    where = (
-        f'exclude = ["{uri}"] below [sources.{name}] in {settings.config}' if declared else f"--exclude '{uri}'"
-    )
+    pattern = _make_pattern(uri)
+    where = f"--exclude {shlex.quote(pattern)}"
+    if name in source_config.sources(settings.config):
+        where = (
+            f"exclude = [{json.dumps(pattern, ensure_ascii=False)}] below [sources.{name}] in {settings.config}"
+        )
     print(f"The next sync of '{name}' reads it in again, unless it is gone from there or left out: {where}")
+
+
+def _make_pattern(uri: str) -> str:
+    """Returns the pattern of a ``.gitignore`` that fits this document of a source alone.
+
+    >>> _make_pattern("teams/#1 [draft].md"), _make_pattern("https://wiki.example/leave")
+    ('/teams/\\\\#1 \\\\[draft\\\\].md', '/leave')
+    """
+    path = urlsplit(uri).path if "://" in uri else uri
+    return "/" + _SPECIAL.sub(r"\\\1", path.lstrip("/"))
 
 
 def _require_source(database: Database, name: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NO_DOCUMENTS = (
     "No documents have been read in yet, so there is nothing to answer from. Run 'docent ingest PATH', or declare "
-    "sources in docent.toml and run 'docent sync'."
+    "sources in docent.toml and run 'docent sync'. 'docent documents --problems' lists what could not be read."
 )
 MAX_TOKENS = 100_000  # of what 'docent search' prints: enough for every passage that -n allows
 
@@ -81,7 +81,8 @@ def search(
 
     with connection.open_index() as database:
         library = Library(database, settings.load())
-        if problem := library.status().problem:
+        status = library.status()
+        if problem := status.problem or (status.is_empty and NO_DOCUMENTS):
             raise UserError(problem)
         for name in source or ():
             if name not in library.count_documents():

@@ -1,14 +1,20 @@
 """What is said when this machine lacks something: a folder that can be written, space, a free port, open files."""
 
 import errno
+import socket
+import ssl
+import urllib.error
 from pathlib import Path
 
+from bot.outages import network
 from bot.outages.diagnosis import Diagnosis
 
 WRITABLE_HOME = "Set DOCENT_HOME to a folder you can write to."
 FULL = {errno.ENOSPC, errno.EDQUOT}
 DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 TAKEN = {errno.EADDRINUSE, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL}
+CONNECTION_ERRORS = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError)
+UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 LOW_PORTS = 1024  # that only root may listen on
 
 
@@ -24,7 +30,7 @@ def explain(error: OSError, *, home: Path) -> Diagnosis | None:
             "This machine has no memory or no process left.", "Stop something else, or use a larger one."
         )
     if not path:
-        return None
+        return _explain_connection(error)
     if error.errno in DENIED:
         advice = WRITABLE_HOME if Path(path).is_relative_to(home) else "Change its owner or its permissions."
         return Diagnosis(f"{path} cannot be used ({error.strerror}).", advice)
@@ -33,6 +39,16 @@ def explain(error: OSError, *, home: Path) -> Diagnosis | None:
             f"{path} cannot be used ({error.strerror}).", "Check that path, and that its disk is mounted."
         )
     return None
+
+
+def _explain_connection(error: OSError) -> Diagnosis | None:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if not isinstance(reason, CONNECTION_ERRORS) and error.errno not in UNREACHABLE:
+        return None
+    return Diagnosis(
+        f"A connection failed: {network.describe(error)}.",
+        "'docent doctor' asks each service on its own, and says which one is away and what to do.",
+    )
 
 
 def explain_folder(folder: Path, error: OSError) -> Diagnosis:

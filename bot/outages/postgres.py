@@ -28,6 +28,16 @@ SIGNS: tuple[Sign, ...] = (  # of libpq's messages, and of the server's
         "Allow it in the server's pg_hba.conf, or with your provider; TLS may be missing: ?sslmode=require.",
     ),
     (
+        ("certificate file", "private key file", "sslmode", "channel binding"),
+        "cannot be reached as the TLS options of DATABASE_URL say",
+        "Check sslmode, sslrootcert, sslcert and sslkey in DATABASE_URL, and that their files exist.",
+    ),
+    (
+        ("unsupported startup parameter",),
+        "is behind a pooler that refuses the options which Docent sets for a connection",
+        "Name them in the pooler, for PgBouncer: ignore_startup_parameters = options, statement_timeout.",
+    ),
+    (
         ("does not exist",),
         "has no such user or database",
         "Check the user, and the name at the end of DATABASE_URL; 'createdb NAME' makes a database.",
@@ -99,7 +109,7 @@ def place(url: str) -> str:
     """Returns ``host:port/database``, without user and password."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "DATABASE_URL"
     return f"{_host(parsed)}:{parsed.port or DEFAULT_PORT}/{parsed.database or ''}"
 

@@ -132,7 +132,7 @@ def run(settings: BotSettings, database: Database) -> None:
         if settings.slack_app_token:
             web.connect_socket()
         _exit_on_signals()
-        port = server.effective_port if server else None
+        port = getattr(server, "effective_port", settings.port) if server else None  # of two addresses: settings
         observability.log.info("web_ready", port=port, socket_mode=bool(settings.slack_app_token))
         with suppress(SystemExit, KeyboardInterrupt):
             server.run() if server else threading.Event().wait()

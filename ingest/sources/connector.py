@@ -219,9 +219,12 @@ def validate_options(values: Mapping[str, object], *, where: str) -> SourceOptio
     >>> validate_options({"location": "docs", "every": "2w"}, where="docent.toml").type
     'folder'
     """
-    kind = str(values.get("type") or _type_of(values, where))
-    if kind not in source_modules():
-        raise UserError(f"{where}: there is no source type '{kind}'. There are: {', '.join(source_modules())}.")
+    try:
+        kind = _type_of(values, where)
+    except UserError as error:
+        known = {name for module in source_modules().values() for name in module.OPTIONS.model_fields}
+        unknown = [_explain_unknown(name, where, sorted(known)) for name in values if name not in known]
+        raise UserError("\n".join([str(error), *unknown])) from None
     try:
         return source_modules()[kind].OPTIONS.model_validate({**values, "type": kind})
     except ValidationError as error:
@@ -247,12 +250,17 @@ def _folder_name(name: str) -> str:
 
 
 def _type_of(values: Mapping[str, object], where: str) -> str:
-    location = str(values.get("location", ""))
+    """Returns the type that is given, else the one that reads the location; raises :class:`UserError`."""
+    location, kind = str(values.get("location", "")), str(values.get("type") or "")
+    if kind in source_modules():
+        return kind
+    if kind:
+        meant = next(iter(get_close_matches(kind.lower(), source_modules(), n=1)), None)
+        hint = f"Did you mean '{meant}'?" if meant else f"There are: {', '.join(source_modules())}."
+        raise UserError(f"{where}: there is no source type '{kind}'. {hint}")
     if not location:
-        wrong = next((name for name in values if _OTHER_WORDS.get(name) == "location"), None)
-        hint = f" There is no option '{wrong}'. Did you mean 'location'?" if wrong else ""
         raise UserError(
-            f"{where}: give a location (a folder, an address) or a type ({', '.join(source_modules())}).{hint}"
+            f"{where}: give a location (a folder, an address) or a type ({', '.join(source_modules())})."
         )
     for name, module in source_modules().items():
         if module.matches(location):
@@ -266,13 +274,20 @@ def _type_of(values: Mapping[str, object], where: str) -> str:
 def _explain(problem: "ErrorDetails", where: str, names: Sequence[str]) -> str:
     field = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        meant = _OTHER_WORDS.get(field) or next(iter(get_close_matches(field, names, n=1)), None)
-        return f"{where}: there is no option '{field}'." + (f" Did you mean '{meant}'?" if meant else "")
+        return _explain_unknown(field, where, names)
     if problem["type"] == "missing":
         return f"{where}: {field} is missing."
     rule = problem["msg"].removeprefix("Value error, ")
     value = "" if _may_be_secret(field, problem["input"]) else f" = {problem['input']!r}"
     return f"{where}: {field}{value} is not usable: {rule[:1].lower()}{rule[1:]}."
+
+
+def _explain_unknown(field: str, where: str, names: Sequence[str]) -> str:
+    """Says that there is no such option among ``names``, and which one was meant, or which types have it."""
+    if kinds := [kind for kind, module in source_modules().items() if field in module.OPTIONS.model_fields]:
+        return f"{where}: '{field}' is an option of the type {' or '.join(kinds)} only."
+    meant = _OTHER_WORDS.get(field) or next(iter(get_close_matches(field.lower(), names, n=1)), None)
+    return f"{where}: there is no option '{field}'." + (f" Did you mean '{meant}'?" if meant else "")
 
 
 def _may_be_secret(field: str, value: object) -> bool:

@@ -12,9 +12,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import delete, func, or_, select
 
-from agent.errors import DocentError
+from agent.errors import DocentError, UserError
 from agent.store import locks
 from agent.store.database import Database
+from agent.text import cut
 from ingest import access, lock_names
 from ingest.documents.converter import Converter
 from ingest.index import reindex, scan
@@ -29,6 +30,7 @@ from ingest.sync.reports import SyncReport
 from ingest.sync.store import Options, SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
 
+MAX_NAMED = 10  # documents of one title, in a message
 BATCH_CHUNKS = 500  # embedded and committed together; an index version costs ~20 ms
 CLAIM_DOCUMENTS = 200
 OPTIMIZE_EVERY_CHUNKS = 20_000  # chunks that are not in the search indexes yet are searched slowly
@@ -189,16 +191,26 @@ def forget(source: str, active_index: ActiveIndex) -> int:
 def forget_document(source: str, reference: str, active_index: ActiveIndex) -> str | None:
     """Removes one document, named by its uri, its url or its title; returns its uri, None if there is none.
 
-    A sync reads it in again, unless the source no longer lists it.
+    Raises :class:`UserError` where several have this title. A sync reads it in again, unless the source no longer
+    lists it.
     """
     row, database = DocumentRow, active_index.database
     is_named = or_(row.uri == reference, row.url == reference, row.title == reference)
-    found = select(row.id, row.uri).where(row.source == source, is_named).order_by(row.uri != reference, row.uri)
+    found = select(row.id, row.uri, row.url).where(row.source == source, is_named).order_by(row.uri)
     with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
         with database.transaction() as transaction:
-            document = transaction.execute(found.limit(1)).first()
-        if document is None:
+            named = transaction.execute(found).all()
+        exactly = [document for document in named if document.uri == reference]
+        exactly = exactly or [document for document in named if document.url == reference] or [*named]
+        if not exactly:
             return None
+        if len(exactly) > 1:
+            shown, n_more = cut([f"'{document.uri}'" for document in exactly], MAX_NAMED)
+            more = f" and {n_more} more" if n_more else ""
+            raise UserError(
+                f"Several documents are called '{reference}': {', '.join(shown)}{more}. Name one of them."
+            )
+        (document,) = exactly
         active_index.current().index.remove([document.id.hex])
         with database.transaction() as transaction:
             transaction.execute(delete(row).where(row.id == document.id))

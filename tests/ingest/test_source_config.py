@@ -129,6 +129,10 @@ def test_a_folder_in_the_file_s_place_is_told(tmp_path: Path) -> None:
     [
         ({"location": ""}, "give a location (a folder, an address) or a type (folder, git, slack, website)"),
         ({"type": "wiki"}, "there is no source type 'wiki'. There are: folder, git, slack, website."),
+        ({"type": "foldr", "location": "x"}, "there is no source type 'foldr'. Did you mean 'folder'?"),
+        ({"locatoin": "x"}, "there is no option 'locatoin'. Did you mean 'location'?"),
+        ({"Location": "x"}, "there is no option 'Location'. Did you mean 'location'?"),
+        ({"location": "x", "branch": "main"}, "'branch' is an option of the type git only."),
         ({"location": "x", "colour": "red"}, "there is no option 'colour'"),
         (
             {"location": "x", "every": "soon"},
@@ -159,6 +163,33 @@ def test_all_problems_of_a_source_are_told_at_once() -> None:
     with pytest.raises(UserError) as refused:
         connector.validate_options({"location": "x", "every": 1, "colour": "red", "link": "x"}, where="here")
     assert len(str(refused.value).splitlines()) == 3
+    with pytest.raises(UserError) as refused:
+        connector.validate_options({"path": "x", "colour": "red"}, where="here")
+    assert str(refused.value).splitlines()[1:] == [
+        "here: there is no option 'path'. Did you mean 'location'?",
+        "here: there is no option 'colour'.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tables", "n_said"),
+    [
+        ({"a": {"location": "/docs"}, "b": {"location": "/docs/sub"}}, 1),
+        ({"a": {"location": "/docs", "exclude": ["drafts/"]}, "b": {"location": "/docs/sub"}}, 1),
+        ({"a": {"location": "/docs", "exclude": ["sub/"]}, "b": {"location": "/docs/sub"}}, 0),
+        ({"a": {"location": "/docs", "include": "*.md"}, "b": {"location": "/docs/sub"}}, 0),
+        ({"a": {"location": "https://h.example/x.git"}, "b": {"location": "https://h.example/x"}}, 1),
+        ({"a": {"type": "slack", "channels": ["C1"]}, "b": {"type": "slack", "channels": ["C2"]}}, 0),
+        ({"a": {"location": "slack", "channels": ["C1"]}, "b": {"location": "slack", "channels": ["C2"]}}, 0),
+    ],
+)
+def test_sources_that_read_the_same_documents_are_named(tables: dict[str, dict[str, object]], n_said: int) -> None:
+    assert len(source_config.find_overlaps(tables)) == n_said
+
+
+def test_a_mark_that_an_editor_puts_first_is_no_mistake(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf[sources.a]\nlocation = 'x'\n")
+    assert [*source_config.sources(file)] == ["a"]
 
 
 def test_one_pattern_or_reader_needs_no_brackets() -> None:

@@ -1,11 +1,13 @@
 """The library's commands as a person types them: what they do, what they say, and how they end."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.store.database import Database
+from ingest.sources.folder import FolderOptions
 from tests.command import Docent
 from tests.scripted_embeddings import ScriptedEmbeddings
 from tests.scripted_model import Fail
@@ -275,21 +277,42 @@ def test_the_documents_of_one_source_are_listed_with_when_they_were_read(docent:
 
 
 def test_one_document_is_forgotten_and_what_brings_it_back_is_said(docent: Docent, tmp_path: Path) -> None:
+    for name in ("#1 [draft].md", "sub/!.md"):
+        (tmp_path / "pages" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "pages" / name).write_text("# Draft\n\nNot yet.")
     docent("ingest", "pages")
     assert "5 days" in docent("search", "annual leave to carry over").out
     done = docent("forget", "pages", "leave.md")
     assert (done.code, done.out.splitlines()[0]) == (0, "'leave.md' of 'pages' removed.")
     assert "The next sync of 'pages' reads it in again" in done.out
-    assert "--exclude 'leave.md'" in done.out
+    assert "--exclude /leave.md" in done.out
     assert "5 days" not in docent("search", "annual leave to carry over").out
-    assert "1 added, 0 changed, 3 unchanged" in docent("ingest", "pages").out
-    assert "0 added" in docent("ingest", "pages", "--exclude", "leave.md").out
+    assert "1 added, 0 changed, 5 unchanged" in docent("ingest", "pages").out
+    assert "0 added" in docent("ingest", "pages", "--exclude", "/leave.md").out
     for arguments, said in (
         (("pages", "nope.md"), "The source 'pages' has no document 'nope.md'."),
         (("nope", "leave.md"), "There is no source 'nope'."),
+        (
+            ("pages", "Draft"),
+            "Several documents are called 'Draft': '#1 [draft].md', 'sub/!.md'. Name one of them.",
+        ),
     ):
         done = docent("forget", *arguments)
         assert (done.code, said in done.err) == (2, True)
+
+
+def test_the_pattern_that_leaves_a_document_out_fits_it_alone(docent: Docent, tmp_path: Path) -> None:
+    """Names that a .gitignore reads otherwise, and one that is found in other folders too."""
+    names = ["#1 [draft].md", "!important.md", "leave.md", "sub/leave.md", "a*b.md"]
+    for name in names:
+        (tmp_path / "pages" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "pages" / name).write_text(f"# {name}\n\nText.")
+    docent("ingest", "pages")
+    for name in names:
+        said = docent("forget", "pages", name).out
+        pattern = shlex.split(said.rpartition("--exclude ")[2])[0]
+        taken = FolderOptions(type="folder", location="pages", exclude=(pattern,)).takes
+        assert [other for other in names if not taken(other)] == [name]
 
 
 def test_mistakes_in_the_file_of_sources_are_told_all_at_once(docent: Docent, tmp_path: Path) -> None:
@@ -305,9 +328,9 @@ def test_mistakes_in_the_file_of_sources_are_told_all_at_once(docent: Docent, tm
         "docent: a: docent.toml [sources.a]: there is no option 'exlude'. Did you mean 'exclude'?",
         "docent: a: docent.toml [sources.a]: there is no option 'colour'.",
     ]
-    assert said[2].endswith("There is no option 'path'. Did you mean 'location'?")
-    assert said[3].startswith(f"docent: docent.toml: 'c' and 'd' read the same place, {tmp_path}/pages, so each")
-    assert len(said) == 4
+    assert said[3].endswith("there is no option 'path'. Did you mean 'location'?")
+    assert said[4].startswith(f"docent: docent.toml: 'c' and 'd' read the same place, {tmp_path}/pages, so each")
+    assert len(said) == 5
     assert "c: 4 added" in done.out
 
 

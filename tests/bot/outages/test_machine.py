@@ -26,7 +26,10 @@ HOME = Path("/srv/docent")
         (errno.ENOENT, "/mnt/gone/x", "Check that path, and that its disk is mounted."),
         (errno.EMFILE, "/data/x", "Raise the limit: ulimit -n"),
         (errno.ENOMEM, None, "no memory"),
-        (errno.ECONNREFUSED, None, None),
+        (errno.ECONNREFUSED, None, "A connection failed: connection refused. 'docent doctor' asks each service"),
+        (errno.ENETUNREACH, None, "A connection failed: network is unreachable."),
+        (errno.ETIMEDOUT, None, "A connection failed: no answer in time."),
+        (errno.EINVAL, None, None),
     ],
 )
 def test_an_error_of_the_system_says_where_and_what_to_do(number: int, path: str | None, said: str | None) -> None:

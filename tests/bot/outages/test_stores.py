@@ -11,8 +11,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
+from agent.errors import SettingsError
 from agent.store.database import Database
 from bot.outages import postgres, redis
 from tests.system import free_port
@@ -102,6 +103,29 @@ def test_a_database_that_cannot_be_used_is_named_with_what_to_do(
     assert f"PostgreSQL at {url.host}:{url.port}/{url.database} " in outage.text
     assert (why in outage.text, advice in outage.advice) == (True, True), outage
     assert str(url.password) not in str(outage)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "FATAL:  unsupported startup parameter in options: statement_timeout",
+            "ignore_startup_parameters = options, statement_timeout",
+        ),
+        ('root certificate file "/x.crt" does not exist', "Check sslmode, sslrootcert, sslcert and sslkey"),
+    ],
+)
+def test_what_a_server_with_tls_or_a_pooler_says_is_understood(message: str, said: str) -> None:
+    """As PgBouncer and libpq word it: neither is at hand here."""
+    error = OperationalError("", {}, Exception(message))
+    assert said in postgres.explain(error, "postgresql://u:p@127.0.0.1:6432/docent").advice
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@127.0.0.1:abc/db", "postgresql://u:p@h1:5432,h2:5432/db", "db"])
+def test_an_address_that_is_none_says_what_one_looks_like(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL is not a URL; it looks like .*\?host=one:5432"):
+        Database(url)
+    assert postgres.place(url) == "DATABASE_URL"
 
 
 def test_what_a_statement_gets_wrong_is_a_bug_and_no_outage(database: Database) -> None:
