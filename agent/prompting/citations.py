@@ -10,7 +10,12 @@ import re
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-CODE = re.compile(r"(?:^|(?<=\n))[ \t]{0,3}```.*?(?:\n[ \t]{0,3}```|\Z)|(?<![`\\])`[^`\n]{1,500}`(?!`)", re.DOTALL)
+_FENCE_LINE = r"[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?(?:`{3,}|~{3,})"
+CODE = re.compile(
+    rf"(?:^|(?<=\n)){_FENCE_LINE}.*?(?:\n{_FENCE_LINE}|\Z)|(?<![`\\])`[^`\n]{{1,500}}`(?!`)"
+    r"|(?<![`\\])``(?!`)[^\n]{1,500}?(?<!`)``(?!`)",
+    re.DOTALL,
+)
 MOST_IN_RANGE = 20
 MOST_IN_GROUP = 20
 LOOK_AHEAD = 2  # characters after a form that say whether it is a citation
@@ -37,7 +42,9 @@ _OPENS = re.compile(  # the end of a text that may become one
     r"[†‡|\^\\]?[^】〗\]\n]{0,120}\Z|<(?:s(?:u(?:p)?)?|c(?:i(?:t(?:e)?)?)?)?(?:>[^<\n]{0,60}(?:</?\w{0,4})?)?\Z|\\\Z",
     re.IGNORECASE,
 )
-_MARKS = re.compile(r"[\[\]【】〖〗［］〔〕⟦⟧()<\\`⁰¹²³⁴-⁹]")
+MARKS = re.compile(  # what no citation is without
+    r"[\[\]【】〖〗［］〔〕⟦⟧()<\\`⁰¹²³⁴-⁹]"
+)
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _BEFORE_INDEX = re.compile(r"[A-Za-z0-9_.$]*[A-Za-z0-9_$]\Z")
 _AFTER_CALL = re.compile(r"[\w.]\([^()\s]{0,60}\)\Z")
@@ -51,8 +58,8 @@ _SEQUENCE = re.compile(  # words that programmers index, even at the end of a se
 )
 _GROUP_END = re.compile(r"(?<=[\w\])])\[\d{1,3}\]\Z")
 _NEXT_IN_GROUP = re.compile(r"\[\d{1,3}\]")
-_FENCE = re.compile(r"(?:\A|\n)[ \t]{0,3}```")
-_IN_SENTENCE = re.compile(r"[ \t]+[^\s\[(]|\w|[=(]|\.\w|\[(?!\d)")
+_FENCE = re.compile(rf"(?:\A|\n){_FENCE_LINE}")
+_AFTER_INDEX = re.compile(r"\w|[=(]|[ \t]+=|\.\w|\[(?!\d)")
 _COUNTED = re.compile(  # what a number in round brackets after it counts, or names
     r"(?:\b(?:steps?|options?|items?|sections?|articles?|clauses?|paragraphs?|points?|notes?|figures?|tables?|numbers?|no"
     r"|nr|chapters?|parts?|levels?|grades?|class(?:es)?|phases?|versions?|rules?|cases?|lines?|pages?|rows?|appendix"
@@ -113,7 +120,7 @@ def is_index(text: str, start: int, end: int) -> bool:
     return bool(
         _IDENTIFIER.fullmatch(name)
         or _SEQUENCE.fullmatch(name)
-        or _IN_SENTENCE.match(text, _end_of_group(text, end))
+        or _AFTER_INDEX.match(text, _end_of_group(text, end))
     )
 
 
@@ -129,7 +136,7 @@ class CitationNormaliser:
         """Returns what may be shown now, with this piece."""
         is_pending = bool(self._buffer)
         self._buffer += piece
-        if not is_pending and not _MARKS.search(piece):
+        if not is_pending and not MARKS.search(piece):
             return self._advance(len(piece), [])
         text, n = self._behind + self._buffer, len(self._behind)
         end = _find_settled_end(text, n, is_fenced=self._state.is_fenced)
@@ -183,7 +190,7 @@ def _find(text: str, known: Container[int], state: _TextBefore, start: int, end:
 
 
 def _find_code(text: str, start: int, *, is_fenced: bool) -> list[tuple[int, int]]:
-    closing = re.compile(r"\n[ \t]{0,3}```").search(text, max(0, start - 4)) if is_fenced else None
+    closing = re.compile(rf"\n{_FENCE_LINE}").search(text, max(0, start - 4)) if is_fenced else None
     begin = (closing.end() if closing else len(text)) if is_fenced else start
     return [(0, begin) if is_fenced else (0, 0), *(match.span() for match in CODE.finditer(text, begin))]
 
@@ -206,7 +213,8 @@ def _rewrite(text: str, start: int, end: int, found: Iterable[Citation]) -> str:
 def _is_citation(match: re.Match[str], numbers: list[int], known: Container[int], *, has_parts: bool) -> bool:
     text, start, end = match.string, match.start(), match.end()
     if match["square"]:
-        return not is_index(text, start, end)
+        is_range = re.search(rf"\d\s?{_DASH}", match[0])
+        return not is_index(text, start, end) and (not is_range or _ends_statement(text, start, end))
     if match["sure"]:
         return True
     if not all(n in known for n in numbers):
@@ -218,15 +226,16 @@ def _is_citation(match: re.Match[str], numbers: list[int], known: Container[int]
     if match["raised"]:
         before = re.search(r"[^\W\d_]{4,}[.,;:!?)\"'”]?\Z|[.,;:!?)\"'”]\Z", text[max(0, start - 40) : start])
         return bool(before) and not text[end : end + 1].isalnum()
-    return not has_parts and _is_round_citation(text, start, end)
+    is_apart = re.search(r"[ \t]\Z|\(\d{1,3}\)\Z", text[max(0, start - 6) : start])
+    return not has_parts and bool(is_apart) and _ends_statement(text, start, end)
 
 
-def _is_round_citation(text: str, start: int, end: int) -> bool:
-    """Returns whether ``(1)`` stands for a source: after a statement, at its end, where nothing is counted."""
+def _ends_statement(text: str, start: int, end: int) -> bool:
+    """Returns whether a form such as ``(1)`` follows a statement, at its end, where it counts nothing."""
     line = text[max(text.rfind("\n", 0, start) + 1, start - BEHIND) : start]
-    if not re.search(r"[^\W_][\"'”)*_.%]*[ \t]\Z|\(\d{1,3}\)\s?\Z", line) or _COUNTED.search(line):
+    if not re.search(r"[^\W_][\"'”)*_.%]*[ \t]?\Z|[\])]\s?\Z|[.!?][ \t]\Z", line) or _COUNTED.search(line):
         return False
-    return bool(re.compile(r"[ \t]?(?:[.,;:!?)]|\Z|\n|\()").match(text, end))
+    return bool(re.compile(r"[ \t]?(?:[.,;:!?)]|\Z|\n|[(\[])").match(text, end))
 
 
 def _expand(form: str, known: Container[int]) -> list[int] | None:
@@ -258,14 +267,19 @@ def _end_of_group(text: str, end: int) -> int:
 def _find_settled_end(text: str, start: int, *, is_fenced: bool) -> int:
     """Returns up to where the text from ``start`` on is read as it will be read in the whole."""
     end = len(text)
-    if partial := re.compile(r"(?:\A|\n)[ \t]{0,3}`{0,2}\Z|`{1,2}\Z").search(text, max(start, end - 6)):
+    if partial := re.compile(r"(?:\A|\n)[ \t>]*(?:[-*+\d.)]{1,4}[ \t]*)?[`~]{0,2}\Z|`{1,2}\Z").search(
+        text, max(start, end - 6)
+    ):
         end = max(start, partial.start())
     n_fences = sum(fence.end() > start for fence in _FENCE.finditer(text, max(0, start - 4)))
     if is_fenced ^ bool(n_fences % 2):
         return end
     line = max(text.rfind("\n", 0, end) + 1, start, end - CODE_CHARS)
-    if text.count("`", line, end) % 2:
-        end = text.rfind("`", line, end)
+    ticks = list(re.compile(r"`+").finditer(text, line, end))
+    for mark in ("`", "``"):
+        same = [tick for tick in ticks if tick[0] == mark]
+        if len(same) % 2:
+            end = min(end, same[-1].start())
     if opens := _OPENS.search(text, max(start, len(text) - BEHIND)):
         end = min(end, opens.start())
     for match in _FORM.finditer(text, max(start, len(text) - BEHIND)):

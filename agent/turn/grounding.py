@@ -137,6 +137,7 @@ class TextGate:
         self._held_back = ""
         self._is_open = False
         self._has_begun = False
+        self._has_mark = True
 
     def feed(self, piece: str) -> str:
         """Returns what may be shown now, with this piece."""
@@ -145,11 +146,16 @@ class TextGate:
         self._held_back += piece
         if not self._has_begun and not self._begin():
             return ""
-        if self._is_weak and not citations.find_cited(self._held_back, self._known):
+        if self._is_weak and not self._cites(piece):
             return ""
         self._is_open = True
         ready, self._held_back = self._held_back, ""
         return ready
+
+    def _cites(self, piece: str) -> bool:
+        """Returns whether the text cites something by now; looks only after a piece that may say so."""
+        may_cite, self._has_mark = self._has_mark, bool(citations.MARKS.search(piece))
+        return (may_cite or self._has_mark) and bool(citations.find_cited(self._held_back, self._known))
 
     def _begin(self) -> bool:
         """Returns whether the text's beginning is known; strips a mark, and trusts one that says "not found"."""

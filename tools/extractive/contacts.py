@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from tools.extractive.statements import Statement
 
 N_CONTACTS = 3
+_NUMBER = r"(?!\d{4}-\d\d-\d\d)\d[\d ()/.-]{2,20}\d"  # no date
 _ADDRESS = re.compile(
-    r"[\w.+-]+@[\w-]+\.\w|(?<![\w&])#[a-z][\w-]*[a-z][\w-]*|(?<!\w)@[a-z][\w.-]+|(?<!\w)\+?\d[\d ()/-]{7,20}\d",
+    r"[\w.+-]+@[\w-]+\.\w|(?<![\w&])#[a-z][\w-]*[a-z][\w-]*|(?<!\w)@[a-z][\w.-]+"
+    rf"|(?<!\w)\+{_NUMBER}|(?<!\w)\(\d{{2,5}}\) ?{_NUMBER}"
+    r"|\b(?:tele)?(?:ph?one|tel|call|dial|ext(?:ension)?|hotline|mobile|telefon|téléphone|teléfono|telefono|telefone)\b"
+    rf"\W{{1,3}}(?:\w+\W{{1,3}}){{0,2}}?{_NUMBER}",
     re.IGNORECASE,
 )
 _ASKING = re.compile(
@@ -22,7 +26,7 @@ _ASKING = re.compile(
 )
 _SOMEBODY = re.compile(
     r"\b(?:supervisor|manager|lead|team|desk|office|officer|director|department|coordinator|specialist"
-    r"|representative|partner|administrator|owner|human resources|hr|it|people ops|buddy|colleague|committee"
+    r"|representative|partner|administrator|owner|human resources|(?-i:HR|IT)|people ops|buddy|colleague|committee"
     r"|vorgesetzt\w*|abteilung|leitung|chef\w*"
     r"|responsable|équipe|service|equipo|departamento|ufficio|equipe)\b",
     re.IGNORECASE,

@@ -31,7 +31,7 @@ _EMOJI = re.compile("[\u2190-\u2bff\ufe0f\u200d\u20e3\U0001f000-\U0001faff]+")
 _PUNCTUATION = re.compile(
     r"[^\w\s':+-]|(?<!\w)'|'(?!\w)|_(?=\s|$)|(?<!\w)-+|-+(?!\w)|(?<![a-z0-9_+-]):(?![a-z0-9_+-]+:)"
 )
-_LIST_NAME = re.compile(r"\b[A-Z]{3,}\b")
+_LIST_NAME = re.compile(r"[A-Z]{3,}")
 _LENGTHENED = re.compile(r"([^\W\d_])\1{2,}")  # "hiii", "thankssss"
 
 
@@ -72,7 +72,7 @@ def needs_listing(kind: SmallTalk | None, examples: Sequence[str]) -> bool:
 
 
 @cache
-def _load_patterns() -> Mapping[SmallTalk, re.Pattern[str]]:
+def _load_patterns() -> Mapping[SmallTalk, Sequence[re.Pattern[str]]]:
     """Reads the phrases: lists such as ``BOT = …``, and below ``[kind]`` one regular expression a line."""
     lists: dict[str, str] = {}
     phrases: dict[SmallTalk, list[str]] = {}
@@ -85,7 +85,7 @@ def _load_patterns() -> Mapping[SmallTalk, re.Pattern[str]]:
             kind = SmallTalk(line.strip("[]"))
         elif line and not line.startswith("#"):
             phrases.setdefault(kind, []).append(_LIST_NAME.sub(lambda match: lists[match[0]], line))
-    return {kind: re.compile(rf"(?:{'|'.join(lines)})(?=\s|$)") for kind, lines in phrases.items()}
+    return {kind: [re.compile(rf"(?:{line})(?=\s|$)") for line in lines] for kind, lines in phrases.items()}
 
 
 def _normalise(message: str) -> str:
@@ -97,8 +97,10 @@ def _normalise(message: str) -> str:
 def _match_longest(text: str, position: int) -> tuple[SmallTalk | None, int]:
     """Returns the kind of the longest phrase that begins there, and where it ends; of equals the later kind."""
     best: tuple[SmallTalk | None, int] = (None, position)
-    for kind, pattern in _load_patterns().items():
-        match = pattern.match(text, position)
-        if match and match.end() >= best[1] and match.end() > position:
-            best = (kind, match.end())
+    for kind, patterns in _load_patterns().items():
+        end = max(
+            (match.end() for pattern in patterns if (match := pattern.match(text, position))), default=position
+        )
+        if end >= best[1] and end > position:
+            best = (kind, end)
     return best

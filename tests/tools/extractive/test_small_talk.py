@@ -32,6 +32,7 @@ EXAMPLES = ["How many days of leave do I have?", "Who approves travel?", "When i
         ("thanks!", SmallTalk.THANKS),
         ("ok great, thank you so much for your help", SmallTalk.THANKS),
         ("Merci beaucoup !", SmallTalk.THANKS),
+        ("Thanks for the quick answer!", SmallTalk.THANKS),
         ("👍", SmallTalk.ACKNOWLEDGEMENT),
         ("Got it", SmallTalk.ACKNOWLEDGEMENT),
         ("bye, see you tomorrow", SmallTalk.FAREWELL),
@@ -69,6 +70,17 @@ def test_small_talk_is_told_from_questions(message: str, kind: SmallTalk) -> Non
         "what can I do?",
         "how do I use it?",
         "documents for a visa",
+        "Who is responsible for the fire drill?",
+        "Who do I contact for the parking permit?",
+        "is there anyone we can talk to for the mental health",
+        "help for the expense tool",
+        "info for the new starters",
+        "menu for the canteen",
+        "menu today",
+        "commands for the vpn",
+        "where did you get the information for the travel policy",
+        "what documents do you have for the visa application?",
+        "show me the handbook",
         "so",
         "thanks " * 40,
     ],
@@ -187,3 +199,17 @@ def test_pages_that_name_nobody_are_said_to() -> None:
     said = ask_whom(passage(1, "Claim within 28 days. Keep every receipt.", "travel"))
     assert said["content"] == "The pages that I found name nobody to ask: Travel [1]."
     assert said["is_refusal"]
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("This policy applies from 2025-01-01. Ask your manager about it.", "Ask your manager about it"),
+        ("Many people call it PTO. Budgets are 20/25/30/40/50 euros.", "name nobody"),
+        ("The form is ISBN 978-3-16-148410-0. Tell IT when it breaks.", "Tell IT when it breaks"),
+        ("The hall is free. Phone: 030 1234567.", "030 1234567"),
+        ("The hall is free. Call the porter on +49 30 1234567.", "+49 30 1234567"),
+    ],
+)
+def test_dates_numbers_and_pronouns_are_nobody_to_ask(text: str, quoted: str) -> None:
+    assert quoted in (ask_whom(passage(1, text, "travel"))["content"] or "")
