@@ -2,7 +2,8 @@
 
 The one place that knows them: for documents, questions, messages of a thread and results of tools. Follows
 Unicode's property Default_Ignorable_Code_Point. What an honest text needs stays: the joiners of Persian, Indic
-scripts and emoji, and the selectors that choose how an emoji or an ideograph looks.
+scripts and emoji, and the selectors that choose how an emoji or a symbol looks. Rare variants of ideographs and
+the flags of regions are lost: the characters that choose them can carry any text unseen.
 """
 
 import re
@@ -15,7 +16,7 @@ _JOINING = (
     "\ufb50-\ufdff\ufe70-\ufefe\U00010a00-\U00011fff\U0001e900-\U0001e95f"
 )
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters; Postgres refuses NUL
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters; Postgres refuses NUL
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
     "\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\ud800-\udfff\U000e0000-\U000e0fff]"  # halves of characters, tags, variants that carry hidden bytes
@@ -25,7 +26,7 @@ _INVISIBLE = re.compile(
     f"|(?<![{_JOINING}{_EMOJI}])(?<![{_EMOJI}]\ufe0f)[\u200c\u200d]"
     "|[\u200c\u200d](?=[\u200c\u200d])"
 )
-_BREAKS = str.maketrans(dict.fromkeys("\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\n") | {"\x1f": " "})
+_BREAKS = str.maketrans(dict.fromkeys("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\n") | {"\x1f": " "})
 
 
 def strip_invisible(text: str) -> str:

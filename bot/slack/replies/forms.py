@@ -79,15 +79,15 @@ def build(answer: Answer, text: str, *, is_last: bool, lead: str = "") -> Sequen
 def send(forms: Sequence[Message], send_one: Callable[[Message], T]) -> T:
     """Sends the first form that Slack takes.
 
-    Raises the first :class:`SlackRefused` if it takes none, or if no other form could help.
+    Raises the first :class:`SlackRefused` if it takes none, and one against which no form helps at once.
     """
     refusals: list[SlackRefused] = []
     for form in forms:
         try:
             return send_one(form)
         except SlackRefused as error:
-            refusals.append(error)
             if error.code in PLACE_REFUSED or error.code in MESSAGE_REFUSED:
-                break
+                raise
+            refusals.append(error)
             observability.report(error, event="layout_refused")
-    raise refusals[0] if len(refusals) == len(forms) else refusals[-1]
+    raise refusals[0]

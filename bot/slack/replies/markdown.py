@@ -15,6 +15,12 @@ from markdown_it.tree import SyntaxTreeNode
 
 _SCHEME = re.compile(r"\bhttps?\Z", re.IGNORECASE)
 _ADDRESS = re.compile(r"://[^\s<>\[\]\"'`|\\^{}]+")
+_PATH = re.compile(r"(?:[A-Za-z]:\\|\\\\\w)\S*")
+_OPERATOR = re.compile(r"(?<=\w)\*(?=\w)|(?<=/)\*{1,2}(?![\w*])|(?<![\w*/])\*{1,2}(?=/)|(?<![\w*])\*(?=\.\w)")
+_DUNDER = re.compile(
+    r"(?<!\w)__(?:init|main|name|file|doc|all|dict|class|call|str|repr|new|enter|exit|version|path|slots)__(?!\w)"
+    r"|(?<!\w)__\w+__(?=\.\w|\()|(?<=[./])__\w+__(?!\w)"
+)
 _INDENT = "    "
 
 
@@ -73,7 +79,8 @@ def list_tables(text: str) -> list[tuple[int, int]]:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
-    parser.inline.ruler.before("emphasis", "address", _skip_address)
+    for name, rule in (("address", _skip_address), ("path", _skip_path), ("operator", _skip_operator)):
+        parser.inline.ruler.before("escape", name, rule)
     return parser
 
 
@@ -84,11 +91,30 @@ def _skip_address(state: StateInline, silent: bool) -> bool:
     address = _ADDRESS.match(state.src, state.pos, state.posMax)
     if address is None:
         return False
-    rest = address[0].rstrip("*_~")  # these close what was opened before the address
+    return _take(state, address[0].rstrip("*_~"), silent)  # these close what was opened before the address
+
+
+def _skip_path(state: StateInline, silent: bool) -> bool:
+    """Takes a path of Windows as it is, at its colon or first backslash: without this, ``\\_`` would lose one."""
+    start = state.pos - 1 if state.src[state.pos] == ":" else state.pos
+    path = _PATH.match(state.src, start, state.posMax) if start >= 0 else None
+    if path is None or (start and not state.src[start - 1].isspace() and state.src[start - 1] not in "(\"'"):
+        return False
+    return _take(state, path[0][state.pos - start :].rstrip("*_~`)\"'.,;"), silent)
+
+
+def _skip_operator(state: StateInline, silent: bool) -> bool:
+    """Takes a star between words (``5*3*2``), in a glob (``src/**``), and the underscores of ``__init__``."""
+    rule = {"*": _OPERATOR, "_": _DUNDER}.get(state.src[state.pos])
+    found = rule.match(state.src, state.pos, state.posMax) if rule else None
+    return found is not None and _take(state, found[0], silent)
+
+
+def _take(state: StateInline, text: str, silent: bool) -> bool:
     if not silent:
-        state.pending += rest
-    state.pos += len(rest)
-    return True
+        state.pending += text
+    state.pos += len(text)
+    return bool(text)
 
 
 def _parse(text: str) -> SyntaxTreeNode:
@@ -123,15 +149,19 @@ def _write_block(node: SyntaxTreeNode, style: _Style) -> str:
 def _write_code(code: str, style: _Style) -> str:
     if not style.fence:
         return escape(code)
-    inner = escape(code.replace(style.fence, "`\u2060``"))  # a fence inside would end the block
-    return f"{style.fence}\n{inner}\n{style.fence}"
+    return f"{style.fence}\n{escape(_defuse(code, style))}\n{style.fence}"
+
+
+def _defuse(code: str, style: _Style) -> str:
+    """Parts the marks of a fence inside the code: they would end its block."""
+    return code.replace(style.fence, "`\u2060``") if style.fence else code
 
 
 def _write_list(node: SyntaxTreeNode, style: _Style) -> str:
     start = int(node.attrs.get("start", 1))
     lines = []
     for position, item in enumerate(node.children):
-        mark = f"{start + position}." if node.type == "ordered_list" else style.bullet
+        mark = f"{start + position}{item.markup or '.'}" if node.type == "ordered_list" else style.bullet
         text = "\n".join(_write_blocks(item, style))
         lines.append(f"{mark} " + text.replace("\n", f"\n{_INDENT}"))
     return "\n".join(lines)
@@ -139,7 +169,7 @@ def _write_list(node: SyntaxTreeNode, style: _Style) -> str:
 
 def _write_table(node: SyntaxTreeNode, style: _Style) -> str:
     rows = [
-        [" ".join(_write_inline(cell, _PLAIN).split()) for cell in row.children]
+        [_defuse(" ".join(_write_inline(cell, _PLAIN).split()), style) for cell in row.children]
         for part in node.children
         for row in part.children
     ]

@@ -7,7 +7,10 @@ from bot.slack.replies import markdown
 
 # Slack allows 12,000 characters of markdown text in a message; the rest is for sources and notice.
 PART_LIMIT = 9_800
-FENCE_ROOM = 32  # for closing a code block and opening it again
+FENCE_ROOM = 64  # for closing a code block and opening it again
+_FENCE = re.compile(
+    r"^(?P<indent>[ >]{0,12})(?P<fence>`{3,8}|~{3,8})(?P<language>[\w+-]{0,20})[ \t]*$", re.MULTILINE
+)
 HEADER_SHARE = 4  # a table's header is repeated if it takes at most this part of the limit
 
 
@@ -21,13 +24,23 @@ def split_text(text: str, limit: int = PART_LIMIT) -> list[str]:
     rest = text
     while len(rest) > limit:
         head, rest = _cut(rest, limit - FENCE_ROOM)
-        if head.count("```") % 2:
-            language = re.findall(r"```(?:([\w+-]{1,20})\n)?", head)[-1]
-            head, rest = head + "\n```", f"```{language}\n{rest}"
+        if opening := _find_open_fence(head):
+            head, rest = f"{head}\n{opening['indent']}{opening['fence']}", f"{opening[0]}\n{rest}"
         else:
             head, rest = _repeat_header(head, rest, limit // HEADER_SHARE)
         parts.append(head)
     return [*parts, rest]
+
+
+def _find_open_fence(text: str) -> re.Match[str] | None:
+    """Returns the line that opens the code block in which the text ends; None where it ends outside."""
+    opening: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opening is None:
+            opening = fence
+        elif fence["fence"].startswith(opening["fence"]) and not fence["language"]:
+            opening = None
+    return opening
 
 
 def pack_blocks(blocks: Sequence[str], limit: int) -> list[str]:
@@ -44,12 +57,18 @@ def pack_blocks(blocks: Sequence[str], limit: int) -> list[str]:
 
 def _split_block(block: str, limit: int) -> list[str]:
     """Splits a block that is too long, but no link in it: its label may hold a space."""
-    parts = split_text(block, limit)
-    for n, part in enumerate(parts[:-1]):
-        opening = part.rfind("<")
-        if opening > part.rfind(">") and opening > 0 and len(part) - opening + len(parts[n + 1]) <= limit:
-            parts[n], parts[n + 1] = part[:opening], f"{part[opening:]} {parts[n + 1]}"
-    return [part for part in parts if part.strip()]
+    if block.startswith("```"):
+        return split_text(block, limit)
+    parts = []
+    rest = block
+    while len(rest) > limit:
+        head, after = _cut(rest, limit)
+        opening = head.rfind("<")
+        if opening > max(head.rfind(">"), 0):
+            head, after = rest[:opening].rstrip(), rest[opening:]
+        parts.append(head)
+        rest = after
+    return [part for part in [*parts, rest] if part.strip()]
 
 
 def _cut(text: str, limit: int) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from bot.slack.replies.reply_rows import ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, ThreadMessages
 
+IN_NEXT_MESSAGE = "The answer is in my next message."
 NOT_IN_THREAD = "I could not post this where you asked, in <#{channel}> (Slack says `{code}`)."
 SENT_DIRECTLY = "; the asker got the answer as a direct message"
 POSTS = RetryPolicy(n_attempts=3, backoff_seconds=0)  # the calls to Slack pause themselves
@@ -130,8 +131,17 @@ class ThreadReply(Reply):
             if error.code in forms.PLACE_REFUSED:
                 raise
             observability.log.info("message_not_replaced", code=error.code)
+            if error.code not in forms.MESSAGE_REFUSED:  # what it would say: it may be too long for an update
+                self._point_below(ts)
             return error.code == MESSAGE_NOT_FOUND  # somebody deleted it, who needs no replacement
         return True
+
+    def _point_below(self, ts: str) -> None:
+        """Takes the unfinished text out of a message whose answer is posted anew below it."""
+        try:
+            self._messages.update(ts, {"text": IN_NEXT_MESSAGE})
+        except SlackRefused as error:
+            observability.log.info("message_not_replaced", code=error.code)
 
     def _update(self, ts: str, message: Sequence[Message]) -> None:
         try:

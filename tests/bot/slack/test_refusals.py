@@ -249,6 +249,19 @@ def test_an_answer_that_comes_at_once(replying: Replying, people: People, row: R
     check_place(replying, people, row)
 
 
+def test_a_text_too_long_for_an_update_is_posted_below_and_nothing_stands_twice(
+    replying: Replying, people: People
+) -> None:
+    """Slack takes 4,000 characters in an update, and no layout here."""
+    people.refuse(Row("chat.update", any_layout, "invalid_blocks"), replying.address.channel)
+    reply = replying.reply()
+    replying.show_half(reply, "Let me", " look.")
+    reply.deliver(Answer(replying.turn.id, "A long sentence. " * 500 + TEXT, [SOURCE], NOTICE))
+    first, last = replying.messages()
+    assert first.plain == "The answer is in my next message."
+    assert all(word in last.plain for word in WORDS)
+
+
 @pytest.mark.parametrize("row", STREAMED, ids=str)
 def test_an_answer_that_was_half_shown(replying: Replying, people: People, row: Row) -> None:
     reply = replying.reply()

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,17 @@ def test_a_code_block_that_is_cut_is_closed_and_opened_again() -> None:
     assert len(parts) > 2
     assert all(part.startswith("```python\n") and part.rstrip().endswith("```") for part in parts)
     assert all(f"line_{n} = {n}" in "".join(parts) for n in range(100))
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("~~~py", "~~~"), ("````md\n```", "```\n````"), ("- item\n\n  ```py", "  ```")]
+)
+def test_a_fence_of_any_kind_is_closed_and_opened_again(opening: str, closing: str) -> None:
+    lines = "\n".join(f"line_{n} = {n}" for n in range(100))
+    first, *others = split_text(f"{opening}\n{lines}\n{closing}", 400)
+    fence = closing.rpartition("\n")[2]
+    assert first.endswith(f"\n{fence}")
+    assert all(part.startswith(fence) and part.endswith(fence) for part in others)
 
 
 HEADERS = st.sampled_from(["| Grade | Days |\n|---|---|", "Grade | Days\n:-- | --:", "| a |\n|:-:|"])
