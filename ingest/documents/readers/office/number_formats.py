@@ -5,6 +5,7 @@ or colours change nothing, nor do those that depend on the reader's country. Mar
 """
 
 import calendar
+import operator
 import re
 from datetime import date, time, timedelta
 from functools import lru_cache
@@ -26,14 +27,23 @@ BUILT_IN = {  # ids in [ECMA-376] 18.8.30 of formats that show more than digits
     46: "[h]:mm:ss",
 }
 _TOKEN = re.compile(
-    r"""\[\$(?P<currency>[^\]-]*)(?:-[^\]]*)?\] | \[(?P<elapsed>h+|m+|s+)\] | \[[^\]]*\]
+    r"""\[\$(?P<currency>[^\]-]*)(?:-[^\]]*)?\] | \[(?P<elapsed>h+|m+|s+)\]
+    | \[(?P<condition>[<>=][^\]]*)\] | \[[^\]]*\]
     | "(?P<quoted>[^"]*)" | \\(?P<escaped>.) | _. | \*.
     | (?P<half>AM/PM|A/P) | (?P<general>General|@)
     | (?P<digits>[#0?](?:[#0?,.]*[#0?,])?(?:\.(?=[^#0?]|$))?) | (?P<percent>%) | (?P<exponent>E[+-])
     | (?P<date>y+|m+|d+|h+|s+(?:\.0+)?) | (?P<other>.)""",
     re.VERBOSE | re.IGNORECASE,
 )
+_CONDITION = re.compile(r"([<>=]{1,2}) *(-?\d{1,15}(?:\.\d{1,15})?)")
+_COMPARE = {
+    **{"<": operator.lt, "<=": operator.le, "=": operator.eq, "<>": operator.ne},
+    **{">": operator.gt, ">=": operator.ge},
+}
+_NUMBER = ("digits", "general")
 _LITERAL = ("currency", "quoted", "escaped", "other", "percent")
+_ZEROS = re.compile("0{2,}")
+_PARTED = re.compile(r"[#0?]+(?: [#0?]+)+(?:\.[#0?]+)?")
 _MONTHS = [*calendar.month_name][1:]
 _DAYS = [*calendar.day_name]
 _MAX_CHARS = 200  # of a format
@@ -47,29 +57,28 @@ def show_number(value: float, code: str) -> str | None:
     ('-€ 1,234.50', '7.5%', None)
     """
     sections = _split(code)
-    at = 1 if value < 0 and len(sections) > 1 else 2 if value == 0 and len(sections) > 2 else 0
-    tokens = sections[at] if sections else ()
+    tokens = _choose(value, sections)
     kinds = {kind for kind, _ in tokens}
-    literal = "".join(text for kind, text in tokens if kind in _LITERAL)
-    if kinds & {"date", "half", "elapsed", "exponent"} or not any(map(_says_something, literal)):
+    patterns = [text for kind, text in tokens if kind in _NUMBER]
+    if kinds & {"date", "half", "elapsed", "exponent"} or _is_fraction(tokens) or not _says_more(value, tokens):
         return None
-    if not kinds & {"digits", "general"}:
-        return literal.strip()
-    sign = "-" if value < 0 and at == 0 else ""
-    scaled = abs(value) * 100 ** sum(kind == "percent" for kind, _ in tokens)
-    parts = [
-        _digits(scaled, text) if kind in {"digits", "general"} else text for kind, text in _first_number(tokens)
-    ]
+    if not patterns:
+        return "".join(text for kind, text in tokens if kind in _LITERAL).strip()
+    numbers = _share(abs(value) * 100 ** sum(kind == "percent" for kind, _ in tokens), patterns)
+    if numbers is None:
+        return None
+    sign = "-" if value < 0 and tokens is sections[0] else ""
+    rest = iter(numbers)
+    parts = [next(rest) if kind in _NUMBER else text for kind, text in tokens if kind != "condition"]
     return sign + " ".join("".join(parts).split())
 
 
 def show_date(value: date | time | timedelta, code: str) -> str | None:
-    """Returns a date or a time as the format shows it; None for a format of numbers."""
+    """Returns a date or a time as the format shows it; None for a format of numbers, or one with conditions."""
     tokens = _split(code)[0] if _split(code) else ()
     kinds = {kind for kind, _ in tokens}
-    if not kinds & {"date", "elapsed"} or kinds & {"digits", "general"} - (
-        {"digits"} if "date" in kinds else set()
-    ):
+    not_dates = {"general", "condition"} if "date" in kinds else {"digits", "general", "condition"}
+    if not kinds & {"date", "elapsed"} or kinds & not_dates:
         return None
     if isinstance(value, timedelta):
         return _show_elapsed(value, tokens) if "elapsed" in kinds else None
@@ -77,15 +86,13 @@ def show_date(value: date | time | timedelta, code: str) -> str | None:
     return " ".join("".join(shown).split()) or None
 
 
-def _says_something(letter: str) -> bool:
-    return letter == "%" or not (letter in " ()-+,.:/" or letter.isspace())
-
-
 @lru_cache(maxsize=1_000)
 def _split(code: str) -> tuple[tuple[Token, ...], ...]:
-    """Returns the tokens of each section: for positive numbers, for negative ones, for zero."""
+    """Returns the tokens of each section: for positive numbers, for negative ones, for zero, for text."""
+    if len(code) > _MAX_CHARS:
+        return ()
     sections: list[list[Token]] = [[]]
-    for match in _TOKEN.finditer(code[:_MAX_CHARS]):
+    for match in _TOKEN.finditer(code):
         kind, text = match.lastgroup or "", match[match.lastgroup] if match.lastgroup else ""
         if kind == "other" and text == ";":
             sections.append([])
@@ -94,16 +101,66 @@ def _split(code: str) -> tuple[tuple[Token, ...], ...]:
     return tuple(map(tuple, sections))
 
 
-def _first_number(tokens: tuple[Token, ...]) -> list[Token]:
-    """Returns the tokens with the number once; a fraction or a telephone number keeps its other digits apart."""
-    has_number = False
-    kept: list[Token] = []
-    for kind, text in tokens:
-        is_number = kind in {"digits", "general"}
-        if not (is_number and has_number):
-            kept.append((kind, text))
-        has_number |= is_number
-    return kept
+def _choose(value: float, sections: tuple[tuple[Token, ...], ...]) -> tuple[Token, ...]:
+    """Returns the section for a value; none where it is uncertain, as for negative numbers under conditions."""
+    numeric = [section for section in sections if ("general", "@") not in section]
+    if not any(kind == "condition" for section in numeric for kind, _ in section):
+        at = 1 if value < 0 and len(numeric) > 1 else 2 if value == 0 and len(numeric) > 2 else 0
+        return numeric[at] if numeric else ()
+    for section in numeric if value >= 0 else ():
+        conditions = [text for kind, text in section if kind == "condition"]
+        match = _CONDITION.fullmatch(conditions[0]) if len(conditions) == 1 else None
+        if match and match[1] in _COMPARE:
+            if _COMPARE[match[1]](value, float(match[2])):
+                return section
+        else:
+            return section if section is numeric[-1] and not conditions else ()
+    return ()
+
+
+def _is_fraction(tokens: tuple[Token, ...]) -> bool:
+    """Returns whether a bar stands between digits: ``# ?/?``, or ``# ?/8``."""
+    at = tokens.index(("other", "/")) if ("other", "/") in tokens else len(tokens)
+    has_digits = any(kind == "digits" for kind, _ in tokens[:at])
+    return has_digits and any(kind == "digits" or text.isdecimal() for kind, text in tokens[at:])
+
+
+def _says_more(value: float, tokens: tuple[Token, ...]) -> bool:
+    """Returns whether a format adds a word or a sign, parts the digits, or puts zeros before a whole number."""
+    if any(map(_is_sign, "".join(text for kind, text in tokens if kind in _LITERAL))):
+        return True
+    places = [at for at, (kind, _) in enumerate(tokens) if kind in _NUMBER]
+    if not places:
+        return False
+    between = tokens[places[0] : places[-1]]
+    is_parted = any(text.strip() for kind, text in between if kind in _LITERAL)
+    return is_parted or (float(value).is_integer() and _ZEROS.fullmatch(tokens[places[0]][1]) is not None)
+
+
+def _is_sign(letter: str) -> bool:
+    return letter == "%" or not (letter in " ()-+,.:/" or letter.isspace())
+
+
+def _share(value: float, patterns: list[str]) -> list[str] | None:
+    """Returns the digits for each pattern: several share those of one number, from the right.
+
+    None where there are too few of them, or the patterns are not understood.
+
+    >>> _share(123456789, ["000", "00", "0000"])
+    ['123', '45', '6789']
+    """
+    if len(patterns) == 1:
+        return [_digits(value, patterns[0])] if patterns[0].count(".") < 2 else None
+    if not _PARTED.fullmatch(" ".join(patterns)):
+        return None
+    whole, dot, decimals = _digits(value, "".join(patterns)).partition(".")
+    shares = [dot + decimals]
+    for pattern in reversed(patterns[1:]):
+        n = len(pattern.partition(".")[0])
+        whole, shares[0] = whole[:-n], whole[-n:] + shares[0]
+        shares.insert(0, "")
+    shares[0] = whole
+    return shares if all(shares) else None
 
 
 def _digits(value: float, pattern: str) -> str:
@@ -111,12 +168,16 @@ def _digits(value: float, pattern: str) -> str:
         return f"{value:.12g}"
     if not value and not pattern.strip("?"):
         return ""
-    n_thousands = len(pattern) - len(pattern.rstrip(","))
-    whole, _, decimals = pattern.rstrip(",").partition(".")
+    whole, _, decimals = pattern.partition(".")
+    n_thousands = sum(len(part) - len(part.rstrip(",")) for part in (whole, decimals))
+    whole = whole.rstrip(",")
     n_least = decimals.count("0")
     n_most = sum(decimals.count(mark) for mark in "#0?")
-    value = value / 1000**n_thousands
-    text = f"{value:,.{n_most}f}" if "," in whole else f"{value:.{n_most}f}"
+    comma = "," if "," in whole else ""
+    marks = whole.replace(",", "")
+    n_whole = len(marks) - marks.find("0") if "0" in marks else 1
+    width = n_whole + (n_whole - 1) // 3 * len(comma) + (n_most + 1 if n_most else 0)
+    text = f"{value / 1000**n_thousands:0{width}{comma}.{n_most}f}"
     while n_most > n_least and text.endswith("0"):
         text, n_most = text[:-1], n_most - 1
     return text.rstrip(".")
