@@ -54,6 +54,10 @@ RIGHT = ["Bicycles are parked in the yard behind", "the kitchen. Cars need a per
 DATA = base64.b64encode(random.Random(14).randbytes(300_000)).decode()
 ADDRESS = f"data:image/png;base64,{DATA}"
 LINES = "\n".join(DATA[i : i + 76] for i in range(0, 50_000, 76))
+FOLDERS = ["Company", "HumanResources", "Policies", "2024", "AnnualLeave", "CarryOver3", "Europe", "Berlin7"]
+PATHS = "\n".join(("/" + "/".join(FOLDERS[n % 4 :] + FOLDERS[: n % 4]))[: 60 + n % 2] for n in range(20))
+EQUAL_PATHS = "\n".join(path[:60] for path in PATHS.split("\n"))
+DIGESTS = "\n".join(DATA[i : i + 86] for i in range(0, 13 * 86, 86))
 NUMBER = (
     '<w:p><w:r><w:t>Page </w:t></w:r><w:fldSimple w:instr=" PAGE "><w:r><w:t>7</w:t></w:r></w:fldSimple></w:p>'
 )
@@ -237,6 +241,23 @@ FAULTS = [
     ),
     Fault("wiki.rtf", rf"{{\rtf1 The gate {ADDRESS} opens.}}".encode(), ("The gate", "opens"), ("base64",), "", 1),
     Fault("wiki.eml", f"Subject: Gate\n\nIt {ADDRESS} opens.".encode(), ("opens",), ("base64",), "", 1),
+    Fault(
+        "quoted.txt", f"> {LINES}\n\nIt opens.".replace("\n", "\n> ").encode(), ("opens",), (LINES[:70],), "", 1
+    ),
+    Fault(
+        "zeros.txt",
+        f"The gate.\n{LINES[: 77 * 20]}{('A' * 76 + chr(10)) * 15}AAAA\nThanks".encode(),
+        ("The gate.", "Thanks"),
+        ("AAAA",),
+        "",
+        1,
+    ),
+    Fault("paths.txt", f"Moved:\n{PATHS}\nAsk.".encode(), (*PATHS.split("\n"), "Ask.")),
+    Fault("equal-paths.txt", f"Moved:\n{EQUAL_PATHS}\nAsk.".encode(), (*EQUAL_PATHS.split("\n"), "Ask.")),
+    Fault("digests.txt", f"Sums:\n{DIGESTS}\nAsk.".encode(), (*DIGESTS.split("\n"), "Ask.")),
+    Fault(
+        "long-path.txt", f"Moved: {EQUAL_PATHS.replace(chr(10), '')}".encode(), ("Moved: /Company/Human", "Eur")
+    ),
     Fault("lines.txt", f"The gate.\n\n{LINES}\n\nIt opens.".encode(), ("gate", "opens"), (LINES[:70],), "", 1),
     # Text is text
     Fault("pdf.md", b"%PDF-1.4 is how a PDF begins.\n\nThe rest is hard.", ("%PDF-1.4 is how", "The rest")),

@@ -29,10 +29,13 @@ _LINES = re.compile(
     r"(?:[A-Za-z0-9+/]{1,100}+={0,2}[ \t]*(?=\n|\Z))?",
     re.MULTILINE,
 )
-_MIXED = re.compile(
-    r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])[^0-9]*+[0-9]|(?=[^0-9]*+[0-9])(?=[0-9]*+[a-fA-F])[0-9a-fA-F]++\Z"
-)
-_MIXED_CHARS = 300
+_MIXED = re.compile(r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])[^0-9]*+[0-9]")
+_HEXADECIMAL = re.compile(r"(?=[^0-9]*+[0-9])(?=[0-9]*+[a-fA-F])[0-9a-fA-F]++")
+_PATH_WORD = re.compile(r"[/_-](?:[A-Z]?[a-z]{3}|[A-Z]{2,}+(?=[/_-]))")
+_CHARS_PER_WORD = 40  # in a list of paths at most; random base64 has a word in a thousand
+_LEAST_CAPITALS = 0.2  # of the letters; random base64 has 0.5, words have less
+_JUDGED_CHARS = 10_000
+_MAX_DIGESTS = 100  # lines, all of one width; one in sixteen files of this size ends so, too
 
 
 def strip_inline_data(text: str) -> str:
@@ -47,8 +50,8 @@ def strip_inline_data(text: str) -> str:
         return text
     if "data:" in text or "DATA:" in text:
         text = _DATA.sub(_drop_long, _strip_drawings(text))
-    text = _RUN.sub(_drop_mixed, text)
-    return _LINES.sub(_drop_mixed, text)
+    text = _RUN.sub(_drop_run, text)
+    return _LINES.sub(_drop_lines, text)
 
 
 def _strip_drawings(text: str) -> str:
@@ -70,6 +73,27 @@ def _drop_long(address: re.Match[str]) -> str:
     return "#" if is_reference else ""  # Markdown's definition of a link needs an address
 
 
-def _drop_mixed(run: re.Match[str]) -> str:
-    """Drops letters of both cases and digits in a mix, as only data has them; keeps ``aaaa``, a row of dashes."""
-    return "" if _MIXED.match(run[0][:_MIXED_CHARS]) else run[0]
+def _drop_run(run: re.Match[str]) -> str:
+    """Drops a long run of data; keeps ``aaaa``, a row of dashes, a path."""
+    start = run[0][:_JUDGED_CHARS]
+    is_data = _HEXADECIMAL.fullmatch(run[0]) or (_MIXED.match(start) and not _is_words(start))
+    return "" if is_data else run[0]
+
+
+def _drop_lines(match: re.Match[str]) -> str:
+    """Drops data that is wrapped, in lines of one width; keeps lists of paths, and of digests one a line."""
+    lines = [line.strip(" \t>") for line in match[0].rstrip(" \t\n>").split("\n")]
+    end = lines.pop() if len(lines[-1]) != len(lines[0]) else ""
+    after, end = (end, "") if len(end) % 4 else ("", end)  # base64 has groups of four; the rest is a word
+    if {*map(len, lines)} != {len(lines[0])} or not (end or len(lines) > _MAX_DIGESTS):
+        return match[0]
+    is_mixed = sum(_MIXED.match(line) is not None for line in lines) >= len(lines) / 2
+    is_data = is_mixed and not _is_words("\n".join(lines)[:_JUDGED_CHARS])
+    return after if is_data else match[0]
+
+
+def _is_words(text: str) -> bool:
+    """Returns whether letters are words in a row, such as paths: these have few capitals, or many words."""
+    n_capitals, n_letters = sum(map(str.isupper, text)), sum(map(str.isalpha, text))
+    n_words = len(_PATH_WORD.findall(text))
+    return n_capitals < _LEAST_CAPITALS * n_letters or n_words * _CHARS_PER_WORD > len(text)
