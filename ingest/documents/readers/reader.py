@@ -105,6 +105,10 @@ def _find_title(blocks: Sequence[Block], format_: Format) -> str:
 
 
 def _drop_title(title: str, blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """Drops the heading that only repeats the title."""
-    repeats = [b for b in blocks if b.kind == BlockKind.HEADING and b.level == 1 and b.text == title]
-    return tuple(block for block in blocks if block is not repeats[0]) if repeats else tuple(blocks)
+    """Drops the heading that only repeats the title; it stays, as a paragraph, where it is all there is."""
+    titles = (b for b in blocks if b.kind == BlockKind.HEADING and b.level == 1 and b.text == title)
+    repeated = next(titles, None)
+    rest = tuple(block for block in blocks if block is not repeated)
+    if rest or repeated is None:
+        return rest
+    return (replace(repeated, kind=BlockKind.PARAGRAPH, level=0),)

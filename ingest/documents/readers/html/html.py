@@ -20,9 +20,9 @@ from ingest.documents.readers.text.encoding import decode
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}
-_BLOCKS = {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt"}
-_BLOCKS |= {"fieldset", "figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "nav", "p"}
-_BLOCKS |= {"section", "summary"}
+_BLOCKS = {"address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div"}
+_BLOCKS |= {"dl", "dt", "fieldset", "figcaption", "figure", "footer", "header", "hr", "html", "legend", "li"}
+_BLOCKS |= {"main", "nav", "p", "section", "summary"}
 _APART = {*_BLOCKS, *_HEADINGS, "ul", "ol", "table", "tr", "td", "th", "pre"}
 _ANY_BLOCK = ", ".join(sorted(_APART - {"body", "html"}))
 _NO_TEXT = "nav, footer, [role=navigation], button, select, input, textarea, datalist, dialog"
@@ -112,13 +112,16 @@ class _HtmlWalk:
             return
         self._nesting += 1
         for node in parent.iter(include_text=True):
-            if node.is_text_node:
-                self._inline.append(_SPACES.sub(" ", node.text(deep=False) or ""))
-            elif node.is_element_node and not _is_hidden(node):
-                yield from self._element(node, depth)
+            yield from self._child(node, depth)
         self._nesting -= 1
         if parent.tag in _BLOCKS:
             yield from self._paragraph()
+
+    def _child(self, node: LexborNode, depth: int) -> Iterator[Block]:
+        if node.is_text_node:
+            self._inline.append(_SPACES.sub(" ", node.text(deep=False) or ""))
+        elif node.is_element_node and not _is_hidden(node):
+            yield from self._element(node, depth)
 
     def _element(self, node: LexborNode, depth: int) -> Iterator[Block]:
         tag = str(node.tag)
@@ -159,7 +162,10 @@ class _HtmlWalk:
 
     def _table(self, table: LexborNode, depth: int) -> Iterator[Block]:
         """Yields a table; one of a single column around other tables is layout, of which only the contents
-        count."""
+        count. Its caption comes first."""
+        for caption in table.iter():
+            if caption.tag == "caption":
+                yield from self._child(caption, depth)
         rows = [*_rows(table)]
         is_layout = all(len(row) <= 1 for row in rows) and any(row[0].css_first("table") for row in rows if row)
         for row in rows if is_layout else ():
@@ -173,19 +179,26 @@ class _HtmlWalk:
             yield Block(BlockKind.TABLE, lines=lines, has_header=has_header)
 
     def _items(self, items: LexborNode, depth: int) -> Iterator[Block]:
-        number = int(items.attributes.get("start") or 1) if items.tag == "ol" else 0
-        for node in items.iter():
-            if _is_hidden(node):
-                continue
-            marker = f"{number}." if number else "-"
-            is_first = True
-            for block in _HtmlWalk(self._nesting).flow(node, depth) if node.tag == "li" else ():
-                if is_first and block.kind == BlockKind.PARAGRAPH:
-                    yield Block(BlockKind.ITEM, f"{marker} {block.text}", level=depth)
-                else:
-                    yield block
-                is_first = False
-            number += bool(number)
+        """Yields the items of a list, and what stands between them by mistake."""
+        if self._nesting > MAX_NESTING:
+            return
+        start = items.attributes.get("start") or "1"
+        number = int(start if start.isdecimal() and len(start) < 8 else 1) if items.tag == "ol" else 0
+        for node in items.iter(include_text=True):
+            if node.tag == "li" and not _is_hidden(node):
+                yield from self._paragraph()
+                yield from self._item(node, depth, f"{number}." if number else "-")
+                number += bool(number)
+            else:
+                self._nesting += 1
+                yield from self._child(node, depth)
+                self._nesting -= 1
+        yield from self._paragraph()
+
+    def _item(self, item: LexborNode, depth: int, marker: str) -> Iterator[Block]:
+        for at, block in enumerate(_HtmlWalk(self._nesting).flow(item, depth)):
+            is_first = at == 0 and block.kind == BlockKind.PARAGRAPH
+            yield Block(BlockKind.ITEM, f"{marker} {block.text}", level=depth) if is_first else block
 
     def _paragraph(self) -> Iterator[Block]:
         text = _clean_lines("".join(self._inline))

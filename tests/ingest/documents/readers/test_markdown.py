@@ -140,7 +140,7 @@ def test_plain_text_keeps_its_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "cause"), [(b"\x00\x01", "is not text"), (b"", "no text"), (b"# T", "no text")]
+    ("content", "cause"), [(b"\x00\x01", "is not text"), (b"", "no text"), (b"---\ntitle: T\n---\n", "no text")]
 )
 def test_what_holds_no_text_is_a_problem(content: bytes, cause: str) -> None:
     with pytest.raises(FetchProblem, match=cause):
