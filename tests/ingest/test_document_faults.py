@@ -262,6 +262,13 @@ FAULTS = [
     # Text is text
     Fault("pdf.md", b"%PDF-1.4 is how a PDF begins.\n\nThe rest is hard.", ("%PDF-1.4 is how", "The rest")),
     Fault("pdf.txt", b"%PDF-1.7\n1 0 obj\nis how a PDF begins.", ("%PDF-1.7", "is how")),
+    Fault(
+        "pdf-end.md",
+        b"%PDF-1.4\nis the first line of a PDF, which\nends with startxref and a number.",
+        ("%PDF-1.4", "startxref and a number."),
+    ),
+    Fault("pdf-object.txt", b"%PDF-1.4\n1 0 obj\nends with startxref.", ("%PDF-1.4", "ends with startxref.")),
+    Fault("pdf-bell.txt", b"%PDF-1.4 is\x08 how a PDF begins. It goes on.", ("%PDF-1.4 is how a PDF begins.",)),
     Fault("rtf.txt", rb"{\rtf1\ansi} is how Rich Text begins.", (r"{\rtf1\ansi} is how Rich Text begins.",)),
     Fault("html.txt", b"<html> is the root.\n\n<body> is in it.", ("<html> is the root.", "<body> is in it.")),
     Fault("doctype.csv", b"<!doctype html> comes first,yes\nthen,no\n", ("<!doctype html> comes first",)),

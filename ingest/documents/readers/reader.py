@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from agent.hidden_characters import strip_invisible
-from ingest.documents.blocks import Block, BlockKind, Document
+from ingest.documents.blocks import Block, BlockKind, Document, Gap
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import signature
@@ -71,7 +71,7 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     title = strip_invisible(document.title).strip() or _find_title(blocks, format_) or raw.title
     blocks = _drop_title(title, blocks)
     if not blocks:
-        raise FetchProblem("contains no text", "add text to it, or remove it")
+        raise _no_text_problem(document.gap)
     return replace(
         document,
         title=title,
@@ -79,6 +79,13 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
         updated_at=document.updated_at or raw.updated_at,
         keywords=strip_invisible(document.keywords),
     )
+
+
+def _no_text_problem(gap: Gap | None) -> FetchProblem:
+    """Returns the reason why nothing was read: what could not be, or that there is nothing."""
+    if gap is None:
+        return FetchProblem("contains no text", "add text to it, or remove it")
+    return FetchProblem(gap.cause, gap.advice.partition(";")[0])  # the rest of it is about the text there is
 
 
 def _clean(blocks: Sequence[Block]) -> tuple[Block, ...]:

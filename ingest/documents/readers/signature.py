@@ -25,14 +25,14 @@ _WHOLE_PAGE = re.compile(  # goes on with another tag, unlike a text that begins
     rb"(?:\xef\xbb\xbf)?\s*<[^<>]{1,2000}>\s*(?:<[a-z!?]|(?s:.*)</html\s*>\s*\Z)", re.IGNORECASE
 )
 _PAGE_END = re.compile(rb"</html\s*>(?!\s*(?:<!--|\Z))", re.IGNORECASE)
-_WHOLE_PDF = re.compile(rb"%PDF-\d\.\d[ \t]*[\r\n]")
+_PDF_OBJECT = re.compile(rb"[\r\n][ \t]*\d{1,10} \d{1,5} obj\b")
+_PDF_END = re.compile(rb"startxref\s{1,9}\d{1,12}\s{1,9}%%EOF")
+_PDF_END_WITHIN = 2048  # bytes
 _BRACES = re.compile(rb"\\.|[{}]", re.DOTALL)
 _TEXT = {  # formats without a signature, whose text may begin with another's
     *(Format.MARKDOWN, Format.TEXT, Format.HTML, Format.WEBPAGE, Format.CSV, Format.JSON, Format.NOTEBOOK),
     Format.MAIL,
 }
-_CONTROLS = bytes({*range(0x20)} - {*b"\t\n\v\f\r\x1b"})
-_PDF_END, _PDF_END_WITHIN = b"startxref", 2048  # bytes
 _PDF_WITHIN = 1024  # bytes; other things may stand before its signature
 _OFFICE = re.compile(
     rb"(?:(wordprocessingml|ms-word)|(presentationml|ms-powerpoint)|(spreadsheetml|ms-excel))"
@@ -73,9 +73,7 @@ def detect_format(raw: RawDocument) -> Format:
 def _is_only_text(content: bytes) -> bool:
     """Returns whether a text begins with the signature of a format that it is not in, such as one about PDF."""
     if content.startswith(_PDF):
-        is_binary = len(content.translate(None, _CONTROLS)) < len(content)
-        is_whole = _WHOLE_PDF.match(content) and _PDF_END in content[-_PDF_END_WITHIN:]
-        return not (is_whole or is_binary)
+        return not (_PDF_OBJECT.search(content) and _PDF_END.search(content[-_PDF_END_WITHIN:]))
     if content.startswith(_RTF):
         return not _is_one_group(content)
     if _PAGE.match(content):

@@ -162,6 +162,13 @@ def test_what_cannot_be_read_is_a_problem_with_advice(content: bytes, cause: str
     assert problem.value.advice
 
 
+def test_a_workbook_of_formulas_that_were_never_computed_is_to_be_saved_again() -> None:
+    formulas = '<row r="1"><c r="A1"><f>A9*2</f></c><c r="B1"><f>A9*3</f></c></row>'
+    with pytest.raises(FetchProblem, match=r"has formulas without a stored value \(A1, B1\)") as problem:
+        read(xlsx({"A": f"<sheetData>{formulas}</sheetData>"}), Format.SHEET)
+    assert problem.value.advice == "open it in Excel or LibreOffice and save it again"
+
+
 def test_two_cells_far_apart_do_not_make_room_for_all_between() -> None:
     far = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
     assert sheet.MAX_CELLS < 1_048_576 * 16_384
