@@ -99,6 +99,35 @@ FEES = sheet(
     cell("A4", "Pro") + cell("B4", 0.195, 3) + cell("C4", 45292, 2),
     merged="B1:C1 A1:A2",
 )
+CHANNELS = sheet(
+    cell("B1", "Fee"),
+    cell("B2", "Online") + cell("D2", "Shop"),
+    cell("A3", "Plan")
+    + "".join(cell(f"{at}3", name) for at, name in zip("BCDE", ["Monthly", "Yearly"] * 2, strict=True)),
+    cell("A4", "Basic") + "".join(cell(f"{at}4", n, 1) for n, at in enumerate("BCDE", 1)),
+    merged="B1:E1 B2:C2 D2:E2",
+)
+APPROVERS = sheet(
+    cell("B1", "Approver") + cell("D1", "Note"),
+    cell("A2", "Plan") + cell("B2", "First") + cell("C2", "Second"),
+    cell("A3", "Basic") + cell("B3", "Anna") + cell("C3", "Bob") + cell("D3", "by mail"),
+    merged="B1:C1",
+)
+ADDRESSES = sheet(
+    cell("A1", "Name") + cell("B1", "Address"),
+    cell("A2", "Anna") + cell("B2", "Elm Street") + cell("C2", "Rome"),
+    cell("A3", "Bob") + cell("B3", "Oak Street") + cell("C3", "Berlin"),
+    merged="B1:C1",
+)
+FORM = sheet(
+    *(
+        cell("A1", "North") * (n == 1)
+        + cell(f"B{n}", f"Who {'abcdef'[n]}")
+        + cell(f"D{n}", f"Where {'abcdef'[n]}")
+        for n in range(1, 6)
+    ),
+    merged="A1:A5 " + " ".join(f"B{n}:C{n} D{n}:E{n}" for n in range(1, 6)),
+)
 FORMULAS = sheet(
     cell("A1", "Plan") + cell("B1", "Fee") + cell("C1", "Note"),
     cell("A2", "Basic") + '<c r="B2"><f>A9*2</f></c><c r="C2" t="str"><f>""</f><v></v></c>',
@@ -183,6 +212,22 @@ FAULTS = [
         "fees.xlsx",
         xlsx({"Prices": FEES}, styles=MONEY),
         ("Plan: Basic; Fee Monthly: $420.00; Fee Yearly: $4,200.50", "Monthly: 19.50%; Fee Yearly: 1 Jan 2024"),
+    ),
+    Fault(
+        "channels.xlsx",
+        xlsx({"Prices": CHANNELS}, styles=MONEY),
+        ("Plan: Basic; Fee Online Monthly: $1.00; Fee Online Yearly: $2.00; Fee Shop Monthly: $3.00; Fee Shop Y",),
+    ),
+    Fault(
+        "channels.html",
+        b"<table><tr><th rowspan=3>Plan<th colspan=3>Fee<tr><th colspan=2>Online<th rowspan=2>Shop"
+        b"<tr><th>Monthly<th>Yearly<tr><td>Basic<td>$1<td>$2<td>$3</table>",
+        ("| Plan | Fee Online Monthly | Fee Online Yearly | Fee Shop |", "| Basic | $1 | $2 | $3 |"),
+    ),
+    Fault(
+        "approvers.xlsx",
+        xlsx({"Plans": APPROVERS}),
+        ("Plan: Basic; Approver First: Anna; Approver Second: Bob; Note: by mail",),
     ),
     Fault(
         "formulas.xlsx",
@@ -311,6 +356,8 @@ KEPT = [
         "names.csv", b"Name,,City\nAnna,Smith,Berlin\nBob,Jones,Rome\n", ("| Name |  | City |", "| Anna | Smith |")
     ),
     Fault("numbers.xlsx", xlsx({"A": [["Room", "Seats"], ["Anna", 8], ["Berta", 12.5]]}), ("| Berta | 12.5 |",)),
+    Fault("addresses.xlsx", xlsx({"A": ADDRESSES}), ("Name | Address | Address", "| Anna | Elm Street | Rome |")),
+    Fault("form.xlsx", xlsx({"A": FORM}), ("| North | Who b | Who b | Where b |", "| North | Who f |")),
     Fault("digits.ods", ods(ods_row("Room", "Seats") + ods_row("Anna", "8")), ("| Anna | 8 |",)),
 ]
 

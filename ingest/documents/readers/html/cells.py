@@ -5,7 +5,9 @@ Promises that a value stays under its column, and bounds how much text merged ce
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile, zip_longest
+from itertools import pairwise, takewhile, zip_longest
+
+from ingest.documents.readers.text.tables import join_names
 
 MAX_COLUMNS, MAX_ROWS = 100, 1_000  # that one cell covers at most
 _FREE_CHARS = 20_000  # that merged cells of one table may repeat, plus four times its own text
@@ -40,9 +42,11 @@ def format_rows(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[str, ...], bool]:
     first = filled[0]
     has_header = all(cell.is_header for cell in rows[first])
     texts = [expanded[at] for at in filled]
-    is_merged = any(cell.n_columns > 1 or cell.n_rows > 1 for cell in rows[first])
-    if has_header and is_merged and len(filled) > 2 and all(cell.is_header for cell in rows[filled[1]]):
-        texts[:2] = [[_merge_headers(*cells) for cells in zip_longest(texts[0], texts[1], fillvalue="")]]
+    for above, below in pairwise(filled[:-1] if has_header else ()):
+        is_merged = any(cell.n_columns > 1 or cell.n_rows > 1 for cell in rows[above])
+        if not is_merged or not all(cell.is_header for cell in rows[below]):
+            break
+        texts[:2] = [[join_names(*names) for names in zip_longest(texts[0], texts[1], fillvalue="")]]
     return tuple(f"| {' | '.join(row)} |" for row in texts), has_header
 
 
@@ -74,7 +78,3 @@ def _expand(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
         lines.append(line)
     columns = sorted(starts)
     return [[line.get(at, "") for at in takewhile(max(line, default=-1).__ge__, columns)] for line in lines]
-
-
-def _merge_headers(above: str, below: str) -> str:
-    return above if below == above else f"{above} {below}".strip()

@@ -100,7 +100,8 @@ def _is_visible(sheet: SheetMetadata) -> bool:
 
 
 def _sheet(book: CalamineWorkbook, name: str, rows: Rows, sheet_looks: SheetLooks) -> Iterator[Block]:
-    tables = [*rows.blocks(_rows(book.get_sheet_by_name(name), sheet_looks))]
+    sheet = book.get_sheet_by_name(name)
+    tables = [*rows.blocks(_rows(sheet, sheet_looks), merged=_find_merged(sheet))]
     if tables:
         yield Block(BlockKind.HEADING, name, level=2)
         yield from tables
@@ -141,6 +142,16 @@ def _find_covered(sheet: CalamineSheet) -> dict[Place, Place]:
         if len(covered) > _MAX_COVERED:
             break
     return covered
+
+
+def _find_merged(sheet: CalamineSheet) -> dict[int, set[int]]:
+    """Returns by row the columns, counted from the first filled one, that cells merged across columns cover."""
+    _, left = sheet.start or (0, 0)
+    merged: defaultdict[int, set[int]] = defaultdict(set)
+    for (row, column), covered_by in _find_covered(sheet).items():
+        if column != covered_by[1]:
+            merged[row] |= {column - left, covered_by[1] - left}
+    return merged
 
 
 def _format_cell(cell: Cell, sheet_looks: SheetLooks, place: Place) -> str:
