@@ -5,6 +5,7 @@ the cause that is listed, if any. To add one, append to ``FAULTS``.
 """
 
 import base64
+import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,7 @@ RIGHT = ["Bicycles are parked in the yard behind", "the kitchen. Cars need a per
 DATA = base64.b64encode(random.Random(14).randbytes(300_000)).decode()
 ADDRESS = f"data:image/png;base64,{DATA}"
 LINES = "\n".join(DATA[i : i + 76] for i in range(0, 50_000, 76))
+WRAPPED = f"The gate.\n\n![Map](data:image/png;base64,{LINES})\n\nIt opens at six."
 FOLDERS = ["Company", "HumanResources", "Policies", "2024", "AnnualLeave", "CarryOver3", "Europe", "Berlin7"]
 PATHS = "\n".join(("/" + "/".join(FOLDERS[n % 4 :] + FOLDERS[: n % 4]))[: 60 + n % 2] for n in range(20))
 EQUAL_PATHS = "\n".join(path[:60] for path in PATHS.split("\n"))
@@ -285,6 +287,30 @@ FAULTS = [
         1,
     ),
     Fault("wiki.rtf", rf"{{\rtf1 The gate {ADDRESS} opens.}}".encode(), ("The gate", "opens"), ("base64",), "", 1),
+    Fault(
+        "wrapped.ipynb",
+        json.dumps({"cells": [{"cell_type": kind, "source": WRAPPED} for kind in ("markdown", "code")]}).encode(),
+        ("The gate.", "six", "The gate.", "six"),
+        ("base64",),
+        "",
+        1,
+    ),
+    Fault(
+        "wrapped.rtf",
+        rf"{{\rtf1 {WRAPPED}}}".replace("\n", "\\par\n").encode(),
+        ("gate", "six"),
+        ("base64",),
+        "",
+        1,
+    ),
+    Fault(
+        "wrapped.json",
+        json.dumps([{"note": WRAPPED, "n": n} for n in range(2)]).encode(),
+        ("gate", "six", "six"),
+        ("base64",),
+        "",
+        1,
+    ),
     Fault("wiki.eml", f"Subject: Gate\n\nIt {ADDRESS} opens.".encode(), ("opens",), ("base64",), "", 1),
     Fault(
         "quoted.txt", f"> {LINES}\n\nIt opens.".replace("\n", "\n> ").encode(), ("opens",), (LINES[:70],), "", 1
@@ -340,6 +366,9 @@ FAULTS = [
     ),
     Fault("legend.html", b"<fieldset><legend>Leave</legend>Ask.</fieldset>", ("Leave\n\nAsk.",)),
     Fault("le.txt", "The “gate” – opens at six.".encode("utf-16-le"), ("The “gate” – opens at six.",)),
+    Fault("bullets.txt", "\uf0b7 The gate\n\uf0b7 The yard\n".encode("utf-16-le"), ("The gate\n", "The yard")),
+    Fault("bell.txt", f"{'It opens at six. ' * 5}\x07".encode("utf-16-be"), ("It opens at six.",) * 5),
+    Fault("private.md", "Die Tür \ue000 öffnet um sechs.".encode("utf-32-le"), ("Die Tür", "öffnet um sechs.")),
     Fault("be.csv", "Ворота,Часы\nСевер,шесть\n".encode("utf-16-be"), ("| Ворота | Часы |", "шесть")),
     Fault("wide.md", "# Τίτλος\n\nΗ πύλη ανοίγει στις έξι.".encode("utf-32-le"), ("Η πύλη ανοίγει στις έξι.",)),
     Fault("kanji.txt", "休暇は年に二十日です。申請は人事部へ。".encode("utf-16-le"), ("休暇は年に二十日です。",)),

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from ingest.documents.readers.office import archive
-from ingest.documents.readers.office.looks import SheetLooks
+from ingest.documents.readers.office.looks import Place, SheetLooks
 from ingest.documents.readers.text.tables import MAX_ROWS
 
 _WHAT = "spreadsheet"
 _CONTENT, _MIMETYPE = "content.xml", "mimetype"
 _SHOWN_TYPES = {"currency", "percentage", "date", "time", "float"}
-_MAX_REPEATED = 1_000  # of one cell; more are empty
+_MAX_REPEATED = 1_000  # rows or columns of one cell; more are empty
+_MAX_PLACES = 500_000  # of one sheet, those of repeated cells among them; each takes 200 bytes
 
 
 def read_looks(content: bytes) -> dict[str, SheetLooks]:
@@ -37,26 +38,29 @@ def _read_table(table: Element) -> SheetLooks:
         for cell in row:
             n_columns = _repeat(cell, "number-columns-repeated")
             if _name(cell) == "table-cell":
-                places = [
-                    (number + down, column + right)
-                    for down in range(min(n_rows, _MAX_REPEATED))
-                    for right in range(min(n_columns, _MAX_REPEATED))
-                ]
-                _read_cell(cell, places, looks)
+                _read_cell(cell, (number, column), (n_rows, n_columns), looks)
             column += n_columns
         number += n_rows
     return looks
 
 
-def _read_cell(cell: Element, places: list[tuple[int, int]], looks: SheetLooks) -> None:
+def _read_cell(cell: Element, place: Place, repeated: tuple[int, int], looks: SheetLooks) -> None:
     kind, formula = _attribute(cell, "value-type"), _attribute(cell, "formula")
     if not kind and not formula:
         return
     text = " ".join(" ".join("".join(line.itertext()) for line in cell if _name(line) == "p").split())
     if text and kind in _SHOWN_TYPES and (kind in {"date", "time"} or _says_more(text)):
-        looks.texts.update(dict.fromkeys(places, text))
+        looks.texts.update(dict.fromkeys(_places(place, repeated, looks), text))
     if formula and not kind and not text:
-        looks.without_value += places
+        looks.without_value += _places(place, repeated, looks)
+
+
+def _places(first: Place, repeated: tuple[int, int], looks: SheetLooks) -> list[Place]:
+    """Returns where a cell stands; only its first place when there are too many."""
+    n_rows, n_columns = (min(n, _MAX_REPEATED) for n in repeated)
+    if len(looks.texts) + len(looks.without_value) + n_rows * n_columns > _MAX_PLACES:
+        return [first]
+    return [(first[0] + down, first[1] + right) for down in range(n_rows) for right in range(n_columns)]
 
 
 def _says_more(text: str) -> bool:

@@ -31,7 +31,9 @@ _GUESSES = [
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _LEAST_WIDE_CHARS = 4  # unless all are ASCII
 _STRANGE = {"Cc", "Cn", "Co", "Cs"}  # control, unassigned, private and half characters
-_MOST_STRANGE = 0.002  # of a text's characters
+_BULLETS = ("\uf000", "\uf0ff")  # private characters that Word writes for its symbols
+_MOST_STRANGE = 0.02  # of a text's characters; random bytes have 0.15
+_ONE_STRANGE_CHARS = 20  # of a text in which one may be strange
 _LEAST_COMMON = 0.01  # of them: spaces, line ends, digits, marks
 _WHITESPACE = "\t\n\v\f\r\x1b"
 _WIDE_SPACES = "\u3000\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff1a"
@@ -98,10 +100,15 @@ def _count_scripts(content: bytes, encoding: str) -> int:
     text = _try_decode(sample, encoding) or _try_decode(sample[:-width], encoding)  # cut in the middle of a pair
     if not text or (len(text) < _LEAST_WIDE_CHARS and not text.isascii()):
         return 0
-    n_strange = sum(unicodedata.category(char) in _STRANGE and char not in _WHITESPACE for char in text)
+    most_strange = max(_MOST_STRANGE * len(text), len(text) >= _ONE_STRANGE_CHARS)
     n_common = sum(char.isascii() or char in _WIDE_SPACES for char in text)
-    is_text = n_strange <= _MOST_STRANGE * len(text) and n_common >= _LEAST_COMMON * len(text)
+    is_text = sum(map(_is_strange, text)) <= most_strange and n_common >= _LEAST_COMMON * len(text)
     return len({ord(char) >> 8 for char in text}) if is_text else 0
+
+
+def _is_strange(char: str) -> bool:
+    is_usual = char in _WHITESPACE or _BULLETS[0] <= char <= _BULLETS[1]
+    return not is_usual and unicodedata.category(char) in _STRANGE
 
 
 def _guess_encodings(content: bytes) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.text.encoding import decode
+from ingest.documents.readers.text.inline_data import strip_inline_data
 from ingest.documents.readers.text.tables import Row, Rows
 
 _MAX_RANK = 6
@@ -83,4 +84,4 @@ def _table(records: list[dict[str, object]]) -> Iterator[Row]:
 def _format(value: object) -> str:
     if value is None:
         return ""
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value).strip()
+    return ("yes" if value else "no") if isinstance(value, bool) else strip_inline_data(str(value)).strip()

@@ -6,6 +6,7 @@ from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.readers.html import markdown
 from ingest.documents.readers.text import json_records
 from ingest.documents.readers.text.encoding import decode
+from ingest.documents.readers.text.inline_data import strip_inline_data
 
 _MAX_OUTPUT_LINES = 50  # of one cell; the rest is a log
 
@@ -38,4 +39,5 @@ def _output_text(output: dict[str, object]) -> str:
 
 
 def _join(text: object) -> str:
-    return "".join(map(str, text)) if isinstance(text, list) else text if isinstance(text, str) else ""
+    joined = "".join(map(str, text)) if isinstance(text, list) else text if isinstance(text, str) else ""
+    return strip_inline_data(joined)  # wrapped in lines, it was not seen in the JSON

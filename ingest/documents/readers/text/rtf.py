@@ -23,7 +23,8 @@ def read(content: bytes, *, max_chars: int) -> Document:
     source = strip_inline_data(_HIDDEN.sub(b"", _PICTURE.sub(b"", content)).decode("latin-1"))
     title = _TITLE.search(source)
     rows, blocks, table, prose = Rows(), list[Block](), list[list[str]](), list[str]()
-    for line in [*rtf_to_text(source, errors="replace").split("\n"), ""]:
+    text = strip_inline_data(rtf_to_text(source, errors="replace"))
+    for line in [*text.split("\n"), ""]:
         if _ROW.fullmatch(line):
             blocks += plain.blocks("\n\n".join(prose))
             prose.clear()

@@ -1,5 +1,6 @@
 """Sheets and files of values: rows keep their header, and what is no table becomes none."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
 from ingest.documents.readers.office import sheet
+from ingest.documents.readers.office.ods import read_looks
 from ingest.documents.readers.text import tables
 from tests.ingest import paper
-from tests.ingest.office import xlsx
+from tests.ingest.office import ods, ods_row, xlsx
 
 
 def read(content: bytes | str, kind: Format = Format.CSV) -> Document:
@@ -174,3 +176,17 @@ def test_two_cells_far_apart_do_not_make_room_for_all_between() -> None:
     assert sheet.MAX_CELLS < 1_048_576 * 16_384
     with pytest.raises(FetchProblem, match="spans 1,048,576 rows and 16,384 columns"):
         read(xlsx({"A": f"<sheetData>{far}</sheetData>"}), Format.SHEET)
+
+
+def test_repeated_cells_of_an_opendocument_sheet_take_little_memory() -> None:
+    empty = '<table:table-cell table:number-columns-repeated="1000"/>' * 15
+    price = '<table:table-cell table:number-columns-repeated="1000" office:value-type="currency" office:value="1">'
+    rows = ods_row(*[empty, f"{price}<text:p>$1.00</text:p></table:table-cell>"])
+    repeated = rows.replace("<table:table-row", '<table:table-row table:number-rows-repeated="1000"')
+    content = ods(ods_row("Room", "Seats") + repeated)
+    tracemalloc.start()
+    looks = read_looks(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [sheet_looks.texts for sheet_looks in looks.values()] == [{(1, 15_000): "$1.00"}]
+    assert peak < 10_000_000
