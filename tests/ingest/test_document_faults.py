@@ -154,6 +154,11 @@ ODS = ods(
         "</table:table-cell>",
     )
 )
+APPROVERS_ODS = ods(
+    ods_row("<table:table-cell/>", f"{SPANNED}</table:table-cell>".replace("Fee", "Approver"))
+    + ods_row("Plan", "First", "Second")
+    + ods_row("Basic", "Anna", "Bob")
+)
 
 FAULTS = [
     # Pages of a PDF that hold no text
@@ -245,6 +250,7 @@ FAULTS = [
         (),
         "has formulas without a stored value (C3)",
     ),
+    Fault("approvers.ods", APPROVERS_ODS, ("Plan: Basic; Approver First: Anna; Approver Second: Bob",)),
     Fault(
         "fees.csv",
         b"Plan,Fee,\n,Monthly,Yearly\nBasic,$42,$420\nPro,$5,$50\n",

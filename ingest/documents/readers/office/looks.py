@@ -23,11 +23,15 @@ Place = tuple[int, int]  # row and column from 0
 
 @dataclass
 class SheetLooks:
-    """How the cells of one sheet look: their number formats or texts, and the formulas without a stored value."""
+    """How the cells of one sheet look: their number formats or texts, and the formulas without a stored value.
+
+    ``merged`` has the first and last place of each merged cell, where calamine does not know them.
+    """
 
     formats: dict[Place, str] = field(default_factory=dict)
     texts: dict[Place, str] = field(default_factory=dict)
     without_value: list[Place] = field(default_factory=list)
+    merged: list[tuple[Place, Place]] = field(default_factory=list)
 
 
 def read_looks(content: bytes, *, max_bytes: int) -> dict[str, SheetLooks]:

@@ -1,4 +1,4 @@
-"""Finds the texts that the cells of an OpenDocument sheet (ODS) show, and its formulas without a value.
+"""Finds the texts that cells of an OpenDocument sheet (ODS) show, merged cells, and formulas without a value.
 
 A cell stores both its value and what a person sees, such as ``$420.00``; calamine gives the value only.
 """
@@ -46,6 +46,9 @@ def _read_table(table: Element) -> SheetLooks:
 
 def _read_cell(cell: Element, place: Place, repeated: tuple[int, int], looks: SheetLooks) -> None:
     kind, formula = _attribute(cell, "value-type"), _attribute(cell, "formula")
+    spanned = _repeat(cell, "number-rows-spanned"), _repeat(cell, "number-columns-spanned")
+    if spanned > (1, 1):
+        looks.merged.append((place, (place[0] + spanned[0] - 1, place[1] + spanned[1] - 1)))
     if not kind and not formula:
         return
     text = " ".join(" ".join("".join(line.itertext()) for line in cell if _name(line) == "p").split())

@@ -101,7 +101,7 @@ def _is_visible(sheet: SheetMetadata) -> bool:
 
 def _sheet(book: CalamineWorkbook, name: str, rows: Rows, sheet_looks: SheetLooks) -> Iterator[Block]:
     sheet = book.get_sheet_by_name(name)
-    tables = [*rows.blocks(_rows(sheet, sheet_looks), merged=_find_merged(sheet))]
+    tables = [*rows.blocks(_rows(sheet, sheet_looks), merged=_find_merged(sheet, sheet_looks))]
     if tables:
         yield Block(BlockKind.HEADING, name, level=2)
         yield from tables
@@ -113,7 +113,7 @@ def _rows(sheet: CalamineSheet, sheet_looks: SheetLooks) -> Iterator[list[str]]:
     A cell merged over columns and alone in its row is a title, and stands there once.
     """
     _, left = sheet.start or (0, 0)
-    covered = _find_covered(sheet)
+    covered = _find_covered(sheet, sheet_looks)
     firsts = set(covered.values())
     values: dict[Place, str] = {}
     titles: set[Place] = set()
@@ -131,10 +131,10 @@ def _rows(sheet: CalamineSheet, sheet_looks: SheetLooks) -> Iterator[list[str]]:
         yield texts
 
 
-def _find_covered(sheet: CalamineSheet) -> dict[Place, Place]:
+def _find_covered(sheet: CalamineSheet, sheet_looks: SheetLooks) -> dict[Place, Place]:
     """Returns the first cell of each place that a merged cell covers."""
     covered: dict[Place, Place] = {}
-    for first, last in sheet.merged_cell_ranges or ():
+    for first, last in sheet.merged_cell_ranges or sheet_looks.merged:
         for row in range(first[0], min(last[0], first[0] + cells.MAX_ROWS) + 1):
             for column in range(first[1], min(last[1], first[1] + cells.MAX_COLUMNS) + 1):
                 if (row, column) != (first[0], first[1]):
@@ -144,11 +144,11 @@ def _find_covered(sheet: CalamineSheet) -> dict[Place, Place]:
     return covered
 
 
-def _find_merged(sheet: CalamineSheet) -> dict[int, set[int]]:
+def _find_merged(sheet: CalamineSheet, sheet_looks: SheetLooks) -> dict[int, set[int]]:
     """Returns by row the columns, counted from the first filled one, that cells merged across columns cover."""
     _, left = sheet.start or (0, 0)
     merged: defaultdict[int, set[int]] = defaultdict(set)
-    for (row, column), covered_by in _find_covered(sheet).items():
+    for (row, column), covered_by in _find_covered(sheet, sheet_looks).items():
         if column != covered_by[1]:
             merged[row] |= {column - left, covered_by[1] - left}
     return merged
