@@ -180,7 +180,7 @@ def _digits(value: float, pattern: str) -> str:
     text = f"{value / 1000**n_thousands:0{width}{comma}.{n_most}f}"
     while n_most > n_least and text.endswith("0"):
         text, n_most = text[:-1], n_most - 1
-    return text.rstrip(".")
+    return text.rstrip(".") + ("." if pattern.endswith(".") else "")
 
 
 def _date_part(value: date | time, tokens: tuple[Token, ...], at: int, *, is_half: bool) -> str:
