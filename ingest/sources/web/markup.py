@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from hashlib import sha256
 from html import unescape
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ingest.sources.web import walls
+from ingest.sources.web import masking, walls
 from ingest.sources.web.site import Site, join, normalise
 from ingest.sources.web.walls import PageSigns, WallKind
 
@@ -46,16 +48,20 @@ _DATE_MODIFIED = re.compile(r'"dateModified"\s*+:\s*+"([^"]{8,40})"')
 _REFRESH = re.compile(r"\s*(\d{0,6})(?:\.\d*)?\s*[;,]\s*(?:url\s*=)?\s*['\"]?([^'\"]+)", re.IGNORECASE)
 _MAX_REFRESH_SECONDS = 10  # a page that is left later is there to be read
 _SAML = {"samlrequest", "samlresponse", "wresult"}  # fields of a form that sends itself to a login
-_LOGIN = re.compile(r"/(?:log-?in|sign-?in|wp-login)(?:\.\w+)?/?$", re.IGNORECASE)
-_LOGIN_PATH = re.compile(
-    r"/(?:log-?in|sign-?in|sso|saml2?|oauth2?|adfs|cas|wp-login|auth|authorize)(?:[/.]|$)", re.IGNORECASE
+_SIGN_IN = r"(?:log|sign)[-_]?(?:in|on)|wp-login|sessions?/new"
+_LOGIN = re.compile(
+    rf"/(?:{_SIGN_IN}|(?:oauth2?|saml2?|sso|auth)/(?:start|authori[sz]e|init(?:iate)?|redirect))(?:\.\w+)?/?$",
+    re.IGNORECASE,
 )
+_LOGIN_PATH = re.compile(rf"/(?:{_SIGN_IN}|sso|saml2?|oauth2?|adfs|cas|auth\w*)(?:[/.]|$)", re.IGNORECASE)
 _LOGIN_HOST = re.compile(r"(?:login|signin|sso|auth|accounts|idp?)\.", re.IGNORECASE)
 _DIRECTIVES_WITH_VALUE = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
 _SPACES = re.compile(r"\s+")
 _TITLE_CHARS = 300
 _TITLE_PARTS = re.compile(r"\s[|–—·-]\s")
-_SIGNS_CHARS, _SIGNS_LINKS, _HEADING_PIECES = 5_000, 50, 20
+_SIGNS_CHARS, _SIGNS_LINKS, _SIGNS_HEADINGS, _HEADING_CHARS = 5_000, 50, 3, 200
+_HEADINGS = {"h1", "h2", "h3"}
+_HEADING_ENDS = {"p", "form", "ul", "ol", "table", "section", "main", *_HEADINGS}  # also of one that is not closed
 _META_CHARS = 3_000
 _FUTURE = timedelta(days=1)  # a date later than that is a mistake
 
@@ -64,8 +70,8 @@ _FUTURE = timedelta(days=1)  # a date later than that is a mistake
 class Markup:
     """What the tags of a page say.
 
-    ``digest`` is equal for equal main texts, and empty without text; so is ``body``, but for texts that name their
-    own address; ``canonical`` and ``refresh`` are addresses within the site, or empty; ``refresh_target`` is any;
+    ``digest`` is equal for equal main texts, and empty without text; so is ``body``, but for what address and
+    moment change; ``canonical`` and ``refresh`` are addresses within the site, or empty; ``refresh_target`` any;
     ``wall`` marks a login or an error page, whatever its status.
     """
 
@@ -91,7 +97,7 @@ def parse(html: str, url: str, site: Site) -> Markup:
     links = (site.url(href, base) for href in tags.hrefs)
     return Markup(
         digest=tags.digest(),
-        body=tags.digest(without=(url, urlsplit(url).path)),
+        body=tags.digest(address=url),
         n_words=len(tags.text.split()),
         links=() if "nofollow" in directives else tuple(dict.fromkeys(filter(None, links))),
         canonical=site.url(tags.canonical, base) or "" if tags.canonical else "",
@@ -137,6 +143,16 @@ def parse_date(text: str) -> datetime | None:
     return None
 
 
+class _Piece(NamedTuple):
+    """A text between two tags, and what it is part of."""
+
+    text: str
+    is_main: bool
+    is_form: bool
+    is_link: bool
+    heading: int  # counted from 1; 0 for none
+
+
 class _Tags:
     """Collects tags and texts in one pass over a page."""
 
@@ -144,12 +160,11 @@ class _Tags:
         self.metas: list[tuple[str, str]] = []
         self.hrefs: dict[str, None] = {}
         self.base = self.canonical = self.title = self._whole_title = ""
-        self._heading: list[str] = []
-        self._form_texts: list[str] = []
+        self._inner_hrefs: list[str] = []
         self._actions: list[str] = []
-        self._has_password = self._has_saml = False
-        self._texts: list[str] = []
-        self._main_texts: list[str] = []
+        self._has_password = self._has_outer_password = self._has_saml = False
+        self._pieces: list[_Piece] = []
+        self._n_headings, self._is_heading = 0, False
         self._n_open: Counter[str] = Counter()
 
     def read(self, html: str) -> None:
@@ -164,37 +179,46 @@ class _Tags:
             elif name in _RAW and not tag["end"]:
                 at = self._skip_raw(name, html, at)
             elif name in _READ_TAGS and not tag["end"]:
+                self._n_open[name] = 1  # links do not nest
                 self._add_tag(name, _attributes(tag["attributes"]))
             elif name:
-                self._n_open[name] = max(0, self._n_open[name] + (-1 if tag["end"] else 1))
+                self._open_or_close(name, is_end=bool(tag["end"]))
                 if name == "form" and not tag["end"] and not self._is_around:
                     self._actions.append(_attributes(tag["attributes"]).get("action", ""))
         self._add_text(html[at:])
 
-    @property
-    def text(self) -> str:
-        """The main text."""
-        return _SPACES.sub(" ", " ".join(self._main_texts or self._texts)).strip()
+    @cached_property
+    def text(self) -> str:  # once all is read
+        return _join(self._main_pieces)
 
-    def digest(self, *, without: Iterable[str] = ()) -> str:
-        """Returns a digest of title and text ``without`` these parts."""
-        text = self.text
-        for part in without:
-            text = text.replace(part, "") if len(part) > 1 else text
-        return sha256(f"{self.title}\n{text}".encode(errors="replace")).hexdigest() if text else ""
+    def digest(self, *, address: str = "") -> str:
+        """Returns a digest of title and text, without what this ``address`` and the moment change in them."""
+        title, text = self.title, self.text
+        if address:
+            title, text = masking.mask_ids(title), masking.mask(text, address)
+        return sha256(f"{title}\n{text}".encode(errors="replace")).hexdigest() if self.text else ""
 
     def signs(self, url: str, site: Site) -> PageSigns:
         """Returns what shows whether this is a page of its own."""
         actions = [join(url, action) for action in self._actions]
+        pieces = self._main_pieces
+        plain = [one for one in pieces if not one.is_form and not one.heading]
+        headings = (_join(one for one in pieces if one.heading == n + 1) for n in range(_SIGNS_HEADINGS))
         return PageSigns(
             titles=_TITLE_PARTS.split(self._whole_title),
-            heading=_SPACES.sub(" ", unescape("".join(self._heading))).strip(),
-            text=unescape(self.text[:_SIGNS_CHARS]),
-            form_text=unescape(" ".join(self._form_texts)[:_SIGNS_CHARS]),
+            headings=[unescape(heading[:_HEADING_CHARS]).strip() for heading in headings if heading],
+            text=unescape(_join(plain)[:_SIGNS_CHARS]),
+            link_text=unescape(_join(one for one in plain if one.is_link)[:_SIGNS_CHARS]),
+            form_text=unescape(_join(one for one in self._pieces if one.is_form)[:_SIGNS_CHARS]),
             has_password=self._has_password,
             has_login_form=self._has_saml or any(is_login(action, site) for action in actions if action != url),
-            has_login_link=any(is_login(join(url, href), site) for href in [*self.hrefs][:_SIGNS_LINKS]),
+            has_login_around=self._has_outer_password,
+            has_login_link=any(is_login(join(url, href), site) for href in self._inner_hrefs),
         )
+
+    @cached_property
+    def _main_pieces(self) -> list[_Piece]:
+        return [one for one in self._pieces if one.is_main] or self._pieces
 
     @property
     def _is_around(self) -> bool:
@@ -202,18 +226,20 @@ class _Tags:
         n = self._n_open
         return any(n[name] for name in _AROUND) or bool(n["header"] and not n["main"] and not n["article"])
 
+    def _open_or_close(self, name: str, *, is_end: bool) -> None:
+        self._n_open[name] = max(0, self._n_open[name] + (-1 if is_end else 1))
+        if name in _HEADINGS and not is_end:
+            self._n_headings += 1
+        if name in _HEADING_ENDS:
+            self._is_heading = name in _HEADINGS and not is_end and self._n_headings <= _SIGNS_HEADINGS
+
     def _add_text(self, text: str) -> None:
         n = self._n_open
         if not text or text.isspace() or any(n[name] for name in _AROUND):
             return
-        if n["h1"] and len(self._heading) < _HEADING_PIECES:
-            self._heading.append(text)
-        if n["main"]:
-            self._main_texts.append(text)
-        elif not n["header"] or n["article"]:
-            self._texts.append(text)
-        if n["form"]:
-            self._form_texts.append(text)
+        if n["main"] or n["article"] or not n["header"]:
+            heading = self._n_headings if self._is_heading else 0
+            self._pieces.append(_Piece(text, bool(n["main"]), bool(n["form"]), bool(n["a"]), heading))
 
     def _skip_raw(self, name: str, html: str, at: int) -> int:
         """Returns where the element ends whose text begins at ``at``; remembers the first title."""
@@ -233,6 +259,7 @@ class _Tags:
         elif name == "input":
             kind, field = attributes.get("type", "").lower(), attributes.get("name", "").lower()
             self._has_password |= kind == "password" and not self._is_around
+            self._has_outer_password |= kind == "password" and self._is_around
             self._has_saml |= kind == "hidden" and field in _SAML
         elif name == "base":
             self.base = self.base or attributes.get("href", "")
@@ -243,6 +270,12 @@ class _Tags:
             href = attributes.get(_LINKS[name])
             if href and len(self.hrefs) < MAX_LINKS:
                 self.hrefs[href] = None
+            if href and not self._is_around and len(self._inner_hrefs) < _SIGNS_LINKS:
+                self._inner_hrefs.append(href)
+
+
+def _join(pieces: Iterable[_Piece]) -> str:
+    return _SPACES.sub(" ", " ".join(one.text for one in pieces)).strip()
 
 
 def _find_refresh(metas: Iterable[tuple[str, str]]) -> str:

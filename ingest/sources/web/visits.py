@@ -19,14 +19,14 @@ from agent.errors import UserError
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 
-VERSION = 2  # raise it when pages are interpreted differently: what was stored is then dropped
+VERSION = 3  # raise it when pages are interpreted differently: what was stored is then dropped
 MAX_PENDING_BYTES = 1_000_000_000  # of documents that wait to be fetched; others are requested again
 
 
 @dataclass(frozen=True)
 class Visit:
     """What a page said when last read; ``fingerprint`` is empty where it is no document, ``canonical`` names the
-    page to read instead, ``body`` is of the main text's ``n_words`` without the page's own address."""
+    page to read instead, ``body`` is of the main text's ``n_words`` but for what address and moment change."""
 
     etag: str = ""
     last_modified: str = ""

@@ -30,9 +30,11 @@ WALLS = {  # what a site shows in the place of a page, with status 200
     ),
     "a refresh to a login": "<meta http-equiv=refresh content='0; url=https://login.acme.example/x'><p>One moment",
     "a refresh to the site's login": "<meta http-equiv=refresh content='0;URL=/hb/login?next=1'>Redirecting",
+    "a refresh to sign in": "<meta http-equiv=refresh content='0;URL=/hb/users/sign_in'><p>One moment",
     "a link to a login": "<title>Object moved</title><h2>Object moved to <a href='/login?next=x'>here</a>.</h2>",
     "a guard": "<title>Just a moment...</title><p>Checking your browser. Please enable JavaScript and cookies",
     "an error": "<title>Acme</title><h1>Page not found</h1><p>The page that you requested is not here.",
+    "an error below the name": "<title>Acme</title><h1>Acme</h1><h2>The page you asked for doesn't exist.</h2>",
     "an error after the name": "<title>Acme | Page not found</title><p>Go back",
 }
 NOTICE = "<title>Acme</title><p>Unser Portal wird gerade umgebaut, in wenigen Stunden sind wir zur Stelle."
@@ -42,6 +44,8 @@ KEPT = {  # pages of their own
     "about a login": "<title>VPN login</title><p>Use your badge number and the code that the porter hands out.",
     "a login in the head": f"<title>Gate</title><header>{FORM}</header><main><p>The gate opens at six.</main>",
     "a login beside the text": f"<title>Gate</title><div>{FORM}</div><p>The gate opens at six, the yard at seven.",
+    "a number beside a login": f"<title>Contact</title><h1>Contact</h1><p>Call 4711.</p>{FORM}",
+    "about a status": "<title>Not found</title><p>The order does not exist. Create it first, then ask again.",
     "about errors": f"<title>404</title><p>{'A visitor sees this number when a link is broken. ' * 20}",
     "a page that ends its session": "<meta http-equiv=refresh content='900; url=/hb/login'><p>The gate opens.",
 }
@@ -108,6 +112,17 @@ def test_one_body_at_many_addresses_is_listed_and_two_alike_pages_are_kept(
     assert listed(library, open_()) == dict.fromkeys(NAMES[:4], "shows the same as other addresses")
     assert [name for name in NAMES if finds(library, name)] == ["keys", "post", "food"]
     assert not any("Portal" in p.text for p in library.search("Portal", audience=Audience()).passages)
+
+
+def test_one_body_with_other_numbers_and_names_is_listed_and_pages_that_differ_in_them_are_kept(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource]
+) -> None:
+    for number, name in enumerate(NAMES[:4]):
+        site.pages[f"/hb/{name}"] = page(f"<title>Acme</title><p>You may not read {name}. Request ID: 8f{number}")
+    for name in NAMES[4:]:
+        site.pages[f"/hb/{name}"] = page(f"<title>Acme</title><p>{TOPICS[name]}")
+    assert listed(library, open_()) == dict.fromkeys(NAMES[:4], "shows the same as other addresses")
+    assert [name for name in NAMES if finds(library, name)] == [*NAMES[4:]]
 
 
 def test_the_versions_of_one_page_and_the_copies_of_a_long_one_are_kept(
