@@ -58,15 +58,23 @@ def column(
     return [(x, top - i * pitch, size, line) for i, line in enumerate(lines)]
 
 
-def drawn_pdf(*pages: bytes, font: bytes = b"null", picture: bytes = bytes(range(0, 250, 10))) -> bytes:
+def drawn_pdf(
+    *pages: bytes,
+    font: bytes = b"null",
+    picture: bytes = bytes(range(0, 250, 10)),
+    replaced: Sequence[str] = (),
+) -> bytes:
     """A PDF of these operators, 600 points wide and 800 high.
 
-    ``/F1`` is Helvetica, ``/F2`` the ``font``, ``/Im`` a grey ``picture`` of five times five pixels.
+    ``/F1`` is Helvetica, ``/F2`` the ``font``, ``/Im`` a grey ``picture`` of five times five pixels. The structure
+    gives the texts of ``replaced`` in the place of the first page's marked contents.
     """
     head = b"/Type /XObject /Subtype /Image /Width 5 /Height 5 /ColorSpace /DeviceGray /BitsPerComponent 8"
     kids = b" ".join(b"%d 0 R" % (6 + 2 * i) for i in range(len(pages)))
+    root = 6 + 2 * len(pages)
+    tags = b"/MarkInfo << /Marked true >> /StructTreeRoot %d 0 R" % root if replaced else b""
     objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Catalog /Pages 2 0 R %s >>" % tags,
         b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages)),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
         font,
@@ -75,11 +83,20 @@ def drawn_pdf(*pages: bytes, font: bytes = b"null", picture: bytes = bytes(range
     resources = b"<< /Font << /F1 3 0 R /F2 4 0 R >> /XObject << /Im 5 0 R >> >>"
     for i, content in enumerate(pages):
         objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R /Resources %s >>"
-            % (7 + 2 * i, resources)
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /StructParents %d /Contents %d 0 R "
+            b"/Resources %s >>" % (i, 7 + 2 * i, resources)
         )
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
-    return _numbered(objects, b"")
+    return _numbered(objects + (_structure(root, replaced) if replaced else []), b"")
+
+
+def _structure(root: int, replaced: Sequence[str]) -> list[bytes]:
+    spans = b" ".join(b"%d 0 R" % (root + 1 + i) for i in range(len(replaced)))
+    tree = b"<< /Type /StructTreeRoot /K [%s] /ParentTree << /Nums [0 [%s]] >> >>" % (spans, spans)
+    return [tree] + [
+        b"<< /Type /StructElem /S /Span /P %d 0 R /Pg 6 0 R /K %d /ActualText (%s) >>" % (root, i, text.encode())
+        for i, text in enumerate(replaced)
+    ]
 
 
 def line(text: str, *, y: float = 700) -> bytes:

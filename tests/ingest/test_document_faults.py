@@ -46,6 +46,26 @@ LIGATURE = (
 )
 OFFICE = b"BT /F1 10 Tf 60 700 Td (The o) Tj /F2 10 Tf /Span << /ActualText (ffi) >> BDC (\\001) Tj EMC "
 OFFICE += b"/F1 10 Tf (ce opens at six.) Tj ET"
+TAGGED = b"BT /F1 10 Tf 60 700 Td (The o) Tj /F2 10 Tf /Span << /MCID 0 >> BDC (\\001) Tj EMC "
+TAGGED += b"/F1 10 Tf (ce opens at six.) Tj ET"
+
+
+def replaced(text: str, x: float, y: float = 700, shape: bytes = b"(\\001) Tj") -> bytes:
+    """The operators of a shape that stands for a text, which is ``\\001`` of a font that says nothing of it."""
+    shown = b"BT /F2 10 Tf %d %d Td %s ET" % (x, y, shape) if shape.endswith(b"Tj") else shape
+    return b"/Span << /ActualText (%s) >> BDC %s EMC\n" % (text.encode(), shown)
+
+
+WIFI = b"BT /F1 10 Tf 60 700 Td (wi) Tj /F2 10 Tf " + b" ".join(
+    b"1 0 0 1 %s 700 Tm /Span << /ActualText (fi) >> BDC (\\001) Tj EMC" % x for x in (b"69.4", b"75")
+)
+WIFI += b" /F1 10 Tf 1 0 0 1 80.6 700 Tm (x) Tj ET"
+TICKS = b"".join(line(f"Plan {n} has it:", y=700 - 20 * n) for n in range(4))
+TICKS += b"".join(replaced("Yes", 300, 700 - 20 * n) for n in range(4))
+ONLY = b"".join(replaced(*one) for one in zip("Hours", (60, 67, 73, 78, 82), strict=True)) + replaced(
+    "change.", 90
+)
+PAINTED = b"q 20 0 0 10 60 680 cm /Im Do Q"
 LEFT = [
     "The gate of the office opens at six in",
     "the morning and closes at ten in the",
@@ -188,6 +208,30 @@ FAULTS = [
     ),
     # What a page gives in the place of shapes, and columns
     Fault("ligature.pdf", drawn_pdf(OFFICE, font=LIGATURE), ("The office opens at six.",), ("o ce",)),
+    Fault(
+        "tagged.pdf", drawn_pdf(TAGGED, font=LIGATURE, replaced=["ffi"]), ("The office opens at six.",), ("o ce",)
+    ),
+    Fault("twice.pdf", drawn_pdf(WIFI, font=LIGATURE), ("wififix",)),
+    Fault("ticks.pdf", drawn_pdf(TICKS, font=LIGATURE), ("Plan 0 has it:", "Yes", "Plan 3", "Yes")),
+    Fault("last.pdf", drawn_pdf(TEXT + replaced("Last words", 60, 100), font=LIGATURE), ("ten.", "Last words")),
+    Fault(
+        "alone.pdf",
+        drawn_pdf(line("The gate.") + replaced("Alone", 60, 600) + line("It opens.", y=500), font=LIGATURE),
+        ("The gate.", "Alone", "It opens."),
+    ),
+    Fault("only.pdf", drawn_pdf(ONLY, font=LIGATURE), ("Hours change.",)),
+    Fault("painted.pdf", drawn_pdf(line("The gate.") + replaced("opens", 0, 0, PAINTED)), ("The gate.", "opens")),
+    Fault(
+        "tagged-picture.pdf",
+        drawn_pdf(line("The gate.") + b"/Figure << /MCID 0 >> BDC " + PAINTED + b" EMC", replaced=["opens"]),
+        ("The gate.", "opens"),
+    ),
+    Fault(
+        "shown.pdf",
+        drawn_pdf(b"/P << /MCID 0 >> BDC " + line("The gate.") + b"EMC", replaced=["Another."]),
+        ("The gate.",),
+        ("Another",),
+    ),
     Fault(
         "columns.pdf",
         paper.pdf([*paper.column(LEFT), *paper.column(RIGHT, x=320)]),

@@ -7,7 +7,7 @@ stands for, such as a ligature, the text that the page gives in its place is use
 import ctypes
 import math
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from pypdfium2 import raw
 
 from ingest.documents.readers.pdf import replaced_text
 from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextRun
+from ingest.documents.readers.pdf.replaced_text import LooseText
 
 MIN_POINTS = 2.0  # smaller text is unreadable
 _GAP = 1.0  # in font sizes; wider than any space between the words of a line
@@ -44,16 +45,23 @@ def read_text(page: pypdfium2.PdfPage) -> PageText:
 
 def _join_words(glyphs: "_Glyphs") -> Iterator[TextRun]:
     run: TextRun | None = None
-    for start, end in _split_words(glyphs.texts):
-        word = glyphs.run(start, end)
-        if word is None:
-            continue
+    for word in _words(glyphs):
         longer = run and _join(run, word)
         if run and not longer:
             yield run
         run = longer or word
     if run:
         yield run
+
+
+def _words(glyphs: "_Glyphs") -> Iterator[TextRun]:
+    """Yields the words that are seen, and those in the place of shapes, in the order of the file."""
+    loose = deque(glyphs.loose)
+    for start, end in [*_split_words(glyphs.texts), (len(glyphs.texts), None)]:
+        while loose and loose[0].at <= start:
+            yield from filter(None, [glyphs.loose_run(loose.popleft())])
+        if end is not None and (word := glyphs.run(start, end)):
+            yield word
 
 
 def _split_words(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -89,16 +97,23 @@ class _Glyphs:
         self._rotation = self._measure_rotation()
         width, height = self._right - self._left, self._top - self._bottom
         self._width, self.height = (height, width) if self._rotation in {90, 270} else (width, height)
-        replaced_text.insert(self.texts, page, text_page)
+        self.loose = replaced_text.insert(self.texts, page, text_page)
 
     def run(self, start: int, end: int) -> TextRun | None:
         """Returns the word between two indexes; None when it is too small to be read, or outside the page."""
         size, is_bold = self._style(start)
         text = "".join(self.texts[start:end])
         (x0, base), (x1, _) = self._edge(start), self._edge(end - 1, right=True)
-        is_on_page = -1 <= x0 <= self._width + 1 and -1 <= base <= self.height + size
-        is_seen = size >= MIN_POINTS and is_on_page
-        return TextRun(text, x0, max(x0, x1), base, size, is_bold) if text and is_seen else None
+        return self._seen(TextRun(text, x0, max(x0, x1), base, size, is_bold)) if text else None
+
+    def loose_run(self, loose: LooseText) -> TextRun | None:
+        """Returns a text in the place of shapes; None when it is too small to be read, or outside the page."""
+        x0, base = self._to_upright(loose.x, loose.y)
+        return self._seen(TextRun(loose.text, x0, x0 + loose.width, base, round(loose.size, 1)))
+
+    def _seen(self, run: TextRun) -> TextRun | None:
+        is_on_page = -1 <= run.x0 <= self._width + 1 and -1 <= run.base <= self.height + run.size
+        return run if run.size >= MIN_POINTS and is_on_page else None
 
     def _measure_rotation(self) -> int:
         """Returns by how many degrees most of the text is rotated: 0, 90, 180 or 270."""
