@@ -38,6 +38,18 @@ class Fault:
 
 TEXT = line("The gate opens at six.") + line("It closes at ten.", y=400)
 PICTURE = b"q 600 0 0 800 0 0 cm /Im Do Q\n"
+DARK = bytes(range(30, 55))
+WHITE = b"q 600 0 0 800 0 0 cm BI /W 2 /H 2 /CS /G /BPC 8 ID \xff\xff\xff\xff EI Q\n"
+GLYPH = b"1 0 d0 0 0 0.5 0.5 re f"
+TYPE3 = (  # whose letter is the third page's operators
+    b"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1 1] /FontMatrix [1 0 0 1 0 0] /FirstChar 1 /LastChar 1 "
+    b"/Widths [1] /Encoding << /Type /Encoding /Differences [1 /g1] >> /CharProcs << /g1 11 0 R >> >>"
+)
+UNKNOWN = b"".join(b"BT /F2 10 Tf 60 %d Td (%s) Tj ET\n" % (700 - 15 * n, b"\\001" * 40) for n in range(30))
+COMPOUND = b"".join(  # each line is one path
+    b"".join(b"%d %d m %d %d l %d %d l " % (x, y, x + 3, y + 5, x + 5, y) for x in range(60, 500, 8)) + b"S\n"
+    for y in range(200, 700, 12)
+)
 WHITE_SHEET = drawn_pdf(TEXT, PICTURE, picture=b"\xff" * 25)
 LOGO = b"q 60 0 0 60 20 720 cm /Im Do Q\n"
 PHOTO = '<p:pic><p:nvPicPr><p:cNvPr id="4" name="x"/></p:nvPicPr></p:pic>'
@@ -190,7 +202,30 @@ FAULTS = [
         drawn_pdf(TEXT, PICTURE + line("Acme", y=780) + line("Page 2", y=20), b"", TEXT, PICTURE),
         ("six", "ten"),
         (),
-        "pages 2 and 5 hold no text (scanned?)",
+        "pages 2 and 5 hold no text or hardly any (scanned?)",
+    ),
+    Fault(
+        "titled.pdf",
+        drawn_pdf(TEXT, PICTURE + line("The map of the yard", y=760)),
+        ("six", "The map of the yard"),
+        (),
+        "page 2 holds hardly any text (scanned?)",
+    ),
+    Fault(
+        "unmapped.pdf",
+        drawn_pdf(TEXT, UNKNOWN, GLYPH, font=TYPE3),
+        ("six",),
+        (),
+        "page 2 holds no text (scanned?)",
+    ),
+    Fault("paths.pdf", drawn_pdf(TEXT, COMPOUND), ("six",), (), "page 2 holds no text (scanned?)"),
+    Fault("dark.pdf", drawn_pdf(TEXT, PICTURE, picture=DARK), ("six",), (), "page 2 holds no text (scanned?)"),
+    Fault(
+        "duplex.pdf",
+        drawn_pdf(TEXT, *[PICTURE, WHITE] * 45),
+        ("six",),
+        (),
+        "pages 2, 4, 6, 8, 10, 12, 14, 16 and 37 more hold no text (scanned?)",
     ),
     Fault(
         "outlines.pdf",
@@ -426,6 +461,10 @@ FAULTS = [
 KEPT = [
     Fault("blank.pdf", drawn_pdf(TEXT, b"", LOGO, b"60 60 100 100 re S"), ("six",)),
     Fault("white.pdf", WHITE_SHEET, ("six",)),
+    Fault("grey-back.pdf", drawn_pdf(TEXT, PICTURE, picture=bytes(range(236, 241)) * 5), ("six",)),
+    Fault("drawn-logo.pdf", drawn_pdf(TEXT, b"q .1 0 0 .1 60 700 cm " + COMPOUND + b"Q"), ("six",)),
+    Fault("space.pdf", drawn_pdf(TEXT, line(" ")), ("six",)),
+    Fault("white-backs.pdf", drawn_pdf(TEXT, *[WHITE] * 400), ("six",)),
     Fault("cover.pdf", drawn_pdf(PICTURE + line("The handbook of Acme", y=400), TEXT), ("handbook", "six")),
     Fault("example.md", b"Write `data:image/png;base64,iVBORw0KGgo=` to embed it.", ("base64,iVBORw0KGgo=",)),
     Fault("real-pdf.txt", paper.pdf([(60, 700, 10, "Hello.")]), ("Hello.",), ("%PDF",)),

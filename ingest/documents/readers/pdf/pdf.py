@@ -17,10 +17,10 @@ from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.pages import name_pages
 from ingest.documents.readers.pdf import glyphs, layout, scans
 from ingest.documents.readers.pdf.glyphs import PageText
+from ingest.documents.readers.pdf.scans import Looks
 
 MAX_MISSING_PAGES = 1_000  # in a row: a file may claim any number of pages
 _MAX_NAMED_PAGES = 5  # of those that cannot be read
-_MAX_LOOKS = 30  # at pages that may be blank; one takes up to 0.2 s
 _DAMAGED = ("is a damaged PDF", "open it in a PDF reader and save it again, or remove it")
 _NO_TEXT = (
     "contains no text, only pictures or empty pages",
@@ -39,6 +39,8 @@ class _Pages:
     texts: list[PageText] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     scans: list[int] = field(default_factory=list)
+    n_stamped: int = 0  # scans with a line at an edge
+    looks: Looks = field(default_factory=Looks)
     n_chars: int = 0
 
 
@@ -92,8 +94,9 @@ def _read_page(pdf: pypdfium2.PdfDocument, number: int, pages: _Pages) -> PageTe
     try:
         page = pdf[number]
         text = glyphs.read_text(page)
-        if scans.is_scan(page, text, looks=len(pages.scans) < _MAX_LOOKS):
+        if scans.is_scan(page, text, pages.looks):
             pages.scans.append(number + 1)
+            pages.n_stamped += scans.has_lines(text)
         return text
     except pypdfium2.PdfiumError:
         pages.unread.append(number + 1)
@@ -117,6 +120,9 @@ def _gap(pages: _Pages) -> Gap | None:
         advice = "open it in a PDF reader and save it again"
     if numbers := pages.scans:
         verb = "holds" if len(numbers) == 1 else "hold"
-        causes.append(f"{name_pages(numbers)} {verb} no text (scanned?)")
+        what = "no text or hardly any" if pages.n_stamped else "no text"
+        what = "hardly any text" if pages.n_stamped == len(numbers) else what
+        more = ", and later ones were not checked" if pages.looks.n_missed else ""
+        causes.append(f"{name_pages(numbers)} {verb} {what} (scanned?){more}")
         advice = advice or "run text recognition (OCR) on it and save it again"
     return Gap(" and ".join(causes), f"{advice}; all other pages are searchable") if causes else None
