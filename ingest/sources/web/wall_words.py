@@ -6,13 +6,15 @@ _GRAMMAR_WORDS = """
     a about after again ago all already also an and another any are as at be because been before but by can
     can't cannot could couldn't do does doesn't don't first following for from has have haven't here how if in
     is it it's just later longer may maybe me might more must my need next no not nothing now of off on only or
-    other our out own see should since so still than that the their them then there they this to up us use was
+    other our out own see should since so still than that
+    that's the their them then there they this to up us use was
     we were what when where which while who why will with would yet you your das dem den der die du ein eine es
     hat ich ihr ihre ihren im ist mit nicht oder sich sie sind und uns von vom wir wurde zu zum zur au ce cette
     d' de des du est et la le les n' nous ou pas par pour que sur un une vos votre vous con del e el en esta
     este il las lo los o per por su sus una di een het niet op uw van
 """  # say nothing about what a page is
 _USUAL_WORDS = """
+    employee identify know yourself
     abgelaufen above accept access accessing account accounts action allow allowed app application apple area
     authenticate authenticated authentication authorised authorization authorized available azure back bring
     broken browse browser button captcha changed check checking click close code come company complete confirm

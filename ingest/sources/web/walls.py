@@ -43,7 +43,7 @@ _ERROR = re.compile(
     r"|(?:la )?page (?:\w+ )?(?:est )?(?:introuvable|non trouv[ée]e|n['’]existe (?:pas|plus)|n['’]a pas .{2,30})"
     r"|(?:la )?p[áa]gina (?:\w+ )?(?:no (?:encontrada|existe|se .{2,30})|non trovata|n[ãa]o encontrada"
     r"|niet gevonden)"
-    r")\W*(?:\(?(?:error\W*)?404\)?\W*)?",
+    r")\W*(?:\(?(?:error\W*)?404\)?\W*)?1?",
     re.IGNORECASE,
 )
 _BARE_STATUS = re.compile(r"\W*\d{3}\W*")

@@ -67,6 +67,13 @@ WALLS = {
     "a link to a login": (
         "<title>Acme</title><p>You must be logged in to view this page. <a href=/users/sign_in>Log in</a>"
     ),
+    "a request to employees": (
+        f"<title>Acme</title><h1>Acme</h1><p>Please identify yourself to get access to the employee portal.{FORM}"
+    ),
+    "an error of Google": (
+        "<title>Error 404 (Not Found)!!1</title><p>404. That’s an error. The requested URL was not found on this "
+        "server. That’s all we know."
+    ),
     "a denial": (
         "<title>403 Forbidden</title><h1>Forbidden</h1><p>You don't have permission to access this resource."
     ),
@@ -112,6 +119,10 @@ KEPT = {
     "what to do about an error": (
         "<title>Error 404</title><h1>What to do</h1><p>Check the spelling, then write to Anna "
         "with a screenshot of it."
+    ),
+    "how to add a redirect": (
+        "<title>Page not found</title><h1>Page not found</h1><p>Readers see this when a chapter has been renamed. "
+        "Add a redirect, and deploy."
     ),
     "a room": "<title>404</title><h1>404</h1><p>Seats eight. Booked by mail.",
     "another room": "<title>410</title><p>Seats eight. Booked by mail.",
