@@ -143,7 +143,7 @@ def parse_date(text: str) -> datetime | None:
     return None
 
 
-class _Piece(NamedTuple):
+class _TextRun(NamedTuple):
     """A text between two tags, and what it is part of."""
 
     text: str
@@ -163,7 +163,7 @@ class _Tags:
         self._inner_hrefs: list[str] = []
         self._actions: list[str] = []
         self._has_password = self._has_outer_password = self._has_saml = False
-        self._pieces: list[_Piece] = []
+        self._runs: list[_TextRun] = []
         self._n_headings, self._is_heading = 0, False
         self._n_open: Counter[str] = Counter()
 
@@ -189,7 +189,7 @@ class _Tags:
 
     @cached_property
     def text(self) -> str:  # once all is read
-        return _join(self._main_pieces)
+        return _join(self._main_runs)
 
     def digest(self, *, address: str = "") -> str:
         """Returns a digest of title and text, without what this ``address`` and the moment change in them."""
@@ -201,7 +201,7 @@ class _Tags:
     def signs(self, url: str, site: Site) -> PageSigns:
         """Returns what shows whether this is a page of its own."""
         actions = [join(url, action) for action in self._actions]
-        pieces = self._main_pieces
+        pieces = self._main_runs
         plain = [one for one in pieces if not one.is_form and not one.heading]
         headings = (_join(one for one in pieces if one.heading == n + 1) for n in range(_SIGNS_HEADINGS))
         return PageSigns(
@@ -209,7 +209,7 @@ class _Tags:
             headings=[unescape(heading[:_HEADING_CHARS]).strip() for heading in headings if heading],
             text=unescape(_join(plain)[:_SIGNS_CHARS]),
             link_text=unescape(_join(one for one in plain if one.is_link)[:_SIGNS_CHARS]),
-            form_text=unescape(_join(one for one in self._pieces if one.is_form)[:_SIGNS_CHARS]),
+            form_text=unescape(_join(one for one in self._runs if one.is_form)[:_SIGNS_CHARS]),
             has_password=self._has_password,
             has_login_form=self._has_saml or any(is_login(action, site) for action in actions if action != url),
             has_login_around=self._has_outer_password,
@@ -217,8 +217,8 @@ class _Tags:
         )
 
     @cached_property
-    def _main_pieces(self) -> list[_Piece]:
-        return [one for one in self._pieces if one.is_main] or self._pieces
+    def _main_runs(self) -> list[_TextRun]:
+        return [one for one in self._runs if one.is_main] or self._runs
 
     @property
     def _is_around(self) -> bool:
@@ -239,7 +239,7 @@ class _Tags:
             return
         if n["main"] or n["article"] or not n["header"]:
             heading = self._n_headings if self._is_heading else 0
-            self._pieces.append(_Piece(text, bool(n["main"]), bool(n["form"]), bool(n["a"]), heading))
+            self._runs.append(_TextRun(text, bool(n["main"]), bool(n["form"]), bool(n["a"]), heading))
 
     def _skip_raw(self, name: str, html: str, at: int) -> int:
         """Returns where the element ends whose text begins at ``at``; remembers the first title."""
@@ -274,7 +274,7 @@ class _Tags:
                 self._inner_hrefs.append(href)
 
 
-def _join(pieces: Iterable[_Piece]) -> str:
+def _join(pieces: Iterable[_TextRun]) -> str:
     return _SPACES.sub(" ", " ".join(one.text for one in pieces)).strip()
 
 
