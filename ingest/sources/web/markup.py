@@ -201,9 +201,9 @@ class _Tags:
     def signs(self, url: str, site: Site) -> PageSigns:
         """Returns what shows whether this is a page of its own."""
         actions = [join(url, action) for action in self._actions]
-        pieces = self._main_runs
-        plain = [one for one in pieces if not one.is_form and not one.heading]
-        headings = (_join(one for one in pieces if one.heading == n + 1) for n in range(_SIGNS_HEADINGS))
+        runs = self._main_runs
+        plain = [one for one in runs if not one.is_form and not one.heading]
+        headings = (_join(one for one in runs if one.heading == n + 1) for n in range(_SIGNS_HEADINGS))
         return PageSigns(
             titles=_TITLE_PARTS.split(self._whole_title),
             headings=[unescape(heading[:_HEADING_CHARS]).strip() for heading in headings if heading],
@@ -274,8 +274,8 @@ class _Tags:
                 self._inner_hrefs.append(href)
 
 
-def _join(pieces: Iterable[_TextRun]) -> str:
-    return _SPACES.sub(" ", " ".join(one.text for one in pieces)).strip()
+def _join(runs: Iterable[_TextRun]) -> str:
+    return _SPACES.sub(" ", " ".join(one.text for one in runs)).strip()
 
 
 def _find_refresh(metas: Iterable[tuple[str, str]]) -> str:
