@@ -73,7 +73,8 @@ def test_killed_in_a_model_call(world: System) -> None:
 def test_killed_while_streaming(world: System, method: str, is_done: bool) -> None:
     """``is_done``: Slack did what was asked, but the worker never heard of it."""
     text = "word " * 40 + ANSWER.text
-    with ScriptedModel(lambda request: Say(text, seconds=3)) as model:
+    # The first answer is slow enough to be streamed on any machine; the next worker's need not be.
+    with ScriptedModel(lambda request: Say(text, seconds=10 if len(model.requests) == 1 else 1)) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
         rule = _kill_in(world, method, is_done=is_done)
         ts = world.workspace.person(ADA).mention(HELP, QUESTION)
