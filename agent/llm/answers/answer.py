@@ -53,7 +53,8 @@ class AnswerReader:
             raise ModelError(
                 "the model's stream ended before its answer did", is_transient=True, has_begun=completion.has_begun
             )
-        yield from self._filter.finish(is_cut=finish_reason == "length")
+        has_calls = bool(self._assembly.tool_calls())
+        yield from self._filter.finish(is_cut=finish_reason == "length", has_calls=has_calls)
         completion.finish_reason = finish_reason
         message = self._make_message()
         reported = self._find_usage(response)

@@ -5,11 +5,13 @@ A model whose chat template opens the reasoning sends the closing mark only: wha
 Which models do that is learned from their answers, for the life of the process. Until a model is known, the
 beginning of its answer is held back (:data:`HELD_SECONDS`; to its end where its words or the model's name look
 like reasoning); one that is known to do it shows nothing before the mark. Where it comes unexpectedly, the text
-that was shown is taken back (:data:`RETRACTED`).
+that was shown is taken back (:data:`RETRACTED`). A closing mark that ends nothing is dropped: one after reasoning
+that had both marks, and one that nothing follows.
 """
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
@@ -53,14 +55,19 @@ class Habit(StrEnum):
     CLOSES = "closes"  # with the closing mark only
 
 
+SURE = 2  # answers in a row that only closed, until such a model's cut text counts as reasoning
 # Model key to its habit. One per process and not an argument: it describes servers, whoever calls them.
 _habits: dict[str, Habit] = {}
+_n_closing: Counter[str] = Counter()  # answers in a row that had the closing mark only
 
 
 def find_habit(model: Model) -> Habit:
     """Returns what is known of the model."""
-    is_trusted = model.api_base is None and bool(_SEPARATES.match(model.name))
-    return _habits.get(model.key, Habit.PLAIN if is_trusted else Habit.UNKNOWN)
+    return _habits.get(model.key, Habit.PLAIN if _separates(model) else Habit.UNKNOWN)
+
+
+def _separates(model: Model) -> bool:
+    return model.api_base is None and bool(_SEPARATES.match(model.name))
 
 
 class ReasoningFilter:
@@ -77,7 +84,11 @@ class ReasoningFilter:
         self._held_since: float | None = None
         self._is_closed = False  # a closing mark came without an opening one
         self._has_marks = False
-        self._is_over = False
+        self._has_block = False  # with both marks
+        self._is_apart = _separates(model)  # reasoning comes in a field of its own
+        self._is_over = self._is_cut = self._has_calls = False
+        self._has_stray = False  # a mark that ends nothing
+        self._n_named = 0  # opening marks that are text
         self._line, self._is_fenced = "", False
 
     @property
@@ -96,7 +107,7 @@ class ReasoningFilter:
 
     def note_reasoning_apart(self) -> None:
         """Notes that this provider gives reasoning in a field of its own."""
-        self._has_marks = True
+        self._has_marks = self._is_apart = True
 
     def release(self) -> Iterator[str]:
         """Yields text that was held back for long enough."""
@@ -105,23 +116,33 @@ class ReasoningFilter:
             if ready:
                 yield ready
 
-    def finish(self, *, is_cut: bool) -> Iterator[str | Retracted]:
-        """Ends the answer: yields the rest, and learns the model's habit. ``is_cut`` by its allowed length."""
-        self._is_over = True
+    def finish(self, *, is_cut: bool, has_calls: bool = False) -> Iterator[str | Retracted]:
+        """Ends the answer: yields the rest, and learns the model's habit. ``is_cut`` by its allowed length;
+        ``has_calls`` beside its text."""
+        self._is_over, self._is_cut, self._has_calls = True, is_cut, has_calls
         yield from self._read()
         if self._block:
             self._end_unclosed(self._block)
-        if self._habit is Habit.CLOSES and is_cut and not (self._is_closed or self._has_marks):
+        if self._has_stray:
+            self.text = self.text.rstrip()
+        if is_cut and self._is_sure() and not (self._is_closed or self._has_marks):
             self._reasoning.append(self.text)  # it never came to its answer
             self.text = ""
         yield from self.release()
         self._learn()
 
+    def _is_sure(self) -> bool:
+        return self._habit is Habit.CLOSES and _n_closing[self._model.key] >= SURE
+
     def _learn(self) -> None:
-        if self._is_closed:
-            _habits[self._model.key] = Habit.CLOSES
-        elif self._has_marks or (self.text.strip() and self._habit is Habit.UNKNOWN):
-            _habits[self._model.key] = Habit.PLAIN
+        key = self._model.key
+        is_whole = bool(self.text.strip()) and not (self._is_cut or self._has_calls)
+        if self._is_closed and not self._is_apart:
+            _habits[key] = Habit.CLOSES
+            _n_closing[key] += 1
+        elif self._has_marks or is_whole or (self.text.strip() and self._habit is Habit.UNKNOWN):
+            _habits[key] = Habit.PLAIN
+            del _n_closing[key]
 
     def _is_held(self) -> bool:
         if self._is_over or self._is_closed or self._has_marks or self._habit is Habit.PLAIN:
@@ -136,10 +157,11 @@ class ReasoningFilter:
         while match := _MARK.search(self._buffer):
             self._take(self._buffer[: match.start()])
             self._buffer = self._buffer[match.start() :]
-            is_code = self._is_in_code(match[0])
-            if is_code is None:
+            is_text = self._is_text(match)
+            if is_text is None:
                 return
-            if is_code:
+            if is_text:
+                self._n_named += bool(match["open"])
                 self._take(match[0])
             else:
                 yield from self._mark(match)
@@ -156,16 +178,32 @@ class ReasoningFilter:
             elif match["close"] or match["end"]:
                 self._has_marks = True
                 if self._block.close(match[0]):
+                    self._has_block = True
                     self._reasoning.append(self._block.content)
                     self._block = None
         elif match["open"]:
             self._block = _Block(match[0], is_inside_line=bool(self.text.strip() and self._line.strip()))
+        elif match["close"] and not self._ends_reasoning(match[0]):
+            self._has_stray = True
         elif match["close"]:
             self._is_closed = not self._has_marks
             self._reasoning.append(self.text)
             if self._n_shown:
                 yield RETRACTED
             self.text, self._n_shown, self._line, self._is_fenced = "", 0, "", False
+
+    def _ends_reasoning(self, mark: str) -> bool:
+        """Returns whether a closing mark without an opening one made reasoning of the text before it."""
+        if self._has_block:
+            return False
+        return self._is_followed(mark) or self._is_cut or self._has_calls or self._is_sure()
+
+    def _is_followed(self, mark: str) -> bool:
+        """Returns whether an answer comes after the mark at the buffer's start, as far as it has come."""
+        rest = self._buffer[len(mark) :].lstrip()
+        while (match := _MARK.match(rest)) and not match["open"]:
+            rest = rest[match.end() :].lstrip()
+        return bool(rest) and (self._is_over or not _UNFINISHED.match(rest))
 
     def _take(self, text: str) -> None:
         if self._block:
@@ -178,6 +216,16 @@ class ReasoningFilter:
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             self._is_fenced ^= bool(_FENCE.match(line))
+
+    def _is_text(self, match: re.Match[str]) -> bool | None:
+        """Returns whether the mark at the buffer's start is text; None where that is not known yet."""
+        is_code = self._is_in_code(match[0])
+        if is_code is not False or self._block or not match["close"]:
+            return is_code
+        is_followed = self._is_followed(match[0])
+        if not (is_followed or self._is_over):
+            return None
+        return is_followed and bool(self._line.strip()) and bool(self._is_apart or self._n_named)
 
     def _is_in_code(self, mark: str) -> bool | None:
         """Returns whether the mark at the buffer's start is text of code; None where that is not known yet."""

@@ -29,8 +29,10 @@ def test_a_model_that_only_closes_shows_nothing_before_and_is_known_from_then_on
     assert find_habit(model) is Habit.CLOSES
     slow = read(model, ["It says ", "five. ", "</think>", ANSWER], seconds=60)
     assert slow == ["", "", "", ANSWER, ANSWER]
+    assert read(model, ["It says five, so"], is_cut=True)[-1] == ""  # it did not come to an answer
+    assert read(model, ["It says five.", "</think>"])[-1] == ""  # nor here
     assert read(model, [ANSWER], seconds=60) == ["", ANSWER]  # it did not think this time
-    assert read(model, ["It says five, so"], is_cut=True)[-1] == ""  # nor come to an answer
+    assert find_habit(model) is Habit.PLAIN
 
 
 def test_a_model_that_answers_plainly_streams_from_then_on() -> None:
@@ -39,7 +41,7 @@ def test_a_model_that_answers_plainly_streams_from_then_on() -> None:
     assert find_habit(model) is Habit.PLAIN
     assert read(model, ["Five ", "days [1]."]) == ["Five ", ANSWER, ANSWER]
     taken_back = read(model, ["It says five.", "</think>", ANSWER])
-    assert taken_back == ["It says five.", "", ANSWER, ANSWER]
+    assert taken_back == ["It says five.", "It says five.", ANSWER, ANSWER]
     assert find_habit(model) is Habit.CLOSES
 
 
@@ -65,3 +67,34 @@ def test_an_unknown_model_is_waited_for_a_moment_or_to_the_end_where_it_seems_to
 @pytest.mark.parametrize("model", [Model("openai/gpt-5-mini"), Model("anthropic/claude-sonnet-4-5")])
 def test_providers_that_give_reasoning_apart_stream_at_once(model: Model) -> None:
     assert read(model, ["Okay, five "])[0] == "Okay, five "
+
+
+def test_one_closing_tag_does_not_lose_the_next_cut_answer() -> None:
+    model = Model("openai/once", OWN)
+    assert read(model, ["It says five. </think>", ANSWER])[-1] == ANSWER
+    assert read(model, ["Five days"], is_cut=True)[-1] == "Five days"
+    assert read(model, [ANSWER])[-1] == ANSWER
+    assert read(model, ["Five ", "days [1]."])[0] == "Five "
+
+
+@pytest.mark.parametrize(
+    "text", [f"{ANSWER}</think>", f"<think>x</think>{ANSWER}</think>\n", f"{ANSWER}\n</think>"]
+)
+def test_a_closing_tag_that_ends_nothing_teaches_nothing(text: str) -> None:
+    model = Model(f"openai/{text}", OWN)
+    assert read(model, [*text])[-1].strip() == ANSWER
+    assert find_habit(model) is Habit.PLAIN
+
+
+def test_a_closing_tag_beside_a_call_ends_the_reasoning_before_it() -> None:
+    filter_ = ReasoningFilter(Model("openai/calls", OWN))
+    assert [*filter_.feed("I must look.\n</think>\n"), *filter_.finish(is_cut=False, has_calls=True)] == []
+    assert (filter_.text, filter_.reasoning) == ("", "I must look.")
+
+
+@pytest.mark.parametrize("text", ["Write </think> at the end [1].", f"Use </think>.\n\n{ANSWER}"])
+def test_words_about_a_closing_tag_are_text_where_reasoning_comes_apart(text: str) -> None:
+    for name in ("openai/gpt-4o", "anthropic/claude-sonnet-4-5"):
+        assert read(Model(name), [*text])[-1] == text
+        assert find_habit(Model(name)) is Habit.PLAIN
+        assert read(Model(name), ["Five ", "days"], is_cut=True)[::2] == ["Five ", "Five days"]

@@ -81,6 +81,10 @@ ANSWERS: Mapping[str, Callable[[str], Chunks]] = {
     "the closing tag only": lambda text: say("Let me look. [1] says so.\n</think>\n\n", text),
     "the closing tag only, in an answer's words": lambda text: say("The handbook has 240 [1]. </thinking> ", text),
     "nothing but the closing tag": lambda text: say("</think>", text),
+    "a closing tag after both": lambda text: say("<think>hm</think>", text, "\n</think>"),
+    "a closing tag that ends nothing": lambda text: say(text, "</think>"),
+    "closing tags and marks that end nothing": lambda text: say(text, "\n</think>\n", "</think><|im_end|>"),
+    "two closing tags": lambda text: say("Let me look.</think>", text, "\n</think>"),
     "two blocks": lambda text: say("<think>a</think>\n<think>b</think>\n", text),
     "Mistral": lambda text: say("[THINK]hm[/THINK]", text),
     "Mistral in parts": lambda text: stream(
