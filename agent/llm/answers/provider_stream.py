@@ -5,12 +5,32 @@ finish reason and a count of tokens, whether the provider sent them or not.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from agent.llm.litellm_setup import Chunk, Response
 
+_BROKEN_OFF = "broken off"
+_REASONS = (  # what a provider's own reason stands for; the first that matches counts
+    (re.compile(r"length|max\w*tokens|token\w*limit|context\w*(?:limit|window)", re.IGNORECASE), "length"),
+    (
+        re.compile(
+            r"filter|safety|recitation|blocklist|prohibited|spii|sensitive|guardrail|moderat|refusal",
+            re.IGNORECASE,
+        ),
+        "content_filter",
+    ),
+    (
+        re.compile(
+            r"abort|error|cancel|time.?out|insufficient|repetition|interrupt|fail|overload|unavailable|preempt"
+            r"|shut.?down|disconnect|exception|malformed|^(?:null|none)$",
+            re.IGNORECASE,
+        ),
+        _BROKEN_OFF,
+    ),
+)
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -57,14 +77,20 @@ def mend(chunk: Any) -> None:
 
 
 def find_finish_reason(response: Response, chunks: list[Chunk]) -> str | None:
-    """Returns the reason that the provider gave for the stream's end; None where it gave none."""
+    """Returns the reason that the provider gave for the stream's end; None where it gave none, or says that the
+    answer was broken off."""
     told = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices and chunk.choices[0].finish_reason]
-    if hasattr(response, "received_finish_reason"):
-        sent = response.received_finish_reason or getattr(response, "intermittent_finish_reason", None)
-        if not sent:
-            return None
-        return str(told[-1] if told else sent)
-    return str(told[-1]) if told else None
+    translated = str(told[-1]) if told else None
+    if not hasattr(response, "received_finish_reason"):
+        return _judge(translated, translated)
+    sent = response.received_finish_reason or getattr(response, "intermittent_finish_reason", None)
+    return _judge(str(sent), translated) if sent else None
+
+
+def _judge(sent: str | None, translated: str | None) -> str | None:
+    """Returns what a reason means, in OpenAI's words: LiteLLM makes "stop" of one that it does not know."""
+    named = next((reason for pattern, reason in _REASONS if pattern.search(sent or "")), translated or sent)
+    return named if named != _BROKEN_OFF else None
 
 
 def has_sent_usage(response: Response, chunks: list[Chunk]) -> bool:

@@ -200,6 +200,10 @@ BROKEN = [
             "without": say(ENDED_EARLY, finish=None, usage=None, is_done=False),
             "with the usage": say(ENDED_EARLY, finish=None),
             "with empty ones": stream(delta("", content=ENDED_EARLY), delta(""), finish=None),
+            **{
+                reason: say(ENDED_EARLY, finish=reason, usage=None)
+                for reason in ("abort", "insufficient_system_resource", "cancelled", "network_error", "null")
+            },
             "in a call": call([fragment("look_up", '{"query": ', index=0, id="a")], finish=""),
         }.items()
     ),
@@ -208,6 +212,10 @@ BROKEN = [
         [say(ENDED_EARLY, finish=None, usage=None), say(ANSWER)],
         shown=[ENDED_EARLY.strip()],
         n_requests=2,
+    ),
+    *(
+        Shape(f"an end at its length: {reason}", [say(ANSWER, finish=reason)], notice="cut off")
+        for reason in ("length", "model_length", "max_tokens", "MAX_TOKENS")
     ),
     *(
         Shape(
