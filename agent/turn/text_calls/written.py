@@ -1,8 +1,8 @@
 """Which of the calls that a model wrote as text are made.
 
-A call that is the end of a text is made like any other. One that names no tool of ours, or gives it arguments that
-it does not take, is answered with what is wrong (its id begins with :data:`NUDGE`), once in a turn. JSON inside an
-answer that explains it is text.
+A call that is the end of a text is made like any other, whatever the words before it. One that names no tool of
+ours, or gives it arguments that it does not take, is answered with what is wrong (its id begins with
+:data:`NUDGE`), once in a turn. JSON inside an answer that explains it is text.
 """
 
 import re
@@ -21,8 +21,8 @@ NUDGE, CALL = "nudge", "text"  # how the ids of such calls begin
 UNKNOWN = "unknown"
 PREAMBLE_CHARS = 300  # a longer text around JSON is an answer
 _EXPLAINS = re.compile(
-    r"\b(?:example|e\.g\.|for instance|such as|looks? like|format(?:ted)?|syntax|schema|structure|payload|json"
-    r"|written|means|beispiel|exemple|ejemplo)\b",
+    r"\b(?:example|e\.g\.|for instance|looks? like|formatted|(?:this|following) format|syntax|schema|payload|json"
+    r"|beispiel|exemple|ejemplo)\b",
     re.IGNORECASE,
 )
 
@@ -63,17 +63,17 @@ def make_id(position: int, index: int, *, is_valid: bool) -> str:
 
 def _is_meant(written: Written, tools: Mapping[str, Tool], known: Collection[int]) -> bool:
     """Returns whether the calls are meant to be made, and are not part of an answer about them."""
-    if written.form is Form.MARKED:
+    before, after = written.before.strip(), written.after.strip()
+    if written.form is Form.MARKED or not (before or after):
         return True
-    around = f"{written.before.strip()} {written.after.strip()}".strip()
-    is_answer = len(around) > PREAMBLE_CHARS or bool(citations.find_cited(around, known))
-    if not around:
-        return True
-    if written.after.strip():
-        return not (written.before.strip() or is_answer or _EXPLAINS.search(around))
-    if written.form is Form.BARE and written.before.endswith("\n") and written.calls:
-        return all(_is_valid(call, tools) for call in written.calls) or not is_answer
-    return not (is_answer or _EXPLAINS.search(around))
+    around = f"{before} {after}"
+    is_cited, is_explained = bool(citations.find_cited(around, known)), bool(_EXPLAINS.search(around))
+    if written.calls and all(_is_valid(call, tools) for call in written.calls):
+        return not after or not (is_cited or is_explained)
+    if is_cited or len(around) > PREAMBLE_CHARS or (before and after):
+        return False
+    is_on_own_line = written.form is Form.BARE and written.before.endswith("\n") and bool(written.calls)
+    return not is_explained or (is_on_own_line and not after)
 
 
 def _is_valid(call: WrittenCall, tools: Mapping[str, Tool]) -> bool:

@@ -157,6 +157,23 @@ CALLED = [
         notice="did not give a usable answer",
         n_requests=2,
     ),
+    *(
+        Shape(
+            f"a call in its words: {words!r}", [say(words % WRITTEN), say(ANSWER)], calls=[LOOK_UP], shown=[words]
+        )
+        for words in (
+            "I look for the salary structure.\n\n```json\n%s\n```",
+            "I look for the format of the form.\n\n```\n%s\n```",
+            "I must know what carry over means.\n\n~~~json\n%s\n~~~\n",
+            "I look for words such as leave: %s",
+            "I will look this up to be sure. " * 15 + "\n\n```json\n%s\n```",
+            ANSWER + " %s",
+            ANSWER + "\n\n```json\n%s\n```",
+            "Let me look.\n```json\n%s\n```\nI am waiting for the result.",
+            "Let me look.\n%s\nI am waiting for the result.",
+            "%s\n\nI am waiting for the result.",
+        )
+    ),
     Shape("an answer that explains a call", [say(EXAMPLE)], text=EXAMPLE, n_requests=1),
     *(
         Shape(f"JSON that is no call: {text!r}", [say(text)], text=text, n_requests=1)
