@@ -4,9 +4,10 @@ Reads what is written, whether it can be run or not; :mod:`.written` decides wha
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from agent.turn.text_calls import values
 from agent.turn.text_calls.values import WrittenCall
@@ -16,19 +17,24 @@ from agent.types import JsonValue
 MARKERS = (
     "<tool_call", "<|tool_call", "<function_call", "<function=", "<invoke", "<tools>", "[tool_calls]",
     "[tool_call]", "<|python_tag|>", "<|plugin|>", "<|channel|>commentary", "<tool_code>", "<|start_action|>",
-    "<｜tool▁call",
+    "<functioncall", "<｜tool▁call", "[tool_request]", "<｜dsml｜", "‹｜dsml｜", "<|dsml|",
+    "<toolcall", "<tool_use", "<minimax:tool_call", "<seed:tool_call", "<|python_start|>", "<|action_start|>",
 )  # fmt: skip
+LONGEST_MARKER = max(map(len, MARKERS))
 MARKER = re.compile("|".join(map(re.escape, MARKERS)), re.IGNORECASE)
 _TAGGED_NAME = re.compile(
-    r"<function=\"?(?P<function>[\w.-]{1,64})\"?>|<invoke\s+name=\"(?P<invoke>[\w.-]{1,64})\"[^>]{0,80}>"
+    r"<function=\"?(?P<function>[\w.-]{1,64})\"?>|[<‹](?:[｜|]DSML[｜|])?invoke\s+name=\"(?P<invoke>[\w.-]{1,64})\"[^>]{0,80}>"
     r"|to=(?:functions\.)?(?P<channel>[\w.-]{1,64})[^{}]{0,120}?<\|message\|>"
     r"|\[tool_calls?\]\s*(?P<mistral>[A-Za-z_][\w.-]{0,63})\s*(?:\[CALL_ID\]\w{0,40}\s*)?(?:\[ARGS\])?(?=\s*\{)"
     r"|<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?(?P<deepseek>[\w.-]{1,64})(?:<｜tool▁sep｜>)?"
+    r"|<\|tool_call_begin\|>\s*(?P<kimi>[\w.-]{1,64})(?::\d{1,4})?\s*<\|tool_call_argument_begin\|>"
     r"|<tool_call>\s*(?P<glm>[A-Za-z_][\w.-]{0,63})(?=\s*(?:<arg_key>|</tool_call>|\{))",
     re.IGNORECASE,
 )
 _PARAMETER = re.compile(
-    r"<(?:parameter=(?P<a>[\w.-]{1,64})|parameter\s+name=\"(?P<b>[\w.-]{1,64})\"[^>]{0,80})>(?P<value>.*?)(?:</parameter>|\Z)"
+    r"<parameter=(?P<a>[\w.-]{1,64})>(?P<value>.*?)(?:</parameter>|\Z)"
+    r"|[<‹](?:[｜|]DSML[｜|])?parameter\s+name=\"(?P<b>[\w.-]{1,64})\"[^>]{0,80}>(?P<named>.*?)"
+    r"(?:[<‹]/(?:[｜|]DSML[｜|])?parameter>|\Z)"
     r"|<arg_key>\s*(?P<c>[^<]{1,64}?)\s*</arg_key>\s*<arg_value>(?P<other>.*?)(?:</arg_value>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
@@ -36,11 +42,22 @@ _REACT = re.compile(
     r"^[ \t]*Action:[ \t]*`?([\w.-]{1,64})`?[ \t]*\n[ \t]*Action Input:[ \t]*", re.MULTILINE | re.IGNORECASE
 )
 _FENCE = re.compile(
-    r"(?P<ticks>`{3,}|~~~)[ \t]*(?P<language>[\w+-]*)[ \t]*\n?(?P<code>.*?)(?:\n?[ \t]*(?P=ticks)|\Z)", re.DOTALL
+    r"(?P<ticks>`{3,}|~~~)[ \t]*(?P<language>[\w+-]*)[ \t]*\n?(?P<code>.*?)(?:\n?[ \t]{0,20}(?P=ticks)|\Z)", re.DOTALL
 )
+_OPENING = re.compile(r"(?:<[\w:|-]{1,40}>\s*|[`*(])+\Z")  # before a call
+_FENCE_LINE = re.compile(r"^[ \t]{0,3}(?:```|~~~)", re.MULTILINE)
+# Lines of a block of code before its call: comments, and the name of a language or a tool.
+_LABELS = re.compile(r"(?:[ \t]*(?:(?://|#|--|<!--)[^\n]*|[A-Za-z_][\w.]{0,63}[ \t]*:?[ \t]*)?\n)*[ \t]*")
+_BEGINS_LABEL = re.compile(r"(?:/|-|<!?-?|(?://|#|--|<!--)[^\n]*|[A-Za-z_][\w.]{0,63}[ \t]*:?[ \t]*)\Z")
+_BEGINS_PYTHON = re.compile(r"(?:[A-Za-z_]\w{0,63}[ \t]*=?[ \t]*)?(?:await[ \t]+)?(?:print\()?[\w.]{0,99}\(?\Z")
+# Parts of an object before those of its call.
+_PRELUDE = "role|content|thoughts?|thinking|reasoning|reason|rationale|explanation|plan|message|comment"
+_PRELUDES = re.compile(rf"""\A(?:["'](?:{_PRELUDE})["']:(?:null|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'),)+""")
+_BEGINS_PRELUDE = re.compile(rf"""["'](?:{_PRELUDE})["']:?(?:null|n|nu|nul|["'].*)?\Z""", re.DOTALL)
 LANGUAGES = ("tool_call", "tool_code", "tool_calls", "function_call")  # of a block of code
 HEAD_CHARS = 400  # of a text that say whether it may be a call
 MAX_CHARS = 40_000  # a longer text is no call
+_MAX_ATTEMPTS = 50  # to read what begins like a call: each may read the whole text
 
 
 class Form(StrEnum):
@@ -61,7 +78,7 @@ class Written:
     after: str
 
 
-def find(text: str, names: Container[str]) -> Written | None:
+def find(text: str, names: Collection[str]) -> Written | None:
     """Returns the calls that a text is or ends in, whichever form they have; ``names`` are the tools there are.
 
     >>> find('{"name": "search_docs", "arguments": {"query": "leave"}}', {"search_docs"}).calls
@@ -76,12 +93,12 @@ def find(text: str, names: Container[str]) -> Written | None:
         call = WrittenCall(react[1], value if value is not None else text[react.end() :].strip())
         return Written(Form.MARKED, (call,), text[: react.start()], "")
     fences = [
-        match for match in _FENCE.finditer(text) if _begins_like_call(match["code"], match["language"], names)
+        match for match in _FENCE.finditer(text) if _is_call_in_code(match["code"], match["language"], names)
     ]
     if fences:
-        calls = tuple(call for match in fences for call in _read_code(match["code"], names))
+        calls = tuple(call for match in fences for call in _read_block(match["code"], names))
         return Written(Form.FENCED, calls, text[: fences[0].start()], text[fences[-1].end() :])
-    return _find_bare(text, names)
+    return _find_bare(text, names) or _find_python(text, names)
 
 
 def begins_call(text: str, names: Container[str]) -> bool | None:
@@ -92,6 +109,9 @@ def begins_call(text: str, names: Container[str]) -> bool | None:
     inner = rest.lstrip("[{")
     if not inner or "{" not in rest[: len(rest) - len(inner)]:
         return None if not inner else _begins_python(rest, names)
+    inner = _PRELUDES.sub("", inner, count=1)
+    if not inner or _BEGINS_PRELUDE.match(inner):
+        return None if len(text) < HEAD_CHARS else True
     if not inner.startswith(('"', "'")):
         return False
     key, quote, after = inner[1:].partition(inner[0])
@@ -112,6 +132,34 @@ def _begins_python(rest: str, names: Container[str]) -> bool | None:
     if not re.fullmatch(r"[A-Za-z_]\w{0,63}", name):
         return False
     return name in names if parenthesis else None
+
+
+def begins_call_in_code(code: str, names: Collection[str]) -> bool | None:
+    """Returns whether a block of code, or a line of one, may be a call; None where more is needed to tell."""
+    head = code[: 2 * HEAD_CHARS]
+    labels = _LABELS.match(head)
+    rest = head[labels.end() if labels else 0 :]
+    if MARKER.match(rest) or make_python(names).match(rest):
+        return True
+    start = rest[:LONGEST_MARKER].lower()
+    if _BEGINS_LABEL.match(rest) or _BEGINS_PYTHON.match(rest) or any(mark.startswith(start) for mark in MARKERS):
+        return None if len(head) < 2 * HEAD_CHARS else False
+    return begins_call(rest, names) if rest[0] in "{[" else False
+
+
+@cache
+def _compile_python(names: tuple[str, ...]) -> re.Pattern[str]:
+    alternatives = "|".join(map(re.escape, names)) or r"(?!)"
+    return re.compile(
+        rf"(?:^[ \t]*(?:[\[(`*]{{1,3}}\s*)?|\[\s*)(?:[A-Za-z_]\w{{0,63}}[ \t]*=[ \t]*)?(?:await[ \t]+)?"
+        rf"(?:print\()?(?:[A-Za-z_]\w{{0,63}}\.)?(?:{alternatives})(?:\.call)?\(",
+        re.MULTILINE,
+    )
+
+
+def make_python(names: Collection[str]) -> re.Pattern[str]:
+    """Returns the pattern of what begins a call in Python: at the start of a line, or of a list."""
+    return _compile_python(tuple(names))
 
 
 def _find_marker(text: str) -> int | None:
@@ -137,7 +185,7 @@ def _read_marked(text: str, names: Container[str]) -> Iterator[WrittenCall]:
         name = next(group for group in match.groups() if group)
         parameters = {
             str(match["a"] or match["b"] or match["c"]): values.read_literal(
-                match["value"] or match["other"] or ""
+                match["value"] or match["named"] or match["other"] or ""
             )
             for match in _PARAMETER.finditer(body)
         }
@@ -165,7 +213,14 @@ def _read_code(code: str, names: Container[str]) -> Iterator[WrittenCall]:
         yield from values.read_python(code, names)
 
 
-def _find_bare(text: str, names: Container[str]) -> Written | None:
+def _read_block(code: str, names: Container[str]) -> Iterator[WrittenCall]:
+    """Reads all calls in a block of code, with marks or without."""
+    marker = MARKER.search(code)
+    yield from _read_marked(code[marker.start() :], names) if marker else _read_code(code, names)
+
+
+def _find_bare(text: str, names: Collection[str]) -> Written | None:
+    n_attempts = 0
     for start in values.JSON_START.finditer(text):
         position = start.start()
         line = text[text.rfind("\n", 0, position) + 1 : position]
@@ -173,12 +228,42 @@ def _find_bare(text: str, names: Container[str]) -> Written | None:
             line.count("`") % 2 and line.strip("` ")
         ):
             continue
+        n_attempts += 1
+        if n_attempts > _MAX_ATTEMPTS:
+            return None
         calls, end = _read_sequence(text, position, names)
         if calls or not values.decode(text, position)[1]:
             after = text[end:] if calls else ""
             if calls or _says_call(text[position:], names):
-                before = text[:position].rstrip("`")
-                return Written(Form.BARE, tuple(calls), before, "" if values.CLOSING.match(after) else after)
+                return _make_bare(calls, text[:position], after)
+    return None
+
+
+def _make_bare(calls: Sequence[WrittenCall], before: str, after: str) -> Written:
+    """Makes a call without marks; what only surrounds it is no text: brackets, a fence."""
+    fences = list(_FENCE_LINE.finditer(before))
+    before = before[: fences[-1].start()] if len(fences) % 2 else _OPENING.sub("", before)
+    return Written(Form.BARE, tuple(calls), before, "" if values.CLOSING.match(after) else after)
+
+
+def _find_python(text: str, names: Collection[str]) -> Written | None:
+    """Finds ``search_docs(query="leave")`` at the start of a line, or in a list, with nothing else in its line."""
+    for n, start in enumerate(make_python(names).finditer(text)):
+        if n >= _MAX_ATTEMPTS:
+            return None
+        position, opening = start.start(), start.end() - 1
+        end = values.find_python_end(text, opening)
+        if not end:
+            return _make_bare((), text[:position], "")
+        while gap := re.compile(r"[\s,;)\]]*(?:\w+\.)?\w+\(").match(text, end):
+            following = values.find_python_end(text, gap.end() - 1)
+            if not following:
+                break
+            end = following
+        calls = list(values.read_python(text[position:end], names))
+        after = text[end:]
+        if values.CLOSING.match(after) or not after.partition("\n")[0].strip("`*)],; \t"):
+            return _make_bare(calls, text[:position], after)
     return None
 
 
@@ -188,20 +273,15 @@ def _read_sequence(text: str, position: int, names: Container[str]) -> tuple[lis
     end = position
     while True:
         value, after = values.decode(text, position)
-        is_json = value is not None
-        read = list(values.read_value(value, names)) if is_json else _read_python_at(text, position, names)
+        read = list(values.read_value(value, names)) if value is not None else []
         if not read:
             return calls, end
         calls += read
-        end = after or len(text)
+        end = after
         gap = re.compile(r"[\s,;]*(?=[\[{])").match(text, end)
         if not gap:
             return calls, end
         position = gap.end()
-
-
-def _read_python_at(text: str, position: int, names: Container[str]) -> list[WrittenCall]:
-    return list(values.read_python(text[position:], names)) if values.PYTHON.match(text, position) else []
 
 
 def _says_call(text: str, names: Container[str]) -> bool:
@@ -211,12 +291,9 @@ def _says_call(text: str, names: Container[str]) -> bool:
     return names_tool or bool(has_keys)
 
 
-def _begins_like_call(code: str, language: str, names: Container[str]) -> bool:
-    stripped = code.lstrip()
+def _is_call_in_code(code: str, language: str, names: Collection[str]) -> bool:
     if language.lower() in LANGUAGES:
         return True
-    return begins_call(stripped, names) is True and (_has_calls(stripped, names) or _says_call(stripped, names))
-
-
-def _has_calls(code: str, names: Container[str]) -> bool:
-    return any(True for _ in _read_code(code, names))
+    if begins_call_in_code(code, names) is not True:
+        return False
+    return any(True for _ in _read_block(code, names)) or _says_call(code, names)

@@ -5,9 +5,9 @@ from collections.abc import Collection
 
 from agent.turn.text_calls import forms
 
-_START = re.compile(r"[{\[<`]|^[ \t]*Action:|~~~", re.MULTILINE)
+_START = r"[{\[<‹`]|^[ \t]*Action:|~~~|^[ \t]*[*(]{1,3}(?=[{\[])"  # of what may be a call
+_HELD = re.compile(r"~{1,2}|[*(]{1,3}")
 _TICKS = re.compile(r"(`{3,}|~~~)[ \t]*([\w+-]*)[ \t]*\s*")
-_LONGEST_MARKER = max(map(len, forms.MARKERS))
 
 
 class CallGate:
@@ -15,6 +15,9 @@ class CallGate:
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = names
+        self._python = forms.make_python(names)
+        self._start = re.compile(f"{_START}|{self._python.pattern}", re.MULTILINE)
+        self._code_start = re.compile(rf"^[ \t]*[{{\[<‹]|{self._python.pattern}", re.MULTILINE)
         self._buffer, self._line, self._fence = "", "", ""
         self._is_call = False
 
@@ -29,7 +32,7 @@ class CallGate:
                 if not is_over:
                     break
                 continue
-            start = _START.search(self._buffer)
+            start = self._start.search(self._buffer)
             ready += self._pass(start.start() if start else len(self._buffer) - self._count_held())
             n_judged = self._judge() if start else None
             if n_judged is None:
@@ -52,28 +55,25 @@ class CallGate:
         rest = self._buffer
         if rest.startswith(("`", "~")):
             return self._judge_code(rest)
-        if rest.startswith("<") or rest[:6].lower().startswith("[tool_"):
-            return self._judge_marker(rest)
-        if rest.lstrip(" \t").startswith("Action:"):
-            self._is_call = not self._line.strip()
-            return None if self._is_call else 1
         if self._line.count("`") % 2:  # in code, inside a line
             return 1
-        is_call = forms.begins_call(rest, self._names)
-        if is_call is False:
-            if rest.startswith("[") and "[tool_calls]".startswith(rest[:12].lower()):
-                return None
+        if rest[0] in "<‹[" and (n_judged := self._judge_marker(rest)) != 1:
+            return n_judged
+        if not rest.startswith(("[", "{")) and self._line.strip():
             return 1
+        inner = rest.lstrip(" \t*(")
+        is_call = bool(self._python.match(rest)) or inner.startswith("Action:") or self._begins_call(inner)
         self._is_call = bool(is_call)
-        return None
+        return 1 if is_call is False else None
+
+    def _begins_call(self, text: str) -> bool | None:
+        return forms.begins_call(text, self._names)
 
     def _judge_marker(self, rest: str) -> int | None:
-        if self._line.count("`") % 2:
-            return 1
         if forms.MARKER.match(rest):
             self._is_call = True
             return None
-        head = rest[:_LONGEST_MARKER].lower()
+        head = rest[: forms.LONGEST_MARKER].lower()
         return None if any(marker.startswith(head) for marker in forms.MARKERS) else 1
 
     def _judge_code(self, rest: str) -> int | None:
@@ -94,7 +94,7 @@ class CallGate:
         if match[2].lower() in forms.LANGUAGES:
             self._is_call = True
             return None
-        is_call = forms.begins_call(code, self._names) if code[0] in "{[" else False
+        is_call = forms.begins_call_in_code(code, self._names)
         if is_call is False:
             self._fence = match[1][:3]
             return match.end()
@@ -102,17 +102,27 @@ class CallGate:
         return None
 
     def _find_code_end(self) -> tuple[int, bool]:
-        """Returns how much of the buffer is code, and whether the block ends there."""
+        """Returns how much of the buffer is code and no call, and whether the block ends there."""
         end = self._buffer.find(self._fence)
+        for line in self._code_start.finditer(self._buffer, 0, end if end >= 0 else len(self._buffer)):
+            if line.start() == 0 and self._line.strip():
+                continue
+            is_call = forms.begins_call_in_code(self._buffer[line.start() :], self._names)
+            if is_call is not False:
+                self._is_call = bool(is_call)
+                return line.start(), False
         if end < 0:
-            return len(self._buffer.rstrip(self._fence[0])), False
+            return min(len(self._buffer.rstrip(self._fence[0])), len(self._buffer) - self._count_held()), False
         n = end + len(self._fence)
         self._fence = ""
         return n, True
 
     def _count_held(self) -> int:
-        """Returns how much of the buffer's end may become ``Action:`` at the start of a line."""
+        """Returns how much of the buffer's end may become the start of a call, at the start of a line."""
         _, newline, last = self._buffer.rpartition("\n")
         stripped = last.lstrip(" \t")
-        begins_line = bool(newline) or not self._line.strip()
-        return len(last) if begins_line and stripped and "Action:".startswith(stripped) else 0
+        if not stripped or not (newline or not self._line.strip()):
+            return 0
+        starts = ("Action:", *(f"{prefix}{name}(" for name in self._names for prefix in ("", "print(")))
+        is_held = _HELD.fullmatch(stripped) or any(start.startswith(stripped) for start in starts)
+        return len(last) if is_held else 0

@@ -10,16 +10,17 @@ from agent.json_sanitizer import clean
 from agent.tools import arguments
 from agent.types import JsonValue
 
-_NAME_KEYS = ("name", "tool", "tool_name", "function", "function_name", "recipient_name", "action")
+_NAME_KEYS = ("name", "tool", "tool_name", "function", "function_name", "recipient_name", "action", "command")
 ARGUMENT_KEYS = (
     "arguments", "parameters", "args", "input", "params", "tool_input", "action_input", "tool_arguments", "kwargs"
 )  # fmt: skip
-_WRAPPERS = ("tool_calls", "tool_call", "function_call", "function", "calls", "tool_uses")
+_WRAPPERS = ("tool_calls", "tool_call", "function_call", "function", "calls", "tool_uses", "action", "tool")
 KEYS = frozenset({*_NAME_KEYS, *ARGUMENT_KEYS, *_WRAPPERS, "type", "id"})
 CLOSING = re.compile(
-    r"(?:\s|</?\|?/?[\w▁｜|:-]{1,40}\|?>|<｜[^<>]{1,40}｜>|\[/[A-Z_]{1,20}\]|[`,;\]])*\Z", re.IGNORECASE
+    r"(?:\s|</?\|?/?[\w▁｜|:-]{1,40}\|?>|<｜[^<>]{1,40}｜>|\[/[A-Z_]{1,20}\]|[`~*,;)\]])*\Z", re.IGNORECASE
 )
-PYTHON = re.compile(r"[\[\s]*(?:print\()?(?:\w+\.)?([A-Za-z_]\w{0,63})(?:\.call)?\(")
+_CALLED = re.compile(r"(?:[A-Za-z_]\w{0,63}\.){0,3}?([A-Za-z_]\w{0,63})(?:\.call)?\(")
+_PYTHON_PART = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[()\[\]{}]", re.DOTALL)  # strings, brackets
 JSON_START = re.compile(r"[\[{]")
 
 
@@ -59,27 +60,35 @@ def read_value(value: JsonValue, names: Container[str]) -> Iterator[WrittenCall]
 
 
 def read_python(code: str, names: Container[str]) -> Iterator[WrittenCall]:
-    """Reads ``search_docs(query="leave")``, alone or in a list."""
-    if not PYTHON.match(code):
-        return
+    """Reads ``search_docs(query="leave")``, alone, in a list, or in a program."""
+    position = 0
+    while called := next((match for match in _CALLED.finditer(code, position) if match[1] in names), None):
+        position = find_python_end(code, called.end() - 1)
+        if not position:
+            return
+        yield WrittenCall(called[1], _read_keywords(code[called.end() - 1 : position]))
+
+
+def find_python_end(code: str, position: int) -> int:
+    """Returns where the bracket that opens at the position is closed; 0 where it is not."""
+    depth = 0
+    for part in _PYTHON_PART.finditer(code, position):
+        depth += (part[0] in "([{") - (part[0] in ")]}")
+        if depth == 0:
+            return part.end()
+    return 0
+
+
+def _read_keywords(code: str) -> JsonValue:
+    """Returns the arguments in brackets by their names; their text where some have none, or are no literals."""
     try:
-        tree = ast.parse(CLOSING.sub("", code.strip()) if code.strip().endswith(">") else code.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := _called(node.func, names)):
-            try:
-                given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg}
-            except (ValueError, TypeError):
-                given = {}
-            yield WrittenCall(name, clean(given))
-
-
-def _called(function: ast.expr, names: Container[str]) -> str | None:
-    if isinstance(function, ast.Attribute) and function.attr == "call":
-        function = function.value
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
-    return name if name in names else None
+        call = ast.parse(f"f{code}", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            return code
+        given: JsonValue = clean({str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords})
+        return given
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return code
 
 
 def decode(text: str, position: int) -> tuple[JsonValue, int]:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.agent.turn import written_calls
 from tests.agent.turn.provider_streams import ANSWERS, CALLS, USAGE, Calls, call, delta, fragment, say, stream
+from tests.agent.turn.written_calls import LOOK_UP, WRITTEN
 from tests.scripted_model import Chunks
 
 ANSWER = "You may carry over 240 hours of annual leave [1]."
 QUOTED = "Quoted: 5 days [1]."  # by this process's own model
-LOOK_UP = ("look_up", {"query": "annual leave"})
 MORE = ("look_up", {"query": "carry over"})
-WRITTEN = json.dumps({"name": LOOK_UP[0], "arguments": LOOK_UP[1]})
 WHOLE = fragment(LOOK_UP[0], json.dumps(LOOK_UP[1]), index=0, id="a")
 ENDED_EARLY = "You can carry over 240 [1] "
 NOT_REACHED = "cannot be reached"
@@ -159,20 +159,25 @@ CALLED = [
     ),
     *(
         Shape(
-            f"a call in its words: {words!r}", [say(words % WRITTEN), say(ANSWER)], calls=[LOOK_UP], shown=[words]
+            f"a call in its words: {words!r}",
+            [say(words % WRITTEN), say(ANSWER)],
+            calls=[LOOK_UP],
+            shown=[words.partition("```")[0].partition("~~~")[0].partition("%s")[0]],
         )
-        for words in (
-            "I look for the salary structure.\n\n```json\n%s\n```",
-            "I look for the format of the form.\n\n```\n%s\n```",
-            "I must know what carry over means.\n\n~~~json\n%s\n~~~\n",
-            "I look for words such as leave: %s",
-            "I will look this up to be sure. " * 15 + "\n\n```json\n%s\n```",
-            ANSWER + " %s",
-            ANSWER + "\n\n```json\n%s\n```",
-            "Let me look.\n```json\n%s\n```\nI am waiting for the result.",
-            "Let me look.\n%s\nI am waiting for the result.",
-            "%s\n\nI am waiting for the result.",
+        for words in written_calls.IN_WORDS
+    ),
+    *(
+        Shape(f"a call: {text!r}", [say(text), say(ANSWER)], calls=[LOOK_UP])
+        for text in (*written_calls.IN_CODE, *written_calls.BARE)
+    ),
+    *(
+        Shape(
+            f"a call after words: {text!r}",
+            [say(f"Let me look.\n\n{text}"), say(ANSWER)],
+            calls=[LOOK_UP],
+            shown=["Let me look."],
         )
+        for text in (*written_calls.IN_CODE, *written_calls.BARE)
     ),
     Shape("an answer that explains a call", [say(EXAMPLE)], text=EXAMPLE, n_requests=1),
     *(
@@ -182,6 +187,8 @@ CALLED = [
             'Write [1]:\n\n```json\n{"name": "Ada", "role": "admin"}\n```',
             "In code, `" + WRITTEN + "` is a call [1].",
             "Use [1]:\n\n```python\nprint({'a': 1})\n```\nThat is all.",
+            "look_up(query) looks something up [1].",
+            "Its signature [1]:\n\n```python\nlook_up(query: str)\n```\nThat is all.",
         )
     ),
     Shape(

@@ -15,7 +15,9 @@ from agent.store.sessions import Turn
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn.events import Event, Finished, TextDelta, TextReset
 from agent.turn.shown_text import ShownText
+from agent.turn.text_calls import forms
 from tests.agent.parts import PASSAGE, PRICE, Asked
+from tests.agent.turn import written_calls
 from tests.agent.turn.provider_shapes import TABLE, Shape
 from tests.agent.turn.provider_streams import cut
 from tests.scripted_model import Chunks, ScriptedModel
@@ -74,6 +76,14 @@ def test_pieces_of_any_size_show_no_more(size: int | None) -> None:
                     text += shown.feed(piece)
                 moments.append(text)
             _check_moments(shape, [*moments, text + shown.flush()])
+
+
+def test_nothing_of_a_call_is_left_in_the_words_around_it() -> None:
+    for text in (*written_calls.IN_CODE, *written_calls.BARE):
+        for words in ("", "Let me look."):
+            found = forms.find(f"{words}\n\n{text}", {"look_up"})
+            assert found
+            assert (found.before.strip(), found.after.strip()) == (words, "")
 
 
 def _filter(reasoning: ReasoningFilter, answer: Chunks) -> Iterator[str | Retracted]:
