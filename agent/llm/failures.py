@@ -31,40 +31,47 @@ UNREACHABLE = ProviderFailure(
     "the provider cannot be reached",
     "Check DOCENT_MODEL_API_BASE, the network and HTTPS_PROXY.",
 )
-FAILURES = (  # the first that matches counts
-    ProviderFailure(
-        ("insufficient_quota", "quota", "credit balance", "billing"),
-        "the provider says that the quota is used up",
-        "Check plan and billing in the provider's console.",
-    ),
-    KEY,
-    ProviderFailure(
-        ("notfounderror", "model_not_found", "does not exist"),
-        "the provider has no such model",
-        "Check the name in DOCENT_MODEL or DOCENT_EMBEDDING_MODEL, and that your account may use it.",
-    ),
-    ProviderFailure(
-        ("ratelimit",),
-        "the provider's rate limit is reached",
-        "Try again in a minute; if it persists, raise the limit with the provider.",
-    ),
-    ProviderFailure(
-        ("timeout",),
-        "the provider gave no answer in time",
-        "Try again; check DOCENT_MODEL_API_BASE and the network.",
-    ),
-    UNREACHABLE,
-    ProviderFailure(
-        ("serviceunavailable", "internalserver", "badgateway", "overloaded"),
-        "the provider has an outage",
-        "Try again later; check the provider's status page.",
-    ),
-    ProviderFailure(
-        ("badrequest", "unprocessable"),
-        "the provider rejects the request",
-        "Use a chat model that supports tools and streaming.",
-    ),
+QUOTA = ProviderFailure(
+    ("insufficient_quota", "quota", "credit balance", "billing"),
+    "the provider says that the quota is used up",
+    "Check plan and billing in the provider's console.",
 )
+NO_MODEL = ProviderFailure(
+    ("notfounderror", "model_not_found", "does not exist"),
+    "the provider has no such model",
+    "Check the name in DOCENT_MODEL or DOCENT_EMBEDDING_MODEL, and that your account may use it.",
+)
+RATE_LIMIT = ProviderFailure(
+    ("ratelimit",),
+    "the provider's rate limit is reached",
+    "Try again in a minute; if it persists, raise the limit with the provider.",
+)
+TIMEOUT = ProviderFailure(
+    ("timeout",),
+    "the provider gave no answer in time",
+    "Try again; check DOCENT_MODEL_API_BASE and the network.",
+)
+OUTAGE = ProviderFailure(
+    ("serviceunavailable", "internalserver", "badgateway", "overloaded"),
+    "the provider has an outage",
+    "Try again later; check the provider's status page.",
+)
+REJECTED = ProviderFailure(
+    ("badrequest", "unprocessable"),
+    "the provider rejects the request",
+    "Use a chat model that supports tools and streaming.",
+)
+FAILURES = (
+    QUOTA,
+    KEY,
+    NO_MODEL,
+    RATE_LIMIT,
+    TIMEOUT,
+    UNREACHABLE,
+    OUTAGE,
+    REJECTED,
+)  # the first counts
+_BY_STATUS = {401: KEY, 402: QUOTA, 403: KEY, 404: NO_MODEL, 408: TIMEOUT, 429: RATE_LIMIT, 504: TIMEOUT}
 UNKNOWN_ADVICE = "Check the name, the key and the address."
 _NO_KEY = re.compile(r"api[_ ]key.*must be set|missing\b.*\bapi[_ ]key|no api[_ ]key", re.IGNORECASE | re.DOTALL)
 
@@ -73,6 +80,11 @@ def find(error: BaseException, model: str = "") -> ProviderFailure | None:
     """Finds the kind of an error; the model's own name, which an error quotes, tells nothing."""
     text = f"{type(error).__name__} {error}".lower().replace(model.lower() or "\0", "")
     return next((failure for failure in FAILURES if any(sign in text for sign in failure.signs)), None)
+
+
+def find_by_status(status: int) -> ProviderFailure:
+    """Finds the kind of an error that came as an event in a stream, so that the provider was reached."""
+    return _BY_STATUS.get(status, OUTAGE if status >= 500 else REJECTED)
 
 
 def lacks_key(error: BaseException) -> bool:

@@ -19,11 +19,13 @@ _EVENTS = (
     (re.compile(r"rate.?limit|too.?many.?requests|throttl", re.IGNORECASE), 429),
     (re.compile(r"overload|server.?error|unavailable|internal|timeout|api.?error", re.IGNORECASE), 503),
     (re.compile(r"authentication|invalid.?api.?key|unauthori[sz]ed", re.IGNORECASE), 401),
-    (re.compile(r"permission|forbidden|quota|billing|credit|policy", re.IGNORECASE), 403),
+    (re.compile(r"quota|billing|credit", re.IGNORECASE), 402),
+    (re.compile(r"permission|forbidden", re.IGNORECASE), 403),
     (re.compile(r"not.?found", re.IGNORECASE), 404),
     (
         re.compile(
-            r"invalid|bad.?request|context.?length|too.?large|too.?long|unsupported|validation", re.IGNORECASE
+            r"invalid|bad.?request|context.?length|too.?large|too.?long|unsupported|validation|policy",
+            re.IGNORECASE,
         ),
         400,
     ),
@@ -64,6 +66,10 @@ def translate(error: Exception, request: Request | None = None, *, has_begun: bo
 def _describe(error: Exception, name: str, request: Request | None) -> str:
     """Says what the failure means, where, and the class and status of the provider's error."""
     failure = failures.find(error, request.model.name if request else "")
+    if status := _read_event_status(error):
+        failure = failures.find_by_status(status)
+    elif failure is failures.UNREACHABLE and _find_event(error):
+        failure = failures.OUTAGE
     if failure is None:
         return f"the model call failed: {name}"
     base = request.model.api_base if request and failure is failures.UNREACHABLE else None
@@ -72,15 +78,21 @@ def _describe(error: Exception, name: str, request: Request | None) -> str:
 
 def _read_event_status(error: BaseException) -> int | None:
     """Returns the status that an error event in a stream stands for; LiteLLM makes it a 500 whatever it says."""
+    body = _find_event(error)
+    fields = body if isinstance(body, Mapping) else {"type": body}
+    names = [str(fields.get(name) or "") for name in ("code", "status", "type")]
+    numbers = [int(name) for name in names if name.isdigit() and int(name) in _STATUSES]
+    words = " ".join(name for name in names if not name.isdigit())
+    named = [status for pattern, status in _EVENTS if pattern.search(words)]
+    return next(iter([*numbers, *named]), None)
+
+
+def _find_event(error: BaseException) -> Mapping[str, object] | str | None:
+    """Returns what the provider said in an error event; an error with a status was none."""
     for cause in _list_causes(error):
         body = getattr(cause, "body", None)
-        if not isinstance(body, Mapping) or isinstance(getattr(cause, "status_code", None), int):
-            continue
-        names = [str(body.get(name) or "") for name in ("code", "status", "type")]
-        numbers = [int(name) for name in names if name.isdigit() and int(name) in _STATUSES]
-        words = " ".join(name for name in names if not name.isdigit())
-        named = [status for pattern, status in _EVENTS if pattern.search(words)]
-        return next(iter([*numbers, *named]), None)
+        if body and isinstance(body, Mapping | str) and not isinstance(getattr(cause, "status_code", None), int):
+            return body
     return None
 
 

@@ -34,6 +34,14 @@ _REASONS = (  # what a provider's own reason stands for; the first that matches 
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
+class ErrorEvent(Exception):
+    """An error that a server sent in the place of a chunk, as vLLM does; ``body`` is what it says."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__("the server sent an error in its stream")
+        self.body = body
+
+
 class MendedStream:
     """The provider's own iterator, whose chunks LiteLLM reads; everything else is passed on to it."""
 
@@ -46,6 +54,8 @@ class MendedStream:
 
     def __next__(self) -> Any:
         chunk = next(self._chunks)
+        if _get(chunk, "object") == "error":
+            raise ErrorEvent({name: _get(chunk, name) for name in ("code", "type")})
         with suppress(AttributeError, TypeError):  # a chunk of a shape that is not OpenAI's
             mend(chunk)
         return chunk

@@ -42,7 +42,8 @@ _REACT = re.compile(
     r"^[ \t]*Action:[ \t]*`?([\w.-]{1,64})`?[ \t]*\n[ \t]*Action Input:[ \t]*", re.MULTILINE | re.IGNORECASE
 )
 _FENCE = re.compile(
-    r"(?P<ticks>`{3,}|~~~)[ \t]*(?P<language>[\w+-]*)[ \t]*\n?(?P<code>.*?)(?:\n?[ \t]{0,20}(?P=ticks)|\Z)", re.DOTALL
+    r"(?P<ticks>`{3,}|~~~)[ \t]*(?P<language>[\w+-]*)[ \t]*\n?(?P<code>.*?)(?:\n?[ \t]{0,20}(?P=ticks)|\Z)",
+    re.DOTALL,
 )
 _OPENING = re.compile(r"(?:<[\w:|-]{1,40}>\s*|[`*(])+\Z")  # before a call
 _FENCE_LINE = re.compile(r"^[ \t]{0,3}(?:```|~~~)", re.MULTILINE)

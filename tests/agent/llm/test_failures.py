@@ -18,6 +18,18 @@ class InternalServerError(Exception):
     status_code = 500
 
 
+class APIConnectionError(Exception):
+    """As LiteLLM calls an error event."""
+
+    status_code = 500
+
+
+class Event(Exception):
+    def __init__(self, body: object) -> None:
+        super().__init__("scripted")
+        self.body = body
+
+
 REQUEST = Request(Model("openai/x", "http://me:hunter2@host:1/v1"), (), (), None, 10)
 
 
@@ -41,6 +53,30 @@ def test_a_failure_is_recorded_in_words(error: Exception, why: str, is_transient
     assert str(failure).startswith(why)
     assert failure.is_transient is is_transient
     assert "hunter2" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("body", "failure", "is_transient"),
+    [
+        ({"type": "authentication_error"}, failures.KEY, False),
+        ({"code": 403}, failures.KEY, False),
+        ({"code": "insufficient_quota"}, failures.QUOTA, False),
+        ({"type": "not_found_error"}, failures.NO_MODEL, False),
+        ({"type": "rate_limit_error"}, failures.RATE_LIMIT, True),
+        ({"type": "invalid_request_error"}, failures.REJECTED, False),
+        ("invalid_request_error: it is too long", failures.REJECTED, False),
+        ("Internal server error", failures.OUTAGE, True),
+        ({"message": "scripted"}, failures.OUTAGE, True),
+    ],
+)
+def test_an_error_event_is_not_a_provider_that_cannot_be_reached(
+    body: object, failure: failures.ProviderFailure, is_transient: bool
+) -> None:
+    error = APIConnectionError("connect")
+    error.__cause__ = Event(body)
+    translated = translate(error, REQUEST)
+    assert str(translated).startswith(f"{failure.why} (")
+    assert translated.is_transient is is_transient
 
 
 def test_what_is_recorded_says_what_to_do() -> None:

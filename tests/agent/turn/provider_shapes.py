@@ -257,7 +257,24 @@ BROKEN = [
             {"type": "BadRequestError", "code": 400},
             {"code": "context_length_exceeded"},
             {"type": "authentication_error"},
+            {"type": "content_policy_violation"},
             {"code": "insufficient_quota", "type": "insufficient_quota"},
+        )
+    ),
+    *(
+        Shape(
+            f"an error for good: {event}",
+            [Chunks([delta(content="You can "), event], is_done=False)],
+            text=QUOTED,
+            reason="provider_down",
+            notice=NOT_REACHED,
+            shown=["You can"],
+            n_requests=1,
+            is_estimated=True,
+        )
+        for event in (
+            {"error": "invalid_request_error: it is too long"},
+            {"object": "error", "message": "scripted", "type": "BadRequestError", "code": 400},
         )
     ),
     *(
