@@ -15,25 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
+from agent.llm.answers.marks import MARK, UNFINISHED, WORD
 from agent.llm.request import RETRACTED, Model, Retracted
 
 HELD_SECONDS = 2.0  # of an unknown model's first answer; longer than a bare answer takes to begin, seldom noticed
-_NAMES = r"(?:[\w.-]{1,20}:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|antthinking)"
-_MARK = re.compile(
-    rf"(?P<open><\s*{_NAMES}(?:\s[^<>\n]{{0,200}})?>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>"
-    r"|<\|channel>\s*thought\b|<\|channel\|>\s*analysis\b[^<\n]{0,80}<\|message\|>)"
-    rf"|(?P<close><\s*/\s*{_NAMES}\s*>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>)"
-    r"|(?P<end><\|end\|>)"  # of a message in Harmony's format: closes reasoning that is open
-    # Other control marks of a chat template that a server left in the text.
-    r"|(?P<noise><\|start\|>\s*assistant|<\|channel\|>\s*final\b[^<\n]{0,80}<\|message\|>"
-    r"|<\|(?:return|im_end|eot_id|eom_id|endoftext|end_of_text|(?:begin|end)_of_solution|(?:START|END)_RESPONSE)\|>)",
-    re.IGNORECASE,
-)
-_UNFINISHED = re.compile(  # the end of a text that may become a mark
-    rf"(?:<\s?/?\s?[\w.:|-]{{0,25}}|<\s*/?\s*{_NAMES}\s[^<>\n]{{0,200}}|<\|start\|>[^<\n]{{0,20}}|<\|channel>\s?\w{{0,7}}"
-    r"|<\|channel\|>[^<\n]{0,80}(?:<[|\w]{0,9})?|\[/?[A-Z]{0,5}|◁/?\w{0,5})\Z",
-    re.IGNORECASE,
-)
 _FENCE = re.compile(r"\s{0,3}(?:```|~~~)")
 _SEPARATES = re.compile(  # providers that give reasoning in a field of its own, at their own address
     r"^(?:openai|azure|anthropic|gemini|vertex_ai|xai|cohere|cohere_chat)/"
@@ -87,6 +72,7 @@ class ReasoningFilter:
         self._has_block = False  # with both marks
         self._is_apart = _separates(model)  # reasoning comes in a field of its own
         self._is_over = self._is_cut = self._has_calls = False
+        self._is_wrapped = False  # the answer in tags of its own
         self._has_stray = False  # a mark that ends nothing
         self._n_named = 0  # opening marks that are text
         self._line, self._is_fenced = "", False
@@ -154,7 +140,7 @@ class ReasoningFilter:
 
     def _read(self) -> Iterator[Retracted]:
         """Takes everything from the buffer that can be judged."""
-        while match := _MARK.search(self._buffer):
+        while match := MARK.search(self._buffer):
             self._take(self._buffer[: match.start()])
             self._buffer = self._buffer[match.start() :]
             is_text = self._is_text(match)
@@ -166,7 +152,7 @@ class ReasoningFilter:
             else:
                 yield from self._mark(match)
             self._buffer = self._buffer[len(match[0]) :]
-        unfinished = None if self._is_over else _UNFINISHED.search(self._buffer)
+        unfinished = None if self._is_over else UNFINISHED.search(self._buffer)
         end = unfinished.start() if unfinished else len(self._buffer)
         self._take(self._buffer[:end])
         self._buffer = self._buffer[end:]
@@ -183,6 +169,9 @@ class ReasoningFilter:
                     self._block = None
         elif match["open"]:
             self._block = _Block(match[0], is_inside_line=bool(self.text.strip() and self._line.strip()))
+        elif match["wrapper"]:
+            self._is_wrapped = not match["slash"]
+            self._has_stray = True
         elif match["close"] and not self._ends_reasoning(match[0]):
             self._has_stray = True
         elif match["close"]:
@@ -201,9 +190,9 @@ class ReasoningFilter:
     def _is_followed(self, mark: str) -> bool:
         """Returns whether an answer comes after the mark at the buffer's start, as far as it has come."""
         rest = self._buffer[len(mark) :].lstrip()
-        while (match := _MARK.match(rest)) and not match["open"]:
+        while (match := MARK.match(rest)) and not match["open"]:
             rest = rest[match.end() :].lstrip()
-        return bool(rest) and (self._is_over or not _UNFINISHED.match(rest))
+        return bool(rest) and (self._is_over or not UNFINISHED.match(rest))
 
     def _take(self, text: str) -> None:
         if self._block:
@@ -219,27 +208,46 @@ class ReasoningFilter:
 
     def _is_text(self, match: re.Match[str]) -> bool | None:
         """Returns whether the mark at the buffer's start is text; None where that is not known yet."""
-        is_code = self._is_in_code(match[0])
-        if is_code is not False or self._block or not match["close"]:
+        is_code = self._is_in_code(match)
+        if is_code is not False:
             return is_code
+        if match["open"] and not self._block and self._line.strip() and WORD.match(match[0]):
+            return True
+        if self._block or not (match["close"] or match["slash"]):
+            return bool(match["wrapper"] and (self._block or not self._begins_answer()))
         is_followed = self._is_followed(match[0])
         if not (is_followed or self._is_over):
             return None
-        return is_followed and bool(self._line.strip()) and bool(self._is_apart or self._n_named)
+        if match["wrapper"]:
+            return not self._has_reasoning() or (is_followed and not self._is_wrapped)
+        return bool(self._line.strip()) and bool((is_followed and self._is_apart) or self._n_named)
 
-    def _is_in_code(self, mark: str) -> bool | None:
+    def _has_reasoning(self) -> bool:
+        return bool(self._reasoning) or self._has_marks or self._is_closed
+
+    def _begins_answer(self) -> bool:
+        return self._has_reasoning() and not self.text.strip()
+
+    def _is_in_code(self, match: re.Match[str]) -> bool | None:
         """Returns whether the mark at the buffer's start is text of code; None where that is not known yet."""
+        mark = match[0]
         if self._block:
             if not self._block.content.endswith("`"):
                 return False
             after = self._buffer[len(mark) : len(mark) + 1]
             return None if not after and not self._is_over else after == "`"
         if self._is_fenced or _FENCE.match(self._line):
-            return True
+            return not match["close"] or bool(self._n_named) or self._closes_fence(mark)
         if self._line.count("`") % 2 == 0:
             return False
         rest, newline, _ = self._buffer[len(mark) :].partition("\n")
         return True if "`" in rest else False if newline or self._is_over else None
+
+    def _closes_fence(self, mark: str) -> bool | None:
+        """Returns whether the fence before the mark is closed after it; None before the answer has ended."""
+        if not self._is_over:
+            return None
+        return sum(bool(_FENCE.match(line)) for line in self._buffer[len(mark) :].split("\n")) % 2 == 1
 
     def _end_unclosed(self, block: "_Block") -> None:
         """Ends reasoning that was never closed: it shows nothing, unless it only seemed to be reasoning."""

@@ -92,6 +92,7 @@ REASONING = [
             "Write [1]:\n\n```xml\n<think>\nwhy\n</think>\n```\n\nThat is all.",
             "It is 5 < 6, and a <b>tag</b> [1].",
             "The <think> tag is for reasoning [1].",
+            "Write <reason>why</reason> into the <response> [1].",
         )
     ),
 ]

@@ -85,6 +85,16 @@ ANSWERS: Mapping[str, Callable[[str], Chunks]] = {
     "a closing tag that ends nothing": lambda text: say(text, "</think>"),
     "closing tags and marks that end nothing": lambda text: say(text, "\n</think>\n", "</think><|im_end|>"),
     "two closing tags": lambda text: say("Let me look.</think>", text, "\n</think>"),
+    **{
+        name: lambda text, name=name: say(f"<{name}>Let me look.</{name}>\n\n", text)
+        for name in ("analysis", "reason", "thinking_process", "inner_monologue", "cot", "chain_of_thought")
+    },
+    "between pipes": lambda text: say("<|think|>hm<|/think|>", text),
+    "a begin and an end": lambda text: say("<|begin_of_thinking|>hm<|end_of_thinking|>", text),
+    "the answer in tags": lambda text: say("<think>hm</think>\n<answer>\n", text, "\n</answer>"),
+    "the response in tags": lambda text: say("hm</think><response>", text, "</response><|im_end|>"),
+    "the answer's closing tag": lambda text: say("<reasoning>hm</reasoning>", text, "\n\n</answer>"),
+    "the closing tag after an open fence": lambda text: say("Let me see.\n```\ncode\n</think>\n\n", text),
     "two blocks": lambda text: say("<think>a</think>\n<think>b</think>\n", text),
     "Mistral": lambda text: say("[THINK]hm[/THINK]", text),
     "Mistral in parts": lambda text: stream(
