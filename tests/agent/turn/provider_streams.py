@@ -6,6 +6,7 @@ in the properties of the turn.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tests.scripted_model import Chunks
@@ -66,8 +67,13 @@ def _text(chunk: Chunk) -> str:
     return content if isinstance(content, str) else ""
 
 
+def _think(name: str, text: str) -> Chunks:
+    return say(f"<{name}>Let me look.</{name}>\n\n", text)
+
+
 # How an answer may come. Each gives the same text.
 
+OTHER_NAMES = ("analysis", "reason", "thinking_process", "inner_monologue", "cot", "chain_of_thought")
 ANSWERS: Mapping[str, Callable[[str], Chunks]] = {
     "plain": say,
     "think": lambda text: say("<think>\nLet me look. [1] says so.\n</think>\n\n", text),
@@ -85,10 +91,8 @@ ANSWERS: Mapping[str, Callable[[str], Chunks]] = {
     "a closing tag that ends nothing": lambda text: say(text, "</think>"),
     "closing tags and marks that end nothing": lambda text: say(text, "\n</think>\n", "</think><|im_end|>"),
     "two closing tags": lambda text: say("Let me look.</think>", text, "\n</think>"),
-    **{
-        name: lambda text, name=name: say(f"<{name}>Let me look.</{name}>\n\n", text)
-        for name in ("analysis", "reason", "thinking_process", "inner_monologue", "cot", "chain_of_thought")
-    },
+    **{name: partial(_think, name) for name in OTHER_NAMES},
+    "a tag that is empty": lambda text: say("<think/>", text, "<think />"),
     "between pipes": lambda text: say("<|think|>hm<|/think|>", text),
     "a begin and an end": lambda text: say("<|begin_of_thinking|>hm<|end_of_thinking|>", text),
     "the answer in tags": lambda text: say("<think>hm</think>\n<answer>\n", text, "\n</answer>"),
