@@ -109,11 +109,14 @@ def sync_interval(table: Mapping[str, object]) -> timedelta | None:
 
 def resolve_location(table: Mapping[str, object], folder: Path) -> SourceTable:
     """Makes a relative path absolute, so that it does not depend on the folder a process was started in."""
-    location, kind = table.get("location"), table.get("type")
+    location, kind = table.get("location"), str(table.get("type") or "")
     is_address = not isinstance(location, str) or "://" in location or "@" in location or location in {"", "slack"}
-    if (is_address and kind != "folder") or not location or kind not in {None, "folder", "git"}:
+    if (is_address and kind != "folder") or not location or kind not in {"", "folder", "git"}:
         return dict(table)
-    path = Path(str(location)).expanduser()
+    try:
+        path = Path(str(location)).expanduser()
+    except RuntimeError:
+        raise UserError(f"{location} names the home of a user whom this machine does not have.") from None
     return {**table, "location": str(path if path.is_absolute() else folder / path)}
 
 

@@ -54,15 +54,16 @@ def routes(folder: Path) -> list[Route]:
 
 
 def _find(root: Path, path: str) -> Path | None:
-    """Returns the file at ``path``, or the first one with an extension added; never one outside the folder."""
+    """Returns the file at ``path``, or the first one with an extension added; never one outside the
+    folder, nor one below a hidden folder such as ``.git``."""
     exact = root / path
     if exact.is_file():
         candidates = [exact]
     else:
         candidates = sorted(exact.parent.glob("*")) if exact.parent.is_dir() else []
         candidates = [file for file in candidates if file.stem == exact.name and file.is_file()]
-    inside = [file for file in candidates if file.resolve().is_relative_to(root)]
-    return next((file for file in inside if not file.name.startswith(".")), None)
+    inside = [file.resolve().relative_to(root) for file in candidates if file.resolve().is_relative_to(root)]
+    return next((root / file for file in inside if not any(part.startswith(".") for part in file.parts)), None)
 
 
 def _page(file: Path) -> str:

@@ -96,8 +96,11 @@ class Leases:
             now = time.monotonic()
             with self._lock:
                 leases = {token: lease for token, lease in self._held.items() if lease.given_up_at > now}
-            if leases:
-                self._renew(leases)
+            try:
+                if leases:
+                    self._renew(leases)
+            except Exception as error:  # noqa: BLE001  without this thread, every turn of the process is lost
+                observability.report(error, event="lease_renewal_failed")
 
     def _renew(self, leases: dict[UUID, Lease]) -> None:
         started_at = time.monotonic()

@@ -15,6 +15,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import DeserializationError
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from bot.jobs.redis_watch import RedisWatch
@@ -30,6 +32,9 @@ class SyncJob(StrEnum):
 
     BEGIN = "begin"
     WORK = "work"
+
+
+JOBS = {JOB, *(f"bot.sync_jobs.{job}" for job in SyncJob)}
 
 
 def connect(settings: BotSettings, *, timeout_seconds: float | None = SOCKET_TIMEOUT_SECONDS) -> redis.Redis:
@@ -89,6 +94,20 @@ def enqueue_sync(sync_queue: Queue, job: SyncJob, sync_id: UUID, *, n: int = 1) 
         for _ in range(n)
     ]
     sync_queue.enqueue_many(prepared)
+
+
+def is_known(job: Job) -> bool:
+    """Returns whether Docent enqueues such a job: one of three functions, with one id and nothing else.
+
+    RQ imports and calls whatever a job names. Who can write to Redis would run any function in a worker.
+    """
+    try:
+        name, args, kwargs = job.func_name, job.args, job.kwargs
+        is_id = len(args) == 1 and isinstance(args[0], str) and bool(UUID(args[0]))
+    except (DeserializationError, ValueError, TypeError):
+        return False
+    callbacks = (job._success_callback_name, job._failure_callback_name, job._stopped_callback_name)
+    return name in JOBS and is_id and not kwargs and not job._instance and not any(callbacks)
 
 
 def has_waiting(sync_queue: Queue, sync_id: UUID) -> bool:

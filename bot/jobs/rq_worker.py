@@ -19,6 +19,7 @@ from rq.timeouts import TimerDeathPenalty
 
 from agent import observability
 from bot.jobs.job_pool import JobPool
+from bot.jobs.queue import is_known
 from bot.jobs.redis_watch import RedisWatch
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 WORKER_TTL_SECONDS = 45  # after so long without a sign of life, RQ forgets a worker
 OUTAGE_MESSAGES = ("Worker %s: could not connect to Redis", "Worker %s: Redis connection timeout")  # of RQ 3
+MAX_ID_CHARS = 100  # of a job's id, in a log
 LISTEN_SECONDS = 1  # how often a listener checks whether the process is stopping
 
 
@@ -60,7 +62,10 @@ class ThreadedWorker(SimpleWorker):
         raise StopRequested  # ends RQ's loop quietly
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Passes the job to a thread and returns."""
+        """Passes the job to a thread and returns; drops one that Docent did not enqueue."""
+        if not is_known(job):
+            self._drop(job)
+            return
 
         def perform() -> None:
             try:
@@ -71,6 +76,14 @@ class ThreadedWorker(SimpleWorker):
                 self._pool.slots.release()
 
         self._pool.submit(perform)
+
+    def _drop(self, job: Job) -> None:
+        self._pool.slots.release()
+        observability.log.error("job_refused", job_id=job.id[:MAX_ID_CHARS])
+        try:
+            job.delete()
+        except redis.RedisError as error:
+            observability.log.warning("job_not_closed", error_type=type(error).__name__)
 
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:
         """Renews the worker's entry in Redis.

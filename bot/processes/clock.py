@@ -50,11 +50,18 @@ def run(
             if redis_watch and isinstance(error, redis.RedisError):
                 redis_watch.note_away(error)
             is_healthy = False
-        if retention and is_healthy:
-            retention.tick()
-        if syncs and is_healthy:
-            syncs.tick()
+        for schedule in (retention, syncs) if is_healthy else ():
+            if schedule:
+                _tick(schedule)
         stopping.wait(every_seconds)
+
+
+def _tick(schedule: RetentionSchedule | SyncSchedule) -> None:
+    """Runs a schedule; a fault in it, or in what it reads, must not end the sweeps."""
+    try:
+        schedule.tick()
+    except Exception as error:  # noqa: BLE001
+        observability.report(error, event="schedule_failed")
 
 
 def _report(error: SQLAlchemyError | redis.RedisError) -> None:

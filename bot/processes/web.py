@@ -23,6 +23,7 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk import WebClient
+from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
 from agent import observability
@@ -39,6 +40,7 @@ from bot.slack import listeners
 from bot.slack.client import SlackClient
 from bot.slack.listeners import ListenerContext
 from bot.slack.notifications import Notifications
+from bot.slack.signature import find_refusal
 
 # Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
 # RecursionError in its parser).
@@ -61,12 +63,16 @@ class Web:
         listeners.register(self.app, ListenerContext(database, self.waker.wake, self._notifications))
         self._events = SlackRequestHandler(self.app)
         self._sockets: SocketModeHandler | None = None
+        secret = settings.slack_signing_secret
+        self._verifier = SignatureVerifier(secret.get_secret_value()) if secret else None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handles one request, as WSGI."""
         path = environ.get("PATH_INFO", "/")
         # Without a signing secret (Socket Mode), no request over HTTP can be trusted.
-        if path == "/slack/events" and self.settings.slack_signing_secret:
+        if path == "/slack/events" and self._verifier:
+            if refusal := find_refusal(environ, self._verifier):
+                return _json(start_response, refusal, {"error": "not a request of Slack"})
             return self._events(environ, start_response)
         if path == "/healthz":
             return _json(start_response, "200 OK", {"status": "alive"})

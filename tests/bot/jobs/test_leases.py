@@ -1,5 +1,6 @@
 """A lease is renewed while its turn is worked on, and tells the worker when to stop."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -94,6 +95,23 @@ def test_a_lease_held_for_too_long_is_renewed_no_more(database: Database, turn: 
         wait_for(lambda: raised_by(lease) is LeaseLost)
     finally:
         leases.close()
+
+
+def test_a_fault_in_a_renewal_does_not_end_the_thread(
+    database: Database, leases: Leases, turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = threading.Event()
+
+    def renew(*_: object, **__: object) -> None:
+        broken.set()
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions, "renew", renew)
+        lease = leases.add(turn.token, claimed_at=time.monotonic())
+        assert broken.wait(120)
+    valid_until = lease.valid_until
+    wait_for(lambda: lease.valid_until > valid_until)
 
 
 def test_a_lease_that_cannot_be_renewed_ends_by_itself() -> None:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import pytest
-from rq import Queue
+from rq import Callback, Queue
+from rq.job import Job
 
+from agent.clock import new_id
+from bot.jobs import queue, rq_worker
 from bot.jobs.job_pool import JobPool
 from bot.jobs.rq_worker import ThreadedWorker
 
@@ -30,6 +33,12 @@ def fail(name: str) -> None:
 
 
 Listen = Callable[[int], tuple[JobPool, threading.Thread]]
+
+
+@pytest.fixture
+def takes_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker takes the jobs of this file, too."""
+    monkeypatch.setattr(rq_worker, "is_known", lambda job: True)
 
 
 @pytest.fixture
@@ -72,6 +81,7 @@ def enqueue(turn_queue: Queue, function: Callable[[str], None], *names: str) -> 
         turn_queue.enqueue(function, name, job_timeout=-1, result_ttl=0)
 
 
+@pytest.mark.usefixtures("takes_all")
 def test_jobs_run_at_once_and_one_without_a_thread_stays_in_redis(turn_queue: Queue, listen: Listen) -> None:
     listen(2)
     enqueue(turn_queue, hold, "a", "b", "c")
@@ -81,6 +91,7 @@ def test_jobs_run_at_once_and_one_without_a_thread_stays_in_redis(turn_queue: Qu
     wait_for(lambda: sorted(Jobs.started) == ["a", "b", "c"])
 
 
+@pytest.mark.usefixtures("takes_all")
 def test_a_job_that_fails_gives_its_slot_back(turn_queue: Queue, listen: Listen) -> None:
     listen(1)
     enqueue(turn_queue, fail, "a", "b", "c")
@@ -96,3 +107,32 @@ def test_a_stopping_worker_takes_no_job_and_its_thread_ends(
     assert not thread.is_alive()
     enqueue(turn_queue, hold, "late")
     assert (turn_queue.count, pool.is_busy, Jobs.started) == (1, False, [])
+
+
+def foreign(turn_queue: Queue) -> list[Job]:
+    """Jobs that another program put into the queue."""
+    session_id = str(new_id())
+    return [
+        turn_queue.enqueue("subprocess.getoutput", "echo x"),
+        turn_queue.enqueue(hold, session_id),
+        turn_queue.enqueue(queue.JOB, "no id"),
+        turn_queue.enqueue(queue.JOB, session_id, session_id),
+        turn_queue.enqueue(queue.JOB, kwargs={"session_id": session_id}),
+        turn_queue.enqueue(queue.JOB, session_id, on_success=Callback("subprocess.getoutput")),
+        turn_queue.enqueue(queue.JOB, [session_id]),
+    ]
+
+
+def test_a_job_that_docent_did_not_enqueue_is_dropped_and_the_next_one_runs(
+    turn_queue: Queue, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = foreign(turn_queue)
+    assert not any(queue.is_known(job) for job in jobs)
+    monkeypatch.setattr(queue, "JOBS", {*queue.JOBS, f"{__name__}.fail"})
+    known = str(new_id())
+    enqueue(turn_queue, fail, known)
+    pool, _ = listen(1)
+    wait_for(lambda: Jobs.started)
+    wait_for(lambda: not pool.is_busy)
+    assert Jobs.started == [known]
+    assert not any(Job.exists(job.id, turn_queue.connection) for job in jobs)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,6 +14,7 @@ from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.jobs import queue
 from bot.processes import clock
+from bot.processes.sync_schedule import SyncSchedule
 from bot.settings import BotSettings
 
 
@@ -68,22 +70,44 @@ def test_what_could_not_be_woken_is_woken_by_the_next_sweep(
     assert clock.sweep(database, turn_queue) == 1
 
 
+class Rounds(threading.Event):
+    """Lets the clock turn three times."""
+
+    n_rounds = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.n_rounds += 1
+        if self.n_rounds == 3:
+            self.set()
+        return self.is_set()
+
+
+def test_a_fault_in_a_schedule_ends_no_sweep(
+    database: Database, turn_queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of sources names a user that does not exist, and a type that is no text; then the code is wrong."""
+    config = tmp_path / "docent.toml"
+    schedule = SyncSchedule(database, turn_queue, config, check_seconds=0)
+    for content in ('[sources.a]\nlocation = "~nosuchuser/docs"', '[sources.a]\nlocation = "x"\ntype = ["x"]'):
+        config.write_text(content)
+        rounds = Rounds()
+        clock.run(database, turn_queue, every_seconds=60, stopping=rounds, syncs=schedule)
+        assert rounds.n_rounds == 3
+    monkeypatch.setattr(SyncSchedule, "tick", lambda self: 1 / 0)
+    rounds = Rounds()
+    clock.run(database, turn_queue, every_seconds=60, stopping=rounds, syncs=schedule)
+    assert rounds.n_rounds == 3
+
+
 def test_it_runs_through_an_outage_until_it_is_stopped(
     database: Database, turn_queue: Queue, stored: StoredQuestion
 ) -> None:
     """Redis is away for the first sweep."""
 
-    class Stopping(threading.Event):
-        """Lets the clock turn three times."""
-
-        n_rounds = 0
-
+    class Stopping(Rounds):
         def wait(self, timeout: float | None = None) -> bool:
-            self.n_rounds += 1
             turning.connection = turn_queue.connection
-            if self.n_rounds == 3:
-                self.set()
-            return self.is_set()
+            return super().wait(timeout)
 
     forget(database)
     stopping = Stopping()

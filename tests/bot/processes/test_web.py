@@ -3,9 +3,11 @@
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import psutil
+from slack_sdk.signature import SignatureVerifier
 
 from bot.processes import schema_version
 from bot.simulator import ADA, HELP
@@ -83,6 +85,43 @@ def test_a_request_without_slacks_signature_is_refused(world: System) -> None:
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     assert get(request)[0] == 401
     assert world.turns() == []
+
+
+def test_what_slack_did_not_send_is_refused_before_it_is_parsed_and_reported_to_nobody(world: System) -> None:
+    """Unsigned, signed by somebody else, replayed, in no encoding; and signed, but nothing that Slack sends."""
+    world.start("web")
+    ours, foreign = world.workspace.app.signing_secret, "another secret"
+    form = "application/x-www-form-urlencoded"
+    for body, content_type, secret, age, expected in [
+        (b'{"a":', "application/json", foreign, 0, 401),
+        (b'{"a":' * 100_000, "application/json", foreign, 0, 401),
+        (b"payload=%7B", form, foreign, 0, 401),
+        (b"\xff\xfe", "application/json", foreign, 0, 401),
+        (b'{"type":"event_callback"}', "application/json", ours, 600, 401),
+        (b"[1,2]", "application/json", ours, 0, 400),
+        (b'{"a":' * 100_000, "application/json", ours, 0, 400),
+        (b"payload=%7B", form, ours, 0, 400),
+    ]:
+        sent_at = str(int(time.time()) - age)
+        signature = SignatureVerifier(secret).generate_signature(timestamp=sent_at, body=body.decode("latin-1"))
+        headers = {"X-Slack-Request-Timestamp": sent_at, "X-Slack-Signature": str(signature)}
+        assert _post(world, body, {"Content-Type": content_type, **headers}) == expected, body[:40]
+    for stamp, signature in (
+        ("abc", "v0=1"),
+        ("", ""),
+        (str(int(time.time())), "v0=\u00e9"),
+        ("9" * 5_000, "v0=1"),
+    ):
+        headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
+        assert _post(world, b"{}", headers) == 401
+    assert [line for line in _said(world, "web") if "web_ready" not in line] == []
+    world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for(world.turns)
+
+
+def _post(world: System, body: bytes, headers: dict[str, str]) -> int:
+    url = f"http://127.0.0.1:{world.env['PORT']}/slack/events"
+    return get(urllib.request.Request(url, data=body, headers=headers))[0]
 
 
 def _by_socket(world: System) -> None:
