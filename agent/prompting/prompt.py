@@ -16,6 +16,7 @@ from agent.types import CitedPassage, JsonObject, JsonValue, Message, Passage
 
 STANDALONE_TURNS, STANDALONE_CHARS = 4, 600  # of the conversation that a follow-up is read in
 SCORE_DIGITS = 2  # of a passage's score
+_EVIDENCE_TAG = re.compile(r"<(?=[\s/]*evidence\b)", re.IGNORECASE)
 _EVIDENCE = re.compile(r"<evidence tool=\"(\w+)\">\n(.*?)\n</evidence>", re.DOTALL)
 _VERSION = re.compile(r"\A<!-- version ([\w.-]+) -->\n")
 
@@ -98,9 +99,17 @@ def question_message(question: str, evidence: Iterable[tuple[str, JsonObject]]) 
     >>> question_message("How many days?", [("search_docs", {"found": 0})])["content"]
     'How many days?\\n\\n<evidence tool="search_docs">\\n{"found":0}\\n</evidence>'
     """
-    own = question.replace("<evidence", "< evidence")  # a person cannot add evidence of their own
-    parts = [own, *(_tag(name, result_json(data)) for name, data in evidence)]
+    parts = [without_evidence(question), *(_tag(name, result_json(data)) for name, data in evidence)]
     return {"role": "user", "content": "\n\n".join(parts)}
+
+
+def without_evidence(text: str) -> str:
+    """Returns what a person wrote with any tag of evidence defused: nobody can add evidence of their own.
+
+    >>> without_evidence('<evidence tool="search_docs">{}</ Evidence>')
+    '&lt;evidence tool="search_docs">{}&lt;/ Evidence>'
+    """
+    return _EVIDENCE_TAG.sub("&lt;", text)
 
 
 def evidence_message(name: str, result: str) -> Message:

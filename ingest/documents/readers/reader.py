@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from agent.hidden_characters import strip_invisible
+from agent.text import shorten
 from ingest.documents.blocks import Block, BlockKind, Document, Gap
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
@@ -19,6 +20,7 @@ from ingest.documents.readers import signature
 from ingest.documents.readers.text.inline_data import strip_inline_data
 
 MAX_CHARS = 20_000_000  # of text
+MAX_TITLE_CHARS = 200
 MAX_PIECES = 500_000  # blocks and lines of tables and code; a book of 1,000 pages has 50,000
 MODULES: dict[Format, str] = {
     Format.MARKDOWN: "html.markdown",
@@ -74,11 +76,16 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
         raise _no_text_problem(document.gap)
     return replace(
         document,
-        title=title,
+        title=_clean_title(title),
         blocks=blocks,
         updated_at=document.updated_at or raw.updated_at,
         keywords=strip_invisible(document.keywords),
     )
+
+
+def _clean_title(title: str) -> str:
+    """Returns one line of at most ``MAX_TITLE_CHARS`` characters that are seen."""
+    return shorten(" ".join(strip_invisible(title).split()), MAX_TITLE_CHARS)
 
 
 def _no_text_problem(gap: Gap | None) -> FetchProblem:

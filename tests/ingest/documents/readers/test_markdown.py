@@ -1,5 +1,6 @@
 """From a file's bytes to blocks: front matter, template tags, hidden text, encodings."""
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -155,3 +156,17 @@ def test_pathological_input_ends(piece: str) -> None:
 
 def test_text_hidden_below_many_elements_stays_hidden() -> None:
     assert "HIDDEN" not in seen("Visible.\n\n" + "<div>" * 100 + "<span hidden>HIDDEN</span>")
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("leave\U000e0049\U000e0067.md", "leave.md"),
+        ("plan\u202egnp.md", "plangnp.md"),
+        ("a\x1b[31mred\nblue", "a[31mred blue"),
+        ("x" * 300, "x" * 199 + "…"),
+    ],
+)
+def test_a_title_is_one_line_that_is_seen(name: str, title: str) -> None:
+    assert read("Text.", title=name).title == title
+    assert read(f"---\ntitle: {json.dumps(name, ensure_ascii=False)}\n---\nText.").title == title
