@@ -36,6 +36,9 @@ _TOKEN = re.compile(
 _ATTACHED = re.compile(r"\S{1,80}(?<=[\w)\]])\[\d[^\[\]\s]{0,80}\]\Z")
 _PING = re.compile(r"<[!@#](?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})>|@(channel|here|everyone)\b", re.IGNORECASE)
 
+_LIVE = re.compile(r"<(?=[!@#]|subteam)")  # what Slack may read as a mention, whatever follows
+_DEAD = "<\u2060"
+
 
 def find_urls(texts: Iterable[str]) -> set[str]:
     """Returns every URL in the texts, without trailing punctuation."""
@@ -71,7 +74,7 @@ class OutputFilter:
         return self._clean(text).strip()
 
     def _clean(self, text: str) -> str:
-        return _TOKEN.sub(self._replace, redact(text, SECRET_REMOVED))
+        return _LIVE.sub(_DEAD, _TOKEN.sub(self._replace, redact(text, SECRET_REMOVED)))
 
     def _replace(self, match: re.Match[str]) -> str:
         if code := match["code"]:
@@ -98,7 +101,8 @@ class OutputFilter:
 
     def _angle(self, inside: str) -> str:
         if inside[0] in "!@#":
-            return _PING.sub(_disarm, f"<{inside}>")
+            mention = _PING.fullmatch(f"<{inside}>")
+            return _disarm(mention) if mention else f"{_DEAD}{inside[0]}{self._clean(inside[1:])}>"
         url, _, label = inside.partition("|")
         label = self._clean(label)
         return (f"[{label}]({url})" if label else url) if self._allows(url) else (label or LINK_REMOVED)

@@ -1,5 +1,7 @@
 """What a person is shown, for every way a text can be cut into pieces."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +50,36 @@ CASES = [
     ("A key sk-proj-4fA9bX7cQ2dL5eZ8 here", f"A key {SECRET_REMOVED} here"),
     ("A [stray bracket never silences the rest of it", "A [stray bracket never silences the rest of it"),
     ("1 < 2 and so on", "1 < 2 and so on"),
+    ("<!channel|a|b> listen", "<\u2060!channel|a|b> listen"),
+    ("<@U012AB3CD|a|b> listen", "<\u2060@U012AB3CD|a|b> listen"),
+    ("<!channel|" + "a" * 350 + "> listen", "<\u2060!channel|" + "a" * 350 + "> listen"),
+    ("<!channel|a\nb> listen", "<\u2060!channel|a\nb> listen"),
+    ("`<!subteam^S1|@x|y>` in code", "`<\u2060!subteam^S1|@x|y>` in code"),
+    (
+        "<!date^1392734382^{date}^https://evil.example/" + "x" * 90 + "|open|y> now",
+        "<\u2060!date^1392734382^{date}^(link removed)|open|y> now",
+    ),
 ]
+TOKENS = [
+    "<",
+    ">",
+    "!",
+    "@",
+    "#",
+    "|",
+    "^",
+    "`",
+    "```",
+    "\n",
+    " ",
+    "a",
+    "channel",
+    "subteam",
+    "here",
+    "U012AB3CD",
+    "[",
+]
+TOKENS += ["](", ")", "https://evil.example/x", "date", "\u2060", "\u200b", "x" * 120]
 
 
 def shown() -> OutputFilter:
@@ -80,6 +111,16 @@ def test_no_prefix_ever_shows_what_the_whole_does_not(texts: list[str], data: st
         assert "xoxb-" not in so_far
         assert "<!" not in so_far
     assert "evil.example" not in so_far + stream.flush()
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=30), st.integers(1, 9))
+def test_nothing_that_slack_may_take_for_a_mention_is_ever_shown(tokens: list[str], size: int) -> None:
+    text = "".join(tokens)
+    stream = shown()
+    pieces = [stream.feed(text[i : i + size]) for i in range(0, len(text), size)]
+    for out in ("".join([*pieces, stream.flush()]), shown().filter(text)):
+        assert not re.search(r"<[!@#]|<subteam", out)
+        assert "https://evil.example" not in out
 
 
 def test_urls_are_found_without_the_punctuation_after_them() -> None:
