@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import redis
 from alembic import command
 from alembic.config import Config
+from hypothesis import HealthCheck
 from sqlalchemy import create_engine, delete, exists, select, text
 from sqlalchemy.engine import make_url
 
@@ -25,6 +27,9 @@ from tests.library import sync_folder
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+# A busy machine takes its time for an example.
+hypothesis.settings.register_profile("docent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("docent")
 OUTSIDE = embedded_servers.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
 N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # of those that share the tests
 

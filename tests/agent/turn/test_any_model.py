@@ -126,7 +126,7 @@ def script() -> Iterator[tuple[ScriptedModel, list[Line]]]:
 
 @pytest.mark.timeout(600)
 @given(lines=st.lists(LINES, min_size=1, max_size=7), usd=st.sampled_from([0.0, 0.1, 10.0]))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_the_turn_ends_within_its_limits(
     database: Database, script: tuple[ScriptedModel, list[Line]], lines: list[Line], usd: float
 ) -> None:
@@ -135,7 +135,7 @@ def test_the_turn_ends_within_its_limits(
 
 @pytest.mark.soak
 @given(lines=st.lists(LINES, min_size=1, max_size=10), usd=st.sampled_from([0.0, 0.05, 0.1, 0.2, 10.0]))
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_500, suppress_health_check=list(HealthCheck))
 def test_the_turn_ends_within_its_limits_many_times(
     database: Database, script: tuple[ScriptedModel, list[Line]], lines: list[Line], usd: float
 ) -> None:

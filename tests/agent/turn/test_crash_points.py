@@ -97,7 +97,7 @@ def model() -> Iterator[ScriptedModel]:
 
 @pytest.mark.timeout(600)
 @given(fates=st.lists(FATES, min_size=1, max_size=3), steps=STEPS)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_a_turn_survives(
     database: Database, model: ScriptedModel, fates: list[Fate], steps: tuple[Line, Line]
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_turn_survives(
 
 @pytest.mark.soak
 @given(fates=st.lists(FATES, min_size=1, max_size=6), steps=STEPS)
-@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 def test_a_turn_survives_many_times(
     database: Database, model: ScriptedModel, fates: list[Fate], steps: tuple[Line, Line]
 ) -> None:

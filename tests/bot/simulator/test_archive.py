@@ -266,7 +266,7 @@ def kept_and_read(message: SlackMessage) -> list[SlackMessage]:
     return found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(MESSAGES)
 @example(SlackMessage(HELP, "1.000001", text="half a character: \ud800, and none: \x00"))
 def test_a_message_comes_back_equal(message: SlackMessage) -> None:

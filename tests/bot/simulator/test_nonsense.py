@@ -58,9 +58,7 @@ SPECIAL = {
     "metadata": METADATA,
     "view": VIEW,
 }
-RELAXED = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RELAXED = settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @RELAXED
