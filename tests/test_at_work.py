@@ -30,9 +30,12 @@ def test_while_the_model_thinks_the_steps_are_shown_with_a_stop_button(
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, QUESTION)
 
-    reply = world.wait_for(lambda: next(iter(world.replies(HELP, ts)), None))
-    world.wait_for(lambda: [card["status"] for card in _cards(reply)] == ["complete"])
+    def find_shown() -> SlackMessage | None:
+        replies = world.replies(HELP, ts)
+        is_done = bool(replies) and [card["status"] for card in _cards(replies[0])] == ["complete"]
+        return replies[0] if is_done else None
 
+    reply = world.wait_for(find_shown)
     assert reply.streaming_state == "in_progress"
     (card,) = _cards(reply)
     assert card["title"] == "Searched the documents"
