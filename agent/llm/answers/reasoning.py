@@ -183,9 +183,10 @@ class ReasoningFilter:
 
     def _ends_reasoning(self, mark: str) -> bool:
         """Returns whether a closing mark without an opening one made reasoning of the text before it."""
-        if self._has_block:
+        is_followed = self._is_followed(mark)
+        if self._has_block or (self._is_closed and not is_followed):
             return False
-        return self._is_followed(mark) or self._is_cut or self._has_calls or self._is_sure()
+        return is_followed or self._is_cut or self._has_calls or self._is_sure()
 
     def _is_followed(self, mark: str) -> bool:
         """Returns whether an answer comes after the mark at the buffer's start, as far as it has come."""

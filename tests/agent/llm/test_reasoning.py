@@ -35,6 +35,12 @@ def test_a_model_that_only_closes_shows_nothing_before_and_is_known_from_then_on
     assert find_habit(model) is Habit.PLAIN
 
 
+def test_a_second_closing_tag_takes_no_answer_of_a_model_that_is_known_to_close() -> None:
+    model = Model("openai/closes-twice", OWN)
+    for _ in range(4):
+        assert read(model, ["It says five.", "</think>", ANSWER, "\n</think>"])[-1].strip() == ANSWER
+
+
 def test_a_model_that_answers_plainly_streams_from_then_on() -> None:
     model = Model("openai/plain", OWN)
     assert read(model, ["Five ", "days [1]."]) == ["", "", ANSWER]
