@@ -50,8 +50,12 @@ class Shape:
         return self.name
 
 
+def _error_event(**fields: Any) -> dict[str, Any]:
+    return {"error": {"message": "scripted", **fields}}
+
+
 def _error(**fields: Any) -> Chunks:
-    return Chunks([delta(content="You can "), {"error": {"message": "scripted", **fields}}], is_done=False)
+    return Chunks([delta(content="You can "), _error_event(**fields)], is_done=False)
 
 
 REASONING = [
@@ -244,26 +248,6 @@ BROKEN = [
     ),
     *(
         Shape(
-            f"an error for good: {fields}",
-            [_error(**fields)],
-            text=QUOTED,
-            reason="provider_down",
-            notice=NOT_REACHED,
-            shown=["You can"],
-            n_requests=1,
-            is_estimated=True,
-        )
-        for fields in (
-            {"type": "invalid_request_error"},
-            {"type": "BadRequestError", "code": 400},
-            {"code": "context_length_exceeded"},
-            {"type": "authentication_error"},
-            {"type": "content_policy_violation"},
-            {"code": "insufficient_quota", "type": "insufficient_quota"},
-        )
-    ),
-    *(
-        Shape(
             f"an error for good: {event}",
             [Chunks([delta(content="You can "), event], is_done=False)],
             text=QUOTED,
@@ -274,6 +258,12 @@ BROKEN = [
             is_estimated=True,
         )
         for event in (
+            _error_event(type="invalid_request_error"),
+            _error_event(type="BadRequestError", code=400),
+            _error_event(code="context_length_exceeded"),
+            _error_event(type="authentication_error"),
+            _error_event(type="content_policy_violation"),
+            _error_event(code="insufficient_quota", type="insufficient_quota"),
             {"error": "invalid_request_error: it is too long"},
             {"object": "error", "message": "scripted", "type": "BadRequestError", "code": 400},
         )
