@@ -30,6 +30,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 # A busy machine takes its time for an example.
 hypothesis.settings.register_profile("docent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("docent")
+gc.disable()  # until all tests are collected: it would walk them again and again
 OUTSIDE = embedded_servers.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
 N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # of those that share the tests
 
@@ -37,8 +38,8 @@ N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # o
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole stories first, which take longest: else one process is at the last of them while the others idle."""
     items.sort(key=lambda item: item.path.parent != ROOT / "tests")
-    gc.collect()
-    gc.freeze()  # thousands of collected tests, which the collector would walk again and again
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -110,9 +111,10 @@ def empty(database: Database) -> None:
 
 
 @pytest.fixture(scope="session")
-def zygote() -> Iterator[ForkServer]:
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """Forks processes that have imported everything already."""
-    zygote = ForkServer()
+    folder = tmp_path_factory.getbasetemp()
+    zygote = ForkServer(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
     yield zygote
     zygote.close()
 

@@ -1,14 +1,16 @@
 """A process that has imported everything once, and forks the processes under test from there.
 
 Reads one JSON line per process: its arguments, its environment, where what it says goes, at which commit it should
-die, and for a command also where it works, where its errors go and into which file its exit code.
-Run as ``python -m tests.fork_server``.
+die, and for a command also where it works, where its errors go and into which file its exit code. Answers with its
+number. Run as ``python -m tests.fork_server SOCKET``; ends with the last of those that use it.
 """
 
 import gc
 import json
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -72,13 +74,34 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody becomes a zombie
     gc.collect()
     gc.freeze()  # else the collector walks all that was imported, in every process again
-    print("ready", flush=True)
-    for line in sys.stdin:
-        order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _become(cli, order)
-        print(pid, flush=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(sys.argv[1])
+        listener.listen()
+        print("ready", flush=True)
+        _serve(cli, listener)
+
+
+def _serve(cli: ModuleType, listener: socket.socket) -> None:
+    users: list[Any] = [sys.stdin, listener]
+    while len(users) > 1:
+        for user in select.select(users, [], [])[0]:
+            if user is listener:
+                users.append(listener.accept()[0])
+            elif line := sys.stdin.readline() if user is sys.stdin else _read_line(user):
+                pid = os.fork()
+                if pid == 0:
+                    _become(cli, json.loads(line))
+                user.sendall(b"%d\n" % pid)
+            else:
+                users.remove(user)
+                user.close()
+
+
+def _read_line(user: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n") and (part := user.recv(1_000_000)):
+        line += part
+    return line
 
 
 def _become(cli: ModuleType, order: dict[str, Any]) -> None:

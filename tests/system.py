@@ -1,11 +1,13 @@
 """The whole of Docent around a stand-in workspace: web, worker and clock as processes of their own."""
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -43,35 +45,45 @@ STARTUP_SECONDS = 120
 
 
 class ForkServer:
-    """See :mod:`tests.fork_server`."""
+    """See :mod:`tests.fork_server`. The processes of a run share one, which the first that needs it starts."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        address = folder / "fork-server"
+        with (folder / "fork-server.lock").open("w") as lock, socket.socket(socket.AF_UNIX) as connection:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                connection.connect(address.read_text())
+            except OSError:  # nobody has started it, or it has ended with the last of its users
+                address.write_text(self._start())
+                connection.connect(address.read_text())
+            self._connection = connection.makefile("rw")
+
+    def fork(self, **order: Any) -> psutil.Process:
+        self._connection.write(json.dumps(order) + "\n")
+        self._connection.flush()
+        return psutil.Process(int(self._connection.readline()))
+
+    def close(self) -> None:
+        self._connection.close()
+        if self._process and self._process.stdin and self._process.stdout:
+            self._process.stdin.close()
+            self._process.wait()  # for the others
+            self._process.stdout.close()
+
+    def _start(self) -> str:
+        path = f"{tempfile.mkdtemp()}/fork-server"  # a socket's path may have a hundred characters
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server"],
+            [sys.executable, "-m", "tests.fork_server", path],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         )
-        assert self._read() == "ready"
-
-    def fork(self, **order: Any) -> psutil.Process:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return psutil.Process(int(self._read()))
-
-    def close(self) -> None:
-        assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.close()
-        self._process.wait(120)
-        self._process.stdout.close()
-
-    def _read(self) -> str:
-        assert self._process.stdout
-        return self._process.stdout.readline().strip()
+        assert self._process.stdout.readline().strip() == "ready"
+        return path
 
 
 def ack_body(ack: Ack) -> dict[str, Any]:
