@@ -68,13 +68,19 @@ def database_url(servers: embedded_servers.Servers) -> Iterator[str]:
     admin.dispose()
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """The migrated database with every table empty."""
+@pytest.fixture(scope="session")
+def opened_database(database_url: str) -> Iterator[Database]:
+    """One engine for all tests, because each compiles every statement again."""
     database = Database(database_url, statement_timeout_seconds=30)
-    empty(database)
     yield database
     database.close()
+
+
+@pytest.fixture
+def database(opened_database: Database) -> Database:
+    """The migrated database with every table empty."""
+    empty(opened_database)
+    return opened_database
 
 
 @pytest.fixture
