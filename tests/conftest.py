@@ -5,8 +5,11 @@
 
 import gc
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import hypothesis
@@ -15,7 +18,7 @@ import redis
 from alembic import command
 from alembic.config import Config
 from hypothesis import HealthCheck
-from sqlalchemy import create_engine, delete, exists, select, text
+from sqlalchemy import create_engine, delete, exists, insert, select, text
 from sqlalchemy.engine import make_url
 
 import ingest.settings
@@ -23,6 +26,7 @@ from agent.store.database import Base, Database, normalise_url
 from bot.processes.embedded import embedded_servers
 from bot.simulator import InstalledApp, Timing, Workspace, WorkspaceServer
 from ingest.library import Library
+from ingest.tables import DocumentRow, IndexStateRow, ReaderSetRow, SyncRow
 from tests.library import sync_folder
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
@@ -125,25 +129,60 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     zygote.close()
 
 
+@dataclass(frozen=True)
+class ReadHandbook:
+    """The small handbook as it was read in once: files, index, and rows by table."""
+
+    folder: Path
+    rows: dict[type[Base], list[dict[str, Any]]]
+
+    def copy_to(self, folder: Path, database: Database) -> Path:
+        """Returns the copied index."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        index = folder / "index"
+        with database.transaction() as transaction:
+            for table, rows in self.rows.items():
+                there = {"address": str(index)} if table is IndexStateRow else {}
+                transaction.execute(insert(table), [row | there for row in rows])
+        return index
+
+
+@pytest.fixture(scope="session")
+def read_handbook(opened_database: Database, tmp_path_factory: pytest.TempPathFactory) -> ReadHandbook:
+    folder = tmp_path_factory.mktemp("read")
+    documents = folder / "handbook"
+    documents.mkdir()
+    for name, content in HANDBOOK.items():
+        (documents / name).write_text(content)
+    empty(opened_database)
+    library = Library(opened_database, ingest.settings.IngestSettings(index_uri=str(folder / "index")))
+    sync_folder(library, str(documents), link="https://handbook.example/{path}")
+    tables: tuple[type[Base], ...] = (ReaderSetRow, DocumentRow, SyncRow, IndexStateRow)
+    with opened_database.transaction() as transaction:
+        rows = {
+            table: [dict(row) for row in transaction.execute(select(table.__table__)).mappings()]
+            for table in tables
+        }
+    return ReadHandbook(folder, rows)
+
+
 @pytest.fixture
 def world(
-    zygote: ForkServer, database: Database, database_url: str, redis_url: str, tmp_path: Path
+    zygote: ForkServer,
+    database: Database,
+    redis_url: str,
+    tmp_path: Path,
+    read_handbook: ReadHandbook,
 ) -> Iterator[System]:
     """Docent with a small handbook and a stand-in workspace; a test starts the processes it needs."""
     port = free_port()
     workspace = Workspace(
         InstalledApp(f"http://127.0.0.1:{port}/slack/events"), timing=Timing((0.2, 0.5, 1.0, 2.0, 4.0, 8.0))
     )
-    documents = tmp_path / "handbook"
-    documents.mkdir()
-    for name, content in HANDBOOK.items():
-        (documents / name).write_text(content)
-    index = tmp_path / "index"
-    library = Library(database, ingest.settings.IngestSettings(index_uri=str(index)))
-    sync_folder(library, str(documents), link="https://handbook.example/{path}")
+    index = read_handbook.copy_to(tmp_path, database)
     with WorkspaceServer(workspace) as server:
         env = {
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": database.url,
             "REDIS_URL": redis_url,
             "DOCENT_HOME": str(tmp_path / "home"),
             "DOCENT_INDEX_URI": str(index),

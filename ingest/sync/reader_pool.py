@@ -6,7 +6,7 @@ Promises that a bad document never stops the others, and that at most :data:`WIN
 import os
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,6 +21,7 @@ from ingest.sources.connector import REPEATED, UNNAMED, Source
 from ingest.sync.store import MAX_CLAIMS, SyncItem
 
 MAX_CHILDREN = 2  # of 50 to 100 MB each; more than two read faster than one writes
+FEW = 8  # documents; one child has read them before another has started
 WINDOW = 24  # documents read ahead of the one being written
 
 
@@ -55,8 +56,7 @@ class ReaderPool:
         self._threads = ThreadPoolExecutor(n, thread_name_prefix="reading")
         self._converters = [converter() for _ in range(n)]
         self._free: queue.SimpleQueue[Converter] = queue.SimpleQueue()
-        for child in self._converters:
-            self._free.put(child)
+        self._unused = list(self._converters)
 
     def __enter__(self) -> "ReaderPool":
         return self
@@ -66,8 +66,11 @@ class ReaderPool:
         for child in self._converters:
             child.__exit__()
 
-    def read(self, items: Iterable[SyncItem]) -> Iterator[ParsedDocument]:
+    def read(self, items: Sequence[SyncItem]) -> Iterator[ParsedDocument]:
         """Yields each document, in the order of the items."""
+        n_needed = 1 if len(items) <= FEW else len(self._converters)
+        while len(self._converters) - len(self._unused) < n_needed:
+            self._free.put(self._unused.pop())
         remaining = iter(items)
         ahead: deque[Future[ParsedDocument]] = deque(
             self._threads.submit(self._read, i) for i in islice(remaining, WINDOW)
