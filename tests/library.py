@@ -1,13 +1,39 @@
 """Short cuts for tests of the library."""
 
+import atexit
+import threading
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ingest import access
+from ingest.documents.blocks import Document
+from ingest.documents.converter import Converter
+from ingest.documents.raw import RawDocument
 from ingest.library import Library
 from ingest.sources import connector
 from ingest.sync.reports import SyncReport
+
+
+class KeptConverter(Converter):
+    """Outlives the sync that it is made for, and may be shared by threads."""
+
+    _lock = threading.Lock()
+
+    def read(self, raw: RawDocument) -> Document:
+        with self._lock:
+            return super().read(raw)
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@cache
+def kept_converter() -> KeptConverter:
+    converter = KeptConverter()
+    atexit.register(Converter.__exit__, converter)
+    return converter
 
 
 def sync_folder(
@@ -20,7 +46,14 @@ def sync_folder(
     anchors: str = "ids",
     **how: Any,
 ) -> SyncReport:
-    """Syncs a folder; ``link`` such as ``https://handbook.example/{path}`` makes the links people click."""
+    """Syncs a folder; ``link`` such as ``https://handbook.example/{path}`` makes the links people click.
+
+    Documents are read by the process that read those of the sync before.
+    """
     values = {"type": "folder", "location": str(path), "name": source_name, "link": link, "anchors": anchors}
     options = connector.validate_options(values, where=str(path))
-    return library.sync(connector.open_source(options, home=library.settings.home), readers=readers, **how)
+    return library.sync(
+        connector.open_source(options, home=library.settings.home),
+        readers=readers,
+        **{"converter": kept_converter} | how,
+    )

@@ -85,7 +85,10 @@ BOMBS: dict[str, tuple[Format, Callable[[], bytes]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BOMBS)
+OFTEN = {"docx zip", "pptx deep", "xlsx far", "many parts", "html unclosed", "json deep", "csv quote", "rtf deep"}
+
+
+@pytest.mark.parametrize("name", [n if n in OFTEN else pytest.param(n, marks=pytest.mark.soak) for n in BOMBS])
 def test_a_bomb_is_given_up_and_the_next_document_is_read(converter: Converter, name: str) -> None:
     format_, make = BOMBS[name]
     with pytest.raises(FetchProblem) as problem:

@@ -255,7 +255,8 @@ def test_a_sync_that_has_something_to_read_starts_a_child_and_leaves_none(librar
     def started() -> set[int]:
         seen: list[set[int]] = []
         before = children()
-        sync_folder(library, str(folder), progress=lambda done, total: seen.append(children() - before))
+        progress = lambda done, total: seen.append(children() - before)  # noqa: E731
+        sync_folder(library, str(folder), progress=progress, converter=Converter)
         assert children() <= before
         return set().union(*seen)
 
