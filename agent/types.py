@@ -87,6 +87,7 @@ class EndReason(StrEnum):
     # ended outside the loop, by bot.jobs
     GREETING = "greeting"
     STOPPED = "stopped"
+    WITHDRAWN = "withdrawn"  # the person deleted the question
     TOO_LONG = "too_long"
     INTERRUPTED = "interrupted"
     UNDELIVERABLE = "undeliverable"

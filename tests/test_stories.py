@@ -64,6 +64,27 @@ def test_two_questions_in_one_thread_at_once_give_two_answers_in_order(
     assert second.question in replies[1]
 
 
+def test_a_waiting_question_that_is_deleted_gets_no_answer_and_an_edited_one_is_answered_as_edited(
+    world: System,
+) -> None:
+    world.start("web", "clock")
+    ada = world.workspace.person(ADA)
+    deleted = ada.mention(HELP, QUESTION)
+    with_replies = ada.mention(HELP, QUESTION)
+    world.workspace.person(GRACE).say(HELP, "Good question", with_replies)
+    edited = ada.mention(HELP, "How long must a passwort be?")
+    world.wait_for_turns(3, "queued")
+    ada.delete(deleted)
+    ada.delete(with_replies)
+    ada.edit(edited, f"<@{world.workspace.app.bot_user_id}> What may a hotel cost per night?")
+    world.wait_for_turns(2, "cancelled")
+    world.wait_for(lambda: all("hotel" in turn.question for turn in world.turns("queued")))
+    world.start("worker")
+    world.wait_for_turns(1)
+    assert [len(world.replies(HELP, ts)) for ts in (deleted, with_replies, edited)] == [0, 0, 1]
+    assert "140 euros" in world.replies(HELP, edited)[0].plain
+
+
 # Who is answered
 
 

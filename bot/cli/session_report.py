@@ -34,6 +34,7 @@ REASONS = {
     "no_answer": "the model gave no proper answer",
     "provider_down": "no model could be reached",
     "stopped": "stopped by a person",
+    "withdrawn": "taken back by the person",
     "too_long": "the question was too long",
     "interrupted": "interrupted too often",
     "undeliverable": "the answer could not be delivered",

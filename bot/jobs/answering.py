@@ -121,6 +121,8 @@ def _answer_or_fail(context: WorkerContext, turn: Turn, lease: Lease, make_reply
 
 
 def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> None:
+    if turn_endings.end_if_withdrawn(context, turn, reply):
+        return
     if not turn.question.strip():
         turn_endings.end(
             context, turn, reply, _sentence(turn, context.suggestions.greet()), reason=EndReason.GREETING

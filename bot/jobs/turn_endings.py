@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import LeaseLost, ReplyError
 from agent.llm.model_names import is_local
-from agent.store import budgets, delivery, sessions, trace
+from agent.store import budgets, delivery, revisions, sessions, trace
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.turn.events import Finished
@@ -102,6 +102,19 @@ def end_unseen(
         )
 
 
+def end_if_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> bool:
+    """Ends the turn without a word if the person deleted the question; returns whether it did."""
+    with context.database.transaction() as transaction:
+        if not revisions.is_withdrawn(transaction, turn):
+            return False
+    reply.retract()
+    with context.database.transaction() as transaction:
+        reply_rows.finalise(transaction, turn)
+        _close(transaction, turn, status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
+    observability.log.info("turn_ended", status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
+    return True
+
+
 def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
     """Gives the turn back if Slack is away, to deliver it later; ends it if Slack refuses or it is too old."""
     with context.database.transaction() as transaction:
@@ -143,7 +156,9 @@ def _choose_notice(context: WorkerContext, turn: Turn, notice: str) -> str:
 
 
 def _deliver(context: WorkerContext, turn: Turn, reply: Reply, answer: Answer) -> bool:
-    """Delivers the answer; where it never can be, ends the turn and returns False."""
+    """Delivers the answer; where it never can be, or nobody waits for it, ends the turn and returns False."""
+    if end_if_withdrawn(context, turn, reply):
+        return False
     try:
         reply.deliver(answer)
     except ReplyError as error:

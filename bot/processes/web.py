@@ -38,9 +38,9 @@ from bot.processes.signals import STOPS
 from bot.settings import BotSettings
 from bot.slack import listeners
 from bot.slack.client import SlackClient
+from bot.slack.intake.signature import find_refusal
 from bot.slack.listeners import ListenerContext
 from bot.slack.notifications import Notifications
-from bot.slack.signature import find_refusal
 
 # Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
 # RecursionError in its parser).

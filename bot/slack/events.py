@@ -14,6 +14,7 @@ from bot.slack.inbox import Origin, ReplyAddress
 
 MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
 LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+REVISIONS = {"message_changed", "message_deleted"}
 MESSAGE_SUBTYPES = {None, "file_share", "thread_broadcast"}  # the others report edits, joins and the like
 
 
@@ -43,6 +44,14 @@ class IncomingMessage:
     def may_be_follow_up(self) -> bool:
         """Returns whether it is a reply in a thread that is not addressed to somebody else."""
         return self.is_reply and not self.text.lstrip().startswith(("<@", "<!"))
+
+
+@dataclass(frozen=True)
+class MessageRevision:
+    """A person's message that was edited; ``after`` is None where it was deleted."""
+
+    before: IncomingMessage
+    after: IncomingMessage | None
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,21 @@ def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
     )
 
 
+def parse_revision(event: Payload, body: Payload) -> MessageRevision | None:
+    """Reads a ``message_changed`` or ``message_deleted``; returns None where no person changed what they said.
+
+    Links that unfold, replies that are counted and the bot's own edits come as changes, too. A deleted message
+    that has replies comes as one that changed into a tombstone.
+    """
+    before = _parse_version(event.get("previous_message"), event, body)
+    if before is None:
+        return None
+    after = _parse_version(event.get("message"), event, body)
+    if after and (after.question, after.is_mention) == (before.question, before.is_mention):
+        return None
+    return MessageRevision(before, after)
+
+
 def parse_command(body: Payload) -> SlashCommand:
     """Reads a slash command."""
     address = ReplyAddress(
@@ -141,6 +165,14 @@ def parse_click(body: Payload, action: Payload) -> ThumbClick | None:
     except ValueError:
         return None
     return ThumbClick(turn_id, thumb, body["user"]["id"], body.get("trigger_id"))
+
+
+def _parse_version(message: Payload | None, event: Payload, body: Payload) -> IncomingMessage | None:
+    """Reads one version of a changed message, which lacks where it stands."""
+    if not message:
+        return None
+    place = {name: event.get(name) for name in ("channel", "channel_type")}
+    return parse_message({**message, **place, "type": "message"}, body)
 
 
 def _bot_user(body: Payload) -> str | None:

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
-from agent.store import sessions
+from agent.store import revisions, sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import StoredQuestion
 from agent.types import EVERYONE, Audience
@@ -88,6 +88,24 @@ def store(
         )
 
 
+def withdraw(database: Database, key: str) -> UUID | None:
+    """Takes back the question under this key unless it was answered; returns the session to wake.
+
+    A key that is not stored yet is stored without a question: the delivery that is still to come finds it there.
+    """
+    with database.transaction() as transaction:
+        transaction.execute(insert(DeliveryRow).values(key=key).on_conflict_do_nothing(index_elements=["key"]))
+        turn_id = _find_turn(transaction, key)
+        return revisions.withdraw(transaction, turn_id) if turn_id else None
+
+
+def correct(database: Database, key: str, question: str) -> bool:
+    """Replaces the question under this key while no worker has it; returns whether it did."""
+    with database.transaction() as transaction:
+        turn_id = _find_turn(transaction, key)
+        return turn_id is not None and revisions.correct(transaction, turn_id, question)
+
+
 def load_address(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None:
     """Returns where the turn was asked; None for a turn from the terminal, or one that was forgotten."""
     statement = select(DeliveryRow.place).where(DeliveryRow.turn_id == turn_id)
@@ -98,3 +116,7 @@ def load_address(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None
 def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
     """Deletes who asked these turns and where. The keys stay, so that a second delivery is still recognised."""
     transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(place={}))
+
+
+def _find_turn(transaction: Transaction, key: str) -> UUID | None:
+    return transaction.scalar(select(DeliveryRow.turn_id).where(DeliveryRow.key == key))

@@ -21,8 +21,8 @@ from bot.slack.client import Payload
 from bot.slack.events import IncomingMessage
 from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.intake.recent_deliveries import RecentDeliveries
 from bot.slack.notifications import Notifications
-from bot.slack.recent_deliveries import RecentDeliveries
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
@@ -56,11 +56,11 @@ def register(app: App, context: ListenerContext) -> None:
 
 def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
     """Stores an ``app_mention``, its ``message`` twin, a direct message or a follow-up in a thread."""
-    message = events.parse_message(event, body)
-    if message is None:
+    if event.get("subtype") in events.REVISIONS:
+        on_revision(context, event, body)
         return
-    is_addressed = message.address.is_direct or message.is_mention
-    if is_addressed or _is_follow_up(context, message):
+    message = events.parse_message(event, body)
+    if message and _is_question(context, message):
         _store(
             context,
             key=message.key,
@@ -68,6 +68,22 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
             origin=message.origin,
             question=message.question,
         )
+
+
+def on_revision(context: ListenerContext, event: Payload, body: Payload) -> None:
+    """Takes back a question that was deleted, or is addressed to nobody any more; corrects one that was edited."""
+    revision = events.parse_revision(event, body)
+    if revision is None or not _is_question(context, revision.before):
+        return
+    key = revision.before.key
+    if revision.after and _is_question(context, revision.after):
+        is_corrected = inbox.correct(context.database, key, revision.after.question)
+        observability.log.info("question_edited", is_corrected=is_corrected)
+        return
+    session_id = inbox.withdraw(context.database, key)
+    observability.log.info("question_withdrawn", is_open=session_id is not None)
+    if session_id:
+        context.wake(session_id)
 
 
 def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
@@ -150,6 +166,11 @@ def _store(context: ListenerContext, *, key: str, address: ReplyAddress, origin:
     context.wake(stored.session_id)
     if stored.n_ahead:
         context.notifications.show_queued(address, stored.n_ahead)
+
+
+def _is_question(context: ListenerContext, message: IncomingMessage) -> bool:
+    is_addressed = message.address.is_direct or message.is_mention
+    return is_addressed or _is_follow_up(context, message)
 
 
 def _is_follow_up(context: ListenerContext, message: IncomingMessage) -> bool:

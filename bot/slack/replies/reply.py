@@ -52,6 +52,9 @@ class Reply(ABC):
     def refresh(self) -> None:
         """Shows what is not shown yet, if it is time to; called while nothing happens."""
 
+    def retract(self) -> None:
+        """Takes back whatever is shown: the question was deleted."""
+
     @abstractmethod
     def deliver(self, answer: Answer) -> None:
         """Delivers the final answer once; raises :class:`agent.errors.ReplyError`."""

@@ -130,6 +130,10 @@ class ThreadMessages:
         """Gives a message its final content."""
         self._slack.call("chat.update", is_repeatable=True, channel=self._address.channel, ts=ts, **message)
 
+    def delete(self, ts: str) -> None:
+        """Deletes a message."""
+        self._slack.call("chat.delete", is_repeatable=True, channel=self._address.channel, ts=ts)
+
     def find_lost(self, part: int, known: Collection[str]) -> str | None:
         """Searches the thread for a message of this part that Slack posted but did not tell us of.
 

@@ -68,6 +68,17 @@ class ThreadReply(Reply):
     def get_shown_text(self) -> str | None:
         return self._live.get_shown_text()
 
+    def retract(self) -> None:
+        try:
+            for part in range(len(self._rows)):
+                if ts := self._rows.ts(part) or self._adopt_lost(part):
+                    if self._live.may_be_streaming:
+                        self._messages.stop_stream(ts)
+                    self._messages.delete(ts)
+            self._messages.set_status("")
+        except ReplyError as error:  # the thread may be gone with its question
+            observability.log.info("reply_not_retracted", error=str(error))
+
     def deliver(self, answer: Answer) -> None:
         """Delivers the answer; where the thread does not take it, sends it to the asker and raises the refusal."""
         try:

@@ -97,6 +97,7 @@ def test_every_reason_that_needs_one_has_a_sentence() -> None:
     ended_by_the_worker = {
         EndReason.GREETING,
         EndReason.STOPPED,
+        EndReason.WITHDRAWN,
         EndReason.TOO_LONG,
         EndReason.INTERRUPTED,
         EndReason.UNDELIVERABLE,

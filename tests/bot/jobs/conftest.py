@@ -58,6 +58,7 @@ class RecordingReply(Reply):
     cards: list[TaskCard] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    n_retracted: int = 0
 
     def show_status(self, text: str) -> None:
         self.statuses.append(text)
@@ -68,6 +69,9 @@ class RecordingReply(Reply):
     def show_text(self, text: str) -> None:
         self.texts.append(text)
         self.on_text(text)
+
+    def retract(self) -> None:
+        self.n_retracted += 1
 
     def deliver(self, answer: Answer) -> None:
         self.on_deliver(answer)

@@ -11,6 +11,7 @@ from rq import Queue
 from sqlalchemy import text
 
 from agent.errors import ReplyError
+from agent.store import revisions
 from agent.store.database import Database
 from bot import jobs
 from bot.jobs import answering
@@ -187,6 +188,34 @@ def test_a_stopped_answer_is_what_the_person_saw_with_its_steps_and_sources(
     assert turns(context.database, "status, answer") == [("cancelled", answer.text)]
     with context.database.transaction() as transaction:
         assert transaction.execute(text("SELECT is_cited FROM sources WHERE n = 1")).scalar_one()
+
+
+def withdraw(context: WorkerContext, turn_id: UUID) -> None:
+    with context.database.transaction() as transaction:
+        revisions.withdraw(transaction, turn_id)
+
+
+def test_a_question_that_is_withdrawn_while_it_is_answered_gets_no_word(
+    context: WorkerContext, ask: Ask, model: ScriptedModel
+) -> None:
+    model.script = lambda request: Say("word " * 40, seconds=20)
+    stored = ask()
+    reply = RecordingReply(on_text=lambda _: withdraw(context, stored.turn_id))
+    answering.work(context, stored.session_id, lambda turn: reply)
+    assert (reply.answers, reply.n_retracted) == ([], 1)
+    assert turns(context.database, "status, reason, answer") == [("cancelled", "withdrawn", None)]
+
+
+def test_a_question_withdrawn_between_two_attempts_asks_no_model(
+    context: WorkerContext, ask: Ask, model: ScriptedModel
+) -> None:
+    stored = ask()
+    update(context.database, "status = 'running', attempt = 1")
+    withdraw(context, stored.turn_id)
+    reply = RecordingReply()
+    answering.work(context, stored.session_id, lambda turn: reply)
+    assert (reply.answers, reply.n_retracted, model.requests) == ([], 1, [])
+    assert turns(context.database) == [("cancelled", "withdrawn")]
 
 
 def test_a_turn_of_a_stopping_process_is_given_back_and_woken(

@@ -123,6 +123,104 @@ def test_only_who_asked_in_a_thread_may_ask_on_without_a_mention(listening: List
     assert listening.notified.calls == [("queued", 1)]
 
 
+OTHER = f"<@{BOT}> How many weeks?"
+
+
+def revise(listening: Listening, before: dict[str, Any], after: dict[str, Any] | None) -> None:
+    """As Slack tells of a message that was edited, or deleted."""
+    subtype = "message_changed" if after else "message_deleted"
+    changed = {"message": before | after} if after else {"deleted_ts": before["ts"]}
+    hidden = {"subtype": subtype, "hidden": True, "ts": "9.9", "previous_message": before, **changed}
+    place: dict[str, Any] = {name: before[name] for name in ("channel", "channel_type") if name in before}
+    listeners.on_message(listening.context, {"type": "message", **place, **hidden}, BODY)
+
+
+def statuses(listening: Listening) -> list[tuple[str, str | None, bool]]:
+    with listening.database.transaction() as transaction:
+        rows = transaction.execute(text("SELECT status, reason, cancel_requested FROM turns ORDER BY seq"))
+        return [tuple(row) for row in rows]
+
+
+WITHDRAWALS: list[dict[str, Any] | None] = [
+    None,
+    {"subtype": "tombstone", "user": "USLACKBOT", "text": "This message was deleted."},
+    {"text": "How many days?"},  # is addressed to nobody any more
+]
+
+
+@pytest.mark.parametrize("after", WITHDRAWALS, ids=["deleted", "deleted with replies", "no mention"])
+@pytest.mark.parametrize(
+    ("claimed", "ended"),
+    [
+        ("", ("cancelled", "withdrawn", True)),
+        ("status = 'running', lease_until = now() + interval '1 minute'", ("running", "withdrawn", True)),
+        ("status = 'completed', reason = 'answered'", ("completed", "answered", False)),
+    ],
+)
+def test_a_question_that_is_taken_back_is_not_answered(
+    listening: Listening, after: dict[str, Any] | None, claimed: str, ended: tuple[str, str, bool]
+) -> None:
+    """A worker that has it already is asked to stop; an answer that is there stays."""
+    listeners.on_message(listening.context, MENTION, BODY)
+    if claimed:
+        with listening.database.transaction() as transaction:
+            transaction.execute(text(f"UPDATE turns SET {claimed}"))
+    revise(listening, EVENT | {"text": MENTION["text"]}, after)
+    assert statuses(listening) == [ended]
+
+
+def test_the_next_question_of_the_thread_is_woken_for_one_that_was_taken_back(listening: Listening) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    listeners.on_message(listening.context, MENTION | {"ts": "1.2", "thread_ts": "1.1", "text": OTHER}, BODY)
+    revise(listening, EVENT | {"text": MENTION["text"]}, None)
+    assert [status for status, *_ in statuses(listening)] == ["cancelled", "queued"]
+    assert len(listening.woken) == 3
+    with listening.database.transaction() as transaction:
+        assert transaction.execute(text("SELECT status FROM sessions")).scalar_one() == "pending"
+
+
+def test_a_question_deleted_before_it_could_be_stored_is_not_stored_afterwards(listening: Listening) -> None:
+    revise(listening, EVENT | {"text": MENTION["text"]}, None)
+    listeners.on_message(listening.context, MENTION, BODY)
+    assert (listening.questions(), listening.woken) == ([], [])
+
+
+def test_a_waiting_question_is_answered_as_it_was_corrected(listening: Listening) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    revise(listening, EVENT | {"text": MENTION["text"]}, {"text": OTHER, "edited": {"user": "U1", "ts": "9.9"}})
+    assert listening.questions() == [("mention", "How many weeks?")]
+    with listening.database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET status = 'running'"))
+    revise(listening, EVENT | {"text": OTHER}, {"text": MENTION["text"]})
+    assert listening.questions() == [("mention", "How many weeks?")]  # which a worker has read already
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attachments": [{"title": "A page", "from_url": "https://a.example"}]},
+        {"reply_count": 2, "thread_ts": "1.1", "latest_reply": "1.3"},
+        {"reactions": [{"name": "eyes", "count": 1}]},
+    ],
+    ids=["a link unfolds", "replies are counted", "reactions"],
+)
+def test_a_change_that_no_person_made_changes_no_question(listening: Listening, change: dict[str, Any]) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    revise(listening, EVENT | {"text": MENTION["text"]}, change)
+    assert statuses(listening) == [("queued", None, False)]
+
+
+@pytest.mark.parametrize("after", [None, {"text": "Dinner?"}])
+@pytest.mark.parametrize("author", [{"user": "U1"}, {"user": BOT, "bot_id": "B1"}])
+def test_revised_chatter_needs_no_postgres(
+    listening: Listening, author: dict[str, str], after: dict[str, Any] | None
+) -> None:
+    """So do the bot's own edits, of which Slack tells while an answer grows."""
+    with Away() as away:
+        listening.context = replace_database(listening.context, away)
+        revise(listening, EVENT | {"text": "Lunch?", **author}, after)
+
+
 def test_a_message_that_cannot_be_stored_is_not_acknowledged(listening: Listening) -> None:
     with Away() as away, pytest.raises(OperationalError):
         listeners.on_message(replace_database(listening.context, away), MENTION, BODY)

@@ -144,6 +144,24 @@ def test_text_that_comes_slowly_streams_and_the_stream_ends_with_the_rest(bench:
     assert "Sources:" in message.plain
 
 
+@pytest.mark.parametrize("is_lost", [False, True], ids=["a stream", "a message that Slack did not tell of"])
+def test_a_reply_to_a_question_that_is_gone_is_taken_back(bench: Bench, is_lost: bool) -> None:
+    reply = bench.streaming()
+    if is_lost:
+        with bench.database.transaction() as transaction:
+            transaction.execute(text("UPDATE replies SET ts = NULL, state = 'starting'"))
+        reply = bench.reply()
+    reply.retract()
+    assert bench.messages() == []
+
+
+def test_a_reply_that_cannot_be_taken_back_is_left(bench: Bench) -> None:
+    reply = bench.streaming()
+    bench.workspace.faults.error("chat.delete", "thread_not_found")
+    reply.retract()
+    assert len(bench.messages()) == 1
+
+
 def test_a_stream_is_for_the_asker_also_from_another_company(bench: Bench) -> None:
     bench.address = replace(bench.address, asker_team_id="T0OTHER")
     bench.streaming()

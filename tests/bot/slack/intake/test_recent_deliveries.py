@@ -1,6 +1,6 @@
 """The keys that save a query."""
 
-from bot.slack.recent_deliveries import RecentDeliveries
+from bot.slack.intake.recent_deliveries import RecentDeliveries
 
 
 def test_the_oldest_key_is_forgotten_first() -> None:

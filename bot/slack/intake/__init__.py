@@ -1,0 +1,1 @@
+"""How questions come in beyond their first delivery: what is refused, known already, changed, or was missed."""
