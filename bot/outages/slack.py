@@ -21,8 +21,11 @@ CODES = {
         "Turn token rotation off in the app's settings and install it again",
     ),
     "not_allowed_token_type": ("this is another kind of token", f"Check which token belongs where; {CONNECT}"),
-    "missing_scope": ("the token lacks connections:write", "Make an app-level token with this scope"),
+    "missing_scope": ("the token lacks a scope", "Install the app again from the manifest of this release"),
     "ratelimited": ("Slack's rate limit is reached", "Try again in a minute"),
+}
+APP_CODES = {
+    "missing_scope": ("the token lacks connections:write", "Make an app-level token with this scope"),
 }
 SOCKET_MODE_OFF = "Turn Socket Mode on in the app's settings, with a token that has connections:write"
 
@@ -39,8 +42,9 @@ def explain(error: Exception, *, where: str, token: str, is_app: bool = False) -
 
 def refuse(token: str, code: str, *, is_app: bool = False) -> Diagnosis:
     """Says what Slack means with the code of a refusal."""
-    why, advice = CODES.get(code, (f"Slack says '{code}'", "Look it up in the documentation of Slack's methods"))
-    if is_app and code not in CODES:
+    codes = CODES | (APP_CODES if is_app else {})
+    why, advice = codes.get(code, (f"Slack says '{code}'", "Look it up in the documentation of Slack's methods"))
+    if is_app and code not in codes:
         advice = SOCKET_MODE_OFF
     return Diagnosis(f"{token}: {why} ({code}).", f"{advice}.")
 

@@ -6,6 +6,7 @@ what an unclear call did is the caller's part: see :mod:`bot.slack.replies.threa
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPException
@@ -15,8 +16,10 @@ from urllib.error import URLError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from agent import observability
 from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
+from bot.outages import slack as outages
 
 TIMEOUT_SECONDS = 15
 QUICK_TIMEOUT_SECONDS = 3  # for calls that may fail, such as a status
@@ -31,15 +34,35 @@ TRANSIENT_CODES = {
     "rate_limited",
 }
 
+# What the operator can mend: until then the answers wait, as for a Slack that is away.
+OPERATOR_CODES = frozenset(
+    {
+        "access_denied",
+        "account_inactive",
+        "ekm_access_denied",
+        "invalid_auth",
+        "missing_scope",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+    }
+)
+MISSING_SCOPE = "missing_scope"
+TOKEN = "SLACK_BOT_TOKEN"
+
 Payload = dict[str, Any]  # JSON that Slack sent
 
 
 class SlackRefused(ReplyError):
-    """Slack answered with an error; ``code`` is its error code."""
+    """Slack answered with an error; ``code`` is its error code. Transient where the operator can mend it."""
 
     def __init__(self, method: str, code: str) -> None:
-        super().__init__(f"Slack refused {method}: {code}", is_transient=False)
-        self.code = code
+        super().__init__(f"Slack refused {method}: {code}", is_transient=code in OPERATOR_CODES)
+        self.method, self.code = method, code
 
 
 class SlackUnavailable(ReplyError):
@@ -51,6 +74,39 @@ class SlackUnavailable(ReplyError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TokenAlarm:
+    """Tells the operator that Slack refuses the token: once, and again only if it was taken in between.
+
+    Thread-safe. A missing scope is told once per method, because other methods go on working.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+
+    def note_refusal(self, error: SlackRefused) -> None:
+        """Reports the first of an outage."""
+        what = error.method if error.code == MISSING_SCOPE else ""
+        with self._lock:
+            is_known = what in self._told
+            self._told.add(what)
+        if not is_known:
+            observability.report(error, event="slack_refuses_token")
+            outage = outages.refuse(TOKEN, error.code)
+            observability.log.error("answers_wait", problem=outage.text, advice=outage.advice)
+
+    def note_success(self, method: str) -> None:
+        """Notes that Slack took the token."""
+        if not self._told:
+            return
+        with self._lock:
+            n_told = len(self._told)
+            self._told -= {"", method}
+            is_over = len(self._told) < n_told
+        if is_over:
+            observability.log.warning("slack_takes_token", method=method)
+
+
 class SlackClient:
     """One workspace's Web API. Thread-safe."""
 
@@ -58,6 +114,7 @@ class SlackClient:
         self._client = WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         self._quick = WebClient(token, base_url=base_url, timeout=QUICK_TIMEOUT_SECONDS, retry_handlers=[])
         self._sleep = sleep
+        self._alarm = TokenAlarm()
         self._identity: Payload | None = None
 
     def call(
@@ -74,7 +131,7 @@ class SlackClient:
         retries = Retries(RETRIES, deadline=math.inf if deadline is None else deadline, sleep=self._sleep)
         while True:
             try:
-                return _call_once(self._client, method, arguments)
+                return self._call_once(self._client, method, arguments)
             except SlackUnavailable as error:
                 is_safe = is_repeatable or not error.may_have_happened
                 if not is_safe or not retries.wait(error.retry_after_seconds):
@@ -82,7 +139,7 @@ class SlackClient:
 
     def try_once(self, method: str, **arguments: object) -> Payload:
         """Calls ``method`` once, with a short timeout: for calls that may fail, or that the caller repeats."""
-        return _call_once(self._quick, method, arguments)
+        return self._call_once(self._quick, method, arguments)
 
     def is_own(self, message: Payload) -> bool:
         """Returns whether this bot wrote the message."""
@@ -91,6 +148,16 @@ class SlackClient:
         return message.get("user") == self._identity.get("user_id") or (
             message.get("bot_id") is not None and message.get("bot_id") == self._identity.get("bot_id")
         )
+
+    def _call_once(self, client: WebClient, method: str, arguments: dict[str, object]) -> Payload:
+        try:
+            answer = _call_once(client, method, arguments)
+        except SlackRefused as error:
+            if error.is_transient:
+                self._alarm.note_refusal(error)
+            raise
+        self._alarm.note_success(method)
+        return answer
 
 
 def _call_once(client: WebClient, method: str, arguments: dict[str, object]) -> Payload:

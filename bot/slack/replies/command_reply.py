@@ -64,6 +64,8 @@ class CommandReply(Reply):
                 ),
             )
         except SlackRefused as error:
+            if error.is_transient:
+                raise
             observability.log.info("ephemeral_refused", code=error.code)
             direct_message.post(self._slack, user, message)
 

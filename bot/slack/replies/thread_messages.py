@@ -10,7 +10,7 @@ from uuid import UUID
 
 from agent import observability
 from bot.slack.block_kit import Block, Message, StreamContent
-from bot.slack.client import Payload, SlackClient, SlackRefused
+from bot.slack.client import MISSING_SCOPE, Payload, SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
 
 REPLIES_PAGE = 200
@@ -144,7 +144,9 @@ class ThreadMessages:
         while True:
             try:
                 page = self._load_thread(cursor)
-            except SlackRefused as error:  # such as a missing scope
+            except SlackRefused as error:
+                if error.is_transient and error.code != MISSING_SCOPE:
+                    raise
                 observability.report(error, event="thread_not_searched")
                 return None
             for message in page.get("messages", ()):

@@ -84,7 +84,8 @@ class ThreadReply(Reply):
         try:
             self._deliver_in_thread(answer)
         except SlackRefused as error:
-            self._send_directly(answer, error)
+            if not error.is_transient:
+                self._send_directly(answer, error)
             raise
 
     def _send_directly(self, answer: Answer, refusal: SlackRefused) -> None:

@@ -218,3 +218,13 @@ def test_in_the_terminal_and_with_a_model_every_notice_is_shown(shown: Shown) ->
         assert shown("U1", origin="cli")[-1] == "No model."
     for _ in range(2):
         assert shown("U1", notice="I stopped.", has_model=True)[-1] == "I stopped."
+
+
+def test_an_answer_waits_for_an_operator_as_for_a_slack_that_is_away(context: WorkerContext, turn: Turn) -> None:
+    def refuse(answer: Answer) -> None:
+        raise SlackRefused("chat.postMessage", "token_revoked")
+
+    with pytest.raises(SlackRefused) as refusal:
+        turn_endings.end(context, turn, RecordingReply(refuse), Answer(turn.id, "x"), reason=EndReason.GREETING)
+    turn_endings.postpone_ending(context, turn, refusal.value)
+    assert load(context, "status, lease_token, run_after > now()") == ("running", None, True)

@@ -135,3 +135,28 @@ def test_the_bot_knows_its_own_messages_and_asks_once_who_it_is(workspace: Works
     assert not client.is_own({"user": ADA})
     assert not client.is_own({"user": GRACE, "bot_id": None})
     assert len(workspace.calls_of("auth.test")) == 1
+
+
+def test_a_refused_token_is_told_once_until_it_was_taken_in_between(
+    workspace: Workspace, client: SlackClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for code in ("token_revoked", "invalid_auth"):
+        workspace.faults.error("*", code, times=3)
+        for method in ("auth.test", "team.info", "auth.test"):
+            with pytest.raises(SlackRefused):
+                client.call(method, is_repeatable=True)
+        assert "slack_refuses_token" in (said := capfd.readouterr().out)
+        assert said.count("slack_refuses_token") == 1
+        assert client.call("auth.test", is_repeatable=True)["ok"]
+        assert "slack_takes_token" in capfd.readouterr().out
+
+
+def test_a_missing_scope_is_told_once_however_many_other_calls_work(
+    workspace: Workspace, client: SlackClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    workspace.app.scopes.discard("team:read")
+    for _ in range(3):
+        with pytest.raises(SlackRefused):
+            client.call("team.info", is_repeatable=True)
+        client.call("auth.test", is_repeatable=True)
+    assert capfd.readouterr().out.count("slack_refuses_token") == 1

@@ -5,7 +5,7 @@ and with what below it the answer is then read. To add one, append it to the tab
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -319,6 +319,29 @@ def deliver_to_command(replying: Replying, url: str | None) -> None:
     channel = replying.workspace.directory.find_channel(HELP).id
     address = ReplyAddress(replying.address.team_id, channel, ADA, response_url=url)
     CommandReply(replying.slack, address, "How many days?").deliver(replying.answer())
+
+
+@pytest.mark.parametrize("code", ["token_revoked", "missing_scope"])
+@pytest.mark.parametrize("kind", ["at once", "half shown", "command"])
+def test_an_answer_waits_while_the_operator_could_mend_what_slack_refuses(
+    replying: Replying, people: People, kind: str, code: str
+) -> None:
+    """It is sent nowhere else, and stands where it was asked for once the token is taken again."""
+    first, reply = replying.reply(), replying.reply()
+    if kind == "half shown":
+        replying.show_half(first, TEXT[:20], TEXT[20:30])
+        reply = replying.reply()
+    replying.workspace.faults.error("*", code, times=None)
+    command = CommandReply(replying.slack, replace(replying.address, ts=None, thread_ts=None), "How many days?")
+    with pytest.raises(SlackRefused) as refusal:
+        (command if kind == "command" else reply).deliver(replying.answer())
+    assert refusal.value.is_transient
+    assert people.direct() == []
+    assert replying.delivery_error() is None
+    replying.workspace.faults.clear()
+    (command if kind == "command" else replying.reply()).deliver(replying.answer())
+    seen = list(people.workspace.ephemerals(ADA)) if kind == "command" else replying.messages()
+    people.check(seen, Row("*", anything, code))
 
 
 def test_an_asker_who_takes_no_direct_message_is_not_told_and_the_refusal_is_raised(
