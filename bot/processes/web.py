@@ -38,6 +38,7 @@ from bot.processes.signals import STOPS
 from bot.settings import BotSettings
 from bot.slack import listeners
 from bot.slack.client import SlackClient
+from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
 from bot.slack.listeners import ListenerContext
 from bot.slack.notifications import Notifications
@@ -60,7 +61,8 @@ class Web:
         slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
         self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
-        listeners.register(self.app, ListenerContext(database, self.waker.wake, self._notifications))
+        self.intake = Intake(database, self.waker.wake)
+        listeners.register(self.app, ListenerContext(self.intake, self._notifications))
         self._events = SlackRequestHandler(self.app)
         self._sockets: SocketModeHandler | None = None
         secret = settings.slack_signing_secret
@@ -134,6 +136,7 @@ def run(settings: BotSettings, database: Database) -> None:
     """Serves until SIGTERM or SIGINT."""
     web = Web(settings, database)
     try:
+        web.intake.threads.load(database)
         server = _listen(settings, web)
         if settings.slack_app_token:
             web.connect_socket()

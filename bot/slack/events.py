@@ -116,7 +116,7 @@ def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
         text=text,
         question=written.question[:MAX_TEXT_CHARS],
         is_mention=written.is_mention or (bot is None and is_named),
-        is_reply=bool(event.get("thread_ts")),
+        is_reply=event.get("thread_ts") not in (None, event["ts"]),  # a root with replies names itself
     )
 
 

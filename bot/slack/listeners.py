@@ -6,9 +6,7 @@ query.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from uuid import UUID
+from dataclasses import dataclass
 
 from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.store import feedback, sessions
 from agent.store.database import Database
-from bot.slack import events, feedback_form, inbox
+from agent.store.sessions import StoredQuestion
+from bot.slack import events, feedback_form
 from bot.slack.client import Payload
-from bot.slack.events import IncomingMessage
 from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress
-from bot.slack.intake.recent_deliveries import RecentDeliveries
+from bot.slack.intake.intake import Intake
 from bot.slack.notifications import Notifications
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
@@ -32,12 +30,15 @@ UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 @dataclass(frozen=True)
 class ListenerContext:
-    """What listeners need: where to store, whom to wake, how to notify Slack."""
+    """What listeners need: what takes questions in, and how to notify Slack."""
 
-    database: Database
-    wake: Callable[[UUID], None]
+    intake: Intake
     notifications: Notifications
-    stored: RecentDeliveries = field(default_factory=RecentDeliveries)
+
+    @property
+    def database(self) -> Database:
+        """Returns where clicks are stored, too."""
+        return self.intake.database
 
 
 def register(app: App, context: ListenerContext) -> None:
@@ -55,35 +56,17 @@ def register(app: App, context: ListenerContext) -> None:
 
 
 def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
-    """Stores an ``app_mention``, its ``message`` twin, a direct message or a follow-up in a thread."""
+    """Stores an ``app_mention``, its ``message`` twin, a direct message or a follow-up in a thread.
+
+    What is told of messages that were edited or deleted changes the questions that still wait.
+    """
     if event.get("subtype") in events.REVISIONS:
-        on_revision(context, event, body)
+        if revision := events.parse_revision(event, body):
+            context.intake.revise(revision)
         return
     message = events.parse_message(event, body)
-    if message and _is_question(context, message):
-        _store(
-            context,
-            key=message.key,
-            address=message.address,
-            origin=message.origin,
-            question=message.question,
-        )
-
-
-def on_revision(context: ListenerContext, event: Payload, body: Payload) -> None:
-    """Takes back a question that was deleted, or is addressed to nobody any more; corrects one that was edited."""
-    revision = events.parse_revision(event, body)
-    if revision is None or not _is_question(context, revision.before):
-        return
-    key = revision.before.key
-    if revision.after and _is_question(context, revision.after):
-        is_corrected = inbox.correct(context.database, key, revision.after.question)
-        observability.log.info("question_edited", is_corrected=is_corrected)
-        return
-    session_id = inbox.withdraw(context.database, key)
-    observability.log.info("question_withdrawn", is_open=session_id is not None)
-    if session_id:
-        context.wake(session_id)
+    if message and context.intake.is_question(message):
+        _show_place(context, message.address, context.intake.take(message))
 
 
 def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
@@ -93,13 +76,7 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
         ack(text=USAGE.format(command=command.name), response_type="ephemeral")
         return
     try:
-        _store(
-            context,
-            key=command.key,
-            address=command.address,
-            origin=Origin.COMMAND,
-            question=command.question,
-        )
+        context.intake.store(command.key, command.address, Origin.COMMAND, command.question)
     except SQLAlchemyError as error:
         observability.report(error, event="command_not_stored")
         ack(text=UNAVAILABLE, response_type="ephemeral")
@@ -135,11 +112,11 @@ def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Pa
 def on_stop(context: ListenerContext, event: Payload, body: Payload) -> None:
     """Asks the worker to stop the turn of a thread."""
     press = events.parse_stop(event, body)
-    if press.key in context.stored:
+    if press.key in context.intake.stored:
         return
     with context.database.transaction() as transaction:
         is_running = sessions.request_stop(transaction, key=press.address.session_key, pressed_at=press.pressed_at)
-    context.stored.add(press.key)
+    context.intake.stored.add(press.key)
     observability.log.info("stop_requested", is_running=is_running)
     context.notifications.show_stopped(press.address)
 
@@ -155,28 +132,7 @@ def on_error(error: Exception) -> None:
     observability.report(error, event="listener_failed")
 
 
-def _store(context: ListenerContext, *, key: str, address: ReplyAddress, origin: Origin, question: str) -> None:
-    if key in context.stored:
-        return
-    stored = inbox.store(context.database, key=key, address=address, origin=origin, question=question)
-    context.stored.add(key)
-    if stored is None:
-        return
-    observability.log.info("received", origin=origin, turn_id=str(stored.turn_id), n_ahead=stored.n_ahead)
-    context.wake(stored.session_id)
-    if stored.n_ahead:
+def _show_place(context: ListenerContext, address: ReplyAddress, stored: StoredQuestion | None) -> None:
+    """Shows how many questions of the thread come first."""
+    if stored and stored.n_ahead:
         context.notifications.show_queued(address, stored.n_ahead)
-
-
-def _is_question(context: ListenerContext, message: IncomingMessage) -> bool:
-    is_addressed = message.address.is_direct or message.is_mention
-    return is_addressed or _is_follow_up(context, message)
-
-
-def _is_follow_up(context: ListenerContext, message: IncomingMessage) -> bool:
-    """Returns whether the person has asked in this thread before, and now does not address somebody else."""
-    if not message.may_be_follow_up:
-        return False
-    address = message.address
-    with context.database.transaction() as transaction:
-        return sessions.has_asked(transaction, key=address.session_key, user_id=address.user_id)

@@ -50,6 +50,13 @@ def test_what_no_person_wrote_is_no_message(change: dict[str, Any]) -> None:
     assert events.parse_message(MESSAGE | change, BODY) is None
 
 
+def test_a_message_that_has_replies_is_no_reply_itself() -> None:
+    """Slack then names its own thread in it: in a history, and where it was edited."""
+    message = events.parse_message(MESSAGE | {"thread_ts": MESSAGE["ts"]}, BODY)
+    assert message
+    assert not message.may_be_follow_up
+
+
 def test_a_mention_and_its_twin_have_one_key() -> None:
     text = f"<@{BOT}> How many?"
     mention = events.parse_message(MESSAGE | {"type": "app_mention", "text": text}, BODY)

@@ -1,6 +1,6 @@
 """Listeners store and return: what they store, and what they leave alone."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from agent.store.database import Database
 from bot.slack import feedback_form, listeners
 from bot.slack.inbox import ReplyAddress
+from bot.slack.intake.intake import Intake
 from bot.slack.listeners import ListenerContext
 
 BOT = "U0BOT"
@@ -49,7 +50,7 @@ class Listening:
     acks: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.context = ListenerContext(self.database, self.woken.append, self.notified)  # type: ignore[arg-type]
+        self.context = ListenerContext(Intake(self.database, self.woken.append), self.notified)  # type: ignore[arg-type]
 
     def ack(self, **values: Any) -> None:
         self.acks.append(values)
@@ -221,6 +222,17 @@ def test_revised_chatter_needs_no_postgres(
         revise(listening, EVENT | {"text": "Lunch?", **author}, after)
 
 
+def test_chatter_in_threads_is_acknowledged_without_postgres_and_a_follow_up_is_not(listening: Listening) -> None:
+    """Slack delivers again what is not acknowledged."""
+    listeners.on_message(listening.context, MENTION, BODY)
+    with Away() as away:
+        listening.context = replace_database(listening.context, away)
+        listening.message(ts="1.2", thread_ts="1.1", text="I wonder, too.", user="U2")
+        listening.message(ts="1.3", thread_ts="0.9", text="Lunch?")
+        with pytest.raises(OperationalError):
+            listening.message(ts="1.4", thread_ts="1.1", text="And sick leave?")
+
+
 def test_a_message_that_cannot_be_stored_is_not_acknowledged(listening: Listening) -> None:
     with Away() as away, pytest.raises(OperationalError):
         listeners.on_message(replace_database(listening.context, away), MENTION, BODY)
@@ -304,4 +316,4 @@ class Away:
 
 
 def replace_database(context: ListenerContext, database: Database) -> ListenerContext:
-    return ListenerContext(database, context.wake, context.notifications)
+    return replace(context, intake=replace(context.intake, database=database))
