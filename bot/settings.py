@@ -75,6 +75,12 @@ class BotSettings(BaseSettings):
     delivery_hours: float = Field(
         default=24, gt=0, description="Hours a finished answer waits for a Slack that cannot be reached"
     )
+    catch_up_hours: float = Field(
+        default=24,
+        ge=0,
+        le=168,
+        description="Hours back in which questions missed in an outage are looked for in Slack; 0: never",
+    )
     retention_days: int | None = Field(
         default=None,
         ge=1,

@@ -85,6 +85,27 @@ def test_a_waiting_question_that_is_deleted_gets_no_answer_and_an_edited_one_is_
     assert "140 euros" in world.replies(HELP, edited)[0].plain
 
 
+def test_a_question_that_slack_gave_up_delivering_is_found_and_answered_once(world: System) -> None:
+    """The web process is away for longer than Slack tries. A follow-up and a direct message are found, too."""
+    world.env["DOCENT_CATCH_UP_HOURS"] = "24"
+    ada = world.workspace.person(ADA)
+    world.start("web", "worker", "clock")
+    first = ada.mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    world.kill("web")
+    subscriptions, world.workspace.app.subscriptions = world.workspace.app.subscriptions, ()
+    missed = [ada.mention(HELP, "How long must a password be?"), ada.mention(HR, "May I book a hotel?")]
+    ada.say(HELP, "And how many days do I have?", first)
+    world.workspace.person(GRACE).say(HELP, "Chatter", first)
+    direct = ada.write_dm("What may a hotel cost per night?")
+    world.workspace.app.subscriptions = subscriptions
+    world.start("web")
+    world.wait_for_turns(5)
+    assert [len(world.replies(HELP, ts)) for ts in (first, missed[0])] == [2, 1]
+    assert (len(world.replies(HR, missed[1])), len(world.replies(ada.dm, direct))) == (1, 1)
+    assert len(world.turns()) == 5
+
+
 # Who is answered
 
 

@@ -3,13 +3,18 @@
 import os
 import threading
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from rq import Queue
+
     import bot.settings
+    from agent.store.database import Database
     from bot.jobs.context import WorkerContext
+    from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
 
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
 
@@ -69,9 +74,9 @@ def clock() -> None:
     from bot.jobs import queue, redis_watch
     from bot.processes import clock as process
     from bot.processes import environment, startup_checks
-    from bot.processes.retention_schedule import RetentionSchedule
+    from bot.processes.schedules.retention_schedule import RetentionSchedule
+    from bot.processes.schedules.sync_schedule import SyncSchedule
     from bot.processes.startup_checks import ProcessName
-    from bot.processes.sync_schedule import SyncSchedule
 
     startup_checks.check(ProcessName.CLOCK)
     with environment.open_database(needs_redis=True) as database:
@@ -101,9 +106,30 @@ def clock() -> None:
             stopping=stopping,
             retention=nights,
             syncs=schedule,
+            catch_up=_schedule_catch_up(settings, database, jobs),
             redis_watch=redis_watch.watch(settings),
         )
         observability.flush()
+
+
+def _schedule_catch_up(
+    settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
+) -> "CatchUpSchedule | None":
+    """Returns the search for missed questions, unless the operator wants none or there is no token for it."""
+    from bot.jobs import queue
+    from bot.processes.schedules import catch_up_schedule
+    from bot.slack.client import SlackClient
+    from bot.slack.intake.catch_up import CatchUp
+    from bot.slack.intake.history import History
+    from bot.slack.intake.intake import Intake
+
+    if not (settings.catch_up_hours and settings.slack_bot_token):
+        return None
+    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    intake = Intake(database, lambda session_id: queue.wake(jobs, [session_id]))
+    search = CatchUp(slack, intake, History(slack), max_age=timedelta(hours=settings.catch_up_hours))
+    state = catch_up_schedule.open_state(jobs.connection, settings.queue)
+    return catch_up_schedule.CatchUpSchedule(database, state, search.run)
 
 
 def migrate() -> None:

@@ -149,7 +149,7 @@ def sessions_prune(
 ) -> None:
     """Delete turns that ended long ago. Everything recorded of them goes too."""
     from agent.store import retention
-    from bot.processes import retention_schedule
+    from bot.processes.schedules import retention_schedule
 
     before, zone = now() - _retention(older_than), _time_zone()
     day = f"{before.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -1,4 +1,5 @@
-"""The clock process: wakes workers for turns that nobody works on, and runs the schedules of syncs and retention.
+"""The clock process: wakes workers for turns that nobody works on, and runs the schedules: of syncs, of
+retention, and of the search for questions that were missed.
 
 A turn is forgotten if Redis was away when it came, if its worker died, or if its reply waits for Slack. Several
 clocks may run: one at a time sweeps.
@@ -17,8 +18,9 @@ from bot.jobs import queue
 from bot.jobs.redis_watch import RedisWatch
 from bot.outages import postgres
 from bot.outages.command import explain_database
-from bot.processes.retention_schedule import RetentionSchedule
-from bot.processes.sync_schedule import SyncSchedule
+from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
+from bot.processes.schedules.retention_schedule import RetentionSchedule
+from bot.processes.schedules.sync_schedule import SyncSchedule
 
 
 def run(
@@ -29,6 +31,7 @@ def run(
     stopping: threading.Event,
     retention: RetentionSchedule | None = None,
     syncs: SyncSchedule | None = None,
+    catch_up: CatchUpSchedule | None = None,
     redis_watch: RedisWatch | None = None,
 ) -> None:
     """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for."""
@@ -43,6 +46,8 @@ def run(
                 redis_watch.note_back()
             if not is_healthy:
                 observability.log.info("sweeps_again")
+                if catch_up:
+                    catch_up.request()
             is_healthy = True
         except (SQLAlchemyError, redis.RedisError) as error:
             if is_healthy:  # once per outage
@@ -50,13 +55,13 @@ def run(
             if redis_watch and isinstance(error, redis.RedisError):
                 redis_watch.note_away(error)
             is_healthy = False
-        for schedule in (retention, syncs) if is_healthy else ():
+        for schedule in (retention, syncs, catch_up) if is_healthy else ():
             if schedule:
                 _tick(schedule)
         stopping.wait(every_seconds)
 
 
-def _tick(schedule: RetentionSchedule | SyncSchedule) -> None:
+def _tick(schedule: RetentionSchedule | SyncSchedule | CatchUpSchedule) -> None:
     """Runs a schedule; a fault in it, or in what it reads, must not end the sweeps."""
     try:
         schedule.tick()

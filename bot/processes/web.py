@@ -34,6 +34,7 @@ from bot.outages import machine
 from bot.outages import slack as outages
 from bot.processes import readiness
 from bot.processes.readiness import ReadyStatus
+from bot.processes.schedules import catch_up_schedule
 from bot.processes.signals import STOPS
 from bot.settings import BotSettings
 from bot.slack import listeners
@@ -140,6 +141,7 @@ def run(settings: BotSettings, database: Database) -> None:
         server = _listen(settings, web)
         if settings.slack_app_token:
             web.connect_socket()
+        catch_up_schedule.request(catch_up_schedule.open_state(web.redis, settings.queue))
         _exit_on_signals()
         port = getattr(server, "effective_port", settings.port) if server else None  # of two addresses: settings
         observability.log.info("web_ready", port=port, socket_mode=bool(settings.slack_app_token))

@@ -21,12 +21,17 @@ COMMAND_CHARS = 32
 SCOPES = (
     "app_mentions:read",  # app_mention
     "assistant:write",  # agent_view; assistant.threads.setStatus, .setSuggestedPrompts
-    "channels:history",  # message.channels; conversations.replies
+    "channels:history",  # message.channels; conversations.history, .replies
+    "channels:read",  # users.conversations
     "chat:write",  # chat.*, agents.sessions.setStatus, agent_session_stopped
     "commands",  # /ask
-    "groups:history",  # message.groups; conversations.replies
-    "im:history",  # message.im; conversations.replies
+    "groups:history",  # message.groups; conversations.history, .replies
+    "groups:read",  # users.conversations
+    "im:history",  # message.im; conversations.history, .replies
+    "im:read",  # users.conversations
     "im:write",  # conversations.open, for an answer to /ask after its response URL expired
+    "mpim:history",  # message.mpim; conversations.history, .replies
+    "mpim:read",  # users.conversations
 )
 EVENTS = (
     "agent_session_stopped",
@@ -35,6 +40,7 @@ EVENTS = (
     "message.channels",
     "message.groups",
     "message.im",
+    "message.mpim",
 )
 
 DESCRIPTION = "Answers questions from your company's own documents, with sources."

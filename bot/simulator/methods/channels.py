@@ -13,12 +13,25 @@ KIND_OF_TYPE = {
 }
 
 
-def select_channels(directory: Directory, args: CallArguments) -> list[Channel]:
-    """Returns the channels that `types` and `exclude_archived` leave, in the order they were made."""
+SCOPE_OF_KIND = {
+    ChannelKind.PUBLIC: "channels",
+    ChannelKind.PRIVATE: "groups",
+    ChannelKind.IM: "im",
+    ChannelKind.MPIM: "mpim",
+}
+
+
+def list_kinds(args: CallArguments) -> set[ChannelKind]:
+    """Returns the kinds of conversations that `types` names."""
     types = [name.strip() for name in args.text("types", "public_channel").split(",")]
     if not set(types) <= KIND_OF_TYPE.keys():
         raise SlackError("invalid_types")
-    kinds = {KIND_OF_TYPE[name] for name in types}
+    return {KIND_OF_TYPE[name] for name in types}
+
+
+def select_channels(directory: Directory, args: CallArguments) -> list[Channel]:
+    """Returns the channels that `types` and `exclude_archived` leave, in the order they were made."""
+    kinds = list_kinds(args)
     return [
         channel
         for channel in directory.channels.values()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bot.simulator.delivery.sockets import SocketHub
 from bot.simulator.errors import SlackError
 from bot.simulator.methods.arguments import CallArguments, TokenKind, method, paginate
-from bot.simulator.methods.channels import READ_SCOPES, select_channels
+from bot.simulator.methods.channels import READ_SCOPES, SCOPE_OF_KIND, list_kinds, select_channels
 from bot.simulator.payloads import MethodResponse
 from bot.simulator.stores.directory import ChannelKind, Directory
 from bot.simulator.stores.installed_app import InstalledApp
@@ -62,14 +62,14 @@ class IdentityMethods:
     def list_user_channels(self, args: CallArguments) -> MethodResponse:
         """Returns a user's conversations: those the app shares with them, and all public ones."""
         bot = self._app.bot_user_id
+        for kind in list_kinds(args):  # whether there is such a channel or not
+            self._app.require_scope(f"{SCOPE_OF_KIND[kind]}:read")
         user_id = self._directory.visible_user(args.text("user", bot)).id
         shared = [
             channel
             for channel in select_channels(self._directory, args)
             if user_id in channel.members and (channel.kind == ChannelKind.PUBLIC or bot in channel.members)
         ]
-        for channel in shared:
-            self._app.require_scope(f"{channel.scope}:read")
         channels, next_cursor = paginate(shared, args, default=100, most=1000)
         infos = [channel.to_json(bot) for channel in channels]
         return {"channels": infos, "response_metadata": {"next_cursor": next_cursor}}

@@ -23,6 +23,8 @@ SCOPES = frozenset(
         "im:history",
         "im:read",
         "im:write",
+        "mpim:history",
+        "mpim:read",
         "reactions:read",
         "reactions:write",
         "team:read",
@@ -36,6 +38,7 @@ SUBSCRIPTIONS = frozenset(
         "message.channels",
         "message.groups",
         "message.im",
+        "message.mpim",
         "app_home_opened",
         "agent_session_stopped",
     ]

@@ -14,7 +14,7 @@ from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.jobs import queue
 from bot.processes import clock
-from bot.processes.sync_schedule import SyncSchedule
+from bot.processes.schedules.sync_schedule import SyncSchedule
 from bot.settings import BotSettings
 
 

@@ -24,6 +24,7 @@ EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
+    "message.mpim": "mpim:history",
 }
 
 
@@ -134,8 +135,9 @@ def _methods_called() -> set[str]:
 
 def _is_allowed(method: str, held: set[str]) -> bool:
     wanted = METHODS[method].scopes
-    if method == "conversations.replies":  # any one allows the call, each of these a kind of channel
-        return {"channels:history", "groups:history", "im:history"} <= held
+    if method in ("conversations.history", "conversations.replies", "users.conversations"):
+        right = "read" if method == "users.conversations" else "history"  # each scope allows a kind of channel
+        return {f"{kind}:{right}" for kind in ("channels", "groups", "im", "mpim")} <= held
     if method == "conversations.open":
         return "im:write" in held
     return not wanted or bool(held & set(wanted))

@@ -17,7 +17,7 @@ from agent.clock import now
 from agent.store.database import Database
 from bot.jobs import queue, sync_jobs
 from bot.jobs.queue import SyncJob
-from bot.processes.sync_schedule import SyncSchedule, is_due
+from bot.processes.schedules.sync_schedule import SyncSchedule, is_due
 from ingest.library import Library
 from ingest.sync import reports
 from tests.scripted_embeddings import ScriptedEmbeddings

@@ -12,8 +12,9 @@ from agent.clock import now
 from agent.store.database import Database
 from agent.store.retention import Pruned
 from bot.jobs import queue
-from bot.processes import clock, retention_schedule
-from bot.processes.retention_schedule import RetentionSchedule
+from bot.processes import clock
+from bot.processes.schedules import retention_schedule
+from bot.processes.schedules.retention_schedule import RetentionSchedule
 from bot.settings import BotSettings
 from bot.slack import inbox
 from bot.slack.inbox import Origin, ReplyAddress

@@ -1,0 +1,1 @@
+"""What the clock does between two sweeps: syncs, the deletion of old records, the search for missed questions."""
