@@ -95,11 +95,14 @@ class LimitReached(DocentError):
 
 
 class OverBudget(LimitReached):
-    """``says`` tells the person whose budget it is, and when it opens again; a sentence without its full stop."""
+    """``says`` tells the person whose budget it is, and when it opens again; a sentence without its full stop.
 
-    def __init__(self, says: str) -> None:
+    ``is_held``: nothing is used up, other questions that are being answered hold it.
+    """
+
+    def __init__(self, says: str, *, is_held: bool = False) -> None:
         super().__init__(Limit.BUDGET)
-        self.says = says
+        self.says, self.is_held = says, is_held
 
 
 class DeadlineExceeded(DocentError):

@@ -38,6 +38,12 @@ USED_UP = {
     BudgetScope.CHANNEL: "This channel's budget for the language model for {period} is used up",
     BudgetScope.WORKSPACE: "The workspace's budget for the language model for {period} is used up",
 }
+HELD = {
+    BudgetScope.PERSON: "Your other questions hold your budget for the language model while they run",
+    BudgetScope.CHANNEL: "Other questions hold this channel's budget for the language model while they run",
+    BudgetScope.WORKSPACE: "Other questions hold the workspace's budget for the language model while they run",
+}
+ASK_AGAIN = "ask again in a minute for an answer of the model"
 PERIOD_NAMES = {BudgetPeriod.DAY: "today", BudgetPeriod.MONTH: "this month"}
 
 
@@ -88,9 +94,9 @@ class Budgets:
         """Holds what ``request`` may cost, and reserves ``closing_usd`` for the turn's closing call.
 
         ``turn_usd`` is what the turn itself may still spend. Little money makes the answer shorter; too little
-        for a short one raises :class:`OverBudget`, which names the budget, or :class:`LimitReached` for the
-        turn's own limit. The caller may then :func:`lapse` the holds of crashed turns and try again, each in a
-        transaction of its own: the locks of this one must not wait for others' rows.
+        for a short one raises :class:`OverBudget`, which names the budget and says whether others only hold it,
+        or :class:`LimitReached` for the turn's own limit. The caller may then :func:`lapse` the holds of crashed
+        turns and try again, each in a transaction of its own: the locks of this one must not wait for others'.
         """
         if request.model.price.is_free:
             return Hold(new_id(), NOTHING, request.max_completion_tokens)
@@ -109,8 +115,10 @@ class Budgets:
             raise LimitReached(Limit.COST)
         budgets = budget_rows.lock(transaction, self._list(turn))
         short = [budget for budget in budgets if budget.room_usd < least]
+        if used_up := [budget for budget in short if budget.limit_usd - budget.spent_usd < least]:
+            raise OverBudget(self._describe(used_up))
         if short:
-            raise OverBudget(self._describe(short))
+            raise OverBudget(f"{HELD[short[0].scope]}; {ASK_AGAIN}", is_held=True)
         n_tokens = request.max_completion_tokens
         if each:
             affordable = (min([*(budget.room_usd for budget in budgets), turn_usd]) - fixed) / each

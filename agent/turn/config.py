@@ -32,6 +32,9 @@ def keep_question(question: str, earlier: Sequence[str]) -> str:
     return question
 
 
+BUDGET_WAIT_SECONDS = 8.0  # for a budget that is only held: most questions are answered by then
+
+
 @dataclass(frozen=True)
 class AgentConfig:
     """``models`` are asked in order; ``fallback`` runs in this process and answers when none of them can.
@@ -54,4 +57,5 @@ class AgentConfig:
     rewrite_follow_up: Callable[[str, Sequence[str]], str] = keep_question
     is_small_talk: Callable[[str], bool] = never
     asks_model_to_rewrite: bool = True
+    budget_wait_seconds: float = BUDGET_WAIT_SECONDS
     history: Sequence[tuple[str, str]] | None = None  # (question, answer), oldest first

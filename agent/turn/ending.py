@@ -32,7 +32,7 @@ CUT_OFF: Mapping[str | None, str] = {  # by the provider's finish reason
     "content_filter": "The language model's provider held a part of this answer back.",
 }
 MODEL_AWAY = "The language model cannot be reached now. Later it may answer this."
-BUDGET = "A budget for the language model is used up"
+BUDGET = "A budget for the language model has no room"
 BUDGET_INCOMPLETE = "This answer may be incomplete."
 BUDGET_QUOTED = "Until then I quote the documents directly."
 QUOTED = "It is quoted directly from the documents."

@@ -6,12 +6,13 @@ held back (:mod:`agent.turn.shown_text`). Leaves closing the row of an answer to
 message of it joins the transcript.
 """
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from agent import observability
-from agent.errors import DeadlineExceeded, LimitReached, ModelError
+from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.json_sanitizer import clean
 from agent.llm import client, models
 from agent.llm.model_names import is_local
@@ -33,6 +34,7 @@ CLOSING_REQUEST: Message = {
         "and say what remains open."
     ),
 }
+BUDGET_POLL_SECONDS = 0.25
 UNLIMITED_TOKENS = 10**9  # the window of a model of this process
 
 
@@ -113,7 +115,7 @@ class ModelCaller:
         request = self._build(call, model)
         self._check_limits(call, request)
         closing_usd = _closing_usd(request) if call.is_ordinary else Decimal(0)
-        opened = self._recorder.open_model_call(request, call.purpose, closing_usd=closing_usd)
+        opened = yield from self._open(call, request, closing_usd)
         completion = Completion()
         try:
             yield from self._stream(call, opened.request, completion)
@@ -123,6 +125,21 @@ class ModelCaller:
                 error.has_begun = completion.has_begun
             raise
         return ModelAnswer(opened, completion, clean(completion.message))
+
+    def _open(
+        self, call: ModelCall, request: Request, closing_usd: Decimal
+    ) -> Generator[Event, None, OpenModelCall]:
+        """Opens a call; an ordinary step waits for a budget that other questions hold, and may not use up."""
+        until = min(call.deadline, time.monotonic() + self._config.budget_wait_seconds)
+        while True:
+            try:
+                return self._recorder.open_model_call(request, call.purpose, closing_usd=closing_usd)
+            except OverBudget as error:
+                if not error.is_held or call.purpose is not Purpose.STEP or time.monotonic() >= until:
+                    raise
+            self._check()
+            yield Waiting()
+            time.sleep(BUDGET_POLL_SECONDS)
 
     def _stream(self, call: ModelCall, request: Request, completion: Completion) -> Generator[Event, None, None]:
         shown = self._begin_text(request)

@@ -29,7 +29,7 @@ REASONS = {
     "repeats": "stopped because it was going in circles",
     "tokens": "stopped at the limit of tokens",
     "cost": "stopped at what one answer may cost",
-    "budget": "stopped because a budget is used up",
+    "budget": "stopped because a budget had no room",
     "time": "stopped because time ran out",
     "no_answer": "the model gave no proper answer",
     "provider_down": "no model could be reached",

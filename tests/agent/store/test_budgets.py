@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.errors import LimitReached, OverBudget, ToolError
+from agent.errors import Cancelled, LimitReached, OverBudget, ToolError
 from agent.llm.pricing import FREE, Price
 from agent.llm.request import Model, Request
 from agent.store import budgets, sessions
@@ -21,9 +21,10 @@ from agent.store.sessions import Turn
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import OpeningCall
+from agent.turn.events import Finished, Waiting
 from agent.turn.limits import Limits
 from agent.types import Message
-from tests.agent.parts import PRICE, Asked
+from tests.agent.parts import PRICE, Asked, opening
 from tests.agent.parts import budgets as limited
 from tests.scripted_model import Call, Line, Say
 
@@ -186,7 +187,7 @@ def test_fifty_turns_at_once_spend_no_more_than_there_is(asked: Asked) -> None:
     model.script = _two_steps  # type: ignore[union-attr]
     asked.price = PRICE
     asked.limits = Limits(max_seconds=60, max_completion_tokens=300)
-    asked.kit_options = {"budgets": limited(workspace_day=0.6)}
+    asked.kit_options = {"budgets": limited(workspace_day=0.6), "budget_wait_seconds": 0}
     turns = [asked.ask(key=f"s{n}") for n in range(50)]
     with ThreadPoolExecutor(16) as pool:
         reasons = [end.reason for end in pool.map(asked.answer, turns)]
@@ -228,6 +229,69 @@ def test_over_budget_the_documents_are_quoted_and_it_is_said_why(asked: Asked) -
     assert end.notice.startswith("Your budget for the language model for today is used up; it opens again on ")
     assert end.notice.endswith("Until then I quote the documents directly.")
     assert asked.models[0].requests == []  # type: ignore[union-attr]
+
+
+def hold_all(asked: Asked, usd: float) -> tuple[Budgets, Turn]:
+    """A budget that another question holds, of which nothing is spent."""
+    kept, other = limited(person_day=usd), asked.ask(key="other")
+    hold(asked, kept, other, request(n_tokens=round(usd * 100)))
+    return kept, other
+
+
+@pytest.mark.parametrize(("spent", "is_held"), [(0, True), (2, True), (2.5, False)])
+def test_a_budget_that_others_hold_is_told_from_one_that_is_used_up(
+    asked: Asked, spent: float, is_held: bool
+) -> None:
+    """A call costs 1 of 3 dollars."""
+    kept, _ = hold_all(asked, 3)
+    asked.query("UPDATE budgets SET spent_usd = :usd, held_usd = 3 - :usd RETURNING 1", usd=Decimal(str(spent)))
+    with pytest.raises(OverBudget) as over:
+        hold(asked, kept, asked.ask())
+    assert over.value.is_held is is_held
+    assert ("used up" in over.value.says) is not is_held
+
+
+def test_a_question_waits_for_a_budget_that_others_hold(asked: Asked) -> None:
+    kept, other = hold_all(asked, 1)
+    asked.price, asked.kit_options = PRICE, {"budgets": kept}
+    events = []
+    for event in loop.TurnRun(asked.ask(), asked.kit, lambda: None).events(opening):
+        events.append(event)
+        if isinstance(event, Waiting) and standing(asked)["person_day"] == (0, 1):
+            asked.query("UPDATE budget_holds SET usd = 0 WHERE turn_id = :id RETURNING 1", id=other.id)
+            asked.query("UPDATE budgets SET held_usd = 0 WHERE scope = 'person' RETURNING 1")
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.reason, end.notice) == ("answered", "")
+
+
+def test_a_question_that_waited_in_vain_hears_that_others_hold_the_budget(asked: Asked) -> None:
+    kept, _ = hold_all(asked, 1)
+    asked.price, asked.kit_options = PRICE, {"budgets": kept, "budget_wait_seconds": 0.3}
+    events = asked.run(asked.ask())
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.text, end.reason) == ("Quoted: 5 days [1].", "budget")
+    assert end.notice.startswith(
+        "Your other questions hold your budget for the language model while they run; ask"
+    )
+    assert any(isinstance(event, Waiting) for event in events)
+
+
+def test_a_stop_reaches_a_question_that_waits_for_a_budget(asked: Asked) -> None:
+    kept, _ = hold_all(asked, 1)
+    asked.price, asked.kit_options = PRICE, {"budgets": kept}
+    is_stopped = False
+
+    def check() -> None:
+        if is_stopped:
+            raise Cancelled("a person asked to stop")
+
+    events = loop.TurnRun(asked.ask(), asked.kit, check).events(opening)
+    assert any(isinstance(event, Waiting) for event in events)
+    is_stopped = True
+    with pytest.raises(Cancelled):
+        list(events)
 
 
 def test_a_turn_that_may_cost_no_more_makes_its_closing_call(asked: Asked) -> None:

@@ -113,7 +113,7 @@ def test_a_turn_under_way_is_told_as_far_as_it_is(database: Database) -> None:
 def test_a_limit_is_told_in_words(database: Database) -> None:
     turn = Recorded.begin(database)
     turn.end("As far as I got.", reason="budget")
-    assert "completed: stopped because a budget is used up" in shown(turn)
+    assert "completed: stopped because a budget had no room" in shown(turn)
 
 
 def test_in_full_every_message_is_told_once(database: Database) -> None:
