@@ -128,7 +128,9 @@ def _report(
 ) -> None:
     """Tells the breaker of failures that another call would meet too.
 
-    A call that only lacked time says nothing about its model, and a provider that refuses a request is up.
+    A call that only lacked time says nothing about its model, and a provider that refuses a request is up. One
+    timeout opens the breaker only where nothing had come, or nothing came any more: a long answer, still being
+    written when its time ended, is one person's and counts as one failure.
     """
     key = request.model.key
     is_silent = not completion.has_begun and completion.latency_ms >= SILENT_SECONDS * 1000
@@ -136,7 +138,8 @@ def _report(
     if is_local(request.model.name) or is_out_of_time:
         return
     if error.is_transient:
-        breaker.record_failure(key, opens=error.is_timeout, seconds=error.retry_after_seconds or None)
+        opens = error.is_timeout and (error.is_stall or not completion.has_begun)
+        breaker.record_failure(key, opens=opens, seconds=error.retry_after_seconds or None)
     else:
         breaker.record_success(key)
 

@@ -113,6 +113,23 @@ def test_who_reads_slowly_blames_no_model(asked: Asked, model: ScriptedModel) ->
     assert asked.query("SELECT status FROM model_calls") == [("completed",)]
 
 
+@pytest.mark.parametrize(("is_stall", "is_left_alone"), [(False, False), (True, True)])
+def test_one_long_answer_leaves_the_model_to_everybody_else(
+    asked: Asked, model: ScriptedModel, is_stall: bool, is_left_alone: bool
+) -> None:
+    """It is still being written when its time is over; a model that fell silent in the middle is away."""
+    silent = threading.Event()
+    model.script = lambda request: (
+        Stall("word ", silent, beats=False) if is_stall else Say("word " * 40, seconds=16)
+    )
+    policy = CallPolicy(n_retries=0, timeout_seconds=5 if is_stall else 1.5, stall_seconds=0.5 if is_stall else 5)
+    breaker = LocalBreaker(60)
+    asked.kit_options = {"breaker": breaker, "call_policy": policy}
+    asked.answer()
+    silent.set()
+    assert breaker.allows(asked.model(0).key) is not is_left_alone
+
+
 @pytest.mark.parametrize("line", [Fail(400), Say("5 days [1].")])
 def test_a_probe_that_was_not_made_or_was_answered_keeps_nobody_out(
     asked: Asked, model: ScriptedModel, line: Line
