@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from agent.errors import UserError
 from bot.cli import documents, getting_started, processes, questions, sessions
 from bot.evaluation.command import evaluate
+from bot.processes import private_files
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "sync", "forget", "reindex"),  # on one machine
@@ -79,6 +80,7 @@ app.add_typer(sessions.sessions_app, name="sessions")
 
 def main() -> None:
     """Runs the ``docent`` command and exits with its code."""
+    private_files.keep_private()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would compete with ours
     os.environ.setdefault("LANCEDB_LOG", "error")  # its warnings mean nothing to an operator
     dotenv.load_dotenv(Path.cwd() / ".env")  # litellm reads the providers' keys from the environment

@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
 from bot.outages import machine
-from bot.processes import startup_checks
+from bot.processes import private_files, startup_checks
 
 OLDEST_PYTHON = (3, 11)
 LOW_DISK_BYTES = 1_000_000_000
@@ -71,6 +71,13 @@ def home(folder: Path) -> Iterator[Finding]:
         yield Finding("home", state, text, "Free some space on this disk.")
     else:
         yield Finding("home", FindingState.OK, text)
+    if open_folder := private_files.find_open(folder):
+        yield Finding(
+            "home",
+            FindingState.WARNING,
+            f"Other users of this machine can read {open_folder}, and with it what documents and questions say.",
+            f"Run 'chmod -R go-rwx {open_folder}', as the user that Docent runs as.",
+        )
 
 
 def clock(context: CheckContext) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ import agent.settings
 import bot.settings
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.processes import schema_version
+from bot.processes import private_files, schema_version
 from bot.processes.embedded import embedded_servers
 from bot.processes.schema_version import SchemaState
 
@@ -31,6 +31,7 @@ def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float
             ...
     """
     settings = agent.settings.load()
+    private_files.close_to_others(settings.home.expanduser())
     has_redis = bool(bot.settings.load().redis_url) or not needs_redis
     with ExitStack() as stack:
         if not (settings.database_url and has_redis):

@@ -16,7 +16,7 @@ from typing import IO
 
 from agent.errors import UserError
 from bot.outages import machine
-from bot.processes import startup_checks
+from bot.processes import private_files, startup_checks
 from bot.processes.embedded import postgres, server_process, valkey
 
 POSTGRES, VALKEY = "postgres", "valkey"
@@ -45,6 +45,7 @@ def start(
     startup_checks.check_servers()
     home = home.expanduser().absolute()
     _make_folder(home)
+    private_files.close_to_others(home)
     with _lock(home / "servers.lock", fcntl.LOCK_SH) as in_use:
         try:
             with _lock(home / "starting.lock", fcntl.LOCK_EX):

@@ -106,6 +106,9 @@ def _prepare_user(folder: Path, bin_folder: Path, announce: Callable[[str], None
         for passed in (path, *path.parents):
             if not passed.stat().st_mode & stat.S_IXOTH:
                 passed.chmod(passed.stat().st_mode | stat.S_IXOTH)
+                announce(
+                    f"As root: every user of this machine may now pass through {passed}, as PostgreSQL has to."
+                )
     shutil.chown(folder, ROOT_RUNS_AS, ROOT_RUNS_AS)
     return ROOT_RUNS_AS
 

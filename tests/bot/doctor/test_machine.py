@@ -21,6 +21,28 @@ def test_a_home_is_not_made_by_asking(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("home_mode", "index_mode", "named"),
+    [
+        (0o755, 0o755, "home"),
+        (0o740, 0o700, "home"),
+        (0o711, 0o755, "index"),  # others may pass through, as PostgreSQL has to where Docent is root
+        (0o711, 0o700, None),
+        (0o700, 0o755, None),
+    ],
+)
+def test_a_home_that_other_users_can_read(
+    tmp_path: Path, home_mode: int, index_mode: int, named: str | None
+) -> None:
+    folder = tmp_path / "home"
+    (folder / "index").mkdir(parents=True)
+    (folder / "index").chmod(index_mode)
+    folder.chmod(home_mode)
+    warnings = [finding for finding in machine.home(folder) if "Other users" in finding.text]
+    assert len(warnings) == (named is not None)
+    assert all(finding.text.split(",")[0].endswith(f"/{named}") for finding in warnings)
+
+
+@pytest.mark.parametrize(
     ("drifts", "state", "said"),
     [
         ({"Slack": 0.8, "Postgres": -0.1}, "ok", "agrees with that of Slack and Postgres"),
