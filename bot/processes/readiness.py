@@ -1,5 +1,8 @@
 """Whether a running process can do its work: the answer of ``/readyz``."""
 
+import threading
+import time
+from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 from typing import TypedDict
@@ -14,6 +17,7 @@ from bot.processes.schema_version import SchemaState
 from ingest.sync import reports
 
 OK, AWAY = "ok", "away"
+FRESH_SECONDS = 1.0
 
 
 class ReadyStatus(StrEnum):
@@ -32,6 +36,30 @@ class Readiness(TypedDict):
     migrations: str
     redis: str
     index: str
+
+
+class ReadinessCache:
+    """Keeps the answer for a moment, and lets one thread at a time ask for the next.
+
+    Anybody may ask ``/readyz`` as often as they like: however long Postgres takes, at most one of the threads that
+    acknowledge Slack's events waits for it, and the others give the answer before.
+    """
+
+    def __init__(self, ask: Callable[[], Readiness], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask, self._clock = ask, clock
+        self._state: Readiness | None = None
+        self._fresh_until = 0.0
+        self._lock = threading.Lock()
+
+    def get(self) -> Readiness:
+        """Returns the state, at most a second older than the last time somebody had to ask."""
+        if self._state is not None and (self._clock() < self._fresh_until or self._lock.locked()):
+            return self._state
+        with self._lock:
+            if self._state is None or self._clock() >= self._fresh_until:
+                self._state = self._ask()
+                self._fresh_until = self._clock() + FRESH_SECONDS
+            return self._state
 
 
 def check(database: Database, connection: redis.Redis) -> Readiness:

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-import waitress
 from pydantic import SecretStr
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
@@ -32,8 +32,8 @@ from agent.store.database import Database
 from bot.jobs import queue, redis_watch
 from bot.outages import machine
 from bot.outages import slack as outages
-from bot.processes import readiness
-from bot.processes.readiness import ReadyStatus
+from bot.processes import http_server, readiness
+from bot.processes.readiness import ReadinessCache, ReadyStatus
 from bot.processes.schedules import catch_up_schedule
 from bot.processes.signals import STOPS
 from bot.settings import BotSettings
@@ -47,7 +47,6 @@ from bot.slack.notifications import Notifications
 # Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
 # RecursionError in its parser).
 SOCKET_CONCURRENCY = 10
-MAX_BODY_BYTES = 1_000_000
 LOOPBACK = "127.0.0.1"
 APP_TOKEN = "SLACK_APP_TOKEN"
 
@@ -65,6 +64,7 @@ class Web:
         self.intake = Intake(database, self.waker.wake)
         listeners.register(self.app, ListenerContext(self.intake, self._notifications))
         self._events = SlackRequestHandler(self.app)
+        self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
         secret = settings.slack_signing_secret
         self._verifier = SignatureVerifier(secret.get_secret_value()) if secret else None
@@ -80,7 +80,7 @@ class Web:
         if path == "/healthz":
             return _json(start_response, "200 OK", {"status": "alive"})
         if path == "/readyz":
-            state = readiness.check(self.database, self.redis)
+            state = self._readiness.get()
             is_available = state["status"] != ReadyStatus.UNAVAILABLE
             return _json(start_response, "200 OK" if is_available else "503 Service Unavailable", state)
         return _json(start_response, "404 Not Found", {"error": "not found"})
@@ -164,18 +164,7 @@ def _listen(settings: BotSettings, web: Web) -> Any:
     is_for_health = settings.slack_app_token is not None
     host = LOOPBACK if is_for_health and "host" not in settings.model_fields_set else settings.host
     try:
-        return waitress.create_server(
-            web,
-            host=host,
-            port=settings.port,
-            threads=settings.web_threads,
-            max_request_body_size=MAX_BODY_BYTES,
-            ident="docent",
-            channel_timeout=30,
-            backlog=1024,
-            connection_limit=1000,
-            asyncore_use_poll=True,  # select() dies beyond 1,024 descriptors
-        )
+        return http_server.listen(web, host=host, port=settings.port, threads=settings.web_threads)
     except (OSError, ValueError) as error:  # waitress raises the latter for a host that cannot be resolved
         cause = error if isinstance(error, OSError) else OSError(0, "its name cannot be resolved")
         outage = machine.explain_port(host, settings.port, cause, setting="PORT")

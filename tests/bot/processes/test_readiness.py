@@ -1,6 +1,9 @@
 """What /readyz says of each part. Outages and schemas: test_web.py and test_schema_version.py."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,7 +12,7 @@ from sqlalchemy import text
 
 from agent.store.database import Database
 from bot.processes import readiness
-from bot.processes.readiness import ReadyStatus
+from bot.processes.readiness import FRESH_SECONDS, ReadinessCache, ReadyStatus
 
 
 @pytest.fixture
@@ -51,3 +54,28 @@ def test_nothing_can_be_stored_in_an_empty_schema(database: Database, connection
             transaction.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": revision})
     assert state["status"] == ReadyStatus.UNAVAILABLE
     assert state["migrations"].startswith("at None, needs ")
+
+
+def test_the_state_is_asked_for_once_in_a_moment_and_by_one_thread_at_a_time() -> None:
+    now, answers = 0.0, iter(["first", "second", "third"])
+    asking, may_answer = threading.Event(), threading.Event()
+    may_answer.set()
+
+    def ask() -> Any:
+        asking.set()
+        assert may_answer.wait(60)
+        return next(answers)
+
+    cache: Any = ReadinessCache(ask, clock=lambda: now)
+    assert [cache.get(), cache.get()] == ["first", "first"]
+    now = FRESH_SECONDS
+    assert [cache.get(), cache.get()] == ["second", "second"]
+    now = 2 * FRESH_SECONDS
+    may_answer.clear()
+    asking.clear()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cache.get)
+        assert asking.wait(60)
+        assert cache.get() == "second"  # while somebody else waits for Postgres
+        may_answer.set()
+        assert waiting.result(60) == "third"

@@ -84,6 +84,7 @@ def test_a_running_process_goes_on_when_the_schema_becomes_newer(world: System, 
     url = f"http://127.0.0.1:{world.env['PORT']}/readyz"
     assert get(url)[1]["status"] == "ready"
     _set(at_revision, NEWER)
+    world.wait_for(lambda: get(url)[1]["status"] == "degraded")  # an answer is kept for a moment
     for _ in range(3):
         status, state = get(url)
         assert (status, state["status"]) == (200, "degraded")
