@@ -75,6 +75,9 @@ class BotSettings(BaseSettings):
     delivery_hours: float = Field(
         default=24, gt=0, description="Hours a finished answer waits for a Slack that cannot be reached"
     )
+    questions_per_minute: int = Field(
+        default=20, ge=0, description="Questions one person may ask in Slack in a minute; 0: without limit"
+    )
     catch_up_hours: float = Field(
         default=24,
         ge=0,

@@ -188,6 +188,7 @@ def world(
             "DOCENT_INDEX_URI": str(index),
             "DOCENT_LEASE_SECONDS": "60",  # longer than any pause of a busy machine; see short_leases
             "DOCENT_SWEEP_SECONDS": "0.3",
+            "DOCENT_QUESTIONS_PER_MINUTE": "0",  # tests ask faster than people
             "DOCENT_CATCH_UP_HOURS": "0",  # else each test's clock reads Slack's history
             "DOCENT_HOST": "127.0.0.1",
             "PORT": str(port),

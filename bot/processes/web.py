@@ -61,7 +61,7 @@ class Web:
         slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
         self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
-        self.intake = Intake(database, self.waker.wake)
+        self.intake = Intake(database, self.waker.wake, settings.questions_per_minute)
         listeners.register(self.app, ListenerContext(self.intake, self._notifications))
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))

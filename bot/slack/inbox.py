@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
-from agent.store import revisions, sessions
+from agent.store import locks, revisions, sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import StoredQuestion
 from agent.types import EVERYONE, Audience
@@ -55,10 +55,20 @@ class ReplyAddress:
         return Audience((frozenset(member),))
 
 
+@dataclass(frozen=True)
+class TooManyQuestions:
+    """The person has asked as many as one may in a minute; ``wait_seconds`` until the next."""
+
+    wait_seconds: int
+
+
 def store(
-    database: Database, *, key: str, address: ReplyAddress, origin: Origin, question: str
-) -> StoredQuestion | None:
+    database: Database, *, key: str, address: ReplyAddress, origin: Origin, question: str, per_minute: int = 0
+) -> StoredQuestion | TooManyQuestions | None:
     """Stores a question under its delivery key; returns None if the key is stored already.
+
+    Where its author has asked ``per_minute`` questions in the last minute, stores only the key, so that no other
+    delivery asks it after all. 0 is without limit.
 
     Raises SQLAlchemy's OperationalError if Postgres is away; the caller must not acknowledge then::
 
@@ -75,6 +85,9 @@ def store(
         statement = delivery.on_conflict_do_nothing(index_elements=["key"]).returning(DeliveryRow.id)
         if transaction.execute(statement).one_or_none() is None:
             return None
+        if per_minute and (wait_seconds := _count_down(transaction, address, per_minute)):
+            transaction.execute(update(DeliveryRow).where(DeliveryRow.key == key).values(turn_id=None, place={}))
+            return TooManyQuestions(wait_seconds)
         return sessions.ask(
             transaction,
             key=address.session_key,
@@ -116,6 +129,21 @@ def load_address(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None
 def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
     """Deletes who asked these turns and where. The keys stay, so that a second delivery is still recognised."""
     transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(place={}))
+
+
+_WAIT = text("""
+SELECT ceil(60 - extract(epoch FROM now() - created_at)) FROM turns
+WHERE created_at > now() - interval '1 minute' AND user_id = :user_id AND workspace = :team_id
+ORDER BY created_at DESC OFFSET :before LIMIT 1
+""")
+
+
+def _count_down(transaction: Transaction, address: ReplyAddress, per_minute: int) -> int:
+    """Returns in how many seconds the person may ask again, 0 for now; one question of a person at a time."""
+    locks.lock(transaction, f"asks:{address.team_id}:{address.user_id}")
+    values = {"user_id": address.user_id, "team_id": address.team_id, "before": per_minute - 1}
+    seconds = transaction.execute(_WAIT, values).scalar_one_or_none()
+    return 0 if seconds is None else max(1, int(seconds))
 
 
 def _find_turn(transaction: Transaction, key: str) -> UUID | None:

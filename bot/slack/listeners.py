@@ -18,13 +18,17 @@ from agent.store.sessions import StoredQuestion
 from bot.slack import events, feedback_form
 from bot.slack.client import Payload
 from bot.slack.feedback_form import Thumb
-from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.intake import Intake
 from bot.slack.notifications import Notifications
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
 WORKING = "Looking in the documents… The answer will appear here, for your eyes only."
+TOO_MANY = (
+    "That was a lot of questions in one minute, more than I take from one person. I have not noted this one: "
+    "please ask it again in {seconds} seconds."
+)
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 
@@ -66,7 +70,7 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
         return
     message = events.parse_message(event, body)
     if message and context.intake.is_question(message):
-        _show_place(context, message.address, context.intake.take(message))
+        _notify(context, message.address, context.intake.take(message))
 
 
 def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
@@ -76,10 +80,13 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
         ack(text=USAGE.format(command=command.name), response_type="ephemeral")
         return
     try:
-        context.intake.store(command.key, command.address, Origin.COMMAND, command.question)
+        stored = context.intake.store(command.key, command.address, Origin.COMMAND, command.question)
     except SQLAlchemyError as error:
         observability.report(error, event="command_not_stored")
         ack(text=UNAVAILABLE, response_type="ephemeral")
+        return
+    if isinstance(stored, TooManyQuestions):
+        ack(text=TOO_MANY.format(seconds=stored.wait_seconds), response_type="ephemeral")
         return
     ack(text=WORKING, response_type="ephemeral")
 
@@ -132,7 +139,11 @@ def on_error(error: Exception) -> None:
     observability.report(error, event="listener_failed")
 
 
-def _show_place(context: ListenerContext, address: ReplyAddress, stored: StoredQuestion | None) -> None:
-    """Shows how many questions of the thread come first."""
-    if stored and stored.n_ahead:
+def _notify(
+    context: ListenerContext, address: ReplyAddress, stored: StoredQuestion | TooManyQuestions | None
+) -> None:
+    """Shows how many questions of the thread come first, or when to ask again."""
+    if isinstance(stored, TooManyQuestions):
+        context.notifications.show_limit(address, TOO_MANY.format(seconds=stored.wait_seconds))
+    elif stored and stored.n_ahead:
         context.notifications.show_queued(address, stored.n_ahead)

@@ -36,6 +36,14 @@ class Notifications:
                 status=f"queued, {n_ahead} ahead",
             )
 
+    def show_limit(self, address: ReplyAddress, text: str) -> None:
+        """Tells the person that a question was not taken: in a channel for their eyes only."""
+        place = {"channel": address.channel, "thread_ts": address.thread_ts, "text": text}
+        if address.is_direct:
+            self._submit("chat.postMessage", **place)
+        else:
+            self._submit("chat.postEphemeral", user=address.user_id, **place)
+
     def show_stopped(self, address: ReplyAddress) -> None:
         """Removes the Stop button, which Slack leaves to the app."""
         self._submit(

@@ -17,7 +17,7 @@ from ingest.index.table import Index
 from ingest.search import ranking, typos
 from ingest.search.ranking import RankedCandidate
 from ingest.search.reranker import Reranker
-from ingest.search.text import contains_word, content_words, stem, words
+from ingest.search.text import contains_word, content_words, first_words, stem, words
 from ingest.search.typos import CandidateTexts
 
 N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
@@ -88,7 +88,7 @@ def search(query: str, context: SearchContext, *, k: int) -> SearchResult:
         cost_usd += rerank_usd
     best = ranking.fold_duplicates(best, k=k)
     passages = tuple(to_passage(ranked.candidate, score=ranked.score) for ranked in best)
-    spelt = [word for word in content_words(query) if word not in corrections]
+    spelt = [word for word in first_words(query) if word not in corrections]
     keywords = _keywords(spelt, candidates, {passage.title for passage in passages})
     filed = {word for words_ in keywords.values() for word in words_}
     passage_ids = {passage.chunk_id for passage in passages}

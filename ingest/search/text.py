@@ -30,6 +30,7 @@ _SPELLINGS = (  # of a stem: British to American, where both are usual
     (re.compile(r"(?<=[a-z]{3})our(?=$|[ai])"), "or"),
     (re.compile(r"tr$"), "ter"),
 )
+MAX_WORDS = 40  # of a question; no question that a person types has more, a pasted page has hundreds
 _SHORTEST_STEM = 3
 _LONG = 7
 _SHORTEST_TYPO = 4  # letters; shorter words are one edit from too many
@@ -90,6 +91,11 @@ def words_beginning_with(letter: str, text: str) -> list[str]:
     rests = re.findall(rf"{first}(?<!\w{first})(?=([\w-]*+))", text)  # the letter first: a tenth of the time
     signs = [sign for sign, name in _SIGNS.items() if name[0] == letter and sign in text]
     return [letter + rest for rest in rests] + signs
+
+
+def first_words(question: str) -> list[str]:
+    """Returns the first content words: those that are looked at one by one, which takes milliseconds each."""
+    return content_words(question)[:MAX_WORDS]
 
 
 def content_words(text: str) -> list[str]:

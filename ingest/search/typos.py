@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ingest.search.text import (
-    content_words,
     find_spellings,
+    first_words,
     is_misspelt,
     is_misspelt_stop_word,
     stem,
@@ -60,6 +60,6 @@ def find_corrections(question: str, texts: CandidateTexts) -> dict[str, str]:
 
     A misspelt stop word ("meny") maps to an empty text. Words without a correction are left out.
     """
-    unknown = [word for word in content_words(question) if not texts.contain(word)]
+    unknown = [word for word in first_words(question) if not texts.contain(word)]
     corrections = {word: texts.find_correction(word) for word in unknown}
     return {word: other for word, other in corrections.items() if other or is_misspelt_stop_word(word)}

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from agent import observability
 from agent.clock import now
+from agent.store.sessions import StoredQuestion
 from bot.slack import events
 from bot.slack.client import Payload, SlackClient
 from bot.slack.events import IncomingMessage
@@ -95,9 +96,8 @@ class CatchUp:
     def _take(self, messages: list[Payload], conversation: Conversation, body: Payload) -> int:
         place = {"channel": conversation.id, "channel_type": conversation.kind, "type": "message"}
         parsed = (events.parse_message({**message, **place}, body) for message in messages)
-        return sum(
-            self._intake.take(message) is not None for message in parsed if message and self._is_question(message)
-        )
+        taken = [self._intake.take(message) for message in parsed if message and self._is_question(message)]
+        return sum(isinstance(stored, StoredQuestion) for stored in taken)
 
     def _is_question(self, message: IncomingMessage) -> bool:
         if message.address.is_direct or message.is_mention or not message.may_be_follow_up:

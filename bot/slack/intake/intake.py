@@ -12,7 +12,7 @@ from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.slack import inbox
 from bot.slack.events import IncomingMessage, MessageRevision
-from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.known_threads import KnownThreads
 from bot.slack.intake.recent_deliveries import RecentDeliveries
 
@@ -27,6 +27,7 @@ class Intake:
 
     database: Database
     wake: Callable[[UUID], None]
+    per_minute: int = 0  # questions of one person; 0 is without limit
     threads: KnownThreads = field(default_factory=KnownThreads)
     stored: RecentDeliveries = field(default_factory=RecentDeliveries)
 
@@ -39,19 +40,30 @@ class Intake:
             self.database, address.session_key, address.user_id
         )
 
-    def take(self, message: IncomingMessage) -> StoredQuestion | None:
+    def take(self, message: IncomingMessage) -> StoredQuestion | TooManyQuestions | None:
         """Stores the question that a message asks; returns None for one that is stored already."""
         return self.store(message.key, message.address, message.origin, message.question)
 
-    def store(self, key: str, address: ReplyAddress, origin: Origin, question: str) -> StoredQuestion | None:
+    def store(
+        self, key: str, address: ReplyAddress, origin: Origin, question: str
+    ) -> StoredQuestion | TooManyQuestions | None:
         """Stores a question and wakes a worker; returns None if its key is stored already."""
         if key in self.stored:
             return None
-        stored = inbox.store(self.database, key=key, address=address, origin=origin, question=question)
+        stored = inbox.store(
+            self.database,
+            key=key,
+            address=address,
+            origin=origin,
+            question=question,
+            per_minute=self.per_minute,
+        )
         self.stored.add(key)
         if address.thread_ts:
             self.threads.add(address.session_key, address.user_id)
-        if stored:
+        if isinstance(stored, TooManyQuestions):
+            observability.log.info("too_many_questions", origin=origin, wait_seconds=stored.wait_seconds)
+        elif stored:
             observability.log.info("received", origin=origin, turn_id=str(stored.turn_id), n_ahead=stored.n_ahead)
             self.wake(stored.session_id)
         return stored

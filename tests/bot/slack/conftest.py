@@ -6,7 +6,7 @@ import pytest
 
 from agent.store import sessions
 from agent.store.database import Database
-from agent.store.sessions import Turn
+from agent.store.sessions import StoredQuestion, Turn
 from bot.simulator import ADA, HELP, TEAM, InstalledApp, Workspace, WorkspaceServer
 from bot.slack import inbox
 from bot.slack.client import SlackClient
@@ -48,7 +48,7 @@ def make_turn(database: Database) -> MakeTurn:
     def make(address: ReplyAddress, question: str = "How many days?", lease_seconds: float = 60) -> Turn:
         key = f"{address.channel}:{address.ts}"
         stored = inbox.store(database, key=key, address=address, origin=Origin.MENTION, question=question)
-        assert stored
+        assert isinstance(stored, StoredQuestion)
         with database.transaction() as transaction:
             turn = sessions.claim(transaction, stored.session_id, owner="test", lease_seconds=lease_seconds)
         assert turn

@@ -1,5 +1,7 @@
 """The inbox stores each question once, with where its answer goes and who will see it."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from agent.store.database import Database
+from agent.store.sessions import StoredQuestion
 from bot.slack import inbox
 from bot.slack.inbox import Origin, ReplyAddress
 
@@ -76,3 +79,18 @@ def test_the_turn_is_stored_with_how_where_and_by_whom_it_was_asked(database: Da
     with database.transaction() as transaction:
         row = transaction.execute(text("SELECT origin, channel, workspace, user_id FROM turns")).one()
     assert tuple(row) == ("mention", "C1", "T1", "U1")
+
+
+def test_questions_at_once_are_counted_one_after_the_other(database: Database) -> None:
+    def ask(n: int) -> bool:
+        address = replace(ADDRESS, ts=f"2.{n}", thread_ts=f"2.{n}")
+        key = f"message:T1:C1:2.{n}"
+        stored = inbox.store(
+            database, key=key, address=address, origin=Origin.MENTION, question="How many?", per_minute=3
+        )
+        return isinstance(stored, StoredQuestion)
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(ask, range(12)))
+    assert sum(taken) == 3
+    assert count(database, "deliveries") == 12  # so that no later delivery asks the others after all

@@ -30,6 +30,9 @@ class Notified:
     def show_queued(self, address: ReplyAddress, n_ahead: int) -> None:
         self.calls.append(("queued", n_ahead))
 
+    def show_limit(self, address: ReplyAddress, text: str) -> None:
+        self.calls.append(("limit", text))
+
     def show_stopped(self, address: ReplyAddress) -> None:
         self.calls.append(("stopped", address.thread_ts))
 
@@ -255,6 +258,26 @@ def test_a_command_that_cannot_be_stored_asks_to_try_again(listening: Listening)
         context = replace_database(listening.context, away)
         listeners.on_command(context, listening.ack, COMMAND | {"text": "How many days?"})  # type: ignore[arg-type]
     assert listening.acks == [{"text": listeners.UNAVAILABLE, "response_type": "ephemeral"}]
+
+
+def test_who_asks_too_much_in_a_minute_hears_when_to_ask_again_and_nobody_else_does(listening: Listening) -> None:
+    listening.context = replace(listening.context, intake=replace(listening.context.intake, per_minute=2))
+    for n in (1, 2, 3):
+        listeners.on_message(listening.context, MENTION | {"ts": f"1.{n}"}, BODY)
+    listeners.on_message(listening.context, MENTION | {"ts": "1.4", "user": "U2"}, BODY)
+    listeners.on_message(listening.context, MENTION | {"ts": "1.3"}, BODY)  # Slack delivers again
+    assert len(listening.questions()) == 3
+    ((kind, said),) = listening.notified.calls
+    assert kind == "limit"
+    assert "again in 60 seconds" in said or "again in 59 seconds" in said
+    listeners.on_command(listening.context, listening.ack, COMMAND | {"text": "How many days?"})  # type: ignore[arg-type]
+    assert "again in" in listening.acks[0]["text"]
+    with listening.database.transaction() as transaction:
+        transaction.execute(
+            text("UPDATE turns SET created_at = created_at - interval '1 minute' WHERE user_id = 'U1'")
+        )
+    listeners.on_message(listening.context, MENTION | {"ts": "1.5"}, BODY)
+    assert len(listening.questions()) == 4
 
 
 @pytest.mark.parametrize(("value", "rating"), [("up", 1), ("down", -1)])

@@ -87,3 +87,17 @@ def test_the_form_is_asked_for_with_the_clicks_trigger(workspace: Workspace, not
     (call,) = workspace.calls_of("views.open")
     assert call.args["trigger_id"] == "trigger"
     assert str(turn_id) in str(call.args["view"])
+
+
+@pytest.mark.parametrize("is_direct", [False, True])
+def test_who_asks_too_much_is_told_alone(
+    workspace: Workspace, notifications: Notifications, address: ReplyAddress, is_direct: bool
+) -> None:
+    ada = workspace.person(ADA)
+    if is_direct:
+        ts = ada.write_dm("How many?")
+        address = replace(address, channel=ada.dm, ts=ts, thread_ts=ts, is_direct=True)
+    notifications.show_limit(address, "Ask again in 9 seconds.")
+    wait_for_calls(workspace, "chat.postMessage" if is_direct else "chat.postEphemeral")
+    seen = workspace.thread(ada.dm, str(address.thread_ts)) if is_direct else workspace.ephemerals(ADA)
+    assert seen[-1].text == "Ask again in 9 seconds."

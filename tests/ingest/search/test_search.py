@@ -10,6 +10,9 @@ import pytest
 from agent.store.database import Database
 from agent.types import Audience
 from ingest.library import Library
+from ingest.search import typos
+from ingest.search.text import MAX_WORDS, first_words
+from ingest.search.typos import CandidateTexts
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
 
@@ -93,3 +96,17 @@ def test_needed_files_are_among_the_first_five(eval_dir: Path, handbook: Library
         files = first_files(handbook, question, 5)
         n_found += all(any(f in files for f in group) for group in question["relevant_groups"])
     assert n_found >= 45, f"{n_found} of {len(answerable)}"
+
+
+def test_a_page_of_nonsense_is_looked_at_no_longer_than_a_long_question() -> None:
+    nonsense = " ".join(f"zxq{n}vw" for n in range(1_000))
+    assert len(first_words(nonsense)) == MAX_WORDS
+    looked_at: list[str] = []
+
+    class Watched(CandidateTexts):
+        def contain(self, word: str) -> bool:
+            looked_at.append(word)
+            return super().contain(word)
+
+    typos.find_corrections(nonsense, Watched({"a": "annual leave"}))
+    assert len(looked_at) == MAX_WORDS
