@@ -16,6 +16,7 @@ from agent.clock import new_id
 from agent.store import locks, revisions, sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import StoredQuestion
+from agent.store.tables import TurnRow
 from agent.types import EVERYONE, Audience
 from bot.slack.tables import DeliveryRow
 
@@ -99,6 +100,13 @@ def store(
             audience=address.audience,
             turn_id=turn_id,
         )
+
+
+def find_session(database: Database, key: str) -> UUID | None:
+    """Returns the session of the question under this key; None if it is not stored."""
+    turn = select(TurnRow.session_id).join(DeliveryRow, DeliveryRow.turn_id == TurnRow.id)
+    with database.transaction() as transaction:
+        return transaction.scalar(turn.where(DeliveryRow.key == key))
 
 
 def withdraw(database: Database, key: str) -> UUID | None:

@@ -29,6 +29,9 @@ TOO_MANY = (
     "That was a lot of questions in one minute, more than I take from one person. I have not noted this one: "
     "please ask it again in {seconds} seconds."
 )
+UNCLEAR = (
+    "I could not take this question for certain. If no answer appears here within two minutes, please ask it again."
+)
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 
@@ -83,12 +86,23 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
         stored = context.intake.store(command.key, command.address, Origin.COMMAND, command.question)
     except SQLAlchemyError as error:
         observability.report(error, event="command_not_stored")
-        ack(text=UNAVAILABLE, response_type="ephemeral")
+        ack(text=_explain_failure(context, command.key), response_type="ephemeral")
         return
     if isinstance(stored, TooManyQuestions):
         ack(text=TOO_MANY.format(seconds=stored.wait_seconds), response_type="ephemeral")
         return
     ack(text=WORKING, response_type="ephemeral")
+
+
+def _explain_failure(context: ListenerContext, key: str) -> str:
+    """Returns what to tell a person whose question may be stored although Postgres did not say so.
+
+    A commit whose answer was lost may have happened: who is told to ask again would then get two answers.
+    """
+    try:
+        return WORKING if context.intake.find(key) else UNAVAILABLE
+    except SQLAlchemyError:
+        return UNCLEAR
 
 
 def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:

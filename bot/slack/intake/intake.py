@@ -68,6 +68,13 @@ class Intake:
             self.wake(stored.session_id)
         return stored
 
+    def find(self, key: str) -> bool:
+        """Returns whether the question under this key is stored, after a failure that does not tell; wakes it."""
+        session_id = inbox.find_session(self.database, key)
+        if session_id:
+            self.wake(session_id)
+        return session_id is not None
+
     def revise(self, revision: MessageRevision) -> None:
         """Takes back a question that was deleted, or is addressed to nobody any more; corrects an edited one."""
         if not self.is_question(revision.before):

@@ -253,11 +253,39 @@ def test_a_command_without_a_question_says_how_to_ask_under_its_own_name(listeni
     assert listening.questions() == []
 
 
-def test_a_command_that_cannot_be_stored_asks_to_try_again(listening: Listening) -> None:
+@dataclass(frozen=True)
+class FailingIntake(Intake):
+    """Fails to store, before or after the commit."""
+
+    is_committed: bool = False
+
+    def store(self, *args: Any, **options: Any) -> Any:
+        if self.is_committed:
+            super().store(*args, **options)
+        raise OperationalError("COMMIT", None, Exception("the connection was cut"))
+
+
+@pytest.mark.parametrize(
+    ("is_committed", "is_away", "said"),
+    [
+        (False, False, listeners.UNAVAILABLE),
+        (True, False, listeners.WORKING),
+        (False, True, listeners.UNCLEAR),
+    ],
+    ids=["is not stored", "is stored", "nobody knows"],
+)
+def test_a_command_asks_to_try_again_only_if_it_is_not_stored(
+    listening: Listening, is_committed: bool, is_away: bool, said: str
+) -> None:
     with Away() as away:
-        context = replace_database(listening.context, away)
+        intake = FailingIntake(
+            away if is_away else listening.database, listening.woken.append, is_committed=is_committed
+        )
+        context = replace(listening.context, intake=intake)
         listeners.on_command(context, listening.ack, COMMAND | {"text": "How many days?"})  # type: ignore[arg-type]
-    assert listening.acks == [{"text": listeners.UNAVAILABLE, "response_type": "ephemeral"}]
+    assert listening.acks == [{"text": said, "response_type": "ephemeral"}]
+    assert len(listening.questions()) == is_committed
+    assert bool(listening.woken) == is_committed
 
 
 def test_who_asks_too_much_in_a_minute_hears_when_to_ask_again_and_nobody_else_does(listening: Listening) -> None:
