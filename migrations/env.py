@@ -17,6 +17,9 @@ from ingest.tables import DocumentRow
 
 DECLARED = (TurnRow, ReplyRow, DocumentRow)  # importing their modules declares every table
 
+# Everybody waits behind a migration that waits for a table: better it fails, and is run again. All is rolled back.
+LOCK_TIMEOUT = "5s"
+
 
 def main() -> None:
     """Runs the scripts that Alembic chose, in one transaction."""
@@ -25,6 +28,8 @@ def main() -> None:
         context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
         with context.begin_transaction():
             locks.lock(connection, locks.MIGRATIONS)
+            timeout = context.config.attributes.get("lock_timeout", LOCK_TIMEOUT)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{timeout}'")
             context.run_migrations()
     engine.dispose()
 

@@ -60,6 +60,7 @@ def examine(context: CheckContext) -> Iterator[Finding]:
             ("database", LIMIT_SECONDS, stores.database),
             ("redis", LIMIT_SECONDS, stores.redis),
             ("workers", LIMIT_SECONDS, stores.workers),
+            ("database", LIMIT_SECONDS, stores.connections),
             ("documents", LIMIT_SECONDS, documents.documents),
             ("sources", LIMIT_SECONDS, sources.sources),
             ("index", INDEX_LIMIT_SECONDS, documents.index),

@@ -27,6 +27,11 @@ from bot.processes import schema_version
 TIMEOUT_SECONDS = 2  # for connecting, and for each answer
 POLICY = "noeviction"
 FULL = 0.8  # of Redis' memory
+PROCESS_CONNECTIONS = 20  # a pool of 10 and as many over it, when busy
+WORKER_CONNECTIONS = PROCESS_CONNECTIONS + 2  # that of the leases
+_ALLOWED = text(
+    "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+)
 
 
 def database(context: CheckContext) -> Iterator[Finding]:
@@ -114,6 +119,26 @@ def workers(context: CheckContext) -> Iterator[Finding]:
         yield Finding("workers", FindingState.OK, f"{len(running)} running, on {on or 'unknown machines'}")
     else:
         yield Finding("workers", FindingState.OK, "none is running (start one: docent worker)")
+
+
+def connections(context: CheckContext) -> Iterator[Finding]:
+    """Compares what the running workers, a web process and a clock may open with what Postgres allows."""
+    if not (context.database and context.redis):
+        return
+    jobs = queue.open_turn_queue(context.bot, context.redis)
+    n_workers = max(1, len(Worker.all(queue=jobs, serializer=JSONSerializer)))
+    n_needed = n_workers * WORKER_CONNECTIONS + 2 * PROCESS_CONNECTIONS
+    with context.database.transaction() as transaction:
+        n_allowed = int(transaction.execute(_ALLOWED).scalar_one())
+    if n_needed > n_allowed:
+        yield Finding(
+            "database",
+            FindingState.WARNING,
+            f"Postgres allows {n_allowed} connections; worker processes ({n_workers}), a web process and a clock may "
+            f"open {n_needed} when they are busy.",
+            "Raise max_connections, or start fewer processes ('docent worker --processes N'). A pooler between "
+            "must keep sessions: PgBouncer's transaction mode loses the locks.",
+        )
 
 
 def is_remote(database_url: str) -> bool:

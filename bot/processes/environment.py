@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 
+from psycopg.errors import LockNotAvailable
+from sqlalchemy.exc import OperationalError
+
 import agent.settings
 import bot.settings
 from agent.errors import UserError
@@ -18,6 +21,10 @@ from bot.processes.embedded import embedded_servers
 from bot.processes.schema_version import SchemaState
 
 POOL_SIZE = 10
+IN_USE = (
+    "The database was not migrated: a table that has to change was in use for too long. Nothing was changed. Run "
+    "'docent migrate' again, when fewer questions are asked and no sync runs."
+)
 
 
 @contextmanager
@@ -49,10 +56,11 @@ def open_database(*, needs_redis: bool = False, statement_timeout_seconds: float
         yield database
 
 
-def migrate(url: str) -> None:
+def migrate(url: str, *, lock_timeout: str | None = None) -> None:
     """Upgrades the database to this release's revision; quick if it is there already.
 
-    Raises :class:`UserError` if the database is newer.
+    Raises :class:`UserError` if the database is newer, or a table was in use for longer than ``lock_timeout`` (as
+    Postgres writes it; by default that of ``migrations/env.py``).
     """
     database = Database(url, pool_size=1)
     try:
@@ -69,7 +77,14 @@ def migrate(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.attributes["url"] = url
-    command.upgrade(config, "head")
+    if lock_timeout:
+        config.attributes["lock_timeout"] = lock_timeout
+    try:
+        command.upgrade(config, "head")
+    except OperationalError as error:
+        if isinstance(error.orig, LockNotAvailable):
+            raise UserError(IN_USE) from error
+        raise
 
 
 def _announce(line: str) -> None:

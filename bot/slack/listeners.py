@@ -29,9 +29,7 @@ TOO_MANY = (
     "That was a lot of questions in one minute, more than I take from one person. I have not noted this one: "
     "please ask it again in {seconds} seconds."
 )
-UNCLEAR = (
-    "I could not take this question for certain. If no answer appears here within two minutes, please ask it again."
-)
+UNCLEAR = "I may not have got this question. If no answer appears here within two minutes, please ask it again."
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 

@@ -118,6 +118,19 @@ def test_running_workers_are_named_by_their_machine(world: System, context: Chec
     world.wait_for(lambda: [finding.text for finding in stores.workers(context)] == [expected])
 
 
+@pytest.mark.parametrize(("per_worker", "n_findings"), [(20, 0), (1_000, 1)])
+def test_fewer_connections_than_the_processes_may_open_are_a_warning(
+    context: CheckContext, monkeypatch: pytest.MonkeyPatch, per_worker: int, n_findings: int
+) -> None:
+    monkeypatch.setattr(stores, "WORKER_CONNECTIONS", per_worker)
+    assert list(stores.connections(context)) == []  # nothing answers yet
+    list(stores.database(context))
+    list(stores.redis(context))
+    findings = list(stores.connections(context))
+    assert len(findings) == n_findings
+    assert all(finding.state == "warning" and "PgBouncer" in finding.advice for finding in findings)
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
