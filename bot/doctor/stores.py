@@ -134,8 +134,8 @@ def connections(context: CheckContext) -> Iterator[Finding]:
         yield Finding(
             "database",
             FindingState.WARNING,
-            f"Postgres allows {n_allowed} connections; worker processes ({n_workers}), a web process and a clock may "
-            f"open {n_needed} when they are busy.",
+            f"Postgres allows {n_allowed} connections; worker processes ({n_workers}), a web process and a clock "
+            f"may open {n_needed} when they are busy.",
             "Raise max_connections, or start fewer processes ('docent worker --processes N'). A pooler between "
             "must keep sessions: PgBouncer's transaction mode loses the locks.",
         )
