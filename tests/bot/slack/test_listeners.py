@@ -119,6 +119,15 @@ def test_a_direct_message_is_a_question_without_a_mention(listening: Listening) 
     assert listening.questions() == [("dm", "How many days?")]
 
 
+def test_a_follow_up_in_a_group_dm_needs_no_mention(listening: Listening) -> None:
+    """Slack tells of it as of any message, since the app subscribes to message.mpim."""
+    group = {"channel": "G1", "channel_type": "mpim"}
+    listeners.on_message(listening.context, MENTION | group, BODY)
+    listening.message(ts="1.2", thread_ts="1.1", text="And sick leave?", **group)
+    listening.message(ts="1.3", text="Lunch?", **group)
+    assert listening.questions() == [("mention", "How many days?"), ("thread", "And sick leave?")]
+
+
 def test_only_who_asked_in_a_thread_may_ask_on_without_a_mention(listening: Listening) -> None:
     listeners.on_message(listening.context, MENTION, BODY)
     listening.message(ts="1.2", thread_ts="1.1", text="And sick leave?")
