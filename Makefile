@@ -8,7 +8,7 @@ INSTALL := $(PYTHON) -u make/install.py .venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo setup setup-dev test check check-page vendor-page soak bench docs house lock clean
+.PHONY: demo setup setup-dev test check audit check-page vendor-page soak bench docs house lock clean
 
 # The stand-in workspace in the browser. DOCS=folder asks your own documents, PORT=number moves the page.
 demo: setup
@@ -39,6 +39,12 @@ check: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python make/audit.py $(LOCKS)
+
+# The same, and an error where a pinned package has a known vulnerability: before a release, and now and then.
+LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
+audit: setup-dev
+	@$(BIN)/python make/audit.py --strict $(LOCKS)
 
 # Format, lint and types of the page's JavaScript, and whether its libraries are as published. Only this needs Node.
 VENDOR := bot/simulator/page/vendor
