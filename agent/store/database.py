@@ -10,7 +10,7 @@ from typing import cast
 
 from sqlalchemy import CursorResult, Executable, MetaData, create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from agent.errors import SettingsError
@@ -97,6 +97,14 @@ def normalise_url(url: str) -> str:
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
         raise SettingsError(f"DATABASE_URL names the database '{parsed.drivername}'; Docent needs postgresql://")
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def is_commit_unknown(error: SQLAlchemyError) -> bool:
+    """Returns whether a transaction may have been committed all the same: its connection broke in the commit.
+
+    A connection that could not be opened, and a statement that failed, leave nothing behind.
+    """
+    return isinstance(error, DBAPIError) and error.connection_invalidated and error.statement is None
 
 
 def count_rows(transaction: Transaction, statement: Executable, values: Mapping[str, object]) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.store import feedback, sessions
-from agent.store.database import Database
+from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
 from bot.slack import events, feedback_form
 from bot.slack.client import Payload
@@ -84,7 +84,7 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
         stored = context.intake.store(command.key, command.address, Origin.COMMAND, command.question)
     except SQLAlchemyError as error:
         observability.report(error, event="command_not_stored")
-        ack(text=_explain_failure(context, command.key), response_type="ephemeral")
+        ack(text=_explain_failure(context, command.key, error), response_type="ephemeral")
         return
     if isinstance(stored, TooManyQuestions):
         ack(text=TOO_MANY.format(seconds=stored.wait_seconds), response_type="ephemeral")
@@ -92,11 +92,13 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
     ack(text=WORKING, response_type="ephemeral")
 
 
-def _explain_failure(context: ListenerContext, key: str) -> str:
-    """Returns what to tell a person whose question may be stored although Postgres did not say so.
+def _explain_failure(context: ListenerContext, key: str, error: SQLAlchemyError) -> str:
+    """Returns what to tell a person whose question was not stored, or may be although Postgres did not say so.
 
     A commit whose answer was lost may have happened: who is told to ask again would then get two answers.
     """
+    if not is_commit_unknown(error):
+        return UNAVAILABLE
     try:
         return WORKING if context.intake.find(key) else UNAVAILABLE
     except SQLAlchemyError:

@@ -262,16 +262,23 @@ def test_a_command_without_a_question_says_how_to_ask_under_its_own_name(listeni
     assert listening.questions() == []
 
 
+def test_a_command_that_cannot_be_stored_asks_to_try_again(listening: Listening) -> None:
+    with Away() as away:
+        context = replace_database(listening.context, away)
+        listeners.on_command(context, listening.ack, COMMAND | {"text": "How many days?"})  # type: ignore[arg-type]
+    assert listening.acks == [{"text": listeners.UNAVAILABLE, "response_type": "ephemeral"}]
+
+
 @dataclass(frozen=True)
 class FailingIntake(Intake):
-    """Fails to store, before or after the commit."""
+    """Loses its connection in the commit, before or after that happened."""
 
     is_committed: bool = False
 
     def store(self, *args: Any, **options: Any) -> Any:
         if self.is_committed:
             super().store(*args, **options)
-        raise OperationalError("COMMIT", None, Exception("the connection was cut"))
+        raise OperationalError(None, None, Exception("the connection was cut"), connection_invalidated=True)
 
 
 @pytest.mark.parametrize(
