@@ -14,9 +14,10 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 
 from agent.errors import UserError
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.types import Audience, Passage
-from ingest import access
+from ingest.access import reader_sets
+from ingest.access.reader_sets import Readers, ReaderSets
 from ingest.documents.converter import Converter
 from ingest.index import reindex
 from ingest.index.active_index import ActiveIndex
@@ -66,6 +67,7 @@ class Library:
         self.database = database
         self.settings = settings
         self.active_index = ActiveIndex(database, settings)
+        self.reader_sets = ReaderSets()
         self._reranker = Reranker(settings.rerank_model) if settings.rerank_model else None
 
     def search(
@@ -106,7 +108,7 @@ class Library:
     ) -> Listing:
         """Lists documents that the whole audience may read; see :func:`ingest.search.listing.list_documents`."""
         with self.database.transaction() as transaction:
-            access_ids = access.readable_access_ids(transaction, audience)
+            access_ids = self._readable(transaction, audience)
             return listing.list_documents(
                 transaction, access_ids, source=source, title=title, order=order, limit=limit
             )
@@ -125,7 +127,7 @@ class Library:
         self,
         source: connector.Source,
         *,
-        readers: Iterable[str] = access.DEFAULT_READERS,
+        readers: Readers = reader_sets.DEFAULT_READERS,
         options: Options | None = None,
         is_forced: bool = False,
         progress: Progress = ignore_progress,
@@ -204,9 +206,13 @@ class Library:
     ) -> SearchContext:
         with self.database.transaction() as transaction:
             state = self.active_index.state(transaction)
-            scope = ChunkFilter(tuple(access.readable_access_ids(transaction, audience)), sources, since)
+            scope = ChunkFilter(self._readable(transaction, audience), sources, since)
         handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
         return SearchContext(handle.index, handle.embedder, scope, self._reranker)
+
+    def _readable(self, transaction: Transaction, audience: Audience) -> tuple[str, ...]:
+        self.reader_sets.update(transaction)
+        return self.reader_sets.readable(audience)
 
     def _document_id(self, reference: str, access_ids: Sequence[str]) -> str | None:
         by_chunk_id = reference.rpartition("-")[0] if len(reference) == len("0" * 32 + "-00000") else reference

@@ -7,13 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ingest import access
+from agent.types import EVERYONE
+from ingest.access import reader_sets
 from ingest.documents.blocks import Document
 from ingest.documents.converter import Converter
 from ingest.documents.raw import RawDocument
 from ingest.library import Library
 from ingest.sources import connector
 from ingest.sync.reports import SyncReport
+
+DEFAULT = (EVERYONE,)
 
 
 class KeptConverter(Converter):
@@ -42,7 +45,7 @@ def sync_folder(
     *,
     source_name: str = "",
     link: str | None = None,
-    readers: Iterable[str] = access.DEFAULT_READERS,
+    readers: Iterable[str] = DEFAULT,
     anchors: str = "ids",
     **how: Any,
 ) -> SyncReport:
@@ -52,8 +55,5 @@ def sync_folder(
     """
     values = {"type": "folder", "location": str(path), "name": source_name, "link": link, "anchors": anchors}
     options = connector.validate_options(values, where=str(path))
-    return library.sync(
-        connector.open_source(options, home=library.settings.home),
-        readers=readers,
-        **{"converter": kept_converter} | how,
-    )
+    source = connector.open_source(options, home=library.settings.home)
+    return library.sync(source, readers=reader_sets.one_of(readers), **{"converter": kept_converter} | how)

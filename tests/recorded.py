@@ -15,7 +15,7 @@ from agent.store import feedback, sessions, trace
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from agent.types import EVERYONE, CitedPassage, JsonValue, Message, Passage, Purpose, Usage
-from ingest import access
+from ingest.access import reader_sets
 from ingest.tables import DocumentRow
 
 SYSTEM: Message = {"role": "system", "content": "Answer from the documents."}
@@ -233,6 +233,6 @@ def searched_again(database: Database, question: str = "How many days?", **given
 
 def set_readers(transaction: Transaction, readers: set[str]) -> None:
     """Of the one document that turns are answered from."""
-    access_id = access.store_principals(transaction, readers)
+    access_id = reader_sets.store_readers(transaction, reader_sets.one_of(readers))
     values = {"source": "handbook", "uri": "leave.md", "url": PASSAGE.url, "title": PASSAGE.title}
     transaction.merge(DocumentRow(id=DOCUMENT, content_hash="h", access_id=access_id, **values))

@@ -21,6 +21,7 @@ from agent.store.database import Database
 from agent.text import count, cut
 from bot import output
 from ingest import source_config
+from ingest.access import reader_sets
 from ingest.index.reindex import ModelChange
 from ingest.library import Library
 from ingest.progress import Progress
@@ -215,7 +216,7 @@ def _sync(
     with _show_progress(source.name, is_quiet=is_quiet) as progress:
         return library.sync(
             source,
-            readers=options.readers,
+            readers=reader_sets.one_of(options.readers),
             options=options.model_dump(mode="json", exclude_defaults=True) | {"type": options.type},
             is_forced=is_forced,
             progress=progress,

@@ -20,7 +20,7 @@ from agent.llm.model_names import is_local
 from agent.store import sessions
 from agent.store.database import Database, Transaction
 from agent.turn.loop import HISTORY_TURNS
-from ingest import access
+from ingest.access import reader_sets
 
 PAGE = 200  # turns read in one transaction
 
@@ -140,7 +140,7 @@ def _is_for_everyone(transaction: Transaction, turn: Row) -> bool:
     """Returns whether everyone may read what this and earlier turns of the session saw: a line contains them
     all."""
     document_ids = transaction.scalars(_DOCUMENTS_SEEN, {"session_id": turn["session_id"], "seq": turn["seq"]})
-    return access.are_for_everyone(transaction, document_ids)
+    return reader_sets.are_for_everyone(transaction, document_ids)
 
 
 def _remove_people(line: str, people: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ Promises: a source that suddenly lists nothing, far less, or the same everywhere
 first, because withdrawing a right is urgent, and removed documents leave the index before any other is read.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from sqlalchemy import CursorResult, TextClause, delete, func, select, text, update
@@ -12,7 +12,9 @@ from sqlalchemy import CursorResult, TextClause, delete, func, select, text, upd
 from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest import access, lock_names
+from ingest import lock_names
+from ingest.access import reader_sets
+from ingest.access.reader_sets import Readers
 from ingest.index import scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
@@ -37,7 +39,7 @@ def prepare(
     sync_id: UUID,
     *,
     active_index: ActiveIndex,
-    readers: Iterable[str] = access.DEFAULT_READERS,
+    readers: Readers = reader_sets.DEFAULT_READERS,
     chunk_tokens: int,
     is_forced: bool = False,
     progress: Progress = ignore_progress,
@@ -49,7 +51,7 @@ def prepare(
     """
     database = active_index.database
     n_listed = staging.stage(
-        source, sync_id, database, readers=frozenset(readers), chunk_tokens=chunk_tokens, progress=progress
+        source, sync_id, database, readers=readers, chunk_tokens=chunk_tokens, progress=progress
     )
     with database.transaction() as transaction:
         store.allow_slow_statements(transaction)

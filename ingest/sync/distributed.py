@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from ingest.access import reader_sets
 from ingest.index.active_index import ActiveIndex
 from ingest.settings import IngestSettings
 from ingest.sources import connector
@@ -37,7 +38,7 @@ class DistributedSync:
             self.source,
             self.active_index,
             chunk_tokens=self.settings.chunk_tokens,
-            readers=self.options.readers,
+            readers=reader_sets.one_of(self.options.readers),
             lease_seconds=self.settings.sync_lease_seconds,
         )
 

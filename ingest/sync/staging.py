@@ -15,7 +15,8 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.store.database import Database
-from ingest import access
+from ingest.access import reader_sets
+from ingest.access.reader_sets import Readers
 from ingest.documents import names
 from ingest.progress import Progress
 from ingest.sources.connector import UNNAMED, UNREAD, ListedDocument, Source
@@ -42,7 +43,7 @@ def stage(
     sync_id: UUID,
     database: Database,
     *,
-    readers: frozenset[str],
+    readers: Readers,
     chunk_tokens: int,
     progress: Progress,
 ) -> int:
@@ -51,15 +52,15 @@ def stage(
         store.allow_slow_statements(transaction)
         transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))  # of a run that was killed
     listing = iter(source.list(KnownFingerprints(database, source.name)))
-    access_ids: dict[frozenset[str], str] = {}
+    access_ids: dict[Readers, str] = {}
     n_seen = 0
     while rows := [*islice(listing, STAGE_ROWS)]:
         n_seen += len(rows)
         with database.transaction() as transaction:
-            for new in {_principals(document, readers) for document in rows} - access_ids.keys():
-                access_ids[new] = access.store_principals(transaction, new)
+            for new in {_readers(document, readers) for document in rows} - access_ids.keys():
+                access_ids[new] = reader_sets.store_readers(transaction, new)
             values = [
-                dict(_item(document, sync_id, access_ids[_principals(document, readers)], chunk_tokens))
+                dict(_item(document, sync_id, access_ids[_readers(document, readers)], chunk_tokens))
                 for document in rows
             ]
             transaction.execute(insert(SyncItemRow).on_conflict_do_nothing(), values)
@@ -86,9 +87,9 @@ def is_current(source: Source, database: Database, *, chunk_tokens: int) -> bool
     return listed == known
 
 
-def _principals(document: ListedDocument, readers: frozenset[str]) -> frozenset[str]:
+def _readers(document: ListedDocument, readers: Readers) -> Readers:
     """Returns a document's readers; an empty set of its own means nobody, not the source's readers."""
-    return readers if document.readers is None else document.readers
+    return readers if document.readers is None else reader_sets.one_of(document.readers)
 
 
 def _item(document: ListedDocument, sync_id: UUID, access_id: str, chunk_tokens: int) -> ItemValues:

@@ -6,7 +6,7 @@ a searchable index, and that another one resumes it: what is to be done is store
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -16,7 +16,9 @@ from agent.errors import DocentError, UserError
 from agent.store import locks
 from agent.store.database import Database
 from agent.text import cut
-from ingest import access, lock_names
+from ingest import lock_names
+from ingest.access import reader_sets
+from ingest.access.reader_sets import Readers
 from ingest.documents.converter import Converter
 from ingest.index import reindex, scan
 from ingest.index.active_index import ActiveIndex
@@ -41,7 +43,7 @@ def run(
     active_index: ActiveIndex,
     *,
     chunk_tokens: int,
-    readers: Iterable[str] = access.DEFAULT_READERS,
+    readers: Readers = reader_sets.DEFAULT_READERS,
     options: Options | None = None,
     is_forced: bool = False,
     progress: Progress = ignore_progress,
@@ -88,7 +90,7 @@ def begin(
     active_index: ActiveIndex,
     *,
     chunk_tokens: int,
-    readers: Iterable[str] = access.DEFAULT_READERS,
+    readers: Readers = reader_sets.DEFAULT_READERS,
     lease_seconds: float = store.LEASE_SECONDS,
 ) -> bool:
     """Lists a source for a queued sync; returns False where another process lists it, has listed it, or has ended

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from agent.types import EVERYONE, Audience
-from ingest import access
+from ingest.access import reader_sets
 from ingest.documents.chunking import split_sentences
 from ingest.embedding import Embedder
 from ingest.index import lancedb_runtime
@@ -97,7 +97,7 @@ def scale(office: Office) -> Iterator[Row]:
         what = f"search among {n_chunks:,} chunks, {share} to be read, p50 / p95"
         yield what, f"{p50:.0f} / {p95:.0f} ms", "p95 ≤ 50"
         with office.database.transaction() as transaction:
-            scope = ChunkFilter(tuple(access.readable_access_ids(transaction, audience)))
+            scope = ChunkFilter(tuple(reader_sets.readable_access_ids(transaction, audience)))
         recall = _recall(library.active_index.current().index, scope)
         yield f"recall@10 of the approximate index, {share} to be read", f"{recall:.3f}", "≥ 0.95"
 

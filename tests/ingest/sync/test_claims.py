@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from agent.store.database import Database
 from agent.types import Audience
-from ingest import access
+from ingest.access import reader_sets
 from ingest.documents import names
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
@@ -234,7 +234,7 @@ def test_readers_of_more_documents_than_a_statement_takes_parameters_are_changed
     live = library.active_index
     stores = live.ensure_state()
     with database.transaction() as transaction:
-        old = access.store_principals(transaction, {"everyone"})
+        old = reader_sets.store_readers(transaction, reader_sets.DEFAULT_READERS)
         transaction.execute(
             text(
                 "INSERT INTO documents (id, source, uri, url, title, fingerprint, content_hash, access_id) "
@@ -244,10 +244,10 @@ def test_readers_of_more_documents_than_a_statement_takes_parameters_are_changed
         )
     source = Made({str(i): str(i) for i in range(1, n + 1)})
     sync_id = store.open_sync(database, "made", {}, SyncOrigin.COMMAND)
-    diff.prepare(source, sync_id, active_index=live, readers={"channel:C1"}, chunk_tokens=200)
+    diff.prepare(source, sync_id, active_index=live, readers=reader_sets.one_of({"channel:C1"}), chunk_tokens=200)
     with database.transaction() as transaction:
         assert set(transaction.scalars(select(DocumentRow.access_id).distinct())) == {
-            access.access_id({"channel:C1"})
+            reader_sets.access_id(reader_sets.one_of({"channel:C1"}))
         }
         assert transaction.scalar(select(SyncRow.n_changed)) == n
         store.end(transaction, sync_id, SyncStatus.INTERRUPTED)

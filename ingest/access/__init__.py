@@ -1,0 +1,1 @@
+"""Who may read a document, and which documents everybody who sees an answer may read."""

@@ -1,0 +1,169 @@
+"""Stores who may read a document, and tells which documents an audience may read.
+
+A document's readers are a :class:`Readers`: one or more sets of principals, and a person reads it who is one of
+*each* set. Mostly there is one set; several are what is left when a right is narrowed, such as the source's
+readers of whom only a group may read this page.
+
+Promises: an audience may read exactly the documents of whose readers *every* member is one. A document for only
+*some* of them would leak to the others, because they all see the answer. What is not known, such as readers stored
+a moment ago, is not readable.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from agent.store.database import Transaction
+from agent.types import EVERYONE, Audience
+from ingest.tables import DocumentRow, ReaderSetRow
+
+Readers = frozenset[frozenset[str]]  # one of each set; with no set everybody would be a reader, so there is one
+
+MAX_AUDIENCES = 500  # remembered with what they may read
+
+NOBODY: Readers = frozenset({frozenset()})
+
+
+def one_of(principals: Iterable[str]) -> Readers:
+    """Returns the readers that are one of these principals."""
+    return frozenset({frozenset(principals)})
+
+
+DEFAULT_READERS = one_of({EVERYONE})
+
+
+def narrow(readers: Readers, further: Readers) -> Readers:
+    """Returns those who are both; a set that contains another one says nothing, and is left out.
+
+    >>> narrow(one_of({"everyone"}), one_of({"everyone", "group:S1"})) == one_of({"everyone"})
+    True
+    """
+    sets = readers | further
+    return frozenset(one for one in sets if not any(other < one for other in sets))
+
+
+def is_narrower(readers: Readers, other: Readers) -> bool:
+    """Returns whether these readers are among the others, whatever the principals stand for."""
+    return all(any(one <= wider for one in readers) for wider in other)
+
+
+def to_json(readers: Readers) -> list[str] | list[list[str]]:
+    """Returns the principals of the one set, else the sorted sets, as they are stored."""
+    sets = sorted(sorted(one) for one in readers)
+    return sets[0] if len(sets) == 1 else sets
+
+
+def from_json(stored: Iterable[str | Iterable[str]]) -> Readers:
+    """Reads what :func:`to_json` wrote."""
+    items = list(stored)
+    if any(not isinstance(item, str) for item in items):
+        return frozenset(frozenset(one) for one in items)
+    return one_of(str(item) for item in items)
+
+
+def access_id(readers: Readers) -> str:
+    """Hashes the readers (SHA-256, hex), so that equal ones have equal ids.
+
+    >>> access_id(one_of(["team:T1", "user:U1"])) == access_id(one_of(["user:U1", "team:T1"]))
+    True
+    """
+    return hashlib.sha256(json.dumps(to_json(readers)).encode()).hexdigest()
+
+
+def store_readers(transaction: Transaction, readers: Readers) -> str:
+    """Stores the readers unless they are known; returns their id."""
+    id_ = access_id(readers)
+    statement = insert(ReaderSetRow).values(access_id=id_, principals=to_json(readers))
+    transaction.execute(statement.on_conflict_do_nothing())
+    return id_
+
+
+def are_for_everyone(transaction: Transaction, document_ids: Iterable[str]) -> bool:
+    """Returns whether everyone may read all of these documents now; False if one of them is gone."""
+    return find_unreadable(transaction, document_ids, Audience()) == frozenset()
+
+
+def find_unreadable(transaction: Transaction, document_ids: Iterable[str], audience: Audience) -> frozenset[str]:
+    """Returns which of these documents some member may not read, or are gone."""
+    ids = frozenset(document_ids)
+    if not ids:
+        return ids
+    found = select(DocumentRow.id, ReaderSetRow.principals).where(DocumentRow.id.in_(map(_uuid, ids)))
+    rows = transaction.execute(found.join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)).all()
+    readable = {id_.hex for id_, principals in rows if _reads(audience, from_json(principals))}
+    return frozenset(id_ for id_ in ids if _uuid(id_).hex not in readable)
+
+
+@dataclass
+class ReaderSets:
+    """The stored readers, remembered by their ids, and what audiences may read. Shared by threads.
+
+    A row is never changed or deleted, so their number tells whether there are new ones.
+    """
+
+    by_id: dict[str, Readers] = field(default_factory=dict)
+    _readable: dict[Audience, tuple[str, ...]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def update(self, transaction: Transaction) -> None:
+        """Reads those that are new."""
+        n_stored = transaction.scalar(select(func.count()).select_from(ReaderSetRow))
+        if n_stored == len(self.by_id):
+            return
+        rows = transaction.execute(select(ReaderSetRow.access_id, ReaderSetRow.principals)).all()
+        with self._lock:
+            self.by_id = {id_: from_json(principals) for id_, principals in rows}
+            self._readable = {}
+
+    def principals(self) -> frozenset[str]:
+        """Returns every principal that some document names."""
+        return frozenset(principal for readers in self.by_id.values() for one in readers for principal in one)
+
+    def n_named(self) -> int:
+        """Returns how many principals the largest set has."""
+        return max((len(one) for readers in self.by_id.values() for one in readers), default=0)
+
+    def readable(self, audience: Audience) -> tuple[str, ...]:
+        """Returns the sorted ids of the readers of whom every member is one; none for an empty audience."""
+        with self._lock:
+            known, by_id = self._readable.get(audience), self.by_id
+        if known is not None:
+            return known
+        ids = tuple(sorted(id_ for id_, readers in by_id.items() if _reads(audience, readers)))
+        with self._lock:
+            if by_id is self.by_id:
+                if len(self._readable) >= MAX_AUDIENCES:
+                    self._readable.clear()
+                self._readable[audience] = ids
+        return ids
+
+
+def readable_access_ids(transaction: Transaction, audience: Audience) -> list[str]:
+    """Returns the sorted ids of the readers of whom every member is one; none for an empty audience."""
+    sets = ReaderSets()
+    sets.update(transaction)
+    return list(sets.readable(audience))
+
+
+def load_readers(transaction: Transaction, access_ids: Iterable[str]) -> Mapping[str, Readers]:
+    """Reads who these ids stand for."""
+    rows = select(ReaderSetRow.access_id, ReaderSetRow.principals).where(ReaderSetRow.access_id.in_(access_ids))
+    return {id_: from_json(principals) for id_, principals in transaction.execute(rows)}
+
+
+def _reads(audience: Audience, readers: Readers) -> bool:
+    members = audience.members
+    return bool(members) and all(not member.isdisjoint(one) for one in readers for member in members)
+
+
+def _uuid(document_id: str) -> UUID:
+    try:
+        return UUID(document_id)
+    except ValueError:  # not the id of a document
+        return UUID(int=0)
