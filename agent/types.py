@@ -10,7 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Required, TypeAlias, TypedDict
 
-EVERYONE = "everyone"
+EVERYONE = "everyone"  # full members of the workspace
+GUESTS = "guests"  # members that are restricted to some channels
+EXTERNAL = "external"  # people of other companies
 
 JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 JsonObject: TypeAlias = Mapping[str, JsonValue]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import ingest.settings
-from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, FaultRule
+from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule
 from bot.simulator.people.person import Person
 from bot.simulator.stores.pending_events import FailureReason
 from ingest.library import Library
@@ -186,6 +186,26 @@ def test_nothing_found_gives_an_honest_sentence(world: System) -> None:
     assert "nothing" in reply.plain.lower()
 
 
+def test_a_channel_that_becomes_shared_is_answered_for_another_company_from_then_on(world: System) -> None:
+    world.start("web", "worker", "clock")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    assert "5 days" in world.replies(HELP, ts)[0].plain
+
+    world.workspace.share(HELP)
+    world.wait_for(lambda: world.query("SELECT subject FROM membership_changes"))
+    ada.say(HELP, "And how many days of annual leave per year?", ts)
+    world.wait_for_turns(2)
+    after = world.replies(HELP, ts)[1]
+    assert "28 days" not in after.plain
+    assert "searched only what all of you may read" in after.plain
+    (prompts,) = world.query(
+        "SELECT string_agg(content::text, ' ') FROM messages WHERE turn_id IN (SELECT id FROM turns WHERE seq = 2)"
+    )
+    assert "5 days" not in prompts[0]
+
+
 def test_a_document_for_a_channel_answers_there_and_one_for_a_person_only_that_person(world: System) -> None:
     library = Library(world.database, ingest.settings.IngestSettings(index_uri=world.env["DOCENT_INDEX_URI"]))
     for name, reader, text in (
@@ -207,7 +227,9 @@ def test_a_document_for_a_channel_answers_there_and_one_for_a_person_only_that_p
         (reply,) = world.replies(channel, ts)
         return "7 percent" in reply.plain or "4711" in reply.plain
 
-    assert [answers(ada, bonus, channel) for channel in (HR, HELP, ada.dm)] == [True, False, False]
+    linus = world.workspace.person(LINUS)
+    assert [answers(ada, bonus, channel) for channel in (HR, HELP, ada.dm)] == [True, False, True]
+    assert not answers(linus, bonus, linus.dm)  # who is not in the channel
     assert [answers(ada, locker, channel) for channel in (ada.dm, HR)] == [True, False]
     assert not answers(grace, locker, grace.dm)
     n_before = len(world.turns())

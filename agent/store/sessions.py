@@ -283,13 +283,7 @@ def has_asked(transaction: Transaction, *, key: str, user_id: str) -> bool:
     return transaction.scalar(found) is not None
 
 
-def load_history(transaction: Transaction, session_id: UUID, *, before: int, limit: int) -> list[tuple[str, str]]:
-    """Loads (question, answer) of the last completed turns before the ``before``-th, oldest first."""
-    turns = select(TurnRow.question, TurnRow.answer).where(
-        TurnRow.session_id == session_id,
-        TurnRow.seq < before,
-        TurnRow.status == TurnStatus.COMPLETED,
-        TurnRow.answer.is_not(None),
-    )
-    rows = transaction.execute(turns.order_by(TurnRow.seq.desc()).limit(limit)).all()
-    return [(question, answer or "") for question, answer in reversed(rows)]
+def set_audience(transaction: Transaction, turn: Turn) -> None:
+    """Stores who will see the turn's answer, as it was found when the turn began."""
+    values = {"audience": turn.audience.as_json()}
+    transaction.execute(update(TurnRow).where(TurnRow.id == turn.id).values(values))

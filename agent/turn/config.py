@@ -1,6 +1,6 @@
 """What turns are worked on with: models, tools, limits, and what all turns of a process share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
@@ -8,10 +8,10 @@ from agent.llm.client import CallPolicy
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
 from agent.store.budgets import Budgets
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.tools import Tool
 from agent.turn.limits import Limits
-from agent.types import JsonValue
+from agent.types import Audience, JsonValue
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class OpeningCall:
 def never(question: str) -> bool:
     """Returns False: no question is small talk where none is configured."""
     return False
+
+
+def all_readable(transaction: Transaction, document_ids: Iterable[str], audience: Audience) -> frozenset[str]:
+    """Returns nothing: every document may be read where no access is configured."""
+    return frozenset()
 
 
 def keep_question(question: str, earlier: Sequence[str]) -> str:
@@ -42,6 +47,7 @@ class AgentConfig:
     A follow-up is rewritten so that it can be understood without the conversation: by the first model where
     ``asks_model_to_rewrite`` and it is not this process's own, else by the rule ``rewrite_follow_up``, from the
     question and the earlier ones; a question that ``is_small_talk`` stays as it is.
+    ``find_unreadable`` tells which documents an audience may not read: earlier answers from them are not repeated.
     ``history`` replaces the session's earlier turns.
     """
 
@@ -58,4 +64,5 @@ class AgentConfig:
     is_small_talk: Callable[[str], bool] = never
     asks_model_to_rewrite: bool = True
     budget_wait_seconds: float = BUDGET_WAIT_SECONDS
+    find_unreadable: Callable[[Transaction, Iterable[str], Audience], frozenset[str]] = all_readable
     history: Sequence[tuple[str, str]] | None = None  # (question, answer), oldest first

@@ -16,11 +16,10 @@ from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.llm.model_names import is_local
 from agent.prompting import citations, prompt
-from agent.store import sessions
 from agent.store.sessions import Turn
 from agent.store.transcript import load_transcript
 from agent.tools import arguments
-from agent.turn import ending, grounding, tool_calls
+from agent.turn import ending, grounding, history, tool_calls
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, TextReset, ToolFinished, ToolStarted
 from agent.turn.limits import Meter
@@ -33,7 +32,6 @@ from agent.turn.tool_results import ToolOutcome
 from agent.turn.tool_runner import ToolRunner
 from agent.types import CitedPassage, EndReason, Message, MessageToolCall, Purpose
 
-HISTORY_TURNS = 20  # earlier questions of the session that the model may see, as far as they fit
 MAX_NUDGES = 1  # a model that writes a call again which cannot be made does not answer
 STANDALONE_SECONDS = 12.0
 STANDALONE_TOKENS = 600  # a model that thinks first needs some
@@ -50,13 +48,15 @@ class TurnRun:
     def __init__(self, turn: Turn, config: AgentConfig, check: Callable[[], None]) -> None:
         with config.database.transaction() as transaction:
             transcript = load_transcript(transaction, turn.id)
-            history = config.history
-            if history is None:
-                history = sessions.load_history(transaction, turn.session_id, before=turn.seq, limit=HISTORY_TURNS)
-        self._turn, self._config, self._check, self._history = turn, config, check, history
+            earlier = config.history
+            if earlier is None:
+                earlier = history.load(
+                    transaction, turn.session_id, before=turn.seq, audience=turn.audience, config=config
+                )
+        self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)
         self.recorder = TurnRecorder(turn, config, transcript)
-        self._models = ModelCaller(config, self.recorder, self._meter, check, history)
+        self._models = ModelCaller(config, self.recorder, self._meter, check, earlier)
         self._tools = ToolRunner(turn, config, self._meter, check, transcript.number)
         self._over_budget = ending.BUDGET
 

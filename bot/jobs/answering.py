@@ -8,7 +8,7 @@ sentences for questions that no model sees. Leaves out retries (:mod:`bot.slack.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from redis import RedisError
@@ -39,6 +39,10 @@ NO_DOCUMENTS = (
     "`docent ingest` or `docent sync`; then ask again."
 )
 NO_TEXT = "I have no answer that I can show. Please ask in other words."
+NOT_FOR_ALL = (
+    "Since you asked, it has changed who may read the documents or who can see this conversation, "
+    "so I do not show the answer. Please ask again."
+)
 STOPPED = "Stopped."
 STOPPED_NOTICE = "Stopped before the answer was complete."
 GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
@@ -132,12 +136,17 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
         return
+    turn, audience_notice = _find_audience(context, turn)
     index = context.read_index_state()
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
     with context.database.transaction() as transaction:
         sessions.verify_lease(transaction, turn)
+        sessions.set_audience(transaction, turn)
         trace.begin(transaction, turn.id, {**context.run_metadata, **of_index})
     run = loop.TurnRun(turn, context.agent, lease.check)
+    if _has_lost_readers(context, turn, run):
+        turn_endings.end(context, turn, reply, _sentence(turn, NOT_FOR_ALL), reason=EndReason.NO_EVIDENCE)
+        return
     if context.lacks_documents(index) and not run.recorder.messages:
         turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
         return
@@ -146,7 +155,7 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
             context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED
         )
         return
-    progress = _Progress(AnswerText(run.source, run.evidence))
+    progress = _Progress(AnswerText(run.source, run.evidence), audience_notice)
     try:
         _run(context, turn, run, reply, progress)
     except Cancelled:
@@ -156,9 +165,10 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
 
 @dataclass
 class _Progress:
-    """What an answer has come to so far: its text, and its steps by the id of their card."""
+    """What an answer has come to so far: its text, what is said of who reads it, its steps by their card's id."""
 
     text: AnswerText
+    audience_notice: str = ""
     steps: dict[str, TaskCard] = field(default_factory=dict)
 
     def open_card(self, event: ToolStarted) -> TaskCard:
@@ -170,6 +180,27 @@ class _Progress:
         """Replaces the card of a call that has ended."""
         self.steps[card.id] = task_cards.close_card(card, event)
         return self.steps[card.id]
+
+
+def _find_audience(context: WorkerContext, turn: Turn) -> tuple[Turn, str]:
+    """Returns the turn with who will see its answer now, and what to say of that below it."""
+    if context.audiences is None:
+        return turn, ""
+    with context.database.transaction() as transaction:
+        address = inbox.load_address(transaction, turn.id)
+    if address is None:  # asked in the terminal
+        return turn, ""
+    seen_by = context.audiences.resolve(address)
+    return replace(turn, audience=seen_by.audience), seen_by.notice
+
+
+def _has_lost_readers(context: WorkerContext, turn: Turn, run: loop.TurnRun) -> bool:
+    """Returns whether what an earlier attempt has read is not for everybody who would see the answer now."""
+    documents = {source.passage.document_id for source in run.recorder.sources}
+    if not documents:
+        return False
+    with context.database.transaction() as transaction:
+        return bool(context.agent.find_unreadable(transaction, documents, turn.audience))
 
 
 def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> None:
@@ -192,7 +223,8 @@ def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, pr
             case Waiting():
                 reply.refresh()
             case Finished():
-                turn_endings.complete(context, turn, reply, event, progress.text.filter(event.text) or NO_TEXT)
+                text = progress.text.filter(event.text) or NO_TEXT
+                turn_endings.complete(context, turn, reply, event, text, notice=progress.audience_notice)
 
 
 def _keep_shown(turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> Answer:

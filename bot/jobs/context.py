@@ -13,6 +13,7 @@ from agent.turn.config import AgentConfig, OpeningCall
 from bot.jobs.leases import Leases
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
+from bot.slack.membership.audience import AudienceResolver
 from ingest.library import Library, LibraryStatus
 
 RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
@@ -22,8 +23,9 @@ RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, p
 class WorkerContext:
     """Everything a process needs to answer questions; see :func:`bot.jobs.wiring.build`.
 
-    ``slack`` and ``turn_queue`` are None for a process that answers in the terminal. ``delivery_hours`` is how
-    long a finished answer waits for Slack. Where it ``needs_documents`` and there are none, no model is asked.
+    ``slack``, ``audiences`` and ``turn_queue`` are None for a process that answers in the terminal.
+    ``delivery_hours`` is how long a finished answer waits for Slack. Where it ``needs_documents`` and there are
+    none, no model is asked.
     """
 
     settings: AgentSettings
@@ -35,6 +37,7 @@ class WorkerContext:
     turn_queue: Queue | None
     run_metadata: RunMetadata
     delivery_hours: float = 24
+    audiences: AudienceResolver | None = None
     suggestions: Suggestions = field(default_factory=Suggestions)
     needs_documents: bool = True
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")

@@ -30,11 +30,18 @@ ASKED_IN_SLACK = frozenset(Origin)
 DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: the next try is after a quarter of the turn's age, within these
 
 
-def complete(context: WorkerContext, turn: Turn, reply: Reply, finished: Finished, text: str) -> None:
-    """Delivers the agent's answer, as ``text``, and completes the turn."""
-    said = [_choose_notice(context, turn, finished.notice), context.suggestions.describe(finished)]
+def complete(
+    context: WorkerContext, turn: Turn, reply: Reply, finished: Finished, text: str, *, notice: str = ""
+) -> None:
+    """Delivers the agent's answer, as ``text``, and completes the turn; small talk needs no ``notice``."""
+    is_small_talk = finished.reason is EndReason.SMALL_TALK
+    said = [
+        _choose_notice(context, turn, finished.notice),
+        "" if is_small_talk else notice,
+        context.suggestions.describe(finished),
+    ]
     notice = " ".join(filter(None, said))
-    has_feedback = finished.reason is not EndReason.SMALL_TALK  # nobody is asked to rate a "you're welcome"
+    has_feedback = not is_small_talk  # nobody is asked to rate a "you're welcome"
     answer = Answer(turn.id, text, finished.sources, notice, has_feedback, closest=finished.closest)
     if not _deliver(context, turn, reply, answer):
         return

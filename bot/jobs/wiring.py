@@ -22,8 +22,11 @@ from bot.jobs.context import RunMetadata, WorkerContext
 from bot.jobs.leases import Leases
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
+from bot.slack.membership.audience import AudienceResolver
+from bot.slack.membership.directory import SlackDirectory
 from bot.slack.thread_reader import SlackThread
 from ingest import settings as ingest_settings
+from ingest.access import reader_sets
 from ingest.library import Library
 from tools import registry
 from tools.current_time import Clock
@@ -69,6 +72,7 @@ def build(
         plan_opening_calls=partial(plan_opening_calls, examples=examples),
         leases=leases,
         slack=slack,
+        audiences=AudienceResolver(SlackDirectory(slack, database), library.reader_sets) if slack else None,
         turn_queue=turn_queue,
         run_metadata=_describe_run(settings),
         delivery_hours=delivery_hours,
@@ -96,7 +100,7 @@ def _configure_agent(
 ) -> AgentConfig:
     resources: dict[type, object] = {Library: library, Clock: Clock(settings.time_zone)}
     if slack:
-        resources[ThreadPort] = SlackThread(slack)
+        resources[ThreadPort] = SlackThread(slack, database)
     return AgentConfig(
         database=database,
         models=models.resolve(settings),
@@ -112,6 +116,7 @@ def _configure_agent(
         breaker=breaker or LocalBreaker(settings.breaker_seconds),
         rewrite_follow_up=follow_ups.rewrite,
         is_small_talk=small_talk.needs_no_search,
+        find_unreadable=reader_sets.find_unreadable,
     )
 
 

@@ -17,9 +17,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from agent.llm.model_names import is_local
-from agent.store import sessions
+from agent.store import earlier_turns
 from agent.store.database import Database, Transaction
-from agent.turn.loop import HISTORY_TURNS
+from agent.turn.history import HISTORY_TURNS
 from ingest.access import reader_sets
 
 PAGE = 200  # turns read in one transaction
@@ -224,7 +224,9 @@ def _make_eval_case(transaction: Transaction, turn: Row, filter_: ExportFilter) 
     """Makes an evaluation case; a person has to fill in what a right answer needs."""
     if filter_.model and turn["model"] != filter_.model:
         return LeftOut.OTHER_MODEL
-    history = sessions.load_history(transaction, turn["session_id"], before=turn["seq"], limit=HISTORY_TURNS)
+    earlier = earlier_turns.load(transaction, turn["session_id"], before=turn["seq"], limit=HISTORY_TURNS)
+    public = (one for one in earlier if reader_sets.are_for_everyone(transaction, one.document_ids))
+    history = [(one.question, one.answer) for one in public]
     return {
         "id": f"turn-{turn['id']}",
         "kind": "rated_badly",

@@ -19,8 +19,8 @@ from agent.store import sessions
 from agent.store.database import Database
 from agent.store.trace import OPENING
 from agent.tools import Tool, ToolContext, ToolResult
+from agent.turn import history
 from agent.turn.config import OpeningCall
-from agent.turn.loop import HISTORY_TURNS
 from agent.types import Audience, Passage
 from bot.jobs import answering
 from bot.jobs.context import WorkerContext
@@ -128,7 +128,7 @@ def run(
         context.agent,
         models=_models(context, model),
         tools={name: _replace_tool(tool, recorded, is_live=is_live) for name, tool in context.agent.tools.items()},
-        history=_history(database, session, turn),
+        history=_history(context, session, turn),
         asks_model_to_rewrite=False,  # the recorded opening calls contain the standalone question
     )
     again = replace(context, agent=kit, plan_opening_calls=lambda question: opening, needs_documents=False)
@@ -196,10 +196,13 @@ def _replace_tool(tool: Tool, recorded: RecordedResults, *, is_live: bool) -> To
     return RecordedTool(**fields, recorded=recorded)
 
 
-def _history(database: Database, session: SessionRecord, turn: TurnRecord) -> list[tuple[str, str]]:
-    """Returns the session's earlier turns, as the turn saw them."""
-    with database.transaction() as transaction:
-        return sessions.load_history(transaction, UUID(session["id"]), before=turn["seq"], limit=HISTORY_TURNS)
+def _history(context: WorkerContext, session: SessionRecord, turn: TurnRecord) -> list[tuple[str, str]]:
+    """Returns the session's earlier turns, as far as the turn's audience may know them today."""
+    audience = Audience.from_json(turn["audience"])
+    with context.database.transaction() as transaction:
+        return history.load(
+            transaction, UUID(session["id"]), before=turn["seq"], audience=audience, config=context.agent
+        )
 
 
 def _run(context: WorkerContext, database: Database, turn: TurnRecord) -> UUID:

@@ -66,6 +66,8 @@ class EventPayload(MessagePayload, total=False):
     tab: str
     view: "ViewPayload"
     streaming_message_ts: list[str]
+    subteam_id: str
+    subteam: Mapping[str, object]
 
 
 class EventEnvelope(TypedDict):

@@ -168,6 +168,31 @@ class Workspace:
                 self.directory.save_channel(channel)
             self.changes.notify()
 
+    def change_user(self, user: User) -> None:
+        """Adds a person, or gives them another role or profile, and tells the app."""
+        with self.lock:
+            event = self.events.user_changed(user, is_new=user.id not in self.directory.users)
+            self.directory.add_user(user)
+            self.publisher.publish(event, None)
+            self.changes.notify()
+
+    def set_group(self, group_id: str, user_ids: list[str]) -> None:
+        """Makes a user group or changes who is in it, and tells the app."""
+        with self.lock:
+            event = self.events.group_changed(group_id, user_ids, is_new=group_id not in self.directory.groups)
+            self.directory.groups[group_id] = user_ids
+            self.publisher.publish(event, None)
+            self.changes.notify()
+
+    def share(self, name_or_id: str, *, is_shared: bool = True) -> None:
+        """Shares a channel with another company or ends that, and tells the app."""
+        with self.lock:
+            channel = self.directory.find_channel(name_or_id)
+            channel.is_ext_shared = is_shared
+            self.directory.save_channel(channel)
+            self.publisher.publish(self.events.shared(channel), channel)
+            self.changes.notify()
+
     # Reading back
 
     @property

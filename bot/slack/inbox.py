@@ -17,7 +17,7 @@ from agent.store import locks, revisions, sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import StoredQuestion
 from agent.store.tables import TurnRow
-from agent.types import EVERYONE, Audience
+from agent.types import Audience
 from bot.slack.tables import DeliveryRow
 
 
@@ -49,10 +49,14 @@ class ReplyAddress:
         return f"slack:{self.team_id}:{self.channel}:{self.thread_ts or new_id()}"
 
     @property
+    def is_private(self) -> bool:
+        """Returns whether only the asker will see the answer: it is direct, or a command."""
+        return self.is_direct or self.thread_ts is None
+
+    @property
     def audience(self) -> Audience:
-        """Returns who will see the answer: the channel's members, or the asker if it is direct or a command."""
-        is_private = self.is_direct or self.thread_ts is None
-        member = {EVERYONE, f"channel:{self.channel}"} | ({f"user:{self.user_id}"} if is_private else set())
+        """Returns who will see the answer, as far as the place tells: more is looked up when it is answered."""
+        member = {f"channel:{self.channel}"} | ({f"user:{self.user_id}"} if self.is_private else set())
         return Audience((frozenset(member),))
 
 

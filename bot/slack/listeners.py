@@ -20,6 +20,7 @@ from bot.slack.client import Payload
 from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.intake import Intake
+from bot.slack.membership import changes
 from bot.slack.notifications import Notifications
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
@@ -52,6 +53,8 @@ def register(app: App, context: ListenerContext) -> None:
     app.event("message")(lambda event, body: on_message(context, event, body))
     app.event("agent_session_stopped")(lambda event, body: on_stop(context, event, body))
     app.event("app_home_opened")(lambda event: on_home_opened(context, event))
+    for name in changes.EVENTS:
+        app.event(name)(lambda event: changes.store(context.database, event))
     app.event(re.compile(".*"))(lambda ack: ack())
     app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
     app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
@@ -65,6 +68,9 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
 
     What is told of messages that were edited or deleted changes the questions that still wait.
     """
+    if event.get("subtype") in changes.EVENTS:
+        changes.store(context.database, event)
+        return
     if event.get("subtype") in events.REVISIONS:
         if revision := events.parse_revision(event, body):
             context.intake.revise(revision)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from agent.errors import UserError
 from bot.slack.block_kit import Prompt
+from bot.slack.membership import changes
 
 EVENTS_PATH = "/slack/events"
 COMMAND = "/ask"
@@ -22,16 +23,19 @@ SCOPES = (
     "app_mentions:read",  # app_mention
     "assistant:write",  # agent_view; assistant.threads.setStatus, .setSuggestedPrompts
     "channels:history",  # message.channels; conversations.history, .replies
-    "channels:read",  # users.conversations
+    "channels:read",  # users.conversations, conversations.members; member_joined_channel, channel_shared
     "chat:write",  # chat.*, agents.sessions.setStatus, agent_session_stopped
     "commands",  # /ask
     "groups:history",  # message.groups; conversations.history, .replies
-    "groups:read",  # users.conversations
+    "groups:read",  # the same of private channels
     "im:history",  # message.im; conversations.history, .replies
     "im:read",  # users.conversations
     "im:write",  # conversations.open, for an answer to /ask after its response URL expired
     "mpim:history",  # message.mpim; conversations.history, .replies
-    "mpim:read",  # users.conversations
+    "mpim:read",  # users.conversations, conversations.members
+    "usergroups:read",  # usergroups.list; subteam_members_changed
+    "users:read",  # users.info, users.list; user_change
+    "users:read.email",  # addresses, for documents that name their readers by them
 )
 EVENTS = (
     "agent_session_stopped",
@@ -41,6 +45,7 @@ EVENTS = (
     "message.groups",
     "message.im",
     "message.mpim",
+    *(event for event in changes.EVENTS if event not in changes.NO_SUBSCRIPTION),
 )
 
 DESCRIPTION = "Answers questions from your company's own documents, with sources."

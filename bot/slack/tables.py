@@ -1,4 +1,4 @@
-"""The bot's tables: what Slack delivered, and what was posted back."""
+"""The bot's tables: what Slack delivered, what was posted back, and which members have changed."""
 
 from datetime import datetime
 from uuid import UUID
@@ -48,3 +48,12 @@ class ReplyRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+
+
+class MembershipChangeRow(Base):
+    """A channel, a person or the user groups of Slack, and when an event last told of a change there."""
+
+    __tablename__ = "membership_changes"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.clock_timestamp(), index=True)

@@ -9,10 +9,15 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from sqlalchemy import text
+
 from agent.errors import ReplyError, ToolError
+from agent.store.database import Database
 from agent.text import shorten
+from agent.types import Audience
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from ingest import slack_markup
+from ingest.access import reader_sets
 from tools.thread_history import ThreadMessage
 
 PAGE = 200  # messages
@@ -24,23 +29,30 @@ TEXT_BLOCKS = {"section", "header", "markdown"}
 UNREADABLE = {"missing_scope", "not_in_channel", "channel_not_found", "no_permission"}
 
 
+_ANSWERS = text("""
+SELECT replies.ts, sources.document_id FROM replies JOIN sources ON sources.turn_id = replies.turn_id
+WHERE channel = :channel AND thread_ts = :thread_ts AND replies.ts IS NOT NULL
+""")
+
+
 class SlackThread:
     """A :class:`tools.thread_history.ThreadPort` over Slack's Web API."""
 
-    def __init__(self, slack: SlackClient) -> None:
-        self._slack = slack
+    def __init__(self, slack: SlackClient, database: Database) -> None:
+        self._slack, self._database = slack, database
 
-    def messages(self, session_key: str, limit: int, deadline: float) -> list[ThreadMessage]:
+    def messages(self, session_key: str, limit: int, deadline: float, audience: Audience) -> list[ThreadMessage]:
         """Reads every page, because Slack lists a thread from its beginning only, and returns the last
         messages."""
         address = SESSION_KEY.fullmatch(session_key)
         if address is None:  # a command, or the terminal
             raise ToolError(NO_THREAD, hint="Answer from the question alone.")
         newest: deque[ThreadMessage] = deque(maxlen=limit)
+        withheld = self._find_withheld(address["channel"], address["thread_ts"], audience)
         try:
             for message in self._load_messages(address["channel"], address["thread_ts"], deadline):
-                if text := _text(message):
-                    newest.append(self._to_thread_message(message, text))
+                if message["ts"] not in withheld and (said := _text(message)):
+                    newest.append(self._to_thread_message(message, said))
         except SlackRefused as error:
             raise _translate(error) from error
         except ReplyError as error:
@@ -49,6 +61,15 @@ class SlackThread:
                 hint="Answer without it, and say that you could not read the thread.",
             ) from error
         return list(newest)
+
+    def _find_withheld(self, channel: str, thread_ts: str, audience: Audience) -> set[str]:
+        """Returns the ts of our answers in the thread that rest on a document which the audience may not read."""
+        values = {"channel": channel, "thread_ts": thread_ts}
+        with self._database.transaction() as transaction:
+            rows = transaction.execute(_ANSWERS, values).all()
+            documents = {document_id for _, document_id in rows}
+            unreadable = reader_sets.find_unreadable(transaction, documents, audience)
+        return {ts for ts, document_id in rows if document_id in unreadable}
 
     def _load_messages(self, channel: str, thread_ts: str, deadline: float) -> Iterator[Payload]:
         cursor: str | None = None

@@ -24,7 +24,9 @@ TOOLS = find_tools()
 class Chatter:
     """A long thread."""
 
-    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[ThreadMessage]:
+    def messages(
+        self, session_key: str, limit: int, deadline: float, audience: Audience
+    ) -> Sequence[ThreadMessage]:
         return [ThreadMessage("U1", "2026-03-01T09:00:00+00:00", "long " * 300) for _ in range(limit)]
 
 

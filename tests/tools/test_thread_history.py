@@ -19,7 +19,9 @@ class Thread:
     n: int
     length: int = 10
 
-    def messages(self, session_key: str, limit: int, deadline: float) -> Sequence[ThreadMessage]:
+    def messages(
+        self, session_key: str, limit: int, deadline: float, audience: Audience
+    ) -> Sequence[ThreadMessage]:
         assert (session_key, deadline) == ("slack:T:C:1.0", 9e9)
         every = [
             ThreadMessage(f"U{i}", "2026-03-01T09:00:00+00:00", f"{i} ".ljust(self.length, "x"))

@@ -13,7 +13,7 @@ import time
 from typing import Literal, cast
 
 from bot.simulator.payloads import EventEnvelope, EventPayload, MessagePayload, ReactionPayload
-from bot.simulator.stores.directory import Channel, ChannelKind, Directory
+from bot.simulator.stores.directory import Channel, ChannelKind, Directory, User
 from bot.simulator.stores.installed_app import InstalledApp
 from bot.simulator.stores.messages import SlackMessage
 from bot.simulator.stores.timestamps import Timestamps
@@ -101,6 +101,23 @@ class EventBuilder:
             "event_ts": self._timestamps.make(),
         }
 
+    def shared(self, channel: Channel) -> EventPayload:
+        """Returns the event of a channel that was shared with another company, or is not any more."""
+        kind = "channel_shared" if channel.is_ext_shared else "channel_unshared"
+        return {"type": kind, "channel": channel.id, "event_ts": self._timestamps.make()}
+
+    def user_changed(self, user: User, *, is_new: bool) -> EventPayload:
+        """Returns the event of a person who is new, or is another by what their profile says."""
+        event = {"type": "team_join" if is_new else "user_change", "user": user.to_json(with_email=True)}
+        return cast(EventPayload, event | {"event_ts": self._timestamps.make()})
+
+    def group_changed(self, group_id: str, user_ids: list[str], *, is_new: bool) -> EventPayload:
+        """Returns the event of a user group that was made, or has other members."""
+        ts = self._timestamps.make()
+        if is_new:
+            return {"type": "subteam_created", "subteam": {"id": group_id, "users": user_ids}, "event_ts": ts}
+        return {"type": "subteam_members_changed", "subteam_id": group_id, "event_ts": ts}
+
     def home_opened(self, channel: Channel, user_id: str, tab: str) -> EventPayload:
         """Returns the event of a person who opened a tab of the app."""
         return {
@@ -122,10 +139,11 @@ class EventBuilder:
             "event_ts": self._timestamps.make(),
         }
 
-    def envelope(self, event: EventPayload, channel: Channel) -> EventEnvelope:
-        """Returns the outer event callback, with a new `event_id`."""
+    def envelope(self, event: EventPayload, channel: Channel | None) -> EventEnvelope:
+        """Returns the outer event callback, with a new `event_id`; some events are of no channel."""
         app = self._app
-        context = {"et": event["type"], "tid": app.team_id, "aid": app.app_id, "cid": channel.id}
+        context = {"et": event["type"], "tid": app.team_id, "aid": app.app_id}
+        context |= {"cid": channel.id} if channel else {}
         return {
             "token": app.verification_token,
             "team_id": app.team_id,
@@ -145,7 +163,7 @@ class EventBuilder:
                     "is_enterprise_install": False,
                 }
             ],
-            "is_ext_shared_channel": channel.is_ext_shared,
+            "is_ext_shared_channel": channel is not None and channel.is_ext_shared,
             "event_context": "4-" + base64.b64encode(json.dumps(context).encode()).decode(),
         }
 

@@ -16,9 +16,9 @@ class EventPublisher:
     def __init__(self, app: InstalledApp, builder: EventBuilder, outbox: Outbox) -> None:
         self._app, self._builder, self._outbox = app, builder, outbox
 
-    def publish(self, event: EventPayload, channel: Channel) -> None:
-        """Sends the event if the app subscribes to it and is in the channel."""
-        if self._app.bot_user_id not in channel.members:
+    def publish(self, event: EventPayload, channel: Channel | None) -> None:
+        """Sends the event if the app subscribes to it and is in the channel, if it is of one."""
+        if channel and self._app.bot_user_id not in channel.members:
             return
         if subscription_name(event) in self._app.subscriptions:
             self._outbox.send_event(self._builder.envelope(event, channel))

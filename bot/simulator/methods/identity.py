@@ -6,7 +6,7 @@ from bot.simulator.delivery.sockets import SocketHub
 from bot.simulator.errors import SlackError
 from bot.simulator.methods.arguments import CallArguments, TokenKind, method, paginate
 from bot.simulator.methods.channels import READ_SCOPES, SCOPE_OF_KIND, list_kinds, select_channels
-from bot.simulator.payloads import MethodResponse
+from bot.simulator.payloads import JsonObject, MethodResponse
 from bot.simulator.stores.directory import ChannelKind, Directory
 from bot.simulator.stores.installed_app import InstalledApp
 
@@ -81,6 +81,19 @@ class IdentityMethods:
         team = {"id": self._app.team_id, "name": "Stand-in", "domain": "stand-in", "email_domain": "example.com"}
         return {"team": {**team, "url": TEAM_URL, "icon": {}}}
 
+    def list_groups(self, args: CallArguments) -> MethodResponse:
+        """Returns the user groups."""
+        groups: list[JsonObject] = []
+        for id_, users in self._directory.groups.items():
+            group: JsonObject = {
+                "id": id_,
+                "team_id": self._app.team_id,
+                "is_usergroup": True,
+                "handle": id_.lower(),
+            }
+            groups.append(group | ({"users": list(users)} if args.flag("include_users") else {}))
+        return {"usergroups": groups}
+
     def get_bot(self, args: CallArguments) -> MethodResponse:
         """Returns the app's bot, or another one."""
         bot_id = args.text("bot", self._app.bot_id)
@@ -118,6 +131,12 @@ METHODS = {
     ),
     "team.info": method(
         IdentityMethods.get_team, optional="team domain include_slackbot_availability", scopes="team:read"
+    ),
+    "usergroups.list": method(
+        IdentityMethods.list_groups,
+        optional="include_count include_disabled include_users team_id",
+        scopes="usergroups:read",
+        tier=2,
     ),
     "bots.info": method(IdentityMethods.get_bot, optional="bot team_id", scopes="users:read"),
 }

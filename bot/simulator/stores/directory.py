@@ -1,7 +1,7 @@
 """The people of the workspace and its channels.
 
 Owns users and channels, and the small company a new workspace starts with. Promises ids in Slack's forms and
-Slack's JSON for both. Does not keep who is online, user groups, or more than one workspace.
+Slack's JSON for both. Does not keep who is online, or more than one workspace; user groups last as long as it.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ PARTNER_TEAM = "T0PARTNER01"
 ADA, GRACE, LINUS = "U0ADA000001", "U0GRACE0001", "U0LINUS0001"
 GUEST, GONE, OTHER_BOT, PARTNER = "U0GUEST0001", "U0GONE00001", "U0OTHERBOT1", "U0PARTNER01"
 GENERAL, HELP, HR = "C0GENERAL01", "C0HELP00001", "C0HR0000001"
-RANDOM, PARTNERS = "C0RANDOM001", "C0PARTNERS1"
+RANDOM, PARTNERS, VISITORS = "C0RANDOM001", "C0PARTNERS1", "C0VISITORS1"
 SLACKBOT = "USLACKBOT"
 CREATED = 1_700_000_000
 
@@ -46,6 +46,7 @@ class User:
     is_admin: bool = False
     is_restricted: bool = False
     is_ultra_restricted: bool = False
+    is_stranger: bool = False
     deleted: bool = False
     tz: str = "Europe/London"
     locale: str = "en-GB"
@@ -83,6 +84,7 @@ class User:
                 "is_ultra_restricted": self.is_ultra_restricted,
                 "is_email_confirmed": True,
             }
+            user |= {"is_stranger": True} if self.is_stranger else {}
         return user | ({"locale": self.locale} if with_locale else {})
 
 
@@ -159,6 +161,7 @@ class Directory:
         slackbot = User(SLACKBOT, "slackbot", "Slackbot", bot.team_id)
         self.users: dict[str, User] = {bot.id: bot, SLACKBOT: slackbot}
         self.channels: dict[str, Channel] = {}
+        self.groups: dict[str, list[str]] = {}  # the users of each user group, by its id
 
     def restore(self, users: Iterable[User], channels: Iterable[Channel]) -> None:
         """Adds what an archive kept, over what a new workspace starts with."""
@@ -238,7 +241,7 @@ class Directory:
 
 
 def populate(directory: Directory, team: str, bot: str) -> None:
-    """Adds three colleagues, a guest, one who left, another bot and a partner; five channels, four with the app.
+    """Adds three colleagues, a guest, one who left, another bot and a partner; six channels, five with the app.
 
     None of them is archived before something changes it.
     """
@@ -254,10 +257,11 @@ def populate(directory: Directory, team: str, bot: str) -> None:
     staff = [ADA, GRACE, LINUS]
     channels = [
         Channel(GENERAL, "general", members=[*staff, OTHER_BOT, bot]),
-        Channel(HELP, "help", members=[*staff, GUEST, bot]),
+        Channel(HELP, "help", members=[*staff, bot]),
         Channel(HR, "hr", ChannelKind.PRIVATE, members=[ADA, GRACE, bot]),
         Channel(RANDOM, "random", members=staff),
         Channel(PARTNERS, "partners", members=[ADA, LINUS, PARTNER, bot], is_ext_shared=True),
+        Channel(VISITORS, "visitors", members=[ADA, GUEST, bot]),
     ]
     directory.users |= {person.id: person for person in people}
     directory.channels |= {channel.id: channel for channel in channels}

@@ -30,6 +30,7 @@ SCOPES = frozenset(
         "team:read",
         "users:read",
         "users:read.email",
+        "usergroups:read",
     ]
 )
 SUBSCRIPTIONS = frozenset(
@@ -41,6 +42,15 @@ SUBSCRIPTIONS = frozenset(
         "message.mpim",
         "app_home_opened",
         "agent_session_stopped",
+        "member_joined_channel",
+        "member_left_channel",
+        "channel_shared",
+        "channel_unshared",
+        "user_change",
+        "team_join",
+        "subteam_created",
+        "subteam_updated",
+        "subteam_members_changed",
     ]
 )
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from agent.errors import LeaseLost
-from agent.store import sessions
+from agent.store import earlier_turns, sessions
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion, Turn
 
@@ -144,9 +144,8 @@ def test_history_has_the_completed_turns_before_this_one(database: Database) -> 
     following = claim(database, asked.session_id)
     assert following
     with database.transaction() as transaction:
-        assert sessions.load_history(transaction, following.session_id, before=following.seq, limit=5) == [
-            ("First?", "So.")
-        ]
+        earlier = earlier_turns.load(transaction, following.session_id, before=following.seq, limit=5)
+        assert [(one.question, one.answer) for one in earlier] == [("First?", "So.")]
 
 
 def test_a_question_with_characters_postgres_cannot_store_is_stored_without_them(database: Database) -> None:

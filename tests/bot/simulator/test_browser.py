@@ -16,6 +16,7 @@ from bot.simulator import (
     HELP,
     LINUS,
     RANDOM,
+    VISITORS,
     ApiCall,
     InstalledApp,
     PageContent,
@@ -314,9 +315,9 @@ def test_people_see_their_own_channels_and_messages(office: Office, visit: Visit
     expect(places.get_by_role("button", name="hr")).to_have_count(0)
     composer(page).fill("hello from gus")
     page.keyboard.press("Enter")
-    slack.workspace.wait_for(lambda: [m for m in slack.workspace.history(HELP) if m.user == GUEST])
+    slack.workspace.wait_for(lambda: [m for m in slack.workspace.history(VISITORS) if m.user == GUEST])
     ada = visit(slack)(ADA, GENERAL)
-    ada.get_by_role("navigation").get_by_role("button", name="help").click()
+    ada.get_by_role("navigation").get_by_role("button", name="visitors").click()
     expect(ada.get_by_text("hello from gus")).to_be_visible()
     ada.reload()
     expect(ada.get_by_label("You act as")).to_have_value(ADA)

@@ -23,6 +23,7 @@ from bot.simulator import (
     HR,
     RANDOM,
     TEAM,
+    VISITORS,
     PageContent,
     Workspace,
     WorkspaceServer,
@@ -113,11 +114,11 @@ def test_a_person_sees_their_own(slack: Served) -> None:
     slack.client.chat_postEphemeral(channel=HELP, user=ADA, text="psst")
     assert [c["name"] for c in view(slack, ADA)["channels"] if c["id"] == HR] == ["hr"]
     guest = view(slack, GUEST, HR)
-    assert [c["id"] for c in guest["channels"]] == ["D0GUEST0001", HELP]
-    assert guest["channel"] == HELP
+    assert [c["id"] for c in guest["channels"]] == ["D0GUEST0001", VISITORS]
+    assert guest["channel"] == VISITORS
     assert guest["messages"] == {}
     assert [m["text"] for m in view(slack, ADA, HELP)["messages"].values()] == ["psst"]
-    assert view(slack, GUEST, HELP, thread_ts=secret)["thread"] is None
+    assert view(slack, GUEST, VISITORS, thread_ts=secret)["thread"] is None
     assert view(slack, "U0NOBODY")["me"] == ADA
 
 

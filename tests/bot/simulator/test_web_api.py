@@ -19,6 +19,7 @@ from bot.simulator import (
     PARTNER,
     PARTNERS,
     RANDOM,
+    VISITORS,
     Channel,
     ChannelKind,
     InstalledApp,
@@ -183,11 +184,11 @@ def test_timestamps_are_unique_and_increase(shared: Served) -> None:
 
 
 def test_an_ephemeral_is_seen_by_one_person_and_is_no_message(shared: Served) -> None:
-    ts = shared.client.chat_postEphemeral(channel=HELP, user=GUEST, text="only you")["message_ts"]
+    ts = shared.client.chat_postEphemeral(channel=VISITORS, user=GUEST, text="only you")["message_ts"]
     assert [message.text for message in shared.workspace.ephemerals(GUEST)] == ["only you"]
     assert shared.workspace.ephemerals(ADA) == []
-    assert shared.refusal("chat.update", channel=HELP, ts=ts, text="changed") == "message_not_found"
-    assert all(m["ts"] != ts for m in shared.client.conversations_history(channel=HELP)["messages"])
+    assert shared.refusal("chat.update", channel=VISITORS, ts=ts, text="changed") == "message_not_found"
+    assert all(m["ts"] != ts for m in shared.client.conversations_history(channel=VISITORS)["messages"])
 
 
 def test_people_are_described_as_slack_does(shared: Served) -> None:
@@ -212,11 +213,11 @@ def test_channels_are_described_as_slack_does(shared: Served) -> None:
     assert shared.client.conversations_info(channel=HR)["channel"]["is_private"]
     pages = shared.client.conversations_list(types="public_channel,private_channel", limit=2)
     names = [channel["name"] for page in pages for channel in page["channels"]]
-    assert names == ["general", "help", "hr", "random", "partners"]
+    assert names == ["general", "help", "hr", "random", "partners", "visitors"]
     members = [m for page in shared.client.conversations_members(channel=HELP, limit=2) for m in page["members"]]
     assert members == shared.workspace.directory.channels[HELP].members
     mine = shared.client.users_conversations(types="public_channel,private_channel")["channels"]
-    assert {channel["id"] for channel in mine} == {GENERAL, HELP, HR, PARTNERS}
+    assert {channel["id"] for channel in mine} == {GENERAL, HELP, HR, PARTNERS, VISITORS}
 
 
 def test_reactions_are_added_once_and_removed(shared: Served) -> None:

@@ -39,7 +39,7 @@ def count(database: Database, table: str) -> int:
 )
 def test_an_answer_is_for_whoever_sees_it(place: dict[str, Any], principals: set[str]) -> None:
     (member,) = ReplyAddress(team_id="T1", channel="C1", user_id="U1", **place).audience.members
-    assert member == {"everyone", *principals}
+    assert member == principals
 
 
 def test_a_second_delivery_changes_nothing(database: Database) -> None:

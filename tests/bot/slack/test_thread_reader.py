@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.errors import ToolError
+from agent.store.database import Database
+from agent.types import Audience
 from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, FaultRule, Workspace
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
@@ -22,12 +24,12 @@ Read = Callable[..., list[ThreadMessage]]
 
 
 @pytest.fixture
-def read(slack: SlackClient) -> Read:
+def read(slack: SlackClient, database: Database) -> Read:
     def messages(
         thread_ts: str, limit: int = 30, seconds: float = 20, place: ReplyAddress = PLACE
     ) -> list[ThreadMessage]:
         key = replace(place, thread_ts=thread_ts).session_key
-        return SlackThread(slack).messages(key, limit, time.monotonic() + seconds)
+        return SlackThread(slack, database).messages(key, limit, time.monotonic() + seconds, Audience())
 
     return messages
 
@@ -101,9 +103,9 @@ def test_a_long_message_is_cut(workspace: Workspace, read: Read) -> None:
 @pytest.mark.parametrize(
     "key", [PLACE.session_key, "cli:018f", "slack:T1:C1:", ""], ids=["command", "terminal", "no ts", "none"]
 )
-def test_a_command_has_no_thread(slack: SlackClient, key: str) -> None:
+def test_a_command_has_no_thread(slack: SlackClient, database: Database, key: str) -> None:
     with pytest.raises(ToolError, match="not asked in a thread"):
-        SlackThread(slack).messages(key, 30, time.monotonic() + 20)
+        SlackThread(slack, database).messages(key, 30, time.monotonic() + 20, Audience())
 
 
 def test_what_slack_refuses_is_told_in_words(workspace: Workspace, read: Read) -> None:

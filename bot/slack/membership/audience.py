@@ -1,0 +1,125 @@
+"""Who will see an answer, by the principals that documents name.
+
+Promises: in a channel every member, in one that is shared with another company also whoever of it may look in, in
+a direct message and behind a command the asker; whoever cannot be looked up is taken for a stranger. Where Slack
+cannot be asked, the audience is the channel itself or the asker: only what names that very one is found, and the
+answer says so. Apps of the own workspace in a channel are no readers: an administrator let them in.
+"""
+
+import time
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+
+from agent import observability
+from agent.errors import ReplyError
+from agent.types import EVERYONE, EXTERNAL, Audience
+from bot.slack.client import SlackRefused
+from bot.slack.inbox import ReplyAddress
+from bot.slack.membership.directory import Everybody, SlackDirectory, is_person
+from ingest.access.audiences import make_audience
+from ingest.access.reader_sets import ReaderSets
+
+OTHER_COMPANY = "somebody of another company"  # in a shared channel, who need not be a member to read it
+SECONDS = 30  # for looking everybody up
+MAX_OTHER_CHANNELS = 20  # whose members are compared with those of a channel
+UNREACHABLE = (
+    "I could not look up in Slack who may read what, so I searched only what is meant for {place}. "
+    "Please ask again later."
+)
+UNREADABLE = (
+    "I may not look up in Slack who is here ({code}), so I searched only what is meant for {place}. "
+    "Whoever runs me can install me again, with the permissions of the present manifest."
+)
+MIXED = (
+    "Not everybody here is a full member of the workspace, so I searched only what all of you may read. "
+    "Ask me in a direct message for the rest."
+)
+
+
+@dataclass(frozen=True)
+class SeenBy:
+    """The audience, and what to say of it below the answer; empty if nothing."""
+
+    audience: Audience
+    notice: str = ""
+
+
+class AudienceResolver:
+    """Resolves the audiences of one workspace."""
+
+    def __init__(self, directory: SlackDirectory, reader_sets: ReaderSets) -> None:
+        self._directory, self._reader_sets = directory, reader_sets
+
+    def resolve(self, address: ReplyAddress) -> SeenBy:
+        """Returns who will see the answer to a question that was asked there."""
+        deadline = time.monotonic() + SECONDS
+        self._directory.refresh()
+        try:
+            if address.is_private:
+                return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
+            return self._of_channel(address.channel, deadline)
+        except ReplyError as error:
+            observability.report(error, event="audience_unknown")
+            return _unknown(address, error)
+
+    def of_person(self, user_id: str, deadline: float, *, also: str = "") -> Audience:
+        """Returns the audience of one person, with all that they are; raises :class:`ReplyError`."""
+        user = self._directory.people({user_id}, deadline).by_id[user_id]
+        groups = self._directory.groups(deadline) if self._names("group:") else {}
+        channels = self._directory.channels_of(user_id, deadline) if self._names("channel:") else frozenset()
+        principals = {*user.principals, *(f"channel:{id_}" for id_ in channels)}
+        principals |= {f"group:{id_}" for id_, members in groups.items() if user_id in members}
+        return Audience((frozenset(principals | ({also} if also else set())),))
+
+    def of_channel(self, channel_id: str, deadline: float) -> Audience:
+        """Returns the audience of everybody in a channel; raises :class:`ReplyError`."""
+        channel = self._directory.channel(channel_id, deadline)
+        people = self._directory.people(channel.members, deadline)
+        readers = frozenset(id_ for id_ in channel.members if is_person(people.by_id[id_]))
+        holders = self._find_holders(people, readers, channel_id, deadline)
+        if channel.is_shared:
+            readers |= {OTHER_COMPANY}
+            for name in (EXTERNAL, f"channel:{channel_id}"):
+                holders[name] = holders.get(name, frozenset()) | {OTHER_COMPANY}
+        return make_audience(readers, holders, n_named=self._reader_sets.n_named())
+
+    def _of_channel(self, channel_id: str, deadline: float) -> SeenBy:
+        audience = self.of_channel(channel_id, deadline)
+        if not audience.members:  # nobody but apps
+            return SeenBy(Audience((frozenset({f"channel:{channel_id}"}),)))
+        is_mixed = not all(EVERYONE in member for member in audience.members)
+        return SeenBy(audience, MIXED if is_mixed else "")
+
+    def _find_holders(
+        self, people: Everybody, readers: Set[str], channel_id: str, deadline: float
+    ) -> dict[str, Set[str]]:
+        """Returns who holds each principal that some document names, and the channel's own."""
+        named = self._reader_sets.principals() | {EVERYONE}
+        holders: dict[str, Set[str]] = {name: ids for name, ids in people.holders.items() if name in named}
+        if any(name.startswith("group:") for name in named):
+            groups = self._directory.groups(deadline)
+            holders |= {f"group:{id_}": ids for id_, ids in groups.items() if f"group:{id_}" in named}
+        others = sorted(name for name in named if name.startswith("channel:") and name != f"channel:{channel_id}")
+        holders |= self._find_channels(others[:MAX_OTHER_CHANNELS], readers, deadline)
+        return {**holders, f"channel:{channel_id}": readers}
+
+    def _find_channels(self, names: Iterable[str], readers: Set[str], deadline: float) -> dict[str, Set[str]]:
+        found: dict[str, Set[str]] = {}
+        for name in names:
+            try:
+                members = self._directory.channel(name.removeprefix("channel:"), deadline).members
+            except SlackRefused:  # a channel that the bot is not in, or that is gone
+                continue
+            if readers <= members:
+                found[name] = readers
+        return found
+
+    def _names(self, prefix: str) -> bool:
+        return any(name.startswith(prefix) for name in self._reader_sets.principals())
+
+
+def _unknown(address: ReplyAddress, error: ReplyError) -> SeenBy:
+    place = "you" if address.is_private else "this channel"
+    if isinstance(error, SlackRefused):
+        return SeenBy(address.audience, UNREADABLE.format(code=error.code, place=place))
+    return SeenBy(address.audience, UNREACHABLE.format(place=place))

@@ -1,0 +1,66 @@
+"""Which of Slack's facts have changed, told by its events and kept in Postgres, where every worker sees it.
+
+What a worker has looked up before a change counts no more. Promises that an event is acknowledged only once it is
+stored here. Without events, what was looked up still lasts no longer than :mod:`.directory` says.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from agent.store.database import Database, Transaction
+from bot.slack.client import Payload
+from bot.slack.tables import MembershipChangeRow
+
+KEPT = timedelta(days=2)  # longer than anybody remembers what was looked up
+
+# The subjects that an event is about, by its type: where the event names one, and what it is.
+_SUBJECTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "member_joined_channel": (("channel", "channel"), ("user", "user")),
+    "member_left_channel": (("channel", "channel"), ("user", "user")),
+    "channel_shared": (("channel", "channel"),),
+    "channel_unshared": (("channel", "channel"),),
+    "channel_convert_to_private": (("channel", "channel"),),
+    "user_change": (("user", "user"),),
+    "team_join": (("user", "user"),),
+    "subteam_created": (("groups", ""),),
+    "subteam_updated": (("groups", ""),),
+    "subteam_members_changed": (("groups", ""),),
+}
+EVENTS = tuple(_SUBJECTS)
+NO_SUBSCRIPTION = {"channel_convert_to_private"}  # Slack tells it as a message's subtype
+
+
+def store(database: Database, event: Payload) -> None:
+    """Stores what an event is about as changed now, and deletes what is old."""
+    rows = [{"subject": subject} for subject in _find_subjects(event)]
+    if not rows:
+        return
+    statement = insert(MembershipChangeRow)
+    update = {"changed_at": func.clock_timestamp()}
+    with database.transaction() as transaction:
+        transaction.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=update), rows)
+        transaction.execute(delete(MembershipChangeRow).where(MembershipChangeRow.changed_at < func.now() - KEPT))
+
+
+def load(transaction: Transaction, *, since: float) -> tuple[float, dict[str, float]]:
+    """Reads the database's time, and when what changed since then did, both in seconds since 1970."""
+    row = MembershipChangeRow
+    changed_at = func.extract("epoch", row.changed_at)
+    now = float(transaction.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0)
+    rows = transaction.execute(select(row.subject, changed_at).where(changed_at >= since)).all()
+    return now, {subject: float(at) for subject, at in rows}
+
+
+def _find_subjects(event: Payload) -> Iterator[str]:
+    kind_of_event = event.get("subtype") if event.get("type") == "message" else event.get("type")
+    for field, kind in _SUBJECTS.get(str(kind_of_event), ()):
+        if not kind:
+            yield field
+            continue
+        named = event.get(field)
+        id_ = named.get("id") if isinstance(named, dict) else named
+        if id_:
+            yield f"{kind}:{id_}"

@@ -1,0 +1,187 @@
+"""Looks people, channels and user groups up in Slack, and remembers them for as long as nothing has changed.
+
+What took ``n`` calls is remembered for ``n`` minutes, so that a channel of a hundred thousand costs no more calls
+a minute than a small one; what one of Slack's events names is looked up again at once (:mod:`.changes`). Promises
+to raise :class:`agent.errors.ReplyError` where Slack cannot be asked, and never to answer from what is older.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from agent.store.database import Database
+from bot.slack.client import Payload, SlackClient, SlackRefused
+from bot.slack.membership import changes
+from bot.slack.membership.people import SlackUser, UserKind, parse_user, stranger
+
+KEPT_SECONDS = 60  # for each call that a list took
+PAGE = 1_000
+FEW = 20  # people looked up one by one; for more, everybody is listed
+MAX_STRANGERS = 200  # looked up one by one after everybody was listed; of more, nothing is known
+UNKNOWN_USER = {"user_not_found", "user_not_visible", "users_not_found"}
+TYPES_OF_CHANNELS = "public_channel,private_channel"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ChannelMembers:
+    """A conversation, who is in it, and whether another company is."""
+
+    id: str
+    members: frozenset[str]
+    is_shared: bool
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """All users that Slack lists, by id, and by what they are."""
+
+    by_id: Mapping[str, SlackUser]
+
+    @cached_property
+    def holders(self) -> Mapping[str, Set[str]]:
+        """Returns who holds each principal, people's own names apart."""
+        holders: dict[str, set[str]] = {}
+        for user in self.by_id.values():
+            for principal in user.principals:
+                holders.setdefault(principal, set()).add(user.id)
+        return holders
+
+
+@dataclass(frozen=True)
+class _Known(Generic[T]):
+    value: T
+    loaded_at: float  # the database's seconds since 1970, before Slack was asked
+    n_calls: int
+
+
+class SlackDirectory:
+    """One workspace's people and channels, as of at most a minute ago. Shared by threads."""
+
+    def __init__(self, slack: SlackClient, database: Database) -> None:
+        self._slack, self._database = slack, database
+        self._known: dict[str, _Known[object]] = {}
+        self._changes: dict[str, float] = {}
+        self._seen = 0.0  # until when changes are known
+        self._now = 0.0
+        self._lock = threading.Lock()
+        self._loading: dict[str, threading.Lock] = {}
+
+    def refresh(self) -> None:
+        """Reads what has changed since the last time; call it before each question."""
+        with self._database.transaction() as transaction:
+            # A change counts from when it is made, and is seen once its transaction has ended.
+            now, changed = changes.load(transaction, since=self._seen - 10)
+        with self._lock:
+            self._changes |= changed
+            self._seen = self._now = now
+
+    def own_team(self) -> str:
+        """Returns the workspace's id."""
+        return self._get("team", self._load_team)
+
+    def channel(self, channel_id: str, deadline: float) -> ChannelMembers:
+        """Returns a conversation with its members."""
+        return self._get(f"channel:{channel_id}", lambda: self._load_channel(channel_id, deadline))
+
+    def channels_of(self, user_id: str, deadline: float) -> frozenset[str]:
+        """Returns the ids of the channels somebody is in: public ones, and those that the bot is in, too."""
+
+        def load() -> tuple[frozenset[str], int]:
+            arguments = {"user": user_id, "types": TYPES_OF_CHANNELS, "exclude_archived": True}
+            pages = list(self._pages("users.conversations", "channels", deadline, **arguments))
+            return frozenset(str(channel["id"]) for page in pages for channel in page), len(pages)
+
+        return self._get(f"user:{user_id}/channels", load, f"user:{user_id}")
+
+    def groups(self, deadline: float) -> Mapping[str, frozenset[str]]:
+        """Returns who is in each user group, by its id."""
+
+        def load() -> tuple[Mapping[str, frozenset[str]], int]:
+            told = self._call("usergroups.list", deadline, include_users=True)
+            groups = {str(group["id"]): frozenset(group.get("users") or ()) for group in told["usergroups"]}
+            return groups, 1
+
+        return self._get("groups", load)
+
+    def people(self, user_ids: Set[str], deadline: float) -> Everybody:
+        """Returns these people, and maybe others; somebody of whom Slack tells nothing is of another company."""
+        if len(user_ids) <= FEW:
+            return Everybody({id_: self._user(id_, deadline) for id_ in user_ids})
+        everybody = self._get("users", lambda: self._load_users(deadline))
+        missing = user_ids - everybody.by_id.keys()
+        changed = {id_ for id_ in user_ids - missing if self._has_changed(f"user:{id_}", "users")}
+        if not missing and not changed:
+            return everybody
+        again = {id_: self._user(id_, deadline) for id_ in [*changed, *sorted(missing)[:MAX_STRANGERS]]}
+        unknown = {id_: stranger(id_) for id_ in missing - again.keys()}
+        return Everybody({**everybody.by_id, **again, **unknown})
+
+    def _user(self, user_id: str, deadline: float) -> SlackUser:
+        def load() -> tuple[SlackUser, int]:
+            try:
+                user = self._call("users.info", deadline, user=user_id)["user"]
+            except SlackRefused as error:
+                if error.code not in UNKNOWN_USER:
+                    raise
+                return stranger(user_id), 1
+            return parse_user(user, own_team=self.own_team()), 1
+
+        return self._get(f"user:{user_id}", load)
+
+    def _load_team(self) -> tuple[str, int]:
+        return str(self._slack.call("auth.test", is_repeatable=True)["team_id"]), 60
+
+    def _load_users(self, deadline: float) -> tuple[Everybody, int]:
+        own_team = self.own_team()
+        pages = list(self._pages("users.list", "members", deadline))
+        users = (parse_user(user, own_team=own_team) for page in pages for user in page)
+        everybody = Everybody({user.id: user for user in users})
+        assert everybody.holders is not None  # made once, here
+        return everybody, len(pages)
+
+    def _load_channel(self, channel_id: str, deadline: float) -> tuple[ChannelMembers, int]:
+        info = self._call("conversations.info", deadline, channel=channel_id)["channel"]
+        is_shared = bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared"))
+        pages = list(self._pages("conversations.members", "members", deadline, channel=channel_id))
+        members = frozenset(str(id_) for page in pages for id_ in page)
+        return ChannelMembers(channel_id, members, is_shared), len(pages)
+
+    def _pages(self, method: str, field: str, deadline: float, **arguments: object) -> Iterator[Iterable[Payload]]:
+        cursor: str | None = None
+        while True:
+            page = self._call(method, deadline, limit=PAGE, cursor=cursor, **arguments)
+            yield page.get(field) or ()
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
+
+    def _call(self, method: str, deadline: float, **arguments: object) -> Payload:
+        return self._slack.call(method, is_repeatable=True, deadline=deadline, **arguments)
+
+    def _get(self, key: str, load: Callable[[], tuple[T, int]], subject: str = "") -> T:
+        with self._lock:
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:  # others wait for the first instead of asking, too
+            known = self._known.get(key)
+            if known is None or not self._is_current(known, subject or key):
+                now = self._now
+                value, n_calls = load()
+                known = self._known[key] = _Known(value, now, n_calls)
+            return known.value  # type: ignore[return-value]
+
+    def _is_current(self, known: _Known[object], subject: str) -> bool:
+        changed_at = self._changes.get(subject, 0.0)
+        return changed_at < known.loaded_at and self._now - known.loaded_at < KEPT_SECONDS * known.n_calls
+
+    def _has_changed(self, subject: str, key: str) -> bool:
+        known = self._known.get(key)
+        return known is None or self._changes.get(subject, 0.0) >= known.loaded_at
+
+
+def is_person(user: SlackUser) -> bool:
+    """Returns whether it is somebody who reads: apps of the own workspace and people who left do not."""
+    return user.kind not in {UserKind.APP, UserKind.GONE}

@@ -1,0 +1,77 @@
+"""What Slack says of a person, and what that makes them for documents.
+
+Promises that only full members of the own workspace are ``everyone``, and that an address counts only where the
+own workspace vouches for it: another company may write any address into its people's profiles.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agent.types import EVERYONE, EXTERNAL, GUESTS
+from bot.slack.client import Payload
+
+
+class UserKind(StrEnum):
+    """What a person is in the own workspace."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    EXTERNAL = "external"  # of another company, or of nobody knows which
+    APP = "app"  # of the own workspace: not a person
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class SlackUser:
+    """A person or an app; ``teams`` are the workspaces they belong to, with their organisation's."""
+
+    id: str
+    kind: UserKind
+    teams: frozenset[str] = frozenset()
+    email: str = ""
+
+    @property
+    def principals(self) -> frozenset[str]:
+        """Returns what they are without looking at channels and groups."""
+        names = {f"user:{self.id}"}
+        if self.kind in {UserKind.MEMBER, UserKind.GUEST} and self.email:
+            names |= {f"email:{self.email}", f"domain:{self.email.rpartition('@')[2]}"}
+        if self.kind == UserKind.MEMBER:
+            names |= {EVERYONE} | {f"team:{team}" for team in self.teams}
+        elif self.kind == UserKind.GUEST:
+            names.add(GUESTS)
+        elif self.kind == UserKind.EXTERNAL:
+            names |= {EXTERNAL} | {f"team:{team}" for team in self.teams}
+        return frozenset(names)
+
+
+def parse_user(user: Payload, *, own_team: str) -> SlackUser:
+    """Reads a user as ``users.info`` and ``users.list`` describe them."""
+    enterprise = user.get("enterprise_user") or {}
+    teams = frozenset(filter(None, [user.get("team_id"), *(enterprise.get("teams") or ())]))
+    profile = user.get("profile") or {}
+    kind = _kind(user, teams, own_team)
+    is_restricted = bool(user.get("is_restricted") or user.get("is_ultra_restricted"))
+    return SlackUser(
+        id=str(user["id"]),
+        kind=kind,
+        teams=frozenset() if is_restricted else teams,
+        email=str(profile.get("email") or "").strip().lower(),
+    )
+
+
+def stranger(user_id: str) -> SlackUser:
+    """Returns somebody of whom Slack tells nothing: not even that they are of another company is said of them."""
+    return SlackUser(user_id, UserKind.EXTERNAL)
+
+
+def _kind(user: Payload, teams: frozenset[str], own_team: str) -> UserKind:
+    if user.get("deleted"):
+        return UserKind.GONE
+    if user.get("is_stranger") or own_team not in teams:
+        return UserKind.EXTERNAL
+    if user.get("is_bot") or user.get("id") == "USLACKBOT":
+        return UserKind.APP
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return UserKind.GUEST
+    return UserKind.MEMBER
