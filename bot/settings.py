@@ -101,6 +101,11 @@ class BotSettings(BaseSettings):
         description="Whom people are told to ask when the documents do not answer: a channel, a team, an address",
     )
 
+    link_hosts: str = Field(
+        default="",
+        description="More hosts that links in answers may lead to, comma-separated: wiki.example, *.acme.example",
+    )
+
     tools: str = Field(
         default="", description="Tools of your own: folders and importable packages, comma-separated"
     )

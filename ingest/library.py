@@ -186,6 +186,12 @@ class Library:
         with self.database.transaction() as transaction:
             return dict(transaction.execute(counts).all())
 
+    def list_hosts(self) -> list[str]:
+        """Lists the hosts of all documents' addresses, of those that are on the web."""
+        host = func.substring(DocumentRow.url, "^https?://([^/?#]+)")
+        with self.database.transaction() as transaction:
+            return list(transaction.scalars(select(host).where(host.is_not(None)).distinct()))
+
     def status(self) -> LibraryStatus:
         """Reads the state of the index; never raises for an index that is missing or unusable."""
         handle = self.active_index.current()

@@ -28,6 +28,7 @@ from bot.jobs.leases import Abandoned, Lease
 from bot.slack import inbox
 from bot.slack.replies import task_cards
 from bot.slack.replies.command_reply import CommandReply
+from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.task_cards import TaskCard
@@ -155,7 +156,8 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
             context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED
         )
         return
-    progress = _Progress(AnswerText(run.source, run.evidence), audience_notice)
+    links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
+    progress = _Progress(AnswerText(run.source, links), audience_notice)
     try:
         _run(context, turn, run, reply, progress)
     except Cancelled:

@@ -13,13 +13,14 @@ from agent.llm import local_provider, models
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.client import CallPolicy
 from agent.prompting import prompt
-from agent.settings import AgentSettings
+from agent.settings import AgentSettings, split_list
 from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.limits import Limits
 from bot.jobs.context import RunMetadata, WorkerContext
 from bot.jobs.leases import Leases
+from bot.jobs.link_hosts import AllowedHosts
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
@@ -78,6 +79,7 @@ def build(
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
         needs_documents=not bot.settings.load().own_tools,
+        load_link_hosts=AllowedHosts(library, split_list(bot.settings.load().link_hosts)).load,
     )
 
 

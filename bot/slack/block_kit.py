@@ -14,10 +14,11 @@ class PlainText(TypedDict):
 
 
 class MrkdwnText(TypedDict):
-    """Text in Slack's own markup."""
+    """Text in Slack's own markup; ``verbatim`` leaves addresses, channels and names in it as they are written."""
 
     type: Literal["mrkdwn"]
     text: str
+    verbatim: Literal[True]
 
 
 class MarkdownBlock(TypedDict):
@@ -234,6 +235,11 @@ def rich_text(text: str) -> RichTextBlock:
     """Builds a line of plain text where Slack wants rich text."""
     section: RichTextSection = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
     return {"type": "rich_text", "elements": [section]}
+
+
+def mrkdwn(text: str) -> MrkdwnText:
+    """Builds a text object in Slack's markup, in which only what is marked as a link or a mention is one."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def plain_text(text: str) -> PlainText:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from agent.text import ELLIPSIS, shorten
 from agent.types import CitedPassage
 from bot.slack import feedback_form
-from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, TextMessage
+from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, TextMessage, mrkdwn
 from bot.slack.replies import markdown
 from bot.slack.replies.markdown import escape
-from bot.slack.replies.output_filter import escape_url, is_web_url
+from bot.slack.replies.output_filter import clean_label, escape_url, is_web_url
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.splitting import pack_blocks
 from bot.slack.replies.task_cards import bound_cards
@@ -117,20 +117,21 @@ def _title(source: CitedPassage) -> str:
     """Returns the document's title, with the page if it is a PDF, or the section that the link opens."""
     passage = source.passage
     if page := PDF_PAGE.search(passage.url):
-        return f"{passage.title}, p. {page[1]}"
-    section = passage.heading_path.rpartition(HEADING_SEPARATOR)[2]
-    return f"{passage.title} › {section}" if section and "#" in passage.url else passage.title
+        return f"{clean_label(passage.title)}, p. {page[1]}"
+    section = clean_label(passage.heading_path.rpartition(HEADING_SEPARATOR)[2])
+    title = clean_label(passage.title)
+    return f"{title} › {section}" if section and "#" in passage.url else title
 
 
 def _link(url: str, title: str) -> str:
-    label = escape(title[:TITLE_LIMIT]) or url[:TITLE_LIMIT]
+    label = escape(title[:TITLE_LIMIT] or clean_label(url)[:TITLE_LIMIT])
     is_linked = is_web_url(url) and len(url) < URL_LIMIT
     return f"<{escape_url(url)}|{label.replace('|', '¦')}>" if is_linked else label
 
 
 def _section(text: str) -> SectionBlock:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return {"type": "section", "text": mrkdwn(text)}
 
 
 def _context(text: str) -> ContextBlock:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+    return {"type": "context", "elements": [mrkdwn(text)]}

@@ -20,6 +20,7 @@ from bot.slack.replies.reply import Answer, Reply
 
 TIMEOUT_SECONDS = 10
 METHOD = "response_url"
+PLAIN = {"unfurl_links": False, "unfurl_media": False}
 NOT_FOUND = 404  # the URL is used up or expired
 
 
@@ -72,7 +73,9 @@ class CommandReply(Reply):
 
 def _post_to_url(client: WebhookClient, message: Message, *, replaces: bool) -> None:
     try:
-        response = client.send_dict({"response_type": "ephemeral", "replace_original": replaces, **message})
+        response = client.send_dict(
+            {"response_type": "ephemeral", "replace_original": replaces, **PLAIN, **message}
+        )
     except (OSError, URLError, HTTPError) as error:
         raise SlackUnavailable(METHOD, may_have_happened=True) from error
     if response.status_code == 429 or response.status_code >= 500:

@@ -7,6 +7,7 @@ from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient
 from bot.slack.replies import forms, splitting
 from bot.slack.replies.markdown import escape
+from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.reply import Answer
 
 QUESTION_LIMIT = 500  # characters of the question that stand above the answer
@@ -33,4 +34,4 @@ def post(slack: SlackClient, user_id: str, message: Sequence[Message]) -> None:
 
 def repeat_question(question: str) -> str:
     """Returns the line, in Slack's markup, that says which question an answer is for."""
-    return f"*You asked:* {escape(shorten(' '.join(question.split()), QUESTION_LIMIT))}"
+    return f"*You asked:* {escape(shorten(clean_label(question), QUESTION_LIMIT))}"

@@ -1,24 +1,27 @@
 """Makes the model's text safe to show, piece by piece while it streams.
 
-Promises, for every prefix that is shown: citations of passages that this turn did not retrieve are dropped; URLs
-that do not occur verbatim in this turn's evidence are removed; nobody is notified (``<!channel>``, ``<@U…>``);
-nothing that looks like a secret appears. Text that cannot be judged yet is held back. Works on text alone: knows
-neither Slack's API nor the database.
+Promises of every prefix that is shown: citations of passages that this turn did not find are dropped; nothing is a
+link but what :class:`.links.policy.LinkPolicy` allows; nobody is notified and no image is shown; nothing looks like
+a secret, and no character is unseen. Text that cannot be judged yet is held back. First the forms that models write
+are put right; then whatever may still be live is made dead (:mod:`.links.live_markup`). Works on text alone.
 """
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from urllib.parse import quote
 
+from agent.hidden_characters import strip_invisible
 from agent.prompting import citations
 from agent.secrets import find_open_secret, redact
 from agent.types import CitedPassage
+from bot.slack.replies.links import live_markup
+from bot.slack.replies.links.live_markup import CLOSE, LABELLED, OPEN
+from bot.slack.replies.links.policy import LINK_REMOVED, LinkHosts, LinkPolicy, show_dead
 
 HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown at its end, in one piece
-LINK_REMOVED = "(link removed)"
 SECRET_REMOVED = "(removed: looks like a secret)"
 
-URL = re.compile(r"https?://[^\s<>\[\]\"'`|\\^{}]+", re.IGNORECASE)
 # Every repetition is bounded: a model can be led to write text on which a backtracking pattern takes minutes.
 _IN_PARENTHESES = r"\((?P<{name}>[^()\s]{{0,2000}})(?:[ \t][^()\n]{{0,300}})?\)"
 _TOKEN = re.compile(
@@ -28,37 +31,31 @@ _TOKEN = re.compile(
     + r"|(?P<cite>[ \t]{0,3}\[(?P<numbers>\d{1,3}(?:\s?[,;]\s?\d{1,3}){0,20})\](?:\([^()\s]{0,2000}\))?)"
     r"|\[(?P<label>[^\[\]\n]{0,500})\]"
     + _IN_PARENTHESES.format(name="target")
-    + r"|<(?P<angle>[!@#][^<>\n]{0,300}|[a-z][a-z0-9+.-]{1,20}:[^<>\n]{0,2000})>"
-    r"|(?P<bare>https?://[^\s<>\[\]\"'`|\\^{}]{1,2000}|\bwww\.[^\s<>\[\]\"'`|\\^{}]{1,2000})"
-    r"|@(?P<everyone>channel|here|everyone)\b",
+    + r"|<(?P<angle>[!@#][^<>\n]{0,300}|[a-z][a-z0-9+.-]{1,20}:[^<>\n]{0,2000})>",
     re.DOTALL | re.IGNORECASE,
 )
 _ATTACHED = re.compile(r"\S{1,80}(?<=[\w)\]])\[\d[^\[\]\s]{0,80}\]\Z")
-_PING = re.compile(r"<[!@#](?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})>|@(channel|here|everyone)\b", re.IGNORECASE)
-
-_LIVE = re.compile(r"<(?=[!@#]|subteam)")  # what Slack may read as a mention, whatever follows
-_DEAD = "<\u2060"
-
-
-def find_urls(texts: Iterable[str]) -> set[str]:
-    """Returns every URL in the texts, without trailing punctuation."""
-    return {_trim_url(match)[0] for text in texts for match in URL.findall(text)}
+_DEFINITION = re.compile(r"\[[^\[\]\n]{0,500}\]:\Z")
+_PING = re.compile(r"([!@#])(?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})")
+_REPEATED = f"({LINK_REMOVED})"
+_PLACE = re.compile(f"{OPEN}([0-9]{{1,9}}){CLOSE}")
+_OURS = re.compile(f"[{OPEN}{CLOSE}{LABELLED}]")
 
 
 class OutputFilter:
     """Filters one text as it arrives.
 
-    ``source`` returns the passage with a number, or None; ``allows`` returns whether a URL may appear.
+    ``source`` returns the passage with a number, or None.
     """
 
-    def __init__(self, source: Callable[[int], CitedPassage | None], allows: Callable[[str], bool]) -> None:
+    def __init__(self, source: Callable[[int], CitedPassage | None], links: LinkPolicy) -> None:
         self._source = source
-        self._allows = allows
+        self._links = links
         self._held = ""
 
     def feed(self, piece: str) -> str:
         """Adds a piece and returns the text that can be shown now."""
-        self._held += piece
+        self._held = strip_invisible(self._held + piece)
         # Beyond the limit everything waits for the end: any cut could separate a link from its target.
         cut = _find_safe_end(self._held) if len(self._held) <= HELD_LIMIT else 0
         ready, self._held = self._held[:cut], self._held[cut:]
@@ -71,68 +68,66 @@ class OutputFilter:
 
     def filter(self, text: str) -> str:
         """Filters a complete text."""
-        return self._clean(text).strip()
+        self._links.begin()
+        return self._clean(strip_invisible(text)).strip()
 
     def _clean(self, text: str) -> str:
-        return _LIVE.sub(_DEAD, _TOKEN.sub(self._replace, redact(text, SECRET_REMOVED)))
+        kept: list[str] = []  # the links that are allowed: nothing in them is looked at again
+        text = redact(_OURS.sub("", text), SECRET_REMOVED)
+        text = live_markup.neutralise(self._put_right(text, kept), self._links.replace)
+        return _put_back(text.replace(_REPEATED, LINK_REMOVED), kept)
 
-    def _replace(self, match: re.Match[str]) -> str:
-        if code := match["code"]:
-            return _PING.sub(_disarm, URL.sub(lambda url: self._url(url[0]), code))
+    def _put_right(self, text: str, kept: list[str]) -> str:
+        return _TOKEN.sub(partial(self._replace, kept=kept), text)
+
+    def _replace(self, match: re.Match[str], kept: list[str]) -> str:
+        if match["code"]:
+            return match[0]
         if match["alt"] is not None:
-            return self._clean(match["alt"])
+            return self._put_right(match["alt"], kept)
         if match["cite"]:
-            return self._citation(match)
+            return self._citation(match, kept)
         if match["label"] is not None:
-            label, target = self._clean(match["label"]), match["target"]
-            return f"[{label}]({target})" if self._allows(target) and label else label
-        if angle := match["angle"]:
-            return self._angle(angle)
-        if bare := match["bare"]:
-            return self._url(bare)
-        return _disarm(match)
+            return self._link(match["target"], match["label"], kept)
+        inside = match["angle"]
+        if inside[0] in "!@#":
+            ping = _PING.fullmatch(inside)
+            return f"{'#' if ping[1] == '#' else '@'}{ping[2].lstrip('!@')}" if ping else match[0]
+        url, _, label = inside.partition("|")
+        return self._link(url, label, kept)
 
-    def _citation(self, match: re.Match[str]) -> str:
+    def _citation(self, match: re.Match[str], kept: list[str]) -> str:
         lead = match["cite"][: len(match["cite"]) - len(match["cite"].lstrip())]
         if not lead and citations.is_index(match.string, match.start("cite"), match.end("numbers") + 1):
             return match[0]
         sources = [source for n in citations.parse_numbers(match["numbers"]) if (source := self._source(n))]
-        return lead + "".join(format_citation(source) for source in sources) if sources else ""
+        return lead + "".join(_keep(format_citation(source), kept) for source in sources) if sources else ""
 
-    def _angle(self, inside: str) -> str:
-        if inside[0] in "!@#":
-            mention = _PING.fullmatch(f"<{inside}>")
-            return _disarm(mention) if mention else f"{_DEAD}{inside[0]}{self._clean(inside[1:])}>"
-        url, _, label = inside.partition("|")
-        label = self._clean(label)
-        return (f"[{label}]({url})" if label else url) if self._allows(url) else (label or LINK_REMOVED)
-
-    def _url(self, url: str) -> str:
-        trimmed, rest = _trim_url(url)
-        return url if self._allows(trimmed) else LINK_REMOVED + rest
+    def _link(self, url: str, label: str, kept: list[str]) -> str:
+        """Returns the link, or its label and, where it may be shown, its address."""
+        if self._links.is_linked(url):
+            if not label:
+                return url
+            shown = live_markup.neutralise(self._put_right(label, kept), self._links.replace_in_label)
+            return f"{LABELLED}{_keep(f'[{shown}]({url})', kept)}{LABELLED}"
+        label = self._put_right(label, kept)
+        if label and (url in label or not self._links.is_known(url)):
+            return label
+        return f"{label} ({url})" if label else url
 
 
 class AnswerText:
-    """The text of one answer as far as it may be shown; :meth:`reset` begins another one.
+    """The text of one answer as far as it may be shown; :meth:`reset` begins another one."""
 
-    ``evidence`` returns the texts that URLs may come from; it grows while the turn runs.
-    """
-
-    def __init__(
-        self, source: Callable[[int], CitedPassage | None], evidence: Callable[[], Iterable[str]]
-    ) -> None:
-        self._source, self._evidence = source, evidence
+    def __init__(self, source: Callable[[int], CitedPassage | None], links: LinkPolicy) -> None:
+        self._source, self._links = source, links
         self.reset()
 
     def reset(self) -> None:
         """Drops the text so far."""
-        self._filter = OutputFilter(self._source, self._allows)
+        self._links.begin()
+        self._filter = OutputFilter(self._source, self._links)
         self._text = ""
-
-    def _allows(self, url: str) -> bool:
-        """Returns whether the evidence has this URL, or one of a section of that page."""
-        known = find_urls(self._evidence())
-        return url in known or url in {section.partition("#")[0] for section in known}
 
     def feed(self, piece: str) -> str:
         """Adds a piece and returns the text that can be shown now."""
@@ -165,32 +160,53 @@ def escape_url(url: str) -> str:
     return quote(url, safe=":/?#[]@!$&'*+,;=%~._-")
 
 
-def _disarm(match: re.Match[str]) -> str:
-    """Writes a mention with a word joiner after the @: it reads the same and notifies nobody."""
-    if match.re is _PING:
-        name = match[1] or match[2]
-        return f"#{name}" if match[0].startswith("<#") else f"@\u2060{name.lstrip('!@')}"
-    return f"@\u2060{match['everyone']}"
+def clean_label(text: str) -> str:
+    """Returns a title, or another text that is no answer, on one line and with nothing live or secret in it.
+
+    >>> clean_label("Read https://a.example/login\\n@here")
+    'Read a[.]example/login @\\u2060here'
+    """
+    line = " ".join(strip_invisible(text).split())
+    return live_markup.neutralise(redact(line, SECRET_REMOVED), show_dead)
 
 
-def _trim_url(url: str) -> tuple[str, str]:
-    trimmed = url.rstrip(".,;:!?*_")
-    while trimmed.endswith(")") and trimmed.count("(") < trimmed.count(")"):
-        trimmed = trimmed[:-1].rstrip(".,;:!?*_")
-    return trimmed, url[len(trimmed) :]
+def clean_arguments(text: str) -> str:
+    """Returns what a model wants to know of a tool, without links, secrets and citations."""
+    return OutputFilter(lambda n: None, LinkPolicy(LinkHosts(), list)).filter(text)
+
+
+def _keep(text: str, kept: list[str]) -> str:
+    kept.append(text)
+    return f"{OPEN}{len(kept) - 1}{CLOSE}"
+
+
+def _put_back(text: str, kept: list[str]) -> str:
+    """Puts what was kept in its place again: a link may hold a citation in its label."""
+    while _PLACE.search(text):
+        text = _PLACE.sub(lambda place: kept[int(place[1])], text)
+    return _OURS.sub("", text)
 
 
 def _find_safe_end(text: str) -> int:
     """Returns up to where the text can be judged: the last white space with nothing open before it."""
-    end = len(text.rstrip())
-    while end and not text[end - 1].isspace():
+    end = len(text) + 1
+    while (earlier := _step_back(text, end)) < end:
+        end = earlier
+    return end
+
+
+def _step_back(text: str, end: int) -> int:
+    """Returns the end itself if nothing is open there, else the end of an earlier word."""
+    if end > len(text):  # the last word may go on
+        end = len(text.rstrip())
+    while end and not text[end : end + 1].isspace():  # of a word that is parted, neither part can be judged
         end -= 1
     end = len(text[:end].rstrip())  # white space goes with what follows: a dropped citation takes it along
-    while attached := _ATTACHED.search(text, max(0, end - 200), end):  # a citation or an index, by what follows
-        end = len(text[: attached.start()].rstrip())
-    for opening in _openings(text[:end]):
-        end = min(end, opening)
-    return len(text[:end].rstrip()) if end < len(text) else end
+    if attached := _ATTACHED.search(text, max(0, end - 200), end):  # a citation or an index, by what follows
+        return len(text[: attached.start()].rstrip())
+    if definition := _DEFINITION.search(text, max(0, end - 600), end):  # what follows may be its address
+        return len(text[: definition.start()].rstrip())
+    return min([end, *_openings(text[:end])])
 
 
 def _openings(text: str) -> Iterable[int]:

@@ -13,7 +13,7 @@ from agent.text import shorten
 from agent.turn.events import ToolFinished, ToolStarted
 from agent.types import CitedPassage
 from bot.slack.block_kit import TaskCardBlock, TaskUpdate, rich_text
-from bot.slack.replies.output_filter import OutputFilter, is_web_url
+from bot.slack.replies.output_filter import clean_arguments, clean_label, is_web_url
 
 TEXT_LIMIT = 240  # Slack: 256 characters for each text of a card
 MAX_SOURCES = 4
@@ -73,18 +73,18 @@ class TaskCard:
 
 def open_card(number: int, event: ToolStarted) -> TaskCard:
     """Returns the card of a call that begins, the ``number``-th of the turn: ids of a model may repeat."""
-    return TaskCard(f"step_{number}", event.labels.running, details=_details(event.arguments))
+    return TaskCard(f"step_{number}", clean_label(event.labels.running), details=_details(event.arguments))
 
 
 def close_card(card: TaskCard, event: ToolFinished) -> TaskCard:
     """Returns the card with what its call returned."""
-    title = event.labels.done
+    title = clean_label(event.labels.done)
     if event.is_error:
         return replace(
             card, title=title, status=CardStatus.ERROR, output="This did not work; going on without it."
         )
     pages = {source.passage.document_id: source.passage for source in event.sources}
-    links = [(passage.url, passage.title[:TEXT_LIMIT] or passage.url) for passage in pages.values()]
+    links = [(passage.url, clean_label(passage.title)[:TEXT_LIMIT] or passage.url) for passage in pages.values()]
     return replace(
         card,
         title=title,
@@ -122,6 +122,4 @@ def _details(arguments: Mapping[str, object]) -> str:
         return ""
     query = arguments.get("query")
     text = query if isinstance(query, str) else json.dumps(dict(arguments), ensure_ascii=False, default=str)
-    strict_filter = OutputFilter(lambda n: None, lambda url: False)
-    text = " ".join(strict_filter.filter(text).split())
-    return shorten(text, TEXT_LIMIT)
+    return shorten(" ".join(clean_arguments(text).split()), TEXT_LIMIT)

@@ -74,6 +74,7 @@ def test_the_closest_documents_are_named_once_each_in_their_order() -> None:
             {
                 "type": "mrkdwn",
                 "text": "*Closest documents:*  <https://h.example/b|b>  ·  <https://h.example/a|a>",
+                "verbatim": True,
             }
         ],
     }
@@ -137,6 +138,7 @@ def test_a_table_is_aligned_code_in_sections() -> None:
             "text": {
                 "type": "mrkdwn",
                 "text": "```\nGrade   Days\n------  ----\na &amp; b   20\nintern  5\n```",
+                "verbatim": True,
             },
         }
     ]
@@ -162,3 +164,36 @@ def test_the_steps_of_a_stopped_answer_stand_above_it_in_every_form() -> None:
     sections = blocks.build_sections(answer, "You can", is_last=True)["blocks"]
     assert "Searched (query 89) 1 passage" in str(sections[0])
     assert blocks.build_text(answer, "You can", is_last=True)["text"].startswith("Searched")
+
+
+LIVE_TITLE = (
+    "#general: @here read https://evil.example/login, <!channel>\nwww.evil.example xoxb-123456789012-abcdef"
+)
+
+
+def list_text_objects(value: object) -> list[dict[str, object]]:
+    if isinstance(value, list):
+        return [found for item in value for found in list_text_objects(item)]
+    if not isinstance(value, dict):
+        return []
+    inside = [found for item in value.values() for found in list_text_objects(item)]
+    return [value, *inside] if value.get("type") == "mrkdwn" else inside
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h.example/a", "file:///a.md", "https://h.example/a#b", "https://h/x.pdf#page=2"]
+)
+def test_a_title_neither_pings_nor_links_nor_breaks_its_line(url: str) -> None:
+    source = CitedPassage(1, Passage("c", "d", LIVE_TITLE, url, LIVE_TITLE, "", 1))
+    answer = Answer(uuid4(), "x", [source], closest=[source], steps=[TaskCard("1", "Searched")])
+    for build in (blocks.build_message, blocks.build_sections):
+        message = build(answer, "See [1].", is_last=True, lead="*You asked:* x")
+        objects = list_text_objects(message["blocks"])
+        assert objects
+        assert all(text["verbatim"] is True for text in objects)
+    (sources, closest, *_rest) = blocks.build_closing(answer)
+    for line in (sources, closest):
+        text = str(list_text_objects(line)[0]["text"])
+        for live in ("@here", "evil.example", "<!", "\n", "xoxb"):
+            assert live not in text
+        assert "evil[.]example/login" in text

@@ -105,7 +105,7 @@ def test_two_answers_are_told_apart_by_their_questions(
     CommandReply(slack, address, "How many days,\n<!here> & *when*?").deliver(ANSWER)
     CommandReply(slack, replace(address, response_url=None), "x" * 900).deliver(ANSWER)
     first, second = seen(workspace)
-    assert first.startswith("*You asked:* How many days, &lt;!here&gt; &amp; *when*?\n")
+    assert first.startswith("*You asked:* How many days, &lt;\u2060!here&gt; &amp; *when*?\n")
     assert second.startswith("*You asked:* " + "x" * 499 + "…\n")
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.types import CitedPassage, Passage
-from bot.slack.replies.output_filter import SECRET_REMOVED, AnswerText, OutputFilter, find_urls
+from bot.slack.replies.links.policy import LinkHosts, LinkPolicy
+from bot.slack.replies.output_filter import SECRET_REMOVED, AnswerText, OutputFilter
 
 PAGE = "https://handbook.example/leave"
 SOURCES = {
@@ -15,7 +16,9 @@ SOURCES = {
     2: CitedPassage(2, Passage("c2", "d2", "Travel", "https://handbook.example/a (b)", "", "", 0.8)),
     3: CitedPassage(3, Passage("c3", "d3", "Local", "file:///srv/notes.md", "", "", 0.7)),
 }
-ALLOWED = {PAGE, "https://forms.example/a?b=1"}
+FORM, VENDOR = "https://forms.example/a?b=1", "https://vendor.example/form?x=a.b.com"
+HOSTS = LinkHosts(["handbook.example", "forms.example"])
+EVIDENCE = [f"See {PAGE}#carry, {FORM} and {VENDOR}; write to hr@acme.example, or see {PAGE}."]
 
 CASES = [
     ("You may carry over 240 hours [1].", f"You may carry over 240 hours [[1]]({PAGE})."),
@@ -35,7 +38,7 @@ CASES = [
     ("Fill in https://forms.example/a?b=1.", "Fill in https://forms.example/a?b=1."),
     ("A prefix https://handbook.example/ is not the page.", "A prefix (link removed) is not the page."),
     ("`curl https://evil.example/x`", "`curl (link removed)`"),
-    ("<!channel> listen, <@U123> and <#C1|general>", "@\u2060channel listen, @\u2060U123 and #general"),
+    ("<!channel> listen, <@U123> and <#C1|general>", "@\u2060channel listen, @U123 and #general"),
     ("<https://evil.example|click me> please", "click me please"),
     ("@here everybody", "@\u2060here everybody"),
     ("The token is xoxb-123456789012-abcdefABCDEF ok", f"The token is {SECRET_REMOVED} ok"),
@@ -43,7 +46,7 @@ CASES = [
     ("[<!channel>](https://evil.example) listen", "@\u2060channel listen"),
     ("Go to www.evil.example/x now", "Go to (link removed) now"),
     ("<slack://open|click> here", "click here"),
-    ("`<!channel>` in code", "`@\u2060channel` in code"),
+    ("`<!channel>` in code", "`<\u2060!channel>` in code"),
     ("Type ``` then <!channel> please", "Type ``` then @\u2060channel please"),
     ("5 days [1](https://docs.example/other).", f"5 days [[1]]({PAGE})."),
     ("A sk-learn-documentation page", "A sk-learn-documentation page"),
@@ -83,7 +86,7 @@ TOKENS += ["](", ")", "https://evil.example/x", "date", "\u2060", "\u200b", "x" 
 
 
 def shown() -> OutputFilter:
-    return OutputFilter(SOURCES.get, ALLOWED.__contains__)
+    return OutputFilter(SOURCES.get, LinkPolicy(HOSTS, lambda: EVIDENCE))
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)
@@ -123,13 +126,6 @@ def test_nothing_that_slack_may_take_for_a_mention_is_ever_shown(tokens: list[st
         assert "https://evil.example" not in out
 
 
-def test_urls_are_found_without_the_punctuation_after_them() -> None:
-    assert find_urls(["see (https://a.example/b_(c)), or https://a.example/d."]) == {
-        "https://a.example/b_(c)",
-        "https://a.example/d",
-    }
-
-
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "unit", ["[x](", "![", "<https://", "`", "[1", "```", "-----BEGIN PRIVATE KEY-----", "](", "a"]
@@ -152,14 +148,14 @@ def test_what_belongs_together_is_not_parted_by_the_limit() -> None:
 
 
 def test_the_text_of_an_answer_is_what_was_shown_and_what_is_held_back() -> None:
-    text = AnswerText(lambda n: None, lambda: ["see https://handbook.example/leave"])
+    text = AnswerText(lambda n: None, LinkPolicy(HOSTS, lambda: ["see https://handbook.example/leave"]))
     shown = text.feed("See https://handbook.example/leave and https://evil.example/x for")
     assert shown == "See https://handbook.example/leave and (link removed)"
     assert text.flush() == "See https://handbook.example/leave and (link removed) for"
 
 
 def test_a_reset_answer_begins_anew() -> None:
-    text = AnswerText(lambda n: None, list)
+    text = AnswerText(lambda n: None, LinkPolicy(HOSTS, list))
     text.feed("Let me look that up. ")
     text.reset()
     text.feed("You can carry over 5 days.")
@@ -168,7 +164,7 @@ def test_a_reset_answer_begins_anew() -> None:
 
 def test_evidence_that_comes_later_is_asked_for_again() -> None:
     evidence: list[str] = []
-    text = AnswerText(lambda n: None, lambda: evidence)
+    text = AnswerText(lambda n: None, LinkPolicy(HOSTS, lambda: evidence))
     assert text.filter("https://handbook.example") == "(link removed)"
     evidence.append("https://handbook.example")
     assert text.filter("https://handbook.example") == "https://handbook.example"
