@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, overload
 
+from agent import secrets
 from agent.hidden_characters import strip_invisible
 
 MAX_DEPTH = 100  # levels of nesting; what lies deeper becomes text
@@ -38,7 +39,7 @@ def clean(value: object, depth: int = 0) -> Any:
 
 
 def clean_shown(value: dict[str, Any]) -> dict[str, Any]:
-    """Returns the same for what a model is to read: also without characters that nobody sees.
+    """Returns the same for what a model is to read: also without characters that nobody sees, and without secrets.
 
     What a model wrote is left to :func:`clean`: a provider may have signed it.
 
@@ -54,7 +55,7 @@ def _strip(value: str) -> str: ...
 def _strip(value: object) -> Any: ...
 def _strip(value: object) -> Any:
     if isinstance(value, str):
-        return strip_invisible(value)
+        return secrets.redact(strip_invisible(value))
     if isinstance(value, dict):
         return {_strip(key): _strip(item) for key, item in value.items()}
     return [_strip(item) for item in value] if isinstance(value, list) else value

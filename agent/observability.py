@@ -1,27 +1,33 @@
 """Logs and Sentry: the only importer of sentry_sdk.
 
 Promises: no question, document text, token or key leaves the process this way. Logs carry a fixed event name
-and fields; turn and session ids come from context variables. An event sent to Sentry keeps the type and the
-stack of an error, without local variables; its message only where the error class is ours, because foreign
-messages may quote what they were given.
+and fields; turn and session ids come from context variables; what looks like a secret is masked, in the lines of
+other libraries too. An event sent to Sentry keeps the type and the stack of an error, without local variables; its
+message only where the error class is ours, because foreign messages may quote what they were given. Spans of
+requests and of processes that we start keep their times alone.
 """
 
 import logging
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from secrets import token_hex
 from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 
+from agent import secrets
 from agent.errors import DocentError
 from agent.settings import AgentSettings
 
 if TYPE_CHECKING:
     from sentry_sdk.integrations import Integration
     from sentry_sdk.types import Event, Hint
+    from structlog.typing import EventDict, WrappedLogger
 
+OURS = "docent"  # our loggers begin with it
+CONTENT_SPANS = ("http", "subprocess")  # operations whose spans name addresses and commands
+HIDDEN_LINE = "(hidden: the line of another library may quote what it was given)"
 HIDDEN = "(hidden: the message of a foreign error may quote a question)"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("docent")
@@ -51,7 +57,7 @@ def report(error: BaseException, *, event: str) -> str:
     """Sends an error to the log and to Sentry; returns the error id that a person can quote."""
     import sentry_sdk
 
-    error_id = f"E-{secrets.token_hex(4)}"
+    error_id = f"E-{token_hex(4)}"
     # The message of a foreign error stays out of the log: it may quote a question.
     shown = str(error) if isinstance(error, DocentError) else HIDDEN
     log.error(event, error_id=error_id, error_type=type(error).__name__, error=shown)
@@ -84,8 +90,10 @@ def flush(timeout_seconds: float = 2) -> None:
 
 
 def _set_up_logs(level: str) -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("docent").setLevel(level)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_MaskedFormatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger(OURS).setLevel(level)
     for noisy in ("LiteLLM", "slack_bolt", "slack_sdk", "rq", "httpx"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "LiteLLM" else logging.WARNING)
     structlog.configure(
@@ -93,6 +101,7 @@ def _set_up_logs(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _mask_fields,
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
             if sys.stderr.isatty()
             else structlog.processors.LogfmtRenderer(),
@@ -100,6 +109,18 @@ def _set_up_logs(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level.upper()),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
     )
+
+
+class _MaskedFormatter(logging.Formatter):
+    """Masks secrets in the lines of all libraries, and in their tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return secrets.redact(super().format(record))
+
+
+def _mask_fields(logger: "WrappedLogger", method: str, fields: "EventDict") -> "EventDict":
+    """Masks secrets in the fields of our own lines."""
+    return {name: secrets.redact(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 class _Stderr:
@@ -145,11 +166,13 @@ def _strip_content(event: "Event", hint: "Hint") -> "Event":
     for exception in (event.get("exception") or {}).get("values") or ():
         if f"{exception.get('module')}.{exception.get('type')}" not in ours:
             exception["value"] = HIDDEN
-    if "logentry" in event:
-        event["logentry"] = {"message": event["logentry"].get("message", "")}
+    is_ours = str(event.get("logger") or "").partition(".")[0] == OURS
+    said = event.pop("message", None) or event.pop("logentry", {}).get("message")
+    if said:  # without its parameters; of others it may have been put together before it was logged
+        event["logentry"] = {"message": said if is_ours else HIDDEN_LINE}
     _drop_request(event)
     event.get("contexts", {}).pop("rq-job", None)
-    return event
+    return cast("Event", secrets.redact_json(dict(event)))
 
 
 def _list_family(kind: type[Exception]) -> list[type[Exception]]:
@@ -159,7 +182,11 @@ def _list_family(kind: type[Exception]) -> list[type[Exception]]:
 def _strip_span_content(event: "Event", hint: "Hint") -> "Event":
     """Removes the same from the trace of a job or a request."""
     _drop_request(event)
-    return event
+    spans = event.get("spans") or []
+    for span in spans if isinstance(spans, list) else []:
+        if str(span.get("op") or "").partition(".")[0] in CONTENT_SPANS:
+            span["description"], span["data"] = "", {}
+    return cast("Event", secrets.redact_json(dict(event)))
 
 
 def _drop_request(event: "Event") -> None:

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from agent.observability import HIDDEN_LINE
+from agent.secrets import MASK
 from bot.simulator import ADA, HELP
 from tests.proxy import Proxy
 from tests.scripted_model import Call, Fail, Line, Say, ScriptedModel
@@ -102,6 +107,8 @@ def test_errors_of_every_process_and_spans_of_every_answer_arrive_without_conten
         world.wait_for(lambda: sentry.events(process="web") and sentry.events(process="clock"))
         proxy.come_back()
         world.wait_for_turns(3)
+        ada.command("/ask", QUESTION, HELP)  # answered through a response URL, whose path is a secret
+        world.wait_for_turns(4)
         for role in ("web", "worker", "clock"):
             world.stop(role)
     proxy.close()
@@ -122,7 +129,12 @@ def test_errors_of_every_process_and_spans_of_every_answer_arrive_without_conten
     n_spans = sum(span["name"].startswith("chat ") for span in sentry.spans())
     assert n_spans == n_model_calls > 3
 
+    requests = [s for t in sentry.transactions() for s in t["spans"] if s["op"] == "http.client"]
+    assert requests
+    assert not any(span.get("description") or span.get("data") for span in requests)
+
     everything = "\n".join(sentry.raw)
+    assert "/commands/" not in everything
     assert "zanzibar" not in everything  # the question
     assert "28 days" not in everything  # a document
     assert "At most 5 days" not in everything  # an answer
@@ -133,3 +145,37 @@ def test_errors_of_every_process_and_spans_of_every_answer_arrive_without_conten
         world.env["DATABASE_URL"].split(":")[2].split("@")[0],
     ):
         assert secret not in everything
+
+
+LIBRARY = """
+import logging, subprocess, sys
+import sentry_sdk
+import agent.settings
+from agent import observability
+observability.set_up(agent.settings.load(), process="cli")
+logging.getLogger("slack_sdk").error(f"refused: {sys.argv[1]} for xoxb-123456789012-abcdef")
+logging.getLogger("asyncio").error("refused: %s", sys.argv[1])
+logging.getLogger("docent.x").error("our own line has password: hunter2")
+with sentry_sdk.start_transaction(op="task", name="t"):
+    subprocess.run([sys.executable, "-c", "pass", sys.argv[1]], check=True)
+observability.log.warning("tried", url="https://me:s3cret@git.example/x")
+observability.flush()
+"""
+
+
+def test_what_other_libraries_say_and_start_is_hidden_in_sentry_and_masked_in_logs() -> None:
+    sentry = Sentry()
+    env = {**os.environ, "SENTRY_DSN": sentry.dsn, "DOCENT_SENTRY_TRACES_SAMPLE_RATE": "1"}
+    command = [sys.executable, "-c", LIBRARY, "zanzibar"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+    sentry.close()
+    everything = "\n".join(sentry.raw)
+    messages = [event["logentry"]["message"] for event in sentry.events()]
+    assert messages == [HIDDEN_LINE, HIDDEN_LINE, f"our own line has password: {MASK}"]
+    assert {span["op"].partition(".")[0] for span in sentry.transactions()[0]["spans"]} == {"subprocess"}
+    for secret in ("zanzibar", "xoxb-", "hunter2", "s3cret"):
+        assert secret not in everything
+    for secret in ("xoxb-", "hunter2", "s3cret"):
+        assert secret not in done.stderr
+    assert f"refused: zanzibar for {MASK}" in done.stderr
+    assert f"https://me:{MASK}@git.example/x" in done.stderr

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import case, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from agent import secrets
 from agent.clock import new_id
 from agent.store.database import Transaction
 from agent.store.tables import FeedbackRow, TurnRow
@@ -16,7 +17,8 @@ def rate(
     """Stores a person's rating, 1 or -1. A later one replaces it and keeps the comment of an equal one; a
     rating of an unknown turn is dropped."""
     columns = ["id", "turn_id", "user_id", "rating", "comment"]
-    values = [literal(new_id()), TurnRow.id, literal(user_id), literal(rating), literal(comment)]
+    shown = secrets.redact(comment) if comment else comment
+    values = [literal(new_id()), TurnRow.id, literal(user_id), literal(rating), literal(shown)]
     new = insert(FeedbackRow).from_select(columns, select(*values).where(TurnRow.id == turn_id))
     comments = func.coalesce(new.excluded.comment, FeedbackRow.comment)
     update = {

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text, update
 
+from agent import secrets
 from agent.clock import new_id
 from agent.errors import LeaseLost
 from agent.hidden_characters import strip_invisible
@@ -81,8 +82,8 @@ def ask(
 ) -> StoredQuestion:
     """Appends a queued turn to the session ``key``, which is created if it is new.
 
-    The question is stored without characters that nobody sees. ``channel`` and ``workspace`` say where it was
-    asked, and so which budgets pay for it beside the person's.
+    The question is stored without secrets and characters that nobody sees. ``channel`` and ``workspace`` say where
+    it was asked, and so which budgets pay for it beside the person's.
     """
     turn_id = turn_id or new_id()
     audience_json = json.dumps((audience or Audience()).as_json())
@@ -96,7 +97,7 @@ def ask(
             "channel": channel,
             "workspace": workspace,
             "origin": origin,
-            "question": strip_invisible(question),
+            "question": secrets.redact(strip_invisible(question)),
             "audience": audience_json,
         },
     ).one()

@@ -1,9 +1,9 @@
 """Makes the model's text safe to show, piece by piece while it streams.
 
-Promises of every prefix that is shown: citations of passages that this turn did not find are dropped; nothing is a
-link but what :class:`.links.policy.LinkPolicy` allows; nobody is notified and no image is shown; nothing looks like
-a secret, and no character is unseen. Text that cannot be judged yet is held back. First the forms that models write
-are put right; then whatever may still be live is made dead (:mod:`.links.live_markup`). Works on text alone.
+Promises of every prefix that is shown: citations of passages that this turn did not find are dropped; nothing is
+a link but what :class:`.links.policy.LinkPolicy` allows; nobody is notified and no image is shown; nothing looks
+like a secret, and no character is unseen. Text that cannot be judged yet is held back. First the forms that models
+write are put right; then whatever may still be live is made dead (:mod:`.links.live_markup`). Works on text alone.
 """
 
 import re
@@ -20,6 +20,7 @@ from bot.slack.replies.links.live_markup import CLOSE, LABELLED, OPEN
 from bot.slack.replies.links.policy import LINK_REMOVED, LinkHosts, LinkPolicy, show_dead
 
 HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown at its end, in one piece
+BEHIND_CHARS = 300  # more than any rule for a secret looks back
 SECRET_REMOVED = "(removed: looks like a secret)"
 
 # Every repetition is bounded: a model can be led to write text on which a backtracking pattern takes minutes.
@@ -28,7 +29,8 @@ _TOKEN = re.compile(
     r"(?P<code>(?:^|(?<=\n))```.*?(?:\n```|\Z)|(?<![`\\])`[^`\n]{1,500}`(?!`))"
     r"|!\[(?P<alt>[^\[\]\n]{0,500})\]"
     + _IN_PARENTHESES.format(name="image")
-    + r"|(?P<cite>[ \t]{0,3}\[(?P<numbers>\d{1,3}(?:\s?[,;]\s?\d{1,3}){0,20})\](?:\([^()\s]{0,2000}\))?)"
+    + r"|(?P<cite>[ \t]{0,3}(?P<linked>\[(?=\[\d{1,3}\]\]\())?\[(?P<numbers>\d{1,3}(?:\s?[,;]\s?\d{1,3}){0,20})\]"
+    r"(?(linked)\])(?:\([^()\s]{0,2000}\))?)"
     r"|\[(?P<label>[^\[\]\n]{0,500})\]"
     + _IN_PARENTHESES.format(name="target")
     + r"|<(?P<angle>[!@#][^<>\n]{0,300}|[a-z][a-z0-9+.-]{1,20}:[^<>\n]{0,2000})>",
@@ -52,6 +54,7 @@ class OutputFilter:
         self._source = source
         self._links = links
         self._held = ""
+        self._behind = ""  # the end of what was judged: it may say that what follows is a secret
 
     def feed(self, piece: str) -> str:
         """Adds a piece and returns the text that can be shown now."""
@@ -59,21 +62,27 @@ class OutputFilter:
         # Beyond the limit everything waits for the end: any cut could separate a link from its target.
         cut = _find_safe_end(self._held) if len(self._held) <= HELD_LIMIT else 0
         ready, self._held = self._held[:cut], self._held[cut:]
-        return self._clean(ready)
+        return self._clean_next(ready)
 
     def flush(self) -> str:
         """Returns the rest, at the end of the text."""
         ready, self._held = self._held, ""
-        return self._clean(ready)
+        return self._clean_next(ready)
 
     def filter(self, text: str) -> str:
         """Filters a complete text."""
         self._links.begin()
+        self._behind = ""
         return self._clean(strip_invisible(text)).strip()
+
+    def _clean_next(self, text: str) -> str:
+        clean = self._clean(text)
+        self._behind = (self._behind + text)[-BEHIND_CHARS:]
+        return clean
 
     def _clean(self, text: str) -> str:
         kept: list[str] = []  # the links that are allowed: nothing in them is looked at again
-        text = redact(_OURS.sub("", text), SECRET_REMOVED)
+        text = redact(_OURS.sub("", text), SECRET_REMOVED, after=self._behind)
         text = live_markup.neutralise(self._put_right(text, kept), self._links.replace)
         return _put_back(text.replace(_REPEATED, LINK_REMOVED), kept)
 
@@ -98,7 +107,11 @@ class OutputFilter:
 
     def _citation(self, match: re.Match[str], kept: list[str]) -> str:
         lead = match["cite"][: len(match["cite"]) - len(match["cite"].lstrip())]
-        if not lead and citations.is_index(match.string, match.start("cite"), match.end("numbers") + 1):
+        if (
+            not lead
+            and not match["linked"]
+            and citations.is_index(match.string, match.start("cite"), match.end("numbers") + 1)
+        ):
             return match[0]
         sources = [source for n in citations.parse_numbers(match["numbers"]) if (source := self._source(n))]
         return lead + "".join(_keep(format_citation(source), kept) for source in sources) if sources else ""

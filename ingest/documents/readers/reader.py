@@ -1,8 +1,8 @@
 """Parses a raw document in the format that its bytes have, and settles its title.
 
-Promises that no text contains invisible characters or files written as letters, and no block is empty. Runs in the
-child of :mod:`ingest.documents.converter`. Each format has one module with a function ``read``, which is imported
-with the first document of that format.
+Promises that no text contains invisible characters, files written as letters or what looks like a secret, and that
+no block is empty. Runs in the child of :mod:`ingest.documents.converter`. Each format has one module with a
+function ``read``, which is imported with the first document of that format.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Protocol, cast
 
+from agent import secrets
 from agent.hidden_characters import strip_invisible
 from agent.text import shorten
 from ingest.documents.blocks import Block, BlockKind, Document, Gap
@@ -74,13 +75,34 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     blocks = _drop_title(title, blocks)
     if not blocks:
         raise _no_text_problem(document.gap)
-    return replace(
-        document,
-        title=_clean_title(title),
-        blocks=blocks,
-        updated_at=document.updated_at or raw.updated_at,
-        keywords=strip_invisible(document.keywords),
+    masked = _mask_secrets(
+        replace(document, title=title, blocks=blocks, keywords=strip_invisible(document.keywords))
     )
+    return replace(masked, title=_clean_title(masked.title), updated_at=document.updated_at or raw.updated_at)
+
+
+def _mask_secrets(document: Document) -> Document:
+    """Takes secrets out before anything is split or embedded; says so as a gap, for the operator."""
+    texts = [document.title, document.keywords]
+    for block in document.blocks:
+        texts += (block.text, "\n".join(block.lines))
+    (title, keywords, *pairs), n_secrets = secrets.mask_all(texts)
+    if not n_secrets:
+        return document
+    blocks = tuple(
+        replace(block, text=text, lines=tuple(lines.split("\n")) if block.lines else ())
+        for block, text, lines in zip(document.blocks, pairs[::2], pairs[1::2], strict=True)
+    )
+    return replace(
+        document, title=title, blocks=blocks, keywords=keywords, gap=_add_secrets(document.gap, n_secrets)
+    )
+
+
+def _add_secrets(gap: Gap | None, n_secrets: int) -> Gap:
+    masked = "1 secret is masked" if n_secrets == 1 else f"{n_secrets:,} secrets are masked"
+    if gap:
+        return replace(gap, cause=f"{gap.cause}, and {masked}")
+    return Gap(masked, "take what is secret out of the document, and replace it where it is used")
 
 
 def _clean_title(title: str) -> str:

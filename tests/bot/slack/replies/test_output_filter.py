@@ -49,6 +49,8 @@ CASES = [
     ("`<!channel>` in code", "`<\u2060!channel>` in code"),
     ("Type ``` then <!channel> please", "Type ``` then @\u2060channel please"),
     ("5 days [1](https://docs.example/other).", f"5 days [[1]]({PAGE})."),
+    ("5 days [[1]](https://docs.example/other).", f"5 days [[1]]({PAGE})."),  # as an earlier answer has it
+    ("5 days [[9]](https://docs.example/other).", "5 days."),
     ("A sk-learn-documentation page", "A sk-learn-documentation page"),
     ("A key sk-proj-4fA9bX7cQ2dL5eZ8 here", f"A key {SECRET_REMOVED} here"),
     ("A [stray bracket never silences the rest of it", "A [stray bracket never silences the rest of it"),
