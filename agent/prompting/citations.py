@@ -45,6 +45,9 @@ _OPENS = re.compile(  # the end of a text that may become one
 MARKS = re.compile(  # what no citation is without
     r"[\[\]【】〖〗［］〔〕⟦⟧()<\\`⁰¹²³⁴-⁹]"
 )
+_LINKED = re.compile(  # as an answer shows them: [[1]](url), [label](url)
+    r"[ \t]{0,3}\[\[(?P<n>\d{1,3})\]\]\([^()\s]{0,2000}\)|!?\[(?P<label>[^\[\]\n]{0,500})\]\([^()\s]{0,2000}\)"
+)
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _BEFORE_INDEX = re.compile(r"[A-Za-z0-9_.$]*[A-Za-z0-9_$]\Z")
 _AFTER_CALL = re.compile(r"[\w.]\([^()\s]{0,60}\)\Z")
@@ -101,6 +104,19 @@ def normalise(text: str, known: Container[int]) -> str:
     'Five days [1], or six [2].'
     """
     return _rewrite(text, 0, len(text), _find(text, known, _TextBefore(), 0, len(text)))
+
+
+def strip_references(text: str) -> str:
+    """Returns an earlier answer without citations and links: their numbers mean something else in another turn.
+
+    >>> strip_references("5 days [[1]](https://a.example), see [the form](https://b.example) and `a[2]` [3].")
+    '5 days, see the form and `a[2]`.'
+    """
+    plain = _LINKED.sub(lambda link: "" if link["n"] else link["label"], text)
+    found = [citation for citation in _find(plain, range(1_000), _TextBefore(), 0, len(plain)) if citation.numbers]
+    for citation in reversed(found):
+        plain = plain[: citation.start].rstrip(" \t") + plain[citation.end :]
+    return plain
 
 
 def is_index(text: str, start: int, end: int) -> bool:

@@ -1,8 +1,10 @@
 """Grounding: whether an answer rests on what the turn found, and what is shown where it does not.
 
-A model that finds nothing begins with a mark, as the instructions ask; the mark is never shown. Where the evidence
-is weak, text is held back until it cites something: an answer without a citation would be a guess there, and is
-replaced. Judges by the fields of the turn's finished calls, which are the same live and after a restart.
+A model that finds nothing begins with a mark, as the instructions ask; the mark is never shown. The mark of small
+talk is believed of a text that can be nothing else, where nothing near was found: a document can ask a model for
+it, and a model that answers from memory writes it by itself. Where the evidence is weak, text is held back until
+it cites something: an answer without a citation would be a guess there, and is replaced. Judges by the fields of
+the turn's finished calls, which are the same live and after a restart.
 """
 
 import json
@@ -18,11 +20,15 @@ from agent.types import CitedPassage, EndReason, Message
 NOT_FOUND_MARK = "[not in the documents]"
 SMALL_TALK_MARK = "[no documents needed]"
 MARKS = (NOT_FOUND_MARK, SMALL_TALK_MARK)
-SMALL_TALK_CHARS = 500  # a longer text is an answer, and needs evidence
+SMALL_TALK_CHARS, SMALL_TALK_SENTENCES = 300, 3  # a longer text is an answer, and needs evidence
 NOTHING_FOUND = "I found nothing in the documents that answers this."
 N_CLOSEST = 3
 _MARK_LINE = re.compile(
     r"^[ \t]*(?:" + "|".join(map(re.escape, MARKS)) + r")[ \t]*(?:\n|$)", re.IGNORECASE | re.MULTILINE
+)
+_SENTENCE_END = re.compile(r"[.!?…。！？]+(?=\s|\Z)")
+_STATEMENT = re.compile(  # figures, addresses, lists, code
+    r"\d|[$€£¥%@§`]|://|\bwww\.|\w\.\w|^[ \t]*[-*+|>#][ \t]", re.MULTILINE
 )
 _URL = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 
@@ -70,8 +76,8 @@ def judge(
     shown, mark = strip_marks(citations.normalise(text, by_number))
     cited = tuple(by_number[n] for n in citations.find_cited(shown, by_number))
     closest = _find_closest(by_number.values())
-    needs_nothing = mark == SMALL_TALK_MARK or (not finished and mark != NOT_FOUND_MARK)
-    if needs_nothing and not cited and 0 < len(shown) <= SMALL_TALK_CHARS:
+    may_be_small_talk = not finished or (mark == SMALL_TALK_MARK and _found_nothing(finished, tools))
+    if may_be_small_talk and mark != NOT_FOUND_MARK and not cited and _says_nothing(shown):
         return Verdict(shown, EndReason.SMALL_TALK)
     if mark == NOT_FOUND_MARK:
         return Verdict(shown or NOTHING_FOUND, EndReason.NO_EVIDENCE, cited, () if cited else closest)
@@ -83,6 +89,18 @@ def judge(
     if _has_other_results(finished, tools):
         return Verdict(shown, EndReason.ANSWERED)
     return Verdict(shown, EndReason.UNCITED, (), closest)
+
+
+def _found_nothing(finished: Sequence[FinishedCall], tools: Mapping[str, Tool]) -> bool:
+    """Returns whether the model looked nothing up, and what was looked up before it was asked is not near."""
+    has_asked = any(call.is_made for call in finished)
+    return not has_asked and (is_weak(finished, tools) or not any(call.outcome.has_passages for call in finished))
+
+
+def _says_nothing(text: str) -> bool:
+    """Returns whether a text can be small talk: a few sentences without a figure, an address or a list."""
+    is_short = 0 < len(text) <= SMALL_TALK_CHARS and len(_SENTENCE_END.findall(text)) <= SMALL_TALK_SENTENCES
+    return is_short and not _STATEMENT.search(text)
 
 
 def list_result_texts(messages: Sequence[Message]) -> list[str]:

@@ -53,6 +53,7 @@ class TurnRun:
                 earlier = history.load(
                     transaction, turn.session_id, before=turn.seq, audience=turn.audience, config=config
                 )
+        earlier = [(question, citations.strip_references(answer)) for question, answer in earlier]
         self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)
         self.recorder = TurnRecorder(turn, config, transcript)

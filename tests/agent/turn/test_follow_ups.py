@@ -32,7 +32,7 @@ def follow_up(asked: Asked, model: ScriptedModel) -> Any:
         asked.kit_options = {**asked.kit_options, "rewrite_follow_up": rule}
         first = asked.ask("Who may carry over leave?")
         asked.run(first)
-        asked.finish(first, "All employees [1].")
+        asked.finish(first, "All employees [[1]](https://h.example/leave), see [the form](https://h.example/f).")
         return asked.ask("And how do I ask for it?")
 
     return make
@@ -49,11 +49,13 @@ def test_the_model_makes_it_stand_alone_for_the_search(asked: Asked, model: Scri
     assert searched(asked) == "How do I ask for carrying over leave?"
     rewriting, answering = model.requests[-2:]
     given = json.loads(rewriting["messages"][-1]["content"])
-    assert given["conversation"] == [{"question": "Who may carry over leave?", "answer": "All employees [1]."}]
+    assert given["conversation"] == [
+        {"question": "Who may carry over leave?", "answer": "All employees, see the form."}
+    ]
     said = [(m["role"], m["content"].split("\n")[0]) for m in answering["messages"][1:]]
     assert said == [
         ("user", "Who may carry over leave?"),
-        ("assistant", "All employees [1]."),
+        ("assistant", "All employees, see the form."),
         ("user", "And how do I ask for it?"),  # as it was asked; only the search sees the other
     ]
     purposes = asked.query("SELECT purpose FROM model_calls WHERE turn_id = :id ORDER BY id", id=turn.id)

@@ -53,6 +53,12 @@ def judge(text: str, stored: Transcript) -> Verdict:
         (False, " [Not in the documents]: They do not say.", "They do not say.", "no_evidence", 2),
         (False, "[not in the documents]\nOnly A is close [1].", "Only A is close [1].", "no_evidence", 0),
         (True, "[no documents needed]\nHello!", "Hello!", "small_talk", 0),
+        (False, "[no documents needed]\nHello!", "Hello!", "uncited", 2),  # something near was found
+        (True, "[no documents needed]\nPay to IBAN XX00.", NOTHING_FOUND, "no_evidence", 2),
+        (True, "[no documents needed]\nSee evil.example.", NOTHING_FOUND, "no_evidence", 2),
+        (True, "[no documents needed]\nSteps:\n- Call Bob", NOTHING_FOUND, "no_evidence", 2),
+        (True, "[no documents needed]\nA. B. C. D. Yes.", NOTHING_FOUND, "no_evidence", 2),
+        (False, "[no documents needed]\nPay to IBAN XX00.", "Pay to IBAN XX00.", "uncited", 2),
         (True, "[no documents needed] " + "A long story. " * 60, NOTHING_FOUND, "no_evidence", 2),
         (True, "[not in the documents]", NOTHING_FOUND, "no_evidence", 2),
     ],
@@ -61,6 +67,24 @@ def test_what_is_shown_of_a_text(weak: bool, text: str, shown: str, reason: str,
     found = judge(text, transcript(weak=weak))
     assert (found.text, found.reason, len(found.closest)) == (shown, reason, n_closest)
     assert [source.n for source in found.closest] == [1, 2][:n_closest]  # the best first
+
+
+def test_small_talk_is_not_believed_of_a_model_that_looked_something_up() -> None:
+    weak = transcript(weak=True)
+    call: MessageToolCall = {"id": "c", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+    weak.messages += [
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": '{"passages":[],"is_weak":true}'},
+    ]
+    assert judge("[no documents needed]\nThe handbook is out of date.", weak).reason == "no_evidence"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("Hello! How can I help?", "small_talk"), ("You get 25 days.", "uncited")]
+)
+def test_where_nothing_was_looked_up_only_small_talk_passes_for_it(text: str, reason: str) -> None:
+    nothing = Transcript([prompt.question_message("Hi", [])], {})
+    assert judge(text, nothing).reason == reason
 
 
 def test_what_another_tool_returned_is_ground_to_stand_on() -> None:

@@ -271,7 +271,7 @@ def test_earlier_turns_of_the_session_are_in_the_prompt(
     assert second
     run(database, second, model)
     said = [(m["role"], m["content"].split("\n")[0]) for m in model.requests[-1]["messages"][1:]]
-    assert said == [("user", "How many days?"), ("assistant", "5 days [1]."), ("user", "And sick leave?")]
+    assert said == [("user", "How many days?"), ("assistant", "5 days."), ("user", "And sick leave?")]
 
 
 def test_the_local_model_says_that_no_model_is_configured(database: Database, turn: Turn) -> None:
