@@ -1,4 +1,4 @@
-"""Retention: deletes what is older than the operator wants to keep.
+"""Retention: deletes what is older than the operator wants to keep, and what one person asked.
 
 A turn is deleted when it ended before a given moment, with everything recorded about it; a session with its
 last turn; a blob with the last model call that refers to it; a budget when its day or month ended before that
@@ -8,9 +8,10 @@ to run is the caller's decision.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -48,6 +49,10 @@ class Pruned:
 
 _OLD = f"created_at < :before AND finished_at < :before AND {HAS_ENDED}"
 _CHOOSE = text(f"SELECT id, session_id FROM turns WHERE {_OLD} ORDER BY created_at LIMIT :limit FOR UPDATE")
+_CHOOSE_PERSON = text(f"""
+SELECT id, session_id FROM turns WHERE user_id = :user_id AND {HAS_ENDED}
+ORDER BY created_at LIMIT :limit FOR UPDATE
+""")
 _DELETE_TURNS = text("DELETE FROM turns WHERE id = ANY(:ids)")
 # Two statements: only the second sees a turn that was stored while the first waited for the session's row.
 _LOCK_SESSIONS = text("SELECT id FROM sessions WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
@@ -77,17 +82,44 @@ def prune(
             _take(transaction, locks.PRUNE)
             n_budgets = len(transaction.execute(_DELETE_BUDGETS, {"day": day}).all())
             chosen = transaction.execute(_CHOOSE, {"before": before, "limit": batch_turns}).all()
-            if not chosen:
-                return Pruned(n_budgets=n_budgets)
-            ids = [row[0] for row in chosen]
-            hashes = _list_hashes(transaction, ids)
-            forget(transaction, ids)
-            transaction.execute(_DELETE_TURNS, {"ids": ids})
-            n_bodies = _delete_blobs(transaction, hashes)
-            n_sessions = _delete_sessions(transaction, {row[1] for row in chosen})
-            return Pruned(len(ids), n_sessions, n_bodies, n_budgets)
+            return _delete(transaction, chosen, forget) + Pruned(n_budgets=n_budgets)
     except _Busy:
         return None
+
+
+def prune_person(
+    database: Database, user_id: str, *, forget: Forget, batch_turns: int = BATCH_TURNS
+) -> Pruned | None:
+    """Deletes one batch of the ended turns that a person asked; returns the same as :func:`prune`."""
+    try:
+        with database.transaction() as transaction:
+            _take(transaction, locks.PRUNE)
+            chosen = transaction.execute(_CHOOSE_PERSON, {"user_id": user_id, "limit": batch_turns}).all()
+            return _delete(transaction, chosen, forget)
+    except _Busy:
+        return None
+
+
+def delete_unused(database: Database, hashes: Sequence[str]) -> int:
+    """Deletes those of the bodies that no model call refers to any more; none while others write all the time."""
+    try:
+        with database.transaction() as transaction:
+            return _delete_blobs(transaction, hashes)
+    except _Busy:
+        return 0
+
+
+def _delete(transaction: Transaction, chosen: Iterable[Sequence[Any]], forget: Forget) -> Pruned:
+    """Deletes turns, given with their sessions, and everything that nothing else refers to."""
+    session_of: dict[UUID, UUID] = {row[0]: row[1] for row in chosen}
+    if not session_of:
+        return Pruned()
+    ids = list(session_of)
+    hashes = _list_hashes(transaction, ids)
+    forget(transaction, ids)
+    transaction.execute(_DELETE_TURNS, {"ids": ids})
+    n_bodies = _delete_blobs(transaction, hashes)
+    return Pruned(len(ids), _delete_sessions(transaction, set(session_of.values())), n_bodies)
 
 
 _COUNT = text(f"""

@@ -17,12 +17,16 @@ from typer.core import TyperGroup
 from agent.errors import UserError
 from bot.cli import documents, getting_started, processes, questions, sessions
 from bot.evaluation.command import evaluate
+<<<<<<< HEAD
 from bot.processes import private_files
+=======
+from bot.record.people_command import people_app
+>>>>>>> b5e18b7 (Forget and read out one person, and export nothing private)
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "sync", "forget", "reindex"),  # on one machine
     *("doctor", "manifest", "web", "worker", "clock", "migrate"),  # with Slack
-    *("sessions", "usage", "eval"),  # afterwards
+    *("sessions", "usage", "people", "eval"),  # afterwards
 )
 DISTRIBUTION = "docent-answers"
 
@@ -76,6 +80,7 @@ for command in (
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(sessions.sessions_app, name="sessions")
+app.add_typer(people_app, name="people")
 
 
 def main() -> None:

@@ -121,18 +121,19 @@ def sessions_export(
     output: Annotated[Path | None, typer.Option(help="Write to this file. Default: standard output.")] = None,
     model: Annotated[str | None, typer.Option(help="Export only what this model answered.")] = None,
 ) -> None:
-    """Export rated answers as JSON lines. No person is named in them.
+    """Export rated answers as JSON lines. No person is named in them, and nothing private is in them.
 
     For example: docent sessions export --since 7d --format eval --output cases.jsonl
     """
-    from bot.record import export
+    from bot.record import export, export_scope
 
     start = _parse_moment(since)
     end = _parse_moment(until) if until else now()
     if start >= end:
         raise UserError(f"No time is left from {since} to {until or 'now'}: --since must be before --until.")
     with connection.open_database() as database, _open_output(output) as file:
-        exported = export.export(database, export.ExportFilter(start, end, model), format=format, output=file)
+        chosen = export.ExportFilter(start, end, model)
+        exported = export.export(database, chosen, scope=export_scope.build(), format=format, output=file)
     for line in export.describe(exported, format=format, to=str(output) if output else "standard output"):
         sys.stderr.write(f"{line}\n")
 

@@ -1,13 +1,14 @@
 """Exports rated answers as JSON lines: well-rated turns to train a model, badly rated ones as evaluation cases.
 
 Promises: no person is named; every line is complete in itself; turns that do not qualify are left out and counted
-by reason; nothing comes from documents that not everyone may read, whoever the answer was for.
+by reason; nothing comes from documents that not everyone may read, from a conversation that was not public, or
+from a tool that returns more than passages of documents, whoever the answer was for.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,8 +20,14 @@ from sqlalchemy import text
 from agent.llm.model_names import is_local
 from agent.store import earlier_turns
 from agent.store.database import Database, Transaction
+<<<<<<< HEAD
 from agent.turn.history import HISTORY_TURNS
 from ingest.access import reader_sets
+=======
+from agent.turn.loop import HISTORY_TURNS
+from bot.slack.inbox import Origin
+from ingest import access
+>>>>>>> b5e18b7 (Forget and read out one person, and export nothing private)
 
 PAGE = 200  # turns read in one transaction
 
@@ -34,6 +41,8 @@ class LeftOut(StrEnum):
     PRUNED = "pruned"
     OTHER_MODEL = "other_model"
     RESTRICTED = "restricted"
+    PRIVATE = "private"
+    OTHER_TOOLS = "other_tools"
 
 
 LEFT_OUT_SENTENCES = {
@@ -43,6 +52,8 @@ LEFT_OUT_SENTENCES = {
     LeftOut.PRUNED: "what the model saw is no longer stored",
     LeftOut.OTHER_MODEL: "answered by another model",
     LeftOut.RESTRICTED: "from documents that not everyone may read, or that were removed",
+    LeftOut.PRIVATE: "asked in private, or in a channel that is not known to be public",
+    LeftOut.OTHER_TOOLS: "with results of tools that return more than passages of documents",
 }
 Row = dict[str, Any]
 _MENTION = re.compile(r"(?:<|\\+u003c)@[UW][A-Z0-9]+(?:\|[^>\"]*)?>")
@@ -70,7 +81,17 @@ class ExportFilter:
     model: str | None = None
 
 
-def export(database: Database, filter_: ExportFilter, *, format: str, output: TextIO) -> Exported:
+@dataclass(frozen=True)
+class ExportScope:
+    """Says what is for everyone: ``is_public`` of a channel by its id; ``tools`` that return passages only."""
+
+    is_public: Callable[[str], bool]
+    tools: Collection[str]
+
+
+def export(
+    database: Database, filter_: ExportFilter, *, scope: ExportScope, format: str, output: TextIO
+) -> Exported:
     """Writes a JSON line for each rated turn that qualifies, oldest first.
 
     ``format`` is ``openai-chat`` (well-rated turns, to fine-tune a model) or ``eval`` (badly rated ones, for
@@ -82,10 +103,7 @@ def export(database: Database, filter_: ExportFilter, *, format: str, output: Te
         with database.transaction() as transaction:
             turns = _rated_turns(transaction, filter_, rating=rating, after=after)
             lines = [
-                make_line(transaction, turn, filter_)
-                if _is_for_everyone(transaction, turn)
-                else LeftOut.RESTRICTED
-                for turn in turns
+                _find_obstacle(transaction, turn, scope) or make_line(transaction, turn, filter_) for turn in turns
             ]
         for turn, line in zip(turns, lines, strict=True):
             if isinstance(line, LeftOut):
@@ -134,6 +152,28 @@ _DOCUMENTS_SEEN = text("""
 SELECT DISTINCT document_id FROM sources JOIN turns ON turns.id = turn_id
 WHERE session_id = :session_id AND seq <= :seq
 """)
+
+
+_PLACES = text("""
+SELECT DISTINCT origin, channel FROM turns WHERE session_id = :session_id AND seq <= :seq
+""")
+_TOOLS_RUN = text("""
+SELECT DISTINCT name FROM tool_calls JOIN turns ON turns.id = turn_id
+WHERE session_id = :session_id AND seq <= :seq
+""")
+_PUBLIC_ORIGINS = frozenset({Origin.MENTION, Origin.THREAD})
+
+
+def _find_obstacle(transaction: Transaction, turn: Row, scope: ExportScope) -> LeftOut | None:
+    """Returns why nobody else may see this and earlier turns of the session: a line contains them all."""
+    values = {"session_id": turn["session_id"], "seq": turn["seq"]}
+    if not _is_for_everyone(transaction, turn):
+        return LeftOut.RESTRICTED
+    for origin, channel in transaction.execute(_PLACES, values):
+        if channel is not None and not (origin in _PUBLIC_ORIGINS and scope.is_public(channel)):
+            return LeftOut.PRIVATE
+    run = set(transaction.scalars(_TOOLS_RUN, values))
+    return LeftOut.OTHER_TOOLS if run - set(scope.tools) else None
 
 
 def _is_for_everyone(transaction: Transaction, turn: Row) -> bool:

@@ -73,9 +73,14 @@ def prune(
 
     Raises :class:`UserError` if others delete or write for a minute without a pause.
     """
+    return repeat(lambda: _prune_batch(database, before, zone), sleep)
+
+
+def repeat(prune_batch: Callable[[], Pruned | None], sleep: Callable[[float], None] = time.sleep) -> Pruned:
+    """Deletes batch by batch until one is empty; raises as :func:`prune`."""
     total, give_up_at = Pruned(), time.monotonic() + GIVE_UP_SECONDS
     while True:
-        pruned = _prune_batch(database, before, zone)
+        pruned = prune_batch()
         if pruned is None and time.monotonic() > give_up_at:
             raise UserError(
                 f"Other processes have deleted or written for {GIVE_UP_SECONDS:.0f} seconds without a pause. "

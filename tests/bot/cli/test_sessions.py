@@ -42,7 +42,7 @@ def _forget_settings() -> None:
 def test_an_export_goes_to_a_file_and_its_summary_to_standard_error(
     run: Run, database: Database, tmp_path: Path
 ) -> None:
-    answered(database).rate(-1, "Wrong")
+    answered(database, channel=None).rate(-1, "Wrong")
     path = tmp_path / "cases.jsonl"
     result = run("export", "--since", "1d", "--format", "eval", "--output", str(path))
     assert (result.stdout, result.stderr) == ("", f"1 written to {path}.\n")

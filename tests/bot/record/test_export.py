@@ -11,7 +11,7 @@ import pytest
 from agent.clock import now
 from agent.store.database import Database
 from bot.record import export
-from bot.record.export import Exported, ExportFilter, LeftOut
+from bot.record.export import Exported, ExportFilter, ExportScope, LeftOut
 from tests.recorded import SCHEMA, SYSTEM, Recorded, answered, searched_again, set_readers
 
 
@@ -19,7 +19,8 @@ def exported(database: Database, format: str, **wanted: Any) -> tuple[Exported, 
     out = StringIO()
     since = wanted.pop("since", now() - timedelta(days=7))
     until = wanted.pop("until", now() + timedelta(minutes=1))
-    done = export.export(database, ExportFilter(since, until, **wanted), format=format, output=out)
+    scope = wanted.pop("scope", ExportScope({"C1"}.__contains__, {"search_docs", "thread_history"}))
+    done = export.export(database, ExportFilter(since, until, **wanted), scope=scope, format=format, output=out)
     return done, [json.loads(line) for line in out.getvalue().splitlines()]
 
 
@@ -143,3 +144,32 @@ def test_nothing_is_taken_from_documents_that_not_everyone_may_read(
     with database.transaction() as transaction:
         transaction.connection().exec_driver_sql("DELETE FROM documents")
     assert exported(database, format)[0] == Exported(0, Counter({LeftOut.RESTRICTED: 2}))
+
+
+@pytest.mark.parametrize(
+    ("channel", "origin", "reason"),
+    [
+        ("C1", "mention", None),
+        ("C1", "thread", None),
+        (None, "cli", None),
+        ("C1", "command", LeftOut.PRIVATE),
+        ("D1", "dm", LeftOut.PRIVATE),
+        ("C0PRIVATE", "mention", LeftOut.PRIVATE),
+    ],
+)
+def test_no_private_conversation_is_taken(
+    database: Database, channel: str | None, origin: str, reason: LeftOut | None
+) -> None:
+    turn = answered(database, channel=channel).rate(1)
+    answered(database, channel="C1").rate(1)  # a follow-up has the first one in its prompt
+    with database.transaction() as transaction:
+        change = "UPDATE turns SET origin = %s WHERE id = %s"
+        transaction.connection().exec_driver_sql(change, (origin, turn.id))
+    done, _ = exported(database, "openai-chat")
+    assert done == (Exported(0, Counter({reason: 2})) if reason else Exported(2))
+
+
+def test_no_results_of_tools_that_return_more_than_passages_are_taken(database: Database) -> None:
+    searched_again(database).rate(1)
+    scope = ExportScope(lambda channel: True, {"read_document"})
+    assert exported(database, "openai-chat", scope=scope)[0] == Exported(0, Counter({LeftOut.OTHER_TOOLS: 1}))

@@ -1,0 +1,58 @@
+"""The commands about one person's data: ``docent people export`` and ``docent people forget``."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from agent.store.database import Database
+
+User = Annotated[str, typer.Argument(metavar="USER", help="The person's id in Slack: U0123ABCD.")]
+
+people_app = typer.Typer(help="Read out or forget what is stored about a person.", no_args_is_help=True)
+
+
+@people_app.command("export")
+def people_export(user: User) -> None:
+    """Print everything that is stored about a person, as JSON: questions, answers, ratings, budgets.
+
+    For example: docent people export U0123ABCD > person.json
+    """
+    from bot import output
+    from bot.record import personal_data
+
+    with _open_database() as database:
+        output.print_json(personal_data.export_person(database, user))
+
+
+@people_app.command("forget")
+def people_forget(
+    user: User,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to.")] = False,
+) -> None:
+    """Delete everything that is stored about a person. This cannot be undone."""
+    from bot.processes import retention_schedule
+    from bot.record import personal_data
+
+    if not yes:
+        typer.confirm(f"Delete everything that is stored about {user}?", abort=True)
+    with _open_database() as database:
+        done = personal_data.forget_person(database, user)
+    counts = retention_schedule.describe(done.pruned)
+    sys.stdout.write(f"Deleted {counts}, {done.n_ratings} ratings; {done.n_mentions} mentions replaced.\n")
+    if done.n_open:
+        sys.stdout.write(f"{done.n_open} questions are being answered. Forget again when they have ended.\n")
+
+
+@contextmanager
+def _open_database() -> "Iterator[Database]":
+    import agent.settings
+    from agent import observability
+    from bot.processes import environment
+
+    observability.set_up(agent.settings.load(), process="cli")
+    with environment.open_database() as database:
+        yield database

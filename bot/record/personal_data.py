@@ -1,0 +1,151 @@
+"""What is stored about one person: read out for them, and forgotten.
+
+A person is known by their Slack id, with which questions, ratings, budgets and places are stored; Docent keeps no
+names. Forgetting deletes their questions with everything recorded of them, takes those out of the prompts of later
+questions of the same threads, deletes their ratings and budgets, and replaces their id wherever a record of others
+mentions it. What they wrote in a thread that a tool read for somebody else stays there, without their id, until
+that record is deleted; so do documents.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import text
+
+from agent.clock import now
+from agent.errors import UserError
+from agent.prompting import citations
+from agent.store import retention
+from agent.store.database import Database, Transaction, count_rows
+from agent.store.retention import Pruned
+from agent.store.tables import HAS_ENDED
+from bot.processes import retention_schedule
+from bot.record import recorded_calls
+from bot.slack import inbox
+
+FORGOTTEN = "(forgotten)"
+SOMEONE = "someone"
+QUOTED_CHARS = 12  # of a text that is looked for within others
+_START = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))"  # of a word, in JSON too
+_ID = re.compile(r"[A-Za-z0-9_.@-]{2,64}")  # Slack's U0123ABCD, or the name of a user of the terminal
+
+
+@dataclass(frozen=True)
+class ForgottenPerson:
+    """What was deleted, and how many questions are still being answered: they stay."""
+
+    pruned: Pruned
+    n_ratings: int
+    n_mentions: int
+    n_open: int
+
+
+def export_person(database: Database, user_id: str) -> dict[str, Any]:
+    """Reads everything that is stored about a person, as JSON: questions with answers, ratings, budgets.
+
+    Passages of documents and prompts are left out: they are not about the person.
+    """
+    values = {"user_id": _check(user_id), "ending": f"%:{user_id}"}
+    with database.transaction() as transaction:
+        read = {name: _read(transaction, query, values) for name, query in _EXPORTED.items()}
+    return {"user_id": user_id, "exported_at": now().isoformat(timespec="seconds"), **read}
+
+
+def forget_person(database: Database, user_id: str) -> ForgottenPerson:
+    """Forgets a person. May be repeated: a killed run is finished by the next one."""
+    _check(user_id)
+    _blank_history(database, user_id)
+    pruned = retention_schedule.repeat(lambda: retention.prune_person(database, user_id, forget=inbox.forget))
+    values = {"user_id": user_id, "ending": f"%:{user_id}"}
+    with database.transaction() as transaction:
+        n_ratings = count_rows(transaction, _DELETE_RATINGS, values)
+        transaction.execute(_DELETE_BUDGETS, values)
+        transaction.execute(_FORGET_PLACES, values)
+        mention = {"id": rf"{_START}{re.escape(user_id)}(?![A-Za-z0-9])", "like": f"%{user_id}%"}
+        n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
+        hashes = list(transaction.scalars(_BODIES_WITH, mention))
+        n_open = transaction.scalars(_COUNT_OPEN, values).one()
+    recorded_calls.rewrite(database, hashes, partial(_replace_id, re.compile(mention["id"])))
+    return ForgottenPerson(pruned, n_ratings, n_mentions, n_open)
+
+
+_EXPORTED = {
+    "questions": text("""
+        SELECT id, session_id, created_at, finished_at, origin, workspace, channel, question, answer, notice,
+               status, reason, model, cost_usd, n_steps FROM turns WHERE user_id = :user_id ORDER BY id"""),
+    "ratings": text("""
+        SELECT turn_id, rating, comment, created_at, updated_at FROM feedback
+        WHERE user_id = :user_id ORDER BY id"""),
+    "budgets": text("""
+        SELECT period, starts_on, spent_usd FROM budgets
+        WHERE scope = 'person' AND subject LIKE :ending ORDER BY starts_on"""),
+    "deliveries": text("""
+        SELECT key, received_at, place - 'response_url' AS place FROM deliveries
+        WHERE place ->> 'user_id' = :user_id ORDER BY received_at"""),
+}
+_TEXTS = text(f"""
+SELECT session_id, seq, question, coalesce(answer, '') FROM turns WHERE user_id = :user_id AND {HAS_ENDED}
+""")
+_LATER_MESSAGES = text("""
+SELECT DISTINCT jsonb_array_elements_text(request.body -> 'messages')
+FROM turns JOIN model_calls ON turn_id = turns.id JOIN blobs AS request ON request.hash = request_hash
+WHERE session_id = :session_id AND seq > :seq AND jsonb_typeof(request.body -> 'messages') = 'array'
+""")
+_BODIES_WITH = text("SELECT hash FROM blobs WHERE body::text LIKE :like AND body::text ~ :id")
+_DELETE_RATINGS = text("DELETE FROM feedback WHERE user_id = :user_id")
+_DELETE_BUDGETS = text("DELETE FROM budgets WHERE scope = 'person' AND subject LIKE :ending AND held_usd = 0")
+_FORGET_PLACES = text(f"""
+UPDATE deliveries SET place = '{{}}' WHERE place ->> 'user_id' = :user_id
+AND NOT EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND NOT {HAS_ENDED})
+""")
+_COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED}")
+_REPLACE_ID = tuple(
+    text(f"""
+UPDATE {table} SET {column} = regexp_replace({column}::text, :id, '{SOMEONE}', 'g')::{kind}
+WHERE {column}::text LIKE :like AND {column}::text ~ :id
+""")
+    for table, column, kind in (
+        ("messages", "content", "jsonb"),
+        ("tool_calls", "arguments", "jsonb"),
+        ("tool_calls", "result", "jsonb"),
+        ("turns", "question", "text"),
+        ("turns", "answer", "text"),
+        ("feedback", "comment", "text"),
+    )
+)
+
+
+def _check(user_id: str) -> str:
+    if not _ID.fullmatch(user_id):
+        raise UserError(f"'{user_id}' is not the id of a person. 'docent usage --by user' lists who has asked.")
+    return user_id
+
+
+def _read(transaction: Transaction, query: Any, values: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [dict(row) for row in transaction.execute(query, values).mappings()]
+
+
+def _blank_history(database: Database, user_id: str) -> None:
+    """Takes the person's questions and answers out of the prompts of later turns of the same sessions."""
+    with database.transaction() as transaction:
+        texts = transaction.execute(_TEXTS, {"user_id": user_id}).all()
+    for session_id, seq, question, answer in texts:
+        said = {part for part in (question, citations.strip_references(answer)) if part}
+        with database.transaction() as transaction:
+            hashes = list(transaction.scalars(_LATER_MESSAGES, {"session_id": session_id, "seq": seq}))
+        recorded_calls.rewrite(database, hashes, partial(_blank, said), session_id=session_id)
+
+
+def _blank(said: Collection[str], body: Any) -> Any:
+    """Returns a message without what it says, if that is one of these texts or quotes one, as a rewriting does."""
+    content = str(body.get("content") or "") if isinstance(body, dict) else ""
+    is_theirs = any(content == part or (len(part) >= QUOTED_CHARS and part[:100] in content) for part in said)
+    return {**body, "content": FORGOTTEN} if is_theirs else body
+
+
+def _replace_id(id_: re.Pattern[str], body: Any) -> Any:
+    return json.loads(id_.sub(SOMEONE, json.dumps(body)))

@@ -1,0 +1,109 @@
+"""What is stored about a person: read out, and gone afterwards, wherever it was."""
+
+import json
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from agent.errors import UserError
+from agent.prompting.prompt import question_message
+from agent.store.database import Database
+from agent.types import Message
+from bot.record import personal_data, session_query
+from bot.slack import inbox
+from bot.slack.inbox import Origin, ReplyAddress
+from tests.recorded import SYSTEM, Recorded, answered
+
+ADA, BEN = "U0ADA00001", "U0BEN00002"
+SECRET = "May Ada carry over her zanzibar leave?"
+
+
+def dump(database: Database) -> str:
+    """Every row of every table that holds something about people."""
+    tables = "sessions turns messages tool_calls model_calls blobs feedback budgets deliveries replies sources"
+    with database.transaction() as transaction:
+        rows = [transaction.execute(text(f"SELECT t::text FROM {name} AS t")).all() for name in tables.split(" ")]
+    return "\n".join(str(row[0]) for table in rows for row in table)
+
+
+def talk(database: Database) -> Recorded:
+    """Ada asks, Ben follows up in the thread with her question in his prompt, and both rate."""
+    first = answered(database, SECRET, key="thread", user=ADA).rate(1, "thanks", user=ADA)
+    second = Recorded.begin(database, f"And <@{ADA}> too?", key="thread", user=BEN)
+    history: list[Message] = [{"role": "user", "content": SECRET}]
+    history.append({"role": "assistant", "content": "At most 5 days."})
+    rewriting = question_message(json.dumps({"conversation": [{"question": SECRET}]}), [])
+    second.ask([SYSTEM, rewriting], {"role": "assistant", "content": "And?"}, purpose="standalone")
+    messages = [SYSTEM, *history, second.open()]
+    messages.append(second.tool("c", position=2, result={"messages": [{"who": ADA, "text": f"hi\n{ADA}"}]}))
+    second.ask(messages, {"role": "assistant", "content": f"{ADA} may [1]."})
+    second.end(f"{ADA} may [1].").rate(-1, f"ask {ADA}", user=BEN).rate(1, "thanks", user=ADA)
+    assert first.id != second.id
+    return second
+
+
+def test_everything_of_a_person_is_gone_and_all_else_stays(database: Database) -> None:
+    inbox.store(
+        database,
+        key="m:1",
+        address=ReplyAddress("T1", "D1", BEN, ts="1.1", thread_ts="1.1", is_direct=True),
+        origin=Origin.DIRECT,
+        question="Another thing",
+    )
+    second = talk(database)
+    with database.transaction() as transaction:
+        transaction.execute(
+            text("INSERT INTO budgets (id, scope, subject, period, starts_on) VALUES "
+                 "(:a, 'person', :ada, 'day', now()), (:b, 'person', :ben, 'day', now())"),
+            {"a": UUID(int=1), "b": UUID(int=2), "ada": f"T1:{ADA}", "ben": f"T1:{BEN}"},
+        )  # fmt: skip
+    done = personal_data.forget_person(database, ADA)
+    assert (done.pruned.n_turns, done.n_ratings, done.n_open) == (1, 1, 0)
+    left = dump(database)
+    for gone in (ADA, "zanzibar", "thanks"):
+        assert gone not in left
+    assert BEN in left
+    turns = session_query.load(database, str(second.id))["turns"]
+    assert [turn["question"] for turn in turns] == ["And <@someone> too?"]
+    (rewriting, answering) = turns[0]["model_calls"]
+    assert rewriting["request"] is not None
+    assert answering["request"] is not None
+    said = [message["content"] for message in answering["request"]["messages"][:3]]
+    assert said == [SYSTEM["content"], personal_data.FORGOTTEN, personal_data.FORGOTTEN]
+    assert answering["response"] is not None
+    assert turns[0]["feedback"][0]["comment"] == "ask someone"
+    assert personal_data.forget_person(database, ADA).pruned.n_turns == 0  # once more does no harm
+
+
+def test_the_same_question_of_somebody_else_is_kept_whole(database: Database) -> None:
+    answered(database, SECRET, key="ada", user=ADA)
+    other = answered(database, SECRET, key="ben", user=BEN)
+    personal_data.forget_person(database, ADA)
+    (turn,) = session_query.load(database, str(other.id))["turns"]
+    assert turn["question"] == SECRET
+    request = turn["model_calls"][0]["request"]
+    assert request is not None
+    assert SECRET in request["messages"][1]["content"]
+
+
+def test_a_question_that_is_being_answered_stays_until_it_has_ended(database: Database) -> None:
+    Recorded.begin(database, SECRET, user=ADA)
+    assert personal_data.forget_person(database, ADA).n_open == 1
+    assert "zanzibar" in dump(database)
+
+
+def test_a_person_is_told_what_is_stored_about_them_and_nothing_about_others(database: Database) -> None:
+    talk(database)
+    exported = json.loads(json.dumps(personal_data.export_person(database, ADA), default=str))
+    assert exported["user_id"] == ADA
+    (question,) = exported["questions"]
+    assert (question["question"], question["answer"], question["channel"]) == (SECRET, "At most 5 days [1].", "C1")
+    assert [rating["comment"] for rating in exported["ratings"]] == ["thanks", "thanks"]
+    assert BEN not in json.dumps(exported)
+
+
+@pytest.mark.parametrize("user", ["", "%", "U1' OR 1", "U*"])
+def test_what_is_no_id_is_refused(database: Database, user: str) -> None:
+    with pytest.raises(UserError, match="is not the id of a person"):
+        personal_data.forget_person(database, user)
