@@ -38,7 +38,7 @@ _TOKEN = re.compile(
 )
 _ATTACHED = re.compile(r"\S{1,80}(?<=[\w)\]])\[\d[^\[\]\s]{0,80}\]\Z")
 _DEFINITION = re.compile(r"\[[^\[\]\n]{0,500}\]:\Z")
-_PING = re.compile(r"([!@#])(?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})")
+_PING = re.compile(r"([!@#])(?=\w)(?:[^<>\n|]{0,100}\|)?([^<>\n|]{0,100})")
 _REPEATED = f"({LINK_REMOVED})"
 _PLACE = re.compile(f"{OPEN}([0-9]{{1,9}}){CLOSE}")
 _OURS = re.compile(f"[{OPEN}{CLOSE}{LABELLED}]")

@@ -55,6 +55,7 @@ CASES = [
     ("A key sk-proj-4fA9bX7cQ2dL5eZ8 here", f"A key {SECRET_REMOVED} here"),
     ("A [stray bracket never silences the rest of it", "A [stray bracket never silences the rest of it"),
     ("1 < 2 and so on", "1 < 2 and so on"),
+    ("<!-- a comment --> here", "<\u2060!-- a comment --> here"),
     ("<!channel|a|b> listen", "<\u2060!channel|a|b> listen"),
     ("<@U012AB3CD|a|b> listen", "<\u2060@U012AB3CD|a|b> listen"),
     ("<!channel|" + "a" * 350 + "> listen", "<\u2060!channel|" + "a" * 350 + "> listen"),

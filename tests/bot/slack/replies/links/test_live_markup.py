@@ -134,6 +134,7 @@ def check_dead(text: str, cuts: list[int]) -> None:
 @example("![a\nb](https://evil.com/x)", [3])
 @example(f"[x]:\n  {PAGE}\n\n![y][x] and ![x]", [5])
 @example("[a](\nhttps://evil.com)", [5])
+@example("0.data:text/html,", [])  # what is taken for a name hides a scheme
 @example("`<!channel>` <\\!channel> &lt;!here> <*!here*>", [])
 def test_nothing_live_gets_out(text: str, cuts: list[int]) -> None:
     check_dead(text, cuts)
