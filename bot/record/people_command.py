@@ -34,6 +34,7 @@ def people_forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to.")] = False,
 ) -> None:
     """Delete everything that is stored about a person. This cannot be undone."""
+    from agent.text import count
     from bot.processes import retention_schedule
     from bot.record import personal_data
 
@@ -42,9 +43,11 @@ def people_forget(
     with _open_database() as database:
         done = personal_data.forget_person(database, user)
     counts = retention_schedule.describe(done.pruned)
-    sys.stdout.write(f"Deleted {counts}, {done.n_ratings} ratings; {done.n_mentions} mentions replaced.\n")
+    ratings, mentions = count(done.n_ratings, "rating"), count(done.n_mentions, "mention")
+    sys.stdout.write(f"Deleted {counts}, {ratings}; replaced {mentions}.\n")
     if done.n_open:
-        sys.stdout.write(f"{done.n_open} questions are being answered. Forget again when they have ended.\n")
+        open_ones = "1 question is" if done.n_open == 1 else f"{done.n_open} questions are"
+        sys.stdout.write(f"{open_ones} being answered. Forget again when that has ended.\n")
 
 
 @contextmanager

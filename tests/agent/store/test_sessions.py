@@ -7,7 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from agent.errors import LeaseLost
+<<<<<<< HEAD
 from agent.store import earlier_turns, sessions
+=======
+from agent.secrets import MASK
+from agent.store import feedback, sessions
+>>>>>>> 9e7001b (Test that records hold no secret, and the commands about a person)
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion, Turn
 
@@ -168,3 +173,12 @@ def test_a_question_is_stored_without_characters_that_nobody_sees(database: Data
         turn = sessions.claim(transaction, stored.session_id, owner="w", lease_seconds=9)
     assert turn
     assert turn.question == "How many days 👩\u200d🔬?"
+
+
+def test_questions_and_comments_are_stored_without_secrets(database: Database) -> None:
+    stored = ask(database, "Why does ghp_abcdefghijklmnopqrst not work?")
+    with database.transaction() as transaction:
+        comment = "the password is hunter2 now"
+        feedback.rate(transaction, turn_id=stored.turn_id, user_id="U1", rating=-1, comment=comment)
+        kept = transaction.execute(text("SELECT question, comment FROM turns JOIN feedback ON turn_id = turns.id"))
+        assert kept.one() == (f"Why does {MASK} not work?", f"the password is {MASK} now")

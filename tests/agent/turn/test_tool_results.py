@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import Cancelled, ToolError
+from agent.secrets import MASK
 from agent.store.sessions import Turn
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import grounding, tool_calls, tool_results
@@ -146,3 +147,15 @@ def test_a_model_reads_no_character_that_nobody_sees() -> None:
     assert "Carry over 5 days." in json.dumps(result)
     error = tool_results.render_error(ToolError(f"No{TAGS} such order.", hint=f"Ask\u2060{TAGS}."), 5_000).result
     assert error == {"error": "No such order.", "hint": "Ask."}
+
+
+def test_a_model_reads_no_secret_and_none_is_recorded_of_a_result() -> None:
+    leak = ToolResult(
+        {"rows": [{"login": "postgresql://me:s3cret@db.example"}], "n": 1},
+        (replace(PASSAGE, text="The password is hunter2 for all."),),
+    )
+    result = render(leak, lambda passages: [CitedPassage(1, p) for p in passages], 5_000).result
+    assert result["rows"] == [{"login": f"postgresql://me:{MASK}@db.example"}]
+    assert f"The password is {MASK} for all." in json.dumps(result)
+    error = tool_results.render_error(ToolError("Refused: token=4f9b7c2d8e.", hint=""), 5_000).result
+    assert "4f9b" not in json.dumps(error)
