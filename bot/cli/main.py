@@ -17,11 +17,8 @@ from typer.core import TyperGroup
 from agent.errors import UserError
 from bot.cli import documents, getting_started, processes, questions, sessions
 from bot.evaluation.command import evaluate
-<<<<<<< HEAD
 from bot.processes import private_files
-=======
 from bot.record.people_command import people_app
->>>>>>> b5e18b7 (Forget and read out one person, and export nothing private)
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "sync", "forget", "reindex"),  # on one machine

@@ -20,14 +20,9 @@ from sqlalchemy import text
 from agent.llm.model_names import is_local
 from agent.store import earlier_turns
 from agent.store.database import Database, Transaction
-<<<<<<< HEAD
 from agent.turn.history import HISTORY_TURNS
-from ingest.access import reader_sets
-=======
-from agent.turn.loop import HISTORY_TURNS
 from bot.slack.inbox import Origin
-from ingest import access
->>>>>>> b5e18b7 (Forget and read out one person, and export nothing private)
+from ingest.access import reader_sets
 
 PAGE = 200  # turns read in one transaction
 

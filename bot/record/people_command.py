@@ -35,7 +35,7 @@ def people_forget(
 ) -> None:
     """Delete everything that is stored about a person. This cannot be undone."""
     from agent.text import count
-    from bot.processes import retention_schedule
+    from bot.processes.schedules import retention_schedule
     from bot.record import personal_data
 
     if not yes:

@@ -23,7 +23,7 @@ from agent.store import retention
 from agent.store.database import Database, Transaction, count_rows
 from agent.store.retention import Pruned
 from agent.store.tables import HAS_ENDED
-from bot.processes import retention_schedule
+from bot.processes.schedules import retention_schedule
 from bot.record import recorded_calls
 from bot.slack import inbox
 

@@ -7,12 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from agent.errors import LeaseLost
-<<<<<<< HEAD
-from agent.store import earlier_turns, sessions
-=======
 from agent.secrets import MASK
-from agent.store import feedback, sessions
->>>>>>> 9e7001b (Test that records hold no secret, and the commands about a person)
+from agent.store import earlier_turns, feedback, sessions
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion, Turn
 
