@@ -216,6 +216,11 @@ class Library:
         handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
         return SearchContext(handle.index, handle.embedder, scope, self._reranker)
 
+    def may_read_more(self, audience: Audience, *, than: Audience) -> bool:
+        """Returns whether an audience may read a document that the other may not."""
+        with self.database.transaction() as transaction:
+            return bool({*self._readable(transaction, audience)} - {*self._readable(transaction, than)})
+
     def _readable(self, transaction: Transaction, audience: Audience) -> tuple[str, ...]:
         self.reader_sets.update(transaction)
         return self.reader_sets.readable(audience)

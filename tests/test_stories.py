@@ -10,6 +10,7 @@ import ingest.settings
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule
 from bot.simulator.people.person import Person
 from bot.simulator.stores.pending_events import FailureReason
+from bot.slack import private_offer
 from ingest.library import Library
 from tests.library import sync_folder
 from tests.proxy import Proxy
@@ -184,6 +185,31 @@ def test_nothing_found_gives_an_honest_sentence(world: System) -> None:
     assert turn.reason == "no_evidence"
     (reply,) = world.replies(HELP, ts)
     assert "nothing" in reply.plain.lower()
+
+
+def test_what_the_asker_alone_may_read_is_offered_to_them_alone(world: System) -> None:
+    library = Library(world.database, ingest.settings.IngestSettings(index_uri=world.env["DOCENT_INDEX_URI"]))
+    (world.folder / "own").mkdir()
+    (world.folder / "own" / "page.md").write_text("# Locker\n\nThe locker in the yard has the code 4711.\n")
+    sync_folder(library, str(world.folder / "own"), readers=[f"user:{ADA}"])
+    world.start("web", "worker", "clock")
+    ada, grace = world.workspace.person(ADA), world.workspace.person(GRACE)
+    ada.mention(HELP, QUESTION)  # nothing better
+    world.wait_for_turns(1)
+    ts = ada.mention(HELP, "What is the code of the locker in the yard?")
+    world.wait_for_turns(2)
+    (offer,) = world.wait_for(lambda: world.workspace.ephemerals(ADA) or None)
+    assert "you may read, but not everybody here" in offer.plain
+    assert "locker" not in offer.plain.lower()
+    assert all("4711" not in reply.plain for reply in world.replies(HELP, ts))
+    grace.mention(HELP, "What is the code of the locker in the yard?")
+    world.wait_for_turns(3)
+
+    ada.click(offer.ts, private_offer.ACTION)
+    world.wait_for_turns(4)
+    assert any("4711" in message.plain for message in world.workspace.ephemerals(ADA))
+    assert world.workspace.ephemerals(GRACE) == []
+    assert all("4711" not in message.plain for message in world.workspace.history(HELP))
 
 
 def test_a_channel_that_becomes_shared_is_answered_for_another_company_from_then_on(world: System) -> None:

@@ -22,7 +22,7 @@ from agent.store.sessions import Turn
 from agent.turn import loop
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
-from bot.jobs import queue, turn_endings
+from bot.jobs import private_answers, queue, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import Abandoned, Lease
 from bot.slack import inbox
@@ -227,6 +227,8 @@ def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, pr
             case Finished():
                 text = progress.text.filter(event.text) or NO_TEXT
                 turn_endings.complete(context, turn, reply, event, text, notice=progress.audience_notice)
+                if event.reason is not EndReason.SMALL_TALK:
+                    private_answers.offer(context, turn)
 
 
 def _keep_shown(turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> Answer:

@@ -12,10 +12,10 @@ from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.store import feedback, sessions
+from agent.store import feedback, questions, sessions
 from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
-from bot.slack import events, feedback_form
+from bot.slack import events, feedback_form, private_offer
 from bot.slack.client import Payload
 from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
@@ -58,6 +58,7 @@ def register(app: App, context: ListenerContext) -> None:
     app.event(re.compile(".*"))(lambda ack: ack())
     app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
     app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
+    app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(context, ack, body, action))
     app.action(re.compile(".*"))(lambda ack: ack())
     app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(context, ack, body, view))
     app.error(on_error)
@@ -123,6 +124,18 @@ def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Paylo
     ack()
     if click.thumb == Thumb.DOWN and click.trigger_id:
         context.notifications.open_feedback_form(click.trigger_id, click.turn_id)
+
+
+def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
+    """Stores a question once more, to be answered for its asker alone."""
+    click = private_offer.parse_click(body, action)
+    if click:
+        turn_id, address = click
+        with context.database.transaction() as transaction:
+            question = questions.load_standalone(transaction, turn_id, address.user_id)
+        if question:
+            context.intake.store(f"private:{turn_id}:{address.user_id}", address, Origin.COMMAND, question)
+    ack()
 
 
 def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Payload) -> None:

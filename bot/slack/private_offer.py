@@ -1,0 +1,51 @@
+"""The offer to answer a question once more, for its asker alone, from what not everybody in the channel may read.
+
+Owns the message, which only the asker sees, and its button, in both directions. Promises to say nothing of what
+the documents are.
+"""
+
+from uuid import UUID
+
+from bot.slack.block_kit import Button, ButtonsBlock, SectionBlock, plain_text
+from bot.slack.client import Payload, SlackClient
+from bot.slack.inbox import ReplyAddress
+
+ACTION = "docent_answer_privately"
+TEXT = "There is more on this in documents that you may read, but not everybody here. Only you see this message."
+BUTTON = "Answer me privately"
+
+
+def show(slack: SlackClient, address: ReplyAddress, turn_id: UUID) -> None:
+    """Shows the offer to the asker; raises :class:`agent.errors.ReplyError`."""
+    said: SectionBlock = {"type": "section", "text": plain_text(TEXT)}
+    button: Button = {
+        "type": "button",
+        "action_id": ACTION,
+        "text": plain_text(BUTTON),
+        "value": str(turn_id),
+        "accessibility_label": BUTTON,
+    }
+    buttons: ButtonsBlock = {"type": "actions", "elements": [button]}
+    slack.call(
+        "chat.postEphemeral",
+        is_repeatable=False,
+        channel=address.channel,
+        user=address.user_id,
+        thread_ts=address.thread_ts,
+        text=TEXT,
+        blocks=[said, buttons],
+    )
+
+
+def parse_click(body: Payload, action: Payload) -> tuple[UUID, ReplyAddress] | None:
+    """Returns the turn, and where the answer for the asker alone goes; None for a button that is not ours."""
+    try:
+        turn_id = UUID(str(action.get("value") or ""))
+    except ValueError:
+        return None
+    channel = (body.get("channel") or {}).get("id")
+    team = (body.get("team") or {}).get("id")
+    if not channel or not team:
+        return None
+    address = ReplyAddress(team, channel, body["user"]["id"], response_url=body.get("response_url"))
+    return turn_id, address
