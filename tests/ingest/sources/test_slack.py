@@ -124,7 +124,7 @@ def test_an_unchanged_thread_costs_no_call(company: Company) -> None:
         slack.fetch(uri)
     n_history = company.n_calls("conversations.history")
     assert before.keys() == {*threads, single}
-    assert (n_history, company.n_calls("conversations.replies")) == (3, 3)  # two channels, and a window of one
+    assert (n_history, company.n_calls("conversations.replies")) == (4, 3)  # three channels, and a window of one
     assert company.n_calls("users.info") == 2
 
     company.linus.say("#help", "One more answer.", threads[1].split("/")[1])
@@ -280,7 +280,7 @@ def test_a_channel_the_bot_cannot_read_is_named_with_what_to_do(company: Company
         company.listed(channels=[RANDOM])
     with pytest.raises(UserError, match="knows no channel C0NOWHERE01"):
         company.listed(channels=["C0NOWHERE01"])
-    for channel in ("#help", "#general", "#partners"):
+    for channel in ("#help", "#general", "#partners", "#visitors"):
         company.workspace.leave(channel, company.workspace.app.bot_user_id)
     with pytest.raises(UserError, match="in none of its channels"):
         company.listed()

@@ -40,6 +40,7 @@ _ODD = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});|[\\*~`_]|
 _DOTS = {"\u3002": ".", "\uff61": ".", "\u2024": ".", "\u2044": "/", "\u2215": "/", "\ua789": ":", "\u2236": ":"}
 
 
+MARKS = "\\*~`"
 _Edit = tuple[int, int, str]  # start, end, what takes the place
 
 
@@ -68,12 +69,12 @@ def part(text: str) -> str:
 
 
 def _replace(text: str, find: Callable[[_ReadText], Iterable[_Edit]]) -> str:
-    """Makes the edits that both ways of reading the text ask for; the first and longest where they overlap."""
+    """Makes the edits that any way of reading the text asks for; the first and longest where they overlap."""
     as_written = _ReadText(text, list(range(len(text))), list(range(1, len(text) + 1)))
     as_read = _read(text)
     edits = list(find(as_read))
     if as_read.text != text:
-        edits += find(as_written)
+        edits += [*find(as_written), *find(_read(text, keeps_marks=True))]
     parts: list[str] = []
     position = 0
     for start, end, replacement in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
@@ -98,8 +99,11 @@ def _find_openers(text: str, reading: _ReadText) -> Iterator[_Edit]:
         yield start, end, text[start:end] + JOINER
 
 
-def _read(text: str) -> _ReadText:
-    """Returns the text without what is not seen and what only marks emphasis or code, entities as characters."""
+def _read(text: str, *, keeps_marks: bool = False) -> _ReadText:
+    """Returns the text without what is not seen and what only marks emphasis or code, entities as characters.
+
+    Marks are kept on request: they end a name, too.
+    """
     read: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -109,7 +113,7 @@ def _read(text: str) -> _ReadText:
         starts += range(position, odd.start())
         ends += range(position + 1, odd.start() + 1)
         position = odd.end()
-        for character in _read_odd(text, odd):
+        for character in odd[0] if keeps_marks and odd[0] in MARKS else _read_odd(text, odd):
             read.append(character)
             starts.append(odd.start())
             ends.append(odd.end())
@@ -124,7 +128,7 @@ def _read_odd(text: str, odd: re.Match[str]) -> str:
     if written == "_":
         before, after = text[odd.start() - 1 : odd.start()], text[odd.end() : odd.end() + 1]
         return "_" if before.isalnum() and after.isalnum() else ""
-    if written in "\\*~`":
+    if written in MARKS:
         return ""
     if written[0] == "&":
         return unescape(written)
