@@ -131,7 +131,7 @@ def test_an_unchanged_thread_costs_no_call(company: Company) -> None:
     after = {one.uri: one.fingerprint for one in slack.list(before)}
     assert [uri for uri in after if after[uri] != before[uri]] == [threads[1]]
     assert "One more answer." in slack.fetch(threads[1]).content.decode().replace("\\", "")
-    assert company.n_calls("conversations.history") == n_history + 3
+    assert company.n_calls("conversations.history") == n_history + 4
     assert company.n_calls("conversations.replies") == 4
     assert company.n_calls("users.info") == 3
 
