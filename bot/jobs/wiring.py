@@ -73,7 +73,7 @@ def build(
         plan_opening_calls=partial(plan_opening_calls, examples=examples),
         leases=leases,
         slack=slack,
-        audiences=AudienceResolver(SlackDirectory(slack, database), library.reader_sets) if slack else None,
+        audiences=AudienceResolver(SlackDirectory(slack), library.reader_sets, database) if slack else None,
         turn_queue=turn_queue,
         run_metadata=_describe_run(settings),
         delivery_hours=delivery_hours,

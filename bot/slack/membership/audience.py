@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from agent import observability
 from agent.errors import ReplyError
+from agent.store.database import Database
 from agent.types import EVERYONE, EXTERNAL, Audience
 from bot.slack.client import SlackRefused
 from bot.slack.inbox import ReplyAddress
@@ -47,13 +48,15 @@ class SeenBy:
 class AudienceResolver:
     """Resolves the audiences of one workspace."""
 
-    def __init__(self, directory: SlackDirectory, reader_sets: ReaderSets) -> None:
-        self._directory, self._reader_sets = directory, reader_sets
+    def __init__(self, directory: SlackDirectory, reader_sets: ReaderSets, database: Database) -> None:
+        self._directory, self._reader_sets, self._database = directory, reader_sets, database
 
     def resolve(self, address: ReplyAddress) -> SeenBy:
         """Returns who will see the answer to a question that was asked there."""
         deadline = time.monotonic() + SECONDS
-        self._directory.refresh()
+        with self._database.transaction() as transaction:
+            self._directory.refresh(transaction)
+            self._reader_sets.update(transaction)
         try:
             if address.is_private:
                 return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
@@ -100,18 +103,16 @@ class AudienceResolver:
             groups = self._directory.groups(deadline)
             holders |= {f"group:{id_}": ids for id_, ids in groups.items() if f"group:{id_}" in named}
         others = sorted(name for name in named if name.startswith("channel:") and name != f"channel:{channel_id}")
-        holders |= self._find_channels(others[:MAX_OTHER_CHANNELS], readers, deadline)
+        holders |= self._find_channels(others[:MAX_OTHER_CHANNELS], deadline)
         return {**holders, f"channel:{channel_id}": readers}
 
-    def _find_channels(self, names: Iterable[str], readers: Set[str], deadline: float) -> dict[str, Set[str]]:
+    def _find_channels(self, names: Iterable[str], deadline: float) -> dict[str, Set[str]]:
         found: dict[str, Set[str]] = {}
         for name in names:
             try:
-                members = self._directory.channel(name.removeprefix("channel:"), deadline).members
+                found[name] = self._directory.channel(name.removeprefix("channel:"), deadline).members
             except SlackRefused:  # a channel that the bot is not in, or that is gone
                 continue
-            if readers <= members:
-                found[name] = readers
         return found
 
     def _names(self, prefix: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from agent.store.database import Database
+from agent.store.database import Transaction
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from bot.slack.membership import changes
 from bot.slack.membership.people import SlackUser, UserKind, parse_user, stranger
@@ -61,8 +61,8 @@ class _Known(Generic[T]):
 class SlackDirectory:
     """One workspace's people and channels, as of at most a minute ago. Shared by threads."""
 
-    def __init__(self, slack: SlackClient, database: Database) -> None:
-        self._slack, self._database = slack, database
+    def __init__(self, slack: SlackClient) -> None:
+        self._slack = slack
         self._known: dict[str, _Known[object]] = {}
         self._changes: dict[str, float] = {}
         self._seen = 0.0  # until when changes are known
@@ -70,11 +70,10 @@ class SlackDirectory:
         self._lock = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
 
-    def refresh(self) -> None:
+    def refresh(self, transaction: Transaction) -> None:
         """Reads what has changed since the last time; call it before each question."""
-        with self._database.transaction() as transaction:
-            # A change counts from when it is made, and is seen once its transaction has ended.
-            now, changed = changes.load(transaction, since=self._seen - 10)
+        # A change counts from when it is made, and is seen once its transaction has ended.
+        now, changed = changes.load(transaction, since=self._seen - 10)
         with self._lock:
             self._changes |= changed
             self._seen = self._now = now

@@ -14,7 +14,7 @@ from bot.slack.inbox import ReplyAddress
 from bot.slack.membership import changes
 from bot.slack.membership.audience import MIXED, AudienceResolver, SeenBy
 from bot.slack.membership.directory import SlackDirectory
-from ingest.access.reader_sets import ReaderSets, one_of
+from ingest.access.reader_sets import ReaderSets, one_of, store_readers
 
 ALL = {
     "everyone": one_of(["everyone"]),
@@ -35,8 +35,11 @@ LOOK_UPS = ("conversations.members", "users.info", "usergroups.list", "conversat
 
 @pytest.fixture
 def resolver(slack: SlackClient, database: Database) -> AudienceResolver:
-    sets = ReaderSets(dict(ALL))
-    return AudienceResolver(SlackDirectory(slack, database), sets)
+    sets = ReaderSets()
+    with database.transaction() as transaction:
+        for readers in ALL.values():
+            store_readers(transaction, readers)
+    return AudienceResolver(SlackDirectory(slack), sets, database)
 
 
 def in_channel(channel: str, user: str = ADA) -> ReplyAddress:
