@@ -38,7 +38,7 @@ def complete(
     said = [
         _choose_notice(context, turn, finished.notice),
         "" if is_small_talk else notice,
-        context.suggestions.describe(finished),
+        "" if notice else context.suggestions.describe(finished),  # which may be answered elsewhere only
     ]
     notice = " ".join(filter(None, said))
     has_feedback = not is_small_talk  # nobody is asked to rate a "you're welcome"
