@@ -16,8 +16,8 @@ from sqlalchemy import func, or_, select
 from agent.errors import UserError
 from agent.store.database import Database, Transaction
 from agent.types import Audience, Passage
-from ingest.access import reader_sets
-from ingest.access.reader_sets import Readers, ReaderSets
+from ingest.access.declaration import EVERYONE_READS, Declaration
+from ingest.access.reader_sets import ReaderSets
 from ingest.documents.converter import Converter
 from ingest.index import reindex
 from ingest.index.active_index import ActiveIndex
@@ -118,7 +118,8 @@ class Library:
         row = DocumentRow
         ids = [uuid.UUID(id_) for id_ in set(document_ids)]
         is_kept_version = row.content_hash == ""  # an earlier one, because the present one could not be read
-        is_partial = (row.problem.is_not(None), row.n_chunks > 0, ~is_kept_version)
+        is_of_readers = row.own_readers.is_not(None)  # not for those who read it
+        is_partial = (row.problem.is_not(None), row.n_chunks > 0, ~is_kept_version, ~is_of_readers)
         query = select(row.id, row.problem).where(row.id.in_(ids), *is_partial)
         with self.database.transaction() as transaction:
             return {id_.hex: (problem or "").partition("; ")[0] for id_, problem in transaction.execute(query)}
@@ -127,7 +128,7 @@ class Library:
         self,
         source: connector.Source,
         *,
-        readers: Readers = reader_sets.DEFAULT_READERS,
+        declaration: Declaration = EVERYONE_READS,
         options: Options | None = None,
         is_forced: bool = False,
         progress: Progress = ignore_progress,
@@ -139,13 +140,17 @@ class Library:
             source,
             self.active_index,
             chunk_tokens=self.settings.chunk_tokens,
-            readers=readers,
+            declaration=declaration,
             options=options,
             is_forced=is_forced,
             progress=progress,
             waiting=waiting,
             converter=converter,
         )
+
+    def narrow_readers(self, source_name: str, declaration: Declaration, *, problem: str) -> int:
+        """Takes away rights of a source that cannot be opened; see :func:`ingest.sync.sync.narrow_readers`."""
+        return sync.narrow_readers(source_name, self.active_index, declaration=declaration, problem=problem)
 
     def open_sync(self, sync_id: uuid.UUID) -> DistributedSync | None:
         """Opens a sync that the workers share; returns None once it has ended."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from pathspec import PathSpec
 
 from agent.errors import UserError
+from ingest.access.patterns import to_pairs
 from ingest.durations import DEFAULT_EVERY, NEVER, duration
 from ingest.settings import IngestSettings
 
@@ -157,9 +158,13 @@ def _place(table: Mapping[str, object]) -> tuple[str, ...] | None:
 
 
 def _to_json(tables: Mapping[str, SourceTable], path: Path) -> dict[str, SourceTable]:
-    """Converts values to those that a sync can store in Postgres: dates become text."""
+    """Converts values to those that a sync can store in Postgres: dates become text, readers pairs."""
+    stored = {
+        name: {option: to_pairs(value) if option == "readers" else value for option, value in table.items()}
+        for name, table in tables.items()
+    }
     try:
-        encoded = json.dumps(tables, default=str, allow_nan=False)
+        encoded = json.dumps(stored, default=str, allow_nan=False)
     except ValueError:
         raise UserError(f"{path}: nan and inf are no values of options. Write a number.") from None
     if "\\u0000" in encoded:

@@ -24,7 +24,14 @@ class ReaderSetRow(Base):
 
 
 class DocumentRow(Base):
-    """A document of a source, as last synced. A new ``content_hash`` means that it has to be read again."""
+    """A document of a source, as last synced. A new ``content_hash`` means that it has to be read again.
+
+    ``access_id`` are its readers. They are those of ``listed_access_id`` (what is declared and what its source
+    knows), narrowed by ``own_readers`` (those its front matter names), and by any later declaration that was not
+    followed by a good listing yet. ``declared_access_id`` is what was declared at the last good listing; None
+    means that a change of readers has begun and was not finished. ``path`` is what patterns match, where it is not
+    the uri. A document that is ``hidden_because`` of a login stays in the index, for nobody.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (UniqueConstraint("source", "uri"),)
@@ -41,13 +48,20 @@ class DocumentRow(Base):
     synced_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     n_chunks: Mapped[int] = mapped_column(server_default="0")
     problem: Mapped[str | None] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text, server_default="")
+    declared_access_id: Mapped[str | None] = mapped_column(ForeignKey("reader_sets.access_id"))
+    listed_access_id: Mapped[str | None] = mapped_column(ForeignKey("reader_sets.access_id"))
+    own_readers: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
+    access_set_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    hidden_because: Mapped[str | None] = mapped_column(Text)
 
 
 class SyncRow(Base):
     """A sync of a source. At most one of a source has not ended.
 
     ``options`` are the source's, without secrets; ``problem`` tells why the sync ended early. What was to be
-    added, changed or moved and could not be read is counted in ``n_unread`` instead.
+    added, changed or moved and could not be read is counted in ``n_unread`` instead. ``n_narrowed`` and
+    ``n_widened`` count documents that were there before and have other readers now.
     """
 
     __tablename__ = "syncs"
@@ -76,12 +90,15 @@ class SyncRow(Base):
     n_tokens: Mapped[int] = mapped_column(server_default="0")
     cost_usd: Mapped[Decimal] = mapped_column(Numeric(14, 8), server_default="0")
     n_failures: Mapped[int] = mapped_column(server_default="0")
+    n_narrowed: Mapped[int] = mapped_column(server_default="0")
+    n_widened: Mapped[int] = mapped_column(server_default="0")
     problem: Mapped[str | None] = mapped_column(Text)
 
 
 class SyncItemRow(Base):
     """A document that a sync has listed and not yet written.
 
+    ``access_id`` are its readers without its front matter, ``declared_access_id`` those that are declared.
     ``moved_from`` is its id under an earlier uri. While ``claimed_until`` is in the future, somebody reads it.
     """
 
@@ -96,6 +113,9 @@ class SyncItemRow(Base):
     moved_from: Mapped[UUID | None]
     n_claims: Mapped[int] = mapped_column(server_default="0")
     claimed_until: Mapped[datetime | None] = mapped_column(Timestamp)
+    path: Mapped[str] = mapped_column(Text, server_default="")
+    declared_access_id: Mapped[str | None] = mapped_column(ForeignKey("reader_sets.access_id"))
+    hidden_because: Mapped[str | None] = mapped_column(Text)
 
 
 class IndexStateRow(Base):

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.types import EVERYONE
 from ingest.access import reader_sets
+from ingest.access.declaration import Declaration
 from ingest.documents.blocks import Document
 from ingest.documents.converter import Converter
 from ingest.documents.raw import RawDocument
@@ -56,4 +57,5 @@ def sync_folder(
     values = {"type": "folder", "location": str(path), "name": source_name, "link": link, "anchors": anchors}
     options = connector.validate_options(values, where=str(path))
     source = connector.open_source(options, home=library.settings.home)
-    return library.sync(source, readers=reader_sets.one_of(readers), **{"converter": kept_converter} | how)
+    declaration = Declaration.of(reader_sets.one_of(readers))
+    return library.sync(source, declaration=declaration, **{"converter": kept_converter} | how)

@@ -31,7 +31,7 @@ def sync(
 
     chosen = source_config.choose(settings.load(), sources or ())
     connection.announce(f"Syncing {', '.join(chosen)} …", is_quiet=json_)
-    from bot.cli import sync_progress
+    from bot.cli.library import sync_progress
 
     with connection.open_index() as database:
         sync_progress.sync_declared(database, settings.load(), sources or [], is_forced=force, as_json=json_)
@@ -66,7 +66,7 @@ def ingest(
 
     For example: docent ingest docs/handbook --link 'https://handbook.example/{path}' --exclude drafts/
     """
-    from bot.cli import sync_progress
+    from bot.cli.library import sync_progress
     from ingest import settings
 
     options = {
@@ -96,7 +96,7 @@ def documents(
 
     For example: docent documents handbook --problems
     """
-    from bot.cli import sources_table
+    from bot.cli.library import sources_table
     from ingest import settings
 
     with connection.open_index() as database:
@@ -111,7 +111,7 @@ def reindex(
     ] = False,
 ) -> None:
     """Switch to another embedding model. Embeds all documents with DOCENT_EMBEDDING_MODEL, then searches those."""
-    from bot.cli import sync_progress
+    from bot.cli.library import sync_progress
     from ingest import settings
 
     with connection.open_index() as database:
@@ -128,7 +128,7 @@ def forget(
 
     For example: docent forget handbook people/leave.md
     """
-    from bot.cli import forgetting
+    from bot.cli.library import forgetting
     from ingest import settings
 
     with connection.open_index() as database:

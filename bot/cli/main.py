@@ -15,13 +15,13 @@ import typer
 from typer.core import TyperGroup
 
 from agent.errors import UserError
-from bot.cli import documents, getting_started, processes, questions, sessions
+from bot.cli import access, documents, getting_started, processes, questions, sessions
 from bot.evaluation.command import evaluate
 from bot.processes import private_files
 from bot.record.people_command import people_app
 
 ORDER = (
-    *("demo", "ingest", "ask", "search", "documents", "sync", "forget", "reindex"),  # on one machine
+    *("demo", "ingest", "ask", "search", "documents", "access", "sync", "forget", "reindex"),  # on one machine
     *("doctor", "manifest", "web", "worker", "clock", "migrate"),  # with Slack
     *("sessions", "usage", "people", "eval"),  # afterwards
 )
@@ -78,6 +78,7 @@ for command in (
 app.command("eval")(evaluate)
 app.add_typer(sessions.sessions_app, name="sessions")
 app.add_typer(people_app, name="people")
+app.add_typer(access.access_app, name="access")
 
 
 def main() -> None:

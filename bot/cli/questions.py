@@ -3,9 +3,8 @@
 import getpass
 import json
 import sys
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,9 +13,6 @@ import typer
 from agent.errors import UserError
 from bot.cli import connection
 from bot.output import AsJson
-
-if TYPE_CHECKING:
-    from agent.types import Audience
 
 NO_DOCUMENTS = (
     "No documents have been read in yet, so there is nothing to answer from. Run 'docent ingest PATH', or declare "
@@ -76,6 +72,7 @@ def search(
     from bot import output
     from bot.cli import search_explain
     from ingest import settings
+    from ingest.access.principals import make_member
     from ingest.library import Library
     from tools.passages import make_readable
 
@@ -87,7 +84,7 @@ def search(
         for name in source or ():
             if name not in library.count_documents():
                 raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
-        audience, start = _make_audience(as_ or ()), _parse_since(since)
+        audience, start = make_member(as_ or ()), _parse_since(since)
         result = library.search(query, audience=audience, k=n, sources=source or (), since=start)
     if why:
         search_explain.explain(result, as_json=json_)
@@ -100,16 +97,6 @@ def require_question(text: str) -> str:
     if not text.strip():
         raise UserError("The question is empty.")
     return text.strip()
-
-
-def _make_audience(readers: Sequence[str]) -> "Audience":
-    from agent.types import EVERYONE, Audience
-    from ingest.sources.connector import PRINCIPAL
-
-    for reader in readers:
-        if not PRINCIPAL.fullmatch(reader):
-            raise UserError(f"'{reader}' does not name a reader. Write team:T, channel:C, user:U or group:S.")
-    return Audience((frozenset({EVERYONE, *readers}),))
 
 
 def _parse_since(since: str | None) -> datetime | None:

@@ -109,6 +109,7 @@ def _load_turns(database: Database, team_id: str, query: dict[str, str]) -> list
 def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: list[str]) -> dict[str, str]:
     """Returns the processes' environment. Empty values keep a real workspace's .env out of the demo."""
     assert workspace.app.request_url
+    (folder / "docent.toml").touch()
     return {
         "DOCENT_EXTRACTIVE_WORDS_PER_SECOND": str(WORDS_PER_SECOND),
         **os.environ,
@@ -116,6 +117,7 @@ def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: 
         "REDIS_URL": "",
         "SENTRY_DSN": "",
         "DOCENT_HOME": str(folder),
+        "DOCENT_CONFIG": str(folder / "docent.toml"),  # declares nothing
         "DOCENT_INDEX_URI": "",
         "DOCENT_HOST": "127.0.0.1",
         "PORT": workspace.app.request_url.rpartition(":")[2].partition("/")[0],

@@ -117,6 +117,8 @@ def _log(report: SyncReport) -> None:
         source=report.source,
         n_read=report.n_added + report.n_changed + report.n_moved,
         n_removed=report.n_removed,
+        n_narrowed=report.n_narrowed,
+        n_widened=report.n_widened,
         n_problems=len(report.problems),
         seconds=round(report.seconds, 1),
     )

@@ -45,6 +45,8 @@ class Gap:
 class Document:
     """A parsed document. ``keywords`` are searched but never shown.
 
+    ``readers`` are whom it names in its front matter, as they stand there; None where it says nothing of them.
+
     ``title`` is empty only between a format's reader and :func:`ingest.documents.readers.reader.read_document`,
     for a document that does not name itself.
     """
@@ -54,3 +56,4 @@ class Document:
     updated_at: datetime | None = None
     keywords: str = ""
     gap: Gap | None = None
+    readers: tuple[str, ...] | None = None

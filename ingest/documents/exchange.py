@@ -64,6 +64,7 @@ class DocumentMessage(TypedDict):
     updated_at: str | None
     keywords: str
     gap: GapMessage | None
+    readers: list[str] | None
 
 
 class ReaderReply(TypedDict):

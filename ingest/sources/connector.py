@@ -13,22 +13,16 @@ from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pathspec
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from agent.errors import UserError
-from agent.types import EVERYONE
 from ingest import sources
+from ingest.access import reader_sets
+from ingest.access.declaration import ALL, Declaration
+from ingest.access.patterns import Patterns, ReadersByPattern, to_pairs
 from ingest.documents.anchors import AnchorStyle
 from ingest.documents.raw import RawDocument
 from ingest.durations import DEFAULT_EVERY, Duration
@@ -37,9 +31,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 UNREAD = "unread folder"  # the fingerprint of a folder that could not be read
+WITHDRAWN = "withdrawn"  # the fingerprint that stands for documents which fewer people may read now
 REPEATED = "repeated: "  # begins the fingerprint of a document that only repeats others, and is not read
 UNNAMED = "unusable name"  # the fingerprint of a document whose name cannot be stored
-PRINCIPAL = re.compile(rf"{EVERYONE}|(?:team|channel|user|group):\S+")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 _OTHER_WORDS = {  # for options, which people try
     **dict.fromkeys(("path", "url", "uri", "address", "dir", "directory", "repository"), "location"),
@@ -48,25 +42,6 @@ _OTHER_WORDS = {  # for options, which people try
     **dict.fromkeys(("access", "audience", "permissions"), "readers"),
 }
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-
-
-def _as_list(value: object) -> object:
-    """Accepts one text in the place of a list."""
-    return [value] if isinstance(value, str) else value
-
-
-def _check_patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
-        try:
-            pathspec.PathSpec.from_lines("gitignore", [pattern])
-        except ValueError:
-            raise ValueError(
-                f"'{pattern}' is not a pattern as in a .gitignore. Write one such as docs/** or *.md"
-            ) from None
-    return patterns
-
-
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_check_patterns)]
 
 
 class SourceOptions(BaseModel):
@@ -85,7 +60,10 @@ class SourceOptions(BaseModel):
     include: Patterns = ()
     exclude: Patterns = ()
     link: str | None = Field(default=None, description="A URL with {path} or {file} in it")
-    readers: Annotated[frozenset[str], BeforeValidator(_as_list)] = frozenset({EVERYONE})
+    readers: ReadersByPattern | None = Field(default=None, description="A list, or a table of them by pattern")
+    front_matter_may_widen: bool = Field(
+        default=False, description="Whether the readers a page names stand in the place of these"
+    )
     every: Duration = Field(default=DEFAULT_EVERY, description="How often the clock syncs it")
 
     @field_validator("name")
@@ -102,18 +80,6 @@ class SourceOptions(BaseModel):
             raise ValueError("it lacks {path}. Example: https://handbook.example/{path}")
         return link
 
-    @field_validator("readers")
-    @classmethod
-    def _check_readers(cls, readers: frozenset[str]) -> frozenset[str]:
-        if not readers:
-            raise ValueError("at least one reader is needed. Write everyone, or leave the option out")
-        for reader in readers:
-            if not PRINCIPAL.fullmatch(reader):
-                raise ValueError(
-                    f"'{reader}' does not name a reader. Write everyone, team:T, channel:C, user:U or group:S"
-                )
-        return readers
-
     @field_validator("token_env", "authorization_env", check_fields=False)
     @classmethod
     def _check_variable(cls, name: str) -> str:
@@ -122,6 +88,27 @@ class SourceOptions(BaseModel):
                 "write the name of an environment variable, such as WIKI_TOKEN, not the secret itself"
             )
         return name
+
+    @field_serializer("readers")
+    def _store_readers(self, readers: ReadersByPattern | None) -> object:
+        return to_pairs(readers)
+
+    @property
+    def needs_login(self) -> bool:
+        """Returns whether only those with a login may read the source, as far as the options tell."""
+        return False
+
+    def paths_of(self, uri: str, path: str) -> Sequence[str]:
+        """Returns what patterns of readers are matched with: a document's path within the source."""
+        return (path or uri,)
+
+    @property
+    def declaration(self) -> Declaration:
+        """Returns who may read the documents; everyone where nothing is said."""
+        rules = tuple((pattern, reader_sets.one_of(names)) for pattern, names in (self.readers or {}).items())
+        return Declaration(
+            rules or ((ALL, reader_sets.DEFAULT_READERS),), self.front_matter_may_widen, self.paths_of
+        )
 
     def takes(self, path: str) -> bool:
         """Returns whether a path within the source, with forward slashes, is one of its documents."""
@@ -141,8 +128,10 @@ class ListedDocument:
     """A document as a source lists it. ``uri`` is its stable name there; ``url`` is what a person clicks.
 
     Equal fingerprints promise equal content, also across documents, so that a renamed one is recognised.
-    ``readers`` are the document's own principals; None stands for those of the source. ``anchors`` must be those
-    of the raw document.
+    ``readers`` are the principals whom the source itself lets read it, of whom those that are declared read it;
+    None where it does not know. ``anchors`` must be those of the raw document. Patterns of readers match ``path``,
+    where it is not the uri. What is ``hidden_because`` of a login (a cause; and what to do) stays as it was read
+    last, for nobody.
     """
 
     uri: str
@@ -150,6 +139,8 @@ class ListedDocument:
     fingerprint: str
     readers: frozenset[str] | None = None
     anchors: AnchorStyle = AnchorStyle.IDS
+    path: str = ""
+    hidden_because: str = ""
 
 
 class Source(Protocol):
@@ -164,6 +155,9 @@ class Source(Protocol):
         ``known`` maps uris to the fingerprints of the last sync, for a source that can ask for news only. A folder
         that cannot be read now is listed itself, with a uri that ends in a slash and the fingerprint
         :data:`UNREAD`: :meth:`fetch` then says why, and the documents below it do not count as removed.
+
+        Known documents that are not listed, and that only some may read now, are listed by what their uris begin
+        with, their ``readers`` and the fingerprint :data:`WITHDRAWN`: they change even if an error follows.
         """
         ...
 
@@ -225,10 +219,31 @@ def validate_options(values: Mapping[str, object], *, where: str) -> SourceOptio
         known = {name for module in source_modules().values() for name in module.OPTIONS.model_fields}
         unknown = [_explain_unknown(name, where, sorted(known)) for name in values if name not in known]
         raise UserError("\n".join([str(error), *unknown])) from None
+    return _validate(source_modules()[kind].OPTIONS, {**values, "type": kind}, where)
+
+
+def validate_readers(values: Mapping[str, object], *, where: str) -> Declaration:
+    """Checks only who may read a source, whatever else is wrong with its options."""
+    kind = _type_of(values, where)
+    options = source_modules()[kind].OPTIONS
+    said = {name: values[name] for name in ("readers", "front_matter_may_widen", "location") if name in values}
+    return _validate(options, {**said, "type": kind}, where).declaration
+
+
+def require_readers(options: SourceOptions, *, where: str) -> None:
+    """Raises :class:`UserError` where a source needs a login and nobody has said who may read it here."""
+    if options.needs_login and options.readers is None:
+        raise UserError(
+            f"{where}: this source needs a login, so perhaps not everybody may read it. Say who may: readers = "
+            '["everyone"], or for example ["channel:C0123"] (with \'docent ingest\': --reader everyone).'
+        )
+
+
+def _validate(model: type[SourceOptions], values: Mapping[str, object], where: str) -> SourceOptions:
     try:
-        return source_modules()[kind].OPTIONS.model_validate({**values, "type": kind})
+        return model.model_validate(values)
     except ValidationError as error:
-        names = [*source_modules()[kind].OPTIONS.model_fields]
+        names = [*model.model_fields]
         raise UserError("\n".join(_explain(problem, where, names) for problem in error.errors())) from None
 
 
@@ -273,6 +288,9 @@ def _type_of(values: Mapping[str, object], where: str) -> str:
 
 def _explain(problem: "ErrorDetails", where: str, names: Sequence[str]) -> str:
     field = ".".join(str(part) for part in problem["loc"])
+    if field.startswith("readers."):
+        pattern = problem["loc"][1]
+        field = "readers" if pattern == ALL or problem["loc"][-1] == "[key]" else f'readers of "{pattern}"'
     if problem["type"] == "extra_forbidden":
         return _explain_unknown(field, where, names)
     if problem["type"] == "missing":

@@ -54,6 +54,12 @@ class GitOptions(connector.SourceOptions):
     timeout: Duration = Field(default=timedelta(minutes=30), description="For cloning and fetching")
     anchors: AnchorStyle | None = Field(default=None, description="How the site that shows it names its sections")
 
+    @property
+    def needs_login(self) -> bool:
+        """Returns whether a token or a key of ssh is sent; there is no ssh without one."""
+        is_scp = "@" in self.location and "://" not in self.location and bool(_SCP.fullmatch(self.location))
+        return bool(self.token_env) or is_scp or self.location.startswith("ssh://")
+
     @field_validator("location")
     @classmethod
     def _check_location(cls, location: str) -> str:

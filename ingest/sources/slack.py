@@ -1,8 +1,9 @@
 """Lists and reads what was written in Slack: a document is a thread, or a long enough message without replies.
 
 Promises that a private channel's documents are read by that channel only, that this bot's own answers are no
-documents, and that an unchanged thread costs no call. A reply that was edited is seen when its thread is read
-again: with the next reply, and an hour, a day and a week after the last one.
+documents, and that an unchanged thread costs no call. What was read of a channel that has become private, or is
+shared with another company, is for that channel alone at once, also where it is read no more. A reply that was
+edited is seen when its thread is read again: with the next reply, and an hour, a day and a week after the last.
 
 In ``docent.toml``::
 
@@ -32,10 +33,10 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
 from ingest.sources import connector
-from ingest.sources.connector import ListedDocument
+from ingest.sources.connector import WITHDRAWN, ListedDocument
 from ingest.sources.slackthreads import conversation
 from ingest.sources.slackthreads.calls import Argument, SlackCalls, SlackReadError
-from ingest.sources.slackthreads.channels import Channels
+from ingest.sources.slackthreads.channels import Channels, ReadableChannel
 from ingest.sources.slackthreads.conversation import WireMessage
 
 API_URL = "https://slack.com/api/"
@@ -139,15 +140,42 @@ class SlackSource:
     def list(self, known: Mapping[str, str]) -> Iterator[ListedDocument]:
         """Lists every document, channel by channel, newest first."""
         self._window = _Window("", 0, 0, {})  # what another sync has read is outdated
+        channels: Sequence[ReadableChannel] = ()
+        failure: SlackReadError | None = None
         try:
-            for channel in self._channels.choose(self._options.channels, takes=self._options.takes):
-                readers = None if channel.is_open else frozenset({f"channel:{channel.id}"})
-                for message in self._history(channel.id, oldest=self._oldest()):
-                    if self._is_document(message):
-                        uri = f"{channel.id}/{message['ts']}"
-                        yield ListedDocument(uri, self._url(uri), self._fingerprint(uri, message), readers)
+            channels = [*self._channels.choose(self._options.channels, takes=self._options.takes)]
         except SlackReadError as error:
-            raise UserError(f"Cannot read Slack: {error}") from None
+            failure = error
+        try:
+            yield from self._withdraw(known, channels)
+            if failure:
+                raise failure
+            for channel in channels:
+                yield from self._list_channel(channel)
+        except SlackReadError as error:
+            raise UserError(f"Cannot read Slack: {failure or error}") from None
+
+    def _withdraw(self, known: Mapping[str, str], channels: Sequence[ReadableChannel]) -> Iterator[ListedDocument]:
+        """Lists what was read of channels that only their members may read now, be they read on or not."""
+        chosen = {channel.id: channel.is_open for channel in channels}
+        known_channels = sorted({uri.partition("/")[0] for uri in known})
+        closed = {channel for channel in known_channels if chosen.get(channel) is False}
+        closed.update(self._channels.find_closed(channel for channel in known_channels if channel not in chosen))
+        for channel in sorted(closed):
+            yield ListedDocument(f"{channel}/", "", WITHDRAWN, _members(channel))
+
+    def _list_channel(self, channel: ReadableChannel) -> Iterator[ListedDocument]:
+        readers = None if channel.is_open else _members(channel.id)
+        for message in self._history(channel.id, oldest=self._oldest()):
+            if self._is_document(message):
+                uri = f"{channel.id}/{message['ts']}"
+                yield ListedDocument(
+                    uri,
+                    self._url(uri),
+                    self._fingerprint(uri, message),
+                    readers,
+                    path=f"{channel.name}/thread",
+                )
 
     def fetch(self, uri: str) -> RawDocument:
         """Reads a thread as it is now; raises :class:`FetchProblem` when it was deleted or cannot be read."""
@@ -272,6 +300,10 @@ class SlackSource:
                 self._sees_names = error.code != "missing_scope"
                 self._names[user] = user
         return self._names.get(user, user)
+
+
+def _members(channel: str) -> frozenset[str]:
+    return frozenset({f"channel:{channel}"})
 
 
 def _to_window(channel: str, ts: str, messages: Iterable[WireMessage]) -> _Window:

@@ -15,9 +15,11 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -68,6 +70,20 @@ class WebsiteOptions(connector.SourceOptions):
         if isinstance(sitemap, str) and sitemap != "auto" and not normalise(sitemap):
             raise ValueError('write "auto", true, false, or the address of a sitemap')
         return sitemap
+
+    @property
+    def needs_login(self) -> bool:
+        """Returns whether a key is sent."""
+        return bool(self.authorization_env)
+
+    def paths_of(self, uri: str, path: str) -> Sequence[str]:
+        """Returns a page's path below the location, as include has it, and below its host."""
+        address = uri.partition("#")[0].partition("?")[0]
+        return (self._site.path(address), unquote(urlsplit(address).path).lstrip("/") or "index.html")
+
+    @cached_property
+    def _site(self) -> Site:
+        return Site(self.location)
 
     def enters(self, path: str) -> bool:
         """Returns whether a page may be read, maybe only for its links: whether it is not excluded."""

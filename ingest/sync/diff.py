@@ -1,7 +1,8 @@
 """Lists a source and compares the listing with what is known, in Postgres: what a sync has to do.
 
-Promises: a source that suddenly lists nothing, far less, or the same everywhere is refused; access is changed
-first, because withdrawing a right is urgent, and removed documents leave the index before any other is read.
+Promises: a source that suddenly lists nothing, far less, or the same everywhere is refused; a right that is taken
+away is so before that, and before and without a listing where the declaration takes it away; removed documents
+leave the index before any other is read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,16 +14,16 @@ from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database, Transaction
 from ingest import lock_names
-from ingest.access import reader_sets
-from ingest.access.reader_sets import Readers
+from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.index import scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
-from ingest.sources.connector import UNREAD, Source
+from ingest.sources.connector import UNREAD, WITHDRAWN, Source
 from ingest.sync import staging, store
+from ingest.sync.access_changes import AccessChanges
 from ingest.sync.store import SyncStatus
-from ingest.tables import DocumentRow
+from ingest.tables import DocumentRow, SyncItemRow
 
 MAX_IDS = 500  # documents named in one statement
 SUSPICIOUS_SHARE = 0.5  # of a source's documents gone at once
@@ -39,7 +40,7 @@ def prepare(
     sync_id: UUID,
     *,
     active_index: ActiveIndex,
-    readers: Readers = reader_sets.DEFAULT_READERS,
+    declaration: Declaration = EVERYONE_READS,
     chunk_tokens: int,
     is_forced: bool = False,
     progress: Progress = ignore_progress,
@@ -50,20 +51,27 @@ def prepare(
     not plausible and not ``is_forced``.
     """
     database = active_index.database
-    n_listed = staging.stage(
-        source, sync_id, database, readers=readers, chunk_tokens=chunk_tokens, progress=progress
-    )
+    changes = AccessChanges(active_index, source.name, declaration, sync_id)
+    changes.narrow_to_declaration()
+    try:
+        error = staging.stage(
+            source, sync_id, database, declaration=declaration, chunk_tokens=chunk_tokens, progress=progress
+        )
+        n_moved = 0 if error else _pair_moved(database, sync_id, source.name)
+        changes.narrow_to_listing()
+        if error:
+            raise error
+        n_listed = _count_listed(database, sync_id)
+        _check(database, sync_id, source.name, n_listed, is_forced=is_forced)
+    except UserError as error:
+        _store_counts(database, sync_id, changes)
+        changes.note(error)
+        raise
+    n_removed = _update_index(active_index, sync_id, source.name, changes)
+    _store_counts(database, sync_id, changes)
     with database.transaction() as transaction:
         store.allow_slow_statements(transaction)
-        n_moved = _pair_moved(transaction, sync_id, source.name)
-        n_known, n_gone = _count_known_and_gone(transaction, sync_id, source.name)
-        n_alike = transaction.scalar(_COUNT_ALIKE, {"sync": sync_id, "source": source.name}) or 0
-    if not is_forced:
-        check_plausible(source.name, n_listed, n_known, n_gone)
-        check_variety(source.name, n_known, n_gone, n_alike)
-    n_removed = _update_index(active_index, sync_id, source.name)
-    with database.transaction() as transaction:
-        store.allow_slow_statements(transaction)
+        transaction.execute(_DROP_WITHDRAWN, {"sync": sync_id})
         n_added = transaction.scalar(_COUNT_NEW, {"sync": sync_id, "source": source.name}) or 0
         n_left = _drop_unchanged(transaction, sync_id, source.name, n_listed)
         store.set_status(
@@ -78,30 +86,61 @@ def prepare(
         )
 
 
-def _update_index(active_index: ActiveIndex, sync_id: UUID, source: str) -> int:
+def _check(database: Database, sync_id: UUID, source: str, n_listed: int, *, is_forced: bool) -> None:
+    if is_forced:
+        return
+    with database.transaction() as transaction:
+        store.allow_slow_statements(transaction)
+        n_known, n_gone = _count_known_and_gone(transaction, sync_id, source)
+        n_alike = transaction.scalar(_COUNT_ALIKE, {"sync": sync_id, "source": source}) or 0
+    check_plausible(source, n_listed, n_known, n_gone)
+    check_variety(source, n_known, n_gone, n_alike)
+
+
+def _store_counts(database: Database, sync_id: UUID, changes: AccessChanges) -> None:
+    n_narrowed, n_widened = changes.count()
+    with database.transaction() as transaction:
+        store.set_counts(transaction, sync_id, n_narrowed=n_narrowed, n_widened=n_widened)
+
+
+def _count_listed(database: Database, sync_id: UUID) -> int:
+    """Counts the listed documents, of which a source may name some twice."""
+    with database.transaction() as transaction:
+        item = SyncItemRow
+        count = select(func.count()).where(item.sync_id == sync_id, item.fingerprint != WITHDRAWN)
+        return transaction.scalar(count) or 0
+
+
+def _update_index(active_index: ActiveIndex, sync_id: UUID, source: str, changes: AccessChanges) -> int:
     """Changes access and removes what is gone; returns how many documents it removed."""
     database = active_index.database
     with locks.acquire(database, lock_names.INDEX):
         store.require_open(database, sync_id)
         index = active_index.current().index
-        _set_access(database, index, sync_id, source)
+        changes.set_listed()
         repair(database, index, source)
         return _remove_gone(database, index, sync_id, source)
 
 
-def _pair_moved(transaction: Transaction, sync_id: UUID, source: str) -> int:
+def _pair_moved(database: Database, sync_id: UUID, source: str) -> int:
     """Detects renames: an unknown uri with the fingerprint of a vanished document.
 
     A uri counts as unknown, too, if it has only failed to be fetched so far.
     """
-    return _count_changed(transaction, _PAIR_MOVED, sync_id, source)
+    with database.transaction() as transaction:
+        store.allow_slow_statements(transaction)
+        return _count_changed(transaction, _PAIR_MOVED, sync_id, source)
 
 
 def _count_known_and_gone(transaction: Transaction, sync_id: UUID, source: str) -> tuple[int, int]:
-    n_known = select(func.count()).select_from(DocumentRow).where(DocumentRow.source == source)
-    n_gone = text(_GONE.format("count(*)"))
+    """Counts the known documents and those that are gone, both without those that only fewer people may read."""
     parameters = {"sync": sync_id, "source": source}
-    return transaction.scalar(n_known) or 0, transaction.scalar(n_gone, parameters) or 0
+    n_known = select(func.count()).select_from(DocumentRow).where(DocumentRow.source == source)
+    n_gone = transaction.scalar(text(_GONE.format("count(*)")), parameters) or 0
+    n_withdrawn = n_gone - (
+        transaction.scalar(text(f"{_GONE.format('count(*)')} {_NOT_WITHDRAWN}"), parameters) or 0
+    )
+    return (transaction.scalar(n_known) or 0) - n_withdrawn, n_gone - n_withdrawn
 
 
 def check_plausible(source: str, n_listed: int, n_known: int, n_gone: int) -> None:
@@ -126,20 +165,6 @@ def check_variety(source: str, n_known: int, n_gone: int, n_alike: int) -> None:
             "changed. Check whether the source asks for a login, or shows an error in their place. "
             "If that is how it should be, sync it with --force."
         )
-
-
-def _set_access(database: Database, index: Index, sync_id: UUID, source: str) -> None:
-    """Changes the index first: until then a withdrawn right is still in effect, and the row must not deny that."""
-    row = DocumentRow
-    parameters = {"sync": sync_id, "source": source}
-    with database.transaction() as transaction:
-        store.allow_slow_statements(transaction)
-        changed = [(id_, access_id) for id_, access_id in transaction.execute(_OTHER_ACCESS, parameters)]
-    for access_id in sorted({new for _, new in changed}):
-        for ids in _batches([id_ for id_, new in changed if new == access_id]):
-            index.set_access([id_.hex for id_ in ids], access_id)
-            with database.transaction() as transaction:
-                transaction.execute(update(row).where(row.id.in_(ids)).values(access_id=access_id))
 
 
 def repair(database: Database, index: Index, source: str) -> None:
@@ -202,6 +227,12 @@ AND NOT EXISTS (SELECT FROM sync_items i WHERE i.sync_id = :sync AND i.uri = d.u
 AND NOT EXISTS (SELECT FROM sync_items i WHERE i.sync_id = :sync AND i.moved_from = d.id)
 AND NOT EXISTS (SELECT FROM unread WHERE starts_with(d.uri, unread.uri))
 """
+_NOT_WITHDRAWN = f"""
+AND NOT EXISTS (
+    SELECT FROM sync_items i WHERE i.sync_id = :sync AND i.fingerprint = '{WITHDRAWN}'
+    AND starts_with(d.uri, i.uri)
+)
+"""
 # The largest number of searchable documents that would get the same content, which they did not have before.
 _COUNT_ALIKE = text("""
 SELECT count(*) AS n FROM sync_items i JOIN documents d ON d.source = :source AND d.uri = i.uri
@@ -222,13 +253,6 @@ WITH gone AS (
 UPDATE sync_items SET moved_from = gone.id FROM gone JOIN new USING (fingerprint, n)
 WHERE sync_items.sync_id = :sync AND sync_items.uri = new.uri
 """)
-_OTHER_ACCESS = text("""
-SELECT d.id, i.access_id FROM documents d JOIN sync_items i ON i.sync_id = :sync AND i.uri = d.uri
-WHERE d.source = :source AND d.access_id <> i.access_id
-UNION ALL
-SELECT d.id, i.access_id FROM documents d JOIN sync_items i ON i.sync_id = :sync AND i.moved_from = d.id
-WHERE d.source = :source AND d.access_id <> i.access_id
-""")
 _COUNT_NEW = text("""
 SELECT count(*) FROM sync_items i WHERE i.sync_id = :sync AND i.moved_from IS NULL
 AND NOT EXISTS (SELECT FROM documents d WHERE d.source = :source AND d.uri = i.uri)
@@ -237,3 +261,4 @@ _DROP_UNCHANGED = text("""
 DELETE FROM sync_items i USING documents d WHERE i.sync_id = :sync AND d.source = :source AND d.uri = i.uri
 AND d.content_hash = i.content_hash
 """)
+_DROP_WITHDRAWN = text(f"DELETE FROM sync_items WHERE sync_id = :sync AND fingerprint = '{WITHDRAWN}'")

@@ -1,15 +1,17 @@
 """Works on a sync that several processes share, as one of them: opens its source with its stored options."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from ingest.access import reader_sets
+from agent.errors import UserError
 from ingest.index.active_index import ActiveIndex
 from ingest.settings import IngestSettings
 from ingest.sources import connector
 from ingest.sources.connector import Source, SourceOptions
 from ingest.sync import store, sync
+from ingest.sync.access_changes import AccessChanges
 from ingest.sync.reports import SyncReport
 
 
@@ -27,8 +29,14 @@ class DistributedSync:
     @staticmethod
     def open(sync: store.StoredSync, active_index: ActiveIndex, settings: IngestSettings) -> "DistributedSync":
         """Opens the source of a sync; raises :class:`agent.errors.UserError` when it cannot be opened here."""
-        options = connector.validate_options(sync.options, where=f"the source '{sync.source}'")
-        source = connector.open_source(options, home=settings.home)
+        where = f"the source '{sync.source}'"
+        try:
+            options = connector.validate_options(sync.options, where=where)
+            connector.require_readers(options, where=where)
+            source = connector.open_source(options, home=settings.home)
+        except UserError as error:
+            _narrow(sync, active_index, error)
+            raise
         return DistributedSync(sync.id, sync.source, options, source, active_index, settings)
 
     def begin(self) -> bool:
@@ -38,7 +46,7 @@ class DistributedSync:
             self.source,
             self.active_index,
             chunk_tokens=self.settings.chunk_tokens,
-            readers=reader_sets.one_of(self.options.readers),
+            declaration=self.options.declaration,
             lease_seconds=self.settings.sync_lease_seconds,
         )
 
@@ -50,6 +58,7 @@ class DistributedSync:
                 self.name,
                 pool,
                 self.active_index,
+                declaration=self.options.declaration,
                 limit=limit,
                 lease_seconds=self.settings.sync_lease_seconds,
                 is_over=is_over,
@@ -58,3 +67,12 @@ class DistributedSync:
     def finish(self) -> SyncReport:
         """Ends the sync; see :func:`ingest.sync.sync.finish`."""
         return sync.finish(self.id, self.name, self.active_index)
+
+
+def _narrow(sync: store.StoredSync, active_index: ActiveIndex, error: UserError) -> None:
+    """Takes away the rights that a declaration does not give any more, of a source that cannot be opened."""
+    with suppress(UserError):  # readers that cannot be understood are told with the rest
+        declaration = connector.validate_readers(sync.options, where=sync.source)
+        changes = AccessChanges(active_index, sync.source, declaration, sync.id)
+        changes.narrow_to_declaration()
+        changes.note(error)

@@ -18,6 +18,7 @@ from ingest.documents.blocks import Document
 from ingest.documents.converter import Converter
 from ingest.documents.raw import FetchProblem
 from ingest.sources.connector import REPEATED, UNNAMED, Source
+from ingest.sync import front_matter
 from ingest.sync.store import MAX_CLAIMS, SyncItem
 
 MAX_CHILDREN = 2  # of 50 to 100 MB each; more than two read faster than one writes
@@ -27,7 +28,10 @@ WINDOW = 24  # documents read ahead of the one being written
 
 @dataclass
 class ParsedDocument:
-    """A document that was read; ``keeps_earlier`` leaves its earlier version in the index."""
+    """A document that was read; ``keeps_earlier`` leaves its earlier version in the index.
+
+    ``own_readers`` are the principals that its front matter names; nobody if empty, None if it names no readers.
+    """
 
     item: SyncItem
     id: UUID
@@ -35,6 +39,7 @@ class ParsedDocument:
     chunks: list[chunking.Chunk] = field(default_factory=list)
     problem: FetchProblem | None = None
     keeps_earlier: bool = False
+    own_readers: tuple[str, ...] | None = None
 
 
 class ReaderPool:
@@ -107,6 +112,10 @@ class ReaderPool:
             advice = "see whether a login or an error is shown in the place of the page, or exclude it"
             parsed.problem = FetchProblem("shows the same as other addresses", advice)
             return
+        if parsed.item.hidden_because:
+            cause, _, advice = parsed.item.hidden_because.partition("; ")
+            parsed.problem, parsed.keeps_earlier = FetchProblem(cause, advice), True
+            return
         try:
             raw = self._source.fetch(parsed.item.uri)
         except FetchProblem as problem:
@@ -120,7 +129,8 @@ class ReaderPool:
             parsed.keeps_earlier = True
             return
         try:
-            parsed.document = anchors.assign(converter.read(raw), raw.anchors)
+            document, parsed.own_readers = front_matter.check_readers(converter.read(raw))
+            parsed.document = anchors.assign(document, raw.anchors)
             parsed.chunks = chunking.split(parsed.document, max_tokens=self._chunk_tokens)
         except FetchProblem as problem:
             parsed.problem, parsed.keeps_earlier = problem, problem.may_pass

@@ -16,6 +16,8 @@ from agent.store.database import Database, Transaction
 from ingest.sync.store import SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
 
+PROBLEM = func.coalesce(DocumentRow.hidden_because, DocumentRow.problem)  # of a document, if it has one
+
 
 @dataclass(frozen=True)
 class LatestSync:
@@ -61,8 +63,9 @@ class SyncReport:
     """What a sync did, and how the source is now.
 
     Every document that was listed is added, changed, unchanged, moved or unread; ``n_partial`` were read in part.
-    ``n_chunks`` counts the chunks written, ``n_embedded`` those that had no vector yet. ``problems`` are all
-    that the source has.
+    ``n_narrowed`` and ``n_widened`` were there before and have other readers now; the latter somebody may read who
+    might not. ``n_chunks`` counts the chunks written, ``n_embedded`` those that had no vector yet. ``problems``
+    are all that the source has.
     """
 
     source: str
@@ -74,6 +77,8 @@ class SyncReport:
     n_unread: int
     n_partial: int
     n_removed: int
+    n_narrowed: int
+    n_widened: int
     n_chunks: int
     n_embedded: int
     n_tokens: int
@@ -144,6 +149,15 @@ def load_location(transaction: Transaction, source: str) -> str | None:
     return str(options["location"]) if options and options.get("location") else None
 
 
+def load_stored_readers(transaction: Transaction, source: str) -> dict[str, object]:
+    """Reads the options about readers of a source's latest completed sync; none where everyone was the default."""
+    row = SyncRow
+    is_completed = (row.source == source, row.status == SyncStatus.COMPLETED)
+    latest = select(row.options).where(*is_completed).order_by(row.started_at.desc()).limit(1)
+    options = transaction.scalar(latest) or {}
+    return {name: options[name] for name in ("readers", "front_matter_may_widen") if name in options}
+
+
 def load_report(database: Database, sync_id: UUID) -> SyncReport:
     """Reads what a sync did, and the problems its source has now."""
     with database.transaction() as transaction:
@@ -160,6 +174,8 @@ def load_report(database: Database, sync_id: UUID) -> SyncReport:
             n_unread=n_unread,
             n_partial=n_partial,
             n_removed=row.n_removed,
+            n_narrowed=row.n_narrowed,
+            n_widened=row.n_widened,
             n_chunks=row.n_chunks,
             n_embedded=row.n_embedded,
             n_tokens=row.n_tokens,
@@ -172,8 +188,8 @@ def load_report(database: Database, sync_id: UUID) -> SyncReport:
 def _count_problems(transaction: Transaction, source: str) -> tuple[int, int]:
     """Counts a source's documents that were not read, or only in an earlier version, and those read in part."""
     row = DocumentRow
-    is_unread = (row.n_chunks == 0) | (row.content_hash == "")
-    has_problem = (row.source == source, row.problem.is_not(None))
+    is_unread = (row.n_chunks == 0) | (row.content_hash == "") | row.hidden_because.is_not(None)
+    has_problem = (row.source == source, PROBLEM.is_not(None))
     query = select(func.count().filter(is_unread), func.count().filter(~is_unread)).where(*has_problem)
     n_unread, n_partial = transaction.execute(query).one()
     return n_unread, n_partial
@@ -201,7 +217,7 @@ def load_stats(database: Database) -> LibraryStats:
     counts = select(
         func.count(),
         func.coalesce(func.sum(row.n_chunks), 0),
-        func.count(row.problem),
+        func.count(PROBLEM),
         func.max(row.synced_at),
     )
     with database.transaction() as transaction:
@@ -211,7 +227,7 @@ def load_stats(database: Database) -> LibraryStats:
 def load_documents(transaction: Transaction, source: str) -> tuple[ReadDocument, ...]:
     """Reads what is known of each document of a source, ordered by uri."""
     row = DocumentRow
-    query = select(row.uri, row.title, row.url, row.n_chunks, row.updated_at, row.synced_at, row.problem)
+    query = select(row.uri, row.title, row.url, row.n_chunks, row.updated_at, row.synced_at, PROBLEM)
     ordered = query.where(row.source == source).order_by(row.uri.collate("C"))
     return tuple(ReadDocument(*columns) for columns in transaction.execute(ordered))
 
@@ -219,7 +235,7 @@ def load_documents(transaction: Transaction, source: str) -> tuple[ReadDocument,
 def load_problems(transaction: Transaction, *, source: str | None = None) -> tuple[DocumentProblem, ...]:
     """Reads the problems of one source or of all, ordered by source and uri."""
     row = DocumentRow
-    query = select(row.source, row.uri, row.problem).where(row.problem.is_not(None))
+    query = select(row.source, row.uri, PROBLEM).where(PROBLEM.is_not(None))
     if source is not None:
         query = query.where(row.source == source)
     ordered = query.order_by(row.source.collate("C"), row.uri.collate("C"))

@@ -5,7 +5,7 @@ Promises that memory does not grow with the number of documents. What the items 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TypedDict
@@ -14,16 +14,18 @@ from uuid import UUID
 from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from agent.errors import UserError
 from agent.store.database import Database
 from ingest.access import reader_sets
+from ingest.access.declaration import Declaration, list_readers
 from ingest.access.reader_sets import Readers
 from ingest.documents import names
 from ingest.progress import Progress
-from ingest.sources.connector import UNNAMED, UNREAD, ListedDocument, Source
+from ingest.sources.connector import UNNAMED, UNREAD, WITHDRAWN, ListedDocument, Source
 from ingest.sync import store
 from ingest.tables import DocumentRow, SyncItemRow
 
-PIPELINE_VERSION = 4  # raise it when reading or splitting changes: every document is then read again
+PIPELINE_VERSION = 5  # raise it when reading or splitting changes: every document is then read again
 STAGE_ROWS = 1_000
 
 
@@ -36,6 +38,9 @@ class ItemValues(TypedDict):
     fingerprint: str
     content_hash: str
     access_id: str
+    declared_access_id: str
+    path: str
+    hidden_because: str | None
 
 
 def stage(
@@ -43,32 +48,52 @@ def stage(
     sync_id: UUID,
     database: Database,
     *,
-    readers: Readers,
+    declaration: Declaration,
     chunk_tokens: int,
     progress: Progress,
-) -> int:
-    """Stores the listing as the sync's items; returns how many documents it has."""
+) -> UserError | None:
+    """Stores the listing as the sync's items; returns the error that ended it, after what came before."""
     with database.transaction() as transaction:
         store.allow_slow_statements(transaction)
         transaction.execute(delete(SyncItemRow).where(SyncItemRow.sync_id == sync_id))  # of a run that was killed
-    listing = iter(source.list(KnownFingerprints(database, source.name)))
+    listing = _Listing(source.list(KnownFingerprints(database, source.name)))
     access_ids: dict[Readers, str] = {}
     n_seen = 0
     while rows := [*islice(listing, STAGE_ROWS)]:
         n_seen += len(rows)
+        readers = [_readers(document, declaration) for document in rows]
         with database.transaction() as transaction:
-            for new in {_readers(document, readers) for document in rows} - access_ids.keys():
+            for new in {one for pair in readers for one in pair} - access_ids.keys():
                 access_ids[new] = reader_sets.store_readers(transaction, new)
             values = [
-                dict(_item(document, sync_id, access_ids[_readers(document, readers)], chunk_tokens))
-                for document in rows
+                dict(_item(document, sync_id, (access_ids[listed], access_ids[declared]), chunk_tokens))
+                for document, (listed, declared) in zip(rows, readers, strict=True)
             ]
             transaction.execute(insert(SyncItemRow).on_conflict_do_nothing(), values)
         store.touch(database, sync_id)
         progress(n_seen, None)
     with database.transaction() as transaction:  # without it a plan for ten rows compares 100,000 with each other
         transaction.execute(text("ANALYZE sync_items, documents"))
-    return store.count_items(database, sync_id)  # a source may name a document twice
+    return listing.error
+
+
+class _Listing(Iterator[ListedDocument]):
+    """A listing that ends at the error of its source, and keeps it."""
+
+    def __init__(self, documents: Iterable[ListedDocument]) -> None:
+        self._documents = documents
+        self._iterator: Iterator[ListedDocument] | None = None
+        self.error: UserError | None = None
+
+    def __next__(self) -> ListedDocument:
+        if self.error:
+            raise StopIteration
+        try:
+            self._iterator = self._iterator or iter(self._documents)
+            return next(self._iterator)
+        except UserError as error:
+            self.error = error
+            raise StopIteration from error
 
 
 def content_hash(listed: ListedDocument, chunk_tokens: int) -> str:
@@ -87,12 +112,15 @@ def is_current(source: Source, database: Database, *, chunk_tokens: int) -> bool
     return listed == known
 
 
-def _readers(document: ListedDocument, readers: Readers) -> Readers:
-    """Returns a document's readers; an empty set of its own means nobody, not the source's readers."""
-    return readers if document.readers is None else reader_sets.one_of(document.readers)
+def _readers(document: ListedDocument, declaration: Declaration) -> tuple[Readers, Readers]:
+    """Returns a document's readers without its front matter, and those that are declared."""
+    declared = declaration.readers_of(document.uri, document.path)
+    if document.fingerprint == WITHDRAWN:
+        return reader_sets.one_of(document.readers or ()), declared
+    return list_readers(declared, document.readers), declared
 
 
-def _item(document: ListedDocument, sync_id: UUID, access_id: str, chunk_tokens: int) -> ItemValues:
+def _item(document: ListedDocument, sync_id: UUID, access_ids: tuple[str, str], chunk_tokens: int) -> ItemValues:
     is_named = names.shorten(document.uri) == document.uri or document.fingerprint == UNREAD
     return {
         "sync_id": sync_id,
@@ -100,7 +128,10 @@ def _item(document: ListedDocument, sync_id: UUID, access_id: str, chunk_tokens:
         "url": names.escape(document.url),
         "fingerprint": names.escape(document.fingerprint) if is_named else UNNAMED,
         "content_hash": content_hash(document, chunk_tokens),
-        "access_id": access_id,
+        "access_id": access_ids[0],
+        "declared_access_id": access_ids[1],
+        "path": names.escape(document.path),
+        "hidden_because": names.escape(document.hidden_because) or None,
     }
 
 

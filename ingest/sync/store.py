@@ -61,13 +61,19 @@ class StoredSync:
 
 @dataclass(frozen=True)
 class SyncItem:
-    """A document to read; ``moved_from`` is its id under an earlier uri, if it was renamed."""
+    """A document to read, with the ids of its readers without front matter and of those that are declared.
+
+    ``moved_from`` is its id under an earlier uri, if it was renamed.
+    """
 
     uri: str
     url: str
     fingerprint: str
     content_hash: str
     access_id: str
+    declared_access_id: str | None
+    path: str
+    hidden_because: str | None
     moved_from: str | None
     n_claims: int
 
@@ -86,6 +92,8 @@ class BatchCounts:
     n_embedded: int = 0
     n_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
+    n_narrowed: int = 0
+    n_widened: int = 0
 
 
 class SyncSuperseded(UserError):
@@ -145,6 +153,11 @@ def set_status(transaction: Transaction, sync_id: UUID, status: SyncStatus, **co
     """Stores how far a sync is, and what has been counted so far."""
     values = {"status": status, "touched_at": now(), **counts}
     transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(values))
+
+
+def set_counts(transaction: Transaction, sync_id: UUID, **counts: int) -> None:
+    """Stores what has been counted so far."""
+    transaction.execute(update(SyncRow).where(SyncRow.id == sync_id).values(counts))
 
 
 def touch(database: Database, sync_id: UUID) -> None:
@@ -245,15 +258,19 @@ def count_failure(transaction: Transaction, sync_id: UUID) -> int:
 def end(transaction: Transaction, sync_id: UUID, status: SyncStatus, problem: str | None = None) -> bool:
     """Ends an open sync and deletes its items; returns False where it had ended already.
 
-    Only the location of its options stays stored. Not even that stays when a sync of the clock failed: its options
-    may never have been validated, and contain a secret.
+    Of its options only the location and the readers stay stored. Not even those stay when a sync of the clock
+    failed: its options may never have been validated, and contain a secret.
     """
     row = SyncRow
     allow_slow_statements(transaction)
     ended = update(row).where(row.id == sync_id, row.ended_at.is_(None))
-    location = func.jsonb_build_object("location", row.options["location"])
+    kept = func.jsonb_build_object(
+        *("location", row.options["location"]),
+        *("readers", row.options["readers"]),
+        *("front_matter_may_widen", row.options["front_matter_may_widen"]),
+    )
     is_unchecked = (row.origin == SyncOrigin.CLOCK) & (literal(status) == SyncStatus.FAILED)
-    options = case((is_unchecked, func.jsonb_build_object()), else_=func.jsonb_strip_nulls(location))
+    options = case((is_unchecked, func.jsonb_build_object()), else_=func.jsonb_strip_nulls(kept))
     values = {"status": status, "problem": problem, "ended_at": now(), "touched_at": now(), "options": options}
     is_first = transaction.scalar(ended.values(values).returning(row.id)) is not None
     if is_first:
@@ -307,6 +324,9 @@ def _item(row: SyncItemRow) -> SyncItem:
         fingerprint=row.fingerprint,
         content_hash=row.content_hash,
         access_id=row.access_id,
+        declared_access_id=row.declared_access_id,
+        path=row.path,
+        hidden_because=row.hidden_because,
         moved_from=row.moved_from.hex if row.moved_from else None,
         n_claims=row.n_claims,
     )

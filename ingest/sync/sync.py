@@ -17,8 +17,8 @@ from agent.store import locks
 from agent.store.database import Database
 from agent.text import cut
 from ingest import lock_names
-from ingest.access import reader_sets
-from ingest.access.reader_sets import Readers
+from ingest.access import known_documents
+from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents.converter import Converter
 from ingest.index import reindex, scan
 from ingest.index.active_index import ActiveIndex
@@ -26,6 +26,7 @@ from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
 from ingest.sources.connector import Source
 from ingest.sync import claims, diff, heartbeat, reports, store, writer
+from ingest.sync.access_changes import AccessChanges
 from ingest.sync.claims import ClaimKeeper
 from ingest.sync.reader_pool import ParsedDocument, ReaderPool
 from ingest.sync.reports import SyncReport
@@ -43,7 +44,7 @@ def run(
     active_index: ActiveIndex,
     *,
     chunk_tokens: int,
-    readers: Readers = reader_sets.DEFAULT_READERS,
+    declaration: Declaration = EVERYONE_READS,
     options: Options | None = None,
     is_forced: bool = False,
     progress: Progress = ignore_progress,
@@ -64,7 +65,7 @@ def run(
                 source,
                 sync_id,
                 active_index=active_index,
-                readers=readers,
+                declaration=declaration,
                 chunk_tokens=chunk_tokens,
                 is_forced=is_forced,
                 progress=progress,
@@ -77,7 +78,7 @@ def run(
                 progress(n_done, n_total)
 
             with open_reader_pool(source, chunk_tokens=chunk_tokens, converter=converter) as pool:
-                work(sync_id, source.name, pool, active_index, done=count)
+                work(sync_id, source.name, pool, active_index, declaration=declaration, done=count)
             return finish(sync_id, source.name, active_index)
         except (Exception, KeyboardInterrupt) as error:
             _end(database, sync_id, error)
@@ -90,7 +91,7 @@ def begin(
     active_index: ActiveIndex,
     *,
     chunk_tokens: int,
-    readers: Readers = reader_sets.DEFAULT_READERS,
+    declaration: Declaration = EVERYONE_READS,
     lease_seconds: float = store.LEASE_SECONDS,
 ) -> bool:
     """Lists a source for a queued sync; returns False where another process lists it, has listed it, or has ended
@@ -104,7 +105,11 @@ def begin(
         try:
             with heartbeat.call_periodically(touch, every_seconds=lease_seconds / claims.BEATS_PER_LEASE):
                 diff.prepare(
-                    source, sync_id, active_index=active_index, readers=readers, chunk_tokens=chunk_tokens
+                    source,
+                    sync_id,
+                    active_index=active_index,
+                    declaration=declaration,
+                    chunk_tokens=chunk_tokens,
                 )
         except DocentError as error:
             _end(active_index.database, sync_id, error)
@@ -131,6 +136,7 @@ def work(
     pool: ReaderPool,
     active_index: ActiveIndex,
     *,
+    declaration: Declaration = EVERYONE_READS,
     limit: int = CLAIM_DOCUMENTS,
     lease_seconds: float = store.LEASE_SECONDS,
     is_over: Callable[[], bool] = lambda: False,
@@ -149,11 +155,39 @@ def work(
             return False
         with ClaimKeeper(active_index.database, sync_id, items, lease_seconds=lease_seconds) as claims_:
             for batch in _batches(pool.read(items), is_over):
-                counts = writer.write(batch, sync_id=sync_id, source=source, active_index=active_index)
+                counts = writer.write(
+                    batch,
+                    sync_id=sync_id,
+                    source=source,
+                    active_index=active_index,
+                    declaration=declaration,
+                )
                 claims_.mark_done(parsed.item.uri for parsed in batch)
                 done(len(batch))
                 n_chunks = _optimize_if_due(active_index, n_chunks + counts.n_chunks)
     return True
+
+
+def narrow_readers(source: str, active_index: ActiveIndex, *, declaration: Declaration, problem: str) -> int:
+    """Takes away the rights that a declaration does not give, of a source that cannot even be opened.
+
+    Records a sync that failed with the ``problem``, which interrupts one that is open; returns of how many
+    documents the readers were narrowed. Does nothing where no change of readers waits.
+    """
+    database = active_index.database
+    with database.transaction() as transaction:
+        store.allow_slow_statements(transaction)
+        if not known_documents.count_waiting(transaction, source, declaration):
+            return 0
+    with locks.acquire(database, lock_names.source(source)):
+        sync_id = store.open_sync(database, source, {}, SyncOrigin.COMMAND)
+        changes = AccessChanges(active_index, source, declaration, sync_id)
+        try:
+            changes.narrow_to_declaration()
+        finally:
+            with database.transaction() as transaction:
+                store.end(transaction, sync_id, SyncStatus.FAILED, problem)
+    return changes.count()[0]
 
 
 def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:

@@ -5,32 +5,41 @@ one resumes; a chunk that was there keeps its vector; nobody else writes at the 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, case, delete, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from agent.clock import now
 from agent.store import locks
 from agent.store.database import Transaction
 from ingest import lock_names
+from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
 from ingest.embedding import Matrix
 from ingest.index import scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.table import IndexedChunk
-from ingest.sync import store
+from ingest.sync import page_access, store
+from ingest.sync.page_access import PageAccess
 from ingest.sync.reader_pool import ParsedDocument
 from ingest.sync.store import BatchCounts
 from ingest.tables import DocumentRow
 
 
 def write(
-    batch: Sequence[ParsedDocument], *, sync_id: UUID, source: str, active_index: ActiveIndex
+    batch: Sequence[ParsedDocument],
+    *,
+    sync_id: UUID,
+    source: str,
+    active_index: ActiveIndex,
+    declaration: Declaration = EVERYONE_READS,
 ) -> BatchCounts:
-    """Writes a batch; returns what was written.
+    """Writes a batch; returns what was written. The declaration says what readers in front matter mean.
 
     Raises :class:`ingest.sync.store.SyncSuperseded`, and :class:`agent.errors.ModelError` when the embedding model
     cannot be reached, both before anything is written.
@@ -42,7 +51,20 @@ def write(
         with locks.acquire(active_index.database, lock_names.INDEX):
             store.require_open(active_index.database, sync_id)
             if active_index.current() is handle:  # else another became active, and needs vectors of its model
-                return _write(batch, chunks, vectors, sync_id=sync_id, source=source, handle=handle, counts=counts)
+                with handle.database.transaction() as transaction:
+                    access = page_access.decide(transaction, batch, declaration)
+                counts.n_narrowed, counts.n_widened = access.n_narrowed, access.n_widened
+                rows = [replace(chunk, access_id=access.ids[chunk.document_id]) for chunk in chunks]
+                return _write(
+                    batch,
+                    rows,
+                    vectors,
+                    sync_id=sync_id,
+                    source=source,
+                    handle=handle,
+                    counts=counts,
+                    access=access,
+                )
 
 
 def _write(
@@ -54,6 +76,7 @@ def _write(
     source: str,
     handle: IndexHandle,
     counts: BatchCounts,
+    access: PageAccess,
 ) -> BatchCounts:
     read = [parsed for parsed in batch if not parsed.keeps_earlier]
     replaced = [id_ for parsed in read for id_ in (parsed.id.hex, parsed.item.moved_from) if id_]
@@ -64,7 +87,7 @@ def _write(
         if moved:
             transaction.execute(delete(DocumentRow).where(DocumentRow.id.in_(moved)))
         for statement, keeps_earlier in ((_REPLACE, False), (_KEEP_EARLIER, True)):
-            if rows := [_row(parsed, source) for parsed in batch if parsed.keeps_earlier is keeps_earlier]:
+            if rows := [_row(parsed, source, access) for parsed in batch if parsed.keeps_earlier is keeps_earlier]:
                 transaction.execute(statement, rows)
         n_chunks = {parsed.item.uri: len(parsed.chunks) for parsed in batch}
         return store.complete_items(transaction, sync_id, n_chunks, counts)
@@ -129,12 +152,16 @@ def _search_text(document: Document, chunk: chunking.Chunk) -> str:
 
 _COLUMNS = {
     "url", "title", "fingerprint", "content_hash", "access_id", "updated_at", "synced_at", "n_chunks", "problem",
+    "path", "declared_access_id", "listed_access_id", "own_readers", "hidden_because",
 }  # fmt: skip
 
 
 def _upsert(columns: Iterable[str]) -> Insert:
     statement = insert(DocumentRow)
-    set_ = {name: statement.excluded[name] for name in sorted(columns)}
+    set_: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in sorted(columns)}
+    if "access_id" in set_:
+        is_other = DocumentRow.access_id != statement.excluded.access_id
+        set_["access_set_at"] = case((is_other, statement.excluded.access_set_at), else_=DocumentRow.access_set_at)
     return statement.on_conflict_do_update(index_elements=["source", "uri"], set_=set_)
 
 
@@ -142,7 +169,7 @@ _REPLACE = _upsert(_COLUMNS)
 _KEEP_EARLIER = _upsert({"problem", "synced_at", "content_hash"})
 
 
-def _row(parsed: ParsedDocument, source: str) -> dict[str, object]:
+def _row(parsed: ParsedDocument, source: str, access: PageAccess) -> dict[str, object]:
     """Returns a row; one that keeps its earlier version has no content hash, so the next sync retries."""
     return {
         "id": parsed.id,
@@ -152,7 +179,13 @@ def _row(parsed: ParsedDocument, source: str) -> dict[str, object]:
         "title": names.escape(parsed.document.title) if parsed.document else parsed.item.uri,
         "fingerprint": parsed.item.fingerprint,
         "content_hash": "" if parsed.keeps_earlier else parsed.item.content_hash,
-        "access_id": parsed.item.access_id,
+        "access_id": access.ids[parsed.id.hex],
+        "declared_access_id": parsed.item.declared_access_id,
+        "listed_access_id": parsed.item.access_id,
+        "own_readers": access.own[parsed.id.hex],
+        "access_set_at": now(),
+        "path": parsed.item.path,
+        "hidden_because": parsed.item.hidden_because,
         "updated_at": parsed.document.updated_at if parsed.document else None,
         "synced_at": now(),
         "n_chunks": len(parsed.chunks),

@@ -144,7 +144,10 @@ def test_a_folder_in_the_file_s_place_is_told(tmp_path: Path) -> None:
             "link = 'https://x.example/' is not usable: it lacks {path}",
         ),
         ({"location": "x", "readers": []}, "at least one reader is needed"),
-        ({"location": "x", "readers": ["team"]}, "'team' does not name a reader. Write everyone, team:T"),
+        (
+            {"location": "x", "readers": ["team"]},
+            "'team' does not name a reader. Write everyone, guests, external",
+        ),
         ({"location": "x", "include": ["a", "!"]}, "'!' is not a pattern as in a .gitignore"),
         ({"location": "x", "include": 5}, "include = 5 is not usable"),
         ({"location": 5}, "location = 5 is not usable"),
@@ -196,7 +199,7 @@ def test_one_pattern_or_reader_needs_no_brackets() -> None:
     options = connector.validate_options(
         {"location": "x", "include": "*.md", "readers": "channel:C1"}, where="here"
     )
-    assert (options.include, options.readers) == (("*.md",), frozenset({"channel:C1"}))
+    assert (options.include, options.readers) == (("*.md",), {"*": ("channel:C1",)})
     assert options.takes("a/b.md")
     assert not options.takes("a/b.txt")
 

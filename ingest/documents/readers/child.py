@@ -83,6 +83,7 @@ def _document_message(document: Document) -> DocumentMessage:
         "blocks": [_block_message(block) for block in document.blocks],
         "updated_at": document.updated_at.isoformat() if document.updated_at else None,
         "keywords": document.keywords,
+        "readers": None if document.readers is None else list(document.readers),
         "gap": GapMessage(cause=document.gap.cause, advice=document.gap.advice) if document.gap else None,
     }
 

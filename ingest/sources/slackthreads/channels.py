@@ -4,7 +4,7 @@ Promises that private channels, and those shared with another company, are read 
 messages are never read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -58,6 +58,19 @@ class Channels:
                 "the bot is in none of its channels", "/invite it to them, or name channels it is in"
             )
         yield from {channel.id: channel for channel in chosen}.values()
+
+    def find_closed(self, channels: Iterable[str]) -> Iterator[str]:
+        """Yields those of these channels that only their members may read, or that the bot does not see any more:
+        then they are private, or gone."""
+        for channel in channels:
+            try:
+                is_open = _to_channel(self.info(channel)).is_open
+            except SlackReadError as error:
+                if error.code != "channel_not_found":
+                    raise
+                is_open = False
+            if not is_open:
+                yield channel
 
     def info(self, channel: str) -> WireChannel:
         """Reads what Slack says of a channel; a direct message is recognised by its id."""

@@ -2,18 +2,20 @@
 
 Promises: a page is requested once, and one that has not changed costs an answer without content where the site
 supports that; what robots.txt or a page forbids is not read; endless sites end. A site that fails in the middle
-raises instead of listing its half, because unlisted documents count as removed.
+raises instead of listing its half, because unlisted documents count as removed. Known pages that ask for a login
+or may not be read are hidden until they can be read again; of a site that refuses everything, all are.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 from agent.errors import UserError
 from ingest.documents import formats
 from ingest.documents.raw import FetchProblem
-from ingest.sources.connector import ListedDocument
+from ingest.sources.connector import REPEATED, WITHDRAWN, ListedDocument
 from ingest.sources.web import webpage
 from ingest.sources.web.frontier import Frontier
 from ingest.sources.web.http_fetcher import HttpFetcher
@@ -25,6 +27,7 @@ from ingest.sources.web.visits import PendingDocuments, Visit, Visits
 from ingest.sources.web.webpage import Webpage
 
 MAX_FAILURES = 5  # in a row; then the site fails, not a page
+MAX_REFUSALS = 50  # in a row, of a site that shows other pages; then it is a guard, which is not to be annoyed
 MAX_ALIKE = 10  # pages in a row with the same text; then it is the site's, such as "back soon"
 UNREAD_PATIENCE = timedelta(days=3)  # for a page that has never been read yet to come back
 REQUESTS_PER_PAGE = 3  # on average, so that pages that are gone or have moved do not count
@@ -47,6 +50,10 @@ class CrawlScope:
     link: Callable[[str], str]
     max_pages: int
     max_bytes: int
+
+
+class _SiteRefuses(UserError):
+    """The site asks for a login, or denies access, wherever it is asked."""
 
 
 class Crawl:
@@ -75,6 +82,7 @@ class Crawl:
         self._waiting: list[tuple[ListedDocument, str]] = []  # for the canonical page that they name
         self._n_pages = 0
         self._n_failures = 0
+        self._n_refusals = 0  # in a row
         self._alike = ("", "", 0)
         self._repetitions = Repetitions()
         self._misses_links = False  # a page failed, and its links are not stored
@@ -83,12 +91,26 @@ class Crawl:
         """Lists every document; raises :class:`UserError` when the first page or the site fails."""
         pending.clear()
         self._frontier.add(self._pages or [self._site.start])
-        documents = [*self._walk(visits, pending)]
+        documents: list[ListedDocument] = []
+        try:
+            yield from self._list(visits, pending, documents)
+        except _SiteRefuses:
+            yield from documents
+            if self._known:
+                yield self._hide_rest()
+            raise
+
+    def _list(
+        self, visits: Visits, pending: PendingDocuments, documents: list[ListedDocument]
+    ) -> Iterator[ListedDocument]:
+        for document in self._walk(visits, pending):
+            documents.append(document)  # those before an error stay
         has_lost_links = len(documents) <= 1 and len(self._known) >= MIN_ADDRESSES
         if self._misses_links or has_lost_links:  # known pages may be linked only from one that failed
             self._frontier.add(url for url in self._known if not url.endswith(MORE))
-            documents += self._walk(visits, pending)
-        documents += self._without_canonical()
+            for document in self._walk(visits, pending):
+                documents.append(document)
+        documents.extend(self._without_canonical())
         yield from self._repetitions.mark(documents)
         for url, fingerprint in self._repetitions.moves(known=self._known):
             yield ListedDocument(url, self._scope.link(url), fingerprint)
@@ -108,7 +130,7 @@ class Crawl:
                     self._misses_links = True
                 yield from self._handle_failure(url, before, problem)
                 continue
-            self._n_failures = 0
+            self._n_failures = self._n_refusals = 0
             if visit:
                 visits.store(url, visit)
             yield from self._handle_page(url, page, visit, pending)
@@ -213,19 +235,7 @@ class Crawl:
 
     def _handle_failure(self, url: str, before: Visit | None, problem: FetchProblem) -> Iterator[ListedDocument]:
         """Lists a page that failed; one that may come back unchanged, and its stored links are followed."""
-        is_walled = isinstance(problem, webpage.Walled)
-        is_all_new = not self._known and not self._n_pages
-        if self._is_first(url):
-            if not is_walled or not self._known:
-                raise UserError(f"{url} {problem.cause}: {problem.advice}.")
-            self._misses_links = True
-        is_of_site = isinstance(problem, webpage.AccessDenied) or (is_walled and is_all_new)
-        self._n_failures += problem.may_pass or is_of_site
-        if self._n_failures >= MAX_FAILURES:
-            raise UserError(
-                f"{self._site.origin} fails: {MAX_FAILURES} pages in a row, and the last, {url}, {problem.cause}. "
-                "Nothing was removed. Try again later."
-            )
+        self._judge_site(url, problem)
         fingerprint = f"problem: {problem.cause}"
         if problem.may_pass:
             if before:
@@ -235,13 +245,63 @@ class Crawl:
         may_be_document = before is None or before.is_document or url in self._known
         if may_be_document and self._scope.takes(self._site.path(url)):
             self._listed |= {url} & self._known.keys()  # others may not be documents
-            yield ListedDocument(url, self._scope.link(url), fingerprint)
+            if _is_refusal(problem) and not self._known.get(url, REPEATED).startswith((REPEATED, "problem: ")):
+                yield self._hide(url, problem)
+            else:
+                yield ListedDocument(url, self._scope.link(url), fingerprint)
+
+    def _judge_site(self, url: str, problem: FetchProblem) -> None:
+        """Raises :class:`UserError` when it is the site that fails, or refuses, and not a page."""
+        is_walled, is_refused = isinstance(problem, webpage.Walled), _is_refusal(problem)
+        if self._is_first(url):
+            if not is_walled or not self._known:
+                self._fail(f"{url} {problem.cause}: {problem.advice}.", is_refused=is_refused)
+            self._misses_links = True
+        is_all_new = not self._known and not self._n_pages
+        self._n_refusals = self._n_refusals + 1 if is_refused else 0
+        if is_refused and self._known and self._n_pages:  # parts of the site are closed, and are hidden
+            self._misses_links |= not self._pages
+            limit, n_failures = MAX_REFUSALS, self._n_refusals
+        else:
+            self._n_failures += problem.may_pass or isinstance(problem, webpage.AccessDenied)
+            self._n_failures += is_walled and is_all_new
+            limit, n_failures = MAX_FAILURES, self._n_failures
+        if n_failures >= limit:
+            failed = f"{self._site.origin} fails: {limit} pages in a row, and the last, {url}, {problem.cause}."
+            self._fail(
+                failed, is_refused=self._n_refusals >= limit, advice=" Nothing was removed. Try again later."
+            )
+
+    def _fail(self, problem: str, *, is_refused: bool, advice: str = "") -> NoReturn:
+        """Raises what ends a listing; says that all pages are hidden where the site refuses them."""
+        if not is_refused:
+            raise UserError(f"{problem}{advice}")
+        if not self._known:
+            raise _SiteRefuses(f"{problem}{advice}")
+        raise _SiteRefuses(
+            f"{problem} What is known of the site is hidden from everybody until a sync can read it again. Open "
+            "it for Docent, or remove it with 'docent forget'."
+        )
+
+    def _hide(self, url: str, problem: FetchProblem) -> ListedDocument:
+        """Lists a known page as it was read last, for nobody."""
+        why = f"{problem.cause}, so it is hidden; {problem.advice}"
+        return ListedDocument(url, self._scope.link(url), self._known[url], frozenset(), hidden_because=why)
+
+    def _hide_rest(self) -> ListedDocument:
+        """Hides every known page that was not listed before the site refused."""
+        why = "is hidden, because its site lets nobody in; open it for Docent, or remove it with 'docent forget'"
+        return ListedDocument("", self._site.start, WITHDRAWN, frozenset(), hidden_because=why)
 
     def _without_canonical(self) -> Iterator[ListedDocument]:
         """Lists pages that named another as the canonical one, which was then no document."""
         for document, canonical in self._waiting:
             if canonical not in self._listed:
                 yield from self._list_once(document, document.uri)
+
+
+def _is_refusal(problem: FetchProblem) -> bool:
+    return isinstance(problem, webpage.AccessDenied | webpage.LoginWall)
 
 
 def _no_first_page(url: str, page: Webpage) -> str:

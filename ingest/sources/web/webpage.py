@@ -89,6 +89,10 @@ class Walled(FetchProblem):
     """A login or an error page stands in the place of a page, with the status of one or behind a redirect."""
 
 
+class LoginWall(Walled):
+    """A login stands in the place of a page."""
+
+
 def body_limit(url: str, *, max_bytes: int) -> Limit:
     """Limits bodies: pages to ``max_bytes``, other documents to what their format allows, all else to nothing."""
 
@@ -161,7 +165,7 @@ def _not_a_document(answer: HttpResponse, url: str) -> Webpage:
 def _moved(redirect: str, url: str, site: Site) -> Webpage:
     target = normalise(join(url, redirect)) or ""
     if markup.is_login(target, site):
-        raise Walled(*_ASKS_FOR_LOGIN)
+        raise LoginWall(*_ASKS_FOR_LOGIN)
     return Webpage(moved_to=target) if site.contains(target) else Webpage(left_for=target or redirect[:200])
 
 
@@ -181,7 +185,7 @@ def _page(answer: HttpResponse, url: str, site: Site) -> Webpage:
     if tags.wall == WallKind.ERROR:
         raise Walled("is an error page without the status of one", "repair the links to it, or exclude it")
     if tags.wall == WallKind.LOGIN or (tags.refresh_target and markup.is_login(tags.refresh_target, site)):
-        raise Walled(*_ASKS_FOR_LOGIN)
+        raise LoginWall(*_ASKS_FOR_LOGIN)
     directives = _directives(answer)
     return Webpage(
         format=Format.WEBPAGE,

@@ -121,7 +121,7 @@ def test_a_folder_is_read_in_as_the_options_say(docent: Docent, tmp_path: Path) 
     assert "Nothing found." in docent("search", "annual leave", "--source", "mine").out
     assert "annual leave" in docent("search", "annual leave", "--source", "mine", "--as", "channel:C1").out
     done = docent("search", "annual leave", "--as", "C1")
-    assert "'C1' does not name a reader. Write team:T, channel:C, user:U or group:S." in done.err
+    assert "'C1' does not name a reader. Write everyone, guests, external, team:T" in done.err
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_folder_is_read_in_as_the_options_say(docent: Docent, tmp_path: Path) 
         (["--option", "every=soon"], "every = 'soon' is not usable: write it as 90s, 15m, 6h, 7d, 2w, or never."),
         (
             ["--reader", "ada"],
-            "'ada' does not name a reader. Write everyone, team:T, channel:C, user:U or group:S.",
+            "'ada' does not name a reader. Write everyone, guests, external, team:T",
         ),
         (["--link", "https://x.example/"], "it lacks {path}. Example: https://handbook.example/{path}."),
         (["--name", "x" * 101], "a name has up to 100 characters, on one line."),

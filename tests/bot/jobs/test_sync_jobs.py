@@ -10,7 +10,7 @@ import ingest.settings
 from agent.store import locks
 from agent.store.database import Database
 from agent.types import Audience
-from bot.cli import sources_table
+from bot.cli.library import sources_table
 from bot.simulator import ADA, HELP
 from ingest import lock_names
 from ingest.library import Library

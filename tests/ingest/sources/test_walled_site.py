@@ -1,13 +1,15 @@
 """A site that shows a login or an error in the place of pages: they are listed, and replace nothing unasked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.errors import UserError
 from agent.types import Audience
 from ingest.library import Library
 from ingest.sources import connector
+from ingest.sources.web import crawl
 from ingest.sources.website import WebsiteSource
 from ingest.sync.diff import SuspiciousListing
 from tests.ingest.site import Page, Site
@@ -142,16 +144,11 @@ def test_the_versions_of_one_page_and_the_copies_of_a_long_one_are_kept(
 
 @pytest.mark.parametrize(
     "answer",
-    [
-        page(LOGIN),
-        page(NOTICE),
-        Page(status=302, headers={"Location": "https://sso.acme.example/x"}),
-        Page(status=302, headers={"Location": "/hb/anmelden"}),
-    ],
-    ids=["a login", "a notice", "a redirect to a login", "a redirect to one page"],
+    [page(NOTICE), Page(status=302, headers={"Location": "/hb/anmelden"})],
+    ids=["a notice", "a redirect to one page"],
 )
 @pytest.mark.parametrize("is_first_left", [True, False])
-def test_a_session_that_expired_changes_nothing_until_it_is_forced(
+def test_one_content_for_all_pages_changes_nothing_until_it_is_forced(
     library: Library, site: Site, open_: Callable[[], WebsiteSource], answer: Page, *, is_first_left: bool
 ) -> None:
     site.show("/hb/anmelden", "Bitte mit dem Ausweis am Schalter melden, dort hilft man gern weiter.")
@@ -165,3 +162,88 @@ def test_a_session_that_expired_changes_nothing_until_it_is_forced(
     problems = listed(library, open_(), is_forced=True)
     assert not any(finds(library, name) for name in NAMES)
     assert problems or not is_first_left
+
+
+REFUSALS = {
+    "a login": page(LOGIN),
+    "a redirect to a login": Page(status=302, headers={"Location": "https://sso.acme.example/x"}),
+    "unauthorised": Page(status=401),
+    "forbidden": Page(status=403),
+}
+
+
+def close(site: Site, answer: Page, names: Iterable[str]) -> dict[str, Page]:
+    """Answers so in the place of these pages; returns them as they were."""
+    paths = [f"/hb/{name}" for name in names]
+    pages = {path: site.pages[path] for path in paths}
+    site.pages |= dict.fromkeys(paths, answer)
+    return pages
+
+
+@pytest.mark.parametrize("answer", REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize("n_closed", [1, 6, len(NAMES)])
+def test_pages_that_ask_for_a_login_are_hidden_until_they_can_be_read_again(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource], answer: Page, n_closed: int
+) -> None:
+    assert listed(library, open_()) == {}
+    opened = close(site, answer, NAMES[:n_closed])
+    report = library.sync(open_())
+    assert (report.n_narrowed, report.n_removed, report.n_unread) == (n_closed, 0, n_closed)
+    assert {one.uri.rpartition("/")[2] for one in report.problems} == {*NAMES[:n_closed]}
+    assert all(one.cause.endswith("so it is hidden") and one.advice for one in report.problems)
+    assert [name for name in NAMES if finds(library, name)] == [*NAMES[n_closed:]]
+    assert library.sync(open_()).n_narrowed == 0
+
+    site.pages |= opened
+    report = library.sync(open_())
+    assert (report.n_widened, report.n_changed, report.n_chunks, report.problems) == (n_closed, 0, 0, ())
+    assert all(finds(library, name) for name in NAMES)
+
+
+@pytest.mark.parametrize("answer", REFUSALS.values(), ids=REFUSALS)
+def test_a_site_that_refuses_everything_is_hidden_and_says_so(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource], answer: Page
+) -> None:
+    assert listed(library, open_()) == {}
+    opened = close(site, answer, ["", *NAMES])
+    if answer.status in {401, 403}:
+        with pytest.raises(
+            UserError, match=r"hidden from everybody until a sync can read it again.*docent forget"
+        ):
+            library.sync(open_())
+    else:
+        assert library.sync(open_()).n_narrowed == len(NAMES) + 1
+    assert not any(finds(library, name) for name in NAMES)
+    assert library.count_documents() == {open_().name: len(NAMES) + 1}
+
+    site.pages |= opened
+    report = library.sync(open_())
+    assert (report.n_widened, report.n_chunks, report.problems) == (len(NAMES) + 1, 0, ())
+    assert all(finds(library, name) for name in NAMES)
+
+
+def test_a_section_that_closes_is_hidden_with_the_pages_that_only_it_links_to(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource]
+) -> None:
+    site.show("/hb/leave/", TOPICS["leave"], links=NAMES[1:])
+    site.show("/hb/", "Welcome.", links=("leave/",))
+    for name in NAMES[1:]:
+        site.show(f"/hb/leave/{name}", TOPICS[name])
+    assert listed(library, open_()) == {}
+    close(site, Page(status=403), ["leave/", *(f"leave/{name}" for name in NAMES[1:])])
+    report = library.sync(open_())
+    assert (report.n_narrowed, report.n_removed) == (len(NAMES), 0)
+    assert not any(finds(library, name) for name in NAMES)
+
+
+def test_a_guard_that_refuses_for_long_is_left_alone_and_the_rest_is_hidden(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert listed(library, open_()) == {}
+    monkeypatch.setattr(crawl, "MAX_REFUSALS", 3)
+    close(site, Page(status=403), NAMES)
+    n_asked = len(site.asked)
+    with pytest.raises(UserError, match=r"3 pages in a row.*hidden from everybody"):
+        library.sync(open_())
+    assert len(site.asked) - n_asked < len(NAMES)
+    assert not any(finds(library, name) for name in NAMES)

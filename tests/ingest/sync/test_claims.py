@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from agent.store.database import Database
 from agent.types import Audience
 from ingest.access import reader_sets
+from ingest.access.declaration import Declaration
 from ingest.documents import names
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
@@ -142,7 +143,7 @@ def test_a_reader_that_does_nothing_for_an_hour_loses_its_claim(library: Library
 
 def test_no_more_than_a_window_of_documents_is_read_ahead(library: Library) -> None:
     source = Made({f"{i:03d}": f"The text {i}." for i in range(100)})
-    items = [SyncItem(uri, "", "f", "", "", None, 1) for uri in source.texts]
+    items = [SyncItem(uri, "", "f", "", "", None, "", None, None, 1) for uri in source.texts]
     with sync.open_reader_pool(source, chunk_tokens=200) as pool:
         reading = pool.read(items)
         order = [next(reading).item.uri for _ in range(10)]
@@ -244,7 +245,8 @@ def test_readers_of_more_documents_than_a_statement_takes_parameters_are_changed
         )
     source = Made({str(i): str(i) for i in range(1, n + 1)})
     sync_id = store.open_sync(database, "made", {}, SyncOrigin.COMMAND)
-    diff.prepare(source, sync_id, active_index=live, readers=reader_sets.one_of({"channel:C1"}), chunk_tokens=200)
+    declaration = Declaration.of(reader_sets.one_of({"channel:C1"}))
+    diff.prepare(source, sync_id, active_index=live, declaration=declaration, chunk_tokens=200)
     with database.transaction() as transaction:
         assert set(transaction.scalars(select(DocumentRow.access_id).distinct())) == {
             reader_sets.access_id(reader_sets.one_of({"channel:C1"}))

@@ -1,6 +1,7 @@
 """Markdown to blocks, by way of HTML; reads front matter and removes the template tags of the site it is for.
 
-Promises to lose no document over broken front matter, and to keep nothing that a reader of the page would not see.
+Promises to lose no document over broken front matter, and to keep nothing that a reader of the page would not see;
+where broken front matter names readers, the document is for nobody.
 """
 
 import re
@@ -13,7 +14,7 @@ from html import unescape
 import frontmatter
 from markdown_it import MarkdownIt
 
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, Document, Gap
 from ingest.documents.readers.html import html
 from ingest.documents.readers.html.templates import strip_tags
 from ingest.documents.readers.text.encoding import decode
@@ -26,17 +27,27 @@ _FENCED_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", 
 _HEADING_ID = re.compile(
     r"^(#{1,6} [^\n{}]{1,500}?) ?\{:? ?#([\w.:-]{1,200})[^{}\n]{0,200}\}[ \t]*$", re.MULTILINE
 )
+_READERS_LINE = re.compile(r"^[ \t]*[\"']?readers[\"']?[ \t]*[:=]", re.MULTILINE | re.IGNORECASE)
+_OPEN_MATTER = re.compile(r"\A(?:---|\+\+\+|\{)(?:[^\n]*\S[^\n]*\n?)*")  # up to an empty line
+_UNREADABLE = Gap(
+    "has front matter that names readers and cannot be read, so nobody may read it",
+    "correct it: between two lines of three dashes, readers: [everyone]",
+)
 _IMPORTS = re.compile(r"\A(?:\s*(?:import|export)\b[^\n]{0,500}[\"'][^\n]*)+")  # of MDX
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """Parses a document; its title, date and keywords are those of its front matter."""
-    matter, text = _split_matter(decode(content))
+    """Parses a document; its title, date, keywords and readers are those of its front matter."""
+    decoded = decode(content)
+    matter, text = _split_matter(decoded)
+    is_broken = _names_readers_in_vain(matter, decoded)
     return Document(
         title=_title(matter),
         blocks=tuple(blocks(_IMPORTS.sub("", text))),
         updated_at=_updated_at(matter),
         keywords=_keywords(matter),
+        readers=() if is_broken else _readers(matter),
+        gap=_UNREADABLE if is_broken else None,
     )
 
 
@@ -62,6 +73,15 @@ def _salvage_title(text: str) -> Matter:
     return {"title": title[1].strip().strip("\"'")} if title else {}
 
 
+def _names_readers_in_vain(matter: Matter, text: str) -> bool:
+    """Returns whether a text begins with what was meant as front matter, is none, and names readers."""
+    if matter and matter.keys() != {"title"}:
+        return False
+    head = text.lstrip()
+    fenced = _FENCED_MATTER.match(head) or _OPEN_MATTER.match(head)
+    return bool(fenced and _READERS_LINE.search(fenced[0]) and _readers(matter) is None)
+
+
 @cache
 def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -85,6 +105,17 @@ def _updated_at(matter: Matter) -> datetime | None:
         if isinstance(value, date):
             return datetime(value.year, value.month, value.day, tzinfo=UTC)
     return None
+
+
+def _readers(matter: Matter) -> tuple[str, ...] | None:
+    """Returns the readers as texts; None where it says nothing of them, and none where the value names none."""
+    values = [value for name, value in matter.items() if str(name).strip().lower() == "readers"]
+    if not values:
+        return None
+    value = [values[0]] if isinstance(values[0], str) else values[0]
+    if not isinstance(value, list):
+        return ()
+    return tuple(str(item) if isinstance(item, str | int | float) else "" for item in value)
 
 
 def _keywords(matter: Matter) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.cli import sync_progress
+from bot.cli.library import sync_progress
 from ingest.settings import IngestSettings
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.cli import sources_table
+from bot.cli.library import sources_table
 from ingest.settings import IngestSettings
 from ingest.sync import store
 from tests.recorded import set_readers

@@ -93,7 +93,7 @@ def summarize(database: Database, settings: IngestSettings) -> list[SourceSummar
         row.source,
         func.count(),
         func.coalesce(func.sum(row.n_chunks), 0),
-        func.count(row.problem),
+        func.count(reports.PROBLEM),
         func.max(row.synced_at),
     ).group_by(row.source)
     with database.transaction() as transaction:

@@ -6,7 +6,7 @@ Progress goes to standard error, the report to standard output. The syncs themse
 import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from rich.progress import Progress as ProgressBar
 
 from agent.errors import DocentError, UserError
 from agent.store.database import Database
-from agent.text import count, cut
 from bot import output
+from bot.cli.library import sync_report
 from ingest import source_config
-from ingest.access import reader_sets
+from ingest.access import known_documents, principals, reader_sets
+from ingest.access.declaration import Declaration
 from ingest.index.reindex import ModelChange
 from ingest.library import Library
 from ingest.progress import Progress
@@ -32,8 +33,6 @@ from ingest.sync import reports
 from ingest.sync.diff import SuspiciousListing
 from ingest.sync.reports import SyncReport
 from ingest.sync.store import SyncStatus
-
-MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
 
 
 def sync_declared(
@@ -46,7 +45,9 @@ def sync_declared(
     chosen = source_config.choose(settings, names)
     declared = source_config.sources(settings.config)
     library = Library(database, settings)
-    checked = {name: _check(settings, name, table) for name, table in chosen.items()}  # all mistakes, at once
+    checked = {
+        name: _check(library, settings, name, table) for name, table in chosen.items()
+    }  # all mistakes, at once
     usable = {name: table for name, table in declared.items() if not isinstance(checked.get(name), dict)}
     for problem in source_config.find_overlaps(usable):
         print(f"docent: {settings.config}: {problem}", file=sys.stderr)
@@ -69,18 +70,31 @@ def sync_declared(
 def sync_location(
     database: Database, settings: IngestSettings, options: Mapping[str, object], *, is_forced: bool, as_json: bool
 ) -> None:
-    """Syncs the one source that a command line describes."""
+    """Syncs the one source that a command line describes, or that docent.toml declares under the same name.
+
+    Without readers those stay that its documents have.
+    """
     source_options = check_location(options)
     library = Library(database, settings)
     name = source_options.name or connector.open_source(source_options, home=settings.home).name
     if not source_options.name and not is_forced:
         _require_same_location(database, name, source_options)
     _print_same_place(database, name, source_options)
-    report = _sync(library, settings, source_options, is_forced=is_forced, is_quiet=as_json)
+    declared = source_config.sources(settings.config).get(name)
+    declaration = None
+    if declared is not None:
+        source_options = _take_declared(settings, name, declared, options, source_options)
+    elif source_options.readers is None:
+        source_options, declaration = _keep_readers(database, name, source_options)
+    if declaration is None:
+        connector.require_readers(source_options, where=source_options.location)
+    report = _sync(
+        library, settings, source_options, declaration=declaration, is_forced=is_forced, is_quiet=as_json
+    )
     if as_json:
         output.print_json(asdict(report))
     else:
-        _print_report(report)
+        sync_report.print_report(report)
         _print_model_change(library)
 
 
@@ -88,6 +102,47 @@ def check_location(options: Mapping[str, object]) -> SourceOptions:
     """Checks the options of a command line; raises :class:`UserError`."""
     located = source_config.resolve_location(options, Path.cwd())
     return connector.validate_options(located, where=str(options["location"]))
+
+
+def _take_declared(
+    settings: IngestSettings,
+    name: str,
+    declared: Mapping[str, object],
+    options: Mapping[str, object],
+    given: SourceOptions,
+) -> SourceOptions:
+    """Returns what docent.toml says of a source of this name; raises :class:`UserError` where the command says
+    something else."""
+    where = source_config.error_prefix(settings.config, name)
+    is_same = _normalise_location(str(declared.get("location", ""))) == _normalise_location(given.location)
+    if not is_same or options.keys() - {"location", "name"}:
+        raise UserError(
+            f"{settings.config} declares '{name}', and says how it is read and who may read it. Change it there "
+            f"and run 'docent sync {name}', or give this source another name with --name."
+        )
+    print(f"docent: '{name}' is read as {settings.config} declares it.", file=sys.stderr)
+    return connector.validate_options(declared, where=where)
+
+
+def _keep_readers(
+    database: Database, name: str, options: SourceOptions
+) -> tuple[SourceOptions, Declaration | None]:
+    """Returns the options with the readers of the last sync, or those that the documents were listed with."""
+    with database.transaction() as transaction:
+        stored = reports.load_stored_readers(transaction, name)
+        readers = known_documents.load_declared(transaction, name)
+    if readers is None:
+        return options, None
+    declaration = Declaration.of(readers)
+    if stored:
+        options = connector.validate_options(
+            options.model_dump(mode="json", exclude_defaults=True) | stored, where=options.location
+        )
+        declaration = options.declaration
+    elif readers != reader_sets.DEFAULT_READERS:
+        who = principals.describe_readers(readers)
+        print(f"docent: '{name}' stays for {who}; --reader changes that.", file=sys.stderr)
+    return options, declaration
 
 
 def reindex(database: Database, settings: IngestSettings, *, asks: bool, is_anew: bool = False) -> None:
@@ -137,13 +192,19 @@ def parse_options(texts: Sequence[str]) -> dict[str, object]:
 
 
 def _check(
-    settings: IngestSettings, name: str, declared: Mapping[str, object]
+    library: Library, settings: IngestSettings, name: str, declared: Mapping[str, object]
 ) -> SourceOptions | dict[str, object]:
     """Checks a declared source; mistakes are printed and returned as the report of a sync that failed."""
+    where = source_config.error_prefix(settings.config, name)
     try:
-        return connector.validate_options(declared, where=source_config.error_prefix(settings.config, name))
+        options = connector.validate_options(declared, where=where)
+        connector.require_readers(options, where=where)
     except UserError as error:
+        with suppress(UserError):  # readers that cannot be understood are told with the rest
+            declaration = connector.validate_readers(declared, where=where)
+            library.narrow_readers(name, declaration, problem=str(error))
         return _fail(name, error)
+    return options
 
 
 def _sync_one(
@@ -161,7 +222,7 @@ def _sync_one(
     except DocentError as error:
         return _fail(name, error)
     if not as_json:
-        _print_report(report)
+        sync_report.print_report(report)
     return asdict(report)
 
 
@@ -202,9 +263,20 @@ def _normalise_location(location: str) -> str:
 
 
 def _sync(
-    library: Library, settings: IngestSettings, options: SourceOptions, *, is_forced: bool, is_quiet: bool
+    library: Library,
+    settings: IngestSettings,
+    options: SourceOptions,
+    *,
+    declaration: Declaration | None = None,
+    is_forced: bool,
+    is_quiet: bool,
 ) -> SyncReport:
-    source = connector.open_source(options, home=settings.home)
+    declaration = declaration or options.declaration
+    try:
+        source = connector.open_source(options, home=settings.home)
+    except UserError as error:
+        library.narrow_readers(options.name, declaration, problem=str(error))
+        raise
     is_announced = False
 
     def announce_wait() -> None:
@@ -216,7 +288,7 @@ def _sync(
     with _show_progress(source.name, is_quiet=is_quiet) as progress:
         return library.sync(
             source,
-            readers=reader_sets.one_of(options.readers),
+            declaration=declaration,
             options=options.model_dump(mode="json", exclude_defaults=True) | {"type": options.type},
             is_forced=is_forced,
             progress=progress,
@@ -242,26 +314,6 @@ def _show_progress(title: str, *, is_quiet: bool) -> Iterator[Progress]:
             bar.update(task, description=f"{escape(title)}{phase}", completed=n_done, total=n_total)
 
         yield update
-
-
-def _print_report(report: SyncReport) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    renamed = f"{report.n_moved} renamed, " if report.n_moved else ""
-    unread = f"{report.n_unread} not read, " if report.n_unread else ""
-    cost = f" for ${report.cost_usd:.4f}" if report.cost_usd else ""
-    console.print(
-        f"{escape(report.source)}: {report.n_added} added, {report.n_changed} changed, "
-        f"{report.n_unchanged} unchanged, {renamed}{unread}{report.n_removed} removed; "
-        f"{report.n_chunks} chunks written{cost} in {report.seconds:.1f} s."
-    )
-    if report.n_unread or report.n_partial:
-        partial = f", {report.n_partial} of these in part" if report.n_partial else ""
-        n_read = report.n_documents - report.n_unread
-        console.print(f"  Of {count(report.n_documents, 'document')}, {n_read} could be read{partial}:")
-    shown, n_more = cut(report.problems, MAX_PROBLEMS)
-    output.print_problems(console, shown)
-    if n_more:
-        console.print(f"  … and {n_more} more: 'docent documents --problems' lists all")
 
 
 def _print_model_change(library: Library) -> None:
