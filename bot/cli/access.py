@@ -21,7 +21,7 @@ def explain(
     *,
     as_: Annotated[
         list[str] | None,
-        typer.Option("--as", help="Say also whether this reader may read it: user:U0123. May be repeated."),
+        typer.Option("--as", help="Say also whether this reader may read it: user:U0123 or channel:C0123."),
     ] = None,
     json_: AsJson = False,
 ) -> None:
@@ -29,10 +29,9 @@ def explain(
 
     For example: docent access explain "Salaries" --as user:U0123 --as group:S0HR
     """
-    from bot.cli.library import access_report
+    from bot.cli.library import access_report, slack_readers
     from ingest import settings
-    from ingest.access.principals import make_member
 
-    audience = make_member(as_) if as_ else None
     with connection.open_database() as database:
+        audience = slack_readers.make_audience(database, as_) if as_ else None
         access_report.show(database, settings.load(), document, audience=audience, as_json=json_)

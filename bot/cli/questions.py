@@ -71,8 +71,8 @@ def search(
     connection.announce("Opening the documents …", is_quiet=json_)
     from bot import output
     from bot.cli import search_explain
+    from bot.cli.library import slack_readers
     from ingest import settings
-    from ingest.access.principals import make_member
     from ingest.library import Library
     from tools.passages import make_readable
 
@@ -84,7 +84,7 @@ def search(
         for name in source or ():
             if name not in library.count_documents():
                 raise UserError(f"There is no source '{name}'. 'docent documents' lists them.")
-        audience, start = make_member(as_ or ()), _parse_since(since)
+        audience, start = slack_readers.make_audience(database, as_ or ()), _parse_since(since)
         result = library.search(query, audience=audience, k=n, sources=source or (), since=start)
     if why:
         search_explain.explain(result, as_json=json_)

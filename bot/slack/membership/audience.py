@@ -21,6 +21,7 @@ from ingest.access.audiences import make_audience
 from ingest.access.reader_sets import ReaderSets
 
 OTHER_COMPANY = "somebody of another company"  # in a shared channel, who need not be a member to read it
+LOOKED_UP = ("user:", "channel:")  # the principals that are an audience of their own
 SECONDS = 30  # for looking everybody up
 MAX_OTHER_CHANNELS = 20  # whose members are compared with those of a channel
 UNREACHABLE = (
@@ -54,9 +55,7 @@ class AudienceResolver:
     def resolve(self, address: ReplyAddress) -> SeenBy:
         """Returns who will see the answer to a question that was asked there."""
         deadline = time.monotonic() + SECONDS
-        with self._database.transaction() as transaction:
-            self._directory.refresh(transaction)
-            self._reader_sets.update(transaction)
+        self._refresh()
         try:
             if address.is_private:
                 return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
@@ -64,6 +63,13 @@ class AudienceResolver:
         except ReplyError as error:
             observability.report(error, event="audience_unknown")
             return _unknown(address, error)
+
+    def of_reader(self, name: str) -> Audience:
+        """Returns the audience of ``user:U`` or ``channel:C``; raises :class:`ReplyError`."""
+        self._refresh()
+        kind, _, id_ = name.partition(":")
+        deadline = time.monotonic() + SECONDS
+        return self.of_person(id_, deadline) if kind == "user" else self.of_channel(id_, deadline)
 
     def of_person(self, user_id: str, deadline: float, *, also: str = "") -> Audience:
         """Returns the audience of one person, with all that they are; raises :class:`ReplyError`."""
@@ -85,6 +91,11 @@ class AudienceResolver:
             for name in (EXTERNAL, f"channel:{channel_id}"):
                 holders[name] = holders.get(name, frozenset()) | {OTHER_COMPANY}
         return make_audience(readers, holders, n_named=self._reader_sets.n_named())
+
+    def _refresh(self) -> None:
+        with self._database.transaction() as transaction:
+            self._directory.refresh(transaction)
+            self._reader_sets.update(transaction)
 
     def _of_channel(self, channel_id: str, deadline: float) -> SeenBy:
         audience = self.of_channel(channel_id, deadline)
