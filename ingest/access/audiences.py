@@ -4,52 +4,61 @@ Promises that a principal is never given to somebody who does not hold it, and t
 makes the audience's rights narrower.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Set
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
 
 from agent.types import Audience
 
-NAMED = ("user:", "email:")  # principals that one person holds
 MAX_COMPARED = 1_000  # kinds of members; of more, those whose rights include another's stay
 
 
-def make_audience(members: Set[str], holders: Mapping[str, Set[str]], *, n_named: int) -> Audience:
+def make_audience(
+    members: Set[str], holders: Mapping[str, Set[str]], clauses: Iterable[frozenset[str]]
+) -> Audience:
     """Returns an audience with a member for each kind of people among ``members``, told apart by what they hold.
 
-    ``holders`` are, by principal, the people who hold it; others than the members may be among them. Only
-    principals that some document names matter. A kind whose rights include another's is left out: what all others
-    may read, it may. No document names more than ``n_named`` principals at once, so one that names people
-    cannot be for a kind of more people than that, and their names are left out::
+    ``holders`` are, by principal, the people who hold it; others than the members may be among them. ``clauses``
+    are the sets of principals that documents name. Only principals that all members hold, or that a set names in
+    which every member is one, tell kinds apart: no other can let all of them read. A kind whose rights include
+    another's is left out: what all others may read, it may. For example::
 
-        make_audience({"U1", "U2"}, {"everyone": {"U1", "U2"}, "group:S1": {"U1"}}, n_named=3)
+        make_audience({"U1", "U2"}, {"everyone": {"U1", "U2"}, "group:S1": {"U1"}}, [frozenset({"everyone"})])
         Audience(members=(frozenset({"everyone"}),))
     """
-    common: set[str] = set()  # held by most
+    held = {principal: people & members for principal, people in holders.items()}
+    missing = {principal: members - people for principal, people in held.items() if 2 * len(people) > len(members)}
+    common = {principal for principal, people in missing.items() if not people}
+    telling = set(common)
+    for clause in clauses:
+        if not clause & common and _covers(clause, members, held, missing):
+            telling |= clause & held.keys()
     gained: defaultdict[str, set[str]] = defaultdict(set)
     lacked: defaultdict[str, set[str]] = defaultdict(set)
-    for principal, people in holders.items():
-        held = people & members
-        if 2 * len(held) > len(members):
-            common.add(principal)
-            for member in members - held:
-                lacked[member].add(principal)
-        else:
-            for member in held:
-                gained[member].add(principal)
+    for principal in telling:
+        for member in missing.get(principal, ()):
+            lacked[member].add(principal)
+        for member in held[principal] if principal not in missing else ():
+            gained[member].add(principal)
+    usual = frozenset(telling & missing.keys())
     apart = gained.keys() | lacked.keys()
-    kinds = Counter(frozenset(common - lacked.get(m, set()) | gained.get(m, set())) for m in apart)
+    kinds = {frozenset(usual - lacked.get(m, set()) | gained.get(m, set())) for m in apart}
     if len(apart) < len(members):
-        kinds[frozenset(common)] += len(members) - len(apart)
-    return Audience(tuple(sorted(_least(_without_names(kinds, n_named)), key=sorted)))
+        kinds.add(usual)
+    return Audience(tuple(sorted(_least(kinds), key=sorted)))
 
 
-def _without_names(kinds: Counter[frozenset[str]], n_named: int) -> set[frozenset[str]]:
-    """Leaves out the names of people that share all else with too many."""
-    shared = {kind: frozenset(p for p in kind if not p.startswith(NAMED)) for kind in kinds}
-    n_people: Counter[frozenset[str]] = Counter()
-    for kind, rest in shared.items():
-        n_people[rest] += kinds[kind]
-    return {rest if n_people[rest] > n_named else kind for kind, rest in shared.items()}
+def _covers(
+    clause: frozenset[str], members: Set[str], held: Mapping[str, Set[str]], missing: Mapping[str, Set[str]]
+) -> bool:
+    """Returns whether every member is one of the clause."""
+    named = [principal for principal in clause if held.get(principal)]
+    if sum(len(held[principal]) for principal in named) < len(members):
+        return False
+    first = max(named, key=lambda principal: len(held[principal]))
+    rest = missing[first] if first in missing else members - held[first]
+    for principal in named:
+        rest = rest - held[principal]
+    return not rest
 
 
 def _least(kinds: set[frozenset[str]]) -> list[frozenset[str]]:

@@ -125,9 +125,9 @@ class ReaderSets:
         """Returns every principal that some document names."""
         return frozenset(principal for readers in self.by_id.values() for one in readers for principal in one)
 
-    def n_named(self) -> int:
-        """Returns how many principals the largest set has."""
-        return max((len(one) for readers in self.by_id.values() for one in readers), default=0)
+    def clauses(self) -> frozenset[frozenset[str]]:
+        """Returns every set of principals that the readers of some document are to be one of."""
+        return frozenset(one for readers in self.by_id.values() for one in readers)
 
     def readable(self, audience: Audience) -> tuple[str, ...]:
         """Returns the sorted ids of the readers of whom every member is one; none for an empty audience."""

@@ -90,7 +90,7 @@ class AudienceResolver:
             readers |= {OTHER_COMPANY}
             for name in (EXTERNAL, f"channel:{channel_id}"):
                 holders[name] = holders.get(name, frozenset()) | {OTHER_COMPANY}
-        return make_audience(readers, holders, n_named=self._reader_sets.n_named())
+        return make_audience(readers, holders, self._reader_sets.clauses())
 
     def _refresh(self) -> None:
         with self._database.transaction() as transaction:
