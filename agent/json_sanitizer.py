@@ -6,9 +6,11 @@ from typing import Any, overload
 
 from agent import secrets
 from agent.hidden_characters import strip_invisible
+from agent.prompting import embedded_instructions
 
 MAX_DEPTH = 100  # levels of nesting; what lies deeper becomes text
 MAX_DEEP_CHARS = 1_000  # of that text
+LEFT_OUT = "[…]"  # in the place of sentences that instruct a model
 
 
 @overload
@@ -39,7 +41,8 @@ def clean(value: object, depth: int = 0) -> Any:
 
 
 def clean_shown(value: dict[str, Any]) -> dict[str, Any]:
-    """Returns the same for what a model is to read: also without characters that nobody sees, and without secrets.
+    """Returns the same for what a model is to read: also without characters that nobody sees, without secrets, and
+    without sentences that instruct a model.
 
     What a model wrote is left to :func:`clean`: a provider may have signed it.
 
@@ -55,7 +58,7 @@ def _strip(value: str) -> str: ...
 def _strip(value: object) -> Any: ...
 def _strip(value: object) -> Any:
     if isinstance(value, str):
-        return secrets.redact(strip_invisible(value))
+        return secrets.redact(embedded_instructions.take_out(strip_invisible(value), LEFT_OUT))
     if isinstance(value, dict):
         return {_strip(key): _strip(item) for key, item in value.items()}
     return [_strip(item) for item in value] if isinstance(value, list) else value

@@ -76,8 +76,8 @@ def shorten_object(data: JsonObject, *, chars: int, items: int) -> dict[str, Jso
 def _join(system: str, history: Turns, transcript: Sequence[Message]) -> list[Message]:
     messages: list[Message] = [{"role": "system", "content": system}]
     for question, answer in history:
-        messages.append({"role": "user", "content": prompt.without_evidence(question)})
-        messages.append({"role": "assistant", "content": prompt.without_evidence(answer)})
+        messages.append({"role": "user", "content": prompt.without_delimiters(question)})
+        messages.append({"role": "assistant", "content": prompt.without_delimiters(answer)})
     return [*messages, *transcript]
 
 
