@@ -20,5 +20,13 @@ def find_tools(extra: Sequence[str] = ()) -> dict[str, Tool]:
 
 
 def select_offered(tools: Mapping[str, Tool], resources: Container[type]) -> dict[str, Tool]:
-    """Returns the tools whose ``needs`` are met by the resources there are."""
-    return {name: tool for name, tool in tools.items() if all(kind in resources for kind in tool.needs)}
+    """Returns the tools whose ``needs`` are met by the resources there are, and that change nothing.
+
+    A turn reads what strangers wrote before a model is asked, so any call may be one that a document wishes for;
+    a tool that changes something waits until the asker can approve its calls.
+    """
+    return {
+        name: tool
+        for name, tool in tools.items()
+        if tool.is_idempotent and all(kind in resources for kind in tool.needs)
+    }

@@ -3,11 +3,12 @@
 from agent.tools import ToolContext, ToolResult, tool
 """
 
-from agent.tools.definition import Tool, ToolContext, ToolLabels, ToolResult, tool
+from agent.tools.definition import Asker, Tool, ToolContext, ToolLabels, ToolResult, tool
 from agent.types import EVERYONE, Audience, Passage
 
 __all__ = [
     "EVERYONE",
+    "Asker",
     "Audience",
     "Passage",
     "Tool",

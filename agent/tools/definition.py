@@ -63,13 +63,35 @@ class ToolLabels:
 
 
 @dataclass(frozen=True)
+class Asker:
+    """Who asked, and where: what a tool may judge rights by.
+
+    ``team`` is the Slack workspace that the question came to; in a shared channel ``user`` may be of another
+    company, and then the audience holds ``external``. ``origin`` is the door, such as ``mention`` or ``command``;
+    away from Slack ``team`` and ``channel`` are None.
+    """
+
+    user: str
+    team: str | None = None
+    channel: str | None = None
+    origin: str = ""
+
+
+NOBODY = Asker("")
+
+
+@dataclass(frozen=True)
 class ToolContext:
-    """What a tool may know of the turn: who will read the answer, and until when to be done."""
+    """What a tool may know of the turn: who will read the answer, who asked, and until when to be done.
+
+    The asker is not the audience: in a channel others read the answer, too.
+    """
 
     audience: Audience
     session_key: str
     deadline: float  # in time.monotonic() seconds
     resources: Mapping[type, object] = field(default_factory=dict)
+    asker: Asker = NOBODY
 
     def resource(self, kind: type[Resource]) -> Resource:
         """Returns the process's shared object of this kind, such as the open document library.
@@ -144,7 +166,8 @@ def tool(
 ) -> Callable[[Callable[..., ToolResult]], Tool]:
     """Makes a tool of a function whose last, keyword-only parameter is ``context: ToolContext``.
 
-    A tool that is not idempotent (it sends, books, writes) is never run again when it is not known whether it ran.
+    A tool that is not idempotent (it sends, books, writes) is never run again when it is not known whether it ran,
+    and is offered to no model while nobody can approve its calls: a document could ask for one.
     ``needs`` names the resources without which it is not offered, such as a Slack thread. A tool with
     ``only_passages`` returns nothing that an answer could rest on without citing it. ``labels`` are what people
     read while it runs; without them they are made of its name::

@@ -17,7 +17,7 @@ from typing import cast
 from agent import observability
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost, ToolError
 from agent.store.sessions import Turn
-from agent.tools import Tool, ToolContext, ToolLabels, ToolResult, arguments
+from agent.tools import Asker, Tool, ToolContext, ToolLabels, ToolResult, arguments
 from agent.turn import tool_results
 from agent.turn.config import AgentConfig
 from agent.turn.events import Event, ToolFinished, ToolStarted, Waiting
@@ -68,11 +68,12 @@ class ToolRunner:
         return tool.labels if tool else ToolLabels.default(name)
 
     def _start(self, call: ToolCall) -> "_ToolThread":
-        now = time.monotonic()
+        now, turn = time.monotonic(), self._turn
         context = ToolContext(
-            audience=self._turn.audience,
-            session_key=self._turn.session_key,
+            audience=turn.audience,
+            session_key=turn.session_key,
             deadline=min(self._meter.ordinary_deadline, now + self._config.limits.tool_seconds),
+            asker=Asker(turn.user_id, turn.workspace, turn.channel, turn.origin),
             resources=self._config.resources,
         )
         tool = self._config.tools.get(call.name)

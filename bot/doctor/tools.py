@@ -21,3 +21,6 @@ def tools(context: CheckContext) -> Iterator[Finding]:
         return
     own = ", ".join(name for name in all_tools if name not in built_in)
     yield Finding("tools", FindingState.OK, ", ".join(built_in) + (f"; your own: {own}" if own else ""))
+    if changing := ", ".join(name for name, tool in all_tools.items() if not tool.is_idempotent):
+        what = f"Never offered, because they change something, and calls cannot be approved yet: {changing}."
+        yield Finding("tools", FindingState.WARNING, what, "Take them out of DOCENT_TOOLS, or let them only read.")

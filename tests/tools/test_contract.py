@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import ToolError
 from agent.store.database import Database
-from agent.tools import Tool, ToolContext, ToolResult
+from agent.tools import Tool, ToolContext, ToolResult, tool
 from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
@@ -60,6 +60,18 @@ def test_tools_are_found_by_folder_and_sorted() -> None:
 def test_a_tool_whose_needs_are_not_met_is_not_offered() -> None:
     assert "thread_history" not in select_offered(TOOLS, {Library, Clock})
     assert list(select_offered(TOOLS, {Library, Clock, ThreadPort})) == list(TOOLS)
+
+
+def test_a_tool_that_changes_something_is_not_offered_and_one_that_reads_is() -> None:
+    @tool(is_idempotent=False)
+    def refund(order: int, *, context: ToolContext) -> ToolResult:
+        """Pays an order back."""
+        return ToolResult()
+
+    own = find_tools([str(Path(__file__).parents[2] / "bot" / "sample" / "tools")])
+    offered = select_offered({**own, "refund": refund}, {Library, Clock, ThreadPort})
+    assert "refund" not in offered
+    assert set(offered) == {*TOOLS, "orders"}
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.errors import Cancelled, DeadlineExceeded
-from agent.tools import ToolContext, ToolResult, tool
+from agent.tools import Asker, ToolContext, ToolResult, tool
 from agent.turn.events import Finished, ToolFinished, ToolStarted
 from agent.turn.limits import MAX_CALLS_PER_STEP, Limits
 from agent.types import Passage
@@ -144,6 +144,21 @@ def test_the_results_of_one_step_share_their_room(asked: Asked, model: ScriptedM
     model.script = steps(Call([("flood", {})] * 8), Say("Much [1]."))
     asked.answer()
     assert sum(len(json.dumps(result)) for result in results(asked)) <= 8_800
+
+
+def test_a_tool_knows_who_asked_and_where(asked: Asked, model: ScriptedModel) -> None:
+    seen: list[Asker] = []
+
+    @tool()
+    def look(*, context: ToolContext) -> ToolResult:
+        """Looks."""
+        seen.append(context.asker)
+        return ToolResult()
+
+    asked.tools = {**TOOLS, "look": look}
+    model.script = steps(Call([("look", {})]), Say("Done [1]."))
+    asked.answer(asked.ask(user="U7"))
+    assert seen == [Asker("U7", "T", "C", "cli")]
 
 
 def test_the_same_lasting_call_is_made_once_in_a_turn(asked: Asked, model: ScriptedModel) -> None:
