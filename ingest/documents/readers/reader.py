@@ -1,8 +1,9 @@
 """Parses a raw document in the format that its bytes have, and settles its title.
 
-Promises that no text contains invisible characters, files written as letters or what looks like a secret, and that
-no block is empty. Runs in the child of :mod:`ingest.documents.converter`. Each format has one module with a
-function ``read``, which is imported with the first document of that format.
+Promises that no text contains invisible characters, files written as letters or what looks like a secret, that no
+block is empty, and that a document with sentences that instruct a language model says so, as a gap. Runs in the
+child of :mod:`ingest.documents.converter`. Each format has one module with a function ``read``, which is imported
+with the first document of that format.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import Protocol, cast
 
 from agent import secrets
 from agent.hidden_characters import strip_invisible
+from agent.prompting import embedded_instructions
 from agent.text import shorten
 from ingest.documents.blocks import Block, BlockKind, Document, Gap
 from ingest.documents.formats import Format
@@ -22,6 +24,7 @@ from ingest.documents.readers.text.inline_data import strip_inline_data
 
 MAX_CHARS = 20_000_000  # of text
 MAX_TITLE_CHARS = 200
+MAX_CHARS_FOR_INSTRUCTIONS = 1_000_000  # that takes ~3 s; passages are looked at again when they are shown
 MAX_PIECES = 500_000  # blocks and lines of tables and code; a book of 1,000 pages has 50,000
 MODULES: dict[Format, str] = {
     Format.MARKDOWN: "html.markdown",
@@ -76,9 +79,25 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     if not blocks:
         raise _no_text_problem(document.gap)
     masked = _mask_secrets(
-        replace(document, title=title, blocks=blocks, keywords=strip_invisible(document.keywords))
+        _note_instructions(
+            replace(document, title=title, blocks=blocks, keywords=strip_invisible(document.keywords))
+        )
     )
     return replace(masked, title=_clean_title(masked.title), updated_at=document.updated_at or raw.updated_at)
+
+
+def _note_instructions(document: Document) -> Document:
+    """Counts the sentences that instruct a model; they stay in the index, and are not shown to a model."""
+    n_left, n_found = MAX_CHARS_FOR_INSTRUCTIONS, 0
+    for block in document.blocks:
+        text = block.text or "\n".join(block.lines)
+        n_found += len(embedded_instructions.find(text[: max(n_left, 0)]))
+        n_left -= len(text)
+    if not n_found:
+        return document
+    sentences = "1 sentence instructs" if n_found == 1 else f"{n_found:,} sentences instruct"
+    advice = "look at who wrote that; a model is not shown it"
+    return replace(document, gap=_join_gap(document.gap, Gap(f"{sentences} a language model", advice)))
 
 
 def _mask_secrets(document: Document) -> Document:
@@ -94,15 +113,21 @@ def _mask_secrets(document: Document) -> Document:
         for block, text, lines in zip(document.blocks, pairs[::2], pairs[1::2], strict=True)
     )
     return replace(
-        document, title=title, blocks=blocks, keywords=keywords, gap=_add_secrets(document.gap, n_secrets)
+        document,
+        title=title,
+        blocks=blocks,
+        keywords=keywords,
+        gap=_join_gap(document.gap, _describe_secrets(n_secrets)),
     )
 
 
-def _add_secrets(gap: Gap | None, n_secrets: int) -> Gap:
+def _describe_secrets(n_secrets: int) -> Gap:
     masked = "1 secret is masked" if n_secrets == 1 else f"{n_secrets:,} secrets are masked"
-    if gap:
-        return replace(gap, cause=f"{gap.cause}, and {masked}")
     return Gap(masked, "take what is secret out of the document, and replace it where it is used")
+
+
+def _join_gap(gap: Gap | None, more: Gap) -> Gap:
+    return replace(gap, cause=f"{gap.cause}, and {more.cause}") if gap else more
 
 
 def _clean_title(title: str) -> str:

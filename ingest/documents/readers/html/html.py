@@ -1,8 +1,8 @@
 """HTML to blocks: the text that a reader would see, without the markup.
 
-Promises to leave out what a reader would not see (comments, scripts, hidden elements, text too small or in white),
-because hidden text is how instructions to a model are smuggled into a page. Does not evaluate style sheets: text
-hidden by a class is kept. Leaves out what is nested more than ``MAX_NESTING`` deep.
+Promises to leave out what a reader would not see (comments, scripts, hidden elements, text too small, in white,
+off the page or cut away), because hidden text is how instructions to a model are smuggled into a page. Does not
+evaluate style sheets: text hidden by a class is kept. Leaves out what is nested more than ``MAX_NESTING`` deep.
 """
 
 import re
@@ -27,9 +27,18 @@ _APART = {*_BLOCKS, *_HEADINGS, "ul", "ol", "table", "tr", "td", "th", "pre"}
 _ANY_BLOCK = ", ".join(sorted(_APART - {"body", "html"}))
 _NO_TEXT = "nav, footer, [role=navigation], button, select, input, textarea, datalist, dialog"
 _SPACES = re.compile(r"\s+")
+_NEAR_WHITE = r"(?:2[45]\d|9[6-9](?:\.\d+)?%|100%)"
 _HIDING_STYLE = re.compile(
-    r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?:;|$)|font-size:(?:0|[12](?:\.\d+)?(?:px|pt))(?![\d.])"
-    r"|(?<![\w-])color:(?:#fff(?:fff)?|white|transparent)\b"
+    r"display:none|visibility:(?:hidden|collapse)|opacity:(?:0?\.0\d*|0(?:\.0+)?%?|[0-5]%)(?:;|!|$)"
+    r"|font-size:(?:0*\.?0+(?![\d.])|[012]?(?:\.\d+)?(?:px|pt)|0*\.[01]\d*r?em|1?\d(?:\.\d+)?%)(?![\d.])"
+    r"|(?<![\w-])color:(?:#f[0-9a-f]f[0-9a-f]f[0-9a-f](?:[0-9a-f]{2})?|#fff[0-9a-f]?|white|whitesmoke|snow|transparent"
+    rf"|rgba?\({_NEAR_WHITE}[,/]?{_NEAR_WHITE}[,/]?{_NEAR_WHITE}|(?:rgb|hsl)a\([^)]*,0?(?:\.0\d*)?\)"
+    r"|hsla?\([\d.]+(?:deg)?,?[\d.]+%,?(?:9[6-9]|100)%)(?![\w])"
+    r"|(?<![\w-])(?:left|right|top|bottom|text-indent|margin-(?:left|top)):-\d{3,}"
+    r"|translate(?:x|y|3d)?\((?:[^)]*,)?-\d{4,}|scale\(0(?:\.0+)?[,)]"
+    r"|(?<![\w-])clip:rect\((?:0(?:px)?|1px)[,)]?(?:0(?:px)?|1px)|clip-path:(?:inset\((?:50|100)%|circle\(0)"
+    r"|(?<![\w-])(?:max-)?(?:width|height):[01](?:px)?;(?:.*;)?overflow:hidden"
+    r"|overflow:hidden;(?:.*;)?(?:max-)?(?:width|height):[01](?:px)?(?:;|$)"
 )
 _CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.IGNORECASE)
 _CHANGED = "meta[property='article:modified_time'], meta[itemprop=dateModified], meta[name='last-modified' i]"

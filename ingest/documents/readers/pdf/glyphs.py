@@ -1,7 +1,8 @@
 """The characters of a PDF's page to runs of text, with the position, size and weight of each.
 
-Promises to leave out text too small to be read, or outside the page. Where a font does not say what a shape of it
-stands for, such as a ligature, the text that the page gives in its place is used (``ActualText``).
+Promises to leave out text too small to be read, outside the page, or otherwise not seen. Where a font does not say
+what a shape of it stands for, such as a ligature, the text that the page gives in its place is used
+(``ActualText``).
 """
 
 import ctypes
@@ -17,6 +18,7 @@ from pypdfium2 import raw
 from ingest.documents.readers.pdf import replaced_text
 from ingest.documents.readers.pdf.lines import SOFT_HYPHEN, TextRun
 from ingest.documents.readers.pdf.replaced_text import LooseText
+from ingest.documents.readers.pdf.visibility import Visibility
 
 MIN_POINTS = 2.0  # smaller text is unreadable
 _GAP = 1.0  # in font sizes; wider than any space between the words of a line
@@ -89,7 +91,8 @@ class _Glyphs:
         self._matrix = raw.FS_MATRIX()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._name = ctypes.create_string_buffer(128)
-        self._styles: dict[int | None, tuple[float, bool]] = {}  # of each text object, by its address
+        self._visibility = Visibility(page)
+        self._styles: dict[int | None, tuple[float, bool, bool]] = {}  # of each text object, by its address
         self.texts = [
             _to_text(min(raw.FPDFText_GetUnicode(self._text_page, i), 0x10FFFF))
             for i in range(text_page.count_chars())
@@ -100,11 +103,11 @@ class _Glyphs:
         self.loose = replaced_text.insert(self.texts, page, text_page)
 
     def run(self, start: int, end: int) -> TextRun | None:
-        """Returns the word between two indexes; None when it is too small to be read, or outside the page."""
-        size, is_bold = self._style(start)
+        """Returns the word between two indexes; None when it is not seen."""
+        size, is_bold, is_seen = self._style(start)
         text = "".join(self.texts[start:end])
         (x0, base), (x1, _) = self._edge(start), self._edge(end - 1, right=True)
-        return self._seen(TextRun(text, x0, max(x0, x1), base, size, is_bold)) if text else None
+        return self._seen(TextRun(text, x0, max(x0, x1), base, size, is_bold)) if text and is_seen else None
 
     def loose_run(self, loose: LooseText) -> TextRun | None:
         """Returns a text in the place of shapes; None when it is too small to be read, or outside the page."""
@@ -124,10 +127,12 @@ class _Glyphs:
                 rotations[round(math.atan2(self._matrix.b, self._matrix.a) / (math.pi / 2)) % 4 * 90] += 1
         return rotations.most_common(1)[0][0] if rotations else 0
 
-    def _style(self, index: int) -> tuple[float, bool]:
-        address = ctypes.cast(raw.FPDFText_GetTextObject(self._text_page, index), ctypes.c_void_p).value
+    def _style(self, index: int) -> tuple[float, bool, bool]:
+        text = raw.FPDFText_GetTextObject(self._text_page, index)
+        address = ctypes.cast(text, ctypes.c_void_p).value
         if address not in self._styles or not address:
-            self._styles[address] = self._size(index), self._is_bold(index)
+            is_seen = not address or self._visibility.is_seen(text)
+            self._styles[address] = self._size(index), self._is_bold(index), is_seen
         return self._styles[address]
 
     def _size(self, index: int) -> float:
