@@ -50,11 +50,16 @@ class Declaration:
         rule = self.find_rule(uri, path)
         return rule[1] if rule else DEFAULT_READERS
 
-    def combine(self, listed: Readers, own: Readers | None) -> Readers:
-        """Returns who may read a page: ``listed`` are the readers without it, ``own`` those it names itself."""
+    def combine(self, listed: Readers, declared: Readers, own: Readers | None) -> Readers:
+        """Returns who may read a page: ``listed`` are the readers without it, ``own`` those it names itself.
+
+        It may let in others than are ``declared``, where that is allowed, but never others than its source does.
+        """
         if own is None:
             return listed
-        return own if self.front_matter_may_widen else reader_sets.narrow(listed, own)
+        is_of_source = listed != declared
+        may_widen = self.front_matter_may_widen and not is_of_source
+        return own if may_widen else reader_sets.narrow(listed, own)
 
     @cached_property
     def _patterns(self) -> "pathspec.PathSpec[pathspec.Pattern]":

@@ -76,7 +76,7 @@ def make_target(declaration: Declaration, by_id: Mapping[str, Readers]) -> Calla
         declared = declaration.readers_of(document.uri, document.path)
         is_as_listed = document.declared == reader_sets.access_id(declared)
         listed = by_id[document.listed or document.access_id] if is_as_listed else declared
-        return declaration.combine(listed, own_readers(document.own))
+        return declaration.combine(listed, declared, own_readers(document.own))
 
     return target
 

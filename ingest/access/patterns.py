@@ -16,10 +16,16 @@ def as_list(value: object) -> object:
 
 
 def to_pairs(value: object) -> object:
-    """Turns a table of readers into pairs, because JSON in Postgres does not keep the order of a table."""
-    return (
-        [[pattern, as_list(readers)] for pattern, readers in value.items()] if isinstance(value, dict) else value
-    )
+    """Turns readers, by pattern or of all documents, into pairs of a pattern and its readers, where they can be:
+    JSON in Postgres does not keep the order of a table.
+
+    >>> to_pairs({"hr/": "group:S1"}), to_pairs("everyone")
+    ([['hr/', ['group:S1']], [['*', ['everyone']]])
+    """
+    if isinstance(value, dict):
+        return [[pattern, as_list(readers)] for pattern, readers in value.items()]
+    value = as_list(value)
+    return [[ALL, value]] if isinstance(value, list) and not any(map(_is_pair, value)) else value
 
 
 def _as_table(value: object) -> object:

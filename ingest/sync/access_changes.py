@@ -103,7 +103,9 @@ class AccessChanges:
         for document, listed in self._read(statement):
             before = self._sets.by_id[document.access_id]
             hidden = {"hidden_because": listed.hidden_because} if listed.hidden_because else {}
-            readers = reader_sets.narrow(before, self._combine(document, listed))
+            is_withdrawn = statement is _WITHDRAWN
+            further = self._sets.by_id[listed.access_id] if is_withdrawn else self._combine(document, listed)
+            readers = reader_sets.narrow(before, further)
             yield from self._change(document, readers, declared_access_id=document.declared, **hidden)
 
     def _find_listed(self) -> Iterator[_Change]:
@@ -126,7 +128,9 @@ class AccessChanges:
 
     def _combine(self, document: KnownDocument, listed: _Listed) -> Readers:
         own = known_documents.own_readers(document.own)
-        return self._declaration.combine(self._sets.by_id[listed.access_id], own)
+        readers = self._sets.by_id[listed.access_id]
+        declared = self._sets.by_id[listed.declared] if listed.declared else readers
+        return self._declaration.combine(readers, declared, own)
 
     def _change(self, document: KnownDocument, readers: Readers, **columns: str | None) -> Iterator[_Change]:
         """Yields the change, unless it is none; one that was begun and not finished is made again."""

@@ -30,14 +30,15 @@ class PageAccess:
 def decide(transaction: Transaction, batch: Sequence[ParsedDocument], declaration: Declaration) -> PageAccess:
     """Returns who may read each document of a batch, and counts those whose readers are others than before."""
     before = _load_before(transaction, batch)
-    by_id = reader_sets.load_readers(
-        transaction, {*(parsed.item.access_id for parsed in batch), *(id_ for id_, _ in before.values())}
-    )
+    items = [id_ for parsed in batch for id_ in (parsed.item.access_id, parsed.item.declared_access_id) if id_]
+    by_id = reader_sets.load_readers(transaction, {*items, *(id_ for id_, _ in before.values())})
     access = PageAccess()
     for parsed in batch:
         earlier = before.get(UUID(parsed.item.moved_from) if parsed.item.moved_from else parsed.id)
         own = parsed.own_readers if parsed.document else earlier and earlier[1]
-        readers = declaration.combine(by_id[parsed.item.access_id], known_documents.own_readers(own))
+        listed = by_id[parsed.item.access_id]
+        declared = by_id.get(parsed.item.declared_access_id or "", listed)
+        readers = declaration.combine(listed, declared, known_documents.own_readers(own))
         access.ids[parsed.id.hex] = reader_sets.store_readers(transaction, readers)
         access.own[parsed.id.hex] = None if own is None else list(own)
         if earlier and not parsed.keeps_earlier:

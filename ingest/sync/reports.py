@@ -3,6 +3,7 @@
 Loads neither LanceDB nor a model, so the web process may use it.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from agent.store.database import Database, Transaction
 from ingest.sync.store import SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
 
+READER_OPTIONS = ("readers", "front_matter_may_widen")
 PROBLEM = func.coalesce(DocumentRow.hidden_because, DocumentRow.problem)  # of a document, if it has one
 
 
@@ -154,8 +156,39 @@ def load_stored_readers(transaction: Transaction, source: str) -> dict[str, obje
     row = SyncRow
     is_completed = (row.source == source, row.status == SyncStatus.COMPLETED)
     latest = select(row.options).where(*is_completed).order_by(row.started_at.desc()).limit(1)
-    options = transaction.scalar(latest) or {}
-    return {name: options[name] for name in ("readers", "front_matter_may_widen") if name in options}
+    return pick_readers(transaction.scalar(latest) or {})
+
+
+@dataclass(frozen=True)
+class UndeclaredSource:
+    """A source with documents that docent.toml does not declare; ``was_scheduled`` tells that it did once."""
+
+    name: str
+    n_documents: int
+    was_scheduled: bool
+
+
+def load_undeclared(transaction: Transaction, declared: Collection[str]) -> list[UndeclaredSource]:
+    """Reads the sources that have documents and are not among those that are declared, by name."""
+    row = DocumentRow
+    counts = select(row.source, func.count()).where(row.source.not_in(declared)).group_by(row.source)
+    scheduled = select(SyncRow.source).where(SyncRow.origin == SyncOrigin.CLOCK).distinct()
+    names = frozenset(transaction.scalars(scheduled))
+    rows = transaction.execute(counts.order_by(row.source))
+    return [UndeclaredSource(name, n_documents, name in names) for name, n_documents in rows]
+
+
+def load_synced_readers(transaction: Transaction) -> dict[str, dict[str, object]]:
+    """Reads the options about readers of each source's latest sync whose options are stored, by source."""
+    row = SyncRow
+    latest = select(row.source, row.options).ext(distinct_on(row.source)).where(row.options.has_key("location"))
+    rows = transaction.execute(latest.order_by(row.source, row.started_at.desc()))
+    return {source: pick_readers(options) for source, options in rows}
+
+
+def pick_readers(options: Mapping[str, object]) -> dict[str, object]:
+    """Returns those of a source's options that are about readers."""
+    return {name: options[name] for name in READER_OPTIONS if name in options}
 
 
 def load_report(database: Database, sync_id: UUID) -> SyncReport:

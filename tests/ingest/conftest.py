@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from agent.store.database import Database
+from ingest.documents.blocks import Document
+from ingest.documents.converter import Converter
+from ingest.documents.raw import RawDocument
+from ingest.documents.readers import reader
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from ingest.sources import connector
@@ -27,6 +31,13 @@ The Hamburg office is open from 7 to 20 o'clock.
 ## Bicycles
 Bicycles are parked in the yard, behind the kitchen.
 """
+
+
+class InThisProcess(Converter):
+    """Parses without a child process, whose start takes longer than the rest of a test."""
+
+    def read(self, raw: RawDocument) -> Document:
+        return reader.read_document(raw)
 
 
 def opened(folder: Path, **options: object) -> connector.Source:

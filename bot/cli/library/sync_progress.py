@@ -18,11 +18,12 @@ from rich.progress import Progress as ProgressBar
 
 from agent.errors import DocentError, UserError
 from agent.store.database import Database
+from agent.types import EVERYONE
 from bot import output
 from bot.cli.library import sync_report
 from ingest import source_config
 from ingest.access import known_documents, principals, reader_sets
-from ingest.access.declaration import Declaration
+from ingest.access.declaration import ALL, Declaration
 from ingest.index.reindex import ModelChange
 from ingest.library import Library
 from ingest.progress import Progress
@@ -86,6 +87,8 @@ def sync_location(
         source_options = _take_declared(settings, name, declared, options, source_options)
     elif source_options.readers is None:
         source_options, declaration = _keep_readers(database, name, source_options)
+        if declaration is None:
+            _require_same_readers(settings, source_options)
     if declaration is None:
         connector.require_readers(source_options, where=source_options.location)
     report = _sync(
@@ -122,6 +125,18 @@ def _take_declared(
         )
     print(f"docent: '{name}' is read as {settings.config} declares it.", file=sys.stderr)
     return connector.validate_options(declared, where=where)
+
+
+def _require_same_readers(settings: IngestSettings, options: SourceOptions) -> None:
+    """Raises :class:`UserError` where docent.toml declares this place for fewer people, under another name."""
+    place = _normalise_location(options.location)
+    for name, table in source_config.sources(settings.config).items():
+        is_same = _normalise_location(str(table.get("location", ""))) == place
+        if is_same and table.get("readers") not in (None, [[ALL, [EVERYONE]]]):
+            raise UserError(
+                f"{settings.config} declares {options.location} as '{name}', and says who may read it. Say with "
+                "--reader who may read it under this other name."
+            )
 
 
 def _keep_readers(

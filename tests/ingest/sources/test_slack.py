@@ -253,6 +253,86 @@ def test_a_channel_that_became_private_changes_its_readers_or_leaves(company: Co
     assert thread not in company.listed()
 
 
+@pytest.mark.parametrize("change", [{"kind": ChannelKind.PRIVATE}, {"is_ext_shared": True}])
+@pytest.mark.parametrize("n_other", [0, 2])
+def test_a_channel_that_became_private_or_shared_takes_its_threads_along_whatever_their_share(
+    company: Company, library: Library, change: dict[str, Any], n_other: int
+) -> None:
+    for n in range(12):
+        company.thread("#help", f"Where is bicycle {n}?", f"Bicycle {n} is in the yard.")
+    for n in range(n_other):
+        company.thread("#general", f"Where is bicycle {n}?", f"Bicycle {n} is in the yard.")
+
+    def found(*members: str) -> int:
+        audience = Audience((frozenset(members),))
+        n_found = len(library.search("bicycle in the yard", audience=audience).passages)
+        n_listed = len(library.list_documents(audience=audience, limit=50).documents)
+        assert bool(n_found) == bool(n_listed)
+        return n_listed
+
+    library.sync(company.open())
+    assert found("everyone") == 12 + n_other
+    for name, value in change.items():
+        setattr(company.workspace.directory.channels[HELP], name, value)
+    if not n_other:  # it was the only channel
+        for channel in ("#general", "#partners"):
+            company.workspace.leave(channel, company.workspace.app.bot_user_id)
+        with pytest.raises(UserError, match=r"none of its channels.*But the readers of 12 documents were"):
+            library.sync(company.open())
+        assert found("everyone", f"channel:{HELP}") == 12
+    else:
+        report = library.sync(company.open())  # 12 of 14 are gone, and not suspicious
+        assert (report.n_removed, report.n_unchanged) == (12, n_other)
+        assert found("everyone", f"channel:{HELP}") == n_other
+    assert found("everyone") == n_other
+
+
+def test_a_channel_that_the_bot_does_not_see_any_more_is_for_its_members(
+    company: Company, library: Library
+) -> None:
+    company.thread("#help", "Where is the bicycle?", "The bicycle is in the yard.")
+    library.sync(company.open(channels=["help"]))
+    company.workspace.directory.channels[HELP].kind = ChannelKind.PRIVATE
+    company.workspace.leave("#help", company.workspace.app.bot_user_id)
+    with pytest.raises(UserError, match=r"in no channel '#help'.*But the readers of 1 document were narrowed"):
+        library.sync(company.open(channels=["help"]))
+    assert library.search("bicycle", audience=Audience()).passages == ()
+
+
+def test_a_public_channel_that_is_read_no_more_costs_one_call_and_nothing_else(
+    company: Company, library: Library
+) -> None:
+    for channel in ("#help", "#general"):
+        company.thread(channel, "Where is the bicycle?", "The bicycle is in the yard.")
+    library.sync(company.open())
+    assert company.n_calls("conversations.info") == 2  # for the names in titles
+    assert library.sync(company.open(channels=["help"])).n_removed == 1
+    assert company.n_calls("conversations.info") == 3
+
+
+def test_readers_are_given_by_the_names_of_channels(company: Company, library: Library) -> None:
+    for channel in ("#help", "#general", "#hr"):
+        company.thread(channel, f"Where is the bicycle of {channel[1:]}?", "The bicycle is in the yard.")
+    readers = {"*": ["everyone"], "gen*/": ["guests"], "hr": ["group:S1"]}
+    options = {"channels": ["help", "general", "hr"], "readers": readers}
+    described = connector.validate_options({"type": "slack", **options}, where="test")
+
+    def found(*members: str) -> set[str]:
+        passages = library.search("where is the bicycle", audience=Audience((frozenset(members),))).passages
+        return {passage.title.partition(":")[0] for passage in passages}
+
+    library.sync(company.open(**options), declaration=described.declaration)
+    assert (found("everyone"), found("guests")) == ({"#help"}, {"#general"})
+    assert found("everyone", f"channel:{HR}") == {"#help"}  # private, and for a group of its members
+    assert found("group:S1", f"channel:{HR}") == {"#hr"}
+    company.workspace.faults.error("users.conversations", "token_revoked", times=None)
+    readers["help/"] = ["guests"]
+    described = connector.validate_options({"type": "slack", **options}, where="test")
+    with pytest.raises(UserError, match="does not accept the token"):
+        library.sync(company.open(**options), declaration=described.declaration)
+    assert found("everyone") == set()  # the channel's name is known without asking for it
+
+
 def test_a_channel_shared_with_another_company_is_read_only_where_named(company: Company) -> None:
     shared = company.thread("#partners", LONG)
     assert company.listed() == {}

@@ -7,6 +7,8 @@ import pytest
 
 from agent.errors import UserError
 from agent.types import Audience
+from ingest.access.declaration import Declaration
+from ingest.access.reader_sets import one_of
 from ingest.library import Library
 from ingest.sources import connector
 from ingest.sources.web import crawl
@@ -246,4 +248,18 @@ def test_a_guard_that_refuses_for_long_is_left_alone_and_the_rest_is_hidden(
     with pytest.raises(UserError, match=r"3 pages in a row.*hidden from everybody"):
         library.sync(open_())
     assert len(site.asked) - n_asked < len(NAMES)
+    assert not any(finds(library, name) for name in NAMES)
+
+
+def test_a_page_that_names_its_readers_is_hidden_all_the_same(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource]
+) -> None:
+    """Front matter may let in others than are declared, not others than the site does."""
+    matter = f"---\nreaders: [everyone, guests]\n---\n# Leave\n\n{TOPICS['leave']}"
+    site.pages["/hb/leave"] = Page(matter.encode(), headers={"Content-Type": "text/markdown"})
+    declaration = Declaration(Declaration.of(one_of({"channel:C1"})).rules, front_matter_may_widen=True)
+    library.sync(open_(), declaration=declaration)
+    assert [name for name in NAMES if finds(library, name)] == ["leave"]
+    close(site, Page(status=401), ["leave"])
+    library.sync(open_(), declaration=declaration)
     assert not any(finds(library, name) for name in NAMES)

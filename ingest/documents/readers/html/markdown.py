@@ -23,12 +23,15 @@ Matter = Mapping[str, object]  # by an author, so of any shape
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
 _LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
-_FENCED_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FENCED_MATTER = re.compile(
+    r"\A(?:---[ \t]*\n.*?\n(?:---|\.\.\.)|\+\+\+[ \t]*\n.*?\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL
+)
 _HEADING_ID = re.compile(
     r"^(#{1,6} [^\n{}]{1,500}?) ?\{:? ?#([\w.:-]{1,200})[^{}\n]{0,200}\}[ \t]*$", re.MULTILINE
 )
-_READERS_LINE = re.compile(r"^[ \t]*[\"']?readers[\"']?[ \t]*[:=]", re.MULTILINE | re.IGNORECASE)
-_OPEN_MATTER = re.compile(r"\A(?:---|\+\+\+|\{)(?:[^\n]*\S[^\n]*\n?)*")  # up to an empty line
+_READERS_LINE = re.compile(r"^[ \t]*(?:-[ \t]+)?[\"']?readers[\"']?[ \t]*[:=]", re.MULTILINE | re.IGNORECASE)
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+_FENCES = ("---", "+++", "{")
 _UNREADABLE = Gap(
     "has front matter that names readers and cannot be read, so nobody may read it",
     "correct it: between two lines of three dashes, readers: [everyone]",
@@ -77,9 +80,10 @@ def _names_readers_in_vain(matter: Matter, text: str) -> bool:
     """Returns whether a text begins with what was meant as front matter, is none, and names readers."""
     if matter and matter.keys() != {"title"}:
         return False
-    head = text.lstrip()
-    fenced = _FENCED_MATTER.match(head) or _OPEN_MATTER.match(head)
-    return bool(fenced and _READERS_LINE.search(fenced[0]) and _readers(matter) is None)
+    text = text.lstrip()
+    fenced = _FENCED_MATTER.match(text)
+    head = fenced[0] if fenced else _EMPTY_LINE.split(text, maxsplit=1)[0]
+    return text.startswith(_FENCES) and bool(_READERS_LINE.search(head)) and _readers(matter) is None
 
 
 @cache
