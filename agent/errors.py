@@ -5,7 +5,8 @@ DocentError
 │   ├── SettingsError     a setting is missing or wrong; the process ends with exit code 2
 │   ├── NoIndex           nothing was ever written at the index's address (ingest.index.table)
 │   ├── SuspiciousListing a source lists so little that it must be wrong; nothing changed (ingest.sync.diff)
-│   └── SyncSuperseded    another sync of the same source has begun; this one writes no more (ingest.sync.store)
+│   ├── SyncSuperseded    another sync of the same source has begun; this one writes no more (ingest.sync.store)
+│   └── _SiteRefuses      a site asks for a login everywhere; its pages are hidden (ingest.sources.web.crawl)
 ├── ToolError             shown to the model as the tool's result, so that it can act on it
 ├── ModelError            a model call failed; ``is_transient`` tells whether another try may help
 ├── LimitReached          the turn may not go on as before: one closing call, or the fallback, follows
@@ -20,8 +21,9 @@ DocentError
 
 Not below DocentError, because they are caught where their module is used and reach nobody as they are:
 
-- FetchProblem (ingest.documents.raw) and below it AccessDenied (ingest.sources.web.webpage) and Walled
-  (ingest.sources.web.webpage): one document cannot be had; the sync stores it as that document's problem.
+- FetchProblem (ingest.documents.raw) and below it AccessDenied (ingest.sources.web.webpage), Walled
+  (ingest.sources.web.webpage) and LoginWall (ingest.sources.web.webpage): one document cannot be had; the sync
+  stores it as that document's problem.
 - ConversionBug (ingest.documents.converter): a parser failed; reported to Sentry, stored as the document's
   problem.
 - GitError (ingest.sources.gitrepo.command), SlackReadError (ingest.sources.slackthreads.calls): what git or Slack

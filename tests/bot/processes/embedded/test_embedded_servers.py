@@ -70,7 +70,7 @@ def test_servers_that_were_killed_are_started_again(tmp_path: Path) -> None:
     """With enough written that PostgreSQL listens before it has replayed it."""
     user = start_user(tmp_path)
     with embedded_servers.start(tmp_path) as servers:
-        database = Database(servers.database_url)
+        database = Database(servers.database_url, statement_timeout_seconds=60)
         with database.transaction() as transaction:
             transaction.execute(text("SET LOCAL synchronous_commit = on"))
             transaction.execute(text("CREATE TABLE kept AS SELECT generate_series(1, 1000000) AS n"))
