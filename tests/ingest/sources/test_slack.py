@@ -275,7 +275,7 @@ def test_a_channel_that_became_private_or_shared_takes_its_threads_along_whateve
     for name, value in change.items():
         setattr(company.workspace.directory.channels[HELP], name, value)
     if not n_other:  # it was the only channel
-        for channel in ("#general", "#partners"):
+        for channel in ("#general", "#partners", "#visitors"):
             company.workspace.leave(channel, company.workspace.app.bot_user_id)
         with pytest.raises(UserError, match=r"none of its channels.*But the readers of 12 documents were"):
             library.sync(company.open())
