@@ -33,12 +33,12 @@ def offer(context: WorkerContext, turn: Turn) -> None:
 
 def _offer(context: WorkerContext, turn: Turn) -> None:
     library = context.agent.resources.get(Library)
+    if not (context.audiences and context.slack and isinstance(library, Library)):
+        return
     with context.database.transaction() as transaction:
         address = inbox.load_address(transaction, turn.id)
         query = questions.load_standalone(transaction, turn.id, turn.user_id)
-    if not (context.audiences and context.slack and isinstance(library, Library) and address and query):
-        return
-    if address.is_private:
+    if address is None or address.is_private or query is None:
         return
     deadline = time.monotonic() + SECONDS
     alone = context.audiences.of_person(turn.user_id, deadline, also=f"channel:{address.channel}")

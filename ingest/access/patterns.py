@@ -20,7 +20,7 @@ def to_pairs(value: object) -> object:
     JSON in Postgres does not keep the order of a table.
 
     >>> to_pairs({"hr/": "group:S1"}), to_pairs("everyone")
-    ([['hr/', ['group:S1']], [['*', ['everyone']]])
+    ([['hr/', ['group:S1']]], [['*', ['everyone']]])
     """
     if isinstance(value, dict):
         return [[pattern, as_list(readers)] for pattern, readers in value.items()]

@@ -5,13 +5,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agent.errors import UserError
-from agent.types import EVERYONE, Audience
+from agent.types import EVERYONE, EXTERNAL, GUESTS, Audience
 
 if TYPE_CHECKING:
     from ingest.access.reader_sets import Readers
 
-GUESTS = "guests"
-EXTERNAL = "external"
 WAYS = (
     "everyone, guests, external, team:T…, channel:C…, user:U…, group:S…, email:name@company.example or "
     "domain:company.example"

@@ -74,8 +74,9 @@ class AudienceResolver:
     def of_person(self, user_id: str, deadline: float, *, also: str = "") -> Audience:
         """Returns the audience of one person, with all that they are; raises :class:`ReplyError`."""
         user = self._directory.people({user_id}, deadline).by_id[user_id]
-        groups = self._directory.groups(deadline) if self._names("group:") else {}
-        channels = self._directory.channels_of(user_id, deadline) if self._names("channel:") else frozenset()
+        kinds = {name.partition(":")[0] for name in self._reader_sets.principals()}
+        groups = self._directory.groups(deadline) if "group" in kinds else {}
+        channels = self._directory.channels_of(user_id, deadline) if "channel" in kinds else frozenset()
         principals = {*user.principals, *(f"channel:{id_}" for id_ in channels)}
         principals |= {f"group:{id_}" for id_, members in groups.items() if user_id in members}
         return Audience((frozenset(principals | ({also} if also else set())),))
@@ -125,9 +126,6 @@ class AudienceResolver:
             except SlackRefused:  # a channel that the bot is not in, or that is gone
                 continue
         return found
-
-    def _names(self, prefix: str) -> bool:
-        return any(name.startswith(prefix) for name in self._reader_sets.principals())
 
 
 def _unknown(address: ReplyAddress, error: ReplyError) -> SeenBy:

@@ -1,26 +1,11 @@
 """Which channels an export takes for public, and which tools it takes results of."""
 
-from collections.abc import Iterator
-
 import pytest
 
 import bot.settings
 from bot.record import export_scope
-from bot.simulator import HELP, InstalledApp, Workspace, WorkspaceServer
+from bot.simulator import HELP, Workspace
 from bot.slack.client import SlackClient
-
-
-@pytest.fixture
-def workspace() -> Iterator[Workspace]:
-    workspace = Workspace(InstalledApp(subscriptions=()))
-    yield workspace
-    workspace.close()
-
-
-@pytest.fixture
-def slack(workspace: Workspace) -> Iterator[SlackClient]:
-    with WorkspaceServer(workspace) as server:
-        yield SlackClient(workspace.app.bot_token, server.api_url, sleep=lambda seconds: None)
 
 
 def test_a_channel_is_public_where_slack_says_so(workspace: Workspace, slack: SlackClient) -> None:

@@ -1,36 +1,17 @@
-"""The simulated workspace over HTTP, a client for it that does not sleep, and turns to reply to."""
+"""Turns to reply to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion, Turn
-from bot.simulator import ADA, HELP, TEAM, InstalledApp, Workspace, WorkspaceServer
+from bot.simulator import ADA, HELP, TEAM, Workspace
 from bot.slack import inbox
-from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
 
 MakeTurn = Callable[..., Turn]
-
-
-@pytest.fixture
-def workspace() -> Iterator[Workspace]:
-    workspace = Workspace(InstalledApp(subscriptions=()))
-    yield workspace
-    workspace.close()
-
-
-@pytest.fixture
-def server(workspace: Workspace) -> Iterator[WorkspaceServer]:
-    with WorkspaceServer(workspace) as server:
-        yield server
-
-
-@pytest.fixture
-def slack(workspace: Workspace, server: WorkspaceServer) -> SlackClient:
-    return SlackClient(workspace.app.bot_token, server.api_url, sleep=lambda seconds: None)
 
 
 @pytest.fixture
