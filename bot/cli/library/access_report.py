@@ -13,7 +13,7 @@ from ingest import source_config
 from ingest.access import explanation, reader_sets
 from ingest.access.declaration import Declaration
 from ingest.access.explanation import DocumentAccess
-from ingest.access.principals import describe_principal, describe_readers
+from ingest.access.principals import describe_readers
 from ingest.settings import IngestSettings
 from ingest.sources import connector
 
@@ -65,12 +65,11 @@ def _explain(
 
 def describe_answer(document: DocumentAccess, audience: Audience) -> str:
     """Says whether the whole audience may read a document, and if not, what is missing."""
-    names = sorted({principal for member in audience.members for principal in member})
-    who = ", ".join(describe_principal(name) for name in names)
+    who = " + ".join(sorted({principal for member in audience.members for principal in member}))
     missing = explanation.explain_refusal(document.readers, audience)
     if not missing:
-        return f"Who is {who} may read it."
-    return f"Who is {who} may not read it: that takes one of {'; and one of '.join(missing)}."
+        return f"{who}: may read it."
+    return f"{who}: may not read it, being none of {'; and none of '.join(missing)}."
 
 
 def _load_declaration(table: source_config.SourceTable | None, where: str) -> Declaration | None:

@@ -123,3 +123,43 @@ def test_a_sync_that_ended_badly_is_told(read_in: CheckContext, database: Databa
     *_, warning = sources(read_in)
     assert warning.state == "warning"
     assert "stopped: No documents were found" in warning.text
+
+
+def test_a_change_of_readers_that_a_failed_sync_holds_up_is_a_problem(
+    read_in: CheckContext, database: Database, tmp_path: Path
+) -> None:
+    config = tmp_path / "docent.toml"
+    read_in.library = ingest.settings.IngestSettings(home=tmp_path, config=config)
+    config.write_text('[sources.pages]\nlocation = "pages"\n')
+    assert [finding.state for finding in sources(read_in)] == ["ok"]
+    config.write_text('[sources.pages]\nlocation = "pages"\nreaders = ["channel:C1"]\n')
+    *_, waiting = sources(read_in)
+    assert (waiting.state, waiting.advice) == ("warning", "Run 'docent sync pages'.")
+    for page in (tmp_path / "pages").iterdir():
+        page.unlink()
+    with pytest.raises(UserError):
+        sync_folder(Library(database, read_in.library), str(tmp_path / "pages"), readers=["channel:C1"])
+    *_, waiting = sources(read_in)
+    assert waiting.state == "problem"
+    assert waiting.text.startswith("other readers are declared for ")
+    assert "its last sync stopped: No documents were found" in waiting.text
+    assert "Run 'docent sync pages' once that is fixed" in waiting.advice
+
+
+def test_a_source_that_is_declared_no_more_is_told(
+    read_in: CheckContext, database: Database, tmp_path: Path
+) -> None:
+    config = tmp_path / "docent.toml"
+    read_in.library = ingest.settings.IngestSettings(home=tmp_path, config=config)
+    config.write_text("")
+    assert [finding.state for finding in sources(read_in)] == ["ok"]  # everything is read in by hand
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE syncs SET origin = 'clock'"))
+    *_, gone = sources(read_in)
+    assert (gone.state, gone.advice) == ("warning", "Declare it, or remove it: docent forget 'pages'")
+    assert "'pages' is not declared; its " in gone.text
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE syncs SET origin = 'command'"))
+    (tmp_path / "other").mkdir()
+    config.write_text('[sources.other]\nlocation = "other"\n')
+    assert [finding.state for finding in sources(read_in)] == ["ok", "warning"]

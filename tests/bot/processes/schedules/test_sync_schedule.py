@@ -181,3 +181,46 @@ def test_a_job_that_comes_late_or_twice_does_no_harm(
     assert statuses(database) == before
     with database.transaction() as transaction:
         assert transaction.scalar(text("SELECT count(*) FROM syncs")) == 2
+
+
+def test_a_source_that_is_declared_no_more_is_logged_once(
+    schedule: SyncSchedule, at_work: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def logged() -> int:
+        return capsys.readouterr().out.count("source_undeclared")
+
+    schedule.tick()
+    at_work()
+    assert logged() == 0
+    declared = schedule.config.read_text()
+    schedule.config.write_text('[sources.b]\nlocation = "b"\n')
+    assert [schedule.tick() for _ in range(3)] == [0, 0, 0]
+    assert logged() == 1
+    schedule.config.write_text("[sources")  # says nothing of what is declared
+    schedule.tick()
+    schedule.config.write_text('[sources.b]\nlocation = "b"\nevery = "2h"\n')
+    schedule.tick()
+    assert logged() == 0
+    schedule.config.write_text(declared)
+    schedule.tick()
+    schedule.config.write_text('[sources.b]\nlocation = "b"\n')
+    schedule.tick()
+    assert logged() == 1
+
+
+def test_other_readers_in_the_file_are_looked_at_within_a_minute(
+    schedule: SyncSchedule, at_work: Callable[..., list[str]], database: Database
+) -> None:
+    schedule.tick()
+    at_work()
+    declared = schedule.config.read_text()
+    schedule.config.write_text(declared.replace('"a"\n', '"a"\nreaders = ["channel:C1"]\n', 1))
+    assert schedule.tick() == 0
+    age(database, 61, "started_at")
+    assert (schedule.tick(), at_work()) == (1, ["begin", "work", "work"])
+    age(database, 61, "started_at")
+    assert schedule.tick() == 0  # these are its readers now
+    schedule.config.write_text(f"{declared}\n[sources.a.readers]\n'*' = 'channel:C1'\n'x/' = 'user:U1'\n")
+    assert (schedule.tick(), at_work()[:1]) == (1, ["begin"])
+    age(database, 61, "started_at")
+    assert schedule.tick() == 0
