@@ -113,9 +113,9 @@ def test_who_may_read_a_document_is_explained(docent: Docent, tmp_path: Path) ->
     declare(tmp_path, table.replace("S0HR", "S0PAY"))
     (tmp_path / "pages").rename(tmp_path / "elsewhere")
     docent("sync")
-    told = docent("access", "explain", "pay").out
+    said = docent("access", "explain", "pay").out
     assert (
-        "At the last good sync that was: the members of the group S0HR. What is taken away is so already" in told
+        "At the last good sync that was: the members of the group S0HR. What is taken away is so already" in said
     )
     said = docent("doctor").out
     assert (
