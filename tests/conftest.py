@@ -15,6 +15,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 import redis
+import structlog
 from alembic import command
 from alembic.config import Config
 from hypothesis import HealthCheck
@@ -44,6 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent != ROOT / "tests")
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def untouched_logs() -> Iterator[None]:
+    """A command that a test ran in this process has set where events go, and from which level on."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -145,10 +145,10 @@ def test_a_refused_token_is_told_once_until_it_was_taken_in_between(
         for method in ("auth.test", "team.info", "auth.test"):
             with pytest.raises(SlackRefused):
                 client.call(method, is_repeatable=True)
-        assert "slack_refuses_token" in (said := "".join(capfd.readouterr()))
+        assert "slack_refuses_token" in (said := capfd.readouterr().out)
         assert said.count("slack_refuses_token") == 1
         assert client.call("auth.test", is_repeatable=True)["ok"]
-        assert "slack_takes_token" in "".join(capfd.readouterr())
+        assert "slack_takes_token" in capfd.readouterr().out
 
 
 def test_a_missing_scope_is_told_once_however_many_other_calls_work(
@@ -159,4 +159,4 @@ def test_a_missing_scope_is_told_once_however_many_other_calls_work(
         with pytest.raises(SlackRefused):
             client.call("team.info", is_repeatable=True)
         client.call("auth.test", is_repeatable=True)
-    assert "".join(capfd.readouterr()).count("slack_refuses_token") == 1
+    assert capfd.readouterr().out.count("slack_refuses_token") == 1
