@@ -6,6 +6,7 @@ makes the audience's rights narrower.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
+from typing import NamedTuple
 
 from agent.types import Audience
 
@@ -25,21 +26,17 @@ def make_audience(
         make_audience({"U1", "U2"}, {"everyone": {"U1", "U2"}, "group:S1": {"U1"}}, [frozenset({"everyone"})])
         Audience(members=(frozenset({"everyone"}),))
     """
-    held = {principal: people & members for principal, people in holders.items()}
-    missing = {principal: members - people for principal, people in held.items() if 2 * len(people) > len(members)}
-    common = {principal for principal, people in missing.items() if not people}
-    telling = set(common)
+    common = {name for name, people in holders.items() if len(people) >= len(members) and members <= people}
+    known: dict[str, _Holders] = {name: _Holders(frozenset(), are_most=True) for name in common}
     for clause in clauses:
-        if not clause & common and _covers(clause, members, held, missing):
-            telling |= clause & held.keys()
+        if clause.isdisjoint(common):
+            known |= _find_cover(clause, members, holders, known)
     gained: defaultdict[str, set[str]] = defaultdict(set)
     lacked: defaultdict[str, set[str]] = defaultdict(set)
-    for principal in telling:
-        for member in missing.get(principal, ()):
-            lacked[member].add(principal)
-        for member in held[principal] if principal not in missing else ():
-            gained[member].add(principal)
-    usual = frozenset(telling & missing.keys())
+    for name, one in known.items():
+        for member in one.few:
+            (lacked if one.are_most else gained)[member].add(name)
+    usual = frozenset(name for name, one in known.items() if one.are_most)
     apart = gained.keys() | lacked.keys()
     kinds = {frozenset(usual - lacked.get(m, set()) | gained.get(m, set())) for m in apart}
     if len(apart) < len(members):
@@ -47,18 +44,38 @@ def make_audience(
     return Audience(tuple(sorted(_least(kinds), key=sorted)))
 
 
-def _covers(
-    clause: frozenset[str], members: Set[str], held: Mapping[str, Set[str]], missing: Mapping[str, Set[str]]
-) -> bool:
-    """Returns whether every member is one of the clause."""
-    named = [principal for principal in clause if held.get(principal)]
-    if sum(len(held[principal]) for principal in named) < len(members):
-        return False
-    first = max(named, key=lambda principal: len(held[principal]))
-    rest = missing[first] if first in missing else members - held[first]
-    for principal in named:
-        rest = rest - held[principal]
-    return not rest
+class _Holders(NamedTuple):
+    """Who of the members holds a principal: the ``few`` who do, or all but the few."""
+
+    few: Set[str]
+    are_most: bool
+
+    @staticmethod
+    def among(members: Set[str], people: Set[str]) -> "_Holders":
+        without = members - people if 2 * len(people) > len(members) else members
+        are_most = 2 * len(without) < len(members)
+        return _Holders(without if are_most else people & members, are_most)
+
+
+def _find_cover(
+    clause: frozenset[str], members: Set[str], holders: Mapping[str, Set[str]], known: Mapping[str, _Holders]
+) -> Mapping[str, _Holders]:
+    """Returns some principals of the clause, of which every member holds one; none where there are none such."""
+    names = {name for name in clause if holders.get(name)}
+    if sum(len(holders[name]) for name in names) < len(members):
+        return {}
+    first = max(names, key=lambda name: (len(holders[name]), name))
+    one = known.get(first) or _Holders.among(members, holders[first])
+    cover = {first: one}
+    rest = one.few if one.are_most else members - one.few
+    while rest:  # whoever holds most of them is next, so that few principals tell kinds apart
+        names -= cover.keys()
+        left = {name: rest - holders[name] for name in names}
+        best = min(left, key=lambda name: (len(left[name]), name), default=None)
+        if best is None or len(left[best]) == len(rest):
+            return {}
+        cover[best], rest = known.get(best) or _Holders.among(members, holders[best]), left[best]
+    return cover
 
 
 def _least(kinds: set[frozenset[str]]) -> list[frozenset[str]]:

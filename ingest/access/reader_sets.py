@@ -108,6 +108,8 @@ class ReaderSets:
     """
 
     by_id: dict[str, Readers] = field(default_factory=dict)
+    _clauses: frozenset[frozenset[str]] | None = None
+    _principals: frozenset[str] | None = None
     _readable: dict[Audience, tuple[str, ...]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -119,15 +121,24 @@ class ReaderSets:
         rows = transaction.execute(select(ReaderSetRow.access_id, ReaderSetRow.principals)).all()
         with self._lock:
             self.by_id = {id_: from_json(principals) for id_, principals in rows}
-            self._readable = {}
+            self._readable, self._clauses, self._principals = {}, None, None
 
     def principals(self) -> frozenset[str]:
         """Returns every principal that some document names."""
-        return frozenset(principal for readers in self.by_id.values() for one in readers for principal in one)
+        with self._lock:
+            if self._principals is None:
+                self._principals = frozenset(
+                    name for readers in self.by_id.values() for one in readers for name in one
+                )
+            return self._principals
 
     def clauses(self) -> frozenset[frozenset[str]]:
-        """Returns every set of principals that the readers of some document are to be one of."""
-        return frozenset(one for readers in self.by_id.values() for one in readers)
+        """Returns every set of principals that the readers of some document are to be one of, the same object
+        until there are new ones."""
+        with self._lock:
+            if self._clauses is None:
+                self._clauses = frozenset(one for readers in self.by_id.values() for one in readers)
+            return self._clauses
 
     def readable(self, audience: Audience) -> tuple[str, ...]:
         """Returns the sorted ids of the readers of whom every member is one; none for an empty audience."""

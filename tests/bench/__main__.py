@@ -16,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands do, before
 os.environ.setdefault("LANCEDB_LOG", "error")
 
 from tests.bench import documents, parts
+from tests.bench.audiences import audiences
 from tests.bench.office import Office
 from tests.bench.retrieval import retrieval
 
@@ -30,6 +31,7 @@ PARTS = {
     "searching": documents.searching,
     "scale": documents.scale,
     "retrieval": retrieval,
+    "audiences": audiences,
 }
 
 

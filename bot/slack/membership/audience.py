@@ -6,8 +6,9 @@ cannot be asked, the audience is the channel itself or the asker: only what name
 answer says so. Apps of the own workspace in a channel are no readers: an administrator let them in.
 """
 
+import threading
 import time
-from collections.abc import Iterable, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from agent import observability
@@ -16,13 +17,14 @@ from agent.store.database import Database
 from agent.types import EVERYONE, EXTERNAL, Audience
 from bot.slack.client import SlackRefused
 from bot.slack.inbox import ReplyAddress
-from bot.slack.membership.directory import Everybody, SlackDirectory, is_person
+from bot.slack.membership.directory import ChannelMembers, Everybody, SlackDirectory
 from ingest.access.audiences import make_audience
 from ingest.access.reader_sets import ReaderSets
 
 OTHER_COMPANY = "somebody of another company"  # in a shared channel, who need not be a member to read it
 LOOKED_UP = ("user:", "channel:")  # the principals that are an audience of their own
 SECONDS = 30  # for looking everybody up
+MAX_MADE = 1_000  # audiences of channels that are remembered
 MAX_OTHER_CHANNELS = 20  # whose members are compared with those of a channel
 UNREACHABLE = (
     "I could not look up in Slack who may read what, so I searched only what is meant for {place}. "
@@ -46,11 +48,45 @@ class SeenBy:
     notice: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class _Facts:
+    """What the audience of a channel is made from."""
+
+    people: Everybody
+    channel: ChannelMembers
+    others: tuple[ChannelMembers, ...]
+    groups: Mapping[str, frozenset[str]]
+    named: frozenset[str]
+    clauses: frozenset[frozenset[str]]
+
+    def are_same(self, facts: "_Facts") -> bool:
+        """Returns whether nothing was looked up anew since; compares no contents."""
+        mine, theirs = (
+            (one.people, one.channel, one.groups or None, one.clauses, *one.others) for one in (self, facts)
+        )
+        return len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
+
+    def list_holders(self) -> tuple[frozenset[str], dict[str, Set[str]]]:
+        """Returns who reads what stands in the channel, and who holds each principal that some document names,
+        and the channel's own."""
+        own = f"channel:{self.channel.id}"
+        readers = self.channel.members & self.people.readers
+        holders = {name: self.people.holders(name) for name in {*self.named, EVERYONE}}
+        holders |= {f"group:{id_}": ids for id_, ids in self.groups.items() if f"group:{id_}" in self.named}
+        holders |= {f"channel:{other.id}": other.members for other in self.others}
+        if self.channel.is_shared:
+            readers |= {OTHER_COMPANY}
+            holders[EXTERNAL] = holders.get(EXTERNAL, frozenset()) | {OTHER_COMPANY}
+        return readers, {**holders, own: readers}
+
+
 class AudienceResolver:
     """Resolves the audiences of one workspace."""
 
     def __init__(self, directory: SlackDirectory, reader_sets: ReaderSets, database: Database) -> None:
         self._directory, self._reader_sets, self._database = directory, reader_sets, database
+        self._made: dict[str, tuple[_Facts, Audience]] = {}  # by channel
+        self._lock = threading.Lock()
 
     def resolve(self, address: ReplyAddress) -> SeenBy:
         """Returns who will see the answer to a question that was asked there."""
@@ -83,15 +119,17 @@ class AudienceResolver:
 
     def of_channel(self, channel_id: str, deadline: float) -> Audience:
         """Returns the audience of everybody in a channel; raises :class:`ReplyError`."""
-        channel = self._directory.channel(channel_id, deadline)
-        people = self._directory.people(channel.members, deadline)
-        readers = frozenset(id_ for id_ in channel.members if is_person(people.by_id[id_]))
-        holders = self._find_holders(people, readers, channel_id, deadline)
-        if channel.is_shared:
-            readers |= {OTHER_COMPANY}
-            for name in (EXTERNAL, f"channel:{channel_id}"):
-                holders[name] = holders.get(name, frozenset()) | {OTHER_COMPANY}
-        return make_audience(readers, holders, self._reader_sets.clauses())
+        facts = self._look_up(channel_id, deadline)
+        with self._lock:
+            known = self._made.get(channel_id)
+        if known is not None and known[0].are_same(facts):
+            return known[1]
+        audience = make_audience(*facts.list_holders(), facts.clauses)
+        with self._lock:
+            if len(self._made) >= MAX_MADE:
+                self._made.clear()
+            self._made[channel_id] = facts, audience
+        return audience
 
     def _refresh(self) -> None:
         with self._database.transaction() as transaction:
@@ -105,27 +143,19 @@ class AudienceResolver:
         is_mixed = not all(EVERYONE in member for member in audience.members)
         return SeenBy(audience, MIXED if is_mixed else "")
 
-    def _find_holders(
-        self, people: Everybody, readers: Set[str], channel_id: str, deadline: float
-    ) -> dict[str, Set[str]]:
-        """Returns who holds each principal that some document names, and the channel's own."""
-        named = self._reader_sets.principals() | {EVERYONE}
-        holders: dict[str, Set[str]] = {name: ids for name, ids in people.holders.items() if name in named}
-        if any(name.startswith("group:") for name in named):
-            groups = self._directory.groups(deadline)
-            holders |= {f"group:{id_}": ids for id_, ids in groups.items() if f"group:{id_}" in named}
-        others = sorted(name for name in named if name.startswith("channel:") and name != f"channel:{channel_id}")
-        holders |= self._find_channels(others[:MAX_OTHER_CHANNELS], deadline)
-        return {**holders, f"channel:{channel_id}": readers}
-
-    def _find_channels(self, names: Iterable[str], deadline: float) -> dict[str, Set[str]]:
-        found: dict[str, Set[str]] = {}
-        for name in names:
-            try:
-                found[name] = self._directory.channel(name.removeprefix("channel:"), deadline).members
-            except SlackRefused:  # a channel that the bot is not in, or that is gone
-                continue
-        return found
+    def _look_up(self, channel_id: str, deadline: float) -> _Facts:
+        named = self._reader_sets.principals()
+        channel = self._directory.channel(channel_id, deadline)
+        others = sorted(name.removeprefix("channel:") for name in named if name.startswith("channel:"))
+        others = [id_ for id_ in others if id_ != channel_id][:MAX_OTHER_CHANNELS]
+        return _Facts(
+            self._directory.people(channel.members, deadline),
+            channel,
+            tuple(filter(None, (self._directory.find_channel(id_, deadline) for id_ in others))),
+            self._directory.groups(deadline) if any(name.startswith("group:") for name in named) else {},
+            named,
+            self._reader_sets.clauses(),
+        )
 
 
 def _unknown(address: ReplyAddress, error: ReplyError) -> SeenBy:

@@ -5,10 +5,11 @@ a minute than a small one; what one of Slack's events names is looked up again a
 to raise :class:`agent.errors.ReplyError` where Slack cannot be asked, and never to answer from what is older.
 """
 
+import copy
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Generic, TypeVar
 
 from agent.store.database import Transaction
@@ -35,20 +36,44 @@ class ChannelMembers:
     is_shared: bool
 
 
-@dataclass(frozen=True)
 class Everybody:
-    """All users that Slack lists, by id, and by what they are."""
+    """People by their ids, and by what they are."""
 
-    by_id: Mapping[str, SlackUser]
-
-    @cached_property
-    def holders(self) -> Mapping[str, Set[str]]:
-        """Returns who holds each principal, people's own names apart."""
-        holders: dict[str, set[str]] = {}
+    def __init__(self, users: Iterable[SlackUser]) -> None:
+        self.by_id = {user.id: user for user in users}
+        self.readers = frozenset(
+            id_ for id_, user in self.by_id.items() if is_person(user)
+        )  # no apps, nobody who left
+        self._holders: defaultdict[str, set[str]] = defaultdict(set)
         for user in self.by_id.values():
-            for principal in user.principals:
-                holders.setdefault(principal, set()).add(user.id)
-        return holders
+            self._add(user)
+
+    def holders(self, principal: str) -> Set[str]:
+        """Returns the ids of those who hold a principal."""
+        kind, _, id_ = principal.partition(":")
+        if kind == "user":
+            return {id_} if id_ in self.by_id else frozenset()
+        return self._holders.get(principal, frozenset())
+
+    def replace(self, users: Mapping[str, SlackUser]) -> "Everybody":
+        """Returns the same people with what is now known of these; leaves this one as it is."""
+        other = copy.copy(self)
+        other.by_id = {**self.by_id, **users}
+        other.readers = self.readers - users.keys() | {id_ for id_, user in users.items() if is_person(user)}
+        known = [self.by_id[id_] for id_ in users.keys() & self.by_id.keys()]
+        changed = {principal for user in [*known, *users.values()] for principal in user.shared_principals}
+        other._holders = self._holders.copy()
+        other._holders |= {principal: set(self.holders(principal)) for principal in changed}
+        for user in known:
+            for principal in user.shared_principals:
+                other._holders[principal].discard(user.id)
+        for user in users.values():
+            other._add(user)
+        return other
+
+    def _add(self, user: SlackUser) -> None:
+        for principal in user.shared_principals:
+            self._holders[principal].add(user.id)
 
 
 @dataclass(frozen=True)
@@ -69,13 +94,18 @@ class SlackDirectory:
         self._now = 0.0
         self._lock = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
+        nobody = Everybody([])
+        self._replaced: tuple[Everybody, dict[str, SlackUser], Everybody] = (nobody, {}, nobody)
 
     def refresh(self, transaction: Transaction) -> None:
         """Reads what has changed since the last time; call it before each question."""
         # A change counts from when it is made, and is seen once its transaction has ended.
         now, changed = changes.load(transaction, since=self._seen - 10)
         with self._lock:
-            self._changes |= changed
+            kept = {
+                subject: at for subject, at in self._changes.items() if at > now - changes.KEPT.total_seconds()
+            }
+            self._changes = kept | changed
             self._seen = self._now = now
 
     def own_team(self) -> str:
@@ -85,6 +115,20 @@ class SlackDirectory:
     def channel(self, channel_id: str, deadline: float) -> ChannelMembers:
         """Returns a conversation with its members."""
         return self._get(f"channel:{channel_id}", lambda: self._load_channel(channel_id, deadline))
+
+    def find_channel(self, channel_id: str, deadline: float) -> ChannelMembers | None:
+        """Returns a conversation, or None where Slack does not show it; that, too, is remembered."""
+        key = f"channel:{channel_id}/hidden"
+        with self._lock:
+            hidden = self._known.get(key)
+        if hidden is not None and self._is_current(hidden, f"channel:{channel_id}"):
+            return None
+        try:
+            return self.channel(channel_id, deadline)
+        except SlackRefused:
+            with self._lock:
+                self._known[key] = _Known(None, self._now, 1)
+            return None
 
     def channels_of(self, user_id: str, deadline: float) -> frozenset[str]:
         """Returns the ids of the channels somebody is in: public ones, and those that the bot is in, too."""
@@ -109,15 +153,21 @@ class SlackDirectory:
     def people(self, user_ids: Set[str], deadline: float) -> Everybody:
         """Returns these people, and maybe others; somebody of whom Slack tells nothing is of another company."""
         if len(user_ids) <= FEW:
-            return Everybody({id_: self._user(id_, deadline) for id_ in user_ids})
+            return Everybody(self._user(id_, deadline) for id_ in sorted(user_ids))
         everybody = self._get("users", lambda: self._load_users(deadline))
         missing = user_ids - everybody.by_id.keys()
-        changed = {id_ for id_ in user_ids - missing if self._has_changed(f"user:{id_}", "users")}
+        changed = {id_ for id_ in user_ids & self._list_changed_since("users") if id_ not in missing}
         if not missing and not changed:
             return everybody
         again = {id_: self._user(id_, deadline) for id_ in [*changed, *sorted(missing)[:MAX_STRANGERS]]}
-        unknown = {id_: stranger(id_) for id_ in missing - again.keys()}
-        return Everybody({**everybody.by_id, **again, **unknown})
+        again |= {id_: stranger(id_) for id_ in missing - again.keys()}
+        with self._lock:
+            base, users, replaced = self._replaced
+        if base is not everybody or users != again:
+            replaced = everybody.replace(again)
+            with self._lock:
+                self._replaced = (everybody, again, replaced)
+        return replaced
 
     def _user(self, user_id: str, deadline: float) -> SlackUser:
         def load() -> tuple[SlackUser, int]:
@@ -138,9 +188,7 @@ class SlackDirectory:
         own_team = self.own_team()
         pages = list(self._pages("users.list", "members", deadline))
         users = (parse_user(user, own_team=own_team) for page in pages for user in page)
-        everybody = Everybody({user.id: user for user in users})
-        assert everybody.holders is not None  # made once, here
-        return everybody, len(pages)
+        return Everybody(users), len(pages)
 
     def _load_channel(self, channel_id: str, deadline: float) -> tuple[ChannelMembers, int]:
         info = self._call("conversations.info", deadline, channel=channel_id)["channel"]
@@ -176,9 +224,11 @@ class SlackDirectory:
         changed_at = self._changes.get(subject, 0.0)
         return changed_at < known.loaded_at and self._now - known.loaded_at < KEPT_SECONDS * known.n_calls
 
-    def _has_changed(self, subject: str, key: str) -> bool:
-        known = self._known.get(key)
-        return known is None or self._changes.get(subject, 0.0) >= known.loaded_at
+    def _list_changed_since(self, key: str) -> set[str]:
+        """Returns the ids of the users who changed after this was loaded."""
+        loaded_at = self._known[key].loaded_at
+        changed = [subject for subject, at in self._changes.items() if at >= loaded_at]
+        return {subject.removeprefix("user:") for subject in changed if subject.startswith("user:")}
 
 
 def is_person(user: SlackUser) -> bool:

@@ -33,7 +33,12 @@ class SlackUser:
     @property
     def principals(self) -> frozenset[str]:
         """Returns what they are without looking at channels and groups."""
-        names = {f"user:{self.id}"}
+        return self.shared_principals | {f"user:{self.id}"}
+
+    @property
+    def shared_principals(self) -> frozenset[str]:
+        """Returns the same without the name that nobody else can have."""
+        names: set[str] = set()
         if self.kind in {UserKind.MEMBER, UserKind.GUEST} and self.email:
             names |= {f"email:{self.email}", f"domain:{self.email.rpartition('@')[2]}"}
         if self.kind == UserKind.MEMBER:

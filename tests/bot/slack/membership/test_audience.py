@@ -177,15 +177,48 @@ def test_a_change_that_slack_does_not_tell_counts_after_a_minute(
 
 
 def test_a_large_channel_is_listed_page_by_page_and_people_at_once(workspace: Workspace, reads: Reads) -> None:
-    for i in range(1_100):
-        workspace.directory.users[f"U{i:07d}"] = User(f"U{i:07d}", f"p{i}", f"Person {i}")
-        workspace.directory.channels[HELP].members.append(f"U{i:07d}")
+    fill(workspace, HELP)
     assert "everyone" in reads(in_channel(HELP))
     assert len([c for c in workspace.calls_of("conversations.members") if c.args["channel"] == HELP]) == 2
     assert len(workspace.calls_of("users.list")) == 2
     assert workspace.calls_of("users.info") == []
     reads(in_channel(HELP))
     assert len(workspace.calls_of("users.list")) == 2
+
+
+def test_one_person_of_many_is_looked_up_again(
+    workspace: Workspace, reads: Reads, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(workspace, HELP)
+    assert "everyone" in reads(in_channel(HELP))
+    n_calls = len(workspace.calls)
+    workspace.change_user(replace(workspace.directory.users["U0000007"], is_restricted=True))
+    tell(database, type="user_change", user={"id": "U0000007"})
+    assert reads(in_channel(HELP)) == {"both", "domain"}
+    assert [call.method for call in workspace.calls[n_calls:]] == ["users.info"]
+
+    def never(*args: object) -> None:
+        raise AssertionError("the audience is made again")
+
+    monkeypatch.setattr("bot.slack.membership.audience.make_audience", never)
+    assert reads(in_channel(HELP)) == {"both", "domain"}
+
+
+def test_a_channel_that_slack_does_not_show_is_asked_for_once(
+    workspace: Workspace, resolver: AudienceResolver, reads: Reads
+) -> None:
+    workspace.leave(HR, workspace.app.bot_user_id)
+    assert reads(in_channel(HELP)) == OF_A_MEMBER
+    n_calls = len(workspace.calls)
+    assert reads(in_channel(HELP)) == OF_A_MEMBER
+    assert len(workspace.calls) == n_calls
+
+
+def fill(workspace: Workspace, channel: str) -> None:
+    """Adds 1,100 people."""
+    for i in range(1_100):
+        workspace.directory.users[f"U{i:07d}"] = User(f"U{i:07d}", f"p{i}", f"Person {i}")
+        workspace.directory.channels[channel].members.append(f"U{i:07d}")
 
 
 def test_whoever_slack_does_not_know_is_a_stranger(workspace: Workspace, reads: Reads) -> None:
