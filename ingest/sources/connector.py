@@ -131,7 +131,7 @@ class ListedDocument:
     ``readers`` are the principals whom the source itself lets read it, of whom those that are declared read it;
     None where it does not know. ``anchors`` must be those of the raw document. Patterns of readers match ``path``,
     where it is not the uri. What is ``hidden_because`` of a login (a cause; and what to do) stays as it was read
-    last, for nobody.
+    last, for nobody. What ``keeps_hidden`` could not be looked at now: if it was hidden, it stays so.
     """
 
     uri: str
@@ -141,6 +141,7 @@ class ListedDocument:
     anchors: AnchorStyle = AnchorStyle.IDS
     path: str = ""
     hidden_because: str = ""
+    keeps_hidden: bool = False
 
 
 class Source(Protocol):

@@ -5,7 +5,8 @@ Promises that memory does not grow with the number of documents. What the items 
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import TypedDict
@@ -59,8 +60,9 @@ def stage(
     listing = _Listing(source.list(KnownFingerprints(database, source.name)))
     access_ids: dict[Readers, str] = {}
     n_seen = 0
-    while rows := [*islice(listing, STAGE_ROWS)]:
-        n_seen += len(rows)
+    while portion := [*islice(listing, STAGE_ROWS)]:
+        n_seen += len(portion)
+        rows = _keep_hidden(portion, database, source.name)
         readers = [_readers(document, declaration) for document in rows]
         with database.transaction() as transaction:
             for new in {one for pair in readers for one in pair} - access_ids.keys():
@@ -110,6 +112,24 @@ def is_current(source: Source, database: Database, *, chunk_tokens: int) -> bool
         known = dict(transaction.execute(query).all())
     listed = {names.shorten(document.uri): content_hash(document, chunk_tokens) for document in source.list({})}
     return listed == known
+
+
+def _keep_hidden(documents: Sequence[ListedDocument], database: Database, source: str) -> Sequence[ListedDocument]:
+    """Returns the documents, those hidden that were so and could not be looked at."""
+    unseen = [names.shorten(document.uri) for document in documents if document.keeps_hidden]
+    if not unseen:
+        return documents
+    row = DocumentRow
+    is_hidden = (row.source == source, row.uri.in_(unseen), row.hidden_because.is_not(None))
+    with database.transaction() as transaction:
+        rows = transaction.execute(select(row.uri, row.hidden_because).where(*is_hidden))
+        hidden = {uri: str(why) for uri, why in rows}
+    return [
+        replace(document, readers=frozenset(), hidden_because=hidden[uri])
+        if document.keeps_hidden and (uri := names.shorten(document.uri)) in hidden
+        else document
+        for document in documents
+    ]
 
 
 def _readers(document: ListedDocument, declaration: Declaration) -> tuple[Readers, Readers]:

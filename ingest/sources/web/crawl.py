@@ -248,7 +248,7 @@ class Crawl:
             if _is_refusal(problem) and not self._known.get(url, REPEATED).startswith((REPEATED, "problem: ")):
                 yield self._hide(url, problem)
             else:
-                yield ListedDocument(url, self._scope.link(url), fingerprint)
+                yield ListedDocument(url, self._scope.link(url), fingerprint, keeps_hidden=problem.may_pass)
 
     def _judge_site(self, url: str, problem: FetchProblem) -> None:
         """Raises :class:`UserError` when it is the site that fails, or refuses, and not a page."""

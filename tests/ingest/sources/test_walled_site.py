@@ -263,3 +263,23 @@ def test_a_page_that_names_its_readers_is_hidden_all_the_same(
     close(site, Page(status=401), ["leave"])
     library.sync(open_(), declaration=declaration)
     assert not any(finds(library, name) for name in NAMES)
+
+
+@pytest.mark.parametrize("is_whole_site", [True, False])
+def test_a_hidden_page_stays_hidden_while_it_cannot_be_looked_at(
+    library: Library, site: Site, open_: Callable[[], WebsiteSource], *, is_whole_site: bool
+) -> None:
+    assert listed(library, open_()) == {}
+    opened = close(site, Page(status=403), ["", *NAMES] if is_whole_site else ["leave"])
+    try:
+        library.sync(open_())
+    except UserError:
+        assert is_whole_site
+    site.pages |= opened
+    site.pages["/hb/leave"] = Page(status=503)
+    library.sync(open_())
+    assert not finds(library, "leave")
+    assert finds(library, "travel")
+    site.pages |= opened
+    library.sync(open_())
+    assert all(finds(library, name) for name in NAMES)
