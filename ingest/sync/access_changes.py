@@ -1,7 +1,8 @@
 """Changes who may read known documents: in the index and in their rows.
 
 Promises that a right is taken away at once, by a declaration before its source is listed and by a listing before
-it is judged, and is given by a good listing alone; and that a change which is killed is finished by the next sync.
+it is judged; that it is given by a good listing alone, and to no text that the source has replaced since; and that
+a change which is killed is finished by the next sync.
 """
 
 from collections import defaultdict
@@ -41,12 +42,16 @@ class _NewAccess:
 
 @dataclass(frozen=True)
 class _Listed:
-    """What a listing says of a known document: its readers without front matter, and what is stored of it."""
+    """What a listing says of a known document: its readers without front matter, and what is stored of it.
+
+    Where it ``is_changed``, the index has another content than the source.
+    """
 
     access_id: str
     declared: str | None
     path: str
     hidden_because: str | None
+    is_changed: bool
 
 
 _Change = tuple[KnownDocument, _NewAccess]
@@ -64,10 +69,12 @@ class AccessChanges:
         self._sync_id = sync_id
         self._sets = ReaderSets()
         self._readers: dict[UUID, tuple[Readers, Readers]] = {}  # before and now
+        self._read_anew: set[UUID] = set()
 
     def count(self) -> tuple[int, int]:
         """Returns of how many documents the readers were narrowed, and widened."""
-        changed = [readers for readers in self._readers.values() if readers[0] != readers[1]]
+        counted = (readers for id_, readers in self._readers.items() if id_ not in self._read_anew)
+        changed = [readers for readers in counted if readers[0] != readers[1]]
         n_widened = sum(principals.is_wider(after, before) for before, after in changed)
         return len(changed) - n_widened, n_widened
 
@@ -81,7 +88,11 @@ class AccessChanges:
             self._apply_locked(self._find_unlisted(statement))
 
     def set_listed(self) -> None:
-        """Gives known documents the readers of a good listing; the caller holds the index's lock."""
+        """Gives known documents the readers of a good listing; the caller holds the index's lock.
+
+        One with another content gets them when that is read, and is counted then: whom it is for now need not be
+        whom the text was for that the index still has.
+        """
         self._apply(self._find_listed())
 
     def note(self, error: UserError) -> None:
@@ -110,9 +121,13 @@ class AccessChanges:
 
     def _find_listed(self) -> Iterator[_Change]:
         for document, listed in self._read(_LISTED):
+            readers = self._combine(document, listed)
+            if listed.is_changed:
+                readers = reader_sets.narrow(self._sets.by_id[document.access_id], readers)
+                self._read_anew.add(document.id)
             yield from self._change(
                 document,
-                self._combine(document, listed),
+                readers,
                 declared_access_id=listed.declared,
                 listed_access_id=listed.access_id,
                 path=listed.path,
@@ -176,7 +191,7 @@ class AccessChanges:
 
 _KNOWN = (
     "d.id, d.uri, d.path, d.access_id, d.declared_access_id, d.listed_access_id, d.own_readers, i.access_id, "
-    "i.declared_access_id, i.path, i.hidden_because"
+    "i.declared_access_id, i.path, i.hidden_because, d.n_chunks > 0 AND d.fingerprint <> i.fingerprint"
 )
 # Known documents that are listed, perhaps under another uri, where something of their readers may change.
 _CHANGED = """(

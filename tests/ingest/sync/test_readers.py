@@ -226,6 +226,47 @@ def test_a_document_that_moves_where_fewer_may_read_it_is_theirs_at_once(library
     assert found(library, OF_HR) == numbered(0, 1, 2, 3)
 
 
+class Unreadable:
+    """The folder, of which one document cannot be fetched now."""
+
+    name = "rules"
+
+    def __init__(self, folder: Path, lost: str = "") -> None:
+        self.folder, self.lost = folder, lost
+
+    def list(self, known: Mapping[str, str]) -> Iterator[ListedDocument]:
+        return iter(opened(self.folder).list(known))
+
+    def fetch(self, uri: str) -> RawDocument:
+        if uri == self.lost:
+            raise FetchProblem("is away", "wait", may_pass=True)
+        return opened(self.folder).fetch(uri)
+
+
+def test_a_document_with_another_content_is_given_to_more_only_once_that_is_read(
+    library: Library, rules: Path
+) -> None:
+    """As where somebody takes a secret out of a page and then opens it."""
+    declared, open_to_all = Declaration((("*", one_of({"everyone"})), ("hr/", HR))), Declaration()
+    library.sync(Unreadable(rules), declaration=declared)
+    write(rules / "hr" / "0.md", 100)
+    report = library.sync(Unreadable(rules, "hr/0.md"), declaration=open_to_all)
+    assert (report.n_unread, report.n_narrowed, report.n_widened) == (1, 0, 1)
+    assert found(library, ALL) == numbered(*range(1, 12))  # not the old text of 0
+    assert found(library, OF_HR) == numbered(*range(12))
+    report = library.sync(Unreadable(rules), declaration=open_to_all)
+    assert (report.n_changed, report.n_narrowed, report.n_widened) == (1, 0, 1)
+    assert found(library, ALL) == numbered(*range(1, 12), 100)
+
+
+def test_a_document_with_another_content_that_is_for_fewer_is_counted_once(library: Library, rules: Path) -> None:
+    synced(library, rules)
+    write(rules / "hr" / "0.md", 100)
+    report = synced(library, rules, readers={"hr/": ["channel:C0HR"]})
+    assert (report.n_changed, report.n_narrowed, report.n_widened) == (1, 2, 0)
+    assert found(library, Audience((frozenset({"channel:C0HR"}),))) == numbered(1, 100)
+
+
 # Front matter
 
 
