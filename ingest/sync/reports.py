@@ -3,7 +3,7 @@
 Loads neither LanceDB nor a model, so the web process may use it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,10 +14,10 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from agent.clock import now
 from agent.store.database import Database, Transaction
+from ingest.sync import store
 from ingest.sync.store import SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
 
-READER_OPTIONS = ("readers", "front_matter_may_widen")
 PROBLEM = func.coalesce(DocumentRow.hidden_because, DocumentRow.problem)  # of a document, if it has one
 
 
@@ -156,7 +156,7 @@ def load_stored_readers(transaction: Transaction, source: str) -> dict[str, obje
     row = SyncRow
     is_completed = (row.source == source, row.status == SyncStatus.COMPLETED)
     latest = select(row.options).where(*is_completed).order_by(row.started_at.desc()).limit(1)
-    return pick_readers(transaction.scalar(latest) or {})
+    return store.pick_readers(transaction.scalar(latest) or {})
 
 
 @dataclass(frozen=True)
@@ -183,12 +183,7 @@ def load_synced_readers(transaction: Transaction) -> dict[str, dict[str, object]
     row = SyncRow
     latest = select(row.source, row.options).ext(distinct_on(row.source)).where(row.options.has_key("location"))
     rows = transaction.execute(latest.order_by(row.source, row.started_at.desc()))
-    return {source: pick_readers(options) for source, options in rows}
-
-
-def pick_readers(options: Mapping[str, object]) -> dict[str, object]:
-    """Returns those of a source's options that are about readers."""
-    return {name: options[name] for name in READER_OPTIONS if name in options}
+    return {source: store.pick_readers(options) for source, options in rows}
 
 
 def load_report(database: Database, sync_id: UUID) -> SyncReport:

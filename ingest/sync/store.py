@@ -26,6 +26,8 @@ IDLE_LEASES = 1.1  # after so many leases without a touch an open sync is idle: 
 MAX_CLAIMS = 3  # a document that ended so many reading processes is given up
 SLOW_STATEMENT_SECONDS = 120
 
+READER_OPTIONS = ("readers", "front_matter_may_widen")
+
 Options = Mapping[str, object]  # of a source, as validate_options takes them; JSON
 
 
@@ -116,14 +118,28 @@ def open_sync(database: Database, source: str, options: Options, origin: SyncOri
 
 
 def request_sync(transaction: Transaction, source: str, options: Options) -> UUID | None:
-    """Queues a sync for the workers; None where one is open. Ends one that a killed command left open."""
+    """Queues a sync for the workers; None where one is open that goes on.
+
+    Ends one that a killed command left open, and one of the clock's that reads documents in for other readers: a
+    right that is taken away must not wait for its end.
+    """
     is_open = (SyncRow.source == source, SyncRow.ended_at.is_(None))
     row = transaction.scalars(select(SyncRow).where(*is_open)).first()
-    if row:
-        if row.origin != SyncOrigin.COMMAND or not locks.try_lock(transaction, lock_names.source(source)):
+    if row and row.origin == SyncOrigin.COMMAND:
+        if not locks.try_lock(transaction, lock_names.source(source)):
             return None
         end(transaction, row.id, SyncStatus.INTERRUPTED, "its process ended")
+    elif row:
+        has_other_readers = pick_readers(row.options) != pick_readers(options)
+        if not has_other_readers or not locks.try_lock(transaction, lock_names.INDEX):  # see require_open
+            return None
+        end(transaction, row.id, SyncStatus.INTERRUPTED, "other readers were declared")
     return _insert(transaction, source, options, SyncOrigin.CLOCK, SyncStatus.QUEUED)
+
+
+def pick_readers(options: Options) -> dict[str, object]:
+    """Returns those of a source's options that are about readers."""
+    return {name: options[name] for name in READER_OPTIONS if name in options}
 
 
 def load(database: Database, sync_id: UUID) -> StoredSync | None:

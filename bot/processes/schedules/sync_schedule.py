@@ -64,7 +64,7 @@ class SyncSchedule:
                     source_config.sync_interval(options),
                     last.get(name),
                     now(),
-                    has_new_readers=name in readers and readers[name] != reports.pick_readers(options),
+                    has_new_readers=name in readers and readers[name] != store.pick_readers(options),
                 )
             ]
             n_woken = sum(self._wake(sync_id, status) for sync_id, status in idle)

@@ -14,10 +14,13 @@ from sqlalchemy import text
 import bot.settings
 import ingest.settings
 from agent.clock import now
+from agent.store import locks
 from agent.store.database import Database
+from agent.types import Audience
 from bot.jobs import queue, sync_jobs
 from bot.jobs.queue import SyncJob
 from bot.processes.schedules.sync_schedule import SyncSchedule, is_due
+from ingest import lock_names
 from ingest.library import Library
 from ingest.sync import reports
 from tests.scripted_embeddings import ScriptedEmbeddings
@@ -224,3 +227,26 @@ def test_other_readers_in_the_file_are_looked_at_within_a_minute(
     assert (schedule.tick(), at_work()[:1]) == (1, ["begin"])
     age(database, 61, "started_at")
     assert schedule.tick() == 0
+
+
+def test_other_readers_do_not_wait_for_a_sync_that_still_reads_for_the_former_ones(
+    schedule: SyncSchedule, jobs: Queue, at_work: Callable[..., list[str]], database: Database
+) -> None:
+    schedule.tick()
+    at_work()
+    age(database, 3_601, "started_at")
+    schedule.config.write_text(schedule.config.read_text().partition("[sources.b]")[0])
+    assert (schedule.tick(), waiting(jobs)) == (1, ["begin"])
+    (ongoing,) = jobs.get_jobs()
+    age(database, 61, "started_at")
+    assert schedule.tick() == 0  # it goes on
+    schedule.config.write_text(f"{schedule.config.read_text()}readers = ['channel:C1']\n")
+    library = Library(database, ingest.settings.IngestSettings(home=schedule.config.parent))
+    with locks.acquire(database, lock_names.INDEX):  # a worker writes
+        assert schedule.tick() == 0
+    assert schedule.tick() == 1
+    assert library.open_sync(UUID(ongoing.args[0])) is None
+    assert at_work() == ["begin", "begin", "work", "work"]
+    titles = [one.source for one in library.list_documents(audience=Audience()).documents]
+    assert titles == ["b"]
+    assert statuses(database)["a"] == ("completed", None)
