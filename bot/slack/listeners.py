@@ -134,7 +134,8 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
         with context.database.transaction() as transaction:
             question = questions.load_standalone(transaction, turn_id, address.user_id)
         if question:
-            context.intake.store(f"private:{turn_id}:{address.user_id}", address, Origin.COMMAND, question)
+            stored = context.intake.store(f"private:{turn_id}", address, Origin.COMMAND, question)
+            _notify(context, address, stored)
     ack()
 
 

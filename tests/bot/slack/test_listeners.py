@@ -208,6 +208,15 @@ def test_a_waiting_question_is_answered_as_it_was_corrected(listening: Listening
     assert listening.questions() == [("mention", "How many weeks?")]  # which a worker has read already
 
 
+def test_a_corrected_question_is_stored_without_secrets_too(listening: Listening) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    token = "xoxb-" + "123456789012-123456789012-" + "AbCdEfGhIjKlMnOpQrStUvWx"
+    revise(listening, EVENT | {"text": MENTION["text"]}, {"text": f"<@{BOT}> Is {token} still valid?"})
+    ((_, question),) = listening.questions()
+    assert question.startswith("Is ")
+    assert token not in question
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -384,3 +393,35 @@ class Away:
 
 def replace_database(context: ListenerContext, database: Database) -> ListenerContext:
     return replace(context, intake=replace(context.intake, database=database))
+
+
+def press_for_a_private_answer(listening: Listening, turn_id: UUID, user: str = "U1") -> None:
+    body = {
+        "user": {"id": user},
+        "team": {"id": "T1"},
+        "channel": {"id": "C1"},
+        "response_url": "https://r.example",
+    }
+    listeners.on_answer_privately(listening.context, listening.ack, body, {"value": str(turn_id)})  # type: ignore[arg-type]
+
+
+def test_a_private_answer_is_asked_for_once_by_the_asker_and_its_key_names_nobody(
+    listening: Listening, turn_id: UUID
+) -> None:
+    press_for_a_private_answer(listening, turn_id, user="U2")
+    for _ in range(2):
+        press_for_a_private_answer(listening, turn_id)
+    assert listening.questions() == [("mention", "How many days?"), ("command", "How many days?")]
+    with listening.database.transaction() as transaction:
+        keys = transaction.scalars(text("SELECT key FROM deliveries")).all()
+    assert not [key for key in keys if "U1" in key]  # it stays when the person is forgotten
+
+
+def test_who_asked_too_much_is_told_that_a_private_answer_will_not_come(
+    listening: Listening, turn_id: UUID
+) -> None:
+    listening.context = replace(listening.context, intake=replace(listening.context.intake, per_minute=1))
+    press_for_a_private_answer(listening, turn_id)
+    ((what, text_),) = listening.notified.calls
+    assert (what, "have not noted this one" in text_) == ("limit", True)
+    assert len(listening.questions()) == 1
