@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from agent.hidden_characters import strip_invisible
+from agent.store import sessions
 from agent.store.database import Transaction, count_rows
 from agent.store.sessions import Turn
 from agent.store.tables import IS_OPEN
@@ -44,7 +44,7 @@ def withdraw(transaction: Transaction, turn_id: UUID) -> UUID | None:
 
 def correct(transaction: Transaction, turn_id: UUID, question: str) -> bool:
     """Replaces the question of a turn that no worker has claimed; returns whether it did."""
-    return count_rows(transaction, _CORRECT, {"id": turn_id, "question": strip_invisible(question)}) > 0
+    return count_rows(transaction, _CORRECT, {"id": turn_id, "question": sessions.clean_question(question)}) > 0
 
 
 def is_withdrawn(transaction: Transaction, turn: Turn) -> bool:

@@ -97,11 +97,16 @@ def ask(
             "channel": channel,
             "workspace": workspace,
             "origin": origin,
-            "question": secrets.redact(strip_invisible(question)),
+            "question": clean_question(question),
             "audience": audience_json,
         },
     ).one()
     return StoredQuestion(turn_id, row[0], row[1])
+
+
+def clean_question(question: str) -> str:
+    """Returns a question as it is stored: without secrets and characters that nobody sees."""
+    return secrets.redact(strip_invisible(question))
 
 
 _CLAIM = text(f"""
