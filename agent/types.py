@@ -149,6 +149,15 @@ class Audience:
 
     members: tuple[frozenset[str], ...] = (frozenset({EVERYONE}),)
 
+    def includes(self, other: "Audience") -> bool:
+        """Returns whether this audience may read all that the other one may: each member is all that somebody of
+        the other one is.
+
+        >>> Audience((frozenset({"everyone", "group:S1"}),)).includes(Audience())
+        True
+        """
+        return all(any(theirs <= ours for theirs in other.members) for ours in self.members)
+
     def as_json(self) -> list[list[str]]:
         """Returns sorted lists, as the turn's row stores them."""
         return sorted(sorted(member) for member in self.members)

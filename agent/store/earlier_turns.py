@@ -1,32 +1,58 @@
-"""Loads what was said in a session before a turn, and what it rests on."""
+"""Loads what was said in a session before a turn, and what it rests on.
 
+An answer rests on the documents and tools of its own turn, and on those of the earlier answers in its prompt: what
+was said once may be repeated without being found again.
+"""
+
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
 
 from agent.store.database import Transaction
+from agent.store.sessions import Turn
 from agent.types import Audience
 
 
 @dataclass(frozen=True)
-class EarlierTurn:
-    """A completed turn, with the documents that its model was shown and the tools that were called."""
+class Basis:
+    """What an answer rests on: the documents that its model was shown, and the tools that were called.
 
-    question: str
-    answer: str
+    ``audience`` is whom the answer was for.
+    """
+
     audience: Audience
     document_ids: frozenset[str]
     tools: frozenset[str]
 
 
-_EARLIER = text("""
-SELECT question, answer, audience,
-       ARRAY(SELECT document_id FROM sources WHERE turn_id = turns.id),
-       ARRAY(SELECT name FROM tool_calls WHERE turn_id = turns.id AND NOT is_error)
-FROM turns
+@dataclass(frozen=True)
+class EarlierTurn:
+    """A completed turn."""
+
+    question: str
+    answer: str
+    basis: Basis
+
+
+BASIS = """turns.audience,
+       ARRAY(SELECT document_id FROM sources WHERE turn_id = turns.id
+             UNION SELECT jsonb_array_elements_text(turns.known_before -> 'documents')),
+       ARRAY(SELECT name FROM tool_calls WHERE turn_id = turns.id AND NOT is_error
+             UNION SELECT jsonb_array_elements_text(turns.known_before -> 'tools'))"""  # the columns of a Basis
+_EARLIER = text(f"""
+SELECT question, answer, {BASIS} FROM turns
 WHERE session_id = :session_id AND seq < :before AND status = 'completed' AND answer IS NOT NULL
 ORDER BY seq DESC LIMIT :limit
+""")
+_OF_TURN = text(f"SELECT {BASIS} FROM turns WHERE id = :id")
+_NOTE = text("""
+UPDATE turns SET known_before = jsonb_build_object(
+    'documents', coalesce(known_before -> 'documents', '[]') || CAST(:documents AS jsonb),
+    'tools', coalesce(known_before -> 'tools', '[]') || CAST(:tools AS jsonb))
+WHERE id = :id AND lease_token = :token
 """)
 
 
@@ -34,7 +60,24 @@ def load(transaction: Transaction, session_id: UUID, *, before: int, limit: int)
     """Loads the last completed turns before the ``before``-th, oldest first."""
     values = {"session_id": session_id, "before": before, "limit": limit}
     rows = transaction.execute(_EARLIER, values).all()
-    return [
-        EarlierTurn(question, answer, Audience.from_json(audience), frozenset(documents), frozenset(tools))
-        for question, answer, audience, documents, tools in reversed(rows)
-    ]
+    return [EarlierTurn(question, answer, make_basis(*basis)) for question, answer, *basis in reversed(rows)]
+
+
+def load_basis(transaction: Transaction, turn_id: UUID) -> Basis:
+    """Loads what a turn rests on so far."""
+    return make_basis(*transaction.execute(_OF_TURN, {"id": turn_id}).one())
+
+
+def make_basis(audience: Iterable[Iterable[str]], documents: Iterable[str], tools: Iterable[str]) -> Basis:
+    """Makes one of the columns :data:`BASIS`."""
+    return Basis(Audience.from_json(audience), frozenset(documents), frozenset(tools))
+
+
+def note_known(transaction: Transaction, turn: Turn, earlier: Iterable[EarlierTurn]) -> None:
+    """Stores with a turn what the earlier answers in its prompt rest on; nothing if its lease is lost."""
+    bases = [one.basis for one in earlier]
+    documents = sorted({id_ for basis in bases for id_ in basis.document_ids})
+    tools = sorted({name for basis in bases for name in basis.tools})
+    if documents or tools:
+        values = {"documents": json.dumps(documents), "tools": json.dumps(tools)}
+        transaction.execute(_NOTE, values | {"id": turn.id, "token": turn.token})

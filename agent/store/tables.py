@@ -83,7 +83,10 @@ class SessionRow(Base):
 
 
 class TurnRow(Base):
-    """One question and its outcome. The lease (owner, token, until) says which worker has it."""
+    """One question and its outcome. The lease (owner, token, until) says which worker has it.
+
+    ``known_before`` are the ``documents`` and ``tools`` that the earlier answers in its prompt rest on.
+    """
 
     __tablename__ = "turns"
     __table_args__ = (
@@ -103,6 +106,7 @@ class TurnRow(Base):
     origin: Mapped[str] = mapped_column(String(16))
     question: Mapped[str] = mapped_column(Text)
     audience: Mapped[Json] = mapped_column(JSONB, server_default=text("'[[\"everyone\"]]'::jsonb"))
+    known_before: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"))
     status: Mapped[str] = mapped_column(String(16), server_default="queued")
     reason: Mapped[str | None] = mapped_column(String(32))

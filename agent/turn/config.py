@@ -66,3 +66,8 @@ class AgentConfig:
     budget_wait_seconds: float = BUDGET_WAIT_SECONDS
     find_unreadable: Callable[[Transaction, Iterable[str], Audience], frozenset[str]] = all_readable
     history: Sequence[tuple[str, str]] | None = None  # (question, answer), oldest first
+
+    @property
+    def passage_tools(self) -> frozenset[str]:
+        """Returns the names of the tools that return passages only."""
+        return frozenset(name for name, tool in self.tools.items() if tool.only_passages)

@@ -1,30 +1,55 @@
 """The conversation before a turn, as far as those who see this turn's answer may know it.
 
-Promises that no earlier answer is repeated to a model whose sources somebody of the present audience may not read,
-or may not read any more, nor one from a tool that returns more than passages, unless it was for the same audience.
+Promises that no earlier answer is repeated to a model which rests on something that somebody of the present
+audience may not read, or may not read any more; nor one that rests on a tool that returns more than passages,
+unless it was for an audience that was allowed no more.
 """
 
+from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
 from agent.store import earlier_turns
 from agent.store.database import Transaction
-from agent.store.earlier_turns import EarlierTurn
+from agent.store.earlier_turns import Basis, EarlierTurn
 from agent.turn.config import AgentConfig
 from agent.types import Audience
 
 HISTORY_TURNS = 20  # earlier questions of the session that the model may see, as far as they fit
 
+FindUnreadable = Callable[[Transaction, Iterable[str], Audience], frozenset[str]]
+
 
 def load(
     transaction: Transaction, session_id: UUID, *, before: int, audience: Audience, config: AgentConfig
-) -> list[tuple[str, str]]:
-    """Loads (question, answer) of the last completed turns before the ``before``-th, oldest first."""
+) -> list[EarlierTurn]:
+    """Loads the last completed turns before the ``before``-th that the audience may know, oldest first."""
     earlier = earlier_turns.load(transaction, session_id, before=before, limit=HISTORY_TURNS)
-    documents = {id_ for one in earlier for id_ in one.document_ids}
-    unreadable = config.find_unreadable(transaction, documents, audience)
-    known = (one for one in earlier if _rests_on_passages(one, config) or one.audience == audience)
-    return [(one.question, one.answer) for one in known if unreadable.isdisjoint(one.document_ids)]
+    bases = [one.basis for one in earlier]
+    known = find_known(
+        transaction,
+        bases,
+        audience,
+        find_unreadable=config.find_unreadable,
+        passage_tools=config.passage_tools,
+    )
+    return [one for one, is_known in zip(earlier, known, strict=True) if is_known]
 
 
-def _rests_on_passages(one: EarlierTurn, config: AgentConfig) -> bool:
-    return all(name in config.tools and config.tools[name].only_passages for name in one.tools)
+def find_known(
+    transaction: Transaction,
+    bases: Sequence[Basis],
+    audience: Audience,
+    *,
+    find_unreadable: FindUnreadable,
+    passage_tools: Collection[str],
+) -> list[bool]:
+    """Returns of each answer, by what it rests on, whether an audience may know it.
+
+    ``passage_tools`` are the tools that return passages only.
+    """
+    unreadable = find_unreadable(transaction, {id_ for basis in bases for id_ in basis.document_ids}, audience)
+    return [
+        unreadable.isdisjoint(basis.document_ids)
+        and (basis.tools <= {*passage_tools} or audience.includes(basis.audience))
+        for basis in bases
+    ]

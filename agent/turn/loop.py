@@ -16,6 +16,7 @@ from agent import observability
 from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
 from agent.llm.model_names import is_local
 from agent.prompting import citations, prompt
+from agent.store import earlier_turns
 from agent.store.sessions import Turn
 from agent.store.transcript import load_transcript
 from agent.tools import arguments
@@ -50,9 +51,11 @@ class TurnRun:
             transcript = load_transcript(transaction, turn.id)
             earlier = config.history
             if earlier is None:
-                earlier = history.load(
+                known = history.load(
                     transaction, turn.session_id, before=turn.seq, audience=turn.audience, config=config
                 )
+                earlier_turns.note_known(transaction, turn, known)
+                earlier = [(one.question, one.answer) for one in known]
         earlier = [(question, citations.strip_references(answer)) for question, answer in earlier]
         self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)

@@ -17,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
 from agent.prompting import citations
-from agent.store import sessions, trace
+from agent.store import earlier_turns, sessions, trace
 from agent.store.sessions import Turn
-from agent.turn import loop
+from agent.turn import history, loop
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
-from agent.types import EndReason, TurnStatus
+from agent.types import Audience, EndReason, TurnStatus
 from bot.jobs import private_answers, queue, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import Abandoned, Lease
@@ -137,6 +137,7 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
         return
+    audience_before = turn.audience
     turn, audience_notice = _find_audience(context, turn)
     index = context.read_index_state()
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
@@ -145,7 +146,7 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         sessions.set_audience(transaction, turn)
         trace.begin(transaction, turn.id, {**context.run_metadata, **of_index})
     run = loop.TurnRun(turn, context.agent, lease.check)
-    if _has_lost_readers(context, turn, run):
+    if run.recorder.messages and _has_lost_readers(context, turn, audience_before):
         turn_endings.end(context, turn, reply, _sentence(turn, NOT_FOR_ALL), reason=EndReason.NO_EVIDENCE)
         return
     if context.lacks_documents(index) and not run.recorder.messages:
@@ -196,13 +197,19 @@ def _find_audience(context: WorkerContext, turn: Turn) -> tuple[Turn, str]:
     return replace(turn, audience=seen_by.audience), seen_by.notice
 
 
-def _has_lost_readers(context: WorkerContext, turn: Turn, run: loop.TurnRun) -> bool:
-    """Returns whether what an earlier attempt has read is not for everybody who would see the answer now."""
-    documents = {source.passage.document_id for source in run.recorder.sources}
-    if not documents:
-        return False
+def _has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> bool:
+    """Returns whether what an earlier attempt has read, for the audience ``before``, is not for all who would see
+    the answer now."""
     with context.database.transaction() as transaction:
-        return bool(context.agent.find_unreadable(transaction, documents, turn.audience))
+        basis = replace(earlier_turns.load_basis(transaction, turn.id), audience=before)
+        (is_known,) = history.find_known(
+            transaction,
+            [basis],
+            turn.audience,
+            find_unreadable=context.agent.find_unreadable,
+            passage_tools=context.agent.passage_tools,
+        )
+    return not is_known
 
 
 def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> None:

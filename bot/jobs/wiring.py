@@ -101,12 +101,14 @@ def _configure_agent(
     breaker: Breaker | None,
 ) -> AgentConfig:
     resources: dict[type, object] = {Library: library, Clock: Clock(settings.time_zone)}
+    found = registry.find_tools(bot.settings.load().own_tools)
     if slack:
-        resources[ThreadPort] = SlackThread(slack, database)
+        passage_tools = frozenset(name for name, tool in found.items() if tool.only_passages)
+        resources[ThreadPort] = SlackThread(slack, database, passage_tools)
     return AgentConfig(
         database=database,
         models=models.resolve(settings),
-        tools=registry.select_offered(registry.find_tools(bot.settings.load().own_tools), resources),
+        tools=registry.select_offered(found, resources),
         limits=Limits.of(settings),
         resources=resources,
         call_policy=CallPolicy(

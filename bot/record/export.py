@@ -260,7 +260,7 @@ def _make_eval_case(transaction: Transaction, turn: Row, filter_: ExportFilter) 
     if filter_.model and turn["model"] != filter_.model:
         return LeftOut.OTHER_MODEL
     earlier = earlier_turns.load(transaction, turn["session_id"], before=turn["seq"], limit=HISTORY_TURNS)
-    public = (one for one in earlier if reader_sets.are_for_everyone(transaction, one.document_ids))
+    public = (one for one in earlier if reader_sets.are_for_everyone(transaction, one.basis.document_ids))
     history = [(one.question, one.answer) for one in public]
     return {
         "id": f"turn-{turn['id']}",

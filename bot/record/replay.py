@@ -200,9 +200,10 @@ def _history(context: WorkerContext, session: SessionRecord, turn: TurnRecord) -
     """Returns the session's earlier turns, as far as the turn's audience may know them today."""
     audience = Audience.from_json(turn["audience"])
     with context.database.transaction() as transaction:
-        return history.load(
+        earlier = history.load(
             transaction, UUID(session["id"]), before=turn["seq"], audience=audience, config=context.agent
         )
+    return [(one.question, one.answer) for one in earlier]
 
 
 def _run(context: WorkerContext, database: Database, turn: TurnRecord) -> UUID:

@@ -6,14 +6,16 @@ Promises the newest messages, oldest first, as plain text; every failure becomes
 import re
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
 from sqlalchemy import text
 
 from agent.errors import ReplyError, ToolError
+from agent.store import earlier_turns
 from agent.store.database import Database
 from agent.text import shorten
+from agent.turn import history
 from agent.types import Audience
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from ingest import slack_markup
@@ -29,17 +31,21 @@ TEXT_BLOCKS = {"section", "header", "markdown"}
 UNREADABLE = {"missing_scope", "not_in_channel", "channel_not_found", "no_permission"}
 
 
-_ANSWERS = text("""
-SELECT replies.ts, sources.document_id FROM replies JOIN sources ON sources.turn_id = replies.turn_id
-WHERE channel = :channel AND thread_ts = :thread_ts AND replies.ts IS NOT NULL
+_ANSWERS = text(f"""
+SELECT replies.ts, {earlier_turns.BASIS} FROM replies JOIN turns ON turns.id = replies.turn_id
+WHERE replies.channel = :channel AND thread_ts = :thread_ts AND replies.ts IS NOT NULL
 """)
 
 
 class SlackThread:
-    """A :class:`tools.thread_history.ThreadPort` over Slack's Web API."""
+    """A :class:`tools.thread_history.ThreadPort` over Slack's Web API.
 
-    def __init__(self, slack: SlackClient, database: Database) -> None:
-        self._slack, self._database = slack, database
+    Leaves out answers of our own that the audience may not know, and those of which nothing is stored any more.
+    ``passage_tools`` are the tools that return passages only.
+    """
+
+    def __init__(self, slack: SlackClient, database: Database, passage_tools: Collection[str] = ()) -> None:
+        self._slack, self._database, self._passage_tools = slack, database, passage_tools
 
     def messages(self, session_key: str, limit: int, deadline: float, audience: Audience) -> list[ThreadMessage]:
         """Reads every page, because Slack lists a thread from its beginning only, and returns the last
@@ -48,10 +54,11 @@ class SlackThread:
         if address is None:  # a command, or the terminal
             raise ToolError(NO_THREAD, hint="Answer from the question alone.")
         newest: deque[ThreadMessage] = deque(maxlen=limit)
-        withheld = self._find_withheld(address["channel"], address["thread_ts"], audience)
+        known = self._find_known(address["channel"], address["thread_ts"], audience)
         try:
             for message in self._load_messages(address["channel"], address["thread_ts"], deadline):
-                if message["ts"] not in withheld and (said := _text(message)):
+                is_known = message["ts"] in known or not self._slack.is_own(message)
+                if is_known and (said := _text(message)):
                     newest.append(self._to_thread_message(message, said))
         except SlackRefused as error:
             raise _translate(error) from error
@@ -62,14 +69,18 @@ class SlackThread:
             ) from error
         return list(newest)
 
-    def _find_withheld(self, channel: str, thread_ts: str, audience: Audience) -> set[str]:
-        """Returns the ts of our answers in the thread that rest on a document which the audience may not read."""
-        values = {"channel": channel, "thread_ts": thread_ts}
+    def _find_known(self, channel: str, thread_ts: str, audience: Audience) -> set[str]:
+        """Returns the ts of our answers in the thread that the audience may know."""
         with self._database.transaction() as transaction:
-            rows = transaction.execute(_ANSWERS, values).all()
-            documents = {document_id for _, document_id in rows}
-            unreadable = reader_sets.find_unreadable(transaction, documents, audience)
-        return {ts for ts, document_id in rows if document_id in unreadable}
+            rows = transaction.execute(_ANSWERS, {"channel": channel, "thread_ts": thread_ts}).all()
+            known = history.find_known(
+                transaction,
+                [earlier_turns.make_basis(*basis) for _, *basis in rows],
+                audience,
+                find_unreadable=reader_sets.find_unreadable,
+                passage_tools=self._passage_tools,
+            )
+        return {row[0] for row, is_known in zip(rows, known, strict=True) if is_known}
 
     def _load_messages(self, channel: str, thread_ts: str, deadline: float) -> Iterator[Payload]:
         cursor: str | None = None

@@ -1,7 +1,7 @@
 """A session's questions are answered in order, and each turn ends visibly, whatever happens in it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,10 +13,14 @@ from sqlalchemy import text
 from agent.errors import ReplyError
 from agent.store import revisions
 from agent.store.database import Database
+from agent.tools import ToolContext, ToolResult, tool
+from agent.turn.config import OpeningCall
+from agent.types import Audience
 from bot import jobs
 from bot.jobs import answering
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import ReplyAddress
+from bot.slack.membership.audience import SeenBy
 from bot.slack.replies.reply import Answer
 from ingest.library import Library
 from ingest.settings import IngestSettings
@@ -32,6 +36,15 @@ def turns(database: Database, columns: str = "status, reason") -> list[tuple[Any
 def update(database: Database, changes: str) -> None:
     with database.transaction() as transaction:
         transaction.execute(text(f"UPDATE turns SET {changes}"))
+
+
+def place(database: Database, turn_id: UUID) -> None:
+    """Stores that a question was asked by a command in a channel."""
+    with database.transaction() as transaction:
+        transaction.execute(
+            text("INSERT INTO deliveries (id, key, turn_id, place) VALUES (:id, 'k', :id, CAST(:place AS jsonb))"),
+            {"id": turn_id, "place": '{"team_id": "T", "channel": "C", "user_id": "U"}'},
+        )
 
 
 def refuse(*, is_transient: bool, times: int = 1) -> Callable[[Answer], None]:
@@ -136,6 +149,43 @@ def test_an_answer_that_slack_does_not_take_now_is_delivered_later_without_askin
     answering.work(context, stored.session_id, lambda turn: reply)
     assert turns(context.database) == [("completed", "answered")]
     assert (len(reply.answers), len(model.requests)) == (1, 1)
+
+
+@dataclass
+class Audiences:
+    """Whoever is there."""
+
+    audience: Audience
+
+    def resolve(self, address: ReplyAddress) -> SeenBy:
+        return SeenBy(self.audience)
+
+
+@tool()
+def list_titles(*, context: ToolContext) -> ToolResult:
+    """Lists titles."""
+    return ToolResult({"titles": ["Layoffs in May"]})
+
+
+@pytest.mark.parametrize("after", [Audience(), Audience((frozenset({"everyone", "group:S1", "user:U1"}),))])
+def test_an_answer_from_more_than_passages_is_not_delivered_later_to_those_who_may_read_less(
+    context: WorkerContext, ask: Ask, model: ScriptedModel, after: Audience
+) -> None:
+    audiences = Audiences(Audience((frozenset({"everyone", "group:S1"}),)))
+    agent = replace(context.agent, tools={"list_titles": list_titles})
+    opening_calls: Callable[[str], list[OpeningCall]] = lambda question: [OpeningCall("list_titles", {})]  # noqa: E731
+    context = replace(context, agent=agent, audiences=audiences, plan_opening_calls=opening_calls)  # type: ignore[arg-type]
+    model.script = lambda request: Say("There is a document about layoffs.")
+    stored = ask()
+    place(context.database, stored.turn_id)
+    reply = RecordingReply(refuse(is_transient=True))
+    answering.work(context, stored.session_id, lambda turn: reply)
+    audiences.audience = after
+    update(context.database, "run_after = now()")
+    answering.work(context, stored.session_id, lambda turn: reply)
+    (answer,) = reply.answers
+    assert ("layoffs" in answer.text) == (after != Audience())
+    assert (answer.text == answering.NOT_FOR_ALL) == (after == Audience())
 
 
 @pytest.mark.parametrize(("is_transient", "delivery_hours"), [(False, 24.0), (True, 0.0)])
@@ -261,11 +311,7 @@ def test_the_job_works_with_what_was_bound(context: WorkerContext, ask: Ask) -> 
 
 def test_an_unanswered_question_of_an_address_without_slack_ends_unseen(context: WorkerContext, ask: Ask) -> None:
     stored = ask()
-    with context.database.transaction() as transaction:
-        transaction.execute(
-            text("INSERT INTO deliveries (id, key, turn_id, place) VALUES (:id, 'k', :id, CAST(:place AS jsonb))"),
-            {"id": stored.turn_id, "place": '{"team_id": "T", "channel": "C", "user_id": "U"}'},
-        )
+    place(context.database, stored.turn_id)
     assert ReplyAddress("T", "C", "U").thread_ts is None
     answering.work(context, stored.session_id)
     assert turns(context.database) == [("failed", "undeliverable")]

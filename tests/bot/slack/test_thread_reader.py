@@ -6,15 +6,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import insert, text
 
 from agent.errors import ToolError
 from agent.store.database import Database
 from agent.types import Audience
+from bot.record import personal_data
 from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, FaultRule, Workspace
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
+from bot.slack.tables import ReplyRow
 from bot.slack.thread_reader import PAGE, TEXT_CHARS, SlackThread
 from ingest import slack_markup
+from tests.recorded import Recorded
+from tests.recorded import answered as answered_question
 from tools.thread_history import ThreadMessage
 
 PLACE = ReplyAddress(team_id="T1", channel=HELP, user_id=ADA)
@@ -23,24 +28,39 @@ PLACE = ReplyAddress(team_id="T1", channel=HELP, user_id=ADA)
 Read = Callable[..., list[ThreadMessage]]
 
 
+def answered(database: Database, thread_ts: str, *ts: str) -> Recorded:
+    """Stores a question of the thread, whose answer came in these messages."""
+    recorded = answered_question(database, key=replace(PLACE, thread_ts=thread_ts).session_key)
+    with database.transaction() as transaction:
+        for part, one in enumerate(ts):
+            transaction.execute(
+                insert(ReplyRow).values(
+                    turn_id=recorded.id, part=part, channel=HELP, thread_ts=thread_ts, ts=one, state="final"
+                )
+            )
+    return recorded
+
+
 @pytest.fixture
 def read(slack: SlackClient, database: Database) -> Read:
     def messages(
         thread_ts: str, limit: int = 30, seconds: float = 20, place: ReplyAddress = PLACE
     ) -> list[ThreadMessage]:
         key = replace(place, thread_ts=thread_ts).session_key
-        return SlackThread(slack, database).messages(key, limit, time.monotonic() + seconds, Audience())
+        thread = SlackThread(slack, database, {"search_docs"})
+        return thread.messages(key, limit, time.monotonic() + seconds, Audience())
 
     return messages
 
 
 def test_it_is_read_oldest_first_with_who_said_what_when(
-    workspace: Workspace, slack: SlackClient, read: Read
+    workspace: Workspace, slack: SlackClient, database: Database, read: Read
 ) -> None:
     ada, grace = workspace.person(ADA), workspace.person(GRACE)
     ts = ada.mention(HELP, "Is the <https://x.example/rail|rail &amp; road plan> out?")
     grace.say(HELP, f"<@{ADA}> see <#{GENERAL}|general>, <!here>", ts)
-    slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=ts, text="It is.")
+    own = slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=ts, text="It is.")
+    answered(database, ts, own["ts"])
     grace.say(HELP, "outside of the thread")
 
     first, second, third = read(ts)
@@ -72,9 +92,10 @@ def test_a_direct_message_has_a_thread_of_its_own(workspace: Workspace, read: Re
 
 @pytest.mark.filterwarnings("ignore:The top-level `text` argument is missing")
 def test_a_message_without_text_is_read_from_its_blocks_and_attachments(
-    workspace: Workspace, slack: SlackClient, read: Read
+    workspace: Workspace, slack: SlackClient, database: Database, read: Read
 ) -> None:
     ts = workspace.person(ADA).say(HELP, "Any alerts?")
+    own = []
     section = {
         "type": "section",
         "text": {"type": "mrkdwn", "text": "*Disk* of <https://db1.example|db1> is full"},
@@ -84,9 +105,41 @@ def test_a_message_without_text_is_read_from_its_blocks_and_attachments(
         {"attachments": [{"fallback": "db1 is back", "color": "good"}]},
         {"blocks": [{"type": "divider"}]},
     ):
-        slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=ts, **shown)
+        posted = slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=ts, **shown)
+        own.append(posted["ts"])
+    answered(database, ts, *own)
     alert = "*Disk* of db1 (https://db1.example) is full"
     assert [said.text for said in read(ts)] == ["Any alerts?", alert, "db1 is back"]
+
+
+def test_an_own_answer_is_read_by_those_who_may_know_what_it_rests_on(
+    workspace: Workspace, slack: SlackClient, database: Database, read: Read
+) -> None:
+    ts = workspace.person(ADA).say(HELP, "How many days?")
+    own = [
+        slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=ts, text=text)["ts"]
+        for text in ("At most", "5 days.")
+    ]
+    recorded = answered(database, ts, *own)
+    assert [said.text for said in read(ts)] == ["How many days?", "At most", "5 days."]
+    recorded.tool("c", position=9, result={"titles": ["Leave"]})  # of search_docs, which returns passages only
+    assert len(read(ts)) == 3
+    with database.transaction() as transaction:
+        transaction.execute(text("UPDATE tool_calls SET name = 'list_documents' WHERE call_id = 'c'"))
+        transaction.execute(text('UPDATE turns SET audience = \'[["everyone", "group:S1"]]\''))
+    assert [said.text for said in read(ts)] == ["How many days?"]  # it was for others
+
+
+def test_an_own_answer_of_which_nothing_is_stored_any_more_is_not_read(
+    workspace: Workspace, slack: SlackClient, database: Database, read: Read
+) -> None:
+    """As after retention, or of somebody who was forgotten: what it rests on is not known."""
+    ts = workspace.person(ADA).say(HELP, "How many days?")
+    own = slack.call("chat.postMessage", is_repeatable=False, channel=HELP, thread_ts=ts, text="5 days.")["ts"]
+    recorded = answered(database, ts, own)
+    assert len(read(ts)) == 2
+    personal_data.forget_person(database, recorded.turn.user_id)
+    assert [said.text for said in read(ts)] == ["How many days?"]
 
 
 def test_what_nobody_sees_of_a_message_is_not_read(workspace: Workspace, read: Read) -> None:
