@@ -26,6 +26,7 @@ from bot.jobs import private_answers, queue, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import Abandoned, Lease
 from bot.slack import inbox
+from bot.slack.membership.audience import SeenBy
 from bot.slack.replies import task_cards
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
@@ -137,8 +138,8 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
         return
-    audience_before = turn.audience
-    turn, audience_notice = _find_audience(context, turn)
+    seen_by, audience_before = _find_audience(context, turn), turn.audience
+    turn = replace(turn, audience=seen_by.audience)
     index = context.read_index_state()
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
     with context.database.transaction() as transaction:
@@ -147,6 +148,8 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         trace.begin(transaction, turn.id, {**context.run_metadata, **of_index})
     run = loop.TurnRun(turn, context.agent, lease.check)
     if run.recorder.messages and _has_lost_readers(context, turn, audience_before):
+        if seen_by.error and seen_by.error.is_transient:  # perhaps nobody has come in: that will be known later
+            raise seen_by.error
         turn_endings.end(context, turn, reply, _sentence(turn, NOT_FOR_ALL), reason=EndReason.NO_EVIDENCE)
         return
     if context.lacks_documents(index) and not run.recorder.messages:
@@ -158,7 +161,7 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         )
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
-    progress = _Progress(AnswerText(run.source, links), audience_notice)
+    progress = _Progress(AnswerText(run.source, links), seen_by.notice)
     try:
         _run(context, turn, run, reply, progress)
     except Cancelled:
@@ -185,21 +188,17 @@ class _Progress:
         return self.steps[card.id]
 
 
-def _find_audience(context: WorkerContext, turn: Turn) -> tuple[Turn, str]:
-    """Returns the turn with who will see its answer now, and what to say of that below it."""
+def _find_audience(context: WorkerContext, turn: Turn) -> SeenBy:
+    """Returns who will see the turn's answer now, and what to say of that below it."""
     if context.audiences is None:
-        return turn, ""
+        return SeenBy(turn.audience)
     with context.database.transaction() as transaction:
         address = inbox.load_address(transaction, turn.id)
-    if address is None:  # asked in the terminal
-        return turn, ""
-    seen_by = context.audiences.resolve(address)
-    return replace(turn, audience=seen_by.audience), seen_by.notice
+    return context.audiences.resolve(address) if address else SeenBy(turn.audience)  # asked in the terminal
 
 
 def _has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> bool:
-    """Returns whether what an earlier attempt has read, for the audience ``before``, is not for all who would see
-    the answer now."""
+    """Returns whether what was read, for the audience ``before``, is not for all who would see the answer now."""
     with context.database.transaction() as transaction:
         basis = replace(earlier_turns.load_basis(transaction, turn.id), audience=before)
         (is_known,) = history.find_known(
@@ -210,6 +209,14 @@ def _has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> b
             passage_tools=context.agent.passage_tools,
         )
     return not is_known
+
+
+def _has_changed_readers(context: WorkerContext, turn: Turn) -> bool:
+    """Returns whether somebody has come in, or lost a right, while the answer was made who may not see it."""
+    seen_by = _find_audience(context, turn)
+    if seen_by.error:  # what was known when it began is the best there is
+        return False
+    return _has_lost_readers(context, replace(turn, audience=seen_by.audience), turn.audience)
 
 
 def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> None:
@@ -232,6 +239,11 @@ def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, pr
             case Waiting():
                 reply.refresh()
             case Finished():
+                if _has_changed_readers(context, turn):
+                    reply.reset_text()
+                    sentence = _sentence(turn, NOT_FOR_ALL)
+                    turn_endings.end(context, turn, reply, sentence, reason=EndReason.NO_EVIDENCE)
+                    return
                 text = progress.text.filter(event.text) or NO_TEXT
                 turn_endings.complete(context, turn, reply, event, text, notice=progress.audience_notice)
                 if event.reason is not EndReason.SMALL_TALK:

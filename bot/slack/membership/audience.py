@@ -42,10 +42,14 @@ MIXED = (
 
 @dataclass(frozen=True)
 class SeenBy:
-    """The audience, and what to say of it below the answer; empty if nothing."""
+    """The audience, and what to say of it below the answer; empty if nothing.
+
+    ``error`` tells why it is not known who sees the answer: then the audience is the place or the person alone.
+    """
 
     audience: Audience
     notice: str = ""
+    error: ReplyError | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,5 +165,5 @@ class AudienceResolver:
 def _unknown(address: ReplyAddress, error: ReplyError) -> SeenBy:
     place = "you" if address.is_private else "this channel"
     if isinstance(error, SlackRefused):
-        return SeenBy(address.audience, UNREADABLE.format(code=error.code, place=place))
-    return SeenBy(address.audience, UNREACHABLE.format(place=place))
+        return SeenBy(address.audience, UNREADABLE.format(code=error.code, place=place), error)
+    return SeenBy(address.audience, UNREACHABLE.format(place=place), error)

@@ -1,6 +1,6 @@
 """A session's questions are answered in order, and each turn ends visibly, whatever happens in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -156,9 +156,65 @@ class Audiences:
     """Whoever is there."""
 
     audience: Audience
+    error: ReplyError | None = None
 
     def resolve(self, address: ReplyAddress) -> SeenBy:
-        return SeenBy(self.audience)
+        return SeenBy(address.audience if self.error else self.audience, error=self.error)
+
+
+STAFF = Audience((frozenset({"everyone", "group:S1"}),))
+
+
+@pytest.fixture
+def audiences() -> Audiences:
+    return Audiences(STAFF)
+
+
+@pytest.fixture
+def restricted(context: WorkerContext, audiences: Audiences) -> WorkerContext:
+    """In which only staff may read what is found."""
+
+    def find_unreadable(transaction: Any, ids: Iterable[str], audience: Audience) -> frozenset[str]:
+        return frozenset() if audience.includes(STAFF) else frozenset(ids)
+
+    agent = replace(context.agent, find_unreadable=find_unreadable)
+    return replace(context, agent=agent, audiences=audiences)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("comes_in", [True, False])
+def test_who_comes_in_while_it_is_answered_is_not_shown_what_they_may_not_read(
+    restricted: WorkerContext, audiences: Audiences, ask: Ask, model: ScriptedModel, *, comes_in: bool
+) -> None:
+    def answer(request: Any) -> Say:
+        audiences.audience = Audience() if comes_in else STAFF
+        return Say("You can carry over 5 days [1].")
+
+    model.script = answer
+    stored = ask()
+    place(restricted.database, stored.turn_id)
+    reply = RecordingReply()
+    answering.work(restricted, stored.session_id, lambda turn: reply)
+    (shown,) = reply.answers
+    assert (shown.text == answering.NOT_FOR_ALL) == comes_in
+    assert ("5 days" in shown.text) != comes_in
+
+
+def test_an_answer_waits_while_it_cannot_be_found_out_who_would_see_it(
+    restricted: WorkerContext, audiences: Audiences, ask: Ask, model: ScriptedModel
+) -> None:
+    stored = ask()
+    place(restricted.database, stored.turn_id)
+    reply = RecordingReply(refuse(is_transient=True))
+    answering.work(restricted, stored.session_id, lambda turn: reply)
+    audiences.error = ReplyError("Slack is half away", is_transient=True)
+    update(restricted.database, "run_after = now()")
+    answering.work(restricted, stored.session_id, lambda turn: reply)
+    assert (reply.answers, turns(restricted.database, "status")) == ([], [("running",)])
+    audiences.error = None
+    update(restricted.database, "run_after = now()")
+    answering.work(restricted, stored.session_id, lambda turn: reply)
+    assert "5 days" in reply.answers[0].text
+    assert len(model.requests) == 1
 
 
 @tool()
@@ -171,7 +227,7 @@ def list_titles(*, context: ToolContext) -> ToolResult:
 def test_an_answer_from_more_than_passages_is_not_delivered_later_to_those_who_may_read_less(
     context: WorkerContext, ask: Ask, model: ScriptedModel, after: Audience
 ) -> None:
-    audiences = Audiences(Audience((frozenset({"everyone", "group:S1"}),)))
+    audiences = Audiences(STAFF)
     agent = replace(context.agent, tools={"list_titles": list_titles})
     opening_calls: Callable[[str], list[OpeningCall]] = lambda question: [OpeningCall("list_titles", {})]  # noqa: E731
     context = replace(context, agent=agent, audiences=audiences, plan_opening_calls=opening_calls)  # type: ignore[arg-type]
