@@ -22,9 +22,10 @@ def check_readers(document: Document) -> tuple[Document, tuple[str, ...] | None]
             own.append(principals.parse_principal(text))
         except ValueError:
             mistakes.append(text[:MAX_SHOWN_CHARS])
-    if document.gap or (own and not mistakes):
+    if not mistakes and (own or document.gap):
         return document, tuple(own)
     named = ", ".join(repr(text) for text in mistakes) or "nothing"
     rest = "so only the others it names may read it" if own else "so nobody may read it"
-    gap = Gap(f"names {named} in its front matter as a reader, which is none, {rest}", ADVICE)
+    more = f", and {document.gap.cause}" if document.gap else ""
+    gap = Gap(f"names {named} in its front matter as a reader, which is none, {rest}{more}", ADVICE)
     return replace(document, gap=gap), tuple(own)

@@ -33,9 +33,8 @@ def show(
         output.print_json(answers)
         return
     for answer in answers:
-        console.print(
-            f"[bold]{escape(str(answer['title']))}[/]  ({escape(str(answer['source']))}: {answer['uri']})"
-        )
+        place = f"{answer['source']}: {answer['uri']}"
+        console.print(f"[bold]{escape(str(answer['title']))}[/]  ({escape(place)})")
         for line in (answer["who"], *answer["because"], answer["as"]):  # type: ignore[misc]
             if line:
                 console.print(f"  {escape(str(line))}")

@@ -131,3 +131,9 @@ def test_who_may_read_a_document_is_explained(docent: Docent, tmp_path: Path) ->
     assert (done.code, "There is no document 'nothing'." in done.err) == (2, True)
     done = docent("access", "explain", "pay", "--as", "U1", "--as", "x")
     assert done.err.count("does not name a reader. Write everyone, guests") == 2
+
+
+def test_a_path_in_brackets_is_told_whole(docent: Docent, tmp_path: Path) -> None:
+    (tmp_path / "pages" / "[draft].md").write_text("# A draft\n\nEverybody may comment on it for a week.")
+    docent("ingest", "pages")
+    assert "(pages: [draft].md)" in docent("access", "explain", "A draft").out
