@@ -49,7 +49,7 @@ def export_person(database: Database, user_id: str) -> dict[str, Any]:
 
     Passages of documents and prompts are left out: they are not about the person.
     """
-    values = {"user_id": _check(user_id), "ending": f"%:{user_id}"}
+    values = {"user_id": _check(user_id), "ending": f":{user_id}"}
     with database.transaction() as transaction:
         read = {name: _read(transaction, query, values) for name, query in _EXPORTED.items()}
     return {"user_id": user_id, "exported_at": now().isoformat(timespec="seconds"), **read}
@@ -60,7 +60,7 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
     _check(user_id)
     _blank_history(database, user_id)
     pruned = retention_schedule.repeat(lambda: retention.prune_person(database, user_id, forget=inbox.forget))
-    values = {"user_id": user_id, "ending": f"%:{user_id}"}
+    values = {"user_id": user_id, "ending": f":{user_id}"}
     with database.transaction() as transaction:
         n_ratings = count_rows(transaction, _DELETE_RATINGS, values)
         transaction.execute(_DELETE_BUDGETS, values)
@@ -82,7 +82,7 @@ _EXPORTED = {
         WHERE user_id = :user_id ORDER BY id"""),
     "budgets": text("""
         SELECT period, starts_on, spent_usd FROM budgets
-        WHERE scope = 'person' AND subject LIKE :ending ORDER BY starts_on"""),
+        WHERE scope = 'person' AND right(subject, length(:ending)) = :ending ORDER BY starts_on"""),
     "deliveries": text("""
         SELECT key, received_at, place - 'response_url' AS place FROM deliveries
         WHERE place ->> 'user_id' = :user_id ORDER BY received_at"""),
@@ -97,7 +97,9 @@ WHERE session_id = :session_id AND seq > :seq AND jsonb_typeof(request.body -> '
 """)
 _BODIES_WITH = text("SELECT hash FROM blobs WHERE body::text LIKE :like AND body::text ~ :id")
 _DELETE_RATINGS = text("DELETE FROM feedback WHERE user_id = :user_id")
-_DELETE_BUDGETS = text("DELETE FROM budgets WHERE scope = 'person' AND subject LIKE :ending AND held_usd = 0")
+_DELETE_BUDGETS = text("""
+DELETE FROM budgets WHERE scope = 'person' AND right(subject, length(:ending)) = :ending AND held_usd = 0
+""")
 _FORGET_PLACES = text(f"""
 UPDATE deliveries SET place = '{{}}' WHERE place ->> 'user_id' = :user_id
 AND NOT EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND NOT {HAS_ENDED})

@@ -103,6 +103,20 @@ def test_a_person_is_told_what_is_stored_about_them_and_nothing_about_others(dat
     assert BEN not in json.dumps(exported)
 
 
+def test_a_name_with_an_underscore_is_not_taken_for_another(database: Database) -> None:
+    insert = text(
+        "INSERT INTO budgets (id, scope, subject, period, starts_on) "
+        "VALUES (:id, 'person', :subject, 'day', now())"
+    )
+    with database.transaction() as transaction:
+        for number, name in enumerate(("ann_lee", "annalee")):
+            transaction.execute(insert, {"id": UUID(int=number), "subject": f"T1:{name}"})
+    assert len(personal_data.export_person(database, "ann_lee")["budgets"]) == 1
+    personal_data.forget_person(database, "ann_lee")
+    with database.transaction() as transaction:
+        assert transaction.scalars(text("SELECT subject FROM budgets")).all() == ["T1:annalee"]
+
+
 @pytest.mark.parametrize("user", ["", "%", "U1' OR 1", "U*"])
 def test_what_is_no_id_is_refused(database: Database, user: str) -> None:
     with pytest.raises(UserError, match="is not the id of a person"):
