@@ -29,7 +29,10 @@ _FENCED_MATTER = re.compile(
 _HEADING_ID = re.compile(
     r"^(#{1,6} [^\n{}]{1,500}?) ?\{:? ?#([\w.:-]{1,200})[^{}\n]{0,200}\}[ \t]*$", re.MULTILINE
 )
-_READERS_LINE = re.compile(r"^[ \t]*(?:-[ \t]+)?[\"']?readers[\"']?[ \t]*[:=]", re.MULTILINE | re.IGNORECASE)
+_READERS_LINE = re.compile(
+    r"^[ \t]*(?:-[ \t]+|\{[ \t]*)?[\"']?readers[\"']?[ \t]*[:=]", re.MULTILINE | re.IGNORECASE
+)
+_COMMENTS = re.compile(r"\A(?:\s*<!--.*?-->)+", re.DOTALL)  # of a licence, before what was meant as front matter
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 _FENCES = ("---", "+++", "{")
 _UNREADABLE = Gap(
@@ -80,7 +83,7 @@ def _names_readers_in_vain(matter: Matter, text: str) -> bool:
     """Returns whether a text begins with what was meant as front matter, is none, and names readers."""
     if matter and matter.keys() != {"title"}:
         return False
-    text = text.lstrip()
+    text = _COMMENTS.sub("", text).lstrip()
     fenced = _FENCED_MATTER.match(text)
     head = fenced[0] if fenced else _EMPTY_LINE.split(text, maxsplit=1)[0]
     return text.startswith(_FENCES) and bool(_READERS_LINE.search(head)) and _readers(matter) is None

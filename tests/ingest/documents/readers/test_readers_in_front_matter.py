@@ -31,6 +31,7 @@ def read(content: str, format_: Format = Format.MARKDOWN) -> tuple[Document, tup
         ("---\ntitle: a: b\n---\n", None),
         ("---\nThe readers: they like it.\n\n", None),
         ("# Head\n\nreaders: [group:S1]\n\n", None),
+        ("<!-- readers: [group:S1] -->\n", None),
         ("", None),
     ],
 )
@@ -78,6 +79,9 @@ def test_what_names_no_reader_is_told_with_what_to_write(matter: str, named: str
         "+++\nreaders = ['channel:C1']\n",
         "---\n- readers: channel:C1\n---\n",
         '{\n"readers": "user:U1",\n}\n',
+        '{"readers": "user:U1"}\n\n',
+        "<!-- Copyright -->\n---\nreaders: [channel:C1]\n---\n",
+        "\n<!--\na\n--> <!-- b -->\n\n+++\nreaders = ['channel:C1']\n+++\n",
     ],
 )
 def test_front_matter_that_is_broken_and_names_readers_is_for_nobody(matter: str) -> None:
