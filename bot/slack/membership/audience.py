@@ -101,7 +101,10 @@ class AudienceResolver:
                 return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
             return self._of_channel(address.channel, deadline)
         except ReplyError as error:
-            observability.report(error, event="audience_unknown")
+            if error.is_transient:  # of the token the operator is told once, by the client
+                observability.log.warning("audience_unknown", error=str(error))
+            else:
+                observability.report(error, event="audience_unknown")
             return _unknown(address, error)
 
     def of_reader(self, name: str) -> Audience:

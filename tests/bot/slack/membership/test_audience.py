@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent import observability
 from agent.store.database import Database
 from agent.types import Audience
 from bot.simulator import ADA, GRACE, HELP, HR, LINUS, PARTNERS, VISITORS, Workspace
@@ -116,6 +117,19 @@ def test_where_slack_cannot_be_asked_only_the_very_place_counts(
         return
     assert seen_by.audience == address.audience
     assert "I could not look up in Slack" in seen_by.notice
+
+
+def test_an_outage_of_slack_is_no_error_of_each_question(
+    workspace: Workspace, resolver: AudienceResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[str] = []
+    monkeypatch.setattr(observability, "report", lambda error, event: reported.append(event))
+    workspace.faults.fail("conversations.members", times=None)
+    for channel in (HELP, HR):
+        resolver.resolve(in_channel(channel))
+    assert reported == []
+    resolver.resolve(in_channel("C0GONE"))
+    assert reported == ["audience_unknown"]
 
 
 def test_a_missing_permission_is_named(workspace: Workspace, resolver: AudienceResolver) -> None:
