@@ -152,10 +152,14 @@ def load_location(transaction: Transaction, source: str) -> str | None:
 
 
 def load_stored_readers(transaction: Transaction, source: str) -> dict[str, object]:
-    """Reads the options about readers of a source's latest completed sync; none where everyone was the default."""
+    """Reads the options about readers of a source's latest sync whose options are stored; none where everyone was
+    the default.
+
+    However it ended: what it took away is taken away.
+    """
     row = SyncRow
-    is_completed = (row.source == source, row.status == SyncStatus.COMPLETED)
-    latest = select(row.options).where(*is_completed).order_by(row.started_at.desc()).limit(1)
+    is_known = (row.source == source, row.options.has_key("location"))
+    latest = select(row.options).where(*is_known).order_by(row.started_at.desc()).limit(1)
     return store.pick_readers(transaction.scalar(latest) or {})
 
 

@@ -137,3 +137,18 @@ def test_a_path_in_brackets_is_told_whole(docent: Docent, tmp_path: Path) -> Non
     (tmp_path / "pages" / "[draft].md").write_text("# A draft\n\nEverybody may comment on it for a week.")
     docent("ingest", "pages")
     assert "(pages: [draft].md)" in docent("access", "explain", "A draft").out
+
+
+def test_readers_that_a_refused_sync_took_away_stay_away(docent: Docent, tmp_path: Path) -> None:
+    more = [tmp_path / "pages" / f"{i}.md" for i in range(10)]
+    for i, page in enumerate(more):
+        page.write_text(f"# Page {i}\n\nThe page has the number {i}, and nothing else.")
+    docent("ingest", "pages")
+    for page in more[:8]:
+        page.rename(tmp_path / page.name)
+    done = docent("ingest", "pages", "--reader", "channel:C0ENG")
+    assert "the readers of 12 documents were narrowed already" in done.err
+    for page in more[:8]:
+        (tmp_path / page.name).rename(page)
+    assert docent("ingest", "pages").code == 0
+    assert (finds(docent), finds(docent, "channel:C0ENG")) == (False, True)
