@@ -40,7 +40,8 @@ class _Style:
 
 
 def _write_link(url: str, label: str) -> str:
-    return f"<{url}|{label.replace('|', '¦')}>" if url.startswith(("http://", "https://", "mailto:")) else label
+    is_opened = url.startswith(("http://", "https://", "mailto:"))
+    return f"<{url}|{(label or url).replace('|', '¦')}>" if is_opened else label
 
 
 _PLAIN = _Style("", "", "", "", "", "-", "", "", lambda url, label: label)
@@ -200,7 +201,7 @@ def _write_span(node: SyntaxTreeNode, style: _Style) -> str:
             return style.link(_escape_address(node, "src"), _write_inline(node, style) or "image")
         case "link":
             address, label = _escape_address(node, "href"), _write_inline(node, replace(style, link=_PLAIN.link))
-            return style.link(address, label or address)
+            return style.link(address, label)
         case "strong" | "em" | "s":
             mark = {"strong": style.bold, "em": style.italic, "s": style.strike}[node.type]
             inner = _write_inline(node, style)

@@ -102,7 +102,8 @@ def to_key(address: str) -> str:
     >>> to_key("https://WWW.Example.com/A/") == to_key("www.example.com/A")
     True
     """
-    rest = _SCHEME.sub("", address, count=1)
+    scheme = _SCHEME.match(address)
+    rest = address[scheme.end() :] if scheme else address
     host = re.match(r"[^/?#]*", rest)
     assert host
     return (host[0].lower() + rest[host.end() :]).rstrip("/")

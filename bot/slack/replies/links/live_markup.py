@@ -9,7 +9,7 @@ character that nobody sees.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 
 from bot.slack.replies.links import addresses
@@ -29,14 +29,23 @@ _OPENER = re.compile(
     # Slack: mentions, broadcasts, dates and links; Markdown: addresses in angle brackets; HTML
     rf"<(?=[!@#]|subteam|/*\s*(?:{_TAGS})\b|[a-z][a-z0-9+.-]{{0,31}}:|//|[^\s<>|]{{1,300}}\|)"
     rf"|\](?=\((?:\s|\Z|<|[^\s)]{{0,2000}}?[:/.@%?{_KEPT}]))"  # a link or an image of Markdown
-    rf"|\](?=:\s{{0,99}}(?:\Z|<|\S{{0,2000}}?[:/.@%?{_KEPT}]))"  # the address of one, given elsewhere
-    rf"|!(?=\[(?:[^\]\n]{{0,2000}}(?:\Z|\n|\][(\[:{_KEPT}])))|!(?=[{_KEPT}])"  # an image
+    # the address of one, given elsewhere, which may be any word that ends its line
+    rf"|\](?=:\s{{0,99}}(?:\Z|<|\S{{0,2000}}?[:/.@%?{_KEPT}]|\S{{1,2000}}[ \t]*(?:[\n\"'(]|\Z)))"
+    # an image, whose label may hold brackets
+    rf"|!(?=\[(?:[^\[\]\n]|\[[^\[\]\n]{{0,200}}\]){{0,1000}}(?:\Z|\n|\[|\][(\[:{_KEPT}]))|!(?=[{_KEPT}])"
     # an address that goes on in a label
     rf"|:(?=/{{2,}}[\[{LABELLED}])|[:/.@](?={LABELLED}{OPEN})|{LABELLED}(?=[:/.@]\w)"
     rf"|{BROADCAST.pattern}",
     re.IGNORECASE,
 )
-_ODD = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});|[\\*~`_]|[^\x00-\x7f]", re.IGNORECASE)
+_MARKUP = r"&(?:#\d{1,20}|#x[0-9a-f]{1,20}|[a-z][a-z0-9]{1,30});|[\\*~`_]|[^\x00-\x7f]"
+_ODD = re.compile(_MARKUP, re.IGNORECASE)
+_LINK_END = "]("  # of a link's label
+_OPENER_CHARS = 12  # of what makes an opener live, such as "@everyone"
+_ODD_OR_LINK = re.compile(
+    r"\]\((?:[^()\s]|\([^()\s]{0,100}\)){0,1000}(?:[ \t][^()\n]{0,300})?\)|\[(?=[^\[\]]{0,500}\]\()|" + _MARKUP,
+    re.IGNORECASE,
+)
 _DOTS = {"\u3002": ".", "\uff61": ".", "\u2024": ".", "\u2044": "/", "\u2215": "/", "\ua789": ":", "\u2236": ":"}
 
 
@@ -51,6 +60,7 @@ class _ReadText:
     text: str
     starts: list[int]
     ends: list[int]
+    only_labels: bool = False  # and so only of interest where it differs: around a link
 
 
 def neutralise(text: str, address: Callable[[Address, str], str | None]) -> str:
@@ -59,8 +69,9 @@ def neutralise(text: str, address: Callable[[Address, str], str | None]) -> str:
     ``address`` gets each address as it is read, and as it is written, and returns what takes its place: None
     where it stays.
     """
-    text = _replace(text, lambda reading: _find_addresses(text, reading, address))
-    return _replace(text, lambda reading: _find_openers(text, reading))
+    text = _replace_addresses(text, address)
+    text = _replace(text, lambda reading: _find_openers(text, reading))
+    return _replace_addresses(text, address) if _LINK_END in text else text  # a link that is dead joins no more
 
 
 def part(text: str) -> str:
@@ -68,18 +79,24 @@ def part(text: str) -> str:
     return re.sub(r"[.@]", lambda joint: f"{JOINER}{joint[0]}{JOINER}", text)
 
 
+def _replace_addresses(text: str, address: Callable[[Address, str], str | None]) -> str:
+    return _replace(text, lambda reading: _find_addresses(text, reading, address))
+
+
 def _replace(text: str, find: Callable[[_ReadText], Iterable[_Edit]]) -> str:
-    """Makes the edits that any way of reading the text asks for; the first and longest where they overlap."""
+    """Makes the edits that any way of reading the text asks for; the longest of those within each other."""
     as_written = _ReadText(text, list(range(len(text))), list(range(1, len(text) + 1)))
     as_read = _read(text)
     edits = list(find(as_read))
     if as_read.text != text:
         edits += [*find(as_written), *find(_read(text, keeps_marks=True))]
+    if _LINK_END in text:
+        edits += find(_read_labels(text))
     parts: list[str] = []
     position = 0
     for start, end, replacement in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
-        if start >= position:
-            parts += [text[position:start], replacement]
+        if end > position:  # what only begins in the one before goes on behind it
+            parts += [text[position : max(start, position)], replacement]
             position = end
     return "".join([*parts, text[position:]])
 
@@ -89,6 +106,8 @@ def _find_addresses(
 ) -> Iterator[_Edit]:
     for found in addresses.find(reading.text):
         start, end = reading.starts[found.start], reading.ends[found.end - 1]
+        if reading.only_labels and _LINK_END not in text[start : end + len(_LINK_END)]:
+            continue
         if (replacement := address(found, text[start:end])) is not None:
             yield start, end, replacement
 
@@ -96,10 +115,18 @@ def _find_addresses(
 def _find_openers(text: str, reading: _ReadText) -> Iterator[_Edit]:
     for match in _OPENER.finditer(reading.text):
         start, end = reading.starts[match.start()], reading.ends[match.start()]
+        last = min(match.start() + _OPENER_CHARS, len(reading.ends)) - 1
+        if reading.only_labels and _LINK_END not in text[start : reading.ends[last]]:
+            continue
         yield start, end, text[start:end] + JOINER
 
 
-def _read(text: str, *, keeps_marks: bool = False) -> _ReadText:
+def _read_labels(text: str) -> _ReadText:
+    """Returns the text as it is read where of a link only the label is shown: ``@[h](x)ere`` is ``@here``."""
+    return replace(_read(text, odd_parts=_ODD_OR_LINK), only_labels=True)
+
+
+def _read(text: str, *, keeps_marks: bool = False, odd_parts: re.Pattern[str] = _ODD) -> _ReadText:
     """Returns the text without what is not seen and what only marks emphasis or code, entities as characters.
 
     Marks are kept on request: they end a name, too.
@@ -108,7 +135,7 @@ def _read(text: str, *, keeps_marks: bool = False) -> _ReadText:
     starts: list[int] = []
     ends: list[int] = []
     position = 0
-    for odd in _ODD.finditer(text):
+    for odd in odd_parts.finditer(text):
         read.append(text[position : odd.start()])
         starts += range(position, odd.start())
         ends += range(position + 1, odd.start() + 1)
@@ -128,7 +155,7 @@ def _read_odd(text: str, odd: re.Match[str]) -> str:
     if written == "_":
         before, after = text[odd.start() - 1 : odd.start()], text[odd.end() : odd.end() + 1]
         return "_" if before.isalnum() and after.isalnum() else ""
-    if written in MARKS:
+    if written in MARKS or written[0] in "[]":
         return ""
     if written[0] == "&":
         return unescape(written)

@@ -43,6 +43,7 @@ tel:+49 slack:// //evil.com www.evil.com evil.com evil.example/x https://evil.ex
 https com 1.2.3.4/x http://1.2.3.4 x@evil.com u:p@evil.com/ xn--evl-dma.com/ bücher.de/a <img <a </a> src=
 href= " ' <https://evil.com|x> [x](https://evil.com) ![x](https://evil.com) [x]: https：//evil．com/
 @\u200bhere h*ttps://evil.com* \u2060 \u200b \u202e \xad \ufe0f - + = { } a 1 word ? %
+[]() [](x) [h](x) [h][x] [[]() evil. om/x ere
 """,
 )
 TOKENS += [
@@ -134,6 +135,9 @@ def check_dead(text: str, cuts: list[int]) -> None:
 @example("![a\nb](https://evil.com/x)", [3])
 @example(f"[x]:\n  {PAGE}\n\n![y][x] and ![x]", [5])
 @example("[a](\nhttps://evil.com)", [5])
+@example("@[[]()h](x)ere evil.[[]()]()com/x ht[[]()tp](x)s://evil.com", [])  # a link inside hides that of it
+@example("@[h][r]ere evil.[c][r]om/x\n\n[r]: x", [])  # labels of addresses that are given elsewhere
+@example("https&#00000058;//evil.com/x", [])
 @example("0.data:text/html,", [])  # what is taken for a name hides a scheme
 @example("`<!channel>` <\\!channel> &lt;!here> <*!here*>", [])
 def test_nothing_live_gets_out(text: str, cuts: list[int]) -> None:
@@ -153,7 +157,7 @@ HARMLESS = re.findall(
 The people of Bergen get 25 days, ü ß é 日本語 नमस्ते 👩‍🚀 ❤️ C# a<b 1 < 2 x > y R&D AT&T 3.14 v1.2.3 10:30 e.g.
 i.e. Node.js **bold** *it* `code` `items[2]` items[2] snake_case ~~no~~ (see below) "quoted" – — … € 50%
 #general 5*3 and/or 24/7 README.md `List<String>` <br> `git push origin main` docs/leave.md ./deploy.sh [x]
-- [ ] 1. 2) = + ? ! ; : order.id §5(2) a@b @ada
+- [ ] `f[0](x)` 1. 2) = + ? ! ; : order.id §5(2) a@b @ada
 """,
 )
 HARMLESS += [
@@ -232,8 +236,35 @@ def test_a_host_is_allowed_by_its_whole_name(url: str, is_allowed: bool) -> None
     assert LinkHosts(["docs.example", "*.acme.example", " ", "*."]).allow(url) is is_allowed
 
 
+def test_an_address_within_an_address_stays_part_of_it() -> None:
+    key = addresses.to_key("www.docs.example/go?to=https://b.example/c")
+    assert (
+        key
+        == "www.docs.example/go?to=https://b.example/c"
+        != addresses.to_key("www.docs.example/go?to=b.example/c")
+    )
+
+
 @pytest.mark.parametrize(
-    "unit", ["a.", "a-", "a@", "&amp;", "<a|", "](", "![", "!", "x:", "_", "1.", "https:", "[x]:"]
+    "unit",
+    [
+        "a.",
+        "a-",
+        "a@",
+        "&amp;",
+        "<a|",
+        "](",
+        "![",
+        "!",
+        "x:",
+        "_",
+        "1.",
+        "https:",
+        "[x]:",
+        "www.",
+        "[](",
+        "[a](b(",
+    ],
 )
 def test_no_text_takes_quadratic_time(unit: str) -> None:
     text = unit * (20_000 // len(unit))
