@@ -16,10 +16,10 @@ from agent.hidden_characters import strip_invisible
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import cells
+from ingest.documents.readers.html.unseen import is_hidden
 from ingest.documents.readers.text.encoding import decode
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_DROPPED = {"script", "style", "template", "noscript", "iframe", "svg", "head", "object", "canvas", "form"}
 _BLOCKS = {"address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div"}
 _BLOCKS |= {"dl", "dt", "fieldset", "figcaption", "figure", "footer", "header", "hr", "html", "legend", "li"}
 _BLOCKS |= {"main", "nav", "p", "section", "summary"}
@@ -27,19 +27,6 @@ _APART = {*_BLOCKS, *_HEADINGS, "ul", "ol", "table", "tr", "td", "th", "pre"}
 _ANY_BLOCK = ", ".join(sorted(_APART - {"body", "html"}))
 _NO_TEXT = "nav, footer, [role=navigation], button, select, input, textarea, datalist, dialog"
 _SPACES = re.compile(r"\s+")
-_NEAR_WHITE = r"(?:2[45]\d|9[6-9](?:\.\d+)?%|100%)"
-_HIDING_STYLE = re.compile(
-    r"display:none|visibility:(?:hidden|collapse)|opacity:(?:0?\.0\d*|0(?:\.0+)?%?|[0-5]%)(?:;|!|$)"
-    r"|font-size:(?:0*\.?0+(?![\d.])|[012]?(?:\.\d+)?(?:px|pt)|0*\.[01]\d*r?em|1?\d(?:\.\d+)?%)(?![\d.])"
-    r"|(?<![\w-])color:(?:#f[0-9a-f]f[0-9a-f]f[0-9a-f](?:[0-9a-f]{2})?|#fff[0-9a-f]?|white|whitesmoke|snow|transparent"
-    rf"|rgba?\({_NEAR_WHITE}[,/]?{_NEAR_WHITE}[,/]?{_NEAR_WHITE}|(?:rgb|hsl)a\([^)]*,0?(?:\.0\d*)?\)"
-    r"|hsla?\([\d.]+(?:deg)?,?[\d.]+%,?(?:9[6-9]|100)%)(?![\w])"
-    r"|(?<![\w-])(?:left|right|top|bottom|text-indent|margin-(?:left|top)):-\d{3,}"
-    r"|translate(?:x|y|3d)?\((?:[^)]*,)?-\d{4,}|scale\(0(?:\.0+)?[,)]"
-    r"|(?<![\w-])clip:rect\((?:0(?:px)?|1px)[,)]?(?:0(?:px)?|1px)|clip-path:(?:inset\((?:50|100)%|circle\(0)"
-    r"|(?<![\w-])(?:max-)?(?:width|height):[01](?:px)?;(?:.*;)?overflow:hidden"
-    r"|overflow:hidden;(?:.*;)?(?:max-)?(?:width|height):[01](?:px)?(?:;|$)"
-)
 _CHARSET = re.compile(rb"<meta\b[^>]{0,200}?\bcharset=[\"']?([\w-]{2,40})", re.IGNORECASE)
 _CHANGED = "meta[property='article:modified_time'], meta[itemprop=dateModified], meta[name='last-modified' i]"
 MAX_NESTING = 50  # elements in elements; deeper text is left out (Python's stack ends at 1,000)
@@ -129,7 +116,7 @@ class _HtmlWalk:
     def _child(self, node: LexborNode, depth: int) -> Iterator[Block]:
         if node.is_text_node:
             self._inline.append(_SPACES.sub(" ", node.text(deep=False) or ""))
-        elif node.is_element_node and not _is_hidden(node):
+        elif node.is_element_node and not is_hidden(node):
             yield from self._element(node, depth)
 
     def _element(self, node: LexborNode, depth: int) -> Iterator[Block]:
@@ -145,7 +132,7 @@ class _HtmlWalk:
             yield from self._table(node, depth)
         elif tag == "pre":
             yield from self._paragraph()
-            lines = strip_invisible(node.text()).strip("\n").splitlines()
+            lines = strip_invisible(_code_text(node)).strip("\n").splitlines()
             yield Block(BlockKind.CODE, lines=tuple(line.rstrip() for line in lines))
         elif tag in _BLOCKS:
             yield from self._paragraph()
@@ -194,7 +181,7 @@ class _HtmlWalk:
         start = items.attributes.get("start") or "1"
         number = int(start if start.isdecimal() and len(start) < 8 else 1) if items.tag == "ol" else 0
         for node in items.iter(include_text=True):
-            if node.tag == "li" and not _is_hidden(node):
+            if node.tag == "li" and not is_hidden(node):
                 yield from self._paragraph()
                 yield from self._item(node, depth, f"{number}." if number else "-")
                 number += bool(number)
@@ -246,9 +233,22 @@ def inline_text(node: LexborNode, nesting: int = 0) -> str:
     for child in node.iter(include_text=True):
         if child.is_text_node:
             parts.append(_SPACES.sub(" ", child.text(deep=False) or ""))
-        elif child.is_element_node and not _is_hidden(child):
+        elif child.is_element_node and not is_hidden(child):
             text = _inline_element(child, nesting + 1)
             parts.append(f" {text} " if child.tag in _APART else text)
+    return "".join(parts)
+
+
+def _code_text(node: LexborNode, nesting: int = 0) -> str:
+    """Returns the visible text of a ``pre`` with its spaces and line breaks."""
+    if nesting > MAX_NESTING:
+        return ""
+    parts: list[str] = []
+    for child in node.iter(include_text=True):
+        if child.is_text_node:
+            parts.append(child.text(deep=False) or "")
+        elif child.is_element_node and not is_hidden(child):
+            parts.append("\n" if child.tag == "br" else _code_text(child, nesting + 1))
     return "".join(parts)
 
 
@@ -274,25 +274,15 @@ def _link(text: str, target: str) -> str:
     return text if address.lower() in text.lower() else f"{text} ({address})" if text.strip() else address
 
 
-def _is_hidden(node: LexborNode) -> bool:
-    if node.tag in _DROPPED:
-        return True
-    attributes = node.attributes
-    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
-        return True
-    style = attributes.get("style")
-    return bool(style and _HIDING_STYLE.search(re.sub(r"\s", "", style.lower())))
-
-
 def _rows(table: LexborNode) -> Iterator[list[LexborNode]]:
     """Yields the cells of each row of this table, not of tables inside it."""
     for node in table.iter():
-        if _is_hidden(node):
+        if is_hidden(node):
             continue
         if node.tag in {"thead", "tbody", "tfoot"}:
             yield from _rows(node)
         elif node.tag == "tr":
-            yield [cell for cell in node.iter() if cell.tag in {"td", "th"} and not _is_hidden(cell)]
+            yield [cell for cell in node.iter() if cell.tag in {"td", "th"} and not is_hidden(cell)]
 
 
 def _cell(node: LexborNode) -> cells.Cell:

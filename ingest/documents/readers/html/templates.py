@@ -12,7 +12,9 @@ import re
 # repetition has a limit: otherwise each opening without an end would cost a search through the rest of the text.
 _PIECES = re.compile(
     r"""
-      (?P<comment>\{%-?\s*comment\b.{0,20000}?\{%-?\s*endcomment\s*-?%\}|\{\#.{0,2000}?\#\}|\{\{</\*.{0,500}?\*/>\}\})
+      (?P<comment>\{%-?\s*comment\b.{0,20000}?\{%-?\s*endcomment\s*-?%\}|\{\#.{0,2000}?\#\}|\{\{</\*.{0,500}?\*/>\}\}
+        |\{\{[<%]\s*comment\b.{0,20000}?\{\{[<%]\s*/\s*comment\s*[>%]\}\}
+        |\{::comment\}.{0,20000}?\{:/(?:comment)?\})
     | (?P<fence>^[ ]{0,12}(?P<ticked>```+|~~~+).*?(?:^[ ]*(?P=ticked)[`~]*[ ]*$|\Z))
     | (?P<raw>\{%-?\s*raw\s*-?%\}(?P<inside>.{0,20000}?)\{%-?\s*endraw\s*-?%\})
     | (?P<code>(?<!`)(?P<ticks>`+)[^\n`](?:[^\n]{0,2000}?[^\n`])??(?P=ticks)(?!`))

@@ -39,6 +39,35 @@ HIDING = [
     "width:1px;height:1px;overflow:hidden",
     "overflow:hidden;height:0",
     "visibility:collapse",
+    "display:/**/none",
+    "dis\\70lay:none",
+    "content-visibility:hidden",
+    "position:absolute;inset:-9999px auto auto -9999px",
+    "position:absolute;left:9999px",
+    "margin:0 0 0 -9999px",
+    "translate:-9999px",
+    "transform:translate(-200%)",
+    "transform:scaleX(0)",
+    "transform:matrix(0,0,0,0,0,0)",
+    "scale:0",
+    "zoom:0",
+    "clip-path:polygon(0 0,0 0,0 0)",
+    "max-height:0;overflow-y:hidden",
+    "overflow:clip;height:0em",
+    "text-indent:100%;white-space:nowrap;overflow:hidden",
+    "font:0/0 a",
+    "font:1px Arial",
+    "font-size:1e-3px",
+    "font-size:0.5mm",
+    "opacity:1e-5",
+    "filter:opacity(0)",
+    "color:#0000",
+    "color:rgb(0 0 0 / 0%)",
+    "color:hwb(0 100% 0%)",
+    "-webkit-text-fill-color:transparent",
+    "color:black;background:black",
+    "background-color:#336699;color:#336699",
+    "mso-hide:all",
 ]
 SHOWING = [
     "left:-10px",
@@ -59,6 +88,29 @@ SHOWING = [
     "height:10px",
     "border-color:white",
     "transform:scale(0.9)",
+    "transform:translate(-50%,-50%)",
+    "margin:-20px auto 0 -15px",
+    "font:italic 12px/1.4 Arial",
+    "color:white;background-color:#003366",
+    "color:#fff;background:rgb(0,82,204)",
+    "color:#fff;background:url(a.png)",
+    "background:black;color:#ccc",
+    "overflow:hidden;width:100%",
+]
+UNSEEN = [
+    '<font color="#ffffff">HIDDEN</font>',
+    '<pre>x = 1 <span style="display:none">HIDDEN</span></pre>',
+    '<p aria-hidden=" TRUE">HIDDEN</p>',
+    "<p hidden=until-found>HIDDEN</p>",
+    "<div popover>HIDDEN</div>",
+    "<dialog>HIDDEN</dialog>",
+    "<datalist><option>HIDDEN</option></datalist>",
+    "<video>HIDDEN</video>",
+    "<noembed>HIDDEN</noembed>",
+    "<progress>HIDDEN</progress>",
+    "<math><semantics><mi>x</mi><annotation>HIDDEN</annotation></semantics></math>",
+    "<ruby>a<rp>HIDDEN</rp></ruby>",
+    "<title>HIDDEN</title>",
 ]
 
 
@@ -72,6 +124,31 @@ def read(content: bytes, format_: Format) -> str:
 def test_hidden_html_is_left_out(style: str, tag: str) -> None:
     html = f'<p>Seen.</p><{tag} style="{style}">HIDDEN</{tag}>'
     assert read(html.encode(), Format.HTML) == "Seen."
+
+
+@pytest.mark.parametrize("format_", [Format.HTML, Format.MARKDOWN])
+@pytest.mark.parametrize("element", UNSEEN)
+def test_elements_that_no_browser_shows_are_left_out(element: str, format_: Format) -> None:
+    seen = read(f"<p>Seen.</p>\n\n{element}\n\n<p>End.</p>".encode(), format_)
+    assert "HIDDEN" not in seen
+    assert seen.startswith("Seen.")
+    assert seen.endswith("End.")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '<tr style="background:#036"><th style="color:white">Days</th></tr>',
+        '<tr><th bgcolor="#003366"><font color="white">Days</font></th></tr>',
+    ],
+)
+def test_white_text_on_the_ground_of_an_element_around_it_is_kept(row: str) -> None:
+    assert "Days" in read(f"<table>{row}<tr><td>25</td></tr></table>".encode(), Format.HTML)
+
+
+@pytest.mark.parametrize("comment", ["{::comment}HIDDEN{:/comment}", "{{< comment >}}HIDDEN{{< /comment >}}"])
+def test_comments_of_a_sites_builder_are_left_out(comment: str) -> None:
+    assert "HIDDEN" not in read(f"Seen.\n\n{comment}\n\nEnd.".encode(), Format.MARKDOWN)
 
 
 @pytest.mark.parametrize("style", SHOWING)
