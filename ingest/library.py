@@ -4,6 +4,7 @@ Promises that nothing leaves it that some member of the audience may not read. O
 is :mod:`ingest.search`, syncing :mod:`ingest.sync`, the index :mod:`ingest.index`.
 """
 
+import copy
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -17,10 +18,10 @@ from agent.errors import UserError
 from agent.store.database import Database, Transaction
 from agent.types import Audience, Passage
 from ingest.access.declaration import EVERYONE_READS, Declaration
-from ingest.access.reader_sets import ReaderSets
+from ingest.access.reader_sets import N_STORED, ReaderSets
 from ingest.documents.converter import Converter
 from ingest.index import reindex
-from ingest.index.active_index import ActiveIndex
+from ingest.index.active_index import ActiveIndex, IndexState
 from ingest.index.candidates import Candidate
 from ingest.index.filters import ChunkFilter
 from ingest.index.reindex import EmbeddingCost, ModelChange
@@ -36,7 +37,7 @@ from ingest.sync import store, sync
 from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
 from ingest.sync.store import Options
-from ingest.tables import DocumentRow
+from ingest.tables import DocumentRow, IndexStateRow
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,22 @@ class Library:
         self.active_index = ActiveIndex(database, settings)
         self.reader_sets = ReaderSets()
         self._reranker = Reranker(settings.rerank_model) if settings.rerank_model else None
+        self._next_state: IndexState | None = None  # what the next search goes by, where it was just read
+
+    def read_state(self, transaction: Transaction) -> IndexState:
+        """Reads which table is searched, and who may read what, as they are now."""
+        row = IndexStateRow
+        now = select(N_STORED.label("n")).subquery()
+        found = select(now.c.n, row).select_from(now).outerjoin(row, row.address == self.active_index.address)
+        n_reader_sets, state = transaction.execute(found).one()
+        self.reader_sets.update(transaction, n_reader_sets)
+        return self.active_index.to_state(state)
+
+    def at(self, state: IndexState) -> "Library":
+        """Returns this library for one question: its first search goes by a state that was just read."""
+        library = copy.copy(self)
+        library._next_state = state
+        return library
 
     def search(
         self,
@@ -197,9 +214,10 @@ class Library:
         with self.database.transaction() as transaction:
             return list(transaction.scalars(select(host).where(host.is_not(None)).distinct()))
 
-    def status(self) -> LibraryStatus:
-        """Reads the state of the index; never raises for an index that is missing or unusable."""
-        handle = self.active_index.current()
+    def status(self, state: IndexState | None = None) -> LibraryStatus:
+        """Describes the index, in a state that was just read or as it is now; never raises for an index that is
+        missing or unusable."""
+        handle = self.active_index.open_state(state) if state else self.active_index.current()
         try:
             version, n_chunks, problem = handle.index.version(), handle.index.n_chunks(), None
             is_empty = not n_chunks
@@ -215,16 +233,17 @@ class Library:
         sources: tuple[str, ...] = (),
         since: datetime | None = None,
     ) -> SearchContext:
-        with self.database.transaction() as transaction:
-            state = self.active_index.state(transaction)
-            scope = ChunkFilter(self._readable(transaction, audience), sources, since)
+        state, self._next_state = self._next_state, None
+        if state is None:
+            with self.database.transaction() as transaction:
+                state = self.read_state(transaction)
+        scope = ChunkFilter(self.reader_sets.readable(audience), sources, since)
         handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
         return SearchContext(handle.index, handle.embedder, scope, self._reranker)
 
     def may_read_more(self, audience: Audience, *, than: Audience) -> bool:
-        """Returns whether an audience may read a document that the other may not."""
-        with self.database.transaction() as transaction:
-            return bool({*self._readable(transaction, audience)} - {*self._readable(transaction, than)})
+        """Returns whether an audience may read a document that the other may not, as of the last search."""
+        return bool({*self.reader_sets.readable(audience)} - {*self.reader_sets.readable(than)})
 
     def _readable(self, transaction: Transaction, audience: Audience) -> tuple[str, ...]:
         self.reader_sets.update(transaction)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -14,6 +14,7 @@ from agent.prompting.prompt import question_message
 from agent.store import feedback, sessions, trace
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
+from agent.store.trace import RecordedCall
 from agent.types import EVERYONE, CitedPassage, JsonValue, Message, Passage, Purpose, Usage
 from ingest.access import reader_sets
 from ingest.tables import DocumentRow
@@ -76,7 +77,7 @@ class Recorded:
         with database.transaction() as transaction:
             turn = sessions.claim(transaction, asked.session_id, owner="test", lease_seconds=60)
             assert turn
-            trace.begin(transaction, turn.id, STAMPS | (stamps or {}))
+            trace.begin(transaction, turn, STAMPS | (stamps or {}))
         return Recorded(database, turn)
 
     @property
@@ -88,18 +89,15 @@ class Recorded:
         message = question_message(self.turn.question, [("search_docs", {"passages": [SHOWN]})])
         with self.database.transaction() as transaction:
             set_readers(transaction, {EVERYONE})
-            trace.add_sources(transaction, self.id, [CitedPassage(1, PASSAGE)])
-            trace.add_tool_call(
-                transaction,
-                self.id,
+            call = _call(
+                "opening_0",
                 position=trace.OPENING,
-                call_id="opening_0",
-                name="search_docs",
                 arguments={"query": self.turn.question},
                 result={"passages": [SHOWN]},
                 duration_ms=12,
             )
-            trace.add_message(transaction, self.id, 0, message)
+            sources = [CitedPassage(1, PASSAGE)]
+            trace.add_step(transaction, self.id, position=0, message=message, calls=[call], sources=sources)
         return message
 
     def tool(
@@ -113,18 +111,16 @@ class Recorded:
     ) -> Message:
         """One later tool call; the message that answers it."""
         with self.database.transaction() as transaction:
-            trace.add_tool_call(
-                transaction,
-                self.id,
+            call = _call(
+                call_id,
                 position=position,
-                call_id=call_id,
-                name="search_docs",
                 arguments={"query": "carry over"},
                 result=result,
                 is_error=is_error,
                 duration_ms=None if result is None else 8,
                 cost_usd=cost_usd,
             )
+            trace.add_step(transaction, self.id, position=position, message=None, calls=[call])
         return {"role": "tool", "tool_call_id": call_id, "content": json.dumps(result)}
 
     def ask(
@@ -145,9 +141,8 @@ class Recorded:
         with self.database.transaction() as transaction:
             trace.open_model_call(
                 transaction,
-                self.id,
+                replace(self.turn, attempt=attempt),
                 call_id=call_id,
-                attempt=attempt,
                 position=len(messages),
                 purpose=Purpose(purpose),
                 model=model,
@@ -158,13 +153,13 @@ class Recorded:
         with self.database.transaction() as transaction:
             if error:
                 trace.fail_model_call(
-                    transaction, self.id, call_id, error=error, latency_ms=900, n_tries=n_tries, usage=usage
+                    transaction, self.turn, call_id, error=error, latency_ms=900, n_tries=n_tries, usage=usage
                 )
             elif said is not None:
                 self.said = said
                 trace.close_model_call(
                     transaction,
-                    self.id,
+                    self.turn,
                     call_id,
                     response={"choices": [{"message": cast(JsonValue, said), "finish_reason": "stop"}]},
                     params={"temperature": 0, "max_tokens": 2000},
@@ -173,6 +168,8 @@ class Recorded:
                     first_token_ms=400,
                     n_tries=n_tries,
                     finish_reason="tool_calls" if said.get("tool_calls") else "stop",
+                    message=None,
+                    position=len(messages),
                 )
         return call_id
 
@@ -186,9 +183,17 @@ class Recorded:
     ) -> "Recorded":
         with self.database.transaction() as transaction:
             if self.said:
-                trace.add_message(transaction, self.id, 100, {"role": "assistant", **self.said})
-            trace.mark_cited(transaction, self.id, [1])
-            sessions.finish(transaction, self.turn, status=status, reason=reason, answer=answer, error_id=error_id)
+                said: Message = {"role": "assistant", **self.said}
+                trace.add_step(transaction, self.id, position=100, message=said)
+            sessions.finish(
+                transaction,
+                self.turn,
+                status=status,
+                reason=reason,
+                answer=answer,
+                error_id=error_id,
+                cited=[1],
+            )
         return self
 
     def rate(self, rating: int, comment: str | None = None, *, user: str = "U1") -> "Recorded":
@@ -236,3 +241,25 @@ def set_readers(transaction: Transaction, readers: set[str]) -> None:
     access_id = reader_sets.store_readers(transaction, reader_sets.one_of(readers))
     values = {"source": "handbook", "uri": "leave.md", "url": PASSAGE.url, "title": PASSAGE.title}
     transaction.merge(DocumentRow(id=DOCUMENT, content_hash="h", access_id=access_id, **values))
+
+
+def _call(
+    call_id: str,
+    *,
+    position: int,
+    arguments: JsonValue,
+    result: dict[str, Any] | None,
+    is_error: bool = False,
+    duration_ms: int | None = None,
+    cost_usd: Decimal = Decimal(0),
+) -> RecordedCall:
+    return {
+        "position": position,
+        "call_id": call_id,
+        "name": "search_docs",
+        "arguments": arguments,
+        "result": result,
+        "is_error": is_error,
+        "duration_ms": duration_ms,
+        "cost_usd": cost_usd,
+    }

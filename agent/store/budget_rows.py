@@ -4,20 +4,20 @@ Promises: rows of budgets are locked in the order of their ids, and created befo
 and how much is held is decided by :mod:`agent.store.budgets`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, bindparam, delete, select, text, update
+from sqlalchemy import ARRAY, Uuid, bindparam, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
 from agent.errors import OverBudget
-from agent.store.database import Transaction, count_rows
+from agent.store.database import Transaction
 from agent.store.sessions import Turn
-from agent.store.tables import BudgetHoldRow, BudgetPeriod, BudgetRow, BudgetScope, HoldPurpose
+from agent.store.tables import BudgetPeriod, BudgetRow, BudgetScope, HoldPurpose
 
 
 class PayingBudget(NamedTuple):
@@ -56,12 +56,12 @@ class LockedBudget(NamedTuple):
         return self.limit_usd - self.spent_usd - self.held_usd
 
 
-class EndedHold(NamedTuple):
-    """A hold that is over."""
+class NewHold(NamedTuple):
+    """Money to be held, and what for."""
 
+    id: UUID
+    purpose: HoldPurpose
     usd: Decimal
-    purpose: str
-    budget_ids: list[UUID]
 
 
 _WANTED = """
@@ -77,19 +77,45 @@ _LOCK = text(f"""
 SELECT budgets.id, budgets.scope, budgets.period, budgets.starts_on, spent_usd, held_usd, limit_usd {_WANTED}
 ORDER BY budgets.id FOR UPDATE OF budgets
 """)
-_TAKE = text("""
-UPDATE budgets SET held_usd = held_usd + :usd
-FROM unnest(:ids, CAST(:limits AS numeric[])) AS wanted (id, limit_usd)
-WHERE budgets.id = wanted.id AND spent_usd + held_usd + :usd <= limit_usd
-""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+_HOLD = text("""
+WITH taken AS (
+    UPDATE budgets SET held_usd = held_usd + :total_usd
+    FROM unnest(:ids, CAST(:limits AS numeric[])) AS wanted (id, limit_usd)
+    WHERE budgets.id = wanted.id AND spent_usd + held_usd + :total_usd <= limit_usd RETURNING budgets.id
+), held AS (
+    INSERT INTO budget_holds (id, turn_id, lease_token, purpose, usd, budget_ids)
+    SELECT id, :turn_id, :token, purpose, usd, :ids
+    FROM unnest(:hold_ids, CAST(:purposes AS text[]), CAST(:amounts AS numeric[])) AS new (id, purpose, usd)
+)
+SELECT count(*) FROM taken
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("hold_ids", type_=ARRAY(Uuid)))
+# Holds first and then budgets, these in the order of their ids: two that end holds never wait in a circle.
+_END = """
+WITH ended AS (
+    DELETE FROM budget_holds WHERE id IN (SELECT id FROM budget_holds WHERE {condition} ORDER BY id FOR UPDATE)
+    RETURNING usd, {spent} AS spent_usd, budget_ids
+), total AS (
+    SELECT budget_id, sum(usd) AS usd, sum(spent_usd) AS spent_usd FROM ended, unnest(budget_ids) AS budget_id
+    GROUP BY budget_id
+), locked AS MATERIALIZED (
+    SELECT id FROM budgets WHERE id IN (SELECT budget_id FROM total) ORDER BY id FOR UPDATE
+), charged AS (
+    UPDATE budgets SET held_usd = held_usd - total.usd, spent_usd = budgets.spent_usd + total.spent_usd
+    FROM locked JOIN total ON budget_id = locked.id WHERE budgets.id = locked.id
+)
+SELECT count(*) FROM ended
+"""
+CALLS_AS_HELD = f"CASE purpose WHEN '{HoldPurpose.CALL}' THEN usd ELSE 0 END"
 
 
-def create_missing(transaction: Transaction, budgets: Sequence[PayingBudget]) -> None:
-    """Creates the missing rows. It runs before any is locked: a transaction that waits for another's new row must
-    hold no lock that others wait for."""
-    if transaction.execute(_COUNT, _as_arrays(budgets)).scalar_one() < len(budgets):
-        rows = [{"id": new_id(), **budget.key()} for budget in budgets]
-        transaction.execute(insert(BudgetRow).on_conflict_do_nothing(), rows)
+def create_missing(transaction: Transaction, budgets: Sequence[PayingBudget]) -> bool:
+    """Creates the missing rows; returns whether there were any. It runs before any is locked: a transaction that
+    waits for another's new row must hold no lock that others wait for."""
+    if transaction.execute(_COUNT, _as_arrays(budgets)).scalar_one() == len(budgets):
+        return False
+    rows = [{"id": new_id(), **budget.key()} for budget in budgets]
+    transaction.execute(insert(BudgetRow).on_conflict_do_nothing(), rows)
+    return True
 
 
 def lock(transaction: Transaction, budgets: Sequence[PayingBudget]) -> list[LockedBudget]:
@@ -100,39 +126,31 @@ def lock(transaction: Transaction, budgets: Sequence[PayingBudget]) -> list[Lock
     ]
 
 
-def hold(
-    transaction: Transaction,
-    turn: Turn,
-    budgets: Sequence[LockedBudget],
-    *,
-    hold_id: UUID,
-    purpose: HoldPurpose,
-    usd: Decimal,
-) -> None:
+def hold(transaction: Transaction, turn: Turn, budgets: Sequence[LockedBudget], holds: Sequence[NewHold]) -> None:
     """Holds the money in every budget or none: a partial hold is rolled back with the transaction."""
-    ids, limits = [budget.id for budget in budgets], [budget.limit_usd for budget in budgets]
-    if count_rows(transaction, _TAKE, {"usd": usd, "ids": ids, "limits": limits}) != len(ids):
+    values = {
+        "ids": [budget.id for budget in budgets],
+        "limits": [budget.limit_usd for budget in budgets],
+        "total_usd": sum(new.usd for new in holds),
+        "turn_id": turn.id,
+        "token": turn.token,
+        "hold_ids": [new.id for new in holds],
+        "purposes": [new.purpose for new in holds],
+        "amounts": [new.usd for new in holds],
+    }
+    if transaction.execute(_HOLD, values).scalar_one() != len(budgets):
         raise OverBudget("A budget for the language model is used up")
-    row = {"id": hold_id, "turn_id": turn.id, "lease_token": turn.token, "purpose": purpose, "usd": usd}
-    transaction.execute(insert(BudgetHoldRow).values(**row, budget_ids=ids))
 
 
-def end_holds(
-    transaction: Transaction, condition: ColumnElement[bool], charge: Callable[[EndedHold], Decimal]
-) -> int:
-    """Ends the holds that meet the condition and charges each as ``charge`` says; returns how many."""
-    lists = transaction.scalars(select(BudgetHoldRow.budget_ids).where(condition)).all()
-    if not lists:
-        return 0
-    ids = sorted({id_ for ids in lists for id_ in ids})
-    transaction.execute(select(BudgetRow.id).where(BudgetRow.id.in_(ids)).order_by(BudgetRow.id).with_for_update())
-    columns = (BudgetHoldRow.usd, BudgetHoldRow.purpose, BudgetHoldRow.budget_ids)
-    deletion = delete(BudgetHoldRow).where(condition).returning(*columns)
-    rows = transaction.execute(deletion.execution_options(synchronize_session=False))
-    ended = [EndedHold(*row) for row in rows]
-    for hold in ended:
-        charge_budgets(transaction, hold.budget_ids, freed_usd=hold.usd, spent_usd=charge(hold))
-    return len(ended)
+class EndHolds:
+    """A statement that ends the holds which meet a condition, and charges ``spent`` for each; both are SQL."""
+
+    def __init__(self, condition: str, *, spent: str) -> None:
+        self._statement = text(_END.format(condition=condition, spent=spent))
+
+    def execute(self, transaction: Transaction, **values: object) -> int:
+        """Ends them; returns how many there were."""
+        return int(transaction.execute(self._statement, values).scalar_one())
 
 
 def charge_budgets(

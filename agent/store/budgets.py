@@ -9,30 +9,30 @@ model call; ``settle`` ends it with the call, ``release`` with the turn, ``lapse
 Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-
 from agent.clock import new_id, now
 from agent.errors import LimitReached, OverBudget
 from agent.llm.request import CENTS, LEAST_COMPLETION_TOKENS, Request
 from agent.settings import AgentSettings
 from agent.store import budget_rows
-from agent.store.budget_rows import EndedHold, LockedBudget, PayingBudget
+from agent.store.budget_rows import CALLS_AS_HELD, EndHolds, LockedBudget, NewHold, PayingBudget
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
-from agent.store.tables import BudgetHoldRow, BudgetPeriod, BudgetScope, HoldPurpose, TurnRow
+from agent.store.tables import BudgetPeriod, BudgetScope, HoldPurpose
 from agent.types import Limit
 
 BudgetKey = tuple[BudgetScope, BudgetPeriod]
 
 UNLIMITED = Decimal(100_000)  # dollars: within the columns' precision
 NOTHING = Decimal(0)
+MAX_KNOWN = 10_000  # budgets whose rows are known to be there
 USED_UP = {
     BudgetScope.PERSON: "Your budget for the language model for {period} is used up",
     BudgetScope.CHANNEL: "This channel's budget for the language model for {period} is used up",
@@ -75,6 +75,8 @@ class Budgets:
     limits: Mapping[BudgetKey, Decimal]
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     clock: Callable[[], datetime] = now
+    _known: set[tuple[str | date, ...]] = field(default_factory=set, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     @staticmethod
     def from_settings(settings: AgentSettings) -> "Budgets":
@@ -89,9 +91,17 @@ class Budgets:
         return Budgets(limits, ZoneInfo(settings.time_zone))
 
     def hold(
-        self, transaction: Transaction, turn: Turn, request: Request, *, closing_usd: Decimal, turn_usd: Decimal
+        self,
+        transaction: Transaction,
+        turn: Turn,
+        request: Request,
+        *,
+        closing_usd: Decimal,
+        turn_usd: Decimal,
+        has_closing: bool = True,
     ) -> Hold:
-        """Holds what ``request`` may cost, and reserves ``closing_usd`` for the turn's closing call.
+        """Holds what ``request`` may cost, and reserves ``closing_usd`` for the turn's closing call: anew, where
+        the turn may have reserved it before (``has_closing``).
 
         ``turn_usd`` is what the turn itself may still spend. Little money makes the answer shorter; too little
         for a short one raises :class:`OverBudget`, which names the budget and says whether others only hold it,
@@ -100,9 +110,9 @@ class Budgets:
         """
         if request.model.price.is_free:
             return Hold(new_id(), NOTHING, request.max_completion_tokens)
-        budget_rows.create_missing(transaction, self._list(turn))
-        # The reservation for the closing call is made again, for the transcript as it is now.
-        budget_rows.end_holds(transaction, _is_closing_of(turn.id), lambda hold: NOTHING)
+        self._create_missing(transaction, self._list(turn))
+        if has_closing:  # it is reserved again, for the transcript as it is now
+            _END_CLOSING.execute(transaction, turn_id=turn.id)
         return self._take(transaction, turn, request, closing_usd, turn_usd)
 
     def _take(
@@ -125,11 +135,10 @@ class Budgets:
             n_tokens = min(n_tokens, int(affordable.to_integral_value(ROUND_DOWN)))
         usd = (fixed - closing_usd + n_tokens * each).quantize(CENTS, ROUND_DOWN)
         hold = Hold(new_id(), usd, n_tokens)
-        budget_rows.hold(transaction, turn, budgets, hold_id=hold.id, purpose=HoldPurpose.CALL, usd=usd)
+        holds = [NewHold(hold.id, HoldPurpose.CALL, usd)]
         if closing_usd:
-            budget_rows.hold(
-                transaction, turn, budgets, hold_id=new_id(), purpose=HoldPurpose.CLOSING, usd=closing_usd
-            )
+            holds.append(NewHold(new_id(), HoldPurpose.CLOSING, closing_usd))
+        budget_rows.hold(transaction, turn, budgets, holds)
         return hold
 
     def spend(self, transaction: Transaction, turn: Turn, usd: Decimal) -> None:
@@ -137,9 +146,21 @@ class Budgets:
         held."""
         if usd:
             budgets = self._list(turn)
-            budget_rows.create_missing(transaction, budgets)
+            self._create_missing(transaction, budgets)
             ids = [budget.id for budget in budget_rows.lock(transaction, budgets)]
             budget_rows.charge_budgets(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
+
+    def _create_missing(self, transaction: Transaction, budgets: Sequence[PayingBudget]) -> None:
+        """Creates the rows, unless they are known to be there: none is deleted while its day or month lasts."""
+        keys = {tuple(budget.key().values()) for budget in budgets}
+        if keys <= self._known:
+            return
+        if budget_rows.create_missing(transaction, budgets):
+            return  # known once they are committed: seen the next time
+        with self._lock:
+            if len(self._known) > MAX_KNOWN:
+                self._known.clear()
+            self._known.update(keys)
 
     def _list(self, turn: Turn) -> list[PayingBudget]:
         """Lists the turn's budgets of today and this month."""
@@ -161,19 +182,33 @@ class Budgets:
         return f"{sentence}; it opens again on {when}"
 
 
+_SETTLE = EndHolds("id = :hold_id", spent="CAST(:spent_usd AS numeric)")
+_RELEASE = EndHolds("turn_id = :turn_id", spent=CALLS_AS_HELD)
+_END_CLOSING = EndHolds(f"turn_id = :turn_id AND purpose = '{HoldPurpose.CLOSING}'", spent="0")
+_LAPSE = EndHolds(
+    """
+    EXISTS (
+        SELECT 1 FROM turns WHERE turns.id = turn_id
+          AND (turns.lease_token IS DISTINCT FROM budget_holds.lease_token OR lease_until < now())
+    )
+    """,
+    spent=CALLS_AS_HELD,
+)
+
+
 def settle(transaction: Transaction, hold_id: UUID, spent_usd: Decimal) -> None:
     """Ends a call's hold: charges ``spent_usd`` and frees the rest. A hold that lapsed was charged already."""
-    budget_rows.end_holds(transaction, BudgetHoldRow.id == hold_id, lambda hold: spent_usd)
+    _SETTLE.execute(transaction, hold_id=hold_id, spent_usd=spent_usd)
 
 
 def release(transaction: Transaction, turn_id: UUID) -> None:
     """Ends a turn's holds: charges calls that never ended as held, and frees the closing call's reservation."""
-    budget_rows.end_holds(transaction, BudgetHoldRow.turn_id == turn_id, _charge_calls)
+    _RELEASE.execute(transaction, turn_id=turn_id)
 
 
 def lapse(transaction: Transaction) -> int:
     """Ends the holds of leases that ran out or were given up; returns how many."""
-    return budget_rows.end_holds(transaction, _has_lapsed(), _charge_calls)
+    return _LAPSE.execute(transaction)
 
 
 def _list_payers(turn: Turn) -> Iterator[tuple[BudgetScope, str, BudgetPeriod]]:
@@ -193,18 +228,3 @@ def _end_of(starts_on: date, period: str) -> date:
     if period == BudgetPeriod.DAY:
         return starts_on + timedelta(days=1)
     return (starts_on.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def _is_closing_of(turn_id: UUID) -> ColumnElement[bool]:
-    return and_(BudgetHoldRow.turn_id == turn_id, BudgetHoldRow.purpose == HoldPurpose.CLOSING)
-
-
-def _has_lapsed() -> ColumnElement[bool]:
-    is_lost = or_(
-        TurnRow.lease_token.is_distinct_from(BudgetHoldRow.lease_token), TurnRow.lease_until < func.now()
-    )
-    return select(TurnRow.id).where(TurnRow.id == BudgetHoldRow.turn_id, is_lost).exists()
-
-
-def _charge_calls(hold: EndedHold) -> Decimal:
-    return hold.usd if hold.purpose == HoldPurpose.CALL else NOTHING

@@ -107,7 +107,7 @@ def is_commit_unknown(error: SQLAlchemyError) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated and error.statement is None
 
 
-def count_rows(transaction: Transaction, statement: Executable, values: Mapping[str, object]) -> int:
+def count_rows(transaction: Transaction, statement: Executable, values: Mapping[str, object] | None = None) -> int:
     """Executes an INSERT, UPDATE or DELETE; returns the number of its rows."""
     result = cast("CursorResult[object]", transaction.execute(statement, values))
     return result.rowcount

@@ -32,17 +32,17 @@ _RELEASE = text("SELECT pg_advisory_unlock(:key)")
 
 def lock(transaction: Transaction | Connection, name: str) -> None:
     """Takes the lock until the transaction ends; waits for it."""
-    transaction.execute(_LOCK, {"key": _key(name)})
+    transaction.execute(_LOCK, {"key": number(name)})
 
 
 def lock_shared(transaction: Transaction, name: str) -> None:
     """Takes the lock until the transaction ends, beside others that share it; waits for an exclusive owner."""
-    transaction.execute(_LOCK_SHARED, {"key": _key(name)})
+    transaction.execute(_LOCK_SHARED, {"key": number(name)})
 
 
 def try_lock(transaction: Transaction, name: str) -> bool:
     """Takes the lock until the transaction ends unless another owns it; returns whether it did."""
-    return bool(transaction.scalar(_TRY_LOCK, {"key": _key(name)}))
+    return bool(transaction.scalar(_TRY_LOCK, {"key": number(name)}))
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def acquire(database: Database, name: str, *, waiting: Callable[[], None] = lamb
 @contextmanager
 def try_acquire(database: Database, name: str) -> Iterator[bool]:
     """Takes the lock for the ``with`` unless another owns it; yields whether it did."""
-    key = {"key": _key(name)}
+    key = {"key": number(name)}
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         is_ours = bool(connection.scalar(_TRY_ACQUIRE, key))
         try:
@@ -74,7 +74,7 @@ def try_acquire(database: Database, name: str) -> Iterator[bool]:
                 connection.execute(_RELEASE, key)
 
 
-def _key(name: str) -> int:
+def number(name: str) -> int:
     """Returns the lock's number for Postgres: 64 bits, signed."""
     if name in _SPELLED:
         return int.from_bytes(name.encode())

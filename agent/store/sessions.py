@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text
 
 from agent import secrets
 from agent.clock import new_id
@@ -27,7 +27,10 @@ WAKE_AGAIN_LIMIT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Turn:
-    """A claimed question. ``token`` is the right to write; ``attempt`` counts the claims, from 1."""
+    """A claimed question. ``token`` is the right to write; ``attempt`` counts the claims, from 1.
+
+    It ``has_record`` where an earlier attempt wrote one, and ``is_withdrawn`` where the person took it back.
+    """
 
     id: UUID
     session_id: UUID
@@ -41,6 +44,8 @@ class Turn:
     audience: Audience
     attempt: int
     token: UUID
+    has_record: bool = False
+    is_withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,16 +115,22 @@ def clean_question(question: str) -> str:
 
 
 _CLAIM = text(f"""
-UPDATE turns SET status = 'running', attempt = attempt + 1, lease_owner = :owner, lease_token = :token,
-       lease_until = now() + make_interval(secs => :lease_seconds), started_at = coalesce(started_at, now()),
-       wake_after = now(), n_wakes = 0
-FROM sessions
-WHERE turns.id = (SELECT id FROM turns WHERE session_id = :session_id AND {IS_OPEN} ORDER BY seq LIMIT 1)
-  AND sessions.id = turns.session_id AND run_after <= now()
-  AND (turns.status = 'queued' OR lease_until IS NULL OR lease_until < now())
-  AND turns.{IS_OPEN}
-RETURNING turns.id, session_id, key AS session_key, seq, user_id, channel, workspace, origin, question, audience,
-          attempt
+WITH turn AS (
+    UPDATE turns SET status = 'running', attempt = attempt + 1, lease_owner = :owner, lease_token = :token,
+           lease_until = now() + make_interval(secs => :lease_seconds), started_at = coalesce(started_at, now()),
+           wake_after = now(), n_wakes = 0
+    WHERE id = (SELECT id FROM turns WHERE session_id = :session_id AND {IS_OPEN} ORDER BY seq LIMIT 1)
+      AND run_after <= now() AND (status = 'queued' OR lease_until IS NULL OR lease_until < now()) AND {IS_OPEN}
+    RETURNING id, session_id, seq, user_id, channel, workspace, origin, question, audience, attempt, reason
+), session AS (
+    UPDATE sessions SET status = 'running', updated_at = now() FROM turn WHERE sessions.id = turn.session_id
+    RETURNING key
+)
+SELECT turn.id, session_id, key AS session_key, seq, user_id, channel, workspace, origin, question, audience,
+       attempt, reason IS NOT DISTINCT FROM 'withdrawn' AS is_withdrawn,
+       EXISTS (SELECT 1 FROM messages WHERE turn_id = turn.id)
+         OR EXISTS (SELECT 1 FROM model_calls WHERE turn_id = turn.id) AS has_record
+FROM turn, session
 """)
 
 
@@ -139,15 +150,9 @@ def claim(transaction: Transaction, session_id: UUID, *, owner: str, lease_secon
     ).one_or_none()
     if row is None:
         return None
-    _set_session_status(transaction, session_id, SessionStatus.RUNNING)
     values = dict(row._mapping)
     audience = Audience.from_json(values.pop("audience"))
     return Turn(**values, audience=audience, token=token)
-
-
-def _set_session_status(transaction: Transaction, session_id: UUID, status: SessionStatus) -> None:
-    values = {"status": status, "updated_at": func.now()}
-    transaction.execute(update(SessionRow).where(SessionRow.id == session_id).values(values))
 
 
 _RENEW = text("""
@@ -170,17 +175,32 @@ def verify_lease(transaction: Transaction, turn: Turn) -> None:
     """Locks the turn's row, as the first statement of a step's transaction; raises :class:`LeaseLost` when
     another worker has the turn."""
     if transaction.execute(_VERIFY, {"id": turn.id, "token": turn.token}).one_or_none() is None:
-        raise LeaseLost(f"the lease of turn {turn.id} is lost")
+        raise lost_lease(turn)
+
+
+def lost_lease(turn: Turn) -> LeaseLost:
+    """Makes the error of a write that found the lease with another worker."""
+    return LeaseLost(f"the lease of turn {turn.id} is lost")
 
 
 _FINISH = text("""
-UPDATE turns SET status = :status, reason = :reason, answer = :answer, error_id = :error_id, finished_at = now(),
-       notice = coalesce(CAST(:notice AS text), notice),
-       delivery_error = CASE WHEN CAST(:delivery_error AS text) IS NOT NULL  -- else it came at last
-                             THEN coalesce(delivery_error, :delivery_error) END,
-       lease_owner = NULL, lease_token = NULL, lease_until = NULL,
-       cost_usd = cost_usd + reserved_usd, reserved_usd = 0  -- of calls a crash cut off
-WHERE id = :id AND lease_token = :token AND status = 'running'
+WITH lost AS (
+    UPDATE model_calls SET status = 'failed', error = 'broken off: the turn ended', finished_at = now(),
+           cost_usd = reserved_usd, is_estimated = reserved_usd > 0
+    WHERE turn_id = :id AND status = 'started' RETURNING id
+), cited AS (
+    UPDATE sources SET is_cited = true WHERE turn_id = :id AND n = ANY(:cited)
+), turn AS (
+    UPDATE turns SET status = :status, reason = :reason, answer = :answer, error_id = :error_id,
+           finished_at = now(), notice = coalesce(CAST(:notice AS text), notice),
+           delivery_error = CASE WHEN CAST(:delivery_error AS text) IS NOT NULL  -- else it came at last
+                                 THEN coalesce(delivery_error, :delivery_error) END,
+           lease_owner = NULL, lease_token = NULL, lease_until = NULL,
+           n_steps = n_steps + (SELECT count(*) FROM lost),
+           cost_usd = cost_usd + reserved_usd, reserved_usd = 0  -- of the lost calls, and of those a crash cut off
+    WHERE id = :id AND lease_token = :token AND status = 'running' RETURNING session_id
+)
+UPDATE sessions SET status = :session_status, updated_at = now() FROM turn WHERE sessions.id = turn.session_id
 """)
 _SESSION_END = {
     TurnStatus.COMPLETED: SessionStatus.COMPLETED,
@@ -199,16 +219,36 @@ def finish(
     notice: str | None = None,
     error_id: str | None = None,
     delivery_error: str | None = None,
+    cited: Sequence[int] = (),
 ) -> None:
-    """Ends the turn: ``completed``, ``failed`` or ``cancelled``, with a reason.
+    """Ends the turn: ``completed``, ``failed`` or ``cancelled``, with a reason. Closes its open model calls: they
+    count as steps, and are charged as held.
 
-    ``notice`` stood below the answer; ``delivery_error`` says why the answer is not where it was asked for.
+    ``cited`` are the numbers of the sources that the answer cites; ``notice`` stood below it; ``delivery_error``
+    says why it is not where it was asked for.
     """
     outcome = {"status": status, "reason": reason, "answer": answer, "notice": notice}
     errors = {"error_id": error_id, "delivery_error": delivery_error}
-    if count_rows(transaction, _FINISH, outcome | errors | {"id": turn.id, "token": turn.token}) != 1:
-        raise LeaseLost(f"the lease of turn {turn.id} is lost")
-    _set_session_status(transaction, turn.session_id, _SESSION_END[TurnStatus(status)])
+    keys = {
+        "id": turn.id,
+        "token": turn.token,
+        "cited": list(cited),
+        "session_status": _SESSION_END[TurnStatus(status)],
+    }
+    if count_rows(transaction, _FINISH, outcome | errors | keys) != 1:
+        raise lost_lease(turn)
+
+
+_HAS_OPEN = text(f"SELECT EXISTS (SELECT 1 FROM turns WHERE session_id = :id AND {IS_OPEN})")
+
+
+def has_open(transaction: Transaction, session_id: UUID) -> bool:
+    """Returns whether the session has an open turn; call it after :func:`finish`.
+
+    A question that is stored later waits for the session's row, which ``finish`` has changed, and is woken after
+    the commit.
+    """
+    return bool(transaction.scalar(_HAS_OPEN, {"id": session_id}))
 
 
 _PUT_BACK = text("""
@@ -287,9 +327,3 @@ def has_asked(transaction: Transaction, *, key: str, user_id: str) -> bool:
     turns = select(TurnRow.id).join(SessionRow, SessionRow.id == TurnRow.session_id)
     found = turns.where(SessionRow.key == key, TurnRow.user_id == user_id).limit(1)
     return transaction.scalar(found) is not None
-
-
-def set_audience(transaction: Transaction, turn: Turn) -> None:
-    """Stores who will see the turn's answer, as it was found when the turn began."""
-    values = {"audience": turn.audience.as_json()}
-    transaction.execute(update(TurnRow).where(TurnRow.id == turn.id).values(values))

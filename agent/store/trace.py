@@ -1,8 +1,8 @@
 """Writes the record of a turn: messages, model calls, tool calls, sources. One short transaction per step.
 
 Promises: a row exists before money is spent; messages that a provider needs again are stored verbatim; equal
-bodies are stored once. Every function expects :func:`agent.store.sessions.verify_lease` to have run in the
-same transaction. :mod:`agent.store.transcript` reads the record.
+bodies are stored once. Every function verifies the lease, or expects that the transaction has done so.
+:mod:`agent.store.transcript` reads the record.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +10,17 @@ from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
 
-from sqlalchemy import func, null, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from agent.clock import new_id
 from agent.json_sanitizer import clean
-from agent.store import blobs
-from agent.store.database import Transaction
-from agent.store.tables import MessageRow, ModelCallRow, SourceRow, ToolCallRow, TurnRow
-from agent.types import CallStatus, CitedPassage, JsonObject, JsonValue, Message, Purpose, ToolSchema, Usage
+from agent.store import blobs, sessions
+from agent.store.blobs import BlobBatch
+from agent.store.database import Transaction, count_rows
+from agent.store.sessions import Turn
+from agent.store.tables import TurnRow
+from agent.types import CitedPassage, JsonObject, JsonValue, Message, Purpose, ToolSchema, TurnStatus, Usage
 
 OPENING = -1  # position of tool calls made before the first model call
 
@@ -30,23 +32,23 @@ class RecordedRequest(TypedDict):
     tools: Sequence[ToolSchema]
 
 
-def begin(transaction: Transaction, turn_id: UUID, metadata: Mapping[str, str | None]) -> None:
-    """Records what the turn runs with: model, release, hashes, embedding model, index version.
+def begin(transaction: Transaction, turn: Turn, metadata: Mapping[str, str | None]) -> None:
+    """Records who will see the answer, and what the turn runs with: model, release, hashes, embedding model, index
+    version. Verifies the lease.
 
     Calls that an earlier attempt left open are closed: they count as steps, and are charged as held.
     """
-    transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(**metadata))
-    close_open_calls(transaction, turn_id, "never ended: its worker did")
-
-
-def close_open_calls(transaction: Transaction, turn_id: UUID, why: str) -> None:
-    """Closes the calls that no worker waits for any more: they count as steps, and are charged as held."""
-    transaction.execute(_LOST, {"id": turn_id, "why": why})
+    held = update(TurnRow).where(TurnRow.id == turn.id, TurnRow.lease_token == turn.token)
+    values = {"audience": turn.audience.as_json(), **metadata}
+    if count_rows(transaction, held.where(TurnRow.status == TurnStatus.RUNNING).values(values)) != 1:
+        raise sessions.lost_lease(turn)
+    if turn.has_record:
+        transaction.execute(_LOST, {"id": turn.id})
 
 
 _LOST = text("""
 WITH lost AS (
-    UPDATE model_calls SET status = 'failed', error = :why, finished_at = now(),
+    UPDATE model_calls SET status = 'failed', error = 'never ended: its worker did', finished_at = now(),
            cost_usd = reserved_usd, is_estimated = reserved_usd > 0
     WHERE turn_id = :id AND status = 'started' RETURNING reserved_usd
 )
@@ -60,84 +62,104 @@ def note_limit(transaction: Transaction, turn_id: UUID, limit: str) -> None:
     transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(reason=limit))
 
 
-def add_message(transaction: Transaction, turn_id: UUID, position: int, message: Message) -> None:
-    """Appends a message; a second writer of the same position fails."""
-    transaction.execute(
-        insert(MessageRow).values(
-            id=new_id(), turn_id=turn_id, position=position, role=message["role"], content=clean(message)
-        )
+class RecordedCall(TypedDict):
+    """A tool call that has run; without a result, one with lasting effects that is about to run.
+
+    ``position`` is that of the message with its result in the transcript, or :data:`OPENING`.
+    """
+
+    position: int
+    call_id: str
+    name: str
+    arguments: JsonValue
+    result: JsonObject | None
+    is_error: bool
+    duration_ms: int | None
+    cost_usd: Decimal
+
+
+_ADD = text("""
+WITH source AS (
+    INSERT INTO sources (id, turn_id, n, chunk_id, document_id, title, url, heading_path, score)
+    SELECT id, :turn_id, n, chunk_id, document_id, title, url, heading_path, score
+    FROM jsonb_to_recordset(:sources) AS new (
+        id uuid, n int, chunk_id text, document_id text, title text, url text, heading_path text, score float8
     )
+    ON CONFLICT (turn_id, chunk_id) DO UPDATE SET score = greatest(sources.score, excluded.score)
+), call AS (
+    INSERT INTO tool_calls
+        (id, turn_id, position, call_id, name, arguments, result, is_error, duration_ms, cost_usd)
+    SELECT id, :turn_id, position, call_id, name, coalesce(arguments, 'null'), result, is_error, duration_ms,
+           cost_usd
+    FROM jsonb_to_recordset(:calls) AS new (
+        id uuid, position int, call_id text, name text, arguments jsonb, result jsonb, is_error bool,
+        duration_ms int, cost_usd numeric
+    )
+    ON CONFLICT (turn_id, position, call_id) DO UPDATE SET result = excluded.result, is_error = excluded.is_error,
+        duration_ms = excluded.duration_ms, cost_usd = excluded.cost_usd
+), charged AS (
+    UPDATE turns SET cost_usd = cost_usd + :cost_usd WHERE id = :turn_id AND :cost_usd > 0
+)
+INSERT INTO messages (id, turn_id, position, role, content)
+SELECT id, :turn_id, position, content ->> 'role', content
+FROM jsonb_to_recordset(:messages) AS new (id uuid, position int, content jsonb)
+""").bindparams(*(bindparam(name, type_=JSONB) for name in ("sources", "calls", "messages")))
 
 
-def add_tool_call(
+def add_step(
     transaction: Transaction,
     turn_id: UUID,
     *,
     position: int,
-    call_id: str,
-    name: str,
-    arguments: JsonValue,
-    result: JsonObject | None,
-    is_error: bool = False,
-    duration_ms: int | None = None,
-    cost_usd: Decimal = Decimal(0),
+    message: Message | None,
+    calls: Iterable[RecordedCall] = (),
+    sources: Iterable[CitedPassage] = (),
 ) -> None:
-    """Records a tool call that has run; without a result, a call with lasting effects that is about to run."""
-    row = {
-        "id": new_id(),
+    """Appends a message and records the calls and numbered passages it rests on, in one statement.
+
+    A second writer of the same position fails. Passages that are known keep their number and their best score.
+    """
+    calls = list(calls)
+    made = [{**call, "id": new_id().hex, "cost_usd": str(call["cost_usd"])} for call in calls]
+    best = {source.n: source for source in sorted(sources, key=lambda source: source.passage.score)}
+    values = {
         "turn_id": turn_id,
-        "position": position,
-        "call_id": call_id,
-        "name": name,
-        "arguments": clean(arguments),
-        "result": null() if result is None else clean(dict(result)),
-        "is_error": is_error,
-        "duration_ms": duration_ms,
-        "cost_usd": cost_usd,
+        "sources": [_describe_source(source) for source in best.values()],
+        "calls": clean(made),
+        "messages": [{"id": new_id().hex, "position": position, "content": clean(message)}] if message else [],
+        "cost_usd": sum((call["cost_usd"] for call in calls), Decimal(0)),
     }
-    end = {name: row[name] for name in ("result", "is_error", "duration_ms", "cost_usd")}
-    key = ["turn_id", "position", "call_id"]
-    transaction.execute(insert(ToolCallRow).values(row).on_conflict_do_update(index_elements=key, set_=end))
-    if cost_usd:
-        charged = update(TurnRow).where(TurnRow.id == turn_id)
-        transaction.execute(charged.values(cost_usd=TurnRow.cost_usd + cost_usd))
+    transaction.execute(_ADD, values)
 
 
-def add_sources(transaction: Transaction, turn_id: UUID, sources: Iterable[CitedPassage]) -> None:
-    """Stores numbered passages; known ones keep their number and their best score."""
-    rows = [
-        {
-            "id": new_id(),
-            "turn_id": turn_id,
-            "n": source.n,
-            "chunk_id": source.passage.chunk_id,
-            "document_id": source.passage.document_id,
-            "title": source.passage.title,
-            "url": source.passage.url,
-            "heading_path": source.passage.heading_path,
-            "score": source.passage.score,
-        }
-        for source in sources
-    ]
-    if rows:
-        new = insert(SourceRow)
-        best = {"score": func.greatest(SourceRow.score, new.excluded.score)}
-        transaction.execute(new.on_conflict_do_update(index_elements=["turn_id", "chunk_id"], set_=best), rows)
+def _describe_source(source: CitedPassage) -> JsonObject:
+    passage = source.passage
+    return {
+        "id": new_id().hex,
+        "n": source.n,
+        "chunk_id": passage.chunk_id,
+        "document_id": passage.document_id,
+        "title": passage.title,
+        "url": passage.url,
+        "heading_path": passage.heading_path,
+        "score": passage.score,
+    }
 
 
-def mark_cited(transaction: Transaction, turn_id: UUID, numbers: Sequence[int]) -> None:
-    """Records which sources the answer cites."""
-    if numbers:
-        statement = update(SourceRow).where(SourceRow.turn_id == turn_id, SourceRow.n.in_(numbers))
-        transaction.execute(statement.values(is_cited=True))
+_OPEN_CALL = text(f"""
+WITH body AS ({blobs.INSERT}), call AS (
+    INSERT INTO model_calls (id, turn_id, attempt, position, purpose, model, request_hash, params, reserved_usd)
+    VALUES (:call_id, :turn_id, :attempt, :position, :purpose, :model, :request_hash, :params, :reserved_usd)
+)
+UPDATE turns SET reserved_usd = reserved_usd + :reserved_usd WHERE id = :turn_id
+""").bindparams(blobs.BODIES, bindparam("params", type_=JSONB))
 
 
 def open_model_call(
     transaction: Transaction,
-    turn_id: UUID,
+    turn: Turn,
     *,
     call_id: UUID,
-    attempt: int,
     position: int,
     purpose: Purpose,
     model: str,
@@ -146,44 +168,63 @@ def open_model_call(
     reserved_usd: Decimal,
 ) -> None:
     """Writes the call's row before the call, under ``call_id``. Equal messages and tools are stored once."""
-    hashes = blobs.put(transaction, [*request["messages"], request["tools"]])
-    body: JsonObject = {"messages": hashes[:-1], "tools": hashes[-1]}
-    (request_hash,) = blobs.put(transaction, [body])
-    transaction.execute(
-        insert(ModelCallRow).values(
-            id=call_id,
-            turn_id=turn_id,
-            attempt=attempt,
-            position=position,
-            purpose=purpose,
-            model=model,
-            request_hash=request_hash,
-            params=dict(params),
-            reserved_usd=reserved_usd,
-        )
-    )
-    reserve = update(TurnRow).where(TurnRow.id == turn_id)
-    transaction.execute(reserve.values(reserved_usd=TurnRow.reserved_usd + reserved_usd))
+    batch = BlobBatch()
+    body: JsonObject = {
+        "messages": [batch.add(message) for message in request["messages"]],
+        "tools": batch.add(request["tools"]),
+    }
+    values = {
+        "call_id": call_id,
+        "turn_id": turn.id,
+        "attempt": turn.attempt,
+        "position": position,
+        "purpose": purpose,
+        "model": model,
+        "request_hash": batch.add(body),
+        "bodies": batch.bodies,
+        "params": dict(params),
+        "reserved_usd": reserved_usd,
+    }
+    transaction.execute(_OPEN_CALL, values)
 
 
-_TOTALS = text("""
+_CLOSE_CALL = text(f"""
+WITH turn AS (
+    UPDATE turns SET n_steps = n_steps + 1, prompt_tokens = prompt_tokens + :prompt_tokens,
+           cached_tokens = cached_tokens + :cached_tokens,
+           completion_tokens = completion_tokens + :completion_tokens, cost_usd = cost_usd + :cost_usd,
+           reserved_usd = reserved_usd - (SELECT reserved_usd FROM model_calls WHERE id = :call_id)
+    WHERE id = :turn_id AND lease_token = :token AND status = 'running' RETURNING reason
+), body AS ({blobs.INSERT}), call AS (
+    UPDATE model_calls SET status = 'completed', response_hash = :response_hash, params = :params,
+           prompt_tokens = :prompt_tokens, cached_tokens = :cached_tokens, completion_tokens = :completion_tokens,
+           cost_usd = :known_cost_usd, is_estimated = :is_estimated, latency_ms = :latency_ms,
+           first_token_ms = :first_token_ms, n_tries = :n_tries, finish_reason = :finish_reason,
+           finished_at = now()
+    WHERE id = :call_id
+), message AS (
+    INSERT INTO messages (id, turn_id, position, role, content)
+    SELECT :message_id, :turn_id, :position, content ->> 'role', content
+    FROM (SELECT CAST(:message AS jsonb)) AS new (content) WHERE jsonb_typeof(content) = 'object'
+)
+SELECT reason IS NOT DISTINCT FROM 'withdrawn' FROM turn
+""").bindparams(blobs.BODIES, *(bindparam(name, type_=JSONB) for name in ("params", "message")))
+_FAIL_CALL = text("""
+WITH call AS (
+    UPDATE model_calls SET status = 'failed', error = :error, latency_ms = :latency_ms, n_tries = :n_tries,
+           cost_usd = :known_cost_usd, is_estimated = :is_estimated, finished_at = now()
+    WHERE id = :call_id
+)
 UPDATE turns SET n_steps = n_steps + 1, prompt_tokens = prompt_tokens + :prompt_tokens,
-       cached_tokens = cached_tokens + :cached_tokens, completion_tokens = completion_tokens + :completion_tokens,
        cost_usd = cost_usd + :cost_usd,
        reserved_usd = reserved_usd - (SELECT reserved_usd FROM model_calls WHERE id = :call_id)
-WHERE id = :id
-""")
-_FAILED = text("""
-UPDATE turns SET n_steps = n_steps + 1, prompt_tokens = prompt_tokens + :prompt_tokens,
-       cost_usd = cost_usd + :cost_usd,
-       reserved_usd = reserved_usd - (SELECT reserved_usd FROM model_calls WHERE id = :call_id)
-WHERE id = :id
+WHERE id = :turn_id AND lease_token = :token AND status = 'running'
 """)
 
 
 def close_model_call(
     transaction: Transaction,
-    turn_id: UUID,
+    turn: Turn,
     call_id: UUID,
     *,
     response: JsonObject,
@@ -193,42 +234,44 @@ def close_model_call(
     first_token_ms: int | None,
     n_tries: int,
     finish_reason: str | None,
-) -> None:
-    """Completes the call's row and adds it to the turn's totals."""
-    (response_hash,) = blobs.put(transaction, [response])
-    transaction.execute(
-        update(ModelCallRow)
-        .where(ModelCallRow.id == call_id)
-        .values(
-            status=CallStatus.COMPLETED,
-            response_hash=response_hash,
-            params=dict(params),
-            prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.cached_tokens,
-            completion_tokens=usage.completion_tokens,
-            cost_usd=usage.cost_usd,
-            is_estimated=usage.is_estimated,
-            latency_ms=latency_ms,
-            first_token_ms=first_token_ms,
-            n_tries=n_tries,
-            finish_reason=finish_reason,
-            finished_at=func.now(),
-        )
-    )
-    totals = {
-        "id": turn_id,
+    message: Message | None,
+    position: int,
+) -> bool:
+    """Completes the call's row, adds it to the turn's totals, and appends its message if there is one.
+
+    Verifies the lease. Returns whether the person has taken the question back by now.
+    """
+    batch = BlobBatch()
+    values = {
+        "turn_id": turn.id,
+        "token": turn.token,
         "call_id": call_id,
+        "response_hash": batch.add(response),
+        "bodies": batch.bodies,
+        "params": dict(params),
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost_usd": usage.cost_usd or Decimal(0),
+        "known_cost_usd": usage.cost_usd,
+        "is_estimated": usage.is_estimated,
+        "latency_ms": latency_ms,
+        "first_token_ms": first_token_ms,
+        "n_tries": n_tries,
+        "finish_reason": finish_reason,
+        "message_id": new_id(),
+        "position": position,
+        "message": clean(message) if message else None,
     }
-    transaction.execute(_TOTALS, totals)
+    row = transaction.execute(_CLOSE_CALL, values).one_or_none()
+    if row is None:
+        raise sessions.lost_lease(turn)
+    return bool(row[0])
 
 
 def fail_model_call(
     transaction: Transaction,
-    turn_id: UUID,
+    turn: Turn,
     call_id: UUID,
     *,
     error: str,
@@ -236,19 +279,21 @@ def fail_model_call(
     n_tries: int,
     usage: Usage,
 ) -> None:
-    """Records that the call failed. It counts as a step; ``usage`` is what it may have used and cost."""
-    transaction.execute(
-        update(ModelCallRow)
-        .where(ModelCallRow.id == call_id)
-        .values(
-            status=CallStatus.FAILED,
-            error=error,
-            latency_ms=latency_ms,
-            n_tries=n_tries,
-            cost_usd=usage.cost_usd,
-            is_estimated=usage.is_estimated,
-            finished_at=func.now(),
-        )
-    )
-    totals = {"prompt_tokens": usage.prompt_tokens, "cost_usd": usage.cost_usd or Decimal(0)}
-    transaction.execute(_FAILED, {"id": turn_id, "call_id": call_id, **totals})
+    """Records that the call failed. It counts as a step; ``usage`` is what it may have used and cost.
+
+    Verifies the lease.
+    """
+    values = {
+        "turn_id": turn.id,
+        "token": turn.token,
+        "call_id": call_id,
+        "error": error,
+        "latency_ms": latency_ms,
+        "n_tries": n_tries,
+        "prompt_tokens": usage.prompt_tokens,
+        "cost_usd": usage.cost_usd or Decimal(0),
+        "known_cost_usd": usage.cost_usd,
+        "is_estimated": usage.is_estimated,
+    }
+    if count_rows(transaction, _FAIL_CALL, values) != 1:
+        raise sessions.lost_lease(turn)

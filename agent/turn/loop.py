@@ -9,23 +9,24 @@ limit buys one closing call without tools; when the models are down, or a budget
 answers from what was found. Leaves delivery to the consumer, who shows the events and ends the turn.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from agent import observability
-from agent.errors import DeadlineExceeded, LimitReached, ModelError, OverBudget
+from agent.errors import DeadlineExceeded, LeaseLost, LimitReached, ModelError, OverBudget
 from agent.llm.model_names import is_local
 from agent.prompting import citations, prompt
-from agent.store import earlier_turns
+from agent.store import earlier_turns, trace
+from agent.store.earlier_turns import EarlierTurn
 from agent.store.sessions import Turn
-from agent.store.transcript import load_transcript
+from agent.store.transcript import Transcript, load_transcript
 from agent.tools import arguments
-from agent.turn import ending, grounding, history, tool_calls
+from agent.turn import ending, grounding, history, recorder, tool_calls
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, TextReset, ToolFinished, ToolStarted
 from agent.turn.limits import Meter
 from agent.turn.model_calls import ModelAnswer, ModelCall, ModelCaller
-from agent.turn.recorder import TurnRecorder
+from agent.turn.recorder import OnFinal, TurnRecorder
 from agent.turn.text_calls import written
 from agent.turn.text_calls.written import TextCalls
 from agent.turn.tool_calls import ToolCall
@@ -42,24 +43,30 @@ STANDALONE_CHARS = 1_000  # a longer text is not a question
 class TurnRun:
     """One attempt at one turn.
 
-    ``check`` runs often; :class:`Cancelled`, :class:`LeaseLost` and the worker's ``Abandoned``, which it raises,
-    pass through. Every change of the transcript is a call of the :class:`TurnRecorder`.
+    ``metadata`` is what it runs with, stored with its first step; ``on_final`` is called in the transaction that
+    stores the final text. ``check`` runs often; :class:`Cancelled`, :class:`LeaseLost` and the worker's
+    ``Abandoned``, which it raises, pass through. Every change of the transcript is a call of the
+    :class:`TurnRecorder`.
     """
 
-    def __init__(self, turn: Turn, config: AgentConfig, check: Callable[[], None]) -> None:
-        with config.database.transaction() as transaction:
-            transcript = load_transcript(transaction, turn.id)
-            earlier = config.history
-            if earlier is None:
-                known = history.load(
-                    transaction, turn.session_id, before=turn.seq, audience=turn.audience, config=config
-                )
-                earlier_turns.note_known(transaction, turn, known)
-                earlier = [(one.question, one.answer) for one in known]
-        earlier = [(question, citations.strip_references(answer)) for question, answer in earlier]
+    def __init__(
+        self,
+        turn: Turn,
+        config: AgentConfig,
+        check: Callable[[], None],
+        *,
+        metadata: Mapping[str, str | None] | None = None,
+        on_final: OnFinal = recorder.ignore_final,
+    ) -> None:
+        transcript, known = _load(turn, config, metadata)
+        said = [(one.question, one.answer) for one in known] if config.history is None else config.history
+        earlier = [(question, citations.strip_references(answer)) for question, answer in said]
+        self._known_documents = frozenset(id_ for one in known for id_ in one.basis.document_ids)
         self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)
-        self.recorder = TurnRecorder(turn, config, transcript)
+        self.recorder = TurnRecorder(
+            turn, config, transcript, metadata=None if turn.has_record else metadata, on_final=on_final
+        )
         self._models = ModelCaller(config, self.recorder, self._meter, check, earlier)
         self._tools = ToolRunner(turn, config, self._meter, check, transcript.number)
         self._over_budget = ending.BUDGET
@@ -79,6 +86,11 @@ class TurnRun:
         addresses = [source.passage.url for source in self.recorder.sources]
         return [*addresses, *grounding.list_result_texts(self.recorder.messages)]
 
+    def list_documents(self) -> frozenset[str]:
+        """Returns the ids of the documents that this attempt's answer rests on: its own and those of the earlier
+        answers in its prompt."""
+        return self._known_documents | {source.passage.document_id for source in self.recorder.sources}
+
     def events(self, opening: Callable[[str], Sequence[OpeningCall]]) -> Iterator[Event]:
         """Works on the turn until its final text is committed; the last event is :class:`Finished`.
 
@@ -94,19 +106,24 @@ class TurnRun:
                     case Finished(text, reason):
                         deliver(text)
         """
-        recorder = self.recorder
-        if not recorder.messages:
-            question = yield from self._rewrite_question()
-            yield from self._open(opening(question))
-        while not self.is_answered:
-            self._check()
-            if calls := tool_calls.find_open(recorder.messages):
-                yield from self._run_calls(calls)
-            elif limit := tool_calls.find_limit(recorder.finished):
-                yield from self._close(EndReason(limit))
-            else:
-                yield from self._step()
-        yield ending.conclude(recorder, self._config, over_budget=self._over_budget)
+        try:
+            if not self.recorder.messages:
+                question = yield from self._rewrite_question()
+                yield from self._open(opening(question))
+            while not self.is_answered:
+                self._check()
+                if calls := tool_calls.find_open(self.recorder.messages):
+                    yield from self._run_calls(calls)
+                elif limit := tool_calls.find_limit(self.recorder.finished):
+                    yield from self._close(EndReason(limit))
+                else:
+                    yield from self._step()
+        except LeaseLost:
+            raise
+        except Exception:
+            self.recorder.flush()
+            raise
+        yield ending.conclude(self.recorder, self._config, over_budget=self._over_budget)
 
     def _step(self) -> Iterator[Event]:
         """Asks the models for the next message and appends it: the final text, or calls to run."""
@@ -266,6 +283,31 @@ class TurnRun:
             return None
         self.recorder.add_answer(answer.call, answer.completion, None)
         return None if self._read_text_calls(answer) else str(answer.message.get("content") or "")
+
+
+def _load(
+    turn: Turn, config: AgentConfig, metadata: Mapping[str, str | None] | None
+) -> tuple[Transcript, Sequence[EarlierTurn]]:
+    """Returns what is recorded of the turn, and what was said before it; reads neither where there is none.
+
+    A turn with a record is begun here: the calls that its earlier attempt left open count as steps.
+    """
+    transcript: Transcript = Transcript()
+    known: Sequence[EarlierTurn] = ()
+    has_earlier = turn.seq > 1 and config.history is None
+    if not has_earlier and not turn.has_record:
+        return transcript, known
+    with config.database.transaction() as transaction:
+        if turn.has_record:
+            if metadata is not None:
+                trace.begin(transaction, turn, metadata)
+            transcript = load_transcript(transaction, turn.id)
+        if has_earlier:
+            known = history.load(
+                transaction, turn.session_id, before=turn.seq, audience=turn.audience, config=config
+            )
+            earlier_turns.note_known(transaction, turn, known)
+    return transcript, known
 
 
 def _keep_text(message: Message) -> Message | None:

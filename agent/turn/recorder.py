@@ -1,10 +1,12 @@
 """The record of one turn while it is worked on: the transcript, and every write that extends it.
 
 Promises that memory follows Postgres: each method commits one short transaction, then extends the transcript by
-the same; nothing else changes either. A worker that lost the lease writes nothing and gets :class:`LeaseLost`.
+the same; nothing else changes either. One thing waits for the next transaction: what the turn runs with and its
+opening calls, which a crash only makes be asked again. A worker that lost the lease writes nothing and gets
+:class:`LeaseLost`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -18,13 +20,19 @@ from agent.prompting import prompt
 from agent.store import budgets, sessions, trace
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
-from agent.store.trace import OPENING
+from agent.store.trace import OPENING, RecordedCall
 from agent.store.transcript import Transcript
 from agent.turn import tool_calls
 from agent.turn.config import AgentConfig
 from agent.turn.tool_calls import FinishedCall, ToolCall
 from agent.turn.tool_results import ToolOutcome
 from agent.types import CitedPassage, EndReason, Message, Purpose, Usage
+
+OnFinal = Callable[[Transaction], None]
+
+
+def ignore_final(transaction: Transaction) -> None:
+    """Does nothing with the final text: nobody has to be told of it before it is delivered."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,28 @@ class OpenModelCall:
 
 
 class TurnRecorder:
-    """One turn's transcript and finished calls; ``finished`` has the opening calls first."""
+    """One turn's transcript and finished calls; ``finished`` has the opening calls first.
 
-    def __init__(self, turn: Turn, config: AgentConfig, transcript: Transcript) -> None:
+    ``metadata`` is what the turn runs with. ``on_final`` is called in the transaction that stores the final text.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        config: AgentConfig,
+        transcript: Transcript,
+        *,
+        metadata: Mapping[str, str | None] | None = None,
+        on_final: OnFinal = ignore_final,
+    ) -> None:
         self._turn, self._config = turn, config
+        self._on_final = on_final
         self.transcript = transcript
         self.finished: list[FinishedCall] = tool_calls.read_finished(transcript.messages)
+        self.is_withdrawn = turn.is_withdrawn
+        self._may_have_holds = turn.has_record
+        self._metadata = metadata  # None once it is stored
+        self._deferred: list[Callable[[Transaction], None]] = []
 
     @property
     def messages(self) -> Sequence[Message]:
@@ -93,10 +117,10 @@ class TurnRecorder:
     def add_answer(self, call: OpenModelCall, completion: Completion, message: Message | None) -> None:
         """Closes the call's row and appends what joins the transcript of its answer, if anything does."""
         transcript, usage = self.transcript, completion.usage
-        with self._step() as transaction:
-            trace.close_model_call(
+        with self._step(is_verified=True) as transaction:
+            is_withdrawn = trace.close_model_call(
                 transaction,
-                self._turn.id,
+                self._turn,
                 call.id,
                 response=completion.response,
                 params=completion.sent,
@@ -105,10 +129,13 @@ class TurnRecorder:
                 first_token_ms=completion.first_token_ms,
                 n_tries=completion.n_tries,
                 finish_reason=completion.finish_reason,
+                message=message,
+                position=len(transcript.messages),
             )
-            budgets.settle(transaction, call.id, usage.cost_usd or Decimal(0))
-            if message:
-                trace.add_message(transaction, self._turn.id, len(transcript.messages), message)
+            self._settle(transaction, call, usage)
+            if message and not message.get("tool_calls"):
+                self._on_final(transaction)
+        self.is_withdrawn = is_withdrawn
         self._count_step(usage)
         transcript.finish_reason = completion.finish_reason
         if message:
@@ -116,33 +143,42 @@ class TurnRecorder:
 
     def add_failure(self, call: OpenModelCall, completion: Completion, error: Exception, usage: Usage) -> None:
         """Closes the row of a call that failed; ``usage`` is what it may have used and cost."""
-        with self._step() as transaction:
+        with self._step(is_verified=True) as transaction:
             trace.fail_model_call(
                 transaction,
-                self._turn.id,
+                self._turn,
                 call.id,
                 error=str(error),
                 latency_ms=completion.latency_ms,
                 n_tries=completion.n_tries,
                 usage=usage,
             )
-            budgets.settle(transaction, call.id, usage.cost_usd or Decimal(0))
+            self._settle(transaction, call, usage)
         self._count_step(usage)
 
     def add_question(self, calls: Sequence[ToolCall], outcomes: Sequence[ToolOutcome]) -> None:
-        """Appends the person's message with the results of the opening calls."""
+        """Appends the person's message with the results of the opening calls.
+
+        It is stored with the next step: until a model is asked, a crash costs nothing but the calls themselves.
+        """
         pairs = list(zip(calls, outcomes, strict=True))
         evidence = [(call.name, outcome.result) for call, outcome in pairs]
         message: Message = clean(prompt.question_message(self._turn.question, evidence))
         cost_usd = sum((outcome.cost_usd for outcome in outcomes), Decimal(0))
-        with self._step() as transaction:
-            for call, outcome in pairs:
-                self._write_call(transaction, call, outcome, OPENING)
-            trace.add_message(transaction, self._turn.id, 0, message)
-            self._config.budgets.spend(transaction, self._turn, cost_usd)
+
+        def write(transaction: Transaction) -> None:
+            self._write(transaction, [(call, outcome, OPENING) for call, outcome in pairs], message, position=0)
+
+        self._deferred.append(write)
         self.transcript.messages.append(message)
         self.transcript.spent_usd += cost_usd
         self.finished += [FinishedCall(call, outcome, tool_calls.BEFORE_THE_MODEL) for call, outcome in pairs]
+
+    def flush(self) -> None:
+        """Stores what waits for the next step, where there is none."""
+        if self._deferred or self._metadata is not None:
+            with self._step():
+                pass
 
     def announce(self, plan: Sequence[ToolCall]) -> None:
         """Writes the rows of the calls that may do something lasting, before they run."""
@@ -154,8 +190,7 @@ class TurnRecorder:
         ]
         if lasting:
             with self._step() as transaction:
-                for at, call in lasting:
-                    self._write_call(transaction, call, None, at)
+                self._write(transaction, [(call, None, at) for at, call in lasting], None, position=position)
 
     def add_result(self, call: ToolCall, outcome: ToolOutcome) -> None:
         """Appends the result of one call of the last assistant message."""
@@ -163,9 +198,7 @@ class TurnRecorder:
         content = clean(prompt.result_json(outcome.result))
         message: Message = {"role": "tool", "tool_call_id": call.id, "content": content}
         with self._step() as transaction:
-            self._write_call(transaction, call, outcome, position)
-            trace.add_message(transaction, self._turn.id, position, message)
-            self._config.budgets.spend(transaction, self._turn, outcome.cost_usd)
+            self._write(transaction, [(call, outcome, position)], message, position=position)
         asked_at = max(i for i, earlier in enumerate(self.messages) if earlier["role"] == "assistant")
         self.transcript.messages.append(message)
         self.transcript.spent_usd += outcome.cost_usd
@@ -175,15 +208,24 @@ class TurnRecorder:
         """Appends a sentence of ours as the answer."""
         message: Message = {"role": "assistant", "content": text}
         with self._step() as transaction:
-            trace.add_message(transaction, self._turn.id, len(self.messages), message)
+            trace.add_step(transaction, self._turn.id, position=len(self.messages), message=message)
+            self._on_final(transaction)
         self.transcript.messages.append(message)
 
     @contextmanager
-    def _step(self) -> Iterator[Transaction]:
-        """Opens the transaction of one write; raises :class:`LeaseLost` where another worker has the turn."""
+    def _step(self, *, is_verified: bool = False) -> Iterator[Transaction]:
+        """Opens the transaction of one write, after what waits for it; raises :class:`LeaseLost` where another
+        worker has the turn. ``is_verified`` says that the write looks at the lease itself."""
         with self._config.database.transaction() as transaction:
-            sessions.verify_lease(transaction, self._turn)
+            if self._metadata is not None:
+                trace.begin(transaction, self._turn, self._metadata)
+            elif self._deferred or not is_verified:
+                sessions.verify_lease(transaction, self._turn)
+            for write in self._deferred:
+                write(transaction)
             yield transaction
+        self._metadata = None
+        self._deferred.clear()
 
     def _open(self, request: Request, purpose: Purpose, closing_usd: Decimal) -> OpenModelCall:
         with self._step() as transaction:
@@ -193,13 +235,13 @@ class TurnRecorder:
                 request,
                 closing_usd=closing_usd,
                 turn_usd=self._config.limits.max_usd - self.transcript.spent_usd,
+                has_closing=self._may_have_holds,
             )
             request = replace(request, max_completion_tokens=hold.max_tokens)
             trace.open_model_call(
                 transaction,
-                self._turn.id,
+                self._turn,
                 call_id=hold.id,
-                attempt=self._turn.attempt,
                 position=len(self.messages),
                 purpose=purpose,
                 model=request.model.name,
@@ -207,26 +249,48 @@ class TurnRecorder:
                 params=models.describe_params(request),
                 reserved_usd=hold.usd,
             )
+        self._may_have_holds |= not request.model.price.is_free
         return OpenModelCall(hold.id, request, hold.usd)
 
-    def _write_call(
-        self, transaction: Transaction, call: ToolCall, outcome: ToolOutcome | None, position: int
+    def _settle(self, transaction: Transaction, call: OpenModelCall, usage: Usage) -> None:
+        if not call.request.model.price.is_free:
+            budgets.settle(transaction, call.id, usage.cost_usd or Decimal(0))
+
+    def _write(
+        self,
+        transaction: Transaction,
+        calls: Sequence[tuple[ToolCall, ToolOutcome | None, int]],
+        message: Message | None,
+        *,
+        position: int,
     ) -> None:
-        trace.add_sources(transaction, self._turn.id, outcome.sources if outcome else ())
-        trace.add_tool_call(
+        """Stores calls, each with its position, and a message at ``position``; charges what the calls cost."""
+        outcomes = [outcome for _, outcome, _ in calls if outcome]
+        trace.add_step(
             transaction,
             self._turn.id,
             position=position,
-            call_id=call.id,
-            name=call.name,
-            arguments=call.arguments,
-            result=outcome.result if outcome else None,
-            is_error=bool(outcome and outcome.is_error),
-            duration_ms=outcome.duration_ms if outcome else None,
-            cost_usd=outcome.cost_usd if outcome else Decimal(0),
+            message=message,
+            calls=[_describe(call, outcome, at) for call, outcome, at in calls],
+            sources=[source for outcome in outcomes for source in outcome.sources],
         )
+        cost_usd = sum((outcome.cost_usd for outcome in outcomes), Decimal(0))
+        self._config.budgets.spend(transaction, self._turn, cost_usd)
 
     def _count_step(self, usage: Usage) -> None:
         self.transcript.n_steps += 1
         self.transcript.n_tokens += usage.prompt_tokens + usage.completion_tokens
         self.transcript.spent_usd += usage.cost_usd or Decimal(0)
+
+
+def _describe(call: ToolCall, outcome: ToolOutcome | None, position: int) -> RecordedCall:
+    return {
+        "position": position,
+        "call_id": call.id,
+        "name": call.name,
+        "arguments": call.arguments,
+        "result": outcome.result if outcome else None,
+        "is_error": bool(outcome and outcome.is_error),
+        "duration_ms": outcome.duration_ms if outcome else None,
+        "cost_usd": outcome.cost_usd if outcome else Decimal(0),
+    }

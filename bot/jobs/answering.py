@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
 from agent.prompting import citations
-from agent.store import earlier_turns, sessions, trace
+from agent.store import earlier_turns, sessions
+from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.turn import history, loop
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
@@ -25,15 +26,18 @@ from agent.types import Audience, EndReason, TurnStatus
 from bot.jobs import private_answers, queue, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import Abandoned, Lease
-from bot.slack import inbox
+from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SeenBy
-from bot.slack.replies import task_cards
+from bot.slack.replies import reply_rows, task_cards
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText
 from bot.slack.replies.reply import Answer, Reply
+from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
+from ingest.index.active_index import IndexState
+from ingest.library import Library
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
 NO_DOCUMENTS = (
@@ -80,29 +84,51 @@ def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None 
     while not context.leases.stopping.is_set():
         claimed_at = time.monotonic()
         with context.database.transaction() as transaction:
-            turn = sessions.claim(
-                transaction, session_id, owner=context.owner, lease_seconds=context.settings.lease_seconds
-            )
-        if turn is None:
+            claimed = _claim(context, transaction, session_id)
+        if claimed is None:
             return
-        lease = context.leases.add(turn.token, claimed_at=claimed_at)
+        lease = context.leases.add(claimed.turn.token, claimed_at=claimed_at)
         try:
-            with observability.context(turn_id=str(turn.id), session_id=str(session_id)):
-                _answer_turn(context, turn, lease, make_reply or (lambda turn: _make_slack_reply(context, turn)))
+            with observability.context(turn_id=str(claimed.turn.id), session_id=str(session_id)):
+                _answer_turn(context, claimed, lease, make_reply)
         finally:
             context.leases.drop(lease)
+        if not lease.has_next:
+            return
     if context.turn_queue:
         queue.wake(context.turn_queue, [session_id])  # another worker goes on
 
 
-def _answer_turn(context: WorkerContext, turn: Turn, lease: Lease, make_reply: MakeReply) -> None:
+@dataclass(frozen=True)
+class _Claimed:
+    """A claimed turn, and what was read in the same transaction: its reply so far, and the index's state."""
+
+    turn: Turn
+    posted: Posted | None  # None for a question from the terminal
+    index: IndexState | None
+
+
+def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -> _Claimed | None:
+    turn = sessions.claim(
+        transaction, session_id, owner=context.owner, lease_seconds=context.settings.lease_seconds
+    )
+    if turn is None:
+        return None
+    posted = reply_rows.load(transaction, turn.id) if turn.origin in frozenset(Origin) else None
+    if posted and context.audiences:
+        context.audiences.refresh(transaction)
+    return _Claimed(turn, posted, context.library.read_state(transaction) if context.library else None)
+
+
+def _answer_turn(context: WorkerContext, claimed: _Claimed, lease: Lease, make_reply: MakeReply | None) -> None:
     """Handles every error of the turn. If nothing can be written any more, the lease runs out and is claimed."""
+    turn = claimed.turn
     try:
         if turn.attempt > context.settings.max_attempts + LAST_ATTEMPTS:  # even giving up failed again and again
             error = UserError("the turn ended every worker that took it")
             turn_endings.end_unseen(context, turn, error, EndReason.INTERRUPTED)
             return
-        _answer_or_fail(context, turn, lease, make_reply)
+        _answer_or_fail(context, claimed, lease, make_reply)
     except LeaseLost:
         observability.log.warning("lease_lost", attempt=turn.attempt)
     except ReplyError as error:
@@ -111,11 +137,12 @@ def _answer_turn(context: WorkerContext, turn: Turn, lease: Lease, make_reply: M
         observability.report(error, event="turn_left_to_the_sweep")
 
 
-def _answer_or_fail(context: WorkerContext, turn: Turn, lease: Lease, make_reply: MakeReply) -> None:
+def _answer_or_fail(context: WorkerContext, claimed: _Claimed, lease: Lease, make_reply: MakeReply | None) -> None:
     reply: Reply | None = None
+    turn = claimed.turn
     try:
-        reply = make_reply(turn)
-        _answer(context, turn, lease, reply)
+        reply = make_reply(turn) if make_reply else _make_slack_reply(context, turn, claimed.posted)
+        _answer(context, claimed, lease, reply)
     except (LeaseLost, SQLAlchemyError):
         raise
     except Abandoned:
@@ -126,8 +153,10 @@ def _answer_or_fail(context: WorkerContext, turn: Turn, lease: Lease, make_reply
         turn_endings.fail(context, turn, reply, error)
 
 
-def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> None:
-    if turn_endings.end_if_withdrawn(context, turn, reply):
+def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Reply) -> None:
+    turn = claimed.turn
+    if turn.is_withdrawn:
+        turn_endings.end_withdrawn(context, turn, reply)
         return
     if not turn.question.strip():
         turn_endings.end(
@@ -138,32 +167,36 @@ def _answer(context: WorkerContext, turn: Turn, lease: Lease, reply: Reply) -> N
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
         return
-    seen_by, audience_before = _find_audience(context, turn), turn.audience
+    seen_by = _find_audience(context, claimed)
     turn = replace(turn, audience=seen_by.audience)
-    index = context.read_index_state()
+    agent, index = context.agent, None
+    if context.library and claimed.index:
+        index = context.library.status(claimed.index)
+        agent = replace(agent, resources={**agent.resources, Library: context.library.at(claimed.index)})
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
-    with context.database.transaction() as transaction:
-        sessions.verify_lease(transaction, turn)
-        sessions.set_audience(transaction, turn)
-        trace.begin(transaction, turn.id, {**context.run_metadata, **of_index})
-    run = loop.TurnRun(turn, context.agent, lease.check)
-    if run.recorder.messages and _has_lost_readers(context, turn, audience_before):
+    metadata = {**context.run_metadata, **of_index}
+    final = _FinalCheck(context, replace(claimed, turn=turn), reply)
+    run = loop.TurnRun(turn, agent, lease.check, metadata=metadata, on_final=final.look)
+    final.list_documents = run.list_documents
+    if run.recorder.messages and _has_lost_readers(context, turn, claimed.turn.audience):
         if seen_by.error and seen_by.error.is_transient:  # perhaps nobody has come in: that will be known later
             raise seen_by.error
         turn_endings.end(context, turn, reply, _sentence(turn, NOT_FOR_ALL), reason=EndReason.NO_EVIDENCE)
         return
     if context.lacks_documents(index) and not run.recorder.messages:
+        run.recorder.flush()
         turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
         return
     if turn.attempt > context.settings.max_attempts and not run.is_answered:
+        run.recorder.flush()
         turn_endings.end(
             context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED
         )
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
-    progress = _Progress(AnswerText(run.source, links), seen_by.notice)
+    progress = _Progress(AnswerText(run.source, links), final, seen_by.notice)
     try:
-        _run(context, turn, run, reply, progress)
+        _run(context, replace(claimed, turn=turn), run, reply, progress)
     except Cancelled:
         answer = _keep_shown(turn, run, reply, progress)
         turn_endings.end(context, turn, reply, answer, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
@@ -174,6 +207,7 @@ class _Progress:
     """What an answer has come to so far: its text, what is said of who reads it, its steps by their card's id."""
 
     text: AnswerText
+    final: "_FinalCheck"
     audience_notice: str = ""
     steps: dict[str, TaskCard] = field(default_factory=dict)
 
@@ -188,13 +222,11 @@ class _Progress:
         return self.steps[card.id]
 
 
-def _find_audience(context: WorkerContext, turn: Turn) -> SeenBy:
+def _find_audience(context: WorkerContext, claimed: _Claimed) -> SeenBy:
     """Returns who will see the turn's answer now, and what to say of that below it."""
-    if context.audiences is None:
-        return SeenBy(turn.audience)
-    with context.database.transaction() as transaction:
-        address = inbox.load_address(transaction, turn.id)
-    return context.audiences.resolve(address) if address else SeenBy(turn.audience)  # asked in the terminal
+    if context.audiences is None or claimed.posted is None:  # asked in the terminal
+        return SeenBy(claimed.turn.audience)
+    return context.audiences.resolve(claimed.posted.address)
 
 
 def _has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> bool:
@@ -211,15 +243,41 @@ def _has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> b
     return not is_known
 
 
-def _has_changed_readers(context: WorkerContext, turn: Turn) -> bool:
-    """Returns whether somebody has come in, or lost a right, while the answer was made who may not see it."""
-    seen_by = _find_audience(context, turn)
-    if seen_by.error:  # what was known when it began is the best there is
-        return False
-    return _has_lost_readers(context, replace(turn, audience=seen_by.audience), turn.audience)
+class _FinalCheck:
+    """Tells whether somebody has come in, or lost a right, while the answer was made who may not see it.
+
+    What Postgres knows of that is read in the transaction that stores the answer, with no further commit.
+    """
+
+    def __init__(self, context: WorkerContext, claimed: _Claimed, reply: Reply) -> None:
+        self._context, self._claimed, self._reply = context, claimed, reply
+        self.list_documents: Callable[[], frozenset[str]] = frozenset  # that the answer rests on
+        self._is_unreadable: bool | None = None  # None where the text was stored by an earlier attempt
+
+    def look(self, transaction: Transaction) -> None:
+        """Reads what has changed, and stores that the answer is about to be delivered."""
+        context, turn = self._context, self._claimed.turn
+        self._reply.prepare(transaction)
+        if context.audiences and self._claimed.posted:
+            context.audiences.refresh(transaction)
+        unreadable = context.agent.find_unreadable(transaction, self.list_documents(), turn.audience)
+        self._is_unreadable = bool(unreadable)
+
+    def fails(self) -> bool:
+        """Returns whether the answer is not for all who would see it now."""
+        turn, seen_by = self._claimed.turn, _find_audience(self._context, self._claimed)
+        if seen_by.error:  # what was known when it began is the best there is
+            return bool(self._is_unreadable)
+        if (
+            self._is_unreadable is not None
+            and not self._claimed.turn.has_record
+            and seen_by.audience == turn.audience
+        ):
+            return self._is_unreadable
+        return _has_lost_readers(self._context, replace(turn, audience=seen_by.audience), turn.audience)
 
 
-def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> None:
+def _run(context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, reply: Reply, progress: _Progress) -> None:
     """Runs the agent and shows its events; the last one completes the turn."""
     cards: dict[str, TaskCard] = {}  # by the id of the running call
     for event in run.events(context.plan_opening_calls):
@@ -239,15 +297,23 @@ def _run(context: WorkerContext, turn: Turn, run: loop.TurnRun, reply: Reply, pr
             case Waiting():
                 reply.refresh()
             case Finished():
-                if _has_changed_readers(context, turn):
+                if progress.final.fails():
                     reply.reset_text()
-                    sentence = _sentence(turn, NOT_FOR_ALL)
-                    turn_endings.end(context, turn, reply, sentence, reason=EndReason.NO_EVIDENCE)
+                    sentence = _sentence(claimed.turn, NOT_FOR_ALL)
+                    turn_endings.end(context, claimed.turn, reply, sentence, reason=EndReason.NO_EVIDENCE)
                     return
                 text = progress.text.filter(event.text) or NO_TEXT
-                turn_endings.complete(context, turn, reply, event, text, notice=progress.audience_notice)
-                if event.reason is not EndReason.SMALL_TALK:
-                    private_answers.offer(context, turn)
+                turn_endings.complete(
+                    context,
+                    claimed.turn,
+                    reply,
+                    event,
+                    text,
+                    notice=progress.audience_notice,
+                    is_withdrawn=run.recorder.is_withdrawn,
+                )
+                if claimed.posted and event.reason is not EndReason.SMALL_TALK:
+                    private_answers.offer(context, claimed.turn, claimed.posted.address)
 
 
 def _keep_shown(turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> Answer:
@@ -270,11 +336,9 @@ def _sentence(turn: Turn, text: str) -> Answer:
     return Answer(turn.id, text, has_feedback=False)
 
 
-def _make_slack_reply(context: WorkerContext, turn: Turn) -> Reply:
-    with context.database.transaction() as transaction:
-        address = inbox.load_address(transaction, turn.id)
-    if address is None or context.slack is None:
+def _make_slack_reply(context: WorkerContext, turn: Turn, posted: Posted | None) -> Reply:
+    if posted is None or context.slack is None:
         raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
-    if address.thread_ts is None:
-        return CommandReply(context.slack, address, turn.question)
-    return ThreadReply(context.slack, context.database, turn, address)
+    if posted.address.thread_ts is None:
+        return CommandReply(context.slack, posted.address, turn.question)
+    return ThreadReply(context.slack, context.database, turn, posted)

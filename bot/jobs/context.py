@@ -44,10 +44,15 @@ class WorkerContext:
     load_link_hosts: Callable[[], LinkHosts] = LinkHosts
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
+    @property
+    def library(self) -> Library | None:
+        """Returns what the tools search; None where they search nothing."""
+        library = self.agent.resources.get(Library)
+        return library if isinstance(library, Library) else None
+
     def read_index_state(self) -> LibraryStatus | None:
         """Reads the state of the index that the tools search; None where they search none."""
-        library = self.agent.resources.get(Library)
-        return library.status() if isinstance(library, Library) else None
+        return self.library.status() if self.library else None
 
     def lacks_documents(self, index: LibraryStatus | None) -> bool:
         """Returns whether there is nothing to answer from: an empty index, and no tools of the operator's own."""

@@ -29,6 +29,7 @@ class Lease:
     given_up_at: float  # time.monotonic() seconds; not renewed after it
     is_cancelled: bool = False
     is_lost: bool = False
+    has_next: bool = True  # whether the session may have another open question
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
@@ -72,6 +73,12 @@ class Leases:
         """Stops renewing the lease of a turn that has ended."""
         with self._lock:
             self._held.pop(lease.token, None)
+
+    def note_next(self, token: UUID, *, has_next: bool) -> None:
+        """Notes whether the session of a turn that ends has another open question."""
+        with self._lock:
+            if token in self._held:
+                self._held[token].has_next = has_next
 
     @property
     def n_held(self) -> int:

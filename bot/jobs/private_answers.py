@@ -15,7 +15,8 @@ from agent.store.sessions import Turn
 from agent.tools import ToolContext
 from agent.types import Audience
 from bot.jobs.context import WorkerContext
-from bot.slack import inbox, private_offer
+from bot.slack import private_offer
+from bot.slack.inbox import ReplyAddress
 from ingest.library import Library
 from tools.search_docs import search_docs
 
@@ -23,26 +24,25 @@ SECONDS = 10
 TOP = 3  # a better answer has one of these passages from what the channel may not read
 
 
-def offer(context: WorkerContext, turn: Turn) -> None:
+def offer(context: WorkerContext, turn: Turn, address: ReplyAddress) -> None:
     """Offers a private answer if there is a better one, for which the search must be good and not for all."""
     try:
-        _offer(context, turn)
+        _offer(context, turn, address)
     except (DocentError, SQLAlchemyError) as error:
         observability.report(error, event="private_offer_failed")
 
 
-def _offer(context: WorkerContext, turn: Turn) -> None:
-    library = context.agent.resources.get(Library)
-    if not (context.audiences and context.slack and isinstance(library, Library)):
-        return
-    with context.database.transaction() as transaction:
-        address = inbox.load_address(transaction, turn.id)
-        query = questions.load_standalone(transaction, turn.id, turn.user_id)
-    if address is None or address.is_private or query is None:
+def _offer(context: WorkerContext, turn: Turn, address: ReplyAddress) -> None:
+    library = context.library
+    if not (context.audiences and context.slack and library) or address.is_private:
         return
     deadline = time.monotonic() + SECONDS
     alone = context.audiences.of_person(turn.user_id, deadline, also=f"channel:{address.channel}")
-    if library.may_read_more(alone, than=turn.audience) and _is_better(context, library, turn, query, alone):
+    if not library.may_read_more(alone, than=turn.audience):
+        return
+    with context.database.transaction() as transaction:
+        query = questions.load_standalone(transaction, turn.id, turn.user_id)
+    if query and _is_better(context, library, turn, query, alone):
         private_offer.show(context.slack, address, turn.id)
         observability.log.info("private_answer_offered")
 

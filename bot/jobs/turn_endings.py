@@ -4,6 +4,8 @@ Promises that an answer is delivered before the turn is closed, and that the las
 model calls, stores its outcome and releases its budget.
 """
 
+from collections.abc import Sequence
+
 from redis import RedisError
 from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import LeaseLost, ReplyError
 from agent.llm.model_names import is_local
-from agent.store import budgets, delivery, revisions, sessions, trace
+from agent.store import budgets, delivery, revisions, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.turn.events import Finished
@@ -19,7 +21,6 @@ from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import Origin
-from bot.slack.replies import reply_rows
 from bot.slack.replies.reply import Answer, Reply
 
 FAILED = (
@@ -31,9 +32,22 @@ DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: the next try is after a quart
 
 
 def complete(
-    context: WorkerContext, turn: Turn, reply: Reply, finished: Finished, text: str, *, notice: str = ""
+    context: WorkerContext,
+    turn: Turn,
+    reply: Reply,
+    finished: Finished,
+    text: str,
+    *,
+    notice: str = "",
+    is_withdrawn: bool = False,
 ) -> None:
-    """Delivers the agent's answer, as ``text``, and completes the turn; small talk needs no ``notice``."""
+    """Delivers the agent's answer, as ``text``, and completes the turn; small talk needs no ``notice``.
+
+    ``is_withdrawn`` says whether the person had taken the question back when the answer was stored.
+    """
+    if is_withdrawn:
+        end_withdrawn(context, turn, reply)
+        return
     is_small_talk = finished.reason is EndReason.SMALL_TALK
     said = [
         _choose_notice(context, turn, finished.notice),
@@ -46,10 +60,17 @@ def complete(
     if not _deliver(context, turn, reply, answer):
         return
     with context.database.transaction() as transaction:
-        sessions.verify_lease(transaction, turn)
-        trace.mark_cited(transaction, turn.id, [source.n for source in finished.sources])
-        reply_rows.finalise(transaction, turn)
-        _close(transaction, turn, status=TurnStatus.COMPLETED, reason=finished.reason, answer=text, notice=notice)
+        _close(
+            context,
+            transaction,
+            turn,
+            status=TurnStatus.COMPLETED,
+            reason=finished.reason,
+            answer=text,
+            notice=notice,
+            cited=[source.n for source in finished.sources],
+        )
+        reply.finalise(transaction)
     observability.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
 
 
@@ -64,13 +85,11 @@ def end(
     error_id: str | None = None,
 ) -> None:
     """Delivers an answer that is not the agent's whole one, such as an apology, and ends the turn."""
-    if not _deliver(context, turn, reply, answer):
+    if end_if_withdrawn(context, turn, reply) or not _deliver(context, turn, reply, answer):
         return
     with context.database.transaction() as transaction:
-        sessions.verify_lease(transaction, turn)
-        trace.mark_cited(transaction, turn.id, [source.n for source in answer.sources])
-        reply_rows.finalise(transaction, turn)
         _close(
+            context,
             transaction,
             turn,
             status=status,
@@ -78,7 +97,9 @@ def end(
             answer=answer.text,
             notice=answer.notice,
             error_id=error_id,
+            cited=[source.n for source in answer.sources],
         )
+        reply.finalise(transaction)
     observability.log.info("turn_ended", status=status, reason=reason)
 
 
@@ -99,6 +120,7 @@ def end_unseen(
     error_id = observability.report(error, event=f"turn_{reason}")
     with context.database.transaction() as transaction:
         _close(
+            context,
             transaction,
             turn,
             status=TurnStatus.FAILED,
@@ -114,12 +136,17 @@ def end_if_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> bool:
     with context.database.transaction() as transaction:
         if not revisions.is_withdrawn(transaction, turn):
             return False
+    end_withdrawn(context, turn, reply)
+    return True
+
+
+def end_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> None:
+    """Ends the turn of a question that the person deleted, without a word."""
     reply.retract()
     with context.database.transaction() as transaction:
-        reply_rows.finalise(transaction, turn)
-        _close(transaction, turn, status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
+        _close(context, transaction, turn, status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
+        reply.finalise(transaction)
     observability.log.info("turn_ended", status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
-    return True
 
 
 def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
@@ -163,9 +190,7 @@ def _choose_notice(context: WorkerContext, turn: Turn, notice: str) -> str:
 
 
 def _deliver(context: WorkerContext, turn: Turn, reply: Reply, answer: Answer) -> bool:
-    """Delivers the answer; where it never can be, or nobody waits for it, ends the turn and returns False."""
-    if end_if_withdrawn(context, turn, reply):
-        return False
+    """Delivers the answer; where it never can be, ends the turn and returns False."""
     try:
         reply.deliver(answer)
     except ReplyError as error:
@@ -177,6 +202,7 @@ def _deliver(context: WorkerContext, turn: Turn, reply: Reply, answer: Answer) -
 
 
 def _close(
+    context: WorkerContext,
     transaction: Transaction,
     turn: Turn,
     *,
@@ -186,9 +212,9 @@ def _close(
     notice: str = "",
     error_id: str | None = None,
     delivery_error: str | None = None,
+    cited: Sequence[int] = (),
 ) -> None:
     """Closes unfinished model calls, stores the outcome and releases budget holds."""
-    trace.close_open_calls(transaction, turn.id, "broken off: the turn ended")
     sessions.finish(
         transaction,
         turn,
@@ -198,8 +224,10 @@ def _close(
         notice=notice or None,
         error_id=error_id,
         delivery_error=delivery_error,
+        cited=cited,
     )
     budgets.release(transaction, turn.id)
+    context.leases.note_next(turn.token, has_next=sessions.has_open(transaction, turn.session_id))
 
 
 _AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from agent.clock import new_id
 from agent.store import locks, revisions, sessions
@@ -67,6 +67,20 @@ class TooManyQuestions:
     wait_seconds: int
 
 
+_DELIVER = text("""
+WITH last_allowed AS (
+    SELECT ceil(60 - extract(epoch FROM now() - created_at)) AS wait_seconds FROM turns
+    WHERE created_at > now() - interval '1 minute' AND user_id = :user_id AND workspace = :team_id
+    ORDER BY created_at DESC OFFSET :before LIMIT :n_looked_at
+)
+INSERT INTO deliveries (id, key, turn_id, place)
+SELECT :id, :key, CASE WHEN wait_seconds IS NULL THEN CAST(:turn_id AS uuid) END,
+       CASE WHEN wait_seconds IS NULL THEN :place ELSE '{}' END
+FROM (SELECT) AS one LEFT JOIN last_allowed ON true
+ON CONFLICT (key) DO NOTHING RETURNING (SELECT wait_seconds FROM last_allowed) AS wait_seconds
+""").bindparams(bindparam("place", type_=JSONB))
+
+
 def store(
     database: Database, *, key: str, address: ReplyAddress, origin: Origin, question: str, per_minute: int = 0
 ) -> StoredQuestion | TooManyQuestions | None:
@@ -85,14 +99,24 @@ def store(
             wake(stored.session_id)
     """
     turn_id = new_id()
-    delivery = insert(DeliveryRow).values(key=key, turn_id=turn_id, place=asdict(address))
+    values = {
+        "id": new_id(),
+        "key": key,
+        "turn_id": turn_id,
+        "place": asdict(address),
+        "user_id": address.user_id,
+        "team_id": address.team_id,
+        "before": max(per_minute - 1, 0),
+        "n_looked_at": 1 if per_minute else 0,
+    }
     with database.transaction() as transaction:
-        statement = delivery.on_conflict_do_nothing(index_elements=["key"]).returning(DeliveryRow.id)
-        if transaction.execute(statement).one_or_none() is None:
+        if per_minute:  # one question of a person at a time
+            locks.lock(transaction, f"asks:{address.team_id}:{address.user_id}")
+        delivery = transaction.execute(_DELIVER, values).one_or_none()
+        if delivery is None:
             return None
-        if per_minute and (wait_seconds := _count_down(transaction, address, per_minute)):
-            transaction.execute(update(DeliveryRow).where(DeliveryRow.key == key).values(turn_id=None, place={}))
-            return TooManyQuestions(wait_seconds)
+        if delivery.wait_seconds is not None:
+            return TooManyQuestions(max(1, int(delivery.wait_seconds)))
         return sessions.ask(
             transaction,
             key=address.session_key,
@@ -141,21 +165,6 @@ def load_address(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None
 def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
     """Deletes who asked these turns and where. The keys stay, so that a second delivery is still recognised."""
     transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(place={}))
-
-
-_WAIT = text("""
-SELECT ceil(60 - extract(epoch FROM now() - created_at)) FROM turns
-WHERE created_at > now() - interval '1 minute' AND user_id = :user_id AND workspace = :team_id
-ORDER BY created_at DESC OFFSET :before LIMIT 1
-""")
-
-
-def _count_down(transaction: Transaction, address: ReplyAddress, per_minute: int) -> int:
-    """Returns in how many seconds the person may ask again, 0 for now; one question of a person at a time."""
-    locks.lock(transaction, f"asks:{address.team_id}:{address.user_id}")
-    values = {"user_id": address.user_id, "team_id": address.team_id, "before": per_minute - 1}
-    seconds = transaction.execute(_WAIT, values).scalar_one_or_none()
-    return 0 if seconds is None else max(1, int(seconds))
 
 
 def _find_turn(transaction: Transaction, key: str) -> UUID | None:

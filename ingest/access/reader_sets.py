@@ -27,6 +27,7 @@ Readers = frozenset[frozenset[str]]  # one of each set; with no set everybody wo
 
 MAX_AUDIENCES = 500  # remembered with what they may read
 
+N_STORED = select(func.count()).select_from(ReaderSetRow).scalar_subquery()
 NOBODY: Readers = frozenset({frozenset()})
 
 
@@ -113,9 +114,10 @@ class ReaderSets:
     _readable: dict[Audience, tuple[str, ...]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def update(self, transaction: Transaction) -> None:
-        """Reads those that are new."""
-        n_stored = transaction.scalar(select(func.count()).select_from(ReaderSetRow))
+    def update(self, transaction: Transaction, n_stored: int | None = None) -> None:
+        """Reads those that are new; ``n_stored`` is how many there are, where it was just read."""
+        if n_stored is None:
+            n_stored = transaction.scalar(select(N_STORED))
         if n_stored == len(self.by_id):
             return
         rows = transaction.execute(select(ReaderSetRow.access_id, ReaderSetRow.principals)).all()

@@ -68,7 +68,10 @@ class ActiveIndex:
 
     def state(self, transaction: Transaction) -> IndexState:
         """Reads which table is active; before the first write, the one that the settings describe."""
-        row = transaction.get(IndexStateRow, self.address)
+        return self.to_state(transaction.get(IndexStateRow, self.address))
+
+    def to_state(self, row: IndexStateRow | None) -> IndexState:
+        """Reads the row of this index, if there is one."""
         return _state(row) if row else IndexState(TABLE, self._settings.embedding_model)
 
     def open_state(self, state: IndexState) -> IndexHandle:

@@ -1,7 +1,7 @@
 """What the tests of the loop share: a claimed question, a kit around a scripted model, and what came of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -76,11 +76,12 @@ class Asked:
             turn = sessions.claim(transaction, session_id, owner="test", lease_seconds=lease_seconds)
         assert turn
         with self.database.transaction() as transaction:
-            trace.begin(transaction, turn.id, {"release": "test"})
+            trace.begin(transaction, turn, {"release": "test"})
         return turn
 
     def run(self, turn: Turn, check: Callable[[], None] = lambda: None) -> list[Event]:
-        return list(loop.TurnRun(turn, self.kit, check).events(opening))
+        has_record = turn.has_record or bool(self.messages(turn))  # as a worker that claims it again reads
+        return list(loop.TurnRun(replace(turn, has_record=has_record), self.kit, check).events(opening))
 
     def answer(self, turn: Turn | None = None) -> Finished:
         turn = turn or self.ask()

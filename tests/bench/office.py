@@ -19,7 +19,7 @@ from agent.llm import local_provider
 from agent.llm.pricing import Price
 from agent.llm.request import Model
 from agent.settings import AgentSettings
-from agent.store import budgets, sessions, trace
+from agent.store import budgets, sessions
 from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.tools import ToolContext, ToolResult, tool
@@ -235,9 +235,7 @@ def _one_turn(kit: AgentConfig) -> None:
     with kit.database.transaction() as transaction:
         turn = sessions.claim(transaction, asked.session_id, owner="bench", lease_seconds=60)
     assert turn
-    with kit.database.transaction() as transaction:
-        trace.begin(transaction, turn.id, {"release": "bench"})
-    run = loop.TurnRun(turn, kit, lambda: None)
+    run = loop.TurnRun(turn, kit, lambda: None, metadata={"release": "bench"})
     end = list(run.events(lambda question: [OpeningCall("look_up", {"query": question})]))[-1]
     assert isinstance(end, Finished)
     assert end.reason == "answered", end

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from agent import observability
 from agent.errors import ReplyError
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.types import EVERYONE, EXTERNAL, Audience
 from bot.slack.client import SlackRefused
 from bot.slack.inbox import ReplyAddress
@@ -92,10 +92,13 @@ class AudienceResolver:
         self._made: dict[str, tuple[_Facts, Audience]] = {}  # by channel
         self._lock = threading.Lock()
 
+    def refresh(self, transaction: Transaction) -> None:
+        """Reads what has changed in Slack; call it before each question."""
+        self._directory.refresh(transaction)
+
     def resolve(self, address: ReplyAddress) -> SeenBy:
-        """Returns who will see the answer to a question that was asked there."""
+        """Returns who will see the answer to a question that was asked there, by what was last read."""
         deadline = time.monotonic() + SECONDS
-        self._refresh()
         try:
             if address.is_private:
                 return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
@@ -109,7 +112,9 @@ class AudienceResolver:
 
     def of_reader(self, name: str) -> Audience:
         """Returns the audience of ``user:U`` or ``channel:C``; raises :class:`ReplyError`."""
-        self._refresh()
+        with self._database.transaction() as transaction:
+            self.refresh(transaction)
+            self._reader_sets.update(transaction)
         kind, _, id_ = name.partition(":")
         deadline = time.monotonic() + SECONDS
         return self.of_person(id_, deadline) if kind == "user" else self.of_channel(id_, deadline)
@@ -137,11 +142,6 @@ class AudienceResolver:
                 self._made.clear()
             self._made[channel_id] = facts, audience
         return audience
-
-    def _refresh(self) -> None:
-        with self._database.transaction() as transaction:
-            self._directory.refresh(transaction)
-            self._reader_sets.update(transaction)
 
     def _of_channel(self, channel_id: str, deadline: float) -> SeenBy:
         audience = self.of_channel(channel_id, deadline)

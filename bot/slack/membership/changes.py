@@ -7,7 +7,7 @@ stored here. Without events, what was looked up still lasts no longer than :mod:
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, text
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.store.database import Database, Transaction
@@ -45,13 +45,18 @@ def store(database: Database, event: Payload) -> None:
         transaction.execute(delete(MembershipChangeRow).where(MembershipChangeRow.changed_at < func.now() - KEPT))
 
 
+_LOAD = text("""
+SELECT extract(epoch FROM clock_timestamp()), (
+    SELECT jsonb_object_agg(subject, extract(epoch FROM changed_at)) FROM membership_changes
+    WHERE changed_at >= to_timestamp(:since)
+)
+""")
+
+
 def load(transaction: Transaction, *, since: float) -> tuple[float, dict[str, float]]:
     """Reads the database's time, and when what changed since then did, both in seconds since 1970."""
-    row = MembershipChangeRow
-    changed_at = func.extract("epoch", row.changed_at)
-    now = float(transaction.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0)
-    rows = transaction.execute(select(row.subject, changed_at).where(changed_at >= since)).all()
-    return now, {subject: float(at) for subject, at in rows}
+    now, changed = transaction.execute(_LOAD, {"since": since}).one()
+    return float(now), {subject: float(at) for subject, at in (changed or {}).items()}
 
 
 def _find_subjects(event: Payload) -> Iterator[str]:

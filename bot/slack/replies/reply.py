@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from agent.store.database import Transaction
 from agent.types import CitedPassage
 from bot.slack.replies.task_cards import TaskCard
 
@@ -54,6 +55,12 @@ class Reply(ABC):
 
     def retract(self) -> None:
         """Takes back whatever is shown: the question was deleted."""
+
+    def prepare(self, transaction: Transaction) -> None:
+        """Stores, in the transaction with the final text, that it is about to be delivered."""
+
+    def finalise(self, transaction: Transaction) -> None:
+        """Stores, in the transaction that ends the turn, what was delivered."""
 
     @abstractmethod
     def deliver(self, answer: Answer) -> None:

@@ -4,9 +4,13 @@ Promises that every write checks the turn's lease first. A row ``starting`` has 
 may not exist.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
 from agent.store import sessions
@@ -25,14 +29,37 @@ class ReplyState(StrEnum):
     FINAL = "final"
 
 
-class ReplyRows:
-    """The rows of one turn's reply. Parts are numbered from 0 and are added in order."""
+@dataclass(frozen=True)
+class Posted:
+    """Where a turn was asked, and the ``ts`` of each message of its reply; None of one that was never heard of."""
 
-    def __init__(self, database: Database, turn: Turn, address: ReplyAddress) -> None:
-        self._database, self._turn, self._address = database, turn, address
-        statement = select(ReplyRow.ts).where(ReplyRow.turn_id == turn.id).order_by(ReplyRow.part)
-        with database.transaction() as transaction:
-            self._ts: list[str | None] = list(transaction.scalars(statement))
+    address: ReplyAddress
+    ts: Sequence[str | None] = ()
+
+
+_POSTED = text("""
+SELECT place, ARRAY(SELECT ts FROM replies WHERE turn_id = :id ORDER BY part) FROM deliveries WHERE turn_id = :id
+""")
+
+
+def load(transaction: Transaction, turn_id: UUID) -> Posted | None:
+    """Returns what is known of a turn's reply; None for a turn from the terminal, or one that was forgotten."""
+    row = transaction.execute(_POSTED, {"id": turn_id}).one_or_none()
+    return Posted(ReplyAddress(**row[0]), row[1]) if row and row[0] else None
+
+
+class ReplyRows:
+    """The rows of one turn's reply. Parts are numbered from 0 and are added in order.
+
+    That a message was posted is stored with the next part or with the turn's end: a worker that ends before finds
+    the message by the mark it carries.
+    """
+
+    def __init__(self, database: Database, turn: Turn, posted: Posted) -> None:
+        self._database, self._turn, self._address = database, turn, posted.address
+        self._ts = list(posted.ts)
+        self._unstored: dict[int, str] = {}  # the ts of posted messages, by part
+        self._announced_with_text = False
 
     def __len__(self) -> int:
         return len(self._ts)
@@ -47,27 +74,58 @@ class ReplyRows:
             return
         with self._database.transaction() as transaction:
             sessions.verify_lease(transaction, self._turn)
-            transaction.execute(
-                insert(ReplyRow).values(
-                    turn_id=self._turn.id,
-                    part=part,
-                    channel=self._address.channel,
-                    thread_ts=self._address.thread_ts,
-                    state=ReplyState.STARTING,
-                )
-            )
+            self._store_posted(transaction)
+            self._insert(transaction, part)
+        self._unstored.clear()
         self._ts.append(None)
 
+    def announce_with_text(self, transaction: Transaction) -> None:
+        """Does so for the first part, in the transaction that stores the final text."""
+        if not self._ts:
+            self._insert(transaction, 0)
+            self._announced_with_text = True
+
+    def note_text_stored(self) -> None:
+        """Learns that the transaction with the final text was committed."""
+        if self._announced_with_text and not self._ts:
+            self._ts.append(None)
+
+    @property
+    def is_new(self) -> bool:
+        """Returns whether this worker announced the first part with the text, and nothing was posted yet."""
+        return self._announced_with_text and self._ts == [None]
+
     def record(self, part: int, ts: str, state: ReplyState) -> None:
-        """Stores the message that an announced part became."""
+        """Stores the message that an announced part became: at once while it grows, else with the next write."""
+        self._ts[part] = ts
+        self._unstored[part] = ts
+        if state == ReplyState.POSTED:
+            return
         with self._database.transaction() as transaction:
             sessions.verify_lease(transaction, self._turn)
-            transaction.execute(
-                update(ReplyRow)
-                .where(ReplyRow.turn_id == self._turn.id, ReplyRow.part == part)
-                .values(ts=ts, state=state, updated_at=func.now())
+            self._store_posted(transaction, state)
+        self._unstored.clear()
+
+    def finalise(self, transaction: Transaction) -> None:
+        """Marks every part as final, in the transaction that ends the turn."""
+        values = {"turn_id": self._turn.id, "posted": {str(part): ts for part, ts in self._unstored.items()}}
+        transaction.execute(_FINALISE, values)
+
+    def _insert(self, transaction: Transaction, part: int) -> None:
+        transaction.execute(
+            insert(ReplyRow).values(
+                turn_id=self._turn.id,
+                part=part,
+                channel=self._address.channel,
+                thread_ts=self._address.thread_ts,
+                state=ReplyState.STARTING,
             )
-        self._ts[part] = ts
+        )
+
+    def _store_posted(self, transaction: Transaction, state: ReplyState = ReplyState.POSTED) -> None:
+        for part, ts in self._unstored.items():
+            row = update(ReplyRow).where(ReplyRow.turn_id == self._turn.id, ReplyRow.part == part)
+            transaction.execute(row.values(ts=ts, state=state, updated_at=func.now()))
 
     def load_known_ts(self) -> set[str]:
         """Loads the ``ts`` of every stored reply in the channel, of other turns too."""
@@ -76,7 +134,8 @@ class ReplyRows:
             return {ts for ts in transaction.scalars(statement) if ts}
 
 
-def finalise(transaction: Transaction, turn: Turn) -> None:
-    """Marks every part as final; called in the transaction that ends the turn."""
-    statement = update(ReplyRow).where(ReplyRow.turn_id == turn.id)
-    transaction.execute(statement.values(state=ReplyState.FINAL, updated_at=func.now()))
+_FINALISE = text("""
+UPDATE replies SET ts = coalesce(CAST(:posted AS jsonb) ->> CAST(part AS text), ts), state = 'final',
+       updated_at = now()
+WHERE turn_id = :turn_id
+""").bindparams(bindparam("posted", type_=JSONB))

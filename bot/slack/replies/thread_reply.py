@@ -1,6 +1,6 @@
 """The reply to one question in its thread: each part of the answer is posted once, whatever crashes.
 
-A row is committed before Slack is asked for a message, and its ``ts`` after. A resumed turn therefore knows that a
+A row is committed before Slack is asked for a message, and its ``ts`` later. A resumed turn therefore knows that a
 message may exist, searches the thread for it and adopts it. The final text replaces whatever the message shows.
 """
 
@@ -11,15 +11,14 @@ from agent import observability
 from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
 from agent.store import delivery
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
-from bot.slack.inbox import ReplyAddress
 from bot.slack.replies import direct_message, forms, splitting
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
-from bot.slack.replies.reply_rows import ReplyRows, ReplyState
+from bot.slack.replies.reply_rows import Posted, ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, ThreadMessages
 
@@ -37,12 +36,12 @@ class ThreadReply(Reply):
         slack: SlackClient,
         database: Database,
         turn: Turn,
-        address: ReplyAddress,
+        posted: Posted,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._slack, self._database, self._turn, self._address = slack, database, turn, address
-        self._messages = ThreadMessages(slack, address, turn.id)
-        self._rows = ReplyRows(database, turn, address)
+        self._slack, self._database, self._turn, self._address = slack, database, turn, posted.address
+        self._messages = ThreadMessages(slack, posted.address, turn.id)
+        self._rows = ReplyRows(database, turn, posted)
         self._live = LiveMessage(self._messages, self._rows, clock)
 
     def show_status(self, text: str) -> None:
@@ -79,8 +78,15 @@ class ThreadReply(Reply):
         except ReplyError as error:  # the thread may be gone with its question
             observability.log.info("reply_not_retracted", error=str(error))
 
+    def prepare(self, transaction: Transaction) -> None:
+        self._rows.announce_with_text(transaction)
+
+    def finalise(self, transaction: Transaction) -> None:
+        self._rows.finalise(transaction)
+
     def deliver(self, answer: Answer) -> None:
         """Delivers the answer; where the thread does not take it, sends it to the asker and raises the refusal."""
+        self._rows.note_text_stored()
         try:
             self._deliver_in_thread(answer)
         except SlackRefused as error:
@@ -114,7 +120,7 @@ class ThreadReply(Reply):
     def _deliver_part(self, part: int, message: Sequence[Message]) -> None:
         """Delivers the first of the message's forms that Slack takes, into the part's message if there is one."""
         ts = self._rows.ts(part)
-        if ts is None and part < len(self._rows):
+        if ts is None and part < len(self._rows) and not self._rows.is_new:
             ts = self._adopt_lost(part)
         if ts and self._replace(ts, message):
             return

@@ -154,9 +154,8 @@ def test_a_body_that_a_step_is_about_to_refer_to_stays(database: Database) -> No
         with database.transaction() as transaction:
             trace.open_model_call(
                 transaction,
-                new.id,
+                new.turn,
                 call_id=new_id(),
-                attempt=1,
                 position=1,
                 purpose=Purpose.CLOSING,
                 model="openai/scripted",

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -254,7 +255,7 @@ def test_a_model_that_says_nothing_is_left_when_the_time_is_over(
 
 def test_a_finished_turn_is_not_run_again(database: Database, turn: Turn, model: ScriptedModel) -> None:
     first = finished(run(database, turn, model))
-    again = finished(run(database, turn, model))
+    again = finished(run(database, replace(turn, has_record=True), model))
     assert (again.text, len(model.requests)) == (first.text, 1)
     assert [source.n for source in again.sources] == [1]
 

@@ -106,7 +106,7 @@ def stop_after(asked: Asked, turn: Turn, *, n_messages: int) -> list[FinishedCal
         if len(asked.query("SELECT 1 FROM messages")) >= n_messages:
             raise Cancelled("enough")
 
-    run = TurnRun(turn, asked.kit, check)
+    run = TurnRun(replace(turn, has_record=bool(asked.messages(turn))), asked.kit, check)
     with pytest.raises(Cancelled):
         list(run.events(opening))
     return run.recorder.finished

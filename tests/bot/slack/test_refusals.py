@@ -23,6 +23,7 @@ from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.live_message import STREAM_SECONDS
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.thread_reply import ThreadReply
+from tests.bot.slack.posted import load_posted
 
 Arguments = dict[str, Any]
 LEAVE = "https://handbook.example/leave_policy"
@@ -205,7 +206,8 @@ class Replying:
     now: float = 100.0
 
     def reply(self) -> ThreadReply:
-        return ThreadReply(self.slack, self.database, self.turn, self.address, clock=lambda: self.now)
+        posted = load_posted(self.database, self.turn, self.address)
+        return ThreadReply(self.slack, self.database, self.turn, posted, clock=lambda: self.now)
 
     def answer(self) -> Answer:
         return Answer(self.turn.id, TEXT, [SOURCE], NOTICE)

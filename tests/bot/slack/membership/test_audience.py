@@ -34,13 +34,23 @@ Reads = Callable[..., set[str]]
 LOOK_UPS = ("conversations.members", "users.info", "usergroups.list", "conversations.info")
 
 
+class RefreshedResolver(AudienceResolver):
+    """Reads what has changed before each question, as a worker does with the claim."""
+
+    def resolve(self, address: ReplyAddress) -> SeenBy:
+        with self._database.transaction() as transaction:
+            self.refresh(transaction)
+            self._reader_sets.update(transaction)
+        return super().resolve(address)
+
+
 @pytest.fixture
 def resolver(slack: SlackClient, database: Database) -> AudienceResolver:
     sets = ReaderSets()
     with database.transaction() as transaction:
         for readers in ALL.values():
             store_readers(transaction, readers)
-    return AudienceResolver(SlackDirectory(slack), sets, database)
+    return RefreshedResolver(SlackDirectory(slack), sets, database)
 
 
 def in_channel(channel: str, user: str = ADA) -> ReplyAddress:

@@ -81,6 +81,9 @@ class Company:
 
     def found(self, address: ReplyAddress) -> set[int]:
         self.n_questions += 1
+        with self.library.database.transaction() as transaction:
+            self.library.read_state(transaction)
+            self.resolver.refresh(transaction)
         audience = self.resolver.resolve(address).audience
         passages = self.library.search(QUESTION, audience=audience, k=50).passages
         listed = self.library.list_documents(audience=audience, limit=50).documents

@@ -13,6 +13,7 @@ from bot.slack.replies.live_message import EDIT_SECONDS, LiveMessage, Mode
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.reply_rows import ReplyRows
 from bot.slack.replies.thread_messages import ThreadMessages
+from tests.bot.slack.posted import load_posted
 
 
 class Clock:
@@ -34,7 +35,11 @@ def make(
     slack: SlackClient, database: Database, turn: Turn, address: ReplyAddress, clock: Clock
 ) -> Callable[[], LiveMessage]:
     def make() -> LiveMessage:
-        return LiveMessage(ThreadMessages(slack, address, turn.id), ReplyRows(database, turn, address), clock)
+        return LiveMessage(
+            ThreadMessages(slack, address, turn.id),
+            ReplyRows(database, turn, load_posted(database, turn, address)),
+            clock,
+        )
 
     return make
 

@@ -21,11 +21,12 @@ from bot.simulator import ADA, FaultRule, Workspace, WorkspaceServer
 from bot.simulator.stores.messages import SlackMessage
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies import reply_rows, task_cards
+from bot.slack.replies import task_cards
 from bot.slack.replies.live_message import EDIT_SECONDS, FIRST_CARD_SECONDS, STREAM_SECONDS
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.splitting import PART_LIMIT
 from bot.slack.replies.thread_reply import POSTS, ThreadReply
+from tests.bot.slack.posted import load_posted
 
 SOURCE = CitedPassage(1, Passage("c", "d", "Leave", "https://handbook.example/leave", "", "", 1.0))
 LABELS = ToolLabels("is searching…", "Searching the documents", "Searched the documents")
@@ -68,10 +69,13 @@ class Bench:
     turn: Turn
     address: ReplyAddress
     now: float = 100.0
+    last: ThreadReply | None = None
 
     def reply(self, slack: SlackClient | None = None) -> ThreadReply:
         """A worker's reply; each is of another worker."""
-        return ThreadReply(slack or self.slack, self.database, self.turn, self.address, clock=lambda: self.now)
+        posted = load_posted(self.database, self.turn, self.address)
+        self.last = ThreadReply(slack or self.slack, self.database, self.turn, posted, clock=lambda: self.now)
+        return self.last
 
     def answer(self, text: str = WHOLE, **options: Any) -> Answer:
         return Answer(self.turn.id, text, [SOURCE], **options)
@@ -85,6 +89,13 @@ class Bench:
         with self.database.transaction() as transaction:
             rows = transaction.execute(text("SELECT part, ts, state FROM replies ORDER BY part"))
             return [tuple(row) for row in rows]
+
+    def end(self) -> list[tuple[int, str | None, str]]:
+        """Ends the turn as its last worker does; the rows."""
+        assert self.last
+        with self.database.transaction() as transaction:
+            self.last.finalise(transaction)
+        return self.rows()
 
     def methods(self) -> list[str]:
         """The calls of the reply, without the thread's status."""
@@ -127,7 +138,8 @@ def test_an_answer_that_is_complete_at_once_is_posted_in_one_call(bench: Bench) 
     assert "A notice." in message.plain
     assert "Good answer" in message.plain
     assert message.thread_ts == bench.address.thread_ts
-    assert bench.rows() == [(0, message.ts, "posted")]
+    assert bench.rows() == [(0, None, "starting")]  # its ts is stored with the turn's end
+    assert bench.end() == [(0, message.ts, "final")]
 
 
 def test_text_that_comes_slowly_streams_and_the_stream_ends_with_the_rest(bench: Bench) -> None:
@@ -243,7 +255,7 @@ def test_an_answer_too_long_for_a_message_is_delivered_in_parts(bench: Bench) ->
     shown = "\n".join(message.plain for message in messages)
     assert all(f"Paragraph {n}." in shown for n in range(25))
     assert ["Sources:" in message.plain for message in messages] == [False, False, True]
-    assert [(part, ts) for part, ts, _ in bench.rows()] == [(n, m.ts) for n, m in enumerate(messages)]
+    assert [(part, ts) for part, ts, _ in bench.end()] == [(n, m.ts) for n, m in enumerate(messages)]
 
 
 # Slack refuses
@@ -404,7 +416,7 @@ def test_a_stream_whose_start_is_unclear_is_found_or_replaced(bench: Bench, is_d
     (message,) = bench.messages()
     assert message.plain.count(WHOLE) == 1
     assert message.streaming_state in (None, "completed")
-    assert bench.rows() == [(0, message.ts, "posted")]
+    assert bench.end() == [(0, message.ts, "final")]
 
 
 @pytest.mark.parametrize("n_lost", range(1, POSTS.n_attempts))
@@ -412,7 +424,7 @@ def test_a_post_whose_answer_is_lost_is_found_in_the_thread(bench: Bench, n_lost
     bench.workspace.faults.lose_answer("chat.postMessage", times=n_lost)
     bench.reply().deliver(bench.answer())
     (message,) = bench.messages()
-    assert bench.rows() == [(0, message.ts, "posted")]
+    assert bench.end() == [(0, message.ts, "final")]
     assert bench.methods().count("chat.postMessage") == 1
 
 
@@ -460,7 +472,7 @@ def test_a_stream_of_a_worker_that_died_is_adopted(
     assert message.plain.count(WHOLE) == 1
     assert "Sources:" in message.plain
     assert message.streaming_state in (None, "completed")
-    assert bench.rows()[0][1] == message.ts
+    assert bench.end()[0][1] == message.ts
 
 
 @pytest.mark.parametrize("is_done", [True, False])
@@ -481,7 +493,7 @@ def test_a_part_that_a_dead_worker_was_posting_is_posted_once(
     bench.reply().deliver(answer)
     messages = bench.messages()
     assert len(messages) == 2
-    assert [ts for _, ts, _ in bench.rows()] == [message.ts for message in messages]
+    assert [ts for _, ts, _ in bench.end()] == [message.ts for message in messages]
     assert sum(message.plain.count("y" * 900) for message in messages) == 15
 
 
@@ -495,10 +507,11 @@ def test_a_delivered_answer_is_delivered_again_into_the_same_message(bench: Benc
 def test_the_message_of_another_turn_in_the_thread_is_not_adopted(
     bench: Bench, make_turn: Callable[..., Turn], server: WorkspaceServer
 ) -> None:
-    bench.reply().deliver(bench.answer("The first answer."))
+    reply = bench.reply()
+    reply.deliver(bench.answer("The first answer."))
     ts = bench.workspace.person(ADA).mention("#help", "And now?", bench.address.thread_ts)
     with bench.database.transaction() as transaction:
-        reply_rows.finalise(transaction, bench.turn)
+        reply.finalise(transaction)
         transaction.execute(text("UPDATE turns SET status = 'completed'"))
     bench.address = replace(bench.address, ts=ts)
     bench.turn = make_turn(bench.address)
@@ -531,6 +544,4 @@ def test_a_worker_that_lost_its_turn_posts_nothing(bench: Bench, is_streamed: bo
 
 def test_the_end_of_the_turn_marks_every_part_as_final(bench: Bench) -> None:
     bench.reply().deliver(bench.answer("\n\n".join("z" * 900 for _ in range(15))))
-    with bench.database.transaction() as transaction:
-        reply_rows.finalise(transaction, bench.turn)
-    assert [state for _, _, state in bench.rows()] == ["final", "final"]
+    assert [state for _, _, state in bench.end()] == ["final", "final"]
