@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from agent.llm import litellm_setup
+
 Request = dict[str, Any]
 
 
@@ -117,6 +119,7 @@ class ScriptedModel:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> "ScriptedModel":
+        litellm_setup.warm_up()  # else the first turn of a process waits for it, on a busy machine to its end
         self._thread.start()
         return self
 

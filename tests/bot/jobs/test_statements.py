@@ -63,7 +63,7 @@ def asked(database: Database) -> Iterator[Counter[str]]:
 
 @pytest.mark.parametrize(
     ("lines", "most"),
-    [([ANSWER], (22, 6)), ([SEARCH, ANSWER], (32, 11))],
+    [([ANSWER], (22, 6)), ([SEARCH, ANSWER], (33, 11))],
     ids=["one model call", "two model calls"],
 )
 def test_an_answer_costs_few_statements_and_commits(  # noqa: PLR0917
