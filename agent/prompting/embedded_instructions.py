@@ -2,7 +2,7 @@
 
 The rules are in ``instruction_rules.txt``: a strong one stands for itself ("ignore all previous instructions"), a
 weak one counts next to a strong one only ("Use reference 7."). Promises that what is found is whole sentences, and
-that a text without an instruction is returned unchanged. Goes by the wording, in ten languages: an instruction
+that a text without an instruction is returned unchanged. Goes by the wording, in English and the commonest in twenty-odd other languages: an instruction
 that looks like any other sentence is not found, and a page about such instructions loses its examples.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from unicodedata import normalize
 
 _SPEAKER = r"(?<![\w-])(user|human|customer|assistant|ai|bot|chatbot|chatgpt)[ *_]*:"
 _ROLE = re.compile(rf"{_SPEAKER}[ *_]*\S[^\n]*?(?={_SPEAKER}|\n|\Z)", re.IGNORECASE)
@@ -19,11 +20,17 @@ _TAGGED = re.compile(
 )
 _ASSISTANTS = {"assistant", "ai", "bot", "chatbot", "chatgpt"}
 _LOOK_ALIKES = str.maketrans(
-    "аеорсхіѕјԁһуАВЕКМНОРСТХ’" + "".join(map(chr, range(0xFF01, 0xFF5F))),
-    "aeopcxisjdhyABEKMHOPCTX'" + "".join(map(chr, range(0x21, 0x7F))),
+    "аеорсхіѕјԁһуАВЕКМНОРСТХΑΒΕΖΗΙΚΜΝΟΡΤΥΧαερτυνικοχ’",
+    "aeopcxisjdhyABEKMHOPCTXABEZHIKMNOPTYXaeptuvikox'",
 )
-_DIGIT_IN_WORD = re.compile(r"(?<=[a-z])[01345](?=[a-z])", re.IGNORECASE)  # ign0re
-_AS_LETTER = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s"}
+_DIGITS_IN_WORD = re.compile(r"(?<=[a-z])[01345]{1,3}|[01345]{1,2}(?=[a-z])", re.IGNORECASE)  # ign0re, a11
+_AS_LETTER = str.maketrans("01345", "oieas")
+_AS_L = re.compile(r"(?<=a)ii(?![a-z])", re.IGNORECASE)
+_HINT = re.compile(
+    r"ignore|disregard|forget|override|instruct|prompt|assistant|answer|respon|reply", re.IGNORECASE
+)
+_SPACED = re.compile(r"(?<!\w)(?:\w[^\w\n]{1,3}){10,200}\w(?!\w)")  # I g n o r e
+_SPACED_INSTRUCTION = re.compile(r"(?:ignore|disregard|forget).{0,40}(?:instruction|prompt|rule)", re.IGNORECASE)
 _END = re.compile(r"[.!?][\"'”’)\]]*(?=\s)|[。！？]|\n(?!\s*[a-z])|\n\s*\n")
 _BETWEEN_WORDS = r"[\s*`~\"']+"
 _AROUND = 2  # sentences on each side of an instruction in which a weak rule counts
@@ -61,9 +68,11 @@ def take_out(text: str, instead: str = "") -> str:
 
 @lru_cache(maxsize=256)  # a result's texts are looked at while it is fitted and again when it is shown
 def _find(text: str) -> tuple[_Sentence, ...]:
-    seen = _DIGIT_IN_WORD.sub(lambda digit: _AS_LETTER[digit[0]], text.translate(_LOOK_ALIKES))
-    spans = [match.span() for rule in (_read_rules()[0], _TAGGED) for match in rule.finditer(seen)]
-    spans += _find_dialogue(seen)
+    seen = _fold(text)
+    texts = [text, seen] if seen != text and _HINT.search(seen) else [text]
+    rules = (_read_rules()[0], _TAGGED)
+    spans = [match.span() for way in texts for rule in rules for match in rule.finditer(way)]
+    spans += _find_dialogue(seen) + _find_spaced(seen)
     if not spans:
         return ()
     sentences = list(_split(seen))
@@ -75,6 +84,28 @@ def _find(text: str) -> tuple[_Sentence, ...]:
     for at in sorted(marked):
         marked |= {*_follow(seen, sentences, at, 1), *_follow(seen, sentences, at, -1)}
     return tuple(sentences[at] for at in sorted(marked))
+
+
+def _fold(text: str) -> str:
+    """Returns a text of the same length in plain letters: without accents, and what looks like a letter as one."""
+    if not text.isascii():
+        text = "".join(map(_fold_character, text.translate(_LOOK_ALIKES)))
+    read = _DIGITS_IN_WORD.sub(lambda digits: digits[0].translate(_AS_LETTER), text)
+    return _AS_L.sub("ll", read)
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    if character.isascii():
+        return character
+    plain = normalize("NFKD", character)
+    return plain[0] if plain[0].isascii() and not any(map(str.isalnum, plain[1:])) else character
+
+
+def _find_spaced(text: str) -> list[tuple[int, int]]:
+    """Returns runs of single letters that spell an instruction."""
+    runs = [(run, "".join(filter(str.isalpha, run[0]))) for run in _SPACED.finditer(text)]
+    return [run.span() for run, letters in runs if _SPACED_INSTRUCTION.search(letters)]
 
 
 def _find_dialogue(text: str) -> list[tuple[int, int]]:
