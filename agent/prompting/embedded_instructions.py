@@ -2,8 +2,9 @@
 
 The rules are in ``instruction_rules.txt``: a strong one stands for itself ("ignore all previous instructions"), a
 weak one counts next to a strong one only ("Use reference 7."). Promises that what is found is whole sentences, and
-that a text without an instruction is returned unchanged. Goes by the wording, in English and the commonest in twenty-odd other languages: an instruction
-that looks like any other sentence is not found, and a page about such instructions loses its examples.
+that a text without an instruction is returned unchanged. Goes by the wording, in English, and for the commonest in
+twenty-odd other languages: an instruction that looks like any other sentence is not found, and a page about such
+instructions loses its examples.
 """
 
 import re
