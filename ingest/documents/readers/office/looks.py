@@ -18,6 +18,8 @@ _FOLDER = "xl"
 _NAMES = ("xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
 _PLACE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 _MAX_SHEET_ROWS = MAX_ROWS + 1_000  # some may be empty
+_MAX_COLUMNS = 16_384
+_TRUE = {"1", "true"}
 Place = tuple[int, int]  # row and column from 0
 
 
@@ -25,13 +27,20 @@ Place = tuple[int, int]  # row and column from 0
 class SheetLooks:
     """How the cells of one sheet look: their number formats or texts, and the formulas without a stored value.
 
-    ``merged`` has the first and last place of each merged cell, where calamine does not know them.
+    ``merged`` has the first and last place of each merged cell, where calamine does not know them. Rows that a
+    filter leaves out count as seen: it is a way to look at a sheet.
     """
 
     formats: dict[Place, str] = field(default_factory=dict)
     texts: dict[Place, str] = field(default_factory=dict)
     without_value: list[Place] = field(default_factory=list)
     merged: list[tuple[Place, Place]] = field(default_factory=list)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
+
+    def hides(self, place: Place) -> bool:
+        """Returns whether a cell is in a row or a column that is hidden."""
+        return place[0] in self.hidden_rows or place[1] in self.hidden_columns
 
 
 def read_looks(content: bytes, *, max_bytes: int) -> dict[str, SheetLooks]:
@@ -93,7 +102,7 @@ class _LooksReader:
         self._codes = codes
         self._row, self._column = -1, -1
         self._has_formula = self._has_value = self._is_in_value = self._is_text = False
-        self._is_over = False
+        self._is_over = self._is_filtered = False
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -113,11 +122,17 @@ class _LooksReader:
         tag = tag.rpartition(":")[2]
         if self._is_over:
             return
-        if tag == "row":
+        if tag == "sheetPr":
+            self._is_filtered = attributes.get("filterMode") in _TRUE
+        elif tag == "col" and attributes.get("hidden") in _TRUE:
+            self._hide_columns(attributes.get("min", ""), attributes.get("max", ""))
+        elif tag == "row":
             number = attributes.get("r", "")
             self._row = int(number) - 1 if number.isdecimal() and len(number) < 8 else self._row + 1
             self._column = -1
             self._is_over = self._row > _MAX_SHEET_ROWS
+            if attributes.get("hidden") in _TRUE and not self._is_filtered:
+                self.looks.hidden_rows.add(self._row)
         elif tag == "c":
             place = _PLACE.fullmatch(attributes.get("r", ""))
             self._column = column_number(place[1]) if place else self._column + 1
@@ -130,6 +145,10 @@ class _LooksReader:
         elif tag == "v":
             self._is_in_value = True
             self._has_value |= self._is_text  # an empty text is a value, too
+
+    def _hide_columns(self, first: str, last: str) -> None:
+        if first.isdecimal() and last.isdecimal() and len(last) < 6:
+            self.looks.hidden_columns.update(range(int(first) - 1, min(int(last), _MAX_COLUMNS)))
 
     def _text(self, text: str) -> None:
         self._has_value |= self._is_in_value and not text.isspace()

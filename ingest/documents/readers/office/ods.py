@@ -13,6 +13,7 @@ from ingest.documents.readers.text.tables import MAX_ROWS
 _WHAT = "spreadsheet"
 _CONTENT, _MIMETYPE = "content.xml", "mimetype"
 _SHOWN_TYPES = {"currency", "percentage", "date", "time", "float"}
+_HIDDEN = "collapse"  # and not "filter", which is a way to look at a sheet
 _MAX_REPEATED = 1_000  # rows or columns of one cell; more are empty
 _MAX_PLACES = 500_000  # of one sheet, those of repeated cells among them; each takes 200 bytes
 
@@ -29,11 +30,14 @@ def read_looks(content: bytes) -> dict[str, SheetLooks]:
 
 def _read_table(table: Element) -> SheetLooks:
     looks = SheetLooks()
+    _read_columns(table, looks)
     number = 0
     for row in _rows(table):
         n_rows = _repeat(row, "number-rows-repeated")
         if number > MAX_ROWS:
             break
+        if _attribute(row, "visibility") == _HIDDEN:
+            looks.hidden_rows.update(range(number, number + min(n_rows, _MAX_REPEATED)))
         column = 0
         for cell in row:
             n_columns = _repeat(cell, "number-columns-repeated")
@@ -42,6 +46,17 @@ def _read_table(table: Element) -> SheetLooks:
             column += n_columns
         number += n_rows
     return looks
+
+
+def _read_columns(table: Element, looks: SheetLooks) -> None:
+    at = 0
+    for column in table.iter():
+        if _name(column) != "table-column":
+            continue
+        n_columns = _repeat(column, "number-columns-repeated")
+        if _attribute(column, "visibility") == _HIDDEN:
+            looks.hidden_columns.update(range(at, at + min(n_columns, _MAX_REPEATED)))
+        at += n_columns
 
 
 def _read_cell(cell: Element, place: Place, repeated: tuple[int, int], looks: SheetLooks) -> None:

@@ -28,6 +28,8 @@ _LEFT_OUT = {
     "desc",
 }
 _MAX_SPACES = 100
+_POINTS = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)pt")
+_TINY_POINTS = 2.0
 _MARGIN = re.compile(r"(?:header|footer)(?:-left|-first)?")
 
 
@@ -74,10 +76,38 @@ def _margins(styles: Element, walk: "_OpenDocumentWalk", blocks: list[Block]) ->
 
 
 def _hidden_styles(root: Element) -> Iterator[str]:
-    for style in root.iter():
-        looks = {(_attribute(child, "display"), _attribute(child, "visibility")) for child in style}
-        if _name(style) == "style" and looks & {("none", ""), ("false", ""), ("", "hidden")}:
-            yield _attribute(style, "name")
+    """Yields the styles of hidden, tiny and transparent text, and those that are made from one."""
+    styles = [style for style in root.iter() if _name(style) == "style"]
+    children: dict[str, list[str]] = {}
+    for style in styles:
+        children.setdefault(_attribute(style, "parent-style-name"), []).append(_attribute(style, "name"))
+    found = [_attribute(style, "name") for style in styles if any(map(_hides, style))]
+    seen = set(found)
+    while found:
+        name = found.pop()
+        yield name
+        heirs = [heir for heir in children.get(name, ()) if heir not in seen]
+        seen.update(heirs)
+        found += heirs
+
+
+def _hides(properties: Element) -> bool:
+    looks = (_attribute(properties, "display"), _attribute(properties, "visibility"))
+    if looks in {("none", ""), ("false", ""), ("", "hidden")}:
+        return True
+    size = _POINTS.fullmatch(_attribute(properties, "font-size"))
+    is_text = _name(properties) == "text-properties"
+    return bool(size and float(size[1]) <= _TINY_POINTS) or (is_text and _attribute(properties, "opacity") == "0%")
+
+
+def _is_left_out(element: Element) -> bool:
+    """Returns whether a section or a paragraph says of itself that it is hidden."""
+    is_section = _name(element) == "section" and _attribute(element, "display") == "none"
+    return is_section or any(_name(child) == "hidden-paragraph" and _is_set(child) for child in element)
+
+
+def _is_set(hidden: Element) -> bool:
+    return _attribute(hidden, "is-hidden") == "true"
 
 
 class _OpenDocumentWalk:
@@ -92,7 +122,7 @@ class _OpenDocumentWalk:
         """Yields the blocks in an element; ``depth`` is that of the list around it, -1 outside of lists."""
         for child in parent:
             name = _name(child)
-            if name in _LEFT_OUT or _attribute(child, "style-name") in self._hidden:
+            if name in _LEFT_OUT or _attribute(child, "style-name") in self._hidden or _is_left_out(child):
                 continue
             if name == "h":
                 yield Block(

@@ -1,8 +1,8 @@
 """PowerPoint presentations to blocks: a slide's title is a heading, then its bullets, tables, charts and notes.
 
 A block's page is its slide. Promises to leave out what an audience would not see: hidden slides and shapes, text
-beside the slide, and text too small to be read; speaker notes are kept, and labelled. Does not use python-pptx,
-which unpacks pictures too, cannot read ISO 29500 Strict, and brings Pillow and XlsxWriter.
+beside the slide, and text that is transparent or too small to be read; speaker notes are kept, and labelled. Does
+not use python-pptx, which unpacks pictures too, cannot read ISO 29500 Strict, and brings Pillow and XlsxWriter.
 """
 
 import posixpath
@@ -20,6 +20,7 @@ _WHAT = "PowerPoint presentation"
 _FRAME = {"dt", "ftr", "hdr", "sldNum", "sldImg"}  # placeholders for text that every slide repeats
 _TITLES = {"title", "ctrTitle"}
 _TINY = 200  # hundredths of a point
+_TRANSPARENT = 5_000  # thousandths of a percent
 _MARKUP = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
 
@@ -175,8 +176,17 @@ def _text(paragraph: Element) -> str:
         elif _name(run) == "r":
             properties = run.find("{*}rPr")
             size = _int(properties, "sz") if properties is not None else 0
-            parts += [text.text or "" for text in run.iterfind("{*}t") if not 0 < size <= _TINY]
+            is_seen = not 0 < size <= _TINY and not _is_transparent(properties)
+            parts += [text.text or "" for text in run.iterfind("{*}t") if is_seen]
     return "\n".join(stripped for line in "".join(parts).split("\n") if (stripped := " ".join(line.split())))
+
+
+def _is_transparent(properties: Element | None) -> bool:
+    """Returns whether text has neither an outline nor a colour, or one that lets all through."""
+    if properties is None or properties.find("{*}ln") is not None:
+        return False
+    alphas = [_int(alpha, "val") for alpha in properties.iterfind("{*}solidFill/*/{*}alpha")]
+    return properties.find("{*}noFill") is not None or any(alpha <= _TRANSPARENT for alpha in alphas)
 
 
 def _table(table: Element) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 calamine reads all four formats, returns dates as dates and a formula's last value, and is 5 to 10 times as fast as
 openpyxl, which reads XLSX only. It does not return how cells look: :mod:`ingest.documents.readers.office.looks`
 does for XLSX, and the displayed texts of ODS are read by :mod:`ingest.documents.readers.office.ods`; XLSB and XLS
-lose their number formats. Hidden sheets are left out.
+lose their number formats. Hidden sheets, rows and columns are left out.
 """
 
 import re
@@ -36,6 +36,7 @@ _MAX_RANGES, _MAX_SHEETS = 8, 3  # named where formulas have no value
 _MAX_COVERED = 500_000  # places below merged cells
 _DEFAULT_NAMES = {"sheet1", "tabelle1", "feuil1", "hoja1", "foglio1", "blad1", "arkusz1", "лист1"}
 _PLACE = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
+_SHOWS_NOTHING = ";;;"
 Cell = float | str | bool | date | time | timedelta
 
 
@@ -155,6 +156,8 @@ def _find_merged(sheet: CalamineSheet, sheet_looks: SheetLooks) -> dict[int, set
 
 
 def _format_cell(cell: Cell, sheet_looks: SheetLooks, place: Place) -> str:
+    if sheet_looks.hides(place) or sheet_looks.formats.get(place, "").strip() == _SHOWS_NOTHING:
+        return ""
     if text := sheet_looks.texts.get(place):
         return text
     code = sheet_looks.formats.get(place)

@@ -6,6 +6,7 @@ from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
 from tests.ingest import paper
+from tests.ingest.office import ods, opendocument, pptx, shape, xlsx
 
 HIDING = [
     "position:absolute; left:-9999px",
@@ -204,3 +205,91 @@ def test_a_secret_and_an_instruction_are_both_said() -> None:
 def test_a_file_name_as_title_is_cleaned_like_text(name: str) -> None:
     title = reader.read_document(RawDocument(b"Text.", Format.TEXT, name)).title
     assert title.isprintable()
+
+
+def cell(place: str, text: str) -> str:
+    return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def sheet(columns: str = "", row: str = "", before: str = "") -> str:
+    second = f'<row r="2" {row}>{cell("A2", "Anna")}{cell("B2", "secret")}</row>'
+    rows = (
+        f'<row r="1">{cell("A1", "Who")}{cell("B1", "Note")}</row>{second}<row r="3">{cell("A3", "Berta")}</row>'
+    )
+    return read(xlsx({"Rooms": f"{before}<cols>{columns}</cols><sheetData>{rows}</sheetData>"}), Format.SHEET)
+
+
+def test_hidden_rows_and_columns_of_a_sheet_are_left_out() -> None:
+    assert "Anna" not in sheet(row='hidden="1"')
+    assert "Berta" in sheet(row='hidden="1"')
+    assert "secret" not in sheet('<col min="2" max="2" hidden="1"/>')
+    assert "Anna" in sheet('<col min="2" max="2" hidden="1"/>')
+    assert "secret" in sheet('<col min="2" max="2"/>')
+
+
+def test_rows_that_a_filter_leaves_out_are_kept() -> None:
+    assert "Anna" in sheet(row='hidden="1"', before='<sheetPr filterMode="1"/>')
+
+
+def test_hidden_rows_and_columns_of_an_opendocument_sheet_are_left_out() -> None:
+    def cells(*texts: str) -> str:
+        inside = (
+            f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+            for text in texts
+        )
+        return "".join(inside)
+
+    columns = '<table:table-column/><table:table-column table:visibility="collapse"/>'
+    rows = f"<table:table-row>{cells('Who', 'secret')}</table:table-row>"
+    rows += f'<table:table-row table:visibility="collapse">{cells("Anna")}</table:table-row>'
+    rows += f"<table:table-row>{cells('Berta')}</table:table-row>"
+    assert read(ods(columns + rows), Format.SHEET).split() == ["Who", "Berta"]
+
+
+FILL = '<a:solidFill><a:srgbClr val="FF0000">{}</a:srgbClr></a:solidFill>'
+
+
+@pytest.mark.parametrize(
+    ("look", "is_seen"),
+    [
+        (FILL.format('<a:alpha val="0"/>'), False),
+        ("<a:noFill/>", False),
+        ("<a:ln/><a:noFill/>", True),
+        (FILL.format('<a:alpha val="60000"/>'), True),
+        (FILL.format(""), True),
+    ],
+)
+def test_transparent_text_of_a_slide_is_left_out(look: str, is_seen: bool) -> None:
+    run = f"<a:p><a:r><a:rPr>{look}</a:rPr><a:t>Hidden</a:t></a:r></a:p>"
+    assert ("Hidden" in read(pptx(shape("Seen.", run)), Format.PPTX)) is is_seen
+
+
+LOOK = '<style:style style:name="H"><style:text-properties {}/></style:style>'
+HEIR = '<style:style style:name="K" style:parent-style-name="H"/>'
+FO = 'xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0"'
+
+
+@pytest.mark.parametrize(
+    ("body", "styles"),
+    [
+        ('<text:section text:display="none"><text:p>HIDDEN</text:p></text:section>', ""),
+        ('<text:p><text:hidden-paragraph text:is-hidden="true"/>HIDDEN</text:p>', ""),
+        ('<text:p text:style-name="K">HIDDEN</text:p>', LOOK.format('text:display="none"') + HEIR),
+        (
+            '<text:p><text:span text:style-name="H">HIDDEN</text:span></text:p>',
+            LOOK.format(f'{FO} fo:font-size="1pt"'),
+        ),
+        (
+            '<text:p><text:span text:style-name="H">HIDDEN</text:span></text:p>',
+            LOOK.format(f'{FO} fo:opacity="0%"'),
+        ),
+    ],
+)
+def test_hidden_text_of_an_opendocument_file_is_left_out(body: str, styles: str) -> None:
+    assert read(opendocument(f"<text:p>Seen.</text:p>{body}", styles=styles), Format.OPENDOCUMENT) == "Seen."
+
+
+def test_text_of_an_ordinary_size_is_kept() -> None:
+    body = '<text:p><text:span text:style-name="H">Seen.</text:span></text:p>'
+    styles = LOOK.format(f'{FO} fo:font-size="9pt" fo:opacity="100%"')
+    assert read(opendocument(body, styles=styles), Format.OPENDOCUMENT) == "Seen."
