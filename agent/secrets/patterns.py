@@ -4,7 +4,26 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LABEL = r"(?:password|passwd|passwort|kennwort|secret|token|api[ _-]?key)"
+_LABEL = (
+    r"(?:password|passwd|passwort|kennwort|secret|token|api[ _-]?key|pwd|passcode|passphrase|contraseña|senha"
+    r"|mot de passe|wachtwoord|hasło|lösenord|adgangskode|пароль)"
+)
+_LABEL_HINTS = (  # one of which each label has, in lower case
+    *("passw", "kennwort", "secret", "token", "api key", "api_key", "api-key", "apikey", "pwd", "passcode"),
+    *(
+        "passphrase",
+        "contraseña",
+        "senha",
+        "mot de passe",
+        "wachtwoord",
+        "hasło",
+        "lösenord",
+        "adgangskode",
+        "пароль",
+    ),
+    *("パスワード", "密码", "密碼"),
+)
+_SAID = r"(?:is|lautet|[:=：]|=>)"
 _PLACEHOLDER = r"(?:pass(?:word)?|pw|passwd|secret|token|key|xxx+)"
 
 
@@ -36,7 +55,7 @@ SHAPES = (
     ),
     SecretShape(  # OpenAI, Anthropic, Stripe
         ("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),
-        re.compile(r"\b(?:sk|pk|rk)[-_](?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"),
+        re.compile(r"\b(?:sk|pk|rk)[-_](?=[A-Za-z_-]*\d)(?=[\w-]{0,40}?[A-Za-z0-9]{12})[A-Za-z0-9_-]{16,}"),
     ),
     SecretShape(
         ("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_"),
@@ -57,26 +76,41 @@ SHAPES = (
         re.compile(r"\b(?:npm|hf|dop_v1|doo_v1|glsa)_(?=[A-Za-z_]*\d)[A-Za-z0-9_]{16,}"),
     ),
     SecretShape(("sg.",), re.compile(r"\bSG\.[\w-]{10,}\.[\w-]{10,}")),
+    SecretShape(
+        ("dckr_pat_", "gocspx-", "whsec_", "ntn_", "figd_", "sbp_", "nrak-"),
+        re.compile(r"\b(?:dckr_pat_|GOCSPX-|whsec_|ntn_|figd_|sbp_|NRAK-)(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"),
+    ),
+    SecretShape(
+        ("/api/webhooks/", ".webhook.office.com/"),
+        re.compile(
+            r"https://[\w.-]{1,100}(?:/api/webhooks/\d{10,25}/[\w-]{20,}|\.webhook\.office\.com/[\w@/-]{20,})"
+        ),
+    ),
+    SecretShape(("sig=",), re.compile(r"[?&]sig=([\w%+/-]{30,})")),  # of an address of Azure's storage
     SecretShape(("accountkey=",), re.compile(r"AccountKey=([A-Za-z0-9+/]{20,}={0,2})")),  # Azure
     SecretShape(
         ("eyj",), re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?")
     ),  # JSON Web Tokens
     SecretShape(
         ("bearer", "basic "),
-        re.compile(r"(?i:bearer|basic)[ \t]+((?=[A-Za-z+/_.-]*\d)[A-Za-z0-9+/_.-]{16,}={0,2})"),
+        re.compile(
+            r"(?i:bearer|basic):?[ \t]+"
+            r"((?=[A-Za-z+/_.-]*\d)(?=[\w+/.-]{0,80}?[A-Za-z0-9]{12})[A-Za-z0-9+/_.-]{16,}={0,2})"
+        ),
     ),
     SecretShape(  # https://user:password@host, but for words that stand for one
         ("://",),
         re.compile(
-            rf"://[^\s/@:\"'<>]{{0,100}}:(?!(?i:{_PLACEHOLDER})@)([^\s/@:\"'<>{{}}$\[\]%*…]{{1,200}})@(?=[\w\[])"
+            rf"://[^\s/@:\"'<>]{{0,100}}:(?!(?i:{_PLACEHOLDER})@)"
+            r"((?:[^\s/@:\"'<>{}$\[\]%*…]|%[0-9a-fA-F]{2}){1,200})@(?=[\w\[])"
         ),
     ),
     # "password: hunter2". Bounded: a model can be made to write "token:token:…", which would take quadratic time.
     SecretShape(
-        ("passw", "kennwort", "secret", "token", "api key", "api_key", "api-key", "apikey"),
+        _LABEL_HINTS,
         re.compile(
-            rf"(?i:\b{_LABEL}[\"']?\s*(?:is|[:=])[:\s\"'`]*"
-            r"([a-z][^\s\d\"'`]{0,100}\d[^\s\"'`]*|(?=[\d_]*[a-z])\d\w{7,}))"
+            rf"(?i:(?:(?<![A-Za-z0-9?&]){_LABEL}|パスワード|密码|密碼)[\"']?\s*{_SAID}[:\s\"'`*]*"
+            r"(?![\w.]{1,80}\(|[$#]?\{)([a-z!$#@%&?+][^\s\d\"'`]{0,100}\d[^\s\"'`*]*|(?=[\d_]*[a-z])\d\w{7,}))"
         ),
     ),
 )
@@ -87,7 +121,7 @@ LIKELY_KEY = re.compile(
     re.IGNORECASE,
 )
 # The beginning of one at a text's end: what follows decides.
-OPEN = re.compile(rf"(?i:\b(?:{_LABEL}|api)[\"']?\s*(?:(?:is|[:=])[:\s\"'`]*)?\Z|\b(?:bearer|basic)\s*\Z)")
+OPEN = re.compile(rf"(?i:\b(?:{_LABEL}|api)[\"']?\s*(?:{_SAID}[:\s\"'`*]*)?\Z|\b(?:bearer|basic)\s*\Z)")
 
 
 def find(text: str, lower: str) -> Iterator[tuple[int, int]]:

@@ -148,3 +148,51 @@ def test_nearly_nothing_of_ordinary_handbooks_is_masked() -> None:
     pages = [*folder.glob("handbook_18f/pages/**/*.md"), *folder.glob("handbook_dev/pages/**/*.md")]
     assert len(pages) > 300
     assert sum(mask(page.read_text(encoding="utf-8"))[1] for page in pages) <= 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pwd: Sommer2024!",
+        "Das Passwort lautet Sommer2024!",
+        "contraseña: Verano2024!",
+        "mot de passe : Ete2024!",
+        "wachtwoord: Zomer2024!",
+        "hasło: Lato2024!",
+        "パスワード：Natsu2024!",
+        "password：Tr0ub4dor9",
+        "DB_PASSWORD=Tr0ub4dor9",
+        "password: !Summer2024",
+        "The password is **Tr0ub4dor9**",
+        "password => 'Tr0ub4dor9'",
+        "https://user:Tr0%40ub4dor9@git.example",
+        "Bearer: wyla4szJxhvI3yvzPe9hB06wJpymDswp",
+        "dckr_pat_" + "aB3" * 9,
+        "GOCSPX-" + "aB3" * 9,
+        "https://discord.com/api/webhooks/123456789012345678/" + "aB3" * 20,
+        "https://acme.webhook.office.com/webhookb2/" + "aB3" * 20,
+        "https://x.blob.core.windows.net/c?sv=2020&sig=" + "aB3" * 14,
+    ],
+)
+def test_passwords_in_other_languages_and_keys_that_gitleaks_does_not_know_are_masked(text: str) -> None:
+    masked, n = mask(f"See {text} there.")
+    assert n == 1
+    assert "4dor9" not in masked
+    assert "aB3aB3" not in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bearer of-the-badge-number-1234567",
+        "basic knowledge-of-Python3-programming",
+        "pk-learning-path-2024-edition and pk_customer_id_2024_table",
+        "token = tokenizer.encode(text1)",
+        "password = getpass.getpass(prompt1)",
+        'password = "${DB_PASSWORD1}"',
+        "https://zoom.us/j/1234567890?pwd=abcDEF123",
+        "The password policy: at least 12 characters and 2 digits.",
+    ],
+)
+def test_words_and_code_around_a_password_are_no_secret(text: str) -> None:
+    assert mask(text) == (text, 0)
