@@ -18,7 +18,7 @@ from agent.types import Audience
 
 @dataclass(frozen=True)
 class Basis:
-    """What an answer rests on: the documents that its model was shown, and the tools that were called.
+    """What an answer rests on: the documents that its model was shown or told of, and the tools that were called.
 
     ``audience`` is whom the answer was for.
     """
@@ -39,6 +39,8 @@ class EarlierTurn:
 
 BASIS = """turns.audience,
        ARRAY(SELECT document_id FROM sources WHERE turn_id = turns.id
+             UNION SELECT jsonb_path_query(result, 'lax $.documents[*].document_id') #>> '{}' FROM tool_calls
+                   WHERE turn_id = turns.id
              UNION SELECT jsonb_array_elements_text(turns.known_before -> 'documents')),
        ARRAY(SELECT name FROM tool_calls WHERE turn_id = turns.id AND NOT is_error
              UNION SELECT jsonb_array_elements_text(turns.known_before -> 'tools'))"""  # the columns of a Basis

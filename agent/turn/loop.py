@@ -21,7 +21,7 @@ from agent.store.earlier_turns import EarlierTurn
 from agent.store.sessions import Turn
 from agent.store.transcript import Transcript, load_transcript
 from agent.tools import arguments
-from agent.turn import ending, grounding, history, recorder, tool_calls
+from agent.turn import ending, grounding, history, recorder, tool_calls, tool_results
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, TextReset, ToolFinished, ToolStarted
 from agent.turn.limits import Meter
@@ -87,9 +87,11 @@ class TurnRun:
         return [*addresses, *grounding.list_result_texts(self.recorder.messages)]
 
     def list_documents(self) -> frozenset[str]:
-        """Returns the ids of the documents that this attempt's answer rests on: its own and those of the earlier
-        answers in its prompt."""
-        return self._known_documents | {source.passage.document_id for source in self.recorder.sources}
+        """Returns the ids of the documents that this attempt's answer rests on: those it was shown or told of, and
+        those of the earlier answers in its prompt."""
+        shown = {source.passage.document_id for source in self.recorder.sources}
+        told = {id_ for call in self.recorder.finished for id_ in tool_results.list_documents(call.outcome.result)}
+        return self._known_documents | shown | told
 
     def events(self, opening: Callable[[str], Sequence[OpeningCall]]) -> Iterator[Event]:
         """Works on the turn until its final text is committed; the last event is :class:`Finished`.

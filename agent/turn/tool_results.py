@@ -171,3 +171,14 @@ def _fit(passages: Sequence[Passage], room: int) -> list[Passage]:
         first = passages[0]
         fitting = [replace(first, text=first.text[: max(0, room // 2)])]
     return fitting
+
+
+def list_documents(result: JsonObject) -> list[str]:
+    """Returns the ids of the documents that a result tells of beside its passages.
+
+    >>> list_documents({"documents": [{"title": "Annual leave", "document_id": "d1"}]})
+    ['d1']
+    """
+    documents = result.get("documents")
+    entries = documents if isinstance(documents, list) else []
+    return [str(entry["document_id"]) for entry in entries if isinstance(entry, dict) and entry.get("document_id")]

@@ -91,3 +91,19 @@ def test_an_answer_from_more_than_passages_is_shown_to_those_who_may_read_as_muc
     assert "about a safe" in answer(talk, model, LUNCH, STAFF, "At noon [1].")
     assert "about a safe" in answer(talk, model, LUNCH, both, "At noon [1].")
     assert "about a safe" not in answer(talk, model, LUNCH, Audience(), "At noon [1].")
+
+
+def test_an_answer_that_told_of_a_document_is_left_out_once_that_may_not_be_read(
+    talk: Asked, model: ScriptedModel
+) -> None:
+    turn = ask(talk, "What is there?", STAFF)
+    talk.run(turn)
+    talk.query(
+        "INSERT INTO tool_calls (id, turn_id, position, call_id, name, arguments, result, is_error) VALUES "
+        """(:id, :id, 0, 'c', 'list_titles', '{}', '{"documents": [{"document_id": "safe"}]}', false) RETURNING 1""",
+        id=turn.id,
+    )
+    talk.finish(turn, "There is one about a safe.")
+    assert "about a safe" in answer(talk, model, LUNCH, STAFF, "At noon [1].")
+    talk.kit_options["find_unreadable"] = lambda transaction, ids, audience: frozenset(ids) & {"safe"}
+    assert "about a safe" not in answer(talk, model, LUNCH, STAFF, "At noon [1].")

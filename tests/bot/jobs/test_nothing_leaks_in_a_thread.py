@@ -23,6 +23,7 @@ from ingest.settings import IngestSettings
 from tests.agent.parts import Asked
 from tests.library import sync_folder
 from tests.scripted_model import Say, ScriptedModel
+from tools.list_documents import list_documents
 from tools.search_docs import search_docs
 
 CODE = re.compile(r"CODE\d{3}")
@@ -39,7 +40,7 @@ pages = st.integers(0, N_PAGES - 1)
 steps = st.one_of(
     st.tuples(st.just("readers"), pages, st.sampled_from(READERS)),
     st.tuples(st.just("forget"), pages, st.none()),
-    *[st.tuples(st.just("ask"), st.sampled_from(["rule", "lunch"]), st.sampled_from(AUDIENCES))] * 3,
+    *[st.tuples(st.just("ask"), st.sampled_from(["rule", "lunch", "list"]), st.sampled_from(AUDIENCES))] * 3,
 )
 
 
@@ -85,13 +86,14 @@ class Talk:
             id=turn.id,
         )
         query = "When is lunch?" if about == "lunch" else "What is the code of the pelican rule?"
-        opening = [OpeningCall("search_docs", {"query": query})]
+        search, listing = OpeningCall("search_docs", {"query": query}), OpeningCall("list_documents", {})
+        opening = [listing if about == "list" else search]
         end = list(TurnRun(turn, self.asked.kit, lambda: None).events(lambda _: opening))[-1]
         assert isinstance(end, Finished)
         said = f"{end.text} {json.dumps([request['messages'] for request in self.model.requests[n_before:]])}"
         seen = {code[4] for code in CODE.findall(said)}
         assert seen <= self.allowed(audience), (about, audience, self.readers)
-        if about == "rule":
+        if about in {"rule", "list"}:
             assert seen == self.allowed(audience), (about, audience, self.readers)
         self.asked.finish(turn, end.text)
 
@@ -99,7 +101,7 @@ class Talk:
 @pytest.fixture
 def talk(asked: Asked, model: ScriptedModel, database: Database, tmp_path: Path) -> Talk:
     library = Library(database, IngestSettings(index_uri=str(tmp_path / "index")))
-    asked.tools = {"search_docs": search_docs}
+    asked.tools = {"search_docs": search_docs, "list_documents": list_documents}
     asked.kit_options = {
         "find_unreadable": reader_sets.find_unreadable,
         "resources": {Library: library},
