@@ -24,7 +24,7 @@ from ingest.documents.readers.text.inline_data import strip_inline_data
 
 MAX_CHARS = 20_000_000  # of text
 MAX_TITLE_CHARS = 200
-MAX_CHARS_FOR_INSTRUCTIONS = 1_000_000  # that takes ~3 s; passages are looked at again when they are shown
+MAX_CHARS_FOR_INSTRUCTIONS = 400_000  # that takes ~3 s; passages are looked at again when they are shown
 MAX_PIECES = 500_000  # blocks and lines of tables and code; a book of 1,000 pages has 50,000
 MODULES: dict[Format, str] = {
     Format.MARKDOWN: "html.markdown",
