@@ -293,3 +293,32 @@ def test_text_of_an_ordinary_size_is_kept() -> None:
     body = '<text:p><text:span text:style-name="H">Seen.</text:span></text:p>'
     styles = LOOK.format(f'{FO} fo:font-size="9pt" fo:opacity="100%"')
     assert read(opendocument(body, styles=styles), Format.OPENDOCUMENT) == "Seen."
+
+
+WHITE = r"{\colortbl;\red255\green255\blue254;\red0\green0\blue0;}"
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        r"{\v HIDDEN}",
+        r"\v HIDDEN\v0 ",
+        r"{\v\f0 {\b HIDDEN} HIDDEN}",
+        r"{\v \'48IDDEN \u72?IDDEN}",
+        r"{\cf1 HIDDEN}",
+        r"{\fs2 HIDDEN}",
+        r"{\v HIDDEN\par HIDDEN}",
+    ],
+)
+def test_hidden_rich_text_is_left_out(hidden: str) -> None:
+    text = read(rf"{{\rtf1 {WHITE}Seen. {hidden}End.\par}}".encode(), Format.RTF)
+    assert "IDDEN" not in text
+    assert "Seen." in text
+    assert "End." in text
+
+
+@pytest.mark.parametrize(
+    "seen", [r"{\cf2 Text}", r"{\fs24 Text}", r"\v0 Text", r"{\v HIDDEN\plain Text}", r"{\highlight2\cf1 Text}"]
+)
+def test_rich_text_that_is_seen_is_kept(seen: str) -> None:
+    assert "Text" in read(rf"{{\rtf1 {WHITE}Seen. {seen}\par}}".encode(), Format.RTF)
