@@ -5,10 +5,12 @@ numbering the passages (``[1]``, ``[2]``, … per turn, so that the model can ci
 """
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -118,15 +120,18 @@ class Tool:
     only_passages: bool = False  # all it returns is numbered passages and a few words about them
 
     def schema(self) -> ToolSchema:
-        """Returns the tool as chat APIs list it."""
+        """Returns the tool as chat APIs list it, each time a copy that may be changed."""
+        return cast(ToolSchema, json.loads(self._schema_json))
+
+    @cached_property
+    def _schema_json(self) -> str:
+        """Makes the schema once: pydantic takes a millisecond for each tool."""
         parameters = self.arguments.model_json_schema()
         parameters.pop("title", None)
         for argument in parameters.get("properties", {}).values():
             argument.pop("title", None)
-        return {
-            "type": "function",
-            "function": {"name": self.name, "description": self.description, "parameters": parameters},
-        }
+        function = {"name": self.name, "description": self.description, "parameters": parameters}
+        return json.dumps({"type": "function", "function": function})
 
     def call(self, arguments: JsonObject, context: ToolContext) -> ToolResult:
         """Validates the arguments and runs the tool; raises :class:`ToolError` naming each wrong argument.

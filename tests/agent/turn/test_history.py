@@ -100,8 +100,9 @@ def test_an_answer_that_told_of_a_document_is_left_out_once_that_may_not_be_read
     talk.run(turn)
     talk.query(
         "INSERT INTO tool_calls (id, turn_id, position, call_id, name, arguments, result, is_error) VALUES "
-        """(:id, :id, 0, 'c', 'list_titles', '{}', '{"documents": [{"document_id": "safe"}]}', false) RETURNING 1""",
+        "(:id, :id, 0, 'c', 'list_titles', '{}', CAST(:result AS jsonb), false) RETURNING 1",
         id=turn.id,
+        result='{"documents": [{"document_id": "safe"}]}',
     )
     talk.finish(turn, "There is one about a safe.")
     assert "about a safe" in answer(talk, model, LUNCH, STAFF, "At noon [1].")
