@@ -37,7 +37,7 @@ def keep_question(question: str, earlier: Sequence[str]) -> str:
     return question
 
 
-BUDGET_WAIT_SECONDS = 8.0  # for a budget that is only held: most questions are answered by then
+BUDGET_WAIT_SECONDS = 60.0  # for a budget that is only held: of many questions at once the last wait that long
 
 
 @dataclass(frozen=True)

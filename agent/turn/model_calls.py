@@ -35,6 +35,7 @@ CLOSING_REQUEST: Message = {
     ),
 }
 BUDGET_POLL_SECONDS = 0.25
+WAITING_SHARE = 0.7  # of the time for a call, at most, is spent on waiting for money: the rest is for the call
 UNLIMITED_TOKENS = 10**9  # the window of a model of this process
 
 
@@ -129,8 +130,13 @@ class ModelCaller:
     def _open(
         self, call: ModelCall, request: Request, closing_usd: Decimal
     ) -> Generator[Event, None, OpenModelCall]:
-        """Opens a call; an ordinary step waits for a budget that other questions hold, and may not use up."""
-        until = min(call.deadline, time.monotonic() + self._config.budget_wait_seconds)
+        """Opens a call; an ordinary step waits for a budget that other questions hold, and may not use up.
+
+        Holding is not spending: a call costs a fraction of what it might, and the rest comes back with its end.
+        """
+        started_at = time.monotonic()
+        left = WAITING_SHARE * (call.deadline - started_at)
+        until = started_at + min(left, self._config.budget_wait_seconds)
         while True:
             try:
                 return self._recorder.open_model_call(request, call.purpose, closing_usd=closing_usd)

@@ -200,6 +200,38 @@ def test_fifty_turns_at_once_spend_no_more_than_there_is(asked: Asked) -> None:
     assert float(recorded[0]) == pytest.approx(spent)
 
 
+def test_many_at_once_are_all_answered_by_the_model_where_what_they_really_cost_fits(asked: Asked) -> None:
+    """Each holds many times what it costs: most of them wait, and nobody is told that a budget is used up."""
+    model: Any = asked.models[0]
+    asked.price = PRICE
+    asked.limits = Limits(max_seconds=120, max_completion_tokens=2_000)
+    most_held: list[float] = []
+
+    def answer(given: Any) -> Line:
+        most_held.append(standing(asked)["workspace_day"][1])
+        return Say("5 days [1].")
+
+    model.script = answer
+
+    def work(turn: Turn) -> Finished:
+        end = asked.answer(turn)
+        with step(asked) as transaction:
+            budgets.release(transaction, turn.id)
+        return end
+
+    asked.kit_options = {"budgets": limited(workspace_day=100)}
+    assert work(asked.ask(key="first")).reason == "answered"
+    cost, held = standing(asked)["workspace_day"][0], most_held[0]
+    assert held > 5 * cost
+    n = 20
+    asked.kit_options = {"budgets": limited(workspace_day=(n + 1) * cost + 2 * held)}
+    turns = [asked.ask(key=f"s{i}") for i in range(n)]
+    with ThreadPoolExecutor(n) as pool:
+        ends = list(pool.map(work, turns))
+    assert {(end.reason, end.notice) for end in ends} == {("answered", "")}
+    assert max(most_held) < n * held  # they could not all hold at once
+
+
 def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -> None:
     @tool()
     def priced(is_found: bool, *, context: ToolContext) -> ToolResult:

@@ -50,6 +50,13 @@ def test_the_schema_comes_from_the_signature_and_the_docstring() -> None:
     assert "context" not in properties
 
 
+def test_the_schema_is_made_once_and_given_as_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = orders.schema()
+    monkeypatch.setattr(orders.arguments, "model_json_schema", None)  # never called again
+    first["function"]["parameters"].clear()
+    assert orders.schema()["function"]["parameters"]["required"] == ["customer"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [({}, "customer"), ({"customer": "A", "status": "lost"}, "status"), ({"customer": "A", "x": 1}, "x")],
