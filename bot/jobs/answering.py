@@ -26,7 +26,6 @@ from agent.types import Audience, EndReason, TurnStatus
 from bot.jobs import private_answers, queue, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import Abandoned, Lease
-from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SeenBy
 from bot.slack.replies import reply_rows, task_cards
 from bot.slack.replies.command_reply import CommandReply
@@ -114,7 +113,7 @@ def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -
     )
     if turn is None:
         return None
-    posted = reply_rows.load(transaction, turn.id) if turn.origin in frozenset(Origin) else None
+    posted = reply_rows.load(transaction, turn.id) if context.slack or context.audiences else None
     if posted and context.audiences:
         context.audiences.refresh(transaction)
     return _Claimed(turn, posted, context.library.read_state(transaction) if context.library else None)
@@ -258,13 +257,16 @@ class _FinalCheck:
         """Reads what has changed, and stores that the answer is about to be delivered."""
         context, turn = self._context, self._claimed.turn
         self._reply.prepare(transaction)
-        if context.audiences and self._claimed.posted:
-            context.audiences.refresh(transaction)
+        if not (context.audiences and self._claimed.posted):  # in the terminal nobody can come in
+            return
+        context.audiences.refresh(transaction)
         unreadable = context.agent.find_unreadable(transaction, self.list_documents(), turn.audience)
         self._is_unreadable = bool(unreadable)
 
     def fails(self) -> bool:
         """Returns whether the answer is not for all who would see it now."""
+        if not (self._context.audiences and self._claimed.posted):
+            return False
         turn, seen_by = self._claimed.turn, _find_audience(self._context, self._claimed)
         if seen_by.error:  # what was known when it began is the best there is
             return bool(self._is_unreadable)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from agent.errors import ReplyError
 from agent.store import revisions
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn.config import OpeningCall
 from agent.types import Audience
@@ -157,6 +157,9 @@ class Audiences:
 
     audience: Audience
     error: ReplyError | None = None
+
+    def refresh(self, transaction: Transaction) -> None:
+        """There are no events here."""
 
     def resolve(self, address: ReplyAddress) -> SeenBy:
         return SeenBy(address.audience if self.error else self.audience, error=self.error)
