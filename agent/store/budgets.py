@@ -123,7 +123,7 @@ class Budgets:
         least = fixed + min(LEAST_COMPLETION_TOKENS, request.max_completion_tokens) * each
         if turn_usd < least:
             raise LimitReached(Limit.COST)
-        budgets = budget_rows.lock(transaction, self._list(turn))
+        budgets = self._lock_rows(transaction, self._list(turn))
         short = [budget for budget in budgets if budget.room_usd < least]
         if used_up := [budget for budget in short if budget.limit_usd - budget.spent_usd < least]:
             raise OverBudget(self._describe(used_up))
@@ -147,7 +147,7 @@ class Budgets:
         if usd:
             budgets = self._list(turn)
             self._create_missing(transaction, budgets)
-            ids = [budget.id for budget in budget_rows.lock(transaction, budgets)]
+            ids = [budget.id for budget in self._lock_rows(transaction, budgets)]
             budget_rows.charge_budgets(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
 
     def _create_missing(self, transaction: Transaction, budgets: Sequence[PayingBudget]) -> None:
@@ -161,6 +161,16 @@ class Budgets:
             if len(self._known) > MAX_KNOWN:
                 self._known.clear()
             self._known.update(keys)
+
+    def _lock_rows(self, transaction: Transaction, budgets: Sequence[PayingBudget]) -> list[LockedBudget]:
+        """Locks the rows; creates those that are gone since they were known, with a person who was forgotten."""
+        locked = budget_rows.lock(transaction, budgets)
+        if len(locked) == len(budgets):
+            return locked
+        with self._lock:
+            self._known.clear()
+        budget_rows.create_missing(transaction, budgets)
+        return budget_rows.lock(transaction, budgets)
 
     def _list(self, turn: Turn) -> list[PayingBudget]:
         """Lists the turn's budgets of today and this month."""

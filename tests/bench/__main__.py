@@ -17,12 +17,14 @@ os.environ.setdefault("LANCEDB_LOG", "error")
 
 from tests.bench import documents, parts
 from tests.bench.audiences import audiences
+from tests.bench.figures import N_ADDITIONS, measure_unit
 from tests.bench.office import Office
 from tests.bench.retrieval import retrieval
 
 PARTS = {
     "loop": parts.loop,
     "latency": parts.latency,
+    "socket_mode": parts.socket_mode,
     "burst": parts.burst,
     "slow_model": parts.slow_model,
     "crash": parts.crash,
@@ -38,11 +40,14 @@ PARTS = {
 def main() -> None:
     """Runs the parts named on the command line, or all."""
     chosen = sys.argv[1:] or list(PARTS)
-    table = Table("figure", "value", "aim", title="Docent beside the model")
+    unit = measure_unit()
+    title = f"Docent beside the model; 1 u = {unit:.2f} s, what {N_ADDITIONS:,} additions of squares take"
+    table = Table("figure", "value", "in u", "aim", title=title)
     for name in chosen:
         with tempfile.TemporaryDirectory(prefix="docent-bench-") as folder, Office(Path(folder)) as office:
             for row in PARTS[name](office):
-                table.add_row(*row)
+                in_units = "" if row.seconds is None else f"{row.seconds / unit:.3g}"
+                table.add_row(row.name, row.value, in_units, row.aim)
     Console().print(table)
 
 

@@ -28,7 +28,8 @@ from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Finished
 from agent.turn.limits import Limits
 from agent.types import Passage
-from bot.processes.embedded import embedded_servers
+from bot.processes.embedded import embedded_servers, server_process
+from bot.processes.embedded.embedded_servers import POSTGRES, VALKEY
 from bot.processes.environment import migrate
 from bot.simulator import ADA, HELP, InstalledApp, Workspace, WorkspaceServer
 from ingest.library import Library
@@ -45,6 +46,7 @@ QUESTIONS = (
     "How do I get reimbursed for travel?",
 )
 READY_SECONDS = 60
+SERVERS = (POSTGRES, VALKEY)
 
 
 class Office:
@@ -53,6 +55,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.n_asked = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> "Office":
@@ -113,20 +116,35 @@ class Office:
         parent = psutil.Process(self.processes[role].pid)
         return [parent, *parent.children(recursive=True)]
 
+    def use_socket_mode(self) -> None:
+        """Has events come over a WebSocket; before any process is started."""
+        self.workspace.app.request_url = None
+        self.env["SLACK_APP_TOKEN"] = self.workspace.app.app_token
+
     def cpu_seconds(self) -> float:
-        times = [p.cpu_times() for role in self.processes for p in self.family(role)]
-        return sum(t.user + t.system for t in times)
+        """Of all processes, Postgres and Valkey included, with children of theirs that have ended."""
+        times = [p.cpu_times() for p in self._everything()]
+        return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
     def pss_mb(self, role: str) -> list[float]:
         """Proportional set size of each process of the role, in MB."""
         return [p.memory_full_info().pss / 1e6 for p in self.family(role)]
 
     def total_mb(self) -> float:
-        return sum(sum(self.pss_mb(role)) for role in self.processes)
+        """PSS of all processes, Postgres and Valkey included."""
+        return sum(p.memory_full_info().pss / 1e6 for p in self._everything())
+
+    def _everything(self) -> list[psutil.Process]:
+        servers = [server_process.load_state(self.folder / "home" / name) for name in SERVERS]
+        parents = [psutil.Process(state["pid"]) for state in servers]
+        families = [[parent, *parent.children(recursive=True)] for parent in parents]
+        return [p for family in [*families, *map(self.family, self.processes)] for p in family]
 
     def ask(self, n: int) -> str:
-        """One mention in a thread of its own; its ts."""
-        return self.workspace.person(ADA).mention(HELP, QUESTIONS[n % len(QUESTIONS)])
+        """One mention in a thread of its own; its ts. Each text is asked once: nothing is remembered of it."""
+        self.n_asked += 1
+        question = QUESTIONS[n % len(QUESTIONS)].removesuffix("?")
+        return self.workspace.person(ADA).mention(HELP, f"{question}, I ask for case {self.n_asked}?")
 
     def answers(self, ts: str) -> list[Any]:
         """Finished replies in the thread."""

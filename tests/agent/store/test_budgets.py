@@ -109,6 +109,16 @@ def test_the_turns_own_limit_is_no_budget(asked: Asked) -> None:
     assert reached.value.limit == "cost"
 
 
+def test_a_budget_that_is_gone_is_made_again(asked: Asked) -> None:
+    """It goes with a person who is forgotten, while the process remembers it."""
+    kept, turn = limited(person_day=10), asked.ask()
+    for _ in range(2):
+        hold(asked, kept, turn)
+    asked.query("DELETE FROM budgets WHERE scope = 'person' RETURNING 1")
+    hold(asked, kept, turn)
+    assert standing(asked)["person_day"] == (0, 1)
+
+
 def test_what_is_free_holds_nothing(asked: Asked) -> None:
     assert hold(asked, limited(person_day=0), asked.ask(), request(price=FREE)).usd == 0
     assert standing(asked) == {}
