@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from ingest.documents.readers import reader
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from ingest.sources import connector
+from ingest.sync.reports import SyncReport
+from tests.library import kept_converter
 
 LEAVE = """---
 title: Leave
@@ -40,6 +43,13 @@ class InThisProcess(Converter):
         return reader.read_document(raw)
 
 
+class LibraryWithKeptReader(Library):
+    """Reads documents in the process that read those of the sync before: each sync would start one of its own."""
+
+    def sync(self, source: connector.Source, **how: Any) -> SyncReport:
+        return super().sync(source, **{"converter": kept_converter} | how)
+
+
 def opened(folder: Path, **options: object) -> connector.Source:
     """The source of a folder."""
     described = connector.validate_options({"type": "folder", "location": str(folder), **options}, where="test")
@@ -61,7 +71,8 @@ def open_library(database: Database, tmp_path: Path) -> Callable[..., Library]:
     """Opens a library over this test's index, as another process would."""
 
     def open_(**settings: object) -> Library:
-        return Library(database, IngestSettings(index_uri=str(tmp_path / "index"), **settings))  # type: ignore[arg-type]
+        given = IngestSettings(index_uri=str(tmp_path / "index"), **settings)  # type: ignore[arg-type]
+        return LibraryWithKeptReader(database, given)
 
     return open_
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.agent.parts import Asked
@@ -20,12 +22,15 @@ def obey(request: Request) -> Line:
     return Say("[1] " + " ".join(str(message.get("content") or "") for message in messages))
 
 
+@pytest.mark.parametrize(
+    "part", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)]
+)
 def test_no_instruction_of_a_poisoned_page_reaches_a_model_and_the_facts_do(
-    eval_dir: Path, tmp_path: Path, asked: Asked, model: ScriptedModel
+    eval_dir: Path, tmp_path: Path, asked: Asked, model: ScriptedModel, part: int
 ) -> None:
     model.script = obey
     not_found: list[str] = []
-    for line in (eval_dir / "injection" / "poisoned_handbook.jsonl").read_text().splitlines():
+    for line in (eval_dir / "injection" / "poisoned_handbook.jsonl").read_text().splitlines()[part::3]:
         page = json.loads(line)
         path = tmp_path / page["id"] / "page.md"
         path.parent.mkdir()
