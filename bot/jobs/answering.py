@@ -23,7 +23,7 @@ from agent.store.sessions import Turn
 from agent.turn import history, loop
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import Audience, EndReason, TurnStatus
-from bot.jobs import private_answers, queue, turn_endings
+from bot.jobs import job_pool, private_answers, queue, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import Abandoned, Lease
 from bot.slack.membership.audience import SeenBy
@@ -283,6 +283,8 @@ def _run(context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, reply: Re
     """Runs the agent and shows its events; the last one completes the turn."""
     cards: dict[str, TaskCard] = {}  # by the id of the running call
     for event in run.events(context.plan_opening_calls):
+        if isinstance(event, TextDelta | Waiting):
+            job_pool.note_waiting()
         match event:
             case TextDelta(piece):
                 if safe := progress.text.feed(piece):

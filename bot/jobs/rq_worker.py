@@ -18,7 +18,7 @@ from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
 
 from agent import observability
-from bot.jobs.job_pool import JobPool
+from bot.jobs.job_pool import JobPool, Slot
 from bot.jobs.queue import is_known
 from bot.jobs.redis_watch import RedisWatch
 
@@ -50,6 +50,7 @@ class ThreadedWorker(SimpleWorker):
         self._pool = pool
         self._stopping = stopping
         self._redis_watch = redis_watch
+        self._slot: Slot | None = None  # of the job that was taken and is not passed on yet
         self.log.addFilter(_is_no_outage)
 
     def dequeue_job_and_maintain_ttl(
@@ -57,13 +58,18 @@ class ThreadedWorker(SimpleWorker):
     ) -> tuple[Job, Queue]:
         """Takes a slot first: a job that no thread is free for stays in Redis, for other processes."""
         while not self._stopping.is_set():
-            if self._pool.slots.acquire(timeout=LISTEN_SECONDS) and (job := self._dequeue()):
+            slot = self._pool.take(LISTEN_SECONDS)
+            if slot and (job := self._dequeue(slot)):
+                self._slot = slot
                 return job
         raise StopRequested  # ends RQ's loop quietly
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Passes the job to a thread and returns; drops one that Docent did not enqueue."""
+        slot, self._slot = self._slot, None
+        assert slot
         if not is_known(job):
+            slot.release()
             self._drop(job)
             return
 
@@ -72,13 +78,10 @@ class ThreadedWorker(SimpleWorker):
                 self.perform_job(job, queue, self.prepare_execution(job))
             except redis.RedisError as error:  # the turn is done, or woken again; only RQ's own records are lost
                 observability.log.warning("job_not_closed", error_type=type(error).__name__)
-            finally:
-                self._pool.slots.release()
 
-        self._pool.submit(perform)
+        self._pool.submit(slot, perform)
 
     def _drop(self, job: Job) -> None:
-        self._pool.slots.release()
         observability.log.error("job_refused", job_id=job.id[:MAX_ID_CHARS])
         try:
             job.delete()
@@ -99,14 +102,14 @@ class ThreadedWorker(SimpleWorker):
         if self._redis_watch:
             self._redis_watch.note_back()
 
-    def _dequeue(self) -> tuple[Job, Queue] | None:
+    def _dequeue(self, slot: Slot) -> tuple[Job, Queue] | None:
         """Returns the next job, or None; gives the slot back if there is none."""
         job = None
         try:
             job = super().dequeue_job_and_maintain_ttl(LISTEN_SECONDS, LISTEN_SECONDS)
         finally:
             if job is None:
-                self._pool.slots.release()
+                slot.release()
         return job
 
     def _install_signal_handlers(self) -> None:

@@ -29,6 +29,7 @@ LEAVE_SECONDS = 3  # for listeners to sign off from Redis
 STOP_SECONDS = 4  # for turns and syncs to give themselves back; hosts send SIGKILL after 10
 RECONNECT_SECONDS = 1
 NICENESS = 10
+COMPUTING_AT_ONCE = 4  # turns of one process that are not waiting for a model: they share one interpreter
 SYNCS_AT_ONCE = 3  # in one process, so that a sync that lists a slow website holds up no other
 
 
@@ -45,7 +46,8 @@ def run(
     _lower_priority()
     context = make_context()
     _bind(settings, context)
-    turns, syncs = JobPool(settings.concurrency), JobPool(SYNCS_AT_ONCE, name="sync")
+    turns = JobPool(settings.concurrency, n_computing=COMPUTING_AT_ONCE)
+    syncs = JobPool(SYNCS_AT_ONCE, name="sync")
     stopping = context.leases.stopping
     signals = Signals(*STOPS)
     listeners = [
