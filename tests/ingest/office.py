@@ -29,12 +29,18 @@ def packed(parts: Mapping[str, str | bytes]) -> bytes:
     return made.getvalue()
 
 
-def pptx(*slides: str, notes: Mapping[int, str] | None = None, more: Mapping[str, str] | None = None) -> bytes:
+def pptx(
+    *slides: str,
+    notes: Mapping[int, str] | None = None,
+    more: Mapping[str, str] | None = None,
+    models: Mapping[str, str] | None = None,
+) -> bytes:
     """A presentation of slides, each the inside of its ``p:spTree``, or a whole ``<p:sld``; notes by number.
 
-    ``more`` parts are related to the first slide under their names.
+    ``more`` parts are related to the first slide under their names; ``models`` are what stands inside its
+    ``slideLayout``, ``slideMaster`` and ``theme``, each related to the one before.
     """
-    notes, more = notes or {}, more or {}
+    notes, more, models = notes or {}, more or {}, models or {}
     numbers = range(1, len(slides) + 1)
     parts = {
         "[Content_Types].xml": _types(f"{_TYPES}.presentationml.presentation.main+xml", "/ppt/presentation.xml"),
@@ -50,10 +56,17 @@ def pptx(*slides: str, notes: Mapping[int, str] | None = None, more: Mapping[str
         whole = slide if slide.startswith("<p:sld") else sld(slide)
         parts[f"ppt/slides/slide{n}.xml"] = whole
         related = {name: ("part", f"../{name}.xml") for name in more} if n == 1 else {}
+        if models and n == 1:
+            related["l"] = ("slideLayout", "../slideLayout.xml")
         if n in notes:
             related["n"] = ("notesSlide", f"../notes/n{n}.xml")
             parts[f"ppt/notes/n{n}.xml"] = sld(shape(notes[n], kind="body")).replace("p:sld", "p:notes")
         parts[f"ppt/slides/_rels/slide{n}.xml.rels"] = _relations(related)
+    for kind, below in (("slideLayout", "slideMaster"), ("slideMaster", "theme"), ("theme", "")):
+        tag = {"slideLayout": "p:sldLayout", "slideMaster": "p:sldMaster", "theme": "a:theme"}[kind]
+        if models:
+            parts[f"ppt/{kind}.xml"] = f"<{tag} {_P}>{models.get(kind, '')}</{tag}>"
+            parts[f"ppt/_rels/{kind}.xml.rels"] = _relations({"r": (below, f"{below}.xml")} if below else {})
     return packed(parts | {f"ppt/{name}.xml": part for name, part in more.items()})
 
 

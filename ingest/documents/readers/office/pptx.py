@@ -1,12 +1,13 @@
 """PowerPoint presentations to blocks: a slide's title is a heading, then its bullets, tables, charts and notes.
 
 A block's page is its slide. Promises to leave out what an audience would not see: hidden slides and shapes, text
-beside the slide, and text that is transparent or too small to be read; speaker notes are kept, and labelled. Does
-not use python-pptx, which unpacks pictures too, cannot read ISO 29500 Strict, and brings Pillow and XlsxWriter.
+beside the slide, and text that is transparent, of the colour of its ground, or too small to be read; speaker notes
+are kept, and labelled. Does not use python-pptx, which unpacks pictures too, cannot read ISO 29500 Strict, and
+brings Pillow and XlsxWriter.
 """
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
@@ -14,14 +15,14 @@ from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers import pages
 from ingest.documents.readers.html import cells
-from ingest.documents.readers.office import archive, drawings
+from ingest.documents.readers.office import archive, drawings, slide_grounds
+from ingest.documents.readers.office.slide_grounds import Backdrop, list_shapes
 
 _WHAT = "PowerPoint presentation"
 _FRAME = {"dt", "ftr", "hdr", "sldNum", "sldImg"}  # placeholders for text that every slide repeats
 _TITLES = {"title", "ctrTitle"}
 _TINY = 200  # hundredths of a point
 _TRANSPARENT = 5_000  # thousandths of a percent
-_MARKUP = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
@@ -58,6 +59,7 @@ class _Package:
         self.width = _int(size, "cx") if size is not None else 0
         self.height = _int(size, "cy") if size is not None else 0
         self._main, self._root = main[0], root
+        self._models: dict[str, tuple[Element | None, Element | None, Element | None]] = {}  # by layout
 
     def root(self, name: str) -> Element | None:
         """Parses a part; None when there is no such part."""
@@ -70,6 +72,18 @@ class _Package:
             _, target = relations.get(_relation_id(slide), ("", ""))
             if target:
                 yield target
+
+    def models(
+        self, relations: Mapping[str, tuple[str, str]]
+    ) -> tuple[Element | None, Element | None, Element | None]:
+        """Returns the layout, the master and the theme of a slide with these relations."""
+        name = _target(relations, "slideLayout")
+        if name not in self._models:
+            of_layout = self.relations(name) if name else {}
+            master = _target(of_layout, "slideMaster")
+            theme = _target(self.relations(master), "theme") if master else ""
+            self._models[name] = self.root(name), self.root(master), self.root(theme)
+        return self._models[name]
 
     def relations(self, name: str) -> dict[str, tuple[str, str]]:
         """Returns kind and target of a part's relations by id; the package itself has an empty name."""
@@ -84,8 +98,10 @@ class _Package:
 
 def _slide(slide: Element, name: str, number: int, package: _Package) -> Iterator[Block]:
     relations = package.relations(name)
-    tree = slide.find("{*}cSld/{*}spTree")
-    shapes = [*_shapes(tree, package)] if tree is not None else []
+    placed = [*list_shapes(slide.find("{*}cSld/{*}spTree"))]
+    slide_grounds.remove_unseen(placed, Backdrop(slide, *package.models(relations)))
+    on_slide = (shape.element for shape in placed if _is_on_slide(shape.box, package))
+    shapes = [shape for shape in on_slide if _name(shape) in {"sp", "graphicFrame"}]
     titles = [" ".join(_lines(shape)) for shape in shapes if _placeholder(shape) in _TITLES]
     title = next(filter(None, titles), f"Slide {number}")
     others = [shape for shape in shapes if _placeholder(shape) not in _TITLES]
@@ -102,30 +118,12 @@ def _has_picture(slide: Element) -> bool:
     return any(_name(element) in {"pic", "blip"} for element in slide.iterfind("{*}cSld/{*}spTree//*"))
 
 
-def _shapes(parent: Element, package: _Package) -> Iterator[Element]:
-    """Yields the visible shapes, taken out of their groups."""
-    for child in parent:
-        if child.tag == f"{_MARKUP}AlternateContent":
-            for version in [*child][:1]:
-                yield from _shapes(version, package)
-        elif _name(child) == "grpSp" and not _is_hidden(child):
-            yield from _shapes(child, package)
-        elif _name(child) in {"sp", "graphicFrame"} and not _is_hidden(child) and _is_on_slide(child, package):
-            yield child
-
-
-def _is_hidden(shape: Element) -> bool:
-    properties = shape.find("*/{*}cNvPr")
-    return properties is not None and properties.get("hidden") in {"1", "true"}
-
-
-def _is_on_slide(shape: Element, package: _Package) -> bool:
-    """Returns whether a shape overlaps the slide; one without a position has its layout's and counts as on it."""
-    offset, size = shape.find(".//{*}xfrm/{*}off"), shape.find(".//{*}xfrm/{*}ext")
-    if offset is None or size is None or not package.width or not package.height:
+def _is_on_slide(box: slide_grounds.Box | None, package: _Package) -> bool:
+    """Returns whether a box overlaps the slide; a shape without one has its layout's and counts as on it."""
+    if box is None or not package.width or not package.height:
         return True
-    x, y = _int(offset, "x"), _int(offset, "y")
-    return -_int(size, "cx") < x < package.width and -_int(size, "cy") < y < package.height
+    left, top, right, bottom = box
+    return left < package.width and right > 0 and top < package.height and bottom > 0
 
 
 def _placeholder(shape: Element) -> str:
@@ -216,6 +214,11 @@ def _notes(relations: dict[str, tuple[str, str]], package: _Package) -> Iterator
             text = "\n".join(filter(None, _lines(shape)))
             if text and _placeholder(shape) == "body":
                 yield text
+
+
+def _target(relations: Mapping[str, tuple[str, str]], kind: str) -> str:
+    """Returns the part of a relation of this kind, empty when there is none."""
+    return next((target for of, target in relations.values() if of == kind), "")
 
 
 def _name(element: Element) -> str:
