@@ -8,11 +8,14 @@ instructions loses its examples.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from unicodedata import normalize
+
+from agent.prompting import rule_beginnings
+from agent.prompting.rule_beginnings import Beginnings
 
 _SPEAKER = r"(?<![\w-])(user|human|customer|assistant|ai|bot|chatbot|chatgpt)[ *_]*:"
 _ROLE = re.compile(rf"{_SPEAKER}[ *_]*\S[^\n]*?(?={_SPEAKER}|\n|\Z)", re.IGNORECASE)
@@ -71,8 +74,9 @@ def take_out(text: str, instead: str = "") -> str:
 def _find(text: str) -> tuple[_Sentence, ...]:
     seen = _fold(text)
     texts = [text, seen] if seen != text and _HINT.search(seen) else [text]
-    rules = (_read_rules()[0], _TAGGED)
-    spans = [match.span() for way in texts for rule in rules for match in rule.finditer(way)]
+    strong, _, beginnings = _read_rules()
+    spans = [match.span() for way in texts for match in rule_beginnings.matches(strong, beginnings, way)]
+    spans += [match.span() for way in texts for match in _TAGGED.finditer(way)]
     spans += _find_dialogue(seen) + _find_spaced(seen)
     if not spans:
         return ()
@@ -139,8 +143,8 @@ def _split(text: str) -> Iterator[_Sentence]:
 
 
 @cache
-def _read_rules() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Returns the strong and the weak rules."""
+def _read_rules() -> tuple[re.Pattern[str], re.Pattern[str], Beginnings]:
+    """Returns the strong and the weak rules, and the beginnings of the strong ones."""
     lines = files("agent.prompting").joinpath("instruction_rules.txt").read_text(encoding="utf-8").splitlines()
     words: dict[str, str] = {}
     rules: dict[str, list[str]] = {"Words": [], "Strong": [], "Weak": []}
@@ -153,13 +157,17 @@ def _read_rules() -> tuple[re.Pattern[str], re.Pattern[str]]:
             words[name] = _fill(value, words)
         else:
             rules[kind].append(_fill(line, words))
-    return _compile(rules["Strong"]), _compile(rules["Weak"])
+    strong = list(map(_complete, rules["Strong"]))
+    return _compile(strong), _compile(map(_complete, rules["Weak"])), Beginnings(strong)
 
 
 def _fill(rule: str, words: Mapping[str, str]) -> str:
     return re.sub(r"<([A-Z]{2,})>", lambda name: words.get(name[1], name[0]), rule)
 
 
-def _compile(rules: Sequence[str]) -> re.Pattern[str]:
-    either = "|".join(f"(?:{rule})" for rule in rules).replace("_", _BETWEEN_WORDS)
-    return re.compile(either, re.IGNORECASE | re.MULTILINE)
+def _complete(rule: str) -> str:
+    return rule.replace("_", _BETWEEN_WORDS)
+
+
+def _compile(rules: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{rule})" for rule in rules), re.IGNORECASE | re.MULTILINE)
