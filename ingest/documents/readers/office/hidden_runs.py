@@ -1,19 +1,29 @@
 """Removes the runs of a Word document that a reader would not see.
 
-A run is hidden that is marked so, tiny, or white on white, by its own properties or by those of its styles. Hidden
-text is how instructions to a model are smuggled into a document. Conditional formatting of table styles is not
-evaluated: a table style with any dark fill counts as dark throughout, so that no visible text is removed.
+A run is hidden that is marked so, tiny, transparent, white on white, or of the colour of its own shading, by its
+own properties or by those of its styles. Hidden text is how instructions to a model are smuggled into a document.
+Conditional formatting of table styles is not evaluated: a table style with any dark fill counts as dark
+throughout, so that no visible text is removed. Word shows a row that is marked as hidden if anything in it is not.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
+from ingest.documents.readers.office.colours import OFFICE_COLOURS, WHITE, Colour, is_near, parse_hex, read_theme
+
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _TINY_HALF_POINTS = 4
-_WHITE = 0xF0  # of 0xFF, in each of the three colours
+_TRANSPARENT = 95_000  # thousandths of a percent that shine through
+_AUTO, _PATTERN = (-1_000, -1_000, -1_000), (-2_000, -2_000, -2_000)  # what is near no colour
+_THEME = {"background1": "lt1", "light1": "lt1", "bg1": "lt1", "text1": "dk1", "dark1": "dk1", "tx1": "dk1"}
+_HIGHLIGHTS = {
+    **{"black": "000000", "blue": "0000FF", "cyan": "00FFFF", "green": "00FF00", "magenta": "FF00FF"},
+    **{"red": "FF0000", "yellow": "FFFF00", "white": "FFFFFF", "darkBlue": "000080", "darkCyan": "008080"},
+    **{"darkGreen": "008000", "darkMagenta": "800080", "darkRed": "800000", "darkYellow": "808000"},
+    **{"darkGray": "808080", "lightGray": "C0C0C0"},
+}
 _SHAPES = {"wsp", "shape", "rect", "roundrect", "oval"}  # may have a colour behind their text
 
 
@@ -23,8 +33,9 @@ class _RunFormat:
 
     is_hidden: bool | None = None
     half_points: int | None = None
-    is_white: bool | None = None
+    colour: Colour | None = None
     is_shaded: bool | None = None
+    ground: Colour | None = None  # of the shading nearest to the text
 
     def over(self, below: "_RunFormat") -> "_RunFormat":
         """Returns this format, completed by the one below it."""
@@ -40,10 +51,15 @@ class StyleSheet:
         self._default = _RunFormat()
         self._default_paragraph = ""
         self._formats: dict[str, _RunFormat] = {}
+        self.theme = dict(OFFICE_COLOURS)
+
+    def add_theme(self, root: Element) -> None:
+        """Sets the colours that are given by their names."""
+        self.theme = read_theme(root)
 
     def add(self, root: Element) -> None:
         """Adds the styles of a part."""
-        self._default = _read_format(root.find(f"{W}docDefaults/{W}rPrDefault/{W}rPr")).over(self._default)
+        self._default = self.read_format(root.find(f"{W}docDefaults/{W}rPrDefault/{W}rPr")).over(self._default)
         for style in root.iterfind(f"{W}style"):
             id_ = style.get(f"{W}styleId", "")
             self._styles[id_].append(style)
@@ -66,11 +82,57 @@ class StyleSheet:
         return self._formats[id_]
 
     def _own_format(self, style: Element) -> _RunFormat:
-        own = _read_format(style.find(f"{W}rPr")).over(_read_format(style.find(f"{W}pPr")))
+        own = self.read_format(style.find(f"{W}rPr")).over(self.read_format(style.find(f"{W}pPr")))
         fills = [shading.get(f"{W}fill", "") for shading in style.iter(f"{W}shd")]
         if style.get(f"{W}type") == "table" and any(map(_is_dark, fills)):
             own = replace(own, is_shaded=True)  # of its first row, say, whose text may be white
         return own.over(self.run_format(_value(style, "basedOn")))
+
+    def read_format(self, properties: Element | None) -> _RunFormat:
+        """Returns the format that ``rPr`` sets, or the shading of ``pPr``, ``tcPr`` or ``tblPr``."""
+        if properties is None:
+            return _RunFormat()
+        hidden = [is_on(toggle) for toggle in properties.iterfind(f"{W}vanish")]
+        if properties.find("{*}textFill") is not None:
+            hidden.append(_is_transparent(properties))
+        size = _value(properties, "sz")
+        shading, highlight = properties.find(f"{W}shd"), _value(properties, "highlight")
+        ground = self._read_shading(shading) if shading is not None else None
+        fill = shading.get(f"{W}fill", "") if shading is not None else ""
+        is_dark = _is_dark(fill) or highlight not in {"", "none", "white"} or ground == _PATTERN
+        return _RunFormat(
+            is_hidden=any(hidden) if hidden else None,
+            half_points=int(size) if size.isascii() and size.isdigit() and len(size) < 6 else None,
+            colour=self._read_text_colour(properties),
+            is_shaded=is_dark or (False if _is_white(fill) else None),
+            ground=parse_hex(_HIGHLIGHTS.get(highlight, "")) or ground,
+        )
+
+    def _read_text_colour(self, properties: Element) -> Colour | None:
+        """Returns the colour of text; one that is near no other where it is not known."""
+        for fill in properties.iterfind("{*}textFill/*"):
+            if not str(fill.tag).endswith("}solidFill"):
+                return _AUTO
+            for filled in fill:
+                is_plain = all(str(change.tag).endswith("}alpha") for change in filled)
+                value = next((value for name, value in filled.items() if name.endswith("}val")), "")
+                return ((parse_hex(value) or self._named(value)) if is_plain else None) or _AUTO
+        colour = properties.find(f"{W}color")
+        if colour is None:
+            return None
+        has_shade = {f"{W}themeShade", f"{W}themeTint"} & {*colour.keys()}
+        by_theme = None if has_shade else self._named(colour.get(f"{W}themeColor", ""))
+        return by_theme or parse_hex(colour.get(f"{W}val", "")) or _AUTO
+
+    def _named(self, name: str) -> Colour | None:
+        return self.theme.get(_THEME.get(name, name))
+
+    def _read_shading(self, shading: Element) -> Colour | None:
+        if shading.get(f"{W}val", "clear") not in {"clear", "nil"}:
+            return _PATTERN
+        has_shade = {f"{W}themeFillShade", f"{W}themeFillTint"} & {*shading.keys()}
+        by_theme = None if has_shade else self._named(shading.get(f"{W}themeFill", ""))
+        return by_theme or parse_hex(shading.get(f"{W}fill", ""))
 
 
 def remove_hidden_runs(root: Element, styles: StyleSheet) -> None:
@@ -80,7 +142,7 @@ def remove_hidden_runs(root: Element, styles: StyleSheet) -> None:
     open_parents = [(root, styles.default_format(), is_dark)]
     while open_parents:
         parent, inherited, is_shaded = open_parents.pop()
-        parent[:] = _visible_children(parent, inherited, styles, is_shaded=is_shaded)
+        parent[:] = [*_visible_children(parent, inherited, styles, is_shaded=is_shaded)]
         open_parents += ((child, *_descend(child, inherited, styles, is_shaded=is_shaded)) for child in parent)
 
 
@@ -96,9 +158,10 @@ def _is_hidden(run: Element, inherited: _RunFormat, styles: StyleSheet, *, is_sh
     properties = run.find(f"{W}rPr")
     style = _value(properties, "rStyle")
     by_style = styles.run_format(style) if style else _RunFormat()
-    look = _read_format(properties).over(by_style).over(inherited)
+    look = styles.read_format(properties).over(by_style).over(inherited)
     is_tiny = look.half_points is not None and look.half_points <= _TINY_HALF_POINTS
-    is_unseen = look.is_white and not (is_shaded or look.is_shaded)
+    is_white = is_near(look.colour, WHITE) and not (is_shaded or look.is_shaded)
+    is_unseen = is_white or is_near(look.colour, look.ground)
     if look.is_hidden or not (is_tiny or is_unseen):
         return bool(look.is_hidden)
     return not any(str(child.tag).endswith("}txbxContent") for child in run.iter())  # a shape has its own format
@@ -111,34 +174,39 @@ def _descend(
     if element.tag == f"{W}p":
         style = _value(element, "pPr/pStyle")
         own = styles.run_format(style).over(inherited) if style else inherited
-        shading = _read_format(element.find(f"{W}pPr")).is_shaded
-        return own, is_shaded or bool(shading or own.is_shaded)
+        shading = styles.read_format(element.find(f"{W}pPr"))
+        return _ground(shading, own), is_shaded or bool(shading.is_shaded or own.is_shaded)
     if element.tag == f"{W}tbl":
         own = styles.run_format(_value(element, "tblPr/tblStyle"))
-        shading = _read_format(element.find(f"{W}tblPr")).is_shaded
-        return own.over(inherited), is_shaded or bool(shading or own.is_shaded)
+        shading = styles.read_format(element.find(f"{W}tblPr"))
+        look = replace(own.over(inherited), ground=None)  # its rows may have other colours by its style
+        return look, is_shaded or bool(shading.is_shaded or own.is_shaded)
     if element.tag == f"{W}tc":
-        shading = _read_format(element.find(f"{W}tcPr")).is_shaded
-        return inherited, is_shaded if shading is None else shading
+        shading = styles.read_format(element.find(f"{W}tcPr"))
+        return _ground(shading, inherited), is_shaded if shading.is_shaded is None else shading.is_shaded
+    if str(element.tag).endswith("}txbxContent"):
+        inherited = replace(inherited, ground=None)
     is_shape = str(element.tag).rpartition("}")[2] in _SHAPES
     return inherited, is_shaded or (is_shape and _is_filled(element))
 
 
-def _read_format(properties: Element | None) -> _RunFormat:
-    """Returns the format that ``rPr`` sets, or the shading of ``pPr``, ``tcPr`` or ``tblPr``."""
-    if properties is None:
-        return _RunFormat()
-    hidden = [is_on(toggle) for toggle in properties.iterfind(f"{W}vanish")]
-    size = _value(properties, "sz")
-    colour = properties.find(f"{W}color")
-    shading, highlight = properties.find(f"{W}shd"), _value(properties, "highlight")
-    fill = shading.get(f"{W}fill", "") if shading is not None else ""
-    return _RunFormat(
-        is_hidden=any(hidden) if hidden else None,
-        half_points=int(size) if size.isascii() and size.isdigit() and len(size) < 6 else None,
-        is_white=_is_white(colour.get(f"{W}val", "")) if colour is not None else None,
-        is_shaded=_is_dark(fill) or highlight not in {"", "none", "white"} or (False if _is_white(fill) else None),
-    )
+def _ground(shading: _RunFormat, inherited: _RunFormat) -> _RunFormat:
+    return replace(inherited, ground=shading.ground or inherited.ground)
+
+
+def _is_transparent(properties: Element) -> bool:
+    """Returns whether text has no fill, or one that lets all through, and no outline."""
+    outlines = properties.iterfind("{*}textOutline/*")
+    if any(str(line.tag).endswith("Fill") and not str(line.tag).endswith("}noFill") for line in outlines):
+        return False
+    alphas = [
+        value
+        for alpha in properties.iterfind("{*}textFill/{*}solidFill/*/{*}alpha")
+        for name, value in alpha.items()
+        if name.endswith("}val") and value.isascii() and value.isdecimal()
+    ]
+    is_clear = any(len(value) < 9 and int(value) >= _TRANSPARENT for value in alphas)
+    return properties.find("{*}textFill/{*}noFill") is not None or is_clear
 
 
 def is_on(toggle: Element) -> bool:
@@ -153,8 +221,7 @@ def _value(parent: Element | None, path: str) -> str:
 
 
 def _is_white(colour: str) -> bool:
-    channels = re.fullmatch(r"([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", colour)
-    return bool(channels and all(int(channel, 16) >= _WHITE for channel in channels.groups()))
+    return is_near(parse_hex(colour), WHITE)
 
 
 def _is_dark(fill: str) -> bool:

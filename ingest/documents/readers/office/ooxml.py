@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from agent.hidden_characters import strip_invisible
 from ingest.documents.readers.office.hidden_runs import StyleSheet, W, is_on, remove_hidden_runs
 
+_THEME = "{http://schemas.openxmlformats.org/drawingml/2006/main}theme"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _TRANSITIONAL = {  # by the namespaces of Strict documents
     "http://purl.oclc.org/ooxml/wordprocessingml/main": W[1:-1],
@@ -28,8 +29,12 @@ _TRANSITIONAL = {  # by the namespaces of Strict documents
 
 def prepare(parts: dict[str, bytes]) -> dict[str, bytes]:
     """Returns all parts, those with text rewritten; raises :class:`ElementTree.ParseError` for broken XML."""
-    roots = {name: _parse(part) for name, part in parts.items() if name.endswith(".rels") or _is_word(part)}
+    roots = {name: _parse(part) for name, part in parts.items() if name.endswith(".rels") or _is_of_kind(part, W)}
     styles = StyleSheet()
+    for part in parts.values():
+        if _is_of_kind(part, _THEME):
+            styles.add_theme(_parse(part))
+            break
     for root in roots.values():
         if root.tag == f"{W}styles":
             styles.add(root)
@@ -40,12 +45,13 @@ def prepare(parts: dict[str, bytes]) -> dict[str, bytes]:
     return parts | {name: ElementTree.tostring(root) for name, root in roots.items()}
 
 
-def _is_word(part: bytes) -> bool:
+def _is_of_kind(part: bytes, start: str) -> bool:
+    """Returns whether a part's root element begins so."""
     try:
         _, root = next(ElementTree.iterparse(BytesIO(part), events=("start",)))
     except (ElementTree.ParseError, StopIteration):
         return False  # mammoth reports it if it needs this part
-    return _to_transitional(root.tag).startswith(W)
+    return _to_transitional(root.tag).startswith(start)
 
 
 def _parse(part: bytes) -> Element:
