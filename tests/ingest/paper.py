@@ -63,16 +63,24 @@ def drawn_pdf(
     font: bytes = b"null",
     picture: bytes = bytes(range(0, 250, 10)),
     replaced: Sequence[str] = (),
+    layers: Sequence[bool] = (),
 ) -> bytes:
     """A PDF of these operators, 600 points wide and 800 high.
 
     ``/F1`` is Helvetica, ``/F2`` the ``font``, ``/Im`` a grey ``picture`` of five times five pixels. The structure
-    gives the texts of ``replaced`` in the place of the first page's marked contents.
+    gives the texts of ``replaced`` in the place of the first page's marked contents. ``layers`` are whether those
+    named ``/L0`` and so on are shown.
     """
+    if replaced and layers:
+        raise ValueError("a file of both would need other numbers")
     head = b"/Type /XObject /Subtype /Image /Width 5 /Height 5 /ColorSpace /DeviceGray /BitsPerComponent 8"
     kids = b" ".join(b"%d 0 R" % (6 + 2 * i) for i in range(len(pages)))
     root = 6 + 2 * len(pages)
-    tags = b"/MarkInfo << /Marked true >> /StructTreeRoot %d 0 R" % root if replaced else b""
+    numbers = [b"%d 0 R" % (root + n) for n in range(len(layers))]
+    off = b" ".join(number for number, is_shown in zip(numbers, layers, strict=True) if not is_shown)
+    named = b" ".join(b"/L%d %s" % pair for pair in enumerate(numbers))
+    shown = b"/OCProperties << /OCGs [%s] /D << /OFF [%s] >> >>" % (b" ".join(numbers), off) if layers else b""
+    tags = b"/MarkInfo << /Marked true >> /StructTreeRoot %d 0 R" % root if replaced else shown
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R %s >>" % tags,
         b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages)),
@@ -80,14 +88,15 @@ def drawn_pdf(
         font,
         b"<< %s /Length %d >>\nstream\n%s\nendstream" % (head, len(picture), picture),
     ]
-    resources = b"<< /Font << /F1 3 0 R /F2 4 0 R >> /XObject << /Im 5 0 R >> >>"
+    resources = b"<< /Font << /F1 3 0 R /F2 4 0 R >> /XObject << /Im 5 0 R >> /Properties << %s >> >>" % named
     for i, content in enumerate(pages):
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /StructParents %d /Contents %d 0 R "
             b"/Resources %s >>" % (i, 7 + 2 * i, resources)
         )
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
-    return _numbered(objects + (_structure(root, replaced) if replaced else []), b"")
+    groups = [b"<< /Type /OCG /Name (Layer) >>" for _ in layers]
+    return _numbered(objects + groups + (_structure(root, replaced) if replaced else []), b"")
 
 
 def _structure(root: int, replaced: Sequence[str]) -> list[bytes]:

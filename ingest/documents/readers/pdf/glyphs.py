@@ -100,7 +100,7 @@ class _Glyphs:
         self._rotation = self._measure_rotation()
         width, height = self._right - self._left, self._top - self._bottom
         self._width, self.height = (height, width) if self._rotation in {90, 270} else (width, height)
-        self.loose = replaced_text.insert(self.texts, page, text_page)
+        self.loose = replaced_text.insert(self.texts, page, text_page, self._visibility)
 
     def run(self, start: int, end: int) -> TextRun | None:
         """Returns the word between two indexes; None when it is not seen."""

@@ -14,6 +14,7 @@ from pypdfium2 import raw
 
 from ingest.documents.readers.pdf import structure
 from ingest.documents.readers.pdf.structure import ReplacedContent
+from ingest.documents.readers.pdf.visibility import Visibility
 
 _NAME = b"ActualText"
 _MAX_BYTES = 4_096
@@ -55,12 +56,14 @@ class LooseText:
     after: _Shape | None  # the next shown shape
 
 
-def insert(texts: list[str], page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage) -> list[LooseText]:
-    """Adds to a page's characters, one by one in ``texts``, the texts whose shapes are not among them.
+def insert(
+    texts: list[str], page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, visibility: Visibility
+) -> list[LooseText]:
+    """Adds to a page's characters, one by one in ``texts``, the texts whose shapes are seen and not among them.
 
     Returns those that do not continue a shown text, in the order of the file.
     """
-    shapes = [*_read_shapes(page)]
+    shapes = [*_read_shapes(page, visibility)]
     if not any(shape.text for shape in shapes):
         return []
     indexes: dict[int | None, list[int]] = {}  # of characters, by the object's address
@@ -148,12 +151,13 @@ def _width(shape: _Shape) -> float:
     return (n_narrow * _NARROW_WIDTH + n_wide * _WIDE_WIDTH + n_other * _WIDTH) * shape.size
 
 
-def _read_shapes(page: pypdfium2.PdfPage) -> Iterator[_Shape]:
+def _read_shapes(page: pypdfium2.PdfPage, visibility: Visibility) -> Iterator[_Shape]:
     """Yields a page's text objects, and others in whose place there is a text."""
     replaced = structure.read_texts(page)
     at = 0
     for object_ in page.get_objects():
         mark, text = _replacement(object_, replaced)
+        text = text if text and visibility.is_seen(object_.raw) else ""
         if object_.type == raw.FPDF_PAGEOBJ_TEXT or (text and object_.type != raw.FPDF_PAGEOBJ_FORM):
             yield _Shape(at, _address(object_.raw), mark, text, *_place(object_))
             at += 1
