@@ -1,11 +1,11 @@
 """OpenDocument texts and presentations (ODT, ODP) to blocks; a slide is a page, and its title a heading.
 
-Promises to leave out what a reader would not see: deletions, comments, and text whose style is hidden. The headers
-and footers of a text are read once.
+Promises to leave out what a reader would not see: deletions, comments, text whose style is hidden, and white text
+where nothing around it, nor on its slide, has a ground. The headers and footers of a text are read once.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
@@ -14,6 +14,7 @@ from ingest.documents.raw import FetchProblem
 from ingest.documents.readers import pages
 from ingest.documents.readers.html import cells
 from ingest.documents.readers.office import archive
+from ingest.documents.readers.office.colours import WHITE, is_near, parse_hex
 from ingest.documents.readers.office.margins import is_page_number
 from ingest.documents.readers.pdf import grid
 
@@ -28,6 +29,10 @@ _LEFT_OUT = {
     "desc",
 }
 _MAX_SPACES = 100
+_MAX_PARENTS = 20  # of a style, each made from the next
+_STYLES = {"style", "page-layout"}
+_BOXES = {"text-box", "note-body", "frame"}  # their text does not take over the colour around them
+_SHAPES = {"custom-shape", "rect", "ellipse", "circle", "polygon", "path", "regular-polygon", "connector"}
 _POINTS = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)pt")
 _TINY_POINTS = 2.0
 _MARGIN = re.compile(r"(?:header|footer)(?:-left|-first)?")
@@ -48,6 +53,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
     }
     body = roots["content.xml"].find("{*}body")
     title = roots["meta.xml"].findtext(".//{http://purl.org/dc/elements/1.1/}title") if "meta.xml" in roots else ""
+    _remove_white(roots)
     walk = _OpenDocumentWalk({style for root in roots.values() for style in _hidden_styles(root)})
     blocks = [*walk.flow(body)] if body is not None else []
     n_before = 1 if blocks and blocks[0].kind == BlockKind.HEADING else 0
@@ -108,6 +114,92 @@ def _is_left_out(element: Element) -> bool:
 
 def _is_set(hidden: Element) -> bool:
     return _attribute(hidden, "is-hidden") == "true"
+
+
+def _remove_white(roots: Mapping[str, Element]) -> None:
+    """Empties the white text in place that stands on no ground."""
+    styles = _Styles(roots)
+    if styles.whites and not styles.is_page_coloured:
+        for name in roots.keys() & {"content.xml", "styles.xml"}:
+            styles.empty(roots[name])
+
+
+class _Styles:
+    """Which styles have white text, and which have a ground, by themselves or by those they are made from."""
+
+    def __init__(self, roots: Mapping[str, Element]) -> None:
+        styles = [style for root in roots.values() for style in root.iter() if _name(style) in _STYLES]
+        parts = [(_attribute(style, "name"), part) for style in styles for part in style]
+        texts = [(name, part) for name, part in parts if _name(part) == "text-properties"]
+        coloured = {name: _is_white(part) for name, part in texts if _attribute(part, "color")}
+        other = {name for name, part in texts if _attribute(part, "color") and not _is_white(part)}
+        grounds = {name for name, part in parts if _has_ground(part)}
+        parents = {_attribute(style, "name"): _attribute(style, "parent-style-name") for style in styles}
+        self.whites: dict[str, bool] = {}  # whether a style's text is white, for those that set a colour
+        self.grounds: set[str] = set()
+        for name in parents:
+            line = [*_line_of(name, parents)]
+            self.grounds |= {name} if grounds.intersection(line) else set()
+            if first := next((one for one in line if one in coloured), ""):
+                self.whites[name] = coloured[first] and first not in other
+        self.is_page_coloured = any(
+            (_name(part) in {"page-layout-properties", "drawing-page-properties"} and _has_ground(part))
+            or _attribute(part, "run-through") == "background"
+            for _, part in parts
+        ) or any(self._may_colour(part) for root in roots.values() for part in _masters(root))
+
+    def empty(self, root: Element) -> None:
+        """Empties white text in an element in place."""
+        pending = [(root, False, False)]
+        while pending:
+            element, is_white, is_on_ground = pending.pop()
+            names = {_attribute(element, "style-name"), _attribute(element, "text-style-name")}
+            own = [self.whites[name] for name in names if name in self.whites]
+            is_white = all(own) if own else is_white and _name(element) not in _BOXES
+            is_on_ground |= self._has_ground(element) or (_name(element) == "page" and self._may_colour(element))
+            if is_white and not is_on_ground:
+                element.text = ""
+                for child in element:
+                    child.tail = ""
+            pending += ((child, is_white, is_on_ground) for child in element)
+
+    def _has_ground(self, element: Element) -> bool:
+        is_styled = bool(_attribute(element, "template-name"))  # a table whose style is not evaluated
+        return is_styled or _attribute(element, "style-name") in self.grounds
+
+    def _may_colour(self, page: Element) -> bool:
+        """Returns whether a slide has a picture, a table, or a shape with a ground."""
+        kinds = {"image", "table", "object", *_SHAPES}
+        return any(_name(part) in kinds or self._has_ground(part) for part in page.iter())
+
+
+def _masters(root: Element) -> Iterator[Element]:
+    return (page for page in root.iter() if _name(page) == "master-page")
+
+
+def _line_of(name: str, parents: Mapping[str, str]) -> Iterator[str]:
+    """Yields a style and those it is made from."""
+    seen: set[str] = set()
+    while name and name not in seen and len(seen) < _MAX_PARENTS:
+        seen.add(name)
+        yield name
+        name = parents.get(name, "")
+
+
+def _is_white(properties: Element) -> bool:
+    """Returns whether text is white; that in the colour of a window's text is seen."""
+    is_own = _attribute(properties, "use-window-font-color") != "true"
+    return is_own and is_near(parse_hex(_attribute(properties, "color")), WHITE)
+
+
+def _has_ground(properties: Element) -> bool:
+    """Returns whether properties fill what they belong to with anything but white."""
+    fill, colour = _attribute(properties, "fill"), _attribute(properties, "fill-color")
+    plain = _attribute(properties, "background-color")
+    if fill not in {"", "none"} or (not fill and colour):
+        return fill not in {"", "solid"} or not is_near(parse_hex(colour), WHITE)
+    is_plain = plain in {"", "transparent"} or is_near(parse_hex(plain), WHITE)
+    return not is_plain or any(_name(child) == "background-image" and len(child.keys()) for child in properties)
 
 
 class _OpenDocumentWalk:
