@@ -96,6 +96,7 @@ def xlsx(
     *,
     hidden: Sequence[str] = (),
     styles: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> bytes:
     """A workbook of sheets by name: rows, or the inside of a ``worksheet``; ``styles`` are inside theirs."""
     names = list(sheets)
@@ -116,7 +117,7 @@ def xlsx(
     for n, inside in enumerate(sheets.values(), 1):
         data = inside if isinstance(inside, str) else f"<sheetData>{_rows(inside)}</sheetData>"
         parts[f"xl/worksheets/sheet{n}.xml"] = f'<worksheet xmlns="{main}">{data}</worksheet>'
-    return packed(parts)
+    return packed(parts | dict(more or {}))
 
 
 def opendocument(
