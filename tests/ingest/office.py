@@ -133,10 +133,11 @@ def opendocument(
     )
 
 
-def ods(rows: str, *, name: str = "Sheet1") -> bytes:
+def ods(rows: str, *, name: str = "Sheet1", styles: str = "") -> bytes:
     """A sheet of OpenDocument around its ``table:table-row`` elements."""
     content = (
-        f'<office:document-content {_ODF}><office:body><office:spreadsheet><table:table table:name="{name}">{rows}'
+        f"<office:document-content {_ODF}><office:automatic-styles>{styles}</office:automatic-styles><office:body>"
+        f'<office:spreadsheet><table:table table:name="{name}">{rows}'
         "</table:table></office:spreadsheet></office:body></office:document-content>"
     )
     manifest = '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'

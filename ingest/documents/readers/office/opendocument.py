@@ -118,13 +118,13 @@ def _is_set(hidden: Element) -> bool:
 
 def _remove_white(roots: Mapping[str, Element]) -> None:
     """Empties the white text in place that stands on no ground."""
-    styles = _Styles(roots)
+    styles = CommonStyles(roots)
     if styles.whites and not styles.is_page_coloured:
         for name in roots.keys() & {"content.xml", "styles.xml"}:
             styles.empty(roots[name])
 
 
-class _Styles:
+class CommonStyles:
     """Which styles have white text, and which have a ground, by themselves or by those they are made from."""
 
     def __init__(self, roots: Mapping[str, Element]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
-from tests.ingest.office import xlsx
+from tests.ingest.office import ods, ods_row, xlsx
 
 STYLES = (
     "<fonts><font/><font>{}</font></fonts><fills><fill><patternFill/></fill><fill>{}</fill></fills>"
@@ -99,4 +99,33 @@ def test_a_shared_text_with_parts_in_colours_of_their_own_is_kept(number: str, i
 @pytest.mark.parametrize(("place", "is_seen"), [("A1:B2", True), ("D1:E2", False)])
 def test_a_cell_of_a_table_whose_style_may_give_it_a_fill_is_kept(place: str, is_seen: bool) -> None:
     found = seen(WHITE, NONE, parts={"xl/tables/table1.xml": f'<table ref="{place}"/>'})
+    assert ("Words" in found) is is_seen
+
+
+FO = 'xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0"'
+
+
+@pytest.mark.parametrize(
+    ("colour", "more", "is_seen"),
+    [
+        ("#ffffff", "", False),
+        ("#000000", "", True),
+        ("#ffffff", f'<style:table-cell-properties {FO} fo:background-color="#ffffff"/>', False),
+        ("#ffffff", f'<style:table-cell-properties {FO} fo:background-color="#103060"/>', True),
+        ("#ffffff", "<style:map/>", True),
+    ],
+)
+def test_white_text_of_an_opendocument_cell_is_left_out(colour: str, more: str, is_seen: bool) -> None:
+    look = f'<style:text-properties {FO} fo:color="{colour}"/>{more}'
+    words = (
+        '<table:table-cell table:style-name="ce1" office:value-type="string"><text:p>Words</text:p>'
+        "</table:table-cell>"
+    )
+    content = ods(
+        ods_row("Who", "Note") + ods_row("Anna", words),
+        styles=f'<style:style style:name="ce1" style:family="table-cell">{look}</style:style>',
+    )
+    document = reader.read_document(RawDocument(content, Format.SHEET, "Book"))
+    found = "\n".join("\n".join(block.lines) for block in document.blocks)
+    assert "Anna" in found
     assert ("Words" in found) is is_seen
