@@ -59,18 +59,7 @@ def complete(
     answer = Answer(turn.id, text, finished.sources, notice, has_feedback, closest=finished.closest)
     if not _deliver(context, turn, reply, answer):
         return
-    with context.database.transaction() as transaction:
-        _close(
-            context,
-            transaction,
-            turn,
-            status=TurnStatus.COMPLETED,
-            reason=finished.reason,
-            answer=text,
-            notice=notice,
-            cited=[source.n for source in finished.sources],
-        )
-        reply.finalise(transaction)
+    _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=finished.reason)
     observability.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
 
 
@@ -87,19 +76,7 @@ def end(
     """Delivers an answer that is not the agent's whole one, such as an apology, and ends the turn."""
     if end_if_withdrawn(context, turn, reply) or not _deliver(context, turn, reply, answer):
         return
-    with context.database.transaction() as transaction:
-        _close(
-            context,
-            transaction,
-            turn,
-            status=status,
-            reason=reason,
-            answer=answer.text,
-            notice=answer.notice,
-            error_id=error_id,
-            cited=[source.n for source in answer.sources],
-        )
-        reply.finalise(transaction)
+    _store_end(context, turn, reply, answer, status=status, reason=reason, error_id=error_id)
     observability.log.info("turn_ended", status=status, reason=reason)
 
 
@@ -199,6 +176,32 @@ def _deliver(context: WorkerContext, turn: Turn, reply: Reply, answer: Answer) -
         end_unseen(context, turn, error, EndReason.UNDELIVERABLE, answer=answer.text)
         return False
     return True
+
+
+def _store_end(
+    context: WorkerContext,
+    turn: Turn,
+    reply: Reply,
+    answer: Answer,
+    *,
+    status: TurnStatus,
+    reason: str,
+    error_id: str | None = None,
+) -> None:
+    """Stores a delivered answer as the end of its turn."""
+    with context.database.transaction() as transaction:
+        _close(
+            context,
+            transaction,
+            turn,
+            status=status,
+            reason=reason,
+            answer=answer.text,
+            notice=answer.notice,
+            error_id=error_id,
+            cited=[source.n for source in answer.sources],
+        )
+        reply.finalise(transaction)
 
 
 def _close(
