@@ -42,6 +42,7 @@ HANDBOOK = {
 }
 QUESTION = "How many days of annual leave can I carry over into the next year?"
 STARTUP_SECONDS = 120
+WAIT_SECONDS = 240  # a machine that is four times as busy needs minutes for what takes seconds
 
 
 class ForkServer:
@@ -133,7 +134,7 @@ class System:
         """The bot's messages in a thread."""
         return [m for m in self.workspace.thread(channel, ts) if m.user == self.workspace.app.bot_user_id]
 
-    def wait_for(self, condition: Callable[[], T | None], timeout: float = 120) -> T:
+    def wait_for(self, condition: Callable[[], T | None], timeout: float = WAIT_SECONDS) -> T:
         """Until the condition holds, looking again with every change in the workspace and every 50 ms."""
         until = time.monotonic() + timeout
         while time.monotonic() < until:
@@ -142,7 +143,7 @@ class System:
             time.sleep(0.05)
         raise AssertionError(f"did not happen within {timeout} s\n{self.logs()}")
 
-    def wait_for_turns(self, n: int, status: str = "completed", timeout: float = 120) -> list[Any]:
+    def wait_for_turns(self, n: int, status: str = "completed", timeout: float = WAIT_SECONDS) -> list[Any]:
         """The turns, once ``n`` have this status."""
         return self.wait_for(lambda: rows if len(rows := self.turns(status)) >= n else None, timeout)
 

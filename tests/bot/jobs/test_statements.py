@@ -17,6 +17,7 @@ from bot.simulator import ADA, HELP, Workspace
 from bot.slack import inbox
 from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.replies import live_message
 from ingest import settings as ingest_settings
 from ingest.library import Library
 from tests.library import sync_folder
@@ -40,6 +41,13 @@ def pages(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     yield
     ingest_settings.load.cache_clear()
     bot.settings.load.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def posted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine has the answer streamed, which takes more."""
+    monkeypatch.setattr(live_message, "FIRST_TEXT_SECONDS", 1_000.0)
+    monkeypatch.setattr(live_message, "FIRST_CARD_SECONDS", 1_000.0)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def declare(world: System, content: str) -> None:
 def ended(world: System, source: str, n: int = 1) -> list[Any]:
     """Waits for so many ended syncs of a source."""
     statement = "SELECT * FROM syncs WHERE source = :source AND ended_at IS NOT NULL ORDER BY started_at"
-    return world.wait_for(lambda: rows if len(rows := world.query(statement, source=source)) >= n else None, 120)
+    return world.wait_for(lambda: rows if len(rows := world.query(statement, source=source)) >= n else None)
 
 
 def answer(world: System, question: str) -> str:
