@@ -283,7 +283,7 @@ def _run(context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, reply: Re
     """Runs the agent and shows its events; the last one completes the turn."""
     cards: dict[str, TaskCard] = {}  # by the id of the running call
     for event in run.events(context.plan_opening_calls):
-        if isinstance(event, TextDelta | Waiting):
+        if isinstance(event, Waiting):
             job_pool.note_waiting()
         match event:
             case TextDelta(piece):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-COMPUTING_SECONDS = 5.0  # a job counts as computing for so long at most: it may wait where nobody says so
+COMPUTING_SECONDS = 1.0  # a job counts as computing for so long at most: it may wait where nobody says so
 LOOK_SECONDS = 0.25
 
 _of_thread = threading.local()

@@ -81,6 +81,7 @@ class Office:
             "OPENAI_API_KEY": "sk-bench",
             "DOCENT_MODEL_PRICES": "openai/scripted=0.001/0.001",
             "DOCENT_BUDGET_PERSON_DAY_USD": "100",
+            "DOCENT_QUESTIONS_PER_MINUTE": "0",  # one person asks them all
             "PORT": str(port),
             "SLACK_API_URL": server.api_url,
             "SLACK_BOT_TOKEN": self.workspace.app.bot_token,
