@@ -198,7 +198,7 @@ def test_exactly_what_all_may_read_is_found(company: Company, sequence: list[tup
 
 
 @pytest.mark.soak
-@settings(max_examples=800, suppress_health_check=FIXTURES_LAST)
+@settings(max_examples=1_400, suppress_health_check=FIXTURES_LAST)
 @given(sequence=st.lists(steps, min_size=10, max_size=40))
 def test_exactly_what_all_may_read_is_found_many_times(company: Company, sequence: list[tuple[Any, ...]]) -> None:
     run(company, sequence)
