@@ -10,18 +10,8 @@ _LABEL = (
 )
 _LABEL_HINTS = (  # one of which each label has, in lower case
     *("passw", "kennwort", "secret", "token", "api key", "api_key", "api-key", "apikey", "pwd", "passcode"),
-    *(
-        "passphrase",
-        "contraseña",
-        "senha",
-        "mot de passe",
-        "wachtwoord",
-        "hasło",
-        "lösenord",
-        "adgangskode",
-        "пароль",
-    ),
-    *("パスワード", "密码", "密碼"),
+    *("passphrase", "contraseña", "senha", "mot de passe", "wachtwoord", "hasło", "lösenord", "adgangskode"),
+    *("пароль", "パスワード", "密码", "密碼"),
 )
 _SAID = r"(?:is|lautet|[:=：]|=>)"
 _PLACEHOLDER = r"(?:pass(?:word)?|pw|passwd|secret|token|key|xxx+)"

@@ -16,7 +16,7 @@ from agent.store.database import Transaction
 # In the order of their hashes: two that store the same bodies wait for each other and never in a circle.
 INSERT = f"""
 INSERT INTO blobs (hash, body) SELECT key, value
-FROM (SELECT pg_advisory_xact_lock_shared({locks.number(locks.BLOBS)})) AS locked, jsonb_each(:bodies)
+FROM (SELECT {locks.share_sql(locks.BLOBS)}) AS locked, jsonb_each(:bodies)
 ORDER BY key ON CONFLICT DO NOTHING
 """
 BODIES = bindparam("bodies", type_=JSONB)

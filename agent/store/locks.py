@@ -1,6 +1,6 @@
 """Locks between processes: Postgres' advisory locks, which vanish with the connection that took them.
 
-There are two kinds. One lasts until the transaction ends that took it (:func:`lock`, :func:`lock_shared`,
+There are two kinds. One lasts until the transaction ends that took it (:func:`lock`, :func:`share_sql`,
 :func:`try_lock`). The other belongs to a connection of its own (:func:`acquire`, :func:`try_acquire`) and may
 be kept while files are read and models are called, with no transaction open.
 
@@ -24,7 +24,6 @@ POLL_SECONDS = 0.1
 _SPELLED = {CLOCK, PRUNE, BLOBS, MIGRATIONS}  # their number is their letters; all others are hashed
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
-_LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(:key)")
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 _TRY_ACQUIRE = text("SELECT pg_try_advisory_lock(:key)")
 _RELEASE = text("SELECT pg_advisory_unlock(:key)")
@@ -35,9 +34,10 @@ def lock(transaction: Transaction | Connection, name: str) -> None:
     transaction.execute(_LOCK, {"key": number(name)})
 
 
-def lock_shared(transaction: Transaction, name: str) -> None:
-    """Takes the lock until the transaction ends, beside others that share it; waits for an exclusive owner."""
-    transaction.execute(_LOCK_SHARED, {"key": number(name)})
+def share_sql(name: str) -> str:
+    """Returns the SQL expression that takes the lock until the transaction ends, beside others that share it; it
+    waits for an exclusive owner. For statements that need the lock first."""
+    return f"pg_advisory_xact_lock_shared({number(name)})"
 
 
 def try_lock(transaction: Transaction, name: str) -> bool:

@@ -155,13 +155,6 @@ def correct(database: Database, key: str, question: str) -> bool:
         return turn_id is not None and revisions.correct(transaction, turn_id, question)
 
 
-def load_address(transaction: Transaction, turn_id: UUID) -> ReplyAddress | None:
-    """Returns where the turn was asked; None for a turn from the terminal, or one that was forgotten."""
-    statement = select(DeliveryRow.place).where(DeliveryRow.turn_id == turn_id)
-    place = transaction.execute(statement).scalar_one_or_none()
-    return ReplyAddress(**place) if place else None
-
-
 def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
     """Deletes who asked these turns and where. The keys stay, so that a second delivery is still recognised."""
     transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(place={}))

@@ -66,7 +66,7 @@ def parse_user(user: Payload, *, own_team: str) -> SlackUser:
 
 
 def stranger(user_id: str) -> SlackUser:
-    """Returns somebody of whom Slack tells nothing: not even that they are of another company is said of them."""
+    """Returns somebody of whom Slack tells nothing: they count as of another company, nobody knows which."""
     return SlackUser(user_id, UserKind.EXTERNAL)
 
 

@@ -103,6 +103,6 @@ def test_two_releases_at_once_know_a_lock_by_the_same_number(database: Database,
 
 def test_those_that_share_a_lock_keep_others_out(database: Database) -> None:
     with database.transaction() as one, database.transaction() as other, database.transaction() as third:
-        locks.lock_shared(one, "a")
-        locks.lock_shared(other, "a")
+        for sharer in (one, other):
+            sharer.execute(text(f"SELECT {locks.share_sql('a')}"))
         assert not locks.try_lock(third, "a")

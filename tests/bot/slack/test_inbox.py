@@ -12,6 +12,8 @@ from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.slack import inbox
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.replies import reply_rows
+from bot.slack.replies.reply_rows import Posted
 
 CHANNEL, PERSON = "channel:C1", "user:U1"
 ADDRESS = ReplyAddress("T1", "C1", "U1", ts="1.1", thread_ts="1.1", asker_team_id="T2")
@@ -60,8 +62,8 @@ def test_questions_of_a_thread_queue_in_its_session_and_each_command_has_its_own
 def test_the_address_is_loaded_as_it_was_stored(database: Database) -> None:
     stored = store(database)
     with database.transaction() as transaction:
-        assert inbox.load_address(transaction, stored.turn_id) == ADDRESS
-        assert inbox.load_address(transaction, uuid4()) is None
+        assert reply_rows.load(transaction, stored.turn_id) == Posted(ADDRESS, [])
+        assert reply_rows.load(transaction, uuid4()) is None
 
 
 def test_a_forgotten_address_is_gone_and_the_delivery_still_known(database: Database) -> None:
@@ -69,8 +71,8 @@ def test_a_forgotten_address_is_gone_and_the_delivery_still_known(database: Data
     with database.transaction() as transaction:
         inbox.forget(transaction, [stored.turn_id])
     with database.transaction() as transaction:
-        assert inbox.load_address(transaction, stored.turn_id) is None
-        assert inbox.load_address(transaction, other.turn_id) == ADDRESS
+        assert reply_rows.load(transaction, stored.turn_id) is None
+        assert reply_rows.load(transaction, other.turn_id) == Posted(ADDRESS, [])
     assert store(database) is None
 
 
