@@ -32,12 +32,20 @@ from tests.library import sync_folder
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-# A busy machine takes its time for an example.
-hypothesis.settings.register_profile("docent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis.settings.load_profile("docent")
+# A busy machine takes its time for an example. What stands between a change and its landing gives the same answer
+# every time; `make soak` looks for what is not known yet.
+_PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+hypothesis.settings.register_profile("repeatable", derandomize=True, **_PATIENT)
+hypothesis.settings.register_profile("searching", print_blob=True, **_PATIENT)
+hypothesis.settings.load_profile("repeatable")
 gc.disable()  # until all tests are collected: it would walk them again and again
 OUTSIDE = embedded_servers.Servers(os.environ.pop("DATABASE_URL", ""), os.environ.pop("REDIS_URL", ""))
 N_PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")  # of those that share the tests
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "soak":
+        hypothesis.settings.load_profile("searching")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

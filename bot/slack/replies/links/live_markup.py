@@ -27,7 +27,7 @@ _TAGS = (
 _KEPT = OPEN + LABELLED
 _OPENER = re.compile(
     # Slack: mentions, broadcasts, dates and links; Markdown: addresses in angle brackets; HTML
-    rf"<(?=[!@#]|subteam|/*\s*(?:{_TAGS})\b|[a-z][a-z0-9+.-]{{0,31}}:|//|[^\s<>|]{{1,300}}\|)"
+    rf"<(?=[!@#]|subteam|/*(?:{_TAGS})(?:[\s/>{_KEPT}]|\Z)|[a-z][a-z0-9+.-]{{0,31}}:|//|[^\s<>|]{{1,300}}\|)"
     rf"|\](?=\((?:\s|\Z|<|[^\s)]{{0,2000}}?[:/.@%?{_KEPT}]))"  # a link or an image of Markdown
     # the address of one, given elsewhere, which may be any word that ends its line
     rf"|\](?=:\s{{0,99}}(?:\Z|<|\S{{0,2000}}?[:/.@%?{_KEPT}]|\S{{1,2000}}[ \t]*(?:[\n\"'(]|\Z)))"
