@@ -98,6 +98,31 @@ def test_a_job_that_fails_gives_its_slot_back(turn_queue: Queue, listen: Listen)
     wait_for(lambda: Jobs.started == ["a", "b", "c"])
 
 
+@pytest.mark.usefixtures("takes_all")
+def test_a_job_costs_five_commands_and_nothing_of_it_is_left(turn_queue: Queue, listen: Listen) -> None:
+    pool, _ = listen(1)
+    enqueue(turn_queue, hold, "first")
+    wait_for(lambda: Jobs.started == ["first"])
+    names = [str(n) for n in range(20)]
+    enqueue(turn_queue, hold, *names)
+    before = count_commands(turn_queue)
+    Jobs.go.set()
+    wait_for(lambda: Jobs.started == ["first", *names])
+    wait_for(lambda: not pool.is_busy)
+    n_commands = count_commands(turn_queue) - before - 1
+    assert (
+        n_commands <= 5 * len(names) + 3
+    )  # to move it, read it, take it out of two places, and be suspended or not
+    left = {key.decode() for key in turn_queue.connection.scan_iter("rq:*")}
+    assert not {
+        key for key in left if key.startswith(("rq:job", "rq:queue:", "rq:wip", "rq:finished", "rq:failed"))
+    }
+
+
+def count_commands(turn_queue: Queue) -> int:
+    return int(turn_queue.connection.info("stats")["total_commands_processed"])
+
+
 def test_a_stopping_worker_takes_no_job_and_its_thread_ends(
     turn_queue: Queue, listen: Listen, stopping: threading.Event
 ) -> None:
