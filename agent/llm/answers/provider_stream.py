@@ -45,10 +45,9 @@ class ErrorEvent(Exception):
 class MendedStream:
     """The provider's own iterator, whose chunks LiteLLM reads; everything else is passed on to it."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._chunks = iter(stream)
-        self.has_ended = False
+    def __init__(self, response: Response) -> None:
+        self._response, self._stream = response, response.completion_stream
+        self._chunks = iter(self._stream)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -57,7 +56,8 @@ class MendedStream:
         try:
             chunk = next(self._chunks)
         except StopIteration:
-            self.has_ended = True
+            if getattr(self._response, "sent_last_chunk", False) and len(list_usages(self._response)) <= 1:
+                raise _NothingToBuild from None
             raise
         if _get(chunk, "object") == "error":
             raise ErrorEvent({name: _get(chunk, name) for name in ("code", "type")})
@@ -69,6 +69,10 @@ class MendedStream:
         return getattr(self._stream, name)
 
 
+class _NothingToBuild(BaseException):
+    """All has been read. LiteLLM answers an end, and every Exception, with work of its own."""
+
+
 class MendedResponse:
     """LiteLLM's response, which reads a :class:`MendedStream`; everything but reading is passed on to it.
 
@@ -76,14 +80,12 @@ class MendedResponse:
     It is left out where there is nothing to put together: the provider has told the count once, or not at all.
     """
 
-    def __init__(self, response: Response, stream: MendedStream) -> None:
-        self._response, self._stream = response, stream
+    def __init__(self, response: Response) -> None:
+        self._response = response
 
     def __iter__(self) -> Iterator[Chunk]:
-        for chunk in self._response:
-            yield chunk
-            if self._stream.has_ended and len(list_usages(self._response)) <= 1:
-                return
+        with suppress(_NothingToBuild):
+            yield from self._response
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._response, name)
@@ -91,11 +93,10 @@ class MendedResponse:
 
 def attach(response: Response) -> Response:
     """Puts :class:`MendedStream` between LiteLLM and the provider."""
-    stream = getattr(response, "completion_stream", None)
-    if stream is None or not hasattr(stream, "__iter__"):
+    if not hasattr(getattr(response, "completion_stream", None), "__iter__"):
         return response
-    response.completion_stream = MendedStream(stream)
-    return MendedResponse(response, response.completion_stream)
+    response.completion_stream = MendedStream(response)
+    return MendedResponse(response)
 
 
 def mend(chunk: Any) -> None:
