@@ -41,9 +41,12 @@ def test_litellm_puts_together_only_a_count_of_tokens_that_came_in_parts(monkeyp
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     built: list[object] = []
     build = litellm().stream_chunk_builder
-    monkeypatch.setattr(
-        litellm(), "stream_chunk_builder", lambda **given: (built.append(given), build(**given))[1]
-    )
+
+    def count(**given: object) -> object:
+        built.append(given)
+        return build(**given)
+
+    monkeypatch.setattr(litellm(), "stream_chunk_builder", count)
     whole = say("Fine.")
     in_parts = stream({**delta(content="Fine."), "usage": {**USAGE, "completion_tokens": 2}})
     for chunks, is_built in ((whole, False), (in_parts, True)):
