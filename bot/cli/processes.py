@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from rq import Queue
 
     import bot.settings
@@ -55,10 +57,12 @@ def worker(
         settings = bot.settings.load()
         if n_processes == 1:
             _preload()
-            process.run(settings, lambda: _build_context(settings), on_exit=stack.close)
+            process.run(settings, lambda renewer: _build_context(settings, renewer), on_exit=stack.close)
         database.close()  # a connection must not be shared across the fork
         supervisor.supervise(
-            n_processes, lambda: process.run(settings, lambda: _build_context(settings)), preload=_preload
+            n_processes,
+            lambda: process.run(settings, lambda renewer: _build_context(settings, renewer)),
+            preload=_preload,
         )
 
 
@@ -144,8 +148,8 @@ def migrate() -> None:
         print(f"The database is at revision {schema_version.read_revision(database)}.")
 
 
-def _build_context(settings: "bot.settings.BotSettings") -> "WorkerContext":
-    """Builds what a worker process answers with, with connections of its own."""
+def _build_context(settings: "bot.settings.BotSettings", renewer: "Connection") -> "WorkerContext":
+    """Builds what a worker process answers with, with connections of its own. ``renewer`` renews its leases."""
     import agent.settings
     from agent import observability
     from agent.store.database import Database
@@ -168,6 +172,7 @@ def _build_context(settings: "bot.settings.BotSettings") -> "WorkerContext":
             redis_watch=redis_watch.watch(settings),
         ),
         delivery_hours=settings.delivery_hours,
+        renewer=renewer,
     )
 
 
