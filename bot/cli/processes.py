@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.store.database import Database
     from bot.jobs.context import WorkerContext
     from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
+    from bot.processes.schedules.queue_places import QueuePlaces
 
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
 
@@ -101,6 +102,7 @@ def clock() -> None:
             lease_seconds=library.sync_lease_seconds,
             is_config_named=library.is_config_named,
         )
+        places = _tell_places(settings, database)
         observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
         nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
         process.run(
@@ -111,9 +113,24 @@ def clock() -> None:
             retention=nights,
             syncs=schedule,
             catch_up=_schedule_catch_up(settings, database, jobs),
+            places=places,
             redis_watch=redis_watch.watch(settings),
         )
+        if places:
+            places.close()
         observability.flush()
+
+
+def _tell_places(settings: "bot.settings.BotSettings", database: "Database") -> "QueuePlaces | None":
+    """Returns what tells people their place in the queue, unless there is no token for it."""
+    from bot.processes.schedules.queue_places import QueuePlaces
+    from bot.slack.client import SlackClient
+    from bot.slack.notifications import Notifications
+
+    if not settings.slack_bot_token:
+        return None
+    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    return QueuePlaces(database, Notifications(slack))
 
 
 def _schedule_catch_up(
