@@ -79,7 +79,10 @@ def _report(error: SQLAlchemyError | redis.RedisError) -> None:
 
 
 def sweep(database: Database, turn_queue: Queue) -> int:
-    """Wakes the sessions that are due; returns how many. Does nothing while another clock sweeps."""
+    """Wakes the sessions that are due, unless their jobs still wait for a worker; returns how many.
+
+    Does nothing while another clock sweeps.
+    """
     with database.transaction() as transaction:
         if not locks.try_lock(transaction, locks.CLOCK):
             return 0
@@ -87,7 +90,9 @@ def sweep(database: Database, turn_queue: Queue) -> int:
         due = sessions.list_due(transaction)
     if not due:
         return 0
-    queue.wake(turn_queue, [session_id for _, session_id in due])
+    waiting = queue.list_waiting(turn_queue)
+    forgotten = [session_id for _, session_id in due if str(session_id) not in waiting]
+    queue.wake(turn_queue, forgotten)
     with database.transaction() as transaction:
         sessions.note_wakes(transaction, [turn_id for turn_id, _ in due])
-    return len(due)
+    return len(forgotten)
