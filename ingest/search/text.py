@@ -62,7 +62,8 @@ def words(text: str) -> list[str]:
     return [word.removesuffix("'s").rstrip(".'") for word in _WORD.findall(plain)]
 
 
-def stems(text: str) -> set[str]:
+@lru_cache(maxsize=4_000)  # sentences, titles, headings: 10 MB
+def stems(text: str) -> frozenset[str]:
     """Returns the stems of a text, with stop words; a hyphenated word also counts as its parts, and as one."""
     stems_: set[str] = set()
     for word in words(text):
@@ -70,7 +71,7 @@ def stems(text: str) -> set[str]:
         if not word.isalnum():
             stems_.update(stem(part) for part in _INSIDE.split(word) if part)
             stems_.add(stem(word.replace("-", "")))
-    return stems_
+    return frozenset(stems_)
 
 
 def contains_word(word: str, text: str) -> bool:
