@@ -56,10 +56,13 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 def words(text: str) -> list[str]:
     """Returns the words of a text in lower case and without accents, in order."""
-    plain = _SIGN.sub(lambda sign: f" {_SIGNS[sign[0]]} ", text.lower().replace("’", "'"))
+    plain = text.lower().replace("’", "'")
+    if any(sign in plain for sign in _SIGNS):
+        plain = _SIGN.sub(lambda sign: f" {_SIGNS[sign[0]]} ", plain)
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", plain).translate(_ACCENTS)
-    return [word.removesuffix("'s").rstrip(".'") for word in _WORD.findall(plain)]
+    found: list[str] = _WORD.findall(plain)
+    return [word.removesuffix("'s") for word in found] if "'s" in plain else found
 
 
 @lru_cache(maxsize=4_000)  # sentences, titles, headings: 10 MB
