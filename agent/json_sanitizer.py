@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, overload
 
 from agent import secrets
@@ -10,6 +11,7 @@ from agent.prompting import embedded_instructions
 
 MAX_DEPTH = 100  # levels of nesting; what lies deeper becomes text
 MAX_DEEP_CHARS = 1_000  # of that text
+MAX_REMEMBERED_CHARS = 4_000  # of a text; a passage has about 1,000
 LEFT_OUT = "[…]"  # in the place of sentences that instruct a model
 
 
@@ -58,7 +60,12 @@ def _strip(value: str) -> str: ...
 def _strip(value: object) -> Any: ...
 def _strip(value: object) -> Any:
     if isinstance(value, str):
-        return secrets.redact(embedded_instructions.take_out(strip_invisible(value), LEFT_OUT))
+        return _strip_text(value) if len(value) <= MAX_REMEMBERED_CHARS else _strip_text.__wrapped__(value)
     if isinstance(value, dict):
         return {_strip(key): _strip(item) for key, item in value.items()}
     return [_strip(item) for item in value] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=1_000)  # passages: 1 MB; they recur, and most are returned as they came
+def _strip_text(text: str) -> str:
+    return secrets.redact(embedded_instructions.take_out(strip_invisible(text), LEFT_OUT))
