@@ -20,6 +20,7 @@ from ingest.embedding import embed
 from ingest.index.candidates import Candidate
 from ingest.search.text import STOP_WORDS, content_words, stem, words
 
+EQUAL_FROM = 1 - 1e-5  # cosine of words with the same vector: rounding depends on where in the cache they are
 MIN_COSINE = 0.2  # of two words that count as near; "soldier" and "military" have .54, "pet" and "plan" .15
 MAX_WORDS = 40_000  # cached: 40 MB of vectors
 FIRST_WORDS = 4_096
@@ -140,7 +141,7 @@ def _score(
     n_words = sum(len(text.rows) for text in texts)
     in_texts, in_titles = near[:, positions[:n_words]], near[:, positions[n_words:]]
     best = _best_of_each(in_texts, [len(text.rows) for text in texts])
-    weights = np.log1p(1 / ((best >= 1.0).mean(axis=1) + 1 / len(texts))).astype(np.float32)
+    weights = np.log1p(1 / ((best >= EQUAL_FROM).mean(axis=1) + 1 / len(texts))).astype(np.float32)
     weights /= weights.sum()
     sentences = weights @ _best_of_each(in_texts, _sentence_lengths(texts))
     by_sentence = _best_of_each(sentences[None, :], [len(text.starts) for text in texts])[0]
