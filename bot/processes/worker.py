@@ -47,9 +47,9 @@ def run(
     ``make_context`` gets the pipe to the process that renews leases. A bug that ends that process or a listener
     ends this one too, with exit code 1: the supervisor or the host starts it again.
     """
-    pipe = renewer.fork(agent.settings.load())
+    forked = renewer.fork(agent.settings.load())
     _lower_priority()
-    context = make_context(pipe)
+    context = make_context(forked.pipe)
     _bind(settings, context)
     turns = JobPool(settings.concurrency, n_computing=COMPUTING_AT_ONCE)
     syncs = JobPool(SYNCS_AT_ONCE, name="sync")
@@ -67,6 +67,7 @@ def run(
     _wait_while(lambda: any(listener.is_alive() for listener in listeners), LEAVE_SECONDS)
     _give_back(context, turns, syncs)
     context.leases.close()
+    forked.wait(LEAVE_SECONDS)
     on_exit()
     os._exit(0 if stop else 1)  # a thread that hangs in a provider's socket must not keep the process
 

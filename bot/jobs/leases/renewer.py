@@ -16,6 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from uuid import UUID
@@ -72,17 +73,32 @@ class Renewal:
     lost: frozenset[UUID]
 
 
-def fork(settings: AgentSettings) -> Connection:
-    """Starts a renewer as a process; returns the worker's end of the pipe.
+@dataclass(frozen=True)
+class ForkedRenewer:
+    """A renewer as a child of the worker, and the worker's end of the pipe."""
+
+    pid: int
+    pipe: Connection
+
+    def wait(self, seconds: float) -> None:
+        """Waits until it has ended: who adopts it may leave it in the list of processes for ever."""
+        until = time.monotonic() + seconds
+        with suppress(ChildProcessError):
+            while not os.waitpid(self.pid, os.WNOHANG)[0] and time.monotonic() < until:
+                time.sleep(0.01)
+
+
+def fork(settings: AgentSettings) -> ForkedRenewer:
+    """Starts a renewer as a process.
 
     Call it before the process has threads or open connections, and before it lowers its priority. Signals do not
     end the renewer: the worker may work for some seconds after its own.
     """
     assert settings.database_url
     ours, theirs = multiprocessing.Pipe()
-    if os.fork():
+    if pid := os.fork():
         theirs.close()
-        return ours
+        return ForkedRenewer(pid, ours)
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

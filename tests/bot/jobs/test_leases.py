@@ -135,7 +135,7 @@ from bot.jobs.leases import renewer
 from bot.jobs.leases.held import Leases
 
 url, session_id, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-pipe = renewer.fork(AgentSettings(DATABASE_URL=url, lease_seconds=seconds))
+pipe = renewer.fork(AgentSettings(DATABASE_URL=url, lease_seconds=seconds)).pipe
 database = Database(url)
 leases = Leases(database, lease_seconds=seconds, longest_seconds=600, pipe=pipe)
 claimed_at = time.monotonic()
