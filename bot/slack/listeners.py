@@ -15,11 +15,12 @@ from agent import observability
 from agent.store import feedback, questions, sessions
 from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
-from bot.slack import events, feedback_form, private_offer
+from bot.slack import events
 from bot.slack.client import Payload
-from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.intake import Intake
+from bot.slack.interactions import feedback_form, private_offer
+from bot.slack.interactions.feedback_form import Thumb
 from bot.slack.membership import changes
 from bot.slack.notifications import Notifications
 

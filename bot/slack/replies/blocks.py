@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from agent.text import ELLIPSIS, shorten
 from agent.types import CitedPassage
-from bot.slack import feedback_form
 from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, TextMessage, mrkdwn
-from bot.slack.replies import markdown
-from bot.slack.replies.markdown import escape
+from bot.slack.interactions import feedback_form
 from bot.slack.replies.output_filter import clean_label, escape_url, is_web_url
 from bot.slack.replies.reply import Answer
-from bot.slack.replies.splitting import pack_blocks
 from bot.slack.replies.task_cards import bound_cards
+from bot.slack.replies.text import markdown
+from bot.slack.replies.text.markdown import escape
+from bot.slack.replies.text.splitting import pack_blocks
 from ingest.documents.chunking import HEADING_SEPARATOR
 
 SOURCES_LIMIT = 1_800  # characters of a list of documents; those that are left out are counted

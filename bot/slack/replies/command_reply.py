@@ -14,9 +14,10 @@ from agent import observability
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies import direct_message, forms, splitting
+from bot.slack.replies import direct_message, forms
 from bot.slack.replies.forms import URL_IS_OVER
 from bot.slack.replies.reply import Answer, Reply
+from bot.slack.replies.text import splitting
 
 TIMEOUT_SECONDS = 10
 METHOD = "response_url"

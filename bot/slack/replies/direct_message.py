@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from agent.text import shorten
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient
-from bot.slack.replies import forms, splitting
-from bot.slack.replies.markdown import escape
+from bot.slack.replies import forms
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.reply import Answer
+from bot.slack.replies.text import splitting
+from bot.slack.replies.text.markdown import escape
 
 QUESTION_LIMIT = 500  # characters of the question that stand above the answer
 

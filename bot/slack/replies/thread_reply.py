@@ -15,11 +15,12 @@ from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
-from bot.slack.replies import direct_message, forms, splitting
+from bot.slack.replies import direct_message, forms
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted, ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
+from bot.slack.replies.text import splitting
 from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, ThreadMessages
 
 IN_NEXT_MESSAGE = "The answer is in my next message."

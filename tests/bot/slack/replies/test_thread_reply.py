@@ -24,7 +24,7 @@ from bot.slack.inbox import ReplyAddress
 from bot.slack.replies import task_cards
 from bot.slack.replies.live_message import EDIT_SECONDS, FIRST_CARD_SECONDS, STREAM_SECONDS
 from bot.slack.replies.reply import Answer
-from bot.slack.replies.splitting import PART_LIMIT
+from bot.slack.replies.text.splitting import PART_LIMIT
 from bot.slack.replies.thread_reply import POSTS, ThreadReply
 from tests.bot.slack.posted import load_posted
 
