@@ -193,7 +193,9 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         )
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
-    progress = _Progress(AnswerText(run.source, links), final, seen_by.notice)
+    progress = _Progress(
+        AnswerText(run.source, links, fits_tables=claimed.posted is not None), final, seen_by.notice
+    )
     try:
         _run(context, replace(claimed, turn=turn), run, reply, progress)
     except Cancelled:
@@ -313,6 +315,7 @@ def _run(context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, reply: Re
                     reply,
                     event,
                     text,
+                    long_tables=progress.text.long_tables,
                     notice=progress.audience_notice,
                     is_withdrawn=run.recorder.is_withdrawn,
                 )

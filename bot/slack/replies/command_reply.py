@@ -11,10 +11,11 @@ from urllib.error import HTTPError, URLError
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from agent import observability
+from agent.errors import ReplyError
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies import direct_message, forms
+from bot.slack.replies import attachments, direct_message, forms
 from bot.slack.replies.forms import URL_IS_OVER
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.text import splitting
@@ -37,12 +38,26 @@ class CommandReply(Reply):
         self._lead = direct_message.repeat_question(question) if question else ""
 
     def deliver(self, answer: Answer) -> None:
+        """Delivers the answer. Its tables come as a direct message: Slack knows no file that one person sees."""
+        if answer.long_tables:
+            answer = answer.add_notice(self._send_tables(answer) or attachments.IN_DIRECT_MESSAGE)
         texts = splitting.split_text(answer.text)
         for part, text in enumerate(texts):
             is_last = part == len(texts) - 1
             message = forms.build(answer, text, is_last=is_last, lead="" if part else self._lead)
             if not self._respond(message, is_first=part == 0):
                 self._post(message)
+
+    def _send_tables(self, answer: Answer) -> str:
+        """Sends the whole tables to the asker; returns what to say where that failed."""
+        files, problem = attachments.upload(self._slack, answer)
+        if problem:
+            return problem
+        try:
+            channel = direct_message.open_channel(self._slack, self._address.user_id)
+        except ReplyError as error:
+            return attachments.explain_failure(error)
+        return attachments.share(self._slack, files, channel=channel)
 
     def _respond(self, message: Sequence[Message], *, is_first: bool) -> bool:
         """Posts to the response URL; returns False if there is none or it takes no more."""

@@ -24,13 +24,17 @@ def send(slack: SlackClient, user_id: str, answer: Answer, *, lead: str) -> None
 
 def post(slack: SlackClient, user_id: str, message: Sequence[Message]) -> None:
     """Posts the first of the message's forms that Slack takes."""
-    conversation = slack.call("conversations.open", is_repeatable=True, users=user_id)
-    channel = conversation["channel"]["id"]
+    channel = open_channel(slack, user_id)
     plain = {"unfurl_links": False, "unfurl_media": False}
     forms.send(
         message,
         lambda form: slack.call("chat.postMessage", is_repeatable=False, channel=channel, **plain, **form),
     )
+
+
+def open_channel(slack: SlackClient, user_id: str) -> str:
+    """Returns the id of the person's direct messages with the bot."""
+    return str(slack.call("conversations.open", is_repeatable=True, users=user_id)["channel"]["id"])
 
 
 def repeat_question(question: str) -> str:

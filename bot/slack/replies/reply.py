@@ -3,19 +3,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from agent.store.database import Transaction
 from agent.types import CitedPassage
 from bot.slack.replies.task_cards import TaskCard
+from bot.slack.replies.text.tables import LongTable
 
 
 @dataclass(frozen=True)
 class Answer:
     """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
 
-    ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped.
+    ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped;
+    ``long_tables`` are shown in part, and go into files.
     """
 
     turn_id: UUID
@@ -25,6 +27,11 @@ class Answer:
     has_feedback: bool = True
     closest: Sequence[CitedPassage] = ()
     steps: Sequence[TaskCard] = ()
+    long_tables: Sequence[LongTable] = ()
+
+    def add_notice(self, sentence: str) -> "Answer":
+        """Returns the answer with one more sentence about it."""
+        return replace(self, notice=" ".join(filter(None, [self.notice, sentence])))
 
 
 class Reply(ABC):

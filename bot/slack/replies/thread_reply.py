@@ -15,7 +15,8 @@ from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
-from bot.slack.replies import direct_message, forms
+from bot.slack.replies import attachments, direct_message, forms
+from bot.slack.replies.attachments import TableFile
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted, ReplyRows, ReplyState
@@ -112,6 +113,21 @@ class ThreadReply(Reply):
             delivery.note_error(transaction, self._turn, f"{refusal}{SENT_DIRECTLY}")
 
     def _deliver_in_thread(self, answer: Answer) -> None:
+        files: Sequence[TableFile] = ()
+        if answer.long_tables and not self._has_files(answer):
+            files, problem = attachments.upload(self._slack, answer)
+            answer = answer.add_notice(problem or attachments.IN_FILE)
+        self._deliver_text(answer)
+        if files:
+            channel, thread_ts = self._address.channel, self._address.thread_ts
+            if problem := attachments.share(self._slack, files, channel=channel, thread_ts=thread_ts):
+                self._messages.post(len(self._rows), {"text": problem})
+
+    def _has_files(self, answer: Answer) -> bool:
+        """Returns whether an earlier attempt at the turn has shared the answer's files."""
+        return self._turn.attempt > 1 and self._messages.has_files(attachments.list_names(answer))
+
+    def _deliver_text(self, answer: Answer) -> None:
         texts = splitting.split_text(answer.text)
         if len(texts) == 1 and self._live.complete(answer, texts[0]):
             return
