@@ -21,7 +21,7 @@ from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import Origin
-from bot.slack.replies.reply import Answer, Reply
+from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.text.tables import LongTable
 
 FAILED = (
@@ -39,6 +39,7 @@ def complete(
     finished: Finished,
     text: str,
     *,
+    closing: Closing = NOTHING_BELOW,
     long_tables: Sequence[LongTable] = (),
     notice: str = "",
     is_withdrawn: bool = False,
@@ -66,6 +67,7 @@ def complete(
         has_feedback,
         closest=finished.closest,
         long_tables=long_tables,
+        closing=closing,
     )
     if not _deliver(context, turn, reply, answer):
         return

@@ -79,6 +79,7 @@ def build(
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
         needs_documents=not bot.settings.load().own_tools,
+        cost_line_channels=frozenset(split_list(bot.settings.load().cost_line_channels)),
         load_link_hosts=AllowedHosts(library, split_list(bot.settings.load().link_hosts)).load,
     )
 

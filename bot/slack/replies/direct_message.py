@@ -37,6 +37,11 @@ def open_channel(slack: SlackClient, user_id: str) -> str:
     return str(slack.call("conversations.open", is_repeatable=True, users=user_id)["channel"]["id"])
 
 
+def quote_question(question: str) -> str:
+    """Returns the lines, in Markdown, that stand above an answer whose question was asked by a click."""
+    return f"> {shorten(clean_label(question), QUESTION_LIMIT)}\n\n"
+
+
 def repeat_question(question: str) -> str:
     """Returns the line, in Slack's markup, that says which question an answer is for."""
     return f"*You asked:* {escape(shorten(clean_label(question), QUESTION_LIMIT))}"

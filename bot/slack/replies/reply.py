@@ -3,13 +3,32 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from agent.store.database import Transaction
 from agent.types import CitedPassage
+from bot.slack.replies.closing.buttons import AnswerPlace, SuggestedQuestion
+from bot.slack.replies.closing.sources import Dates
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.text.tables import LongTable
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What stands below an answer beside its sources: how old those are, what it cost, what can be clicked.
+
+    Without a ``place`` nothing can be; ``session_key`` is that of a command's answer.
+    """
+
+    dates: Dates = field(default_factory=dict)
+    cost: str = ""
+    suggestions: Sequence[SuggestedQuestion] = ()
+    place: AnswerPlace | None = None
+    session_key: str = ""
+
+
+NOTHING_BELOW = Closing()
 
 
 @dataclass(frozen=True)
@@ -28,6 +47,7 @@ class Answer:
     closest: Sequence[CitedPassage] = ()
     steps: Sequence[TaskCard] = ()
     long_tables: Sequence[LongTable] = ()
+    closing: Closing = NOTHING_BELOW
 
     def add_notice(self, sentence: str) -> "Answer":
         """Returns the answer with one more sentence about it."""

@@ -45,6 +45,8 @@ class ThreadReply(Reply):
         self._messages = ThreadMessages(slack, posted.address, turn.id)
         self._rows = ReplyRows(database, turn, posted)
         self._live = LiveMessage(self._messages, self._rows, clock)
+        self._lead = direct_message.quote_question(turn.question) if posted.address.quotes_question else ""
+        self._has_lead = False  # in the text that is shown
 
     def show_status(self, text: str) -> None:
         if self._live.mode == Mode.STREAMING:  # the cards say it, and Slack has one place for both
@@ -58,16 +60,19 @@ class ThreadReply(Reply):
         self._live.show_card(card)
 
     def show_text(self, text: str) -> None:
-        self._live.show_text(text)
+        self._live.show_text(text if self._has_lead else self._lead + text)
+        self._has_lead = True
 
     def reset_text(self) -> None:
         self._live.reset_text()
+        self._has_lead = False
 
     def refresh(self) -> None:
         self._live.refresh()
 
     def get_shown_text(self) -> str | None:
-        return self._live.get_shown_text()
+        shown = self._live.get_shown_text()
+        return shown.removeprefix(self._lead.strip()).strip() if shown else shown
 
     def retract(self) -> None:
         try:
@@ -128,7 +133,7 @@ class ThreadReply(Reply):
         return self._turn.attempt > 1 and self._messages.has_files(attachments.list_names(answer))
 
     def _deliver_text(self, answer: Answer) -> None:
-        texts = splitting.split_text(answer.text)
+        texts = splitting.split_text(self._lead + answer.text)
         if len(texts) == 1 and self._live.complete(answer, texts[0]):
             return
         for part, text in enumerate(texts):
