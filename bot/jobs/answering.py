@@ -348,7 +348,7 @@ def _close(
     return Closing(
         dates,
         context.describe_cost(address.channel, run.recorder.transcript),
-        suggestions.suggest(finished.sources, headings),
+        suggestions.suggest(finished.sources, headings, claimed.turn.question),
         address.place,
         claimed.turn.session_key,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rq import Queue
 
+from agent.llm.model_names import is_local
 from agent.settings import AgentSettings
 from agent.store.database import Database, Transaction
 from agent.store.transcript import Transcript
@@ -22,7 +23,7 @@ from ingest.access.reader_sets import DocumentsNow
 from ingest.library import Library, LibraryStatus
 
 ALL_CHANNELS = "all"
-QUOTED = "quoted without a language model"
+NO_MODEL = "no language model  ·  $0"
 RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
 
 
@@ -70,7 +71,9 @@ class WorkerContext:
         """Returns what an answer cost so far, for a channel where that is shown; else nothing."""
         if not self.cost_line_channels & {channel, ALL_CHANNELS}:
             return ""
-        model = QUOTED if transcript.is_quoted else self.agent.models[0].name
+        model = self.agent.models[0].name
+        if is_local(model):
+            return NO_MODEL
         return f"{model}  ·  {transcript.n_tokens:,} tokens  ·  ${transcript.spent_usd:.4f}"
 
     def read_index_state(self) -> LibraryStatus | None:

@@ -10,11 +10,11 @@ from bot.slack.replies.closing.buttons import MAX_SUGGESTIONS, SuggestedQuestion
 from bot.slack.replies.output_filter import clean_label
 from ingest.documents.chunking import HEADING_SEPARATOR
 from ingest.index.table import IndexedHeading
+from tools.extractive.sections import NamedSection
 
 N_EXAMPLES = 2
 N_DOCUMENTS = 3  # cited ones whose headings are offered
 SHORTEST_CHARS, LONGEST_CHARS = 4, 70  # of a heading that says enough to ask for, and fits on a button
-ABOUT = "What does “{title}” say about “{heading}”?"
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,19 @@ def list_cited(sources: Sequence[CitedPassage]) -> list[str]:
     return list(dict.fromkeys(source.passage.document_id for source in sources))[:N_DOCUMENTS]
 
 
-def suggest(sources: Sequence[CitedPassage], headings: Sequence[IndexedHeading]) -> list[SuggestedQuestion]:
+def suggest(
+    sources: Sequence[CitedPassage], headings: Sequence[IndexedHeading], asked: str = ""
+) -> list[SuggestedQuestion]:
     """Makes up to three questions of the headings of cited documents: of what stands after the cited sections
     first, and of each document in turn.
 
-    ``headings`` are those of all of them, in the order of each document, and only what the audience may read.
+    ``headings`` are those of all of them, in the order of each document, and only what the audience may read. What
+    was just ``asked`` is not suggested.
     """
     per_document = [_rank(id_, sources, headings) for id_ in list_cited(sources)]
     in_turn = [heading for rank in zip_longest(*per_document) for heading in rank if heading]
     questions = {question.question: question for heading in in_turn if (question := _ask(heading))}
+    questions.pop(asked.strip(), None)
     return list(questions.values())[:MAX_SUGGESTIONS]
 
 
@@ -87,4 +91,4 @@ def _ask(heading: IndexedHeading) -> SuggestedQuestion | None:
     title = clean_label(heading.title)
     if not SHORTEST_CHARS <= len(leaf) <= LONGEST_CHARS or leaf.lower() == title.lower():
         return None
-    return SuggestedQuestion(leaf, leaf if leaf.endswith("?") else ABOUT.format(title=title, heading=leaf))
+    return SuggestedQuestion(leaf, leaf if leaf.endswith("?") else NamedSection(title, leaf).ask())

@@ -41,9 +41,12 @@ class AnswerDesk:
         self._operators = frozenset(operators)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="answer-desk")
 
-    def show_how(self, turn_id: UUID, user_id: str, url: str) -> None:
+    def show_how(self, turn_id: UUID, user_id: str, *, url: str, thread_ts: str | None = None) -> None:
         """Shows the person how an answer came about, if they asked or are an operator."""
-        self._submit(lambda message: response_url.post(url, message), lambda: self._explain(turn_id, user_id))
+        self._submit(
+            lambda message: response_url.post(url, message, thread_ts=thread_ts),
+            lambda: self._explain(turn_id, user_id),
+        )
 
     def share(self, turn_id: UUID, user_id: str, *, channel: str, url: str) -> None:
         """Posts an answer that its asker alone has seen in the channel where they asked."""

@@ -43,7 +43,8 @@ class AnswerListeners:
         ack()
         click, url = buttons.parse_value(action.get("value")), body.get("response_url")
         if click and url:
-            self._desk.show_how(click.turn_id, body["user"]["id"], url)
+            place = _read_place(body)
+            self._desk.show_how(click.turn_id, body["user"]["id"], url=url, thread_ts=place[1] if place else None)
 
     def on_share(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Shares an answer with the channel where it was asked for."""

@@ -15,15 +15,16 @@ PLAIN = {"unfurl_links": False, "unfurl_media": False}
 NOT_FOUND = 404  # the URL is used up or expired
 
 
-def post(url: str, message: Message, *, replaces: bool = False) -> None:
+def post(url: str, message: Message, *, replaces: bool = False, thread_ts: str | None = None) -> None:
     """Posts a message for the person of the URL alone; one that ``replaces`` takes the place of the original.
 
     Raises :class:`SlackRefused` and :class:`SlackUnavailable`.
     """
     client = WebhookClient(url, timeout=TIMEOUT_SECONDS)
     try:
+        place = {"thread_ts": thread_ts} if thread_ts else {}
         response = client.send_dict(
-            {"response_type": "ephemeral", "replace_original": replaces, **PLAIN, **message}
+            {"response_type": "ephemeral", "replace_original": replaces, **place, **PLAIN, **message}
         )
     except (OSError, URLError, HTTPError) as error:
         raise SlackUnavailable(METHOD, may_have_happened=True) from error

@@ -19,8 +19,8 @@ GONE = "The record of this answer was deleted, so there is nothing to show."
 LEFT_OUT = "_{n} of the passages are left out: you may not read them._"
 UNKNOWN = "_I could not look up in Slack what you may read, so the passages are left out. Please try again._"
 SECTION_CHARS = 2_900  # Slack: 3,000
-SNIPPET_CHARS, ARGUMENT_CHARS = 140, 120
-MAX_STEPS, MAX_PASSAGES = 20, 20
+SNIPPET_CHARS, ARGUMENT_CHARS = 90, 120
+MAX_STEPS, MAX_PASSAGES = 12, 8
 
 
 def build(
@@ -33,6 +33,7 @@ def build(
     """Builds the message. ``texts`` are those of passages by number; ``unreadable`` are the documents that the
     reader may not read, None where that is not known."""
     readable = [p for p in recorded.passages if unreadable is not None and p.passage.document_id not in unreadable]
+    readable.sort(key=lambda passage: (passage.n not in recorded.cited, -passage.passage.score, passage.n))
     lines = [_format_passage(passage, texts.get(passage.n, ""), recorded) for passage in readable[:MAX_PASSAGES]]
     if len(readable) > MAX_PASSAGES:
         lines.append(f"… and {len(readable) - MAX_PASSAGES} more")
@@ -84,7 +85,7 @@ def _format_totals(recorded: RecordedAnswer) -> str:
         taken = f"{(recorded.finished_at - recorded.started_at).total_seconds():.1f} s"
     return _join(
         f"Model `{escape(recorded.model or 'unknown')}`",
-        f"{recorded.n_steps} model calls",
+        "1 model call" if recorded.n_steps == 1 else f"{recorded.n_steps} model calls",
         f"{recorded.n_tokens:,} tokens",
         f"${recorded.cost_usd:.4f}",
         taken,
