@@ -4,6 +4,7 @@ Promises that the person is told what came of it, also where it failed. A proces
 click can be repeated, and posts nothing twice.
 """
 
+import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -22,6 +23,7 @@ from bot.slack.membership.audience import AudienceResolver
 from ingest.access import reader_sets
 
 THREADS = 4
+END_SECONDS, LOOK_SECONDS = 5.0, 0.1
 NOTE = {"event_type": "docent_note", "event_payload": {}}  # marks a message that is no answer
 FAILED = "Something went wrong on our side. Please try again; if it happens again, quote *{id}*."
 AWAY = "I cannot do that right now. Please try again in a minute."
@@ -79,13 +81,13 @@ class AnswerDesk:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _explain(self, turn_id: UUID, user_id: str) -> Message:
-        with self._database.transaction() as transaction:
-            recorded = recorded_answer.load(transaction, turn_id)
-            steps = recorded_answer.load_steps(transaction, turn_id)
+        recorded = self._load(turn_id)
         if recorded is None:
             return {"text": show_how.GONE}
         if user_id != recorded.user_id and user_id not in self._operators:
             return {"text": show_how.ONLY_ASKER}
+        with self._database.transaction() as transaction:
+            steps = recorded_answer.load_steps(transaction, turn_id)
         texts = recorded_answer.read_texts(steps)
         return show_how.build(recorded, steps, texts, unreadable=self._find_unreadable(recorded, user_id))
 
@@ -101,8 +103,7 @@ class AnswerDesk:
             return reader_sets.find_unreadable(transaction, documents, audience)
 
     def _publish(self, turn_id: UUID, user_id: str, channel: str) -> str:
-        with self._database.transaction() as transaction:
-            recorded = recorded_answer.load(transaction, turn_id)
+        recorded = self._load(turn_id)
         if recorded is None:
             return show_how.GONE
         said = publication.publish(
@@ -110,6 +111,16 @@ class AnswerDesk:
         )
         observability.log.info("answer_shared", is_posted=said.startswith(publication.DONE[:8]))
         return said
+
+    def _load(self, turn_id: UUID) -> RecordedAnswer | None:
+        """Loads a turn; waits for its end, which is stored a moment after its answer can be seen."""
+        until = time.monotonic() + END_SECONDS
+        while True:
+            with self._database.transaction() as transaction:
+                recorded = recorded_answer.load(transaction, turn_id)
+            if recorded is None or recorded.finished_at or time.monotonic() > until:
+                return recorded
+            time.sleep(LOOK_SECONDS)
 
     def _submit(self, tell: Callable[[Message], None], work: Callable[[], Message]) -> None:
         self._pool.submit(self._run, tell, work)
