@@ -25,7 +25,7 @@ from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, Tool
 from agent.types import Audience, EndReason, TurnStatus
 from bot.jobs import job_pool, private_answers, queue, suggestions, turn_endings
 from bot.jobs.context import WorkerContext
-from bot.jobs.leases import Abandoned, Lease
+from bot.jobs.leases.held import Abandoned, Lease
 from bot.slack.membership.audience import SeenBy
 from bot.slack.replies import reply_rows, task_cards
 from bot.slack.replies.closing.sources import Dates

@@ -13,7 +13,7 @@ from agent.store.database import Database, Transaction
 from agent.store.transcript import Transcript
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.types import Audience
-from bot.jobs.leases import Leases
+from bot.jobs.leases.held import Leases
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver

@@ -1,10 +1,10 @@
-"""Best-effort calls to Slack from the web process: after the commit, on other threads, one try each.
+"""Best-effort calls to Slack from the web process and the clock: after the commit, on other threads, one try each.
 
 Nothing depends on them: no acknowledgement waits for one, and a failure is only logged.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID
 
 from agent import observability
@@ -36,6 +36,16 @@ class Notifications:
                 status=f"queued, {n_ahead} ahead",
             )
 
+    def show_place(self, address: ReplyAddress, n_before: int) -> "Future[None]":
+        """Shows in the thread how many questions of all threads come first; returns what ends with the call."""
+        questions = "1 question" if n_before == 1 else f"{n_before} questions"
+        return self._submit(
+            "assistant.threads.setStatus",
+            channel_id=address.channel,
+            thread_ts=address.thread_ts,
+            status=f"queued, {questions} before yours" if n_before else "queued, yours is the next",
+        )
+
     def show_limit(self, address: ReplyAddress, text: str) -> None:
         """Tells the person that a question was not taken: in a channel for their eyes only."""
         place = {"channel": address.channel, "thread_ts": address.thread_ts, "text": text}
@@ -66,8 +76,8 @@ class Notifications:
         """Drops the calls that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _submit(self, method: str, **arguments: object) -> None:
-        self._pool.submit(self._call, method, arguments)
+    def _submit(self, method: str, **arguments: object) -> "Future[None]":
+        return self._pool.submit(self._call, method, arguments)
 
     def _call(self, method: str, arguments: dict[str, object]) -> None:
         try:
