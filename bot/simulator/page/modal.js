@@ -83,8 +83,8 @@ export class Modal {
         ({ id, name }) => html`<option value=${id}>#${name}</option>`,
       );
       return html`<div class="input"><label>${label}
-        <select name=${block.block_id} aria-invalid=${isInvalid}><option value="">Choose…</option>${options}</select>
-        </label> ${problem}</div>`;
+        <select name=${block.block_id} aria-invalid=${isInvalid}>
+          <option value="">Choose…</option>${options}</select></label> ${problem}</div>`;
     }
     if (block.element.type !== "plain_text_input") {
       return html`<div class="unknown">input of type ${block.element.type}</div>`;
