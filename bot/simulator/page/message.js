@@ -57,11 +57,12 @@ function drawParts(message, app) {
   const hasMarkdown = message.markdown || isLive;
   const growing = hasMarkdown ? markdown(message.markdown, app) : nothing;
   const blocks = message.is_app || message.is_ephemeral ? listOf(message.blocks) : [];
+  const isPlain = !hasMarkdown && !blocks.length && message.text;
   const ending = ENDINGS[stream?.state ?? ""];
   return html`${stream ? drawSteps(stream, app) : nothing}
     ${hasMarkdown ? html`<div class="markdown ${isLive ? "live" : ""}">${growing}</div>` : nothing}
     ${blocks.map((block) => drawBlock(block, message, app))}
-    ${!hasMarkdown && !blocks.length && message.text ? html`<div class="text">${mrkdwn(message.text, app)}</div>` : nothing}
+    ${isPlain ? html`<div class="text">${mrkdwn(message.text, app)}</div>` : nothing}
     ${listOf(message.files).map((file) => drawFile(file))}
     ${ending ? html`<div class="detail">${ending}</div>` : nothing}`;
 }
