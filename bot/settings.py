@@ -106,6 +106,16 @@ class BotSettings(BaseSettings):
         description="More hosts that links in answers may lead to, comma-separated: wiki.example, *.acme.example",
     )
 
+    operators: str = Field(
+        default="",
+        description="Slack ids of people who may see how any answer came about (Show how), comma-separated: U0123",
+    )
+
+    cost_line_channels: str = Field(
+        default="",
+        description="Channels where an answer says its model, tokens and dollars, comma-separated: C0123, or all",
+    )
+
     tools: str = Field(
         default="", description="Tools of your own: folders and importable packages, comma-separated"
     )

@@ -25,7 +25,7 @@ from ingest.index.active_index import ActiveIndex, IndexState
 from ingest.index.candidates import Candidate
 from ingest.index.filters import ChunkFilter
 from ingest.index.reindex import EmbeddingCost, ModelChange
-from ingest.index.table import NoIndex
+from ingest.index.table import IndexedHeading, NoIndex
 from ingest.progress import Progress, ignore_progress
 from ingest.search import listing, search
 from ingest.search.listing import Listing, Order
@@ -143,6 +143,11 @@ class Library:
         chunks = context.index.chunks(document_id, access_ids=access_ids) if document_id else []
         start = _start(chunks, heading, position)
         return [search.to_passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
+
+    def list_headings(self, document_ids: Sequence[str], *, audience: Audience) -> list[IndexedHeading]:
+        """Lists the headings of documents, of those that the whole audience may read."""
+        context = self._context(audience)
+        return context.index.headings(document_ids, access_ids=context.scope.access_ids)
 
     def list_documents(
         self, *, audience: Audience, source: str = "", title: str = "", order: Order = "recent", limit: int = 20

@@ -10,7 +10,7 @@ import ingest.settings
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule
 from bot.simulator.people.person import Person
 from bot.simulator.stores.pending_events import FailureReason
-from bot.slack import private_offer
+from bot.slack.interactions import private_offer
 from ingest.library import Library
 from tests.library import sync_folder
 from tests.proxy import Proxy

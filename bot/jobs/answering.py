@@ -7,7 +7,7 @@ sentences for questions that no model sees. Leaves out retries (:mod:`bot.slack.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -23,19 +23,21 @@ from agent.store.sessions import Turn
 from agent.turn import history, loop
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import Audience, EndReason, TurnStatus
-from bot.jobs import job_pool, private_answers, queue, turn_endings
+from bot.jobs import job_pool, private_answers, queue, suggestions, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases.held import Abandoned, Lease
 from bot.slack.membership.audience import SeenBy
 from bot.slack.replies import reply_rows, task_cards
+from bot.slack.replies.closing.sources import Dates
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText
-from bot.slack.replies.reply import Answer, Reply
+from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
 from ingest.index.active_index import IndexState
+from ingest.index.table import IndexedHeading
 from ingest.library import Library
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
@@ -193,7 +195,9 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         )
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
-    progress = _Progress(AnswerText(run.source, links), final, seen_by.notice)
+    progress = _Progress(
+        AnswerText(run.source, links, fits_tables=claimed.posted is not None), final, seen_by.notice
+    )
     try:
         _run(context, replace(claimed, turn=turn), run, reply, progress)
     except Cancelled:
@@ -252,6 +256,7 @@ class _FinalCheck:
         self._context, self._claimed, self._reply = context, claimed, reply
         self.list_documents: Callable[[], frozenset[str]] = frozenset  # that the answer rests on
         self._is_unreadable: bool | None = None  # None where the text was stored by an earlier attempt
+        self.dates: Dates = {}  # of the documents
 
     def look(self, transaction: Transaction) -> None:
         """Reads what has changed, and stores that the answer is about to be delivered."""
@@ -260,8 +265,8 @@ class _FinalCheck:
         if not (context.audiences and self._claimed.posted):  # in the terminal nobody can come in
             return
         context.audiences.refresh(transaction)
-        unreadable = context.agent.find_unreadable(transaction, self.list_documents(), turn.audience)
-        self._is_unreadable = bool(unreadable)
+        documents = context.look_up_documents(transaction, self.list_documents(), turn.audience)
+        self._is_unreadable, self.dates = bool(documents.unreadable), documents.dates
 
     def fails(self) -> bool:
         """Returns whether the answer is not for all who would see it now."""
@@ -313,11 +318,40 @@ def _run(context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, reply: Re
                     reply,
                     event,
                     text,
+                    closing=_close(context, claimed, run, event, progress),
+                    long_tables=progress.text.long_tables,
                     notice=progress.audience_notice,
                     is_withdrawn=run.recorder.is_withdrawn,
                 )
                 if claimed.posted and event.reason is not EndReason.SMALL_TALK:
                     private_answers.offer(context, claimed.turn, claimed.posted.address)
+
+
+def _close(
+    context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, finished: Finished, progress: _Progress
+) -> Closing:
+    """Returns what stands below an answer from documents; nothing below another one."""
+    if not finished.sources:
+        return NOTHING_BELOW
+    dates = progress.final.dates
+    if not dates:  # the text was stored by an earlier attempt, or nobody in Slack sees it
+        with context.database.transaction() as transaction:
+            ids = {source.passage.document_id for source in finished.sources}
+            dates = context.look_up_documents(transaction, ids, claimed.turn.audience).dates
+    if claimed.posted is None:
+        return Closing(dates)
+    headings: Sequence[IndexedHeading] = ()
+    if context.library and claimed.index:
+        library, cited = context.library.at(claimed.index), suggestions.list_cited(finished.sources)
+        headings = library.list_headings(cited, audience=claimed.turn.audience)
+    address = claimed.posted.address
+    return Closing(
+        dates,
+        context.describe_cost(address.channel, run.recorder.transcript),
+        suggestions.suggest(finished.sources, headings, claimed.turn.question),
+        address.place,
+        claimed.turn.session_key,
+    )
 
 
 def _keep_shown(turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> Answer:

@@ -2,21 +2,28 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rq import Queue
 
+from agent.llm.model_names import is_local
 from agent.settings import AgentSettings
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
+from agent.store.transcript import Transcript
 from agent.turn.config import AgentConfig, OpeningCall
+from agent.types import Audience
 from bot.jobs.leases.held import Leases
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.replies.links.policy import LinkHosts
+from ingest.access import reader_sets
+from ingest.access.reader_sets import DocumentsNow
 from ingest.library import Library, LibraryStatus
 
+ALL_CHANNELS = "all"
+NO_MODEL = "no language model  ·  $0"
 RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
 
 
@@ -26,7 +33,8 @@ class WorkerContext:
 
     ``slack``, ``audiences`` and ``turn_queue`` are None for a process that answers in the terminal.
     ``delivery_hours`` is how long a finished answer waits for Slack. ``load_link_hosts`` says where links in
-    answers may lead. Where it ``needs_documents`` and there are none, no model is asked.
+    answers may lead; ``cost_line_channels`` where the cost of an answer is shown. Where it ``needs_documents`` and
+    there are none, no model is asked.
     """
 
     settings: AgentSettings
@@ -42,6 +50,7 @@ class WorkerContext:
     suggestions: Suggestions = field(default_factory=Suggestions)
     needs_documents: bool = True
     load_link_hosts: Callable[[], LinkHosts] = LinkHosts
+    cost_line_channels: frozenset[str] = frozenset()
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -49,6 +58,23 @@ class WorkerContext:
         """Returns what the tools search; None where they search nothing."""
         library = self.agent.resources.get(Library)
         return library if isinstance(library, Library) else None
+
+    def look_up_documents(
+        self, transaction: Transaction, document_ids: Iterable[str], audience: Audience
+    ) -> DocumentsNow:
+        """Returns which of these documents not everybody of the audience may read, and the others' dates."""
+        if self.library is None:
+            return DocumentsNow(self.agent.find_unreadable(transaction, document_ids, audience))
+        return reader_sets.look_up(transaction, document_ids, audience)
+
+    def describe_cost(self, channel: str, transcript: Transcript) -> str:
+        """Returns what an answer cost so far, for a channel where that is shown; else nothing."""
+        if not self.cost_line_channels & {channel, ALL_CHANNELS}:
+            return ""
+        model = self.agent.models[0].name
+        if is_local(model):
+            return NO_MODEL
+        return f"{model}  ·  {transcript.n_tokens:,} tokens  ·  ${transcript.spent_usd:.4f}"
 
     def read_index_state(self) -> LibraryStatus | None:
         """Reads the state of the index that the tools search; None where they search none."""

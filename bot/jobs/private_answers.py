@@ -15,8 +15,8 @@ from agent.store.sessions import Turn
 from agent.tools import ToolContext
 from agent.types import Audience
 from bot.jobs.context import WorkerContext
-from bot.slack import private_offer
 from bot.slack.inbox import ReplyAddress
+from bot.slack.interactions import private_offer
 from ingest.library import Library
 from tools.search_docs import search_docs
 

@@ -18,7 +18,7 @@ from agent.store.tables import ModelCallRow, TurnRow
 from agent.types import CitedPassage
 from bot.jobs import answering
 from bot.jobs.context import WorkerContext
-from bot.slack.replies.blocks import group_by_page
+from bot.slack.replies.closing.sources import describe_age, group_by_page
 from bot.slack.replies.output_filter import is_web_url
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.task_cards import CardStatus, TaskCard
@@ -79,12 +79,14 @@ class TerminalReply(Reply):
             self._write("\n\n" + text)
         if answer.sources:
             self._write("\n")
-        for marks, title, url in group_by_page(answer.sources):
-            self._write(f"\n{marks} {title} — {_to_path_or_url(url)}")
+        for entry in group_by_page(answer.sources):
+            age = describe_age(entry, answer.closing.dates)
+            place = _to_path_or_url(entry.url)
+            self._write(f"\n{entry.marks} {entry.title} — {place}" + (f" ({age})" if age else ""))
         if answer.closest:
             self._write("\n\nClosest documents:")
-        for _, title, url in group_by_page(answer.closest):
-            self._write(f"\n- {title} — {_to_path_or_url(url)}")
+        for entry in group_by_page(answer.closest):
+            self._write(f"\n- {entry.title} — {_to_path_or_url(entry.url)}")
         if answer.notice:
             self._write(f"\n\n({answer.notice})")
         self._write("\n")

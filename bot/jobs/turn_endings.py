@@ -21,7 +21,8 @@ from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import Origin
-from bot.slack.replies.reply import Answer, Reply
+from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
+from bot.slack.replies.text.tables import LongTable
 
 FAILED = (
     "Something went wrong on our side, and this question was not answered. Please ask again; if it happens again, "
@@ -38,6 +39,8 @@ def complete(
     finished: Finished,
     text: str,
     *,
+    closing: Closing = NOTHING_BELOW,
+    long_tables: Sequence[LongTable] = (),
     notice: str = "",
     is_withdrawn: bool = False,
 ) -> None:
@@ -56,7 +59,16 @@ def complete(
     ]
     notice = " ".join(filter(None, said))
     has_feedback = not is_small_talk  # nobody is asked to rate a "you're welcome"
-    answer = Answer(turn.id, text, finished.sources, notice, has_feedback, closest=finished.closest)
+    answer = Answer(
+        turn.id,
+        text,
+        finished.sources,
+        notice,
+        has_feedback,
+        closest=finished.closest,
+        long_tables=long_tables,
+        closing=closing,
+    )
     if not _deliver(context, turn, reply, answer):
         return
     _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=finished.reason)

@@ -32,7 +32,7 @@ from ingest.access import reader_sets
 from ingest.library import Library
 from tools import registry
 from tools.current_time import Clock
-from tools.extractive import answer, follow_ups, small_talk
+from tools.extractive import answer, follow_ups, sections, small_talk
 from tools.thread_history import ThreadPort
 
 DELIVERY_SECONDS = 120  # a rate-limited delivery may take this long after the turn's own time
@@ -83,17 +83,21 @@ def build(
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
         needs_documents=not bot.settings.load().own_tools,
+        cost_line_channels=frozenset(split_list(bot.settings.load().cost_line_channels)),
         load_link_hosts=AllowedHosts(library, split_list(bot.settings.load().link_hosts)).load,
     )
 
 
 def plan_opening_calls(question: str, examples: Sequence[str] = ()) -> list[OpeningCall]:
-    """Returns the calls to make before the model is asked: a search, unless the question needs none."""
+    """Returns the calls to make before the model is asked: a search, unless the question needs none
+    or names what to read."""
     kind = small_talk.recognise(question)
     if small_talk.needs_listing(kind, examples):
         return [OpeningCall("list_documents", {})]
     if small_talk.needs_no_search(question):
         return []
+    if section := sections.read(question):
+        return [OpeningCall("read_document", {"document": section.title, "heading": section.heading})]
     return [OpeningCall("search_docs", {"query": question})]
 
 

@@ -28,6 +28,7 @@ from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
 from agent import observability
 from agent.errors import SettingsError, UserError
+from agent.settings import split_list
 from agent.store.database import Database
 from bot.jobs import queue, redis_watch
 from bot.outages import machine
@@ -41,8 +42,13 @@ from bot.slack import listeners
 from bot.slack.client import SlackClient
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
+from bot.slack.interactions.answer_desk import AnswerDesk
+from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.listeners import ListenerContext
+from bot.slack.membership.audience import AudienceResolver
+from bot.slack.membership.directory import SlackDirectory
 from bot.slack.notifications import Notifications
+from ingest.access.reader_sets import ReaderSets
 
 # Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
 # RecursionError in its parser).
@@ -62,7 +68,11 @@ class Web:
         self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
         self.intake = Intake(database, self.waker.wake, settings.questions_per_minute)
-        listeners.register(self.app, ListenerContext(self.intake, self._notifications))
+        audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
+        self._desk = AnswerDesk(database, slack, audiences, split_list(settings.operators))
+        context = ListenerContext(self.intake, self._notifications)
+        AnswerListeners(self.intake, self._desk, partial(listeners.notify, context)).register(self.app)
+        listeners.register(self.app, context)
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
@@ -110,6 +120,7 @@ class Web:
             _disconnect(self._sockets.client)
         self.waker.close()
         self._notifications.close()
+        self._desk.close()
         self.redis.close()
         self.database.close()
 

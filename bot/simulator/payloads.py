@@ -35,6 +35,7 @@ class MessagePayload(TypedDict, total=False):
     username: str
     blocks: list[JsonObject]
     attachments: list[JsonObject]
+    files: list[JsonObject]
     edited: JsonObject
     metadata: JsonObject
     reactions: list[ReactionPayload]

@@ -24,6 +24,7 @@ from bot.simulator.stores.api_call import ApiCall
 from bot.simulator.stores.archive import Archive
 from bot.simulator.stores.changes import Changes, FlushingLock
 from bot.simulator.stores.directory import Channel, Directory, User, populate
+from bot.simulator.stores.files import FileStore
 from bot.simulator.stores.installed_app import InstalledApp
 from bot.simulator.stores.message_store import MessageStore
 from bot.simulator.stores.messages import SlackMessage
@@ -81,6 +82,7 @@ class Workspace:
             clock, archive, titles=kept.titles, prompts=kept.prompts, sessions=kept.sessions
         )
         self.response_urls = ResponseUrls(self.app.team_id, clock, archive, kept.response_urls)
+        self.files = FileStore(clock)
         self.views = ViewStore(self.app, clock, archive, ids=kept.ids(), homes=kept.homes)
 
     def _add_delivery(self, kept: snapshot.Snapshot) -> None:
@@ -251,7 +253,7 @@ class Workspace:
 
     def set_base_url(self, url: str) -> None:
         """Tells the parts that make URLs where the server listens."""
-        self.response_urls.base_url = self.sockets.base_url = url
+        self.response_urls.base_url = self.sockets.base_url = self.files.base_url = url
 
     def close(self) -> None:
         """Ends the archive. Later changes are not kept; undelivered events are, for the next time."""

@@ -66,6 +66,15 @@ class ActionsBlock(TypedDict):
     elements: list[FeedbackButtons]
 
 
+class Confirmation(TypedDict):
+    """What a person confirms before a click counts."""
+
+    title: PlainText
+    text: PlainText
+    confirm: PlainText
+    deny: PlainText
+
+
 class Button(TypedDict):
     """An ordinary button; ``value`` comes back with the click."""
 
@@ -74,6 +83,7 @@ class Button(TypedDict):
     text: PlainText
     value: str
     accessibility_label: str
+    confirm: NotRequired[Confirmation]
 
 
 class ButtonsBlock(TypedDict):
@@ -193,6 +203,21 @@ class TextInput(TypedDict):
     max_length: int
 
 
+class ConversationFilter(TypedDict):
+    """Which conversations a person may choose from."""
+
+    include: list[Literal["public", "private", "mpim", "im"]]
+    exclude_bot_users: bool
+
+
+class ConversationSelect(TypedDict):
+    """A choice of one conversation."""
+
+    type: Literal["conversations_select"]
+    action_id: str
+    filter: ConversationFilter
+
+
 class InputBlock(TypedDict):
     """A labelled element of a modal."""
 
@@ -200,7 +225,7 @@ class InputBlock(TypedDict):
     block_id: str
     optional: bool
     label: PlainText
-    element: RadioButtons | TextInput
+    element: RadioButtons | TextInput | ConversationSelect
 
 
 class View(TypedDict):

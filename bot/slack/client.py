@@ -8,10 +8,11 @@ what an unclear call did is the caller's part: see :mod:`bot.slack.replies.threa
 import math
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -53,6 +54,7 @@ OPERATOR_CODES = frozenset(
 )
 MISSING_SCOPE = "missing_scope"
 TOKEN = "SLACK_BOT_TOKEN"
+UPLOAD = "upload"  # a file's content, to the address that Slack named
 
 Payload = dict[str, Any]  # JSON that Slack sent
 
@@ -136,6 +138,19 @@ class SlackClient:
                 is_safe = is_repeatable or not error.may_have_happened
                 if not is_safe or not retries.wait(error.retry_after_seconds):
                     raise
+
+    def upload(self, name: str, content: bytes) -> str:
+        """Uploads a file, which nobody sees before ``files.completeUploadExternal``; returns its id."""
+        told = self.call("files.getUploadURLExternal", is_repeatable=True, filename=name, length=len(content))
+        request = urllib.request.Request(told["upload_url"], data=content, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+                return str(told["file_id"])
+        except HTTPError as error:
+            with error:
+                raise SlackRefused(UPLOAD, f"http_{error.code}") from error
+        except (OSError, HTTPException) as error:
+            raise SlackUnavailable(UPLOAD, may_have_happened=True) from error
 
     def try_once(self, method: str, **arguments: object) -> Payload:
         """Calls ``method`` once, with a short timeout: for calls that may fail, or that the caller repeats."""

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from bot.slack import feedback_form, rich_text
+from bot.slack import rich_text
 from bot.slack.client import Payload
-from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.interactions import feedback_form
+from bot.slack.interactions.feedback_form import Thumb
 
 MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
 LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")

@@ -18,6 +18,7 @@ from agent.store.database import Database, Transaction
 from agent.store.sessions import StoredQuestion
 from agent.store.tables import TurnRow
 from agent.types import Audience
+from bot.slack.replies.closing.buttons import AnswerPlace
 from bot.slack.tables import DeliveryRow
 
 
@@ -28,6 +29,9 @@ class Origin(StrEnum):
     DIRECT = "dm"
     THREAD = "thread"  # a follow-up without a mention
     COMMAND = "command"
+
+
+_RARE = ("session", "quotes_question", "keeps_original")
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,27 @@ class ReplyAddress:
     response_url: str | None = None  # of a command: 5 uses within 30 minutes
     is_direct: bool = False
     asker_team_id: str | None = None  # another company's in a shared channel
+    session: str | None = None  # of a command that follows up on another one: the key of its session
+    quotes_question: bool = False  # nothing else shows the question: it was asked by a click
+    keeps_original: bool = False  # a response URL's own message stays: it is an answer
 
     @property
     def session_key(self) -> str:
         """Returns the session's key: one session per thread; each command has a session of its own."""
-        return f"slack:{self.team_id}:{self.channel}:{self.thread_ts or new_id()}"
+        return self.session or f"slack:{self.team_id}:{self.channel}:{self.thread_ts or new_id()}"
+
+    @property
+    def place(self) -> AnswerPlace:
+        """Returns where the answer will stand."""
+        if self.thread_ts:
+            return AnswerPlace.DIRECT if self.is_direct else AnswerPlace.THREAD
+        return AnswerPlace.ALONE if self.channel.startswith("D") else AnswerPlace.EPHEMERAL
+
+    def as_json(self) -> dict[str, str | bool | None]:
+        """Returns the fields as they are stored, without those that few questions have: workers of the release
+        before do not know them."""
+        fields = asdict(self)
+        return {name: value for name, value in fields.items() if value or name not in _RARE}
 
     @property
     def is_private(self) -> bool:
@@ -103,7 +123,7 @@ def store(
         "id": new_id(),
         "key": key,
         "turn_id": turn_id,
-        "place": asdict(address),
+        "place": address.as_json(),
         "user_id": address.user_id,
         "team_id": address.team_id,
         "before": max(per_minute - 1, 0),

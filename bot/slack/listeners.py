@@ -15,11 +15,12 @@ from agent import observability
 from agent.store import feedback, questions, sessions
 from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
-from bot.slack import events, feedback_form, private_offer
+from bot.slack import events
 from bot.slack.client import Payload
-from bot.slack.feedback_form import Thumb
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.intake import Intake
+from bot.slack.interactions import feedback_form, private_offer
+from bot.slack.interactions.feedback_form import Thumb
 from bot.slack.membership import changes
 from bot.slack.notifications import Notifications
 
@@ -78,7 +79,7 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
         return
     message = events.parse_message(event, body)
     if message and context.intake.is_question(message):
-        _notify(context, message.address, context.intake.take(message))
+        notify(context, message.address, context.intake.take(message))
 
 
 def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
@@ -135,7 +136,7 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
             question = questions.load_standalone(transaction, turn_id, address.user_id)
         if question:
             stored = context.intake.store(f"private:{turn_id}", address, Origin.COMMAND, question)
-            _notify(context, address, stored)
+            notify(context, address, stored)
     ack()
 
 
@@ -173,7 +174,7 @@ def on_error(error: Exception) -> None:
     observability.report(error, event="listener_failed")
 
 
-def _notify(
+def notify(
     context: ListenerContext, address: ReplyAddress, stored: StoredQuestion | TooManyQuestions | None
 ) -> None:
     """Shows how many questions of the thread come first, or when to ask again."""

@@ -26,6 +26,7 @@ SCOPES = (
     "channels:read",  # users.conversations, conversations.members; member_joined_channel, channel_shared
     "chat:write",  # chat.*, agents.sessions.setStatus, agent_session_stopped
     "commands",  # /ask
+    "files:write",  # files.getUploadURLExternal, .completeUploadExternal: long tables
     "groups:history",  # message.groups; conversations.history, .replies
     "groups:read",  # the same of private channels
     "im:history",  # message.im; conversations.history, .replies

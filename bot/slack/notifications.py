@@ -9,9 +9,9 @@ from uuid import UUID
 
 from agent import observability
 from agent.errors import ReplyError
-from bot.slack import feedback_form
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
+from bot.slack.interactions import feedback_form
 from bot.slack.manifest import to_prompts
 
 THREADS = 4

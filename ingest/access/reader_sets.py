@@ -12,8 +12,10 @@ a moment ago, is not readable.
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -21,13 +23,21 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.store.database import Transaction
 from agent.types import EVERYONE, Audience
-from ingest.tables import DocumentRow, ReaderSetRow
+from ingest.tables import DocumentRow, ReaderSetRow, SyncRow
 
 Readers = frozenset[frozenset[str]]  # one of each set; with no set everybody would be a reader, so there is one
 
 MAX_AUDIENCES = 500  # remembered with what they may read
 
 N_STORED = select(func.count()).select_from(ReaderSetRow).scalar_subquery()
+_LAST_SYNC = func.coalesce(  # of its source, that was completed; else when the document was read in
+    select(SyncRow.ended_at)
+    .where(SyncRow.source == DocumentRow.source, SyncRow.status == "completed")
+    .order_by(SyncRow.started_at.desc())
+    .limit(1)
+    .scalar_subquery(),
+    DocumentRow.synced_at,
+)
 NOBODY: Readers = frozenset({frozenset()})
 
 
@@ -90,14 +100,49 @@ def are_for_everyone(transaction: Transaction, document_ids: Iterable[str]) -> b
     return find_unreadable(transaction, document_ids, Audience()) == frozenset()
 
 
+@dataclass(frozen=True)
+class DocumentDates:
+    """When a document was last changed, as its source or it says itself, and when it was last compared with its
+    source; None where nothing says so."""
+
+    updated_at: datetime | None
+    synced_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DocumentsNow:
+    """What is to be known of documents before an answer from them is shown: which of them some member of the
+    audience may not read, or are gone, and the dates of the others, by id."""
+
+    unreadable: frozenset[str] = frozenset()
+    dates: Mapping[str, DocumentDates] = field(default_factory=dict)
+
+
 def find_unreadable(transaction: Transaction, document_ids: Iterable[str], audience: Audience) -> frozenset[str]:
     """Returns which of these documents some member may not read, or are gone."""
     ids = frozenset(document_ids)
+    return _find_unreadable(ids, _select_documents(transaction, ids), audience)
+
+
+def look_up(transaction: Transaction, document_ids: Iterable[str], audience: Audience) -> DocumentsNow:
+    """Returns the same with the dates of these documents, in one statement."""
+    ids = frozenset(document_ids)
+    rows = _select_documents(transaction, ids, DocumentRow.updated_at, _LAST_SYNC)
+    dates = {id_.hex: DocumentDates(updated_at, synced_at) for id_, _, updated_at, synced_at in rows}
+    unreadable = _find_unreadable(ids, rows, audience)
+    return DocumentsNow(unreadable, {id_: dates[id_] for id_ in ids - unreadable if id_ in dates})
+
+
+def _select_documents(transaction: Transaction, ids: frozenset[str], *columns: Any) -> Sequence[Any]:
+    """Selects id, principals and more of these documents; asks nothing where there are none."""
     if not ids:
-        return ids
-    found = select(DocumentRow.id, ReaderSetRow.principals).where(DocumentRow.id.in_(map(_uuid, ids)))
-    rows = transaction.execute(found.join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)).all()
-    readable = {id_.hex for id_, principals in rows if _reads(audience, from_json(principals))}
+        return ()
+    found = select(DocumentRow.id, ReaderSetRow.principals, *columns).where(DocumentRow.id.in_(map(_uuid, ids)))
+    return transaction.execute(found.join(ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id)).all()
+
+
+def _find_unreadable(ids: frozenset[str], rows: Sequence[Any], audience: Audience) -> frozenset[str]:
+    readable = {row[0].hex for row in rows if _reads(audience, from_json(row[1]))}
     return frozenset(id_ for id_ in ids if _uuid(id_).hex not in readable)
 
 

@@ -51,6 +51,15 @@ class IndexedChunk:
     updated_at: datetime | None
 
 
+@dataclass(frozen=True)
+class IndexedHeading:
+    """A heading under which a document has chunks; ``path`` begins with the headings above it."""
+
+    document_id: str
+    title: str
+    path: str
+
+
 class Index:
     """A table of chunks, opened at first use; may be shared by threads."""
 
@@ -128,6 +137,20 @@ class Index:
             return (await table.query().where(where).select(candidates.COLUMNS).to_arrow()).to_pylist()  # type: ignore[no-any-return]
 
         return sorted((Candidate(**row) for row in self.read(rows)), key=lambda chunk: chunk.position)
+
+    def headings(self, document_ids: Sequence[str], *, access_ids: Sequence[str]) -> list[IndexedHeading]:
+        """Reads the headings of these documents, each once and in order; none of one that may not be read."""
+        if not access_ids or not document_ids:
+            return []
+        where = f"{one_of('document_id', document_ids)} AND {one_of('access_id', access_ids)}"
+
+        async def rows(table: Any) -> list[dict[str, Any]]:
+            query = table.query().where(where).select(["document_id", "title", "heading_path", "position"])
+            return (await query.to_arrow()).to_pylist()  # type: ignore[no-any-return]
+
+        ordered = sorted(self.read(rows), key=lambda row: (row["document_id"], row["position"]))
+        headings = [IndexedHeading(row["document_id"], row["title"], row["heading_path"]) for row in ordered]
+        return list(dict.fromkeys(headings))
 
     def n_chunks(self, source: str | None = None) -> int:
         """Counts the chunks of all sources or of one; 0 where nothing was ever written."""

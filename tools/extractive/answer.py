@@ -15,11 +15,12 @@ from typing import cast
 from agent.prompting import prompt
 from agent.secrets import contains_secret
 from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
-from tools.extractive import contacts, follow_ups, question, small_talk, small_talk_replies
+from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies
 from tools.extractive.features import Evidence, extract
 from tools.extractive.grounds import RELEVANT_FROM, find_answered
 from tools.extractive.relevance import Scores, score
 from tools.extractive.rendering import count_chars, render
+from tools.extractive.sections import NamedSection
 from tools.extractive.small_talk import SmallTalk
 from tools.extractive.statements import Statement, list_statements
 
@@ -80,6 +81,8 @@ def complete(
         if best and READ in offered and not has_read:
             return _call(READ, {"document": best.passage.document_id})
         quotation = quote_contacts(evidence)
+    elif (section := sections.read(asked)) and (quoted := quote_section(section, evidence)):
+        quotation = quoted
     else:
         quotation = quote(asked, evidence, background=background)
     return {"role": "assistant", "content": quotation.text, "is_refusal": quotation.is_refusal}
@@ -118,6 +121,20 @@ def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
         return Quotation(render([statements[i] for i in chosen]))
     pages = _list_pages(sources, _gaps(evidence))
     return Quotation(NAMES_NOBODY.format(pages=pages) if pages else NOTHING_FOUND, is_refusal=True)
+
+
+def quote_section(section: NamedSection, evidence: Sequence[JsonObject]) -> Quotation | None:
+    """Quotes what stands under a heading, from its beginning; returns None where it was not found."""
+    heading = section.heading.lower()
+    sources = [source for result in evidence for source in _read_passages(result)]
+    of_section = [s for s in sources if s.passage.heading_path.lower().endswith(heading)]
+    chosen: list[Statement] = []
+    for statement in (s for source in of_section for s in list_statements(source) if _is_quotable(s)):
+        has_room = count_chars(statement, chosen) <= MAX_CHARS - sum(len(one.text) for one in chosen)
+        if len(chosen) == MAX_STATEMENTS or not has_room:
+            break
+        chosen.append(statement)
+    return Quotation(render(chosen)) if chosen else None
 
 
 def _read_passages(result: JsonObject) -> list[CitedPassage]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from bot.simulator.methods import agents, chat, conversations, identity, streams, surfaces
+from bot.simulator.methods import agents, chat, conversations, files, identity, streams, surfaces
 from bot.simulator.methods.arguments import CallArguments, MethodSpec
 from bot.simulator.payloads import MethodResponse
 from bot.simulator.workspace import Workspace
@@ -21,6 +21,7 @@ METHODS: dict[str, MethodSpec[Any]] = {
     **agents.METHODS,
     **conversations.METHODS,
     **surfaces.METHODS,
+    **files.METHODS,
 }
 
 
@@ -51,6 +52,7 @@ def bind(workspace: Workspace) -> dict[str, MethodRun]:
     surface_methods = surfaces.SurfaceMethods(
         app, directory=directory, views=workspace.views, messenger=messenger, changes=workspace.changes
     )
+    file_methods = files.FileMethods(app, directory=directory, files=workspace.files, messenger=messenger)
     return {
         **_bind_family(identity_methods, identity.METHODS),
         **_bind_family(chat_methods, chat.METHODS),
@@ -58,6 +60,7 @@ def bind(workspace: Workspace) -> dict[str, MethodRun]:
         **_bind_family(agent_methods, agents.METHODS),
         **_bind_family(conversation_methods, conversations.METHODS),
         **_bind_family(surface_methods, surfaces.METHODS),
+        **_bind_family(file_methods, files.METHODS),
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.simulator import limits
-from bot.simulator.blocks.check import TASK_STATUSES, check_blocks, check_length
+from bot.simulator.blocks.check import TASK_STATUSES, check_blocks, check_length, check_tables
 from bot.simulator.delivery.events import EventBuilder
 from bot.simulator.errors import SlackError, invalid_arguments
 from bot.simulator.messaging.messenger import Messenger
@@ -87,6 +87,7 @@ class StreamMethods:
             raise SlackError("invalid_status")
         grown = _grow(message, args)
         check_length([*grown.blocks, *blocks])
+        check_tables([*grown.blocks, *blocks], grown.markdown)
         if not grown.plain and not blocks:
             raise SlackError("no_text")
         stream = replace(grown.stream, state=StreamState.COMPLETED) if grown.stream else None

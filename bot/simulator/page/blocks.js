@@ -43,6 +43,11 @@ export function drawSteps(stream, app) {
   return html`<div class="tasks" role="list" aria-label="Steps">${steps}</div>`;
 }
 
+/** Asks the person whether a click counts. @param {Slack.Block} question */
+function confirms(question) {
+  return window.confirm(`${textOf(question.title)}\n\n${textOf(question.text)}`);
+}
+
 /** Returns the text of a line of rich text. @param {any} rich */
 const spell = (rich) => listOf(listOf(rich?.elements)[0]?.elements).map(textOf).join("");
 
@@ -78,7 +83,7 @@ function drawElement(element, block, message, app) {
   const click = (/** @type {string | null} */ choice) => message && app.click(message, block, element, choice);
   if (element.type === "button") {
     const style = ["primary", "danger"].includes(element.style) ? element.style : "plain";
-    const press = () => click(null);
+    const press = () => (!element.confirm || confirms(element.confirm)) && click(null);
     return html`<button class=${style} ?disabled=${!message} @click=${press}>${textOf(element.text)}</button>`;
   }
   if (element.type !== "feedback_buttons")

@@ -34,3 +34,8 @@ export function dollars(usd) {
 export function count(n, one, many) {
   return n === 1 ? `1 ${one}` : `${n} ${many}`;
 }
+
+/** @param {number} bytes */
+export function size(bytes) {
+  return bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(bytes < 10_240 ? 1 : 0)} kB`;
+}

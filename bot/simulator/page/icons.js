@@ -9,6 +9,7 @@ const PATHS = {
   chevron: "m10 7 5 5-5 5",
   close: "M6 6l12 12M18 6 6 18",
   down: "M12 5v14m-6-6 6 6 6-6",
+  file: "M6 3h8l4 4v14H6zM14 3v4h4",
   hash: "M9 4 7 20M17 4l-2 16M4.5 9h16M3.5 15h16",
   inspect: "M4 5h16v14H4zM14.5 5v14M17 9h.8M17 12h.8",
   link: "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.7 5.7l1-1",

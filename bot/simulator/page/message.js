@@ -2,7 +2,7 @@
 
 import { drawBlock, drawSteps } from "./blocks.js";
 import { html, listOf, nothing } from "./dom.js";
-import { clock, count, dateOf } from "./format.js";
+import { clock, count, dateOf, size } from "./format.js";
 import { avatar, icon } from "./icons.js";
 import { markdown } from "./markdown.js";
 import { mrkdwn } from "./mrkdwn.js";
@@ -57,12 +57,20 @@ function drawParts(message, app) {
   const hasMarkdown = message.markdown || isLive;
   const growing = hasMarkdown ? markdown(message.markdown, app) : nothing;
   const blocks = message.is_app || message.is_ephemeral ? listOf(message.blocks) : [];
+  const isPlain = !hasMarkdown && !blocks.length && message.text;
   const ending = ENDINGS[stream?.state ?? ""];
   return html`${stream ? drawSteps(stream, app) : nothing}
     ${hasMarkdown ? html`<div class="markdown ${isLive ? "live" : ""}">${growing}</div>` : nothing}
     ${blocks.map((block) => drawBlock(block, message, app))}
-    ${!hasMarkdown && !blocks.length ? html`<div class="text">${mrkdwn(message.text, app)}</div>` : nothing}
+    ${isPlain ? html`<div class="text">${mrkdwn(message.text, app)}</div>` : nothing}
+    ${listOf(message.files).map((file) => drawFile(file))}
     ${ending ? html`<div class="detail">${ending}</div>` : nothing}`;
+}
+
+/** @param {Slack.File} file */
+function drawFile(file) {
+  return html`<a class="file" href=${new URL(file.url_private).pathname} download=${file.name}>${icon("file")}
+    <span><b>${file.title}</b> <span class="detail">${file.name} · ${size(file.size)}</span></span></a>`;
 }
 
 /** @param {Slack.Message} message @param {App} app */

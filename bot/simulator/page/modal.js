@@ -78,6 +78,14 @@ export class Modal {
       );
       return html`<fieldset class="input"><legend>${label}</legend> ${options} ${problem}</fieldset>`;
     }
+    if (block.element.type === "conversations_select") {
+      const options = this.#conversations(block.element).map(
+        ({ id, name }) => html`<option value=${id}>#${name}</option>`,
+      );
+      return html`<div class="input"><label>${label}
+        <select name=${block.block_id} aria-invalid=${isInvalid}>
+          <option value="">Choose…</option>${options}</select></label> ${problem}</div>`;
+    }
     if (block.element.type !== "plain_text_input") {
       return html`<div class="unknown">input of type ${block.element.type}</div>`;
     }
@@ -85,6 +93,12 @@ export class Modal {
     return html`<div class="input"><label>${label}
       <textarea name=${block.block_id} rows=${multiline ? 4 : 1} maxlength=${max_length ?? nothing}
         aria-invalid=${isInvalid}></textarea></label> ${problem}</div>`;
+  }
+
+  /** Returns the conversations to choose from, by the element's filter. @param {Slack.Block} element */
+  #conversations({ filter }) {
+    const kinds = listOf(filter?.include);
+    return [...this.app.channels.values()].filter(({ kind }) => !kinds.length || kinds.includes(kind));
   }
 
   /** @param {Slack.View} view @param {FormData} form */
@@ -132,5 +146,6 @@ export class Modal {
 function stateOf({ type, options }, typed) {
   if (type === "radio_buttons")
     return { type, selected_option: listOf(options).find(({ value }) => value === typed) ?? null };
+  if (type === "conversations_select") return { type, selected_conversation: typed || null };
   return { type, value: typed || null };
 }

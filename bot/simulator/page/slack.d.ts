@@ -33,6 +33,13 @@ declare namespace Slack {
     tasks: Block[];
   }
 
+  interface File {
+    name: string;
+    title: string;
+    size: number;
+    url_private: string;
+  }
+
   interface Message {
     ts: string;
     user: string | null;
@@ -41,6 +48,7 @@ declare namespace Slack {
     text: string;
     markdown: string;
     blocks: Block[];
+    files: File[];
     thread_ts: string | null;
     version: number;
     is_app: boolean;

@@ -72,6 +72,8 @@ def make_app(workspace: Workspace, content: PageContent, routes: Sequence[BaseRo
             Route("/api/{method}", api.method, methods=["GET", "POST"]),
             Route("/commands/{team}/{url_id}", api.response_url, methods=["POST"]),
             Route("/actions/{team}/{url_id}", api.response_url, methods=["POST"]),
+            Route("/upload/{file_id}", api.upload, methods=["POST"]),
+            Route("/files/{file_id}/{name}", api.file),
             WebSocketRoute("/link/", workspace.sockets.serve),
             *ControlApi(workspace, content).routes(),
             *static_page.routes(),

@@ -98,6 +98,23 @@ class WebApi:
         url_id = request.path_params["url_id"]
         return await self._answer("response_url", args, TokenKind.NONE, lambda: self._respond(url_id, payload))
 
+    async def upload(self, request: Request) -> Response:
+        """Takes the content of a file."""
+        content = await request.body()
+        file_id = request.path_params["file_id"]
+        return await self._answer(
+            "upload", {"length": len(content)}, TokenKind.NONE, lambda: self._receive(file_id, content)
+        )
+
+    async def file(self, request: Request) -> Response:
+        """Returns the content of a file, to save."""
+        with self._workspace.lock:
+            file = self._workspace.files.by_id.get(request.path_params["file_id"])
+        if file is None or file.content is None:
+            return Response("not found", 404)
+        headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+        return Response(file.content, headers=headers, media_type="application/octet-stream")
+
     async def _answer(
         self, name: str, args: JsonObject, token_kind: TokenKind, run: Callable[[], ApiAnswer]
     ) -> Response:
@@ -149,6 +166,10 @@ class WebApi:
 
     def _respond(self, url_id: str, payload: object) -> ApiAnswer:
         status, text = self._workspace.responder.answer(url_id, payload)
+        return ApiAnswer({"ok": status == 200, "error": text}, status, text=text)
+
+    def _receive(self, file_id: str, content: bytes) -> ApiAnswer:
+        status, text = self._workspace.files.receive(file_id, content)
         return ApiAnswer({"ok": status == 200, "error": text}, status, text=text)
 
     def _authorize(self, method: MethodSpec[object], token: str) -> None:

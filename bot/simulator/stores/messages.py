@@ -76,6 +76,7 @@ class SlackMessage:
     is_broadcast: bool = False
     username: str = ""
     reactions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[JsonObject, ...] = ()
 
     @property
     def streaming_state(self) -> StreamState | None:
@@ -88,6 +89,7 @@ class SlackMessage:
         parts = [self.markdown, *_visible([*self.all_blocks(with_markdown=False), *self.attachments])]
         if not any(parts):
             parts = [self.text]
+        parts += [file["name"] for file in self.files]
         return "\n".join(part for part in parts if part)
 
     def all_blocks(self, *, with_markdown: bool = True) -> list[JsonObject]:

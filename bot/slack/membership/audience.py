@@ -119,6 +119,10 @@ class AudienceResolver:
         deadline = time.monotonic() + SECONDS
         return self.of_person(id_, deadline) if kind == "user" else self.of_channel(id_, deadline)
 
+    def is_member(self, channel_id: str, user_id: str) -> bool:
+        """Returns whether a person is in a channel, as of what was last read; raises :class:`ReplyError`."""
+        return user_id in self._directory.channel(channel_id, time.monotonic() + SECONDS).members
+
     def of_person(self, user_id: str, deadline: float, *, also: str = "") -> Audience:
         """Returns the audience of one person, with all that they are; raises :class:`ReplyError`."""
         user = self._directory.people({user_id}, deadline).by_id[user_id]

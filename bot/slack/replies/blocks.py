@@ -1,28 +1,21 @@
-"""Answers as Slack messages: text, sources, notice, feedback buttons. Nothing here is longer than Slack allows."""
+"""Answers as Slack messages: text, sources, notice, cost, buttons. Nothing here is longer than Slack allows."""
 
 import re
-from collections.abc import Sequence
 
 from agent.text import ELLIPSIS, shorten
-from agent.types import CitedPassage
-from bot.slack import feedback_form
 from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, TextMessage, mrkdwn
-from bot.slack.replies import markdown
-from bot.slack.replies.markdown import escape
-from bot.slack.replies.output_filter import clean_label, escape_url, is_web_url
+from bot.slack.interactions import feedback_form
+from bot.slack.replies.closing import buttons, sources
 from bot.slack.replies.reply import Answer
-from bot.slack.replies.splitting import pack_blocks
 from bot.slack.replies.task_cards import bound_cards
-from ingest.documents.chunking import HEADING_SEPARATOR
+from bot.slack.replies.text import markdown
+from bot.slack.replies.text.markdown import escape
+from bot.slack.replies.text.splitting import pack_blocks
 
-SOURCES_LIMIT = 1_800  # characters of a list of documents; those that are left out are counted
 NOTICE_LIMIT = 1_000
 STEPS_LIMIT = 1_200  # characters of the texts of all steps
 SECTION_LIMIT = 3_000  # characters of a section's text
 FALLBACK_TEXT_LIMIT = 3_000  # chat.update refuses a text over 4,000
-TITLE_LIMIT = 120
-URL_LIMIT = 800
-PDF_PAGE = re.compile(r"#page=(\d+)$")
 _HALF_ENTITY = re.compile(r"&[a-z]{0,3}$")
 
 
@@ -44,8 +37,9 @@ def build_sections(answer: Answer, text: str, *, is_last: bool, lead: str = "") 
     blocks += [_context(_format_steps(answer))] if answer.steps else []
     blocks += [_section(section) for section in pack_blocks(markdown.to_mrkdwn(text), SECTION_LIMIT)]
     if is_last:
-        blocks += [_context(line) for line in _format_closing(answer)]
+        blocks += [_context(part) for part in _format_closing(answer)]
         blocks += [feedback_form.build_plain_buttons(answer.turn_id)] if answer.has_feedback else []
+        blocks += _build_clicks(answer)
     return {"blocks": blocks, "text": to_plain_text(text)}
 
 
@@ -61,19 +55,11 @@ def build_draft(text: str) -> LayoutMessage:
 
 
 def build_closing(answer: Answer) -> list[Block]:
-    """Builds the blocks below the answer: sources, notice, feedback buttons."""
-    blocks: list[Block] = [_context(line) for line in _format_closing(answer)]
+    """Builds the blocks below the answer: sources, notice, cost, buttons."""
+    blocks: list[Block] = [_context(part) for part in _format_closing(answer)]
     if answer.has_feedback:
         blocks.append(feedback_form.build_buttons(answer.turn_id))
-    return blocks
-
-
-def group_by_page(sources: Sequence[CitedPassage]) -> list[tuple[str, str, str]]:
-    """Returns (``[1][3]``, title, url) of each page, in the order in which pages are first cited."""
-    pages: dict[tuple[str, str], list[int]] = {}
-    for source in sources:
-        pages.setdefault((_title(source), source.passage.url), []).append(source.n)
-    return [("".join(f"[{n}]" for n in sorted(ns)), title, url) for (title, url), ns in pages.items()]
+    return blocks + _build_clicks(answer)
 
 
 def to_plain_text(text: str) -> str:
@@ -89,44 +75,26 @@ def _format_steps(answer: Answer) -> str:
 
 
 def _format_closing(answer: Answer) -> list[str]:
-    """Returns what stands below the answer, line by line, in Slack's markup."""
-    lines = []
+    """Returns what stands below the answer, part by part, in Slack's markup."""
+    parts = []
     if answer.sources:
-        pages = group_by_page(answer.sources)
-        items = [f"  {marks} {_link(url, title)}" for marks, title, url in pages]
-        lines.append(_join_bounded("*Sources:*", items))
+        parts.append(sources.format_sources(answer.sources, answer.closing.dates))
     if answer.closest:
-        first = {source.passage.url.partition("#")[0]: source for source in reversed(answer.closest)}
-        links = [_link(source.passage.url, _title(source)) for source in reversed(first.values())]
-        items = [("  ·  " if position else "  ") + link for position, link in enumerate(links)]
-        lines.append(_join_bounded("*Closest documents:*", items))
+        parts.append(sources.format_closest(answer.closest))
     if answer.notice:
-        lines.append(escape(shorten(answer.notice, NOTICE_LIMIT)))
-    return lines
+        parts.append(escape(shorten(answer.notice, NOTICE_LIMIT)))
+    return [*parts, escape(answer.closing.cost)] if answer.closing.cost else parts
 
 
-def _join_bounded(text: str, items: Sequence[str]) -> str:
-    for position, item in enumerate(items):
-        if len(text) + len(item) > SOURCES_LIMIT:
-            return f"{text}  … and {len(items) - position} more"
-        text += item
-    return text
-
-
-def _title(source: CitedPassage) -> str:
-    """Returns the document's title, with the page if it is a PDF, or the section that the link opens."""
-    passage = source.passage
-    if page := PDF_PAGE.search(passage.url):
-        return f"{clean_label(passage.title)}, p. {page[1]}"
-    section = clean_label(passage.heading_path.rpartition(HEADING_SEPARATOR)[2])
-    title = clean_label(passage.title)
-    return f"{title} › {section}" if section and "#" in passage.url else title
-
-
-def _link(url: str, title: str) -> str:
-    label = escape(title[:TITLE_LIMIT] or clean_label(url)[:TITLE_LIMIT])
-    is_linked = is_web_url(url) and len(url) < URL_LIMIT
-    return f"<{escape_url(url)}|{label.replace('|', '¦')}>" if is_linked else label
+def _build_clicks(answer: Answer) -> list[Block]:
+    """Builds the rows of buttons below an answer, without the thumbs."""
+    closing = answer.closing
+    blocks: list[Block] = []
+    if closing.suggestions:
+        blocks += [_context(buttons.SUGGESTED), buttons.build_suggestions(answer.turn_id, closing.suggestions)]
+    if closing.place:
+        blocks.append(buttons.build_tools(answer.turn_id, closing.place, closing.session_key))
+    return blocks
 
 
 def _section(text: str) -> SectionBlock:

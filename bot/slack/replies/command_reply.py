@@ -4,24 +4,17 @@ Promises no more than Slack does: after a crash the answer may appear twice, bec
 message.
 """
 
-import json
 from collections.abc import Sequence
-from urllib.error import HTTPError, URLError
-
-from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from agent import observability
+from agent.errors import ReplyError
 from bot.slack.block_kit import Message
-from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
+from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies import direct_message, forms, splitting
-from bot.slack.replies.forms import URL_IS_OVER
+from bot.slack.interactions import response_url
+from bot.slack.replies import attachments, direct_message, forms
 from bot.slack.replies.reply import Answer, Reply
-
-TIMEOUT_SECONDS = 10
-METHOD = "response_url"
-PLAIN = {"unfurl_links": False, "unfurl_media": False}
-NOT_FOUND = 404  # the URL is used up or expired
+from bot.slack.replies.text import splitting
 
 
 class CommandReply(Reply):
@@ -36,20 +29,34 @@ class CommandReply(Reply):
         self._lead = direct_message.repeat_question(question) if question else ""
 
     def deliver(self, answer: Answer) -> None:
+        """Delivers the answer. Its tables come as a direct message: Slack knows no file that one person sees."""
+        if answer.long_tables:
+            answer = answer.add_notice(self._send_tables(answer) or attachments.IN_DIRECT_MESSAGE)
         texts = splitting.split_text(answer.text)
         for part, text in enumerate(texts):
             is_last = part == len(texts) - 1
             message = forms.build(answer, text, is_last=is_last, lead="" if part else self._lead)
-            if not self._respond(message, is_first=part == 0):
+            if not self._respond(message, is_first=part == 0 and not self._address.keeps_original):
                 self._post(message)
+
+    def _send_tables(self, answer: Answer) -> str:
+        """Sends the whole tables to the asker; returns what to say where that failed."""
+        files, problem = attachments.upload(self._slack, answer)
+        if problem:
+            return problem
+        try:
+            channel = direct_message.open_channel(self._slack, self._address.user_id)
+        except ReplyError as error:
+            return attachments.explain_failure(error)
+        return attachments.share(self._slack, files, channel=channel)
 
     def _respond(self, message: Sequence[Message], *, is_first: bool) -> bool:
         """Posts to the response URL; returns False if there is none or it takes no more."""
-        if not self._address.response_url:
+        url = self._address.response_url
+        if not url:
             return False
-        client = WebhookClient(self._address.response_url, timeout=TIMEOUT_SECONDS)
         try:
-            forms.send(message, lambda form: _post_to_url(client, form, replaces=is_first))
+            forms.send(message, lambda form: response_url.post(url, form, replaces=is_first))
         except SlackRefused as error:
             observability.log.info("response_url_refused", code=error.code)
             return False
@@ -69,25 +76,3 @@ class CommandReply(Reply):
                 raise
             observability.log.info("ephemeral_refused", code=error.code)
             direct_message.post(self._slack, user, message)
-
-
-def _post_to_url(client: WebhookClient, message: Message, *, replaces: bool) -> None:
-    try:
-        response = client.send_dict(
-            {"response_type": "ephemeral", "replace_original": replaces, **PLAIN, **message}
-        )
-    except (OSError, URLError, HTTPError) as error:
-        raise SlackUnavailable(METHOD, may_have_happened=True) from error
-    if response.status_code == 429 or response.status_code >= 500:
-        raise SlackUnavailable(METHOD, may_have_happened=False)
-    if code := _read_code(response):
-        raise SlackRefused(METHOD, code)
-
-
-def _read_code(response: WebhookResponse) -> str:
-    """Returns Slack's code for a refused post, which comes as text or as JSON; empty for one that was taken."""
-    if response.status_code == NOT_FOUND:
-        return URL_IS_OVER
-    body = response.body.strip()
-    answer = json.loads(body) if body.startswith("{") else {"ok": response.status_code == 200, "error": body}
-    return "" if answer.get("ok") else str(answer.get("error") or response.status_code)

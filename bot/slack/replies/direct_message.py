@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from agent.text import shorten
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient
-from bot.slack.replies import forms, splitting
-from bot.slack.replies.markdown import escape
+from bot.slack.replies import forms
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.reply import Answer
+from bot.slack.replies.text import splitting
+from bot.slack.replies.text.markdown import escape
 
 QUESTION_LIMIT = 500  # characters of the question that stand above the answer
 
@@ -23,13 +24,22 @@ def send(slack: SlackClient, user_id: str, answer: Answer, *, lead: str) -> None
 
 def post(slack: SlackClient, user_id: str, message: Sequence[Message]) -> None:
     """Posts the first of the message's forms that Slack takes."""
-    conversation = slack.call("conversations.open", is_repeatable=True, users=user_id)
-    channel = conversation["channel"]["id"]
+    channel = open_channel(slack, user_id)
     plain = {"unfurl_links": False, "unfurl_media": False}
     forms.send(
         message,
         lambda form: slack.call("chat.postMessage", is_repeatable=False, channel=channel, **plain, **form),
     )
+
+
+def open_channel(slack: SlackClient, user_id: str) -> str:
+    """Returns the id of the person's direct messages with the bot."""
+    return str(slack.call("conversations.open", is_repeatable=True, users=user_id)["channel"]["id"])
+
+
+def quote_question(question: str) -> str:
+    """Returns the lines, in Markdown, that stand above an answer whose question was asked by a click."""
+    return f"> {shorten(clean_label(question), QUESTION_LIMIT)}\n\n"
 
 
 def repeat_question(question: str) -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from agent import observability
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackRefused
+from bot.slack.interactions import response_url
 from bot.slack.replies import blocks
 from bot.slack.replies.reply import Answer
 
@@ -54,10 +55,9 @@ PLACE_REFUSED = frozenset(
         "user_not_in_channel",
     }
 )
-URL_IS_OVER = "expired_url"  # a response URL takes nothing more
 MESSAGE_REFUSED = frozenset(
     {
-        URL_IS_OVER,
+        response_url.IS_OVER,
         "cant_update_message",
         "edit_window_closed",
         "message_not_found",

@@ -13,10 +13,11 @@ from agent import observability
 from agent.errors import ReplyError
 from bot.slack.block_kit import StreamContent, TaskUpdate
 from bot.slack.client import SlackRefused, SlackUnavailable
-from bot.slack.replies import blocks, splitting
+from bot.slack.replies import blocks
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.reply_rows import ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
+from bot.slack.replies.text import splitting
 from bot.slack.replies.thread_messages import STOPPED_BY_USER, STREAM_IS_LIVE, ThreadMessages
 
 FIRST_TEXT_SECONDS = 0.15  # an answer that is complete by then is posted in one call, without a stream

@@ -7,7 +7,7 @@ write are put right; then whatever may still be live is made dead (:mod:`.links.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from agent.types import CitedPassage
 from bot.slack.replies.links import live_markup
 from bot.slack.replies.links.live_markup import CLOSE, LABELLED, OPEN
 from bot.slack.replies.links.policy import LINK_REMOVED, LinkHosts, LinkPolicy, show_dead
+from bot.slack.replies.text.tables import LongTable, TableFitter
 
 HELD_LIMIT = 4_000  # characters; an answer with more that cannot be judged is shown at its end, in one piece
 BEHIND_CHARS = 300  # more than any rule for a secret looks back
@@ -118,6 +119,10 @@ class OutputFilter:
 
     def _link(self, url: str, label: str, kept: list[str]) -> str:
         """Returns the link, or its label and, where it may be shown, its address."""
+        scheme, _, address = url.partition(":")
+        if scheme.lower() == "mailto" and self._links.is_known(address := address.partition("?")[0]):
+            label = self._put_right(label, kept)
+            return f"{label} ({address})" if label and label != address else address
         if self._links.is_linked(url):
             if not label:
                 return url
@@ -130,31 +135,53 @@ class OutputFilter:
 
 
 class AnswerText:
-    """The text of one answer as far as it may be shown; :meth:`reset` begins another one."""
+    """The text of one answer as far as it may be shown; :meth:`reset` begins another one.
 
-    def __init__(self, source: Callable[[int], CitedPassage | None], links: LinkPolicy) -> None:
-        self._source, self._links = source, links
+    Where it ``fits_tables``, those that Slack would not show whole are cut, and are ``long_tables``.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[int], CitedPassage | None],
+        links: LinkPolicy,
+        *,
+        fits_tables: bool = False,
+    ) -> None:
+        self._source, self._links, self._fits_tables = source, links, fits_tables
         self.reset()
+
+    @property
+    def long_tables(self) -> Sequence[LongTable]:
+        """Returns the tables of which only a part is shown, of the last text that ended here."""
+        return self._tables.long_tables
 
     def reset(self) -> None:
         """Drops the text so far."""
         self._links.begin()
         self._filter = OutputFilter(self._source, self._links)
+        self._tables = TableFitter()
         self._text = ""
 
     def feed(self, piece: str) -> str:
         """Adds a piece and returns the text that can be shown now."""
-        safe = self._filter.feed(piece)
+        safe = self._fit(self._filter.feed(piece))
         self._text += safe
         return safe
 
     def flush(self) -> str:
         """Returns the whole text until now, for an answer that ends here."""
-        return (self._text + self._filter.flush()).strip()
+        return (self._text + self._fit(self._filter.flush(), is_last=True)).strip()
 
     def filter(self, text: str) -> str:
         """Filters a complete text, which takes the place of the pieces."""
-        return self._filter.filter(text)
+        self._tables = TableFitter()
+        return self._fit(self._filter.filter(text), is_last=True).strip()
+
+    def _fit(self, piece: str, *, is_last: bool = False) -> str:
+        if not self._fits_tables:
+            return piece
+        fitted = self._tables.feed(piece)
+        return fitted + self._tables.flush() if is_last else fitted
 
 
 def format_citation(source: CitedPassage) -> str:

@@ -3,19 +3,40 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from agent.store.database import Transaction
 from agent.types import CitedPassage
+from bot.slack.replies.closing.buttons import AnswerPlace, SuggestedQuestion
+from bot.slack.replies.closing.sources import Dates
 from bot.slack.replies.task_cards import TaskCard
+from bot.slack.replies.text.tables import LongTable
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What stands below an answer beside its sources: how old those are, what it cost, what can be clicked.
+
+    Without a ``place`` nothing can be; ``session_key`` is that of a command's answer.
+    """
+
+    dates: Dates = field(default_factory=dict)
+    cost: str = ""
+    suggestions: Sequence[SuggestedQuestion] = ()
+    place: AnswerPlace | None = None
+    session_key: str = ""
+
+
+NOTHING_BELOW = Closing()
 
 
 @dataclass(frozen=True)
 class Answer:
     """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
 
-    ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped.
+    ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped;
+    ``long_tables`` are shown in part, and go into files.
     """
 
     turn_id: UUID
@@ -25,6 +46,12 @@ class Answer:
     has_feedback: bool = True
     closest: Sequence[CitedPassage] = ()
     steps: Sequence[TaskCard] = ()
+    long_tables: Sequence[LongTable] = ()
+    closing: Closing = NOTHING_BELOW
+
+    def add_notice(self, sentence: str) -> "Answer":
+        """Returns the answer with one more sentence about it."""
+        return replace(self, notice=" ".join(filter(None, [self.notice, sentence])))
 
 
 class Reply(ABC):

@@ -156,6 +156,22 @@ class ThreadMessages:
             if not cursor:
                 return None
 
+    def has_files(self, names: Collection[str]) -> bool:
+        """Returns whether one of these files of ours is in the thread; False where it may not be read."""
+        cursor: str | None = None
+        while True:
+            try:
+                page = self._load_thread(cursor)
+            except SlackRefused as error:
+                observability.report(error, event="thread_not_searched")
+                return False
+            files = [file for message in page.get("messages", ()) for file in message.get("files") or ()]
+            if any(file.get("name") in names for file in files):
+                return True
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return False
+
     def _post_arguments(self, part: int) -> PostArguments:
         return {
             "channel": self._address.channel,
@@ -183,7 +199,8 @@ class ThreadMessages:
     def _could_be(self, message: Payload, part: int) -> bool:
         if float(message["ts"]) <= float(self._address.ts or 0) or not self._slack.is_own(message):
             return False
-        metadata = message.get("metadata") or {}
-        if metadata.get("event_type") == METADATA_EVENT:
-            return bool(metadata.get("event_payload") == self._mark(part))
-        return part == 0  # a stream carries no metadata, and only a first part is streamed
+        if metadata := message.get("metadata"):
+            mark = (metadata.get("event_type"), metadata.get("event_payload"))
+            return mark == (METADATA_EVENT, self._mark(part))
+        # A stream carries no metadata, and only a first part is streamed.
+        return part == 0 and not message.get("files")

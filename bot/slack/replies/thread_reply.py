@@ -15,11 +15,13 @@ from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
-from bot.slack.replies import direct_message, forms, splitting
+from bot.slack.replies import attachments, direct_message, forms
+from bot.slack.replies.attachments import TableFile
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted, ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
+from bot.slack.replies.text import splitting
 from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE, ThreadMessages
 
 IN_NEXT_MESSAGE = "The answer is in my next message."
@@ -43,6 +45,8 @@ class ThreadReply(Reply):
         self._messages = ThreadMessages(slack, posted.address, turn.id)
         self._rows = ReplyRows(database, turn, posted)
         self._live = LiveMessage(self._messages, self._rows, clock)
+        self._lead = direct_message.quote_question(turn.question) if posted.address.quotes_question else ""
+        self._has_lead = False  # in the text that is shown
 
     def show_status(self, text: str) -> None:
         if self._live.mode == Mode.STREAMING:  # the cards say it, and Slack has one place for both
@@ -56,16 +60,19 @@ class ThreadReply(Reply):
         self._live.show_card(card)
 
     def show_text(self, text: str) -> None:
-        self._live.show_text(text)
+        self._live.show_text(text if self._has_lead else self._lead + text)
+        self._has_lead = True
 
     def reset_text(self) -> None:
         self._live.reset_text()
+        self._has_lead = False
 
     def refresh(self) -> None:
         self._live.refresh()
 
     def get_shown_text(self) -> str | None:
-        return self._live.get_shown_text()
+        shown = self._live.get_shown_text()
+        return shown.removeprefix(self._lead.strip()).strip() if shown else shown
 
     def retract(self) -> None:
         try:
@@ -111,7 +118,22 @@ class ThreadReply(Reply):
             delivery.note_error(transaction, self._turn, f"{refusal}{SENT_DIRECTLY}")
 
     def _deliver_in_thread(self, answer: Answer) -> None:
-        texts = splitting.split_text(answer.text)
+        files: Sequence[TableFile] = ()
+        if answer.long_tables and not self._has_files(answer):
+            files, problem = attachments.upload(self._slack, answer)
+            answer = answer.add_notice(problem or attachments.IN_FILE)
+        self._deliver_text(answer)
+        if files:
+            channel, thread_ts = self._address.channel, self._address.thread_ts
+            if problem := attachments.share(self._slack, files, channel=channel, thread_ts=thread_ts):
+                self._messages.post(len(self._rows), {"text": problem})
+
+    def _has_files(self, answer: Answer) -> bool:
+        """Returns whether an earlier attempt at the turn has shared the answer's files."""
+        return self._turn.attempt > 1 and self._messages.has_files(attachments.list_names(answer))
+
+    def _deliver_text(self, answer: Answer) -> None:
+        texts = splitting.split_text(self._lead + answer.text)
         if len(texts) == 1 and self._live.complete(answer, texts[0]):
             return
         for part, text in enumerate(texts):

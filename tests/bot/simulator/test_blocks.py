@@ -38,6 +38,13 @@ def feedback(**facts: Any) -> Block:
     return {"type": "context_actions", "elements": [buttons]}
 
 
+def table(n_rows: int, n_columns: int, cell: str = "x") -> Block:
+    """A table in Markdown; its head counts as a row."""
+    row = "|" + f" {cell} |" * n_columns
+    lines = ["|" + " head |" * n_columns, "|" + "---|" * n_columns, *[row] * (n_rows - 1)]
+    return {"type": "markdown", "text": "\n".join(lines)}
+
+
 ACCEPTED: list[list[Block]] = [
     [section("x" * 3_000)],
     [{"type": "header", "text": plain("x" * 150)}],
@@ -48,6 +55,8 @@ ACCEPTED: list[list[Block]] = [
     [feedback(value="v" * 2_000)],
     [{"type": "section", "fields": [mrkdwn("x" * 2_000)], "accessory": button()}],
     [{"type": "table", "rows": [[{"type": "raw_text", "text": "a"}] * 20] * 100}],
+    [table(100, 2)],
+    [table(2, 20)],
     [{"type": "task_card", "task_id": "1", "title": "Search", "status": "complete"}],
     [{"type": "alert", "text": mrkdwn("careful"), "level": "warning"}],
 ]
@@ -77,6 +86,12 @@ REFUSED: list[tuple[list[Block], str]] = [
     ([feedback(value="v" * 2_001)], "invalid_blocks"),
     ([{"type": "table", "rows": [[{"type": "raw_text", "text": "a"}] * 21]}], "invalid_blocks"),
     ([{"type": "table", "rows": [[{"type": "raw_text", "text": "a"}]] * 101}], "invalid_blocks"),
+    ([{"type": "table", "rows": [[{"type": "raw_text", "text": ""}]]}], "invalid_blocks"),
+    ([{"type": "table", "rows": [[{"type": "raw_text", "text": "x" * 5_001}]]}] * 2, "invalid_blocks"),
+    ([table(101, 2)], "invalid_blocks"),
+    ([table(2, 21)], "invalid_blocks"),
+    ([table(3, 2, cell="")], "invalid_blocks"),
+    ([table(3, 2, cell="x" * 2_500)], "invalid_blocks"),
     ([{"type": "divider", "block_id": "b"}, {"type": "divider", "block_id": "b"}], "invalid_blocks"),
     ([{"type": "hologram"}], "invalid_blocks"),
     ([{"type": "image", "alt_text": "a picture"}], "invalid_blocks"),

@@ -9,9 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from agent.store.database import Database
-from bot.slack import feedback_form, listeners
+from bot.slack import listeners
 from bot.slack.inbox import ReplyAddress
 from bot.slack.intake.intake import Intake
+from bot.slack.interactions import feedback_form
 from bot.slack.listeners import ListenerContext
 
 BOT = "U0BOT"

@@ -17,8 +17,8 @@ from agent.types import CitedPassage, Passage
 from bot.simulator import ADA, HELP, FaultRule, Workspace
 from bot.simulator.stores.messages import SlackMessage
 from bot.slack.client import SlackClient, SlackRefused
-from bot.slack.feedback_form import ACTION
 from bot.slack.inbox import ReplyAddress
+from bot.slack.interactions.feedback_form import ACTION
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.live_message import STREAM_SECONDS
 from bot.slack.replies.reply import Answer

@@ -33,7 +33,7 @@ def test_sources_are_grouped_by_page_and_escaped() -> None:
 def test_two_pages_of_one_pdf_are_told_apart() -> None:
     url = "https://h.example/leaflet.pdf#page="
     sources = [CitedPassage(n, Passage(str(n), "d", "Leaflet", f"{url}{n + 1}", "", "", 1)) for n in (1, 2)]
-    assert f"[1] <{url}2|Leaflet, p. 2>  [2] <{url}3|Leaflet, p. 3>" in source_list(sources)
+    assert f"[1] <{url}2|Leaflet, p. 2>\n[2] <{url}3|Leaflet, p. 3>" in source_list(sources)
 
 
 def test_many_sources_stay_within_the_limit_and_the_rest_is_counted() -> None:
@@ -194,6 +194,7 @@ def test_a_title_neither_pings_nor_links_nor_breaks_its_line(url: str) -> None:
     (sources, closest, *_rest) = blocks.build_closing(answer)
     for line in (sources, closest):
         text = str(list_text_objects(line)[0]["text"])
-        for live in ("@here", "evil.example", "<!", "\n", "xoxb"):
+        assert text.count("\n") == (line is sources)  # an entry a line
+        for live in ("@here", "evil.example", "<!", "xoxb"):
             assert live not in text
         assert "evil[.]example/login" in text

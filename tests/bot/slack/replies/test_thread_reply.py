@@ -24,7 +24,8 @@ from bot.slack.inbox import ReplyAddress
 from bot.slack.replies import task_cards
 from bot.slack.replies.live_message import EDIT_SECONDS, FIRST_CARD_SECONDS, STREAM_SECONDS
 from bot.slack.replies.reply import Answer
-from bot.slack.replies.splitting import PART_LIMIT
+from bot.slack.replies.text.splitting import PART_LIMIT
+from bot.slack.replies.text.tables import LongTable
 from bot.slack.replies.thread_reply import POSTS, ThreadReply
 from tests.bot.slack.posted import load_posted
 
@@ -545,3 +546,22 @@ def test_a_worker_that_lost_its_turn_posts_nothing(bench: Bench, is_streamed: bo
 def test_the_end_of_the_turn_marks_every_part_as_final(bench: Bench) -> None:
     bench.reply().deliver(bench.answer("\n\n".join("z" * 900 for _ in range(15))))
     assert [state for _, _, state in bench.end()] == ["final", "final"]
+
+
+def test_a_table_is_attached_once_although_the_worker_dies_behind_it(bench: Bench) -> None:
+    answer = bench.answer(long_tables=[LongTable([["a"], ["1"]])])
+    bench.reply().deliver(answer)
+    bench.turn = replace(bench.turn, attempt=2)
+    bench.reply().deliver(answer)
+    files = [file["name"] for message in bench.messages() for file in message.files]
+    assert files == [f"table-{bench.turn.id.hex[-8:]}-1.csv"]
+
+
+def test_above_an_answer_that_was_asked_for_by_a_click_stands_its_question(bench: Bench) -> None:
+    bench.address = replace(bench.address, quotes_question=True)
+    reply = bench.reply()
+    bench.show(reply, HALF, REST)
+    assert reply.get_shown_text() == WHOLE
+    reply.deliver(Answer(bench.turn.id, WHOLE))
+    (message,) = bench.messages()
+    assert message.plain.startswith(f"> How many days?\n\n{WHOLE}")

@@ -17,10 +17,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from agent.types import CitedPassage, Passage
-from bot.slack.replies import markdown
 from bot.slack.replies.links import addresses
 from bot.slack.replies.links.policy import LINK_REMOVED, MOST_OF_A_SITE, LinkHosts, LinkPolicy
 from bot.slack.replies.output_filter import OutputFilter, clean_label
+from bot.slack.replies.text import markdown
 
 PAGE, FORM, VENDOR = (
     "https://handbook.example/leave",

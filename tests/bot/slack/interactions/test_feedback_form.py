@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bot.slack import feedback_form
-from bot.slack.feedback_form import COMMENT_CHARS, Thumb
+from bot.slack.interactions import feedback_form
+from bot.slack.interactions.feedback_form import COMMENT_CHARS, Thumb
 
 TURN = uuid4()
 

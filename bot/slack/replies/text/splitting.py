@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bot.slack.replies import markdown
+from bot.slack.replies.text import markdown
 
 # Slack allows 12,000 characters of markdown text in a message; the rest is for sources and notice.
 PART_LIMIT = 9_800

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.replies.splitting import PART_LIMIT, split_text
+from bot.slack.replies.text.splitting import PART_LIMIT, split_text
 
 WORDS = st.sampled_from(["leave", "days.", "```\ncode", "```", "\n\n", "\n", "- item", "**bold**", "x" * 60])
 

@@ -134,4 +134,11 @@ def _button(thumb: Thumb, turn_id: UUID) -> FeedbackButton:
 
 
 def _plain_button(thumb: Thumb, turn_id: UUID) -> Button:
-    return {"type": "button", "action_id": f"{ACTION}_{thumb}", **_button(thumb, turn_id)}
+    button = _button(thumb, turn_id)
+    return {
+        "type": "button",
+        "action_id": f"{ACTION}_{thumb}",
+        "text": button["text"],
+        "value": button["value"],
+        "accessibility_label": button["accessibility_label"],
+    }

@@ -1,0 +1,1 @@
+"""What people click below an answer, and the forms that open then: their JSON, and what comes of it."""

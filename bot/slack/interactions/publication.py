@@ -1,0 +1,145 @@
+"""Shows an answer that one person has seen to a channel: the asker's wish, and only what all there may read.
+
+Promises: who would see it is looked up now; where somebody of them may not read a document that the answer rests
+on, or where that cannot be known, nothing is posted, and the refusal names no document. An answer is posted in a
+channel once, however often it is asked for.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert
+
+from agent.errors import ReplyError
+from agent.store.database import Database, Transaction
+from agent.text import shorten
+from agent.types import Audience
+from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
+from bot.slack.interactions.recorded_answer import RecordedAnswer
+from bot.slack.membership.audience import AudienceResolver
+from bot.slack.replies import forms
+from bot.slack.replies.closing.buttons import AnswerPlace
+from bot.slack.replies.output_filter import clean_label
+from bot.slack.replies.reply import Answer, Closing
+from bot.slack.replies.text import splitting
+from bot.slack.replies.text.markdown import escape
+from bot.slack.tables import DeliveryRow
+from ingest.access import reader_sets
+from ingest.access.reader_sets import DocumentsNow
+
+PASSAGE_TOOLS = frozenset({"search_docs", "read_document"})  # those of Docent that return nothing but passages
+QUESTION_CHARS = 500
+EVENT = "docent_shared"  # marks the message: it is no reply that was lost
+NOT_YOURS = "Only the person who asked can share an answer."
+NOT_COMPLETE = "There is no answer from documents to share here."
+NOT_FOR_ALL = (
+    "I did not post this in <#{channel}>: it rests on something that not everybody there may read. "
+    "Ask me there instead, and I answer from what all of them may read."
+)
+NOT_KNOWN = "I did not post this in <#{channel}>: I could not look up who would see it there. Please try again."
+NOT_A_MEMBER = "I did not post this in <#{channel}>: you are not a member there."
+NOT_INVITED = "I cannot post in <#{channel}> (Slack says “{code}”). Invite me there first, then try again."
+UNCLEAR = "Slack did not answer when I posted this in <#{channel}>. Please look there before you try again."
+ALREADY = "This answer was posted in <#{channel}> before."
+DONE = "I posted your question and the answer in <#{channel}>."
+
+
+def publish(
+    database: Database,
+    slack: SlackClient,
+    audiences: AudienceResolver,
+    recorded: RecordedAnswer,
+    *,
+    user_id: str,
+    channel: str,
+) -> str:
+    """Posts the answer in a channel for its asker, if all there may read it; returns what to tell the asker."""
+    if recorded.user_id != user_id:
+        return NOT_YOURS
+    if not recorded.is_complete:
+        return NOT_COMPLETE
+    try:
+        audience = audiences.of_reader(f"channel:{channel}")
+        is_member = audiences.is_member(channel, user_id)
+    except ReplyError:
+        return NOT_KNOWN.format(channel=channel)
+    if not is_member:
+        return NOT_A_MEMBER.format(channel=channel)
+    with database.transaction() as transaction:
+        documents = reader_sets.look_up(transaction, recorded.basis.document_ids, audience)
+        if not _is_for_all(recorded, audience, documents):
+            return NOT_FOR_ALL.format(channel=channel)
+        if not _reserve(transaction, recorded, channel):
+            return ALREADY.format(channel=channel)
+    return _post(database, slack, recorded, channel=channel, documents=documents)
+
+
+def _is_for_all(recorded: RecordedAnswer, audience: Audience, documents: DocumentsNow) -> bool:
+    """Returns whether everybody of an audience may know an answer, by what it rests on."""
+    has_only_passages = recorded.basis.tools <= PASSAGE_TOOLS
+    may_know_tools = has_only_passages or audience.includes(recorded.basis.audience)
+    return bool(audience.members) and not documents.unreadable and may_know_tools
+
+
+def _post(
+    database: Database, slack: SlackClient, recorded: RecordedAnswer, *, channel: str, documents: DocumentsNow
+) -> str:
+    try:
+        _post_parts(slack, channel, _build_answer(recorded, documents), lead=_make_lead(recorded))
+    except SlackUnavailable as error:
+        if not error.may_have_happened:
+            _release(database, recorded, channel)
+            return NOT_KNOWN.format(channel=channel)
+        return UNCLEAR.format(channel=channel)
+    except SlackRefused as error:
+        _release(database, recorded, channel)
+        return NOT_INVITED.format(channel=channel, code=error.code)
+    return DONE.format(channel=channel)
+
+
+def _build_answer(recorded: RecordedAnswer, documents: DocumentsNow) -> Answer:
+    closing = Closing(documents.dates, place=AnswerPlace.THREAD)
+    text, notice = recorded.answer or "", recorded.notice or ""
+    return Answer(recorded.turn_id, text, recorded.sources, notice, closing=closing)
+
+
+def _make_lead(recorded: RecordedAnswer) -> str:
+    question = escape(shorten(clean_label(recorded.question), QUESTION_CHARS))
+    return f"<@{recorded.user_id}> asked: *{question.replace('*', '∗')}*"
+
+
+def _post_parts(slack: SlackClient, channel: str, answer: Answer, *, lead: str) -> None:
+    """Posts the first part in the channel, and the others in its thread."""
+    texts: Sequence[str] = splitting.split_text(answer.text)
+    root: str | None = None
+    for part, text in enumerate(texts):
+        built = forms.build(answer, text, is_last=part == len(texts) - 1, lead="" if part else lead)
+        posted = forms.send(
+            built,
+            lambda form, root=root: slack.call(  # type: ignore[misc]
+                "chat.postMessage",
+                is_repeatable=False,
+                channel=channel,
+                thread_ts=root,
+                unfurl_links=False,
+                unfurl_media=False,
+                metadata={"event_type": EVENT, "event_payload": {"turn_id": str(answer.turn_id)}},
+                **form,
+            ),
+        )
+        root = root or str(posted["ts"])
+
+
+def _key(recorded: RecordedAnswer, channel: str) -> str:
+    return f"shared:{recorded.turn_id}:{channel}"
+
+
+def _reserve(transaction: Transaction, recorded: RecordedAnswer, channel: str) -> bool:
+    """Stores that the answer is posted there; returns False where it was before."""
+    statement = insert(DeliveryRow).values(key=_key(recorded, channel)).on_conflict_do_nothing()
+    return transaction.execute(statement.returning(DeliveryRow.id)).one_or_none() is not None
+
+
+def _release(database: Database, recorded: RecordedAnswer, channel: str) -> None:
+    with database.transaction() as transaction:
+        transaction.execute(delete(DeliveryRow).where(DeliveryRow.key == _key(recorded, channel)))

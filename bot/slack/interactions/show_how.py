@@ -1,0 +1,112 @@
+"""How an answer came about, for its asker and for operators: steps, passages, scores, tokens, cost, model.
+
+Promises to show no passage that the reader may not read now, and nothing live or secret in any text.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from agent.text import shorten
+from agent.types import CitedPassage
+from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, mrkdwn
+from bot.slack.interactions.recorded_answer import RecordedAnswer, RecordedStep
+from bot.slack.replies.closing.sources import group_by_page, link
+from bot.slack.replies.output_filter import clean_arguments, clean_label
+from bot.slack.replies.text.markdown import escape
+
+TITLE = "*How this answer came about*"
+ONLY_ASKER = "Only the person who asked, and operators, may see how an answer came about."
+GONE = "The record of this answer was deleted, so there is nothing to show."
+LEFT_OUT = "_{n} of the passages are left out: you may not read them._"
+UNKNOWN = "_I could not look up in Slack what you may read, so the passages are left out. Please try again._"
+SECTION_CHARS = 2_900  # Slack: 3,000
+SNIPPET_CHARS, ARGUMENT_CHARS = 90, 120
+MAX_STEPS, MAX_PASSAGES = 12, 8
+
+
+def build(
+    recorded: RecordedAnswer,
+    steps: Sequence[RecordedStep],
+    texts: Mapping[int, str],
+    *,
+    unreadable: Collection[str] | None,
+) -> LayoutMessage:
+    """Builds the message. ``texts`` are those of passages by number; ``unreadable`` are the documents that the
+    reader may not read, None where that is not known."""
+    readable = [p for p in recorded.passages if unreadable is not None and p.passage.document_id not in unreadable]
+    readable.sort(key=lambda passage: (passage.n not in recorded.cited, -passage.passage.score, passage.n))
+    lines = [_format_passage(passage, texts.get(passage.n, ""), recorded) for passage in readable[:MAX_PASSAGES]]
+    if len(readable) > MAX_PASSAGES:
+        lines.append(f"… and {len(readable) - MAX_PASSAGES} more")
+    if unreadable is None:
+        lines.append(UNKNOWN)
+    elif n_hidden := len(recorded.passages) - len(readable):
+        lines.append(LEFT_OUT.format(n=n_hidden))
+    parts: list[Block] = [
+        _section([TITLE]),
+        _section(["*Steps*", *_format_steps(steps)]),
+        *([_section(["*Passages*, with how well each fits the question (1 is best)", *lines])] if lines else []),
+        _context(_format_totals(recorded)),
+    ]
+    return {"blocks": parts, "text": TITLE.strip("*")}
+
+
+def _format_steps(steps: Sequence[RecordedStep]) -> list[str]:
+    lines = [f"{n}. {_format_step(step)}" for n, step in enumerate(steps[:MAX_STEPS], 1)]
+    return [*lines, f"… and {len(steps) - MAX_STEPS} more"] if len(steps) > MAX_STEPS else lines
+
+
+def _format_step(step: RecordedStep) -> str:
+    seconds = f"{step.duration_ms / 1000:.1f} s" if step.duration_ms is not None else ""
+    cost = f"${step.cost_usd:.4f}" if step.cost_usd else ""
+    failed = "failed" if step.is_error else ""
+    if step.arguments is None:
+        tokens = f"{step.n_tokens:,} tokens" if step.n_tokens else ""
+        return _join(f"asked `{escape(clean_label(step.name))}`", tokens, cost, seconds, failed)
+    values = ", ".join(str(value) for value in step.arguments.values() if value) if step.arguments else ""
+    wanted = f"“{escape(shorten(clean_arguments(values), ARGUMENT_CHARS))}”" if values else ""
+    found = (step.result or {}).get("passages")
+    n_found = f"{len(found)} passages" if isinstance(found, list) else ""
+    return _join(f"`{escape(clean_label(step.name))}` {wanted}".strip(), n_found, cost, seconds, failed)
+
+
+def _format_passage(passage: CitedPassage, text: str, recorded: RecordedAnswer) -> str:
+    (entry,) = group_by_page([passage])
+    section = clean_label(passage.passage.heading_path) if passage.passage.heading_path else ""
+    place = "" if section and section in entry.title else escape(section)
+    mark = "cited" if passage.n in recorded.cited else ""
+    snippet = escape(shorten(clean_label(text), SNIPPET_CHARS))
+    head = _join(f"[{passage.n}] {link(entry)}", place, f"{passage.passage.score:.2f}", mark)
+    return f"{head}\n> {snippet}" if snippet else head
+
+
+def _format_totals(recorded: RecordedAnswer) -> str:
+    taken = ""
+    if recorded.started_at and recorded.finished_at:
+        taken = f"{(recorded.finished_at - recorded.started_at).total_seconds():.1f} s"
+    return _join(
+        f"Model `{escape(recorded.model or 'unknown')}`",
+        "1 model call" if recorded.n_steps == 1 else f"{recorded.n_steps} model calls",
+        f"{recorded.n_tokens:,} tokens",
+        f"${recorded.cost_usd:.4f}",
+        taken,
+        f"ended as `{recorded.reason}`",
+        f"for operators: `docent sessions show {recorded.turn_id}`",
+    )
+
+
+def _join(*parts: str) -> str:
+    return "  ·  ".join(filter(None, parts))
+
+
+def _section(lines: Sequence[str]) -> SectionBlock:
+    text = ""
+    for line in lines:
+        if len(text) + len(line) > SECTION_CHARS:
+            text += "\n…"
+            break
+        text += f"\n{line}" if text else line
+    return {"type": "section", "text": mrkdwn(text)}
+
+
+def _context(text: str) -> ContextBlock:
+    return {"type": "context", "elements": [mrkdwn(text)]}
