@@ -8,7 +8,15 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-LAZY_IMPORTS = ("openai.lib.streaming.chat", "openai.resources")  # of the first call; together 10 MB
+LAZY_IMPORTS = (  # of the first call; together 20 MB, and more than a second
+    "httpcore",
+    "litellm._service_logger",
+    "litellm.llms.vertex_ai.vertex_ai_partner_models.anthropic.transformation",
+    "litellm.proxy.openai_files_endpoints.common_utils",
+    "litellm.types.litellm_core_utils.streaming_chunk_builder_utils",
+    "openai.lib.streaming.chat",
+    "openai.resources",
+)
 TOKENIZER = "litellm.litellm_core_utils.default_encoding"
 
 Response = Any  # LiteLLM's responses, and the iterators of chunks that become one
