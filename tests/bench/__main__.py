@@ -18,7 +18,7 @@ os.environ.setdefault("LANCEDB_LOG", "error")
 from tests.bench import documents, parts
 from tests.bench.audiences import audiences
 from tests.bench.figures import N_ADDITIONS, measure_unit
-from tests.bench.memory import memory
+from tests.bench.memory import memory, memory_small
 from tests.bench.office import Office
 from tests.bench.retrieval import retrieval
 
@@ -29,6 +29,7 @@ PARTS = {
     "burst": parts.burst,
     "slow_model": parts.slow_model,
     "memory": memory,
+    "memory_small": memory_small,
     "crash": parts.crash,
     "faults": parts.faults,
     "reading": documents.reading,

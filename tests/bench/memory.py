@@ -11,6 +11,7 @@ from tests.scripted_model import Say
 N_ASKED = 100
 N_AT_ONCE = 60
 LOOK_SECONDS = 0.5
+PAUSE_SECONDS = 8  # longer than a worker waits before it gives memory back
 
 Snapshot = Mapping[str, list[Memory]]  # by role or server
 
@@ -18,9 +19,22 @@ Snapshot = Mapping[str, list[Memory]]  # by role or server
 def memory(office: Office) -> Iterator[Row]:
     """After the first answer, after a hundred, and when most is taken of sixty at once with a model of 5 s."""
     office.start("web", "worker", "clock")
+    yield from _measure(office)
+
+
+def memory_small(office: Office) -> Iterator[Row]:
+    """The same as a small machine runs it: one worker process, which is the clock too."""
+    office.arguments["worker"] = ["--processes", "1", "--clock"]
+    office.start("web", "worker")
+    for row in _measure(office):
+        yield row._replace(name=f"One worker process: {row.name}")
+
+
+def _measure(office: Office) -> Iterator[Row]:
     yield from _describe("after one answer", _look(office))
     for n in range(N_ASKED):
         office.wait_for_answers([office.ask(n)], 30)
+    time.sleep(PAUSE_SECONDS)
     yield from _describe(f"after {N_ASKED} answers", _look(office), "≤ 350 MB")
     yield from _describe(f"{N_AT_ONCE} × 5 s at once, at most", _find_peak(office), "≤ 600 MB")
 

@@ -62,6 +62,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.arguments: dict[str, list[str]] = {}  # by role
         self.n_asked = 0
         self._stack = ExitStack()
 
@@ -104,7 +105,9 @@ class Office:
         started = time.monotonic()
         for role in roles:
             log = (self.folder / f"{role}.log").open("ab")
-            self.processes[role] = subprocess.Popen([DOCENT, role], env=self.env, stdout=log, stderr=log)
+            self.processes[role] = subprocess.Popen(
+                [DOCENT, role, *self.arguments.get(role, ())], env=self.env, stdout=log, stderr=log
+            )
             log.close()
         if "web" in roles:
             self._wait(lambda: get(f"{self.url}/healthz")[0] == 200)
