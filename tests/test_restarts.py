@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+import redis
 
 from bot.simulator import ADA, HELP
 from tests.scripted_model import Hang, Say, ScriptedModel
@@ -17,6 +18,9 @@ from tests.system import QUESTION, ROOT, System
 
 ANSWER = "You can carry over 5 days of annual leave [1]."
 STOP_SECONDS = 120  # the promise is ten, of a machine that is not busy
+
+
+EVENTS = {"worker_ready", "clock_ready", "swept", "turn_completed"}  # all that a worker has to say
 
 
 @pytest.fixture
@@ -50,6 +54,29 @@ def test_sigterm_ends_every_process_with_exit_code_0(world: System, model: Scrip
     world.start("worker", "clock")
     world.wait_for_turns(1)
     assert len(world.replies(HELP, ts)) == 1
+
+
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_a_worker_is_the_clock_too_where_it_is_told_so_and_starts_without_a_warning(
+    world: System, model: ScriptedModel, n_processes: int
+) -> None:
+    """Redis has lost the question's wake-up, so only a clock brings it to a worker."""
+    world.start("web")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1, "queued")
+    world.stop("web")
+    with redis.Redis.from_url(world.env["REDIS_URL"]) as connection:
+        connection.flushdb()
+    worker = _spawned(world, ["worker", "--processes", str(n_processes), "--clock"])
+    try:
+        world.wait_for_turns(1)
+        world.wait_for(lambda: world.logs().count("worker_ready") == n_processes)
+        assert len(world.replies(HELP, ts)) == 1
+    finally:
+        worker.terminate()
+        assert worker.wait(STOP_SECONDS) == 0
+    lines = [line for line in (world.folder / "worker-spawned.log").read_text().splitlines() if line.strip()]
+    assert {line.partition("event=")[2].split()[0] for line in lines} <= EVENTS
 
 
 def test_forked_workers_end_when_the_process_that_forked_them_is_killed(world: System) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
     from bot.processes.schedules.queue_places import QueuePlaces
 
+CLOCK_POOL_SIZE = 2  # connections, where it works beside a worker: it sweeps with one, and catches up with another
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
 
 
@@ -44,6 +45,9 @@ def worker(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Start so many processes. Default: one per core.")
     ] = None,
+    with_clock: Annotated[
+        bool, typer.Option("--clock", help="Be the clock too, in a thread, so that no 'docent clock' is needed.")
+    ] = False,
 ) -> None:
     """Answer questions and sync sources. Takes both from the queue in Redis."""
     import bot.settings
@@ -53,16 +57,20 @@ def worker(
 
     startup_checks.check(ProcessName.WORKER)
     n_processes = processes or os.cpu_count() or 1
+    beside = {"clock": _run_clock_beside_work} if with_clock else {}
     with ExitStack() as stack:
         database = stack.enter_context(environment.open_database(needs_redis=True))
         settings = bot.settings.load()
         if n_processes == 1:
             _preload()
-            process.run(settings, lambda renewer: _build_context(settings, renewer), on_exit=stack.close)
+            supervisor.settle_memory()  # for the renewer of leases, which is forked
+            process.run(
+                settings, lambda renewer: _build_context(settings, renewer), beside=beside, on_exit=stack.close
+            )
         database.close()  # a connection must not be shared across the fork
         supervisor.supervise(
             n_processes,
-            lambda: process.run(settings, lambda renewer: _build_context(settings, renewer)),
+            lambda: process.run(settings, lambda renewer: _build_context(settings, renewer), beside=beside),
             preload=_preload,
         )
 
@@ -70,6 +78,35 @@ def worker(
 def clock() -> None:
     """Start due syncs and requeue lost questions. Also deletes old records. Several may run; one of them acts."""
     import signal
+
+    import agent.settings
+    from agent import observability
+    from bot.processes import environment, startup_checks
+    from bot.processes.startup_checks import ProcessName
+
+    startup_checks.check(ProcessName.CLOCK)
+    observability.set_up(agent.settings.load(), process="clock")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with environment.open_database(needs_redis=True) as database:
+        _run_clock(database, stopping)
+    observability.flush()
+
+
+def _run_clock_beside_work(stopping: threading.Event) -> None:
+    """Runs the clock in a worker process, with connections of its own."""
+    import agent.settings
+    from agent.store.database import Database
+
+    url = agent.settings.load().database_url
+    assert url
+    database = Database(url.get_secret_value(), pool_size=CLOCK_POOL_SIZE, statement_timeout_seconds=30)
+    _run_clock(database, stopping)
+    database.close()
+
+
+def _run_clock(database: "Database", stopping: threading.Event) -> None:
     from zoneinfo import ZoneInfo
 
     import agent.settings
@@ -78,47 +115,38 @@ def clock() -> None:
     from agent import observability
     from bot.jobs import queue, redis_watch
     from bot.processes import clock as process
-    from bot.processes import environment, startup_checks
     from bot.processes.schedules.retention_schedule import RetentionSchedule
     from bot.processes.schedules.sync_schedule import SyncSchedule
-    from bot.processes.startup_checks import ProcessName
 
-    startup_checks.check(ProcessName.CLOCK)
-    with environment.open_database(needs_redis=True) as database:
-        settings = bot.settings.load()
-        observability.set_up(agent.settings.load(), process="clock")
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
-        redis = queue.connect(settings)
-        jobs = queue.open_turn_queue(settings, redis)
-        library = ingest.settings.load()
-        schedule = SyncSchedule(
-            database,
-            queue.open_sync_queue(settings, redis),
-            library.config,
-            n_jobs=settings.sync_jobs,
-            check_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
-            lease_seconds=library.sync_lease_seconds,
-            is_config_named=library.is_config_named,
-        )
-        places = _tell_places(settings, database)
-        observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
-        nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
-        process.run(
-            database,
-            jobs,
-            every_seconds=settings.sweep_seconds,
-            stopping=stopping,
-            retention=nights,
-            syncs=schedule,
-            catch_up=_schedule_catch_up(settings, database, jobs),
-            places=places,
-            redis_watch=redis_watch.watch(settings),
-        )
-        if places:
-            places.close()
-        observability.flush()
+    settings = bot.settings.load()
+    redis = queue.connect(settings)
+    jobs = queue.open_turn_queue(settings, redis)
+    library = ingest.settings.load()
+    schedule = SyncSchedule(
+        database,
+        queue.open_sync_queue(settings, redis),
+        library.config,
+        n_jobs=settings.sync_jobs,
+        check_seconds=SWEEPS_PER_LOOK * settings.sweep_seconds,
+        lease_seconds=library.sync_lease_seconds,
+        is_config_named=library.is_config_named,
+    )
+    places = _tell_places(settings, database)
+    observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
+    nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
+    process.run(
+        database,
+        jobs,
+        every_seconds=settings.sweep_seconds,
+        stopping=stopping,
+        retention=nights,
+        syncs=schedule,
+        catch_up=_schedule_catch_up(settings, database, jobs),
+        places=places,
+        redis_watch=redis_watch.watch(settings),
+    )
+    if places:
+        places.close()
 
 
 def _tell_places(settings: "bot.settings.BotSettings", database: "Database") -> "QueuePlaces | None":
@@ -199,10 +227,11 @@ def _preload() -> None:
     import bot.settings
     from agent.llm import litellm_setup, models
     from agent.llm.model_names import is_local
-    from bot.jobs import wiring
+    from bot.jobs import answering, redis_breaker, sync_jobs, wiring
     from ingest import embedding
     from ingest import settings as ingest_settings
     from ingest.index import lancedb_runtime
+    from ingest.sources import connector
     from tools import registry
 
     # A tool that cannot be loaded is reported once, not by each fork, and so is a model without a price.
@@ -215,4 +244,6 @@ def _preload() -> None:
     if is_static:
         embedding.warm_up()
     lancedb_runtime.warm_up()
-    assert wiring  # imported for the forks to share
+    assert all((answering, redis_breaker, sync_jobs, wiring))  # imported for the forks to share
+    connector.source_modules()
+    lancedb_runtime.require_unused()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from agent import observability
-from bot.processes import parent_watch
+from bot.processes import malloc_tuning, parent_watch
 from bot.processes.signals import STOPS, Signals
 
 RESTART_SECONDS = 1
@@ -21,8 +21,7 @@ RESTART_SECONDS = 1
 def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[[], None]) -> None:
     """Forks ``n_processes`` workers after ``preload`` and replaces those that die, until SIGTERM or SIGINT."""
     preload()
-    gc.collect()
-    gc.freeze()  # the collector would touch, and so copy, every shared page
+    settle_memory()
     life = os.pipe()  # ends with this process, and its children then stop
     signals = Signals(*STOPS, signal.SIGCHLD)
     children = {_fork(child, life, signals) for _ in range(n_processes)}
@@ -45,6 +44,13 @@ def _reap() -> set[int]:
         while pid := os.waitpid(-1, os.WNOHANG)[0]:
             dead.add(pid)
     return dead
+
+
+def settle_memory() -> None:
+    """Settles what is loaded now, so that a process and those forked from it go on sharing its pages."""
+    gc.collect()
+    malloc_tuning.trim()  # else they would fill the gaps, and so copy the pages around them
+    gc.freeze()  # the collector would touch, and so copy, every shared page
 
 
 def _fork(child: Callable[[], None], life: tuple[int, int], signals: Signals) -> int:

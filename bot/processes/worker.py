@@ -9,8 +9,10 @@ processes: :mod:`.supervisor`.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 from typing import cast
 
 import redis
@@ -31,21 +33,38 @@ from bot.settings import BotSettings
 LEAVE_SECONDS = 3  # for listeners to sign off from Redis
 STOP_SECONDS = 4  # for turns and syncs to give themselves back; hosts send SIGKILL after 10
 RECONNECT_SECONDS = 1
+IDLE_LOOKS = 5  # LISTEN_SECONDS apart
 NICENESS = 10
 COMPUTING_AT_ONCE = 4  # turns of one process that are not waiting for a model: they share one interpreter
 SYNCS_AT_ONCE = 3  # in one process, so that a sync that lists a slow website holds up no other
+
+
+class Pause:
+    """Gives memory back when the work has paused for a few looks, once per pause."""
+
+    def __init__(self, trim: Callable[[], None] = malloc_tuning.trim) -> None:
+        self._trim = trim
+        self._n_idle = 0
+
+    def note(self, *, is_busy: bool) -> None:
+        """Notes one look at the jobs."""
+        self._n_idle = 0 if is_busy else self._n_idle + 1
+        if self._n_idle == IDLE_LOOKS:
+            self._trim()
 
 
 def run(
     settings: BotSettings,
     make_context: Callable[[Connection], WorkerContext],
     *,
+    beside: Mapping[str, Callable[[threading.Event], None]] = MappingProxyType({}),
     on_exit: Callable[[], None] = lambda: None,
 ) -> None:
     """Works in this process until SIGTERM or SIGINT; ``on_exit`` is called last, before the process ends.
 
-    ``make_context`` gets the pipe to the process that renews leases. A bug that ends that process or a listener
-    ends this one too, with exit code 1: the supervisor or the host starts it again.
+    ``make_context`` gets the pipe to the process that renews leases. What works ``beside`` gets a thread of this
+    name, and stops when its event is set. A bug that ends the renewer, a listener or what works beside ends this
+    process too, with exit code 1: the supervisor or the host starts it again.
     """
     forked = renewer.fork(agent.settings.load())
     _lower_priority()
@@ -58,11 +77,13 @@ def run(
     listeners = [
         _start_listener(settings, queue.open_turn_queue, turns, stopping, name="turns"),
         _start_listener(settings, queue.open_sync_queue, syncs, stopping, name="syncs"),
+        *(_start_thread(partial(work, stopping), name=name) for name, work in beside.items()),
     ]
     observability.log.info("worker_ready", concurrency=settings.concurrency)
-    stop = None
+    stop, pause = None, Pause()
     while stop is None and context.leases.has_renewer and all(listener.is_alive() for listener in listeners):
         stop = signals.wait(LISTEN_SECONDS)
+        pause.note(is_busy=turns.is_busy or syncs.is_busy)
     stopping.set()
     _wait_while(lambda: any(listener.is_alive() for listener in listeners), LEAVE_SECONDS)
     _give_back(context, turns, syncs)
@@ -115,9 +136,13 @@ def _start_listener(
                 watch.note_away(error)
             stopping.wait(RECONNECT_SECONDS)
 
-    listener = threading.Thread(target=listen, name=name, daemon=True)
-    listener.start()
-    return listener
+    return _start_thread(listen, name=name)
+
+
+def _start_thread(work: Callable[[], None], *, name: str) -> threading.Thread:
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _give_back(context: WorkerContext, *pools: JobPool) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from typing import Any, TypeVar
 
@@ -72,10 +73,20 @@ def lancedb() -> Any:
 def warm_up() -> None:
     """Imports LanceDB now, so that processes forked later share it.
 
-    Its warning about forks is of a runtime in use: nothing may be read or written before the fork.
+    Its warning about forks is of a runtime in use, which :func:`require_unused` finds: silenced is this one only.
     """
     lancedb()
+    import_module("numpy.ma")  # numpy imports it with the first search
     warnings.filterwarnings("ignore", message="lancedb fork support is experimental", category=RuntimeWarning)
+
+
+def require_unused() -> None:
+    """Raises RuntimeError if this process has read or written an index: what it forks may hang.
+
+    Before that, LanceDB has no threads but a loop without work, and starts another in a forked process.
+    """
+    if _loops:
+        raise RuntimeError("LanceDB was used before the workers are forked: what a worker searches could hang.")
 
 
 def _leave_out_rest_client() -> None:

@@ -18,6 +18,7 @@ os.environ.setdefault("LANCEDB_LOG", "error")
 from tests.bench import documents, parts
 from tests.bench.audiences import audiences
 from tests.bench.figures import N_ADDITIONS, measure_unit
+from tests.bench.memory import memory, memory_small
 from tests.bench.office import Office
 from tests.bench.retrieval import retrieval
 
@@ -27,6 +28,8 @@ PARTS = {
     "socket_mode": parts.socket_mode,
     "burst": parts.burst,
     "slow_model": parts.slow_model,
+    "memory": memory,
+    "memory_small": memory_small,
     "crash": parts.crash,
     "faults": parts.faults,
     "reading": documents.reading,

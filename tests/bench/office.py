@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from sqlalchemy import text
@@ -49,12 +49,20 @@ READY_SECONDS = 60
 SERVERS = (POSTGRES, VALKEY)
 
 
+class Memory(NamedTuple):
+    """What one process takes: its share of all (PSS), and what no other process has (USS)."""
+
+    pss_mb: float
+    own_mb: float
+
+
 class Office:
     """Servers, documents, processes. ``questions`` are asked in threads of their own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.arguments: dict[str, list[str]] = {}  # by role
         self.n_asked = 0
         self._stack = ExitStack()
 
@@ -97,7 +105,9 @@ class Office:
         started = time.monotonic()
         for role in roles:
             log = (self.folder / f"{role}.log").open("ab")
-            self.processes[role] = subprocess.Popen([DOCENT, role], env=self.env, stdout=log, stderr=log)
+            self.processes[role] = subprocess.Popen(
+                [DOCENT, role, *self.arguments.get(role, ())], env=self.env, stdout=log, stderr=log
+            )
             log.close()
         if "web" in roles:
             self._wait(lambda: get(f"{self.url}/healthz")[0] == 200)
@@ -113,8 +123,14 @@ class Office:
             process.wait(20)
 
     def family(self, role: str) -> list[psutil.Process]:
-        """The role's process and its children."""
-        parent = psutil.Process(self.processes[role].pid)
+        """The process of the role or the server, and its children."""
+        is_server = role in SERVERS
+        pid = (
+            server_process.load_state(self.folder / "home" / role)["pid"]
+            if is_server
+            else self.processes[role].pid
+        )
+        parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
 
     def use_socket_mode(self) -> None:
@@ -127,19 +143,21 @@ class Office:
         times = [p.cpu_times() for p in self._everything()]
         return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
-    def pss_mb(self, role: str) -> list[float]:
-        """Proportional set size of each process of the role, in MB."""
-        return [p.memory_full_info().pss / 1e6 for p in self.family(role)]
+    def memory(self, role: str) -> list[Memory]:
+        """Of each process of the role or server, those that have just ended left out."""
+        memory = []
+        for process in self.family(role):
+            with suppress(psutil.NoSuchProcess):
+                full = process.memory_full_info()
+                memory.append(Memory(full.pss / 1e6, full.uss / 1e6))
+        return memory
 
     def total_mb(self) -> float:
         """PSS of all processes, Postgres and Valkey included."""
-        return sum(map(_pss_mb, self._everything()))
+        return sum(each.pss_mb for role in (*SERVERS, *self.processes) for each in self.memory(role))
 
     def _everything(self) -> list[psutil.Process]:
-        servers = [server_process.load_state(self.folder / "home" / name) for name in SERVERS]
-        parents = [psutil.Process(state["pid"]) for state in servers]
-        families = [[parent, *parent.children(recursive=True)] for parent in parents]
-        return [p for family in [*families, *map(self.family, self.processes)] for p in family]
+        return [process for role in (*SERVERS, *self.processes) for process in self.family(role)]
 
     def ask(self, n: int) -> str:
         """One mention in a thread of its own; its ts. Each text is asked once: nothing is remembered of it."""
@@ -214,13 +232,6 @@ class Office:
                 pass
             time.sleep(0.02)
         raise AssertionError("not ready in time")
-
-
-def _pss_mb(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_full_info().pss / 1e6)
-    except psutil.NoSuchProcess:  # one of Postgres' has ended since they were listed
-        return 0.0
 
 
 TEXT = "Every employee may carry over at most five days of annual leave into the next year. " * 12

@@ -40,7 +40,9 @@ def latency(office: Office) -> Iterator[Row]:
     yield Row("event to final reply, p95", f"{p95 * 1000:.0f} ms", "", p95)
     yield Row("CPU per answer, servers included", f"{cpu:.3f} s", "≤ 0.14 u", cpu)
     for role in ROLES:
-        yield Row(f"{role}: PSS of each process", ", ".join(f"{mb:.0f}" for mb in office.pss_mb(role)) + " MB")
+        yield Row(
+            f"{role}: PSS of each process", ", ".join(f"{each.pss_mb:.0f}" for each in office.memory(role)) + " MB"
+        )
     yield Row("PSS of all processes, servers included", f"{office.total_mb():.0f} MB", "≤ 350 MB")
 
 

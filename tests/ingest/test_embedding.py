@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wordllama
+from wordllama import WordLlama
 
 import agent.settings
 from agent.errors import ModelError
 from agent.types import Audience
-from ingest.embedding import Embedder, TokenPacer
+from ingest.embedding import Embedder, TokenPacer, embed
 from ingest.library import Library
 from ingest.sync import reports
 from ingest.sync.reports import SyncReport
@@ -148,3 +150,17 @@ def test_a_model_whose_vectors_have_another_length_now_is_told(
     assert spent.n_chunks == 4
     assert sync_folder(remote, str(folder)).n_added == 1
     assert "30 days" in remote.search("annual leave", audience=EVERYONE).passages[0].text
+
+
+def test_the_mapped_vectors_give_what_the_models_own_loading_gives() -> None:
+    folder = Path(wordllama.__file__).parent
+    own = WordLlama.load(cache_dir=folder, disable_download=True)
+    texts = [
+        "How many days of annual leave can I carry over?",
+        "",
+        "leave " * 500,
+        "ﬀ Ωmega 中文 \N{PARTY POPPER}",
+    ]
+    vectors = own.embed(texts)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.array_equal(embed(texts), vectors / np.maximum(lengths, 1e-9))

@@ -1,6 +1,9 @@
 """A primary model, its fallbacks, and what each of them does not take."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +27,7 @@ from agent.turn.limits import Limits
 from agent.types import Message, MessageToolCall
 from tests.agent.parts import PRICE, Asked, look_up, opening, shown
 from tests.scripted_model import Break, Call, Fail, Hang, Line, Raw, Say, ScriptedModel, Stall
+from tests.system import ROOT
 
 
 @pytest.fixture
@@ -329,6 +333,29 @@ def test_calls_with_little_time_left_share_their_connections(model: ScriptedMode
             )
     clients = litellm_setup.litellm().in_memory_llm_clients_cache.cache_dict
     assert sum(model.base_url in key for key in clients) == 1
+
+
+def test_a_call_loads_no_tokenizer_until_one_is_used(model: ScriptedModel) -> None:
+    """In a process of its own, because other tests use LiteLLM's tokenizer."""
+    model.script = lambda request: Say("word " * 20)
+    program = (
+        "import sys, time\n"
+        "from agent.llm import client, litellm_setup\n"
+        "from agent.llm.request import Completion, Model, Request\n"
+        f"model = Model('openai/scripted', {model.base_url!r})\n"
+        "request = Request(model, [{'role': 'user', 'content': 'x'}], [], None, 100)\n"
+        "policy, deadline = client.CallPolicy(), time.monotonic() + 60\n"
+        "events = client.stream(request, Completion(), deadline=deadline, policy=policy)\n"
+        "said = ''.join(event for event in events if isinstance(event, str))\n"
+        "tokenizer = litellm_setup.litellm().main._get_encoding()\n"
+        "print(len(said.split()), litellm_setup.TOKENIZER in sys.modules, end=' ')\n"
+        "print(tokenizer.encode('two words'), litellm_setup.TOKENIZER in sys.modules)\n"
+    )
+    environment = os.environ | {"OPENAI_API_KEY": "sk-test"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "20 False [20375, 4339] True"
 
 
 def test_a_fallback_that_fails_too_uses_up_steps_and_the_turn_still_ends(both: Asked) -> None:

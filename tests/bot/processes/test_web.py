@@ -186,6 +186,7 @@ def test_workers_are_forked_without_a_warning() -> None:
         "import os\n"
         "from ingest.index import lancedb_runtime\n"
         "lancedb_runtime.warm_up()\n"
+        "lancedb_runtime.require_unused()\n"
         "pid = os.fork()\n"
         "os._exit(0) if pid == 0 else os.waitpid(pid, 0)\n"
     )

@@ -151,3 +151,9 @@ def test_a_large_index_is_searched_by_its_vector_index(tmp_path: Path, monkeypat
     index.replace(["a"], [chunk("a", i, text) for i, text in enumerate(texts)], embed(texts))
     index.optimize()
     assert "item 77 of the list number 539" in found(index, "item 77 of the list number 539")
+
+
+def test_a_process_that_has_used_an_index_must_not_fork_workers(tmp_path: Path) -> None:
+    put(Index(str(tmp_path), embedding_model="static"), "a", "one")
+    with pytest.raises(RuntimeError, match="before the workers are forked"):
+        lancedb_runtime.require_unused()
