@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, text, update
+from sqlalchemy import ARRAY, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
@@ -111,6 +111,12 @@ WITH ended AS (
 )
 SELECT count(*) FROM ended
 """
+_CHARGE = text("""
+WITH locked AS MATERIALIZED (
+    SELECT id FROM budgets WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
+)
+UPDATE budgets SET spent_usd = spent_usd + :usd FROM locked WHERE budgets.id = locked.id
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 CALLS_AS_HELD = f"CASE purpose WHEN '{HoldPurpose.CALL}' THEN usd ELSE 0 END"
 
 
@@ -161,13 +167,9 @@ class EndHolds:
         return int(transaction.execute(self._statement, values).scalar_one())
 
 
-def charge_budgets(
-    transaction: Transaction, budget_ids: Sequence[UUID], *, freed_usd: Decimal, spent_usd: Decimal
-) -> None:
-    """Frees what was held in the budgets, and charges what was spent."""
-    budgets = update(BudgetRow).where(BudgetRow.id.in_(budget_ids))
-    amounts = {"held_usd": BudgetRow.held_usd - freed_usd, "spent_usd": BudgetRow.spent_usd + spent_usd}
-    transaction.execute(budgets.values(amounts).execution_options(synchronize_session=False))
+def charge(transaction: Transaction, budget_ids: Sequence[UUID], usd: Decimal) -> None:
+    """Charges each budget what was spent without being held."""
+    transaction.execute(_CHARGE, {"ids": budget_ids, "usd": usd})
 
 
 def _as_arrays(budgets: Sequence[PayingBudget]) -> dict[str, Sequence[str] | Sequence[date] | Sequence[Decimal]]:

@@ -157,7 +157,7 @@ class Budgets:
         if usd:
             self._create_missing(transaction, self._list(turn))
             ids = [budget.id for budget in self._read_rows(transaction, turn)]
-            budget_rows.charge_budgets(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
+            budget_rows.charge(transaction, ids, usd)
 
     def _create_missing(self, transaction: Transaction, budgets: Sequence[PayingBudget]) -> None:
         """Creates the rows, unless they are known to be there: none is deleted while its day or month lasts."""

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from agent.errors import BudgetTaken, Cancelled, LimitReached, OverBudget, ToolError
 from agent.llm.pricing import FREE, Price
@@ -270,6 +271,31 @@ def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -
     assert standing(asked)["person_day"] == (1.25, 0)
     (turn,) = asked.query("SELECT cost_usd FROM turns")
     assert turn.cost_usd == run.recorder.transcript.spent_usd == Decimal("1.25")
+
+
+def test_what_a_tool_costs_is_charged_in_the_order_of_the_budgets_ids(asked: Asked) -> None:
+    """Else it and a hold wait for each other; the order in which the rows are stored changes with each update."""
+    kept, turn = limited(person_day=5), asked.ask()
+    hold(asked, kept, turn)
+    first, *_, last = [row.id for row in asked.query("SELECT id FROM budgets ORDER BY id")]
+    lock = text("SELECT 1 FROM budgets WHERE id = :id FOR UPDATE NOWAIT")
+
+    def spend() -> None:
+        with step(asked) as transaction:
+            kept.spend(transaction, turn, Decimal("0.5"))
+
+    with step(asked) as transaction:  # stores it behind the others; so few rows are read as they are stored
+        transaction.execute(text("UPDATE budgets SET held_usd = held_usd WHERE id = :id"), {"id": first})
+        transaction.execute(text("ANALYZE budgets"))
+    with ThreadPoolExecutor(1) as pool:
+        with step(asked) as transaction:
+            transaction.execute(lock, {"id": first})
+            charged = pool.submit(spend)
+            while not asked.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not charged.done()
+            transaction.execute(lock, {"id": last})
+        charged.result()
+    assert standing(asked)["person_day"] == (0.5, 1)
 
 
 def test_over_budget_the_documents_are_quoted_and_it_is_said_why(asked: Asked) -> None:
