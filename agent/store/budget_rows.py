@@ -93,7 +93,7 @@ WITH locked AS MATERIALIZED (
     SELECT id, :turn_id, :token, purpose, usd, :ids
     FROM unnest(:hold_ids, CAST(:purposes AS text[]), CAST(:amounts AS numeric[])) AS new (id, purpose, usd)
 )
-SELECT count(*) FROM taken
+SELECT id FROM taken
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("hold_ids", type_=ARRAY(Uuid)))
 # Holds first and then budgets, these in the order of their ids: two that end holds never wait in a circle.
 _END = """
@@ -138,8 +138,11 @@ def read(transaction: Transaction, turn: Turn, budgets: Sequence[PayingBudget]) 
     ]
 
 
-def hold(transaction: Transaction, turn: Turn, budgets: Sequence[BudgetState], holds: Sequence[NewHold]) -> bool:
-    """Holds the money in every budget; returns whether each had it. If not, the transaction must be rolled back.
+def hold(
+    transaction: Transaction, turn: Turn, budgets: Sequence[BudgetState], holds: Sequence[NewHold]
+) -> list[BudgetState]:
+    """Holds the money in every budget; returns those that have too little. If there are any, the transaction must
+    be rolled back.
 
     It locks rows that many turns share: the commit should follow at once.
     """
@@ -153,7 +156,8 @@ def hold(transaction: Transaction, turn: Turn, budgets: Sequence[BudgetState], h
         "purposes": [new.purpose for new in holds],
         "amounts": [new.usd for new in holds],
     }
-    return bool(transaction.execute(_HOLD, values).scalar_one() == len(budgets))
+    taken = set(transaction.scalars(_HOLD, values))
+    return [budget for budget in budgets if budget.id not in taken]
 
 
 class EndHolds:

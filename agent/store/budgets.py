@@ -128,8 +128,8 @@ class Budgets:
         holds = [NewHold(hold.id, HoldPurpose.CALL, hold.usd)]
         if closing_usd:
             holds.append(NewHold(new_id(), HoldPurpose.CLOSING, closing_usd))
-        if not budget_rows.hold(transaction, turn, budgets, holds):
-            raise BudgetTaken(f"{HELD[budgets[0].scope]}; {ASK_AGAIN}", is_held=True)
+        if short := budget_rows.hold(transaction, turn, budgets, holds):
+            raise BudgetTaken(f"{HELD[short[0].scope]}; {ASK_AGAIN}", is_held=True)
 
     def _decide(
         self, request: Request, budgets: Sequence[BudgetState], closing_usd: Decimal, turn_usd: Decimal

@@ -19,6 +19,7 @@ from agent.store import budgets, sessions
 from agent.store.budgets import Budgets, Hold
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
+from agent.store.tables import BudgetScope
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import OpeningCall
@@ -189,6 +190,21 @@ def test_a_hold_lapses_with_the_lease_it_was_taken_under(asked: Asked, how: str)
             asked.claim(turn.session_id)
     hold(asked, kept, other, request(n_tokens=200))
     assert standing(asked)["person_day"] == (1, 2)  # the call may have been made; the closing one was not
+
+
+def test_money_that_others_take_between_look_and_commit_is_not_held_and_it_is_said_whose_it_is(
+    asked: Asked,
+) -> None:
+    kept, turn, other = limited(workspace_day=1.5), asked.ask(), asked.ask(key="other", user="U2")
+    hold(asked, kept, turn, request(1))
+    with (
+        pytest.raises(BudgetTaken) as error,
+        step(asked) as transaction,
+        kept.hold(transaction, turn, request(), closing_usd=Decimal(0), turn_usd=Decimal(10)),
+    ):
+        hold(asked, kept, other)
+    assert error.value.says.startswith(budgets.HELD[BudgetScope.WORKSPACE])
+    assert standing(asked)["workspace_day"] == (0, 1.01)
 
 
 def test_fifty_turns_at_once_do_not_overshoot(asked: Asked) -> None:
