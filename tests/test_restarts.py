@@ -130,7 +130,7 @@ def roll(world: System, *, n_questions: int, seconds_between: float, n_rolls: in
             world.stop(role)
             world.start(role)
     asking.join()
-    world.wait_for_turns(n_questions, timeout=120)
+    world.wait_for_turns(n_questions)
     replies = [world.replies(HELP, ts) for ts in threads]
     assert [len(found) for found in replies] == [1] * n_questions
     assert all(ANSWER.removesuffix(" [1].") in found[0].plain for found in replies)

@@ -311,6 +311,7 @@ def test_a_provider_that_hangs_costs_one_wait_for_all_workers_and_the_next_model
         world.env |= {
             "DOCENT_FALLBACK_MODELS": f"openai/spare@{spare.base_url}",
             "DOCENT_STALL_SECONDS": "1",
+            "DOCENT_BREAKER_SECONDS": "600",  # nobody looks again meanwhile, however slow the machine
         }
         world.start("web", "worker", "worker")
         ada = world.workspace.person(ADA)
