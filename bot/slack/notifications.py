@@ -36,14 +36,16 @@ class Notifications:
                 status=f"queued, {n_ahead} ahead",
             )
 
-    def show_place(self, address: ReplyAddress, n_before: int) -> "Future[None]":
-        """Shows in the thread how many questions of all threads come first; returns what ends with the call."""
+    def show_place(self, address: ReplyAddress, n_before: int | None) -> "Future[None]":
+        """Shows in the thread how many questions of all threads come first, or takes that away where the question
+        waits no more; returns what ends with the call."""
         questions = "1 question" if n_before == 1 else f"{n_before} questions"
+        place = f"queued, {questions} before yours" if n_before else "queued, yours is the next"
         return self._submit(
             "assistant.threads.setStatus",
             channel_id=address.channel,
             thread_ts=address.thread_ts,
-            status=f"queued, {questions} before yours" if n_before else "queued, yours is the next",
+            status="" if n_before is None else place,
         )
 
     def show_limit(self, address: ReplyAddress, text: str) -> None:

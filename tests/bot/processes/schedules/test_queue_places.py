@@ -76,6 +76,21 @@ def test_who_waits_hears_how_many_are_before_and_again_when_that_has_changed(
     assert again[threads[1]] == "queued, yours is the next"
 
 
+def test_a_place_that_came_after_the_answer_is_taken_away_once(
+    database: Database, workspace: Workspace, watch: _Watch
+) -> None:
+    (quick, quick_session), (slow, slow_session) = _ask(database, workspace), _ask(database, workspace)
+    _ask_all(database, seconds_ago=1)
+    assert list(watch.look()) == [quick, slow]
+    _claim(database, slow_session)
+    _claim(database, quick_session)
+    with database.transaction() as transaction:
+        ended = text("UPDATE turns SET status = 'completed' WHERE session_id = :session_id")
+        transaction.execute(ended, {"session_id": quick_session})
+    assert watch.look() == {quick: ""}
+    assert watch.look() == {}
+
+
 def test_a_look_costs_one_statement(database: Database, workspace: Workspace, watch: _Watch) -> None:
     for _ in range(3):
         _ask(database, workspace)
