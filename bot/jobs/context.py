@@ -14,6 +14,7 @@ from bot.jobs.leases import Leases
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
+from bot.slack.reading.question_reader import QuestionReader
 from bot.slack.replies.links.policy import LinkHosts
 from ingest.library import Library, LibraryStatus
 
@@ -24,9 +25,10 @@ RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, p
 class WorkerContext:
     """Everything a process needs to answer questions; see :func:`bot.jobs.wiring.build`.
 
-    ``slack``, ``audiences`` and ``turn_queue`` are None for a process that answers in the terminal.
-    ``delivery_hours`` is how long a finished answer waits for Slack. ``load_link_hosts`` says where links in
-    answers may lead. Where it ``needs_documents`` and there are none, no model is asked.
+    ``slack``, ``audiences`` and ``turn_queue`` are None for a process that answers in the terminal. ``questions``
+    reads what a question of Slack refers to. ``delivery_hours`` is how long a finished answer waits for Slack.
+    ``load_link_hosts`` says where links in answers may lead. Where it ``needs_documents`` and there are none, no
+    model is asked.
     """
 
     settings: AgentSettings
@@ -39,6 +41,7 @@ class WorkerContext:
     run_metadata: RunMetadata
     delivery_hours: float = 24
     audiences: AudienceResolver | None = None
+    questions: QuestionReader | None = None
     suggestions: Suggestions = field(default_factory=Suggestions)
     needs_documents: bool = True
     load_link_hosts: Callable[[], LinkHosts] = LinkHosts

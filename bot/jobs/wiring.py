@@ -25,7 +25,9 @@ from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
-from bot.slack.thread_reader import SlackThread
+from bot.slack.reading.file_reader import SlackFiles
+from bot.slack.reading.question_reader import QuestionReader
+from bot.slack.reading.thread_reader import SlackThread
 from ingest import settings as ingest_settings
 from ingest.access import reader_sets
 from ingest.library import Library
@@ -60,7 +62,9 @@ def build(
         partial(answer.complete, examples=examples), words_per_second=settings.extractive_words_per_second
     )
     library = Library(database, ingest_settings.load())
-    agent_config = _configure_agent(settings, database, library, slack, breaker)
+    directory = SlackDirectory(slack) if slack else None
+    thread = _open_thread(slack, directory, database)
+    agent_config = _configure_agent(settings, database, library, thread, breaker)
     leases = Leases(
         database,
         lease_seconds=settings.lease_seconds,
@@ -73,7 +77,8 @@ def build(
         plan_opening_calls=partial(plan_opening_calls, examples=examples),
         leases=leases,
         slack=slack,
-        audiences=AudienceResolver(SlackDirectory(slack), library.reader_sets, database) if slack else None,
+        audiences=AudienceResolver(directory, library.reader_sets, database) if directory else None,
+        questions=_open_questions(slack, directory, thread, database),
         turn_queue=turn_queue,
         run_metadata=_describe_run(settings),
         delivery_hours=delivery_hours,
@@ -93,18 +98,38 @@ def plan_opening_calls(question: str, examples: Sequence[str] = ()) -> list[Open
     return [OpeningCall("search_docs", {"query": question})]
 
 
+def _open_thread(
+    slack: SlackClient | None, directory: SlackDirectory | None, database: Database
+) -> SlackThread | None:
+    if not (slack and directory):
+        return None
+    found = registry.find_tools(bot.settings.load().own_tools)
+    passage_tools = frozenset(name for name, tool in found.items() if tool.only_passages)
+    return SlackThread(slack, database, passage_tools, directory.names)
+
+
+def _open_questions(
+    slack: SlackClient | None, directory: SlackDirectory | None, thread: SlackThread | None, database: Database
+) -> QuestionReader | None:
+    settings = bot.settings.load()
+    if not (slack and directory and thread):
+        return None
+    token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
+    files = SlackFiles(token, settings.slack_api_url)
+    return QuestionReader(slack, directory, thread, database, files)
+
+
 def _configure_agent(
     settings: AgentSettings,
     database: Database,
     library: Library,
-    slack: SlackClient | None,
+    thread: SlackThread | None,
     breaker: Breaker | None,
 ) -> AgentConfig:
     resources: dict[type, object] = {Library: library, Clock: Clock(settings.time_zone)}
     found = registry.find_tools(bot.settings.load().own_tools)
-    if slack:
-        passage_tools = frozenset(name for name, tool in found.items() if tool.only_passages)
-        resources[ThreadPort] = SlackThread(slack, database, passage_tools)
+    if thread:
+        resources[ThreadPort] = thread
     return AgentConfig(
         database=database,
         models=models.resolve(settings),

@@ -38,6 +38,8 @@ from bot.processes.schedules import catch_up_schedule
 from bot.processes.signals import STOPS
 from bot.settings import BotSettings
 from bot.slack import listeners
+from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
+from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.client import SlackClient
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
@@ -61,7 +63,14 @@ class Web:
         slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
         self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
-        self.intake = Intake(database, self.waker.wake, settings.questions_per_minute)
+        defaults = ChannelSettings(FollowUps(settings.follow_ups))
+        self.intake = Intake(
+            database,
+            self.waker.wake,
+            settings.questions_per_minute,
+            settings=SettingsCache(defaults),
+            emoji=settings.emoji,
+        )
         listeners.register(self.app, ListenerContext(self.intake, self._notifications))
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
@@ -109,6 +118,7 @@ class Web:
         if self._sockets:
             _disconnect(self._sockets.client)
         self.waker.close()
+        self.intake.settings.close()
         self._notifications.close()
         self.redis.close()
         self.database.close()
@@ -138,6 +148,8 @@ def run(settings: BotSettings, database: Database) -> None:
     web = Web(settings, database)
     try:
         web.intake.threads.load(database)
+        web.intake.settings.refresh(database)
+        web.intake.settings.watch(database)
         server = _listen(settings, web)
         if settings.slack_app_token:
             web.connect_socket()

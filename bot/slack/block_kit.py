@@ -83,6 +83,21 @@ class ButtonsBlock(TypedDict):
     elements: list[Button]
 
 
+class OverflowMenu(TypedDict):
+    """Three dots that open a menu; the chosen option's ``value`` comes back."""
+
+    type: Literal["overflow"]
+    action_id: str
+    options: list["Option"]
+
+
+class MenuBlock(TypedDict):
+    """A row with one menu."""
+
+    type: Literal["actions"]
+    elements: list[OverflowMenu]
+
+
 class RichTextSpan(TypedDict):
     """A piece of plain text."""
 
@@ -116,7 +131,7 @@ class TaskCardBlock(TypedDict):
     sources: NotRequired[list["UrlSource"]]
 
 
-Block = MarkdownBlock | ContextBlock | SectionBlock | ActionsBlock | ButtonsBlock | TaskCardBlock
+Block = MarkdownBlock | ContextBlock | SectionBlock | ActionsBlock | ButtonsBlock | MenuBlock | TaskCardBlock
 
 
 class LayoutMessage(TypedDict):
@@ -170,7 +185,7 @@ class StreamContent(TypedDict):
 
 
 class Option(TypedDict):
-    """A radio button."""
+    """A radio button, or an entry of a menu."""
 
     text: PlainText
     value: str

@@ -5,12 +5,15 @@ Nothing depends on them: no acknowledgement waits for one, and a failure is only
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from uuid import UUID
+
+from slack_sdk.webhook import WebhookClient
 
 from agent import observability
 from agent.errors import ReplyError
 from bot.slack import feedback_form
-from bot.slack.client import SlackClient
+from bot.slack.client import QUICK_TIMEOUT_SECONDS, SlackClient
 from bot.slack.inbox import ReplyAddress
 from bot.slack.manifest import to_prompts
 
@@ -36,13 +39,18 @@ class Notifications:
                 status=f"queued, {n_ahead} ahead",
             )
 
-    def show_limit(self, address: ReplyAddress, text: str) -> None:
-        """Tells the person that a question was not taken: in a channel for their eyes only."""
+    def tell(self, address: ReplyAddress, text: str) -> None:
+        """Tells the person something about what they did there: in a channel for their eyes only."""
         place = {"channel": address.channel, "thread_ts": address.thread_ts, "text": text}
         if address.is_direct:
             self._submit("chat.postMessage", **place)
         else:
             self._submit("chat.postEphemeral", user=address.user_id, **place)
+
+    def respond(self, address: ReplyAddress, text: str) -> None:
+        """Tells the person who used a shortcut, which takes no text as its acknowledgement, that it was heard."""
+        if address.response_url:
+            self._pool.submit(self._post, address.response_url, text)
 
     def show_stopped(self, address: ReplyAddress) -> None:
         """Removes the Stop button, which Slack leaves to the app."""
@@ -65,6 +73,12 @@ class Notifications:
     def close(self) -> None:
         """Drops the calls that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _post(self, url: str, text: str) -> None:
+        try:
+            WebhookClient(url, timeout=QUICK_TIMEOUT_SECONDS).send(text=text, response_type="ephemeral")
+        except (OSError, HTTPException, ValueError) as error:
+            observability.log.info("courtesy_failed", method="response_url", error=type(error).__name__)
 
     def _submit(self, method: str, **arguments: object) -> None:
         self._pool.submit(self._call, method, arguments)

@@ -7,6 +7,7 @@ from agent.text import ELLIPSIS, shorten
 from agent.types import CitedPassage
 from bot.slack import feedback_form
 from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, TextMessage, mrkdwn
+from bot.slack.channels import thread_menu
 from bot.slack.replies import markdown
 from bot.slack.replies.markdown import escape
 from bot.slack.replies.output_filter import clean_label, escape_url, is_web_url
@@ -46,6 +47,7 @@ def build_sections(answer: Answer, text: str, *, is_last: bool, lead: str = "") 
     if is_last:
         blocks += [_context(line) for line in _format_closing(answer)]
         blocks += [feedback_form.build_plain_buttons(answer.turn_id)] if answer.has_feedback else []
+        blocks += [thread_menu.build()] if answer.has_menu else []
     return {"blocks": blocks, "text": to_plain_text(text)}
 
 
@@ -65,6 +67,8 @@ def build_closing(answer: Answer) -> list[Block]:
     blocks: list[Block] = [_context(line) for line in _format_closing(answer)]
     if answer.has_feedback:
         blocks.append(feedback_form.build_buttons(answer.turn_id))
+    if answer.has_menu:
+        blocks.append(thread_menu.build())
     return blocks
 
 

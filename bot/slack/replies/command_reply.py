@@ -31,8 +31,11 @@ class CommandReply(Reply):
     acknowledgement, which said that the bot is at work; progress is not shown beside that.
     """
 
-    def __init__(self, slack: SlackClient, address: ReplyAddress, question: str = "") -> None:
-        self._slack, self._address = slack, address
+    def __init__(
+        self, slack: SlackClient, address: ReplyAddress, question: str = "", *, replaces: bool = True
+    ) -> None:
+        """``replaces``: the first message takes the place of what the response URL belongs to."""
+        self._slack, self._address, self._replaces = slack, address, replaces
         self._lead = direct_message.repeat_question(question) if question else ""
 
     def deliver(self, answer: Answer) -> None:
@@ -40,7 +43,7 @@ class CommandReply(Reply):
         for part, text in enumerate(texts):
             is_last = part == len(texts) - 1
             message = forms.build(answer, text, is_last=is_last, lead="" if part else self._lead)
-            if not self._respond(message, is_first=part == 0):
+            if not self._respond(message, is_first=part == 0 and self._replaces):
                 self._post(message)
 
     def _respond(self, message: Sequence[Message], *, is_first: bool) -> bool:

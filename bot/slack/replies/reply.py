@@ -16,6 +16,7 @@ class Answer:
     """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
 
     ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped.
+    ``has_menu`` puts the menu below it that says who is answered in its thread.
     """
 
     turn_id: UUID
@@ -25,6 +26,7 @@ class Answer:
     has_feedback: bool = True
     closest: Sequence[CitedPassage] = ()
     steps: Sequence[TaskCard] = ()
+    has_menu: bool = False
 
 
 class Reply(ABC):

@@ -22,7 +22,7 @@ MESSAGE = {"type": "message", "user": "U1", "channel": "C1", "ts": "2.1", "text"
         ({"channel_type": "im"}, BODY, "dm", "How many days?"),
         ({"channel_type": "im", "text": f"<@{BOT}> How many?"}, BODY, "dm", "How many?"),
         ({"thread_ts": "1.1", "text": "And sick leave?"}, BODY, "thread", "And sick leave?"),
-        ({"text": "Is <https://a.example|the page> up?"}, BODY, "thread", "Is the page (https://a.example) up?"),
+        ({"text": "Is <https://a.example|the page> up?"}, BODY, "channel", "Is the page (https://a.example) up?"),
         ({"type": "app_mention", "text": "<@U0ANY> How many?"}, {"team_id": "T1"}, "mention", "How many?"),
         ({"subtype": "file_share", "channel_type": "im"}, BODY, "dm", "How many days?"),
         ({"text": None, "channel_type": "im"}, BODY, "dm", ""),
