@@ -13,7 +13,6 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from agent.prompting import embedded_instructions
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
 from agent.types import JsonValue
 
@@ -90,10 +89,8 @@ class _Room:
     n_chars: int
 
     def cut(self, text: str, *, is_cut: bool = False) -> dict[str, JsonValue]:
-        """Returns a text that fits, without sentences that instruct a model, and marked then."""
+        """Returns a text that fits, marked where it is not all of it."""
         fitting = text[: self.n_chars]
         self.n_chars -= len(fitting)
-        shown = embedded_instructions.take_out(fitting)
-        is_marked: dict[str, JsonValue] = {} if shown == fitting else {"contains_instructions": True}
         is_short: dict[str, JsonValue] = {"is_cut": True} if is_cut or len(fitting) < len(text) else {}
-        return {**is_marked, **is_short, "text": shown}
+        return {**is_short, "text": fitting}

@@ -174,6 +174,7 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         return
     turn = replace(turn, question=asked.question)
     claimed = replace(claimed, turn=turn)
+    reply.note_question(turn.question)
     if not turn.question.strip():
         sentence = _sentence(turn, asked.notice or _greet(context, claimed))
         turn_endings.end(context, turn, reply, sentence, reason=EndReason.GREETING)

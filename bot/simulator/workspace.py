@@ -17,6 +17,7 @@ from bot.simulator.delivery.sockets import SocketHub
 from bot.simulator.limits import RateLimiter
 from bot.simulator.messaging.messenger import Messenger
 from bot.simulator.messaging.responder import Responder
+from bot.simulator.payloads import JsonObject
 from bot.simulator.people.interactions import Interactions
 from bot.simulator.people.person import People, Person
 from bot.simulator.stores import snapshot
@@ -24,6 +25,7 @@ from bot.simulator.stores.api_call import ApiCall
 from bot.simulator.stores.archive import Archive
 from bot.simulator.stores.changes import Changes, FlushingLock
 from bot.simulator.stores.directory import Channel, Directory, User, populate
+from bot.simulator.stores.files import FileStore
 from bot.simulator.stores.installed_app import InstalledApp
 from bot.simulator.stores.message_store import MessageStore
 from bot.simulator.stores.messages import SlackMessage
@@ -80,6 +82,7 @@ class Workspace:
         self.threads = ThreadStore(
             clock, archive, titles=kept.titles, prompts=kept.prompts, sessions=kept.sessions
         )
+        self.files = FileStore(self.app.team_id)
         self.response_urls = ResponseUrls(self.app.team_id, clock, archive, kept.response_urls)
         self.views = ViewStore(self.app, clock, archive, ids=kept.ids(), homes=kept.homes)
 
@@ -133,6 +136,7 @@ class Workspace:
             interactions=interactions,
             timestamps=self.timestamps,
             changes=self.changes,
+            files=self.files,
         )
 
     # People and channels
@@ -175,6 +179,12 @@ class Workspace:
             self.directory.add_user(user)
             self.publisher.publish(event, None)
             self.changes.notify()
+
+    def unfurl(self, ts: str, attachment: JsonObject) -> None:
+        """Unfolds a link of a message, of which Slack tells as of a change that nobody made."""
+        with self.lock:
+            message = self.messages.find(ts)
+            self.messenger.update(message, attachments=(*message.attachments, attachment))
 
     def set_group(self, group_id: str, user_ids: list[str]) -> None:
         """Makes a user group or changes who is in it, and tells the app."""
@@ -251,7 +261,7 @@ class Workspace:
 
     def set_base_url(self, url: str) -> None:
         """Tells the parts that make URLs where the server listens."""
-        self.response_urls.base_url = self.sockets.base_url = url
+        self.response_urls.base_url = self.sockets.base_url = self.files.base_url = url
 
     def close(self) -> None:
         """Ends the archive. Later changes are not kept; undelivered events are, for the next time."""

@@ -189,6 +189,8 @@ class EventBuilder:
             payload["blocks"] = blocks
         if message.attachments:
             payload["attachments"] = list(message.attachments)
+        if message.files:
+            payload["files"], payload["upload"] = list(message.files), False
         if message.edited:
             payload["edited"] = message.edited
         if message.metadata:

@@ -70,6 +70,7 @@ def make_app(workspace: Workspace, content: PageContent, routes: Sequence[BaseRo
     return Starlette(
         routes=[
             Route("/api/{method}", api.method, methods=["GET", "POST"]),
+            Route("/files-pri/{key}/{name:path}", api.file, methods=["GET"]),
             Route("/commands/{team}/{url_id}", api.response_url, methods=["POST"]),
             Route("/actions/{team}/{url_id}", api.response_url, methods=["POST"]),
             WebSocketRoute("/link/", workspace.sockets.serve),

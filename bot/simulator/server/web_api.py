@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from bot.simulator.payloads import JsonObject
 from bot.simulator.stores.api_call import ApiCall
 from bot.simulator.workspace import Workspace
 
+LOGIN_PAGE = "https://stand-in.slack.com/"
 OUTAGE_PAGE = "<html><body>Slack is having trouble</body></html>"
 
 
@@ -51,7 +53,7 @@ class ApiAnswer:
         if self.status is None:
             return Hangup()
         if self.text:
-            return Response(self.text, self.status)
+            return Response(self.text, self.status, self.headers)
         return Response(json.dumps(self.body), self.status, self.headers, "application/json; charset=utf-8")
 
 
@@ -97,6 +99,13 @@ class WebApi:
         args = payload if isinstance(payload, dict) else {}
         url_id = request.path_params["url_id"]
         return await self._answer("response_url", args, TokenKind.NONE, lambda: self._respond(url_id, payload))
+
+    async def file(self, request: Request) -> Response:
+        """Answers with a file's content; whoever may not read it is sent to a page for logging in."""
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        file_id = request.path_params["key"].rpartition("-")[2]
+        run = partial(self._read_file, file_id, token)
+        return await self._answer("files-pri", {"file": file_id}, self._token_kind(token), run)
 
     async def _answer(
         self, name: str, args: JsonObject, token_kind: TokenKind, run: Callable[[], ApiAnswer]
@@ -150,6 +159,14 @@ class WebApi:
     def _respond(self, url_id: str, payload: object) -> ApiAnswer:
         status, text = self._workspace.responder.answer(url_id, payload)
         return ApiAnswer({"ok": status == 200, "error": text}, status, text=text)
+
+    def _read_file(self, file_id: str, token: str) -> ApiAnswer:
+        app, file = self._workspace.app, self._workspace.files.by_id.get(file_id)
+        if self._token_kind(token) != TokenKind.BOT or "files:read" not in app.scopes:
+            return ApiAnswer(None, 302, {"location": f"{LOGIN_PAGE}?redir=%2Ffiles-pri%2F{file_id}"}, " ")
+        if file is None:
+            return ApiAnswer(None, 404, text="File not found")
+        return ApiAnswer({"ok": True}, 200, {"content-type": file.mimetype}, file.content or " ")
 
     def _authorize(self, method: MethodSpec[object], token: str) -> None:
         if method.token == TokenKind.NONE:

@@ -76,6 +76,7 @@ class SlackMessage:
     is_broadcast: bool = False
     username: str = ""
     reactions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[JsonObject, ...] = ()
 
     @property
     def streaming_state(self) -> StreamState | None:

@@ -117,6 +117,7 @@ def _message(body: JsonObject) -> SlackMessage:
     fields = {
         "blocks": tuple(body["blocks"]),
         "attachments": tuple(body["attachments"]),
+        "files": tuple(body.get("files", ())),
         "reactions": {name: tuple(users) for name, users in body["reactions"].items()},
         "stream": stream,
     }

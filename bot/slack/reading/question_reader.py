@@ -28,7 +28,7 @@ from bot.slack.reading import enclosures, message_reader
 from bot.slack.reading.enclosures import Enclosures, FileKind, FileReference, QuotedMessage
 from bot.slack.reading.file_reader import FileUnreadable, SlackFiles
 from bot.slack.reading.message_reader import FoundMessage
-from bot.slack.reading.quotation import quote
+from bot.slack.reading.quotation import CHARS, quote
 from bot.slack.reading.thread_reader import SlackThread
 from bot.slack.replies.reply_rows import Posted
 from tools.attached_messages import Attached, AttachedFile, AttachedMessage, AttachedPort, How, attached_messages
@@ -168,7 +168,7 @@ class QuestionReader:
         if enclosed.n_more:
             reading.leave_out(LEFT_OUT.format(n=len(enclosed.files) + len(enclosed.forwarded)), "")
         thread = self._read_thread(turn, address, reading) if is_in_thread else []
-        question = turn.question or self._quote(turn, reading, thread)
+        question = turn.question or self._quote(turn, quoted, reading, thread)
         attached = Attached(reading.messages, reading.files, reading.people)
         return ReadQuestion(question, attached, thread, _ask_in_text(question, reading.describe()))
 
@@ -210,7 +210,7 @@ class QuestionReader:
         links: Sequence[QuotedMessage],
         reading: _Reading,
     ) -> None:
-        if quoted and quoted.text:
+        if quoted and len(quoted.text) > CHARS:  # else the question has all of it
             self._add(reading, "quoted", [(quoted.user, quoted.ts, quoted.text)])
         forwarded = {one.key for one in enclosed.forwarded}
         for one in enclosed.forwarded:
@@ -282,9 +282,12 @@ class QuestionReader:
         is_own = bool(before) and before[-1].said_at == asked_at and before[-1].who == address.user_id
         return before[:-1] if is_own else before
 
-    def _quote(self, turn: Turn, reading: _Reading, thread: Sequence[ThreadMessage]) -> str:
+    def _quote(
+        self, turn: Turn, quoted: QuotedMessage | None, reading: _Reading, thread: Sequence[ThreadMessage]
+    ) -> str:
         """Returns the question that nobody wrote, as a quotation of what it is about, and stores it."""
-        question = quote(next(_list_topics(reading, thread), ""))
+        topics = [quoted.text] if quoted and quoted.text.strip() else _list_topics(reading, thread)
+        question = quote(next(iter(topics), ""))
         if question:
             with self._database.transaction() as transaction:
                 sessions.restate(transaction, turn, question)

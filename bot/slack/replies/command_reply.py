@@ -36,6 +36,9 @@ class CommandReply(Reply):
     ) -> None:
         """``replaces``: the first message takes the place of what the response URL belongs to."""
         self._slack, self._address, self._replaces = slack, address, replaces
+        self.note_question(question)
+
+    def note_question(self, question: str) -> None:
         self._lead = direct_message.repeat_question(question) if question else ""
 
     def deliver(self, answer: Answer) -> None:

@@ -36,6 +36,9 @@ class Reply(ABC):
     progress inherits the method that does nothing: this is why it is a base class and not a Protocol.
     """
 
+    def note_question(self, question: str) -> None:
+        """Learns what is asked, which was not known before it was read."""
+
     def show_status(self, text: str) -> None:
         """Shows what is being done."""
 
