@@ -18,7 +18,7 @@ from bot.slack.reading.foreign_json import list_objects, to_object, to_string
 
 MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
 LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
-REVISIONS = {"message_changed", "message_deleted"}
+REVISIONS = ("message_changed", "message_deleted")
 MESSAGE_SUBTYPES = (None, "file_share", "thread_broadcast")  # the others report edits, joins and the like
 SLACKBOT = "USLACKBOT"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of Slack's teams, channels and people

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agent.hidden_characters import strip_invisible
+
 JsonMap = Mapping[str, Any]
+MAX_CHARS = 100_000  # of one string; Slack's messages have 40,000 at most
 
 
 def list_objects(value: object) -> Iterator[JsonMap]:
@@ -17,5 +20,6 @@ def to_object(value: object) -> JsonMap:
 
 
 def to_string(value: object) -> str:
-    """Returns a string; an empty one where it is something else."""
-    return value if isinstance(value, str) else ""
+    """Returns a string without characters that nobody sees, NUL among them, which Postgres refuses; an empty one
+    where it is something else."""
+    return strip_invisible(value[:MAX_CHARS]) if isinstance(value, str) else ""

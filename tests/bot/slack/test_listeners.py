@@ -33,6 +33,9 @@ class Notified:
     def tell(self, address: ReplyAddress, text: str) -> None:
         self.calls.append(("limit", text))
 
+    def respond(self, address: ReplyAddress, text: str) -> None:
+        self.calls.append(("response", text))
+
     def show_stopped(self, address: ReplyAddress) -> None:
         self.calls.append(("stopped", address.thread_ts))
 
