@@ -41,6 +41,8 @@ declare namespace Slack {
     text: string;
     markdown: string;
     blocks: Block[];
+    attachments: Block[];
+    reactions: Record<string, string[]>;
     thread_ts: string | null;
     version: number;
     is_app: boolean;
@@ -80,6 +82,8 @@ declare namespace Slack {
     modals: View[];
     examples: string[];
     commands: Record<string, string>;
+    shortcuts: Record<string, string>;
+    emoji: string[];
   }
 
   /** Whatever the app sent: Block Kit is drawn as far as it is understood. */

@@ -45,7 +45,7 @@ SEARCHED_CHARS = 1_000  # of what is searched for
 CANNOT_READ = "I cannot read {what}: only text, and text files."
 NOT_READ = "I could not read {what}. Whoever runs me can see with `docent doctor` what I lack."
 NO_MESSAGE = "I could not read the message: it is gone, or I may not see it."
-NOT_SEEN = "I left out {what}, because I am not where it was written, or not everybody who sees this answer is."
+NOT_SEEN = "I left out {what}: I am not in its conversation, or not everybody who sees this answer may see it."
 LEFT_OUT = "I looked at the first {n} of what you attached."
 ASK_IN_TEXT = "Please write your question as text."
 
