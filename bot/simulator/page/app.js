@@ -16,7 +16,16 @@ export class App {
   choices = new Map(recall("choices", []));
   /** @type {{ channel: string, user: string } | null} a person's commands, told instead of the open thread */
   commands = null;
-  /** @type {any} */ #nothing = { boot: "", me: "", app: "", version: 0, order: [], modals: [], shortcuts: {}, emoji: [] };
+  /** @type {any} */ #nothing = {
+    boot: "",
+    me: "",
+    app: "",
+    version: 0,
+    order: [],
+    modals: [],
+    shortcuts: {},
+    emoji: [],
+  };
   /** @type {Slack.Screen} */ screen = this.#nothing;
   limits = { channel: MORE, thread: MORE };
   notice = "";

@@ -40,9 +40,7 @@ function drawAsking(message, app) {
   const { shortcuts, emoji } = app.screen;
   return html`${Object.entries(shortcuts).map(([id, name]) =>
     drawTool(name, icon("book"), () => app.useShortcut(message, id)),
-  )}${emoji.map((name) =>
-    drawTool(`React with :${name}:`, icon("ask"), () => app.react(message, name)),
-  )}`;
+  )}${emoji.map((name) => drawTool(`React with :${name}:`, icon("ask"), () => app.react(message, name)))}`;
 }
 
 /** @param {Slack.Message} message @param {App} app */
