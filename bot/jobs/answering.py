@@ -35,7 +35,7 @@ from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies import reply_rows, task_cards
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
-from bot.slack.replies.output_filter import AnswerText
+from bot.slack.replies.output_filter import AnswerText, clean_label
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
@@ -260,7 +260,7 @@ def _greet(context: WorkerContext, claimed: _Claimed) -> str:
     if context.library and not context.suggestions.examples:
         audience = _find_audience(context, claimed).audience
         listing = context.library.list_documents(audience=audience, limit=GREETING_TITLES)
-        titles = [entry.title for entry in listing.documents]
+        titles = [clean_label(entry.title) for entry in listing.documents]
     return context.suggestions.greet(titles)
 
 

@@ -25,7 +25,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of Slack's teams, channels and peopl
 _TS = re.compile(r"\d{1,12}\.\d{1,6}")
 _GREETING = r"(?:(?:hi|hey|hello|hallo|thanks|thank you|thx|danke|merci|cc|fyi)\b[\s,:!-]*)?"
 _TO_OTHERS = re.compile(
-    rf"^\s*{_GREETING}<[@!]|[,\s]<@[^>]*>[\s.?!]*$", re.IGNORECASE
+    rf"^\s*{_GREETING}<[@!]|[,;:\n–-]\s*<@[^>]*>[\s.?!]*$", re.IGNORECASE
 )  # begins or ends with a name
 
 

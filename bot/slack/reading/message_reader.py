@@ -69,8 +69,11 @@ def read_text(message: Mapping[str, object], names: Mapping[str, str] | None = N
 
 
 def format_time(ts: str) -> str:
-    """Returns a ``ts`` as a time in UTC."""
-    return datetime.fromtimestamp(float(ts), UTC).isoformat(timespec="seconds")
+    """Returns a ``ts`` as a time in UTC; an empty text for one that is none."""
+    try:
+        return datetime.fromtimestamp(float(ts), UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _parse(message: Mapping[str, object]) -> FoundMessage:

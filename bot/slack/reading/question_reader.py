@@ -30,6 +30,7 @@ from bot.slack.reading.file_reader import FileUnreadable, SlackFiles
 from bot.slack.reading.message_reader import FoundMessage
 from bot.slack.reading.quotation import CHARS, quote
 from bot.slack.reading.thread_reader import SlackThread
+from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.reply_rows import Posted
 from tools.attached_messages import Attached, AttachedFile, AttachedMessage, AttachedPort, How, attached_messages
 from tools.extractive import follow_ups
@@ -159,7 +160,7 @@ class QuestionReader:
         reading = _Reading(time.monotonic() + SECONDS)
         quoted = enclosed.quoted
         if quoted and not turn.question:
-            found = self._find_quoted(turn, address, quoted, reading)
+            found = self._find_quoted(turn, posted, quoted, reading)
             if isinstance(found, ReadQuestion):
                 return found
             quoted, enclosed = found
@@ -173,11 +174,12 @@ class QuestionReader:
         return ReadQuestion(question, attached, thread, _ask_in_text(question, reading.describe()))
 
     def _find_quoted(
-        self, turn: Turn, address: ReplyAddress, quoted: QuotedMessage, reading: _Reading
+        self, turn: Turn, posted: Posted, quoted: QuotedMessage, reading: _Reading
     ) -> ReadQuestion | tuple[QuotedMessage, Enclosures]:
         """Looks up the message of an emoji, and moves the question into its thread."""
-        if quoted.text or address.thread_ts is None:  # of a shortcut, which came with it
-            return quoted, Enclosures(quoted)
+        address = posted.address
+        if address.thread_ts is None:  # of a shortcut, which came with it
+            return quoted, posted.enclosed
         if self._is_app(address.user_id, reading.deadline):
             return ReadQuestion("", is_void=True)
         try:
@@ -255,7 +257,7 @@ class QuestionReader:
         room = TEXT_CHARS
         for file in files:
             if file.kind is not FileKind.TEXT:
-                reading.leave_out(CANNOT_READ, f"the {file.kind} {file.name}")
+                reading.leave_out(CANNOT_READ, f"the {file.kind} {clean_label(file.name)}")
                 continue
             try:
                 if time.monotonic() >= reading.deadline:
@@ -263,7 +265,7 @@ class QuestionReader:
                 read = self._files.read(file)
             except FileUnreadable as error:
                 observability.log.info("file_unreadable", why=str(error))
-                reading.leave_out(NOT_READ, f"the file {file.name}")
+                reading.leave_out(NOT_READ, f"the file {clean_label(file.name)}")
                 continue
             text = read.text[:room]
             room -= len(text)

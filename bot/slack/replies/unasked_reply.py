@@ -1,6 +1,8 @@
 """The reply to a message that nobody addressed to the bot: nothing is shown before there is an answer."""
 
 from agent.store.database import Transaction
+from bot.slack.client import SlackRefused
+from bot.slack.replies.reply import Answer
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
 
@@ -22,6 +24,9 @@ class UnaskedReply(ThreadReply):
 
     def refresh(self) -> None:
         pass
+
+    def _send_directly(self, answer: Answer, refusal: SlackRefused) -> None:
+        """Sends nothing: nobody waits for it."""
 
     def prepare(self, transaction: Transaction) -> None:
         """Stores nothing: it is not known yet whether anything is said."""

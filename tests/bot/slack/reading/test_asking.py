@@ -242,7 +242,7 @@ def test_text_files_are_read_and_of_others_one_sentence_says_that_they_are_not(d
 
 @pytest.mark.parametrize(
     ("name", "mimetype", "what"),
-    [("screen.png", "image/png", "picture"), ("a.m4a", "audio/mp4", "voice clip"), ("a.bin", "x/y", "file")],
+    [("a <!channel>.png", "image/png", "picture"), ("a.m4a", "audio/mp4", "voice clip"), ("a.bin", "x/y", "file")],
 )
 def test_nothing_but_what_cannot_be_read_is_said_so_and_never_greeted(
     docent: Docent, name: str, mimetype: str, what: str
@@ -251,10 +251,8 @@ def test_nothing_but_what_cannot_be_read_is_said_so_and_never_greeted(
     ts = ada.upload(ada.dm, name, "-", mimetype=mimetype)
     docent.run()
     (answer,) = docent.replies(ada.dm, ts)
-    assert (
-        answer
-        == f"I cannot read the {what} {name}: only text, and text files. Please write your question as text."
-    )
+    shown = name.replace("<!channel>", "<\u2060!channel>")
+    assert f"I cannot read the {what} {shown}: only text, and text files. Please write" in answer
 
 
 def test_without_the_scope_for_files_the_question_is_answered_and_says_what_was_not_read(docent: Docent) -> None:
@@ -267,6 +265,13 @@ def test_without_the_scope_for_files_the_question_is_answered_and_says_what_was_
     assert (
         "I could not read the file error.log. Whoever runs me can see with `docent doctor` what I lack." in answer
     )
+
+
+def test_a_picture_that_is_asked_about_by_shortcut_is_said_not_to_be_read(docent: Docent) -> None:
+    ts = docent.workspace.person(GRACE).upload(HELP, "screen.png", "-", mimetype="image/png")
+    docent.workspace.person(ADA).use_shortcut(ts, SHORTCUT)
+    docent.run()
+    assert any("I cannot read the picture screen.png" in text for text in docent.told(ADA))
 
 
 def test_a_text_file_alone_is_the_question(docent: Docent) -> None:
