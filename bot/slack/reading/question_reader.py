@@ -278,6 +278,7 @@ class QuestionReader:
             messages = self._thread.messages(turn.session_key, limit, reading.deadline, turn.audience)
         except ToolError as error:
             observability.log.info("thread_unreadable", error=str(error))
+            reading.leave_out(NOT_READ, "this thread")
             return []
         asked_at = message_reader.format_time(address.ts) if address.ts else ""
         before = [message for message in messages if message.said_at <= asked_at]

@@ -274,6 +274,16 @@ def test_a_picture_that_is_asked_about_by_shortcut_is_said_not_to_be_read(docent
     assert any("I cannot read the picture screen.png" in text for text in docent.told(ADA))
 
 
+def test_a_thread_that_cannot_be_read_is_said_and_the_question_answered(docent: Docent) -> None:
+    docent.workspace.app.scopes -= {"channels:history"}
+    root = docent.workspace.person(GRACE).say(HELP, "Good morning")
+    docent.workspace.person(ADA).mention(HELP, QUESTION, root)
+    docent.run()
+    (answer,) = docent.replies(HELP, root)
+    assert "5 days" in answer
+    assert "I could not read this thread. Whoever runs me can see with `docent doctor` what I lack." in answer
+
+
 def test_a_text_file_alone_is_the_question(docent: Docent) -> None:
     ada = docent.workspace.person(ADA)
     ada.upload(ada.dm, "question.txt", QUESTION)
