@@ -27,7 +27,8 @@ export function drawMessage(message, pane, app) {
         <b class="name">${name}</b> ${isApp ? html`<span class="badge">App</span>` : nothing}
         <time datetime=${when.toISOString()} title=${when.toLocaleString()}>${clock(message.ts)}</time>
         ${message.is_ephemeral ? html`<span class="detail">Only visible to you</span>` : nothing}</div>
-      ${drawBody(message, app)} ${drawReactions(message, app)} ${pane === "channel" ? drawReplies(message, app) : nothing}</div>
+      ${drawBody(message, app)} ${drawReactions(message, app)}
+      ${pane === "channel" ? drawReplies(message, app) : nothing}</div>
     <div class="toolbar">
       ${message.is_ephemeral ? nothing : drawAsking(message, app)}
       ${reply ? drawTool("Reply in thread", icon("reply"), reply) : nothing}
@@ -35,7 +36,7 @@ export function drawMessage(message, pane, app) {
     </div></article>`;
 }
 
-/** What asks the app about a message: its shortcuts, and the emoji. @param {Slack.Message} message @param {App} app */
+/** What asks the app about a message: shortcuts, and the emoji. @param {Slack.Message} message @param {App} app */
 function drawAsking(message, app) {
   const { shortcuts, emoji } = app.screen;
   return html`${Object.entries(shortcuts).map(([id, name]) =>
