@@ -11,10 +11,11 @@ DocentError
 ├── ModelError            a model call failed; ``is_transient`` tells whether another try may help
 ├── LimitReached          the turn may not go on as before: one closing call, or the fallback, follows
 │   └── OverBudget        a budget has no room; says whose, and when it opens again
+│       └── BudgetTaken   it had room until others took it; to be tried again
 ├── DeadlineExceeded      the turn's time is over
 ├── Cancelled             somebody asked the turn to stop
 ├── LeaseLost             another worker owns the turn now: drop everything, write nothing
-├── Abandoned             the worker is stopping: give the turn back (bot.jobs.leases)
+├── Abandoned             the worker is stopping: give the turn back (bot.jobs.leases.held)
 └── ReplyError            the reply was not delivered; ``is_transient`` tells whether another try may help
     ├── SlackRefused      Slack answered and said no (bot.slack.client)
     └── SlackUnavailable  Slack gave no answer (bot.slack.client)
@@ -107,6 +108,10 @@ class OverBudget(LimitReached):
     def __init__(self, says: str, *, is_held: bool = False) -> None:
         super().__init__(Limit.BUDGET)
         self.says, self.is_held = says, is_held
+
+
+class BudgetTaken(OverBudget):
+    """A budget had room when it was decided how much to hold, and others have taken it since."""
 
 
 class DeadlineExceeded(DocentError):

@@ -26,6 +26,12 @@ _INVISIBLE = re.compile(
     f"|(?<![{_JOINING}{_EMOJI}])(?<![{_EMOJI}]\ufe0f)[\u200c\u200d]"
     "|[\u200c\u200d](?=[\u200c\u200d])"
 )
+# Every character that any of these may be about: where there is none, nothing else is looked at.
+_SUSPECT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _BREAKS = str.maketrans(dict.fromkeys("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\n") | {"\x1f": " "})
 
 
@@ -35,6 +41,6 @@ def strip_invisible(text: str) -> str:
     >>> strip_invisible("leave\U000e0069\U000e0067 \u200bdays")
     'leave days'
     """
-    if text.isascii() and text.isprintable():
+    if not _SUSPECT.search(text):
         return text
     return _INVISIBLE.sub("", text).translate(_BREAKS)

@@ -1,8 +1,8 @@
 """Makes JSON that both Postgres and every provider accept."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, overload
+from collections.abc import Iterator, Mapping
+from typing import Any, cast, overload
 
 from agent import secrets
 from agent.hidden_characters import strip_invisible
@@ -49,16 +49,28 @@ def clean_shown(value: dict[str, Any]) -> dict[str, Any]:
     >>> clean_shown({"note": "ign\u200bore\U000e0041"})
     {'note': 'ignore'}
     """
-    return {_strip(key): _strip(item) for key, item in clean(value).items()}
+    cleaned = clean(value)
+    texts = list(dict.fromkeys(_list_texts(cleaned)))
+    stripped = [embedded_instructions.take_out(strip_invisible(text), LEFT_OUT) for text in texts]
+    shown, _ = secrets.mask_all(stripped)
+    return cast("dict[str, Any]", _replace(cleaned, dict(zip(texts, shown, strict=True))))
 
 
-@overload
-def _strip(value: str) -> str: ...
-@overload
-def _strip(value: object) -> Any: ...
-def _strip(value: object) -> Any:
+def _list_texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        return secrets.redact(embedded_instructions.take_out(strip_invisible(value), LEFT_OUT))
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _list_texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _list_texts(item)
+
+
+def _replace(value: object, shown: Mapping[str, str]) -> object:
+    if isinstance(value, str):
+        return shown[value]
     if isinstance(value, dict):
-        return {_strip(key): _strip(item) for key, item in value.items()}
-    return [_strip(item) for item in value] if isinstance(value, list) else value
+        return {shown[key]: _replace(item, shown) for key, item in value.items()}
+    return [_replace(item, shown) for item in value] if isinstance(value, list) else value

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+MAX_RECURRING = 6_000  # texts: 7 MB; a question and what is found for it are about 200
 
 _loading = threading.Lock()
 
@@ -65,9 +66,9 @@ class Embedder:
         """Returns whether the model runs in this process, without a price."""
         return self.model == STATIC_EMBEDDING_MODEL
 
-    def embed_question(self, text: str) -> EmbeddedTexts:
-        """Returns one vector; raises :class:`agent.errors.ModelError` after seconds."""
-        return self._embed([text], is_question=True)
+    def embed_question(self, *texts: str) -> EmbeddedTexts:
+        """Returns one vector, or that of each part; raises :class:`agent.errors.ModelError` after seconds."""
+        return self._embed(texts, is_question=True)
 
     def embed_documents(self, texts: Sequence[str]) -> EmbeddedTexts:
         """Returns one vector per text; raises :class:`agent.errors.ModelError` when many tries have failed."""
@@ -80,7 +81,7 @@ class Embedder:
 
     def _embed(self, texts: Sequence[str], *, is_question: bool) -> EmbeddedTexts:
         if self.is_static:
-            return EmbeddedTexts(embed(texts))
+            return EmbeddedTexts(embed_recurring(texts) if is_question else embed(texts))
         from agent.llm import embeddings
 
         response = embeddings.embed(
@@ -98,6 +99,34 @@ def embed(texts: Sequence[str]) -> Matrix:
     """Returns the static model's vectors, float32 ``(n_texts, dim)`` of unit length (zero for a text without
     words)."""
     return _unit(_embed_static(list(texts)))
+
+
+class VectorCache:
+    """The static model's vectors of texts that recur; may be shared by threads."""
+
+    def __init__(self, max_texts: int) -> None:
+        self._max_texts = max_texts
+        self._by_text: dict[str, Matrix] = {}
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        """Returns what :func:`embed` returns, and embeds only what is new, at once."""
+        known = {text: row for text in texts if (row := self._by_text.get(text)) is not None}  # others clear it
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known |= dict(zip(new, embed(new), strict=True))
+            if len(self._by_text) > self._max_texts:
+                self._by_text.clear()
+            self._by_text.update((text, known[text]) for text in new)
+        return np.stack([known[text] for text in texts])
+
+
+_recurring = VectorCache(MAX_RECURRING)
+
+
+def embed_recurring(texts: Sequence[str]) -> Matrix:
+    """Returns what :func:`embed` returns, from a cache: for a question, which is embedded to search, to judge what
+    was found and to answer, and for the sentences of what is found."""
+    return _recurring.embed(texts)
 
 
 def warm_up() -> None:

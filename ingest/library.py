@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from agent.errors import UserError
 from agent.store.database import Database, Transaction
@@ -38,6 +38,21 @@ from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
 from ingest.sync.store import Options
 from ingest.tables import DocumentRow, IndexStateRow
+
+# Built once: every search makes both, and building a statement takes longer than running it.
+_now = select(N_STORED.label("n")).subquery()
+_STATE = (
+    select(_now.c.n, IndexStateRow)
+    .select_from(_now)
+    .outerjoin(IndexStateRow, IndexStateRow.address == bindparam("address"))
+)
+_GAPS = select(DocumentRow.id, DocumentRow.problem).where(
+    DocumentRow.id.in_(bindparam("ids", expanding=True)),
+    DocumentRow.problem.is_not(None),
+    DocumentRow.n_chunks > 0,
+    DocumentRow.content_hash != "",  # else an earlier version is kept, because the present one could not be read
+    DocumentRow.own_readers.is_(None),  # else the problem is not for those who read it
+)
 
 
 @dataclass(frozen=True)
@@ -74,10 +89,7 @@ class Library:
 
     def read_state(self, transaction: Transaction) -> IndexState:
         """Reads which table is searched, and who may read what, as they are now."""
-        row = IndexStateRow
-        now = select(N_STORED.label("n")).subquery()
-        found = select(now.c.n, row).select_from(now).outerjoin(row, row.address == self.active_index.address)
-        n_reader_sets, state = transaction.execute(found).one()
+        n_reader_sets, state = transaction.execute(_STATE, {"address": self.active_index.address}).one()
         self.reader_sets.update(transaction, n_reader_sets)
         return self.active_index.to_state(state)
 
@@ -103,6 +115,18 @@ class Library:
         """
         context = self._context(audience, sources=tuple(sources), since=since)
         return search.search(query, context, k=k or self.settings.top_k)
+
+    def search_parts(
+        self,
+        queries: Sequence[str],
+        *,
+        audience: Audience,
+        sources: Sequence[str] = (),
+        since: datetime | None = None,
+    ) -> list[SearchResult]:
+        """Does the same for a question and for each part of it, at once."""
+        context = self._context(audience, sources=tuple(sources), since=since)
+        return search.search_parts(queries, context, k=self.settings.top_k)
 
     def read(
         self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
@@ -132,14 +156,12 @@ class Library:
 
     def find_gaps(self, document_ids: Iterable[str]) -> dict[str, str]:
         """Returns what could not be read of those documents that were read in part, by their id."""
-        row = DocumentRow
         ids = [uuid.UUID(id_) for id_ in set(document_ids)]
-        is_kept_version = row.content_hash == ""  # an earlier one, because the present one could not be read
-        is_of_readers = row.own_readers.is_not(None)  # not for those who read it
-        is_partial = (row.problem.is_not(None), row.n_chunks > 0, ~is_kept_version, ~is_of_readers)
-        query = select(row.id, row.problem).where(row.id.in_(ids), *is_partial)
+        if not ids:
+            return {}
         with self.database.transaction() as transaction:
-            return {id_.hex: (problem or "").partition("; ")[0] for id_, problem in transaction.execute(query)}
+            gaps = transaction.execute(_GAPS, {"ids": ids})
+            return {id_.hex: (problem or "").partition("; ")[0] for id_, problem in gaps}
 
     def sync(
         self,

@@ -68,6 +68,25 @@ def test_killed_in_a_model_call(world: System) -> None:
         ]
 
 
+def test_a_worker_whose_renewer_dies_gives_its_turn_back_and_ends(world: System) -> None:
+    """Its lease would run out, and the turn count an attempt."""
+    gone = threading.Event()
+    lines: list[Line] = [Hang(gone), ANSWER]
+    with ScriptedModel(lambda request: lines[len(model.requests) - 1]) as model:
+        world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
+        world.start("web", "worker", "clock")
+        ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+        model.wait_for_requests(1)
+        (renewer,) = world.running["worker"][-1].children()
+        renewer.kill()
+        world.wait_for_death("worker")
+        world.start("worker")
+        (turn,) = world.wait_for_turns(1)
+        gone.set()
+        _assert_answered_once(world, ts)
+        assert turn.attempt == 1
+
+
 @pytest.mark.usefixtures("short_leases")
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 @pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.soak)])

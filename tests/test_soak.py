@@ -1,4 +1,5 @@
-"""A long bad day: workers are killed at random while Slack fails, and every question is still answered once."""
+"""A long bad day: workers are killed while Slack fails, at random and in a burst, and every question is still
+answered once."""
 
 import random
 import time
@@ -10,6 +11,7 @@ from tests.scripted_model import Say, ScriptedModel
 from tests.system import QUESTION, System
 
 N_QUESTIONS = 60
+N_BURST = 500
 ANSWER = "You can carry over 5 days of annual leave [1]."
 
 
@@ -43,3 +45,36 @@ def test_workers_are_killed_at_random_while_slack_fails(world: System, seed: int
     assert [len(found) for found in replies] == [1] * N_QUESTIONS
     assert all("5 days" in found[0].plain and "Sources:" in found[0].plain for found in replies)
     assert all(found[0].streaming_state != "in_progress" for found in replies)
+
+
+@pytest.mark.soak
+def test_a_worker_is_killed_in_the_middle_of_a_burst(world: System) -> None:
+    """No turn but those of the dead worker is tried again, and no model call repeated but those it waited for."""
+    faults = world.workspace.faults
+    faults.add(FaultRule("rate_limit", probability=0.02, retry_after=1))
+    faults.add(FaultRule("status", probability=0.02, status=503))
+    faults.add(FaultRule("drop", probability=0.005))
+    faults.add(FaultRule("lose_answer", probability=0.005))
+    with ScriptedModel(lambda request: Say(ANSWER, seconds=1)) as model:
+        world.env |= {
+            "DOCENT_MODEL": "openai/scripted",
+            "DOCENT_MODEL_API_BASE": model.base_url,
+            "DOCENT_LEASE_SECONDS": "9",
+        }
+        world.start("web", "clock", "worker", "worker")
+        ada = world.workspace.person(ADA)
+        threads = [ada.mention(HELP, f"{QUESTION} ({n})") for n in range(N_BURST)]
+        world.wait_for_turns(N_BURST // 2, timeout=600)
+        world.kill("worker")
+        owner = f"%:{world.running['worker'][-1].pid}"
+        held = {row.id for row in world.query("SELECT id FROM turns WHERE lease_owner LIKE :owner", owner=owner)}
+        in_flight = world.query(
+            "SELECT 1 FROM model_calls WHERE status = 'started' AND turn_id = ANY(:ids)", ids=list(held)
+        )
+        world.start("worker")
+        world.wait_for_turns(N_BURST, timeout=600)
+    replies = [world.replies(HELP, ts) for ts in threads]
+    assert [len(found) for found in replies] == [1] * N_BURST
+    assert all("5 days" in found[0].plain and "Sources:" in found[0].plain for found in replies)
+    assert {turn.id for turn in world.turns() if turn.attempt > 1} <= held
+    assert len(model.requests) <= N_BURST + len(in_flight)

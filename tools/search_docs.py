@@ -9,7 +9,6 @@ A call and its result, as a model sees them::
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
-from functools import partial
 from itertools import zip_longest
 
 from agent.errors import ToolError
@@ -48,12 +47,13 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     documents a part could not be read, so that the answer may stand there.
     """
     library = context.resource(Library)
-    look_up = partial(
-        library.search, audience=context.audience, sources=_sources(source, library, context), since=_day(since)
-    )
-    whole = look_up(query)
     parts = [part.text for part in question.split(query)]
-    others = [look_up(part) for part in parts if len(parts) > 1]
+    whole, *others = library.search_parts(
+        [query, *(parts if len(parts) > 1 else ())],
+        audience=context.audience,
+        sources=_sources(source, library, context),
+        since=_day(since),
+    )
     merged = _merge(*(lookup.passages for lookup in (whole, *others)))
     relevant = [passage for passage in merged if passage.score >= RELEVANT_FROM]
     passages = make_readable(relevant, max_tokens=MAX_TOKENS)

@@ -70,7 +70,9 @@ def take_out(text: str, instead: str = "") -> str:
     return "".join([*parts, text[at:]]).strip()
 
 
-@lru_cache(maxsize=256)  # a result's texts are looked at while it is fitted and again when it is shown
+@lru_cache(
+    maxsize=1_000
+)  # passages recur, and a result's texts are looked at while it is fitted and again when it is shown
 def _find(text: str) -> tuple[_Sentence, ...]:
     seen = _fold(text)
     texts = [text, seen] if seen != text and _HINT.search(seen) else [text]

@@ -48,8 +48,12 @@ def mask_all(texts: Sequence[str], replacement: str = MASK) -> tuple[list[str], 
     (['fine', 'password: (secret)'], 1)
     """
     masked, n_secrets = list(texts), 0
-    starts = list(accumulate((len(text) + len(_BETWEEN) for text in texts), initial=0))
-    for i in {bisect_right(starts, start) - 1 for start, _ in _find(_BETWEEN.join(texts))}:
+    seen = [strip_invisible(text) for text in texts]
+    starts = list(accumulate((len(text) + len(_BETWEEN) for text in seen), initial=0))
+    found: set[int] = set()
+    for start, end in _find(_BETWEEN.join(seen)):  # a key that is cut off goes on to the end of another
+        found.update(range(bisect_right(starts, start) - 1, bisect_right(starts, end - 1)))
+    for i in found:
         masked[i], n = mask(masked[i], replacement)
         n_secrets += n
     return masked, n_secrets

@@ -14,7 +14,6 @@ from sqlalchemy import ARRAY, Uuid, bindparam, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
-from agent.errors import OverBudget
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.store.tables import BudgetPeriod, BudgetRow, BudgetScope, HoldPurpose
@@ -39,8 +38,8 @@ class PayingBudget(NamedTuple):
         }
 
 
-class LockedBudget(NamedTuple):
-    """A row of ``budgets`` as locked, with its limit."""
+class BudgetState(NamedTuple):
+    """A row of ``budgets``, with its limit, and what the turn holds of it for its closing call."""
 
     id: UUID
     scope: BudgetScope
@@ -49,11 +48,12 @@ class LockedBudget(NamedTuple):
     spent_usd: Decimal
     held_usd: Decimal
     limit_usd: Decimal
+    closing_usd: Decimal
 
     @property
     def room_usd(self) -> Decimal:
-        """Returns what can still be held."""
-        return self.limit_usd - self.spent_usd - self.held_usd
+        """Returns what can still be held, where the turn's own closing call is reserved anew."""
+        return self.limit_usd - self.spent_usd - self.held_usd + self.closing_usd
 
 
 class NewHold(NamedTuple):
@@ -73,15 +73,21 @@ FROM budgets JOIN unnest(
      AND budgets.starts_on = wanted.starts_on
 """
 _COUNT = text(f"SELECT count(*) {_WANTED}")
-_LOCK = text(f"""
-SELECT budgets.id, budgets.scope, budgets.period, budgets.starts_on, spent_usd, held_usd, limit_usd {_WANTED}
-ORDER BY budgets.id FOR UPDATE OF budgets
+_READ = text(f"""
+SELECT budgets.id, budgets.scope, budgets.period, budgets.starts_on, spent_usd, held_usd, limit_usd,
+       (SELECT coalesce(sum(usd), 0) FROM budget_holds
+        WHERE turn_id = :turn_id AND purpose = '{HoldPurpose.CLOSING}') AS closing_usd
+{_WANTED} ORDER BY budgets.id
 """)
 _HOLD = text("""
-WITH taken AS (
-    UPDATE budgets SET held_usd = held_usd + :total_usd
-    FROM unnest(:ids, CAST(:limits AS numeric[])) AS wanted (id, limit_usd)
-    WHERE budgets.id = wanted.id AND spent_usd + held_usd + :total_usd <= limit_usd RETURNING budgets.id
+WITH locked AS MATERIALIZED (
+    SELECT budgets.id, spent_usd, held_usd, limit_usd
+    FROM budgets JOIN unnest(:ids, CAST(:limits AS numeric[])) AS wanted (id, limit_usd) USING (id)
+    ORDER BY budgets.id FOR UPDATE OF budgets
+), taken AS (
+    UPDATE budgets SET held_usd = budgets.held_usd + :total_usd FROM locked
+    WHERE budgets.id = locked.id AND locked.spent_usd + locked.held_usd + :total_usd <= locked.limit_usd
+    RETURNING budgets.id
 ), held AS (
     INSERT INTO budget_holds (id, turn_id, lease_token, purpose, usd, budget_ids)
     SELECT id, :turn_id, :token, purpose, usd, :ids
@@ -118,16 +124,19 @@ def create_missing(transaction: Transaction, budgets: Sequence[PayingBudget]) ->
     return True
 
 
-def lock(transaction: Transaction, budgets: Sequence[PayingBudget]) -> list[LockedBudget]:
-    """Locks the rows of these budgets."""
-    rows = transaction.execute(_LOCK, _as_arrays(budgets))
+def read(transaction: Transaction, turn: Turn, budgets: Sequence[PayingBudget]) -> list[BudgetState]:
+    """Reads the rows of these budgets, which pay for the turn."""
+    rows = transaction.execute(_READ, {"turn_id": turn.id, **_as_arrays(budgets)})
     return [
-        LockedBudget(id_, BudgetScope(scope), BudgetPeriod(period), *rest) for id_, scope, period, *rest in rows
+        BudgetState(id_, BudgetScope(scope), BudgetPeriod(period), *rest) for id_, scope, period, *rest in rows
     ]
 
 
-def hold(transaction: Transaction, turn: Turn, budgets: Sequence[LockedBudget], holds: Sequence[NewHold]) -> None:
-    """Holds the money in every budget or none: a partial hold is rolled back with the transaction."""
+def hold(transaction: Transaction, turn: Turn, budgets: Sequence[BudgetState], holds: Sequence[NewHold]) -> bool:
+    """Holds the money in every budget; returns whether each had it. If not, the transaction must be rolled back.
+
+    It locks rows that many turns share: the commit should follow at once.
+    """
     values = {
         "ids": [budget.id for budget in budgets],
         "limits": [budget.limit_usd for budget in budgets],
@@ -138,8 +147,7 @@ def hold(transaction: Transaction, turn: Turn, budgets: Sequence[LockedBudget], 
         "purposes": [new.purpose for new in holds],
         "amounts": [new.usd for new in holds],
     }
-    if transaction.execute(_HOLD, values).scalar_one() != len(budgets):
-        raise OverBudget("A budget for the language model is used up")
+    return bool(transaction.execute(_HOLD, values).scalar_one() == len(budgets))
 
 
 class EndHolds:

@@ -6,11 +6,14 @@ charged, and what was reserved for the closing call is given back. Calls that co
 tools cost, fractions of a cent, is not held but charged afterwards. The turn's recorder takes a hold before each
 model call; ``settle`` ends it with the call, ``release`` with the turn, ``lapse`` when its worker is gone.
 
-Days and months begin in the operator's time zone. Rows of budgets are always locked in the order of their ids.
+All turns share the workspace's rows: they are locked by the last statement of a transaction, so that no turn waits
+for what another still computes. Rows of budgets are always locked in the order of their ids.
+Days and months begin in the operator's time zone.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -18,11 +21,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from agent.clock import new_id, now
-from agent.errors import LimitReached, OverBudget
+from agent.errors import BudgetTaken, LimitReached, OverBudget
 from agent.llm.request import CENTS, LEAST_COMPLETION_TOKENS, Request
 from agent.settings import AgentSettings
 from agent.store import budget_rows
-from agent.store.budget_rows import CALLS_AS_HELD, EndHolds, LockedBudget, NewHold, PayingBudget
+from agent.store.budget_rows import CALLS_AS_HELD, BudgetState, EndHolds, NewHold, PayingBudget
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.store.tables import BudgetPeriod, BudgetScope, HoldPurpose
@@ -66,7 +69,8 @@ class Budgets:
 
         budgets = Budgets({(BudgetScope.PERSON, BudgetPeriod.DAY): Decimal(2)})
         with database.transaction() as transaction:
-            hold = budgets.hold(transaction, turn, request, closing_usd=Decimal(0), turn_usd=Decimal(1))
+            with budgets.hold(transaction, turn, request, closing_usd=Decimal(0), turn_usd=Decimal(1)) as hold:
+                ...  # what else is stored with it
         # the call
         with database.transaction() as transaction:
             settle(transaction, hold.id, usage.cost_usd)
@@ -90,6 +94,7 @@ class Budgets:
         limits = {key: amount for key, amount in amounts.items() if amount is not None}
         return Budgets(limits, ZoneInfo(settings.time_zone))
 
+    @contextmanager
     def hold(
         self,
         transaction: Transaction,
@@ -99,9 +104,12 @@ class Budgets:
         closing_usd: Decimal,
         turn_usd: Decimal,
         has_closing: bool = True,
-    ) -> Hold:
+    ) -> Iterator[Hold]:
         """Holds what ``request`` may cost, and reserves ``closing_usd`` for the turn's closing call: anew, where
         the turn may have reserved it before (``has_closing``).
+
+        It is decided at the beginning of the ``with``, and held at its end. Where others have taken the money in
+        between, raises :class:`BudgetTaken`: to be decided again, in another transaction.
 
         ``turn_usd`` is what the turn itself may still spend. Little money makes the answer shorter; too little
         for a short one raises :class:`OverBudget`, which names the budget and says whether others only hold it,
@@ -109,21 +117,28 @@ class Budgets:
         turns and try again, each in a transaction of its own: the locks of this one must not wait for others'.
         """
         if request.model.price.is_free:
-            return Hold(new_id(), NOTHING, request.max_completion_tokens)
+            yield Hold(new_id(), NOTHING, request.max_completion_tokens)
+            return
         self._create_missing(transaction, self._list(turn))
+        budgets = self._read_rows(transaction, turn)
+        hold = self._decide(request, budgets, closing_usd, turn_usd)
+        yield hold
         if has_closing:  # it is reserved again, for the transcript as it is now
             _END_CLOSING.execute(transaction, turn_id=turn.id)
-        return self._take(transaction, turn, request, closing_usd, turn_usd)
+        holds = [NewHold(hold.id, HoldPurpose.CALL, hold.usd)]
+        if closing_usd:
+            holds.append(NewHold(new_id(), HoldPurpose.CLOSING, closing_usd))
+        if not budget_rows.hold(transaction, turn, budgets, holds):
+            raise BudgetTaken(f"{HELD[budgets[0].scope]}; {ASK_AGAIN}", is_held=True)
 
-    def _take(
-        self, transaction: Transaction, turn: Turn, request: Request, closing_usd: Decimal, turn_usd: Decimal
+    def _decide(
+        self, request: Request, budgets: Sequence[BudgetState], closing_usd: Decimal, turn_usd: Decimal
     ) -> Hold:
         each = request.model.price.completion
         fixed = request.bound_prompt_usd() + closing_usd
         least = fixed + min(LEAST_COMPLETION_TOKENS, request.max_completion_tokens) * each
         if turn_usd < least:
             raise LimitReached(Limit.COST)
-        budgets = self._lock_rows(transaction, self._list(turn))
         short = [budget for budget in budgets if budget.room_usd < least]
         if used_up := [budget for budget in short if budget.limit_usd - budget.spent_usd < least]:
             raise OverBudget(self._describe(used_up))
@@ -134,20 +149,14 @@ class Budgets:
             affordable = (min([*(budget.room_usd for budget in budgets), turn_usd]) - fixed) / each
             n_tokens = min(n_tokens, int(affordable.to_integral_value(ROUND_DOWN)))
         usd = (fixed - closing_usd + n_tokens * each).quantize(CENTS, ROUND_DOWN)
-        hold = Hold(new_id(), usd, n_tokens)
-        holds = [NewHold(hold.id, HoldPurpose.CALL, usd)]
-        if closing_usd:
-            holds.append(NewHold(new_id(), HoldPurpose.CLOSING, closing_usd))
-        budget_rows.hold(transaction, turn, budgets, holds)
-        return hold
+        return Hold(new_id(), usd, n_tokens)
 
     def spend(self, transaction: Transaction, turn: Turn, usd: Decimal) -> None:
         """Charges what a tool's services cost: fractions of a cent, known only afterwards, so nothing is
         held."""
         if usd:
-            budgets = self._list(turn)
-            self._create_missing(transaction, budgets)
-            ids = [budget.id for budget in self._lock_rows(transaction, budgets)]
+            self._create_missing(transaction, self._list(turn))
+            ids = [budget.id for budget in self._read_rows(transaction, turn)]
             budget_rows.charge_budgets(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
 
     def _create_missing(self, transaction: Transaction, budgets: Sequence[PayingBudget]) -> None:
@@ -162,15 +171,16 @@ class Budgets:
                 self._known.clear()
             self._known.update(keys)
 
-    def _lock_rows(self, transaction: Transaction, budgets: Sequence[PayingBudget]) -> list[LockedBudget]:
-        """Locks the rows; creates those that are gone since they were known, with a person who was forgotten."""
-        locked = budget_rows.lock(transaction, budgets)
-        if len(locked) == len(budgets):
-            return locked
+    def _read_rows(self, transaction: Transaction, turn: Turn) -> list[BudgetState]:
+        """Reads the rows; creates those that are gone since they were known, with a person who was forgotten."""
+        budgets = self._list(turn)
+        rows = budget_rows.read(transaction, turn, budgets)
+        if len(rows) == len(budgets):
+            return rows
         with self._lock:
             self._known.clear()
         budget_rows.create_missing(transaction, budgets)
-        return budget_rows.lock(transaction, budgets)
+        return budget_rows.read(transaction, turn, budgets)
 
     def _list(self, turn: Turn) -> list[PayingBudget]:
         """Lists the turn's budgets of today and this month."""
@@ -182,7 +192,7 @@ class Budgets:
             for scope, subject, period in _list_payers(turn)
         ]
 
-    def _describe(self, short: Iterable[LockedBudget]) -> str:
+    def _describe(self, short: Iterable[BudgetState]) -> str:
         """Describes the used-up budget that opens last."""
         day, budget = max(
             ((_end_of(budget.starts_on, budget.period), budget) for budget in short), key=lambda pair: pair[0]

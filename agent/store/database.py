@@ -4,20 +4,25 @@ Promises short waits: connect 1 s, statement 2 s by default, so that a dead data
 can still report it. Creates no table: Alembic does.
 """
 
+import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
-from sqlalchemy import CursorResult, Executable, MetaData, create_engine
+from sqlalchemy import CursorResult, Executable, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from agent.errors import SettingsError
 
 CONNECT_TIMEOUT_SECONDS = 1
 STATEMENT_TIMEOUT_SECONDS = 2
 LOST_PEER_MS = 8_000
+IDLE_SECONDS = 1.0  # a connection that was used since is taken to be alive
 
 Transaction = Session  # SQLAlchemy's "session" is one transaction here; our sessions are conversations
 
@@ -53,7 +58,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=connect_timeout_seconds + statement_timeout_seconds,
-            pool_pre_ping=True,
             pool_recycle=1800,
             hide_parameters=True,  # a parameter may be a question; errors travel to Sentry
             connect_args={
@@ -67,6 +71,8 @@ class Database:
                 "application_name": "docent",
             },
         )
+        event.listen(self.engine, "checkin", _note_use)
+        event.listen(self.engine, "checkout", self._ping_if_idle)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -80,9 +86,28 @@ class Database:
         with Transaction(self.engine, expire_on_commit=False) as transaction, transaction.begin():
             yield transaction
 
+    def _ping_if_idle(
+        self, connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection
+    ) -> None:
+        """Has another connection taken where one that lay idle is dead.
+
+        SQLAlchemy's ``pool_pre_ping`` asks before every transaction, of which an answer has six within a moment.
+        """
+        if time.monotonic() - record.info.get("used_at", math.inf) < IDLE_SECONDS:
+            return
+        dialect = self.engine.dialect
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
     def close(self) -> None:
         """Closes every pooled connection."""
         self.engine.dispose()
+
+
+def _note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
 
 
 def normalise_url(url: str) -> str:

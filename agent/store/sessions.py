@@ -156,16 +156,34 @@ def claim(transaction: Transaction, session_id: UUID, *, owner: str, lease_secon
 
 
 _RENEW = text("""
-UPDATE turns SET lease_until = now() + make_interval(secs => :lease_seconds)
-WHERE lease_token = ANY(:tokens) AND status = 'running' RETURNING lease_token, cancel_requested
+WITH held AS (
+    SELECT id, lease_token, cancel_requested FROM turns WHERE lease_token = ANY(:tokens) AND status = 'running'
+), free AS (
+    SELECT id FROM turns WHERE lease_token = ANY(:tokens) AND status = 'running' FOR UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE turns SET lease_until = now() + make_interval(secs => :lease_seconds) FROM free
+    WHERE turns.id = free.id RETURNING turns.id
+)
+SELECT lease_token, renewed.id IS NOT NULL AS is_renewed, cancel_requested AS is_cancelled
+FROM held LEFT JOIN renewed USING (id)
 """)
 
 
-def renew(transaction: Transaction, tokens: Iterable[UUID], *, lease_seconds: float) -> dict[UUID, bool]:
-    """Extends the leases that are still valid; returns by token whether its turn should be cancelled. A token
-    that is missing is lost."""
+@dataclass(frozen=True)
+class LeaseState:
+    """A lease that is still held. It is not renewed where a step is just being written: that is soon over."""
+
+    is_renewed: bool
+    is_cancelled: bool
+
+
+def renew(transaction: Transaction, tokens: Iterable[UUID], *, lease_seconds: float) -> dict[UUID, LeaseState]:
+    """Extends the leases that are still valid; returns their states by token. A token that is missing is lost.
+
+    It waits for no row that is locked: one step that takes long would hold up the renewal of all others.
+    """
     rows = transaction.execute(_RENEW, {"tokens": list(tokens), "lease_seconds": lease_seconds})
-    return {row[0]: row[1] for row in rows}
+    return {row.lease_token: LeaseState(row.is_renewed, row.is_cancelled) for row in rows}
 
 
 _VERIFY = text("SELECT 1 FROM turns WHERE id = :id AND lease_token = :token AND status = 'running' FOR UPDATE")

@@ -7,10 +7,10 @@ bodies are stored once. Every function verifies the lease, or expects that the t
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TypedDict
+from typing import TypedDict, cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, text, update
+from sqlalchemy import Table, bindparam, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from agent.clock import new_id
@@ -22,6 +22,7 @@ from agent.store.sessions import Turn
 from agent.store.tables import TurnRow
 from agent.types import CitedPassage, JsonObject, JsonValue, Message, Purpose, ToolSchema, TurnStatus, Usage
 
+_TURNS = cast(Table, TurnRow.__table__)  # the mapper would take as long as the statement
 OPENING = -1  # position of tool calls made before the first model call
 
 
@@ -38,9 +39,9 @@ def begin(transaction: Transaction, turn: Turn, metadata: Mapping[str, str | Non
 
     Calls that an earlier attempt left open are closed: they count as steps, and are charged as held.
     """
-    held = update(TurnRow).where(TurnRow.id == turn.id, TurnRow.lease_token == turn.token)
+    held = (_TURNS.c.id == turn.id, _TURNS.c.lease_token == turn.token, _TURNS.c.status == TurnStatus.RUNNING)
     values = {"audience": turn.audience.as_json(), **metadata}
-    if count_rows(transaction, held.where(TurnRow.status == TurnStatus.RUNNING).values(values)) != 1:
+    if count_rows(transaction, update(_TURNS).where(*held).values(values)) != 1:
         raise sessions.lost_lease(turn)
     if turn.has_record:
         transaction.execute(_LOST, {"id": turn.id})

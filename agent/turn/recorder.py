@@ -7,12 +7,12 @@ opening calls, which a crash only makes be asked again. A worker that lost the l
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
-from agent.errors import OverBudget
+from agent.errors import BudgetTaken, OverBudget
 from agent.json_sanitizer import clean
 from agent.llm import models
 from agent.llm.request import Completion, Request
@@ -27,6 +27,8 @@ from agent.turn.config import AgentConfig
 from agent.turn.tool_calls import FinishedCall, ToolCall
 from agent.turn.tool_results import ToolOutcome
 from agent.types import CitedPassage, EndReason, Message, Purpose, Usage
+
+MAX_RACES = 3  # for money that others hold between a look and a commit
 
 OnFinal = Callable[[Transaction], None]
 
@@ -132,9 +134,9 @@ class TurnRecorder:
                 message=message,
                 position=len(transcript.messages),
             )
-            self._settle(transaction, call, usage)
             if message and not message.get("tool_calls"):
                 self._on_final(transaction)
+            self._settle(transaction, call, usage)
         self.is_withdrawn = is_withdrawn
         self._count_step(usage)
         transcript.finish_reason = completion.finish_reason
@@ -228,15 +230,24 @@ class TurnRecorder:
         self._deferred.clear()
 
     def _open(self, request: Request, purpose: Purpose, closing_usd: Decimal) -> OpenModelCall:
-        with self._step() as transaction:
-            hold = self._config.budgets.hold(
+        for _ in range(MAX_RACES):
+            with suppress(BudgetTaken):
+                return self._open_once(request, purpose, closing_usd)
+        return self._open_once(request, purpose, closing_usd)
+
+    def _open_once(self, request: Request, purpose: Purpose, closing_usd: Decimal) -> OpenModelCall:
+        turn_usd = self._config.limits.max_usd - self.transcript.spent_usd
+        with (
+            self._step() as transaction,
+            self._config.budgets.hold(
                 transaction,
                 self._turn,
                 request,
                 closing_usd=closing_usd,
-                turn_usd=self._config.limits.max_usd - self.transcript.spent_usd,
+                turn_usd=turn_usd,
                 has_closing=self._may_have_holds,
-            )
+            ) as hold,
+        ):
             request = replace(request, max_completion_tokens=hold.max_tokens)
             trace.open_model_call(
                 transaction,

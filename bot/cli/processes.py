@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from rq import Queue
 
     import bot.settings
     from agent.store.database import Database
     from bot.jobs.context import WorkerContext
     from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
+    from bot.processes.schedules.queue_places import QueuePlaces
 
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
 
@@ -55,10 +58,12 @@ def worker(
         settings = bot.settings.load()
         if n_processes == 1:
             _preload()
-            process.run(settings, lambda: _build_context(settings), on_exit=stack.close)
+            process.run(settings, lambda renewer: _build_context(settings, renewer), on_exit=stack.close)
         database.close()  # a connection must not be shared across the fork
         supervisor.supervise(
-            n_processes, lambda: process.run(settings, lambda: _build_context(settings)), preload=_preload
+            n_processes,
+            lambda: process.run(settings, lambda renewer: _build_context(settings, renewer)),
+            preload=_preload,
         )
 
 
@@ -97,6 +102,7 @@ def clock() -> None:
             lease_seconds=library.sync_lease_seconds,
             is_config_named=library.is_config_named,
         )
+        places = _tell_places(settings, database)
         observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
         nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
         process.run(
@@ -107,9 +113,24 @@ def clock() -> None:
             retention=nights,
             syncs=schedule,
             catch_up=_schedule_catch_up(settings, database, jobs),
+            places=places,
             redis_watch=redis_watch.watch(settings),
         )
+        if places:
+            places.close()
         observability.flush()
+
+
+def _tell_places(settings: "bot.settings.BotSettings", database: "Database") -> "QueuePlaces | None":
+    """Returns what tells people their place in the queue, unless there is no token for it."""
+    from bot.processes.schedules.queue_places import QueuePlaces
+    from bot.slack.client import SlackClient
+    from bot.slack.notifications import Notifications
+
+    if not settings.slack_bot_token:
+        return None
+    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    return QueuePlaces(database, Notifications(slack))
 
 
 def _schedule_catch_up(
@@ -147,8 +168,8 @@ def migrate() -> None:
         print(f"The database is at revision {schema_version.read_revision(database)}.")
 
 
-def _build_context(settings: "bot.settings.BotSettings") -> "WorkerContext":
-    """Builds what a worker process answers with, with connections of its own."""
+def _build_context(settings: "bot.settings.BotSettings", renewer: "Connection") -> "WorkerContext":
+    """Builds what a worker process answers with, with connections of its own. ``renewer`` renews its leases."""
     import agent.settings
     from agent import observability
     from agent.store.database import Database
@@ -171,6 +192,7 @@ def _build_context(settings: "bot.settings.BotSettings") -> "WorkerContext":
             redis_watch=redis_watch.watch(settings),
         ),
         delivery_hours=settings.delivery_hours,
+        renewer=renewer,
     )
 
 

@@ -26,7 +26,7 @@ from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, Tool
 from agent.types import Audience, EndReason, TurnStatus
 from bot.jobs import job_pool, private_answers, queue, turn_endings
 from bot.jobs.context import WorkerContext
-from bot.jobs.leases import Abandoned, Lease
+from bot.jobs.leases.held import Abandoned, Lease
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.inbox import Origin

@@ -10,7 +10,7 @@ from rq import Queue
 from agent.settings import AgentSettings
 from agent.store.database import Database
 from agent.turn.config import AgentConfig, OpeningCall
-from bot.jobs.leases import Leases
+from bot.jobs.leases.held import Leases
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver

@@ -25,6 +25,7 @@ from bot.settings import BotSettings
 JOB = "bot.jobs.answer"  # stored in queues: the dotted path must stay
 SOCKET_TIMEOUT_SECONDS = 5  # also how long a dead Redis can hold up the waker, never an ack
 MAX_BATCH = 100
+ID_CHARS = 36  # of a session's or a sync's id, with which a job's begins
 
 
 class SyncJob(StrEnum):
@@ -68,6 +69,7 @@ def wake(turn_queue: Queue, session_ids: Sequence[UUID]) -> None:
             result_ttl=0,
             failure_ttl=3600,
             description="answer",
+            job_id=_make_job_id(session_id),
         )
         for session_id in dict.fromkeys(session_ids)
     ]
@@ -89,7 +91,7 @@ def enqueue_sync(sync_queue: Queue, job: SyncJob, sync_id: UUID, *, n: int = 1) 
             result_ttl=0,
             failure_ttl=3600,
             description=f"sync {job}",
-            job_id=f"{sync_id}-{uuid4().hex[:8]}",
+            job_id=_make_job_id(sync_id),
         )
         for _ in range(n)
     ]
@@ -110,9 +112,18 @@ def is_known(job: Job) -> bool:
     return name in JOBS and is_id and not kwargs and not job._instance and not any(callbacks)
 
 
+def list_waiting(jobs: Queue) -> set[str]:
+    """Lists the sessions, or the syncs, of the jobs that wait for a worker."""
+    return {job_id[:ID_CHARS] for job_id in jobs.get_job_ids()}
+
+
 def has_waiting(sync_queue: Queue, sync_id: UUID) -> bool:
     """Returns whether a job of this sync waits for a worker."""
-    return any(job_id.startswith(str(sync_id)) for job_id in sync_queue.get_job_ids())
+    return str(sync_id) in list_waiting(sync_queue)
+
+
+def _make_job_id(id_: UUID) -> str:
+    return f"{id_}-{uuid4().hex[:8]}"
 
 
 class Waker:

@@ -1,19 +1,24 @@
 """RQ's worker, adapted to run many jobs at once in the threads of one process.
 
 A turn mostly waits for a model, and litellm and lancedb take seconds and ~180 MB to import, so a process per job
-(RQ's default) is out. RQ's ``SimpleWorker`` runs a job in the process, one at a time. RQ 3 keeps a worker's
-executions in a dictionary, so running several is a matter of not waiting: ``execute_job`` passes the job to a
-pool, and a slot is taken before the next job is. Jobs carry ``timeout=-1``: signals cannot interrupt a thread, and
-RQ's timers would cost one more thread per job; the turn's own deadline counts.
+(RQ's default) is out. RQ's ``SimpleWorker`` runs a job in the process, one at a time. Running several is a matter
+of not waiting: ``execute_job`` passes the job to a pool, and a slot is taken before the next job is.
+
+A job is a nudge: Postgres knows who works on what, and the clock wakes again. So a job is deleted when it is
+taken, in one round trip, and RQ keeps no record of its running and its end, which took twenty. The turn's own
+deadline counts: signals cannot interrupt a thread, and RQ's timers would cost one more per job.
 """
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import redis
 from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 WORKER_TTL_SECONDS = 45  # after so long without a sign of life, RQ forgets a worker
 OUTAGE_MESSAGES = ("Worker %s: could not connect to Redis", "Worker %s: Redis connection timeout")  # of RQ 3
 MAX_ID_CHARS = 100  # of a job's id, in a log
+HEARTBEAT_PAUSE = timedelta(seconds=WORKER_TTL_SECONDS / 3)
 LISTEN_SECONDS = 1  # how often a listener checks whether the process is stopping
 
 
@@ -58,59 +64,69 @@ class ThreadedWorker(SimpleWorker):
     ) -> tuple[Job, Queue]:
         """Takes a slot first: a job that no thread is free for stays in Redis, for other processes."""
         while not self._stopping.is_set():
-            slot = self._pool.take(LISTEN_SECONDS)
-            if slot and (job := self._dequeue(slot)):
-                self._slot = slot
-                return job
+            self.heartbeat()
+            if slot := self._pool.take(LISTEN_SECONDS):
+                try:
+                    if job := self._dequeue():
+                        self._slot, slot = slot, None
+                        return job
+                finally:
+                    if slot:
+                        slot.release()
         raise StopRequested  # ends RQ's loop quietly
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Passes the job to a thread and returns; drops one that Docent did not enqueue."""
+        """Deletes the job, and passes what it asks for to a thread; one that Docent did not enqueue is dropped."""
         slot, self._slot = self._slot, None
         assert slot
-        if not is_known(job):
+        is_ours = is_known(job)
+        try:
+            with self.connection.pipeline(transaction=False) as pipeline:
+                pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
+                pipeline.delete(job.key)
+                pipeline.execute()
+        except redis.RedisError as error:  # it is taken all the same, and RQ forgets it in time
+            observability.log.warning("job_not_deleted", error_type=type(error).__name__)
+        if not is_ours:
             slot.release()
-            self._drop(job)
+            observability.log.error("job_refused", job_id=job.id[:MAX_ID_CHARS])
             return
 
         def perform() -> None:
             try:
-                self.perform_job(job, queue, self.prepare_execution(job))
-            except redis.RedisError as error:  # the turn is done, or woken again; only RQ's own records are lost
-                observability.log.warning("job_not_closed", error_type=type(error).__name__)
+                job.perform()
+            except Exception as error:  # noqa: BLE001  a bug: what it was to do is woken again
+                observability.report(error, event="job_failed")
 
         self._pool.submit(slot, perform)
 
-    def _drop(self, job: Job) -> None:
-        observability.log.error("job_refused", job_id=job.id[:MAX_ID_CHARS])
-        try:
-            job.delete()
-        except redis.RedisError as error:
-            observability.log.warning("job_not_closed", error_type=type(error).__name__)
-
     def heartbeat(self, timeout: int | None = None, pipeline: "Pipeline | None" = None) -> None:
-        """Renews the worker's entry in Redis.
+        """Renews the worker's entry in Redis, a few times as often as it must be."""
+        if self.last_heartbeat is None or datetime.now(UTC) - self.last_heartbeat >= HEARTBEAT_PAUSE:
+            with self._watch_redis():
+                super().heartbeat(timeout, pipeline)
 
-        Where Redis is away, it ends RQ's loop, which would try and log for ever; the listener begins again.
-        """
+    def _dequeue(self) -> tuple[Job, Queue] | None:
+        """Returns the next job, or None where none came in time."""
+        with self._watch_redis():
+            try:
+                return self.queue_class.dequeue_any(
+                    self._ordered_queues, LISTEN_SECONDS, self.connection, self.job_class, self.serializer
+                )
+            except DequeueTimeout:
+                return None
+
+    @contextmanager
+    def _watch_redis(self) -> Iterator[None]:
+        """Where Redis is away, ends RQ's loop, which would try and log for ever; the listener begins again."""
         try:
-            super().heartbeat(timeout, pipeline)
+            yield
         except (redis.ConnectionError, redis.TimeoutError) as error:
             if self._redis_watch:
                 self._redis_watch.note_away(error)
             raise StopRequested from error
         if self._redis_watch:
             self._redis_watch.note_back()
-
-    def _dequeue(self, slot: Slot) -> tuple[Job, Queue] | None:
-        """Returns the next job, or None; gives the slot back if there is none."""
-        job = None
-        try:
-            job = super().dequeue_job_and_maintain_ttl(LISTEN_SECONDS, LISTEN_SECONDS)
-        finally:
-            if job is None:
-                slot.release()
-        return job
 
     def _install_signal_handlers(self) -> None:
         """Installs none: the process has its own, and this is not its main thread."""

@@ -142,8 +142,8 @@ def end_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> None:
     """Ends the turn of a question that the person deleted, without a word."""
     reply.retract()
     with context.database.transaction() as transaction:
-        _close(context, transaction, turn, status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
         reply.finalise(transaction)
+        _close(context, transaction, turn, status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
     observability.log.info("turn_ended", status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
 
 
@@ -232,6 +232,7 @@ def _store_end(
 ) -> None:
     """Stores a delivered answer as the end of its turn."""
     with context.database.transaction() as transaction:
+        reply.finalise(transaction)
         _close(
             context,
             transaction,
@@ -243,7 +244,6 @@ def _store_end(
             error_id=error_id,
             cited=[source.n for source in answer.sources],
         )
-        reply.finalise(transaction)
 
 
 def _close(
@@ -259,7 +259,8 @@ def _close(
     delivery_error: str | None = None,
     cited: Sequence[int] = (),
 ) -> None:
-    """Closes unfinished model calls, stores the outcome and releases budget holds."""
+    """Closes unfinished model calls, stores the outcome and releases budget holds: these last, for all turns share
+    the rows that this locks."""
     sessions.finish(
         transaction,
         turn,
@@ -271,8 +272,8 @@ def _close(
         delivery_error=delivery_error,
         cited=cited,
     )
-    budgets.release(transaction, turn.id)
     context.leases.note_next(turn.token, has_next=sessions.has_open(transaction, turn.session_id))
+    budgets.release(transaction, turn.id)
 
 
 _AGE = sql("SELECT extract(epoch FROM now() - created_at) FROM turns WHERE id = :id")

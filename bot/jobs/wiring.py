@@ -5,6 +5,7 @@ The one place that decides which parts work together; nothing else builds a :cla
 
 from collections.abc import Sequence
 from functools import partial
+from multiprocessing.connection import Connection
 
 from rq import Queue
 
@@ -19,7 +20,7 @@ from agent.store.database import Database
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.limits import Limits
 from bot.jobs.context import RunMetadata, WorkerContext
-from bot.jobs.leases import Leases
+from bot.jobs.leases.held import Leases
 from bot.jobs.link_hosts import AllowedHosts
 from bot.jobs.suggestions import Suggestions
 from bot.slack.client import SlackClient
@@ -47,11 +48,13 @@ def build(
     turn_queue: Queue | None = None,
     breaker: Breaker | None = None,
     delivery_hours: float = 24,
+    renewer: Connection | None = None,
 ) -> WorkerContext:
     """Loads the models (seconds) and opens the library, so that the first question waits for neither.
 
     Raises :class:`SettingsError` for a model without a price, and for tools that cannot be loaded. ``breaker`` is
-    shared with the other workers; without one, the process keeps its own::
+    shared with the other workers; without one, the process keeps its own. ``renewer`` is the pipe to the process
+    that renews leases; without one, a thread does::
 
         context = wiring.build(agent.settings.load(), database)
         answer = terminal_reply.ask(context, database, "How many days?", user="me", stream=sys.stdout)
@@ -69,6 +72,7 @@ def build(
         database,
         lease_seconds=settings.lease_seconds,
         longest_seconds=settings.max_seconds * 2 + DELIVERY_SECONDS,
+        pipe=renewer,
     )
     return WorkerContext(
         settings=settings,

@@ -1,5 +1,5 @@
 """The clock process: wakes workers for turns that nobody works on, and runs the schedules: of syncs, of
-retention, and of the search for questions that were missed.
+retention, and of the search for questions that were missed. It also tells people their place in the queue.
 
 A turn is forgotten if Redis was away when it came, if its worker died, or if its reply waits for Slack. Several
 clocks may run: one at a time sweeps.
@@ -19,6 +19,7 @@ from bot.jobs.redis_watch import RedisWatch
 from bot.outages import postgres
 from bot.outages.command import explain_database
 from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
+from bot.processes.schedules.queue_places import QueuePlaces
 from bot.processes.schedules.retention_schedule import RetentionSchedule
 from bot.processes.schedules.sync_schedule import SyncSchedule
 
@@ -32,6 +33,7 @@ def run(
     retention: RetentionSchedule | None = None,
     syncs: SyncSchedule | None = None,
     catch_up: CatchUpSchedule | None = None,
+    places: QueuePlaces | None = None,
     redis_watch: RedisWatch | None = None,
 ) -> None:
     """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for."""
@@ -55,13 +57,13 @@ def run(
             if redis_watch and isinstance(error, redis.RedisError):
                 redis_watch.note_away(error)
             is_healthy = False
-        for schedule in (retention, syncs, catch_up) if is_healthy else ():
+        for schedule in (places, retention, syncs, catch_up) if is_healthy else ():
             if schedule:
                 _tick(schedule)
         stopping.wait(every_seconds)
 
 
-def _tick(schedule: RetentionSchedule | SyncSchedule | CatchUpSchedule) -> None:
+def _tick(schedule: QueuePlaces | RetentionSchedule | SyncSchedule | CatchUpSchedule) -> None:
     """Runs a schedule; a fault in it, or in what it reads, must not end the sweeps."""
     try:
         schedule.tick()
@@ -77,7 +79,10 @@ def _report(error: SQLAlchemyError | redis.RedisError) -> None:
 
 
 def sweep(database: Database, turn_queue: Queue) -> int:
-    """Wakes the sessions that are due; returns how many. Does nothing while another clock sweeps."""
+    """Wakes the sessions that are due, unless their jobs still wait for a worker; returns how many.
+
+    Does nothing while another clock sweeps.
+    """
     with database.transaction() as transaction:
         if not locks.try_lock(transaction, locks.CLOCK):
             return 0
@@ -85,7 +90,9 @@ def sweep(database: Database, turn_queue: Queue) -> int:
         due = sessions.list_due(transaction)
     if not due:
         return 0
-    queue.wake(turn_queue, [session_id for _, session_id in due])
+    waiting = queue.list_waiting(turn_queue)
+    forgotten = [session_id for _, session_id in due if str(session_id) not in waiting]
+    queue.wake(turn_queue, forgotten)
     with database.transaction() as transaction:
         sessions.note_wakes(transaction, [turn_id for turn_id, _ in due])
-    return len(due)
+    return len(forgotten)

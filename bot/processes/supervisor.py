@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from agent import observability
 from bot.processes import parent_watch
@@ -26,7 +27,7 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
     signals = Signals(*STOPS, signal.SIGCHLD)
     children = {_fork(child, life, signals) for _ in range(n_processes)}
     while signals.wait() not in STOPS:
-        dead = {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
+        dead = _reap() & children
         for pid in dead:
             observability.log.error("worker_died", pid=pid)
         time.sleep(RESTART_SECONDS if dead else 0)
@@ -35,6 +36,15 @@ def supervise(n_processes: int, child: Callable[[], None], *, preload: Callable[
         os.kill(pid, signal.SIGTERM)
     for pid in children:
         os.waitpid(pid, 0)
+
+
+def _reap() -> set[int]:
+    """Returns the children that have ended, also those of dead workers that the kernel passed on to it."""
+    dead = set()
+    with suppress(ChildProcessError):
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            dead.add(pid)
+    return dead
 
 
 def _fork(child: Callable[[], None], life: tuple[int, int], signals: Signals) -> int:

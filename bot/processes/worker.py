@@ -10,16 +10,19 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import cast
 
 import redis
 from rq import Queue
 from sqlalchemy.exc import SQLAlchemyError
 
+import agent.settings
 from agent import observability
 from bot.jobs import queue, redis_watch
 from bot.jobs.context import WorkerContext
 from bot.jobs.job_pool import JobPool
+from bot.jobs.leases import renewer
 from bot.jobs.rq_worker import LISTEN_SECONDS, WORKER_TTL_SECONDS, ThreadedWorker
 from bot.processes import malloc_tuning
 from bot.processes.signals import STOPS, Signals
@@ -35,16 +38,18 @@ SYNCS_AT_ONCE = 3  # in one process, so that a sync that lists a slow website ho
 
 def run(
     settings: BotSettings,
-    make_context: Callable[[], WorkerContext],
+    make_context: Callable[[Connection], WorkerContext],
     *,
     on_exit: Callable[[], None] = lambda: None,
 ) -> None:
     """Works in this process until SIGTERM or SIGINT; ``on_exit`` is called last, before the process ends.
 
-    A bug that ends a listener ends the process too, with exit code 1: the supervisor or the host starts it again.
+    ``make_context`` gets the pipe to the process that renews leases. A bug that ends that process or a listener
+    ends this one too, with exit code 1: the supervisor or the host starts it again.
     """
+    pipe = renewer.fork(agent.settings.load())
     _lower_priority()
-    context = make_context()
+    context = make_context(pipe)
     _bind(settings, context)
     turns = JobPool(settings.concurrency, n_computing=COMPUTING_AT_ONCE)
     syncs = JobPool(SYNCS_AT_ONCE, name="sync")
@@ -56,11 +61,12 @@ def run(
     ]
     observability.log.info("worker_ready", concurrency=settings.concurrency)
     stop = None
-    while stop is None and all(listener.is_alive() for listener in listeners):
+    while stop is None and context.leases.has_renewer and all(listener.is_alive() for listener in listeners):
         stop = signals.wait(LISTEN_SECONDS)
     stopping.set()
     _wait_while(lambda: any(listener.is_alive() for listener in listeners), LEAVE_SECONDS)
     _give_back(context, turns, syncs)
+    context.leases.close()
     on_exit()
     os._exit(0 if stop else 1)  # a thread that hangs in a provider's socket must not keep the process
 

@@ -1,10 +1,10 @@
-"""Best-effort calls to Slack from the web process: after the commit, on other threads, one try each.
+"""Best-effort calls to Slack from the web process and the clock: after the commit, on other threads, one try each.
 
 Nothing depends on them: no acknowledgement waits for one, and a failure is only logged.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from http.client import HTTPException
 from uuid import UUID
 
@@ -38,6 +38,16 @@ class Notifications:
                 thread_ts=address.thread_ts,
                 status=f"queued, {n_ahead} ahead",
             )
+
+    def show_place(self, address: ReplyAddress, n_before: int) -> "Future[None]":
+        """Shows in the thread how many questions of all threads come first; returns what ends with the call."""
+        questions = "1 question" if n_before == 1 else f"{n_before} questions"
+        return self._submit(
+            "assistant.threads.setStatus",
+            channel_id=address.channel,
+            thread_ts=address.thread_ts,
+            status=f"queued, {questions} before yours" if n_before else "queued, yours is the next",
+        )
 
     def tell(self, address: ReplyAddress, text: str) -> None:
         """Tells the person something about what they did there: in a channel for their eyes only."""
@@ -80,8 +90,8 @@ class Notifications:
         except (OSError, HTTPException, ValueError) as error:
             observability.log.info("courtesy_failed", method="response_url", error=type(error).__name__)
 
-    def _submit(self, method: str, **arguments: object) -> None:
-        self._pool.submit(self._call, method, arguments)
+    def _submit(self, method: str, **arguments: object) -> "Future[None]":
+        return self._pool.submit(self._call, method, arguments)
 
     def _call(self, method: str, arguments: dict[str, object]) -> None:
         try:

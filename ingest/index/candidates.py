@@ -121,7 +121,9 @@ def _with_scores(rows: dict[int, Row], bm25: dict[int, float], vector: Matrix | 
 
 async def _read(table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
     rows = await table.take_row_ids(list(row_ids)).select([*COLUMNS, "vector", "_rowid"]).to_arrow()
-    vectors = np.stack(rows["vector"].to_numpy()) if rows.num_rows else ()
+    vectors = (
+        rows["vector"].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1) if rows.num_rows else ()
+    )
     ids, contents = rows["_rowid"].to_pylist(), rows.select(COLUMNS).to_pylist()
     for fields in contents:
         fields["seen"] = f"{fields['title']}\n{fields['heading_path']}\n{fields['text']}".lower()

@@ -102,10 +102,19 @@ def embedding_model_of(schema: pa.Schema) -> str:
     return str((schema.metadata or {}).get(_MODEL, b"").decode())
 
 
+def dimension_of(schema: pa.Schema) -> int:
+    """Returns how many numbers the vectors of a table have."""
+    return int(schema.field("vector").type.list_size)
+
+
 async def open_table(address: str, table: str) -> Any:
-    """Opens a table, so that every read begins at the newest version; returns None when there is none yet."""
+    """Opens a table at its newest version; returns None when there is none yet.
+
+    It stays at that version until it is told to go on: LanceDB would otherwise look for a newer one, which takes a
+    listing in a bucket, with each query and each other call.
+    """
     try:
-        database = await lancedb().connect_async(address, read_consistency_interval=timedelta(0))
+        database = await lancedb().connect_async(address)
         tables = (await database.list_tables()).tables
         return await database.open_table(table) if table in tables else None
     except (RuntimeError, OSError, ValueError) as error:
@@ -115,7 +124,7 @@ async def open_table(address: str, table: str) -> Any:
 
 async def create_table(address: str, table: str, schema: pa.Schema) -> Any:
     """Creates a table, or opens the one another process has just created."""
-    database = await lancedb().connect_async(address, read_consistency_interval=timedelta(0))
+    database = await lancedb().connect_async(address)
     return await database.create_table(table, schema=schema, exist_ok=True)
 
 

@@ -1,8 +1,9 @@
 """Reads and writes one table of chunks.
 
 Promises: a batch of documents is replaced in one version, so a search sees each document whole, in one version;
-every read starts from the newest version, so a document that was withdrawn is not found; the table stores its
-embedding model and refuses another. Which table is searched is :mod:`ingest.index.active_index`'s.
+every read starts from the newest version, for which it looks once, so a document that was withdrawn is not found;
+the table stores its embedding model and refuses another. Which table is searched is
+:mod:`ingest.index.active_index`'s.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -57,6 +59,7 @@ class Index:
         self.embedding_model = embedding_model
         self.table = table
         self._table: Any = None
+        self._dimension = 0
         self._is_prepared = False
         self._opening = threading.Lock()
         self._cache = RowCache()
@@ -67,14 +70,20 @@ class Index:
         Reads only rows within the scope (a filter before ranking, never after). Raises :class:`UserError` when
         there is no index, or one of another embedding model.
         """
-        if not scope.access_ids:
-            return []
+        (found,) = self.candidates_of_each([query], [vector], scope=scope, limit=limit)
+        return found
 
-        async def find(table: Any) -> list[Candidate]:
-            _require_dimension(await table.schema(), len(vector), self.address)
-            return await candidates.find_by_words_and_meaning(
-                table, query, vector, scope=scope, limit=limit, cache=self._cache
-            )
+    def candidates_of_each(
+        self, queries: Sequence[str], vectors: Sequence[Matrix], *, scope: ChunkFilter, limit: int
+    ) -> list[list[Candidate]]:
+        """Finds the candidates of each query, of all in one version and at once."""
+        if not scope.access_ids:
+            return [[] for _ in queries]
+
+        async def find(table: Any) -> list[list[Candidate]]:
+            self._require_dimension(len(vectors[0]))
+            find_one = partial(candidates.find_by_words_and_meaning, scope=scope, limit=limit, cache=self._cache)
+            return await asyncio.gather(*(find_one(table, *each) for each in zip(queries, vectors, strict=True)))
 
         return self.read(find)
 
@@ -89,7 +98,10 @@ class Index:
         return self.read(find)
 
     def count_chunks_with(self, words: Sequence[str], *, scope: ChunkFilter, up_to: int) -> list[int]:
-        """Counts the chunks that contain each word, each up to ``up_to``."""
+        """Counts the chunks that contain each word, each up to ``up_to``.
+
+        Counts in the version that was read last: it completes a search that has just begun with the newest.
+        """
         if not scope.access_ids or not words:
             return [0] * len(words)
         where = scope.where
@@ -101,7 +113,7 @@ class Index:
         async def count_all(table: Any) -> list[int]:
             return list(await asyncio.gather(*(count(table, word) for word in words)))
 
-        return self.read(count_all)
+        return self.read(count_all, is_newest=False)
 
     def chunks(
         self, document_id: str, *, access_ids: Sequence[str], first: int = 0, last: int = 1_000_000
@@ -170,24 +182,28 @@ class Index:
             | {"vector": list(vectors)},
             schema=lancedb_runtime.chunk_schema(vectors.shape[1], self.embedding_model),
         )
-        self._run(_put(table, rows, one_of("document_id", documents)))
+        where = one_of("document_id", documents)
+        self._write(table, lambda: _put(table, rows, where))
 
     def remove(self, document_ids: Iterable[str]) -> None:
         """Removes these documents, each in one version."""
         for ids in id_batches(document_ids):
             if self.exists():
-                self._run(self._open().delete(one_of("document_id", ids)))
+                table, where = self._open(), one_of("document_id", ids)
+                self._write(table, partial(table.delete, where))
 
     def set_access(self, document_ids: Iterable[str], access_id: str) -> None:
         """Changes who may read these documents, each in one version, without embedding anything."""
         for ids in id_batches(document_ids):
             if self.exists():
-                self._run(self._open().update({"access_id": access_id}, where=one_of("document_id", ids)))
+                table, where = self._open(), one_of("document_id", ids)
+                self._write(table, partial(table.update, {"access_id": access_id}, where=where))
 
     def optimize(self) -> None:
         """Updates the search indexes and drops versions older than an hour. Call it after a sync."""
         if self.exists():
-            self._run(lancedb_runtime.optimize(self._open()))
+            table = self._open()
+            self._write(table, lambda: lancedb_runtime.optimize(table))
 
     def _open(self, *, must_exist: bool = True) -> Any:
         with self._opening:
@@ -200,12 +216,21 @@ class Index:
             return self._table
 
     def _require_model(self) -> None:
-        table_model = lancedb_runtime.embedding_model_of(lancedb_runtime.run(self._table.schema()))
+        schema = lancedb_runtime.run(self._table.schema())
+        table_model = lancedb_runtime.embedding_model_of(schema)
+        self._dimension = lancedb_runtime.dimension_of(schema)
         if table_model != self.embedding_model:
             self._table = None
             raise UserError(
                 f"The index at {self.address} was made with the embedding model '{table_model}', not with "
                 f"'{self.embedding_model}'. Run 'docent reindex' to change it."
+            )
+
+    def _require_dimension(self, dimension: int) -> None:
+        if self._dimension != dimension:
+            raise UserError(
+                f"The index at {self.address} has vectors of {self._dimension} dimensions, but the embedding "
+                f"model now gives {dimension} dimensions. Run 'docent reindex --again'."
             )
 
     def _open_for_writing(self, dimension: int) -> Any:
@@ -215,26 +240,34 @@ class Index:
             with self._opening, self._explained():
                 self._table = lancedb_runtime.run(lancedb_runtime.create_table(self.address, self.table, schema))
                 self._is_prepared = False
-        _require_dimension(lancedb_runtime.run(self._table.schema()), dimension, self.address)
+                self._require_model()
+        self._require_dimension(dimension)
         if not self._is_prepared:
             with self._explained():
                 lancedb_runtime.run(lancedb_runtime.create_search_indexes(self._table))
             self._is_prepared = True
         return self._table
 
-    def read(self, query: Callable[[Any], Awaitable[T]]) -> T:
-        """Runs a query on the newest version; opens the table again, once, when its files are gone."""
+    def read(self, query: Callable[[Any], Awaitable[T]], *, is_newest: bool = True) -> T:
+        """Runs a query on the newest version, or with ``is_newest=False`` on the one that was read last.
+
+        Opens the table again, once, when its files are gone.
+        """
+        run_query = _on_newest if is_newest else _on_open
         try:
-            return lancedb_runtime.run(_on_newest(self._open(), query))
+            return lancedb_runtime.run(run_query(self._open(), query))
         except (RuntimeError, OSError, ValueError):
             with self._opening:
                 self._table, self._is_prepared = None, False
             with self._explained():
-                return lancedb_runtime.run(_on_newest(self._open(), query))
+                return lancedb_runtime.run(run_query(self._open(), query))
 
-    def _run(self, work: Awaitable[object]) -> None:
+    def _write(self, table: Any, work: Callable[[], Awaitable[object]]) -> None:
+        """Writes after the newest version, which another process may have written."""
+
         async def awaited() -> None:
-            await work
+            await table.checkout_latest()
+            await work()
 
         with self._explained():
             lancedb_runtime.run(awaited())
@@ -250,15 +283,6 @@ class Index:
             raise
 
 
-def _require_dimension(schema: pa.Schema, dimension: int, address: str) -> None:
-    table_dimension = schema.field("vector").type.list_size
-    if table_dimension != dimension:
-        raise UserError(
-            f"The index at {address} has vectors of {table_dimension} dimensions, but the embedding model now "
-            f"gives {dimension} dimensions. Run 'docent reindex --again'."
-        )
-
-
 async def _put(table: Any, rows: pa.Table, where: str) -> None:
     """Merges rows; documents that are all new are only added, since merging reads the ids of the whole table."""
     if await table.count_rows(where):
@@ -269,10 +293,15 @@ async def _put(table: Any, rows: pa.Table, where: str) -> None:
 
 
 async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
-    """Runs a query on one version: starts again when another was committed meanwhile."""
+    """Runs a query on one version, the newest: starts again when another search has gone on to a newer one."""
     for _ in range(MAX_SNAPSHOT_TRIES):
+        await table.checkout_latest()
         before = await table.version()
         result = await query(table)
         if await table.version() == before:
             break
     return result
+
+
+async def _on_open(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
+    return await query(table)

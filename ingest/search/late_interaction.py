@@ -8,9 +8,10 @@ Words that most candidates contain count little. Words and passages are cached, 
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate, chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from ingest.embedding import embed
 from ingest.index.candidates import Candidate
 from ingest.search.text import STOP_WORDS, content_words, stem, words
 
+EQUAL_FROM = 1 - 1e-5  # cosine of words with the same vector: rounding depends on where in the cache they are
 MIN_COSINE = 0.2  # of two words that count as near; "soldier" and "military" have .54, "pet" and "plan" .15
 MAX_WORDS = 40_000  # cached: 40 MB of vectors
 FIRST_WORDS = 4_096
@@ -60,14 +62,24 @@ class TokenCache:
             zeros = np.zeros(len(candidates), np.float32)
             return LateInteractionScores(zeros, zeros, zeros)
         with self._changing:
-            if len(self._rows) > self._max_words or len(self._texts) > self._max_passages:
-                self._clear()
+            self._make_room()
             texts = self._read([c.search_text for c in candidates])
             titles = self._read([c.title for c in candidates])
             self._add_words(question_words)
             question_rows = self._rows_of(question_words)
             vectors, stems = self._vectors, self._stems
         return _score(question_rows, texts, titles, vectors, stems)
+
+    def _make_room(self) -> None:
+        """Drops the older half of the passages where these are too many, all where the words are.
+
+        Words outlive passages: where each search finds others, most of their words are known.
+        """
+        if len(self._rows) > self._max_words:
+            self._clear()
+        elif len(self._texts) > self._max_passages:
+            for text in list(islice(self._texts, len(self._texts) // 2)):
+                del self._texts[text]
 
     def _clear(self) -> None:
         self._rows: dict[str, int] = {}
@@ -79,13 +91,14 @@ class TokenCache:
     def _read(self, texts: Sequence[str]) -> list[_Text]:
         """Returns the rows of texts; embeds the new words of all of them at once."""
         new = {text: _sentences(text) for text in texts if text not in self._texts}
-        self._add_words([word for sentences in new.values() for sentence in sentences for word in sentence])
+        words_ = {text: [word for sentence in sentences for word in sentence] for text, sentences in new.items()}
+        self._add_words(chain.from_iterable(words_.values()))
         for text, sentences in new.items():
-            starts = np.cumsum([0, *map(len, sentences[:-1])], dtype=np.int32)[: len(sentences)]
-            self._texts[text] = _Text(self._rows_of([w for sentence in sentences for w in sentence]), starts)
+            starts = np.array([0, *accumulate(map(len, sentences[:-1]))][: len(sentences)], np.int32)
+            self._texts[text] = _Text(self._rows_of(words_[text]), starts)
         return [self._texts[text] for text in texts]
 
-    def _add_words(self, words_: Sequence[str]) -> None:
+    def _add_words(self, words_: Iterable[str]) -> None:
         new = [word for word in dict.fromkeys(words_) if word not in self._rows]
         if not new:
             return
@@ -99,7 +112,7 @@ class TokenCache:
         self._stems[first:last] = [self._stem_ids.setdefault(stem(w), len(self._stem_ids)) for w in new]
 
     def _rows_of(self, words_: Sequence[str]) -> NDArray[np.int32]:
-        return np.array([self._rows[word] for word in words_], np.int32)
+        return np.fromiter(map(self._rows.__getitem__, words_), np.int32, len(words_))
 
 
 @cache
@@ -128,13 +141,19 @@ def _score(
     n_words = sum(len(text.rows) for text in texts)
     in_texts, in_titles = near[:, positions[:n_words]], near[:, positions[n_words:]]
     best = _best_of_each(in_texts, [len(text.rows) for text in texts])
-    weights = np.log1p(1 / ((best >= 1.0).mean(axis=1) + 1 / len(texts))).astype(np.float32)
+    weights = np.log1p(1 / ((best >= EQUAL_FROM).mean(axis=1) + 1 / len(texts))).astype(np.float32)
     weights /= weights.sum()
-    lengths = [length for text in texts for length in np.diff([*text.starts, len(text.rows)])]
-    sentences = weights @ _best_of_each(in_texts, lengths)
+    sentences = weights @ _best_of_each(in_texts, _sentence_lengths(texts))
     by_sentence = _best_of_each(sentences[None, :], [len(text.starts) for text in texts])[0]
     by_title = _best_of_each(in_titles, [len(title.rows) for title in titles])
     return LateInteractionScores(weights @ best, by_sentence, weights @ by_title)
+
+
+def _sentence_lengths(texts: Sequence[_Text]) -> NDArray[np.int32]:
+    """Returns how many words each sentence of all texts has; a text without words has no sentence."""
+    ends = np.cumsum([len(text.rows) for text in texts], dtype=np.int32)
+    starts = [text.starts + (end - len(text.rows)) for text, end in zip(texts, ends, strict=True)]
+    return np.diff(np.concatenate([*starts, ends[-1:]]))
 
 
 def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -145,7 +164,7 @@ def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[all_rows]
 
 
-def _best_of_each(values: Numbers, lengths: Sequence[int]) -> Numbers:
+def _best_of_each(values: Numbers, lengths: Sequence[int] | NDArray[np.int32]) -> Numbers:
     """Reduces consecutive parts of each row to their maximum: ``(n, sum(lengths))`` to ``(n, n_parts)``.
 
     An empty part becomes 0.

@@ -51,22 +51,26 @@ class SearchContext:
     scope: ChunkFilter
     reranker: Reranker | None = None
 
-    def candidates(self, query: str) -> tuple[list[Candidate], Decimal]:
-        """Finds candidates by words and by meaning; returns also what that cost in dollars.
+    def candidates(self, *queries: str) -> tuple[list[list[Candidate]], Decimal]:
+        """Finds the candidates of each query by words and by meaning; returns also what that cost in dollars.
 
         While the embedding model cannot be reached, candidates are found by words only, and get the cosine of the
         static model.
         """
         try:
-            embedded = self.embedder.embed_question(query)
+            embedded = self.embedder.embed_question(*queries)
         except ModelError as error:
             observability.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
-            by_words = self.index.candidates_by_words(query, scope=self.scope, limit=N_CANDIDATES)
-            cosines = embed([c.search_text for c in by_words]) @ embed([query])[0] if by_words else ()
-            candidates = [replace(c, cosine=float(cosine)) for c, cosine in zip(by_words, cosines, strict=True)]
-            return candidates, Decimal(0)
-        (vector,) = embedded.vectors
-        return self.index.candidates(query, vector, scope=self.scope, limit=N_CANDIDATES), embedded.cost_usd
+            return [self._candidates_by_words(query) for query in queries], Decimal(0)
+        found = self.index.candidates_of_each(
+            queries, list(embedded.vectors), scope=self.scope, limit=N_CANDIDATES
+        )
+        return found, embedded.cost_usd
+
+    def _candidates_by_words(self, query: str) -> list[Candidate]:
+        by_words = self.index.candidates_by_words(query, scope=self.scope, limit=N_CANDIDATES)
+        cosines = embed([c.search_text for c in by_words]) @ embed([query])[0] if by_words else ()
+        return [replace(c, cosine=float(cosine)) for c, cosine in zip(by_words, cosines, strict=True)]
 
 
 def search(query: str, context: SearchContext, *, k: int) -> SearchResult:
@@ -75,13 +79,23 @@ def search(query: str, context: SearchContext, *, k: int) -> SearchResult:
     A score is near 1 for a passage that is very likely about the question, near 0 for one that is not. Raises
     :class:`agent.errors.UserError` when there is no usable index.
     """
-    candidates, cost_usd = context.candidates(query)
+    return search_parts([query], context, k=k)[0]
+
+
+def search_parts(queries: Sequence[str], context: SearchContext, *, k: int) -> list[SearchResult]:
+    """Searches for a question and for each part of it; asks the index and the embedding model for all at once."""
+    candidates, cost_usd = context.candidates(*queries)
+    results = [_search(query, found, context, k=k) for query, found in zip(queries, candidates, strict=True)]
+    return [replace(results[0], cost_usd=results[0].cost_usd + cost_usd), *results[1:]]
+
+
+def _search(query: str, candidates: list[Candidate], context: SearchContext, *, k: int) -> SearchResult:
+    cost_usd = Decimal(0)
     texts = _texts(candidates)
     corrections = typos.find_corrections(query, texts)
     if corrections:
-        candidates, second_usd = context.candidates(f"{query} {' '.join(corrections.values())}")
+        (candidates,), cost_usd = context.candidates(f"{query} {' '.join(corrections.values())}")
         texts = _texts(candidates)
-        cost_usd += second_usd
     best = ranking.rank(_correct(query, corrections), candidates)
     if context.reranker:
         best, rerank_usd = context.reranker.rerank(query, best)

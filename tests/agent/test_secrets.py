@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.secrets import contains_secret, find_open_secret, mask, redact, redact_json, rules
+from agent.secrets import contains_secret, find_open_secret, mask, mask_all, redact, redact_json, rules
 
 SECRETS = [
     "xoxb-123456789012-abcdef",
@@ -139,6 +139,20 @@ def test_masking_changes_nothing_else_and_leaves_nothing(before: str, secret: st
     assert n >= 1
     assert mask(masked, "…") == (masked, 0) or "…" in masked
     assert redact_json({"a": [text, 1, None]}) == {"a": [mask(text)[0], 1, None]}
+
+
+@given(st.lists(st.sampled_from([*SECRETS, "fine", "the password", "is", "", "a\nb"]), max_size=6))
+def test_many_texts_are_masked_as_each_alone(texts: list[str]) -> None:
+    assert mask_all(texts)[0] == [redact(text) for text in texts]
+
+
+def test_a_key_that_is_cut_off_hides_none_of_another_text() -> None:
+    texts = [
+        "-----BEGIN PRIVATE KEY-----\nabc",
+        "fine",
+        "x -----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
+    ]
+    assert mask_all(texts) == (["(secret)", "fine", "x (secret)"], 2)
 
 
 @pytest.mark.skipif("DOCENT_EVAL_DIR" not in environ, reason="needs DOCENT_EVAL_DIR")

@@ -133,7 +133,7 @@ class Office:
 
     def total_mb(self) -> float:
         """PSS of all processes, Postgres and Valkey included."""
-        return sum(p.memory_full_info().pss / 1e6 for p in self._everything())
+        return sum(map(_pss_mb, self._everything()))
 
     def _everything(self) -> list[psutil.Process]:
         servers = [server_process.load_state(self.folder / "home" / name) for name in SERVERS]
@@ -214,6 +214,13 @@ class Office:
                 pass
             time.sleep(0.02)
         raise AssertionError("not ready in time")
+
+
+def _pss_mb(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss / 1e6)
+    except psutil.NoSuchProcess:  # one of Postgres' has ended since they were listed
+        return 0.0
 
 
 TEXT = "Every employee may carry over at most five days of annual leave into the next year. " * 12

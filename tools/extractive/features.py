@@ -4,10 +4,11 @@ them."""
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from ingest.embedding import Matrix, embed
+from ingest.embedding import Matrix, embed_recurring
 from ingest.search.text import is_misspelt, is_misspelt_stop_word, stem, stems, words
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
@@ -16,12 +17,16 @@ from tools.extractive.synonyms import find_synonyms
 TYPO = 0.8  # what a word is worth that may be another one with a typing error
 
 Match = Mapping[str, float]  # the stems a word of the question stands for, and how surely: 1 is the word itself
-Place = tuple[set[str], set[str], set[str], set[str]]  # the stems of a statement's text, lead, heading, title
+Place = tuple[
+    frozenset[str], frozenset[str], frozenset[str], frozenset[str]
+]  # the stems of a statement's text, lead, heading, title
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
-    """Statements with their features. ``stems_by_passage`` has the stems of each passage, by its number.
+    """Statements with their features: mostly the same object for the same statements.
+
+    ``stems_by_passage`` has the stems of each passage, by its number.
 
     ``own`` are the statements' vectors, ``in_place`` their vectors under title, heading and lead: ``float32
     (n_statements, dim)``, unit length.
@@ -30,27 +35,41 @@ class Evidence:
     statements: Sequence[Statement]
     places: Sequence[Place]
     stems_by_passage: Mapping[int, set[str]]
-    words: frozenset[str]
     own: Matrix
     in_place: Matrix
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Returns every word of the statements, as it is spelt."""
+        texts = [text for s in self.statements for text in (_above(s), s.text, s.keywords)]
+        return frozenset(words("\n".join(dict.fromkeys(texts))))
 
 
 def extract(statements: Sequence[Statement]) -> Evidence:
     """Extracts the features of one or more statements.
 
+    Remembers the last few: what a search finds is judged first, and then quoted.
+    """
+    return _extract(tuple(statements))
+
+
+@lru_cache(maxsize=8)  # about 0.5 MB each
+def _extract(statements: tuple[Statement, ...]) -> Evidence:
+    """Extracts features.
+
     A mean of word vectors is additive, so a statement in its place needs no embedding of its own.
     """
-    above = [f"{s.title}\n{s.heading}\n{s.lead}" for s in statements]
+    above = [_above(s) for s in statements]
     rows = {text: row for row, text in enumerate(dict.fromkeys(above))}
-    vectors = embed([*(s.text for s in statements), *rows])
+    vectors = embed_recurring([*(s.text for s in statements), *rows])
     own, context = vectors[: len(statements)], vectors[len(statements) :]
     lengths = np.array([[len(s.text), len(text)] for s, text in zip(statements, above, strict=True)], np.float32)
     both = lengths[:, :1] * own + lengths[:, 1:] * context[[rows[text] for text in above]]
     both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
-    places = _list_places(statements)
-    texts = dict.fromkeys([*rows, *(s.text for s in statements), *(s.keywords for s in statements)])
-    vocabulary = frozenset(words("\n".join(texts)))
-    return Evidence(statements, places, _stems_by_passage(statements, places), vocabulary, own, both)
+    places = [
+        (stems(s.text), stems(s.lead), stems(s.heading), stems(f"{s.title}\n{s.keywords}")) for s in statements
+    ]
+    return Evidence(statements, places, _stems_by_passage(statements, places), own, both)
 
 
 def match_words(question: ParsedQuestion, evidence: Evidence) -> dict[str, Match]:
@@ -81,15 +100,8 @@ def idf_weights(
     return {word: weight / total for word, weight in raw.items()}
 
 
-def _list_places(statements: Sequence[Statement]) -> list[Place]:
-    cache: dict[str, set[str]] = {}
-
-    def cached(text: str) -> set[str]:
-        return cache[text] if text in cache else cache.setdefault(text, stems(text))
-
-    return [
-        (stems(s.text), cached(s.lead), cached(s.heading), cached(f"{s.title}\n{s.keywords}")) for s in statements
-    ]
+def _above(statement: Statement) -> str:
+    return f"{statement.title}\n{statement.heading}\n{statement.lead}"
 
 
 def _stems_by_passage(statements: Sequence[Statement], places: Sequence[Place]) -> dict[int, set[str]]:

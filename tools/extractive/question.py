@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ingest.documents.chunking import split_sentences
 from ingest.search.text import content_words, words
@@ -26,9 +27,11 @@ _QUOTE_MARK = re.compile(r"^(?:> ?)+", re.MULTILINE)
 _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ParsedQuestion:
-    """``background`` is the earlier question it refers to, or empty.
+    """What a question asks for: the same object for the same question.
+
+    ``background`` is the earlier question it refers to, or empty.
 
     ``weights`` has every content word. ``asked`` are those of the sentence that asks, without the story before it;
     ``names`` are those written as names ("Denver", "FMLA").
@@ -61,6 +64,7 @@ def unquote(text: str) -> str:
     return _QUOTE_MARK.sub("", text).strip()
 
 
+@lru_cache(maxsize=100)
 def parse(text: str, background: str = "") -> ParsedQuestion:
     """Parses a question; ``background`` comes from :func:`tools.extractive.follow_ups.find_background`."""
     own = content_words(text)

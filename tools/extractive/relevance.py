@@ -8,8 +8,9 @@ other questions to the 246 pages, by four at most.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from ingest.embedding import embed
+from ingest.embedding import embed_recurring
 from ingest.search.text import stems
 from tools.extractive.features import Evidence, Match, Place, idf_weights, match_words
 from tools.extractive.question import ParsedQuestion
@@ -84,13 +85,14 @@ class Scores:
     absent: frozenset[str]
 
 
+@lru_cache(maxsize=24)  # the parts of as many questions as evidence is remembered of
 def score(question: ParsedQuestion, evidence: Evidence) -> Scores:
     """Scores every statement, and the grounds for an answer."""
     statements = evidence.statements
     matches = match_words(question, evidence)
     weights = idf_weights(matches, evidence, question.weights)
     unnamed = _share_unnamed(question, evidence, matches)
-    vector = embed([question.whole])[0]
+    vector = embed_recurring([question.whole])[0]
     own, in_place = (evidence.own @ vector).tolist(), (evidence.in_place @ vector).tolist()
     kinds = [answer for asks, answer in _KINDS if asks.search(question.text.lower())]
     off_topic = _find_off_topic(statements, matches)

@@ -7,6 +7,7 @@ columns; a piece of code.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from agent.types import CitedPassage
@@ -49,8 +50,13 @@ def list_statements(source: CitedPassage, keywords: str = "") -> list[Statement]
             entry=entry,
             keywords=keywords,
         )
-        for lead, text, entry in _split(passage.text)
+        for lead, text, entry in _parts(passage.text)
     ]
+
+
+@lru_cache(maxsize=500)  # passages: 1 MB; what is found is judged, and then quoted
+def _parts(text: str) -> tuple[tuple[str, str, str], ...]:
+    return tuple(_split(text))
 
 
 def _split(text: str) -> Iterator[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ingest.embedding import Matrix, embed
+from ingest.embedding import VectorCache
 from ingest.search.text import STOP_WORDS, stem
 
 SYNONYM_FROM = 0.45  # cosine of two words: "soldier" and "military" have .54, "pet" and "plan" .15
@@ -12,7 +12,7 @@ SHORTEST = 3  # letters; shorter words have too many neighbours
 _LONG = 5  # a shorter word's pieces are found in others that have nothing to do with it: "cab" in "cabin"
 MAX_CACHED = 20_000  # words: 20 MB
 
-_cache: dict[str, Matrix] = {}
+_vectors = VectorCache(MAX_CACHED)  # the same documents are quoted often
 
 
 def find_synonyms(words: Sequence[str], others: Iterable[str]) -> dict[str, dict[str, float]]:
@@ -21,22 +21,10 @@ def find_synonyms(words: Sequence[str], others: Iterable[str]) -> dict[str, dict
     sought = [word for word in words if len(word) >= SHORTEST and word[0].isalpha()]
     synonyms: dict[str, dict[str, float]] = {word: {} for word in words}
     if sought and known:
-        cosines = _embed(sought) @ _embed(known).T
+        cosines = _vectors.embed(sought) @ _vectors.embed(known).T
         for word, row in zip(sought, cosines, strict=True):
             for i in np.flatnonzero(row >= SYNONYM_FROM):
                 if len(word) >= _LONG or not known[i].startswith(word):
                     near = synonyms[word]
                     near[stem(known[i])] = max(near.get(stem(known[i]), 0.0), float(row[i]))
     return synonyms
-
-
-def _embed(words: Sequence[str]) -> Matrix:
-    """Returns ``float32 (n_words, dim)`` of unit length; cached, because the same documents are quoted often."""
-    known = {word: row for word in words if (row := _cache.get(word)) is not None}  # other threads clear it
-    new = [word for word in dict.fromkeys(words) if word not in known]
-    if new:
-        known |= dict(zip(new, embed(new), strict=True))
-        if len(_cache) > MAX_CACHED:
-            _cache.clear()
-        _cache.update((word, known[word]) for word in new)
-    return np.stack([known[word] for word in words])

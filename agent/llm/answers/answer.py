@@ -57,7 +57,7 @@ class AnswerReader:
         yield from self._filter.finish(is_cut=finish_reason == "length", has_calls=has_calls)
         completion.finish_reason = finish_reason
         message = self._make_message()
-        reported = self._find_usage(response)
+        reported = provider_stream.find_usage(response, self._chunks)
         completion.message = cast(Message, _add_reasoning(message, self._assembly.reasoning))
         written = _add_reasoning(message, self._all_reasoning())
         completion.usage = usage.read(self._request, written, reported)
@@ -77,12 +77,6 @@ class AnswerReader:
     def _all_reasoning(self) -> str:
         """Returns what the model thought, wherever it wrote it; for the record."""
         return "\n".join(filter(None, [self._assembly.reasoning, self._filter.reasoning]))
-
-    def _find_usage(self, response: Response | None) -> Any:
-        if not provider_stream.has_sent_usage(response, self._chunks):
-            return None
-        counted = (getattr(chunk, "usage", None) for chunk in reversed(self._chunks))
-        return next((count for count in counted if count is not None), None)
 
 
 def _add_reasoning(message: dict[str, Any], reasoning: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ may not exist.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import Table, bindparam, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
@@ -128,15 +129,9 @@ class ReplyRows:
         transaction.execute(_FINALISE, values)
 
     def _insert(self, transaction: Transaction, part: int) -> None:
-        transaction.execute(
-            insert(ReplyRow).values(
-                turn_id=self._turn.id,
-                part=part,
-                channel=self._address.channel,
-                thread_ts=self._address.thread_ts,
-                state=ReplyState.STARTING,
-            )
-        )
+        values = {"turn_id": self._turn.id, "part": part, "state": ReplyState.STARTING}
+        place = {"channel": self._address.channel, "thread_ts": self._address.thread_ts}
+        transaction.execute(_INSERT, values | place)
 
     def _store_posted(self, transaction: Transaction, state: ReplyState = ReplyState.POSTED) -> None:
         for part, ts in self._unstored.items():
@@ -150,6 +145,7 @@ class ReplyRows:
             return {ts for ts in transaction.scalars(statement) if ts}
 
 
+_INSERT = insert(cast(Table, ReplyRow.__table__))
 _FINALISE = text("""
 UPDATE replies SET ts = coalesce(CAST(:posted AS jsonb) ->> CAST(part AS text), ts), state = 'final',
        updated_at = now()

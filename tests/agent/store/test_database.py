@@ -1,6 +1,7 @@
 """What a failed transaction leaves behind is known, unless its connection broke in the commit."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -47,3 +48,33 @@ def test_only_a_connection_that_breaks_in_the_commit_leaves_it_open(
     with pytest.raises(DBAPIError) as error:
         fail(database)
     assert is_commit_unknown(error.value) is is_unknown
+
+
+def test_a_connection_that_lay_idle_is_looked_at_and_replaced_where_it_is_dead(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, other = Database(database_url), Database(database_url)
+    pings: list[object] = []
+    ping = used.engine.dialect.do_ping
+
+    def count(connection: Any) -> bool:
+        pings.append(connection)
+        return ping(connection)
+
+    monkeypatch.setattr(used.engine.dialect, "do_ping", count)
+
+    def backend() -> int:
+        with used.transaction() as transaction:
+            return int(transaction.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    first = backend()
+    assert [backend() for _ in range(3)] == [first] * 3
+    assert pings == []
+    monkeypatch.setattr("agent.store.database.IDLE_SECONDS", 0.0)
+    assert backend() == first
+    assert len(pings) == 1
+    with other.transaction() as transaction:
+        transaction.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": first})
+    assert backend() != first
+    used.close()
+    other.close()

@@ -10,7 +10,7 @@ from agent.errors import LeaseLost
 from agent.secrets import MASK
 from agent.store import earlier_turns, feedback, sessions
 from agent.store.database import Database
-from agent.store.sessions import StoredQuestion, Turn
+from agent.store.sessions import LeaseState, StoredQuestion, Turn
 
 LEASE = 30.0
 
@@ -80,6 +80,16 @@ def test_a_turn_whose_lease_ran_out_is_claimed_again_and_its_first_holder_can_wr
         assert set(sessions.renew(transaction, [first.token, second.token], lease_seconds=9)) == {second.token}
 
 
+def test_a_turn_that_is_being_written_to_holds_up_the_renewal_of_no_other(database: Database) -> None:
+    busy, idle = (claim(database, ask(database, key=key).session_id) for key in ("cli:busy", "cli:idle"))
+    assert busy
+    assert idle
+    with database.transaction() as step, database.transaction() as transaction:
+        sessions.verify_lease(step, busy)
+        states = sessions.renew(transaction, [busy.token, idle.token], lease_seconds=9)
+    assert states == {busy.token: LeaseState(False, False), idle.token: LeaseState(True, False)}
+
+
 def test_giving_back_does_not_count_as_an_attempt_and_can_wait(database: Database) -> None:
     asked = ask(database)
     turn = claim(database, asked.session_id)
@@ -127,10 +137,10 @@ def test_a_stop_is_heard_with_the_next_renewal_and_by_the_running_turn_only(data
     assert turn
     ask(database, "And then?")
     with database.transaction() as transaction:
-        assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: False}
+        assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: LeaseState(True, False)}
         assert not sessions.request_stop(transaction, key=turn.session_key, pressed_at=time.time() - 60)
         assert sessions.request_stop(transaction, key=turn.session_key, pressed_at=time.time())
-        assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: True}
+        assert sessions.renew(transaction, [turn.token], lease_seconds=9) == {turn.token: LeaseState(True, True)}
         cancelled = transaction.execute(text("SELECT cancel_requested FROM turns ORDER BY seq")).scalars()
         assert list(cancelled) == [True, False]
         assert not sessions.request_stop(transaction, key="no such session", pressed_at=time.time())

@@ -16,7 +16,7 @@ from agent.turn.config import AgentConfig
 from agent.turn.limits import Limits
 from bot.jobs import queue
 from bot.jobs.context import WorkerContext
-from bot.jobs.leases import Leases
+from bot.jobs.leases.held import Leases
 from bot.settings import BotSettings
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.task_cards import TaskCard

@@ -1,9 +1,12 @@
 """A lease is renewed while its turn is worked on, and tells the worker when to stop."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 from sqlalchemy import text
 
@@ -11,8 +14,10 @@ from agent.errors import Cancelled, LeaseLost
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from bot.jobs.leases import Abandoned, Lease, Leases
+from bot.jobs.leases import renewer
+from bot.jobs.leases.held import Abandoned, Lease, Leases
 from tests.bot.jobs.conftest import Ask
+from tests.system import ROOT
 
 LEASE_SECONDS = 1.0
 
@@ -36,6 +41,13 @@ def turn(database: Database, ask: Ask) -> Turn:
 def lease_until(database: Database) -> float:
     with database.transaction() as transaction:
         return float(transaction.execute(text("SELECT extract(epoch FROM lease_until) FROM turns")).scalar_one())
+
+
+def seconds_left(database: Database) -> float:
+    with database.transaction() as transaction:
+        return float(
+            transaction.execute(text("SELECT extract(epoch FROM lease_until - now()) FROM turns")).scalar_one()
+        )
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -97,6 +109,61 @@ def test_a_lease_held_for_too_long_is_renewed_no_more(database: Database, turn: 
         leases.close()
 
 
+def test_the_turns_of_a_process_that_gives_no_sign_of_life_are_renewed_no_more(
+    database: Database, leases: Leases, turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = leases.add(turn.token, claimed_at=time.monotonic())
+    monkeypatch.setattr(renewer, "MAX_SILENCE_SECONDS", -1.0)
+    wait_for(lambda: raised_by(lease) is LeaseLost)
+    assert not lease.is_lost  # nobody else has it
+
+
+def test_a_step_that_takes_long_loses_no_lease(database: Database, leases: Leases, turn: Turn) -> None:
+    with database.transaction() as step:
+        sessions.verify_lease(step, turn)
+        lease = leases.add(turn.token, claimed_at=time.monotonic())
+        wait_for(lambda: raised_by(lease) is LeaseLost)  # it writes nothing more, while it is not sure
+    wait_for(lambda: raised_by(lease) is None)
+
+
+WORKER = """
+import ctypes, sys, time
+from agent.settings import AgentSettings
+from agent.store import sessions
+from agent.store.database import Database
+from bot.jobs.leases import renewer
+from bot.jobs.leases.held import Leases
+
+url, session_id, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+pipe = renewer.fork(AgentSettings(DATABASE_URL=url, lease_seconds=seconds))
+database = Database(url)
+leases = Leases(database, lease_seconds=seconds, longest_seconds=600, pipe=pipe)
+claimed_at = time.monotonic()
+with database.transaction() as transaction:
+    turn = sessions.claim(transaction, session_id, owner="worker", lease_seconds=seconds)
+lease = leases.add(turn.token, claimed_at=claimed_at)
+hold_interpreter = ctypes.PyDLL(None).sleep  # as a long regular expression does: no other thread runs
+hold_interpreter(int(2.5 * seconds))
+lease.check()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_that_computes_keeps_its_turns_and_one_that_dies_loses_them(
+    database: Database, ask: Ask
+) -> None:
+    command = [sys.executable, "-c", WORKER, database.url, str(ask().session_id), "2"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        assert worker.stdout.readline() == "held\n"
+        assert seconds_left(database) > 0
+        (renewing,) = psutil.Process(worker.pid).children()
+        worker.kill()
+    renewing.wait(120)
+    wait_for(lambda: seconds_left(database) < 0)
+
+
 def test_a_fault_in_a_renewal_does_not_end_the_thread(
     database: Database, leases: Leases, turn: Turn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +182,7 @@ def test_a_fault_in_a_renewal_does_not_end_the_thread(
 
 
 def test_a_lease_that_cannot_be_renewed_ends_by_itself() -> None:
-    lease = Lease(token=None, valid_until=time.monotonic() - 1, given_up_at=0)  # type: ignore[arg-type]
+    lease = Lease(token=None, valid_until=time.monotonic() - 1)  # type: ignore[arg-type]
     assert raised_by(lease) is LeaseLost
 
 
@@ -132,7 +199,7 @@ def test_a_stopping_process_abandons_its_turns_and_gives_them_back(
 
 
 def test_to_have_lost_the_turn_counts_more_than_a_wish_to_stop() -> None:
-    lease = Lease(None, time.monotonic() + 9, 0, is_cancelled=True, is_lost=True)  # type: ignore[arg-type]
+    lease = Lease(None, time.monotonic() + 9, is_cancelled=True, is_lost=True)  # type: ignore[arg-type]
     lease.stopping.set()
     assert raised_by(lease) is LeaseLost
     lease.is_lost = False

@@ -98,6 +98,30 @@ def test_a_job_that_fails_gives_its_slot_back(turn_queue: Queue, listen: Listen)
     wait_for(lambda: Jobs.started == ["a", "b", "c"])
 
 
+@pytest.mark.usefixtures("takes_all")
+def test_a_job_costs_four_round_trips_and_nothing_of_it_is_left(turn_queue: Queue, listen: Listen) -> None:
+    pool, _ = listen(1)
+    enqueue(turn_queue, hold, "first")
+    wait_for(lambda: Jobs.started == ["first"])
+    names = [str(n) for n in range(20)]
+    enqueue(turn_queue, hold, *names)
+    before = count_commands(turn_queue)
+    Jobs.go.set()
+    wait_for(lambda: Jobs.started == ["first", *names])
+    wait_for(lambda: not pool.is_busy)
+    n_commands = count_commands(turn_queue) - before - 1
+    # Moved, read, taken out of two places in one round trip, and whether work is suspended, in a transaction.
+    assert n_commands <= 7 * len(names) + 3
+    left = {key.decode() for key in turn_queue.connection.scan_iter("rq:*")}
+    assert not {
+        key for key in left if key.startswith(("rq:job", "rq:queue:", "rq:wip", "rq:finished", "rq:failed"))
+    }
+
+
+def count_commands(turn_queue: Queue) -> int:
+    return int(turn_queue.connection.info("stats")["total_commands_processed"])
+
+
 def test_a_stopping_worker_takes_no_job_and_its_thread_ends(
     turn_queue: Queue, listen: Listen, stopping: threading.Event
 ) -> None:

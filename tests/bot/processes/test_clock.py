@@ -51,6 +51,19 @@ def test_a_forgotten_question_is_woken_and_then_left_alone_for_a_while(
     assert clock.sweep(database, turn_queue) == 0
 
 
+def test_a_question_whose_job_still_waits_is_not_woken_once_more(
+    database: Database, turn_queue: Queue, stored: StoredQuestion
+) -> None:
+    """In a burst each question would come twice, and each job costs a worker a look."""
+    queue.wake(turn_queue, [stored.session_id])
+    forget(database)
+    assert clock.sweep(database, turn_queue) == 0
+    assert woken(turn_queue) == [str(stored.session_id)]
+    turn_queue.connection.flushdb()
+    forget(database)
+    assert clock.sweep(database, turn_queue) == 1
+
+
 def test_while_another_clock_sweeps_this_one_does_nothing(
     database: Database, turn_queue: Queue, stored: StoredQuestion
 ) -> None:

@@ -1,0 +1,102 @@
+"""Tells people whose questions wait for a worker where these are in the queue, in the status below their threads.
+
+Promises few calls: one look at Postgres and at most ``STATUSES_PER_LOOK`` calls to Slack every ``LOOK_SECONDS``,
+and none while earlier ones are still on their way. Who was never told comes first. A question that waits for
+another of its own thread is left out: the thread has one status. Each clock tells for itself.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+
+from agent.store.database import Database
+from agent.store.tables import IS_OPEN
+from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.notifications import Notifications
+
+WAIT_SECONDS = 1.0  # an ordinary question is taken before, and nobody needs to be told
+LOOK_SECONDS = 2.0
+STATUSES_PER_LOOK = 10
+CHANGE_SECONDS = 10.0  # a place that changed is told again
+REPEAT_SECONDS = 60.0  # one that did not, too: Slack clears a status after two minutes
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """A question that waits, and how many are before it."""
+
+    turn_id: UUID
+    n_before: int
+    address: ReplyAddress
+
+
+@dataclass(frozen=True)
+class _Told:
+    n_before: int
+    at: float  # time.monotonic() seconds
+
+
+class QueuePlaces:
+    """The clock's part: looks who waits, and tells them."""
+
+    def __init__(
+        self,
+        database: Database,
+        notifications: Notifications,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database, self._notifications, self._clock = database, notifications, clock
+        self._told: dict[UUID, _Told] = {}
+        self._calls: list[Future[None]] = []
+        self._next_at = 0.0
+
+    def tick(self) -> None:
+        """Looks, if it is time to, and tells those whose turn it is to be told."""
+        now = self._clock()
+        if now < self._next_at or not all(call.done() for call in self._calls):
+            return
+        self._next_at = now + LOOK_SECONDS
+        places = self._read()
+        self._told = {place.turn_id: self._told[place.turn_id] for place in places if place.turn_id in self._told}
+        due = sorted((place for place in places if self._is_due(place, now)), key=self._rank)[:STATUSES_PER_LOOK]
+        self._calls = [self._notifications.show_place(place.address, place.n_before) for place in due]
+        self._told |= {place.turn_id: _Told(place.n_before, now) for place in due}
+
+    def close(self) -> None:
+        """Drops the calls that have not begun."""
+        self._notifications.close()
+
+    def _is_due(self, place: QueuePlace, now: float) -> bool:
+        told = self._told.get(place.turn_id)
+        if told is None:
+            return True
+        return now - told.at >= (REPEAT_SECONDS if told.n_before == place.n_before else CHANGE_SECONDS)
+
+    def _rank(self, place: QueuePlace) -> tuple[float, int]:
+        told = self._told.get(place.turn_id)
+        return (told.at if told else 0.0), place.n_before
+
+    def _read(self) -> list[QueuePlace]:
+        with self._database.transaction() as transaction:
+            rows = transaction.execute(_WAITING, {"wait_seconds": WAIT_SECONDS}).all()
+        return [QueuePlace(row.id, row.n_before, ReplyAddress(**row.place)) for row in rows]
+
+
+_WAITING = text(f"""
+WITH first AS (
+    SELECT DISTINCT ON (session_id) id, status, run_after, created_at, origin FROM turns WHERE {IS_OPEN}
+    ORDER BY session_id, seq
+), waiting AS (
+    SELECT id, created_at, origin, row_number() OVER (ORDER BY id) - 1 AS n_before FROM first
+    WHERE status = 'queued' AND run_after <= now()
+)
+SELECT waiting.id, n_before, place FROM waiting JOIN deliveries ON deliveries.turn_id = waiting.id
+WHERE created_at <= now() - make_interval(secs => :wait_seconds) AND place ->> 'thread_ts' IS NOT NULL
+  AND origin <> '{Origin.CHANNEL}'  -- nobody waits for an answer to what was not asked
+ORDER BY n_before
+""")
