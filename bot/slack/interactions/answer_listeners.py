@@ -10,7 +10,6 @@ from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.store.sessions import StoredQuestion
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.intake import Intake
@@ -18,15 +17,15 @@ from bot.slack.interactions import forms
 from bot.slack.interactions.answer_desk import AWAY, AnswerDesk
 from bot.slack.replies.closing import buttons
 
-Notify = Callable[[ReplyAddress, StoredQuestion | TooManyQuestions | None], None]
+Ask = Callable[[str, ReplyAddress, Origin, str], None]
 TOO_MANY = "That was a lot of questions in one minute. Please ask this one again in {seconds} seconds."
 
 
 class AnswerListeners:
-    """The listeners; ``notify`` tells a person that a question has to wait."""
+    """The listeners; ``ask`` stores a question under a key, and tells the person that it has to wait."""
 
-    def __init__(self, intake: Intake, desk: AnswerDesk, notify: Notify) -> None:
-        self._intake, self._desk, self._notify = intake, desk, notify
+    def __init__(self, intake: Intake, desk: AnswerDesk, ask: Ask) -> None:
+        self._intake, self._desk, self._ask = intake, desk, ask
 
     def register(self, app: App) -> None:
         """Registers every listener."""
@@ -105,7 +104,7 @@ class AnswerListeners:
         if click and click.detail and address:
             key = f"suggested:{click.turn_id}:{action.get('action_id')}"
             origin = Origin.DIRECT if address.is_direct else Origin.THREAD if address.thread_ts else Origin.COMMAND
-            self._notify(address, self._intake.store(key, address, origin, click.detail))
+            self._ask(key, address, origin, click.detail)
         ack()
 
     def _store_follow_up(self, key: str, address: ReplyAddress, question: str) -> str:

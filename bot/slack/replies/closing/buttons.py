@@ -58,8 +58,8 @@ def build_suggestions(turn_id: UUID, suggestions: Sequence[SuggestedQuestion]) -
     return {"type": "actions", "elements": elements}
 
 
-def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> ButtonsBlock:
-    """Builds the row of what can be done with an answer. ``session_key`` is that of a command's answer."""
+def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> list[Button]:
+    """Builds the buttons of what can be done with an answer. ``session_key`` is that of a command's answer."""
     elements = [_button(HOW, "Show how", turn_id)]
     if place in (AnswerPlace.EPHEMERAL, AnswerPlace.ALONE):
         elements.append(_button(ASK_ON, "Ask a follow-up", turn_id, session_key))
@@ -67,7 +67,7 @@ def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> ButtonsB
         elements.append({**_button(SHARE, "Share to channel", turn_id), "confirm": _confirm_share()})
     if place is AnswerPlace.DIRECT:
         elements.append(_button(PUBLISH, "Publish to…", turn_id))
-    return {"type": "actions", "elements": elements}
+    return elements
 
 
 def parse_value(value: object) -> AnswerClick | None:
