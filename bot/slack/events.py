@@ -14,15 +14,13 @@ from bot.slack.interactions import feedback_form
 from bot.slack.interactions.feedback_form import Thumb
 from bot.slack.reading import enclosures, rich_text
 from bot.slack.reading.enclosures import NOTHING, Enclosures
-from bot.slack.reading.foreign_json import list_objects, to_object, to_string
+from bot.slack.reading.foreign_json import list_objects, to_id, to_object, to_string, to_ts
 
 MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
 LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 REVISIONS = ("message_changed", "message_deleted")
 MESSAGE_SUBTYPES = (None, "file_share", "thread_broadcast")  # the others report edits, joins and the like
 SLACKBOT = "USLACKBOT"
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of Slack's teams, channels and people
-_TS = re.compile(r"\d{1,12}\.\d{1,6}")
 _GREETING = r"(?:(?:hi|hey|hello|hallo|thanks|thank you|thx|danke|merci|cc|fyi)\b[\s,:!-]*)?"
 _TO_OTHERS = re.compile(
     rf"^\s*{_GREETING}<[@!]|[,;:\n–-]\s*<@[^>]*>[\s.?!]*$", re.IGNORECASE
@@ -173,14 +171,14 @@ def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
 def parse_reaction(event: Payload, body: Payload) -> EmojiAdded | None:
     """Reads a ``reaction_added`` event; returns None for one on a file, by the bot or on its message."""
     item, bot = to_object(event.get("item")), _bot_user(body)
-    name, user = to_string(event.get("reaction")), _id(event.get("user"))
-    channel, ts = _id(item.get("channel")), _ts(item.get("ts"))
+    name, user = to_string(event.get("reaction")), to_id(event.get("user"))
+    channel, ts = to_id(item.get("channel")), to_ts(item.get("ts"))
     if item.get("type") != "message" or not (name and user and channel and ts):
         return None
     if bot in (user, event.get("item_user")) or user == SLACKBOT:
         return None
     is_direct = channel.startswith("D")
-    address = ReplyAddress(_id(body.get("team_id")), channel, user, ts=ts, thread_ts=ts, is_direct=is_direct)
+    address = ReplyAddress(to_id(body.get("team_id")), channel, user, ts=ts, thread_ts=ts, is_direct=is_direct)
     return EmojiAdded(address, name.partition("::")[0][:100])  # without the tone of its skin
 
 
@@ -190,14 +188,14 @@ def parse_shortcut(body: Payload) -> MessageShortcut | None:
         to_object(body.get("message")),
         (to_object(body.get(name)) for name in ("team", "channel", "user")),
     )
-    team, channel, user = (_id(one.get("id")) for one in ids)
-    ts = _ts(message.get("ts")) or _ts(body.get("message_ts"))
+    team, channel, user = (to_id(one.get("id")) for one in ids)
+    ts = to_ts(message.get("ts")) or to_ts(body.get("message_ts"))
     trigger_id = to_string(body.get("trigger_id"))[:200]
     if not (team and channel and user and ts and trigger_id):
         return None
     text = to_string(message.get("text"))[:MAX_TEXT_CHARS]
     written = rich_text.read(text, message.get("blocks"), is_bot=lambda user_id: False).question
-    author = _id(message.get("user")) or _id(message.get("bot_id"))
+    author = to_id(message.get("user")) or to_id(message.get("bot_id"))
     quoted = enclosures.QuotedMessage(channel, ts, written[: enclosures.TEXT_CHARS], author)
     brought = enclosures.read_message(message)
     enclosed = Enclosures(quoted, brought.forwarded, brought.files, brought.n_more)
@@ -263,34 +261,26 @@ def _parse_version(message: object, event: Payload, body: Payload) -> IncomingMe
 
 
 def _read_address(event: Payload, body: Payload) -> ReplyAddress | None:
-    channel, user, ts = _id(event.get("channel")), _id(event.get("user")), _ts(event.get("ts"))
+    channel, user, ts = to_id(event.get("channel")), to_id(event.get("user")), to_ts(event.get("ts"))
     if not (channel and user and ts):
         return None
     return ReplyAddress(
-        team_id=_id(body.get("team_id")) or _id(event.get("team")),  # ours: the same for both twins
+        team_id=to_id(body.get("team_id")) or to_id(event.get("team")),  # ours: the same for both twins
         channel=channel,
         user_id=user,
         ts=ts,
-        thread_ts=_ts(event.get("thread_ts")) or ts,
+        thread_ts=to_ts(event.get("thread_ts")) or ts,
         is_direct=event.get("channel_type") == "im",
-        asker_team_id=_id(event.get("user_team")) or _id(event.get("team")) or None,
+        asker_team_id=to_id(event.get("user_team")) or to_id(event.get("team")) or None,
     )
 
 
 def _bot_user(body: Payload) -> str | None:
     first = next(list_objects(body.get("authorizations")), {})
-    return _id(first.get("user_id")) or None if first.get("is_bot", True) else None
+    return to_id(first.get("user_id")) or None if first.get("is_bot", True) else None
 
 
 def _leading_mention(text: str) -> str | None:
     """Returns whom the text begins with: the bot, where Slack does not say who it is."""
     mention = LEADING_MENTION.match(text)
     return mention[1] if mention else None
-
-
-def _id(value: object) -> str:
-    return value if isinstance(value, str) and _ID.fullmatch(value) else ""
-
-
-def _ts(value: object) -> str:
-    return value if isinstance(value, str) and _TS.fullmatch(value) else ""

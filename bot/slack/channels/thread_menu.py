@@ -13,6 +13,7 @@ from bot.slack.block_kit import Option, OverflowMenu, plain_text
 from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.client import Payload
 from bot.slack.inbox import ReplyAddress
+from bot.slack.interactions import clicked_message
 from bot.slack.reading.foreign_json import to_object, to_string
 
 ACTION = "docent_follow_ups"
@@ -57,12 +58,10 @@ def parse_click(body: Payload, action: Payload) -> MenuClick | None:
     """Reads a choice; returns None for what is none of ours."""
     known = {str(value): reply for value, _, reply in CHOICES}
     value = to_string(to_object(action.get("selected_option")).get("value"))
-    message, container = to_object(body.get("message")), to_object(body.get("container"))
-    thread_ts = to_string(message.get("thread_ts")) or to_string(container.get("thread_ts"))
-    team, channel, user = (to_string(to_object(body.get(name)).get("id")) for name in ("team", "channel", "user"))
-    if value not in known or not (team and channel and user and thread_ts):
+    clicked = clicked_message.read(body)
+    if value not in known or clicked is None or not clicked.thread_ts:
         return None
-    address = ReplyAddress(team, channel, user, thread_ts=thread_ts)
+    address = ReplyAddress(clicked.team, clicked.channel, clicked.user_id, thread_ts=clicked.thread_ts)
     return MenuClick(address, None if value == AS_CHANNEL else FollowUps(value), known[value])
 
 

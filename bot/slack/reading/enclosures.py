@@ -11,7 +11,7 @@ from typing import Any
 from agent import secrets
 from agent.text import shorten
 from bot.slack.reading import rich_text
-from bot.slack.reading.foreign_json import JsonMap, list_objects, to_object, to_string
+from bot.slack.reading.foreign_json import JsonMap, list_objects, to_object, to_string, to_ts
 from ingest import slack_markup
 
 MAX_MESSAGES, MAX_FILES = 5, 10
@@ -20,7 +20,7 @@ NAME_CHARS = 120
 URL_CHARS = 2_000
 # Of Slack's file types, those whose media type is not text/…
 TEXT_TYPES = frozenset(["csv", "javascript", "json", "log", "markdown", "shell", "sql", "text", "toml", "yaml"])
-_CHANNEL, _TS = re.compile(r"[CDG][A-Z0-9]{1,30}"), re.compile(r"\d{1,12}\.\d{1,6}")
+_CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _PERMALINK = re.compile(
     r"https://[a-z0-9.-]{1,80}\.slack\.com/archives/(?P<channel>[CDG][A-Z0-9]{1,30})/p(?P<ts>\d{7,18})"
     r"(?:\?[^\s<>|)]{0,200})?"
@@ -142,9 +142,9 @@ def without_permalinks(text: str) -> str:
 
 def _read_forwarded(attachment: JsonMap) -> QuotedMessage | None:
     """Reads a forwarded message; None where Slack does not say which one it is, or shows nothing of it."""
-    channel, ts = to_string(attachment.get("channel_id")), to_string(attachment.get("ts"))
+    channel, ts = to_string(attachment.get("channel_id")), to_ts(attachment.get("ts"))
     linked = find_permalinks(to_string(attachment.get("from_url"))[:URL_CHARS])
-    if not (_CHANNEL.fullmatch(channel) and _TS.fullmatch(ts)):
+    if not (_CHANNEL.fullmatch(channel) and ts):
         if not linked:
             return None
         channel, ts = linked[0].key

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,8 +19,11 @@ from bot.slack.channels import thread_menu
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.client import SlackClient
 from bot.slack.intake.intake import Intake
+from bot.slack.interactions.answer_desk import AnswerDesk
+from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.listeners import ListenerContext
 from bot.slack.notifications import Notifications
+from bot.slack.replies.closing import buttons
 from tests.scripted_model import Request, ScriptedModel
 
 EMOJI = "question"
@@ -39,6 +43,9 @@ class Docent:
             model="openai/scripted", model_api_base=model.base_url, model_prices="openai/scripted=1/1"
         )
         self.worker = wiring.build(settings, database, slack=slack)
+        assert self.worker.audiences
+        self.desk = AnswerDesk(database, slack, self.worker.audiences)
+        self.below = AnswerListeners(self.intake, self.desk, partial(listeners.ask, self.context))
         self.envelopes: list[Any] = []
         self.n_commits: list[int] = []  # of each event that was heard
         outbox = cast(Any, workspace.outbox)
@@ -47,6 +54,7 @@ class Docent:
 
     def close(self) -> None:
         event.remove(self.database.engine, "commit", self._count)
+        self.desk.close()
         self.notifications.close()
         self.worker.leases.close()
 
@@ -116,10 +124,21 @@ class Docent:
             case "message_action":
                 listeners.on_shortcut(self.context, cast(Any, ack), payload)
             case "block_actions":
-                listeners.on_follow_ups(self.context, cast(Any, ack), payload, payload["actions"][0])
+                self._take_click(cast(Any, ack), payload, payload["actions"][0])
+            case "view_submission":
+                self.below.on_publish_form(cast(Any, ack), payload, payload["view"])
         assert acks
         kind = cast(Any, payload["type"])
         return Delivery(kind, "", payload["type"], 0, 200, 0.0, FailureReason.NONE, 0.0, body=acks[0] or None)
+
+    def _take_click(self, ack: Any, payload: Any, action: Any) -> None:
+        match action["action_id"]:
+            case thread_menu.ACTION:
+                listeners.on_follow_ups(self.context, ack, payload, action)
+            case buttons.PUBLISH:
+                self.below.on_publish(ack, payload, action)
+            case _:
+                self.below.on_suggestion(ack, payload, action)
 
     def _list_open(self) -> Iterator[UUID]:
         rows = self.query("SELECT session_id FROM turns WHERE status = 'queued' AND run_after <= now()")

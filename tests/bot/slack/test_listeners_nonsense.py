@@ -4,8 +4,11 @@ A known payload of each kind is bent: anything in it is missing, null, huge or o
 """
 
 import copy
+import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, cast
+from unittest.mock import Mock
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +19,8 @@ from bot.slack.channels import thread_menu
 from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.intake.intake import Intake
+from bot.slack.interactions import forms
+from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.listeners import ListenerContext
 from tests.bot.slack.test_listeners import BODY, BOT, EVENT, MENTION, Notified
 
@@ -72,6 +77,30 @@ SHORTCUT: dict[str, Any] = {
     "trigger_id": "1.2.3",
     "response_url": "https://hooks.slack.example/1",
 }
+TURN = "01890a5d-ac96-774b-bcce-b302099a8057"
+BUTTON = CLICK | {
+    "actions": [{"action_id": "docent_suggestion_0", "value": f"{TURN} How many days?", "action_ts": "1.3"}],
+    "response_url": "https://hooks.slack.example/1",
+    "trigger_id": "1.2.3",
+}
+FORM: dict[str, Any] = {
+    "type": "view_submission",
+    "team": {"id": "T1"},
+    "user": {"id": "U1"},
+    "view": {
+        "id": "V1",
+        "private_metadata": json.dumps(
+            {
+                "turn_id": TURN,
+                "thread_ts": "1.1",
+                "session": "slack:T1:C1:1.1",
+                "channel": "C1",
+                "response_url": "x",
+            }
+        ),
+        "state": {"values": {forms.FIELD: {forms.FIELD: {"value": "And?", "selected_conversation": "C1"}}}},
+    },
+}
 PAYLOADS: list[dict[str, Any]] = [
     BODY | {"event": MESSAGE},
     BODY | {"event": MENTION | RICH},
@@ -82,6 +111,8 @@ PAYLOADS: list[dict[str, Any]] = [
     BODY | {"event": REACTION},
     SHORTCUT,
     CLICK,
+    BUTTON,
+    FORM,
 ]
 NONSENSE: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
@@ -119,7 +150,8 @@ def bent(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def hear(context: ListenerContext, payload: dict[str, Any]) -> None:
-    """Calls the listener that the payload is for, as Bolt does."""
+    """Calls the listeners that the payload may be for: Bolt chooses by what was not bent."""
+    below = AnswerListeners(context.intake, Mock(), partial(listeners.ask, context))
 
     def ack(**values: Any) -> None:
         pass
@@ -134,6 +166,12 @@ def hear(context: ListenerContext, payload: dict[str, Any]) -> None:
         actions = payload["actions"]
         action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
         listeners.on_follow_ups(context, cast(Any, ack), payload, action)
+        listeners.on_answer_privately(context, cast(Any, ack), payload, action)
+        for click in (below.on_how, below.on_share, below.on_publish, below.on_ask_on, below.on_suggestion):
+            click(cast(Any, ack), payload, action)
+    elif isinstance(payload.get("view"), dict):
+        for submit in (below.on_publish_form, below.on_ask_on_form):
+            submit(cast(Any, ack), payload, payload["view"])
 
 
 @given(payloads=st.lists(bent(), min_size=1, max_size=6), everybody=st.booleans())

@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from bot.slack.block_kit import Button, ButtonsBlock, Confirmation, plain_text
+from bot.slack.reading.foreign_json import to_string
 
 HOW, SHARE, PUBLISH, ASK_ON = "docent_how", "docent_share", "docent_publish", "docent_ask_on"
 SUGGESTION = "docent_suggestion"
@@ -76,7 +77,7 @@ def parse_value(value: object) -> AnswerClick | None:
     >>> parse_value("01890a5d-ac96-774b-bcce-b302099a8057 How many days?").detail
     'How many days?'
     """
-    turn_id, _, detail = str(value or "").partition(" ")
+    turn_id, _, detail = to_string(value).partition(" ")
     try:
         return AnswerClick(UUID(turn_id), detail)
     except ValueError:

@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy import text
 
 from bot.simulator import ADA, GENERAL, GRACE, HELP, LINUS, OTHER_BOT
+from bot.slack import listeners
 from bot.slack.channels import channel_settings, thread_menu
 from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
 from bot.slack.channels.settings_cache import SettingsCache
+from bot.slack.replies.closing import buttons
 from tests.bot.slack.docent import Docent
 from tests.scripted_model import Say
 
@@ -96,6 +98,19 @@ def test_the_owner_of_a_thread_chooses_who_is_heard_there_and_nobody_else_does(d
     assert asked(docent)[-1] == "Another thread?"
     menus = [thread_menu.ACTION in str(message.blocks) for message in docent.messages(HELP, root)]
     assert menus == [True] + [False] * (len(menus) - 1)  # below the first answer alone
+
+
+def test_in_a_muted_thread_a_suggested_question_is_not_asked_and_who_clicked_is_told_why(docent: Docent) -> None:
+    root = docent.workspace.person(ADA).mention(HELP, QUESTION)
+    docent.run()
+    (answer,) = docent.messages(HELP, root)
+    docent.choose(ADA, answer.ts, "muted")
+    grace = docent.workspace.person(GRACE)
+    grace.click(answer.ts, f"{buttons.SUGGESTION}_0")
+    assert (len(docent.turns()), docent.told(GRACE)) == (1, [listeners.MUTED])
+    docent.choose(ADA, answer.ts, "mention")
+    grace.click(answer.ts, f"{buttons.SUGGESTION}_0")
+    assert [(origin, reason) for origin, _, reason in docent.turns()[1:]] == [("thread", None)]
 
 
 def test_a_choice_in_one_process_is_known_to_the_others_within_one_reading(docent: Docent) -> None:

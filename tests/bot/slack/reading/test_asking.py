@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, OTHER_BOT, RANDOM, Channel, ChannelKind
+from bot.slack.interactions import forms, publication
 from bot.slack.manifest import SHORTCUT
 from bot.slack.reading.question_reader import THREAD_LIMIT
 from bot.slack.reading.thread_reader import PAGE
+from bot.slack.replies.closing import buttons
 from ingest import settings as ingest_settings
 from ingest.library import Library
 from tests.bot.slack.docent import EMOJI, Docent
@@ -192,6 +194,21 @@ def test_a_message_is_read_where_all_who_see_the_answer_may_see_it(  # noqa: PLR
         assert shown is None
         assert secret not in json.dumps(docent.model.requests)
         assert f"I left out a {how} message" in answer
+
+
+def test_an_answer_about_a_private_message_is_not_published(docent: Docent) -> None:
+    """All there may read the documents, but what was forwarded was for its asker."""
+    ts = docent.workspace.person(GRACE).say(HR, f"The code of the pelican is 4711. {QUESTION}")
+    ada = docent.workspace.person(ADA)
+    asked = ada.forward(ts, ada.dm)
+    docent.run()
+    (answer,) = docent.messages(ada.dm, asked)
+    ada.click(answer.ts, buttons.PUBLISH)
+    (form,) = docent.workspace.wait_for(ada.modals)
+    ada.submit(form["id"], {forms.FIELD: {forms.FIELD: {"selected_conversation": HELP}}})
+    told = docent.workspace.wait_for(lambda: docent.replies(ada.dm, asked)[1:])
+    assert told == [publication.NOT_FOR_ALL.format(channel=HELP)]
+    assert docent.workspace.history(HELP) == []
 
 
 def test_a_link_is_not_read_for_an_asker_who_is_not_there(docent: Docent) -> None:
