@@ -12,7 +12,8 @@ from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
 from bot.slack.interactions import response_url
-from bot.slack.replies import attachments, direct_message, forms
+from bot.slack.replies import direct_message, forms
+from bot.slack.replies.closing import attachments
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.text import splitting
 

@@ -16,8 +16,9 @@ from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
-from bot.slack.replies import attachments, direct_message, forms
-from bot.slack.replies.attachments import TableFile
+from bot.slack.replies import direct_message, forms
+from bot.slack.replies.closing import attachments
+from bot.slack.replies.closing.attachments import TableFile
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted, ReplyRows, ReplyState

@@ -268,6 +268,7 @@ def test_messages_are_asked_about_and_a_menu_below_an_answer_opens(visit: Visit)
             lambda: [d.event_type for d in slack.workspace.deliveries if d.kind == "interactive"][1:]
         )
         assert told == ["message_action"]
+        page.close()  # before the server that it asks
 
 
 def test_a_command_answers_the_asker_only(office: Office, visit: Visit) -> None:
