@@ -87,6 +87,13 @@ def test_a_worker_whose_renewer_dies_gives_its_turn_back_and_ends(world: System)
         assert turn.attempt == 1
 
 
+def test_a_renewer_has_no_connection_of_its_worker(world: System) -> None:
+    """The worker's end would not close it."""
+    world.start("worker")
+    (renewer,) = world.running["worker"][-1].children()
+    assert renewer.net_connections("tcp") == []
+
+
 @pytest.mark.usefixtures("short_leases")
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 @pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.soak)])

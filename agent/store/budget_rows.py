@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, text, update
+from sqlalchemy import ARRAY, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.clock import new_id
@@ -93,7 +93,7 @@ WITH locked AS MATERIALIZED (
     SELECT id, :turn_id, :token, purpose, usd, :ids
     FROM unnest(:hold_ids, CAST(:purposes AS text[]), CAST(:amounts AS numeric[])) AS new (id, purpose, usd)
 )
-SELECT count(*) FROM taken
+SELECT id FROM taken
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("hold_ids", type_=ARRAY(Uuid)))
 # Holds first and then budgets, these in the order of their ids: two that end holds never wait in a circle.
 _END = """
@@ -111,6 +111,12 @@ WITH ended AS (
 )
 SELECT count(*) FROM ended
 """
+_CHARGE = text("""
+WITH locked AS MATERIALIZED (
+    SELECT id FROM budgets WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
+)
+UPDATE budgets SET spent_usd = spent_usd + :usd FROM locked WHERE budgets.id = locked.id
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 CALLS_AS_HELD = f"CASE purpose WHEN '{HoldPurpose.CALL}' THEN usd ELSE 0 END"
 
 
@@ -132,8 +138,11 @@ def read(transaction: Transaction, turn: Turn, budgets: Sequence[PayingBudget]) 
     ]
 
 
-def hold(transaction: Transaction, turn: Turn, budgets: Sequence[BudgetState], holds: Sequence[NewHold]) -> bool:
-    """Holds the money in every budget; returns whether each had it. If not, the transaction must be rolled back.
+def hold(
+    transaction: Transaction, turn: Turn, budgets: Sequence[BudgetState], holds: Sequence[NewHold]
+) -> list[BudgetState]:
+    """Holds the money in every budget; returns those that have too little. If there are any, the transaction must
+    be rolled back.
 
     It locks rows that many turns share: the commit should follow at once.
     """
@@ -147,7 +156,8 @@ def hold(transaction: Transaction, turn: Turn, budgets: Sequence[BudgetState], h
         "purposes": [new.purpose for new in holds],
         "amounts": [new.usd for new in holds],
     }
-    return bool(transaction.execute(_HOLD, values).scalar_one() == len(budgets))
+    taken = set(transaction.scalars(_HOLD, values))
+    return [budget for budget in budgets if budget.id not in taken]
 
 
 class EndHolds:
@@ -161,13 +171,9 @@ class EndHolds:
         return int(transaction.execute(self._statement, values).scalar_one())
 
 
-def charge_budgets(
-    transaction: Transaction, budget_ids: Sequence[UUID], *, freed_usd: Decimal, spent_usd: Decimal
-) -> None:
-    """Frees what was held in the budgets, and charges what was spent."""
-    budgets = update(BudgetRow).where(BudgetRow.id.in_(budget_ids))
-    amounts = {"held_usd": BudgetRow.held_usd - freed_usd, "spent_usd": BudgetRow.spent_usd + spent_usd}
-    transaction.execute(budgets.values(amounts).execution_options(synchronize_session=False))
+def charge(transaction: Transaction, budget_ids: Sequence[UUID], usd: Decimal) -> None:
+    """Charges each budget what was spent without being held."""
+    transaction.execute(_CHARGE, {"ids": budget_ids, "usd": usd})
 
 
 def _as_arrays(budgets: Sequence[PayingBudget]) -> dict[str, Sequence[str] | Sequence[date] | Sequence[Decimal]]:

@@ -128,8 +128,8 @@ class Budgets:
         holds = [NewHold(hold.id, HoldPurpose.CALL, hold.usd)]
         if closing_usd:
             holds.append(NewHold(new_id(), HoldPurpose.CLOSING, closing_usd))
-        if not budget_rows.hold(transaction, turn, budgets, holds):
-            raise BudgetTaken(f"{HELD[budgets[0].scope]}; {ASK_AGAIN}", is_held=True)
+        if short := budget_rows.hold(transaction, turn, budgets, holds):
+            raise BudgetTaken(f"{HELD[short[0].scope]}; {ASK_AGAIN}", is_held=True)
 
     def _decide(
         self, request: Request, budgets: Sequence[BudgetState], closing_usd: Decimal, turn_usd: Decimal
@@ -157,7 +157,7 @@ class Budgets:
         if usd:
             self._create_missing(transaction, self._list(turn))
             ids = [budget.id for budget in self._read_rows(transaction, turn)]
-            budget_rows.charge_budgets(transaction, ids, freed_usd=NOTHING, spent_usd=usd)
+            budget_rows.charge(transaction, ids, usd)
 
     def _create_missing(self, transaction: Transaction, budgets: Sequence[PayingBudget]) -> None:
         """Creates the rows, unless they are known to be there: none is deleted while its day or month lasts."""

@@ -61,13 +61,13 @@ def worker(
     with ExitStack() as stack:
         database = stack.enter_context(environment.open_database(needs_redis=True))
         settings = bot.settings.load()
+        database.close()  # a connection must not be shared across a fork
         if n_processes == 1:
             _preload()
             supervisor.settle_memory()  # for the renewer of leases, which is forked
             process.run(
                 settings, lambda renewer: _build_context(settings, renewer), beside=beside, on_exit=stack.close
             )
-        database.close()  # a connection must not be shared across the fork
         supervisor.supervise(
             n_processes,
             lambda: process.run(settings, lambda renewer: _build_context(settings, renewer), beside=beside),

@@ -106,10 +106,11 @@ def is_known(job: Job) -> bool:
     try:
         name, args, kwargs = job.func_name, job.args, job.kwargs
         is_id = len(args) == 1 and isinstance(args[0], str) and bool(UUID(args[0]))
-    except (DeserializationError, ValueError, TypeError):
+        is_ours = name in JOBS and is_id and not kwargs and not job._instance
+    except (DeserializationError, LookupError, ValueError, TypeError):  # JSON of any other shape
         return False
     callbacks = (job._success_callback_name, job._failure_callback_name, job._stopped_callback_name)
-    return name in JOBS and is_id and not kwargs and not job._instance and not any(callbacks)
+    return is_ours and not any(callbacks)
 
 
 def list_waiting(jobs: Queue) -> set[str]:

@@ -266,8 +266,7 @@ class Index:
                 self._require_model()
         self._require_dimension(dimension)
         if not self._is_prepared:
-            with self._explained():
-                lancedb_runtime.run(lancedb_runtime.create_search_indexes(self._table))
+            self._write(self._table, partial(lancedb_runtime.create_search_indexes, self._table))
             self._is_prepared = True
         return self._table
 

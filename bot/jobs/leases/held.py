@@ -4,6 +4,7 @@ They are renewed by a :mod:`.renewer`, which is not held up by what the process 
 what it says; where that thread was held up too, the thread that works on a turn does.
 """
 
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from bot.jobs.leases.renewer import Renewal, SignOfLife, TurnDropped, TurnHeld, 
 
 SIGN_OF_LIFE_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
+FULL_PIPE_SECONDS = 3.0  # a renewal that Postgres answers takes no longer, and then the renewer listens
 
 
 class Abandoned(DocentError):
@@ -138,8 +140,16 @@ class Leases:
         self._pipe.close()
 
     def _say(self, message: TurnHeld | TurnDropped | SignOfLife | WorkerEnds) -> None:
+        """Sends a message; gives the renewer up where the pipe stays full, for then it renews nothing either.
+
+        It never waits for long, because it holds the lock, which turns take to check their leases.
+        """
+        is_sign = isinstance(message, SignOfLife)
         try:
-            self._pipe.send(message)
+            if self.has_renewer and _has_room(self._pipe, 0 if is_sign else FULL_PIPE_SECONDS):
+                self._pipe.send(message)
+            elif not is_sign:
+                self.has_renewer = False
         except OSError:  # _take_news finds its end, too
             self.has_renewer = False
 
@@ -160,3 +170,10 @@ class Leases:
                 lease.is_cancelled = token in renewal.cancelled
                 if token not in renewal.busy:
                     lease.valid_until = renewal.valid_until
+
+
+def _has_room(pipe: Connection, timeout_seconds: float) -> bool:
+    """Returns whether a message can be sent without waiting, as soon as it can or after ``timeout_seconds``."""
+    poll = select.poll()  # unlike select(), it takes descriptors above 1023
+    poll.register(pipe, select.POLLOUT)
+    return bool(poll.poll(timeout_seconds * 1000))

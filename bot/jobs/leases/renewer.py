@@ -91,8 +91,9 @@ class ForkedRenewer:
 def fork(settings: AgentSettings) -> ForkedRenewer:
     """Starts a renewer as a process.
 
-    Call it before the process has threads or open connections, and before it lowers its priority. Signals do not
-    end the renewer: the worker may work for some seconds after its own.
+    Call it before the process has open connections or threads, but for the one that waits for its supervisor's
+    end, and before it lowers its priority. Signals do not end the renewer: the worker may work for some seconds
+    after its own.
     """
     assert settings.database_url
     ours, theirs = multiprocessing.Pipe()

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from agent.errors import BudgetTaken, Cancelled, LimitReached, OverBudget, ToolError
 from agent.llm.pricing import FREE, Price
@@ -18,6 +19,7 @@ from agent.store import budgets, sessions
 from agent.store.budgets import Budgets, Hold
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
+from agent.store.tables import BudgetScope
 from agent.tools import ToolContext, ToolResult, tool
 from agent.turn import loop
 from agent.turn.config import OpeningCall
@@ -190,6 +192,21 @@ def test_a_hold_lapses_with_the_lease_it_was_taken_under(asked: Asked, how: str)
     assert standing(asked)["person_day"] == (1, 2)  # the call may have been made; the closing one was not
 
 
+def test_money_that_others_take_between_look_and_commit_is_not_held_and_it_is_said_whose_it_is(
+    asked: Asked,
+) -> None:
+    kept, turn, other = limited(workspace_day=1.5), asked.ask(), asked.ask(key="other", user="U2")
+    hold(asked, kept, turn, request(1))
+    with (
+        pytest.raises(BudgetTaken) as error,
+        step(asked) as transaction,
+        kept.hold(transaction, turn, request(), closing_usd=Decimal(0), turn_usd=Decimal(10)),
+    ):
+        hold(asked, kept, other)
+    assert error.value.says.startswith(budgets.HELD[BudgetScope.WORKSPACE])
+    assert standing(asked)["workspace_day"] == (0, 1.01)
+
+
 def test_fifty_turns_at_once_do_not_overshoot(asked: Asked) -> None:
     """Each takes what its call and its closing call may cost; the budget has room for ten such turns."""
     kept = limited(workspace_day=20)
@@ -270,6 +287,31 @@ def test_what_a_tool_costs_is_recorded_and_paid_from_the_budgets(asked: Asked) -
     assert standing(asked)["person_day"] == (1.25, 0)
     (turn,) = asked.query("SELECT cost_usd FROM turns")
     assert turn.cost_usd == run.recorder.transcript.spent_usd == Decimal("1.25")
+
+
+def test_what_a_tool_costs_is_charged_in_the_order_of_the_budgets_ids(asked: Asked) -> None:
+    """Else it and a hold wait for each other; the order in which the rows are stored changes with each update."""
+    kept, turn = limited(person_day=5), asked.ask()
+    hold(asked, kept, turn)
+    first, *_, last = [row.id for row in asked.query("SELECT id FROM budgets ORDER BY id")]
+    lock = text("SELECT 1 FROM budgets WHERE id = :id FOR UPDATE NOWAIT")
+
+    def spend() -> None:
+        with step(asked) as transaction:
+            kept.spend(transaction, turn, Decimal("0.5"))
+
+    with step(asked) as transaction:  # stores it behind the others; so few rows are read as they are stored
+        transaction.execute(text("UPDATE budgets SET held_usd = held_usd WHERE id = :id"), {"id": first})
+        transaction.execute(text("ANALYZE budgets"))
+    with ThreadPoolExecutor(1) as pool:
+        with step(asked) as transaction:
+            transaction.execute(lock, {"id": first})
+            charged = pool.submit(spend)
+            while not asked.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not charged.done()
+            transaction.execute(lock, {"id": last})
+        charged.result()
+    assert standing(asked)["person_day"] == (0.5, 1)
 
 
 def test_over_budget_the_documents_are_quoted_and_it_is_said_why(asked: Asked) -> None:

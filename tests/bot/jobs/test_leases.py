@@ -1,10 +1,12 @@
 """A lease is renewed while its turn is worked on, and tells the worker when to stop."""
 
+import multiprocessing
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -14,7 +16,7 @@ from agent.errors import Cancelled, LeaseLost
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from bot.jobs.leases import renewer
+from bot.jobs.leases import held, renewer
 from bot.jobs.leases.held import Abandoned, Lease, Leases
 from tests.bot.jobs.conftest import Ask
 from tests.system import ROOT
@@ -124,6 +126,23 @@ def test_a_step_that_takes_long_loses_no_lease(database: Database, leases: Lease
         lease = leases.add(turn.token, claimed_at=time.monotonic())
         wait_for(lambda: raised_by(lease) is LeaseLost)  # it writes nothing more, while it is not sure
     wait_for(lambda: raised_by(lease) is None)
+
+
+def test_a_renewer_that_takes_nothing_any_more_is_given_up_and_holds_up_nobody(
+    database: Database, turn: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "FULL_PIPE_SECONDS", 0.1)
+    ours, theirs = multiprocessing.Pipe()  # a renewer that is stopped, or waits for Postgres for ever
+    leases = Leases(database, lease_seconds=LEASE_SECONDS, longest_seconds=60, pipe=ours)
+    leases.add(turn.token, claimed_at=time.monotonic())
+    for _ in range(10_000):  # until the pipe is full
+        if not leases.has_renewer:
+            break
+        leases.drop(leases.add(uuid4(), claimed_at=time.monotonic()))
+    assert not leases.has_renewer  # the worker ends, and another takes its place
+    assert leases.put_back() == [turn.session_id]
+    leases.close()
+    theirs.close()
 
 
 WORKER = """

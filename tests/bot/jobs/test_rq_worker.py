@@ -1,5 +1,6 @@
 """RQ's worker in threads: what of RQ's inside it relies on, with a real Redis."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -144,7 +145,17 @@ def foreign(turn_queue: Queue) -> list[Job]:
         turn_queue.enqueue(queue.JOB, kwargs={"session_id": session_id}),
         turn_queue.enqueue(queue.JOB, session_id, on_success=Callback("subprocess.getoutput")),
         turn_queue.enqueue(queue.JOB, [session_id]),
+        _enqueue_raw(turn_queue, [[queue.JOB], None, [session_id], {}]),
+        _enqueue_raw(turn_queue, [queue.JOB, None, {"session_id": session_id}, {}]),
     ]
+
+
+def _enqueue_raw(turn_queue: Queue, data: object) -> Job:
+    """Enqueues what RQ's client would not."""
+    job = turn_queue.enqueue(hold, "x")
+    job.data = json.dumps(data).encode()
+    job.save()
+    return job
 
 
 def test_a_job_that_docent_did_not_enqueue_is_dropped_and_the_next_one_runs(

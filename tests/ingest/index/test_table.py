@@ -54,6 +54,17 @@ def test_an_index_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
             use()
 
 
+def test_a_table_that_was_opened_before_another_process_made_its_search_indexes_is_written(tmp_path: Path) -> None:
+    address = str(tmp_path / "i")
+    early, other = (Index(address, embedding_model="static") for _ in range(2))
+    schema = lancedb_runtime.chunk_schema(256, "static")
+    lancedb_runtime.run(lancedb_runtime.create_table(address, TABLE, schema))
+    assert early.n_chunks() == 0
+    put(other, "a", "apples")
+    put(early, "b", "pears")
+    assert sorted(found(other, "apples pears")) == ["apples", "pears"]
+
+
 def test_an_index_opened_too_early_is_found_once_it_is_there(tmp_path: Path) -> None:
     early = Index(str(tmp_path / "i"), embedding_model="static")
     assert not early.exists()
