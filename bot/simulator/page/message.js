@@ -99,9 +99,10 @@ function drawParts(message, app) {
 
 /** @param {Slack.File} file */
 function drawFile(file) {
+  const named = file.title === file.name ? "" : `${file.name} · `;
   const address = `/files/${file.id}/${encodeURIComponent(file.name)}`;
   return html`<a class="file" href=${address} download=${file.name}>${icon("file")}
-    <span><b>${file.title}</b> <span class="detail">${file.name} · ${size(file.size)}</span></span></a>`;
+    <span><b>${file.title}</b> <span class="detail">${named}${size(file.size)}</span></span></a>`;
 }
 
 /** @param {Slack.Message} message @param {App} app */
