@@ -30,6 +30,8 @@ Not below DocentError, because they are caught where their module is used and re
 - GitError (ingest.sources.gitrepo.command), SlackReadError (ingest.sources.slackthreads.calls): what git or Slack
   said; the source makes a UserError or a FetchProblem of it.
 - ErrorEvent (agent.llm.answers.provider_stream): a server's error in a stream; a ModelError is made of it.
+- FileUnreadable (bot.slack.reading.file_reader): a file of a question cannot be read; a sentence below the answer
+  says so.
 - _Busy (agent.store.retention), _NoAnswer (bot.doctor.slack), Stopped (bot.demo.run): never leave their module.
 - SlackError, WorkspaceError (bot.simulator.errors): the simulator imports nothing of Docent.
 

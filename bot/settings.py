@@ -5,6 +5,7 @@ theirs.
 """
 
 from functools import cache
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -78,6 +79,21 @@ class BotSettings(BaseSettings):
     questions_per_minute: int = Field(
         default=20, ge=0, description="Questions one person may ask in Slack in a minute; 0: without limit"
     )
+    follow_ups: Literal["always", "asker", "mention"] = Field(
+        default="asker",
+        description="Whose replies in a thread are answered without a mention: everybody's, those of who asked "
+        "there, or nobody's; 'docent channels' sets it for one channel",
+    )
+    cost_line: bool = Field(
+        default=False,
+        description="Whether an answer says its model, tokens and dollars; 'docent channels' sets it for one "
+        "channel",
+    )
+    ask_emoji: str = Field(
+        default="",
+        pattern=r"^:?[a-z0-9_+'-]*:?$",
+        description="An emoji, such as docent, that asks about the message it is put on; empty: none does",
+    )
     catch_up_hours: float = Field(
         default=24,
         ge=0,
@@ -111,11 +127,6 @@ class BotSettings(BaseSettings):
         description="Slack ids of people who may see how any answer came about (Show how), comma-separated: U0123",
     )
 
-    cost_line_channels: str = Field(
-        default="",
-        description="Channels where an answer says its model, tokens and dollars, comma-separated: C0123, or all",
-    )
-
     tools: str = Field(
         default="", description="Tools of your own: folders and importable packages, comma-separated"
     )
@@ -124,6 +135,16 @@ class BotSettings(BaseSettings):
     def own_tools(self) -> list[str]:
         """Returns the folders and packages of ``tools``."""
         return [entry for part in self.tools.split(",") if (entry := part.strip())]
+
+    @property
+    def of_channels(self) -> dict[str, str | bool]:
+        """Returns what counts in a channel for which nothing is set, as that is stored for one."""
+        return {"follow_ups": self.follow_ups, "cost_line": self.cost_line}
+
+    @property
+    def emoji(self) -> str:
+        """Returns the name of ``ask_emoji`` as Slack's events have it."""
+        return self.ask_emoji.strip(":")
 
     @property
     def prompts(self) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 import ingest.settings
 from bot.simulator import ADA, GRACE, HELP, HR, LINUS, RANDOM, SlackMessage
+from bot.slack.channels import channel_settings
 from bot.slack.interactions import forms, publication, show_how
 from bot.slack.replies.closing import buttons
 from bot.slack.replies.text.tables import FIRST_ROWS
@@ -49,7 +50,7 @@ def add_page(world: System, name: str, text: str, *, reader: str = "everyone") -
 def labels(message: SlackMessage) -> list[str]:
     """What the ordinary buttons of a message say."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
-    return [element["text"]["text"] for row in rows for element in row]
+    return [element["text"]["text"] for row in rows for element in row if element["type"] == "button"]
 
 
 def wait_for_ephemeral(world: System, user: str, part: str) -> SlackMessage:
@@ -74,7 +75,10 @@ def test_below_an_answer_stand_the_age_of_its_sources_and_what_to_go_on_with(
     old = "---\ntitle: Lockers\nupdated: 2019-03-01\n---\n\n## The code\n\nThe locker has the code 4711.\n\n"
     add_page(world, "lockers", f"{old}## Losing the key\n\nAsk the porter for the spare key.\n")
     model.script = lambda request: Say("The locker has the code 4711 [1].")
-    world.env |= {"DOCENT_COST_LINE_CHANNELS": HELP, "DOCENT_OPERATORS": LINUS}
+    with world.database.transaction() as transaction:
+        place = {"team": world.workspace.app.team_id, "channel": HELP}
+        channel_settings.change(transaction, **place, field="cost_line", value=True, changed_by="operator")
+    world.env["DOCENT_OPERATORS"] = LINUS
     world.start("web", "worker")
     ts = world.workspace.person(ADA).mention(HELP, "What is the code of the locker?")
     world.wait_for_turns(1)
@@ -202,7 +206,9 @@ def test_a_long_table_is_shown_in_part_and_comes_whole_as_a_file(world: System, 
     reply, file = world.wait_for(lambda: replies if len(replies := world.replies(HELP, ts)) == 2 else None)
     assert f"{FIRST_ROWS} of 120 rows are shown" in reply.plain
     assert "in the file below" in reply.plain
-    with urllib.request.urlopen(file.files[0]["url_private"], timeout=30) as answer:
+    authorization = {"Authorization": f"Bearer {world.workspace.app.bot_token}"}
+    request = urllib.request.Request(file.files[0]["url_private"], headers=authorization)
+    with urllib.request.urlopen(request, timeout=30) as answer:
         rows = list(csv.reader(answer.read().decode("utf-8-sig").splitlines()))
     assert (len(rows), rows[0], rows[120][0]) == (121, ["day", "note"], "120")
 

@@ -10,7 +10,9 @@ import ingest.settings
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule
 from bot.simulator.people.person import Person
 from bot.simulator.stores.pending_events import FailureReason
+from bot.slack.channels import thread_menu
 from bot.slack.interactions import private_offer
+from bot.slack.manifest import SHORTCUT
 from ingest.library import Library
 from tests.library import sync_folder
 from tests.proxy import Proxy
@@ -147,6 +149,37 @@ def test_the_command_answers_the_asker_only(world: System) -> None:
     assert world.workspace.ephemerals(GRACE) == []
 
 
+def test_a_message_is_asked_about_by_emoji_and_by_shortcut_and_a_thread_is_muted_in_its_menu(
+    world: System,
+) -> None:
+    world.env["DOCENT_ASK_EMOJI"] = ":question:"
+    world.start("web", "worker", "clock")
+    ada, grace = world.workspace.person(ADA), world.workspace.person(GRACE)
+    root = grace.say(HELP, "Good morning")
+    reply = grace.say(HELP, QUESTION, root)
+    ada.react(reply, "question")
+    world.wait_for_turns(1)
+    (answer,) = world.replies(HELP, root)
+    assert "5 days" in answer.plain
+
+    ada.use_shortcut(reply, SHORTCUT)
+    world.wait_for_turns(2)
+    world.wait_for(lambda: any("5 days" in message.plain for message in world.workspace.ephemerals(ADA)))
+    assert world.workspace.ephemerals(GRACE) == []
+
+    ada.click(answer.ts, thread_menu.ACTION, "muted")
+    ada.say(HELP, "And what may a hotel cost per night?", root)
+    ada.mention(HELP, "How long must a password be?")
+    world.wait_for_turns(3)
+    world.wait_for(lambda: all(d.is_acked for d in world.workspace.deliveries))
+    assert [turn.origin for turn in world.query("SELECT origin FROM turns ORDER BY id")] == [
+        "reaction",
+        "shortcut",
+        "mention",
+    ]
+    assert len(world.replies(HELP, root)) == 1
+
+
 def test_a_command_without_a_question_says_how_to_use_it(world: System) -> None:
     world.start("web")
     ack = world.workspace.person(ADA).command("/ask", "  ", GENERAL)
@@ -160,6 +193,7 @@ def test_a_mention_without_a_question_is_greeted(world: System) -> None:
     world.wait_for_turns(1)
     (reply,) = world.replies(HELP, ts)
     assert "Ask me something" in reply.plain
+    assert "“Travel”" in reply.plain  # a document that all who see it may read
 
 
 def test_events_come_through_socket_mode_as_well(world: System) -> None:

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from agent import secrets
 from agent.clock import new_id
 from agent.errors import LeaseLost
 from agent.hidden_characters import strip_invisible
 from agent.store.database import Transaction, count_rows
-from agent.store.tables import IS_OPEN, SessionRow, TurnRow
+from agent.store.tables import IS_OPEN
 from agent.types import Audience, SessionStatus, TurnStatus
 
 WAKE_AGAIN_SECONDS = 5  # an unclaimed turn is woken again after this, then after twice this, …
@@ -340,8 +340,41 @@ def request_stop(transaction: Transaction, *, key: str, pressed_at: float) -> bo
     return count_rows(transaction, _STOP, values) > 0
 
 
-def has_asked(transaction: Transaction, *, key: str, user_id: str) -> bool:
-    """Returns whether this person asked something in this session before."""
-    turns = select(TurnRow.id).join(SessionRow, SessionRow.id == TurnRow.session_id)
-    found = turns.where(SessionRow.key == key, TurnRow.user_id == user_id).limit(1)
-    return transaction.scalar(found) is not None
+_RESTATE = text(
+    "UPDATE turns SET question = :question WHERE id = :id AND lease_token = :token AND status = 'running'"
+)
+
+
+def restate(transaction: Transaction, turn: Turn, question: str) -> None:
+    """Stores what a claimed turn asks, where that was not known when it was stored."""
+    values = {"id": turn.id, "token": turn.token, "question": clean_question(question)}
+    if count_rows(transaction, _RESTATE, values) != 1:
+        raise lost_lease(turn)
+
+
+_MOVE = text("""
+WITH session AS (
+    INSERT INTO sessions (id, key, n_turns) VALUES (:session_id, :key, 1)
+    ON CONFLICT (key) DO UPDATE
+        SET n_turns = sessions.n_turns + 1, status = 'pending', updated_at = now()
+    RETURNING id, n_turns
+)
+UPDATE turns SET session_id = session.id, seq = session.n_turns, status = 'queued', question = :question,
+       lease_owner = NULL, lease_token = NULL, lease_until = NULL, n_wakes = 0, wake_after = now(),
+       attempt = greatest(attempt - 1, 0)
+FROM session WHERE turns.id = :id AND lease_token = :token AND turns.status = 'running'
+RETURNING turns.session_id
+""")
+_DELETE_EMPTY = text("""
+DELETE FROM sessions WHERE id = :id AND NOT EXISTS (SELECT 1 FROM turns WHERE session_id = :id)
+""")
+
+
+def move(transaction: Transaction, turn: Turn, *, key: str, question: str) -> UUID:
+    """Gives the lease up and appends the turn to the session ``key``, where it belongs; returns that session."""
+    values = {"session_id": new_id(), "key": key, "id": turn.id, "token": turn.token}
+    row = transaction.execute(_MOVE, values | {"question": clean_question(question)}).one_or_none()
+    if row is None:
+        raise lost_lease(turn)
+    transaction.execute(_DELETE_EMPTY, {"id": turn.session_id})
+    return UUID(str(row[0]))

@@ -15,14 +15,14 @@ import typer
 from typer.core import TyperGroup
 
 from agent.errors import UserError
-from bot.cli import access, documents, getting_started, processes, questions, sessions
+from bot.cli import access, channels, documents, getting_started, processes, questions, sessions
 from bot.evaluation.command import evaluate
 from bot.processes import private_files
 from bot.record.people_command import people_app
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "access", "sync", "forget", "reindex"),  # on one machine
-    *("doctor", "manifest", "web", "worker", "clock", "migrate"),  # with Slack
+    *("doctor", "manifest", "web", "worker", "clock", "migrate", "channels"),  # with Slack
     *("sessions", "usage", "people", "eval"),  # afterwards
 )
 DISTRIBUTION = "docent-answers"
@@ -79,6 +79,7 @@ app.command("eval")(evaluate)
 app.add_typer(sessions.sessions_app, name="sessions")
 app.add_typer(people_app, name="people")
 app.add_typer(access.access_app, name="access")
+app.add_typer(channels.channels_app, name="channels")
 
 
 def main() -> None:

@@ -167,6 +167,9 @@ def _schedule_catch_up(
     """Returns the search for missed questions, unless the operator wants none or there is no token for it."""
     from bot.jobs import queue
     from bot.processes.schedules import catch_up_schedule
+    from bot.slack.channels import channel_settings
+    from bot.slack.channels.channel_settings import ChannelSettings
+    from bot.slack.channels.settings_cache import SettingsCache
     from bot.slack.client import SlackClient
     from bot.slack.intake.catch_up import CatchUp
     from bot.slack.intake.history import History
@@ -175,7 +178,8 @@ def _schedule_catch_up(
     if not (settings.catch_up_hours and settings.slack_bot_token):
         return None
     slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
-    intake = Intake(database, lambda session_id: queue.wake(jobs, [session_id]))
+    defaults = channel_settings.apply(settings.of_channels, ChannelSettings())
+    intake = Intake(database, lambda session_id: queue.wake(jobs, [session_id]), settings=SettingsCache(defaults))
     search = CatchUp(slack, intake, History(slack), max_age=timedelta(hours=settings.catch_up_hours))
     state = catch_up_schedule.open_state(jobs.connection, settings.queue)
     return catch_up_schedule.CatchUpSchedule(database, state, search.run)

@@ -31,6 +31,7 @@ from bot.processes.embedded import embedded_servers
 from bot.processes.embedded.server_process import find_free_port
 from bot.record import session_query
 from bot.simulator import InstalledApp, PageContent, Timing, Workspace, WorkspaceServer
+from bot.slack import manifest
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 PORT = 3100
@@ -39,6 +40,7 @@ READY_SECONDS = 120
 WATCH_SECONDS = 0.5
 WORDS_PER_SECOND = 40  # of quoted answers: about the pace of a language model
 LOOPBACK = "127.0.0.1,localhost"
+ASK_EMOJI = "question"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -73,7 +75,12 @@ def _run(folder: Path, handbook: Path, held: Claim, *, examples: list[str], port
             signing_secret=secrets.token_hex(16),
         )
         workspace = Workspace(app, timing=Timing(RETRY_DELAYS), archive=folder / "workspace.sqlite")
-        content = PageContent(lambda query: _load_turns(database, app.team_id, query), examples)
+        content = PageContent(
+            lambda query: _load_turns(database, app.team_id, query),
+            examples,
+            shortcuts={manifest.SHORTCUT: manifest.SHORTCUT_NAME},
+            emoji=[ASK_EMOJI],
+        )
         server = WorkspaceServer(workspace, port, documents.routes(handbook), content)
         env = _env(folder, workspace, server, examples)
         processes = Processes(folder, env, print_line)
@@ -126,6 +133,7 @@ def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: 
         "SLACK_SIGNING_SECRET": workspace.app.signing_secret,
         "SLACK_APP_TOKEN": "",
         "DOCENT_SUGGESTED_PROMPTS": "|".join(examples),
+        "DOCENT_ASK_EMOJI": ASK_EMOJI,
         "DOCENT_ENVIRONMENT": "demo",
         "DOCENT_LOG_LEVEL": "INFO",  # their logs say when they are ready
         **{name: ",".join(filter(None, (os.environ.get(name), LOOPBACK))) for name in ("NO_PROXY", "no_proxy")},

@@ -115,11 +115,17 @@ def _scopes(headers: dict[str, str]) -> Finding:
     missing = sorted(set(manifest.SCOPES) - granted)
     if not missing:
         return Finding("scopes", FindingState.OK, f"all {len(manifest.SCOPES)} required scopes are granted")
+    lost = [
+        f"{scope} ({manifest.OPTIONAL_SCOPES[scope]})" for scope in missing if scope in manifest.OPTIONAL_SCOPES
+    ]
+    is_optional = len(lost) == len(missing)
     advice = (
         "Add them under 'OAuth & Permissions' (or paste the output of 'docent manifest' under 'App Manifest') and "
         "reinstall the app; the token stays the same."
     )
-    return Finding("scopes", FindingState.PROBLEM, f"The app lacks {', '.join(missing)}.", advice)
+    named = [scope for scope in missing if scope not in manifest.OPTIONAL_SCOPES] + lost
+    state = FindingState.WARNING if is_optional else FindingState.PROBLEM
+    return Finding("scopes", state, f"The app lacks {', '.join(named)}.", advice)
 
 
 def _report(outage: Diagnosis, *, name: str) -> Finding:

@@ -21,21 +21,25 @@ from agent.store import earlier_turns, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.turn import history, loop
+from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import Audience, EndReason, TurnStatus
 from bot.jobs import job_pool, private_answers, queue, suggestions, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases.held import Abandoned, Lease
+from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SeenBy
+from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies import reply_rows, task_cards
 from bot.slack.replies.closing.sources import Dates
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
-from bot.slack.replies.output_filter import AnswerText
+from bot.slack.replies.output_filter import AnswerText, clean_label
 from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
+from bot.slack.replies.unasked_reply import UnaskedReply
 from ingest.index.active_index import IndexState
 from ingest.index.table import IndexedHeading
 from ingest.library import Library
@@ -53,6 +57,7 @@ NOT_FOR_ALL = (
 STOPPED = "Stopped."
 STOPPED_NOTICE = "Stopped before the answer was complete."
 GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
+GREETING_TITLES = 3
 LAST_ATTEMPTS = 3  # beyond the allowed ones, for saying that the question was given up
 
 MakeReply = Callable[[Turn], Reply]
@@ -156,13 +161,23 @@ def _answer_or_fail(context: WorkerContext, claimed: _Claimed, lease: Lease, mak
 
 def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Reply) -> None:
     turn = claimed.turn
-    if turn.is_withdrawn:
+    if turn.is_withdrawn or _is_unwanted(context, claimed):
         turn_endings.end_withdrawn(context, turn, reply)
         return
+    asked = _read_question(context, claimed)
+    if asked.moved_to:
+        if context.turn_queue:
+            queue.wake(context.turn_queue, [asked.moved_to])
+        return
+    if asked.is_void:
+        turn_endings.end_withdrawn(context, turn, reply)
+        return
+    turn = replace(turn, question=asked.question)
+    claimed = replace(claimed, turn=turn)
+    reply.note_question(turn.question)
     if not turn.question.strip():
-        turn_endings.end(
-            context, turn, reply, _sentence(turn, context.suggestions.greet()), reason=EndReason.GREETING
-        )
+        sentence = _sentence(turn, asked.notice or _greet(context, claimed))
+        turn_endings.end(context, turn, reply, sentence, reason=EndReason.GREETING)
         return
     if len(turn.question) > (limit := context.settings.max_question_chars):
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
@@ -170,7 +185,7 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         return
     seen_by = _find_audience(context, claimed)
     turn = replace(turn, audience=seen_by.audience)
-    agent, index = context.agent, None
+    agent, index = asked.equip(context.agent), None
     if context.library and claimed.index:
         index = context.library.status(claimed.index)
         agent = replace(agent, resources={**agent.resources, Library: context.library.at(claimed.index)})
@@ -195,11 +210,13 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         )
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
-    progress = _Progress(
-        AnswerText(run.source, links, fits_tables=claimed.posted is not None), final, seen_by.notice
-    )
+    notice = " ".join(filter(None, [asked.notice, seen_by.notice]))
+    text = AnswerText(run.source, links, fits_tables=claimed.posted is not None)
+    progress = _Progress(text, final, notice)
     try:
-        _run(context, replace(claimed, turn=turn), run, reply, progress)
+        _run(
+            context, replace(claimed, turn=turn), run, reply, progress, plan=asked.plan(context.plan_opening_calls)
+        )
     except Cancelled:
         answer = _keep_shown(turn, run, reply, progress)
         turn_endings.end(context, turn, reply, answer, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
@@ -223,6 +240,29 @@ class _Progress:
         """Replaces the card of a call that has ended."""
         self.steps[card.id] = task_cards.close_card(card, event)
         return self.steps[card.id]
+
+
+def _is_unwanted(context: WorkerContext, claimed: _Claimed) -> bool:
+    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more."""
+    if claimed.turn.origin != Origin.CHANNEL or claimed.posted is None:
+        return False
+    return not context.settings_of(claimed.posted).respond_to_all
+
+
+def _read_question(context: WorkerContext, claimed: _Claimed) -> ReadQuestion:
+    if context.questions is None or claimed.posted is None:  # asked in the terminal
+        return ReadQuestion(claimed.turn.question)
+    return context.questions.read(claimed.turn, claimed.posted)
+
+
+def _greet(context: WorkerContext, claimed: _Claimed) -> str:
+    """Returns what is said to a message without words: with documents that all who see it may read."""
+    titles: Sequence[str] = ()
+    if context.library and not context.suggestions.examples:
+        audience = _find_audience(context, claimed).audience
+        listing = context.library.list_documents(audience=audience, limit=GREETING_TITLES)
+        titles = [clean_label(entry.title) for entry in listing.documents]
+    return context.suggestions.greet(titles)
 
 
 def _find_audience(context: WorkerContext, claimed: _Claimed) -> SeenBy:
@@ -284,10 +324,18 @@ class _FinalCheck:
         return _has_lost_readers(self._context, replace(turn, audience=seen_by.audience), turn.audience)
 
 
-def _run(context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, reply: Reply, progress: _Progress) -> None:
+def _run(
+    context: WorkerContext,
+    claimed: _Claimed,
+    run: loop.TurnRun,
+    reply: Reply,
+    progress: _Progress,
+    *,
+    plan: Callable[[str], Sequence[OpeningCall]],
+) -> None:
     """Runs the agent and shows its events; the last one completes the turn."""
     cards: dict[str, TaskCard] = {}  # by the id of the running call
-    for event in run.events(context.plan_opening_calls):
+    for event in run.events(plan):
         if isinstance(event, Waiting):
             job_pool.note_waiting()
         match event:
@@ -347,7 +395,7 @@ def _close(
     address = claimed.posted.address
     return Closing(
         dates,
-        context.describe_cost(address.channel, run.recorder.transcript),
+        context.describe_cost(run.recorder.transcript) if context.settings_of(claimed.posted).cost_line else "",
         suggestions.suggest(finished.sources, headings, claimed.turn.question),
         address.place,
         claimed.turn.session_key,
@@ -379,4 +427,5 @@ def _make_slack_reply(context: WorkerContext, turn: Turn, posted: Posted | None)
         raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
     if posted.address.thread_ts is None:
         return CommandReply(context.slack, posted.address, turn.question)
-    return ThreadReply(context.slack, context.database, turn, posted)
+    kind = UnaskedReply if turn.origin == Origin.CHANNEL else ThreadReply
+    return kind(context.slack, context.database, turn, posted)

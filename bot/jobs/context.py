@@ -15,14 +15,17 @@ from agent.turn.config import AgentConfig, OpeningCall
 from agent.types import Audience
 from bot.jobs.leases.held import Leases
 from bot.jobs.suggestions import Suggestions
+from bot.slack.channels import channel_settings
+from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
+from bot.slack.reading.question_reader import QuestionReader
 from bot.slack.replies.links.policy import LinkHosts
+from bot.slack.replies.reply_rows import Posted
 from ingest.access import reader_sets
 from ingest.access.reader_sets import DocumentsNow
 from ingest.library import Library, LibraryStatus
 
-ALL_CHANNELS = "all"
 NO_MODEL = "no language model  ·  $0"
 RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, prompt, settings, index
 
@@ -31,10 +34,10 @@ RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, p
 class WorkerContext:
     """Everything a process needs to answer questions; see :func:`bot.jobs.wiring.build`.
 
-    ``slack``, ``audiences`` and ``turn_queue`` are None for a process that answers in the terminal.
-    ``delivery_hours`` is how long a finished answer waits for Slack. ``load_link_hosts`` says where links in
-    answers may lead; ``cost_line_channels`` where the cost of an answer is shown. Where it ``needs_documents`` and
-    there are none, no model is asked.
+    ``slack``, ``audiences`` and ``turn_queue`` are None for a process that answers in the terminal. ``questions``
+    reads what a question of Slack refers to. ``delivery_hours`` is how long a finished answer waits for Slack.
+    ``load_link_hosts`` says where links in answers may lead; ``channel_defaults`` is what counts in a channel for
+    which nothing is set. Where it ``needs_documents`` and there are none, no model is asked.
     """
 
     settings: AgentSettings
@@ -47,10 +50,11 @@ class WorkerContext:
     run_metadata: RunMetadata
     delivery_hours: float = 24
     audiences: AudienceResolver | None = None
+    questions: QuestionReader | None = None
     suggestions: Suggestions = field(default_factory=Suggestions)
     needs_documents: bool = True
     load_link_hosts: Callable[[], LinkHosts] = LinkHosts
-    cost_line_channels: frozenset[str] = frozenset()
+    channel_defaults: ChannelSettings = field(default_factory=ChannelSettings)
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -67,10 +71,12 @@ class WorkerContext:
             return DocumentsNow(self.agent.find_unreadable(transaction, document_ids, audience))
         return reader_sets.look_up(transaction, document_ids, audience)
 
-    def describe_cost(self, channel: str, transcript: Transcript) -> str:
-        """Returns what an answer cost so far, for a channel where that is shown; else nothing."""
-        if not self.cost_line_channels & {channel, ALL_CHANNELS}:
-            return ""
+    def settings_of(self, posted: Posted) -> ChannelSettings:
+        """Returns what counts in the channel where a question was asked."""
+        return channel_settings.apply(posted.settings, self.channel_defaults)
+
+    def describe_cost(self, transcript: Transcript) -> str:
+        """Returns what an answer cost so far."""
         model = self.agent.models[0].name
         if is_local(model):
             return NO_MODEL

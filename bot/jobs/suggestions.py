@@ -42,13 +42,16 @@ class Suggestions:
             sentences.append(f"For this, ask {self.contact}.")
         return " ".join(sentences)
 
-    def greet(self) -> str:
-        """Returns what is said to a message without words.
+    def greet(self, titles: Sequence[str] = ()) -> str:
+        """Returns what is said to a message without words; ``titles`` are of documents to ask about.
 
-        >>> Suggestions().greet()
-        "Ask me something about the company's documents. I answer in this thread, with my sources."
+        >>> Suggestions().greet(["Annual leave", "Travel"]).partition(". ")[0]
+        "Ask me something about the company's documents, for example about “Annual leave” or “Travel”"
         """
         example = f", for example “{self.examples[0]}”" if self.examples else ""
+        if titles and not example:
+            named = [f"“{title}”" for title in titles]
+            example = f", for example about {' or '.join(filter(None, [', '.join(named[:-1]), named[-1]]))}"
         return (
             f"Ask me something about the company's documents{example}. I answer in this thread, with my sources."
         )

@@ -29,6 +29,11 @@ FAILED = (
     "quote *{error_id}*."
 )
 ASKED_IN_SLACK = frozenset(Origin)
+BEGIN_A_THREAD = frozenset({Origin.MENTION, Origin.REACTION, Origin.CHANNEL})  # where others may join in
+# An answer that ends so is of no use to somebody who did not ask the bot.
+SAYS_NOTHING = frozenset(
+    {EndReason.NO_EVIDENCE, EndReason.WEAK_EVIDENCE, EndReason.UNCITED, EndReason.SMALL_TALK, EndReason.NO_ANSWER}
+)
 DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: the next try is after a quarter of the turn's age, within these
 
 
@@ -51,6 +56,9 @@ def complete(
     if is_withdrawn:
         end_withdrawn(context, turn, reply)
         return
+    if _is_unasked(turn) and not (finished.sources and finished.reason not in SAYS_NOTHING):
+        end_silently(context, turn, reply, reason=finished.reason)
+        return
     is_small_talk = finished.reason is EndReason.SMALL_TALK
     said = [
         _choose_notice(context, turn, finished.notice),
@@ -58,14 +66,14 @@ def complete(
         "" if notice else context.suggestions.describe(finished),  # which may be answered elsewhere only
     ]
     notice = " ".join(filter(None, said))
-    has_feedback = not is_small_talk  # nobody is asked to rate a "you're welcome"
     answer = Answer(
         turn.id,
         text,
         finished.sources,
         notice,
-        has_feedback,
+        has_feedback=not is_small_talk,  # nobody is asked to rate a "you're welcome"
         closest=finished.closest,
+        has_menu=not is_small_talk and turn.seq == 1 and turn.origin in BEGIN_A_THREAD,
         long_tables=long_tables,
         closing=closing,
     )
@@ -85,7 +93,13 @@ def end(
     reason: EndReason,
     error_id: str | None = None,
 ) -> None:
-    """Delivers an answer that is not the agent's whole one, such as an apology, and ends the turn."""
+    """Delivers an answer that is not the agent's whole one, such as an apology, and ends the turn.
+
+    To a message that nobody addressed to the bot nothing is said.
+    """
+    if _is_unasked(turn):
+        end_silently(context, turn, reply, status=status, reason=reason, error_id=error_id)
+        return
     if end_if_withdrawn(context, turn, reply) or not _deliver(context, turn, reply, answer):
         return
     _store_end(context, turn, reply, answer, status=status, reason=reason, error_id=error_id)
@@ -138,6 +152,23 @@ def end_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> None:
     observability.log.info("turn_ended", status=TurnStatus.CANCELLED, reason=EndReason.WITHDRAWN)
 
 
+def end_silently(
+    context: WorkerContext,
+    turn: Turn,
+    reply: Reply,
+    *,
+    status: TurnStatus = TurnStatus.COMPLETED,
+    reason: EndReason,
+    error_id: str | None = None,
+) -> None:
+    """Ends the turn of a message that nobody addressed to the bot, and to which there is nothing to say."""
+    reply.retract()
+    with context.database.transaction() as transaction:
+        _close(context, transaction, turn, status=status, reason=reason, error_id=error_id)
+        reply.finalise(transaction)
+    observability.log.info("turn_ended_silently", status=status, reason=reason)
+
+
 def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
     """Gives the turn back if Slack is away, to deliver it later; ends it if Slack refuses or it is too old."""
     with context.database.transaction() as transaction:
@@ -164,6 +195,10 @@ def give_back(context: WorkerContext, turn: Turn, *, delay_seconds: float = 0) -
         sessions.put_back(transaction, turn, delay_seconds=delay_seconds)
     if context.turn_queue and not delay_seconds:
         queue.wake(context.turn_queue, [turn.session_id])
+
+
+def _is_unasked(turn: Turn) -> bool:
+    return turn.origin == Origin.CHANNEL
 
 
 def _choose_notice(context: WorkerContext, turn: Turn, notice: str) -> str:

@@ -23,10 +23,14 @@ from bot.jobs.context import RunMetadata, WorkerContext
 from bot.jobs.leases.held import Leases
 from bot.jobs.link_hosts import AllowedHosts
 from bot.jobs.suggestions import Suggestions
+from bot.slack.channels import channel_settings
+from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
-from bot.slack.thread_reader import SlackThread
+from bot.slack.reading.file_reader import SlackFiles
+from bot.slack.reading.question_reader import QuestionReader
+from bot.slack.reading.thread_reader import SlackThread
 from ingest import settings as ingest_settings
 from ingest.access import reader_sets
 from ingest.library import Library
@@ -63,7 +67,9 @@ def build(
         partial(answer.complete, examples=examples), words_per_second=settings.extractive_words_per_second
     )
     library = Library(database, ingest_settings.load())
-    agent_config = _configure_agent(settings, database, library, slack, breaker)
+    directory = SlackDirectory(slack) if slack else None
+    thread = _open_thread(slack, directory, database)
+    agent_config = _configure_agent(settings, database, library, thread, breaker)
     leases = Leases(
         database,
         lease_seconds=settings.lease_seconds,
@@ -77,13 +83,14 @@ def build(
         plan_opening_calls=partial(plan_opening_calls, examples=examples),
         leases=leases,
         slack=slack,
-        audiences=AudienceResolver(SlackDirectory(slack), library.reader_sets, database) if slack else None,
+        audiences=AudienceResolver(directory, library.reader_sets, database) if directory else None,
+        questions=_open_questions(slack, directory, thread, database),
         turn_queue=turn_queue,
         run_metadata=_describe_run(settings),
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
         needs_documents=not bot.settings.load().own_tools,
-        cost_line_channels=frozenset(split_list(bot.settings.load().cost_line_channels)),
+        channel_defaults=channel_settings.apply(bot.settings.load().of_channels, ChannelSettings()),
         load_link_hosts=AllowedHosts(library, split_list(bot.settings.load().link_hosts)).load,
     )
 
@@ -101,18 +108,38 @@ def plan_opening_calls(question: str, examples: Sequence[str] = ()) -> list[Open
     return [OpeningCall("search_docs", {"query": question})]
 
 
+def _open_thread(
+    slack: SlackClient | None, directory: SlackDirectory | None, database: Database
+) -> SlackThread | None:
+    if not (slack and directory):
+        return None
+    found = registry.find_tools(bot.settings.load().own_tools)
+    passage_tools = frozenset(name for name, tool in found.items() if tool.only_passages)
+    return SlackThread(slack, database, passage_tools, directory.names)
+
+
+def _open_questions(
+    slack: SlackClient | None, directory: SlackDirectory | None, thread: SlackThread | None, database: Database
+) -> QuestionReader | None:
+    settings = bot.settings.load()
+    if not (slack and directory and thread):
+        return None
+    token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
+    files = SlackFiles(token, settings.slack_api_url)
+    return QuestionReader(slack, directory, thread, database, files)
+
+
 def _configure_agent(
     settings: AgentSettings,
     database: Database,
     library: Library,
-    slack: SlackClient | None,
+    thread: SlackThread | None,
     breaker: Breaker | None,
 ) -> AgentConfig:
     resources: dict[type, object] = {Library: library, Clock: Clock(settings.time_zone)}
     found = registry.find_tools(bot.settings.load().own_tools)
-    if slack:
-        passage_tools = frozenset(name for name, tool in found.items() if tool.only_passages)
-        resources[ThreadPort] = SlackThread(slack, database, passage_tools)
+    if thread:
+        resources[ThreadPort] = thread
     return AgentConfig(
         database=database,
         models=models.resolve(settings),

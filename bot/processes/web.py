@@ -39,11 +39,13 @@ from bot.processes.schedules import catch_up_schedule
 from bot.processes.signals import STOPS
 from bot.settings import BotSettings
 from bot.slack import listeners
+from bot.slack.channels import channel_settings
+from bot.slack.channels.channel_settings import ChannelSettings
+from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.client import SlackClient
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
-from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.listeners import ListenerContext
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
@@ -67,12 +69,16 @@ class Web:
         slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
         self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
-        self.intake = Intake(database, self.waker.wake, settings.questions_per_minute)
+        self.intake = Intake(
+            database,
+            self.waker.wake,
+            settings.questions_per_minute,
+            settings=SettingsCache(channel_settings.apply(settings.of_channels, ChannelSettings())),
+            emoji=settings.emoji,
+        )
         audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
         self._desk = AnswerDesk(database, slack, audiences, split_list(settings.operators))
-        context = ListenerContext(self.intake, self._notifications)
-        AnswerListeners(self.intake, self._desk, partial(listeners.notify, context)).register(self.app)
-        listeners.register(self.app, context)
+        listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk)
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
@@ -119,6 +125,7 @@ class Web:
         if self._sockets:
             _disconnect(self._sockets.client)
         self.waker.close()
+        self.intake.settings.close()
         self._notifications.close()
         self._desk.close()
         self.redis.close()
@@ -149,6 +156,8 @@ def run(settings: BotSettings, database: Database) -> None:
     web = Web(settings, database)
     try:
         web.intake.threads.load(database)
+        web.intake.settings.refresh(database)
+        web.intake.settings.watch(database)
         server = _listen(settings, web)
         if settings.slack_app_token:
             web.connect_socket()

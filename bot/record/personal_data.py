@@ -1,15 +1,15 @@
 """What is stored about one person: read out for them, and forgotten.
 
-A person is known by their Slack id, with which questions, ratings, budgets and places are stored; Docent keeps no
-names. Forgetting deletes their questions with everything recorded of them, takes those out of the prompts of later
-questions of the same threads, deletes their ratings and budgets, and replaces their id wherever a record of others
-mentions it. What they wrote in a thread that a tool read for somebody else stays there, without their id, until
-that record is deleted; so do documents.
+A person is known by their Slack id, with which questions, ratings, budgets and places are stored; names stand only
+beside ids, in what a tool read in Slack. Forgetting deletes their questions with everything recorded of them,
+takes those out of the prompts of later questions of the same threads, deletes their ratings and budgets, and
+replaces their id wherever a record of others mentions it. What they wrote in a thread that a tool read for
+somebody else stays there, without their id, until that record is deleted; so do documents.
 """
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -65,11 +65,12 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
         n_ratings = count_rows(transaction, _DELETE_RATINGS, values)
         transaction.execute(_DELETE_BUDGETS, values)
         transaction.execute(_FORGET_PLACES, values)
-        mention = {"id": rf"{_START}{re.escape(user_id)}(?![A-Za-z0-9])", "like": f"%{user_id}%"}
+        names = transaction.scalars(_NAMES, {"path": f'$.people."{user_id}"'}).all()
+        mention = _make_mention(user_id, names)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
         hashes = list(transaction.scalars(_BODIES_WITH, mention))
         n_open = transaction.scalars(_COUNT_OPEN, values).one()
-    recorded_calls.rewrite(database, hashes, partial(_replace_id, re.compile(mention["id"])))
+    recorded_calls.rewrite(database, hashes, partial(_replace_id, re.compile(mention["who"])))
     return ForgottenPerson(pruned, n_ratings, n_mentions, n_open)
 
 
@@ -84,7 +85,7 @@ _EXPORTED = {
         SELECT period, starts_on, spent_usd FROM budgets
         WHERE scope = 'person' AND right(subject, length(:ending)) = :ending ORDER BY starts_on"""),
     "deliveries": text("""
-        SELECT key, received_at, place - 'response_url' AS place FROM deliveries
+        SELECT key, received_at, place - 'response_url' AS place, enclosed FROM deliveries
         WHERE place ->> 'user_id' = :user_id ORDER BY received_at"""),
 }
 _TEXTS = text(f"""
@@ -95,19 +96,21 @@ SELECT DISTINCT jsonb_array_elements_text(request.body -> 'messages')
 FROM turns JOIN model_calls ON turn_id = turns.id JOIN blobs AS request ON request.hash = request_hash
 WHERE session_id = :session_id AND seq > :seq AND jsonb_typeof(request.body -> 'messages') = 'array'
 """)
+# A tool that reads a thread, or what came with a question, has the names of people beside their ids.
+_NAMES = text("SELECT DISTINCT jsonb_path_query_first(result, CAST(:path AS jsonpath)) #>> '{}' FROM tool_calls")
 _BODIES_WITH = text("SELECT hash FROM blobs WHERE body::text LIKE :like AND body::text ~ :id")
 _DELETE_RATINGS = text("DELETE FROM feedback WHERE user_id = :user_id")
 _DELETE_BUDGETS = text("""
 DELETE FROM budgets WHERE scope = 'person' AND right(subject, length(:ending)) = :ending AND held_usd = 0
 """)
 _FORGET_PLACES = text(f"""
-UPDATE deliveries SET place = '{{}}' WHERE place ->> 'user_id' = :user_id
+UPDATE deliveries SET place = '{{}}', enclosed = NULL WHERE place ->> 'user_id' = :user_id
 AND NOT EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND NOT {HAS_ENDED})
 """)
 _COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED}")
 _REPLACE_ID = tuple(
     text(f"""
-UPDATE {table} SET {column} = regexp_replace({column}::text, :id, '{SOMEONE}', 'g')::{kind}
+UPDATE {table} SET {column} = regexp_replace({column}::text, :who, '{SOMEONE}', 'g')::{kind}
 WHERE {column}::text LIKE :like AND {column}::text ~ :id
 """)
     for table, column, kind in (
@@ -117,8 +120,19 @@ WHERE {column}::text LIKE :like AND {column}::text ~ :id
         ("turns", "question", "text"),
         ("turns", "answer", "text"),
         ("feedback", "comment", "text"),
+        ("deliveries", "enclosed", "jsonb"),
+        ("thread_settings", "changed_by", "text"),
+        ("channel_settings", "changed_by", "text"),
     )
 )
+
+
+def _make_mention(user_id: str, names: Sequence[str]) -> dict[str, str]:
+    """Returns the patterns of rows with the person's id, and of what is replaced in them: their names, too."""
+    id_ = rf"{_START}{re.escape(user_id)}(?![A-Za-z0-9])"
+    written = sorted({json.dumps(name, ensure_ascii=False)[1:-1] for name in names if name}, key=len, reverse=True)
+    who = "|".join([id_, *map(re.escape, written)])
+    return {"id": id_, "like": f"%{user_id}%", "who": who}
 
 
 def _check(user_id: str) -> str:

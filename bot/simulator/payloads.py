@@ -36,6 +36,7 @@ class MessagePayload(TypedDict, total=False):
     blocks: list[JsonObject]
     attachments: list[JsonObject]
     files: list[JsonObject]
+    upload: bool
     edited: JsonObject
     metadata: JsonObject
     reactions: list[ReactionPayload]
@@ -115,7 +116,8 @@ class CommandPayload(TypedDict):
 
 
 class InteractionPayload(TypedDict):
-    """A click (`block_actions`), a submitted modal (`view_submission`) or a closed one (`view_closed`)."""
+    """A click (`block_actions`), a shortcut at a message (`message_action`), a submitted modal (`view_submission`)
+    or a closed one (`view_closed`)."""
 
     type: str
     user: Mapping[str, str]
@@ -134,6 +136,9 @@ class InteractionPayload(TypedDict):
     view: NotRequired["ViewPayload"]
     response_urls: NotRequired[list[str]]
     is_cleared: NotRequired[bool]
+    callback_id: NotRequired[str]
+    message_ts: NotRequired[str]
+    action_ts: NotRequired[str]
 
 
 class ViewState(TypedDict):

@@ -17,6 +17,7 @@ from bot.simulator.delivery.sockets import SocketHub
 from bot.simulator.limits import RateLimiter
 from bot.simulator.messaging.messenger import Messenger
 from bot.simulator.messaging.responder import Responder
+from bot.simulator.payloads import JsonObject
 from bot.simulator.people.interactions import Interactions
 from bot.simulator.people.person import People, Person
 from bot.simulator.stores import snapshot
@@ -82,7 +83,7 @@ class Workspace:
             clock, archive, titles=kept.titles, prompts=kept.prompts, sessions=kept.sessions
         )
         self.response_urls = ResponseUrls(self.app.team_id, clock, archive, kept.response_urls)
-        self.files = FileStore(clock)
+        self.files = FileStore(self.app.team_id, clock)
         self.views = ViewStore(self.app, clock, archive, ids=kept.ids(), homes=kept.homes)
 
     def _add_delivery(self, kept: snapshot.Snapshot) -> None:
@@ -135,6 +136,7 @@ class Workspace:
             interactions=interactions,
             timestamps=self.timestamps,
             changes=self.changes,
+            files=self.files,
         )
 
     # People and channels
@@ -177,6 +179,12 @@ class Workspace:
             self.directory.add_user(user)
             self.publisher.publish(event, None)
             self.changes.notify()
+
+    def unfurl(self, ts: str, attachment: JsonObject) -> None:
+        """Unfolds a link of a message, of which Slack tells as of a change that nobody made."""
+        with self.lock:
+            message = self.messages.find(ts)
+            self.messenger.update(message, attachments=(*message.attachments, attachment))
 
     def set_group(self, group_id: str, user_ids: list[str]) -> None:
         """Makes a user group or changes who is in it, and tells the app."""

@@ -3,6 +3,7 @@
 Owns no content. Covers only what the bot sends; see https://docs.slack.dev/reference/block-kit.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
 
@@ -86,11 +87,19 @@ class Button(TypedDict):
     confirm: NotRequired[Confirmation]
 
 
+class OverflowMenu(TypedDict):
+    """Three dots that open a menu; the chosen option's ``value`` comes back."""
+
+    type: Literal["overflow"]
+    action_id: str
+    options: list["Option"]
+
+
 class ButtonsBlock(TypedDict):
-    """A row of ordinary buttons."""
+    """A row of ordinary buttons, which a menu may end."""
 
     type: Literal["actions"]
-    elements: list[Button]
+    elements: Sequence[Button | OverflowMenu]
 
 
 class RichTextSpan(TypedDict):
@@ -180,7 +189,7 @@ class StreamContent(TypedDict):
 
 
 class Option(TypedDict):
-    """A radio button."""
+    """A radio button, or an entry of a menu."""
 
     text: PlainText
     value: str

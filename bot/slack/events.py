@@ -1,33 +1,46 @@
-"""What Slack sends, read into dataclasses: messages, commands, presses of Stop, clicks on a thumb.
+"""What Slack sends, read into dataclasses: messages, commands, shortcuts, emoji, Stop, thumbs.
 
-Decides whether a message can be a question at all; asks neither Postgres nor Slack.
+Decides whether a message can be a question at all; asks neither Postgres nor Slack. Promises to raise nothing for
+a message, an emoji or a shortcut, whatever Slack sends: what cannot be read is None.
 """
 
 import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from bot.slack import rich_text
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.interactions import feedback_form
 from bot.slack.interactions.feedback_form import Thumb
+from bot.slack.reading import enclosures, rich_text
+from bot.slack.reading.enclosures import NOTHING, Enclosures
+from bot.slack.reading.foreign_json import list_objects, to_id, to_object, to_string, to_ts
 
 MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
 LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
-REVISIONS = {"message_changed", "message_deleted"}
-MESSAGE_SUBTYPES = {None, "file_share", "thread_broadcast"}  # the others report edits, joins and the like
+REVISIONS = ("message_changed", "message_deleted")
+MESSAGE_SUBTYPES = (None, "file_share", "thread_broadcast")  # the others report edits, joins and the like
+SLACKBOT = "USLACKBOT"
+_GREETING = r"(?:(?:hi|hey|hello|hallo|thanks|thank you|thx|danke|merci|cc|fyi)\b[\s,:!-]*)?"
+_TO_OTHERS = re.compile(
+    rf"^\s*{_GREETING}<[@!]|[,;:\n–-]\s*<@[^>]*>[\s.?!]*$", re.IGNORECASE
+)  # begins or ends with a name
 
 
 @dataclass(frozen=True)
 class IncomingMessage:
-    """A person's message: as written, and what it asks; ``is_reply`` if it is a reply in a thread."""
+    """A person's message: as written, and what it asks; ``is_reply`` if it is a reply in a thread.
+
+    ``names_others`` if it mentions other people than the bot. ``enclosed`` is what it brings beside its text.
+    """
 
     address: ReplyAddress
     text: str
     question: str
     is_mention: bool
     is_reply: bool
+    names_others: bool = False
+    enclosed: Enclosures = NOTHING
 
     @property
     def key(self) -> str:
@@ -39,20 +52,58 @@ class IncomingMessage:
         """Returns how it was asked, if it is a question."""
         if self.address.is_direct:
             return Origin.DIRECT
-        return Origin.MENTION if self.is_mention else Origin.THREAD
+        if self.is_mention:
+            return Origin.MENTION
+        return Origin.THREAD if self.is_reply else Origin.CHANNEL
 
     @property
     def may_be_follow_up(self) -> bool:
         """Returns whether it is a reply in a thread that is not addressed to somebody else."""
-        return self.is_reply and not self.text.lstrip().startswith(("<@", "<!"))
+        return self.is_reply and not self.is_to_others
+
+    @property
+    def is_to_others(self) -> bool:
+        """Returns whether it begins or ends with somebody's name, or calls a group or everybody."""
+        return _TO_OTHERS.search(self.text) is not None
+
+
+@dataclass(frozen=True)
+class EmojiAdded:
+    """An emoji that a person put on a message."""
+
+    address: ReplyAddress
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Returns the delivery key: a message is asked about once, by whoever is first."""
+        return f"reaction:{self.address.team_id}:{self.address.channel}:{self.address.ts}"
+
+
+@dataclass(frozen=True)
+class MessageShortcut:
+    """A shortcut that a person chose at a message."""
+
+    address: ReplyAddress
+    enclosed: Enclosures
+    trigger_id: str
+
+    @property
+    def key(self) -> str:
+        """Returns the delivery key."""
+        return f"shortcut:{self.address.team_id}:{self.trigger_id}"
 
 
 @dataclass(frozen=True)
 class MessageRevision:
-    """A person's message that was edited; ``after`` is None where it was deleted."""
+    """A person's message that was edited; ``after`` is None where it was deleted.
+
+    ``is_edit`` tells that Slack says so itself: it also tells of links that unfold as of a change.
+    """
 
     before: IncomingMessage
     after: IncomingMessage | None
+    is_edit: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,30 +146,62 @@ class ThumbClick:
 
 
 def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
-    """Reads an ``app_mention`` or ``message`` event; returns None for bots' messages and for reports of
-    changes."""
-    if event.get("subtype") not in MESSAGE_SUBTYPES or event.get("bot_id") or not event.get("user"):
+    """Reads an ``app_mention`` or ``message`` event; returns None for bots' messages, for reports of changes, and
+    for what is no message."""
+    if event.get("subtype") not in MESSAGE_SUBTYPES or event.get("bot_id"):
         return None
-    text = str(event.get("text") or "")[:MAX_TEXT_CHARS]
-    address = ReplyAddress(
-        team_id=str(body.get("team_id") or event.get("team") or ""),  # ours: the same for both twins
-        channel=event["channel"],
-        user_id=event["user"],
-        ts=event["ts"],
-        thread_ts=event.get("thread_ts") or event["ts"],
-        is_direct=event.get("channel_type") == "im",
-        asker_team_id=event.get("user_team") or event.get("team"),
-    )
-    is_named = event["type"] == "app_mention"
+    text = to_string(event.get("text"))[:MAX_TEXT_CHARS]
+    address = _read_address(event, body)
+    is_named = event.get("type") == "app_mention"
     bot = _bot_user(body) or (_leading_mention(text) if is_named else None)
-    written = rich_text.read(text, event.get("blocks") or (), is_bot=lambda user_id: user_id == bot)
+    if address is None or address.user_id in (bot, SLACKBOT):
+        return None
+    written = rich_text.read(text, event.get("blocks"), is_bot=lambda user_id: user_id == bot)
     return IncomingMessage(
         address,
         text=text,
         question=written.question[:MAX_TEXT_CHARS],
         is_mention=written.is_mention or (bot is None and is_named),
-        is_reply=event.get("thread_ts") not in (None, event["ts"]),  # a root with replies names itself
+        is_reply=address.thread_ts != address.ts,  # a root with replies names itself
+        names_others=written.names_others,
+        enclosed=enclosures.read_message(event),
     )
+
+
+def parse_reaction(event: Payload, body: Payload) -> EmojiAdded | None:
+    """Reads a ``reaction_added`` event; returns None for one on a file, by the bot or on its message."""
+    item, bot = to_object(event.get("item")), _bot_user(body)
+    name, user = to_string(event.get("reaction")), to_id(event.get("user"))
+    channel, ts = to_id(item.get("channel")), to_ts(item.get("ts"))
+    if item.get("type") != "message" or not (name and user and channel and ts):
+        return None
+    if bot in (user, event.get("item_user")) or user == SLACKBOT:
+        return None
+    is_direct = channel.startswith("D")
+    address = ReplyAddress(to_id(body.get("team_id")), channel, user, ts=ts, thread_ts=ts, is_direct=is_direct)
+    return EmojiAdded(address, name.partition("::")[0][:100])  # without the tone of its skin
+
+
+def parse_shortcut(body: Payload) -> MessageShortcut | None:
+    """Reads a ``message_action``; returns None where Slack does not say which message it is about."""
+    message, ids = (
+        to_object(body.get("message")),
+        (to_object(body.get(name)) for name in ("team", "channel", "user")),
+    )
+    team, channel, user = (to_id(one.get("id")) for one in ids)
+    ts = to_ts(message.get("ts")) or to_ts(body.get("message_ts"))
+    trigger_id = to_string(body.get("trigger_id"))[:200]
+    if not (team and channel and user and ts and trigger_id):
+        return None
+    text = to_string(message.get("text"))[:MAX_TEXT_CHARS]
+    written = rich_text.read(text, message.get("blocks"), is_bot=lambda user_id: False).question
+    author = to_id(message.get("user")) or to_id(message.get("bot_id"))
+    quoted = enclosures.QuotedMessage(channel, ts, written[: enclosures.TEXT_CHARS], author)
+    brought = enclosures.read_message(message)
+    enclosed = Enclosures(quoted, brought.forwarded, brought.files, brought.n_more)
+    url = to_string(body.get("response_url")) or None
+    address = ReplyAddress(team, channel, user, response_url=url, keeps_original=True)
+    return MessageShortcut(address, enclosed, trigger_id)
 
 
 def parse_revision(event: Payload, body: Payload) -> MessageRevision | None:
@@ -133,7 +216,8 @@ def parse_revision(event: Payload, body: Payload) -> MessageRevision | None:
     after = _parse_version(event.get("message"), event, body)
     if after and (after.question, after.is_mention) == (before.question, before.is_mention):
         return None
-    return MessageRevision(before, after)
+    edits = [to_object(event.get(name)).get("edited") for name in ("message", "previous_message")]
+    return MessageRevision(before, after, is_edit=bool(edits[0]) and edits[0] != edits[1])
 
 
 def parse_command(body: Payload) -> SlashCommand:
@@ -168,18 +252,32 @@ def parse_click(body: Payload, action: Payload) -> ThumbClick | None:
     return ThumbClick(turn_id, thumb, body["user"]["id"], body.get("trigger_id"))
 
 
-def _parse_version(message: Payload | None, event: Payload, body: Payload) -> IncomingMessage | None:
+def _parse_version(message: object, event: Payload, body: Payload) -> IncomingMessage | None:
     """Reads one version of a changed message, which lacks where it stands."""
-    if not message:
+    if not isinstance(message, dict):
         return None
     place = {name: event.get(name) for name in ("channel", "channel_type")}
     return parse_message({**message, **place, "type": "message"}, body)
 
 
+def _read_address(event: Payload, body: Payload) -> ReplyAddress | None:
+    channel, user, ts = to_id(event.get("channel")), to_id(event.get("user")), to_ts(event.get("ts"))
+    if not (channel and user and ts):
+        return None
+    return ReplyAddress(
+        team_id=to_id(body.get("team_id")) or to_id(event.get("team")),  # ours: the same for both twins
+        channel=channel,
+        user_id=user,
+        ts=ts,
+        thread_ts=to_ts(event.get("thread_ts")) or ts,
+        is_direct=event.get("channel_type") == "im",
+        asker_team_id=to_id(event.get("user_team")) or to_id(event.get("team")) or None,
+    )
+
+
 def _bot_user(body: Payload) -> str | None:
-    authorizations = body.get("authorizations") or [{}]
-    user_id = authorizations[0].get("user_id") if authorizations[0].get("is_bot", True) else None
-    return str(user_id) if user_id else None
+    first = next(list_objects(body.get("authorizations")), {})
+    return to_id(first.get("user_id")) or None if first.get("is_bot", True) else None
 
 
 def _leading_mention(text: str) -> str | None:

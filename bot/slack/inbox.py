@@ -5,7 +5,7 @@ Promises one short transaction per question. A second delivery of the same messa
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -15,9 +15,10 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from agent.clock import new_id
 from agent.store import locks, revisions, sessions
 from agent.store.database import Database, Transaction
-from agent.store.sessions import StoredQuestion
-from agent.store.tables import TurnRow
+from agent.store.sessions import StoredQuestion, Turn
+from agent.store.tables import Json, TurnRow
 from agent.types import Audience
+from bot.slack.reading.enclosures import NOTHING, Enclosures
 from bot.slack.replies.closing.buttons import AnswerPlace
 from bot.slack.tables import DeliveryRow
 
@@ -29,6 +30,9 @@ class Origin(StrEnum):
     DIRECT = "dm"
     THREAD = "thread"  # a follow-up without a mention
     COMMAND = "command"
+    SHORTCUT = "shortcut"  # at a message, which is then asked about
+    REACTION = "reaction"  # by the operator's emoji at a message
+    CHANNEL = "channel"  # a message in a channel where all are answered
 
 
 _RARE = ("session", "quotes_question", "keeps_original")
@@ -43,12 +47,12 @@ class ReplyAddress:
     user_id: str
     ts: str | None = None  # of the question's message; None for a command
     thread_ts: str | None = None  # of the thread the answer goes to; None for a command
-    response_url: str | None = None  # of a command: 5 uses within 30 minutes
+    response_url: str | None = None  # of a command or a click: 5 uses within 30 minutes
     is_direct: bool = False
     asker_team_id: str | None = None  # another company's in a shared channel
     session: str | None = None  # of a command that follows up on another one: the key of its session
     quotes_question: bool = False  # nothing else shows the question: it was asked by a click
-    keeps_original: bool = False  # a response URL's own message stays: it is an answer
+    keeps_original: bool = False  # a response URL's own message stays: it is an answer, or somebody's message
 
     @property
     def session_key(self) -> str:
@@ -93,16 +97,23 @@ WITH last_allowed AS (
     WHERE created_at > now() - interval '1 minute' AND user_id = :user_id AND workspace = :team_id
     ORDER BY created_at DESC OFFSET :before LIMIT :n_looked_at
 )
-INSERT INTO deliveries (id, key, turn_id, place)
+INSERT INTO deliveries (id, key, turn_id, place, enclosed)
 SELECT :id, :key, CASE WHEN wait_seconds IS NULL THEN CAST(:turn_id AS uuid) END,
-       CASE WHEN wait_seconds IS NULL THEN :place ELSE '{}' END
+       CASE WHEN wait_seconds IS NULL THEN :place ELSE '{}' END, CASE WHEN wait_seconds IS NULL THEN :enclosed END
 FROM (SELECT) AS one LEFT JOIN last_allowed ON true
 ON CONFLICT (key) DO NOTHING RETURNING (SELECT wait_seconds FROM last_allowed) AS wait_seconds
-""").bindparams(bindparam("place", type_=JSONB))
+""").bindparams(bindparam("place", type_=JSONB), bindparam("enclosed", type_=JSONB(none_as_null=True)))
 
 
 def store(
-    database: Database, *, key: str, address: ReplyAddress, origin: Origin, question: str, per_minute: int = 0
+    database: Database,
+    *,
+    key: str,
+    address: ReplyAddress,
+    origin: Origin,
+    question: str,
+    enclosed: Enclosures = NOTHING,
+    per_minute: int = 0,
 ) -> StoredQuestion | TooManyQuestions | None:
     """Stores a question under its delivery key; returns None if the key is stored already.
 
@@ -124,6 +135,7 @@ def store(
         "key": key,
         "turn_id": turn_id,
         "place": address.as_json(),
+        "enclosed": enclosed.to_json(),
         "user_id": address.user_id,
         "team_id": address.team_id,
         "before": max(per_minute - 1, 0),
@@ -175,9 +187,23 @@ def correct(database: Database, key: str, question: str) -> bool:
         return turn_id is not None and revisions.correct(transaction, turn_id, question)
 
 
+_MOVE = text("""
+UPDATE deliveries SET place = place || jsonb_build_object('thread_ts', CAST(:thread_ts AS text))
+WHERE turn_id = :turn_id
+""")
+
+
+def move(transaction: Transaction, turn: Turn, address: ReplyAddress, *, thread_ts: str, question: str) -> UUID:
+    """Moves a claimed question into the thread that it turned out to belong to; returns that session, to wake."""
+    transaction.execute(_MOVE, {"turn_id": turn.id, "thread_ts": thread_ts})
+    key = replace(address, thread_ts=thread_ts).session_key
+    return sessions.move(transaction, turn, key=key, question=question)
+
+
 def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
-    """Deletes who asked these turns and where. The keys stay, so that a second delivery is still recognised."""
-    transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(place={}))
+    """Deletes who asked these turns, where and with what. The keys stay: a second delivery is still known."""
+    forgotten: Json = {"place": {}, "enclosed": None}
+    transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(forgotten))
 
 
 def _find_turn(transaction: Transaction, key: str) -> UUID | None:

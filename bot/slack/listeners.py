@@ -7,6 +7,7 @@ query.
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,11 +17,15 @@ from agent.store import feedback, questions, sessions
 from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
 from bot.slack import events
+from bot.slack.channels import thread_menu
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions import feedback_form, private_offer
+from bot.slack.interactions.answer_desk import AnswerDesk
+from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.interactions.feedback_form import Thumb
+from bot.slack.manifest import SHORTCUT
 from bot.slack.membership import changes
 from bot.slack.notifications import Notifications
 
@@ -32,6 +37,10 @@ TOO_MANY = (
     "please ask it again in {seconds} seconds."
 )
 UNCLEAR = "I may not have got this question. If no answer appears here within two minutes, please ask it again."
+MUTED = (
+    "I am muted in this thread. Whoever asked first in it can change that in the menu below my first answer; or "
+    "mention me outside of the thread."
+)
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 
@@ -48,10 +57,14 @@ class ListenerContext:
         return self.intake.database
 
 
-def register(app: App, context: ListenerContext) -> None:
-    """Registers every listener. Unknown events are acknowledged, because Slack would send them again."""
+def register(app: App, context: ListenerContext, desk: AnswerDesk) -> None:
+    """Registers every listener; ``desk`` works on what is clicked below an answer.
+
+    Unknown events and clicks are acknowledged, because Slack would send them again.
+    """
     app.event("app_mention")(lambda event, body: on_message(context, event, body))
     app.event("message")(lambda event, body: on_message(context, event, body))
+    app.event("reaction_added")(lambda event, body: on_reaction(context, event, body))
     app.event("agent_session_stopped")(lambda event, body: on_stop(context, event, body))
     app.event("app_home_opened")(lambda event: on_home_opened(context, event))
     for name in changes.EVENTS:
@@ -60,7 +73,11 @@ def register(app: App, context: ListenerContext) -> None:
     app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
     app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
     app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(context, ack, body, action))
+    app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(context, ack, body, action))
+    AnswerListeners(context.intake, desk, partial(ask, context)).register(app)
     app.action(re.compile(".*"))(lambda ack: ack())
+    app.shortcut(SHORTCUT)(lambda ack, body: on_shortcut(context, ack, body))
+    app.shortcut(re.compile(".*"))(lambda ack: ack())
     app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(context, ack, body, view))
     app.error(on_error)
 
@@ -74,12 +91,45 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
         changes.store(context.database, event)
         return
     if event.get("subtype") in events.REVISIONS:
-        if revision := events.parse_revision(event, body):
-            context.intake.revise(revision)
+        if (revision := events.parse_revision(event, body)) and (stored := context.intake.revise(revision)):
+            _notify(context, revision.before.address, stored)
         return
     message = events.parse_message(event, body)
     if message and context.intake.is_question(message):
-        notify(context, message.address, context.intake.take(message))
+        _notify(context, message.address, context.intake.take(message))
+    elif message and message.is_mention and event.get("type") == "app_mention":  # of the twins one
+        context.notifications.tell(message.address, MUTED)
+
+
+def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None:
+    """Stores the question that the operator's emoji asks about a message."""
+    if reaction := events.parse_reaction(event, body):
+        _notify(context, reaction.address, context.intake.take_reaction(reaction))
+
+
+def on_shortcut(context: ListenerContext, ack: Ack, body: Payload) -> None:
+    """Stores the question about the message at which the shortcut was chosen; only the asker sees the answer."""
+    shortcut = events.parse_shortcut(body)
+    if shortcut:
+        address, enclosed = shortcut.address, shortcut.enclosed
+        stored = context.intake.store(shortcut.key, address, Origin.SHORTCUT, "", enclosed=enclosed)
+        if isinstance(stored, TooManyQuestions):
+            context.notifications.respond(address, TOO_MANY.format(seconds=stored.wait_seconds))
+        elif stored:
+            context.notifications.respond(address, WORKING)
+    ack()
+
+
+def on_follow_ups(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
+    """Stores whom a thread's owner wants to be answered there, and says to them what counts now."""
+    if click := thread_menu.parse_click(body, action):
+        with context.database.transaction() as transaction:
+            choice = thread_menu.store(transaction, click)
+        if choice.is_stored:
+            context.intake.settings.note_thread(click.address.session_key, click.follow_ups)
+        reply = click.reply if choice.is_stored else thread_menu.NOT_YOURS.format(owner=choice.owner)
+        context.notifications.tell(click.address, reply)
+    ack()
 
 
 def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
@@ -135,8 +185,7 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
         with context.database.transaction() as transaction:
             question = questions.load_standalone(transaction, turn_id, address.user_id)
         if question:
-            stored = context.intake.store(f"private:{turn_id}", address, Origin.COMMAND, question)
-            notify(context, address, stored)
+            ask(context, f"private:{turn_id}", address, Origin.COMMAND, question)
     ack()
 
 
@@ -174,11 +223,19 @@ def on_error(error: Exception) -> None:
     observability.report(error, event="listener_failed")
 
 
-def notify(
+def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origin, question: str) -> None:
+    """Stores the question that a click asks; in a muted thread says that it is."""
+    if context.intake.is_muted(address):
+        context.notifications.tell(address, MUTED)
+    else:
+        _notify(context, address, context.intake.store(key, address, origin, question))
+
+
+def _notify(
     context: ListenerContext, address: ReplyAddress, stored: StoredQuestion | TooManyQuestions | None
 ) -> None:
     """Shows how many questions of the thread come first, or when to ask again."""
     if isinstance(stored, TooManyQuestions):
-        context.notifications.show_limit(address, TOO_MANY.format(seconds=stored.wait_seconds))
+        context.notifications.tell(address, TOO_MANY.format(seconds=stored.wait_seconds))
     elif stored and stored.n_ahead:
         context.notifications.show_queued(address, stored.n_ahead)

@@ -16,6 +16,9 @@ from bot.slack.membership import changes
 EVENTS_PATH = "/slack/events"
 COMMAND = "/ask"
 NAME = "Docent"
+SHORTCUT = "docent_ask_about_message"
+SHORTCUT_NAME = "Ask Docent about this"  # Slack allows 24 characters
+SHORTCUT_NAME_OF_OTHERS = "Ask about this"  # where the app has another name
 NAME_CHARS = 35
 COMMAND_CHARS = 32
 
@@ -25,7 +28,8 @@ SCOPES = (
     "channels:history",  # message.channels; conversations.history, .replies
     "channels:read",  # users.conversations, conversations.members; member_joined_channel, channel_shared
     "chat:write",  # chat.*, agents.sessions.setStatus, agent_session_stopped
-    "commands",  # /ask
+    "commands",  # /ask, the shortcut at messages
+    "files:read",  # text files of a question
     "files:write",  # files.getUploadURLExternal, .completeUploadExternal: long tables
     "groups:history",  # message.groups; conversations.history, .replies
     "groups:read",  # the same of private channels
@@ -34,10 +38,17 @@ SCOPES = (
     "im:write",  # conversations.open, for an answer to /ask after its response URL expired
     "mpim:history",  # message.mpim; conversations.history, .replies
     "mpim:read",  # users.conversations, conversations.members
+    "reactions:read",  # reaction_added
     "usergroups:read",  # usergroups.list; subteam_members_changed
     "users:read",  # users.info, users.list; user_change
     "users:read.email",  # addresses, for documents that name their readers by them
 )
+# What is missing without a scope that an app from an earlier manifest lacks; everything else works.
+OPTIONAL_SCOPES = {
+    "files:read": "text files of questions are not read",
+    "files:write": "long tables come without a file of the whole",
+    "reactions:read": "the emoji of DOCENT_ASK_EMOJI asks nothing",
+}
 EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
@@ -46,14 +57,16 @@ EVENTS = (
     "message.groups",
     "message.im",
     "message.mpim",
+    "reaction_added",
     *(event for event in changes.EVENTS if event not in changes.NO_SUBSCRIPTION),
 )
 
 DESCRIPTION = "Answers questions from your company's own documents, with sources."
 LONG_DESCRIPTION = (
-    "Mention me in a channel, write to me directly, or use the command for an answer that only you see. "
-    "I search the company's documents and answer from what I find, with links to the sources. In a thread you may "
-    "ask on without mentioning me. Press the thumbs below an answer to say whether it helped."
+    "Mention me in a channel, write to me directly, or use the command, or the shortcut at a message, for an "
+    "answer that only you see. I search the company's documents and answer from what I find, with links to the "
+    "sources. In a thread you may ask on without mentioning me. Press the thumbs below an answer to say whether "
+    "it helped."
 )
 PROMPT_TITLE_CHARS = 75
 
@@ -99,12 +112,22 @@ class CommandEntry(TypedDict):
     should_escape: bool
 
 
+class ShortcutEntry(TypedDict):
+    """An entry of the menu of every message."""
+
+    name: str
+    type: str
+    callback_id: str
+    description: str
+
+
 class Features(TypedDict):
     """What the app shows."""
 
     agent_view: AgentView
     app_home: AppHome
     bot_user: BotUser
+    shortcuts: list[ShortcutEntry]
     slash_commands: list[CommandEntry]
 
 
@@ -190,6 +213,12 @@ def _features(name: str, command: str, prompts: Sequence[str], events_url: str |
     }
     if events_url:
         entry["url"] = events_url
+    shortcut: ShortcutEntry = {
+        "name": SHORTCUT_NAME if name == NAME else SHORTCUT_NAME_OF_OTHERS,
+        "type": "message",
+        "callback_id": SHORTCUT,
+        "description": "Ask the documents about a message; only you see the answer",
+    }
     return {
         "agent_view": {"agent_description": DESCRIPTION, "suggested_prompts": to_prompts(prompts)},
         "app_home": {
@@ -198,6 +227,7 @@ def _features(name: str, command: str, prompts: Sequence[str], events_url: str |
             "messages_tab_read_only_enabled": False,
         },
         "bot_user": {"display_name": name, "always_online": True},
+        "shortcuts": [shortcut],
         "slash_commands": [entry],
     }
 

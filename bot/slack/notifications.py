@@ -9,9 +9,9 @@ from uuid import UUID
 
 from agent import observability
 from agent.errors import ReplyError
-from bot.slack.client import SlackClient
+from bot.slack.client import QUICK_TIMEOUT_SECONDS, SlackClient
 from bot.slack.inbox import ReplyAddress
-from bot.slack.interactions import feedback_form
+from bot.slack.interactions import feedback_form, response_url
 from bot.slack.manifest import to_prompts
 
 THREADS = 4
@@ -48,13 +48,18 @@ class Notifications:
             status="" if n_before is None else place,
         )
 
-    def show_limit(self, address: ReplyAddress, text: str) -> None:
-        """Tells the person that a question was not taken: in a channel for their eyes only."""
+    def tell(self, address: ReplyAddress, text: str) -> None:
+        """Tells the person something about what they did there: in a channel for their eyes only."""
         place = {"channel": address.channel, "thread_ts": address.thread_ts, "text": text}
         if address.is_direct:
             self._submit("chat.postMessage", **place)
         else:
             self._submit("chat.postEphemeral", user=address.user_id, **place)
+
+    def respond(self, address: ReplyAddress, text: str) -> None:
+        """Tells the person who used a shortcut, which takes no text as its acknowledgement, that it was heard."""
+        if address.response_url:
+            self._pool.submit(self._post, address.response_url, text)
 
     def show_stopped(self, address: ReplyAddress) -> None:
         """Removes the Stop button, which Slack leaves to the app."""
@@ -77,6 +82,12 @@ class Notifications:
     def close(self) -> None:
         """Drops the calls that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _post(self, url: str, text: str) -> None:
+        try:
+            response_url.post(url, {"text": text}, timeout_seconds=QUICK_TIMEOUT_SECONDS)
+        except ReplyError as error:
+            observability.log.info("courtesy_failed", method=response_url.METHOD, error=str(error))
 
     def _submit(self, method: str, **arguments: object) -> "Future[None]":
         return self._pool.submit(self._call, method, arguments)

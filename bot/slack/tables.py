@@ -1,4 +1,5 @@
-"""The bot's tables: what Slack delivered, what was posted back, and which members have changed."""
+"""The bot's tables: what Slack delivered, what was posted back, which members have changed, and what is set for
+single channels and threads."""
 
 from datetime import datetime
 from uuid import UUID
@@ -26,6 +27,8 @@ class DeliveryRow(Base):
         ForeignKey("turns.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED")
     )
     place: Mapped[Json] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    # What came with the question, such as files: see bot.slack.reading.enclosures. NULL where nothing did.
+    enclosed: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     received_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
 
 
@@ -56,4 +59,28 @@ class MembershipChangeRow(Base):
     __tablename__ = "membership_changes"
 
     subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.clock_timestamp(), index=True)
+
+
+class ChannelSettingsRow(Base):
+    """One version of what is set for a channel; the highest counts. A setting that it lacks is the operator's."""
+
+    __tablename__ = "channel_settings"
+
+    team: Mapped[str] = mapped_column(Text, primary_key=True)
+    channel: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    settings: Mapped[Json] = mapped_column(JSONB)
+    changed_by: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+
+
+class ThreadSettingsRow(Base):
+    """Who is answered without a mention in one thread, by its session's key, where its owner chose that."""
+
+    __tablename__ = "thread_settings"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    follow_ups: Mapped[str] = mapped_column(Text)
+    changed_by: Mapped[str] = mapped_column(Text)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.clock_timestamp(), index=True)

@@ -14,6 +14,7 @@ from agent.types import Audience
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
+from tools.attached_messages import Attached, AttachedFile, AttachedMessage, AttachedPort
 from tools.current_time import Clock
 from tools.registry import find_tools, select_offered
 from tools.thread_history import ThreadMessage, ThreadPort
@@ -28,6 +29,14 @@ class Chatter:
         self, session_key: str, limit: int, deadline: float, audience: Audience
     ) -> Sequence[ThreadMessage]:
         return [ThreadMessage("U1", "2026-03-01T09:00:00+00:00", "long " * 300) for _ in range(limit)]
+
+
+class Bundle:
+    """A lot that came with a question."""
+
+    def read_attached(self) -> Attached:
+        said = AttachedMessage("linked", "Ann", "2026-03-01T09:00:00+00:00", "long " * 1_000)
+        return Attached([said] * 60, [AttachedFile("a.log", "line\n" * 3_000)], {"U1": "Ann"})
 
 
 @pytest.fixture
@@ -47,19 +56,31 @@ def context(database: Database, tmp_path: Path) -> Callable[..., ToolContext]:
 
     def make(*members: frozenset[str]) -> ToolContext:
         audience = Audience(members) if members else Audience()
-        resources: dict[type, Any] = {Library: library, Clock: Clock(), ThreadPort: Chatter()}
+        resources: dict[type, Any] = {
+            Library: library,
+            Clock: Clock(),
+            ThreadPort: Chatter(),
+            AttachedPort: Bundle(),
+        }
         return ToolContext(audience, "test", deadline=9e9, resources=resources)
 
     return make
 
 
 def test_tools_are_found_by_folder_and_sorted() -> None:
-    assert list(TOOLS) == ["current_time", "list_documents", "read_document", "search_docs", "thread_history"]
+    assert list(TOOLS) == [
+        "attached_messages",
+        "current_time",
+        "list_documents",
+        "read_document",
+        "search_docs",
+        "thread_history",
+    ]
 
 
 def test_a_tool_whose_needs_are_not_met_is_not_offered() -> None:
     assert "thread_history" not in select_offered(TOOLS, {Library, Clock})
-    assert list(select_offered(TOOLS, {Library, Clock, ThreadPort})) == list(TOOLS)
+    assert list(select_offered(TOOLS, {Library, Clock, ThreadPort, AttachedPort})) == list(TOOLS)
 
 
 def test_a_tool_that_changes_something_is_not_offered_and_one_that_reads_is() -> None:
@@ -69,7 +90,7 @@ def test_a_tool_that_changes_something_is_not_offered_and_one_that_reads_is() ->
         return ToolResult()
 
     own = find_tools([str(Path(__file__).parents[2] / "bot" / "sample" / "tools")])
-    offered = select_offered({**own, "refund": refund}, {Library, Clock, ThreadPort})
+    offered = select_offered({**own, "refund": refund}, {Library, Clock, ThreadPort, AttachedPort})
     assert "refund" not in offered
     assert set(offered) == {*TOOLS, "orders"}
 

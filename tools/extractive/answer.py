@@ -25,6 +25,7 @@ from tools.extractive.small_talk import SmallTalk
 from tools.extractive.statements import Statement, list_statements
 
 SEARCH, LIST, READ = "search_docs", "list_documents", "read_document"
+THREAD, ATTACHED = "thread_history", "attached_messages"
 NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
@@ -62,8 +63,9 @@ def complete(
         {"role": "assistant", "content": "You can carry over 5 days. [1]", "is_refusal": False}
     """
     questions = [prompt.question_in([message]) for message in messages if message["role"] == "user"]
-    asked, earlier = (questions[-1], questions[:-1]) if questions else ("", [])
+    asked, earlier = (question.unquote(questions[-1]), questions[:-1]) if questions else ("", [])
     named_evidence = list(prompt.evidence_in(messages))
+    earlier = [*_list_said(named_evidence), *earlier]
     evidence = [result for _, result in named_evidence]
     offered = {tool["function"]["name"] for tool in tools} if tool_choice != "none" else set()
     kind = small_talk.recognise(asked)
@@ -139,6 +141,16 @@ def quote_section(section: NamedSection, evidence: Sequence[JsonObject]) -> Quot
 
 def _read_passages(result: JsonObject) -> list[CitedPassage]:
     return [prompt.read_passage(shown) for shown in cast("Sequence[JsonObject]", result.get("passages") or ())]
+
+
+def _list_said(evidence: Sequence[tuple[str, JsonObject]]) -> list[str]:
+    """Returns what a question may refer to beside earlier ones: how its thread began, what came with it."""
+    said = []
+    for name, result in evidence:
+        messages = result.get("messages") if name in (THREAD, ATTACHED) else None
+        if isinstance(messages, list) and messages and isinstance(messages[0], dict):
+            said.append(str(messages[0].get("text") or ""))
+    return said
 
 
 def _keywords(source: CitedPassage, result: JsonObject) -> str:

@@ -23,6 +23,7 @@ _NEXT_PART = re.compile(
     r"(?=(?:(?:by|until|from|for|at|in|to|with|since)\s+)?(?:who|whom|what|which|when|where|why|how)\b)",
     re.IGNORECASE,
 )
+_QUOTE_MARK = re.compile(r"^(?:> ?)+", re.MULTILINE)
 _NAME = re.compile(r"(?<![.?!:] )(?<!^)\b[A-Z][\w.&-]*")
 
 
@@ -52,6 +53,15 @@ class ParsedQuestion:
     def whole(self) -> str:
         """Returns background and question as one text."""
         return f"{self.background} {self.text}".strip()
+
+
+def unquote(text: str) -> str:
+    """Returns a question without the marks of a quotation: a quoted message is asked as if it were one's own.
+
+    >>> unquote("> How many days?")
+    'How many days?'
+    """
+    return _QUOTE_MARK.sub("", text).strip()
 
 
 @lru_cache(maxsize=100)

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from agent.store.database import Database
 from agent.store.tables import IS_OPEN
-from bot.slack.inbox import ReplyAddress
+from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.notifications import Notifications
 
 WAIT_SECONDS = 1.0  # an ordinary question is taken before, and nobody needs to be told
@@ -94,14 +94,15 @@ class QueuePlaces:
 
 _WAITING = text(f"""
 WITH first AS (
-    SELECT DISTINCT ON (session_id) session_id, id, status, run_after, created_at FROM turns WHERE {IS_OPEN}
-    ORDER BY session_id, seq
+    SELECT DISTINCT ON (session_id) session_id, id, status, run_after, created_at, origin
+    FROM turns WHERE {IS_OPEN} ORDER BY session_id, seq
 ), waiting AS (
-    SELECT id, created_at, row_number() OVER (ORDER BY id) - 1 AS n_before FROM first
+    SELECT id, created_at, origin, row_number() OVER (ORDER BY id) - 1 AS n_before FROM first
     WHERE status = 'queued' AND run_after <= now()
 )
 SELECT waiting.id, n_before, place FROM waiting JOIN deliveries ON deliveries.turn_id = waiting.id
 WHERE created_at <= now() - make_interval(secs => :wait_seconds) AND place ->> 'thread_ts' IS NOT NULL
+  AND origin <> '{Origin.CHANNEL}'  -- nobody waits for an answer to what was not asked
 UNION ALL
 SELECT turns.id, NULL, place FROM turns JOIN deliveries ON deliveries.turn_id = turns.id
 WHERE turns.id = ANY(:lately) AND place ->> 'thread_ts' IS NOT NULL

@@ -190,7 +190,7 @@ class EventBuilder:
         if message.attachments:
             payload["attachments"] = list(message.attachments)
         if message.files:
-            payload["files"] = list(message.files)
+            payload["files"], payload["upload"] = list(message.files), False
         if message.edited:
             payload["edited"] = message.edited
         if message.metadata:

@@ -114,7 +114,8 @@ class Messenger:
         self._changes.notify()
 
     def _is_mention(self, channel: Channel, message: SlackMessage) -> bool:
-        """Whether Slack sends an `app_mention`: not in direct messages, and not for the app's own messages."""
-        if channel.kind == ChannelKind.IM or message.bot_id == self._app.bot_id:
+        """Whether Slack sends an `app_mention`: not in direct messages, not for the app's own messages, and not
+        for a message that shares a file (slackapi/bolt-python#925)."""
+        if channel.kind == ChannelKind.IM or message.bot_id == self._app.bot_id or message.subtype == "file_share":
             return False
         return self._events.names_app(message.text)

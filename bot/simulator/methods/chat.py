@@ -7,6 +7,7 @@ from bot.simulator.messaging.messenger import Messenger
 from bot.simulator.methods.arguments import CallArguments, method
 from bot.simulator.methods.content import find_writable_channel, read_content, read_metadata
 from bot.simulator.payloads import MethodResponse
+from bot.simulator.people import sharing
 from bot.simulator.stores.directory import Directory
 from bot.simulator.stores.installed_app import InstalledApp
 from bot.simulator.stores.message_store import MessageChanges, MessageStore
@@ -125,10 +126,7 @@ class ChatMethods:
         message = channel.messages.get(args.text("message_ts"))
         if message is None:
             raise SlackError("message_not_found")
-        link = f"https://stand-in.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
-        if message.thread_ts:
-            link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
-        return {"channel": channel.id, "permalink": link}
+        return {"channel": channel.id, "permalink": sharing.permalink(message)}
 
     def _find_own(self, args: CallArguments, *, refusal: str) -> SlackMessage:
         channel = self._directory.visible_channel(args.text("channel"))

@@ -16,7 +16,16 @@ export class App {
   choices = new Map(recall("choices", []));
   /** @type {{ channel: string, user: string } | null} a person's commands, told instead of the open thread */
   commands = null;
-  /** @type {any} */ #nothing = { boot: "", me: "", app: "", version: 0, order: [], modals: [] };
+  /** @type {any} */ #nothing = {
+    boot: "",
+    me: "",
+    app: "",
+    version: 0,
+    order: [],
+    modals: [],
+    shortcuts: {},
+    emoji: [],
+  };
   /** @type {Slack.Screen} */ screen = this.#nothing;
   limits = { channel: MORE, thread: MORE };
   notice = "";
@@ -131,6 +140,24 @@ export class App {
     this.go({ thread: "" });
     if (command !== "/invite") this.commands = { channel, user: this.me };
     await act(this.me, "command", { command, text, channel });
+  }
+
+  /** Chooses a shortcut at a message, whose answer only this person sees. @param {Slack.Message} message
+   * @param {string} id */
+  useShortcut(message, id) {
+    if (!message.thread_ts) this.go({ thread: "" });
+    return this.try(async () => {
+      const ack = /** @type {Slack.Ack} */ (
+        await act(this.me, "use_shortcut", { ts: message.ts, callback_id: id })
+      );
+      if (ack.error) throw new Refusal(`The app did not take that (${ack.error}). Try again.`);
+    });
+  }
+
+  /** Adds a reaction to a message, or takes it back. @param {Slack.Message} message @param {string} name */
+  react(message, name) {
+    const action = message.reactions?.[name]?.includes(this.me) ? "unreact" : "react";
+    return this.try(() => act(this.me, action, { ts: message.ts, name }));
   }
 
   stop() {

@@ -86,6 +86,7 @@ function drawElement(element, block, message, app) {
     const press = () => (!element.confirm || confirms(element.confirm)) && click(null);
     return html`<button class=${style} ?disabled=${!message} @click=${press}>${textOf(element.text)}</button>`;
   }
+  if (element.type === "overflow") return drawMenu(element, click, !message);
   if (element.type !== "feedback_buttons")
     return html`<span class="unknown">element of type ${element.type}</span>`;
   const chosen = message && app.choiceOf(message, element);
@@ -95,4 +96,20 @@ function drawElement(element, block, message, app) {
     return html`<button class="feedback ${side}" title=${label} aria-label=${label} ?disabled=${!message}
       aria-pressed=${chosen === side} @click=${() => click(side)}>${icon("thumb")}</button>`;
   });
+}
+
+/** Three dots that open a menu. @param {Slack.Block} element @param {(choice: string | null) => unknown} click
+ * @param {boolean} isDisabled */
+function drawMenu(element, click, isDisabled) {
+  /** @param {Event} event @param {string} value */
+  const choose = (event, value) => {
+    /** @type {HTMLElement} */ (event.currentTarget).closest("details")?.removeAttribute("open");
+    click(value);
+  };
+  return html`<details class="menu">
+    <summary title="More" aria-label="More">${icon("dots")}</summary>
+    <div class="menu-items" role="menu">${listOf(element.options).map(
+      (option) => html`<button role="menuitem" ?disabled=${isDisabled}
+        @click=${(/** @type {Event} */ event) => choose(event, option.value)}>${textOf(option.text)}</button>`,
+    )}</div></details>`;
 }

@@ -1,7 +1,7 @@
 // One message as a row: who, when, what, and the thread below it.
 
 import { drawBlock, drawSteps } from "./blocks.js";
-import { html, listOf, nothing } from "./dom.js";
+import { html, listOf, nothing, textOf } from "./dom.js";
 import { clock, count, dateOf, size } from "./format.js";
 import { avatar, icon } from "./icons.js";
 import { markdown } from "./markdown.js";
@@ -27,11 +27,38 @@ export function drawMessage(message, pane, app) {
         <b class="name">${name}</b> ${isApp ? html`<span class="badge">App</span>` : nothing}
         <time datetime=${when.toISOString()} title=${when.toLocaleString()}>${clock(message.ts)}</time>
         ${message.is_ephemeral ? html`<span class="detail">Only visible to you</span>` : nothing}</div>
-      ${drawBody(message, app)} ${pane === "channel" ? drawReplies(message, app) : nothing}</div>
+      ${drawBody(message, app)} ${drawReactions(message, app)}
+      ${pane === "channel" ? drawReplies(message, app) : nothing}</div>
     <div class="toolbar">
+      ${message.is_ephemeral ? nothing : drawAsking(message, app)}
       ${reply ? drawTool("Reply in thread", icon("reply"), reply) : nothing}
       ${message.is_app ? drawTool("Show the story", icon("story"), () => app.tellStory(message)) : nothing}
     </div></article>`;
+}
+
+/** What asks the app about a message: shortcuts, and the emoji. @param {Slack.Message} message @param {App} app */
+function drawAsking(message, app) {
+  const { shortcuts, emoji } = app.screen;
+  return html`${Object.entries(shortcuts).map(([id, name]) =>
+    drawTool(name, icon("book"), () => app.useShortcut(message, id)),
+  )}${emoji.map((name) => drawTool(`React with :${name}:`, icon("ask"), () => app.react(message, name)))}`;
+}
+
+/** @param {Slack.Message} message @param {App} app */
+function drawReactions(message, app) {
+  const reactions = Object.entries(message.reactions ?? {});
+  if (!reactions.length) return nothing;
+  return html`<div class="reactions">${reactions.map(
+    ([name, users]) => html`<button class="reaction" title=${users.map((id) => app.nameOf(id)).join(", ")}
+      aria-pressed=${users.includes(app.me)} @click=${() => app.react(message, name)}>
+      ${app.screen.emoji.includes(name) ? icon("ask") : `:${name}:`} ${users.length}</button>`,
+  )}</div>`;
+}
+
+/** A message that was forwarded into this one. @param {Slack.Block} attachment @param {App} app */
+function drawForwarded(attachment, app) {
+  return html`<blockquote class="forwarded"><b>${app.nameOf(attachment.author_id)}</b>
+    <div class="text">${mrkdwn(textOf(attachment.text), app)}</div></blockquote>`;
 }
 
 /** @param {string} label @param {unknown} drawing @param {() => void} work */
@@ -63,14 +90,19 @@ function drawParts(message, app) {
     ${hasMarkdown ? html`<div class="markdown ${isLive ? "live" : ""}">${growing}</div>` : nothing}
     ${blocks.map((block) => drawBlock(block, message, app))}
     ${isPlain ? html`<div class="text">${mrkdwn(message.text, app)}</div>` : nothing}
-    ${listOf(message.files).map((file) => drawFile(file))}
+    ${listOf(message.attachments)
+      .filter((attachment) => attachment.is_msg_unfurl)
+      .map((attachment) => drawForwarded(attachment, app))}
+    ${message.files.map(drawFile)}
     ${ending ? html`<div class="detail">${ending}</div>` : nothing}`;
 }
 
 /** @param {Slack.File} file */
 function drawFile(file) {
-  return html`<a class="file" href=${new URL(file.url_private).pathname} download=${file.name}>${icon("file")}
-    <span><b>${file.title}</b> <span class="detail">${file.name} · ${size(file.size)}</span></span></a>`;
+  const named = file.title === file.name ? "" : `${file.name} · `;
+  const address = `/files/${file.id}/${encodeURIComponent(file.name)}`;
+  return html`<a class="file" href=${address} download=${file.name}>${icon("file")}
+    <span><b>${file.title}</b> <span class="detail">${named}${size(file.size)}</span></span></a>`;
 }
 
 /** @param {Slack.Message} message @param {App} app */

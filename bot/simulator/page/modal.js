@@ -97,7 +97,7 @@ export class Modal {
 
   /** Returns the conversations to choose from, by the element's filter. @param {Slack.Block} element */
   #conversations({ filter }) {
-    const kinds = listOf(filter?.include);
+    const kinds = Array.isArray(filter?.include) ? filter.include : [];
     return [...this.app.channels.values()].filter(({ kind }) => !kinds.length || kinds.includes(kind));
   }
 

@@ -34,10 +34,10 @@ declare namespace Slack {
   }
 
   interface File {
+    id: string;
     name: string;
     title: string;
     size: number;
-    url_private: string;
   }
 
   interface Message {
@@ -49,6 +49,8 @@ declare namespace Slack {
     markdown: string;
     blocks: Block[];
     files: File[];
+    attachments: Block[];
+    reactions: Record<string, string[]>;
     thread_ts: string | null;
     version: number;
     is_app: boolean;
@@ -88,6 +90,8 @@ declare namespace Slack {
     modals: View[];
     examples: string[];
     commands: Record<string, string>;
+    shortcuts: Record<string, string>;
+    emoji: string[];
   }
 
   /** Whatever the app sent: Block Kit is drawn as far as it is understood. */

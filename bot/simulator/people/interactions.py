@@ -1,9 +1,9 @@
 """Commands, clicks, modals and Home tabs: what a person does with what the app has put there.
 
-Owns the payloads of slash commands, `block_actions`, `view_submission` and `view_closed`, and what an
-acknowledgement causes. Promises that a failed one leaves the error Slack would show the person
-(`operation_timeout`, `dispatch_failed`), as an ephemeral of Slackbot for a command. Does not know shortcuts or
-external selects.
+Owns the payloads of slash commands, `block_actions`, `message_action`, `view_submission` and `view_closed`, and
+what an acknowledgement causes. Promises that a failed one leaves the error Slack would show the person
+(`operation_timeout`, `dispatch_failed`), as an ephemeral of Slackbot for a command. Does not know global shortcuts
+or external selects.
 """
 
 import json
@@ -98,6 +98,19 @@ class Interactions:
             payload["actions"] = [action]
             if not message.ephemeral_to:
                 payload["message"] = self._events.message(message)
+        return _ack(self._outbox.send_interaction(payload), response_url)
+
+    def use_shortcut(self, user: User, ts: str, callback_id: str) -> Ack:
+        """Chooses a shortcut at a message. The app need not be in its channel."""
+        with self._changes.lock:
+            message = self._messages.find(ts)
+            channel = self._directory.channels[message.channel]
+            response_url = self._urls.issue(channel.id, user.id)
+            payload = self._payload("message_action", user)
+            payload["callback_id"], payload["response_url"] = callback_id, response_url
+            payload["message_ts"], payload["action_ts"] = ts, self._timestamps.make()
+            payload["channel"] = {"id": channel.id, "name": channel.name}
+            payload["message"] = self._events.message(message)
         return _ack(self._outbox.send_interaction(payload), response_url)
 
     def submit(self, user: User, view_id: str, values: Mapping[str, Mapping[str, object]]) -> Ack:

@@ -13,12 +13,13 @@ from dataclasses import replace
 from bot.simulator.errors import WorkspaceError
 from bot.simulator.messaging.messenger import Messenger
 from bot.simulator.payloads import JsonObject, ViewPayload
-from bot.simulator.people import invitations
+from bot.simulator.people import invitations, sharing
 from bot.simulator.people.interactions import Ack, Interactions
 from bot.simulator.people.invitations import INVITE, Invitations
 from bot.simulator.people.rich_text import rich_text
 from bot.simulator.stores.changes import Changes
-from bot.simulator.stores.directory import Channel, Directory, User
+from bot.simulator.stores.directory import Channel, ChannelKind, Directory, User
+from bot.simulator.stores.files import FileStore
 from bot.simulator.stores.message_store import MessageStore
 from bot.simulator.stores.messages import SlackMessage
 from bot.simulator.stores.timestamps import Timestamps
@@ -37,8 +38,9 @@ class People:
         interactions: Interactions,
         timestamps: Timestamps,
         changes: Changes,
+        files: FileStore,
     ) -> None:
-        self.app_user_id = app_user_id
+        self.app_user_id, self.files = app_user_id, files
         self.directory, self.messages, self.messenger = directory, messages, messenger
         self.interactions, self.timestamps, self.changes = interactions, timestamps, changes
         self.invitations = Invitations(app_user_id, directory, messages, messenger, changes)
@@ -49,7 +51,7 @@ class People:
 
 
 class Person:
-    """Acts at once and returns; only `command`, `click`, `submit` and `close` wait for the app."""
+    """Acts at once and returns; only `command`, `click`, `use_shortcut`, `submit` and `close` wait for the app."""
 
     def __init__(self, people: People, user_id: str) -> None:
         self._people = people
@@ -83,6 +85,42 @@ class Person:
         with self._people.changes.lock:
             place = self._people.directory.find_channel(channel)
             return self._write(place, text, thread_ts, subtype=subtype, is_broadcast=is_broadcast).ts
+
+    def upload(
+        self,
+        channel: str,
+        name: str,
+        content: str,
+        text: str = "",
+        *,
+        mimetype: str = "text/plain",
+        thread_ts: str | None = None,
+    ) -> str:
+        """Shares a file with a message; returns its ts."""
+        with self._people.changes.lock:
+            place = self._people.directory.find_channel(channel)
+            file = self._people.files.add(name, content.encode(), mimetype, user=self.id)
+            return self._write(place, text, thread_ts, subtype="file_share", files=(file,)).ts
+
+    def forward(self, ts: str, channel: str, text: str = "", thread_ts: str | None = None) -> str:
+        """Forwards a message that they may see; returns the new message's ts."""
+        with self._people.changes.lock:
+            message = self._people.messages.find(ts)
+            source = self._people.directory.channels[message.channel]
+            if source.kind != ChannelKind.PUBLIC:
+                self._require_member(source)
+            author = self._people.directory.users.get(message.user or "")
+            place = self._people.directory.find_channel(channel)
+            shared = sharing.attach(message, source, author, is_share=True)
+            return self._write(place, text, thread_ts, attachments=(shared,)).ts
+
+    def permalink(self, ts: str) -> str:
+        """Copies the address of a message."""
+        return sharing.permalink(self._people.messages.find(ts))
+
+    def use_shortcut(self, ts: str, callback_id: str) -> Ack:
+        """Chooses a shortcut in a message's menu."""
+        return self._people.interactions.use_shortcut(self.user, ts, callback_id)
 
     def write_dm(self, text: str, thread_ts: str | None = None) -> str:
         """Writes to the app directly; returns the ts."""
@@ -149,7 +187,15 @@ class Person:
         return self._people.interactions.modals(self.id)
 
     def _write(
-        self, channel: Channel, text: str, thread_ts: str | None, *, subtype: str = "", is_broadcast: bool = False
+        self,
+        channel: Channel,
+        text: str,
+        thread_ts: str | None,
+        *,
+        subtype: str = "",
+        is_broadcast: bool = False,
+        files: tuple[JsonObject, ...] = (),
+        attachments: tuple[JsonObject, ...] = (),
     ) -> SlackMessage:
         if self.user.deleted:
             raise WorkspaceError(f"{self.user.name} is deactivated")
@@ -163,8 +209,10 @@ class Person:
             text=text,
             user=self.id,
             thread_ts=thread_ts,
-            blocks=(rich_text(text),),
+            blocks=(rich_text(text),) if text else (),
             subtype=subtype,
+            files=files,
+            attachments=attachments,
             client_msg_id=str(uuid.uuid4()),
             is_broadcast=is_broadcast,
         )

@@ -40,6 +40,9 @@ ACTIONS = frozenset(
         "click",
         "submit",
         "close",
+        "upload",
+        "forward",
+        "use_shortcut",
     ]
 )
 LONGEST_WAIT_SECONDS = 25.0

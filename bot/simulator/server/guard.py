@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-PROGRAM_PATHS = ("/api/", "/commands/", "/actions/", "/link/", "/_control/")
+PROGRAM_PATHS = ("/api/", "/commands/", "/actions/", "/upload/", "/files-pri/", "/link/", "/_control/")
 LOOPBACK_ONLY = "this workspace answers on loopback only"
 
 

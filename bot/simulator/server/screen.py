@@ -95,6 +95,8 @@ class Screen:
                 "modals": me.modals(),
                 "examples": list(self._content.examples),
                 "commands": dict(self._content.commands),
+                "shortcuts": dict(self._content.shortcuts),
+                "emoji": list(self._content.emoji),
             }
 
     def _known_user(self, user_id: str) -> str:

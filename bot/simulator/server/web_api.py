@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from bot.simulator.payloads import JsonObject
 from bot.simulator.stores.api_call import ApiCall
 from bot.simulator.workspace import Workspace
 
+LOGIN_PAGE = "https://stand-in.slack.com/"
 OUTAGE_PAGE = "<html><body>Slack is having trouble</body></html>"
 
 
@@ -44,14 +46,14 @@ class ApiAnswer:
     body: Mapping[str, object] | None
     status: int | None = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    text: str = ""
+    text: str | bytes = ""
 
     def to_response(self) -> Response:
         """Returns the HTTP response."""
         if self.status is None:
             return Hangup()
         if self.text:
-            return Response(self.text, self.status)
+            return Response(self.text, self.status, self.headers)
         return Response(json.dumps(self.body), self.status, self.headers, "application/json; charset=utf-8")
 
 
@@ -107,13 +109,20 @@ class WebApi:
         )
 
     async def file(self, request: Request) -> Response:
-        """Returns the content of a file, to save."""
+        """Answers an app with a file's content; whoever may not read it is sent to a page for logging in."""
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        file_id = request.path_params["key"].rpartition("-")[2]
+        run = partial(self._read_file, file_id, token)
+        return await self._answer("files-pri", {"file": file_id}, self._token_kind(token), run)
+
+    async def save_file(self, request: Request) -> Response:
+        """Returns a file's content to the page, to save."""
         with self._workspace.lock:
-            file = self._workspace.files.by_id.get(request.path_params["file_id"])
-        if file is None or file.content is None:
+            found = self._workspace.files.find_content(request.path_params["file_id"])
+        if found is None:
             return Response("not found", 404)
         headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-        return Response(file.content, headers=headers, media_type="application/octet-stream")
+        return Response(found[0], headers=headers, media_type="application/octet-stream")
 
     async def _answer(
         self, name: str, args: JsonObject, token_kind: TokenKind, run: Callable[[], ApiAnswer]
@@ -171,6 +180,15 @@ class WebApi:
     def _receive(self, file_id: str, content: bytes) -> ApiAnswer:
         status, text = self._workspace.files.receive(file_id, content)
         return ApiAnswer({"ok": status == 200, "error": text}, status, text=text)
+
+    def _read_file(self, file_id: str, token: str) -> ApiAnswer:
+        if self._token_kind(token) != TokenKind.BOT or "files:read" not in self._workspace.app.scopes:
+            return ApiAnswer(None, 302, {"location": f"{LOGIN_PAGE}?redir=%2Ffiles-pri%2F{file_id}"}, " ")
+        found = self._workspace.files.find_content(file_id)
+        if found is None:
+            return ApiAnswer(None, 404, text="File not found")
+        content, mimetype = found
+        return ApiAnswer({"ok": True}, 200, {"content-type": mimetype}, content or " ")
 
     def _authorize(self, method: MethodSpec[object], token: str) -> None:
         if method.token == TokenKind.NONE:

@@ -20,6 +20,7 @@ from bot.slack.client import Payload, SlackClient
 from bot.slack.events import IncomingMessage
 from bot.slack.intake.history import Conversation, History
 from bot.slack.intake.intake import Intake
+from bot.slack.intake.known_threads import ANYBODY
 
 MAX_CONVERSATIONS = 300  # those of the latest questions first
 MAX_SESSIONS = 100  # threads older than the messages that are read, in which somebody may have asked on
@@ -34,9 +35,9 @@ SELECT place ->> 'channel', bool_or((place ->> 'is_direct')::boolean) FROM deliv
 WHERE received_at > now() - interval '14 days' AND place ? 'channel'
 GROUP BY 1 ORDER BY max(received_at) DESC
 """)
-_HAS_ASKED = text("""
+_HAS_ASKED = text(f"""
 SELECT 1 FROM turns JOIN sessions ON sessions.id = turns.session_id JOIN deliveries ON turn_id = turns.id
-WHERE sessions.key = :key AND turns.user_id = :user_id AND place ->> 'ts' < :ts LIMIT 1
+WHERE sessions.key = :key AND (turns.user_id = :user_id OR :user_id = '{ANYBODY}') AND place ->> 'ts' < :ts LIMIT 1
 """)
 THREAD = re.compile(r"slack:[^:]*:(?P<channel>[^:]+):(?P<ts>\d+\.\d+)")
 
@@ -53,6 +54,7 @@ class CatchUp:
         Raises :class:`agent.errors.ReplyError` if Slack does not answer, and SQLAlchemy's errors: what is not
         stored by then is found by the next run.
         """
+        self._intake.settings.refresh(self._intake.database)
         with self._intake.database.transaction() as transaction:
             first = transaction.execute(_FIRST).scalar_one_or_none()
         if first is None:
@@ -100,12 +102,12 @@ class CatchUp:
         return sum(isinstance(stored, StoredQuestion) for stored in taken)
 
     def _is_question(self, message: IncomingMessage) -> bool:
-        if message.address.is_direct or message.is_mention or not message.may_be_follow_up:
-            return message.address.is_direct or message.is_mention
-        address = message.address
-        values = {"key": address.session_key, "user_id": address.user_id, "ts": address.ts}
-        with self._intake.database.transaction() as transaction:
-            return transaction.execute(_HAS_ASKED, values).one_or_none() is not None
+        def has_asked(key: str, user_id: str) -> bool:
+            values = {"key": key, "user_id": user_id, "ts": message.address.ts}
+            with self._intake.database.transaction() as transaction:
+                return transaction.execute(_HAS_ASKED, values).one_or_none() is not None
+
+        return self._intake.is_question(message, has_asked)
 
 
 def _make_envelope(identity: Payload, conversation: Conversation) -> Payload:

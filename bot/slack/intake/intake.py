@@ -11,18 +11,23 @@ from agent import observability
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.slack import inbox
-from bot.slack.events import IncomingMessage, MessageRevision
+from bot.slack.channels.channel_settings import FollowUps
+from bot.slack.channels.settings_cache import SettingsCache
+from bot.slack.events import EmojiAdded, IncomingMessage, MessageRevision
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
-from bot.slack.intake.known_threads import KnownThreads
+from bot.slack.intake.known_threads import ANYBODY, KnownThreads
 from bot.slack.intake.recent_deliveries import RecentDeliveries
+from bot.slack.reading.enclosures import NOTHING, Enclosures, FileKind, QuotedMessage
+
+HasAsked = Callable[[str, str], bool]  # by a session's key and a person, or ANYBODY
 
 
 @dataclass(frozen=True)
 class Intake:
     """Takes questions in: where they are stored, and who is woken.
 
-    Methods raise SQLAlchemy's errors where Postgres is needed and away; what they were called for must then not be
-    acknowledged.
+    ``emoji`` is the one that asks about the message it is put on; empty for none. Methods raise SQLAlchemy's
+    errors where Postgres is needed and away; what they were called for must then not be acknowledged.
     """
 
     database: Database
@@ -30,22 +35,47 @@ class Intake:
     per_minute: int = 0  # questions of one person; 0 is without limit
     threads: KnownThreads = field(default_factory=KnownThreads)
     stored: RecentDeliveries = field(default_factory=RecentDeliveries)
+    settings: SettingsCache = field(default_factory=SettingsCache)
+    emoji: str = ""
 
-    def is_question(self, message: IncomingMessage) -> bool:
-        """Returns whether it is addressed to the bot, or follows up on a question of the same person."""
-        if message.address.is_direct or message.is_mention:
-            return True
+    def is_question(self, message: IncomingMessage, has_asked: HasAsked | None = None) -> bool:
+        """Returns whether it is addressed to the bot, follows up on a question, or stands where all are answered.
+
+        ``has_asked`` tells who asked in a thread before; by default as it is now.
+        """
         address = message.address
-        return message.may_be_follow_up and self.threads.has_asked(
-            self.database, address.session_key, address.user_id
-        )
+        if address.is_direct:
+            return True
+        if message.is_mention:
+            return not self.is_muted(address)
+        if not (message.question or any(file.kind is FileKind.TEXT for file in message.enclosed.files)):
+            return False
+        if message.is_reply:
+            return message.may_be_follow_up and self._listens_to(message, has_asked or self._has_asked)
+        is_for_all = self.settings.of_channel(address.team_id, address.channel).respond_to_all
+        return is_for_all and not message.is_to_others
+
+    def is_muted(self, address: ReplyAddress) -> bool:
+        """Returns whether the owner of the thread wants nothing to be said there."""
+        return self._follow_ups(address) is FollowUps.MUTED
 
     def take(self, message: IncomingMessage) -> StoredQuestion | TooManyQuestions | None:
         """Stores the question that a message asks; returns None for one that is stored already."""
-        return self.store(message.key, message.address, message.origin, message.question)
+        return self.store(
+            message.key, message.address, message.origin, message.question, enclosed=message.enclosed
+        )
+
+    def take_reaction(self, reaction: EmojiAdded) -> StoredQuestion | TooManyQuestions | None:
+        """Stores the question that an emoji asks about its message, which a worker looks up; None where it is
+        another emoji, or was asked already."""
+        if not self.emoji or reaction.name != self.emoji:
+            return None
+        address = reaction.address
+        quoted = QuotedMessage(address.channel, str(address.ts))
+        return self.store(reaction.key, address, Origin.REACTION, "", enclosed=Enclosures(quoted))
 
     def store(
-        self, key: str, address: ReplyAddress, origin: Origin, question: str
+        self, key: str, address: ReplyAddress, origin: Origin, question: str, *, enclosed: Enclosures = NOTHING
     ) -> StoredQuestion | TooManyQuestions | None:
         """Stores a question and wakes a worker; returns None if its key is stored already."""
         if key in self.stored:
@@ -56,10 +86,11 @@ class Intake:
             address=address,
             origin=origin,
             question=question,
+            enclosed=enclosed,
             per_minute=self.per_minute,
         )
         self.stored.add(key)
-        if address.thread_ts:
+        if address.thread_ts and origin is not Origin.CHANNEL:
             self.threads.add(address.session_key, address.user_id)
         if isinstance(stored, TooManyQuestions):
             observability.log.info("too_many_questions", origin=origin, wait_seconds=stored.wait_seconds)
@@ -75,16 +106,37 @@ class Intake:
             self.wake(session_id)
         return session_id is not None
 
-    def revise(self, revision: MessageRevision) -> None:
-        """Takes back a question that was deleted, or is addressed to nobody any more; corrects an edited one."""
-        if not self.is_question(revision.before):
-            return
-        key = revision.before.key
-        if revision.after and self.is_question(revision.after):
-            is_corrected = inbox.correct(self.database, key, revision.after.question)
+    def revise(self, revision: MessageRevision) -> StoredQuestion | TooManyQuestions | None:
+        """Takes back a question that was deleted, or is addressed to nobody any more; corrects an edited one.
+
+        Stores a question that an edit made of a message, by adding a mention.
+        """
+        before, after = revision.before, revision.after
+        if not self.is_question(before):
+            is_new = revision.is_edit and after is not None and after.is_mention and not before.is_mention
+            return self.take(after) if is_new and after and self.is_question(after) else None
+        if after and self.is_question(after):
+            is_corrected = inbox.correct(self.database, before.key, after.question)
             observability.log.info("question_edited", is_corrected=is_corrected)
-            return
-        session_id = inbox.withdraw(self.database, key)
+            return None
+        session_id = inbox.withdraw(self.database, before.key)
         observability.log.info("question_withdrawn", is_open=session_id is not None)
         if session_id:
             self.wake(session_id)
+        return None
+
+    def _follow_ups(self, address: ReplyAddress) -> FollowUps:
+        return self.settings.of_thread(address.session_key, address.team_id, address.channel)
+
+    def _listens_to(self, message: IncomingMessage, has_asked: HasAsked) -> bool:
+        """Returns whether a reply that is addressed to nobody else is heard without a mention."""
+        address = message.address
+        match self._follow_ups(address):
+            case FollowUps.ALWAYS:
+                return not message.names_others and has_asked(address.session_key, ANYBODY)
+            case FollowUps.ASKER:
+                return has_asked(address.session_key, address.user_id)
+        return False
+
+    def _has_asked(self, key: str, user_id: str) -> bool:
+        return self.threads.has_asked(self.database, key, user_id)

@@ -14,17 +14,24 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.store import sessions
 from agent.store.database import Database
 
 MAX_ASKERS = 50_000  # about 10 MB
 LOADED_DAYS = 14
 PAUSE_SECONDS = 5.0  # in which Postgres is not asked again after it did not answer
 
-_ASKERS = text("""
+ANYBODY = ""  # in the place of a person: somebody has asked in the thread
+
+# A message that was answered unasked, and was not because nothing was found, has begun no conversation.
+_BEGINS = "(origin <> 'channel' OR answer IS NOT NULL)"
+_ASKERS = text(f"""
 SELECT key, user_id FROM turns JOIN sessions ON sessions.id = turns.session_id
-WHERE turns.created_at > now() - make_interval(days => :days) AND key LIKE 'slack:%'
+WHERE turns.created_at > now() - make_interval(days => :days) AND key LIKE 'slack:%' AND {_BEGINS}
 GROUP BY key, user_id ORDER BY max(turns.created_at) DESC LIMIT :limit
+""")
+_HAS_ASKED = text(f"""
+SELECT 1 FROM turns JOIN sessions ON sessions.id = turns.session_id
+WHERE key = :key AND (user_id = :user_id OR :user_id = '{ANYBODY}') AND {_BEGINS} LIMIT 1
 """)
 
 
@@ -56,19 +63,20 @@ class KnownThreads:
             if len(self._askers) > self._max_askers:
                 self._askers.popitem(last=False)
 
-    def has_asked(self, database: Database, key: str, user_id: str) -> bool:
-        """Returns whether the person asked in the thread before; False where that cannot be found out now."""
+    def has_asked(self, database: Database, key: str, user_id: str = ANYBODY) -> bool:
+        """Returns whether the person, or anybody, asked in the thread before; False where that cannot be found out
+        now."""
         if (key, user_id) in self._askers:
             return True
         if self._clock() < self._paused_until:
             return False
         try:
             with database.transaction() as transaction:
-                has_asked = sessions.has_asked(transaction, key=key, user_id=user_id)
+                row = transaction.execute(_HAS_ASKED, {"key": key, "user_id": user_id}).one_or_none()
         except SQLAlchemyError as error:
             self._paused_until = self._clock() + PAUSE_SECONDS
             observability.log.warning("threads_unknown", error_type=type(error).__name__)
             return False
-        if has_asked:
+        if row:
             self.add(key, user_id)
-        return has_asked
+        return row is not None

@@ -10,23 +10,24 @@ from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.store.sessions import StoredQuestion
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.intake import Intake
-from bot.slack.interactions import forms
+from bot.slack.interactions import clicked_message, forms
 from bot.slack.interactions.answer_desk import AWAY, AnswerDesk
+from bot.slack.interactions.clicked_message import ClickedMessage
+from bot.slack.reading.foreign_json import to_id, to_object, to_ts
 from bot.slack.replies.closing import buttons
 
-Notify = Callable[[ReplyAddress, StoredQuestion | TooManyQuestions | None], None]
+Ask = Callable[[str, ReplyAddress, Origin, str], None]
 TOO_MANY = "That was a lot of questions in one minute. Please ask this one again in {seconds} seconds."
 
 
 class AnswerListeners:
-    """The listeners; ``notify`` tells a person that a question has to wait."""
+    """The listeners; ``ask`` stores a question under a key, and tells the person that it has to wait."""
 
-    def __init__(self, intake: Intake, desk: AnswerDesk, notify: Notify) -> None:
-        self._intake, self._desk, self._notify = intake, desk, notify
+    def __init__(self, intake: Intake, desk: AnswerDesk, ask: Ask) -> None:
+        self._intake, self._desk, self._ask = intake, desk, ask
 
     def register(self, app: App) -> None:
         """Registers every listener."""
@@ -41,58 +42,63 @@ class AnswerListeners:
     def on_how(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Shows how an answer came about."""
         ack()
-        click, url = buttons.parse_value(action.get("value")), body.get("response_url")
-        if click and url:
-            place = _read_place(body)
-            self._desk.show_how(click.turn_id, body["user"]["id"], url=url, thread_ts=place[1] if place else None)
+        click, clicked = buttons.parse_value(action.get("value")), clicked_message.read(body)
+        if click and clicked and clicked.response_url:
+            url, thread_ts = clicked.response_url, clicked.thread_ts or None
+            self._desk.show_how(click.turn_id, clicked.user_id, url=url, thread_ts=thread_ts)
 
     def on_share(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Shares an answer with the channel where it was asked for."""
         ack()
-        click, url = buttons.parse_value(action.get("value")), body.get("response_url")
-        channel = (body.get("channel") or {}).get("id")
-        if click and url and channel:
-            self._desk.share(click.turn_id, body["user"]["id"], channel=channel, url=url)
+        click, clicked = buttons.parse_value(action.get("value")), clicked_message.read(body)
+        if click and clicked and clicked.response_url:
+            url, channel = clicked.response_url, clicked.channel
+            self._desk.share(click.turn_id, clicked.user_id, channel=channel, url=url)
 
     def on_publish(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Asks for the channel to publish an answer in."""
         ack()
-        click, place = buttons.parse_value(action.get("value")), _read_place(body)
-        if click and place and body.get("trigger_id"):
-            channel, thread_ts = place
-            view = forms.build_publish(click.turn_id, channel=channel, thread_ts=thread_ts)
-            self._desk.open_form(body["trigger_id"], view)
+        click, clicked = buttons.parse_value(action.get("value")), clicked_message.read(body)
+        if click and clicked and clicked.thread_ts and clicked.trigger_id:
+            view = forms.build_publish(click.turn_id, channel=clicked.channel, thread_ts=clicked.thread_ts)
+            self._desk.open_form(clicked.trigger_id, view)
 
     def on_publish_form(self, ack: Ack, body: Payload, view: Payload) -> None:
         """Publishes an answer in the channel that was chosen."""
         order = forms.parse_publish(view)
-        if not order.target:
+        if order and not order.target:
             ack(response_action="errors", errors={forms.FIELD: forms.NO_CHANNEL})
             return
         ack()
-        self._desk.publish(order, body["user"]["id"])
+        user_id = to_id(to_object(body.get("user")).get("id"))
+        if order and user_id:
+            self._desk.publish(order, user_id)
 
     def on_ask_on(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Asks for a question that follows up on a command's answer."""
         ack()
-        click, url = buttons.parse_value(action.get("value")), body.get("response_url")
-        channel = (body.get("channel") or {}).get("id")
-        if click and url and channel and body.get("trigger_id"):
+        click, clicked = buttons.parse_value(action.get("value")), clicked_message.read(body)
+        if click and clicked and clicked.response_url and clicked.trigger_id:
+            url, channel = clicked.response_url, clicked.channel
             view = forms.build_ask_on(session_key=click.detail, channel=channel, response_url=url)
-            self._desk.open_form(body["trigger_id"], view)
+            self._desk.open_form(clicked.trigger_id, view)
 
     def on_ask_on_form(self, ack: Ack, body: Payload, view: Payload) -> None:
         """Stores a follow-up to a command's answer; a form that cannot be stored stays open and says so."""
         follow_up = forms.parse_ask_on(view)
+        team, user = (to_id(to_object(body.get(name)).get("id")) for name in ("team", "user"))
+        if not (follow_up and user):
+            ack()
+            return
         address = ReplyAddress(
-            str((body.get("team") or {}).get("id") or ""),
+            team,
             follow_up.channel,
-            body["user"]["id"],
+            user,
             response_url=follow_up.response_url,
             session=follow_up.session_key,
             keeps_original=True,
         )
-        problem = self._store_follow_up(f"ask-on:{view.get('id')}", address, follow_up.question)
+        problem = self._store_follow_up(f"ask-on:{to_id(view.get('id'))}", address, follow_up.question)
         if problem:
             ack(response_action="errors", errors={forms.FIELD: problem})
         else:
@@ -100,12 +106,12 @@ class AnswerListeners:
 
     def on_suggestion(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Asks a suggested question as the person who clicked, once."""
-        click = buttons.parse_value(action.get("value"))
-        address = _read_address(body, action)
-        if click and click.detail and address:
-            key = f"suggested:{click.turn_id}:{action.get('action_id')}"
+        click, clicked = buttons.parse_value(action.get("value")), clicked_message.read(body)
+        if click and click.detail and clicked:
+            address = _answer_below(clicked, action)
+            key = f"suggested:{click.turn_id}:{to_id(action.get('action_id'))}"
             origin = Origin.DIRECT if address.is_direct else Origin.THREAD if address.thread_ts else Origin.COMMAND
-            self._notify(address, self._intake.store(key, address, origin, click.detail))
+            self._ask(key, address, origin, click.detail)
         ack()
 
     def _store_follow_up(self, key: str, address: ReplyAddress, question: str) -> str:
@@ -120,29 +126,18 @@ class AnswerListeners:
         return TOO_MANY.format(seconds=stored.wait_seconds) if isinstance(stored, TooManyQuestions) else ""
 
 
-def _read_place(body: Payload) -> tuple[str, str] | None:
-    """Returns the channel, and the thread, of the message that was clicked on."""
-    channel, message = (body.get("channel") or {}).get("id"), body.get("message") or {}
-    thread_ts = message.get("thread_ts") or message.get("ts")
-    return (channel, thread_ts) if channel and thread_ts else None
-
-
-def _read_address(body: Payload, action: Payload) -> ReplyAddress | None:
+def _answer_below(clicked: ClickedMessage, action: Payload) -> ReplyAddress:
     """Returns where the answer to a suggested question goes: below the answer that suggested it."""
-    team, user = (body.get("team") or {}).get("id"), body.get("user") or {}
-    channel = (body.get("channel") or {}).get("id")
-    if not team or not channel or not user.get("id"):
-        return None
-    place = _read_place(body)
-    if place is None:  # of an ephemeral message Slack sends nothing but where it is
-        return ReplyAddress(team, channel, user["id"], response_url=body.get("response_url"), keeps_original=True)
+    if not clicked.thread_ts:  # an ephemeral one
+        url = clicked.response_url or None
+        return ReplyAddress(clicked.team, clicked.channel, clicked.user_id, response_url=url, keeps_original=True)
     return ReplyAddress(
-        team,
-        channel,
-        user["id"],
-        ts=action.get("action_ts"),
-        thread_ts=place[1],
-        is_direct=channel.startswith("D"),
-        asker_team_id=user.get("team_id"),
+        clicked.team,
+        clicked.channel,
+        clicked.user_id,
+        ts=to_ts(action.get("action_ts")) or None,
+        thread_ts=clicked.thread_ts,
+        is_direct=clicked.channel.startswith("D"),
+        asker_team_id=clicked.user_team or None,
         quotes_question=True,
     )

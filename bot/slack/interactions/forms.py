@@ -9,6 +9,7 @@ from uuid import UUID
 
 from bot.slack.block_kit import View, plain_text
 from bot.slack.client import Payload
+from bot.slack.reading.foreign_json import JsonMap, to_object, to_string
 
 ASK_ON, PUBLISH = "docent_ask_on_form", "docent_publish_form"
 FIELD = "field"
@@ -90,27 +91,34 @@ def build_publish(turn_id: UUID, *, channel: str, thread_ts: str) -> View:
     }
 
 
-def parse_ask_on(view: Payload) -> FollowUp:
-    """Reads a submitted form; its question may be empty. Raises ValueError for one that is not ours."""
-    kept = _read_kept(view, "session", "channel", "response_url")
-    session_key, channel, url = kept
-    return FollowUp(session_key, channel, url, str(_read_field(view).get("value") or "").strip())
+def parse_ask_on(view: Payload) -> FollowUp | None:
+    """Reads a submitted form, whose question may be empty; returns None for one that is not ours."""
+    kept = _read_kept(view)
+    session_key, channel, url = (to_string(kept.get(name)) for name in ("session", "channel", "response_url"))
+    if not (session_key and channel and url):
+        return None
+    return FollowUp(session_key, channel, url, to_string(_read_field(view).get("value")).strip())
 
 
-def parse_publish(view: Payload) -> PublishOrder:
-    """Reads a submitted form; its channel may be empty. Raises ValueError for one that is not ours."""
-    turn_id, channel, thread_ts = _read_kept(view, "turn_id", "channel", "thread_ts")
-    target = str(_read_field(view).get("selected_conversation") or "")
-    return PublishOrder(UUID(turn_id), channel, thread_ts, target)
+def parse_publish(view: Payload) -> PublishOrder | None:
+    """Reads a submitted form, whose channel may be empty; returns None for one that is not ours."""
+    kept = _read_kept(view)
+    turn_id, channel, thread_ts = (to_string(kept.get(name)) for name in ("turn_id", "channel", "thread_ts"))
+    try:
+        return PublishOrder(
+            UUID(turn_id), channel, thread_ts, to_string(_read_field(view).get("selected_conversation"))
+        )
+    except ValueError:
+        return None
 
 
-def _read_kept(view: Payload, *names: str) -> list[str]:
-    kept = json.loads(str(view.get("private_metadata") or "{}"))
-    if not isinstance(kept, dict) or not kept.keys() >= set(names):
-        raise ValueError("a form that is not ours")
-    return [str(kept[name]) for name in names]
+def _read_kept(view: Payload) -> JsonMap:
+    try:
+        return to_object(json.loads(to_string(view.get("private_metadata"))))
+    except ValueError:
+        return {}
 
 
-def _read_field(view: Payload) -> Payload:
-    values = (view.get("state") or {}).get("values") or {}
-    return (values.get(FIELD) or {}).get(FIELD) or {}
+def _read_field(view: Payload) -> JsonMap:
+    values = to_object(to_object(view.get("state")).get("values"))
+    return to_object(to_object(values.get(FIELD)).get(FIELD))

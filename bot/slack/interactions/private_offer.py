@@ -9,6 +9,8 @@ from uuid import UUID
 from bot.slack.block_kit import Button, ButtonsBlock, SectionBlock, plain_text
 from bot.slack.client import Payload, SlackClient
 from bot.slack.inbox import ReplyAddress
+from bot.slack.interactions import clicked_message
+from bot.slack.reading.foreign_json import to_string
 
 ACTION = "docent_answer_privately"
 TEXT = "There is more on this in documents that you may read, but not everybody here. Only you see this message."
@@ -39,13 +41,12 @@ def show(slack: SlackClient, address: ReplyAddress, turn_id: UUID) -> None:
 
 def parse_click(body: Payload, action: Payload) -> tuple[UUID, ReplyAddress] | None:
     """Returns the turn, and where the answer for the asker alone goes; None for a button that is not ours."""
+    clicked = clicked_message.read(body)
     try:
-        turn_id = UUID(str(action.get("value") or ""))
+        turn_id = UUID(to_string(action.get("value")))
     except ValueError:
         return None
-    channel = (body.get("channel") or {}).get("id")
-    team = (body.get("team") or {}).get("id")
-    if not channel or not team:
+    if clicked is None:
         return None
-    address = ReplyAddress(team, channel, body["user"]["id"], response_url=body.get("response_url"))
-    return turn_id, address
+    url = clicked.response_url or None
+    return turn_id, ReplyAddress(clicked.team, clicked.channel, clicked.user_id, response_url=url)

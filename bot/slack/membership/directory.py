@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from agent import observability
+from agent.errors import ReplyError
 from agent.store.database import Transaction
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from bot.slack.membership import changes
@@ -29,11 +31,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ChannelMembers:
-    """A conversation, who is in it, and whether another company is."""
+    """A conversation, who is in it, whether another company is, and whether others may look in."""
 
     id: str
     members: frozenset[str]
     is_shared: bool
+    is_public: bool = False
 
 
 class Everybody:
@@ -169,6 +172,17 @@ class SlackDirectory:
                 self._replaced = (everybody, again, replaced)
         return replaced
 
+    def names(self, user_ids: Iterable[str], deadline: float) -> dict[str, str]:
+        """Returns how these people are called, of those of whom Slack tells it, at most :data:`FEW`; nothing where
+        it does not answer."""
+        wanted = sorted(set(user_ids))[:FEW]
+        try:
+            people = self.people(set(wanted), deadline).by_id
+        except ReplyError as error:
+            observability.log.info("names_unknown", error=str(error))
+            return {}
+        return {id_: people[id_].name for id_ in wanted if id_ in people and people[id_].name}
+
     def _user(self, user_id: str, deadline: float) -> SlackUser:
         def load() -> tuple[SlackUser, int]:
             try:
@@ -195,7 +209,8 @@ class SlackDirectory:
         is_shared = bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared"))
         pages = list(self._pages("conversations.members", "members", deadline, channel=channel_id))
         members = frozenset(str(id_) for page in pages for id_ in page)
-        return ChannelMembers(channel_id, members, is_shared), len(pages)
+        is_closed = any(info.get(name) for name in ("is_private", "is_im", "is_mpim", "is_group"))
+        return ChannelMembers(channel_id, members, is_shared, not is_closed), len(pages)
 
     def _pages(self, method: str, field: str, deadline: float, **arguments: object) -> Iterator[Iterable[Payload]]:
         cursor: str | None = None

@@ -7,8 +7,11 @@ own workspace vouches for it: another company may write any address into its peo
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.hidden_characters import strip_invisible
 from agent.types import EVERYONE, EXTERNAL, GUESTS
 from bot.slack.client import Payload
+
+NAME_CHARS = 80
 
 
 class UserKind(StrEnum):
@@ -23,12 +26,16 @@ class UserKind(StrEnum):
 
 @dataclass(frozen=True)
 class SlackUser:
-    """A person or an app; ``teams`` are the workspaces they belong to, with their organisation's."""
+    """A person or an app; ``teams`` are the workspaces they belong to, with their organisation's.
+
+    ``name`` is what others call them; empty where Slack tells nothing.
+    """
 
     id: str
     kind: UserKind
     teams: frozenset[str] = frozenset()
     email: str = ""
+    name: str = ""
 
     @property
     def principals(self) -> frozenset[str]:
@@ -62,12 +69,19 @@ def parse_user(user: Payload, *, own_team: str) -> SlackUser:
         kind=kind,
         teams=frozenset() if is_restricted else teams,
         email=str(profile.get("email") or "").strip().lower(),
+        name=_name(user, profile),
     )
 
 
 def stranger(user_id: str) -> SlackUser:
     """Returns somebody of whom Slack tells nothing: they count as of another company, nobody knows which."""
     return SlackUser(user_id, UserKind.EXTERNAL)
+
+
+def _name(user: Payload, profile: Payload) -> str:
+    names = (profile.get("real_name"), user.get("real_name"), profile.get("display_name"), user.get("name"))
+    name = next((one for one in names if isinstance(one, str) and one.strip()), "")
+    return " ".join(strip_invisible(name).split())[:NAME_CHARS]
 
 
 def _kind(user: Payload, teams: frozenset[str], own_team: str) -> UserKind:

@@ -3,7 +3,17 @@
 import re
 
 from agent.text import ELLIPSIS, shorten
-from bot.slack.block_kit import Block, ContextBlock, LayoutMessage, SectionBlock, TextMessage, mrkdwn
+from bot.slack.block_kit import (
+    Block,
+    Button,
+    ContextBlock,
+    LayoutMessage,
+    OverflowMenu,
+    SectionBlock,
+    TextMessage,
+    mrkdwn,
+)
+from bot.slack.channels import thread_menu
 from bot.slack.interactions import feedback_form
 from bot.slack.replies.closing import buttons, sources
 from bot.slack.replies.reply import Answer
@@ -87,14 +97,17 @@ def _format_closing(answer: Answer) -> list[str]:
 
 
 def _build_clicks(answer: Answer) -> list[Block]:
-    """Builds the rows of buttons below an answer, without the thumbs."""
+    """Builds the rows of buttons below an answer, without the thumbs; the menu of its thread ends the last."""
     closing = answer.closing
     blocks: list[Block] = []
     if closing.suggestions:
         blocks += [_context(buttons.SUGGESTED), buttons.build_suggestions(answer.turn_id, closing.suggestions)]
+    tools: list[Button | OverflowMenu] = []
     if closing.place:
-        blocks.append(buttons.build_tools(answer.turn_id, closing.place, closing.session_key))
-    return blocks
+        tools += buttons.build_tools(answer.turn_id, closing.place, closing.session_key)
+    if answer.has_menu:
+        tools.append(thread_menu.build())
+    return [*blocks, {"type": "actions", "elements": tools}] if tools else blocks
 
 
 def _section(text: str) -> SectionBlock:

@@ -1,4 +1,4 @@
-"""The reply to a slash command, which only the asker sees.
+"""The reply to a slash command or a shortcut, which only the asker sees.
 
 Promises no more than Slack does: after a crash the answer may appear twice, because nothing can find an ephemeral
 message.
@@ -12,20 +12,24 @@ from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
 from bot.slack.interactions import response_url
-from bot.slack.replies import attachments, direct_message, forms
+from bot.slack.replies import direct_message, forms
+from bot.slack.replies.closing import attachments
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.text import splitting
 
 
 class CommandReply(Reply):
-    """An answer through the command's response URL, else as an ephemeral message, else as a direct message.
+    """An answer through the response URL, else as an ephemeral message, else as a direct message.
 
-    It repeats the question, which nothing else shows. The first message takes the place of the command's
+    It repeats the question, which nothing else shows. The first message takes the place of a command's
     acknowledgement, which said that the bot is at work; progress is not shown beside that.
     """
 
     def __init__(self, slack: SlackClient, address: ReplyAddress, question: str = "") -> None:
         self._slack, self._address = slack, address
+        self.note_question(question)
+
+    def note_question(self, question: str) -> None:
         self._lead = direct_message.repeat_question(question) if question else ""
 
     def deliver(self, answer: Answer) -> None:

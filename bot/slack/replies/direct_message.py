@@ -43,5 +43,8 @@ def quote_question(question: str) -> str:
 
 
 def repeat_question(question: str) -> str:
-    """Returns the line, in Slack's markup, that says which question an answer is for."""
-    return f"*You asked:* {escape(shorten(clean_label(question), QUESTION_LIMIT))}"
+    """Returns the line, in Slack's markup, that says which question, or quoted message, an answer is for."""
+    is_quoted = question.startswith("> ")
+    asked = "\n".join(line.removeprefix("> ") for line in question.split("\n")) if is_quoted else question
+    lead = "You asked about" if is_quoted else "You asked"
+    return f"*{lead}:* {escape(shorten(clean_label(asked), QUESTION_LIMIT))}"

@@ -36,7 +36,8 @@ class Answer:
     """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
 
     ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped;
-    ``long_tables`` are shown in part, and go into files.
+    ``long_tables`` are shown in part, and go into files. ``has_menu`` puts the menu below it that says who is
+    answered in its thread.
     """
 
     turn_id: UUID
@@ -46,6 +47,7 @@ class Answer:
     has_feedback: bool = True
     closest: Sequence[CitedPassage] = ()
     steps: Sequence[TaskCard] = ()
+    has_menu: bool = False
     long_tables: Sequence[LongTable] = ()
     closing: Closing = NOTHING_BELOW
 
@@ -60,6 +62,9 @@ class Reply(ABC):
     Everything but :meth:`deliver` only shows progress, and never raises. A reply that cannot show some kind of
     progress inherits the method that does nothing: this is why it is a base class and not a Protocol.
     """
+
+    def note_question(self, question: str) -> None:
+        """Learns what is asked, which was not known before it was read."""
 
     def show_status(self, text: str) -> None:
         """Shows what is being done."""

@@ -17,7 +17,10 @@ from sqlalchemy.sql import func
 from agent.store import sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
+from bot.slack.channels.channel_settings import Stored
 from bot.slack.inbox import ReplyAddress
+from bot.slack.reading import enclosures
+from bot.slack.reading.enclosures import NOTHING, Enclosures
 from bot.slack.tables import ReplyRow
 
 
@@ -32,21 +35,34 @@ class ReplyState(StrEnum):
 
 @dataclass(frozen=True)
 class Posted:
-    """Where a turn was asked, and the ``ts`` of each message of its reply; None of one that was never heard of."""
+    """Where and with what a turn was asked, and the ``ts`` of each message of its reply; None of an unknown one.
+
+    ``settings`` is what is stored for its channel; ``has_earlier`` tells whether its thread has answers already.
+    """
 
     address: ReplyAddress
     ts: Sequence[str | None] = ()
+    enclosed: Enclosures = NOTHING
+    settings: Stored | None = None
+    has_earlier: bool = False
 
 
 _POSTED = text("""
-SELECT place, ARRAY(SELECT ts FROM replies WHERE turn_id = :id ORDER BY part) FROM deliveries WHERE turn_id = :id
+SELECT place, ARRAY(SELECT ts FROM replies WHERE turn_id = :id ORDER BY part), enclosed,
+       (SELECT settings FROM channel_settings WHERE team = place ->> 'team_id' AND channel = place ->> 'channel'
+        ORDER BY version DESC LIMIT 1),
+       EXISTS (SELECT 1 FROM turns JOIN turns AS earlier ON earlier.session_id = turns.session_id
+               WHERE turns.id = :id AND earlier.seq < turns.seq AND earlier.answer IS NOT NULL)
+FROM deliveries WHERE turn_id = :id
 """)
 
 
 def load(transaction: Transaction, turn_id: UUID) -> Posted | None:
     """Returns what is known of a turn's reply; None for a turn from the terminal, or one that was forgotten."""
     row = transaction.execute(_POSTED, {"id": turn_id}).one_or_none()
-    return Posted(ReplyAddress(**row[0]), row[1]) if row and row[0] else None
+    if not row or not row[0]:
+        return None
+    return Posted(ReplyAddress(**row[0]), row[1], enclosures.from_json(row[2]), row[3], row[4])
 
 
 class ReplyRows:

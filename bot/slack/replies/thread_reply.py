@@ -6,6 +6,7 @@ message may exist, searches the thread for it and adopts it. The final text repl
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent import observability
 from agent.errors import ReplyError
@@ -15,8 +16,9 @@ from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
-from bot.slack.replies import attachments, direct_message, forms
-from bot.slack.replies.attachments import TableFile
+from bot.slack.replies import direct_message, forms
+from bot.slack.replies.closing import attachments
+from bot.slack.replies.closing.attachments import TableFile
 from bot.slack.replies.live_message import LiveMessage, Mode
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted, ReplyRows, ReplyState
@@ -47,6 +49,9 @@ class ThreadReply(Reply):
         self._live = LiveMessage(self._messages, self._rows, clock)
         self._lead = direct_message.quote_question(turn.question) if posted.address.quotes_question else ""
         self._has_lead = False  # in the text that is shown
+
+    def note_question(self, question: str) -> None:
+        self._turn = replace(self._turn, question=question)
 
     def show_status(self, text: str) -> None:
         if self._live.mode == Mode.STREAMING:  # the cards say it, and Slack has one place for both

@@ -68,6 +68,16 @@ def test_missing_scopes_are_named(server: WorkspaceServer, workspace: Workspace)
     assert "reinstall the app" in scopes.advice
 
 
+def test_scopes_that_an_earlier_manifest_lacks_are_named_with_what_does_not_work(
+    server: WorkspaceServer, workspace: Workspace
+) -> None:
+    workspace.app.scopes -= {"files:read", "reactions:read"}
+    _, scopes = slack.token(_context(server.api_url, SLACK_BOT_TOKEN=BOT))
+    assert scopes.state == "warning"
+    assert "files:read (text files of questions are not read)" in scopes.text
+    assert "reactions:read (the emoji of DOCENT_ASK_EMOJI asks nothing)" in scopes.text
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

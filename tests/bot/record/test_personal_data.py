@@ -13,6 +13,7 @@ from agent.types import Message
 from bot.record import personal_data, session_query
 from bot.slack import inbox
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.reading.enclosures import Enclosures, QuotedMessage
 from tests.recorded import SYSTEM, Recorded, answered
 
 ADA, BEN = "U0ADA00001", "U0BEN00002"
@@ -74,6 +75,33 @@ def test_everything_of_a_person_is_gone_and_all_else_stays(database: Database) -
     assert answering["response"] is not None
     assert turns[0]["feedback"][0]["comment"] == "ask someone"
     assert personal_data.forget_person(database, ADA).pruned.n_turns == 0  # once more does no harm
+
+
+def test_what_others_quoted_of_a_person_stays_without_their_id_and_name(database: Database) -> None:
+    """Names stand beside ids in what a tool read in Slack; a name elsewhere is somebody else's."""
+    turn = Recorded.begin(database, "Is Ada Marlow Street open?", key="thread", user=BEN)
+    read = {"messages": [{"who": "Ada Marlow", "text": "Yes, says Ada Marlow."}], "people": {ADA: "Ada Marlow"}}
+    messages = [SYSTEM, turn.open(), turn.tool("c", position=2, result=read)]
+    turn.ask(messages, {"role": "assistant", "content": "Yes [1]."})
+    turn.end("Yes [1].")
+    quoted = QuotedMessage("C1", "1.1", "Yes", ADA)
+    inbox.store(
+        database,
+        key="m:1",
+        address=ReplyAddress("T1", "C1", BEN, ts="1.1", thread_ts="1.1"),
+        origin=Origin.REACTION,
+        question="",
+        enclosed=Enclosures(quoted),
+    )
+    personal_data.forget_person(database, ADA)
+    left = dump(database)
+    assert ADA not in left
+    assert left.count("Ada Marlow") == left.count("Ada Marlow Street")
+    assert "Yes, says someone." in left
+    personal_data.forget_person(database, BEN)
+    with database.transaction() as transaction:
+        waiting = transaction.scalar(text("SELECT count(*) FROM deliveries WHERE enclosed IS NOT NULL"))
+    assert waiting == 1  # until it is answered
 
 
 def test_the_same_question_of_somebody_else_is_kept_whole(database: Database) -> None:

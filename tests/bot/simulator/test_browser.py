@@ -235,6 +235,42 @@ def test_a_question_is_asked_and_its_answer_grows(office: Office, visit: Visit) 
     expect(good.first).to_have_attribute("aria-pressed", "true")
 
 
+def test_messages_are_asked_about_and_a_menu_below_an_answer_opens(visit: Visit) -> None:
+    menu = {
+        "type": "actions",
+        "elements": [
+            {
+                "type": "overflow",
+                "action_id": "who",
+                "options": [{"text": {"type": "plain_text", "text": "Mute"}, "value": "muted"}],
+            }
+        ],
+    }
+    content = PageContent(shortcuts={"ask": "Ask about this"}, emoji=["question"])
+    with serving(content=content) as slack:
+        ts = slack.workspace.person(GRACE).say(HELP, "How many days?")
+        slack.workspace.person(ADA).forward(ts, HELP, "See this")
+        slack.client.chat_postMessage(channel=HELP, text="Five.", blocks=[menu])
+        page = visit(slack)()
+        row = page.locator(f'main [data-ts="{ts}"]')
+        row.hover()
+        row.get_by_role("button", name="React with :question:").click()
+        expect(row.locator(".reaction")).to_contain_text("1")
+        row.locator(".reaction").click()
+        expect(row.locator(".reaction")).to_have_count(0)
+        expect(page.locator(".forwarded")).to_contain_text("Grace Okafor")
+        page.get_by_label("More").click()
+        page.get_by_role("menuitem", name="Mute").click()
+        expect(page.get_by_role("menuitem", name="Mute")).to_be_hidden()
+        row.hover()
+        row.get_by_role("button", name="Ask about this").click()
+        told = slack.workspace.wait_for(
+            lambda: [d.event_type for d in slack.workspace.deliveries if d.kind == "interactive"][1:]
+        )
+        assert told == ["message_action"]
+        page.close()  # before the server that it asks
+
+
 def test_a_command_answers_the_asker_only(office: Office, visit: Visit) -> None:
     slack, _ = office
     page = visit(slack)()

@@ -31,8 +31,14 @@ def test_a_file_is_shared_in_a_thread_once_and_can_be_fetched(shared: Served) ->
     )
     (reply,) = shared.workspace.thread(HELP, root)[1:]
     assert (reply.subtype, reply.plain) == ("file_share", "table.csv")
-    with urllib.request.urlopen(told["files"][0]["url_private"], timeout=10) as answer:
-        assert answer.read() == b"a,b\r\n1,2\r\n"
+    address = told["files"][0]["url_private"]
+    read = urllib.request.Request(address, headers={"Authorization": f"Bearer {shared.workspace.app.bot_token}"})
+    for request in (
+        read,
+        shared.server.api_url.removesuffix("/api/") + f"/files/{file_id}/table.csv",
+    ):  # as the app reads it, and as the page does
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.read() == b"a,b\r\n1,2\r\n"
     again = shared.refusal("files.completeUploadExternal", files=[{"id": file_id}], channel_id=channel)
     assert again == "file_not_found"
 

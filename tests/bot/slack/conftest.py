@@ -1,15 +1,23 @@
-"""Turns to reply to."""
+"""Turns to reply to, and the whole of Docent in this process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+import bot.settings
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion, Turn
-from bot.simulator import ADA, HELP, TEAM, Workspace
+from bot.simulator import ADA, HELP, TEAM, Workspace, WorkspaceServer
+from bot.simulator.stores.installed_app import SUBSCRIPTIONS
 from bot.slack import inbox
+from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
+from ingest import settings as ingest_settings
+from tests.bot.slack.docent import Docent
+from tests.conftest import ReadHandbook
+from tests.scripted_model import Say, ScriptedModel
 
 MakeTurn = Callable[..., Turn]
 
@@ -41,3 +49,29 @@ def make_turn(database: Database) -> MakeTurn:
 @pytest.fixture
 def turn(make_turn: MakeTurn, address: ReplyAddress) -> Turn:
     return make_turn(address)
+
+
+@pytest.fixture
+def docent(  # noqa: PLR0917
+    database: Database,
+    workspace: Workspace,
+    slack: SlackClient,
+    server: WorkspaceServer,
+    read_handbook: ReadHandbook,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Docent]:
+    """Answers from the small handbook; its model cites the first passage."""
+    monkeypatch.setenv("DOCENT_INDEX_URI", str(read_handbook.copy_to(tmp_path, database)))
+    monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.app.bot_token)
+    monkeypatch.setenv("SLACK_API_URL", server.api_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    ingest_settings.load.cache_clear()
+    bot.settings.load.cache_clear()
+    workspace.app.subscriptions = SUBSCRIPTIONS
+    with ScriptedModel(lambda request: Say("You can carry over 5 days [1].")) as model:
+        docent = Docent(database, workspace, slack, model)
+        yield docent
+        docent.close()
+    ingest_settings.load.cache_clear()
+    bot.settings.load.cache_clear()

@@ -22,7 +22,7 @@ MESSAGE = {"type": "message", "user": "U1", "channel": "C1", "ts": "2.1", "text"
         ({"channel_type": "im"}, BODY, "dm", "How many days?"),
         ({"channel_type": "im", "text": f"<@{BOT}> How many?"}, BODY, "dm", "How many?"),
         ({"thread_ts": "1.1", "text": "And sick leave?"}, BODY, "thread", "And sick leave?"),
-        ({"text": "Is <https://a.example|the page> up?"}, BODY, "thread", "Is the page (https://a.example) up?"),
+        ({"text": "Is <https://a.example|the page> up?"}, BODY, "channel", "Is the page (https://a.example) up?"),
         ({"type": "app_mention", "text": "<@U0ANY> How many?"}, {"team_id": "T1"}, "mention", "How many?"),
         ({"subtype": "file_share", "channel_type": "im"}, BODY, "dm", "How many days?"),
         ({"text": None, "channel_type": "im"}, BODY, "dm", ""),
@@ -134,3 +134,20 @@ def test_a_click_on_a_thumb_is_read_with_who_clicked() -> None:
 @pytest.mark.parametrize("value", ["", "up", "up:", "up:1", f"sideways:{UUID(int=0)}", None])
 def test_a_button_that_is_not_ours_is_no_click(value: str | None) -> None:
     assert events.parse_click({"user": {"id": "U1"}}, {"value": value}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("thanks <@U2>!", True),
+        ("What do you think, <@U2>?", True),
+        ("<!subteam^S1> please", True),
+        ("How much leave does <@U2> have?", False),
+        ("What is the notice period for <@U2>?", False),
+        ("thanks, and how do I book it?", False),
+    ],
+)
+def test_a_reply_is_to_others_where_it_begins_or_ends_with_their_name(text: str, expected: bool) -> None:
+    message = events.parse_message(MESSAGE | {"thread_ts": "1.1", "text": text}, BODY)
+    assert message
+    assert message.is_to_others is expected

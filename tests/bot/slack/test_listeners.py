@@ -31,8 +31,11 @@ class Notified:
     def show_queued(self, address: ReplyAddress, n_ahead: int) -> None:
         self.calls.append(("queued", n_ahead))
 
-    def show_limit(self, address: ReplyAddress, text: str) -> None:
+    def tell(self, address: ReplyAddress, text: str) -> None:
         self.calls.append(("limit", text))
+
+    def respond(self, address: ReplyAddress, text: str) -> None:
+        self.calls.append(("response", text))
 
     def show_stopped(self, address: ReplyAddress) -> None:
         self.calls.append(("stopped", address.thread_ts))

@@ -3,7 +3,8 @@
 import ast
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
@@ -26,6 +27,7 @@ EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
     "message.groups": "groups:history",
     "message.im": "im:history",
     "message.mpim": "mpim:history",
+    "reaction_added": "reactions:read",
     "member_joined_channel": "channels:read",  # and groups:read
     "member_left_channel": "channels:read",
     "channel_shared": "channels:read",
@@ -36,7 +38,7 @@ EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
     "subteam_updated": "usergroups:read",
     "subteam_members_changed": "usergroups:read",
 }
-OF_FIELDS = {"users:read.email"}  # allow no method, but a field of what one returns
+OF_FIELDS = {"users:read.email", "files:read"}  # allow no method, but a field of what one returns, or its address
 
 
 def test_the_file_is_what_the_command_prints() -> None:
@@ -61,6 +63,13 @@ def test_no_scope_is_idle(scope: str) -> None:
 def test_the_events_are_those_heard_and_those_the_stand_in_delivers() -> None:
     assert set(EVENTS) == set(SUBSCRIPTIONS) == set(EVENT_SCOPES)
     assert {event.partition(".")[0] for event in EVENTS} == _registered("event") - changes.NO_SUBSCRIPTION
+
+
+def test_the_shortcut_is_the_one_that_is_heard() -> None:
+    (shortcut,) = build()["features"]["shortcuts"]
+    assert {shortcut["callback_id"]} == _registered("shortcut")
+    assert len(shortcut["name"]) <= 24
+    assert "Docent" not in build(name="Handbook")["features"]["shortcuts"][0]["name"]
 
 
 def test_the_command_may_have_another_name(world: System) -> None:
@@ -171,5 +180,6 @@ def _registered(kind: str) -> set[str]:
             return register
 
     recorder = Recorder()
-    listeners.register(recorder, None)  # type: ignore[arg-type]
+    nobody: Any = Mock()
+    listeners.register(cast(Any, recorder), nobody, nobody)
     return {name for name in recorder.names if isinstance(name, str)}

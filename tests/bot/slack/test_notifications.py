@@ -97,7 +97,7 @@ def test_who_asks_too_much_is_told_alone(
     if is_direct:
         ts = ada.write_dm("How many?")
         address = replace(address, channel=ada.dm, ts=ts, thread_ts=ts, is_direct=True)
-    notifications.show_limit(address, "Ask again in 9 seconds.")
+    notifications.tell(address, "Ask again in 9 seconds.")
     wait_for_calls(workspace, "chat.postMessage" if is_direct else "chat.postEphemeral")
     seen = workspace.thread(ada.dm, str(address.thread_ts)) if is_direct else workspace.ephemerals(ADA)
     assert seen[-1].text == "Ask again in 9 seconds."

@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from bot.slack.block_kit import Button, ButtonsBlock, Confirmation, plain_text
+from bot.slack.reading.foreign_json import to_string
 
 HOW, SHARE, PUBLISH, ASK_ON = "docent_how", "docent_share", "docent_publish", "docent_ask_on"
 SUGGESTION = "docent_suggestion"
@@ -58,8 +59,8 @@ def build_suggestions(turn_id: UUID, suggestions: Sequence[SuggestedQuestion]) -
     return {"type": "actions", "elements": elements}
 
 
-def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> ButtonsBlock:
-    """Builds the row of what can be done with an answer. ``session_key`` is that of a command's answer."""
+def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> list[Button]:
+    """Builds the buttons of what can be done with an answer. ``session_key`` is that of a command's answer."""
     elements = [_button(HOW, "Show how", turn_id)]
     if place in (AnswerPlace.EPHEMERAL, AnswerPlace.ALONE):
         elements.append(_button(ASK_ON, "Ask a follow-up", turn_id, session_key))
@@ -67,7 +68,7 @@ def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> ButtonsB
         elements.append({**_button(SHARE, "Share to channel", turn_id), "confirm": _confirm_share()})
     if place is AnswerPlace.DIRECT:
         elements.append(_button(PUBLISH, "Publish to…", turn_id))
-    return {"type": "actions", "elements": elements}
+    return elements
 
 
 def parse_value(value: object) -> AnswerClick | None:
@@ -76,7 +77,7 @@ def parse_value(value: object) -> AnswerClick | None:
     >>> parse_value("01890a5d-ac96-774b-bcce-b302099a8057 How many days?").detail
     'How many days?'
     """
-    turn_id, _, detail = str(value or "").partition(" ")
+    turn_id, _, detail = to_string(value).partition(" ")
     try:
         return AnswerClick(UUID(turn_id), detail)
     except ValueError:

@@ -6,8 +6,7 @@ Promises the newest messages, oldest first, as plain text; every failure becomes
 import re
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from sqlalchemy import text
 
@@ -18,6 +17,8 @@ from agent.text import shorten
 from agent.turn import history
 from agent.types import Audience
 from bot.slack.client import Payload, SlackClient, SlackRefused
+from bot.slack.reading import message_reader
+from bot.slack.reading.foreign_json import list_objects
 from ingest import slack_markup
 from ingest.access import reader_sets
 from tools.thread_history import ThreadMessage
@@ -27,7 +28,7 @@ TEXT_CHARS = 2_000  # of one message
 # As bot.slack.inbox.ReplyAddress.session_key makes it.
 SESSION_KEY = re.compile(r"slack:[^:]*:(?P<channel>[^:]+):(?P<thread_ts>\d+\.\d+)")
 NO_THREAD = "This question was not asked in a thread, so there is nothing before it to read."
-TEXT_BLOCKS = {"section", "header", "markdown"}
+Names = Callable[[Iterable[str], float], Mapping[str, str]]  # by ids, with a deadline
 UNREADABLE = {"missing_scope", "not_in_channel", "channel_not_found", "no_permission"}
 
 
@@ -41,11 +42,17 @@ class SlackThread:
     """A :class:`tools.thread_history.ThreadPort` over Slack's Web API.
 
     Leaves out answers of our own that the audience may not know, and those of which nothing is stored any more.
-    ``passage_tools`` are the tools that return passages only.
+    ``passage_tools`` are the tools that return passages only; ``names`` tells how people are called.
     """
 
-    def __init__(self, slack: SlackClient, database: Database, passage_tools: Collection[str] = ()) -> None:
-        self._slack, self._database, self._passage_tools = slack, database, passage_tools
+    def __init__(
+        self,
+        slack: SlackClient,
+        database: Database,
+        passage_tools: Collection[str] = (),
+        names: Names = lambda ids, deadline: {},
+    ) -> None:
+        self._slack, self._database, self._passage_tools, self._names = slack, database, passage_tools, names
 
     def messages(self, session_key: str, limit: int, deadline: float, audience: Audience) -> list[ThreadMessage]:
         """Reads every page, because Slack lists a thread from its beginning only, and returns the last
@@ -53,13 +60,13 @@ class SlackThread:
         address = SESSION_KEY.fullmatch(session_key)
         if address is None:  # a command, or the terminal
             raise ToolError(NO_THREAD, hint="Answer from the question alone.")
-        newest: deque[ThreadMessage] = deque(maxlen=limit)
+        newest: deque[Payload] = deque(maxlen=limit)
         known = self._find_known(address["channel"], address["thread_ts"], audience)
         try:
             for message in self._load_messages(address["channel"], address["thread_ts"], deadline):
                 is_known = message["ts"] in known or not self._slack.is_own(message)
-                if is_known and (said := _text(message)):
-                    newest.append(self._to_thread_message(message, said))
+                if is_known and _text(message):
+                    newest.append(message)
         except SlackRefused as error:
             raise _translate(error) from error
         except ReplyError as error:
@@ -67,7 +74,7 @@ class SlackThread:
                 "Slack does not answer, so the thread cannot be read now.",
                 hint="Answer without it, and say that you could not read the thread.",
             ) from error
-        return list(newest)
+        return self._to_thread_messages(newest, deadline)
 
     def _find_known(self, channel: str, thread_ts: str, audience: Audience) -> set[str]:
         """Returns the ts of our answers in the thread that the audience may know."""
@@ -104,28 +111,32 @@ class SlackThread:
                     hint="Answer without it, and say so.",
                 )
 
-    def _to_thread_message(self, message: Payload, text: str) -> ThreadMessage:
-        return ThreadMessage(
-            who=str(message.get("user") or message.get("bot_id") or "unknown"),
-            said_at=datetime.fromtimestamp(float(message["ts"]), UTC).isoformat(timespec="seconds"),
-            text=shorten(text, TEXT_CHARS),
-            is_docent=self._slack.is_own(message),
-        )
+    def _to_thread_messages(self, messages: Collection[Payload], deadline: float) -> list[ThreadMessage]:
+        named = {
+            message["ts"]: {*slack_markup.find_people(str(message.get("text"))), _who(message)}
+            for message in messages
+        }
+        names = self._names({id_ for ids in named.values() for id_ in ids}, deadline)
+        return [
+            ThreadMessage(
+                who=_who(message),
+                said_at=message_reader.format_time(str(message["ts"])),
+                text=shorten(_text(message, names), TEXT_CHARS),
+                is_docent=self._slack.is_own(message),
+                people={id_: names[id_] for id_ in sorted(named[message["ts"]]) if id_ in names},
+            )
+            for message in messages
+        ]
 
 
-def _text(message: Payload) -> str:
+def _who(message: Payload) -> str:
+    return str(message.get("user") or message.get("bot_id") or "unknown")
+
+
+def _text(message: Payload, names: Mapping[str, str] | None = None) -> str:
     """Returns the text, else the names of the shared files; empty for a stream that has just begun."""
-    text = slack_markup.to_text(str(message.get("text") or _block_text(message))).strip()
-    names = ", ".join(str(file.get("name") or "a file") for file in message.get("files") or ())
-    return text or (f"[shared: {names}]" if names else "")
-
-
-def _block_text(message: Payload) -> str:
-    """Returns the text of blocks and attachments: many apps, such as those that send alerts, write only there."""
-    texts = [block.get("text") for block in message.get("blocks") or () if block.get("type") in TEXT_BLOCKS]
-    plain = [text.get("text") if isinstance(text, dict) else text for text in texts]
-    attached = [part.get("fallback") or part.get("text") for part in message.get("attachments") or ()]
-    return "\n".join(str(text) for text in [*plain, *attached] if text)
+    files = ", ".join(str(file.get("name") or "a file") for file in list_objects(message.get("files")))
+    return message_reader.read_text(message, names) or (f"[shared: {files}]" if files else "")
 
 
 def _translate(error: SlackRefused) -> ToolError:

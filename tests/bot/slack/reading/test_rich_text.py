@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bot.simulator.people.rich_text import rich_text as compose
-from bot.slack import events, rich_text
+from bot.slack import events
+from bot.slack.reading import rich_text
 
 BOT = "U0BOT"
 BODY = {"team_id": "T1", "authorizations": [{"user_id": BOT, "is_bot": True}]}

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.hidden_characters import strip_invisible
+from bot.slack.reading.foreign_json import list_objects
 from ingest import slack_markup
 
 Element = Mapping[str, Any]  # of docs.slack.dev/reference/block-kit/blocks/rich-text-block
 IsBot = Callable[[str], bool]  # by a person's id
 
+MAX_INDENT, MAX_OFFSET = 8, 10_000  # of a list; Slack indents by 8 at most
 CODE, QUOTE, LIST = "rich_text_preformatted", "rich_text_quote", "rich_text_list"
 _LABELLED = re.compile(r"<#([A-Z0-9]+)\|([^<>]+)>")  # only the markup knows how a channel is called
 _CODE_OR_QUOTE = re.compile(
@@ -24,10 +26,14 @@ _CODE_OR_QUOTE = re.compile(
 
 @dataclass(frozen=True)
 class WrittenText:
-    """What was written: ``is_mention`` if it addresses the bot, ``question`` without that mention and markup."""
+    """What was written: ``is_mention`` if it addresses the bot, ``question`` without that mention and markup.
+
+    ``names_others`` if it mentions other people, outside of code and quotes.
+    """
 
     is_mention: bool
     question: str
+    names_others: bool = False
 
 
 @dataclass
@@ -53,13 +59,17 @@ class _Reader:
         return "\n".join(f"> {line}" for line in text.split("\n")) if is_quoted else text
 
     def _read_list(self, part: Element, items: Sequence[Element], *, is_quoted: bool) -> str:
-        indent, start = "    " * int(part.get("indent") or 0), int(part.get("offset") or 0) + 1
+        indent, start = (
+            "    " * _number(part.get("indent"), MAX_INDENT),
+            _number(part.get("offset"), MAX_OFFSET) + 1,
+        )
         marks = [f"{start + n}." if part.get("style") == "ordered" else "•" for n in range(len(items))]
         texts = ["".join(self._read_span(span, is_quoted=is_quoted) for span in _list(item)) for item in items]
         return "\n".join(f"{indent}{mark} {text}" for mark, text in zip(marks, texts, strict=True))
 
     def _read_span(self, span: Element, *, is_quoted: bool) -> str:
-        if (span.get("style") or {}).get("code"):
+        style = span.get("style")
+        if isinstance(style, dict) and style.get("code"):
             return f"`{_code_text(span)}`"
         match span.get("type"):
             case "user":
@@ -87,19 +97,19 @@ class _Reader:
         return f"<@{user_id}>"
 
 
-def read(text: str, blocks: Sequence[Element], *, is_bot: IsBot) -> WrittenText:
+def read(text: str, blocks: object, *, is_bot: IsBot) -> WrittenText:
     """Reads a message by its blocks, or by its markup where they hold no rich text.
 
     >>> read("", [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [
     ...     {"type": "user", "user_id": "UBOT"}, {"type": "text", "text": " how many?"}]}]}], is_bot="UBOT".__eq__)
-    WrittenText(is_mention=True, question='how many?')
+    WrittenText(is_mention=True, question='how many?', names_others=False)
     """
-    rich = [block for block in blocks if block.get("type") == "rich_text"]
+    rich = [block for block in list_objects(blocks) if block.get("type") == "rich_text"]
     if not rich:
         return _read_markup(text, is_bot)
     reader = _Reader(is_bot, dict(_LABELLED.findall(text)))
     question = "\n".join(reader.read(_list(block)) for block in rich)
-    return WrittenText(any(map(is_bot, reader.mentions)), strip_invisible(question).strip())
+    return _judge(reader.mentions, strip_invisible(question), is_bot)
 
 
 def _read_markup(text: str, is_bot: IsBot) -> WrittenText:
@@ -109,7 +119,12 @@ def _read_markup(text: str, is_bot: IsBot) -> WrittenText:
         if not is_sample:
             mentions += slack_markup.find_people(piece)
         pieces.append(slack_markup.to_text(piece, _keep if is_sample else _leave_out(is_bot)))
-    return WrittenText(any(map(is_bot, mentions)), "".join(pieces).strip())
+    return _judge(mentions, "".join(pieces), is_bot)
+
+
+def _judge(mentions: Iterable[str], question: str, is_bot: IsBot) -> WrittenText:
+    is_mention = [is_bot(user_id) for user_id in mentions]
+    return WrittenText(any(is_mention), question.strip(), not all(is_mention))
 
 
 def _keep(user: str, label: str) -> str:
@@ -131,8 +146,11 @@ def _split_samples(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _list(part: Element) -> list[Element]:
-    elements = part.get("elements")
-    return [element for element in elements if isinstance(element, dict)] if isinstance(elements, list) else []
+    return list(list_objects(part.get("elements")))
+
+
+def _number(value: object, most: int) -> int:
+    return min(max(value, 0), most) if isinstance(value, int) else 0
 
 
 def _code_text(span: Element) -> str:

@@ -15,8 +15,8 @@ from bot.record import personal_data
 from bot.simulator import ADA, GENERAL, GRACE, HELP, RANDOM, FaultRule, Workspace
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
+from bot.slack.reading.thread_reader import PAGE, TEXT_CHARS, SlackThread
 from bot.slack.tables import ReplyRow
-from bot.slack.thread_reader import PAGE, TEXT_CHARS, SlackThread
 from ingest import slack_markup
 from tests.recorded import Recorded
 from tests.recorded import answered as answered_question

@@ -1,0 +1,1 @@
+"""What is set for single channels and threads: by the operator, or by a thread's owner."""

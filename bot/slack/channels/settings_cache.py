@@ -1,0 +1,95 @@
+"""What is set for channels and threads, as a process knows it: read every few seconds, and by no acknowledgement.
+
+Promises that asking it needs no query. What another process has changed is known here within seconds; while
+Postgres does not answer, what was known last counts.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import observability
+from agent.store.database import Database
+from bot.slack.channels import channel_settings
+from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
+
+REFRESH_SECONDS = 3.0
+MAX_THREADS = 20_000  # those that were changed last
+OVERLAP_SECONDS = 30  # a change counts from its own time, and is seen once its transaction has ended
+
+_LOAD = text("""
+SELECT (SELECT jsonb_agg(jsonb_build_array(team, channel, settings)) FROM (
+            SELECT DISTINCT ON (team, channel) team, channel, settings FROM channel_settings
+            ORDER BY team, channel, version DESC) AS latest),
+       (SELECT jsonb_agg(jsonb_build_array(key, follow_ups) ORDER BY changed_at) FROM (
+            SELECT key, follow_ups, changed_at FROM thread_settings WHERE changed_at >= to_timestamp(:since)
+            ORDER BY changed_at DESC LIMIT :limit) AS changed),
+       extract(epoch FROM clock_timestamp())
+""")
+
+
+@dataclass
+class SettingsCache:
+    """Knows what counts where; ``defaults`` is what the operator set for all channels. Thread-safe."""
+
+    defaults: ChannelSettings = field(default_factory=ChannelSettings)
+    max_threads: int = MAX_THREADS
+    _channels: Mapping[tuple[str, str], ChannelSettings] = field(default_factory=dict)
+    _threads: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
+    _since: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _closing: threading.Event = field(default_factory=threading.Event)
+
+    def of_channel(self, team: str, channel: str) -> ChannelSettings:
+        """Returns what counts in a channel."""
+        return self._channels.get((team, channel), self.defaults)
+
+    def of_thread(self, key: str, team: str, channel: str) -> FollowUps:
+        """Returns who is answered in a thread, by its session's key."""
+        chosen = self._threads.get(key, "")
+        return FollowUps(chosen) if chosen in set(FollowUps) else self.of_channel(team, channel).follow_ups
+
+    def note_thread(self, key: str, follow_ups: FollowUps | None) -> None:
+        """Knows at once what this process has stored; None: as in the channel."""
+        self._keep([(key, follow_ups or "")])
+
+    def refresh(self, database: Database) -> None:
+        """Reads what has changed; leaves everything as it was where Postgres does not answer."""
+        try:
+            with database.transaction() as transaction:
+                values = {"since": self._since, "limit": self.max_threads}
+                channels, threads, now = transaction.execute(_LOAD, values).one()
+        except SQLAlchemyError as error:
+            observability.log.warning("settings_not_read", error_type=type(error).__name__)
+            return
+        self._channels = {
+            (team, channel): channel_settings.apply(stored, self.defaults)
+            for team, channel, stored in channels or ()
+        }
+        self._keep([(str(key), str(follow_ups)) for key, follow_ups in threads or ()])
+        self._since = float(now) - OVERLAP_SECONDS
+
+    def watch(self, database: Database, *, seconds: float = REFRESH_SECONDS) -> None:
+        """Goes on refreshing, in a thread of its own, until :meth:`close`."""
+
+        def run() -> None:
+            while not self._closing.wait(seconds):
+                self.refresh(database)
+
+        threading.Thread(target=run, name="channel-settings", daemon=True).start()
+
+    def close(self) -> None:
+        """Ends the watch."""
+        self._closing.set()
+
+    def _keep(self, threads: list[tuple[str, str]]) -> None:
+        with self._lock:
+            for key, follow_ups in threads:
+                self._threads[key] = follow_ups
+                self._threads.move_to_end(key)
+            while len(self._threads) > self.max_threads:
+                self._threads.popitem(last=False)
