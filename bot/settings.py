@@ -78,6 +78,12 @@ class BotSettings(BaseSettings):
     questions_per_minute: int = Field(
         default=20, ge=0, description="Questions one person may ask in Slack in a minute; 0: without limit"
     )
+    slack_burst: int = Field(
+        default=60,
+        ge=1,
+        le=1_000,
+        description="Messages posted in one channel at once; on average one a second, which is Slack's limit",
+    )
     catch_up_hours: float = Field(
         default=24,
         ge=0,

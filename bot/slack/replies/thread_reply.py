@@ -26,6 +26,7 @@ from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE,
 
 IN_NEXT_MESSAGE = "The answer is in my next message."
 NOT_IN_THREAD = "I could not post this where you asked, in <#{channel}> (Slack says `{code}`)."
+WAITS_FOR_SLACK = "has the answer, and waits until Slack lets me post it"
 SENT_DIRECTLY = "; the asker got the answer as a direct message"
 POSTS = RetryPolicy(n_attempts=3, backoff_seconds=0)  # the calls to Slack pause themselves
 
@@ -99,6 +100,10 @@ class ThreadReply(Reply):
         except SlackRefused as error:
             if not error.is_transient:
                 self._send_directly(answer, error)
+            raise
+        except SlackUnavailable as error:
+            if error.retry_after_seconds:
+                self.show_status(WAITS_FOR_SLACK)
             raise
 
     def _send_directly(self, answer: Answer, refusal: SlackRefused) -> None:
