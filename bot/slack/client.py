@@ -127,7 +127,7 @@ class SlackClient:
     ) -> None:
         """``limiter`` is shared with other processes; a command that calls Slack a few times needs none.
 
-        ``longest_wait_seconds`` is how long one call may wait for its place.
+        ``longest_wait_seconds`` is how long one call without a deadline may wait for its place.
         """
         self._client = WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         self._quick = WebClient(token, base_url=base_url, timeout=QUICK_TIMEOUT_SECONDS, retry_handlers=[])
@@ -189,9 +189,7 @@ class SlackClient:
         """Waits until the call may be made; raises :class:`SlackUnavailable`, at once, if that takes too long."""
         if self._limiter is None:
             return
-        left = self._longest_wait_seconds
-        if deadline is not None:
-            left = min(left, max(0.0, deadline - time.monotonic()))
+        left = self._longest_wait_seconds if deadline is None else max(0.0, deadline - time.monotonic())
         has_waited = False
         while True:
             wait = self._limiter.reserve(

@@ -199,7 +199,7 @@ class ThreadReply(Reply):
 
     def _post_once(self, part: int, message: Sequence[Message]) -> None:
         """Posts the part; after an unclear failure, searches the thread for it before trying again."""
-        retries = Retries(POSTS)
+        retries, is_unclear = Retries(POSTS), False
         while True:
             try:
                 ts = forms.send(message, lambda form: self._messages.post(part, form))
@@ -208,5 +208,8 @@ class ThreadReply(Reply):
             except SlackUnavailable as error:
                 if error.may_have_happened and self._adopt_lost(part):
                     return
+                is_unclear |= error.may_have_happened
                 if not (error.may_have_happened and retries.wait()):
+                    if not is_unclear:
+                        self._rows.withdraw(part)
                     raise
