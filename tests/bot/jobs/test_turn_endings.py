@@ -153,7 +153,7 @@ def test_an_answer_that_no_place_takes_is_kept_with_slacks_code(context: WorkerC
     columns = "status, reason, answer, delivery_error"
     assert load(context, columns) == (
         "failed",
-        "undeliverable",
+        "channel_archived",
         "5 days.",
         "Slack refused chat.postMessage: is_archived",
     )

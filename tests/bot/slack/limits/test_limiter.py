@@ -11,22 +11,13 @@ from bot.outages.redis_watch import RedisWatch
 from bot.slack.limits import limiter, rates
 from bot.slack.limits.limiter import CallLimiter, LocalLimiter
 from bot.slack.limits.redis_limiter import AWAY_SECONDS, RedisLimiter
+from tests.counting_redis import CountingRedis
 from tests.proxy import Proxy
 
 TOKEN = "xoxb-1"
 BURST = 60
 FOREVER = 1_000_000.0
 QUIET = "conversations.info"  # not counted
-
-
-class CountingRedis(redis.Redis):
-    """Counts what is asked of it."""
-
-    n_commands = 0
-
-    def execute_command(self, *args: object, **options: object) -> object:
-        self.n_commands += 1
-        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
 
 @dataclass
