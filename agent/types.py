@@ -92,8 +92,15 @@ class EndReason(StrEnum):
     WITHDRAWN = "withdrawn"  # the person deleted the question
     TOO_LONG = "too_long"
     INTERRUPTED = "interrupted"
-    UNDELIVERABLE = "undeliverable"
     ERROR = "error"
+    # the answer is not where it was asked for, because of Slack
+    CHANNEL_ARCHIVED = "channel_archived"
+    BOT_REMOVED = "bot_removed"
+    THREAD_GONE = "thread_gone"
+    POSTING_FORBIDDEN = "posting_forbidden"
+    TOKEN_REFUSED = "token_refused"  # for longer than an answer waits
+    SLACK_AWAY = "slack_away"  # for as long
+    UNDELIVERABLE = "undeliverable"  # for another reason; delivery_error has Slack's code
 
 
 Role = Literal["system", "user", "assistant", "tool"]

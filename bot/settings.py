@@ -94,6 +94,12 @@ class BotSettings(BaseSettings):
         pattern=r"^:?[a-z0-9_+'-]*:?$",
         description="An emoji, such as docent, that asks about the message it is put on; empty: none does",
     )
+    slack_burst: int = Field(
+        default=60,
+        ge=1,
+        le=1_000,
+        description="Messages posted in one channel at once; on average one a second, which is Slack's limit",
+    )
     catch_up_hours: float = Field(
         default=24,
         ge=0,

@@ -3,15 +3,20 @@ answered once."""
 
 import random
 import time
+from collections import Counter
 
 import pytest
 
-from bot.simulator import ADA, HELP, FaultRule
+from bot.simulator import ADA, GRACE, HELP, LINUS, FaultRule
+from bot.simulator.limits import RateLimiter
+from bot.simulator.stores.directory import Channel
+from bot.slack.limits import rates
 from tests.scripted_model import Say, ScriptedModel
 from tests.system import QUESTION, System
 
 N_QUESTIONS = 60
 N_BURST = 500
+N_CHANNELS = 20
 ANSWER = "You can carry over 5 days of annual leave [1]."
 
 
@@ -60,6 +65,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_burst(world: System) -> None:
             "DOCENT_MODEL": "openai/scripted",
             "DOCENT_MODEL_API_BASE": model.base_url,
             "DOCENT_LEASE_SECONDS": "9",
+            "DOCENT_SLACK_BURST": str(N_BURST),  # all in one channel
         }
         world.start("web", "clock", "worker", "worker")
         ada = world.workspace.person(ADA)
@@ -78,3 +84,38 @@ def test_a_worker_is_killed_in_the_middle_of_a_burst(world: System) -> None:
     assert all("5 days" in found[0].plain and "Sources:" in found[0].plain for found in replies)
     assert {turn.id for turn in world.turns() if turn.attempt > 1} <= held
     assert len(model.requests) <= N_BURST + len(in_flight)
+
+
+@pytest.mark.soak
+def test_a_slack_that_enforces_its_limits_and_fails_answers_a_burst_in_twenty_channels_once(world: System) -> None:
+    """5 % of the calls are refused with 429 or 5xx, 2 % are dropped; nothing is refused for good."""
+    workspace = world.workspace
+    workspace.rate_limiter = RateLimiter(is_enforced=True, clock=time.time)
+    workspace.faults.add(FaultRule("rate_limit", probability=0.025, retry_after=1))
+    workspace.faults.add(FaultRule("status", probability=0.025, status=503))
+    workspace.faults.add(FaultRule("drop", probability=0.01))
+    workspace.faults.add(FaultRule("lose_answer", probability=0.01))
+    members = [ADA, GRACE, LINUS, workspace.app.bot_user_id]
+    channels = [Channel(f"C0LIMIT{n:02}", f"limit-{n}", members=list(members)) for n in range(N_CHANNELS)]
+    for channel in channels:
+        workspace.add_channel(channel)
+    with ScriptedModel(lambda request: Say(ANSWER, seconds=1)) as model:
+        world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
+        world.start("web", "clock", "worker", "worker")
+        ada = workspace.person(ADA)
+        started = time.monotonic()
+        asked = [
+            (channel, ada.mention(channel, f"{QUESTION} ({n})"))
+            for n in range(N_BURST)
+            for channel in [channels[n % N_CHANNELS].id]
+        ]
+        world.wait_for_turns(N_BURST, timeout=1_200)
+        seconds = time.monotonic() - started
+    limited = Counter(call.method for call in workspace.calls if call.status == 429 and not call.fault)
+    print(f"{seconds:.0f} s; {len(workspace.calls)} calls; refused by the limits: {limited}")
+    replies = [world.replies(channel, ts) for channel, ts in asked]
+    assert [len(found) for found in replies] == [1] * N_BURST
+    assert all("5 days" in found[0].plain and "Sources:" in found[0].plain for found in replies)
+    assert {turn.status for turn in world.turns()} == {"completed"}
+    # A call arrives later than its place said, by as much as the machine is busy: some come too close.
+    assert sum(limited[method] for method in rates.COUNTED) <= N_BURST // 50

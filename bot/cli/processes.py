@@ -113,7 +113,8 @@ def _run_clock(database: "Database", stopping: threading.Event) -> None:
     import bot.settings
     import ingest.settings
     from agent import observability
-    from bot.jobs import queue, redis_watch
+    from bot.jobs import queue
+    from bot.outages import redis_watch
     from bot.processes import clock as process
     from bot.processes.schedules.retention_schedule import RetentionSchedule
     from bot.processes.schedules.sync_schedule import SyncSchedule
@@ -151,13 +152,13 @@ def _run_clock(database: "Database", stopping: threading.Event) -> None:
 
 def _tell_places(settings: "bot.settings.BotSettings", database: "Database") -> "QueuePlaces | None":
     """Returns what tells people their place in the queue, unless there is no token for it."""
+    from bot.jobs import slack_connection
     from bot.processes.schedules.queue_places import QueuePlaces
-    from bot.slack.client import SlackClient
     from bot.slack.notifications import Notifications
 
     if not settings.slack_bot_token:
         return None
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    slack = slack_connection.open_client(settings)
     return QueuePlaces(database, Notifications(slack))
 
 
@@ -165,19 +166,18 @@ def _schedule_catch_up(
     settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
 ) -> "CatchUpSchedule | None":
     """Returns the search for missed questions, unless the operator wants none or there is no token for it."""
-    from bot.jobs import queue
+    from bot.jobs import queue, slack_connection
     from bot.processes.schedules import catch_up_schedule
     from bot.slack.channels import channel_settings
     from bot.slack.channels.channel_settings import ChannelSettings
     from bot.slack.channels.settings_cache import SettingsCache
-    from bot.slack.client import SlackClient
     from bot.slack.intake.catch_up import CatchUp
     from bot.slack.intake.history import History
     from bot.slack.intake.intake import Intake
 
     if not (settings.catch_up_hours and settings.slack_bot_token):
         return None
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    slack = slack_connection.open_client(settings, longest_wait_seconds=catch_up_schedule.PLACE_SECONDS)
     defaults = channel_settings.apply(settings.of_channels, ChannelSettings())
     intake = Intake(database, lambda session_id: queue.wake(jobs, [session_id]), settings=SettingsCache(defaults))
     search = CatchUp(slack, intake, History(slack), max_age=timedelta(hours=settings.catch_up_hours))
@@ -202,18 +202,17 @@ def _build_context(settings: "bot.settings.BotSettings", renewer: "Connection") 
     import agent.settings
     from agent import observability
     from agent.store.database import Database
-    from bot.jobs import queue, redis_watch, wiring
+    from bot.jobs import queue, slack_connection, wiring
     from bot.jobs.redis_breaker import TIMEOUT_SECONDS, RedisBreaker
-    from bot.slack.client import SlackClient
+    from bot.outages import redis_watch
 
     kernel = agent.settings.load()
     observability.set_up(kernel, process="worker")
     assert kernel.database_url
-    assert settings.slack_bot_token
     return wiring.build(
         kernel,
         Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
-        slack=SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url),
+        slack=slack_connection.open_client(settings),
         turn_queue=queue.open_turn_queue(settings, queue.connect(settings)),
         breaker=RedisBreaker(
             queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS),

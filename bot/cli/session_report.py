@@ -37,6 +37,12 @@ REASONS = {
     "withdrawn": "taken back by the person",
     "too_long": "the question was too long",
     "interrupted": "interrupted too often",
+    "channel_archived": "not posted: the channel was archived",
+    "bot_removed": "not posted: the bot is not in the channel",
+    "thread_gone": "not posted: the thread was deleted or locked",
+    "posting_forbidden": "not posted: the app may not post there",
+    "token_refused": "not posted: Slack refused the token",
+    "slack_away": "not posted: Slack was away",
     "undeliverable": "the answer could not be delivered",
     "error": "an unexpected error",
 }

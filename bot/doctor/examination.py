@@ -48,7 +48,7 @@ def external_models(context: CheckContext) -> list[str]:
 
 def examine(context: CheckContext) -> Iterator[Finding]:
     """Yields every finding as it is made. Never raises."""
-    from bot.doctor import documents, machine, model, sentry, slack, sources, stores, tools
+    from bot.doctor import deliveries, documents, machine, model, sentry, slack, sources, stores, tools
 
     with ExitStack() as stack:
         for name, check in (("settings", machine.settings), ("python", machine.python)):
@@ -68,6 +68,7 @@ def examine(context: CheckContext) -> Iterator[Finding]:
             ("tools", INDEX_LIMIT_SECONDS, tools.tools),
             ("model", MODEL_LIMIT_SECONDS, model.model),
             ("slack", LIMIT_SECONDS, slack.token),
+            ("answers", LIMIT_SECONDS, deliveries.deliveries),
             ("events", LIMIT_SECONDS, slack.socket),
             ("events", LIMIT_SECONDS, slack.http),
             ("clock", LIMIT_SECONDS, machine.clock),

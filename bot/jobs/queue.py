@@ -19,7 +19,7 @@ from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from bot.jobs.redis_watch import RedisWatch
+from bot.outages.redis_watch import RedisWatch
 from bot.settings import BotSettings
 
 JOB = "bot.jobs.answer"  # stored in queues: the dotted path must stay

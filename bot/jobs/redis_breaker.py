@@ -9,7 +9,7 @@ import redis
 
 from agent import observability
 from agent.llm.circuit_breaker import FAILURES_TO_OPEN, LONGEST_SECONDS, PROBE_SECONDS, compute_open_seconds
-from bot.jobs.redis_watch import RedisWatch
+from bot.outages.redis_watch import RedisWatch
 
 MEMORY_SECONDS = 900  # without a call for so long, failures are forgotten; longer than a breaker stays open
 TIMEOUT_SECONDS = 0.5  # a model call must not wait for Redis

@@ -25,7 +25,7 @@ from rq.timeouts import TimerDeathPenalty
 from agent import observability
 from bot.jobs.job_pool import JobPool, Slot
 from bot.jobs.queue import is_known
-from bot.jobs.redis_watch import RedisWatch
+from bot.outages.redis_watch import RedisWatch
 
 if TYPE_CHECKING:
     from redis.client import Pipeline

@@ -20,6 +20,8 @@ from agent.turn.events import Finished
 from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
 from bot.jobs.context import WorkerContext
+from bot.outages import undelivered
+from bot.slack.client import SlackRefused, SlackUnavailable
 from bot.slack.inbox import Origin
 from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.text.tables import LongTable
@@ -170,15 +172,21 @@ def end_silently(
 
 
 def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
-    """Gives the turn back if Slack is away, to deliver it later; ends it if Slack refuses or it is too old."""
+    """Gives the turn back if Slack is away or limits its calls, to deliver it later.
+
+    Ends it if Slack refuses, or if it is too old.
+    """
     with context.database.transaction() as transaction:
         age_seconds = transaction.execute(_AGE, {"id": turn.id}).scalar_one()
     if error.is_transient and age_seconds < context.delivery_hours * 3600:
         shortest, longest = DELIVERY_DELAY_SECONDS
-        observability.log.warning("delivery_postponed", error=str(error))
-        give_back(context, turn, delay_seconds=min(max(float(age_seconds) / 4, shortest), longest))
+        delay_seconds = min(max(float(age_seconds) / 4, shortest), longest)
+        if isinstance(error, SlackUnavailable):
+            delay_seconds = max(delay_seconds, error.retry_after_seconds)
+        observability.log.warning("delivery_postponed", error=str(error), seconds=round(delay_seconds, 1))
+        give_back(context, turn, delay_seconds=delay_seconds)
         return
-    end_unseen(context, turn, error, EndReason.UNDELIVERABLE)
+    end_unseen(context, turn, error, _find_reason(error))
 
 
 def postpone_ending(context: WorkerContext, turn: Turn, error: ReplyError) -> None:
@@ -220,9 +228,18 @@ def _deliver(context: WorkerContext, turn: Turn, reply: Reply, answer: Answer) -
     except ReplyError as error:
         if error.is_transient:
             raise
-        end_unseen(context, turn, error, EndReason.UNDELIVERABLE, answer=answer.text)
+        end_unseen(context, turn, error, _find_reason(error), answer=answer.text)
         return False
     return True
+
+
+def _find_reason(error: ReplyError) -> EndReason:
+    """Returns why an answer is not where it was asked for."""
+    if isinstance(error, SlackUnavailable):
+        return EndReason.SLACK_AWAY
+    if isinstance(error, SlackRefused):
+        return EndReason.TOKEN_REFUSED if error.is_transient else undelivered.find_reason(error.code)
+    return EndReason.UNDELIVERABLE
 
 
 def _store_end(

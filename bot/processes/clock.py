@@ -15,9 +15,9 @@ from agent import observability
 from agent.store import budgets, locks, sessions
 from agent.store.database import Database
 from bot.jobs import queue
-from bot.jobs.redis_watch import RedisWatch
 from bot.outages import postgres
 from bot.outages.command import explain_database
+from bot.outages.redis_watch import RedisWatch
 from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
 from bot.processes.schedules.queue_places import QueuePlaces
 from bot.processes.schedules.retention_schedule import RetentionSchedule

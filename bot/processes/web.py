@@ -30,8 +30,8 @@ from agent import observability
 from agent.errors import SettingsError, UserError
 from agent.settings import split_list
 from agent.store.database import Database
-from bot.jobs import queue, redis_watch
-from bot.outages import machine
+from bot.jobs import queue, slack_connection
+from bot.outages import machine, redis_watch
 from bot.outages import slack as outages
 from bot.processes import http_server, readiness
 from bot.processes.readiness import ReadinessCache, ReadyStatus
@@ -42,7 +42,6 @@ from bot.slack import listeners
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.channels.settings_cache import SettingsCache
-from bot.slack.client import SlackClient
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
@@ -66,9 +65,9 @@ class Web:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
         self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis), redis_watch.watch(settings))
-        slack = SlackClient(_secret(settings.slack_bot_token, "SLACK_BOT_TOKEN"), settings.slack_api_url)
-        self._notifications = Notifications(slack, settings.prompts)
         self.app = _bolt(settings)
+        slack = slack_connection.open_client(settings)
+        self._notifications = Notifications(slack, settings.prompts)
         self.intake = Intake(
             database,
             self.waker.wake,

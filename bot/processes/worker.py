@@ -21,11 +21,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import agent.settings
 from agent import observability
-from bot.jobs import queue, redis_watch
+from bot.jobs import queue
 from bot.jobs.context import WorkerContext
 from bot.jobs.job_pool import JobPool
 from bot.jobs.leases import renewer
 from bot.jobs.rq_worker import LISTEN_SECONDS, WORKER_TTL_SECONDS, ThreadedWorker
+from bot.outages import redis_watch
 from bot.processes import malloc_tuning
 from bot.processes.signals import STOPS, Signals
 from bot.settings import BotSettings

@@ -21,18 +21,19 @@ from agent import observability
 from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
 from bot.outages import slack as outages
+from bot.slack.limits.limiter import CallLimiter
 
 TIMEOUT_SECONDS = 15
 QUICK_TIMEOUT_SECONDS = 3  # for calls that may fail, such as a status
 RETRIES = RetryPolicy(n_attempts=4, backoff_seconds=0.3, max_pause_seconds=30)
+LONGEST_WAIT_SECONDS = 10.0  # for a place: a thread that waits answers nobody else
+LIMITED_CODES = {"ratelimited", "rate_limited"}
 TRANSIENT_CODES = {
     "internal_error",
     "fatal_error",
     "service_unavailable",
     "request_timeout",
     "team_added_to_org",
-    "ratelimited",
-    "rate_limited",
 }
 
 # What the operator can mend: until then the answers wait, as for a Slack that is away.
@@ -68,7 +69,10 @@ class SlackRefused(ReplyError):
 
 
 class SlackUnavailable(ReplyError):
-    """Slack gave no answer; ``may_have_happened`` tells whether the call may have had its effect."""
+    """Slack gave no answer; ``may_have_happened`` tells whether the call may have had its effect.
+
+    ``retry_after_seconds``: its limits, or Slack itself, ask to wait so long; 0 where nobody named a time.
+    """
 
     def __init__(self, method: str, *, may_have_happened: bool, retry_after_seconds: float = 0) -> None:
         super().__init__(f"Slack did not answer {method}", is_transient=True)
@@ -112,10 +116,22 @@ class TokenAlarm:
 class SlackClient:
     """One workspace's Web API. Thread-safe."""
 
-    def __init__(self, token: str, base_url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        token: str,
+        base_url: str,
+        *,
+        limiter: CallLimiter | None = None,
+        longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``limiter`` is shared with other processes; a command that calls Slack a few times needs none.
+
+        ``longest_wait_seconds`` is how long one call without a deadline may wait for its place.
+        """
         self._client = WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
         self._quick = WebClient(token, base_url=base_url, timeout=QUICK_TIMEOUT_SECONDS, retry_handlers=[])
-        self._sleep = sleep
+        self._limiter, self._longest_wait_seconds, self._sleep = limiter, longest_wait_seconds, sleep
         self._alarm = TokenAlarm()
         self._identity: Payload | None = None
 
@@ -124,14 +140,15 @@ class SlackClient:
     ) -> Payload:
         """Calls ``method``; raises :class:`SlackRefused`, or :class:`SlackUnavailable` after the last try.
 
-        After ``deadline`` (``time.monotonic()`` seconds) no further try begins. Arguments that are None are left
-        out::
+        After ``deadline`` (``time.monotonic()`` seconds) no further try begins, nor one whose place is later.
+        Arguments that are None are left out::
 
             posted = slack.call("chat.postMessage", is_repeatable=False, channel="C1", text="Hello")
             slack.call("chat.update", is_repeatable=True, channel="C1", ts=posted["ts"], text="Hello again")
         """
         retries = Retries(RETRIES, deadline=math.inf if deadline is None else deadline, sleep=self._sleep)
         while True:
+            self._wait_for_place(method, arguments, deadline)
             try:
                 return self._call_once(self._client, method, arguments)
             except SlackUnavailable as error:
@@ -153,7 +170,11 @@ class SlackClient:
             raise SlackUnavailable(UPLOAD, may_have_happened=True) from error
 
     def try_once(self, method: str, **arguments: object) -> Payload:
-        """Calls ``method`` once, with a short timeout: for calls that may fail, or that the caller repeats."""
+        """Calls ``method`` once, with a short timeout: for calls that may fail, or that the caller repeats.
+
+        Raises :class:`SlackUnavailable` where it would have to wait for its place.
+        """
+        self._wait_for_place(method, arguments, deadline=0)
         return self._call_once(self._quick, method, arguments)
 
     def is_own(self, message: Payload) -> bool:
@@ -164,6 +185,23 @@ class SlackClient:
             message.get("bot_id") is not None and message.get("bot_id") == self._identity.get("bot_id")
         )
 
+    def _wait_for_place(self, method: str, arguments: dict[str, object], deadline: float | None) -> None:
+        """Waits until the call may be made; raises :class:`SlackUnavailable`, at once, if that takes too long."""
+        if self._limiter is None:
+            return
+        left = self._longest_wait_seconds if deadline is None else max(0.0, deadline - time.monotonic())
+        has_waited = False
+        while True:
+            wait = self._limiter.reserve(
+                method, _find_channel(arguments), longest_seconds=left, has_waited=has_waited
+            )
+            if wait > left:
+                raise SlackUnavailable(method, may_have_happened=False, retry_after_seconds=wait)
+            if not wait:
+                return
+            self._sleep(wait)
+            left, has_waited = left - wait, True
+
     def _call_once(self, client: WebClient, method: str, arguments: dict[str, object]) -> Payload:
         try:
             answer = _call_once(client, method, arguments)
@@ -171,8 +209,16 @@ class SlackClient:
             if error.is_transient:
                 self._alarm.note_refusal(error)
             raise
+        except SlackUnavailable as error:
+            if self._limiter and error.retry_after_seconds:
+                self._limiter.note_limited(method, _find_channel(arguments), error.retry_after_seconds)
+            raise
         self._alarm.note_success(method)
         return answer
+
+
+def _find_channel(arguments: dict[str, object]) -> str:
+    return str(arguments.get("channel") or "")
 
 
 def _call_once(client: WebClient, method: str, arguments: dict[str, object]) -> Payload:
@@ -194,11 +240,11 @@ def _call_once(client: WebClient, method: str, arguments: dict[str, object]) -> 
 def _translate(method: str, error: SlackApiError) -> ReplyError:
     response: Any = error.response
     status = getattr(response, "status_code", 200)
-    if status == 429:
-        seconds = float(response.headers.get("Retry-After") or response.headers.get("retry-after") or 1)
-        return SlackUnavailable(method, may_have_happened=False, retry_after_seconds=seconds)
     data = response.data if isinstance(getattr(response, "data", None), dict) else {}
     code = str(data.get("error") or "")
+    if status == 429 or code in LIMITED_CODES:
+        seconds = float(response.headers.get("Retry-After") or response.headers.get("retry-after") or 1)
+        return SlackUnavailable(method, may_have_happened=False, retry_after_seconds=seconds or 1)
     if status >= 500 or not code or code in TRANSIENT_CODES:
         return SlackUnavailable(method, may_have_happened=True)
     return SlackRefused(method, code)

@@ -90,6 +90,7 @@ class Office:
             "DOCENT_MODEL_PRICES": "openai/scripted=0.001/0.001",
             "DOCENT_BUDGET_PERSON_DAY_USD": "100",
             "DOCENT_QUESTIONS_PER_MINUTE": "0",  # one person asks them all
+            "DOCENT_SLACK_BURST": "1000",  # in one channel, which Slack's limits would hold up for minutes
             "PORT": str(port),
             "SLACK_API_URL": server.api_url,
             "SLACK_BOT_TOKEN": self.workspace.app.bot_token,

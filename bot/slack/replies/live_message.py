@@ -132,11 +132,21 @@ class LiveMessage:
         self._shown = text
 
     def _start_stream(self, text: str) -> None:
-        self._rows.announce(PART)
-        self.may_be_streaming = True  # from the moment Slack is asked, whatever it answers
-        ts = self._messages.start_stream(self._news(text))
+        self.may_be_streaming = True  # from the moment Slack is asked, unless it surely did nothing
+        ts = self._post_first(lambda: self._messages.start_stream(self._news(text)))
         self._rows.record(PART, ts, ReplyState.STREAMING)
         self.mode = Mode.STREAMING
+
+    def _post_first(self, post: Callable[[], str]) -> str:
+        """Announces the message and posts it; returns its ``ts``."""
+        self._rows.announce(PART)
+        try:
+            return post()
+        except SlackUnavailable as error:
+            if not error.may_have_happened:
+                self._rows.withdraw(PART)
+                self.may_be_streaming = bool(self._rows)
+            raise
 
     def _news(self, text: str) -> StreamContent:
         """Returns what the stream does not show yet of ``text`` and the cards."""
@@ -160,8 +170,8 @@ class LiveMessage:
                 self.may_be_streaming = False
             self._messages.update_draft(ts, message)
         else:
-            self._rows.announce(PART)
-            self._rows.record(PART, self._messages.post_draft(message), ReplyState.POSTED)
+            ts = self._post_first(lambda: self._messages.post_draft(message))
+            self._rows.record(PART, ts, ReplyState.POSTED)
         self._edited, self._shown = draft, self._text
 
     def _draft(self) -> str:

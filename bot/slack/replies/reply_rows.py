@@ -77,6 +77,7 @@ class ReplyRows:
         self._ts = list(posted.ts)
         self._unstored: dict[int, str] = {}  # the ts of posted messages, by part
         self._announced_with_text = False
+        self._own: set[int] = set()  # the parts that this worker announced: no other has asked for their messages
 
     def __len__(self) -> int:
         return len(self._ts)
@@ -95,6 +96,21 @@ class ReplyRows:
             self._insert(transaction, part)
         self._unstored.clear()
         self._ts.append(None)
+        self._own.add(part)
+
+    def withdraw(self, part: int) -> None:
+        """Takes back the last announcement, of a message that Slack surely did not post: nobody has to search it.
+
+        Does nothing where another worker, which may have posted it, had announced it.
+        """
+        if part not in self._own or part != len(self._ts) - 1 or self._ts[part]:
+            return
+        with self._database.transaction() as transaction:
+            sessions.verify_lease(transaction, self._turn)
+            transaction.execute(_WITHDRAW, {"turn_id": self._turn.id, "part": part})
+        self._ts.pop()
+        self._own.discard(part)
+        self._announced_with_text = False
 
     def announce_with_text(self, transaction: Transaction) -> None:
         """Does so for the first part, in the transaction that stores the final text."""
@@ -106,6 +122,7 @@ class ReplyRows:
         """Learns that the transaction with the final text was committed."""
         if self._announced_with_text and not self._ts:
             self._ts.append(None)
+            self._own.add(0)
 
     @property
     def is_new(self) -> bool:
@@ -146,6 +163,7 @@ class ReplyRows:
 
 
 _INSERT = insert(cast(Table, ReplyRow.__table__))
+_WITHDRAW = text("DELETE FROM replies WHERE turn_id = :turn_id AND part = :part AND ts IS NULL")
 _FINALISE = text("""
 UPDATE replies SET ts = coalesce(CAST(:posted AS jsonb) ->> CAST(part AS text), ts), state = 'final',
        updated_at = now()

@@ -28,6 +28,7 @@ from bot.slack.replies.thread_messages import MESSAGE_NOT_FOUND, STREAM_IS_LIVE,
 
 IN_NEXT_MESSAGE = "The answer is in my next message."
 NOT_IN_THREAD = "I could not post this where you asked, in <#{channel}> (Slack says `{code}`)."
+WAITS_FOR_SLACK = "has the answer, and waits until Slack lets me post it"
 SENT_DIRECTLY = "; the asker got the answer as a direct message"
 POSTS = RetryPolicy(n_attempts=3, backoff_seconds=0)  # the calls to Slack pause themselves
 
@@ -104,6 +105,10 @@ class ThreadReply(Reply):
         except SlackRefused as error:
             if not error.is_transient:
                 self._send_directly(answer, error)
+            raise
+        except SlackUnavailable as error:
+            if error.retry_after_seconds:
+                self.show_status(WAITS_FOR_SLACK)
             raise
 
     def _send_directly(self, answer: Answer, refusal: SlackRefused) -> None:
@@ -199,7 +204,7 @@ class ThreadReply(Reply):
 
     def _post_once(self, part: int, message: Sequence[Message]) -> None:
         """Posts the part; after an unclear failure, searches the thread for it before trying again."""
-        retries = Retries(POSTS)
+        retries, is_unclear = Retries(POSTS), False
         while True:
             try:
                 ts = forms.send(message, lambda form: self._messages.post(part, form))
@@ -208,5 +213,8 @@ class ThreadReply(Reply):
             except SlackUnavailable as error:
                 if error.may_have_happened and self._adopt_lost(part):
                     return
+                is_unclear |= error.may_have_happened
                 if not (error.may_have_happened and retries.wait()):
+                    if not is_unclear:
+                        self._rows.withdraw(part)
                     raise

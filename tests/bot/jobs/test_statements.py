@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from sqlalchemy import event
 
 import bot.settings
@@ -13,13 +14,16 @@ from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.jobs import answering, wiring
 from bot.jobs.context import WorkerContext
-from bot.simulator import ADA, HELP, Workspace
+from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
 from bot.slack import inbox
 from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.limits import rates
+from bot.slack.limits.redis_limiter import RedisLimiter
 from bot.slack.replies import live_message
 from ingest import settings as ingest_settings
 from ingest.library import Library
+from tests.counting_redis import CountingRedis
 from tests.library import sync_folder
 from tests.scripted_model import Call, Line, Say, ScriptedModel
 
@@ -95,6 +99,37 @@ def test_an_answer_costs_few_statements_and_commits(  # noqa: PLR0917
     print(asked)
     assert asked["statements"] <= most[0]
     assert asked["commits"] <= most[1]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["posted", "streamed"])
+def test_an_answer_asks_redis_once_for_each_call_that_slack_limits(  # noqa: PLR0917
+    database: Database,
+    workspace: Workspace,
+    server: WorkspaceServer,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    is_streamed: bool,
+) -> None:
+    if is_streamed:
+        monkeypatch.setattr(live_message, "FIRST_TEXT_SECONDS", 0.0)
+    connection = CountingRedis(connection_pool=redis.ConnectionPool.from_url(redis_url))
+    limiter = RedisLimiter(connection, workspace.app.bot_token, post_burst=60)
+    slack = SlackClient(workspace.app.bot_token, server.api_url, limiter=limiter)
+    with ScriptedModel(lambda request: ANSWER) as model:
+        settings = AgentSettings(
+            model="openai/scripted", model_api_base=model.base_url, model_prices="openai/scripted=1/1"
+        )
+        context = wiring.build(settings, database, slack=slack)
+        for _ in range(2):  # with the first one, Redis learns the script
+            n_calls, asked = len(workspace.calls), connection.n_commands
+            (answer,) = _ask(database, workspace, context)
+            assert "5 days" in answer
+        context.leases.close()
+    calls = Counter(call.method for call in workspace.calls[n_calls:])
+    print(calls)
+    assert calls["chat.startStream"] == is_streamed
+    assert calls["chat.postMessage"] == (not is_streamed)
+    assert connection.n_commands - asked == sum(calls[method] for method in rates.COUNTED)
 
 
 def _ask(database: Database, workspace: Workspace, context: WorkerContext) -> list[str]:

@@ -18,7 +18,7 @@ from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.suggestions import Suggestions
 from bot.jobs.turn_endings import DELIVERY_DELAY_SECONDS
-from bot.slack.client import SlackRefused
+from bot.slack.client import SlackRefused, SlackUnavailable
 from bot.slack.replies.reply import Answer
 from tests.agent.parts import PASSAGE
 from tests.bot.jobs.conftest import Ask, RecordingReply
@@ -120,6 +120,12 @@ def test_a_delivery_is_tried_again_after_a_quarter_of_the_turns_age(
     assert shortest < float(str(delay)) <= longest
 
 
+def test_a_delivery_that_slack_limits_is_tried_again_when_slack_says(context: WorkerContext, turn: Turn) -> None:
+    error = SlackUnavailable("chat.postMessage", may_have_happened=False, retry_after_seconds=90_000)
+    turn_endings.postpone_delivery(context, turn, error)
+    assert load(context, "status, run_after > now() + interval '60 seconds'") == ("running", True)
+
+
 def test_an_ending_that_can_neither_be_delivered_nor_written_raises_nothing(
     context: WorkerContext, turn: Turn
 ) -> None:
@@ -147,7 +153,7 @@ def test_an_answer_that_no_place_takes_is_kept_with_slacks_code(context: WorkerC
     columns = "status, reason, answer, delivery_error"
     assert load(context, columns) == (
         "failed",
-        "undeliverable",
+        "channel_archived",
         "5 days.",
         "Slack refused chat.postMessage: is_archived",
     )

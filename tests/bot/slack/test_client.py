@@ -1,14 +1,16 @@
 """Calls to Slack: which are repeated, how long is waited, and what each failure means."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from bot.simulator import ADA, GRACE, HELP, Workspace, WorkspaceServer
-from bot.slack.client import RETRIES, SlackClient, SlackRefused, SlackUnavailable
+from bot.simulator import ADA, GRACE, HELP, HR, Workspace, WorkspaceServer
+from bot.simulator.limits import RateLimiter
+from bot.slack.client import LONGEST_WAIT_SECONDS, RETRIES, SlackClient, SlackRefused, SlackUnavailable
+from bot.slack.limits.limiter import LocalLimiter
 
 POST: dict[str, Any] = {"channel": HELP, "text": "Hello"}
 
@@ -160,3 +162,100 @@ def test_a_missing_scope_is_told_once_however_many_other_calls_work(
             client.call("team.info", is_repeatable=True)
         client.call("auth.test", is_repeatable=True)
     assert capfd.readouterr().out.count("slack_refuses_token") == 1
+
+
+# Slack's limits
+
+
+class Office:
+    """A Slack that enforces its limits, and clients that share theirs, in a time of their own."""
+
+    def __init__(self, workspace: Workspace, server: WorkspaceServer) -> None:
+        self.workspace, self.now, self.started_at = workspace, 1_000.0, 1_000.0
+        workspace.rate_limiter = RateLimiter(is_enforced=True, clock=lambda: self.now)
+        limiter = LocalLimiter(post_burst=60, clock=lambda: self.now)
+        self.one, self.other = (
+            SlackClient(workspace.app.bot_token, server.api_url, limiter=limiter, sleep=self._sleep)
+            for _ in range(2)
+        )
+
+    @property
+    def seconds(self) -> float:
+        return self.now - self.started_at
+
+    def n_limited(self) -> int:
+        return sum(call.status == 429 for call in self.workspace.calls)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def office(workspace: Workspace, server: WorkspaceServer) -> Office:
+    return Office(workspace, server)
+
+
+def post(client: SlackClient, channel: str = HELP) -> None:
+    client.call("chat.postMessage", is_repeatable=False, channel=channel, text="Hello")
+
+
+def test_a_client_without_a_limiter_meets_the_limits_that_the_stand_in_enforces(
+    office: Office, client: SlackClient
+) -> None:
+    for _ in range(60):
+        post(client)
+    with pytest.raises(SlackUnavailable) as error:
+        post(client)
+    assert error.value.retry_after_seconds > 0
+
+
+def test_nothing_is_refused_however_much_is_posted(office: Office) -> None:
+    for n in range(200):
+        try:
+            post((office.one, office.other)[n % 2])
+        except SlackUnavailable as error:
+            office.now += error.retry_after_seconds  # the turn is given back for so long
+            post(office.one)
+    assert (office.n_limited(), n_posts(office.workspace)) == (0, 200)
+    assert office.seconds == 180  # of four minutes' worth, the first comes at once
+
+
+def test_a_retry_after_holds_for_all_clients_and_only_in_its_channel(office: Office) -> None:
+    office.workspace.faults.rate_limit("chat.postMessage", retry_after=7)
+    with pytest.raises(SlackUnavailable):
+        office.one.try_once("chat.postMessage", **POST)
+    post(office.other, HR)
+    assert office.seconds == 0
+    post(office.other)
+    post(office.one)
+    assert (office.seconds, len(office.workspace.calls_of("chat.postMessage"))) == (8, 4)
+
+
+def test_a_place_that_is_too_far_off_is_left_to_the_caller_without_a_call(office: Office) -> None:
+    office.workspace.faults.rate_limit("chat.postMessage", retry_after=int(LONGEST_WAIT_SECONDS) + 1)
+    for kind in ("told", "knows"):
+        with pytest.raises(SlackUnavailable) as error:
+            office.one.try_once("chat.postMessage", **POST)
+        assert error.value.retry_after_seconds == LONGEST_WAIT_SECONDS + 1, kind
+    with pytest.raises(SlackUnavailable) as error:
+        post(office.other)
+    assert (error.value.may_have_happened, error.value.is_transient) == (False, True)
+    assert (office.seconds, len(office.workspace.calls_of("chat.postMessage"))) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.try_once("auth.test"),
+        lambda client: client.call("auth.test", is_repeatable=True, deadline=0),
+    ],
+    ids=["quick", "late"],
+)
+def test_a_call_that_may_not_wait_is_not_made(office: Office, call: Callable[[SlackClient], object]) -> None:
+    office.workspace.faults.rate_limit("auth.test", retry_after=5)
+    for _ in range(2):
+        with pytest.raises(SlackUnavailable):
+            call(office.one)
+    assert (office.seconds, len(office.workspace.calls_of("auth.test"))) == (0, 1)
+    assert office.other.call("auth.test", is_repeatable=True)["ok"]
+    assert office.seconds == 5

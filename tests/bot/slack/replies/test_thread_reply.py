@@ -26,7 +26,7 @@ from bot.slack.replies.live_message import EDIT_SECONDS, FIRST_CARD_SECONDS, STR
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.text.splitting import PART_LIMIT
 from bot.slack.replies.text.tables import LongTable
-from bot.slack.replies.thread_reply import POSTS, ThreadReply
+from bot.slack.replies.thread_reply import POSTS, WAITS_FOR_SLACK, ThreadReply
 from tests.bot.slack.posted import load_posted
 
 SOURCE = CitedPassage(1, Passage("c", "d", "Leave", "https://handbook.example/leave", "", "", 1.0))
@@ -390,6 +390,43 @@ def test_a_rate_limited_piece_waits_as_long_as_slack_says_and_comes_with_the_nex
 
 def test_a_rate_limited_post_is_repeated(bench: Bench) -> None:
     bench.workspace.faults.rate_limit("chat.postMessage", retry_after=1, times=2)
+    bench.reply().deliver(bench.answer())
+    assert len(bench.messages()) == 1
+
+
+@pytest.mark.parametrize("kind", ["at once", "streamed"])
+def test_a_post_that_slack_limits_for_long_waits_with_a_status_and_nobody_searches_it(
+    bench: Bench, kind: str
+) -> None:
+    """It was surely not posted: a search would be one of fifty a minute."""
+    reply = bench.reply()
+    limit = bench.workspace.faults.rate_limit
+    limit("chat.postMessage", retry_after=60)
+    if kind == "streamed":
+        limit("chat.startStream", retry_after=60)
+        bench.show(reply, WHOLE)
+    else:
+        with bench.database.transaction() as transaction:
+            reply.prepare(transaction)
+    with pytest.raises(SlackUnavailable) as error:
+        reply.deliver(bench.answer())
+    assert (error.value.retry_after_seconds, bench.rows()) == (60, [])
+    (status,) = bench.workspace.calls_of("assistant.threads.setStatus")
+    assert status.args["status"] == WAITS_FOR_SLACK
+    bench.reply().deliver(bench.answer())
+    assert len(bench.messages()) == 1
+    assert "conversations.replies" not in bench.methods()
+
+
+def test_a_message_that_an_earlier_worker_may_have_posted_is_searched_however_often_slack_limits_it(
+    bench: Bench, server: WorkspaceServer
+) -> None:
+    slack = CrashingClient(bench.workspace.app.bot_token, server.api_url, method="chat.postMessage", is_done=True)
+    with pytest.raises(Crash):
+        bench.reply(slack).deliver(bench.answer())
+    bench.workspace.faults.rate_limit("conversations.replies", retry_after=60)
+    with pytest.raises(SlackUnavailable):
+        bench.reply().deliver(bench.answer())
     bench.reply().deliver(bench.answer())
     assert len(bench.messages()) == 1
 

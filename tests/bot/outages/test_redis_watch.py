@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from bot.jobs.job_pool import JobPool
 from bot.jobs.redis_breaker import RedisBreaker
-from bot.jobs.redis_watch import RedisWatch
 from bot.jobs.rq_worker import ThreadedWorker
+from bot.outages.redis_watch import RedisWatch
 from tests.proxy import Proxy
 
 URL = "redis://:hunter2@cache.example:6380/0"
