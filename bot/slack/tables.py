@@ -1,4 +1,4 @@
-"""The bot's tables: what Slack delivered, what was posted back, and which members have changed."""
+"""The bot's tables: what Slack delivered, what was posted back or sent unasked, which members have changed."""
 
 from datetime import datetime
 from uuid import UUID
@@ -57,3 +57,13 @@ class MembershipChangeRow(Base):
 
     subject: Mapped[str] = mapped_column(Text, primary_key=True)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.clock_timestamp(), index=True)
+
+
+class NoticeRow(Base):
+    """A report or a reminder that nobody asked for, by its ``subject``: when it was begun, and sent."""
+
+    __tablename__ = "notices"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    begun_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    sent_at: Mapped[datetime | None] = mapped_column(Timestamp)
