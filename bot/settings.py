@@ -5,6 +5,7 @@ theirs.
 """
 
 from functools import cache
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -114,6 +115,20 @@ class BotSettings(BaseSettings):
     cost_line_channels: str = Field(
         default="",
         description="Channels where an answer says its model, tokens and dollars, comma-separated: C0123, or all",
+    )
+
+    report_channel: str = Field(
+        default="",
+        pattern=r"^([CG][A-Z0-9]+)?$",
+        description="Channel for a weekly report on what people asked, C0123; empty: no report, no reminders",
+    )
+
+    report_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
+        default="monday", description="Day of the report, in DOCENT_TIME_ZONE"
+    )
+
+    report_hour: int = Field(
+        default=9, ge=0, le=23, description="Hour from which on the report is posted, in DOCENT_TIME_ZONE"
     )
 
     tools: str = Field(
