@@ -68,6 +68,7 @@ def examine(context: CheckContext) -> Iterator[Finding]:
             ("tools", INDEX_LIMIT_SECONDS, tools.tools),
             ("model", MODEL_LIMIT_SECONDS, model.model),
             ("slack", LIMIT_SECONDS, slack.token),
+            ("report", LIMIT_SECONDS, slack.report_channel),
             ("events", LIMIT_SECONDS, slack.socket),
             ("events", LIMIT_SECONDS, slack.http),
             ("clock", LIMIT_SECONDS, machine.clock),

@@ -15,7 +15,7 @@ from bot.record.reports.scope import ReportScope
 from bot.slack.client import SlackClient
 
 
-class DocumentEntry(TypedDict):
+class ReportedDocument(TypedDict):
     """A document in the JSON."""
 
     id: str
@@ -38,9 +38,9 @@ class ReportJson(TypedDict):
     n_unanswered: int
     n_private: int
     unanswered: list[dict[str, object]]
-    most_used: list[DocumentEntry]
-    most_down_voted: list[DocumentEntry]
-    stale: list[DocumentEntry]
+    most_used: list[ReportedDocument]
+    most_down_voted: list[ReportedDocument]
+    stale: list[ReportedDocument]
 
 
 def make(database: Database, since: datetime, until: datetime) -> Report:
@@ -68,7 +68,7 @@ def to_json(report: Report) -> ReportJson:
     }
 
 
-def _to_entry(document: DocumentFigures) -> DocumentEntry:
+def _to_entry(document: DocumentFigures) -> ReportedDocument:
     problem = wording.describe_staleness(document.staleness) if document.staleness else None
     return {
         "id": document.id,

@@ -5,7 +5,7 @@ costs no model call, and the same questions always make the same groups.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from ingest.search.text import content_words, words
 # Of 31 pairs of paraphrases 77 % have it, of 6,565 pairs of other questions about the same handbooks 0.2 %, which
 # are about one topic; from .45 on 90 % and 0.5 %, from .6 on 52 % and 0.1 %.
 ALIKE_FROM = 0.5
-MAX_QUESTIONS = 2_000  # the newest; grouping takes about a second then
+MAX_QUESTIONS = 2_000  # the newest; grouping so many takes a tenth of a second
 LINKS = 3  # of a group
 MAX_LOOKS = 10  # at questions of a group, for links
 
@@ -41,7 +41,7 @@ class UnansweredQuestion:
 class QuestionGroup:
     """Questions that are alike, by the ``text`` of the one that is most like all others.
 
-    ``links`` lead to the newest of them in Slack; ``session_id`` is that of the one whose text it is.
+    ``links`` lead to a few of them in Slack; ``session_id`` is that of the one whose text it is.
     """
 
     text: str
@@ -98,16 +98,6 @@ def load_unanswered(
     return questions[:MAX_QUESTIONS]
 
 
-@dataclass
-class _Cluster:
-    members: list[int] = field(default_factory=list)
-    total: Matrix = field(default_factory=lambda: np.zeros(embedding.DIMENSION, np.float32))
-
-    def add(self, member: int, vector: Matrix) -> None:
-        self.members.append(member)
-        self.total = self.total + vector
-
-
 def group(questions: Sequence[UnansweredQuestion]) -> list[list[UnansweredQuestion]]:
     """Groups questions that are alike: the largest group first, in each the one that is most like the others.
 
@@ -116,15 +106,18 @@ def group(questions: Sequence[UnansweredQuestion]) -> list[list[UnansweredQuesti
     if not questions:
         return []
     vectors = embedding.embed([_reduce(question.text) for question in questions])
-    clusters: list[_Cluster] = []
+    members: list[list[int]] = []
+    means = np.zeros_like(vectors)  # of the groups so far, of unit length
     for i in reversed(range(len(questions))):
-        best = max(clusters, key=lambda one: _cosine(one.total, vectors[i]), default=None)
-        if best is None or _cosine(best.total, vectors[i]) < ALIKE_FROM:
-            best = _Cluster()
-            clusters.append(best)
-        best.add(i, vectors[i])
-    clusters.sort(key=lambda one: (-len(one.members), min(one.members)))
-    return [[questions[i] for i in _rank(one, vectors)] for one in clusters]
+        likeness = means[: len(members)] @ vectors[i]
+        nearest = int(likeness.argmax()) if members else 0
+        if not members or likeness[nearest] < ALIKE_FROM:
+            nearest = len(members)
+            members.append([])
+        members[nearest].append(i)
+        means[nearest] = _find_mean(vectors[members[nearest]])
+    order = sorted(range(len(members)), key=lambda n: (-len(members[n]), min(members[n])))
+    return [[questions[i] for i in _rank(members[n], vectors @ means[n])] for n in order]
 
 
 def show_groups(
@@ -133,7 +126,7 @@ def show_groups(
     *,
     limit: int,
 ) -> list[QuestionGroup]:
-    """Returns the first groups with links to the newest of their questions.
+    """Returns the first groups, each with links to a few of its questions, the newest first.
 
     A message that is no longer in Slack has no link: its author may have deleted it, so its text is not shown. A
     question of the terminal needs none.
@@ -158,10 +151,11 @@ def _reduce(question: str) -> str:
     return " ".join(content_words(question) or words(question)) or question
 
 
-def _cosine(total: Matrix, vector: Matrix) -> float:
-    return float(total @ vector / max(float(np.linalg.norm(total)), 1e-9))
+def _find_mean(vectors: Matrix) -> Matrix:
+    total = vectors.sum(axis=0)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-9), np.float32)
 
 
-def _rank(cluster: _Cluster, vectors: Matrix) -> list[int]:
+def _rank(members: Iterable[int], likeness: Matrix) -> list[int]:
     """Returns the members, nearest to their mean first; of equals the newest, which have the lower numbers."""
-    return sorted(cluster.members, key=lambda i: (-round(_cosine(cluster.total, vectors[i]), 6), i))
+    return sorted(members, key=lambda i: (-round(float(likeness[i]), 5), i))

@@ -50,22 +50,22 @@ class WeeklyReport:
         """
         subject = f"report:{self.channel}:{due.astimezone(self.zone):%Y-%m-%d}"
         if notice := notices.begin(self.database, subject):
-            n_groups = self._post(notice, due)
+            is_posted = self._post(notice, due)
             notices.complete(self.database, notice)
-            observability.log.info("report_made", channel=self.channel, is_posted=n_groups is not None)
+            observability.log.info("report_made", channel=self.channel, is_posted=is_posted)
         reminders = Reminders(self.database, self.slack, self.audiences, self.is_public, self.source_owners)
         if n_reminded := reminders.send(due):
             observability.log.info("owners_reminded", n=n_reminded)
 
-    def _post(self, notice: notices.Notice, due: datetime) -> int | None:
-        """Posts the report; returns how many groups of questions it has, None where there was nothing to say."""
+    def _post(self, notice: notices.Notice, due: datetime) -> bool:
+        """Posts the report; returns False where there is nothing to say."""
         scope = ReportScope(self.is_public, self.audiences.of_reader(f"channel:{self.channel}"), self.channel)
         since = due.astimezone(self.zone) - WEEK  # of the clock on the wall
         report = make_report(self.database, since, due, scope, partial(find_link, self.slack))
         if not report.asked.n_asked:
-            return None
+            return False
         notices.send(self.slack, notice, self.channel, wording.to_message(report, self.zone))
-        return len(report.groups)
+        return True
 
 
 def build(database: Database, settings: BotSettings) -> WeeklyReport:

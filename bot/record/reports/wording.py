@@ -16,7 +16,7 @@ from bot.record.reports.report import Report
 from bot.slack.block_kit import Block, LayoutMessage, Message, TextMessage, mrkdwn
 from bot.slack.replies.closing import ages, sources
 from bot.slack.replies.closing.sources import SourceEntry
-from bot.slack.replies.output_filter import clean_label
+from bot.slack.replies.output_filter import clean_label, escape_url, is_web_url
 from bot.slack.replies.text.markdown import escape
 from bot.slack.replies.text.splitting import pack_blocks
 from ingest.documents.upkeep import EXPIRES_EXAMPLE, REVIEW_EXAMPLE, Staleness
@@ -65,7 +65,7 @@ def to_lines(report: Report, zone: ZoneInfo) -> Iterator[str]:
     if report.asked.n_private:
         yield f"Not answered and asked in private, so not shown: {report.asked.n_private:,}."
     groups = [line for one in report.groups for line in _quote_for_terminal(one)]
-    for part in _make_parts(report, groups, _clean_title):
+    for part in _make_parts(report, groups, _name):
         yield from ("", part.title, *(f"  {line}" for line in part.lines))
         if part.advice:
             yield f"  {part.advice}"
@@ -150,6 +150,12 @@ def _quote_for_slack(group: QuestionGroup) -> str:
 def _quote_for_terminal(group: QuestionGroup) -> Iterator[str]:
     yield _join(f"“{_clean_question(group)}”", _times(group.n))
     yield from (f"    {link}" for link in group.links or [f"docent sessions show {group.session_id}"])
+
+
+def _name(document: DocumentFigures) -> str:
+    """Returns the title with where the document is, for the terminal."""
+    where = escape_url(document.url) if is_web_url(document.url) else clean_label(document.uri)
+    return f"{_clean_title(document)} ({where})"
 
 
 def _link(document: DocumentFigures) -> str:

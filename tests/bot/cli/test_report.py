@@ -60,7 +60,7 @@ def test_the_operator_sees_all_documents_and_counts_what_was_asked_in_private(
     assert "  “How do I expense a taxi?”  ·  once" in lines
     assert any(line.endswith(f"/p{ts.replace('.', '')}") for line in lines)
     assert f"      docent sessions show {asked_here.turn.session_id}" in lines
-    assert "  Pay  ·  1 👎 on 1 answer" in lines
+    assert "  Pay (https://handbook.example/pay)  ·  1 👎 on 1 answer" in lines
     assert not [line for line in lines if "paid" in line or "pregnant" in line]
 
     told = json.loads(run("--since", "2d", "--json"))
