@@ -133,6 +133,20 @@ class BotSettings(BaseSettings):
         description="Slack ids of people who may see how any answer came about (Show how), comma-separated: U0123",
     )
 
+    report_channel: str = Field(
+        default="",
+        pattern=r"^([CG][A-Z0-9]+)?$",
+        description="Channel for a weekly report on what people asked, C0123; empty: no report, no reminders",
+    )
+
+    report_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
+        default="monday", description="Day of the report, in DOCENT_TIME_ZONE"
+    )
+
+    report_hour: int = Field(
+        default=9, ge=0, le=23, description="Hour from which on the report is posted, in DOCENT_TIME_ZONE"
+    )
+
     tools: str = Field(
         default="", description="Tools of your own: folders and importable packages, comma-separated"
     )

@@ -30,7 +30,8 @@ class DocumentRow(Base):
     knows), narrowed by ``own_readers`` (those its front matter names), and by any later declaration that was not
     followed by a good listing yet. ``declared_access_id`` is what was declared at the last good listing; None
     means that a change of readers has begun and was not finished. ``path`` is what patterns match, where it is not
-    the uri. A document that is ``hidden_because`` of a login stays in the index, for nobody.
+    the uri. A document that is ``hidden_because`` of a login stays in the index, for nobody. ``upkeep`` is what
+    its front matter says of its care.
     """
 
     __tablename__ = "documents"
@@ -54,6 +55,7 @@ class DocumentRow(Base):
     own_readers: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     access_set_at: Mapped[datetime | None] = mapped_column(Timestamp)
     hidden_because: Mapped[str | None] = mapped_column(Text)
+    upkeep: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class SyncRow(Base):

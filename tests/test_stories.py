@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import ingest.settings
-from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule
+from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule, SlackMessage
 from bot.simulator.people.person import Person
 from bot.simulator.stores.pending_events import FailureReason
 from bot.slack.channels import thread_menu
@@ -591,3 +591,27 @@ def test_a_layout_that_slack_refuses_is_sent_as_plain_markdown(world: System) ->
     world.wait_for_turns(1)
     (reply,) = world.replies(HELP, ts)
     assert "5 days" in reply.plain
+
+
+# Unasked
+
+
+def test_a_weekly_report_is_posted_once_by_several_clocks_also_after_one_was_killed(world: System) -> None:
+    world.env["DOCENT_REPORT_CHANNEL"] = GENERAL
+    world.start("web", "worker")
+    world.workspace.person(ADA).mention(HELP, "Who feeds the zanzibar yeti?")
+    world.wait_for_turns(1)
+    world.query("UPDATE turns SET created_at = created_at - interval '7 days' RETURNING id")
+    world.workspace.faults.add(FaultRule("lose_answer", "chat.postMessage", times=1))
+    world.start("clock", "clock")
+    world.wait_for(lambda: _reports(world))
+    world.kill("clock")
+    world.start("clock")
+    sent = "SELECT 1 FROM notices WHERE subject LIKE 'report:%' AND sent_at IS NOT NULL"
+    world.wait_for(lambda: world.query(sent))
+    (report,) = _reports(world)
+    assert "“Who feeds the zanzibar yeti?”  ·  once  ·  <https://" in str(report.blocks)
+
+
+def _reports(world: System) -> list[SlackMessage]:
+    return [m for m in world.workspace.history(GENERAL) if m.user == world.workspace.app.bot_user_id]

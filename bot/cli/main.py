@@ -23,7 +23,7 @@ from bot.record.people_command import people_app
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "access", "sync", "forget", "reindex"),  # on one machine
     *("doctor", "manifest", "web", "worker", "clock", "migrate", "channels"),  # with Slack
-    *("sessions", "usage", "people", "eval"),  # afterwards
+    *("sessions", "usage", "report", "people", "eval"),  # afterwards
 )
 DISTRIBUTION = "docent-answers"
 
@@ -73,6 +73,7 @@ for command in (
     *(getting_started.demo, getting_started.doctor, getting_started.manifest, questions.ask, questions.search),
     *(documents.ingest, documents.documents, documents.sync, documents.forget, documents.reindex),
     *(processes.web, processes.worker, processes.clock, processes.migrate, sessions.usage),
+    sessions.report,
 ):
     app.command()(command)
 app.command("eval")(evaluate)

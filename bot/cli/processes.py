@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.jobs.context import WorkerContext
     from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
     from bot.processes.schedules.queue_places import QueuePlaces
+    from bot.processes.schedules.report_schedule import ReportSchedule
 
 CLOCK_POOL_SIZE = 2  # connections, where it works beside a worker: it sweeps with one, and catches up with another
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
@@ -144,6 +145,7 @@ def _run_clock(database: "Database", stopping: threading.Event) -> None:
         syncs=schedule,
         catch_up=_schedule_catch_up(settings, database, jobs),
         places=places,
+        reports=_schedule_reports(settings, database),
         redis_watch=redis_watch.watch(settings),
     )
     if places:
@@ -183,6 +185,29 @@ def _schedule_catch_up(
     search = CatchUp(slack, intake, History(slack), max_age=timedelta(hours=settings.catch_up_hours))
     state = catch_up_schedule.open_state(jobs.connection, settings.queue)
     return catch_up_schedule.CatchUpSchedule(database, state, search.run)
+
+
+def _schedule_reports(settings: "bot.settings.BotSettings", database: "Database") -> "ReportSchedule | None":
+    """Returns what posts the weekly report, unless there is no channel or no token for it.
+
+    The vectors that group questions are loaded when a report is due, and stay loaded.
+    """
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    import agent.settings
+    from bot.processes.schedules.report_schedule import ReportSchedule, ReportTime
+
+    if not (settings.report_channel and settings.slack_bot_token):
+        return None
+
+    def publish(due: datetime) -> None:
+        from bot.record.reports import weekly
+
+        weekly.build(database, settings).publish(due)
+
+    zone = ZoneInfo(agent.settings.load().time_zone)
+    return ReportSchedule(database, ReportTime(settings.report_weekday, settings.report_hour, zone), publish)
 
 
 def migrate() -> None:

@@ -194,6 +194,26 @@ def usage(
         usage_table.show(Console(), by, rows, budgets)
 
 
+def report(
+    since: Annotated[str, typer.Option(help="Report from this day or age on: 2026-05-31, or 7d.")] = "7d",
+    json_: AsJson = False,
+) -> None:
+    """Report what the documents did not answer, and which of them to look at. Counts private questions only.
+
+    For example: docent report --since 30d
+    """
+    from bot import output
+    from bot.record.reports import operator_report, wording
+
+    zone = _time_zone()
+    with connection.open_database() as database:
+        made = operator_report.make(database, _parse_moment(since), now())
+    if json_:
+        output.print_json(operator_report.to_json(made))
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in wording.to_lines(made, zone))
+
+
 def _time_zone() -> ZoneInfo:
     import agent.settings
 

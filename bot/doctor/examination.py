@@ -69,6 +69,7 @@ def examine(context: CheckContext) -> Iterator[Finding]:
             ("model", MODEL_LIMIT_SECONDS, model.model),
             ("slack", LIMIT_SECONDS, slack.token),
             ("answers", LIMIT_SECONDS, deliveries.deliveries),
+            ("report", LIMIT_SECONDS, slack.report_channel),
             ("events", LIMIT_SECONDS, slack.socket),
             ("events", LIMIT_SECONDS, slack.http),
             ("clock", LIMIT_SECONDS, machine.clock),

@@ -55,6 +55,30 @@ def token(context: CheckContext) -> Iterator[Finding]:
     yield _scopes(headers)
 
 
+def report_channel(context: CheckContext) -> Iterator[Finding]:
+    """Checks that the weekly report can be posted where the settings say."""
+    channel, bot_token = context.bot.report_channel, context.bot.slack_bot_token
+    if not channel:
+        return
+    if not bot_token:
+        yield Finding("report", FindingState.SKIPPED, "DOCENT_REPORT_CHANNEL is set, and SLACK_BOT_TOKEN is not")
+        return
+    try:
+        data, _ = _call(context, bot_token.get_secret_value(), "conversations.info", channel=channel)
+    except _NoAnswer:  # said of the token
+        return
+    found = data.get("channel") or {}
+    if found.get("is_member"):
+        yield Finding("report", FindingState.OK, f"posted weekly in #{found.get('name')}")
+        return
+    told = "is not one that it knows" if not data.get("ok") else f"is #{found.get('name')}, which it is not in"
+    advice = (
+        "Invite it there (/invite @Docent), or name another channel by its id: open it, then its name, at the end."
+    )
+    text = f"Docent cannot post its weekly report: DOCENT_REPORT_CHANNEL ({channel}) {told}."
+    yield Finding("report", FindingState.PROBLEM, text, advice)
+
+
 def socket(context: CheckContext) -> Iterator[Finding]:
     """Checks that Slack would open a Socket Mode connection; opens none."""
     app_token = context.bot.slack_app_token
@@ -132,7 +156,9 @@ def _report(outage: Diagnosis, *, name: str) -> Finding:
     return Finding(name, FindingState.PROBLEM, outage.text, outage.advice)
 
 
-def _call(context: CheckContext, secret: str, method: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _call(
+    context: CheckContext, secret: str, method: str, **arguments: str
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Returns the answer and its headers with lower-case names; records the difference of the clocks."""
     quiet = logging.Logger("quiet", logging.CRITICAL)  # silences the SDK's own log of a failure
     client = WebClient(
@@ -140,7 +166,7 @@ def _call(context: CheckContext, secret: str, method: str) -> tuple[dict[str, An
     )
     before = time.time()
     try:
-        response: Any = client.api_call(method)
+        response: Any = client.api_call(method, params=arguments)
     except SlackApiError as error:
         response = error.response
     except (OSError, HTTPException, SlackClientError, ValueError) as error:

@@ -156,7 +156,7 @@ _TOOLS_RUN = text("""
 SELECT DISTINCT name FROM tool_calls JOIN turns ON turns.id = turn_id
 WHERE session_id = :session_id AND seq <= :seq
 """)
-_PUBLIC_ORIGINS = frozenset({Origin.MENTION, Origin.THREAD})
+PUBLIC_ORIGINS = frozenset({Origin.MENTION, Origin.THREAD})
 
 
 def _find_obstacle(transaction: Transaction, turn: Row, scope: ExportScope) -> LeftOut | None:
@@ -165,7 +165,7 @@ def _find_obstacle(transaction: Transaction, turn: Row, scope: ExportScope) -> L
     if not _is_for_everyone(transaction, turn):
         return LeftOut.RESTRICTED
     for origin, channel in transaction.execute(_PLACES, values):
-        if channel is not None and not (origin in _PUBLIC_ORIGINS and scope.is_public(channel)):
+        if channel is not None and not (origin in PUBLIC_ORIGINS and scope.is_public(channel)):
             return LeftOut.PRIVATE
     run = set(transaction.scalars(_TOOLS_RUN, values))
     return LeftOut.OTHER_TOOLS if run - set(scope.tools) else None

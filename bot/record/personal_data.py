@@ -2,9 +2,9 @@
 
 A person is known by their Slack id, with which questions, ratings, budgets and places are stored; names stand only
 beside ids, in what a tool read in Slack. Forgetting deletes their questions with everything recorded of them,
-takes those out of the prompts of later questions of the same threads, deletes their ratings and budgets, and
-replaces their id wherever a record of others mentions it. What they wrote in a thread that a tool read for
-somebody else stays there, without their id, until that record is deleted; so do documents.
+takes those out of the prompts of later questions of the same threads, deletes their ratings, budgets and
+reminders, and replaces their id wherever a record of others mentions it. What they wrote in a thread that a tool
+read for somebody else stays there, without their id, until that record is deleted; so do documents.
 """
 
 import json
@@ -67,6 +67,7 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
         transaction.execute(_FORGET_PLACES, values)
         names = transaction.scalars(_NAMES, {"path": f'$.people."{user_id}"'}).all()
         mention = _make_mention(user_id, names)
+        transaction.execute(_FORGET_REMINDERS, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
         hashes = list(transaction.scalars(_BODIES_WITH, mention))
         n_open = transaction.scalars(_COUNT_OPEN, values).one()
@@ -84,6 +85,7 @@ _EXPORTED = {
     "budgets": text("""
         SELECT period, starts_on, spent_usd FROM budgets
         WHERE scope = 'person' AND right(subject, length(:ending)) = :ending ORDER BY starts_on"""),
+    "reminders": text("SELECT begun_at, sent_at FROM notices WHERE subject = 'reminder:' || :user_id"),
     "deliveries": text("""
         SELECT key, received_at, place - 'response_url' AS place, enclosed FROM deliveries
         WHERE place ->> 'user_id' = :user_id ORDER BY received_at"""),
@@ -107,6 +109,7 @@ _FORGET_PLACES = text(f"""
 UPDATE deliveries SET place = '{{}}', enclosed = NULL WHERE place ->> 'user_id' = :user_id
 AND NOT EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND NOT {HAS_ENDED})
 """)
+_FORGET_REMINDERS = text("DELETE FROM notices WHERE subject = 'reminder:' || :user_id")
 _COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED}")
 _REPLACE_ID = tuple(
     text(f"""

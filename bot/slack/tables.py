@@ -1,5 +1,5 @@
-"""The bot's tables: what Slack delivered, what was posted back, which members have changed, and what is set for
-single channels and threads."""
+"""The bot's tables: what Slack delivered, what was posted back or sent unasked, which members have changed, and
+what is set for single channels and threads."""
 
 from datetime import datetime
 from uuid import UUID
@@ -84,3 +84,13 @@ class ThreadSettingsRow(Base):
     follow_ups: Mapped[str] = mapped_column(Text)
     changed_by: Mapped[str] = mapped_column(Text)
     changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.clock_timestamp(), index=True)
+
+
+class NoticeRow(Base):
+    """A report or a reminder that nobody asked for, by its ``subject``: when it was begun, and sent."""
+
+    __tablename__ = "notices"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    begun_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    sent_at: Mapped[datetime | None] = mapped_column(Timestamp)

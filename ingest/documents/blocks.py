@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ingest.documents.upkeep import NO_UPKEEP, Upkeep
+
 
 class BlockKind(StrEnum):
     """What a block is. The child process sends the values to its parent."""
@@ -46,6 +48,7 @@ class Document:
     """A parsed document. ``keywords`` are searched but never shown.
 
     ``readers`` are whom it names in its front matter, as they stand there; None where it says nothing of them.
+    ``upkeep`` is what that says of its care.
 
     ``title`` is empty only between a format's reader and :func:`ingest.documents.readers.reader.read_document`,
     for a document that does not name itself.
@@ -57,3 +60,4 @@ class Document:
     keywords: str = ""
     gap: Gap | None = None
     readers: tuple[str, ...] | None = None
+    upkeep: Upkeep = NO_UPKEEP

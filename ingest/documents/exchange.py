@@ -65,6 +65,7 @@ class DocumentMessage(TypedDict):
     keywords: str
     gap: GapMessage | None
     readers: list[str] | None
+    upkeep: dict[str, str]
 
 
 class ReaderReply(TypedDict):

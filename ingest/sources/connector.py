@@ -25,6 +25,7 @@ from ingest.access.declaration import ALL, Declaration
 from ingest.access.patterns import Patterns, ReadersByPattern, to_pairs
 from ingest.documents.anchors import AnchorStyle
 from ingest.documents.raw import RawDocument
+from ingest.documents.upkeep import SLACK_USER
 from ingest.durations import DEFAULT_EVERY, Duration
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _OTHER_WORDS = {  # for options, which people try
     **dict.fromkeys(("path", "url", "uri", "address", "dir", "directory", "repository"), "location"),
     **dict.fromkeys(("interval", "schedule", "frequency"), "every"),
     **dict.fromkeys(("ignore", "skip"), "exclude"),
+    **dict.fromkeys(("owner", "contact", "maintainer"), "owner_slack"),
     **dict.fromkeys(("access", "audience", "permissions"), "readers"),
 }
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -64,6 +66,7 @@ class SourceOptions(BaseModel):
     front_matter_may_widen: bool = Field(
         default=False, description="Whether the readers a page names stand in the place of these"
     )
+    owner_slack: str = Field(default="", description="Who looks after the documents: a Slack id, U0123ABCD")
     every: Duration = Field(default=DEFAULT_EVERY, description="How often the clock syncs it")
 
     @field_validator("name")
@@ -72,6 +75,13 @@ class SourceOptions(BaseModel):
         if name and not _NAME.fullmatch(name):
             raise ValueError("a name has up to 100 characters, on one line")
         return name
+
+    @field_validator("owner_slack")
+    @classmethod
+    def _check_owner(cls, owner: str) -> str:
+        if owner and not SLACK_USER.fullmatch(owner):
+            raise ValueError("write the person's id in Slack (profile, ⋮, Copy member ID): U0123ABCD")
+        return owner
 
     @field_validator("link")
     @classmethod

@@ -152,7 +152,7 @@ def _search_text(document: Document, chunk: chunking.Chunk) -> str:
 
 _COLUMNS = {
     "url", "title", "fingerprint", "content_hash", "access_id", "updated_at", "synced_at", "n_chunks", "problem",
-    "path", "declared_access_id", "listed_access_id", "own_readers", "hidden_because",
+    "path", "declared_access_id", "listed_access_id", "own_readers", "hidden_because", "upkeep",
 }  # fmt: skip
 
 
@@ -187,10 +187,16 @@ def _row(parsed: ParsedDocument, source: str, access: PageAccess) -> dict[str, o
         "path": parsed.item.path,
         "hidden_because": parsed.item.hidden_because,
         "updated_at": parsed.document.updated_at if parsed.document else None,
+        "upkeep": _upkeep(parsed),
         "synced_at": now(),
         "n_chunks": len(parsed.chunks),
         "problem": _problem(parsed),
     }
+
+
+def _upkeep(parsed: ParsedDocument) -> dict[str, str] | None:
+    stored = parsed.document.upkeep.as_json() if parsed.document else None
+    return stored and {name: names.escape(value) for name, value in stored.items()}
 
 
 def _problem(parsed: ParsedDocument) -> str | None:

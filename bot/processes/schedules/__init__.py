@@ -1,1 +1,3 @@
-"""What the clock does between two sweeps: syncs, the deletion of old records, the search for missed questions."""
+"""What the clock does between two sweeps: syncs, the deletion of old records, the weekly report, the search for
+missed questions.
+"""

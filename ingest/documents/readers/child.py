@@ -84,6 +84,7 @@ def _document_message(document: Document) -> DocumentMessage:
         "updated_at": document.updated_at.isoformat() if document.updated_at else None,
         "keywords": document.keywords,
         "readers": None if document.readers is None else list(document.readers),
+        "upkeep": document.upkeep.as_json() or {},
         "gap": GapMessage(cause=document.gap.cause, advice=document.gap.advice) if document.gap else None,
     }
 

@@ -13,7 +13,7 @@ import ingest.settings
 from bot.doctor import slack
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-from bot.simulator import FaultRule, InstalledApp, Workspace, WorkspaceServer
+from bot.simulator import GENERAL, HR, RANDOM, FaultRule, InstalledApp, Workspace, WorkspaceServer
 from bot.slack.manifest import SCOPES
 from tests.system import System, free_port
 
@@ -58,6 +58,25 @@ def test_a_connected_app_is_well(server: WorkspaceServer) -> None:
 def test_it_opens_no_socket_and_posts_nothing(server: WorkspaceServer, workspace: Workspace) -> None:
     _all(_context(server.api_url, SLACK_BOT_TOKEN=BOT, SLACK_APP_TOKEN=APP))
     assert [call.method for call in workspace.calls] == ["auth.test", "apps.connections.open"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "text"),
+    [
+        ("", "", ""),
+        (GENERAL, "ok", "posted weekly in #general"),
+        (HR, "ok", "posted weekly in #hr"),
+        (RANDOM, "problem", "is #random, which it is not in."),
+        ("C0UNKNOWN01", "problem", "is not one that it knows."),
+    ],
+)
+def test_the_channel_of_the_report_is_one_that_the_bot_is_in(
+    server: WorkspaceServer, channel: str, state: str, text: str
+) -> None:
+    context = _context(server.api_url, SLACK_BOT_TOKEN=BOT, report_channel=channel)
+    found = [*slack.report_channel(context)]
+    assert [one.state for one in found] == ([state] if state else [])
+    assert "".join(one.text for one in found).endswith(text)
 
 
 def test_missing_scopes_are_named(server: WorkspaceServer, workspace: Workspace) -> None:

@@ -14,14 +14,17 @@ from html import unescape
 import frontmatter
 from markdown_it import MarkdownIt
 
+from agent.hidden_characters import strip_invisible
 from ingest.documents.blocks import Block, Document, Gap
 from ingest.documents.readers.html import html
 from ingest.documents.readers.html.templates import strip_tags
 from ingest.documents.readers.text.encoding import decode
+from ingest.documents.upkeep import MAX_CHARS, Upkeep
 
 Matter = Mapping[str, object]  # by an author, so of any shape
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
+_UPKEEP_FIELDS = ("owner_slack", "review_in", "expires")  # as :class:`Upkeep` has them
 _LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _FENCED_MATTER = re.compile(
     r"\A(?:---[ \t]*\n.*?\n(?:---|\.\.\.)|\+\+\+[ \t]*\n.*?\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL
@@ -43,7 +46,7 @@ _IMPORTS = re.compile(r"\A(?:\s*(?:import|export)\b[^\n]{0,500}[\"'][^\n]*)+")  
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """Parses a document; its title, date, keywords and readers are those of its front matter."""
+    """Parses a document; its title, date, keywords, readers and upkeep are those of its front matter."""
     decoded = decode(content)
     matter, text = _split_matter(decoded)
     is_broken = _names_readers_in_vain(matter, decoded)
@@ -54,6 +57,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
         keywords=_keywords(matter),
         readers=() if is_broken else _readers(matter),
         gap=_UNREADABLE if is_broken else None,
+        upkeep=Upkeep(*(_value(matter.get(name)) for name in _UPKEEP_FIELDS)),
     )
 
 
@@ -123,6 +127,13 @@ def _readers(matter: Matter) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         return ()
     return tuple(str(item) if isinstance(item, str | int | float) else "" for item in value)
+
+
+def _value(value: object) -> str:
+    """Returns a single value as a text on one line; a date in ISO 8601."""
+    if isinstance(value, bool) or not isinstance(value, str | int | date):
+        return ""
+    return " ".join(strip_invisible(str(value)).split())[:MAX_CHARS]
 
 
 def _keywords(matter: Matter) -> str:

@@ -1,0 +1,1 @@
+"""Reports on what people asked: what the documents did not answer, which are used, which may be old."""

@@ -1,0 +1,115 @@
+"""Messages that nobody asked for, reports and reminders: each is sent once, whatever crashes.
+
+A row says that one was begun, before Slack is asked, and that it was sent. What was begun and not known to be sent
+is looked for in the conversation first, by the mark that it carries. The caller owns a lock.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from agent import observability
+from agent.clock import now
+from agent.store.database import Database
+from bot.slack.block_kit import Message
+from bot.slack.client import MISSING_SCOPE, Payload, SlackClient, SlackRefused
+from bot.slack.replies import forms
+
+EVENT = "docent_notice"  # of the mark
+PAGE = 100
+SKEW = timedelta(minutes=1)  # between this clock and Slack's
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message that was begun; ``is_resumed`` tells that an earlier try may have sent it."""
+
+    subject: str
+    begun_at: datetime
+    is_resumed: bool
+
+    @property
+    def mark(self) -> dict[str, object]:
+        """Returns what the message carries."""
+        payload = {"subject": self.subject, "begun_at": self.begun_at.isoformat()}
+        return {"event_type": EVENT, "event_payload": payload}
+
+
+_BEGIN = text("""
+WITH earlier AS (SELECT begun_at, sent_at FROM notices WHERE subject = :subject)
+INSERT INTO notices (subject, begun_at) VALUES (:subject, :now)
+ON CONFLICT (subject) DO UPDATE
+SET begun_at = CASE WHEN notices.sent_at IS NULL THEN notices.begun_at ELSE :now END, sent_at = NULL
+WHERE notices.sent_at IS NULL OR notices.sent_at <= :sent_before
+RETURNING begun_at, EXISTS (SELECT FROM earlier WHERE sent_at IS NULL) AS is_resumed
+""")
+
+
+def begin(database: Database, subject: str, *, again_after: timedelta | None = None) -> Notice | None:
+    """Stores that a message is being sent; returns None where it was, unless that is ``again_after`` ago."""
+    values = {"subject": subject, "now": now(), "sent_before": now() - again_after if again_after else None}
+    with database.transaction() as transaction:
+        row = transaction.execute(_BEGIN, values).one_or_none()
+    return Notice(subject, row.begun_at, row.is_resumed) if row else None
+
+
+def send(slack: SlackClient, notice: Notice, channel: str, message: Sequence[Message]) -> None:
+    """Posts the message, unless it is there; raises :class:`agent.errors.ReplyError`."""
+    if notice.is_resumed and _is_there(slack, notice, channel):
+        return
+    forms.send(
+        message,
+        lambda form: slack.call(
+            "chat.postMessage",
+            is_repeatable=False,
+            channel=channel,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=notice.mark,
+            **form,
+        ),
+    )
+
+
+_COMPLETE = text("UPDATE notices SET sent_at = :now WHERE subject = :subject")
+
+
+def complete(database: Database, notice: Notice) -> None:
+    """Stores that the message was sent, or that there was nothing to send."""
+    with database.transaction() as transaction:
+        transaction.execute(_COMPLETE, {"subject": notice.subject, "now": now()})
+
+
+def _is_there(slack: SlackClient, notice: Notice, channel: str) -> bool:
+    """Returns whether the message is in the conversation; False where that may not be read: twice is better than
+    never."""
+    try:
+        return any(
+            message.get("metadata") == notice.mark and slack.is_own(message)
+            for message in _read_history(slack, channel, notice.begun_at - SKEW)
+        )
+    except SlackRefused as error:
+        if error.is_transient and error.code != MISSING_SCOPE:
+            raise
+        observability.report(error, event="notice_not_searched")
+        return False
+
+
+def _read_history(slack: SlackClient, channel: str, since: datetime) -> Iterator[Payload]:
+    cursor: str | None = None
+    while True:
+        page = slack.call(
+            "conversations.history",
+            is_repeatable=True,
+            channel=channel,
+            oldest=f"{since.timestamp():.6f}",
+            include_all_metadata=True,
+            limit=PAGE,
+            cursor=cursor,
+        )
+        yield from page.get("messages", ())
+        cursor = (page.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return

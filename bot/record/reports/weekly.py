@@ -1,0 +1,109 @@
+"""The weekly report in a channel, and the reminders that go with it.
+
+Promises one report a week, whatever crashes: see :mod:`.notices`. A week in which nothing was asked that the
+channel may know of posts nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache, partial
+from zoneinfo import ZoneInfo
+
+import agent.settings
+import ingest.settings
+from agent import observability
+from agent.errors import UserError
+from agent.store.database import Database
+from bot.record import export_scope
+from bot.record.reports import notices, wording
+from bot.record.reports.questions import UnansweredQuestion
+from bot.record.reports.reminders import Reminders
+from bot.record.reports.report import make_report
+from bot.record.reports.scope import ReportScope
+from bot.settings import BotSettings
+from bot.slack.client import SlackClient, SlackRefused
+from bot.slack.membership.audience import AudienceResolver
+from bot.slack.membership.directory import SlackDirectory
+from ingest import source_config
+from ingest.access.reader_sets import ReaderSets
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class WeeklyReport:
+    """Posts in ``channel``; ``is_public`` tells which channels every full member may read."""
+
+    database: Database
+    slack: SlackClient
+    audiences: AudienceResolver
+    channel: str
+    zone: ZoneInfo
+    is_public: Callable[[str], bool]
+    source_owners: Mapping[str, str]
+
+    def publish(self, due: datetime) -> None:
+        """Posts the report of the week before ``due`` unless that was done, and sends the reminders that are due.
+
+        Raises :class:`agent.errors.ReplyError` where Slack refuses or is away; may be repeated.
+        """
+        subject = f"report:{self.channel}:{due.astimezone(self.zone):%Y-%m-%d}"
+        if notice := notices.begin(self.database, subject):
+            is_posted = self._post(notice, due)
+            notices.complete(self.database, notice)
+            observability.log.info("report_made", channel=self.channel, is_posted=is_posted)
+        reminders = Reminders(self.database, self.slack, self.audiences, self.is_public, self.source_owners)
+        if n_reminded := reminders.send(due):
+            observability.log.info("owners_reminded", n=n_reminded)
+
+    def _post(self, notice: notices.Notice, due: datetime) -> bool:
+        """Posts the report; returns False where there is nothing to say."""
+        scope = ReportScope(self.is_public, self.audiences.of_reader(f"channel:{self.channel}"), self.channel)
+        since = due.astimezone(self.zone) - WEEK  # of the clock on the wall
+        report = make_report(self.database, since, due, scope, partial(find_link, self.slack))
+        if not report.asked.n_asked:
+            return False
+        notices.send(self.slack, notice, self.channel, wording.to_message(report, self.zone))
+        return True
+
+
+def build(database: Database, settings: BotSettings) -> WeeklyReport:
+    """Builds it from the settings, which have a token and a channel."""
+    assert settings.slack_bot_token
+    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    return WeeklyReport(
+        database,
+        slack,
+        AudienceResolver(SlackDirectory(slack), ReaderSets(), database),
+        settings.report_channel,
+        ZoneInfo(agent.settings.load().time_zone),
+        cache(partial(export_scope.is_public, slack)),
+        load_source_owners(),
+    )
+
+
+def find_link(slack: SlackClient, question: UnansweredQuestion) -> str | None:
+    """Returns the address of a question's message; None where there is none any more."""
+    if question.ts is None:
+        return None
+    try:
+        told = slack.call(
+            "chat.getPermalink", is_repeatable=True, channel=question.channel, message_ts=question.ts
+        )
+        return str(told["permalink"])
+    except SlackRefused as error:
+        if error.is_transient:
+            raise
+        observability.log.info("question_not_linked", code=error.code)
+        return None
+
+
+def load_source_owners() -> dict[str, str]:
+    """Returns who looks after whole sources, by their names in ``docent.toml``."""
+    try:
+        tables = source_config.sources(ingest.settings.load().config)
+    except UserError as error:  # the command and the doctor say it
+        observability.log.warning("sources_unreadable", error=str(error))
+        return {}
+    return {name: str(table["owner_slack"]) for name, table in tables.items() if table.get("owner_slack")}
