@@ -79,7 +79,7 @@ class LocalLimiter:
 
     def _find(self, method: str, channel: str, now: float) -> _Calls:
         if len(self._calls) >= MAX_SUBJECTS:
-            longest = max(rates.MINUTE, self._post_burst * rates.POST_SECONDS)
+            longest = max(rates.MINUTE, self._post_burst * rates.POST_SECONDS) * rates.MARGIN
             self._calls = {
                 subject: calls
                 for subject, calls in self._calls.items()
