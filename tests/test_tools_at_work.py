@@ -65,7 +65,8 @@ def test_in_a_thread_the_model_reads_it_lists_documents_tells_the_time_and_uses_
     assert offered == sorted(offered)
     assert {"thread_history", "list_documents", "current_time", "weather"} <= set(offered)
     thread, documents, present, weather = results(model)
-    assert [message["who"] for message in thread["messages"]][:2] == [GRACE, ADA]
+    assert [message["who"] for message in thread["messages"]] == ["Grace Okafor"]  # before the question
+    assert thread["people"] == {GRACE: "Grace Okafor"}
     assert thread["messages"][0]["text"] == "The picnic is on Friday, if the weather is fine."
     assert (documents["found"], documents["documents"][0]["title"]) == (4, "Leave")
     assert present["time_zone"] == "Asia/Tokyo"
