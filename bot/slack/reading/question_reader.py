@@ -293,7 +293,7 @@ class QuestionReader:
         question = quote(next(iter(topics), ""))
         if question:
             with self._database.transaction() as transaction:
-                sessions.restate(transaction, turn, question)
+                return sessions.restate(transaction, turn, question)
         return question
 
 

@@ -150,6 +150,16 @@ def test_an_emoji_of_an_app_on_its_own_answer_or_on_a_message_that_is_gone_asks_
     assert len([m for m in docent.workspace.history(GENERAL) if m.bot_id == docent.workspace.app.bot_id]) == 0
 
 
+def test_a_secret_in_a_message_that_is_asked_about_is_shown_to_no_model_and_not_stored(docent: Docent) -> None:
+    token = "ghp_" + "0123456789abcdefABCDEF0123456789abcd"
+    ts = docent.workspace.person(GRACE).say(HELP, f"{QUESTION} My token is {token}.")
+    docent.workspace.person(ADA).react(ts, EMOJI)
+    docent.run()
+    assert docent.turns()[0][1].startswith(f"> {QUESTION}")
+    assert token not in json.dumps(docent.model.requests)
+    assert token not in str(docent.query("SELECT body FROM blobs") + docent.query("SELECT question FROM turns"))
+
+
 # Forwarded and linked messages
 
 
