@@ -345,11 +345,12 @@ _RESTATE = text(
 )
 
 
-def restate(transaction: Transaction, turn: Turn, question: str) -> None:
-    """Stores what a claimed turn asks, where that was not known when it was stored."""
-    values = {"id": turn.id, "token": turn.token, "question": clean_question(question)}
-    if count_rows(transaction, _RESTATE, values) != 1:
+def restate(transaction: Transaction, turn: Turn, question: str) -> str:
+    """Stores what a claimed turn asks, where that was not known when it was stored; returns it as it is stored."""
+    stored = clean_question(question)
+    if count_rows(transaction, _RESTATE, {"id": turn.id, "token": turn.token, "question": stored}) != 1:
         raise lost_lease(turn)
+    return stored
 
 
 _MOVE = text("""

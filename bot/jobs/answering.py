@@ -252,7 +252,7 @@ def _is_unwanted(context: WorkerContext, claimed: _Claimed) -> bool:
 def _read_question(context: WorkerContext, claimed: _Claimed) -> ReadQuestion:
     if context.questions is None or claimed.posted is None:  # asked in the terminal
         return ReadQuestion(claimed.turn.question)
-    return context.questions.read(claimed.turn, claimed.posted)
+    return context.questions.read(claimed.turn, claimed.posted, lambda: _find_audience(context, claimed).audience)
 
 
 def _greet(context: WorkerContext, claimed: _Claimed) -> str:

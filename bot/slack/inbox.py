@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from agent.clock import new_id
@@ -114,11 +114,12 @@ def store(
     question: str,
     enclosed: Enclosures = NOTHING,
     per_minute: int = 0,
+    may_come_again: bool = False,
 ) -> StoredQuestion | TooManyQuestions | None:
     """Stores a question under its delivery key; returns None if the key is stored already.
 
     Where its author has asked ``per_minute`` questions in the last minute, stores only the key, so that no other
-    delivery asks it after all. 0 is without limit.
+    delivery asks it after all; nothing where the person ``may_come_again`` under this key. 0 is without limit.
 
     Raises SQLAlchemy's OperationalError if Postgres is away; the caller must not acknowledge then::
 
@@ -148,6 +149,8 @@ def store(
         if delivery is None:
             return None
         if delivery.wait_seconds is not None:
+            if may_come_again:
+                transaction.execute(delete(DeliveryRow).where(DeliveryRow.key == key))
             return TooManyQuestions(max(1, int(delivery.wait_seconds)))
         return sessions.ask(
             transaction,

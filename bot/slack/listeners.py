@@ -228,7 +228,7 @@ def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origi
     if context.intake.is_muted(address):
         context.notifications.tell(address, MUTED)
     else:
-        _notify(context, address, context.intake.store(key, address, origin, question))
+        _notify(context, address, context.intake.store(key, address, origin, question, may_come_again=True))
 
 
 def _notify(

@@ -72,12 +72,24 @@ class Intake:
             return None
         address = reaction.address
         quoted = QuotedMessage(address.channel, str(address.ts))
-        return self.store(reaction.key, address, Origin.REACTION, "", enclosed=Enclosures(quoted))
+        return self.store(
+            reaction.key, address, Origin.REACTION, "", enclosed=Enclosures(quoted), may_come_again=True
+        )
 
     def store(
-        self, key: str, address: ReplyAddress, origin: Origin, question: str, *, enclosed: Enclosures = NOTHING
+        self,
+        key: str,
+        address: ReplyAddress,
+        origin: Origin,
+        question: str,
+        *,
+        enclosed: Enclosures = NOTHING,
+        may_come_again: bool = False,
     ) -> StoredQuestion | TooManyQuestions | None:
-        """Stores a question and wakes a worker; returns None if its key is stored already."""
+        """Stores a question and wakes a worker; returns None if its key is stored already.
+
+        A click, a form or an emoji ``may_come_again`` under the same key, after a person asked too much.
+        """
         if key in self.stored:
             return None
         stored = inbox.store(
@@ -88,7 +100,11 @@ class Intake:
             question=question,
             enclosed=enclosed,
             per_minute=self.per_minute,
+            may_come_again=may_come_again,
         )
+        if may_come_again and isinstance(stored, TooManyQuestions):
+            observability.log.info("too_many_questions", origin=origin, wait_seconds=stored.wait_seconds)
+            return stored
         self.stored.add(key)
         if address.thread_ts and origin is not Origin.CHANNEL:
             self.threads.add(address.session_key, address.user_id)

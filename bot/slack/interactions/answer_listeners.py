@@ -119,7 +119,7 @@ class AnswerListeners:
         if not question:
             return forms.EMPTY
         try:
-            stored = self._intake.store(key, address, Origin.COMMAND, question)
+            stored = self._intake.store(key, address, Origin.COMMAND, question, may_come_again=True)
         except SQLAlchemyError as error:
             observability.report(error, event="follow_up_not_stored")
             return AWAY

@@ -5,7 +5,7 @@ on, or where that cannot be known, nothing is posted, and the refusal names no d
 channel once, however often it is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
@@ -40,6 +40,7 @@ NOT_KNOWN = "I did not post this in <#{channel}>: I could not look up who would 
 NOT_A_MEMBER = "I did not post this in <#{channel}>: you are not a member there."
 NOT_INVITED = "I cannot post in <#{channel}> (Slack says “{code}”). Invite me there first, then try again."
 UNCLEAR = "Slack did not answer when I posted this in <#{channel}>. Please look there before you try again."
+IN_PART = "I posted only the beginning of this in <#{channel}>: Slack did not take the rest."
 ALREADY = "This answer was posted in <#{channel}> before."
 DONE = "I posted your question and the answer in <#{channel}>."
 
@@ -84,15 +85,18 @@ def _is_for_all(recorded: RecordedAnswer, audience: Audience, documents: Documen
 def _post(
     database: Database, slack: SlackClient, recorded: RecordedAnswer, *, channel: str, documents: DocumentsNow
 ) -> str:
+    posted: list[str] = []
     try:
-        _post_parts(slack, channel, _build_answer(recorded, documents), lead=_make_lead(recorded))
-    except SlackUnavailable as error:
-        if not error.may_have_happened:
-            _release(database, recorded, channel)
-            return NOT_KNOWN.format(channel=channel)
-        return UNCLEAR.format(channel=channel)
-    except SlackRefused as error:
+        for ts in _post_parts(slack, channel, _build_answer(recorded, documents), lead=_make_lead(recorded)):
+            posted.append(ts)
+    except (SlackUnavailable, SlackRefused) as error:
+        if posted:
+            return IN_PART.format(channel=channel)
+        if isinstance(error, SlackUnavailable) and error.may_have_happened:
+            return UNCLEAR.format(channel=channel)
         _release(database, recorded, channel)
+        if isinstance(error, SlackUnavailable):
+            return NOT_KNOWN.format(channel=channel)
         return NOT_INVITED.format(channel=channel, code=error.code)
     return DONE.format(channel=channel)
 
@@ -108,8 +112,8 @@ def _make_lead(recorded: RecordedAnswer) -> str:
     return f"<@{recorded.user_id}> asked: *{question.replace('*', '∗')}*"
 
 
-def _post_parts(slack: SlackClient, channel: str, answer: Answer, *, lead: str) -> None:
-    """Posts the first part in the channel, and the others in its thread."""
+def _post_parts(slack: SlackClient, channel: str, answer: Answer, *, lead: str) -> Iterator[str]:
+    """Posts the first part in the channel, and the others in its thread; yields the ts of each."""
     texts: Sequence[str] = splitting.split_text(answer.text)
     root: str | None = None
     for part, text in enumerate(texts):
@@ -128,6 +132,7 @@ def _post_parts(slack: SlackClient, channel: str, answer: Answer, *, lead: str) 
             ),
         )
         root = root or str(posted["ts"])
+        yield str(posted["ts"])
 
 
 def _key(recorded: RecordedAnswer, channel: str) -> str:

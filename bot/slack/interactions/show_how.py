@@ -1,6 +1,7 @@
 """How an answer came about, for its asker and for operators: steps, passages, scores, tokens, cost, model.
 
-Promises to show no passage that the reader may not read now, and nothing live or secret in any text.
+Promises to show no passage that the reader may not read now, nor what tools were called with where there is such
+a passage, because a call may name it; and nothing live or secret in any text.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -41,28 +42,30 @@ def build(
         lines.append(UNKNOWN)
     elif n_hidden := len(recorded.passages) - len(readable):
         lines.append(LEFT_OUT.format(n=n_hidden))
+    has_hidden = len(readable) < len(recorded.passages)
     parts: list[Block] = [
         _section([TITLE]),
-        _section(["*Steps*", *_format_steps(steps)]),
+        _section(["*Steps*", *_format_steps(steps, has_hidden=has_hidden)]),
         *([_section(["*Passages*, with how well each fits the question (1 is best)", *lines])] if lines else []),
         _context(_format_totals(recorded)),
     ]
     return {"blocks": parts, "text": TITLE.strip("*")}
 
 
-def _format_steps(steps: Sequence[RecordedStep]) -> list[str]:
-    lines = [f"{n}. {_format_step(step)}" for n, step in enumerate(steps[:MAX_STEPS], 1)]
+def _format_steps(steps: Sequence[RecordedStep], *, has_hidden: bool) -> list[str]:
+    lines = [f"{n}. {_format_step(step, has_hidden=has_hidden)}" for n, step in enumerate(steps[:MAX_STEPS], 1)]
     return [*lines, f"… and {len(steps) - MAX_STEPS} more"] if len(steps) > MAX_STEPS else lines
 
 
-def _format_step(step: RecordedStep) -> str:
+def _format_step(step: RecordedStep, *, has_hidden: bool) -> str:
     seconds = f"{step.duration_ms / 1000:.1f} s" if step.duration_ms is not None else ""
     cost = f"${step.cost_usd:.4f}" if step.cost_usd else ""
     failed = "failed" if step.is_error else ""
     if step.arguments is None:
         tokens = f"{step.n_tokens:,} tokens" if step.n_tokens else ""
         return _join(f"asked `{escape(clean_label(step.name))}`", tokens, cost, seconds, failed)
-    values = ", ".join(str(value) for value in step.arguments.values() if value) if step.arguments else ""
+    shown = {} if has_hidden else step.arguments
+    values = ", ".join(str(value) for value in shown.values() if value)
     wanted = f"“{escape(shorten(clean_arguments(values), ARGUMENT_CHARS))}”" if values else ""
     found = (step.result or {}).get("passages")
     n_found = f"{len(found)} passages" if isinstance(found, list) else ""

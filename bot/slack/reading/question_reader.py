@@ -117,6 +117,7 @@ class _Reading:
     """What has been read of one question so far, and what has not, by the sentence that says so."""
 
     deadline: float
+    find_audience: Callable[[], Audience]
     messages: list[AttachedMessage] = field(default_factory=list)
     files: list[AttachedFile] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)
@@ -145,8 +146,11 @@ class QuestionReader:
         self._slack, self._directory, self._thread = slack, directory, thread
         self._database, self._files = database, files
 
-    def read(self, turn: Turn, posted: Posted) -> ReadQuestion:
+    def read(self, turn: Turn, posted: Posted, find_audience: Callable[[], Audience]) -> ReadQuestion:
         """Reads what a claimed question refers to; stores what it asks where nobody wrote that.
+
+        ``find_audience`` looks up who will see the answer: of our own earlier answers only what they may know is
+        read.
 
         Raises :class:`agent.errors.ReplyError` where an emoji's message cannot be looked up now.
         """
@@ -157,7 +161,7 @@ class QuestionReader:
             is_in_thread = False  # it is in the record
         if not (enclosed or links or is_in_thread):
             return ReadQuestion(turn.question)
-        reading = _Reading(time.monotonic() + SECONDS)
+        reading = _Reading(time.monotonic() + SECONDS, find_audience)
         quoted = enclosed.quoted
         if quoted and not turn.question:
             found = self._find_quoted(turn, posted, quoted, reading)
@@ -226,17 +230,33 @@ class QuestionReader:
             if link.key not in forwarded:
                 self._read_linked(address, link, reading)
 
-    def _read_linked(self, address: ReplyAddress, link: QuotedMessage, reading: _Reading) -> None:
+    def _read_linked(
+        self,
+        address: ReplyAddress,
+        link: QuotedMessage,
+        reading: _Reading,
+    ) -> None:
         found: list[FoundMessage] = []
         try:
             if self._may_all_see(address, link, reading):
                 found = message_reader.read(self._slack, link.channel, link.ts, reading.deadline)
+                found = self._leave_out_unknown(link.channel, found, reading)
         except ReplyError as error:
             observability.log.info("link_unreadable", error=str(error))
         if found:
             self._add(reading, "linked", [(one.user, one.ts, one.text) for one in found if one.text])
         else:
             reading.leave_out(NOT_SEEN, "a linked message")
+
+    def _leave_out_unknown(
+        self, channel: str, found: Sequence[FoundMessage], reading: _Reading
+    ) -> list[FoundMessage]:
+        """Returns the messages without answers of our own that rest on what somebody of the audience may not
+        read: they stand where everybody may look, but were not for everybody."""
+        own = {one.ts for one in found if self._slack.is_own(one.payload)}
+        if own:
+            own -= self._thread.find_known(channel, found[0].thread_ts, reading.find_audience())
+        return [one for one in found if one.ts not in own]
 
     def _may_all_see(self, address: ReplyAddress, message: QuotedMessage, reading: _Reading) -> bool:
         try:
@@ -293,7 +313,7 @@ class QuestionReader:
         question = quote(next(iter(topics), ""))
         if question:
             with self._database.transaction() as transaction:
-                sessions.restate(transaction, turn, question)
+                return sessions.restate(transaction, turn, question)
         return question
 
 

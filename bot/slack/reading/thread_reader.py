@@ -61,7 +61,7 @@ class SlackThread:
         if address is None:  # a command, or the terminal
             raise ToolError(NO_THREAD, hint="Answer from the question alone.")
         newest: deque[Payload] = deque(maxlen=limit)
-        known = self._find_known(address["channel"], address["thread_ts"], audience)
+        known = self.find_known(address["channel"], address["thread_ts"], audience)
         try:
             for message in self._load_messages(address["channel"], address["thread_ts"], deadline):
                 is_known = message["ts"] in known or not self._slack.is_own(message)
@@ -76,7 +76,7 @@ class SlackThread:
             ) from error
         return self._to_thread_messages(newest, deadline)
 
-    def _find_known(self, channel: str, thread_ts: str, audience: Audience) -> set[str]:
+    def find_known(self, channel: str, thread_ts: str, audience: Audience) -> set[str]:
         """Returns the ts of our answers in the thread that the audience may know."""
         with self._database.transaction() as transaction:
             rows = transaction.execute(_ANSWERS, {"channel": channel, "thread_ts": thread_ts}).all()

@@ -1,7 +1,8 @@
 """Listeners store and return: what they store, and what they leave alone."""
 
+import json
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 
 from agent.store.database import Database
 from bot.slack import listeners
-from bot.slack.inbox import ReplyAddress
+from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.intake.intake import Intake
-from bot.slack.interactions import feedback_form
+from bot.slack.interactions import feedback_form, forms
+from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.listeners import ListenerContext
 
 BOT = "U0BOT"
@@ -429,3 +431,52 @@ def test_who_asked_too_much_is_told_that_a_private_answer_will_not_come(
     ((what, text_),) = listening.notified.calls
     assert (what, "have not noted this one" in text_) == ("limit", True)
     assert len(listening.questions()) == 1
+
+
+def test_a_form_that_came_too_soon_stays_open_and_is_taken_when_it_is_sent_again(listening: Listening) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    intake = replace(listening.context.intake, per_minute=1)
+    below = AnswerListeners(intake, cast(Any, None), cast(Any, None))
+    kept = {"session": "slack:T1:C1:ask", "channel": "C1", "response_url": "https://hooks.slack.com/1"}
+    view = {
+        "id": "V1",
+        "private_metadata": json.dumps(kept),
+        "state": {"values": {forms.FIELD: {forms.FIELD: {"value": "And now?"}}}},
+    }
+    body = {"team": {"id": "T1"}, "user": {"id": "U1"}}
+    below.on_ask_on_form(listening.ack, body, view)  # type: ignore[arg-type]
+    assert "ask this one again" in listening.acks[0]["errors"][forms.FIELD]
+    a_minute_later(listening)
+    for _ in range(2):
+        below.on_ask_on_form(listening.ack, body, view)  # type: ignore[arg-type]
+    assert listening.acks[1:] == [{}, {}]
+    assert [question for _, question in listening.questions()] == ["How many days?", "And now?"]
+
+
+def test_a_click_and_an_emoji_that_came_too_soon_are_taken_when_they_come_again(listening: Listening) -> None:
+    listeners.on_message(listening.context, MENTION, BODY)
+    intake = replace(listening.context.intake, per_minute=1, emoji="robot")
+    listening.context = replace(listening.context, intake=intake)
+    address = ReplyAddress("T1", "C1", "U1", ts="1.2", thread_ts="1.1")
+    reaction = {
+        "user": "U1",
+        "reaction": "robot",
+        "item_user": "U2",
+        "item": {"type": "message", "channel": "C1", "ts": "1.7"},
+    }
+    for n_questions in (1, 2, 2):
+        listeners.ask(listening.context, "suggested:1", address, Origin.THREAD, "And now?")
+        assert len(listening.questions()) == n_questions
+        a_minute_later(listening)
+    for n_questions in (3, 3):
+        listeners.on_reaction(listening.context, reaction, BODY)
+        assert len(listening.questions()) == n_questions
+    listeners.on_reaction(listening.context, reaction | {"item": reaction["item"] | {"ts": "1.8"}}, BODY)  # type: ignore[operator]
+    a_minute_later(listening)
+    listeners.on_reaction(listening.context, reaction | {"item": reaction["item"] | {"ts": "1.8"}}, BODY)  # type: ignore[operator]
+    assert len(listening.questions()) == 4
+
+
+def a_minute_later(listening: Listening) -> None:
+    with listening.database.transaction() as transaction:
+        transaction.execute(text("UPDATE turns SET created_at = created_at - interval '1 minute'"))
