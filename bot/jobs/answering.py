@@ -243,7 +243,10 @@ class _Progress:
 
 
 def _is_unwanted(context: WorkerContext, claimed: _Claimed) -> bool:
-    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more."""
+    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, or
+    an emoji in a muted thread: which thread its message stands in is known only now."""
+    if claimed.turn.origin == Origin.REACTION and claimed.posted:
+        return claimed.posted.is_muted
     if claimed.turn.origin != Origin.CHANNEL or claimed.posted is None:
         return False
     return not context.settings_of(claimed.posted).respond_to_all
