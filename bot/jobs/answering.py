@@ -191,7 +191,7 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         agent = replace(agent, resources={**agent.resources, Library: context.library.at(claimed.index)})
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
     metadata = {**context.run_metadata, **of_index}
-    final = _FinalCheck(context, replace(claimed, turn=turn), reply)
+    final = _FinalCheck(context, replace(claimed, turn=turn), asked, reply)
     run = loop.TurnRun(turn, agent, lease.check, metadata=metadata, on_final=final.look)
     final.list_documents = run.list_documents
     if run.recorder.messages and _has_lost_readers(context, turn, claimed.turn.audience):
@@ -243,7 +243,10 @@ class _Progress:
 
 
 def _is_unwanted(context: WorkerContext, claimed: _Claimed) -> bool:
-    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more."""
+    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, or
+    an emoji in a muted thread: which thread its message stands in is known only now."""
+    if claimed.turn.origin == Origin.REACTION and claimed.posted:
+        return claimed.posted.is_muted
     if claimed.turn.origin != Origin.CHANNEL or claimed.posted is None:
         return False
     return not context.settings_of(claimed.posted).respond_to_all
@@ -292,8 +295,8 @@ class _FinalCheck:
     What Postgres knows of that is read in the transaction that stores the answer, with no further commit.
     """
 
-    def __init__(self, context: WorkerContext, claimed: _Claimed, reply: Reply) -> None:
-        self._context, self._claimed, self._reply = context, claimed, reply
+    def __init__(self, context: WorkerContext, claimed: _Claimed, asked: ReadQuestion, reply: Reply) -> None:
+        self._context, self._claimed, self._asked, self._reply = context, claimed, asked, reply
         self.list_documents: Callable[[], frozenset[str]] = frozenset  # that the answer rests on
         self._is_unreadable: bool | None = None  # None where the text was stored by an earlier attempt
         self.dates: Dates = {}  # of the documents
@@ -315,6 +318,9 @@ class _FinalCheck:
         turn, seen_by = self._claimed.turn, _find_audience(self._context, self._claimed)
         if seen_by.error:  # what was known when it began is the best there is
             return bool(self._is_unreadable)
+        questions, address = self._context.questions, self._claimed.posted.address
+        if questions and not questions.may_all_still_see(self._asked, address):
+            return True
         if (
             self._is_unreadable is not None
             and not self._claimed.turn.has_record

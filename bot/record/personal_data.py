@@ -30,6 +30,7 @@ from bot.slack import inbox
 FORGOTTEN = "(forgotten)"
 SOMEONE = "someone"
 QUOTED_CHARS = 12  # of a text that is looked for within others
+_CONSTANTS = frozenset({"true", "false", "null"})
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4}))"  # of a word, in JSON too
 _ID = re.compile(r"[A-Za-z0-9_.@-]{2,64}")  # Slack's U0123ABCD, or the name of a user of the terminal
 
@@ -131,10 +132,12 @@ WHERE {column}::text LIKE :like AND {column}::text ~ :id
 
 
 def _make_mention(user_id: str, names: Sequence[str]) -> dict[str, str]:
-    """Returns the patterns of rows with the person's id, and of what is replaced in them: their names, too."""
+    """Returns the patterns of rows with the person's id, and of what is replaced in them: their names, too, where
+    they are words of a text, and no keys, numbers or constants of JSON."""
     id_ = rf"{_START}{re.escape(user_id)}(?![A-Za-z0-9])"
-    written = sorted({json.dumps(name, ensure_ascii=False)[1:-1] for name in names if name}, key=len, reverse=True)
-    who = "|".join([id_, *map(re.escape, written)])
+    known = {name for name in names if name and any(map(str.isalpha, name)) and name not in _CONSTANTS}
+    written = sorted({json.dumps(name, ensure_ascii=False)[1:-1] for name in known}, key=len, reverse=True)
+    who = "|".join([id_, *(rf'{_START}{re.escape(name)}(?![A-Za-z0-9]|":)' for name in written)])
     return {"id": id_, "like": f"%{user_id}%", "who": who}
 
 

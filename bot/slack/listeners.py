@@ -103,7 +103,12 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
 
 def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None:
     """Stores the question that the operator's emoji asks about a message."""
-    if reaction := events.parse_reaction(event, body):
+    reaction = events.parse_reaction(event, body)
+    if not reaction or not context.intake.is_asked_by(reaction):
+        return
+    if context.intake.is_muted(reaction.address):
+        context.notifications.tell(reaction.address, MUTED)
+    else:
         _notify(context, reaction.address, context.intake.take_reaction(reaction))
 
 

@@ -65,10 +65,14 @@ class Intake:
             message.key, message.address, message.origin, message.question, enclosed=message.enclosed
         )
 
+    def is_asked_by(self, reaction: EmojiAdded) -> bool:
+        """Returns whether it is the emoji that asks."""
+        return bool(self.emoji) and reaction.name == self.emoji
+
     def take_reaction(self, reaction: EmojiAdded) -> StoredQuestion | TooManyQuestions | None:
         """Stores the question that an emoji asks about its message, which a worker looks up; None where it is
         another emoji, or was asked already."""
-        if not self.emoji or reaction.name != self.emoji:
+        if not self.is_asked_by(reaction):
             return None
         address = reaction.address
         quoted = QuotedMessage(address.channel, str(address.ts))

@@ -55,14 +55,16 @@ ASK_IN_TEXT = "Please write your question as text."
 class ReadQuestion:
     """A question with what it refers to.
 
-    ``notice`` says what was not read. It ``is_void`` where nobody asks anything any more, and is answered in
-    another session, which is to be woken, where it was ``moved_to`` that.
+    ``notice`` says what was not read. ``conversations`` are those of the messages that were looked up for all who
+    will see the answer. It ``is_void`` where nobody asks anything any more, and is answered in another session,
+    which is to be woken, where it was ``moved_to`` that.
     """
 
     question: str
     attached: Attached = field(default_factory=Attached)
     thread: Sequence[ThreadMessage] = ()
     notice: str = ""
+    conversations: frozenset[str] = frozenset()
     is_void: bool = False
     moved_to: UUID | None = None
 
@@ -121,6 +123,7 @@ class _Reading:
     messages: list[AttachedMessage] = field(default_factory=list)
     files: list[AttachedFile] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)
+    conversations: set[str] = field(default_factory=set)
     unread: dict[str, list[str]] = field(default_factory=dict)
 
     def leave_out(self, sentence: str, what: str) -> None:
@@ -175,7 +178,13 @@ class QuestionReader:
         thread = self._read_thread(turn, address, reading) if is_in_thread else []
         question = turn.question or self._quote(turn, quoted, reading, thread)
         attached = Attached(reading.messages, reading.files, reading.people)
-        return ReadQuestion(question, attached, thread, _ask_in_text(question, reading.describe()))
+        notice = _ask_in_text(question, reading.describe())
+        return ReadQuestion(question, attached, thread, notice, frozenset(reading.conversations))
+
+    def may_all_still_see(self, asked: ReadQuestion, address: ReplyAddress) -> bool:
+        """Returns whether everybody who would see the answer now may see the messages that it was made from."""
+        reading = _Reading(time.monotonic() + SECONDS, Audience)
+        return all(self._may_all_see(address, id_, reading) for id_ in sorted(asked.conversations))
 
     def _find_quoted(
         self, turn: Turn, posted: Posted, quoted: QuotedMessage, reading: _Reading
@@ -221,7 +230,7 @@ class QuestionReader:
         forwarded = {one.key for one in enclosed.forwarded}
         for one in enclosed.forwarded:
             # What Slack delivered into a place that the asker alone sees, they have seen.
-            is_seen = address.is_private or self._may_all_see(address, one, reading)
+            is_seen = address.is_private or self._may_all_see(address, one.channel, reading)
             if is_seen and one.text:
                 self._add(reading, "forwarded", [(one.user, one.ts, one.text)])
             else:
@@ -238,7 +247,7 @@ class QuestionReader:
     ) -> None:
         found: list[FoundMessage] = []
         try:
-            if self._may_all_see(address, link, reading):
+            if self._may_all_see(address, link.channel, reading):
                 found = message_reader.read(self._slack, link.channel, link.ts, reading.deadline)
                 found = self._leave_out_unknown(link.channel, found, reading)
         except ReplyError as error:
@@ -258,9 +267,11 @@ class QuestionReader:
             own -= self._thread.find_known(channel, found[0].thread_ts, reading.find_audience())
         return [one for one in found if one.ts not in own]
 
-    def _may_all_see(self, address: ReplyAddress, message: QuotedMessage, reading: _Reading) -> bool:
+    def _may_all_see(self, address: ReplyAddress, channel: str, reading: _Reading) -> bool:
         try:
-            return visibility.may_all_see(self._directory, address, message.channel, reading.deadline)
+            may_see = visibility.may_all_see(self._directory, address, channel, reading.deadline)
+            reading.conversations |= {channel} if may_see else set()
+            return may_see
         except ReplyError as error:
             observability.log.info("visibility_unknown", error=str(error))
             return False

@@ -37,7 +37,8 @@ class ReplyState(StrEnum):
 class Posted:
     """Where and with what a turn was asked, and the ``ts`` of each message of its reply; None of an unknown one.
 
-    ``settings`` is what is stored for its channel; ``has_earlier`` tells whether its thread has answers already.
+    ``settings`` is what is stored for its channel; ``has_earlier`` tells whether its thread has answers already,
+    ``is_muted`` whether its owner wants none there.
     """
 
     address: ReplyAddress
@@ -45,6 +46,7 @@ class Posted:
     enclosed: Enclosures = NOTHING
     settings: Stored | None = None
     has_earlier: bool = False
+    is_muted: bool = False
 
 
 _POSTED = text("""
@@ -52,7 +54,10 @@ SELECT place, ARRAY(SELECT ts FROM replies WHERE turn_id = :id ORDER BY part), e
        (SELECT settings FROM channel_settings WHERE team = place ->> 'team_id' AND channel = place ->> 'channel'
         ORDER BY version DESC LIMIT 1),
        EXISTS (SELECT 1 FROM turns JOIN turns AS earlier ON earlier.session_id = turns.session_id
-               WHERE turns.id = :id AND earlier.seq < turns.seq AND earlier.answer IS NOT NULL)
+               WHERE turns.id = :id AND earlier.seq < turns.seq AND earlier.answer IS NOT NULL),
+       EXISTS (SELECT 1 FROM turns JOIN sessions ON sessions.id = turns.session_id
+               JOIN thread_settings ON thread_settings.key = sessions.key
+               WHERE turns.id = :id AND thread_settings.follow_ups = 'muted')
 FROM deliveries WHERE turn_id = :id
 """)
 
@@ -62,7 +67,7 @@ def load(transaction: Transaction, turn_id: UUID) -> Posted | None:
     row = transaction.execute(_POSTED, {"id": turn_id}).one_or_none()
     if not row or not row[0]:
         return None
-    return Posted(ReplyAddress(**row[0]), row[1], enclosures.from_json(row[2]), row[3], row[4])
+    return Posted(ReplyAddress(**row[0]), row[1], enclosures.from_json(row[2]), row[3], row[4], row[5])
 
 
 class ReplyRows:

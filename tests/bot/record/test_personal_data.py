@@ -104,6 +104,26 @@ def test_what_others_quoted_of_a_person_stays_without_their_id_and_name(database
     assert waiting == 1  # until it is answered
 
 
+@pytest.mark.parametrize(
+    ("name", "left_of_text"), [("Ann", "Annual leave, says someone."), ("3", None), ("text", None), ("true", None)]
+)
+def test_a_name_that_is_part_of_a_word_or_of_json_spoils_no_record(
+    database: Database, name: str, left_of_text: str | None
+) -> None:
+    turn = Recorded.begin(database, "Which leave?", key="thread", user=BEN)
+    said = "Annual leave, says Ann."
+    read = {"messages": [{"who": name, "text": said, "n": 3, "is_docent": True}], "people": {ADA: name}}
+    turn.ask(
+        [SYSTEM, turn.open(), turn.tool("c", position=2, result=read)], {"role": "assistant", "content": "Yes."}
+    )
+    turn.end("Yes.")
+    personal_data.forget_person(database, ADA)
+    with database.transaction() as transaction:
+        results = transaction.scalars(text("SELECT result FROM tool_calls WHERE result ? 'people'"))
+        (message,) = results.one()["messages"]
+    assert (message["text"], message["n"], message["is_docent"]) == (left_of_text or said, 3, True)
+
+
 def test_the_same_question_of_somebody_else_is_kept_whole(database: Database) -> None:
     answered(database, SECRET, key="ada", user=ADA)
     other = answered(database, SECRET, key="ben", user=BEN)

@@ -9,7 +9,7 @@ from bot.slack.channels import channel_settings, thread_menu
 from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.replies.closing import buttons
-from tests.bot.slack.docent import Docent
+from tests.bot.slack.docent import EMOJI, Docent
 from tests.scripted_model import Say
 
 QUESTION = "How many days of annual leave can I carry over into the next year?"
@@ -111,6 +111,21 @@ def test_in_a_muted_thread_a_suggested_question_is_not_asked_and_who_clicked_is_
     docent.choose(ADA, answer.ts, "mention")
     grace.click(answer.ts, f"{buttons.SUGGESTION}_0")
     assert [(origin, reason) for origin, _, reason in docent.turns()[1:]] == [("thread", None)]
+
+
+@pytest.mark.parametrize("at", ["root", "reply"])
+def test_in_a_muted_thread_an_emoji_asks_nothing(docent: Docent, at: str) -> None:
+    ada, grace = docent.workspace.person(ADA), docent.workspace.person(GRACE)
+    root = ada.mention(HELP, QUESTION)
+    docent.run()
+    (answer,) = docent.messages(HELP, root)
+    docent.choose(ADA, answer.ts, "muted")
+    reply = ada.say(HELP, "How long must a password be?", root)
+    grace.react(root if at == "root" else reply, EMOJI)
+    docent.run()
+    assert len(docent.messages(HELP, root)) == 1
+    assert [reason for _, _, reason in docent.turns()[1:]] == ([] if at == "root" else ["withdrawn"])
+    assert docent.told(GRACE) == ([listeners.MUTED] if at == "root" else [])
 
 
 def test_a_choice_in_one_process_is_known_to_the_others_within_one_reading(docent: Docent) -> None:

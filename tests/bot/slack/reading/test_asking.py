@@ -8,6 +8,7 @@ import pytest
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, OTHER_BOT, RANDOM, Channel, ChannelKind
 from bot.slack.interactions import forms, publication
 from bot.slack.manifest import SHORTCUT
+from bot.slack.membership import changes
 from bot.slack.reading.question_reader import THREAD_LIMIT
 from bot.slack.reading.thread_reader import PAGE
 from bot.slack.replies.closing import buttons
@@ -205,6 +206,28 @@ def test_a_message_is_read_where_all_who_see_the_answer_may_see_it(  # noqa: PLR
         assert shown is None
         assert secret not in json.dumps(docent.model.requests)
         assert f"I left out a {how} message" in answer
+
+
+def test_an_answer_about_a_private_message_is_not_shown_to_who_comes_in_meanwhile(docent: Docent) -> None:
+    """Linus may read the same documents as all others there, but not the message."""
+    members = [ADA, GRACE, docent.workspace.app.bot_user_id]
+    docent.workspace.add_channel(Channel("C0PLACE0001", "place", ChannelKind.PRIVATE, members))
+    docent.workspace.add_channel(Channel("C0SOURCE001", "source", ChannelKind.PRIVATE, members))
+    ts = docent.workspace.person(GRACE).say("C0SOURCE001", "The code of the pelican is 4711.")
+    ada = docent.workspace.person(ADA)
+
+    def come_in(request: object) -> Say:
+        if LINUS not in docent.workspace.directory.channels["C0PLACE0001"].members:
+            docent.workspace.join("C0PLACE0001", LINUS)
+            changes.store(docent.database, docent.envelopes.pop()["event"])
+        return Say("The code is 4711.")
+
+    docent.model.script = come_in
+    asked = ada.mention("C0PLACE0001", f"Which code is it? {ada.permalink(ts)}")
+    docent.run()
+    assert "4711" in json.dumps(docent.model.requests)
+    (answer,) = docent.replies("C0PLACE0001", asked)
+    assert "4711" not in answer
 
 
 def test_an_answer_about_a_private_message_is_not_published(docent: Docent) -> None:
