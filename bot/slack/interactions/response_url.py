@@ -1,6 +1,7 @@
 """Posts what one person sees through the response URL of a command or a click."""
 
 import json
+from contextlib import suppress
 from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 
@@ -51,5 +52,8 @@ def _read_code(response: WebhookResponse) -> str:
     if response.status_code == NOT_FOUND:
         return IS_OVER
     body = response.body.strip()
-    answer = json.loads(body) if body.startswith("{") else {"ok": response.status_code == 200, "error": body}
+    answer = {"ok": response.status_code == 200, "error": body}
+    if body.startswith("{"):
+        with suppress(ValueError):  # a page of some proxy, or half an answer
+            answer = json.loads(body)
     return "" if answer.get("ok") else str(answer.get("error") or response.status_code)
