@@ -17,21 +17,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
 from agent.prompting import citations
-from agent.store import earlier_turns, sessions
+from agent.store import sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
-from agent.turn import history, loop
+from agent.turn import loop
 from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
-from agent.types import Audience, EndReason, TurnStatus
-from bot.jobs import job_pool, private_answers, queue, suggestions, turn_endings
+from agent.types import EndReason, TurnStatus
+from bot.jobs import job_pool, queue, suggestions, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases.held import Abandoned, Lease
+from bot.jobs.readers import final_check, private_answers
+from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
 from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies import reply_rows, task_cards
-from bot.slack.replies.closing.sources import Dates
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText, clean_label
@@ -40,9 +41,8 @@ from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
 from bot.slack.replies.unasked_reply import UnaskedReply
-from ingest.index.active_index import IndexState
 from ingest.index.table import IndexedHeading
-from ingest.library import Library
+from ingest.library import Library, LibraryStatus
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
 NO_DOCUMENTS = (
@@ -105,16 +105,7 @@ def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None 
         queue.wake(context.turn_queue, [session_id])  # another worker goes on
 
 
-@dataclass(frozen=True)
-class _Claimed:
-    """A claimed turn, and what was read in the same transaction: its reply so far, and the index's state."""
-
-    turn: Turn
-    posted: Posted | None  # None for a question from the terminal
-    index: IndexState | None
-
-
-def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -> _Claimed | None:
+def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -> ClaimedTurn | None:
     turn = sessions.claim(
         transaction, session_id, owner=context.owner, lease_seconds=context.settings.lease_seconds
     )
@@ -123,10 +114,10 @@ def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -
     posted = reply_rows.load(transaction, turn.id) if context.slack or context.audiences else None
     if posted and context.audiences:
         context.audiences.refresh(transaction)
-    return _Claimed(turn, posted, context.library.read_state(transaction) if context.library else None)
+    return ClaimedTurn(turn, posted, context.library.read_state(transaction) if context.library else None)
 
 
-def _answer_turn(context: WorkerContext, claimed: _Claimed, lease: Lease, make_reply: MakeReply | None) -> None:
+def _answer_turn(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, make_reply: MakeReply | None) -> None:
     """Handles every error of the turn. If nothing can be written any more, the lease runs out and is claimed."""
     turn = claimed.turn
     try:
@@ -143,7 +134,9 @@ def _answer_turn(context: WorkerContext, claimed: _Claimed, lease: Lease, make_r
         observability.report(error, event="turn_left_to_the_sweep")
 
 
-def _answer_or_fail(context: WorkerContext, claimed: _Claimed, lease: Lease, make_reply: MakeReply | None) -> None:
+def _answer_or_fail(
+    context: WorkerContext, claimed: ClaimedTurn, lease: Lease, make_reply: MakeReply | None
+) -> None:
     reply: Reply | None = None
     turn = claimed.turn
     try:
@@ -159,7 +152,7 @@ def _answer_or_fail(context: WorkerContext, claimed: _Claimed, lease: Lease, mak
         turn_endings.fail(context, turn, reply, error)
 
 
-def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Reply) -> None:
+def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
     turn = claimed.turn
     if turn.is_withdrawn or _is_unwanted(context, claimed):
         turn_endings.end_withdrawn(context, turn, reply)
@@ -183,7 +176,7 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         sentence = _sentence(turn, TOO_LONG.format(limit=limit))
         turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
         return
-    seen_by = _find_audience(context, claimed)
+    seen_by = final_check.find_audience(context, claimed)
     turn = replace(turn, audience=seen_by.audience)
     agent, index = asked.equip(context.agent), None
     if context.library and claimed.index:
@@ -191,23 +184,10 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         agent = replace(agent, resources={**agent.resources, Library: context.library.at(claimed.index)})
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
     metadata = {**context.run_metadata, **of_index}
-    final = _FinalCheck(context, replace(claimed, turn=turn), asked, reply)
+    final = FinalCheck(context, replace(claimed, turn=turn), asked, reply)
     run = loop.TurnRun(turn, agent, lease.check, metadata=metadata, on_final=final.look)
     final.list_documents = run.list_documents
-    if run.recorder.messages and _has_lost_readers(context, turn, claimed.turn.audience):
-        if seen_by.error and seen_by.error.is_transient:  # perhaps nobody has come in: that will be known later
-            raise seen_by.error
-        turn_endings.end(context, turn, reply, _sentence(turn, NOT_FOR_ALL), reason=EndReason.NO_EVIDENCE)
-        return
-    if context.lacks_documents(index) and not run.recorder.messages:
-        run.recorder.flush()
-        turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
-        return
-    if turn.attempt > context.settings.max_attempts and not run.is_answered:
-        run.recorder.flush()
-        turn_endings.end(
-            context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED
-        )
+    if _ends_early(context, claimed, run, reply, seen_by=seen_by, index=index):
         return
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
     notice = " ".join(filter(None, [asked.notice, seen_by.notice]))
@@ -222,12 +202,41 @@ def _answer(context: WorkerContext, claimed: _Claimed, lease: Lease, reply: Repl
         turn_endings.end(context, turn, reply, answer, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
 
 
+def _ends_early(
+    context: WorkerContext,
+    claimed: ClaimedTurn,
+    run: loop.TurnRun,
+    reply: Reply,
+    *,
+    seen_by: SeenBy,
+    index: LibraryStatus | None,
+) -> bool:
+    """Ends a turn without asking a model; returns whether it did. ``claimed`` has the former audience."""
+    turn = replace(claimed.turn, audience=seen_by.audience)
+    if run.recorder.messages and final_check.has_lost_readers(context, turn, claimed.turn.audience):
+        if seen_by.error and seen_by.error.is_transient:  # perhaps nobody has come in: that will be known later
+            raise seen_by.error
+        turn_endings.end(context, turn, reply, _sentence(turn, NOT_FOR_ALL), reason=EndReason.NO_EVIDENCE)
+        return True
+    if context.lacks_documents(index) and not run.recorder.messages:
+        run.recorder.flush()
+        turn_endings.end(context, turn, reply, _sentence(turn, NO_DOCUMENTS), reason=EndReason.NO_EVIDENCE)
+        return True
+    if turn.attempt > context.settings.max_attempts and not run.is_answered:
+        run.recorder.flush()
+        turn_endings.end(
+            context, turn, reply, _sentence(turn, GAVE_UP), status=TurnStatus.FAILED, reason=EndReason.INTERRUPTED
+        )
+        return True
+    return False
+
+
 @dataclass
 class _Progress:
     """What an answer has come to so far: its text, what is said of who reads it, its steps by their card's id."""
 
     text: AnswerText
-    final: "_FinalCheck"
+    final: FinalCheck
     audience_notice: str = ""
     steps: dict[str, TaskCard] = field(default_factory=dict)
 
@@ -242,7 +251,7 @@ class _Progress:
         return self.steps[card.id]
 
 
-def _is_unwanted(context: WorkerContext, claimed: _Claimed) -> bool:
+def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
     """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, or
     an emoji in a muted thread: which thread its message stands in is known only now."""
     if claimed.turn.origin == Origin.REACTION and claimed.posted:
@@ -252,87 +261,27 @@ def _is_unwanted(context: WorkerContext, claimed: _Claimed) -> bool:
     return not context.settings_of(claimed.posted).respond_to_all
 
 
-def _read_question(context: WorkerContext, claimed: _Claimed) -> ReadQuestion:
+def _read_question(context: WorkerContext, claimed: ClaimedTurn) -> ReadQuestion:
     if context.questions is None or claimed.posted is None:  # asked in the terminal
         return ReadQuestion(claimed.turn.question)
-    return context.questions.read(claimed.turn, claimed.posted, lambda: _find_audience(context, claimed).audience)
+    return context.questions.read(
+        claimed.turn, claimed.posted, lambda: final_check.find_audience(context, claimed).audience
+    )
 
 
-def _greet(context: WorkerContext, claimed: _Claimed) -> str:
+def _greet(context: WorkerContext, claimed: ClaimedTurn) -> str:
     """Returns what is said to a message without words: with documents that all who see it may read."""
     titles: Sequence[str] = ()
     if context.library and not context.suggestions.examples:
-        audience = _find_audience(context, claimed).audience
+        audience = final_check.find_audience(context, claimed).audience
         listing = context.library.list_documents(audience=audience, limit=GREETING_TITLES)
         titles = [clean_label(entry.title) for entry in listing.documents]
     return context.suggestions.greet(titles)
 
 
-def _find_audience(context: WorkerContext, claimed: _Claimed) -> SeenBy:
-    """Returns who will see the turn's answer now, and what to say of that below it."""
-    if context.audiences is None or claimed.posted is None:  # asked in the terminal
-        return SeenBy(claimed.turn.audience)
-    return context.audiences.resolve(claimed.posted.address)
-
-
-def _has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> bool:
-    """Returns whether what was read, for the audience ``before``, is not for all who would see the answer now."""
-    with context.database.transaction() as transaction:
-        basis = replace(earlier_turns.load_basis(transaction, turn.id), audience=before)
-        (is_known,) = history.find_known(
-            transaction,
-            [basis],
-            turn.audience,
-            find_unreadable=context.agent.find_unreadable,
-            passage_tools=context.agent.passage_tools,
-        )
-    return not is_known
-
-
-class _FinalCheck:
-    """Tells whether somebody has come in, or lost a right, while the answer was made who may not see it.
-
-    What Postgres knows of that is read in the transaction that stores the answer, with no further commit.
-    """
-
-    def __init__(self, context: WorkerContext, claimed: _Claimed, asked: ReadQuestion, reply: Reply) -> None:
-        self._context, self._claimed, self._asked, self._reply = context, claimed, asked, reply
-        self.list_documents: Callable[[], frozenset[str]] = frozenset  # that the answer rests on
-        self._is_unreadable: bool | None = None  # None where the text was stored by an earlier attempt
-        self.dates: Dates = {}  # of the documents
-
-    def look(self, transaction: Transaction) -> None:
-        """Reads what has changed, and stores that the answer is about to be delivered."""
-        context, turn = self._context, self._claimed.turn
-        self._reply.prepare(transaction)
-        if not (context.audiences and self._claimed.posted):  # in the terminal nobody can come in
-            return
-        context.audiences.refresh(transaction)
-        documents = context.look_up_documents(transaction, self.list_documents(), turn.audience)
-        self._is_unreadable, self.dates = bool(documents.unreadable), documents.dates
-
-    def fails(self) -> bool:
-        """Returns whether the answer is not for all who would see it now."""
-        if not (self._context.audiences and self._claimed.posted):
-            return False
-        turn, seen_by = self._claimed.turn, _find_audience(self._context, self._claimed)
-        if seen_by.error:  # what was known when it began is the best there is
-            return bool(self._is_unreadable)
-        questions, address = self._context.questions, self._claimed.posted.address
-        if questions and not questions.may_all_still_see(self._asked, address):
-            return True
-        if (
-            self._is_unreadable is not None
-            and not self._claimed.turn.has_record
-            and seen_by.audience == turn.audience
-        ):
-            return self._is_unreadable
-        return _has_lost_readers(self._context, replace(turn, audience=seen_by.audience), turn.audience)
-
-
 def _run(
     context: WorkerContext,
-    claimed: _Claimed,
+    claimed: ClaimedTurn,
     run: loop.TurnRun,
     reply: Reply,
     progress: _Progress,
@@ -382,7 +331,7 @@ def _run(
 
 
 def _close(
-    context: WorkerContext, claimed: _Claimed, run: loop.TurnRun, finished: Finished, progress: _Progress
+    context: WorkerContext, claimed: ClaimedTurn, run: loop.TurnRun, finished: Finished, progress: _Progress
 ) -> Closing:
     """Returns what stands below an answer from documents; nothing below another one."""
     if not finished.sources:
