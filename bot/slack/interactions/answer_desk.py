@@ -109,7 +109,7 @@ class AnswerDesk:
         said = publication.publish(
             self._database, self._slack, self._audiences, recorded, user_id=user_id, channel=channel
         )
-        observability.log.info("answer_shared", is_posted=said.startswith(publication.DONE[:8]))
+        observability.log.info("answer_shared", is_posted=said == publication.DONE.format(channel=channel))
         return said
 
     def _load(self, turn_id: UUID) -> RecordedAnswer | None:
