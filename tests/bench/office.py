@@ -139,10 +139,13 @@ class Office:
         self.workspace.app.request_url = None
         self.env["SLACK_APP_TOKEN"] = self.workspace.app.app_token
 
-    def cpu_seconds(self) -> float:
-        """Of all processes, Postgres and Valkey included, with children of theirs that have ended."""
-        times = [p.cpu_times() for p in self._everything()]
-        return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+    def cpu_seconds(self) -> dict[str, float]:
+        """Of each role and server: of its processes, and of children of theirs that have ended."""
+        seconds = {}
+        for role in (*SERVERS, *self.processes):
+            times = [process.cpu_times() for process in self.family(role)]
+            seconds[role] = sum(t.user + t.system + t.children_user + t.children_system for t in times)
+        return seconds
 
     def memory(self, role: str) -> list[Memory]:
         """Of each process of the role or server, those that have just ended left out."""
@@ -156,9 +159,6 @@ class Office:
     def total_mb(self) -> float:
         """PSS of all processes, Postgres and Valkey included."""
         return sum(each.pss_mb for role in (*SERVERS, *self.processes) for each in self.memory(role))
-
-    def _everything(self) -> list[psutil.Process]:
-        return [process for role in (*SERVERS, *self.processes) for process in self.family(role)]
 
     def ask(self, n: int) -> str:
         """One mention in a thread of its own; its ts. Each text is asked once: nothing is remembered of it."""

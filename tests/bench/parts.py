@@ -31,7 +31,8 @@ def latency(office: Office) -> Iterator[Row]:
     before, seconds = office.cpu_seconds(), []
     for n in range(N_LATENCY):
         seconds.append(_one(office, n))
-    cpu = (office.cpu_seconds() - before) / N_LATENCY
+    shares = {role: (after - before[role]) / N_LATENCY for role, after in office.cpu_seconds().items()}
+    cpu = sum(shares.values())
     seconds.sort()
     p50, p95 = statistics.median(seconds), seconds[int(N_LATENCY * 0.95)]
     yield Row("web: start to ready", f"{ready:.1f} s", "", ready)
@@ -39,6 +40,8 @@ def latency(office: Office) -> Iterator[Row]:
     yield Row("event to final reply, p50", f"{p50 * 1000:.0f} ms", "≤ 0.12 u", p50)
     yield Row("event to final reply, p95", f"{p95 * 1000:.0f} ms", "", p95)
     yield Row("CPU per answer, servers included", f"{cpu:.3f} s", "≤ 0.14 u", cpu)
+    each = ", ".join(f"{role} {share * 1000:.1f}" for role, share in shares.items())
+    yield Row("of it", f"{each} ms")
     for role in ROLES:
         yield Row(
             f"{role}: PSS of each process", ", ".join(f"{each.pss_mb:.0f}" for each in office.memory(role)) + " MB"
