@@ -10,7 +10,7 @@ import pytest
 from bot.simulator import ADA, GRACE, HELP, LINUS, FaultRule
 from bot.simulator.limits import RateLimiter
 from bot.simulator.stores.directory import Channel
-from bot.slack.limits import rates
+from bot.slack.calls import rates
 from tests.scripted_model import Say, ScriptedModel
 from tests.system import QUESTION, System
 

@@ -3,8 +3,8 @@
 from bot.jobs import queue
 from bot.outages import redis_watch
 from bot.settings import BotSettings
+from bot.slack.calls.redis_limiter import TIMEOUT_SECONDS, RedisLimiter
 from bot.slack.client import LONGEST_WAIT_SECONDS, SlackClient
-from bot.slack.limits.redis_limiter import TIMEOUT_SECONDS, RedisLimiter
 
 
 def open_client(settings: BotSettings, *, longest_wait_seconds: float = LONGEST_WAIT_SECONDS) -> SlackClient:

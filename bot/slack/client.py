@@ -14,14 +14,14 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from agent import observability
 from agent.errors import ReplyError
 from agent.retry import Retries, RetryPolicy
 from bot.outages import slack as outages
-from bot.slack.limits.limiter import CallLimiter
+from bot.slack.calls.limiter import CallLimiter
+from bot.slack.calls.web_client import KeptConnections, KeptWebClient
 
 TIMEOUT_SECONDS = 15
 QUICK_TIMEOUT_SECONDS = 3  # for calls that may fail, such as a status
@@ -129,8 +129,9 @@ class SlackClient:
 
         ``longest_wait_seconds`` is how long one call without a deadline may wait for its place.
         """
-        self._client = WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
-        self._quick = WebClient(token, base_url=base_url, timeout=QUICK_TIMEOUT_SECONDS, retry_handlers=[])
+        kept = KeptConnections()
+        self._client = KeptWebClient(token, base_url, timeout=TIMEOUT_SECONDS, connections=kept)
+        self._quick = KeptWebClient(token, base_url, timeout=QUICK_TIMEOUT_SECONDS, connections=kept)
         self._limiter, self._longest_wait_seconds, self._sleep = limiter, longest_wait_seconds, sleep
         self._alarm = TokenAlarm()
         self._identity: Payload | None = None
@@ -202,7 +203,7 @@ class SlackClient:
             self._sleep(wait)
             left, has_waited = left - wait, True
 
-    def _call_once(self, client: WebClient, method: str, arguments: dict[str, object]) -> Payload:
+    def _call_once(self, client: KeptWebClient, method: str, arguments: dict[str, object]) -> Payload:
         try:
             answer = _call_once(client, method, arguments)
         except SlackRefused as error:
@@ -221,7 +222,7 @@ def _find_channel(arguments: dict[str, object]) -> str:
     return str(arguments.get("channel") or "")
 
 
-def _call_once(client: WebClient, method: str, arguments: dict[str, object]) -> Payload:
+def _call_once(client: KeptWebClient, method: str, arguments: dict[str, object]) -> Payload:
     present = {name: value for name, value in arguments.items() if value is not None}
     try:
         # The SDK's own functions know which methods take a form, a query or JSON: reads refuse JSON.
@@ -229,10 +230,8 @@ def _call_once(client: WebClient, method: str, arguments: dict[str, object]) -> 
         return data if isinstance(data, dict) else {}
     except SlackApiError as error:
         raise _translate(method, error) from error
-    except (ConnectionRefusedError, URLError) as error:
-        reason = getattr(error, "reason", error)
-        is_unsent = isinstance(reason, ConnectionRefusedError)
-        raise SlackUnavailable(method, may_have_happened=not is_unsent) from error
+    except URLError as error:  # of a connection that was not made
+        raise SlackUnavailable(method, may_have_happened=False) from error
     except (OSError, HTTPException, SlackClientError, ValueError) as error:
         raise SlackUnavailable(method, may_have_happened=True) from error
 

@@ -21,7 +21,7 @@ from agent.store.database import Database
 
 EVERY_SECONDS = 3600.0
 RETRY_SECONDS = 60.0
-PLACE_SECONDS = 60.0  # a search is in no hurry: it waits for its calls to be allowed (bot.slack.limits)
+PLACE_SECONDS = 60.0  # a search is in no hurry: it waits for its calls to be allowed (bot.slack.calls)
 LOCK = "catch-up"
 NAMES = ["requested", "begun", "done"]
 

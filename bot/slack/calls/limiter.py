@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bot.slack.limits import rates
+from bot.slack.calls import rates
 
 CAREFUL_SECONDS = 300.0  # after a Retry-After is over, for so long calls are counted and spaced that else are not
 MAX_SUBJECTS = 10_000  # channels, mostly; those whose calls are all past are forgotten then

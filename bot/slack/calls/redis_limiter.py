@@ -12,8 +12,8 @@ from typing import cast
 import redis
 
 from bot.outages.redis_watch import RedisWatch
-from bot.slack.limits import rates
-from bot.slack.limits.limiter import CAREFUL_SECONDS, LocalLimiter
+from bot.slack.calls import rates
+from bot.slack.calls.limiter import CAREFUL_SECONDS, LocalLimiter
 
 TIMEOUT_SECONDS = 0.5  # a call to Slack must not wait for Redis
 AWAY_SECONDS = 5.0  # without asking a Redis that did not answer, which may cost the timeout each time

@@ -16,10 +16,10 @@ from bot.jobs import answering, wiring
 from bot.jobs.context import WorkerContext
 from bot.simulator import ADA, HELP, Workspace, WorkspaceServer
 from bot.slack import inbox
+from bot.slack.calls import rates
+from bot.slack.calls.redis_limiter import RedisLimiter
 from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
-from bot.slack.limits import rates
-from bot.slack.limits.redis_limiter import RedisLimiter
 from bot.slack.replies import live_message
 from ingest import settings as ingest_settings
 from ingest.library import Library

@@ -9,8 +9,8 @@ import pytest
 
 from bot.simulator import ADA, GRACE, HELP, HR, Workspace, WorkspaceServer
 from bot.simulator.limits import RateLimiter
+from bot.slack.calls.limiter import LocalLimiter
 from bot.slack.client import LONGEST_WAIT_SECONDS, RETRIES, SlackClient, SlackRefused, SlackUnavailable
-from bot.slack.limits.limiter import LocalLimiter
 
 POST: dict[str, Any] = {"channel": HELP, "text": "Hello"}
 

@@ -8,9 +8,9 @@ import redis
 from structlog.testing import capture_logs
 
 from bot.outages.redis_watch import RedisWatch
-from bot.slack.limits import limiter, rates
-from bot.slack.limits.limiter import CallLimiter, LocalLimiter
-from bot.slack.limits.redis_limiter import AWAY_SECONDS, RedisLimiter
+from bot.slack.calls import limiter, rates
+from bot.slack.calls.limiter import CallLimiter, LocalLimiter
+from bot.slack.calls.redis_limiter import AWAY_SECONDS, RedisLimiter
 from tests.counting_redis import CountingRedis
 from tests.proxy import Proxy
 
