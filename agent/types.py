@@ -91,6 +91,7 @@ class EndReason(StrEnum):
     STOPPED = "stopped"
     WITHDRAWN = "withdrawn"  # the person deleted the question
     TOO_LONG = "too_long"
+    NOT_ALLOWED = "not_allowed"  # the channel wants only certain people to be answered
     INTERRUPTED = "interrupted"
     ERROR = "error"
     # the answer is not where it was asked for, because of Slack

@@ -130,7 +130,20 @@ class BotSettings(BaseSettings):
 
     operators: str = Field(
         default="",
-        description="Slack ids of people who may see how any answer came about (Show how), comma-separated: U0123",
+        description="Slack ids of people who may see how any answer came about (Show how) and operate the bot in "
+        "Slack, as the workspace's admins do, comma-separated: U0123",
+    )
+
+    channel_editors: Literal["operators", "creators"] = Field(
+        default="operators",
+        description="Who edits in Slack what is set for a channel: operators and the workspace's admins alone, or "
+        "also who created the channel, except what concerns money",
+    )
+
+    command: str = Field(
+        default="/docent",
+        pattern=r"^/[^\s/]{1,31}$",
+        description="The slash command for status, settings and the like, as the manifest names it",
     )
 
     report_channel: str = Field(

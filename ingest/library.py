@@ -86,6 +86,7 @@ class Library:
         self.reader_sets = ReaderSets()
         self._reranker = Reranker(settings.rerank_model) if settings.rerank_model else None
         self._next_state: IndexState | None = None  # what the next search goes by, where it was just read
+        self._only: tuple[str, ...] = ()  # the sources that are searched and listed; empty: all
 
     def read_state(self, transaction: Transaction) -> IndexState:
         """Reads which table is searched, and who may read what, as they are now."""
@@ -97,6 +98,13 @@ class Library:
         """Returns this library for one question: its first search goes by a state that was just read."""
         library = copy.copy(self)
         library._next_state = state
+        return library
+
+    def within(self, sources: Sequence[str]) -> "Library":
+        """Returns this library narrowed to these sources, if any are named: others are not searched, read or
+        listed."""
+        library = copy.copy(self)
+        library._only = tuple(sources)
         return library
 
     def search(
@@ -156,7 +164,13 @@ class Library:
         with self.database.transaction() as transaction:
             access_ids = self._readable(transaction, audience)
             return listing.list_documents(
-                transaction, access_ids, source=source, title=title, order=order, limit=limit
+                transaction,
+                access_ids,
+                source=source,
+                title=title,
+                order=order,
+                limit=limit,
+                within=self._only,
             )
 
     def find_gaps(self, document_ids: Iterable[str]) -> dict[str, str]:
@@ -264,7 +278,9 @@ class Library:
         if state is None:
             with self.database.transaction() as transaction:
                 state = self.read_state(transaction)
-        scope = ChunkFilter(self.reader_sets.readable(audience), sources, since)
+        named = tuple(name for name in sources or self._only if not self._only or name in self._only)
+        is_elsewhere = bool(self._only) and not named  # a source was named that is not searched here
+        scope = ChunkFilter(() if is_elsewhere else self.reader_sets.readable(audience), named, since)
         handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
         return SearchContext(handle.index, handle.embedder, scope, self._reranker)
 
@@ -284,6 +300,8 @@ class Library:
         with suppress(ValueError):
             names.append(row.id == uuid.UUID(by_chunk_id))
         query = select(row.id).where(or_(*names), row.access_id.in_(access_ids)).order_by(row.source, row.uri)
+        if self._only:
+            query = query.where(row.source.in_(self._only))
         with self.database.transaction() as transaction:
             id_ = transaction.scalars(query.limit(1)).first()
         return id_.hex if id_ else None

@@ -9,7 +9,8 @@ a model are not shown to one. Equal data gives equal bytes. Leaves cutting to
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.resources import files
 
@@ -30,10 +31,34 @@ _EVIDENCE = re.compile(r"<evidence tool=\"(\w+)\">\n(.*?)\n</evidence>", re.DOTA
 _VERSION = re.compile(r"\A<!-- version ([\w.-]+) -->\n")
 
 
-@cache
-def system() -> str:
-    """Returns the system prompt, ``prompt.md``."""
-    return _VERSION.sub("", _read("prompt.md"))
+@dataclass(frozen=True)
+class Guidance:
+    """How answers are wanted where a question was asked: data, which changes no rule of the prompt."""
+
+    tone: str = ""
+    instructions: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.tone or self.instructions)
+
+
+NO_GUIDANCE = Guidance()
+
+
+@lru_cache(maxsize=256)
+def system(guidance: Guidance = NO_GUIDANCE) -> str:
+    """Returns the system prompt, ``prompt.md``, and where something is wished below it that, as ``guidance.md``
+    introduces it.
+
+    >>> system(Guidance(tone="dry")).removeprefix(system())[-20:]
+    'what.\\n{"tone":"dry"}'
+    """
+    rules = _VERSION.sub("", _read("prompt.md"))
+    wishes = {"tone": guidance.tone, "instructions": guidance.instructions}
+    written = {name: without_delimiters(text) for name, text in wishes.items() if text}
+    if not written:
+        return rules
+    return f"{rules}\n\n{_VERSION.sub('', _read('guidance.md'))}\n{result_json(written)}"
 
 
 @cache
@@ -50,10 +75,10 @@ def version() -> str:
     return match[1]
 
 
-@cache
-def system_hash() -> str:
-    """Returns the SHA-256 of both files' texts; stored with every turn."""
-    return sha256(f"{system()}\n{standalone()}".encode()).hexdigest()
+@lru_cache(maxsize=256)
+def system_hash(guidance: Guidance = NO_GUIDANCE) -> str:
+    """Returns the SHA-256 of both prompts' texts; stored with every turn."""
+    return sha256(f"{system(guidance)}\n{standalone()}".encode()).hexdigest()
 
 
 def result_json(data: JsonObject) -> str:

@@ -14,7 +14,7 @@ Days and months begin in the operator's time zone.
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from uuid import UUID
@@ -93,6 +93,11 @@ class Budgets:
         }
         limits = {key: amount for key, amount in amounts.items() if amount is not None}
         return Budgets(limits, ZoneInfo(settings.time_zone))
+
+    def narrow(self, limits: Mapping[BudgetKey, Decimal]) -> "Budgets":
+        """Returns the same with limits that count where they are lower."""
+        narrower = {key: min(limit, self.limits.get(key, limit)) for key, limit in limits.items()}
+        return replace(self, limits={**self.limits, **narrower}) if narrower else self
 
     @contextmanager
     def hold(
@@ -236,6 +241,7 @@ def _list_payers(turn: Turn) -> Iterator[tuple[BudgetScope, str, BudgetPeriod]]:
     yield BudgetScope.PERSON, f"{workspace}:{turn.user_id}", BudgetPeriod.DAY
     if turn.channel:
         yield BudgetScope.CHANNEL, f"{workspace}:{turn.channel}", BudgetPeriod.DAY
+        yield BudgetScope.CHANNEL, f"{workspace}:{turn.channel}", BudgetPeriod.MONTH
     yield BudgetScope.WORKSPACE, workspace, BudgetPeriod.DAY
     yield BudgetScope.WORKSPACE, workspace, BudgetPeriod.MONTH
 

@@ -94,6 +94,7 @@ class TurnRow(Base):
         CheckConstraint(match_any("status", TurnStatus), name="status"),
         Index("ix_turns_open", "session_id", "seq", postgresql_where=text(IS_OPEN)),
         Index("ix_turns_created_at", "created_at"),
+        Index("ix_turns_asked_by", "user_id", "created_at"),
         Index("ix_turns_supersedes", "supersedes", postgresql_where=text("supersedes IS NOT NULL")),
     )
 
@@ -303,7 +304,7 @@ class FeedbackRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
-    user_id: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[str] = mapped_column(Text, index=True)
     rating: Mapped[int]
     comment: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from agent.llm.circuit_breaker import Breaker, LocalBreaker
 from agent.llm.client import CallPolicy
 from agent.llm.request import Model
+from agent.prompting.prompt import NO_GUIDANCE, Guidance
 from agent.settings import EXTRACTIVE_MODEL
 from agent.store.budgets import Budgets
 from agent.store.database import Database, Transaction
@@ -48,7 +49,7 @@ class AgentConfig:
     ``asks_model_to_rewrite`` and it is not this process's own, else by the rule ``rewrite_follow_up``, from the
     question and the earlier ones; a question that ``is_small_talk`` stays as it is.
     ``find_unreadable`` tells which documents an audience may not read: earlier answers from them are not repeated.
-    ``history`` replaces the session's earlier turns.
+    ``history`` replaces the session's earlier turns. ``guidance`` says how answers are wanted where it was asked.
     """
 
     database: Database
@@ -66,6 +67,7 @@ class AgentConfig:
     budget_wait_seconds: float = BUDGET_WAIT_SECONDS
     find_unreadable: Callable[[Transaction, Iterable[str], Audience], frozenset[str]] = all_readable
     history: Sequence[tuple[str, str]] | None = None  # (question, answer), oldest first
+    guidance: Guidance = NO_GUIDANCE
 
     @property
     def passage_tools(self) -> frozenset[str]:

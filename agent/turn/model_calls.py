@@ -200,7 +200,9 @@ class ModelCaller:
             if is_local(model.name)
             else room - estimate_prompt_tokens(tools) - estimate_prompt_tokens(CLOSING_REQUEST)
         )
-        messages = context_window.fit(prompt.system(), self._history, self._recorder.messages, max_tokens=room)
+        messages = context_window.fit(
+            prompt.system(self._config.guidance), self._history, self._recorder.messages, max_tokens=room
+        )
         has_calls = models.takes_tools(model) or is_local(model.name)
         return messages if has_calls else context_window.without_tools(messages)
 

@@ -61,11 +61,17 @@ def manifest(
         typer.Option(help="Have Slack send events to this public address, by HTTP. Default: Socket Mode."),
     ] = None,
     name: Annotated[str, typer.Option(help="Name the bot.")] = "Docent",
-    command: Annotated[str, typer.Option(help="Name the slash command.")] = "/ask",
+    command: Annotated[
+        str, typer.Option(help="Name the slash command that asks; DOCENT_COMMAND names the other.")
+    ] = "/ask",
 ) -> None:
     """Print the Slack app's manifest. Paste it at api.slack.com/apps: Create New App, From a manifest."""
     import bot.settings
     from bot import output
     from bot.slack import manifest
 
-    output.print_json(manifest.build(url=url, name=name, command=command, prompts=bot.settings.load().prompts))
+    settings = bot.settings.load()
+    built = manifest.build(
+        url=url, name=name, command=command, docent_command=settings.command, prompts=settings.prompts
+    )
+    output.print_json(built)

@@ -156,7 +156,7 @@ def _tell_places(settings: "bot.settings.BotSettings", database: "Database") -> 
     """Returns what tells people their place in the queue, unless there is no token for it."""
     from bot.jobs import slack_connection
     from bot.processes.schedules.queue_places import QueuePlaces
-    from bot.slack.notifications import Notifications
+    from bot.slack.interactions.notifications import Notifications
 
     if not settings.slack_bot_token:
         return None

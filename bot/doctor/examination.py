@@ -70,6 +70,7 @@ def examine(context: CheckContext) -> Iterator[Finding]:
             ("slack", LIMIT_SECONDS, slack.token),
             ("answers", LIMIT_SECONDS, deliveries.deliveries),
             ("report", LIMIT_SECONDS, slack.report_channel),
+            ("home", LIMIT_SECONDS, slack.home_tab),
             ("events", LIMIT_SECONDS, slack.socket),
             ("events", LIMIT_SECONDS, slack.http),
             ("clock", LIMIT_SECONDS, machine.clock),

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from agent.settings import split_list
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState, mask
 from bot.outages import network
@@ -26,6 +27,7 @@ from bot.outages.slack import CONNECT
 from bot.slack import manifest
 
 TIMEOUT_SECONDS = 3
+PLACEHOLDER = {"type": "section", "text": {"type": "mrkdwn", "text": "Open this tab again to see it."}}
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 
 
@@ -77,6 +79,39 @@ def report_channel(context: CheckContext) -> Iterator[Finding]:
     )
     text = f"Docent cannot post its weekly report: DOCENT_REPORT_CHANNEL ({channel}) {told}."
     yield Finding("report", FindingState.PROBLEM, text, advice)
+
+
+def home_tab(context: CheckContext) -> Iterator[Finding]:
+    """Checks that the installed app has the Home tab: publishes a placeholder for an operator, who never sees it,
+    because the tab is made when it is opened."""
+    bot_token, operators = context.bot.slack_bot_token, split_list(context.bot.operators)
+    if not bot_token:
+        return
+    command = context.bot.command
+    if not operators:
+        text = "DOCENT_OPERATORS names nobody, for whom the Home tab could be tried"
+        yield Finding("home", FindingState.SKIPPED, text)
+        return
+    view = json.dumps({"type": "home", "blocks": [PLACEHOLDER]})
+    try:
+        data, _ = _call(
+            context, bot_token.get_secret_value(), "views.publish", user_id=operators[0], view=view, hash="doctor"
+        )
+    except _NoAnswer:  # said of the token
+        return
+    code = str(data.get("error") or "")
+    if data.get("ok") or code == "hash_conflict":  # there is a newer one, which stays
+        yield Finding("home", FindingState.OK, f"the Home tab is on; type {command} in Slack to try it")
+    elif code == "not_enabled":
+        text = f"The installed app has no Home tab, and perhaps no command {command}."
+        advice = (
+            "Paste the output of 'docent manifest' under 'App Manifest' in the app's settings: it has the tab, "
+            "the event app_home_opened and the command."
+        )
+        yield Finding("home", FindingState.WARNING, text, advice)
+    else:
+        text = f"Slack publishes no Home tab for {operators[0]}, whom DOCENT_OPERATORS names ({code})."
+        yield Finding("home", FindingState.WARNING, text, "Correct the id: it stands in the person's profile.")
 
 
 def socket(context: CheckContext) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, suggestions, turn_endings
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases.held import Abandoned, Lease
-from bot.jobs.readers import final_check, private_answers
+from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
 from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SeenBy
@@ -153,9 +153,13 @@ def _answer_or_fail(
 
 
 def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
-    turn = claimed.turn
+    turn, context = claimed.turn, context.within(claimed.posted)
     if turn.is_withdrawn or _is_unwanted(context, claimed):
         turn_endings.end_withdrawn(context, turn, reply)
+        return
+    if refusal := allowed_groups.find_refusal(context, claimed):
+        alone = _make_slack_reply(context, turn, claimed.posted, only_asker=True)
+        turn_endings.end(context, turn, alone, _sentence(turn, refusal), reason=EndReason.NOT_ALLOWED)
         return
     asked = _read_question(context, claimed)
     if asked.moved_to:
@@ -377,10 +381,12 @@ def _sentence(turn: Turn, text: str) -> Answer:
     return Answer(turn.id, text, has_feedback=False)
 
 
-def _make_slack_reply(context: WorkerContext, turn: Turn, posted: Posted | None) -> Reply:
+def _make_slack_reply(
+    context: WorkerContext, turn: Turn, posted: Posted | None, *, only_asker: bool = False
+) -> Reply:
     if posted is None or context.slack is None:
         raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
-    if posted.address.thread_ts is None:
+    if posted.address.thread_ts is None or posted.address.only_asker or only_asker:
         return CommandReply(context.slack, posted.address, turn.question)
     kind = UnaskedReply if turn.origin == Origin.CHANNEL else ThreadReply
     return kind(context.slack, context.database, turn, posted)

@@ -3,11 +3,12 @@
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rq import Queue
 
 from agent.llm.model_names import is_local
+from agent.prompting import prompt
 from agent.settings import AgentSettings
 from agent.store.database import Database, Transaction
 from agent.store.transcript import Transcript
@@ -15,7 +16,7 @@ from agent.turn.config import AgentConfig, OpeningCall
 from agent.types import Audience
 from bot.jobs.leases.held import Leases
 from bot.jobs.suggestions import Suggestions
-from bot.slack.channels import channel_settings
+from bot.slack.channels import channel_settings, profile
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
@@ -74,6 +75,14 @@ class WorkerContext:
     def settings_of(self, posted: Posted) -> ChannelSettings:
         """Returns what counts in the channel where a question was asked."""
         return channel_settings.apply(posted.settings, self.channel_defaults)
+
+    def within(self, posted: Posted | None) -> "WorkerContext":
+        """Returns the context for a question that was asked there: with what is set for its channel."""
+        agent = profile.apply(self.agent, self.settings_of(posted)) if posted else self.agent
+        if agent is self.agent:
+            return self
+        described = {"model": agent.models[0].name, "prompt_hash": prompt.system_hash(agent.guidance)}
+        return replace(self, agent=agent, run_metadata={**self.run_metadata, **described})
 
     def describe_cost(self, transcript: Transcript) -> str:
         """Returns what an answer cost so far."""

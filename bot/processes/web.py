@@ -26,9 +26,12 @@ from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
+import agent.settings
+import ingest.settings
 from agent import observability
 from agent.errors import SettingsError, UserError
 from agent.settings import split_list
+from agent.store.budgets import Budgets
 from agent.store.database import Database
 from bot.jobs import queue, slack_connection
 from bot.outages import machine, redis_watch
@@ -36,19 +39,27 @@ from bot.outages import slack as outages
 from bot.processes import http_server, readiness
 from bot.processes.readiness import ReadinessCache, ReadyStatus
 from bot.processes.schedules import catch_up_schedule
+from bot.processes.schedules.sync_requests import SyncRequests
 from bot.processes.signals import STOPS
 from bot.settings import BotSettings
 from bot.slack import listeners
-from bot.slack.channels import channel_settings
+from bot.slack.channels import channel_settings, configured
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.channels.settings_cache import SettingsCache
+from bot.slack.client import SlackClient
+from bot.slack.docent_command import table
+from bot.slack.docent_command.listener import DocentCommand
+from bot.slack.home.context import HomeContext, SyncControl
+from bot.slack.home.listeners import HomeListeners
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
+from bot.slack.interactions.background import Background
+from bot.slack.interactions.notifications import Notifications
 from bot.slack.listeners import ListenerContext
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
-from bot.slack.notifications import Notifications
+from bot.slack.membership.operators import Operators
 from ingest.access.reader_sets import ReaderSets
 
 # Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
@@ -75,8 +86,13 @@ class Web:
             settings=SettingsCache(channel_settings.apply(settings.of_channels, ChannelSettings())),
             emoji=settings.emoji,
         )
-        audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
+        directory = SlackDirectory(slack)
+        audiences = AudienceResolver(directory, ReaderSets(), database)
         self._desk = AnswerDesk(database, slack, audiences, split_list(settings.operators))
+        self._background = Background("home")
+        home = self._open_home(slack, directory, audiences)
+        HomeListeners(home, self._background).register(self.app)
+        DocentCommand(settings.command, self._background, table.build(home)).register(self.app)
         listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk)
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
@@ -99,6 +115,31 @@ class Web:
             is_available = state["status"] != ReadyStatus.UNAVAILABLE
             return _json(start_response, "200 OK" if is_available else "503 Service Unavailable", state)
         return _json(start_response, "404 Not Found", {"error": "not found"})
+
+    def _open_home(
+        self, slack: SlackClient, directory: SlackDirectory, audiences: AudienceResolver
+    ) -> HomeContext:
+        """Puts together what the Home tab and the command work with."""
+        settings, of_models = self.settings, agent.settings.load()
+        syncs = SyncRequests(self.database, queue.open_sync_queue(settings, self.redis), ingest.settings.load())
+        operators = Operators(
+            slack,
+            directory,
+            self.database,
+            split_list(settings.operators),
+            creators_edit=settings.channel_editors == "creators",
+        )
+        return HomeContext(
+            database=self.database,
+            slack=slack,
+            audiences=audiences,
+            operators=operators,
+            settings=self.intake.settings,
+            syncs=SyncControl(syncs.list_declared, syncs.request),
+            models=configured.list_models(of_models),
+            budgets=Budgets.from_settings(of_models),
+            command=settings.command,
+        )
 
     def connect_socket(self) -> None:
         """Begins to receive events through Socket Mode; reconnects by itself.
@@ -127,6 +168,7 @@ class Web:
         self.intake.settings.close()
         self._notifications.close()
         self._desk.close()
+        self._background.close()
         self.redis.close()
         self.database.close()
 

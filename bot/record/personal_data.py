@@ -69,6 +69,7 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
         names = transaction.scalars(_NAMES, {"path": f'$.people."{user_id}"'}).all()
         mention = _make_mention(user_id, names)
         transaction.execute(_FORGET_REMINDERS, values)
+        transaction.execute(_FORGET_EXPERT, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
         hashes = list(transaction.scalars(_BODIES_WITH, mention))
         n_open = transaction.scalars(_COUNT_OPEN, values).one()
@@ -87,6 +88,13 @@ _EXPORTED = {
         SELECT period, starts_on, spent_usd FROM budgets
         WHERE scope = 'person' AND right(subject, length(:ending)) = :ending ORDER BY starts_on"""),
     "reminders": text("SELECT begun_at, sent_at FROM notices WHERE subject = 'reminder:' || :user_id"),
+    "settings_of_channels": text("""
+        SELECT team, channel, version, settings, changed_at FROM channel_settings
+        WHERE changed_by = :user_id OR settings -> 'experts' ? CAST(:user_id AS text)
+        ORDER BY team, channel, version"""),
+    "settings_of_threads": text("""
+        SELECT key, follow_ups, changed_at FROM thread_settings
+        WHERE changed_by = :user_id ORDER BY changed_at"""),
     "deliveries": text("""
         SELECT key, received_at, place - 'response_url' AS place, enclosed FROM deliveries
         WHERE place ->> 'user_id' = :user_id ORDER BY received_at"""),
@@ -111,6 +119,11 @@ UPDATE deliveries SET place = '{{}}', enclosed = NULL WHERE place ->> 'user_id' 
 AND NOT EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND NOT {HAS_ENDED})
 """)
 _FORGET_REMINDERS = text("DELETE FROM notices WHERE subject = 'reminder:' || :user_id")
+_FORGET_EXPERT = text("""
+UPDATE channel_settings
+SET settings = jsonb_set(settings, '{experts}', (settings -> 'experts') - CAST(:user_id AS text))
+WHERE settings -> 'experts' ? CAST(:user_id AS text)
+""")
 _COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED}")
 _REPLACE_ID = tuple(
     text(f"""
@@ -127,6 +140,7 @@ WHERE {column}::text LIKE :like AND {column}::text ~ :id
         ("deliveries", "enclosed", "jsonb"),
         ("thread_settings", "changed_by", "text"),
         ("channel_settings", "changed_by", "text"),
+        ("channel_settings", "settings", "jsonb"),
     )
 )
 

@@ -16,6 +16,8 @@ from sqlalchemy import text
 from agent.clock import now
 from agent.store.budgets import BudgetKey
 from agent.store.database import Database
+from agent.store.tables import BudgetPeriod, BudgetScope
+from bot.slack.channels import channel_settings
 
 By = Literal["user", "channel", "model", "day"]
 
@@ -124,14 +126,34 @@ ORDER BY spent_usd + held_usd DESC, subject, period
 def budget_statuses(
     database: Database, *, limits: Mapping[BudgetKey, Decimal], zone: ZoneInfo
 ) -> list[BudgetStatus]:
-    """Returns today's and this month's budgets, the most used first; those without a limit last."""
+    """Returns today's and this month's budgets, the most used first; those without a limit last.
+
+    A channel may have set a lower limit for itself.
+    """
     today = now().astimezone(zone).date()
     with database.transaction() as transaction:
         rows = transaction.execute(_BUDGETS, {"day": today, "month": today.replace(day=1)}).all()
-    budgets = [_budget_status(row, limits.get((row.scope, row.period))) for row in rows]
+        of_channels = channel_settings.load_budgets(transaction)
+    known = [(row, _find_limit(row, limits, of_channels)) for row in rows]
+    budgets = [
+        _budget_status(row, limit) for row, limit in known if limit is not None or not _is_counted_only(row)
+    ]
     return sorted(
         budgets, key=lambda budget: -1.0 if budget.used_share is None else budget.used_share, reverse=True
     )
+
+
+def _find_limit(
+    row: Any, limits: Mapping[BudgetKey, Decimal], of_channels: Mapping[tuple[str, BudgetPeriod], Decimal]
+) -> Decimal | None:
+    own = of_channels.get((row.subject, row.period)) if row.scope == BudgetScope.CHANNEL else None
+    known = [limit for limit in (limits.get((row.scope, row.period)), own) if limit is not None]
+    return min(known, default=None)
+
+
+def _is_counted_only(row: Any) -> bool:
+    """Returns whether it is a channel's month, which most channels have no limit for."""
+    return bool(row.scope == BudgetScope.CHANNEL and row.period == BudgetPeriod.MONTH)
 
 
 def _budget_status(row: Any, limit_usd: Decimal | None) -> BudgetStatus:

@@ -35,7 +35,7 @@ class Origin(StrEnum):
     CHANNEL = "channel"  # a message in a channel where all are answered
 
 
-_RARE = ("session", "quotes_question", "keeps_original")
+_RARE = ("session", "quotes_question", "keeps_original", "only_asker")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class ReplyAddress:
     session: str | None = None  # of a command that follows up on another one: the key of its session
     quotes_question: bool = False  # nothing else shows the question: it was asked by a click
     keeps_original: bool = False  # a response URL's own message stays: it is an answer, or somebody's message
+    only_asker: bool = False  # the channel wants answers in its threads to be shown to their askers alone
 
     @property
     def session_key(self) -> str:
@@ -62,7 +63,7 @@ class ReplyAddress:
     @property
     def place(self) -> AnswerPlace:
         """Returns where the answer will stand."""
-        if self.thread_ts:
+        if self.thread_ts and not self.only_asker:
             return AnswerPlace.DIRECT if self.is_direct else AnswerPlace.THREAD
         return AnswerPlace.ALONE if self.channel.startswith("D") else AnswerPlace.EPHEMERAL
 
@@ -74,8 +75,8 @@ class ReplyAddress:
 
     @property
     def is_private(self) -> bool:
-        """Returns whether only the asker will see the answer: it is direct, or a command."""
-        return self.is_direct or self.thread_ts is None
+        """Returns whether only the asker will see the answer."""
+        return self.is_direct or self.only_asker or self.thread_ts is None
 
     @property
     def audience(self) -> Audience:

@@ -16,18 +16,18 @@ from agent import observability
 from agent.store import feedback, questions, sessions
 from agent.store.database import Database, is_commit_unknown
 from agent.store.sessions import StoredQuestion
-from bot.slack import events
 from bot.slack.channels import thread_menu
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
+from bot.slack.intake import events
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions import feedback_form, private_offer
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.interactions.feedback_form import Thumb
+from bot.slack.interactions.notifications import Notifications
 from bot.slack.manifest import SHORTCUT
 from bot.slack.membership import changes
-from bot.slack.notifications import Notifications
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
@@ -40,6 +40,10 @@ UNCLEAR = "I may not have got this question. If no answer appears here within tw
 MUTED = (
     "I am muted in this thread. Whoever asked first in it can change that in the menu below my first answer; or "
     "mention me outside of the thread."
+)
+MUTED_CHANNEL = (
+    "I am muted in this channel. `/ask` still works here, for your eyes only; whoever looks after me can let me "
+    "speak again with `/docent unmute`."
 )
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
@@ -98,7 +102,7 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
     if message and context.intake.is_question(message):
         _notify(context, message.address, context.intake.take(message))
     elif message and message.is_mention and event.get("type") == "app_mention":  # of the twins one
-        context.notifications.tell(message.address, MUTED)
+        context.notifications.tell(message.address, explain_mute(context.intake, message.address))
 
 
 def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None:
@@ -107,7 +111,7 @@ def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None
     if not reaction or not context.intake.is_asked_by(reaction):
         return
     if context.intake.is_muted(reaction.address):
-        context.notifications.tell(reaction.address, MUTED)
+        context.notifications.tell(reaction.address, explain_mute(context.intake, reaction.address))
     else:
         _notify(context, reaction.address, context.intake.take_reaction(reaction))
 
@@ -129,7 +133,8 @@ def on_follow_ups(context: ListenerContext, ack: Ack, body: Payload, action: Pay
     """Stores whom a thread's owner wants to be answered there, and says to them what counts now."""
     if click := thread_menu.parse_click(body, action):
         with context.database.transaction() as transaction:
-            choice = thread_menu.store(transaction, click)
+            address = click.address
+            choice = thread_menu.store(transaction, address.session_key, click.follow_ups, address.user_id)
         if choice.is_stored:
             context.intake.settings.note_thread(click.address.session_key, click.follow_ups)
         reply = click.reply if choice.is_stored else thread_menu.NOT_YOURS.format(owner=choice.owner)
@@ -231,9 +236,14 @@ def on_error(error: Exception) -> None:
 def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origin, question: str) -> None:
     """Stores the question that a click asks; in a muted thread says that it is."""
     if context.intake.is_muted(address):
-        context.notifications.tell(address, MUTED)
+        context.notifications.tell(address, explain_mute(context.intake, address))
     else:
         _notify(context, address, context.intake.store(key, address, origin, question, may_come_again=True))
+
+
+def explain_mute(intake: Intake, address: ReplyAddress) -> str:
+    """Returns why nothing is answered there, and who can change it."""
+    return MUTED_CHANNEL if intake.settings.of_channel(address.team_id, address.channel).muted else MUTED
 
 
 def _notify(

@@ -15,6 +15,7 @@ from bot.slack.membership import changes
 
 EVENTS_PATH = "/slack/events"
 COMMAND = "/ask"
+DOCENT_COMMAND = "/docent"
 NAME = "Docent"
 SHORTCUT = "docent_ask_about_message"
 SHORTCUT_NAME = "Ask Docent about this"  # Slack allows 24 characters
@@ -28,7 +29,7 @@ SCOPES = (
     "channels:history",  # message.channels; conversations.history, .replies
     "channels:read",  # users.conversations, conversations.members; member_joined_channel, channel_shared
     "chat:write",  # chat.*, agents.sessions.setStatus, agent_session_stopped
-    "commands",  # /ask, the shortcut at messages
+    "commands",  # /ask, /docent, the shortcut at messages
     "files:read",  # text files of a question
     "files:write",  # files.getUploadURLExternal, .completeUploadExternal: long tables
     "groups:history",  # message.groups; conversations.history, .replies
@@ -182,14 +183,19 @@ def to_prompts(texts: Sequence[str]) -> list[Prompt]:
 
 
 def build(
-    *, url: str | None = None, name: str = NAME, command: str = COMMAND, prompts: Sequence[str] = ()
+    *,
+    url: str | None = None,
+    name: str = NAME,
+    command: str = COMMAND,
+    docent_command: str = DOCENT_COMMAND,
+    prompts: Sequence[str] = (),
 ) -> Manifest:
     """Builds the manifest: for Socket Mode, or with ``url`` for HTTP.
 
     ``prompts`` are questions that the documents answer. Raises :class:`UserError` for values that Slack would
     refuse.
     """
-    _check(name, command)
+    _check(name, command, docent_command)
     events_url = _events_url(url) if url else None
     return {
         "display_information": {
@@ -198,21 +204,35 @@ def build(
             "long_description": LONG_DESCRIPTION,
             "background_color": "#1f3a5f",
         },
-        "features": _features(name, command, prompts, events_url),
+        "features": _features(name, [_ask(command), _control(docent_command)], prompts, events_url),
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
         "settings": _settings(events_url),
     }
 
 
-def _features(name: str, command: str, prompts: Sequence[str], events_url: str | None) -> Features:
-    entry: CommandEntry = {
+def _ask(command: str) -> CommandEntry:
+    return {
         "command": command,
         "description": "Ask the documents; only you see the answer",
         "usage_hint": "your question",
         "should_escape": False,
     }
+
+
+def _control(command: str) -> CommandEntry:
+    return {
+        "command": command,
+        "description": "Status, settings of this channel, sync, mute, help",
+        "usage_hint": "status | settings | sync | mute | help",
+        "should_escape": True,  # people and groups that are mentioned come with their ids
+    }
+
+
+def _features(
+    name: str, commands: Sequence[CommandEntry], prompts: Sequence[str], events_url: str | None
+) -> Features:
     if events_url:
-        entry["url"] = events_url
+        commands = [{**entry, "url": events_url} for entry in commands]
     shortcut: ShortcutEntry = {
         "name": SHORTCUT_NAME if name == NAME else SHORTCUT_NAME_OF_OTHERS,
         "type": "message",
@@ -222,13 +242,13 @@ def _features(name: str, command: str, prompts: Sequence[str], events_url: str |
     return {
         "agent_view": {"agent_description": DESCRIPTION, "suggested_prompts": to_prompts(prompts)},
         "app_home": {
-            "home_tab_enabled": False,
+            "home_tab_enabled": True,
             "messages_tab_enabled": True,
             "messages_tab_read_only_enabled": False,
         },
         "bot_user": {"display_name": name, "always_online": True},
         "shortcuts": [shortcut],
-        "slash_commands": [entry],
+        "slash_commands": [*commands],
     }
 
 
@@ -246,14 +266,24 @@ def _settings(events_url: str | None) -> AppSettings:
     }
 
 
-def _check(name: str, command: str) -> None:
+def _check(name: str, command: str, docent_command: str) -> None:
     if not 0 < len(name) <= NAME_CHARS:
         raise UserError(f"--name has {len(name)} characters; Slack allows 1 to {NAME_CHARS}.")
+    _check_command("--command", command, COMMAND)
+    _check_command("DOCENT_COMMAND", docent_command, DOCENT_COMMAND)
+    if command == docent_command:
+        raise UserError(
+            f"--command and DOCENT_COMMAND are both '{command}': one asks, the other shows status and settings. "
+            "Give one of them another name."
+        )
+
+
+def _check_command(where: str, command: str, example: str) -> None:
     is_one_word = command == command.lower() and not any(c.isspace() for c in command)
     if not (command.startswith("/") and 1 < len(command) <= COMMAND_CHARS and is_one_word):
         raise UserError(
-            f"--command '{command}' is not valid: Slack requires '/' and one word in lower case, at most "
-            f"{COMMAND_CHARS} characters, such as /ask."
+            f"{where} '{command}' is not valid: Slack requires '/' and one word in lower case, at most "
+            f"{COMMAND_CHARS} characters, such as {example}."
         )
 
 

@@ -38,11 +38,23 @@ class Listing:
 
 
 def list_documents(
-    transaction: Transaction, access_ids: Sequence[str], *, source: str, title: str, order: Order, limit: int
+    transaction: Transaction,
+    access_ids: Sequence[str],
+    *,
+    source: str,
+    title: str,
+    order: Order,
+    limit: int,
+    within: Sequence[str] = (),
 ) -> Listing:
-    """Lists the documents of a source with a part of a title, in any case; an empty text matches all."""
+    """Lists the documents of a source with a part of a title, in any case; an empty text matches all.
+
+    Those of other sources than ``within`` are not there, if any are named.
+    """
     row = DocumentRow
-    is_readable = (row.access_id.in_(access_ids), row.n_chunks > 0)
+    is_readable = [row.access_id.in_(access_ids), row.n_chunks > 0]
+    if within:
+        is_readable.append(row.source.in_(within))
     conditions = [*is_readable]
     if source:
         conditions.append(row.source == source)

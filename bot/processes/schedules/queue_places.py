@@ -17,7 +17,7 @@ from sqlalchemy import text
 from agent.store.database import Database
 from agent.store.tables import IS_OPEN
 from bot.slack.inbox import Origin, ReplyAddress
-from bot.slack.notifications import Notifications
+from bot.slack.interactions.notifications import Notifications
 
 WAIT_SECONDS = 1.0  # an ordinary question is taken before, and nobody needs to be told
 LOOK_SECONDS = 2.0

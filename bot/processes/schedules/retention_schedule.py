@@ -19,6 +19,7 @@ from agent.store import retention
 from agent.store.database import Database
 from agent.store.retention import Pruned
 from bot.slack import inbox
+from bot.slack.channels import thread_menu
 
 NIGHT_HOUR = 3
 CHECK_SECONDS = 60.0
@@ -107,4 +108,8 @@ def describe(pruned: Pruned) -> str:
 
 def _prune_batch(database: Database, before: datetime, zone: ZoneInfo) -> Pruned | None:
     day = before.astimezone(zone).date()
-    return retention.prune(database, before=before, day=day, forget=inbox.forget)
+    pruned = retention.prune(database, before=before, day=day, forget=inbox.forget)
+    if pruned is not None and not pruned:  # the last batch: the choices of threads that are gone go with them
+        with database.transaction() as transaction:
+            thread_menu.forget_old(transaction, before)
+    return pruned

@@ -63,7 +63,7 @@ class AskedCounts:
 _COUNTS = text("""
 SELECT origin, channel, count(*), count(*) FILTER (WHERE reason = 'no_evidence') FROM turns
 WHERE created_at >= :since AND created_at < :until AND origin <> 'eval'
-  AND reason IS NOT NULL AND reason NOT IN ('small_talk', 'greeting', 'withdrawn')
+  AND reason IS NOT NULL AND reason NOT IN ('small_talk', 'greeting', 'withdrawn', 'not_allowed')
 GROUP BY origin, channel
 """)
 

@@ -7,7 +7,7 @@ emoji names, whether an image can be fetched, or the inner elements of rich text
 their required fields.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bot.simulator import limits
 from bot.simulator.blocks import tables
@@ -54,12 +54,20 @@ BLOCKS = {
         "author_name description provider_icon_url provider_name title_url",
     ),
 }
+# Beside messages; Slack's reference says of each block where it may stand.
+IN_VIEWS = frozenset(
+    ["actions", "context", "divider", "header", "image", "input", "rich_text", "section", "video", "alert"]
+)
 TASK_STATUSES = ("pending", "in_progress", "complete", "error")
 ALERT_LEVELS = ("default", "info", "warning", "error", "success")
 
 
 def check_blocks(
-    blocks: object, *, most: int = limits.BLOCKS_PER_MESSAGE, too_many: str = "invalid_blocks"
+    blocks: object,
+    *,
+    most: int = limits.BLOCKS_PER_MESSAGE,
+    too_many: str = "invalid_blocks",
+    allowed: Collection[str] = tuple(BLOCKS),
 ) -> list[JsonObject]:
     """Returns the blocks, if Slack would take them; raises `SlackError` otherwise."""
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
@@ -68,13 +76,17 @@ def check_blocks(
         raise SlackError(too_many, f"[ERROR] no more than {most} items allowed [json-pointer:/blocks]")
     problems = Problems()
     for position, block in enumerate(blocks):
-        _block(block, f"/blocks/{position}", problems)
+        if isinstance(block.get("type"), str) and block["type"] in BLOCKS and block["type"] not in allowed:
+            problems.add(f"unsupported type: {block['type']}", f"/blocks/{position}/type")
+        else:
+            _block(block, f"/blocks/{position}", problems)
     for block_id in find_repeated(block.get("block_id") for block in blocks):
         problems.add(f"`block_id` {block_id!r} already exists for another block", "/blocks")
     if problems.lines:
         raise SlackError("invalid_blocks", *problems.lines)
-    check_length(blocks)
-    check_tables(blocks)
+    if "markdown" in allowed:  # of a message; of a view its size counts as a whole
+        check_length(blocks)
+        check_tables(blocks)
     return blocks
 
 

@@ -50,6 +50,7 @@ ELEMENTS = {
         "", "placeholder initial_value multiline min_length max_length focus_on_load dispatch_action_config"
     ),
 }
+OPTION = shape("text value", "description url")
 IN_ACTIONS = frozenset(ELEMENTS) - {"feedback_buttons", "icon_button", "image", "plain_text_input"}
 IN_CONTEXT_ACTIONS = frozenset({"feedback_buttons", "icon_button"})
 
@@ -95,9 +96,42 @@ def check_element(element: object, at: str, kinds: frozenset[str], problems: Pro
     if kind == "feedback_buttons":
         _feedback_button(element["positive_button"], f"{at}/positive_button", problems)
         _feedback_button(element["negative_button"], f"{at}/negative_button", problems)
+    if element.get("placeholder") is not None:
+        check_text(element["placeholder"], f"{at}/placeholder", 150, problems, plain_only=True)
+    has_options = element.get("options") or element.get("option_groups")
+    if kind in ("static_select", "multi_static_select") and not has_options:
+        problems.add("missing required field: options", at)
+    _check_options(element, str(kind), at, problems)
+    if kind == "plain_text_input":
+        _check_input(element, at, problems)
+
+
+def _check_options(element: JsonObject, kind: str, at: str, problems: Problems) -> None:
+    """Checks options, and that those which are chosen at first are among them."""
     options = element.get("options")
-    if options is not None:
-        list_items(options, f"{at}/options", 5 if kind == "overflow" else 100, problems, fewest=1)
+    if options is None:
+        return
+    items = list_items(options, f"{at}/options", 5 if kind == "overflow" else 100, problems, fewest=1)
+    plain_only = kind not in ("radio_buttons", "checkboxes")
+    for position, option in enumerate(items):
+        here = f"{at}/options/{position}"
+        if not isinstance(option, dict) or not fits(option, OPTION, "", here, problems):
+            continue
+        check_text(option["text"], f"{here}/text", 75, problems, plain_only=plain_only)
+        check_string(option["value"], f"{here}/value", 150, problems)
+    first = element.get("initial_option")
+    chosen = element.get("initial_options") or ([first] if first is not None else [])
+    for option in chosen:
+        if option not in options:
+            problems.add("initial option must be one of the options", f"{at}/initial_option")
+
+
+def _check_input(element: JsonObject, at: str, problems: Problems) -> None:
+    """Checks a field to write in: 3,000 characters at most, and at first no more than its own limit."""
+    most = element.get("max_length")
+    if most is not None and not (isinstance(most, int) and 0 < most <= 3_000):
+        problems.add("must be less than 3001", f"{at}/max_length")
+    check_string(element.get("initial_value"), f"{at}/initial_value", most or 3_000, problems)
 
 
 def _feedback_button(button: object, at: str, problems: Problems) -> None:

@@ -28,6 +28,7 @@ export class App {
   };
   /** @type {Slack.Screen} */ screen = this.#nothing;
   limits = { channel: MORE, thread: MORE };
+  tab = /** @type {import("./home.js").Tab} */ ("messages"); // of the app's own place
   notice = "";
   isAway = false;
   n_changes = 0; // of what this page itself adds to messages
@@ -105,12 +106,17 @@ export class App {
 
   /** Opens a channel, and tells the app when it is the one for direct messages. @param {string} channel */
   open(channel) {
+    this.tab = "messages";
     this.go({ channel, thread: "" });
-    if (this.channels.get(channel)?.kind === "im") this.greet();
+    if (this.channels.get(channel)?.kind === "im") this.showTab("messages");
   }
 
-  greet() {
-    this.try(() => act(this.me, "open_home", { tab: "messages" }));
+  /** Opens a tab of the app's own place, and tells the app. @param {import("./home.js").Tab} tab */
+  showTab(tab) {
+    this.tab = tab;
+    if (tab === "home") this.go({ thread: "" });
+    this.try(() => act(this.me, "open_home", { tab }));
+    this.draw();
   }
 
   /** @param {"channel" | "thread"} pane */
@@ -165,27 +171,33 @@ export class App {
     return this.try(() => act(this.me, "stop", { channel, thread_ts: thread }));
   }
 
-  /** @param {Slack.Message} message @param {Slack.Block} element */
-  choiceOf(message, element) {
-    return this.choices.get(`${this.me}:${message.ts}:${element.action_id}`);
+  /** @param {Slack.Message | Slack.View} holder @param {Slack.Block} element */
+  choiceOf(holder, element) {
+    return this.choices.get(`${this.me}:${holder.ts}:${element.action_id}`);
   }
 
-  /** Clicks an element; one of several choices is shown as chosen at once. @param {Slack.Message} message
-   * @param {Slack.Block} block @param {Slack.Block} element @param {string | null} choice */
-  async click(message, block, element, choice) {
-    const before = this.choiceOf(message, element);
-    this.choose(message, element, choice ?? before);
-    const args = { ts: message.ts, action_id: element.action_id, block_id: block.block_id, value: choice };
+  /** Clicks an element; one of several choices is shown as chosen at once.
+   * @param {Slack.Message | Slack.View} holder @param {Slack.Block} block
+   * @param {Slack.Block} element @param {string | null} choice */
+  async click(holder, block, element, choice) {
+    const before = this.choiceOf(holder, element);
+    this.choose(holder, element, choice ?? before);
+    const args = { action_id: element.action_id, block_id: block.block_id, value: choice };
     const isDone = await this.try(async () => {
-      const ack = /** @type {Slack.Ack} */ (await act(this.me, "click", args));
+      const clicked = holder.ts
+        ? act(this.me, "click", { ...args, ts: holder.ts })
+        : act(this.me, "click_home", args);
+      const ack = /** @type {Slack.Ack} */ (await clicked);
       if (ack.error) throw new Refusal(`The app did not take that (${ack.error}). Try again.`);
     });
-    if (!isDone) this.choose(message, element, before);
+    if (!isDone) this.choose(holder, element, before);
   }
 
-  /** @param {Slack.Message} message @param {Slack.Block} element @param {string | undefined} choice */
-  choose(message, element, choice) {
-    const key = `${this.me}:${message.ts}:${element.action_id}`;
+  /** Remembers a choice at a message. @param {Slack.Message | Slack.View} holder @param {Slack.Block} element
+   * @param {string | undefined} choice */
+  choose(holder, element, choice) {
+    if (!holder.ts) return;
+    const key = `${this.me}:${holder.ts}:${element.action_id}`;
     if (choice) this.choices.set(key, choice);
     else this.choices.delete(key);
     remember("choices", [...this.choices].slice(-MOST_CHOICES));

@@ -1,12 +1,14 @@
 // Block Kit as far as the app's messages need it, and the steps of a stream. An unknown type shows as such.
 
 import { html, listOf, nothing, textOf } from "./dom.js";
+import { conversationsOf } from "./fields.js";
 import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { link } from "./sanitize.js";
 
-/** @typedef {Slack.Message | null} Holder the message that has the blocks; null in a modal */
+/** @typedef {Slack.Message | Slack.View | null} Holder what has the blocks, a message or the Home tab; null in a
+ * modal */
 
 const STEPS = {
   pending: { label: "Not started", drawing: nothing },
@@ -22,8 +24,11 @@ export function drawBlock(block, message, app) {
     case "markdown":
       return html`<div class="markdown">${markdown(textOf(block.text), app)}</div>`;
     case "section":
-      return html`<div class="text">${drawText(block.text, app)}</div>
-        ${block.accessory ? drawElement(block.accessory, block, message, app) : nothing}`;
+      return drawSection(block, message, app);
+    case "header":
+      return html`<h2 class="block-header">${textOf(block.text)}</h2>`;
+    case "divider":
+      return html`<hr>`;
     case "context":
       return html`<div class="context">${elements.map((part) => html`<span>${drawText(part, app)}</span>`)}</div>`;
     case "task_card":
@@ -34,6 +39,16 @@ export function drawBlock(block, message, app) {
     default:
       return html`<div class="unknown">block of type ${block.type}</div>`;
   }
+}
+
+/** @param {Slack.Block} block @param {Holder} message @param {App} app */
+function drawSection(block, message, app) {
+  const fields = listOf(block.fields).map((field) => html`<div class="text">${drawText(field, app)}</div>`);
+  const text = block.text ? html`<div class="text">${drawText(block.text, app)}</div>` : nothing;
+  const grid = fields.length ? html`<div class="fields">${fields}</div>` : nothing;
+  if (!block.accessory) return html`${text}${grid}`;
+  return html`<div class="beside"><div>${text}${grid}</div>
+    <div class="actions">${drawElement(block.accessory, block, message, app)}</div></div>`;
 }
 
 /** Draws the steps that the app takes for an answer. @param {Slack.Stream} stream @param {App} app */
@@ -86,6 +101,7 @@ function drawElement(element, block, message, app) {
     const press = () => (!element.confirm || confirms(element.confirm)) && click(null);
     return html`<button class=${style} ?disabled=${!message} @click=${press}>${textOf(element.text)}</button>`;
   }
+  if (element.type === "conversations_select") return drawConversations(element, click, !message, app);
   if (element.type === "overflow") return drawMenu(element, click, !message);
   if (element.type !== "feedback_buttons")
     return html`<span class="unknown">element of type ${element.type}</span>`;
@@ -96,6 +112,22 @@ function drawElement(element, block, message, app) {
     return html`<button class="feedback ${side}" title=${label} aria-label=${label} ?disabled=${!message}
       aria-pressed=${chosen === side} @click=${() => click(side)}>${icon("thumb")}</button>`;
   });
+}
+
+/** A choice that counts at once. @param {Slack.Block} element @param {(choice: string | null) => unknown} click
+ * @param {boolean} isDisabled @param {App} app */
+function drawConversations(element, click, isDisabled, app) {
+  const choose = (/** @type {Event} */ event) => {
+    const select = /** @type {HTMLSelectElement} */ (event.target);
+    const chosen = select.value;
+    select.value = "";
+    if (chosen) click(chosen);
+  };
+  const label = textOf(element.placeholder) || "Choose…";
+  return html`<select aria-label=${label} ?disabled=${isDisabled} @change=${choose}>
+    <option value="">${label}</option>
+    ${conversationsOf(element, app).map(({ value, label: name }) => html`<option value=${value}>${name}</option>`)}
+  </select>`;
 }
 
 /** Three dots that open a menu. @param {Slack.Block} element @param {(choice: string | null) => unknown} click

@@ -3,6 +3,7 @@
 import { Composer } from "./composer.js";
 import { html, nothing } from "./dom.js";
 import { count } from "./format.js";
+import { drawTabs, HomePane } from "./home.js";
 import { channelIcon } from "./icons.js";
 import { Log } from "./log.js";
 
@@ -12,12 +13,14 @@ export class ChannelPane {
     this.app = app;
     this.log = new Log(app, "channel", "Messages");
     this.composer = new Composer(app, (typed) => app.say(typed));
+    this.home = new HomePane(app);
   }
 
   /** @param {boolean} isInert @param {unknown} menu @param {unknown} tools */
   draw(isInert, menu, tools) {
     const { app } = this;
-    const { screen, channel } = app;
+    const { channel } = app;
+    const isHome = app.isDirect && app.tab === "home";
     const name = app.isDirect ? app.botName : channel.name;
     const members =
       count(channel.n_members, "member", "members") + (channel.is_shared ? ", shared with a partner" : "");
@@ -26,11 +29,18 @@ export class ChannelPane {
     return html`<main class="channel" ?inert=${isInert}>
       <header>${menu}
         <div class="title">${channelIcon(channel, app)} <h1>${name}</h1>
-          <span class="detail">${app.isDirect ? "Direct messages with the app" : members}</span></div>
+          ${app.isDirect ? drawTabs(app) : html`<span class="detail">${members}</span>`}</div>
         ${tools}</header>
-      ${this.log.draw(place, screen.order, screen.n_earlier, this.#drawWelcome(name))}
+      ${isHome ? html`<div class="log">${this.home.draw()}</div>` : this.#drawMessages(place, name)}</main>`;
+  }
+
+  /** @param {string} place @param {string} name */
+  #drawMessages(place, name) {
+    const { app } = this;
+    const { screen } = app;
+    return html`${this.log.draw(place, screen.order, screen.n_earlier, this.#drawWelcome(name))}
       ${app.isDirect ? drawPrompts(screen.prompts, app) : nothing}
-      ${this.composer.draw(place, `Message ${app.isDirect ? "" : "#"}${name}`)}</main>`;
+      ${this.composer.draw(place, `Message ${app.isDirect ? "" : "#"}${name}`)}`;
   }
 
   /** @param {string} name */

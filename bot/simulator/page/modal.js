@@ -2,6 +2,7 @@
 
 import { drawBlock } from "./blocks.js";
 import { element, html, listOf, nothing, render, textOf } from "./dom.js";
+import { drawField, stateOf } from "./fields.js";
 import { icon } from "./icons.js";
 import { drawTool } from "./message.js";
 import { act, sentenceOf } from "./server.js";
@@ -70,35 +71,10 @@ export class Modal {
     const label = html`<b>${textOf(block.label)}</b> <span class="detail">${optional}</span>`;
     const isInvalid = Boolean(error);
     const problem = error ? html`<p class="problem">${error}</p>` : nothing;
-    if (block.element.type === "radio_buttons") {
-      const options = listOf(block.element.options).map(
-        ({ text, value }) => html`<label>
-        <input type="radio" name=${block.block_id} value=${value} aria-invalid=${isInvalid}>
-        ${textOf(text)}</label>`,
-      );
-      return html`<fieldset class="input"><legend>${label}</legend> ${options} ${problem}</fieldset>`;
-    }
-    if (block.element.type === "conversations_select") {
-      const options = this.#conversations(block.element).map(
-        ({ id, name }) => html`<option value=${id}>#${name}</option>`,
-      );
-      return html`<div class="input"><label>${label}
-        <select name=${block.block_id} aria-invalid=${isInvalid}>
-          <option value="">Choose…</option>${options}</select></label> ${problem}</div>`;
-    }
-    if (block.element.type !== "plain_text_input") {
-      return html`<div class="unknown">input of type ${block.element.type}</div>`;
-    }
-    const { multiline, max_length } = block.element;
-    return html`<div class="input"><label>${label}
-      <textarea name=${block.block_id} rows=${multiline ? 4 : 1} maxlength=${max_length ?? nothing}
-        aria-invalid=${isInvalid}></textarea></label> ${problem}</div>`;
-  }
-
-  /** Returns the conversations to choose from, by the element's filter. @param {Slack.Block} element */
-  #conversations({ filter }) {
-    const kinds = Array.isArray(filter?.include) ? filter.include : [];
-    return [...this.app.channels.values()].filter(({ kind }) => !kinds.length || kinds.includes(kind));
+    const field = drawField(block, label, isInvalid, this.app);
+    if (field === null) return html`<div class="unknown">input of type ${block.element.type}</div>`;
+    const hint = block.hint ? html`<p class="detail">${textOf(block.hint)}</p>` : nothing;
+    return html`<div class="input">${field} ${hint} ${problem}</div>`;
   }
 
   /** @param {Slack.View} view @param {FormData} form */
@@ -109,8 +85,11 @@ export class Modal {
     this.#errors = {};
     this.#problem = "";
     for (const { block_id, element, optional } of listOf(view.blocks).filter(({ type }) => type === "input")) {
-      const typed = String(form.get(block_id) ?? "").trim();
-      if (!typed && !optional) this.#errors[block_id] = MISSING;
+      const typed = form
+        .getAll(block_id)
+        .map((one) => String(one).trim())
+        .filter(Boolean);
+      if (!typed.length && !optional) this.#errors[block_id] = MISSING;
       values[block_id] = { [element.action_id]: stateOf(element, typed) };
     }
     if (!Object.keys(this.#errors).length) await this.#send(view, values);
@@ -140,12 +119,4 @@ export class Modal {
     this.draw();
     this.app.try(() => act(this.app.me, "close", { view_id: view.id }));
   }
-}
-
-/** Returns the state that Slack would send for an input. @param {Slack.Block} element @param {string} typed */
-function stateOf({ type, options }, typed) {
-  if (type === "radio_buttons")
-    return { type, selected_option: listOf(options).find(({ value }) => value === typed) ?? null };
-  if (type === "conversations_select") return { type, selected_conversation: typed || null };
-  return { type, value: typed || null };
 }

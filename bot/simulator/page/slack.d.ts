@@ -88,6 +88,7 @@ declare namespace Slack {
     prompts: Prompt[];
     thread: Thread | null;
     modals: View[];
+    home: View | null;
     examples: string[];
     commands: Record<string, string>;
     shortcuts: Record<string, string>;

@@ -30,6 +30,11 @@ from bot.simulator.stores.views import OpenView, ViewStore
 
 VIEW_CONTENT = ("title", "blocks", "submit", "close", "callback_id", "private_metadata")
 TEAM_DOMAIN = "stand-in"
+CHOSEN_BY_ID = {
+    "conversations_select": "selected_conversation",
+    "channels_select": "selected_channel",
+    "users_select": "selected_user",
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,20 @@ class Interactions:
                 payload["message"] = self._events.message(message)
         return _ack(self._outbox.send_interaction(payload), response_url)
 
+    def click_home(self, user: User, *, action_id: str, value: str | None, block_id: str | None) -> Ack:
+        """Uses one interactive element of the person's Home tab, which is in no channel."""
+        with self._changes.lock:
+            home = self._views.homes.get(user.id)
+            if home is None:
+                raise WorkspaceError(f"the app has published no Home tab for {user.name}")
+            block, element = _find_element(home["blocks"], action_id, block_id)
+            action = {"action_id": action_id, "block_id": block.get("block_id", ""), **_used(element, value)}
+            action |= {"type": element["type"], "action_ts": self._timestamps.make()}
+            payload = self._payload("block_actions", user)
+            payload["container"] = {"type": "view", "view_id": home["id"]}
+            payload["view"], payload["actions"] = home, [action]
+        return _ack(self._outbox.send_interaction(payload), "")
+
     def use_shortcut(self, user: User, ts: str, callback_id: str) -> Ack:
         """Chooses a shortcut at a message. The app need not be in its channel."""
         with self._changes.lock:
@@ -150,6 +169,11 @@ class Interactions:
         """Returns the modals that this person has open."""
         with self._changes.lock:
             return [modal.view for modal in self._views.open_views.values() if modal.user == user_id]
+
+    def home(self, user_id: str) -> ViewPayload | None:
+        """Returns the Home tab that the app has published for this person."""
+        with self._changes.lock:
+            return self._views.homes.get(user_id)
 
     def open_home(self, user_id: str, tab: str) -> None:
         """Opens a tab of the app and tells it."""
@@ -228,6 +252,8 @@ def _used(element: JsonObject, value: str | None) -> JsonObject:
         if value == "negative" or (value != "positive" and value == element["negative_button"]["value"]):
             button = element["negative_button"]
         return {"text": button["text"], "value": button["value"]}
+    if kind in CHOSEN_BY_ID:
+        return {CHOSEN_BY_ID[kind]: value}
     if "options" in element:
         options = [option for option in element["options"] if value in (None, option["value"])]
         if not options:

@@ -51,7 +51,7 @@ class People:
 
 
 class Person:
-    """Acts at once and returns; only `command`, `click`, `use_shortcut`, `submit` and `close` wait for the app."""
+    """Acts at once and returns; only commands, clicks, shortcuts and modals wait for the app."""
 
     def __init__(self, people: People, user_id: str) -> None:
         self._people = people
@@ -173,6 +173,14 @@ class Person:
         if action_id == invitations.ACTION:
             return self._people.invitations.accept(self.user, ts)
         return self._people.interactions.click(self.user, ts, action_id=action_id, value=value, block_id=block_id)
+
+    def click_home(self, action_id: str, value: str | None = None, block_id: str | None = None) -> Ack:
+        """Uses an element of their Home tab of the app; `value` picks an option, or is the id that is chosen."""
+        return self._people.interactions.click_home(self.user, action_id=action_id, value=value, block_id=block_id)
+
+    def home(self) -> ViewPayload | None:
+        """Returns their Home tab; None while the app has published none."""
+        return self._people.interactions.home(self.id)
 
     def submit(self, view_id: str, values: Mapping[str, Mapping[str, object]] | None = None) -> Ack:
         """Submits a modal; `values` per block and action are strings or Slack's state objects."""

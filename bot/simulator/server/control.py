@@ -38,6 +38,7 @@ ACTIONS = frozenset(
         "stop",
         "command",
         "click",
+        "click_home",
         "submit",
         "close",
         "upload",

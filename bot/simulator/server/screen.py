@@ -93,6 +93,7 @@ class Screen:
                 "prompts": workspace.threads.prompts.get((channel.id, ""), []),
                 "thread": self._thread(channel, thread_ts, replies, n_earlier_replies) if root else None,
                 "modals": me.modals(),
+                "home": me.home(),
                 "examples": list(self._content.examples),
                 "commands": dict(self._content.commands),
                 "shortcuts": dict(self._content.shortcuts),

@@ -61,7 +61,7 @@ SUBSCRIPTIONS = frozenset(
 @dataclass
 class InstalledApp:
     """`request_url` set: events go there over HTTP; None: over Socket Mode. The signing secret is read once, when
-    the workspace is made."""
+    the workspace is made. `has_home_tab`: whether the tab is switched on in the app's settings."""
 
     request_url: str | None = None
     bot_token: str = "xoxb-stand-in"
@@ -70,6 +70,7 @@ class InstalledApp:
     verification_token: str = "stand-in-verification-token"
     scopes: set[str] = field(default_factory=lambda: set(SCOPES))
     subscriptions: Collection[str] = SUBSCRIPTIONS
+    has_home_tab: bool = True
     team_id: str = TEAM
     app_id: str = "A0STANDIN01"
     bot_id: str = "B0STANDIN01"

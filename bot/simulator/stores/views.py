@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from bot.simulator import limits
-from bot.simulator.blocks.check import check_blocks
+from bot.simulator.blocks.check import IN_VIEWS, check_blocks
 from bot.simulator.errors import SlackError, invalid_arguments
 from bot.simulator.payloads import ViewPayload
 from bot.simulator.stores.archive import Archive, RecordKind
@@ -33,6 +33,7 @@ VIEW_KEYS = frozenset(
         "submit_disabled",
     ]
 )
+MODAL_KEYS = frozenset(["title", "close", "submit", "clear_on_close", "notify_on_close", "submit_disabled"])
 
 
 @dataclass
@@ -91,6 +92,8 @@ class ViewStore:
 
     def publish(self, user_id: str, view: object, last_hash: str | None) -> ViewPayload:
         """Replaces a person's Home tab; raises `SlackError`."""
+        if not self._app.has_home_tab:
+            raise SlackError("not_enabled")
         before = self.homes.get(user_id)
         if last_hash and before and before["hash"] != last_hash:
             raise SlackError("hash_conflict")
@@ -106,11 +109,16 @@ class ViewStore:
             raise invalid_arguments(f"invalid additional property: {unknown[0]} [json-pointer:/view]")
         if len(json.dumps(view)) > limits.VIEW_BYTES:
             raise SlackError("view_too_large")
+        for name, most in (("private_metadata", limits.VIEW_METADATA_CHARS), ("callback_id", limits.ID_CHARS)):
+            if len(view.get(name) or "") > most:
+                raise invalid_arguments(f"must be less than {most + 1} characters [json-pointer:/view/{name}]")
+        if kind == "home" and (strange := sorted(view.keys() & MODAL_KEYS)):
+            raise invalid_arguments(f"invalid additional property: {strange[0]} [json-pointer:/view]")
         if kind == "modal" and not _is_title(view.get("title")):
             most = limits.VIEW_TITLE_CHARS + 1
             raise invalid_arguments(f"must be less than {most} characters [json-pointer:/view/title/text]")
         try:
-            blocks = check_blocks(view.get("blocks"), most=limits.BLOCKS_PER_VIEW)
+            blocks = check_blocks(view.get("blocks"), most=limits.BLOCKS_PER_VIEW, allowed=IN_VIEWS)
         except SlackError as error:
             raise SlackError("invalid_arguments", *error.messages) from error
         number = next(self._ids)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.store.database import Database
 from bot.slack.channels import channel_settings
-from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
+from bot.slack.channels.channel_settings import ChannelSettings, ChannelVersion, FollowUps
 
 REFRESH_SECONDS = 3.0
 MAX_THREADS = 20_000  # those that were changed last
@@ -23,7 +23,8 @@ OVERLAP_SECONDS = 30  # a change counts from its own time, and is seen once its 
 
 _LOAD = text("""
 SELECT (SELECT jsonb_agg(jsonb_build_array(team, channel, settings)) FROM (
-            SELECT DISTINCT ON (team, channel) team, channel, settings FROM channel_settings
+            SELECT DISTINCT ON (team, channel) team, channel, settings - ARRAY['tone', 'instructions'] AS settings
+            FROM channel_settings
             ORDER BY team, channel, version DESC) AS latest),
        (SELECT jsonb_agg(jsonb_build_array(key, follow_ups) ORDER BY changed_at) FROM (
             SELECT key, follow_ups, changed_at FROM thread_settings WHERE changed_at >= to_timestamp(:since)
@@ -45,13 +46,22 @@ class SettingsCache:
     _closing: threading.Event = field(default_factory=threading.Event)
 
     def of_channel(self, team: str, channel: str) -> ChannelSettings:
-        """Returns what counts in a channel."""
+        """Returns what counts in a channel; its tone and instructions are left out."""
         return self._channels.get((team, channel), self.defaults)
 
     def of_thread(self, key: str, team: str, channel: str) -> FollowUps:
-        """Returns who is answered in a thread, by its session's key."""
+        """Returns who is answered in a thread, by its session's key; in a muted channel nobody is."""
+        settings = self.of_channel(team, channel)
+        if settings.muted:
+            return FollowUps.MUTED
         chosen = self._threads.get(key, "")
-        return FollowUps(chosen) if chosen in set(FollowUps) else self.of_channel(team, channel).follow_ups
+        return FollowUps(chosen) if chosen in set(FollowUps) else settings.follow_ups
+
+    def note_channel(self, version: ChannelVersion) -> None:
+        """Knows at once what this process has stored."""
+        settings = channel_settings.apply(version.stored, self.defaults)
+        with self._lock:
+            self._channels = {**self._channels, (version.team, version.channel): settings}
 
     def note_thread(self, key: str, follow_ups: FollowUps | None) -> None:
         """Knows at once what this process has stored; None: as in the channel."""
@@ -66,10 +76,12 @@ class SettingsCache:
         except SQLAlchemyError as error:
             observability.log.warning("settings_not_read", error_type=type(error).__name__)
             return
-        self._channels = {
+        known = {
             (team, channel): channel_settings.apply(stored, self.defaults)
             for team, channel, stored in channels or ()
         }
+        with self._lock:
+            self._channels = known
         self._keep([(str(key), str(follow_ups)) for key, follow_ups in threads or ()])
         self._since = float(now) - OVERLAP_SECONDS
 

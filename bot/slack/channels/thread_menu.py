@@ -5,6 +5,7 @@ Owns the JSON of the menu, in both directions, and what is stored of a choice. T
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
@@ -76,11 +77,23 @@ ON CONFLICT (key) DO UPDATE
 """)
 
 
-def store(transaction: Transaction, click: MenuClick) -> ThreadChoice:
-    """Stores a choice, if it is the owner's."""
-    key, user_id = click.address.session_key, click.address.user_id
+def store(
+    transaction: Transaction, key: str, follow_ups: FollowUps | None, user_id: str, *, is_operator: bool = False
+) -> ThreadChoice:
+    """Stores a choice for the thread of a session's key, if it is the owner's or an operator's."""
     owner = transaction.scalar(_OWNER, {"key": key})
-    if owner != user_id:
+    if owner != user_id and not is_operator:
         return ThreadChoice(False, str(owner or ""))
-    transaction.execute(_STORE, {"key": key, "follow_ups": click.follow_ups or "", "changed_by": user_id})
+    transaction.execute(_STORE, {"key": key, "follow_ups": follow_ups or "", "changed_by": user_id})
     return ThreadChoice(True, user_id)
+
+
+_FORGET = text("""
+DELETE FROM thread_settings WHERE changed_at < :before
+AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.key = thread_settings.key)
+""")
+
+
+def forget_old(transaction: Transaction, before: datetime) -> None:
+    """Deletes the choices of threads of which nothing else is stored any more."""
+    transaction.execute(_FORGET, {"before": before})

@@ -15,9 +15,9 @@ from sqlalchemy import text
 from agent import observability
 from agent.clock import now
 from agent.store.sessions import StoredQuestion
-from bot.slack import events
 from bot.slack.client import Payload, SlackClient
-from bot.slack.events import IncomingMessage
+from bot.slack.intake import events
+from bot.slack.intake.events import IncomingMessage
 from bot.slack.intake.history import Conversation, History
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.known_threads import ANYBODY

@@ -4,7 +4,7 @@ The same for a message that Slack delivers and for one that is found in a channe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from agent import observability
@@ -13,8 +13,8 @@ from agent.store.sessions import StoredQuestion
 from bot.slack import inbox
 from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.channels.settings_cache import SettingsCache
-from bot.slack.events import EmojiAdded, IncomingMessage, MessageRevision
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
+from bot.slack.intake.events import EmojiAdded, IncomingMessage, MessageRevision
 from bot.slack.intake.known_threads import ANYBODY, KnownThreads
 from bot.slack.intake.recent_deliveries import RecentDeliveries
 from bot.slack.reading.enclosures import NOTHING, Enclosures, FileKind, QuotedMessage
@@ -52,11 +52,11 @@ class Intake:
             return False
         if message.is_reply:
             return message.may_be_follow_up and self._listens_to(message, has_asked or self._has_asked)
-        is_for_all = self.settings.of_channel(address.team_id, address.channel).respond_to_all
-        return is_for_all and not message.is_to_others
+        in_channel = self.settings.of_channel(address.team_id, address.channel)
+        return in_channel.respond_to_all and not in_channel.muted and not message.is_to_others
 
     def is_muted(self, address: ReplyAddress) -> bool:
-        """Returns whether the owner of the thread wants nothing to be said there."""
+        """Returns whether nothing is to be said there, as the owner of the thread wants, or the channel."""
         return self._follow_ups(address) is FollowUps.MUTED
 
     def take(self, message: IncomingMessage) -> StoredQuestion | TooManyQuestions | None:
@@ -96,6 +96,9 @@ class Intake:
         """
         if key in self.stored:
             return None
+        if address.thread_ts and not address.is_direct:
+            in_channel = self.settings.of_channel(address.team_id, address.channel)
+            address = replace(address, only_asker=in_channel.ephemeral)
         stored = inbox.store(
             self.database,
             key=key,

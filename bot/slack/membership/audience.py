@@ -8,7 +8,7 @@ answer says so. Apps of the own workspace in a channel are no readers: an admini
 
 import threading
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from agent import observability
@@ -122,6 +122,11 @@ class AudienceResolver:
     def is_member(self, channel_id: str, user_id: str) -> bool:
         """Returns whether a person is in a channel, as of what was last read; raises :class:`ReplyError`."""
         return user_id in self._directory.channel(channel_id, time.monotonic() + SECONDS).members
+
+    def is_in_group(self, user_id: str, group_ids: Iterable[str], deadline: float) -> bool:
+        """Returns whether a person is in one of these user groups; raises :class:`ReplyError`."""
+        groups = self._directory.groups(deadline)
+        return any(user_id in groups.get(group_id, ()) for group_id in group_ids)
 
     def of_person(self, user_id: str, deadline: float, *, also: str = "") -> Audience:
         """Returns the audience of one person, with all that they are; raises :class:`ReplyError`."""

@@ -12,6 +12,7 @@ from agent.types import EVERYONE, EXTERNAL, GUESTS
 from bot.slack.client import Payload
 
 NAME_CHARS = 80
+ADMIN_FLAGS = ("is_admin", "is_owner", "is_primary_owner")
 
 
 class UserKind(StrEnum):
@@ -28,7 +29,7 @@ class UserKind(StrEnum):
 class SlackUser:
     """A person or an app; ``teams`` are the workspaces they belong to, with their organisation's.
 
-    ``name`` is what others call them; empty where Slack tells nothing.
+    ``name`` is what others call them; empty where Slack tells nothing. ``is_admin``: of the own workspace.
     """
 
     id: str
@@ -36,6 +37,7 @@ class SlackUser:
     teams: frozenset[str] = frozenset()
     email: str = ""
     name: str = ""
+    is_admin: bool = False
 
     @property
     def principals(self) -> frozenset[str]:
@@ -70,6 +72,7 @@ def parse_user(user: Payload, *, own_team: str) -> SlackUser:
         teams=frozenset() if is_restricted else teams,
         email=str(profile.get("email") or "").strip().lower(),
         name=_name(user, profile),
+        is_admin=kind == UserKind.MEMBER and any(user.get(flag) is True for flag in ADMIN_FLAGS),
     )
 
 

@@ -1,10 +1,12 @@
-"""The reply to a slash command or a shortcut, which only the asker sees.
+"""The reply that only the asker sees: to a slash command, a shortcut, or where a channel wants it so.
 
 Promises no more than Slack does: after a crash the answer may appear twice, because nothing can find an ephemeral
 message.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from agent import observability
 from agent.errors import ReplyError
@@ -21,7 +23,7 @@ from bot.slack.replies.text import splitting
 class CommandReply(Reply):
     """An answer through the response URL, else as an ephemeral message, else as a direct message.
 
-    It repeats the question, which nothing else shows. The first message takes the place of a command's
+    It repeats the question where nothing else shows it. The first message takes the place of a command's
     acknowledgement, which said that the bot is at work; progress is not shown beside that.
     """
 
@@ -30,10 +32,12 @@ class CommandReply(Reply):
         self.note_question(question)
 
     def note_question(self, question: str) -> None:
-        self._lead = direct_message.repeat_question(question) if question else ""
+        is_shown = self._address.thread_ts and not self._address.quotes_question
+        self._lead = direct_message.repeat_question(question) if question and not is_shown else ""
 
     def deliver(self, answer: Answer) -> None:
         """Delivers the answer. Its tables come as a direct message: Slack knows no file that one person sees."""
+        answer = replace(answer, has_menu=False)  # which is about a thread, and stands in messages that all see
         if answer.long_tables:
             answer = answer.add_notice(self._send_tables(answer) or attachments.IN_DIRECT_MESSAGE)
         texts = splitting.split_text(answer.text)
@@ -67,16 +71,17 @@ class CommandReply(Reply):
         return True
 
     def _post(self, message: Sequence[Message]) -> None:
-        channel, user = self._address.channel, self._address.user_id
+        address = self._address
+        place: dict[str, Any] = {"channel": address.channel, "thread_ts": address.thread_ts}
         try:
             forms.send(
                 message,
                 lambda form: self._slack.call(
-                    "chat.postEphemeral", is_repeatable=False, channel=channel, user=user, **form
+                    "chat.postEphemeral", is_repeatable=False, user=address.user_id, **place, **form
                 ),
             )
         except SlackRefused as error:
             if error.is_transient:
                 raise
             observability.log.info("ephemeral_refused", code=error.code)
-            direct_message.post(self._slack, user, message)
+            direct_message.post(self._slack, address.user_id, message)

@@ -76,7 +76,7 @@ def standing(asked: Asked) -> dict[str, tuple[float, float]]:
 def test_a_call_is_held_in_each_budget_and_then_spent(asked: Asked) -> None:
     taken = hold(asked, limited(person_day=5, workspace_month=5), asked.ask(), closing=1.5)
     assert (float(taken.usd), taken.max_tokens) == (1.0, 100)
-    scopes = ["person_day", "channel_day", "workspace_day", "workspace_month"]
+    scopes = ["person_day", "channel_day", "channel_month", "workspace_day", "workspace_month"]
     assert standing(asked) == dict.fromkeys(scopes, (0, 2.5))
     with step(asked) as transaction:
         budgets.settle(transaction, taken.id, Decimal("0.25"))

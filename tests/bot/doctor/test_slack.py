@@ -13,7 +13,8 @@ import ingest.settings
 from bot.doctor import slack
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
-from bot.simulator import GENERAL, HR, RANDOM, FaultRule, InstalledApp, Workspace, WorkspaceServer
+from bot.simulator import ADA, GENERAL, HR, RANDOM, FaultRule, InstalledApp, Workspace, WorkspaceServer
+from bot.slack.client import SlackClient
 from bot.slack.manifest import SCOPES
 from tests.system import System, free_port
 
@@ -213,3 +214,36 @@ class _Parked(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+@pytest.mark.parametrize(
+    ("operators", "state", "said"),
+    [
+        (ADA, "ok", "the Home tab is on; type /docent"),
+        ("U0NOBODY001", "warning", "publishes no Home tab for U0NOBODY001, whom DOCENT_OPERATORS names"),
+        ("", "skipped", "DOCENT_OPERATORS names nobody"),
+    ],
+)
+def test_whether_the_app_has_its_home_tab(
+    server: WorkspaceServer, workspace: Workspace, operators: str, state: str, said: str
+) -> None:
+    context = _context(server.api_url, SLACK_BOT_TOKEN=BOT, operators=operators)
+    (found,) = slack.home_tab(context)
+    assert (found.name, found.state) == ("home", state)
+    assert said in found.text
+    workspace.app.has_home_tab = False
+    if operators == ADA:
+        (found,) = slack.home_tab(context)
+        assert (found.state, "has no Home tab" in found.text) == ("warning", True)
+        assert "docent manifest" in str(found.advice)
+
+
+def test_a_home_tab_that_was_published_stays(server: WorkspaceServer, workspace: Workspace) -> None:
+    SlackClient(BOT, server.api_url).call(
+        "views.publish", is_repeatable=True, user_id=ADA, view={"type": "home", "blocks": [{"type": "divider"}]}
+    )
+    (found,) = slack.home_tab(_context(server.api_url, SLACK_BOT_TOKEN=BOT, operators=ADA))
+    assert found.state == "ok"
+    home = workspace.person(ADA).home()
+    assert home
+    assert [block["type"] for block in home["blocks"]] == ["divider"]

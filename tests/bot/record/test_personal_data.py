@@ -12,6 +12,8 @@ from agent.store.database import Database
 from agent.types import Message
 from bot.record import personal_data, session_query
 from bot.slack import inbox
+from bot.slack.channels import channel_settings
+from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.reading.enclosures import Enclosures, QuotedMessage
 from tests.recorded import SYSTEM, Recorded, answered
@@ -169,3 +171,26 @@ def test_a_name_with_an_underscore_is_not_taken_for_another(database: Database) 
 def test_what_is_no_id_is_refused(database: Database, user: str) -> None:
     with pytest.raises(UserError, match="is not the id of a person"):
         personal_data.forget_person(database, user)
+
+
+def test_what_a_person_set_for_channels_is_read_out_and_names_them_no_more(database: Database) -> None:
+    def change(field: str, value: object, by: str) -> None:
+        with database.transaction() as transaction:
+            channel_settings.change(transaction, team="T1", channel="C1", field=field, value=value, changed_by=by)
+
+    change("experts", [ADA, BEN], BEN)
+    change("instructions", f"Send them to <@{ADA}>.", ADA)
+    change("experts", [ADA], BEN)
+    read = personal_data.export_person(database, ADA)
+    assert [row["version"] for row in read["settings_of_channels"]] == [1, 2, 3]
+    personal_data.forget_person(database, ADA)
+    with database.transaction() as transaction:
+        versions = channel_settings.load_history(transaction, team="T1", channel="C1")
+    assert ADA not in str(versions)
+    assert [version.stored for version in reversed(versions)] == [
+        {"experts": [BEN]},
+        {"experts": [BEN], "instructions": "Send them to <@someone>."},
+        {"experts": [], "instructions": "Send them to <@someone>."},
+    ]
+    assert channel_settings.apply(versions[0].stored, ChannelSettings()).experts == ()
+    assert channel_settings.apply(versions[1].stored, ChannelSettings()).experts == (BEN,)

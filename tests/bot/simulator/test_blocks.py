@@ -45,7 +45,16 @@ def table(n_rows: int, n_columns: int, cell: str = "x") -> Block:
     return {"type": "markdown", "text": "\n".join(lines)}
 
 
+def option(text: str, value: str = "v") -> Block:
+    return {"text": plain(text), "value": value}
+
+
+def select(**facts: Any) -> Block:
+    return {"type": "actions", "elements": [{"type": "static_select", "action_id": "pick", **facts}]}
+
+
 ACCEPTED: list[list[Block]] = [
+    [select(options=[option("x" * 75, "v" * 150)], initial_option=option("x" * 75, "v" * 150))],
     [section("x" * 3_000)],
     [{"type": "header", "text": plain("x" * 150)}],
     [{"type": "divider"}] * 50,
@@ -94,6 +103,13 @@ REFUSED: list[tuple[list[Block], str]] = [
     ([table(3, 2, cell="x" * 2_500)], "invalid_blocks"),
     ([{"type": "divider", "block_id": "b"}, {"type": "divider", "block_id": "b"}], "invalid_blocks"),
     ([{"type": "hologram"}], "invalid_blocks"),
+    ([select(options=[])], "invalid_blocks"),
+    ([select()], "invalid_blocks"),
+    ([select(options=[option("x" * 76)])], "invalid_blocks"),
+    ([select(options=[option("x", "v" * 151)])], "invalid_blocks"),
+    ([select(options=[option("x")] * 101)], "invalid_blocks"),
+    ([select(options=[option("x")], initial_option=option("y"))], "invalid_blocks"),
+    ([select(options=[option("x")], placeholder=plain("x" * 151))], "invalid_blocks"),
     ([{"type": "image", "alt_text": "a picture"}], "invalid_blocks"),
 ]
 

@@ -329,6 +329,71 @@ def test_a_modal_is_filled_in_until_the_app_takes_it(office: Office, visit: Visi
     slack.workspace.wait_for(lambda: slack.workspace.person(ADA).modals() == [])
 
 
+def test_the_home_tab_is_shown_and_clicked_and_a_form_of_many_kinds_is_filled_in(
+    office: Office, visit: Visit
+) -> None:
+    slack, assistant = office
+    page = visit(slack)()
+    page.get_by_role("navigation").get_by_role("button", name="Docent").click()
+    page.get_by_role("tab", name="Home").click()
+    home = page.get_by_role("tabpanel", name="Home")
+    expect(home).to_contain_text("The app has published nothing here yet.")
+    again = {"type": "button", "action_id": "again", "text": plain("Sync now"), "value": "7"}
+    where = {"type": "conversations_select", "action_id": "again", "placeholder": plain("Settings of…")}
+    slack.client.views_publish(
+        user_id=ADA,
+        view={
+            "type": "home",
+            "blocks": [
+                {"type": "header", "text": plain("For operators")},
+                {"type": "section", "fields": [{"type": "mrkdwn", "text": f"*Figure {n}*"} for n in range(4)]},
+                {"type": "divider"},
+                {"type": "section", "text": {"type": "mrkdwn", "text": "*handbook*"}, "accessory": again},
+                {"type": "actions", "elements": [where]},
+            ],
+        },
+    )
+    expect(home.get_by_role("heading", name="For operators")).to_be_visible()
+    expect(home.get_by_text("Figure 3")).to_be_visible()
+    home.get_by_role("button", name="Sync now").click()
+    home.get_by_label("Settings of…").select_option(label="#help")
+    slack.workspace.wait_for(
+        lambda: sum(d.is_acked and d.event_type == "block_actions" for d in slack.workspace.deliveries) == 2
+    )
+    options = [{"text": plain(name), "value": name} for name in ("one", "two", "three")]
+    elements: dict[str, Any] = {
+        "one_of": {"type": "static_select", "options": options, "initial_option": options[1]},
+        "many": {"type": "multi_static_select", "options": options, "initial_options": options[:1]},
+        "people": {"type": "multi_users_select", "initial_users": [GRACE]},
+        "comment": {"type": "plain_text_input", "initial_value": "It stands here already."},
+    }
+    inputs = [
+        {"type": "input", "block_id": name, "label": plain(name), "optional": True, "hint": plain(f"About {name}"),
+         "element": {**element, "action_id": "text"}}
+        for name, element in elements.items()
+    ]  # fmt: skip
+    modal = {"type": "modal", "callback_id": "comment", "title": plain("Settings"), "submit": plain("Save")}
+    trigger = slack.workspace.views.issue_trigger(ADA)
+    slack.client.views_open(trigger_id=trigger, view={**modal, "blocks": inputs})
+    dialog = page.get_by_role("dialog", name="Settings")
+    expect(dialog.get_by_text("About many")).to_be_visible()
+    dialog.get_by_role("checkbox", name="three").check()
+    dialog.get_by_label("Linus Berg").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    [values] = assistant.submitted
+    assert values["one_of"]["text"]["selected_option"]["value"] == "two"
+    assert [option["value"] for option in values["many"]["text"]["selected_options"]] == ["one", "three"]
+    assert values["people"]["text"]["selected_users"] == [GRACE, LINUS]
+    assert values["comment"]["text"]["value"] == "It stands here already."
+    page.get_by_role("tab", name="Messages").click()
+    expect(composer(page)).to_be_visible()
+
+
+def plain(text: str) -> dict[str, str]:
+    return {"type": "plain_text", "text": text}
+
+
 def test_stop_ends_an_answer(office: Office, visit: Visit) -> None:
     slack, assistant = office
     thread = ask(visit(slack)())

@@ -261,3 +261,55 @@ def test_options_are_chosen_by_value(slack: Served) -> None:
         ts = slack.client.chat_postMessage(channel=GENERAL, text="x", blocks=[row])["ts"]
         slack.workspace.person(ADA).click(ts, "pick", "b")
     assert chosen == ["b"]
+
+
+def test_a_home_tab_is_clicked_outside_of_any_channel(slack: Served, connect: Connect) -> None:
+    app = bolt(slack)
+    heard: list[dict[str, Any]] = []
+
+    def take(ack: Ack, body: dict[str, Any]) -> None:
+        heard.append(body)
+        ack()
+
+    for action_id in ("go", "where"):
+        app.action(action_id)(take)
+    button = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}, "value": "7"}
+    choice = {"type": "conversations_select", "action_id": "where"}
+    ada = slack.workspace.person(ADA)
+    with pytest.raises(WorkspaceError):
+        ada.click_home("go")
+    view = {
+        "type": "home",
+        "private_metadata": "kept",
+        "blocks": [{"type": "actions", "elements": [button, choice]}],
+    }
+    with connect(slack, app):
+        published = slack.client.views_publish(user_id=ADA, view=view)["view"]
+        assert [ada.click_home("go").error, ada.click_home("where", HELP).error] == ["", ""]
+    assert [body["actions"][0].get("value") for body in heard] == ["7", None]
+    assert heard[1]["actions"][0]["selected_conversation"] == HELP
+    for body in heard:
+        assert body["container"] == {"type": "view", "view_id": published["id"]}
+        assert (body["view"]["hash"], body["view"]["private_metadata"]) == (published["hash"], "kept")
+        assert not {"channel", "message", "response_url"} & body.keys()
+        assert body["trigger_id"]
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        ({"blocks": [{"type": "markdown", "text": "*x*"}]}, "unsupported type: markdown"),
+        ({"blocks": [], "submit": {"type": "plain_text", "text": "Send"}}, "invalid additional property: submit"),
+        ({"blocks": [], "private_metadata": "x" * 3_001}, "must be less than 3001 characters"),
+        ({"blocks": [{"type": "divider"}] * 101}, "no more than 100 items allowed"),
+    ],
+)
+def test_a_home_tab_is_judged(shared: Served, view: dict[str, Any], said: str) -> None:
+    with pytest.raises(SlackApiError) as caught:
+        shared.client.views_publish(user_id=ADA, view={"type": "home", **view})
+    assert said in str(caught.value.response["response_metadata"]["messages"])
+
+
+def test_an_app_without_a_home_tab_publishes_none(slack: Served) -> None:
+    slack.workspace.app.has_home_tab = False
+    assert slack.refusal("views.publish", user_id=ADA, view={"type": "home", "blocks": []}) == "not_enabled"

@@ -21,8 +21,8 @@ from bot.slack.client import SlackClient
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
+from bot.slack.interactions.notifications import Notifications
 from bot.slack.listeners import ListenerContext
-from bot.slack.notifications import Notifications
 from bot.slack.replies.closing import buttons
 from tests.scripted_model import Request, ScriptedModel
 

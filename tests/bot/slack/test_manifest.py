@@ -72,11 +72,14 @@ def test_the_shortcut_is_the_one_that_is_heard() -> None:
     assert "Docent" not in build(name="Handbook")["features"]["shortcuts"][0]["name"]
 
 
-def test_the_command_may_have_another_name(world: System) -> None:
-    (command,) = build(command="/docent")["features"]["slash_commands"]
+def test_the_commands_may_have_other_names(world: System) -> None:
+    asking, other = build(command="/wissen", docent_command="/helper")["features"]["slash_commands"]
+    world.env["DOCENT_COMMAND"] = other["command"]
     world.start("web")
-    ack = world.workspace.person(ADA).command(command["command"], "", "#help")
-    assert "`/docent How many" in ack_body(ack)["text"]
+    ack = world.workspace.person(ADA).command(asking["command"], "", "#help")
+    assert "`/wissen How many" in ack_body(ack)["text"]
+    world.workspace.person(ADA).command(other["command"], "", "#help")
+    world.wait_for(lambda: "`/helper status`" in "".join(m.plain for m in world.workspace.ephemerals(ADA)))
 
 
 def test_it_keeps_slacks_limits() -> None:
@@ -86,8 +89,7 @@ def test_it_keeps_slacks_limits() -> None:
     assert len(about["name"]) <= 35
     assert len(about["description"]) <= 140
     assert 175 <= len(about["long_description"]) <= 4000
-    (command,) = made["features"]["slash_commands"]
-    assert len(command["usage_hint"]) <= 1000
+    assert all(len(command["usage_hint"]) <= 1000 for command in made["features"]["slash_commands"])
     (prompt,) = made["features"]["agent_view"]["suggested_prompts"]
     assert len(prompt["title"]) <= 75
     assert "assistant_view" not in made["features"]
@@ -102,7 +104,7 @@ def test_socket_mode_needs_no_address_and_http_names_it_everywhere() -> None:
         assert settings["socket_mode_enabled"] is False
         assert settings["event_subscriptions"]["request_url"] == address
         assert settings["interactivity"] == {"is_enabled": True, "request_url": address}
-        assert made["features"]["slash_commands"][0]["url"] == address
+        assert {command["url"] for command in made["features"]["slash_commands"]} == {address}
 
 
 @pytest.mark.parametrize(
@@ -116,10 +118,12 @@ def test_socket_mode_needs_no_address_and_http_names_it_everywhere() -> None:
         {"command": "/Ask"},
         {"command": "/ask me"},
         {"command": "/"},
+        {"docent_command": "docent"},
+        {"command": "/docent"},  # which would ask, and show status, too
     ],
 )
 def test_what_slack_would_refuse_is_refused_here(wrong: dict[str, str]) -> None:
-    with pytest.raises(UserError, match="--"):
+    with pytest.raises(UserError, match=r"--|DOCENT_COMMAND"):
         build(**wrong)
 
 

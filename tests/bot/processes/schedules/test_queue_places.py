@@ -16,7 +16,7 @@ from bot.simulator import ADA, HELP, Workspace
 from bot.slack import inbox
 from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
-from bot.slack.notifications import Notifications
+from bot.slack.interactions.notifications import Notifications
 
 N_WAITING = STATUSES_PER_LOOK + 2
 

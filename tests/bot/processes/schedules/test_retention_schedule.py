@@ -114,3 +114,20 @@ def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> No
     assert (pruned.n_turns, pruned.n_sessions) == (205, 205)
     assert retention_schedule.describe(pruned) == "205 turns, 205 sessions, 5 stored messages"
     assert retention_schedule.describe(Pruned()) == "nothing"
+
+
+def test_who_is_heard_in_a_thread_is_forgotten_with_the_thread(database: Database) -> None:
+    answered(database, key="gone").age(31)
+    answered(database, key="young").age(28)
+    store = text("INSERT INTO thread_settings (key, follow_ups, changed_by, changed_at) "
+                 "VALUES (:key, 'muted', 'U1', now() - make_interval(days => :days))")  # fmt: skip
+    with database.transaction() as transaction:
+        for key, days in (("gone", 31), ("young", 31), ("of no question", 31), ("of today", 0)):
+            transaction.execute(store, {"key": key, "days": days})
+    RetentionSchedule(database, UTC_ZONE, days=None).tick()
+    nights = RetentionSchedule(database, UTC_ZONE, days=29)
+    while nights.tick():
+        pass
+    with database.transaction() as transaction:
+        kept = sorted(transaction.scalars(text("SELECT key FROM thread_settings")))
+    assert kept == ["of today", "young"]

@@ -11,10 +11,10 @@ from agent.clock import now
 from agent.errors import ReplyError
 from agent.store.database import Database
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, Channel, ChannelKind, Workspace
-from bot.slack import events, inbox
+from bot.slack import inbox
 from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
-from bot.slack.intake import catch_up, history
+from bot.slack.intake import catch_up, events, history
 from bot.slack.intake.catch_up import CatchUp
 from bot.slack.intake.history import History
 from bot.slack.intake.intake import Intake

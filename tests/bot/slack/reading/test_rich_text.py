@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.simulator.people.rich_text import rich_text as compose
-from bot.slack import events
+from bot.slack.intake import events
 from bot.slack.reading import rich_text
 
 BOT = "U0BOT"

@@ -9,7 +9,7 @@ import pytest
 from bot.simulator import ADA, Workspace
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
-from bot.slack.notifications import Notifications
+from bot.slack.interactions.notifications import Notifications
 
 PROMPTS = ["How many days of leave do I have?"]
 

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bot.slack import events
-from bot.slack.events import MAX_TEXT_CHARS
+from bot.slack.intake import events
+from bot.slack.intake.events import MAX_TEXT_CHARS
 from bot.slack.interactions.feedback_form import Thumb
 
 BOT = "U0BOT"

@@ -1,0 +1,1 @@
+"""The slash command ``/docent``: status, settings, sync, mute and help, in words."""

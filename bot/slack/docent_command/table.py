@@ -1,0 +1,30 @@
+"""The subcommands there are. Other rooms add theirs to this table by one line each."""
+
+from functools import partial
+
+from bot.slack.docent_command import channel, status, syncs
+from bot.slack.docent_command.subcommands import Subcommand
+from bot.slack.home.context import HomeContext
+
+
+def build(context: HomeContext) -> list[Subcommand]:
+    """Builds the table, in the order in which help lists it."""
+    return [
+        Subcommand(
+            "status",
+            "",
+            "what I can answer from, how fresh it is, what is set here",
+            partial(status.show, context),
+        ),
+        Subcommand(
+            "settings",
+            "[show | history | NAME VALUE]",
+            "edits what is set for this channel, or shows it",
+            partial(channel.settings, context),
+        ),
+        Subcommand("sync", "[SOURCE]", "reads changed documents again (operators)", partial(syncs.sync, context)),
+        Subcommand(
+            "mute", "[LINK]", "I stay quiet in this channel, or in a linked thread", partial(channel.mute, context)
+        ),
+        Subcommand("unmute", "[LINK]", "I speak there again", partial(channel.unmute, context)),
+    ]
