@@ -30,6 +30,7 @@ export class App {
   limits = { channel: MORE, thread: MORE };
   notice = "";
   isAway = false;
+  editing = ""; // the ts of the message that the person is changing
   n_changes = 0; // of what this page itself adds to messages
   hurry = () => {}; // asks for a fresh screen at once
   draw = () => {};
@@ -158,6 +159,27 @@ export class App {
   react(message, name) {
     const action = message.reactions?.[name]?.includes(this.me) ? "unreact" : "react";
     return this.try(() => act(this.me, action, { ts: message.ts, name }));
+  }
+
+  /** Lets the person change a message of theirs, or no more. @param {string} ts */
+  beginEditing(ts) {
+    this.editing = ts;
+    this.n_changes += 1;
+    this.draw();
+    const field = /** @type {HTMLElement | null} */ (document.querySelector(".editing textarea"));
+    field?.focus();
+  }
+
+  /** @param {Slack.Message} message @param {string} typed */
+  async edit(message, typed) {
+    const text = toWire(typed, this);
+    const isDone = !text || (await this.try(() => act(this.me, "edit", { ts: message.ts, text })));
+    if (isDone) this.beginEditing("");
+  }
+
+  /** @param {Slack.Message} message */
+  remove(message) {
+    return this.try(() => act(this.me, "delete", { ts: message.ts }));
   }
 
   stop() {

@@ -7,6 +7,7 @@ from bot.simulator.payloads import JsonObject
 
 COMMANDS = {
     "/ask": "Ask a question; only you see the answer",
+    "/docent": "Status, settings of this channel, sync, mute, help",
     "/invite": "Bring the app or a person into this channel",
 }
 
