@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from slack_bolt import App
@@ -26,6 +27,7 @@ from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
+import agent.settings
 from agent import observability
 from agent.errors import SettingsError, UserError
 from agent.settings import split_list
@@ -43,6 +45,9 @@ from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.intake.intake import Intake
+from bot.slack.intake.scheduled.command import ScheduledCommand
+from bot.slack.intake.scheduled.rows import Bounds
+from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.listeners import ListenerContext
@@ -76,8 +81,16 @@ class Web:
             emoji=settings.emoji,
         )
         audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
-        self._desk = AnswerDesk(database, slack, audiences, split_list(settings.operators))
-        listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk)
+        operators = split_list(settings.operators)
+        self._desk = AnswerDesk(database, slack, audiences, operators)
+        zone = ZoneInfo(agent.settings.load().time_zone)
+        scheduled = ScheduledCommand(
+            database,
+            Standing(database, slack, audiences, zone),
+            bounds=Bounds(settings.scheduled_per_channel, settings.scheduled_per_workspace),
+            operators=operators,
+        )
+        listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk, scheduled)
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None

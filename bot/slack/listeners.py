@@ -19,9 +19,12 @@ from agent.store.sessions import StoredQuestion
 from bot.slack import events
 from bot.slack.channels import thread_menu
 from bot.slack.client import Payload
+from bot.slack.events import MessageRevision
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
-from bot.slack.intake.intake import Intake
-from bot.slack.interactions import feedback_form, private_offer
+from bot.slack.intake.intake import AnsweredEdit, Intake
+from bot.slack.intake.scheduled import command as scheduled_command
+from bot.slack.intake.scheduled.command import ScheduledCommand
+from bot.slack.interactions import answer_again, feedback_form, private_offer
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.interactions.feedback_form import Thumb
@@ -30,6 +33,7 @@ from bot.slack.membership import changes
 from bot.slack.notifications import Notifications
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
+DOCENT = "/docent"
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
 WORKING = "Looking in the documents… The answer will appear here, for your eyes only."
 TOO_MANY = (
@@ -37,10 +41,7 @@ TOO_MANY = (
     "please ask it again in {seconds} seconds."
 )
 UNCLEAR = "I may not have got this question. If no answer appears here within two minutes, please ask it again."
-MUTED = (
-    "I am muted in this thread. Whoever asked first in it can change that in the menu below my first answer; or "
-    "mention me outside of the thread."
-)
+STOPPED_WAITING = "I took your question out of the queue: you marked it with ❌ before I had begun with it."
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 
@@ -57,8 +58,8 @@ class ListenerContext:
         return self.intake.database
 
 
-def register(app: App, context: ListenerContext, desk: AnswerDesk) -> None:
-    """Registers every listener; ``desk`` works on what is clicked below an answer.
+def register(app: App, context: ListenerContext, desk: AnswerDesk, scheduled: ScheduledCommand) -> None:
+    """Registers every listener; ``desk`` works on what is clicked below an answer, and on what is ``scheduled``.
 
     Unknown events and clicks are acknowledged, because Slack would send them again.
     """
@@ -70,9 +71,11 @@ def register(app: App, context: ListenerContext, desk: AnswerDesk) -> None:
     for name in changes.EVENTS:
         app.event(name)(lambda event: changes.store(context.database, event))
     app.event(re.compile(".*"))(lambda ack: ack())
+    app.command(DOCENT)(lambda ack, body: on_docent(context, desk, scheduled, ack, body))
     app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
     app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
     app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(context, ack, body, action))
+    app.action(answer_again.ACTION)(lambda ack, body, action: on_answer_again(context, ack, body, action))
     app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(context, ack, body, action))
     AnswerListeners(context.intake, desk, partial(ask, context)).register(app)
     app.action(re.compile(".*"))(lambda ack: ack())
@@ -91,23 +94,28 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
         changes.store(context.database, event)
         return
     if event.get("subtype") in events.REVISIONS:
-        if (revision := events.parse_revision(event, body)) and (stored := context.intake.revise(revision)):
-            _notify(context, revision.before.address, stored)
+        if revision := events.parse_revision(event, body):
+            _note_revision(context, revision)
         return
     message = events.parse_message(event, body)
     if message and context.intake.is_question(message):
         _notify(context, message.address, context.intake.take(message))
     elif message and message.is_mention and event.get("type") == "app_mention":  # of the twins one
-        context.notifications.tell(message.address, MUTED)
+        context.notifications.tell(message.address, thread_menu.MUTED)
 
 
 def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None:
-    """Stores the question that the operator's emoji asks about a message."""
+    """Stores the question that the operator's emoji asks; stops one that its asker marks with ❌."""
+    if (mark := events.parse_stop_mark(event, body)) and mark.key not in context.intake.stored:
+        for address in context.intake.stop(mark.address):
+            context.notifications.tell(address, STOPPED_WAITING)
+            context.notifications.show_place(address, None)
+        context.intake.stored.add(mark.key)
     reaction = events.parse_reaction(event, body)
     if not reaction or not context.intake.is_asked_by(reaction):
         return
     if context.intake.is_muted(reaction.address):
-        context.notifications.tell(reaction.address, MUTED)
+        context.notifications.tell(reaction.address, thread_menu.MUTED)
     else:
         _notify(context, reaction.address, context.intake.take_reaction(reaction))
 
@@ -155,6 +163,20 @@ def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
     ack(text=WORKING, response_type="ephemeral")
 
 
+def on_docent(
+    context: ListenerContext, desk: AnswerDesk, scheduled: ScheduledCommand, ack: Ack, body: Payload
+) -> None:
+    """Takes ``/docent every …`` to what is scheduled; everything else is a question."""
+    command = events.parse_command(body)
+    word, _, words = command.question.partition(" ")
+    if word.lower() != scheduled_command.WORD or not command.address.response_url:
+        on_command(context, ack, body)
+        return
+    ack()
+    url = command.address.response_url
+    desk.answer_command(url, lambda: scheduled.answer(command.address, words, command.name))
+
+
 def _explain_failure(context: ListenerContext, key: str, error: SQLAlchemyError) -> str:
     """Returns what to tell a person whose question was not stored, or may be although Postgres did not say so.
 
@@ -191,6 +213,19 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
             question = questions.load_standalone(transaction, turn_id, address.user_id)
         if question:
             ask(context, f"private:{turn_id}", address, Origin.COMMAND, question)
+    ack()
+
+
+def on_answer_again(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
+    """Stores a question as its asker has changed it after the answer."""
+    if click := answer_again.parse_click(body, action):
+        turn_id, clicked = click
+        stored = context.intake.ask_again(turn_id, clicked.user_id)
+        said = answer_again.ASKED if stored else answer_again.BEFORE
+        if isinstance(stored, TooManyQuestions):
+            said = TOO_MANY.format(seconds=stored.wait_seconds)
+        is_over = not isinstance(stored, TooManyQuestions)
+        context.notifications.answer_click(clicked.response_url, said, replaces=is_over)
     ack()
 
 
@@ -231,9 +266,18 @@ def on_error(error: Exception) -> None:
 def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origin, question: str) -> None:
     """Stores the question that a click asks; in a muted thread says that it is."""
     if context.intake.is_muted(address):
-        context.notifications.tell(address, MUTED)
+        context.notifications.tell(address, thread_menu.MUTED)
     else:
         _notify(context, address, context.intake.store(key, address, origin, question, may_come_again=True))
+
+
+def _note_revision(context: ListenerContext, revision: MessageRevision) -> None:
+    """Stores what was changed about a question; where it was answered already, offers to answer it again."""
+    outcome, address = context.intake.revise(revision), revision.before.address
+    if isinstance(outcome, AnsweredEdit):
+        context.notifications.offer_again(address, outcome.turn_id)
+    else:
+        _notify(context, address, outcome)
 
 
 def _notify(

@@ -20,11 +20,11 @@ from bot.slack.interactions import publication, recorded_answer, response_url, s
 from bot.slack.interactions.forms import PublishOrder
 from bot.slack.interactions.recorded_answer import RecordedAnswer
 from bot.slack.membership.audience import AudienceResolver
+from bot.slack.notifications import NOTE
 from ingest.access import reader_sets
 
 THREADS = 4
 END_SECONDS, LOOK_SECONDS = 5.0, 0.1
-NOTE = {"event_type": "docent_note", "event_payload": {}}  # marks a message that is no answer
 FAILED = "Something went wrong on our side. Please try again; if it happens again, quote *{id}*."
 AWAY = "I cannot do that right now. Please try again in a minute."
 
@@ -71,6 +71,10 @@ class AnswerDesk:
             )
 
         self._submit(tell, lambda: {"text": self._publish(order.turn_id, user_id, order.target)})
+
+    def answer_command(self, url: str, work: Callable[[], Message]) -> None:
+        """Does what a command asks for, and tells the person what came of it."""
+        self._submit(lambda message: response_url.post(url, message), work)
 
     def open_form(self, trigger_id: str, view: View) -> None:
         """Opens a form; Slack allows it for three seconds after the click."""

@@ -181,5 +181,5 @@ def _registered(kind: str) -> set[str]:
 
     recorder = Recorder()
     nobody: Any = Mock()
-    listeners.register(cast(Any, recorder), nobody, nobody)
+    listeners.register(cast(Any, recorder), nobody, nobody, nobody)
     return {name for name in recorder.names if isinstance(name, str)}
