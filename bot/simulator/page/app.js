@@ -30,7 +30,7 @@ export class App {
   limits = { channel: MORE, thread: MORE };
   notice = "";
   isAway = false;
-  editing = ""; // the ts of the message that the person is changing
+  editing = ""; // the pane and the ts of the message that the person is changing
   n_changes = 0; // of what this page itself adds to messages
   hurry = () => {}; // asks for a fresh screen at once
   draw = () => {};
@@ -161,9 +161,9 @@ export class App {
     return this.try(() => act(this.me, action, { ts: message.ts, name }));
   }
 
-  /** Lets the person change a message of theirs, or no more. @param {string} ts */
-  beginEditing(ts) {
-    this.editing = ts;
+  /** Lets the person change a message of theirs, or none. @param {string} place its pane and ts */
+  beginEditing(place) {
+    this.editing = place;
     this.n_changes += 1;
     this.draw();
     const field = /** @type {HTMLElement | null} */ (document.querySelector(".editing textarea"));

@@ -22,6 +22,7 @@ export function drawMessage(message, pane, app) {
   const name = message.username || app.nameOf(message.user);
   const when = dateOf(message.ts);
   const isApp = message.is_app || app.users.get(message.user ?? "")?.is_bot;
+  const place = `${pane}/${message.ts}`; // a root stands in both panes
   const isMine = message.user === app.me && !message.is_ephemeral && message.subtype !== "tombstone";
   const reply = pane === "channel" && !message.is_ephemeral ? () => app.go({ thread: message.ts }) : null;
   return html`<article class="row ${message.is_ephemeral ? "ephemeral" : ""}" data-ts=${message.ts}
@@ -32,13 +33,13 @@ export function drawMessage(message, pane, app) {
         <b class="name">${name}</b> ${isApp ? html`<span class="badge">App</span>` : nothing}
         <time datetime=${when.toISOString()} title=${when.toLocaleString()}>${clock(message.ts)}</time>
         ${message.is_ephemeral ? html`<span class="detail">Only visible to you</span>` : nothing}</div>
-      ${app.editing === message.ts ? drawEditing(message, app) : drawBody(message, app)}
+      ${app.editing === place ? drawEditing(message, app) : drawBody(message, app)}
       ${drawReactions(message, app)}
       ${pane === "channel" ? drawReplies(message, app) : nothing}</div>
     <div class="toolbar">
       ${message.is_ephemeral ? nothing : drawAsking(message, app)}
       ${isMine || (message.is_app && !message.is_ephemeral) ? drawCross(message, app) : nothing}
-      ${isMine ? drawTool("Edit", icon("edit"), () => app.beginEditing(message.ts)) : nothing}
+      ${isMine ? drawTool("Edit", icon("edit"), () => app.beginEditing(place)) : nothing}
       ${isMine ? drawTool("Delete", icon("bin"), () => app.remove(message)) : nothing}
       ${reply ? drawTool("Reply in thread", icon("reply"), reply) : nothing}
       ${message.is_app ? drawTool("Show the story", icon("story"), () => app.tellStory(message)) : nothing}
