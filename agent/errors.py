@@ -14,6 +14,7 @@ DocentError
 │       └── BudgetTaken   it had room until others took it; to be tried again
 ├── DeadlineExceeded      the turn's time is over
 ├── Cancelled             somebody asked the turn to stop
+├── QuestionEdited        the person changed the question: begin again with its new wording
 ├── LeaseLost             another worker owns the turn now: drop everything, write nothing
 ├── Abandoned             the worker is stopping: give the turn back (bot.jobs.leases.held)
 └── ReplyError            the reply was not delivered; ``is_transient`` tells whether another try may help
@@ -120,6 +121,10 @@ class DeadlineExceeded(DocentError):
 
 class Cancelled(DocentError):
     """``cancel_requested`` was set on the turn."""
+
+
+class QuestionEdited(DocentError):
+    """Changed while a worker had it: :func:`agent.store.revisions.begin_again` has the new one."""
 
 
 class LeaseLost(DocentError):

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Required, TypeAlias, TypedDict
 
+SCHEDULED = "scheduled"  # the origin of a turn that the clock asks: the budget of no person pays for it
 EVERYONE = "everyone"  # full members of the workspace
 GUESTS = "guests"  # members that are restricted to some channels
 EXTERNAL = "external"  # people of other companies
@@ -52,6 +53,7 @@ class Purpose(StrEnum):
     CLOSING = "closing"  # the reserved last call, without tools
     FALLBACK = "fallback"  # to the model of this process, where no other answered
     STANDALONE = "standalone"  # rewrites a follow-up so that it can be understood without the conversation
+    EDITED = "edited"  # any of these, for a wording that the person has changed since
 
 
 class Limit(StrEnum):
@@ -90,6 +92,7 @@ class EndReason(StrEnum):
     GREETING = "greeting"
     STOPPED = "stopped"
     WITHDRAWN = "withdrawn"  # the person deleted the question
+    UNCHANGED = "unchanged"  # a scheduled question's answer says what the last one said: it is not posted
     TOO_LONG = "too_long"
     NOT_ALLOWED = "not_allowed"  # the channel wants only certain people to be answered
     INTERRUPTED = "interrupted"

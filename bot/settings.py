@@ -106,6 +106,12 @@ class BotSettings(BaseSettings):
         le=168,
         description="Hours back in which questions missed in an outage are looked for in Slack; 0: never",
     )
+    scheduled_per_channel: int = Field(
+        default=10, ge=0, description="Scheduled questions of one channel (`/docent every`); 0: none"
+    )
+    scheduled_per_workspace: int = Field(
+        default=100, ge=0, description="Scheduled questions of the whole workspace; 0: none"
+    )
     retention_days: int | None = Field(
         default=None,
         ge=1,

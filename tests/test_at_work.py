@@ -104,6 +104,58 @@ def test_stop_is_heard_while_the_model_says_nothing_at_all(world: System, model:
     never.set()
 
 
+@pytest.mark.parametrize("on", ["question", "answer"])
+def test_a_cross_by_the_asker_stops_as_the_button_does(world: System, model: ScriptedModel, on: str) -> None:
+    never = threading.Event()
+    model.script = lambda request: Hang(never)
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    (shown,) = world.wait_for(lambda: world.replies(HELP, ts))
+    ada.react(ts if on == "question" else shown.ts, "x")
+    world.wait_for_turns(1, status="cancelled", timeout=120)
+    assert "Stopped." in world.replies(HELP, ts)[0].plain.splitlines()
+    never.set()
+
+
+def test_a_question_that_is_edited_while_it_is_answered_is_answered_as_it_is_now(
+    world: System, model: ScriptedModel
+) -> None:
+    """The web process stores the edit, and the worker, another process, begins again."""
+
+    def script(request: dict[str, Any]) -> Say:
+        is_edited = "hotel" in str(request["messages"])
+        return Say("A hotel may cost 140 euros [1].") if is_edited else Say(LONG_ANSWER, seconds=60)
+
+    model.script = script
+    world.start("web", "worker")
+    ada = world.workspace.person(ADA)
+    ts = ada.mention(HELP, QUESTION)
+    world.wait_for(lambda: any(reply.markdown for reply in world.replies(HELP, ts)))
+    ada.edit(ts, f"<@{world.workspace.app.bot_user_id}> What may a hotel cost per night?")
+    world.wait_for_turns(1)
+    (reply,) = world.replies(HELP, ts)
+    assert "140 euros" in reply.plain
+    assert "5 days" not in reply.plain
+    ada.edit(ts, f"<@{world.workspace.app.bot_user_id}> {QUESTION}")
+    (offer,) = world.wait_for(lambda: world.workspace.ephemerals(ADA))
+    model.script = lambda request: Say(ANSWER)
+    ada.click(offer.ts, "docent_answer_again")
+    world.wait_for_turns(2)
+    assert "5 days" in world.replies(HELP, ts)[1].plain
+
+
+def test_what_takes_long_before_the_first_step_has_a_status(world: System, model: ScriptedModel) -> None:
+    """Here the look at who is in the channel, for which Slack takes its time."""
+    world.workspace.faults.slow("conversations.members", seconds=2, times=None)
+    world.start("web", "worker")
+    ts = world.workspace.person(ADA).mention(HELP, QUESTION)
+    world.wait_for_turns(1)
+    methods = [call.method for call in world.workspace.calls]
+    assert methods.index("assistant.threads.setStatus") < methods.index("conversations.members")
+    assert world.workspace.status(_channel(world), ts) == ""
+
+
 def test_after_a_stop_the_thread_goes_on(world: System, model: ScriptedModel) -> None:
     model.script = lambda request: Say(LONG_ANSWER, seconds=30)
     world.start("web", "worker")

@@ -596,6 +596,27 @@ def test_a_layout_that_slack_refuses_is_sent_as_plain_markdown(world: System) ->
 # Unasked
 
 
+def test_a_scheduled_question_is_set_up_asked_once_by_several_clocks_and_answered_for_the_channel(
+    world: System,
+) -> None:
+    world.start("web", "worker", "clock", "clock")
+    ada = world.workspace.person(ADA)
+    ada.command("/docent", f"every day 9:00 {QUESTION}", HELP)
+    (said,) = world.wait_for(lambda: world.workspace.ephemerals(ADA))
+    assert "I ask this here every day at 9:00 (Europe/London)" in said.plain
+    world.query("UPDATE scheduled_questions SET next_at = now() RETURNING 1")
+    (turn,) = world.wait_for_turns(1)
+    world.query("UPDATE scheduled_questions SET next_at = now() RETURNING 1")
+    world.wait_for_turns(2)  # the same answer a day later
+    bot = world.workspace.app.bot_user_id
+    (post,) = [message for message in world.workspace.history(HELP) if message.user == bot]
+    assert "5 days" in post.plain
+    assert turn.reason == "answered"
+    assert [one.reason for one in world.turns() if one.id != turn.id] == ["unchanged"]
+    ada.command("/docent", "every remove 1", HELP)
+    world.wait_for(lambda: not world.query("SELECT 1 FROM scheduled_questions"))
+
+
 def test_a_weekly_report_is_posted_once_by_several_clocks_also_after_one_was_killed(world: System) -> None:
     world.env["DOCENT_REPORT_CHANNEL"] = GENERAL
     world.start("web", "worker")

@@ -29,7 +29,7 @@ from agent.store.budget_rows import CALLS_AS_HELD, BudgetState, EndHolds, NewHol
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.store.tables import BudgetPeriod, BudgetScope, HoldPurpose
-from agent.types import Limit
+from agent.types import SCHEDULED, Limit
 
 BudgetKey = tuple[BudgetScope, BudgetPeriod]
 
@@ -238,7 +238,8 @@ def lapse(transaction: Transaction) -> int:
 
 def _list_payers(turn: Turn) -> Iterator[tuple[BudgetScope, str, BudgetPeriod]]:
     workspace = turn.workspace or ""
-    yield BudgetScope.PERSON, f"{workspace}:{turn.user_id}", BudgetPeriod.DAY
+    if turn.origin != SCHEDULED:
+        yield BudgetScope.PERSON, f"{workspace}:{turn.user_id}", BudgetPeriod.DAY
     if turn.channel:
         yield BudgetScope.CHANNEL, f"{workspace}:{turn.channel}", BudgetPeriod.DAY
         yield BudgetScope.CHANNEL, f"{workspace}:{turn.channel}", BudgetPeriod.MONTH

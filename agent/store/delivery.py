@@ -1,4 +1,5 @@
-"""What became of an answer on its way: the standing notice below it, and why it is not where it was asked for."""
+"""What became of an answer on its way: the standing notice below it, the thread that it begins, and why it is not
+where it was asked for."""
 
 from sqlalchemy import text
 
@@ -13,6 +14,9 @@ UPDATE turns SET notice = :notice WHERE id = :id AND NOT EXISTS (
       AND other.user_id = :user_id AND other.workspace IS NOT DISTINCT FROM :workspace
 )
 """)
+_BEGIN_THREAD = text("""
+UPDATE sessions SET key = :key WHERE id = :id AND NOT EXISTS (SELECT FROM sessions WHERE key = :key)
+""")
 _ERROR = text("SELECT delivery_error FROM turns WHERE id = :id")
 _NOTE_ERROR = text("UPDATE turns SET delivery_error = :error WHERE id = :id")
 
@@ -26,6 +30,12 @@ def show_daily(transaction: Transaction, turn: Turn, notice: str) -> bool:
     locks.lock(transaction, f"notice:{turn.workspace}:{turn.user_id}")
     values = {"id": turn.id, "notice": notice, "user_id": turn.user_id, "workspace": turn.workspace}
     return count_rows(transaction, _SHOW, values) == 1
+
+
+def begin_thread(transaction: Transaction, turn: Turn, key: str) -> None:
+    """Gives the turn's session the ``key`` of the thread that its answer begins, so that what is asked there goes
+    on from it; leaves it where somebody has asked there already."""
+    transaction.execute(_BEGIN_THREAD, {"id": turn.session_id, "key": key})
 
 
 def has_error(transaction: Transaction, turn: Turn) -> bool:

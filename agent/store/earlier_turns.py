@@ -47,6 +47,9 @@ BASIS = """turns.audience,
 _EARLIER = text(f"""
 SELECT question, answer, {BASIS} FROM turns
 WHERE session_id = :session_id AND seq < :before AND status = 'completed' AND answer IS NOT NULL
+  AND NOT EXISTS (  -- the person has edited the question, and asked again
+      SELECT FROM turns AS again
+      WHERE again.supersedes = coalesce(turns.supersedes, turns.id) AND again.seq > turns.seq)
 ORDER BY seq DESC LIMIT :limit
 """)
 _OF_TURN = text(f"SELECT {BASIS} FROM turns WHERE id = :id")
@@ -59,7 +62,7 @@ WHERE id = :id AND lease_token = :token
 
 
 def load(transaction: Transaction, session_id: UUID, *, before: int, limit: int) -> list[EarlierTurn]:
-    """Loads the last completed turns before the ``before``-th, oldest first."""
+    """Loads the last completed turns before the ``before``-th, oldest first, without those asked anew since."""
     values = {"session_id": session_id, "before": before, "limit": limit}
     rows = transaction.execute(_EARLIER, values).all()
     return [EarlierTurn(question, answer, make_basis(*basis)) for question, answer, *basis in reversed(rows)]

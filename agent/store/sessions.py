@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from agent import secrets
 from agent.clock import new_id
-from agent.errors import LeaseLost
+from agent.errors import LeaseLost, QuestionEdited
 from agent.hidden_characters import strip_invisible
 from agent.store.database import Transaction, count_rows
 from agent.store.tables import IS_OPEN
@@ -29,7 +29,8 @@ WAKE_AGAIN_LIMIT_SECONDS = 60
 class Turn:
     """A claimed question. ``token`` is the right to write; ``attempt`` counts the claims, from 1.
 
-    It ``has_record`` where an earlier attempt wrote one, and ``is_withdrawn`` where the person took it back.
+    It ``has_record`` where an earlier attempt wrote one, ``is_withdrawn`` where the person took it back, and
+    ``is_edited`` where they changed it after a worker had it.
     """
 
     id: UUID
@@ -46,6 +47,7 @@ class Turn:
     token: UUID
     has_record: bool = False
     is_withdrawn: bool = False
+    is_edited: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,10 @@ WITH session AS (
         SET n_turns = sessions.n_turns + 1, status = 'pending', updated_at = now()
     RETURNING id, n_turns
 ), turn AS (
-    INSERT INTO turns (id, session_id, seq, user_id, channel, workspace, origin, question, audience, wake_after)
+    INSERT INTO turns
+        (id, session_id, seq, user_id, channel, workspace, origin, question, audience, supersedes, wake_after)
     SELECT :turn_id, id, n_turns, :user_id, :channel, :workspace, :origin, :question, CAST(:audience AS jsonb),
-           now() + make_interval(secs => {WAKE_AGAIN_SECONDS})
+           :supersedes, now() + make_interval(secs => {WAKE_AGAIN_SECONDS})
     FROM session RETURNING session_id
 )
 SELECT session_id, (SELECT count(*) FROM turns AS t WHERE t.session_id = turn.session_id AND {IS_OPEN}) FROM turn
@@ -84,11 +87,13 @@ def ask(
     turn_id: UUID | None = None,
     channel: str | None = None,
     workspace: str | None = None,
+    supersedes: UUID | None = None,
 ) -> StoredQuestion:
     """Appends a queued turn to the session ``key``, which is created if it is new.
 
     The question is stored without secrets and characters that nobody sees. ``channel`` and ``workspace`` say where
-    it was asked, and so which budgets pay for it beside the person's.
+    it was asked, and so which budgets pay for it beside the person's. It ``supersedes`` the turn whose question
+    was edited into this one.
     """
     turn_id = turn_id or new_id()
     audience_json = json.dumps((audience or Audience()).as_json())
@@ -104,6 +109,7 @@ def ask(
             "origin": origin,
             "question": clean_question(question),
             "audience": audience_json,
+            "supersedes": supersedes,
         },
     ).one()
     return StoredQuestion(turn_id, row[0], row[1])
@@ -121,15 +127,16 @@ WITH turn AS (
            wake_after = now(), n_wakes = 0
     WHERE id = (SELECT id FROM turns WHERE session_id = :session_id AND {IS_OPEN} ORDER BY seq LIMIT 1)
       AND run_after <= now() AND (status = 'queued' OR lease_until IS NULL OR lease_until < now()) AND {IS_OPEN}
-    RETURNING id, session_id, seq, user_id, channel, workspace, origin, question, audience, attempt, reason
+    RETURNING id, session_id, seq, user_id, channel, workspace, origin, question, audience, attempt, reason,
+              edited_question
 ), session AS (
     UPDATE sessions SET status = 'running', updated_at = now() FROM turn WHERE sessions.id = turn.session_id
     RETURNING key
 )
 SELECT turn.id, session_id, key AS session_key, seq, user_id, channel, workspace, origin, question, audience,
-       attempt, reason IS NOT DISTINCT FROM 'withdrawn' AS is_withdrawn,
+       attempt, reason IS NOT DISTINCT FROM 'withdrawn' AS is_withdrawn, edited_question IS NOT NULL AS is_edited,
        EXISTS (SELECT 1 FROM messages WHERE turn_id = turn.id)
-         OR EXISTS (SELECT 1 FROM model_calls WHERE turn_id = turn.id) AS has_record
+         OR EXISTS (SELECT 1 FROM model_calls WHERE turn_id = turn.id AND purpose <> 'edited') AS has_record
 FROM turn, session
 """)
 
@@ -216,7 +223,8 @@ WITH lost AS (
            lease_owner = NULL, lease_token = NULL, lease_until = NULL,
            n_steps = n_steps + (SELECT count(*) FROM lost),
            cost_usd = cost_usd + reserved_usd, reserved_usd = 0  -- of the lost calls, and of those a crash cut off
-    WHERE id = :id AND lease_token = :token AND status = 'running' RETURNING session_id
+    WHERE id = :id AND lease_token = :token AND status = 'running'
+      AND (edited_question IS NULL OR CAST(:reason AS text) = 'withdrawn') RETURNING session_id
 )
 UPDATE sessions SET status = :session_status, updated_at = now() FROM turn WHERE sessions.id = turn.session_id
 """)
@@ -243,7 +251,8 @@ def finish(
     count as steps, and are charged as held.
 
     ``cited`` are the numbers of the sources that the answer cites; ``notice`` stood below it; ``delivery_error``
-    says why it is not where it was asked for.
+    says why it is not where it was asked for. Raises :class:`QuestionEdited`, and ends nothing, where the person
+    has changed the question meanwhile.
     """
     outcome = {"status": status, "reason": reason, "answer": answer, "notice": notice}
     errors = {"error_id": error_id, "delivery_error": delivery_error}
@@ -254,7 +263,8 @@ def finish(
         "session_status": _SESSION_END[TurnStatus(status)],
     }
     if count_rows(transaction, _FINISH, outcome | errors | keys) != 1:
-        raise lost_lease(turn)
+        verify_lease(transaction, turn)
+        raise QuestionEdited(f"the question of turn {turn.id} was changed")
 
 
 _HAS_OPEN = text(f"SELECT EXISTS (SELECT 1 FROM turns WHERE session_id = :id AND {IS_OPEN})")
@@ -323,7 +333,7 @@ def note_wakes(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
 
 
 _STOP = text("""
-UPDATE turns SET cancel_requested = true
+UPDATE turns SET cancel_requested = true, edited_question = NULL
 WHERE session_id = (SELECT id FROM sessions WHERE key = :key) AND status = 'running'
   AND started_at <= to_timestamp(:pressed_at) + make_interval(secs => :drift)
 """)

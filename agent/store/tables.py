@@ -86,6 +86,8 @@ class TurnRow(Base):
     """One question and its outcome. The lease (owner, token, until) says which worker has it.
 
     ``known_before`` are the ``documents`` and ``tools`` that the earlier answers in its prompt rest on.
+    ``edited_question`` is what the person made of the question after a worker had it; a turn that asks it, when
+    the answer was there already, ``supersedes`` the first one.
     """
 
     __tablename__ = "turns"
@@ -106,6 +108,7 @@ class TurnRow(Base):
     workspace: Mapped[str | None] = mapped_column(Text)
     origin: Mapped[str] = mapped_column(String(16))
     question: Mapped[str] = mapped_column(Text)
+    edited_question: Mapped[str | None] = mapped_column(Text)
     audience: Mapped[Json] = mapped_column(JSONB, server_default=text("'[[\"everyone\"]]'::jsonb"))
     known_before: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"))

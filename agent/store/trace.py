@@ -20,7 +20,17 @@ from agent.store.blobs import BlobBatch
 from agent.store.database import Transaction, count_rows
 from agent.store.sessions import Turn
 from agent.store.tables import TurnRow
-from agent.types import CitedPassage, JsonObject, JsonValue, Message, Purpose, ToolSchema, TurnStatus, Usage
+from agent.types import (
+    CitedPassage,
+    EndReason,
+    JsonObject,
+    JsonValue,
+    Message,
+    Purpose,
+    ToolSchema,
+    TurnStatus,
+    Usage,
+)
 
 _TURNS = cast(Table, TurnRow.__table__)  # the mapper would take as long as the statement
 OPENING = -1  # position of tool calls made before the first model call
@@ -60,7 +70,8 @@ FROM (SELECT count(*) AS n, sum(reserved_usd) AS usd FROM lost) AS lost WHERE tu
 
 def note_limit(transaction: Transaction, turn_id: UUID, limit: str) -> None:
     """Records why the turn's closing or fallback call is made, so that a resumed turn knows."""
-    transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(reason=limit))
+    is_wanted = TurnRow.reason.is_distinct_from(EndReason.WITHDRAWN)
+    transaction.execute(update(TurnRow).where(TurnRow.id == turn_id, is_wanted).values(reason=limit))
 
 
 class RecordedCall(TypedDict):
@@ -195,7 +206,7 @@ WITH turn AS (
            cached_tokens = cached_tokens + :cached_tokens,
            completion_tokens = completion_tokens + :completion_tokens, cost_usd = cost_usd + :cost_usd,
            reserved_usd = reserved_usd - (SELECT reserved_usd FROM model_calls WHERE id = :call_id)
-    WHERE id = :turn_id AND lease_token = :token AND status = 'running' RETURNING reason
+    WHERE id = :turn_id AND lease_token = :token AND status = 'running' RETURNING reason, edited_question
 ), body AS ({blobs.INSERT}), call AS (
     UPDATE model_calls SET status = 'completed', response_hash = :response_hash, params = :params,
            prompt_tokens = :prompt_tokens, cached_tokens = :cached_tokens, completion_tokens = :completion_tokens,
@@ -208,7 +219,7 @@ WITH turn AS (
     SELECT :message_id, :turn_id, :position, content ->> 'role', content
     FROM (SELECT CAST(:message AS jsonb)) AS new (content) WHERE jsonb_typeof(content) = 'object'
 )
-SELECT reason IS NOT DISTINCT FROM 'withdrawn' FROM turn
+SELECT reason IS NOT DISTINCT FROM 'withdrawn' OR edited_question IS NOT NULL FROM turn
 """).bindparams(blobs.BODIES, *(bindparam(name, type_=JSONB) for name in ("params", "message")))
 _FAIL_CALL = text("""
 WITH call AS (
@@ -240,7 +251,7 @@ def close_model_call(
 ) -> bool:
     """Completes the call's row, adds it to the turn's totals, and appends its message if there is one.
 
-    Verifies the lease. Returns whether the person has taken the question back by now.
+    Verifies the lease. Returns whether the person has taken the question back, or changed it, by now.
     """
     batch = BlobBatch()
     values = {

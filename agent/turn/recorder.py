@@ -65,7 +65,7 @@ class TurnRecorder:
         self._on_final = on_final
         self.transcript = transcript
         self.finished: list[FinishedCall] = tool_calls.read_finished(transcript.messages)
-        self.is_withdrawn = turn.is_withdrawn
+        self.is_revised = turn.is_withdrawn or turn.is_edited  # the question was, by the person
         self._may_have_holds = turn.has_record
         self._metadata = metadata  # None once it is stored
         self._deferred: list[Callable[[Transaction], None]] = []
@@ -120,7 +120,7 @@ class TurnRecorder:
         """Closes the call's row and appends what joins the transcript of its answer, if anything does."""
         transcript, usage = self.transcript, completion.usage
         with self._step(is_verified=True) as transaction:
-            is_withdrawn = trace.close_model_call(
+            is_revised = trace.close_model_call(
                 transaction,
                 self._turn,
                 call.id,
@@ -137,7 +137,7 @@ class TurnRecorder:
             if message and not message.get("tool_calls"):
                 self._on_final(transaction)
             self._settle(transaction, call, usage)
-        self.is_withdrawn = is_withdrawn
+        self.is_revised = is_revised
         self._count_step(usage)
         transcript.finish_reason = completion.finish_reason
         if message:

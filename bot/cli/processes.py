@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.store.database import Database
     from bot.jobs.context import WorkerContext
     from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
+    from bot.processes.schedules.question_schedule import QuestionSchedule
     from bot.processes.schedules.queue_places import QueuePlaces
     from bot.processes.schedules.report_schedule import ReportSchedule
 
@@ -146,6 +147,7 @@ def _run_clock(database: "Database", stopping: threading.Event) -> None:
         catch_up=_schedule_catch_up(settings, database, jobs),
         places=places,
         reports=_schedule_reports(settings, database),
+        questions=_schedule_questions(settings, database, jobs),
         redis_watch=redis_watch.watch(settings),
     )
     if places:
@@ -208,6 +210,36 @@ def _schedule_reports(settings: "bot.settings.BotSettings", database: "Database"
 
     zone = ZoneInfo(agent.settings.load().time_zone)
     return ReportSchedule(database, ReportTime(settings.report_weekday, settings.report_hour, zone), publish)
+
+
+def _schedule_questions(
+    settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
+) -> "QuestionSchedule | None":
+    """Returns what asks scheduled questions, unless there is no token for it."""
+    from zoneinfo import ZoneInfo
+
+    import agent.settings
+    from bot.jobs import queue, slack_connection
+    from bot.processes.schedules.question_schedule import QuestionSchedule
+    from bot.slack.intake.scheduled.asking import ScheduledAsking
+    from bot.slack.intake.scheduled.standing import Standing
+    from bot.slack.membership.audience import AudienceResolver
+    from bot.slack.membership.directory import SlackDirectory
+    from ingest.access.reader_sets import ReaderSets
+
+    if not settings.slack_bot_token:
+        return None
+    slack = slack_connection.open_client(settings)
+    audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
+    standing = Standing(database, slack, audiences, ZoneInfo(agent.settings.load().time_zone))
+    asking = ScheduledAsking(
+        database,
+        slack,
+        standing,
+        lambda session_id: queue.wake(jobs, [session_id]),
+        command=settings.command,
+    )
+    return QuestionSchedule(database, asking.run)
 
 
 def migrate() -> None:

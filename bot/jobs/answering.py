@@ -8,16 +8,15 @@ sentences for questions that no model sees. Leaves out retries (:mod:`bot.slack.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from uuid import UUID
 
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
-from agent.errors import Cancelled, LeaseLost, ReplyError, UserError
-from agent.prompting import citations
-from agent.store import sessions
+from agent.errors import Cancelled, LeaseLost, QuestionEdited, ReplyError, UserError
+from agent.store import revisions, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.turn import loop
@@ -25,14 +24,17 @@ from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, suggestions, turn_endings
+from bot.jobs.answers.progress import AnswerProgress
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases.held import Abandoned, Lease
 from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
+from bot.slack.channels import thread_menu
 from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SeenBy
+from bot.slack.reading import question_reader
 from bot.slack.reading.question_reader import ReadQuestion
-from bot.slack.replies import reply_rows, task_cards
+from bot.slack.replies import reply_rows
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText, clean_label
@@ -40,7 +42,8 @@ from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
-from bot.slack.replies.unasked_reply import UnaskedReply
+from bot.slack.replies.unasked.scheduled_reply import ScheduledReply
+from bot.slack.replies.unasked.unasked_reply import UnaskedReply
 from ingest.index.table import IndexedHeading
 from ingest.library import Library, LibraryStatus
 
@@ -54,8 +57,7 @@ NOT_FOR_ALL = (
     "Since you asked, it has changed who may read the documents or who can see this conversation, "
     "so I do not show the answer. Please ask again."
 )
-STOPPED = "Stopped."
-STOPPED_NOTICE = "Stopped before the answer was complete."
+FIRST_STATUS = "is looking into it…"
 GAVE_UP = "I could not answer this: I was interrupted several times. Please ask again."
 GREETING_TITLES = 3
 LAST_ATTEMPTS = 3  # beyond the allowed ones, for saying that the question was given up
@@ -128,6 +130,8 @@ def _answer_turn(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, mak
         _answer_or_fail(context, claimed, lease, make_reply)
     except LeaseLost:
         observability.log.warning("lease_lost", attempt=turn.attempt)
+    except QuestionEdited:  # while the turn was ended otherwise
+        turn_endings.give_back(context, turn)
     except ReplyError as error:
         turn_endings.postpone_ending(context, turn, error)
     except (SQLAlchemyError, RedisError) as error:
@@ -141,8 +145,13 @@ def _answer_or_fail(
     turn = claimed.turn
     try:
         reply = make_reply(turn) if make_reply else _make_slack_reply(context, turn, claimed.posted)
-        _answer(context, claimed, lease, reply)
-    except (LeaseLost, SQLAlchemyError):
+        while True:
+            try:
+                _answer(context, claimed, lease, reply)
+                return
+            except QuestionEdited:
+                claimed = _begin_again(context, claimed, lease, reply)
+    except (LeaseLost, QuestionEdited, SQLAlchemyError):
         raise
     except Abandoned:
         turn_endings.give_back(context, turn)
@@ -152,16 +161,34 @@ def _answer_or_fail(
         turn_endings.fail(context, turn, reply, error)
 
 
+def _begin_again(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> ClaimedTurn:
+    """Returns the turn with the question as the person has changed it, of whose answer nothing is there yet."""
+    reply.begin_again()
+    with context.database.transaction() as transaction:
+        question = revisions.begin_again(transaction, claimed.turn)
+    if question is None:  # to be claimed as it is now
+        raise Abandoned("the turn was stopped while it was to begin again")
+    context.leases.hold_again(lease)
+    observability.log.info("turn_begins_again")
+    turn = replace(claimed.turn, question=question, has_record=False, is_edited=False)
+    return replace(claimed, turn=turn)
+
+
 def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
+    """Answers a turn; raises :class:`QuestionEdited` where it is to be answered with another wording."""
     turn, context = claimed.turn, context.within(claimed.posted)
+    if turn.is_edited and not turn.is_withdrawn:
+        raise QuestionEdited("the question was changed before it was claimed")
     if turn.is_withdrawn or _is_unwanted(context, claimed):
+        if turn.origin == Origin.REACTION and not turn.is_withdrawn:
+            _tell_muted(context, claimed)
         turn_endings.end_withdrawn(context, turn, reply)
         return
     if refusal := allowed_groups.find_refusal(context, claimed):
         alone = _make_slack_reply(context, turn, claimed.posted, only_asker=True)
         turn_endings.end(context, turn, alone, _sentence(turn, refusal), reason=EndReason.NOT_ALLOWED)
         return
-    asked = _read_question(context, claimed)
+    asked = _read_question(context, claimed, reply)
     if asked.moved_to:
         if context.turn_queue:
             queue.wake(context.turn_queue, [asked.moved_to])
@@ -172,15 +199,12 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     turn = replace(turn, question=asked.question)
     claimed = replace(claimed, turn=turn)
     reply.note_question(turn.question)
-    if not turn.question.strip():
-        sentence = _sentence(turn, asked.notice or _greet(context, claimed))
-        turn_endings.end(context, turn, reply, sentence, reason=EndReason.GREETING)
+    if _asks_nothing(context, claimed, asked, reply):
         return
-    if len(turn.question) > (limit := context.settings.max_question_chars):
-        sentence = _sentence(turn, TOO_LONG.format(limit=limit))
-        turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
-        return
+    reply.show_status(FIRST_STATUS)
     seen_by = final_check.find_audience(context, claimed)
+    if seen_by.error and turn.origin == Origin.SCHEDULED:  # nobody waits: it is asked when that is known
+        raise seen_by.error
     turn = replace(turn, audience=seen_by.audience)
     agent, index = asked.equip(context.agent), None
     if context.library and claimed.index:
@@ -196,14 +220,28 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     links = LinkPolicy(context.load_link_hosts(), lambda: [turn.question, *run.evidence()])
     notice = " ".join(filter(None, [asked.notice, seen_by.notice]))
     text = AnswerText(run.source, links, fits_tables=claimed.posted is not None)
-    progress = _Progress(text, final, notice)
+    progress = AnswerProgress(text, final, notice)
     try:
         _run(
             context, replace(claimed, turn=turn), run, reply, progress, plan=asked.plan(context.plan_opening_calls)
         )
     except Cancelled:
-        answer = _keep_shown(turn, run, reply, progress)
+        answer = progress.keep_shown(turn, run, reply)
         turn_endings.end(context, turn, reply, answer, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
+
+
+def _asks_nothing(context: WorkerContext, claimed: ClaimedTurn, asked: ReadQuestion, reply: Reply) -> bool:
+    """Ends the turn of a question that is empty or too long; returns whether it is."""
+    turn = claimed.turn
+    if not turn.question.strip():
+        sentence = _sentence(turn, asked.notice or _greet(context, claimed))
+        turn_endings.end(context, turn, reply, sentence, reason=EndReason.GREETING)
+        return True
+    if len(turn.question) > (limit := context.settings.max_question_chars):
+        sentence = _sentence(turn, TOO_LONG.format(limit=limit))
+        turn_endings.end(context, turn, reply, sentence, status=TurnStatus.FAILED, reason=EndReason.TOO_LONG)
+        return True
+    return False
 
 
 def _ends_early(
@@ -235,26 +273,6 @@ def _ends_early(
     return False
 
 
-@dataclass
-class _Progress:
-    """What an answer has come to so far: its text, what is said of who reads it, its steps by their card's id."""
-
-    text: AnswerText
-    final: FinalCheck
-    audience_notice: str = ""
-    steps: dict[str, TaskCard] = field(default_factory=dict)
-
-    def open_card(self, event: ToolStarted) -> TaskCard:
-        """Adds the card of a call that begins."""
-        card = task_cards.open_card(len(self.steps) + 1, event)
-        return self.steps.setdefault(card.id, card)
-
-    def close_card(self, card: TaskCard, event: ToolFinished) -> TaskCard:
-        """Replaces the card of a call that has ended."""
-        self.steps[card.id] = task_cards.close_card(card, event)
-        return self.steps[card.id]
-
-
 def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
     """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, or
     an emoji in a muted thread: which thread its message stands in is known only now."""
@@ -265,9 +283,23 @@ def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
     return not context.settings_of(claimed.posted).respond_to_all
 
 
-def _read_question(context: WorkerContext, claimed: ClaimedTurn) -> ReadQuestion:
+def _tell_muted(context: WorkerContext, claimed: ClaimedTurn) -> None:
+    """Tells who put an emoji on a message of a muted thread why nothing comes of it."""
+    assert context.slack
+    assert claimed.posted
+    address = claimed.posted.address
+    place = {"channel": address.channel, "user": address.user_id, "thread_ts": address.thread_ts}
+    try:
+        context.slack.try_once("chat.postEphemeral", text=thread_menu.MUTED, **place)
+    except ReplyError as error:
+        observability.log.info("muted_not_told", error=str(error))
+
+
+def _read_question(context: WorkerContext, claimed: ClaimedTurn, reply: Reply) -> ReadQuestion:
     if context.questions is None or claimed.posted is None:  # asked in the terminal
         return ReadQuestion(claimed.turn.question)
+    if claimed.turn.question and question_reader.has_more(claimed.turn, claimed.posted):
+        reply.show_status(FIRST_STATUS)
     return context.questions.read(
         claimed.turn, claimed.posted, lambda: final_check.find_audience(context, claimed).audience
     )
@@ -288,7 +320,7 @@ def _run(
     claimed: ClaimedTurn,
     run: loop.TurnRun,
     reply: Reply,
-    progress: _Progress,
+    progress: AnswerProgress,
     *,
     plan: Callable[[str], Sequence[OpeningCall]],
 ) -> None:
@@ -328,14 +360,15 @@ def _run(
                     closing=_close(context, claimed, run, event, progress),
                     long_tables=progress.text.long_tables,
                     notice=progress.audience_notice,
-                    is_withdrawn=run.recorder.is_withdrawn,
+                    is_revised=run.recorder.is_revised,
                 )
-                if claimed.posted and event.reason is not EndReason.SMALL_TALK:
+                is_asked = claimed.turn.origin != Origin.SCHEDULED
+                if claimed.posted and is_asked and event.reason is not EndReason.SMALL_TALK:
                     private_answers.offer(context, claimed.turn, claimed.posted.address)
 
 
 def _close(
-    context: WorkerContext, claimed: ClaimedTurn, run: loop.TurnRun, finished: Finished, progress: _Progress
+    context: WorkerContext, claimed: ClaimedTurn, run: loop.TurnRun, finished: Finished, progress: AnswerProgress
 ) -> Closing:
     """Returns what stands below an answer from documents; nothing below another one."""
     if not finished.sources:
@@ -361,21 +394,6 @@ def _close(
     )
 
 
-def _keep_shown(turn: Turn, run: loop.TurnRun, reply: Reply, progress: _Progress) -> Answer:
-    """Returns what the person saw when they pressed Stop: that text and no more, its sources, the steps."""
-    shown = reply.get_shown_text()
-    text = progress.text.flush() if shown is None else shown
-    by_number = {source.n: source for source in run.recorder.sources}
-    return Answer(
-        turn.id,
-        text or STOPPED,
-        [by_number[n] for n in citations.find_cited(text, by_number)],
-        STOPPED_NOTICE if text else "",
-        has_feedback=False,
-        steps=[task_cards.stop_card(card) for card in progress.steps.values()],
-    )
-
-
 def _sentence(turn: Turn, text: str) -> Answer:
     """Returns an answer of fixed words, which nobody is asked to rate."""
     return Answer(turn.id, text, has_feedback=False)
@@ -386,6 +404,8 @@ def _make_slack_reply(
 ) -> Reply:
     if posted is None or context.slack is None:
         raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
+    if turn.origin == Origin.SCHEDULED:
+        return ScheduledReply(context.slack, context.database, turn, posted)
     if posted.address.thread_ts is None or posted.address.only_asker or only_asker:
         return CommandReply(context.slack, posted.address, turn.question)
     kind = UnaskedReply if turn.origin == Origin.CHANNEL else ThreadReply

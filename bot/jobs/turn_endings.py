@@ -36,6 +36,10 @@ BEGIN_A_THREAD = frozenset({Origin.MENTION, Origin.REACTION, Origin.CHANNEL})  #
 SAYS_NOTHING = frozenset(
     {EndReason.NO_EVIDENCE, EndReason.WEAK_EVIDENCE, EndReason.UNCITED, EndReason.SMALL_TALK, EndReason.NO_ANSWER}
 )
+# The model said all that it would.
+IS_WHOLE = frozenset(
+    {EndReason.ANSWERED, EndReason.NO_EVIDENCE, EndReason.WEAK_EVIDENCE, EndReason.UNCITED, EndReason.SMALL_TALK}
+)
 DELIVERY_DELAY_SECONDS = (2, 60)  # Slack is away: the next try is after a quarter of the turn's age, within these
 
 
@@ -49,14 +53,14 @@ def complete(
     closing: Closing = NOTHING_BELOW,
     long_tables: Sequence[LongTable] = (),
     notice: str = "",
-    is_withdrawn: bool = False,
+    is_revised: bool = False,
 ) -> None:
     """Delivers the agent's answer, as ``text``, and completes the turn; small talk needs no ``notice``.
 
-    ``is_withdrawn`` says whether the person had taken the question back when the answer was stored.
+    ``is_revised`` says whether the person had taken the question back, or changed it, when the answer was stored.
+    Raises :class:`QuestionEdited` where they have changed it.
     """
-    if is_withdrawn:
-        end_withdrawn(context, turn, reply)
+    if is_revised and end_if_withdrawn(context, turn, reply):
         return
     if _is_unasked(turn) and not (finished.sources and finished.reason not in SAYS_NOTHING):
         end_silently(context, turn, reply, reason=finished.reason)
@@ -76,13 +80,15 @@ def complete(
         has_feedback=not is_small_talk,  # nobody is asked to rate a "you're welcome"
         closest=finished.closest,
         has_menu=not is_small_talk and turn.seq == 1 and turn.origin in BEGIN_A_THREAD,
+        is_partial=finished.reason not in IS_WHOLE,
         long_tables=long_tables,
         closing=closing,
     )
     if not _deliver(context, turn, reply, answer):
         return
-    _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=finished.reason)
-    observability.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
+    reason = finished.reason if reply.is_said else EndReason.UNCHANGED
+    _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=reason)
+    observability.log.info("turn_completed", reason=reason, n_sources=len(finished.sources))
 
 
 def end(
@@ -97,7 +103,7 @@ def end(
 ) -> None:
     """Delivers an answer that is not the agent's whole one, such as an apology, and ends the turn.
 
-    To a message that nobody addressed to the bot nothing is said.
+    To a message that nobody addressed to the bot nothing is said. Raises :class:`QuestionEdited`.
     """
     if _is_unasked(turn):
         end_silently(context, turn, reply, status=status, reason=reason, error_id=error_id)
@@ -137,9 +143,12 @@ def end_unseen(
 
 
 def end_if_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> bool:
-    """Ends the turn without a word if the person deleted the question; returns whether it did."""
+    """Ends the turn without a word if the person deleted the question; returns whether it did.
+
+    Raises :class:`QuestionEdited` if they changed it.
+    """
     with context.database.transaction() as transaction:
-        if not revisions.is_withdrawn(transaction, turn):
+        if not revisions.check(transaction, turn):
             return False
     end_withdrawn(context, turn, reply)
     return True

@@ -19,9 +19,9 @@ from agent.store.budgets import Budgets
 from agent.store.database import Database
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.limits import Limits
+from bot.jobs.answers.link_hosts import AllowedHosts
 from bot.jobs.context import RunMetadata, WorkerContext
 from bot.jobs.leases.held import Leases
-from bot.jobs.link_hosts import AllowedHosts
 from bot.jobs.suggestions import Suggestions
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings

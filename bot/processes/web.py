@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from slack_bolt import App
@@ -52,6 +53,9 @@ from bot.slack.docent_command.listener import DocentCommand
 from bot.slack.home.context import HomeContext, SyncControl
 from bot.slack.home.listeners import HomeListeners
 from bot.slack.intake.intake import Intake
+from bot.slack.intake.scheduled.command import ScheduledCommand
+from bot.slack.intake.scheduled.rows import Bounds
+from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.background import Background
@@ -88,11 +92,18 @@ class Web:
         )
         directory = SlackDirectory(slack)
         audiences = AudienceResolver(directory, ReaderSets(), database)
-        self._desk = AnswerDesk(database, slack, audiences, split_list(settings.operators))
+        operators = split_list(settings.operators)
+        self._desk = AnswerDesk(database, slack, audiences, operators)
         self._background = Background("home")
         home = self._open_home(slack, directory, audiences)
         HomeListeners(home, self._background).register(self.app)
-        DocentCommand(settings.command, self._background, table.build(home)).register(self.app)
+        scheduled = ScheduledCommand(
+            database,
+            Standing(database, slack, audiences, ZoneInfo(agent.settings.load().time_zone)),
+            bounds=Bounds(settings.scheduled_per_channel, settings.scheduled_per_workspace),
+            operators=operators,
+        )
+        DocentCommand(settings.command, self._background, table.build(home, scheduled)).register(self.app)
         listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk)
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))

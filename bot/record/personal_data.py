@@ -2,9 +2,10 @@
 
 A person is known by their Slack id, with which questions, ratings, budgets and places are stored; names stand only
 beside ids, in what a tool read in Slack. Forgetting deletes their questions with everything recorded of them,
-takes those out of the prompts of later questions of the same threads, deletes their ratings, budgets and
-reminders, and replaces their id wherever a record of others mentions it. What they wrote in a thread that a tool
-read for somebody else stays there, without their id, until that record is deleted; so do documents.
+takes those out of the prompts of later questions of the same threads, deletes their ratings, budgets, reminders
+and the questions that they had scheduled, and replaces their id wherever a record of others mentions it. What
+they wrote in a thread that a tool read for somebody else stays there, without their id, until that record is
+deleted; so do documents.
 """
 
 import json
@@ -70,6 +71,7 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
         mention = _make_mention(user_id, names)
         transaction.execute(_FORGET_REMINDERS, values)
         transaction.execute(_FORGET_EXPERT, values)
+        transaction.execute(_FORGET_SCHEDULED, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
         hashes = list(transaction.scalars(_BODIES_WITH, mention))
         n_open = transaction.scalars(_COUNT_OPEN, values).one()
@@ -79,7 +81,8 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
 
 _EXPORTED = {
     "questions": text("""
-        SELECT id, session_id, created_at, finished_at, origin, workspace, channel, question, answer, notice,
+        SELECT id, session_id, created_at, finished_at, origin, workspace, channel, question, edited_question,
+               answer, notice,
                status, reason, model, cost_usd, n_steps FROM turns WHERE user_id = :user_id ORDER BY id"""),
     "ratings": text("""
         SELECT turn_id, rating, comment, created_at, updated_at FROM feedback
@@ -87,6 +90,9 @@ _EXPORTED = {
     "budgets": text("""
         SELECT period, starts_on, spent_usd FROM budgets
         WHERE scope = 'person' AND right(subject, length(:ending)) = :ending ORDER BY starts_on"""),
+    "scheduled_questions": text("""
+        SELECT created_at, team, channel, question, language, days, to_char(at, 'HH24:MI') AS at, time_zone,
+               next_at, paused FROM scheduled_questions WHERE user_id = :user_id ORDER BY created_at"""),
     "reminders": text("SELECT begun_at, sent_at FROM notices WHERE subject = 'reminder:' || :user_id"),
     "settings_of_channels": text("""
         SELECT team, channel, version, settings, changed_at FROM channel_settings
@@ -99,6 +105,7 @@ _EXPORTED = {
         SELECT key, received_at, place - 'response_url' AS place, enclosed FROM deliveries
         WHERE place ->> 'user_id' = :user_id ORDER BY received_at"""),
 }
+_FORGET_SCHEDULED = text("DELETE FROM scheduled_questions WHERE user_id = :user_id")
 _TEXTS = text(f"""
 SELECT session_id, seq, question, coalesce(answer, '') FROM turns WHERE user_id = :user_id AND {HAS_ENDED}
 """)
@@ -135,12 +142,14 @@ WHERE {column}::text LIKE :like AND {column}::text ~ :id
         ("tool_calls", "arguments", "jsonb"),
         ("tool_calls", "result", "jsonb"),
         ("turns", "question", "text"),
+        ("turns", "edited_question", "text"),
         ("turns", "answer", "text"),
         ("feedback", "comment", "text"),
         ("deliveries", "enclosed", "jsonb"),
         ("thread_settings", "changed_by", "text"),
         ("channel_settings", "changed_by", "text"),
         ("channel_settings", "settings", "jsonb"),
+        ("scheduled_questions", "question", "text"),
     )
 )
 

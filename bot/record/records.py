@@ -113,6 +113,7 @@ class TurnRecord(TypedDict):
     workspace: str | None
     origin: str
     question: str
+    edited_question: str | None
     answer: str | None
     audience: list[list[str]]
     notice: str | None

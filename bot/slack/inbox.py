@@ -4,6 +4,7 @@ Promises one short transaction per question. A second delivery of the same messa
 ``app_mention``, find the first one and change nothing. Knows nothing of Redis: the caller wakes a worker.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -12,12 +13,14 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
+from agent import types
 from agent.clock import new_id
 from agent.store import locks, revisions, sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import StoredQuestion, Turn
-from agent.store.tables import Json, TurnRow
-from agent.types import Audience
+from agent.store.tables import HAS_ENDED, Json, TurnRow
+from agent.types import Audience, TurnStatus
+from bot.slack.reading import enclosures as enclosed_json
 from bot.slack.reading.enclosures import NOTHING, Enclosures
 from bot.slack.replies.closing.buttons import AnswerPlace
 from bot.slack.tables import DeliveryRow
@@ -33,9 +36,10 @@ class Origin(StrEnum):
     SHORTCUT = "shortcut"  # at a message, which is then asked about
     REACTION = "reaction"  # by the operator's emoji at a message
     CHANNEL = "channel"  # a message in a channel where all are answered
+    SCHEDULED = types.SCHEDULED  # by the clock, at a time that somebody set
 
 
-_RARE = ("session", "quotes_question", "keeps_original", "only_asker")
+_RARE = ("session", "quotes_question", "keeps_original", "only_asker", "is_scheduled")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class ReplyAddress:
     quotes_question: bool = False  # nothing else shows the question: it was asked by a click
     keeps_original: bool = False  # a response URL's own message stays: it is an answer, or somebody's message
     only_asker: bool = False  # the channel wants answers in its threads to be shown to their askers alone
+    is_scheduled: bool = False  # the clock asks: the answer is a message of the conversation, for all who see it
 
     @property
     def session_key(self) -> str:
@@ -63,7 +68,7 @@ class ReplyAddress:
     @property
     def place(self) -> AnswerPlace:
         """Returns where the answer will stand."""
-        if self.thread_ts and not self.only_asker:
+        if (self.thread_ts and not self.only_asker) or self.is_scheduled:
             return AnswerPlace.DIRECT if self.is_direct else AnswerPlace.THREAD
         return AnswerPlace.ALONE if self.channel.startswith("D") else AnswerPlace.EPHEMERAL
 
@@ -76,13 +81,33 @@ class ReplyAddress:
     @property
     def is_private(self) -> bool:
         """Returns whether only the asker will see the answer."""
-        return self.is_direct or self.only_asker or self.thread_ts is None
+        return self.is_direct or self.only_asker or (self.thread_ts is None and not self.is_scheduled)
 
     @property
     def audience(self) -> Audience:
         """Returns who will see the answer, as far as the place tells: more is looked up when it is answered."""
         member = {f"channel:{self.channel}"} | ({f"user:{self.user_id}"} if self.is_private else set())
         return Audience((frozenset(member),))
+
+
+@dataclass(frozen=True)
+class StoppedQuestion:
+    """A question that its asker stopped; ``address`` where it ended with that, because nobody had begun it."""
+
+    session_id: UUID
+    address: ReplyAddress | None
+
+
+@dataclass(frozen=True)
+class EditedQuestion:
+    """A question as it was edited after its answer: what to store to have it answered, too."""
+
+    key: str
+    address: ReplyAddress
+    origin: Origin
+    question: str
+    enclosed: Enclosures
+    supersedes: UUID
 
 
 @dataclass(frozen=True)
@@ -116,11 +141,13 @@ def store(
     enclosed: Enclosures = NOTHING,
     per_minute: int = 0,
     may_come_again: bool = False,
+    supersedes: UUID | None = None,
 ) -> StoredQuestion | TooManyQuestions | None:
     """Stores a question under its delivery key; returns None if the key is stored already.
 
-    Where its author has asked ``per_minute`` questions in the last minute, stores only the key, so that no other
-    delivery asks it after all; nothing where the person ``may_come_again`` under this key. 0 is without limit.
+        It ``supersedes`` the turn whose question was edited into this one. Where its author has asked
+    ``per_minute`` questions in the last minute, stores only the key, so that no other     delivery asks it after
+    all; nothing where the person ``may_come_again`` under this key. 0 is without limit.
 
     Raises SQLAlchemy's OperationalError if Postgres is away; the caller must not acknowledge then::
 
@@ -163,7 +190,27 @@ def store(
             question=question,
             audience=address.audience,
             turn_id=turn_id,
+            supersedes=supersedes,
         )
+
+
+def store_scheduled(transaction: Transaction, address: ReplyAddress, question: str) -> StoredQuestion | None:
+    """Stores a question that the clock asks, under the key of its session; None where that was done."""
+    turn_id, key = new_id(), address.session_key
+    delivery = insert(DeliveryRow).values(key=key, turn_id=turn_id, place=address.as_json(), enclosed=None)
+    if transaction.execute(delivery.on_conflict_do_nothing().returning(DeliveryRow.id)).one_or_none() is None:
+        return None
+    return sessions.ask(
+        transaction,
+        key=key,
+        user_id=address.user_id,
+        channel=address.channel,
+        workspace=address.team_id,
+        origin=Origin.SCHEDULED,
+        question=question,
+        audience=address.audience,
+        turn_id=turn_id,
+    )
 
 
 def find_session(database: Database, key: str) -> UUID | None:
@@ -184,11 +231,60 @@ def withdraw(database: Database, key: str) -> UUID | None:
         return revisions.withdraw(transaction, turn_id) if turn_id else None
 
 
-def correct(database: Database, key: str, question: str) -> bool:
-    """Replaces the question under this key while no worker has it; returns whether it did."""
+def correct(database: Database, key: str, question: str) -> tuple[UUID, TurnStatus] | None:
+    """Replaces the question under this key, see :func:`agent.store.revisions.correct`; returns its turn, and how
+    far that is, None where nothing changes."""
     with database.transaction() as transaction:
         turn_id = _find_turn(transaction, key)
-        return turn_id is not None and revisions.correct(transaction, turn_id, question)
+        status = revisions.correct(transaction, turn_id, question) if turn_id else None
+    return (turn_id, status) if turn_id and status else None
+
+
+_MARKED = text("""
+WITH marked AS (
+    SELECT turn_id FROM deliveries WHERE key = ANY(:keys) AND turn_id IS NOT NULL
+    UNION SELECT turn_id FROM replies WHERE channel = :channel AND ts = :ts
+)
+SELECT turn_id FROM marked UNION SELECT id FROM turns WHERE supersedes IN (SELECT turn_id FROM marked)
+""")
+_PLACES = text("SELECT turn_id, place FROM deliveries WHERE turn_id = ANY(:ids) AND place ? 'channel'")
+
+
+def stop(database: Database, address: ReplyAddress) -> list[StoppedQuestion]:
+    """Stops the questions that this person asked with the message at ``address``, or that it answers."""
+    keys = [f"{kind}:{address.team_id}:{address.channel}:{address.ts}" for kind in ("message", "reaction")]
+    values = {"keys": keys, "channel": address.channel, "ts": address.ts}
+    with database.transaction() as transaction:
+        turn_ids = transaction.scalars(_MARKED, values).all()
+        stopped = revisions.stop(transaction, turn_ids, address.user_id) if turn_ids else []
+        ended = [one.id for one in stopped if one.has_ended]
+        places = {row[0]: row[1] for row in transaction.execute(_PLACES, {"ids": ended})} if ended else {}
+    addresses = {id_: ReplyAddress(**place) for id_, place in places.items()}
+    return [StoppedQuestion(one.session_id, addresses.get(one.id)) for one in stopped]
+
+
+_EDITED = text(f"""
+SELECT place, enclosed, origin, edited_question, coalesce(supersedes, turns.id) AS supersedes
+FROM turns JOIN deliveries ON deliveries.turn_id = turns.id
+WHERE turns.id = :id AND turns.user_id = :user_id AND edited_question IS NOT NULL AND {HAS_ENDED}
+""")
+
+
+def load_edited(database: Database, turn_id: UUID, user_id: str) -> EditedQuestion | None:
+    """Loads what a person made of their question after its answer; None where that is nothing."""
+    with database.transaction() as transaction:
+        row = transaction.execute(_EDITED, {"id": turn_id, "user_id": user_id}).one_or_none()
+    if row is None or not row.place:
+        return None
+    digest = hashlib.sha256(row.edited_question.encode()).hexdigest()[:16]
+    return EditedQuestion(
+        f"again:{turn_id}:{digest}",
+        replace(ReplyAddress(**row.place), quotes_question=True),
+        Origin.THREAD if row.origin == Origin.CHANNEL else Origin(row.origin),  # it is asked for by now
+        row.edited_question,
+        enclosed_json.from_json(row.enclosed),
+        row.supersedes,
+    )
 
 
 _MOVE = text("""
@@ -210,5 +306,13 @@ def forget(transaction: Transaction, turn_ids: Sequence[UUID]) -> None:
     transaction.execute(update(DeliveryRow).where(DeliveryRow.turn_id.in_(turn_ids)).values(forgotten))
 
 
+_TURN = text("""
+SELECT coalesce((SELECT id FROM turns WHERE supersedes = turn_id ORDER BY id DESC LIMIT 1), turn_id)
+FROM deliveries WHERE key = :key
+""")
+
+
 def _find_turn(transaction: Transaction, key: str) -> UUID | None:
-    return transaction.scalar(select(DeliveryRow.turn_id).where(DeliveryRow.key == key))
+    """Returns the turn of the question under this key: the last, where it was edited and asked again."""
+    turn_id: UUID | None = transaction.scalar(_TURN, {"key": key})
+    return turn_id

@@ -20,8 +20,9 @@ from bot.slack.channels import thread_menu
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake import events
-from bot.slack.intake.intake import Intake
-from bot.slack.interactions import feedback_form, private_offer
+from bot.slack.intake.events import MessageRevision
+from bot.slack.intake.intake import AnsweredEdit, Intake
+from bot.slack.interactions import answer_again, feedback_form, private_offer
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.interactions.feedback_form import Thumb
@@ -37,14 +38,11 @@ TOO_MANY = (
     "please ask it again in {seconds} seconds."
 )
 UNCLEAR = "I may not have got this question. If no answer appears here within two minutes, please ask it again."
-MUTED = (
-    "I am muted in this thread. Whoever asked first in it can change that in the menu below my first answer; or "
-    "mention me outside of the thread."
-)
 MUTED_CHANNEL = (
     "I am muted in this channel. `/ask` still works here, for your eyes only; whoever looks after me can let me "
     "speak again with `/docent unmute`."
 )
+STOPPED_WAITING = "I took your question out of the queue: you marked it with ❌ before I had begun with it."
 UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 
@@ -77,6 +75,7 @@ def register(app: App, context: ListenerContext, desk: AnswerDesk) -> None:
     app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
     app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
     app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(context, ack, body, action))
+    app.action(answer_again.ACTION)(lambda ack, body, action: on_answer_again(context, ack, body, action))
     app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(context, ack, body, action))
     AnswerListeners(context.intake, desk, partial(ask, context)).register(app)
     app.action(re.compile(".*"))(lambda ack: ack())
@@ -95,8 +94,8 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
         changes.store(context.database, event)
         return
     if event.get("subtype") in events.REVISIONS:
-        if (revision := events.parse_revision(event, body)) and (stored := context.intake.revise(revision)):
-            _notify(context, revision.before.address, stored)
+        if revision := events.parse_revision(event, body):
+            _note_revision(context, revision)
         return
     message = events.parse_message(event, body)
     if message and context.intake.is_question(message):
@@ -106,7 +105,12 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
 
 
 def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None:
-    """Stores the question that the operator's emoji asks about a message."""
+    """Stores the question that the operator's emoji asks; stops one that its asker marks with ❌."""
+    if (mark := events.parse_stop_mark(event, body)) and mark.key not in context.intake.stored:
+        for address in context.intake.stop(mark.address):
+            context.notifications.tell(address, STOPPED_WAITING)
+            context.notifications.show_place(address, None)
+        context.intake.stored.add(mark.key)
     reaction = events.parse_reaction(event, body)
     if not reaction or not context.intake.is_asked_by(reaction):
         return
@@ -199,6 +203,19 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
     ack()
 
 
+def on_answer_again(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
+    """Stores a question as its asker has changed it after the answer."""
+    if click := answer_again.parse_click(body, action):
+        turn_id, clicked = click
+        stored = context.intake.ask_again(turn_id, clicked.user_id)
+        said = answer_again.ASKED if stored else answer_again.BEFORE
+        if isinstance(stored, TooManyQuestions):
+            said = TOO_MANY.format(seconds=stored.wait_seconds)
+        is_over = not isinstance(stored, TooManyQuestions)
+        context.notifications.answer_click(clicked.response_url, said, replaces=is_over)
+    ack()
+
+
 def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Payload) -> None:
     """Stores the comment of a submitted form and thanks for it; an empty form is returned to the person."""
     turn_id, comment = feedback_form.parse_comment(view)
@@ -243,7 +260,17 @@ def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origi
 
 def explain_mute(intake: Intake, address: ReplyAddress) -> str:
     """Returns why nothing is answered there, and who can change it."""
-    return MUTED_CHANNEL if intake.settings.of_channel(address.team_id, address.channel).muted else MUTED
+    is_channel = intake.settings.of_channel(address.team_id, address.channel).muted
+    return MUTED_CHANNEL if is_channel else thread_menu.MUTED
+
+
+def _note_revision(context: ListenerContext, revision: MessageRevision) -> None:
+    """Stores what was changed about a question; where it was answered already, offers to answer it again."""
+    outcome, address = context.intake.revise(revision), revision.before.address
+    if isinstance(outcome, AnsweredEdit):
+        context.notifications.offer_again(address, outcome.turn_id)
+    else:
+        _notify(context, address, outcome)
 
 
 def _notify(

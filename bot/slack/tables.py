@@ -1,11 +1,11 @@
 """The bot's tables: what Slack delivered, what was posted back or sent unasked, which members have changed, and
-what is set for single channels and threads."""
+what is set for single channels and threads, and which questions the clock asks."""
 
-from datetime import datetime
+from datetime import datetime, time
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
 
@@ -94,3 +94,33 @@ class NoticeRow(Base):
     subject: Mapped[str] = mapped_column(Text, primary_key=True)
     begun_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
     sent_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class ScheduledQuestionRow(Base):
+    """A question that the clock asks in a conversation, under its number there: see bot.slack.intake.scheduled.
+
+        ``days`` are days of the week, Monday is 0, and ``at`` is a time in ``time_zone``. ``paused`` is why it
+    is asked     no more. ``said`` is what the answer that was posted last says, in a form that can be compared.
+    """
+
+    __tablename__ = "scheduled_questions"
+    __table_args__ = (
+        UniqueConstraint("team", "channel", "n"),
+        Index("ix_scheduled_questions_next_at", "next_at", postgresql_where=text("paused IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    team: Mapped[str] = mapped_column(Text)
+    channel: Mapped[str] = mapped_column(Text)
+    n: Mapped[int]
+    user_id: Mapped[str] = mapped_column(Text)  # who set it up
+    question: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(Text)
+    days: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    at: Mapped[time]
+    time_zone: Mapped[str] = mapped_column(Text)
+    next_at: Mapped[datetime] = mapped_column(Timestamp)
+    paused: Mapped[str | None] = mapped_column(Text)
+    is_pause_told: Mapped[bool] = mapped_column(server_default=text("false"))
+    said: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())

@@ -133,6 +133,14 @@ def look_up(transaction: Transaction, document_ids: Iterable[str], audience: Aud
     return DocumentsNow(unreadable, {id_: dates[id_] for id_ in ids - unreadable if id_ in dates})
 
 
+def load_versions(transaction: Transaction, document_ids: Iterable[str]) -> dict[str, str]:
+    """Returns what changes with each change of these documents, by their ids; "" for one that is not known."""
+    ids = sorted(set(document_ids))
+    found = select(DocumentRow.id, DocumentRow.content_hash).where(DocumentRow.id.in_(map(_uuid, ids)))
+    versions = {id_.hex: version for id_, version in transaction.execute(found)} if ids else {}
+    return {id_: versions.get(_uuid(id_).hex, "") for id_ in ids}
+
+
 def _select_documents(transaction: Transaction, ids: frozenset[str], *columns: Any) -> Sequence[Any]:
     """Selects id, principals and more of these documents; asks nothing where there are none."""
     if not ids:

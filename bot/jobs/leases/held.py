@@ -96,6 +96,14 @@ class Leases:
             self._say(TurnHeld(token, claimed_at + self._longest_seconds))
         return lease
 
+    def hold_again(self, lease: Lease) -> None:
+        """Counts the turn of a lease as one that is held from now on: it begins again, and what was said of it
+        before, that it was to stop, is over."""
+        with self._lock:
+            self._n_added += 1
+            lease.n, lease.is_cancelled = self._n_added, False
+            self._say(TurnHeld(lease.token, time.monotonic() + self._longest_seconds))
+
     def drop(self, lease: Lease) -> None:
         """Stops renewing the lease of a turn that has ended."""
         with self._lock:

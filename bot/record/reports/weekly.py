@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import agent.settings
 import ingest.settings
 from agent import observability
-from agent.errors import UserError
+from agent.errors import ReplyError, UserError
 from agent.store.database import Database
+from agent.types import Audience
 from bot.record import export_scope
 from bot.record.reports import notices, wording
 from bot.record.reports.questions import UnansweredQuestion
@@ -29,6 +30,7 @@ from ingest import source_config
 from ingest.access.reader_sets import ReaderSets
 
 WEEK = timedelta(days=7)
+MAX_TRIES = 3  # of a report whose readers change while it is made; then it is tried again later
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,27 @@ class WeeklyReport:
             observability.log.info("owners_reminded", n=n_reminded)
 
     def _post(self, notice: notices.Notice, due: datetime) -> bool:
-        """Posts the report; returns False where there is nothing to say."""
-        scope = ReportScope(self.is_public, self.audiences.of_reader(f"channel:{self.channel}"), self.channel)
+        """Posts the report; returns False where there is nothing to say.
+
+        Who comes in while it is made has it made anew: it names no document that they may not read.
+        """
         since = due.astimezone(self.zone) - WEEK  # of the clock on the wall
-        report = make_report(self.database, since, due, scope, partial(find_link, self.slack))
+        readers = self._look_up_readers()
+        for _ in range(MAX_TRIES):
+            scope = ReportScope(self.is_public, readers, self.channel)
+            report = make_report(self.database, since, due, scope, partial(find_link, self.slack))
+            readers_before, readers = readers, self._look_up_readers()
+            if readers == readers_before:
+                break
+        else:
+            raise ReplyError("who is in the report's channel changes while it is made", is_transient=True)
         if not report.asked.n_asked:
             return False
         notices.send(self.slack, notice, self.channel, wording.to_message(report, self.zone))
         return True
+
+    def _look_up_readers(self) -> Audience:
+        return self.audiences.of_reader(f"channel:{self.channel}")
 
 
 def build(database: Database, settings: BotSettings) -> WeeklyReport:

@@ -31,6 +31,7 @@ export class App {
   tab = /** @type {import("./home.js").Tab} */ ("messages"); // of the app's own place
   notice = "";
   isAway = false;
+  editing = ""; // the pane and the ts of the message that the person is changing
   n_changes = 0; // of what this page itself adds to messages
   hurry = () => {}; // asks for a fresh screen at once
   draw = () => {};
@@ -164,6 +165,27 @@ export class App {
   react(message, name) {
     const action = message.reactions?.[name]?.includes(this.me) ? "unreact" : "react";
     return this.try(() => act(this.me, action, { ts: message.ts, name }));
+  }
+
+  /** Lets the person change a message of theirs, or none. @param {string} place its pane and ts */
+  beginEditing(place) {
+    this.editing = place;
+    this.n_changes += 1;
+    this.draw();
+    const field = /** @type {HTMLElement | null} */ (document.querySelector(".editing textarea"));
+    field?.focus();
+  }
+
+  /** @param {Slack.Message} message @param {string} typed */
+  async edit(message, typed) {
+    const text = toWire(typed, this);
+    const isDone = !text || (await this.try(() => act(this.me, "edit", { ts: message.ts, text })));
+    if (isDone) this.beginEditing("");
+  }
+
+  /** @param {Slack.Message} message */
+  remove(message) {
+    return this.try(() => act(this.me, "delete", { ts: message.ts }));
   }
 
   stop() {

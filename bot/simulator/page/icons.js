@@ -4,6 +4,7 @@ import { html } from "./dom.js";
 
 const N_COLOURS = 8;
 const PATHS = {
+  bin: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5",
   book: "M12 6c-2-1.5-4.5-2-8-2v14c3.5 0 6 .5 8 2 2-1.5 4.5-2 8-2V4c-3.5 0-6 .5-8 2Zm0 0v14",
   check: "m5 12.5 4.5 4.5L19 7",
   chevron: "m10 7 5 5-5 5",
@@ -11,6 +12,7 @@ const PATHS = {
   ask: "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.1-1.5 2.4m0 3v.5M4 12a8 8 0 1 0 16 0 8 8 0 1 0-16 0",
   dots: "M6 12h.01M12 12h.01M18 12h.01",
   down: "M12 5v14m-6-6 6 6 6-6",
+  edit: "M5 19l1-4L16 5l3 3L9 18l-4 1ZM14 7l3 3",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
   hash: "M9 4 7 20M17 4l-2 16M4.5 9h16M3.5 15h16",
   inspect: "M4 5h16v14H4zM14.5 5v14M17 9h.8M17 12h.8",

@@ -2,6 +2,7 @@
 
 import { drawBlock, drawSteps } from "./blocks.js";
 import { html, listOf, nothing, textOf } from "./dom.js";
+import { drawEditing } from "./edit.js";
 import { clock, count, dateOf, size } from "./format.js";
 import { avatar, icon } from "./icons.js";
 import { markdown } from "./markdown.js";
@@ -13,11 +14,16 @@ const ENDINGS = {
   expired: "This message stopped growing: its stream is too old.",
 };
 
+/** @type {Record<string, string>} */
+const FACES = { x: "❌" };
+
 /** @param {Slack.Message} message @param {Pane} pane @param {App} app */
 export function drawMessage(message, pane, app) {
   const name = message.username || app.nameOf(message.user);
   const when = dateOf(message.ts);
   const isApp = message.is_app || app.users.get(message.user ?? "")?.is_bot;
+  const place = `${pane}/${message.ts}`; // a root stands in both panes
+  const isMine = message.user === app.me && !message.is_ephemeral && message.subtype !== "tombstone";
   const reply = pane === "channel" && !message.is_ephemeral ? () => app.go({ thread: message.ts }) : null;
   return html`<article class="row ${message.is_ephemeral ? "ephemeral" : ""}" data-ts=${message.ts}
     tabindex="0" aria-label=${`${name}, ${clock(message.ts)}`}>
@@ -27,10 +33,14 @@ export function drawMessage(message, pane, app) {
         <b class="name">${name}</b> ${isApp ? html`<span class="badge">App</span>` : nothing}
         <time datetime=${when.toISOString()} title=${when.toLocaleString()}>${clock(message.ts)}</time>
         ${message.is_ephemeral ? html`<span class="detail">Only visible to you</span>` : nothing}</div>
-      ${drawBody(message, app)} ${drawReactions(message, app)}
+      ${app.editing === place ? drawEditing(message, app) : drawBody(message, app)}
+      ${drawReactions(message, app)}
       ${pane === "channel" ? drawReplies(message, app) : nothing}</div>
     <div class="toolbar">
       ${message.is_ephemeral ? nothing : drawAsking(message, app)}
+      ${isMine || (message.is_app && !message.is_ephemeral) ? drawCross(message, app) : nothing}
+      ${isMine ? drawTool("Edit", icon("edit"), () => app.beginEditing(place)) : nothing}
+      ${isMine ? drawTool("Delete", icon("bin"), () => app.remove(message)) : nothing}
       ${reply ? drawTool("Reply in thread", icon("reply"), reply) : nothing}
       ${message.is_app ? drawTool("Show the story", icon("story"), () => app.tellStory(message)) : nothing}
     </div></article>`;
@@ -44,6 +54,11 @@ function drawAsking(message, app) {
   )}${emoji.map((name) => drawTool(`React with :${name}:`, icon("ask"), () => app.react(message, name)))}`;
 }
 
+/** The emoji by which an asker stops an answer. @param {Slack.Message} message @param {App} app */
+function drawCross(message, app) {
+  return drawTool("React with :x:", icon("close"), () => app.react(message, "x"));
+}
+
 /** @param {Slack.Message} message @param {App} app */
 function drawReactions(message, app) {
   const reactions = Object.entries(message.reactions ?? {});
@@ -51,7 +66,7 @@ function drawReactions(message, app) {
   return html`<div class="reactions">${reactions.map(
     ([name, users]) => html`<button class="reaction" title=${users.map((id) => app.nameOf(id)).join(", ")}
       aria-pressed=${users.includes(app.me)} @click=${() => app.react(message, name)}>
-      ${app.screen.emoji.includes(name) ? icon("ask") : `:${name}:`} ${users.length}</button>`,
+      ${app.screen.emoji.includes(name) ? icon("ask") : (FACES[name] ?? `:${name}:`)} ${users.length}</button>`,
   )}</div>`;
 }
 
@@ -90,6 +105,7 @@ function drawParts(message, app) {
     ${hasMarkdown ? html`<div class="markdown ${isLive ? "live" : ""}">${growing}</div>` : nothing}
     ${blocks.map((block) => drawBlock(block, message, app))}
     ${isPlain ? html`<div class="text">${mrkdwn(message.text, app)}</div>` : nothing}
+    ${message.edited && !message.is_app ? html`<span class="detail">(edited)</span>` : nothing}
     ${listOf(message.attachments)
       .filter((attachment) => attachment.is_msg_unfurl)
       .map((attachment) => drawForwarded(attachment, app))}

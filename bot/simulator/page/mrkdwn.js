@@ -38,6 +38,15 @@ export function mrkdwn(text, app) {
   return sanitize(html);
 }
 
+/** Returns what a person would type for wire text: the other way. @param {string} text @param {App} app */
+export function toTyped(text, app) {
+  const named = text.replace(/<([@#])([A-Z0-9]+)(?:\|[^>]*)?>/g, (whole, kind, id) => {
+    const name = kind === "@" ? app.nameOf(id) : app.channels.get(id)?.name;
+    return name ? `${kind}${name}` : whole;
+  });
+  return decode(named);
+}
+
 /** Returns wire text: `@Docent a < b` becomes `<@U…> a &lt; b`. @param {string} typed @param {App} app */
 export function toWire(typed, app) {
   /** @type {Map<string, string>} */

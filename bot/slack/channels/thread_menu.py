@@ -29,6 +29,10 @@ CHOICES: Sequence[tuple[str, str, str]] = (  # a value, what the menu calls it, 
     (FollowUps.MUTED, "Mute", "I stay quiet in this thread now. The same menu lets me speak again."),
     (AS_CHANNEL, "As usual in this channel", "In this thread I answer as usual in this channel again."),
 )
+MUTED = (
+    "I am muted in this thread. Whoever asked first in it can change that in the menu below my first answer; or "
+    "mention me outside of the thread."
+)
 NOT_YOURS = "Only <@{owner}>, who asked first in this thread, can change that."
 
 

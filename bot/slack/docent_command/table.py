@@ -5,9 +5,11 @@ from functools import partial
 from bot.slack.docent_command import channel, status, syncs
 from bot.slack.docent_command.subcommands import Subcommand
 from bot.slack.home.context import HomeContext
+from bot.slack.intake.scheduled import command as scheduled_command
+from bot.slack.intake.scheduled.command import ScheduledCommand
 
 
-def build(context: HomeContext) -> list[Subcommand]:
+def build(context: HomeContext, scheduled: ScheduledCommand) -> list[Subcommand]:
     """Builds the table, in the order in which help lists it."""
     return [
         Subcommand(
@@ -25,6 +27,12 @@ def build(context: HomeContext) -> list[Subcommand]:
         Subcommand("sync", "[SOURCE]", "reads changed documents again (operators)", partial(syncs.sync, context)),
         Subcommand(
             "mute", "[LINK]", "I stay quiet in this channel, or in a linked thread", partial(channel.mute, context)
+        ),
+        Subcommand(
+            scheduled_command.WORD,
+            scheduled_command.USAGE,
+            scheduled_command.HELP,
+            lambda call: scheduled.answer(call.address, call.words, call.command),
         ),
         Subcommand("unmute", "[LINK]", "I speak there again", partial(channel.unmute, context)),
     ]

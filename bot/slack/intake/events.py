@@ -21,6 +21,7 @@ LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 REVISIONS = ("message_changed", "message_deleted")
 MESSAGE_SUBTYPES = (None, "file_share", "thread_broadcast")  # the others report edits, joins and the like
 SLACKBOT = "USLACKBOT"
+STOP_EMOJI = "x"  # ❌, by which the asker stops an answer
 _GREETING = r"(?:(?:hi|hey|hello|hallo|thanks|thank you|thx|danke|merci|cc|fyi)\b[\s,:!-]*)?"
 _TO_OTHERS = re.compile(
     rf"^\s*{_GREETING}<[@!]|[,;:\n–-]\s*<@[^>]*>[\s.?!]*$", re.IGNORECASE
@@ -78,6 +79,19 @@ class EmojiAdded:
     def key(self) -> str:
         """Returns the delivery key: a message is asked about once, by whoever is first."""
         return f"reaction:{self.address.team_id}:{self.address.channel}:{self.address.ts}"
+
+
+@dataclass(frozen=True)
+class StopMark:
+    """The ❌ that a person put on a message: their question, perhaps, or the answer to it."""
+
+    address: ReplyAddress
+    event_id: str
+
+    @property
+    def key(self) -> str:
+        """Returns the delivery key: a mark that is delivered again must not stop what has begun again since."""
+        return f"cross:{self.event_id}"
 
 
 @dataclass(frozen=True)
@@ -170,16 +184,17 @@ def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
 
 def parse_reaction(event: Payload, body: Payload) -> EmojiAdded | None:
     """Reads a ``reaction_added`` event; returns None for one on a file, by the bot or on its message."""
-    item, bot = to_object(event.get("item")), _bot_user(body)
-    name, user = to_string(event.get("reaction")), to_id(event.get("user"))
-    channel, ts = to_id(item.get("channel")), to_ts(item.get("ts"))
-    if item.get("type") != "message" or not (name and user and channel and ts):
+    address, bot = _read_marked(event, body), _bot_user(body)
+    if address is None or bot in (address.user_id, event.get("item_user")) or address.user_id == SLACKBOT:
         return None
-    if bot in (user, event.get("item_user")) or user == SLACKBOT:
-        return None
-    is_direct = channel.startswith("D")
-    address = ReplyAddress(to_id(body.get("team_id")), channel, user, ts=ts, thread_ts=ts, is_direct=is_direct)
-    return EmojiAdded(address, name.partition("::")[0][:100])  # without the tone of its skin
+    name = to_string(event.get("reaction"))
+    return EmojiAdded(address, name.partition("::")[0][:100]) if name else None  # without the tone of its skin
+
+
+def parse_stop_mark(event: Payload, body: Payload) -> StopMark | None:
+    """Reads the same event where the emoji is ❌; returns None for another one."""
+    address = _read_marked(event, body) if event.get("reaction") == STOP_EMOJI else None
+    return StopMark(address, to_string(body.get("event_id"))[:100]) if address else None
 
 
 def parse_shortcut(body: Payload) -> MessageShortcut | None:
@@ -273,6 +288,16 @@ def _read_address(event: Payload, body: Payload) -> ReplyAddress | None:
         is_direct=event.get("channel_type") == "im",
         asker_team_id=to_id(event.get("user_team")) or to_id(event.get("team")) or None,
     )
+
+
+def _read_marked(event: Payload, body: Payload) -> ReplyAddress | None:
+    """Reads which message an emoji was put on, and by whom."""
+    item = to_object(event.get("item"))
+    user, channel, ts = to_id(event.get("user")), to_id(item.get("channel")), to_ts(item.get("ts"))
+    if item.get("type") != "message" or not (user and channel and ts):
+        return None
+    is_direct = channel.startswith("D")
+    return ReplyAddress(to_id(body.get("team_id")), channel, user, ts=ts, thread_ts=ts, is_direct=is_direct)
 
 
 def _bot_user(body: Payload) -> str | None:

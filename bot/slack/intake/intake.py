@@ -10,6 +10,7 @@ from uuid import UUID
 from agent import observability
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
+from agent.types import TurnStatus
 from bot.slack import inbox
 from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.channels.settings_cache import SettingsCache
@@ -20,6 +21,13 @@ from bot.slack.intake.recent_deliveries import RecentDeliveries
 from bot.slack.reading.enclosures import NOTHING, Enclosures, FileKind, QuotedMessage
 
 HasAsked = Callable[[str, str], bool]  # by a session's key and a person, or ANYBODY
+
+
+@dataclass(frozen=True)
+class AnsweredEdit:
+    """A question that was edited after its turn had ended."""
+
+    turn_id: UUID
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class Intake:
         *,
         enclosed: Enclosures = NOTHING,
         may_come_again: bool = False,
+        supersedes: UUID | None = None,
     ) -> StoredQuestion | TooManyQuestions | None:
         """Stores a question and wakes a worker; returns None if its key is stored already.
 
@@ -108,6 +117,7 @@ class Intake:
             enclosed=enclosed,
             per_minute=self.per_minute,
             may_come_again=may_come_again,
+            supersedes=supersedes,
         )
         if may_come_again and isinstance(stored, TooManyQuestions):
             observability.log.info("too_many_questions", origin=origin, wait_seconds=stored.wait_seconds)
@@ -129,24 +139,59 @@ class Intake:
             self.wake(session_id)
         return session_id is not None
 
-    def revise(self, revision: MessageRevision) -> StoredQuestion | TooManyQuestions | None:
+    def revise(self, revision: MessageRevision) -> StoredQuestion | TooManyQuestions | AnsweredEdit | None:
         """Takes back a question that was deleted, or is addressed to nobody any more; corrects an edited one.
 
-        Stores a question that an edit made of a message, by adding a mention.
+        Stores a question that an edit made of a message, by adding a mention. What Slack tells of a message that
+        its author did not edit corrects nothing.
         """
         before, after = revision.before, revision.after
-        if not self.is_question(before):
+        if not self._was_question(before):
             is_new = revision.is_edit and after is not None and after.is_mention and not before.is_mention
             return self.take(after) if is_new and after and self.is_question(after) else None
-        if after and self.is_question(after):
-            is_corrected = inbox.correct(self.database, before.key, after.question)
-            observability.log.info("question_edited", is_corrected=is_corrected)
-            return None
+        if after and self._was_question(after):
+            return self._correct(before.key, after.question) if revision.is_edit else None
         session_id = inbox.withdraw(self.database, before.key)
         observability.log.info("question_withdrawn", is_open=session_id is not None)
         if session_id:
             self.wake(session_id)
         return None
+
+    def stop(self, address: ReplyAddress) -> list[ReplyAddress]:
+        """Stops what its asker marked, wakes whoever comes next, and returns where what waited was asked."""
+        stopped = inbox.stop(self.database, address)
+        for one in stopped:
+            self.wake(one.session_id)
+        observability.log.info("stop_requested", n_stopped=len(stopped))
+        return [one.address for one in stopped if one.address]
+
+    def ask_again(self, turn_id: UUID, user_id: str) -> StoredQuestion | TooManyQuestions | None:
+        """Stores a question as it was edited after its answer; None where that was done, or there is none."""
+        edited = inbox.load_edited(self.database, turn_id, user_id)
+        if edited is None:
+            return None
+        return self.store(
+            edited.key,
+            edited.address,
+            edited.origin,
+            edited.question,
+            enclosed=edited.enclosed,
+            may_come_again=True,
+            supersedes=edited.supersedes,
+        )
+
+    def _correct(self, key: str, question: str) -> AnsweredEdit | None:
+        turn_id, status = inbox.correct(self.database, key, question) or (None, None)
+        observability.log.info("question_edited", status=status)
+        has_ended = status not in (None, TurnStatus.QUEUED, TurnStatus.RUNNING)
+        return AnsweredEdit(turn_id) if turn_id and has_ended else None
+
+    def _was_question(self, message: IncomingMessage) -> bool:
+        """Returns whether it may have been a question when it was written: its thread may be muted since."""
+        if message.is_mention or self.is_question(message):
+            return True
+        address = message.address
+        return message.may_be_follow_up and self._has_asked(address.session_key, address.user_id)
 
     def _follow_ups(self, address: ReplyAddress) -> FollowUps:
         return self.settings.of_thread(address.session_key, address.team_id, address.channel)

@@ -18,13 +18,13 @@ from bot.slack.block_kit import Message, View
 from bot.slack.client import SlackClient
 from bot.slack.interactions import publication, recorded_answer, response_url, show_how
 from bot.slack.interactions.forms import PublishOrder
+from bot.slack.interactions.notifications import NOTE
 from bot.slack.interactions.recorded_answer import RecordedAnswer
 from bot.slack.membership.audience import AudienceResolver
 from ingest.access import reader_sets
 
 THREADS = 4
 END_SECONDS, LOOK_SECONDS = 5.0, 0.1
-NOTE = {"event_type": "docent_note", "event_payload": {}}  # marks a message that is no answer
 FAILED = "Something went wrong on our side. Please try again; if it happens again, quote *{id}*."
 AWAY = "I cannot do that right now. Please try again in a minute."
 

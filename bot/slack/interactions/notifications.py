@@ -11,10 +11,11 @@ from agent import observability
 from agent.errors import ReplyError
 from bot.slack.client import QUICK_TIMEOUT_SECONDS, SlackClient
 from bot.slack.inbox import ReplyAddress
-from bot.slack.interactions import feedback_form, response_url
+from bot.slack.interactions import answer_again, feedback_form, response_url
 from bot.slack.manifest import to_prompts
 
 THREADS = 4
+NOTE = {"event_type": "docent_note", "event_payload": {}}  # marks a message that is no answer
 PROMPT_TITLE = "Ask me something about the company's documents, for example:"
 
 
@@ -61,6 +62,19 @@ class Notifications:
         if address.response_url:
             self._pool.submit(self._post, address.response_url, text)
 
+    def answer_click(self, url: str, text: str, *, replaces: bool) -> None:
+        """Tells the person who clicked what comes of it, in the place of the message that ``replaces`` says so."""
+        if url:
+            self._pool.submit(self._post, url, text, replaces=replaces)
+
+    def offer_again(self, address: ReplyAddress, turn_id: UUID) -> None:
+        """Offers to answer a question again that was edited after its answer."""
+        offer = answer_again.build(address, turn_id)
+        if address.is_direct:
+            self._submit("chat.postMessage", metadata=NOTE, **offer)
+        else:
+            self._submit("chat.postEphemeral", user=address.user_id, **offer)
+
     def show_stopped(self, address: ReplyAddress) -> None:
         """Removes the Stop button, which Slack leaves to the app."""
         self._submit(
@@ -83,9 +97,9 @@ class Notifications:
         """Drops the calls that have not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _post(self, url: str, text: str) -> None:
+    def _post(self, url: str, text: str, *, replaces: bool = False) -> None:
         try:
-            response_url.post(url, {"text": text}, timeout_seconds=QUICK_TIMEOUT_SECONDS)
+            response_url.post(url, {"text": text}, replaces=replaces, timeout_seconds=QUICK_TIMEOUT_SECONDS)
         except ReplyError as error:
             observability.log.info("courtesy_failed", method=response_url.METHOD, error=str(error))
 

@@ -99,6 +99,18 @@ class ReadQuestion:
         return plan if calls or _is_searched_otherwise(self.question) else plan_opening_calls
 
 
+def has_more(turn: Turn, posted: Posted) -> bool:
+    """Returns whether a question refers to something that has to be read in Slack."""
+    return bool(posted.enclosed or enclosures.find_permalinks(turn.question) or _has_thread(turn, posted))
+
+
+def _has_thread(turn: Turn, posted: Posted) -> bool:
+    """Returns whether messages stand before the question in its thread that are not in a record yet."""
+    address = posted.address
+    is_in_thread = address.thread_ts not in (None, address.ts) and not posted.has_earlier
+    return is_in_thread and not turn.has_record
+
+
 class _ReadThread:
     """A thread that was just read, and Slack for whoever wants more of it."""
 
@@ -158,12 +170,9 @@ class QuestionReader:
         Raises :class:`agent.errors.ReplyError` where an emoji's message cannot be looked up now.
         """
         address, enclosed = posted.address, posted.enclosed
-        is_in_thread = address.thread_ts not in (None, address.ts) and not posted.has_earlier
-        links = enclosures.find_permalinks(turn.question)[:MAX_LINKS]
-        if turn.has_record:
-            is_in_thread = False  # it is in the record
-        if not (enclosed or links or is_in_thread):
+        if not has_more(turn, posted):
             return ReadQuestion(turn.question)
+        links = enclosures.find_permalinks(turn.question)[:MAX_LINKS]
         reading = _Reading(time.monotonic() + SECONDS, find_audience)
         quoted = enclosed.quoted
         if quoted and not turn.question:
@@ -175,7 +184,7 @@ class QuestionReader:
         self._read_files(enclosed.files, reading)
         if enclosed.n_more:
             reading.leave_out(LEFT_OUT.format(n=len(enclosed.files) + len(enclosed.forwarded)), "")
-        thread = self._read_thread(turn, address, reading) if is_in_thread else []
+        thread = self._read_thread(turn, address, reading) if _has_thread(turn, posted) else []
         question = turn.question or self._quote(turn, quoted, reading, thread)
         attached = Attached(reading.messages, reading.files, reading.people)
         notice = _ask_in_text(question, reading.describe())

@@ -35,9 +35,9 @@ NOTHING_BELOW = Closing()
 class Answer:
     """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
 
-    ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped;
-    ``long_tables`` are shown in part, and go into files. ``has_menu`` puts the menu below it that says who is
-    answered in its thread.
+        ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was
+    stopped;     ``long_tables`` are shown in part, and go into files. It ``is_partial`` where a limit or an
+    outage cut it short.     ``has_menu`` puts the menu below it that says who is     answered in its thread.
     """
 
     turn_id: UUID
@@ -48,6 +48,7 @@ class Answer:
     closest: Sequence[CitedPassage] = ()
     steps: Sequence[TaskCard] = ()
     has_menu: bool = False
+    is_partial: bool = False
     long_tables: Sequence[LongTable] = ()
     closing: Closing = NOTHING_BELOW
 
@@ -85,6 +86,9 @@ class Reply(ABC):
     def refresh(self) -> None:
         """Shows what is not shown yet, if it is time to; called while nothing happens."""
 
+    def begin_again(self) -> None:
+        """Takes back what is shown: another wording of the question is answered from now on."""
+
     def retract(self) -> None:
         """Takes back whatever is shown: the question was deleted."""
 
@@ -97,3 +101,8 @@ class Reply(ABC):
     @abstractmethod
     def deliver(self, answer: Answer) -> None:
         """Delivers the final answer once; raises :class:`agent.errors.ReplyError`."""
+
+    @property
+    def is_said(self) -> bool:
+        """Returns whether a delivered answer was said: a scheduled one that brings nothing new is not."""
+        return True

@@ -150,6 +150,10 @@ class ReplyRows:
         values = {"turn_id": self._turn.id, "posted": {str(part): ts for part, ts in self._unstored.items()}}
         transaction.execute(_FINALISE, values)
 
+    def note_thread(self, transaction: Transaction, root: str) -> None:
+        """Stores in which thread the messages stand, which the first of them began."""
+        transaction.execute(_NOTE_THREAD, {"turn_id": self._turn.id, "thread_ts": root})
+
     def _insert(self, transaction: Transaction, part: int) -> None:
         values = {"turn_id": self._turn.id, "part": part, "state": ReplyState.STARTING}
         place = {"channel": self._address.channel, "thread_ts": self._address.thread_ts}
@@ -169,6 +173,7 @@ class ReplyRows:
 
 _INSERT = insert(cast(Table, ReplyRow.__table__))
 _WITHDRAW = text("DELETE FROM replies WHERE turn_id = :turn_id AND part = :part AND ts IS NULL")
+_NOTE_THREAD = text("UPDATE replies SET thread_ts = :thread_ts WHERE turn_id = :turn_id")
 _FINALISE = text("""
 UPDATE replies SET ts = coalesce(CAST(:posted AS jsonb) ->> CAST(part AS text), ts), state = 'final',
        updated_at = now()

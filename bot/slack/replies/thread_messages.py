@@ -52,8 +52,12 @@ class ThreadMessages:
     :class:`SlackRefused` and :class:`SlackUnavailable`.
     """
 
-    def __init__(self, slack: SlackClient, address: ReplyAddress, turn_id: UUID) -> None:
-        self._slack, self._address, self._turn_id = slack, address, turn_id
+    def __init__(
+        self, slack: SlackClient, address: ReplyAddress, turn_id: UUID, *, since: str | None = None
+    ) -> None:
+        """``since`` is a timestamp before any of them, for an address without a thread: they are messages of the
+        conversation itself."""
+        self._slack, self._address, self._turn_id, self._since = slack, address, turn_id, since
 
     def set_status(self, text: str) -> None:
         """Shows a line below the thread until the bot posts something."""
@@ -143,7 +147,7 @@ class ThreadMessages:
         cursor: str | None = None
         while True:
             try:
-                page = self._load_thread(cursor)
+                page = self._load_page(cursor)
             except SlackRefused as error:
                 if error.is_transient and error.code != MISSING_SCOPE:
                     raise
@@ -161,7 +165,7 @@ class ThreadMessages:
         cursor: str | None = None
         while True:
             try:
-                page = self._load_thread(cursor)
+                page = self._load_page(cursor)
             except SlackRefused as error:
                 observability.report(error, event="thread_not_searched")
                 return False
@@ -184,13 +188,13 @@ class ThreadMessages:
     def _mark(self, part: int) -> ReplyMark:
         return {"turn_id": str(self._turn_id), "part": part}
 
-    def _load_thread(self, cursor: str | None) -> Payload:
+    def _load_page(self, cursor: str | None) -> Payload:
         return self._slack.call(
-            "conversations.replies",
+            "conversations.replies" if self._address.thread_ts else "conversations.history",
             is_repeatable=True,
             channel=self._address.channel,
             ts=self._address.thread_ts,
-            oldest=self._address.ts,
+            oldest=self._address.ts or self._since,
             include_all_metadata=True,
             limit=REPLIES_PAGE,
             cursor=cursor,
@@ -202,5 +206,5 @@ class ThreadMessages:
         if metadata := message.get("metadata"):
             mark = (metadata.get("event_type"), metadata.get("event_payload"))
             return mark == (METADATA_EVENT, self._mark(part))
-        # A stream carries no metadata, and only a first part is streamed.
-        return part == 0 and not message.get("files")
+        # A stream carries no metadata, and only the first part of a reply in a thread is streamed.
+        return part == 0 and self._address.thread_ts is not None and not message.get("files")

@@ -19,7 +19,8 @@ from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.replies import direct_message, forms
 from bot.slack.replies.closing import attachments
 from bot.slack.replies.closing.attachments import TableFile
-from bot.slack.replies.live_message import LiveMessage, Mode
+from bot.slack.replies.progress.live_message import LiveMessage, Mode
+from bot.slack.replies.progress.status_line import StatusLine
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted, ReplyRows, ReplyState
 from bot.slack.replies.task_cards import TaskCard
@@ -48,33 +49,42 @@ class ThreadReply(Reply):
         self._messages = ThreadMessages(slack, posted.address, turn.id)
         self._rows = ReplyRows(database, turn, posted)
         self._live = LiveMessage(self._messages, self._rows, clock)
-        self._lead = direct_message.quote_question(turn.question) if posted.address.quotes_question else ""
+        self._status = StatusLine(self._messages, clock)
         self._has_lead = False  # in the text that is shown
+        self.note_question(turn.question)
 
     def note_question(self, question: str) -> None:
         self._turn = replace(self._turn, question=question)
+        self._lead = direct_message.quote_question(question) if self._address.quotes_question else ""
 
     def show_status(self, text: str) -> None:
-        if self._live.mode == Mode.STREAMING:  # the cards say it, and Slack has one place for both
-            return
-        try:
-            self._messages.set_status(text)
-        except ReplyError as error:
-            observability.log.debug("status_not_shown", error=str(error))
+        if self._live.mode != Mode.STREAMING:  # the cards say it, and Slack has one place for both
+            self._status.show(text)
 
     def show_card(self, card: TaskCard) -> None:
         self._live.show_card(card)
+        self._note_stream()
 
     def show_text(self, text: str) -> None:
         self._live.show_text(text if self._has_lead else self._lead + text)
         self._has_lead = True
+        self._note_stream()
 
     def reset_text(self) -> None:
         self._live.reset_text()
         self._has_lead = False
 
+    def begin_again(self) -> None:
+        self._rows.note_text_stored()
+        if self._rows.is_new:  # nothing was posted yet: the next answer may be shown as it comes
+            self._rows.withdraw(0)
+        self._live.begin_again()
+        self._has_lead = False
+
     def refresh(self) -> None:
         self._live.refresh()
+        self._note_stream()
+        self._status.refresh()
 
     def get_shown_text(self) -> str | None:
         shown = self._live.get_shown_text()
@@ -108,8 +118,17 @@ class ThreadReply(Reply):
             raise
         except SlackUnavailable as error:
             if error.retry_after_seconds:
-                self.show_status(WAITS_FOR_SLACK)
+                self._show_waiting()
             raise
+        self._status.clear()
+
+    def _show_waiting(self) -> None:
+        self._status.show(WAITS_FOR_SLACK, is_urgent=True)
+
+    def _note_stream(self) -> None:
+        """Shows no status beside a stream, with whose first piece Slack has cleared it."""
+        if self._live.mode == Mode.STREAMING:
+            self._status.note_cleared()
 
     def _send_directly(self, answer: Answer, refusal: SlackRefused) -> None:
         """Sends the answer to the asker, once, and stores that."""
@@ -148,6 +167,8 @@ class ThreadReply(Reply):
             return
         for part, text in enumerate(texts):
             self._deliver_part(part, forms.build(answer, text, is_last=part == len(texts) - 1))
+        for part in range(len(texts), len(self._rows)):  # of the answer to the question as it was before an edit
+            self._remove_part(part)
 
     def _deliver_part(self, part: int, message: Sequence[Message]) -> None:
         """Delivers the first of the message's forms that Slack takes, into the part's message if there is one."""
@@ -160,6 +181,13 @@ class ThreadReply(Reply):
             return
         self._rows.announce(part)
         self._post_once(part, message)
+
+    def _remove_part(self, part: int) -> None:
+        if ts := self._rows.ts(part) or self._adopt_lost(part):
+            try:
+                self._messages.delete(ts)
+            except SlackRefused as error:
+                observability.log.info("part_not_removed", code=error.code)
 
     def _adopt_lost(self, part: int) -> str | None:
         """Looks for a message that was posted but never heard of, and stores it as this part's."""
@@ -209,6 +237,7 @@ class ThreadReply(Reply):
             try:
                 ts = forms.send(message, lambda form: self._messages.post(part, form))
                 self._rows.record(part, ts, ReplyState.POSTED)
+                self._status.note_cleared()
                 return
             except SlackUnavailable as error:
                 if error.may_have_happened and self._adopt_lost(part):

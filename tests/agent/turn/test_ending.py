@@ -98,6 +98,7 @@ def test_every_reason_that_needs_one_has_a_sentence() -> None:
         EndReason.GREETING,
         EndReason.STOPPED,
         EndReason.WITHDRAWN,
+        EndReason.UNCHANGED,
         EndReason.TOO_LONG,
         EndReason.INTERRUPTED,
         EndReason.ERROR,

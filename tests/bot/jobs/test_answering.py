@@ -18,6 +18,7 @@ from agent.turn.config import OpeningCall
 from agent.types import Audience
 from bot import jobs
 from bot.jobs import answering
+from bot.jobs.answers import progress
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import ReplyAddress
 from bot.slack.membership.audience import SeenBy
@@ -79,7 +80,7 @@ def test_what_happens_in_a_turn_is_shown_and_recorded(
     reply = RecordingReply()
     answering.work(context, ask().session_id, lambda turn: reply)
     assert [card.status for card in reply.cards] == ["in_progress", "complete"]
-    assert reply.statuses == ["is working…"]
+    assert reply.statuses == [answering.FIRST_STATUS, "is working…"]
     assert "".join(reply.texts).startswith("You can carry over")
     assert turns(context.database, "model, index_version") == [("openai/scripted", "7")]
 
@@ -275,7 +276,7 @@ def test_a_stopped_turn_keeps_what_was_shown(context: WorkerContext, ask: Ask, m
     (answer,) = reply.answers
     assert answer.text.startswith("word")
     assert answer.text.count("word") < 40
-    assert answer.notice == answering.STOPPED_NOTICE
+    assert answer.notice == progress.STOPPED_NOTICE
     assert turns(context.database) == [("cancelled", "stopped")]
 
 

@@ -20,7 +20,7 @@ from bot.slack.calls import rates
 from bot.slack.calls.redis_limiter import RedisLimiter
 from bot.slack.client import SlackClient
 from bot.slack.inbox import Origin, ReplyAddress
-from bot.slack.replies import live_message
+from bot.slack.replies.progress import live_message
 from ingest import settings as ingest_settings
 from ingest.library import Library
 from tests.counting_redis import CountingRedis

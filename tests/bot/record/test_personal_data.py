@@ -1,7 +1,9 @@
 """What is stored about a person: read out, and gone afterwards, wherever it was."""
 
 import json
+from datetime import UTC, datetime, time
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -15,6 +17,9 @@ from bot.slack import inbox
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.intake.scheduled import rows
+from bot.slack.intake.scheduled.recurrence import Recurrence
+from bot.slack.intake.scheduled.rows import Bounds
 from bot.slack.reading.enclosures import Enclosures, QuotedMessage
 from tests.recorded import SYSTEM, Recorded, answered
 
@@ -25,6 +30,7 @@ SECRET = "May Ada carry over her zanzibar leave?"
 def dump(database: Database) -> str:
     """Every row of every table that holds something about people."""
     tables = "sessions turns messages tool_calls model_calls blobs feedback budgets deliveries replies sources"
+    tables += " scheduled_questions"
     with database.transaction() as transaction:
         rows = [transaction.execute(text(f"SELECT t::text FROM {name} AS t")).all() for name in tables.split(" ")]
     return "\n".join(str(row[0]) for table in rows for row in table)
@@ -46,6 +52,22 @@ def talk(database: Database) -> Recorded:
     return second
 
 
+def schedule(database: Database, user: str, question: str) -> None:
+    every = Recurrence(frozenset({0}), time(9))
+    made = rows.make(
+        team="T1",
+        channel="C1",
+        user_id=user,
+        question=question,
+        language="",
+        recurrence=every,
+        zone=ZoneInfo("UTC"),
+        after=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    with database.transaction() as transaction:
+        rows.add(transaction, made, Bounds(), command="/docent")
+
+
 def test_everything_of_a_person_is_gone_and_all_else_stays(database: Database) -> None:
     inbox.store(
         database,
@@ -55,6 +77,10 @@ def test_everything_of_a_person_is_gone_and_all_else_stays(database: Database) -
         question="Another thing",
     )
     second = talk(database)
+    for user, question in ((ADA, "What of zanzibar?"), (BEN, f"What does <@{ADA}> say?")):
+        schedule(database, user, question)
+    (theirs,) = personal_data.export_person(database, ADA)["scheduled_questions"]
+    assert (theirs["question"], theirs["at"]) == ("What of zanzibar?", "09:00")
     with database.transaction() as transaction:
         transaction.execute(
             text("INSERT INTO budgets (id, scope, subject, period, starts_on) VALUES "

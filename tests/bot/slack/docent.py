@@ -19,6 +19,7 @@ from bot.slack.channels import thread_menu
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.client import SlackClient
 from bot.slack.intake.intake import Intake
+from bot.slack.interactions import answer_again
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.interactions.notifications import Notifications
@@ -135,6 +136,8 @@ class Docent:
         match action["action_id"]:
             case thread_menu.ACTION:
                 listeners.on_follow_ups(self.context, ack, payload, action)
+            case answer_again.ACTION:
+                listeners.on_answer_again(self.context, ack, payload, action)
             case buttons.PUBLISH:
                 self.below.on_publish(ack, payload, action)
             case _:

@@ -30,6 +30,15 @@ class Notified:
 
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
+    def show_place(self, address: ReplyAddress, n_before: int | None) -> None:
+        self.calls.append(("place", n_before))
+
+    def offer_again(self, address: ReplyAddress, turn_id: UUID) -> None:
+        self.calls.append(("offer", turn_id))
+
+    def answer_click(self, url: str, text: str, *, replaces: bool) -> None:
+        self.calls.append(("click", (text, replaces)))
+
     def show_queued(self, address: ReplyAddress, n_ahead: int) -> None:
         self.calls.append(("queued", n_ahead))
 
@@ -211,13 +220,14 @@ def test_a_waiting_question_is_answered_as_it_was_corrected(listening: Listening
     with listening.database.transaction() as transaction:
         transaction.execute(text("UPDATE turns SET status = 'running'"))
     revise(listening, EVENT | {"text": OTHER}, {"text": MENTION["text"]})
-    assert listening.questions() == [("mention", "How many weeks?")]  # which a worker has read already
+    assert listening.questions() == [("mention", "How many weeks?")]  # nobody has edited it
 
 
 def test_a_corrected_question_is_stored_without_secrets_too(listening: Listening) -> None:
     listeners.on_message(listening.context, MENTION, BODY)
     token = "xoxb-" + "123456789012-123456789012-" + "AbCdEfGhIjKlMnOpQrStUvWx"
-    revise(listening, EVENT | {"text": MENTION["text"]}, {"text": f"<@{BOT}> Is {token} still valid?"})
+    edited = {"text": f"<@{BOT}> Is {token} still valid?", "edited": {"user": "U1", "ts": "9.9"}}
+    revise(listening, EVENT | {"text": MENTION["text"]}, edited)
     ((_, question),) = listening.questions()
     assert question.startswith("Is ")
     assert token not in question

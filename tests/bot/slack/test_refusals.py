@@ -20,7 +20,7 @@ from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
 from bot.slack.interactions.feedback_form import ACTION
 from bot.slack.replies.command_reply import CommandReply
-from bot.slack.replies.live_message import STREAM_SECONDS
+from bot.slack.replies.progress.live_message import STREAM_SECONDS
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.thread_reply import ThreadReply
 from tests.bot.slack.posted import load_posted

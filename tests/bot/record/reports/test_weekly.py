@@ -7,6 +7,7 @@ import pytest
 from agent.errors import ReplyError
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, PARTNERS, RANDOM, VISITORS, FaultRule
 from bot.slack.inbox import Origin
+from bot.slack.membership import changes
 from ingest.documents.upkeep import Upkeep
 from tests.bot.record.reports.conftest import AskedWorkspace
 
@@ -87,6 +88,27 @@ def test_a_document_that_not_everybody_there_may_read_is_not_named(asked: AskedW
     assert "Pay" not in report
     asked.publish(HR)
     assert "|Pay>  ·  last changed 2 years ago" in asked.posts(HR)[0]
+
+
+def test_who_comes_in_while_the_report_is_made_is_told_of_nothing_that_they_may_not_read(
+    asked: AskedWorkspace,
+) -> None:
+    pay = asked.document("Pay", readers=[f"user:{ADA}", f"user:{GRACE}"], days=800)
+    asked.ask("How much is it?", cited=[pay, asked.document("Leave")], down=[ADA])
+    asked.ask("Where can I park in Lisbon?")
+    asked.publish(HR, due=asked.due - timedelta(seconds=1))
+    assert "|Pay>" in asked.posts(HR)[0]
+
+    def come_in(arguments: object) -> bool:
+        asked.workspace.join(HR, LINUS)
+        changes.store(asked.database, {"type": "member_joined_channel", "channel": HR, "user": LINUS})
+        return False
+
+    asked.workspace.faults.add(FaultRule("slow", "chat.getPermalink", when=come_in))
+    asked.publish(HR, due=asked.due + timedelta(days=1))
+    report = asked.posts(HR)[1]
+    assert "Leave" in report
+    assert "Pay" not in report
 
 
 def test_a_question_whose_author_deleted_it_is_not_repeated(asked: AskedWorkspace) -> None:

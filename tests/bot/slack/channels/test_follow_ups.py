@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import text
 
 from bot.simulator import ADA, GENERAL, GRACE, HELP, LINUS, OTHER_BOT
-from bot.slack import listeners
 from bot.slack.channels import channel_settings, thread_menu
 from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
 from bot.slack.channels.settings_cache import SettingsCache
@@ -107,14 +106,14 @@ def test_in_a_muted_thread_a_suggested_question_is_not_asked_and_who_clicked_is_
     docent.choose(ADA, answer.ts, "muted")
     grace = docent.workspace.person(GRACE)
     grace.click(answer.ts, f"{buttons.SUGGESTION}_0")
-    assert (len(docent.turns()), docent.told(GRACE)) == (1, [listeners.MUTED])
+    assert (len(docent.turns()), docent.told(GRACE)) == (1, [thread_menu.MUTED])
     docent.choose(ADA, answer.ts, "mention")
     grace.click(answer.ts, f"{buttons.SUGGESTION}_0")
     assert [(origin, reason) for origin, _, reason in docent.turns()[1:]] == [("thread", None)]
 
 
 @pytest.mark.parametrize("at", ["root", "reply"])
-def test_in_a_muted_thread_an_emoji_asks_nothing(docent: Docent, at: str) -> None:
+def test_in_a_muted_thread_an_emoji_asks_nothing_and_who_put_it_there_is_told_why(docent: Docent, at: str) -> None:
     ada, grace = docent.workspace.person(ADA), docent.workspace.person(GRACE)
     root = ada.mention(HELP, QUESTION)
     docent.run()
@@ -125,7 +124,22 @@ def test_in_a_muted_thread_an_emoji_asks_nothing(docent: Docent, at: str) -> Non
     docent.run()
     assert len(docent.messages(HELP, root)) == 1
     assert [reason for _, _, reason in docent.turns()[1:]] == ([] if at == "root" else ["withdrawn"])
-    assert docent.told(GRACE) == ([listeners.MUTED] if at == "root" else [])
+    assert docent.told(GRACE) == [thread_menu.MUTED]
+
+
+def test_a_question_that_is_deleted_in_a_thread_that_was_muted_meanwhile_is_withdrawn(docent: Docent) -> None:
+    ada = docent.workspace.person(ADA)
+    root = ada.mention(HELP, QUESTION)
+    docent.run()
+    by_mention = ada.mention(HELP, "How long must a password be?", root)
+    follow_up = ada.say(HELP, "And what may a hotel cost?", root)
+    docent.hear()
+    docent.choose(ADA, docent.messages(HELP, root)[0].ts, "muted")
+    ada.delete(by_mention)
+    ada.delete(follow_up)
+    docent.run()
+    assert [reason for _, _, reason in docent.turns()] == ["answered", "withdrawn", "withdrawn"]
+    assert len(docent.messages(HELP, root)) == 1
 
 
 def test_a_choice_in_one_process_is_known_to_the_others_within_one_reading(docent: Docent) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from slack_bolt import Ack
@@ -20,6 +21,7 @@ from bot.slack.home import channel_editing, channel_form, home_tab, person_view
 from bot.slack.home.channel_form import FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
 from bot.slack.home.listeners import HomeListeners
+from bot.slack.intake.scheduled.command import ScheduledCommand
 from ingest.access import reader_sets
 from tests.bot.slack.home.conftest import HeldBackground
 
@@ -69,7 +71,7 @@ def test_an_acknowledgement_waits_for_nothing_and_for_one_transaction_where_a_fo
     home: HomeContext, background: HeldBackground, asked: Counter[str], workspace: Workspace
 ) -> None:
     listeners, ack = HomeListeners(home, background), AckLog(asked, workspace)
-    command = DocentCommand("/docent", background, table.build(home))
+    command = DocentCommand("/docent", background, table.build(home, Mock(spec=ScheduledCommand)))
     listeners.on_opened({"user": ADA, "tab": "home"}, {"team_id": TEAM})
     assert (asked["statements"], len(workspace.calls)) == (0, 0)
     acknowledge = cast(Ack, ack)

@@ -22,7 +22,7 @@ from bot.simulator.stores.messages import SlackMessage
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.inbox import ReplyAddress
 from bot.slack.replies import task_cards
-from bot.slack.replies.live_message import EDIT_SECONDS, FIRST_CARD_SECONDS, STREAM_SECONDS
+from bot.slack.replies.progress.live_message import EDIT_SECONDS, FIRST_CARD_SECONDS, STREAM_SECONDS
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.text.splitting import PART_LIMIT
 from bot.slack.replies.text.tables import LongTable

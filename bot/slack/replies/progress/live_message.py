@@ -25,6 +25,7 @@ FIRST_CARD_SECONDS = 1.0  # without text by then, the cards are shown, and with 
 STREAM_SECONDS = 1.0  # between two pieces of a stream (Slack: 100 per minute and workspace)
 EDIT_SECONDS = 2.0  # between two edits (Slack: 50 per minute and workspace)
 PART = 0  # the only part that is shown before the answer is complete
+BEGINS_AGAIN = "_You changed your question. I begin again with it …_"
 
 
 class Mode(StrEnum):
@@ -56,6 +57,7 @@ class LiveMessage:
         self._made_at = clock()
         self._first_text_at: float | None = None
         self._next_at = 0.0
+        self._lead = ""  # an edit's content while there is neither text nor a card
 
     def show_card(self, card: TaskCard) -> None:
         """Adds or replaces a card."""
@@ -72,6 +74,20 @@ class LiveMessage:
         """Drops the text. A stream cannot take back what it shows: the next text is added below it."""
         streamed = self._streamed.rstrip() if self.mode == Mode.STREAMING else ""
         self._text = f"{streamed}\n\n" if streamed else ""
+
+    def begin_again(self) -> None:
+        """Drops everything: another question is asked. What the message shows gives way to a sentence about that,
+        and then to edits, because a stream cannot take back what it shows."""
+        self._text = self._shown = ""
+        self._cards, self._first_text_at, self._made_at = {}, None, self._clock()
+        self._is_resumed = False
+        if self._rows.ts(PART):
+            self.mode, self._lead = Mode.EDITING, BEGINS_AGAIN
+            for _ in range(2):  # Slack may first say that the stream has ended
+                self._next_at = 0.0
+                self.refresh()
+        elif self._rows:  # a message that was never heard of: it is looked for, and replaced, at the end
+            self.mode = Mode.QUIET
 
     def refresh(self) -> None:
         """Shows what is new, if it is time to."""
@@ -178,7 +194,7 @@ class LiveMessage:
         """Returns the content of an edit: the text so far, else the last card."""
         if self._text:
             return self._text + " …"
-        return f"_{list(self._cards.values())[-1].title} …_" if self._cards else ""
+        return f"_{list(self._cards.values())[-1].title} …_" if self._cards else self._lead
 
     def _react_to_refusal(self, error: SlackRefused) -> None:
         observability.log.info("stream_refused", code=error.code)

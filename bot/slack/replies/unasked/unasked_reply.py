@@ -25,6 +25,9 @@ class UnaskedReply(ThreadReply):
     def refresh(self) -> None:
         pass
 
+    def _show_waiting(self) -> None:
+        """Shows nothing: nobody waits for it."""
+
     def _send_directly(self, answer: Answer, refusal: SlackRefused) -> None:
         """Sends nothing: nobody waits for it."""
 

@@ -9,7 +9,7 @@ from agent.store.sessions import Turn
 from bot.simulator import Workspace
 from bot.slack.client import SlackClient
 from bot.slack.inbox import ReplyAddress
-from bot.slack.replies.live_message import EDIT_SECONDS, LiveMessage, Mode
+from bot.slack.replies.progress.live_message import EDIT_SECONDS, LiveMessage, Mode
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.reply_rows import ReplyRows
 from bot.slack.replies.thread_messages import ThreadMessages

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.store.database import Database
-from bot.jobs.link_hosts import KEPT_SECONDS, AllowedHosts
+from bot.jobs.answers.link_hosts import KEPT_SECONDS, AllowedHosts
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder

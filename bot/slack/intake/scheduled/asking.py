@@ -1,0 +1,152 @@
+"""What the clock does about scheduled questions: asks those whose time has come, and pauses those that cannot be.
+
+Promises that each time is asked once, also with two clocks or where one dies: the question is stored with the
+next time, under a key of its own. What a stopped clock missed is asked once when it starts again. Where Slack
+cannot say whether setter and channel are still there, the question waits.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from agent import observability
+from agent.clock import now
+from agent.errors import ReplyError
+from agent.store.database import Database
+from agent.store.sessions import StoredQuestion
+from agent.text import shorten
+from bot.slack import inbox
+from bot.slack.client import SlackClient, SlackRefused
+from bot.slack.inbox import ReplyAddress
+from bot.slack.intake.scheduled import rows
+from bot.slack.intake.scheduled.rows import PauseReason, ScheduledQuestion
+from bot.slack.intake.scheduled.standing import Standing
+from bot.slack.interactions.notifications import NOTE
+from bot.slack.replies import direct_message
+from bot.slack.replies.output_filter import clean_label
+from bot.slack.replies.text.markdown import escape
+
+MOST_AT_ONCE = 50
+QUESTION_CHARS = 300
+PAUSED_HERE = (
+    "I no longer ask *{question}* here {when}: <@{user}>, who set that up, {why}. Whoever wants it can set it up "
+    "again with `{command} every`, or take it off the list with `{command} every remove {n}`."
+)
+PAUSED_THERE = (
+    "I no longer ask *{question}* in <#{channel}> {when}, as you had set up: {why}. Once that is mended, "
+    "`{command} every resume {n}` in the channel lets me ask again."
+)
+PAUSED_DIRECTLY = "I no longer ask *{question}* here {when}: {why}."
+WHY = {
+    PauseReason.SETTER_LEFT: "has left the workspace",
+    PauseReason.SETTER_NOT_HERE: "is not in this channel any more",
+    PauseReason.CHANNEL_GONE: "the channel is gone, or I was taken out of it",
+    PauseReason.CHANNEL_ARCHIVED: "the channel is archived",
+    PauseReason.NOT_INVITED: "I am not in the channel any more",
+    PauseReason.REFUSED: "Slack does not let me post there",
+}
+SAID_IN_CHANNEL = (PauseReason.SETTER_LEFT, PauseReason.SETTER_NOT_HERE)
+
+
+class ScheduledAsking:
+    """Asks the questions of one workspace; ``wake`` tells a worker that a session has one."""
+
+    def __init__(
+        self,
+        database: Database,
+        slack: SlackClient,
+        standing: Standing,
+        wake: Callable[[UUID], None],
+        *,
+        command: str = "/docent",
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._database, self._slack, self._standing = database, slack, standing
+        self._wake, self._command, self._clock = wake, command, clock
+
+    def run(self) -> int:
+        """Asks what is due, and tells of what was paused; returns how many questions were asked."""
+        with self._database.transaction() as transaction:
+            due = rows.list_due(transaction, self._clock(), limit=MOST_AT_ONCE)
+        n_asked = sum(self._try(self._ask, question) for question in due)
+        with self._database.transaction() as transaction:
+            untold = rows.list_untold(transaction, limit=MOST_AT_ONCE)
+        for question in untold:
+            self._try(self._tell, question)
+        return n_asked
+
+    def _try(self, work: Callable[[ScheduledQuestion], bool], question: ScheduledQuestion) -> bool:
+        """Works on a question; where Slack is away, it waits, and the others do not wait for it."""
+        try:
+            return work(question)
+        except ReplyError as error:
+            observability.log.warning("scheduled_question_waits", error=str(error), question_id=str(question.id))
+            return False
+
+    def _ask(self, question: ScheduledQuestion) -> bool:
+        zone = self._standing.find_zone(question.user_id)
+        problem = PauseReason.SETTER_LEFT if zone is None else None
+        problem = problem or self._standing.find_problem(question.channel, question.user_id)
+        stored: StoredQuestion | None = None
+        with self._database.transaction() as transaction:
+            if problem or zone is None:
+                rows.pause(transaction, question.id, problem or PauseReason.SETTER_LEFT)
+            else:
+                next_at = question.recurrence.find_next(self._clock(), zone)
+                if rows.advance(transaction, question, next_at, zone):
+                    stored = inbox.store_scheduled(transaction, make_address(question), question.ask())
+        if problem:
+            observability.log.info("scheduled_question_paused", reason=problem, question_id=str(question.id))
+        if stored:
+            observability.log.info("scheduled_question_asked", turn_id=str(stored.turn_id))
+            self._wake(stored.session_id)
+        return stored is not None
+
+    def _tell(self, question: ScheduledQuestion) -> bool:
+        """Says that a question is paused: in its channel, or to its setter where that cannot be."""
+        assert question.paused
+        values = {
+            "question": escape(shorten(clean_label(question.question), QUESTION_CHARS)).replace("*", "∗"),
+            "when": question.recurrence.describe(),
+            "user": question.user_id,
+            "channel": question.channel,
+            "n": question.n,
+            "why": WHY[question.paused],
+            "command": self._command,
+        }
+        try:
+            if question.paused in SAID_IN_CHANNEL and not question.is_direct:
+                self._post(question.channel, PAUSED_HERE.format(**values))
+            elif question.paused is not PauseReason.SETTER_LEFT:
+                form = PAUSED_DIRECTLY if question.is_direct else PAUSED_THERE
+                self._post(direct_message.open_channel(self._slack, question.user_id), form.format(**values))
+        except SlackRefused as error:
+            if error.is_transient:
+                raise
+            observability.log.warning("pause_not_told", code=error.code, question_id=str(question.id))
+        with self._database.transaction() as transaction:
+            rows.note_told(transaction, question.id)
+        return True
+
+    def _post(self, channel: str, text: str) -> None:
+        self._slack.call(
+            "chat.postMessage",
+            is_repeatable=False,
+            channel=channel,
+            text=text,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=NOTE,
+        )
+
+
+def make_address(question: ScheduledQuestion) -> ReplyAddress:
+    """Returns where the answer to a question that is due goes: it is for all who see what is posted there."""
+    return ReplyAddress(
+        question.team,
+        question.channel,
+        question.user_id,
+        is_direct=question.is_direct,
+        session=question.make_session(question.next_at),
+        is_scheduled=True,
+    )
