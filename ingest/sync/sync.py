@@ -16,7 +16,7 @@ from agent.errors import DocentError, UserError
 from agent.store import locks
 from agent.store.database import Database
 from agent.text import cut
-from ingest import lock_names
+from ingest.index import lock_names
 from ingest.access import known_documents
 from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents.converter import Converter

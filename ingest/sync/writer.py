@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from agent.clock import now
 from agent.store import locks
 from agent.store.database import Transaction
-from ingest import lock_names
+from ingest.index import lock_names
 from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
