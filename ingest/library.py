@@ -7,7 +7,7 @@ is :mod:`ingest.search`, syncing :mod:`ingest.sync`, the index :mod:`ingest.inde
 import copy
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,9 @@ from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
 from ingest.sync.store import Options
 from ingest.tables import DocumentRow, IndexStateRow
+from ingest.verified import answers, indexing
+from ingest.verified.answers import VerifiedAnswer
+from ingest.verified.screen import VerifiedScreen
 
 # Built once: every search makes both, and building a statement takes longer than running it.
 _now = select(N_STORED.label("n")).subquery()
@@ -123,10 +126,14 @@ class Library:
         audience: Audience,
         sources: Sequence[str] = (),
         since: datetime | None = None,
-    ) -> list[SearchResult]:
-        """Does the same for a question and for each part of it, at once."""
-        context = self._context(audience, sources=tuple(sources), since=since)
-        return search.search_parts(queries, context, k=self.settings.top_k)
+    ) -> tuple[list[SearchResult], Mapping[str, VerifiedAnswer]]:
+        """Does the same for a question and for each part of it, at once.
+
+        Returns also the verified answers among the candidates, by their documents' ids.
+        """
+        screen = VerifiedScreen(self.database, audience)
+        context = self._context(audience, sources=tuple(sources), since=since, screen=screen)
+        return search.search_parts(queries, context, k=self.settings.top_k), screen.usable
 
     def read(
         self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
@@ -141,6 +148,7 @@ class Library:
         access_ids = context.scope.access_ids
         document_id = self._document_id(reference.strip(), access_ids)
         chunks = context.index.chunks(document_id, access_ids=access_ids) if document_id else []
+        chunks = VerifiedScreen(self.database, audience).admit(chunks)
         start = _start(chunks, heading, position)
         return [search.to_passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
 
@@ -156,7 +164,13 @@ class Library:
         with self.database.transaction() as transaction:
             access_ids = self._readable(transaction, audience)
             return listing.list_documents(
-                transaction, access_ids, source=source, title=title, order=order, limit=limit
+                transaction,
+                access_ids,
+                source=source,
+                title=title,
+                order=order,
+                limit=limit,
+                without=answers.SOURCE,
             )
 
     def find_gaps(self, document_ids: Iterable[str]) -> dict[str, str]:
@@ -224,6 +238,10 @@ class Library:
             self.active_index, self.settings.embedding_model, is_forced=is_forced, progress=progress
         )
 
+    def refresh_verified(self) -> int:
+        """Brings the index in step with the verified answers; see :func:`ingest.verified.indexing.refresh`."""
+        return indexing.refresh(self.active_index, chunk_tokens=self.settings.chunk_tokens)
+
     def clean_up_index(self) -> None:
         """Drops what unfinished changes of model left; see :func:`ingest.index.reindex.clean_up`."""
         reindex.clean_up(self.active_index)
@@ -259,6 +277,7 @@ class Library:
         *,
         sources: tuple[str, ...] = (),
         since: datetime | None = None,
+        screen: VerifiedScreen | None = None,
     ) -> SearchContext:
         state, self._next_state = self._next_state, None
         if state is None:
@@ -266,7 +285,10 @@ class Library:
                 state = self.read_state(transaction)
         scope = ChunkFilter(self.reader_sets.readable(audience), sources, since)
         handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
-        return SearchContext(handle.index, handle.embedder, scope, self._reranker)
+        screen = screen or VerifiedScreen(self.database, audience)
+        return SearchContext(
+            handle.index, handle.embedder, scope, self._reranker, screen.filter, first=answers.SOURCE
+        )
 
     def may_read_more(self, audience: Audience, *, than: Audience) -> bool:
         """Returns whether an audience may read a document that the other may not, as of the last search."""

@@ -38,11 +38,21 @@ class Listing:
 
 
 def list_documents(
-    transaction: Transaction, access_ids: Sequence[str], *, source: str, title: str, order: Order, limit: int
+    transaction: Transaction,
+    access_ids: Sequence[str],
+    *,
+    source: str,
+    title: str,
+    order: Order,
+    limit: int,
+    without: str = "",
 ) -> Listing:
-    """Lists the documents of a source with a part of a title, in any case; an empty text matches all."""
+    """Lists the documents of a source with a part of a title, in any case; an empty text matches all.
+
+    Those of the source ``without`` are no documents to people, and left out.
+    """
     row = DocumentRow
-    is_readable = (row.access_id.in_(access_ids), row.n_chunks > 0)
+    is_readable = (row.access_id.in_(access_ids), row.n_chunks > 0, row.source != without)
     conditions = [*is_readable]
     if source:
         conditions.append(row.source == source)
