@@ -50,6 +50,8 @@ ELEMENTS = {
         "", "placeholder initial_value multiline min_length max_length focus_on_load dispatch_action_config"
     ),
 }
+INPUT_CHARS = 3_000  # of a field to write in
+MOST_OPTIONS = {"overflow": 5, "checkboxes": 10, "radio_buttons": 10}
 IN_ACTIONS = frozenset(ELEMENTS) - {"feedback_buttons", "icon_button", "image", "plain_text_input"}
 IN_CONTEXT_ACTIONS = frozenset({"feedback_buttons", "icon_button"})
 
@@ -95,9 +97,30 @@ def check_element(element: object, at: str, kinds: frozenset[str], problems: Pro
     if kind == "feedback_buttons":
         _feedback_button(element["positive_button"], f"{at}/positive_button", problems)
         _feedback_button(element["negative_button"], f"{at}/negative_button", problems)
+    if kind == "plain_text_input":
+        _text_input(element, at, problems)
     options = element.get("options")
     if options is not None:
-        list_items(options, f"{at}/options", 5 if kind == "overflow" else 100, problems, fewest=1)
+        for position, option in enumerate(
+            list_items(options, f"{at}/options", MOST_OPTIONS.get(kind, 100), problems, fewest=1)
+        ):
+            _option(option, f"{at}/options/{position}", problems)
+
+
+def _option(option: object, at: str, problems: Problems) -> None:
+    if not isinstance(option, dict):
+        problems.add("must provide an object", at)
+    elif fits(option, shape("text value", "description url"), "", at, problems):
+        check_text(option["text"], f"{at}/text", 75, problems)
+        check_string(option["value"], f"{at}/value", 150, problems)
+
+
+def _text_input(element: JsonObject, at: str, problems: Problems) -> None:
+    most = element.get("max_length", INPUT_CHARS)
+    if not isinstance(most, int) or not 0 < most <= INPUT_CHARS:
+        problems.add(f"must be between 1 and {INPUT_CHARS}", f"{at}/max_length")
+    else:
+        check_string(element.get("initial_value"), f"{at}/initial_value", most, problems)
 
 
 def _feedback_button(button: object, at: str, problems: Problems) -> None:

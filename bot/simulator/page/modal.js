@@ -78,6 +78,14 @@ export class Modal {
       );
       return html`<fieldset class="input"><legend>${label}</legend> ${options} ${problem}</fieldset>`;
     }
+    if (block.element.type === "checkboxes") {
+      const options = listOf(block.element.options).map(
+        ({ text, value }) => html`<label>
+        <input type="checkbox" name=${block.block_id} value=${value} aria-invalid=${isInvalid}>
+        ${textOf(text)}</label>`,
+      );
+      return html`<fieldset class="input"><legend>${label}</legend> ${options} ${problem}</fieldset>`;
+    }
     if (block.element.type === "conversations_select") {
       const options = this.#conversations(block.element).map(
         ({ id, name }) => html`<option value=${id}>#${name}</option>`,
@@ -89,10 +97,11 @@ export class Modal {
     if (block.element.type !== "plain_text_input") {
       return html`<div class="unknown">input of type ${block.element.type}</div>`;
     }
-    const { multiline, max_length } = block.element;
+    const { multiline, max_length, initial_value } = block.element;
+    const rows = multiline ? Math.min(12, 4 + Math.floor(String(initial_value ?? "").length / 80)) : 1;
     return html`<div class="input"><label>${label}
-      <textarea name=${block.block_id} rows=${multiline ? 4 : 1} maxlength=${max_length ?? nothing}
-        aria-invalid=${isInvalid}></textarea></label> ${problem}</div>`;
+      <textarea name=${block.block_id} rows=${rows} maxlength=${max_length ?? nothing}
+        .value=${initial_value ?? ""} aria-invalid=${isInvalid}></textarea></label> ${problem}</div>`;
   }
 
   /** Returns the conversations to choose from, by the element's filter. @param {Slack.Block} element */
@@ -109,9 +118,10 @@ export class Modal {
     this.#errors = {};
     this.#problem = "";
     for (const { block_id, element, optional } of listOf(view.blocks).filter(({ type }) => type === "input")) {
-      const typed = String(form.get(block_id) ?? "").trim();
+      const chosen = form.getAll(block_id).map((value) => String(value).trim());
+      const typed = chosen[0] ?? "";
       if (!typed && !optional) this.#errors[block_id] = MISSING;
-      values[block_id] = { [element.action_id]: stateOf(element, typed) };
+      values[block_id] = { [element.action_id]: stateOf(element, typed, chosen) };
     }
     if (!Object.keys(this.#errors).length) await this.#send(view, values);
     if (this.#view !== view) return;
@@ -142,8 +152,11 @@ export class Modal {
   }
 }
 
-/** Returns the state that Slack would send for an input. @param {Slack.Block} element @param {string} typed */
-function stateOf({ type, options }, typed) {
+/** Returns the state that Slack would send for an input. @param {Slack.Block} element @param {string} typed
+ * @param {string[]} chosen of several */
+function stateOf({ type, options }, typed, chosen) {
+  if (type === "checkboxes")
+    return { type, selected_options: listOf(options).filter(({ value }) => chosen.includes(value)) };
   if (type === "radio_buttons")
     return { type, selected_option: listOf(options).find(({ value }) => value === typed) ?? null };
   if (type === "conversations_select") return { type, selected_conversation: typed || null };
