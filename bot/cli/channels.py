@@ -55,8 +55,8 @@ def show(channel: Channel, *, team: Team = "", json_: AsJson = False) -> None:
 @channels_app.command("set")
 def set_(
     channel: Channel,
-    name: Annotated[str, typer.Argument(help="What to set: follow-ups, respond-to-all or cost-line.")],
-    value: Annotated[str, typer.Argument(help="always, asker or mention; on or off; or default.")],
+    name: Annotated[str, typer.Argument(help="What to set: see below.")],
+    value: Annotated[str, typer.Argument(help="always, asker or mention; on or off; ids; or default.")],
     *,
     team: Team = "",
 ) -> None:
@@ -67,6 +67,8 @@ def set_(
                     asked there (asker), or nobody's (mention)
     respond-to-all  every message that begins a thread is answered; where nothing is found, nothing is said
     cost-line       below an answer stand its model, tokens and dollars
+    experts         people and user groups that 'Ask a human' tags and who may correct answers: U0123ABCD,S0456EFGH
+    ask-human       a question that the documents do not answer goes to the experts by itself
     """
     from bot.slack.channels import channel_settings
 
@@ -87,10 +89,11 @@ def set_(
                 value=wanted,
                 changed_by=f"{getpass.getuser()} (terminal)",
             )
+    said = DEFAULT if wanted is None else setting.format(wanted)
     if changed is None:
-        sys.stdout.write(f"{channel}: {name} was {value} already.\n")
+        sys.stdout.write(f"{channel}: {name} was {said} already.\n")
     else:
-        sys.stdout.write(f"{channel}: {name} is {value} now (version {changed.version}).\n")
+        sys.stdout.write(f"{channel}: {name} is {said} now (version {changed.version}).\n")
 
 
 def _check(channel: str) -> str:

@@ -30,6 +30,7 @@ from bot.jobs.leases.held import Abandoned, Lease
 from bot.jobs.readers import final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
 from bot.slack.inbox import Origin
+from bot.slack.interactions.experts.unanswered import UnansweredRequest
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies import reply_rows, task_cards
@@ -315,27 +316,33 @@ def _run(
                     turn_endings.end(context, claimed.turn, reply, sentence, reason=EndReason.NO_EVIDENCE)
                     return
                 text = progress.text.filter(event.text) or NO_TEXT
+                closing = _close(context, claimed, run, event, progress)
+                unanswered = UnansweredRequest.make(claimed.turn, claimed.posted, closing.help)
                 turn_endings.complete(
                     context,
                     claimed.turn,
                     reply,
                     event,
                     text,
-                    closing=_close(context, claimed, run, event, progress),
+                    closing=closing,
+                    on_end=unanswered.store,
                     long_tables=progress.text.long_tables,
                     notice=progress.audience_notice,
                     is_withdrawn=run.recorder.is_withdrawn,
                 )
                 if claimed.posted and event.reason is not EndReason.SMALL_TALK:
+                    unanswered.show(context.database, context.slack)
                     private_answers.offer(context, claimed.turn, claimed.posted.address)
 
 
 def _close(
     context: WorkerContext, claimed: ClaimedTurn, run: loop.TurnRun, finished: Finished, progress: _Progress
 ) -> Closing:
-    """Returns what stands below an answer from documents; nothing below another one."""
+    """Returns what stands below an answer from documents; below one that found nothing, which people can help."""
     if not finished.sources:
-        return NOTHING_BELOW
+        if claimed.posted is None or finished.reason is not EndReason.NO_EVIDENCE:
+            return NOTHING_BELOW
+        return Closing(help=context.find_help(claimed.posted, is_answered=False))
     dates = progress.final.dates
     if not dates:  # the text was stored by an earlier attempt, or nobody in Slack sees it
         with context.database.transaction() as transaction:
@@ -354,6 +361,7 @@ def _close(
         suggestions.suggest(finished.sources, headings, claimed.turn.question),
         address.place,
         claimed.turn.session_key,
+        context.find_help(claimed.posted, is_answered=True),
     )
 
 

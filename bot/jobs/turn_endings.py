@@ -4,7 +4,7 @@ Promises that an answer is delivered before the turn is closed, and that the las
 model calls, stores its outcome and releases its budget.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from redis import RedisError
 from sqlalchemy import text as sql
@@ -50,10 +50,12 @@ def complete(
     long_tables: Sequence[LongTable] = (),
     notice: str = "",
     is_withdrawn: bool = False,
+    on_end: Callable[[Transaction], None] = lambda transaction: None,
 ) -> None:
     """Delivers the agent's answer, as ``text``, and completes the turn; small talk needs no ``notice``.
 
-    ``is_withdrawn`` says whether the person had taken the question back when the answer was stored.
+    ``is_withdrawn`` says whether the person had taken the question back when the answer was stored. ``on_end`` is
+    called in the transaction that ends the turn.
     """
     if is_withdrawn:
         end_withdrawn(context, turn, reply)
@@ -81,7 +83,7 @@ def complete(
     )
     if not _deliver(context, turn, reply, answer):
         return
-    _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=finished.reason)
+    _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=finished.reason, on_end=on_end)
     observability.log.info("turn_completed", reason=finished.reason, n_sources=len(finished.sources))
 
 
@@ -251,10 +253,12 @@ def _store_end(
     status: TurnStatus,
     reason: str,
     error_id: str | None = None,
+    on_end: Callable[[Transaction], None] = lambda transaction: None,
 ) -> None:
     """Stores a delivered answer as the end of its turn."""
     with context.database.transaction() as transaction:
         reply.finalise(transaction)
+        on_end(transaction)
         _close(
             context,
             transaction,

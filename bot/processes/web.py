@@ -45,6 +45,8 @@ from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
+from bot.slack.interactions.experts.expert_desk import ExpertDesk
+from bot.slack.interactions.experts.expert_listeners import ExpertListeners
 from bot.slack.listeners import ListenerContext
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
@@ -75,9 +77,13 @@ class Web:
             settings=SettingsCache(channel_settings.apply(settings.of_channels, ChannelSettings())),
             emoji=settings.emoji,
         )
-        audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
-        self._desk = AnswerDesk(database, slack, audiences, split_list(settings.operators))
-        listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk)
+        directory, operators = SlackDirectory(slack), split_list(settings.operators)
+        self._desk = AnswerDesk(database, slack, AudienceResolver(directory, ReaderSets(), database), operators)
+        self._experts = ExpertDesk(database, slack, directory, operators)
+        experts = ExpertListeners(self.intake, self._experts, settings.help_contact)
+        listeners.register(
+            self.app, ListenerContext(self.intake, self._notifications), self._desk, [experts.register]
+        )
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
@@ -127,6 +133,7 @@ class Web:
         self.intake.settings.close()
         self._notifications.close()
         self._desk.close()
+        self._experts.close()
         self.redis.close()
         self.database.close()
 

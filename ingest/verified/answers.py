@@ -8,7 +8,7 @@ verified. What the index has of it only says where to look. Loads no index, so e
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
@@ -101,6 +101,7 @@ SELECT a.id, a.turn_id, a.question, a.answer, a.author, a.author_name, a.place, 
     JOIN reader_sets r ON r.access_id = coalesce(d.access_id, v.access_id) WHERE v.answer_id = a.id)
 FROM verified_answers a
 """
+_FIELDS = [field.name for field in fields(VerifiedAnswer)]  # in the order of these columns
 _BY_ID = text(f"{_SELECT} WHERE a.id = ANY(:ids)")
 _BY_TURN = text(f"{_SELECT} WHERE a.turn_id = :turn_id")
 _ALL = text(f"{_SELECT} ORDER BY a.id DESC")
@@ -305,16 +306,11 @@ def ask_again(transaction: Transaction, answer: VerifiedAnswer) -> None:
 
 
 def _make(row: Sequence[Any]) -> VerifiedAnswer:
-    *values, readers, status, version, verified_at, asked_at, documents = row
-    return VerifiedAnswer(
-        *values,
-        None if readers is None else reader_sets.from_json(readers),
-        VerifiedStatus(status),
-        version,
-        verified_at,
-        asked_at,
-        tuple(_make_document(one) for one in documents or ()),
-    )
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["own_readers"] = None if values["own_readers"] is None else reader_sets.from_json(values["own_readers"])
+    values["status"] = VerifiedStatus(values["status"])
+    values["documents"] = tuple(_make_document(one) for one in values["documents"] or ())
+    return VerifiedAnswer(**values)
 
 
 def _make_document(stored: Mapping[str, Any]) -> RestingDocument:

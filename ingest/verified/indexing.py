@@ -86,9 +86,7 @@ def _want(transaction: Transaction, answer: VerifiedAnswer, chunk_tokens: int) -
     return _Wanted(answer, [_to_indexed(answer, chunk, access_id, content_hash) for chunk in chunks])
 
 
-def _to_indexed(
-    answer: VerifiedAnswer, chunk: chunking.Chunk, access_id: str, content_hash: str
-) -> IndexedChunk:
+def _to_indexed(answer: VerifiedAnswer, chunk: chunking.Chunk, access_id: str, content_hash: str) -> IndexedChunk:
     return IndexedChunk(
         chunk_id=f"{answer.id.hex}-{chunk.position:05d}",
         document_id=answer.id.hex,

@@ -20,8 +20,8 @@ from ingest.verified.answers import SOURCE, VerifiedAnswer
 _SAYING_NOTHING = """
 a about able actually allowed also am an and any are as at be been being by can could currently did do does docent
 exactly for from hello here hey hi i if i'd i'm i've in is it it's its just kindly know let like may me might my
-now of ok okay one or our please pls plz possible really so tell thank thanks that that's the there this to too us want
-was we were will with would you your
+now of ok okay one or our please pls plz possible really so tell thank thanks that that's the there this to too us
+want was we were will with would you your
 """
 SAYING_NOTHING = frozenset(_SAYING_NOTHING.split())
 SIMILAR_FROM = 0.5  # the score of a passage that is more likely about the question than not

@@ -6,11 +6,12 @@ is: what is unknown here, or has a value that is, counts as not set.
 To add a setting, add a field to :class:`ChannelSettings` and its entry to :data:`SETTINGS`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -19,6 +20,8 @@ from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Transaction
 
+PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,40}")
+MAX_PEOPLE = 20
 Stored = Mapping[str, Any]  # by field: what was set, as JSON
 
 
@@ -38,6 +41,64 @@ class ChannelSettings:
     follow_ups: FollowUps = FollowUps.ASKER
     respond_to_all: bool = False  # every message that begins a thread is a question
     cost_line: bool = False  # below an answer stands what it cost
+    experts: tuple[str, ...] = ()  # people and user groups that are asked where the documents do not help
+    ask_human: bool = False  # a question that the documents do not answer goes to them by itself
+
+
+class ChannelSetting(Protocol):
+    """What can be set for a channel: how it is read from what people write, checked, and written."""
+
+    @property
+    def field(self) -> str:
+        """Returns the field of :class:`ChannelSettings`."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """Returns what it is for."""
+        ...
+
+    def parse(self, written: str) -> Any:
+        """Returns the value that was written, as it is stored; raises :class:`UserError`."""
+        ...
+
+    def takes(self, value: object) -> bool:
+        """Returns whether a stored value is one of them."""
+        ...
+
+    def format(self, value: Any) -> str:
+        """Returns a stored value as people write it."""
+        ...
+
+
+@dataclass(frozen=True)
+class PeopleSetting:
+    """A setting whose value is people and user groups, by their ids in Slack."""
+
+    field: str
+    help: str
+
+    def parse(self, written: str) -> Any:
+        """Returns the ids that were written with commas or spaces between them; raises :class:`UserError`."""
+        ids = list(dict.fromkeys(filter(None, re.split(r"[\s,]+", written.strip()))))
+        wrong = next((id_ for id_ in ids if not PERSON_OR_GROUP.fullmatch(id_)), None)
+        if wrong or not ids or len(ids) > MAX_PEOPLE:
+            problem = (
+                f"'{wrong}' is no id of a person or a user group" if wrong else f"Name 1 to {MAX_PEOPLE} of them"
+            )
+            raise UserError(
+                f"{problem}. Write ids as Slack shows them (profile, ⋮, Copy member ID), with commas between: "
+                "U0123ABCD,S0456EFGH, or default for none."
+            )
+        return ids
+
+    def takes(self, value: object) -> bool:
+        """Returns whether a stored value is a list of such ids."""
+        return isinstance(value, list) and all(PERSON_OR_GROUP.fullmatch(str(one)) for one in value)
+
+    def format(self, value: Any) -> str:
+        """Returns the ids as people write them."""
+        return ",".join(map(str, value))
 
 
 @dataclass(frozen=True)
@@ -63,7 +124,7 @@ class Setting:
         return next((written for written, known in self.values.items() if known == value), str(value))
 
 
-SETTINGS: Mapping[str, Setting] = {
+SETTINGS: Mapping[str, ChannelSetting] = {
     "follow-ups": Setting(
         "follow_ups",
         {str(one): one for one in FollowUps if one is not FollowUps.MUTED},
@@ -78,6 +139,15 @@ SETTINGS: Mapping[str, Setting] = {
         "cost_line",
         {"on": True, "off": False},
         "below an answer stand its model, tokens and dollars",
+    ),
+    "experts": PeopleSetting(
+        "experts",
+        "people and user groups that 'Ask a human' tags and who may correct answers",
+    ),
+    "ask-human": Setting(
+        "ask_human",
+        {"on": True, "off": False},
+        "a question that the documents do not answer goes to the experts by itself",
     ),
 }
 
@@ -97,14 +167,16 @@ class ChannelVersion:
 def apply(stored: Stored | None, defaults: ChannelSettings) -> ChannelSettings:
     """Returns what counts where this is stored.
 
-    >>> apply({"follow_ups": "always", "tone": "of a later release"}, ChannelSettings())
-    ChannelSettings(follow_ups=<FollowUps.ALWAYS: 'always'>, respond_to_all=False, cost_line=False)
+    >>> apply({"follow_ups": "always", "tone": "of a later release"}, ChannelSettings()).follow_ups
+    <FollowUps.ALWAYS: 'always'>
     """
     known = {setting.field: setting for setting in SETTINGS.values()}
     items = (stored or {}).items()
     changes = {name: value for name, value in items if name in known and known[name].takes(value)}
     if "follow_ups" in changes:
         changes["follow_ups"] = FollowUps(changes["follow_ups"])
+    if "experts" in changes:
+        changes["experts"] = tuple(changes["experts"])
     return replace(defaults, **changes)
 
 

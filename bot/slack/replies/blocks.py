@@ -105,6 +105,7 @@ def _build_clicks(answer: Answer) -> list[Block]:
     tools: list[Button | OverflowMenu] = []
     if closing.place:
         tools += buttons.build_tools(answer.turn_id, closing.place, closing.session_key)
+    tools += buttons.build_help(answer.turn_id, closing.help)
     if answer.has_menu:
         tools.append(thread_menu.build())
     return [*blocks, {"type": "actions", "elements": tools}] if tools else blocks

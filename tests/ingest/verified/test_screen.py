@@ -26,7 +26,20 @@ AT = datetime(2026, 5, 3, tzinfo=UTC)
 def verified(question: str = QUESTION, days: int = 0) -> VerifiedAnswer:
     at, readers = AT + timedelta(days=days), one_of({"everyone"})
     return VerifiedAnswer(
-        UUID(int=days), None, question, "Five.", "U1", "Ada", {}, "", readers, VerifiedStatus.ACTIVE, 1, at, None, ()
+        UUID(int=days),
+        None,
+        question,
+        "Five.",
+        "U1",
+        "Ada",
+        {},
+        "",
+        readers,
+        VerifiedStatus.ACTIVE,
+        1,
+        at,
+        None,
+        (),
     )
 
 
@@ -104,6 +117,11 @@ def test_a_search_asks_once_more_only_where_an_answer_is_like_the_question(
     assert library.search(QUESTION, audience=Audience()).passages[0].title == QUESTION
 
 
+def is_found(library: Library) -> bool:
+    found = library.search(QUESTION, audience=Audience()).passages
+    return any("Five days" in passage.text for passage in found)
+
+
 def test_the_index_is_brought_in_step_and_nothing_is_done_twice(database: Database, library: Library) -> None:
     """Also where the index was lost, and where it takes an answer out that was withdrawn."""
     assert library.refresh_verified() == 0
@@ -111,13 +129,13 @@ def test_the_index_is_brought_in_step_and_nothing_is_done_twice(database: Databa
         assert not answers.is_index_behind(transaction)
         (answer,) = answers.load_all(transaction)
     library.active_index.current().index.remove([answer.id.hex])
-    assert library.search(QUESTION, audience=Audience()).passages == ()
+    assert not is_found(library)
     assert library.refresh_verified() == 1
-    assert library.search(QUESTION, audience=Audience()).passages
+    assert is_found(library)
     with database.transaction() as transaction:
         answers.withdraw(transaction, answer.id)
         assert answers.is_index_behind(transaction)
-    assert library.search(QUESTION, audience=Audience()).passages == ()
+    assert not is_found(library)
     assert library.refresh_verified() == 1
     with database.transaction() as transaction:
         assert not answers.is_index_behind(transaction)
