@@ -27,7 +27,7 @@ from bot.slack.replies.text.markdown import escape
 TAKE, RESOLVE = "docent_take_request", "docent_resolve_request"
 EVENT = "docent_human_request"
 QUESTION_CHARS = 500
-ASKED = "{experts}  <@{asker}> needs a person's answer here."
+ASKED = "{experts}: <@{asker}> needs a person's answer here."
 TAKEN = "<@{taker}> takes this."
 QUIET = " Until it is resolved I answer in this thread only where I am mentioned."
 RESOLVED = "Resolved by <@{resolver}>."
