@@ -137,6 +137,7 @@ class Message(TypedDict, total=False):
     tool_call_id: str  # on a tool's result: the call it answers
     is_refusal: bool  # an assistant's, by a model of this process: it found nothing that answers
     is_small_talk: bool  # an assistant's, by a model of this process: there was nothing to look up
+    is_settled: bool  # an assistant's, by nobody but the person who answered this question before
 
 
 class FunctionSchema(TypedDict):
@@ -198,6 +199,14 @@ class CitedPassage:
 
     n: int
     passage: Passage
+
+
+@dataclass(frozen=True)
+class SettledAnswer:
+    """What a person has answered to this very question before: the ``text``, and the document that has it."""
+
+    document_id: str
+    text: str
 
 
 @dataclass(frozen=True)

@@ -13,3 +13,10 @@ def work(sync_id: str) -> None:
     from bot.jobs import sync_jobs
 
     sync_jobs.work(sync_id)
+
+
+def verified(job_id: str) -> None:
+    """Brings the index in step with the verified answers: the RQ job."""
+    from bot.jobs import sync_jobs
+
+    sync_jobs.refresh_verified(job_id)

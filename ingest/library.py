@@ -7,7 +7,7 @@ is :mod:`ingest.search`, syncing :mod:`ingest.sync`, the index :mod:`ingest.inde
 import copy
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,9 @@ from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
 from ingest.sync.store import Options
 from ingest.tables import DocumentRow, IndexStateRow
+from ingest.verified import answers, indexing
+from ingest.verified.answers import VerifiedAnswer
+from ingest.verified.screen import VerifiedScreen
 
 # Built once: every search makes both, and building a statement takes longer than running it.
 _now = select(N_STORED.label("n")).subquery()
@@ -131,10 +134,14 @@ class Library:
         audience: Audience,
         sources: Sequence[str] = (),
         since: datetime | None = None,
-    ) -> list[SearchResult]:
-        """Does the same for a question and for each part of it, at once."""
-        context = self._context(audience, sources=tuple(sources), since=since)
-        return search.search_parts(queries, context, k=self.settings.top_k)
+    ) -> tuple[list[SearchResult], Mapping[str, VerifiedAnswer]]:
+        """Does the same for a question and for each part of it, at once.
+
+        Returns also the verified answers among the candidates, by their documents' ids.
+        """
+        screen = VerifiedScreen(self.database, audience)
+        context = self._context(audience, sources=tuple(sources), since=since, screen=screen)
+        return search.search_parts(queries, context, k=self.settings.top_k), screen.usable
 
     def read(
         self, reference: str, *, audience: Audience, heading: str = "", position: int | None = None, n: int = 12
@@ -149,6 +156,7 @@ class Library:
         access_ids = context.scope.access_ids
         document_id = self._document_id(reference.strip(), access_ids)
         chunks = context.index.chunks(document_id, access_ids=access_ids) if document_id else []
+        chunks = VerifiedScreen(self.database, audience).admit(chunks)
         start = _start(chunks, heading, position)
         return [search.to_passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
 
@@ -171,6 +179,7 @@ class Library:
                 order=order,
                 limit=limit,
                 within=self._only,
+                without=answers.SOURCE,
             )
 
     def find_gaps(self, document_ids: Iterable[str]) -> dict[str, str]:
@@ -238,6 +247,10 @@ class Library:
             self.active_index, self.settings.embedding_model, is_forced=is_forced, progress=progress
         )
 
+    def refresh_verified(self) -> int:
+        """Brings the index in step with the verified answers; see :func:`ingest.verified.indexing.refresh`."""
+        return indexing.refresh(self.active_index, chunk_tokens=self.settings.chunk_tokens)
+
     def clean_up_index(self) -> None:
         """Drops what unfinished changes of model left; see :func:`ingest.index.reindex.clean_up`."""
         reindex.clean_up(self.active_index)
@@ -273,6 +286,7 @@ class Library:
         *,
         sources: tuple[str, ...] = (),
         since: datetime | None = None,
+        screen: VerifiedScreen | None = None,
     ) -> SearchContext:
         state, self._next_state = self._next_state, None
         if state is None:
@@ -280,9 +294,14 @@ class Library:
                 state = self.read_state(transaction)
         named = tuple(name for name in sources or self._only if not self._only or name in self._only)
         is_elsewhere = bool(self._only) and not named  # a source was named that is not searched here
+        if self._only and not sources:
+            named += (answers.SOURCE,)  # what experts have said is for every channel whose people may read it
         scope = ChunkFilter(() if is_elsewhere else self.reader_sets.readable(audience), named, since)
         handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
-        return SearchContext(handle.index, handle.embedder, scope, self._reranker)
+        screen = screen or VerifiedScreen(self.database, audience)
+        return SearchContext(
+            handle.index, handle.embedder, scope, self._reranker, screen.filter, first=answers.SOURCE
+        )
 
     def may_read_more(self, audience: Audience, *, than: Audience) -> bool:
         """Returns whether an audience may read a document that the other may not, as of the last search."""

@@ -85,7 +85,7 @@ def test_below_an_answer_stand_the_age_of_its_sources_and_what_to_go_on_with(
     (reply,) = world.replies(HELP, ts)
     assert re.search(r"\*Sources:\*  synced .*\n\[1\] Lockers  ·  ⚠️ \*updated \d+ years ago\*", reply.plain)
     assert "openai/scripted  ·" in reply.plain
-    assert labels(reply) == ["Losing the key", "Show how"]
+    assert labels(reply) == ["Losing the key", "Show how", "Correct this"]  # for operators, and experts
     assert len(model.requests) == 1
     written = [
         call for call in world.workspace.calls if call.method.startswith(("chat.", "assistant.", "agents."))

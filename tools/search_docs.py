@@ -7,20 +7,26 @@ A call and its result, as a model sees them::
      "document_id": "…", "score": 0.91, "text": "You can carry over 5 days …"}, …]}
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from itertools import zip_longest
 
 from agent.errors import ToolError
+from agent.prompting import citations
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
-from agent.types import JsonValue, Passage
+from agent.types import JsonValue, Passage, SettledAnswer
 from ingest.library import Library
+from ingest.verified import screen
+from ingest.verified.answers import VerifiedAnswer
 from tools.evidence import Strength, evidence_strength
 from tools.extractive import question
 from tools.passages import make_readable
 
 MAX_TOKENS = 2_000  # of passage text per search: 18 chunks on average
 RELEVANT_FROM = 0.15  # below this score no passage has ever answered one of the questions it was tuned on
+_WEB = re.compile(r"https?://[^\s()<>\[\]]{1,800}")
+_UNLINKABLE = re.compile(r"[\[\]()<>\n]+")
 
 
 LABELS = ToolLabels(
@@ -44,11 +50,13 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     passages probably do not answer. `not_found`
     lists words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them; `read_in_part` says of which
-    documents a part could not be read, so that the answer may stand there.
+    documents a part could not be read, so that the answer may stand there. `verified` says which passages are
+    answers that a person of the company has verified, to the question in their title: where one answers the
+    question, it is right, also against other passages.
     """
     library = context.resource(Library)
     parts = [part.text for part in question.split(query)]
-    whole, *others = library.search_parts(
+    (whole, *others), known = library.search_parts(
         [query, *(parts if len(parts) > 1 else ())],
         audience=context.audience,
         sources=_sources(source, library, context),
@@ -62,15 +70,49 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
         data["not_found"] = list(whole.not_found)
     if whole.keywords:
         data["keywords"] = {title: list(words) for title, words in whole.keywords.items()}
+    verified = {id_: known[id_] for passage in passages if (id_ := passage.document_id) in known}
+    if verified:
+        data |= describe_verified(verified)
+    same = screen.find_same(query, verified.values())
     if gaps := library.find_gaps(passage.document_id for passage in passages):
         data["read_in_part"] = {p.title: gaps[p.document_id] for p in passages if p.document_id in gaps}
     return ToolResult(
         data,
         passages,
         cost_usd=sum((lookup.cost_usd for lookup in others), whole.cost_usd),
-        is_weak=evidence_strength(query, passages, whole.not_found) is Strength.WEAK,
+        is_weak=not same and evidence_strength(query, passages, whole.not_found) is Strength.WEAK,
         hint="" if relevant else "Nothing fits well. Try other words, or say that the documents do not say.",
+        settled=SettledAnswer(same.id.hex, write_settled(same)) if same else None,
     )
+
+
+def describe_verified(verified: Mapping[str, VerifiedAnswer]) -> dict[str, JsonValue]:
+    """Returns what a model is told of verified answers, and the documents that they rest on: what is said from
+    an answer is for those who may read these, too."""
+    documents = {one.id: one.title for answer in verified.values() for one in answer.documents}
+    told: dict[str, JsonValue] = {
+        "verified": [
+            {
+                "title": answer.question,
+                "document_id": id_,
+                "by": answer.author_name,
+                "on": answer.verified_at.date().isoformat(),
+            }
+            for id_, answer in verified.items()
+        ]
+    }
+    if documents:
+        told["documents"] = [{"title": title, "document_id": id_} for id_, title in documents.items()]
+    return told
+
+
+def write_settled(answer: VerifiedAnswer) -> str:
+    """Returns the text of a verified answer as it is given: without the numbers of its own passages, with links to
+    what it rests on."""
+    text = citations.strip_references(answer.answer, keeps_links=True).rstrip()
+    links = [f"[{_UNLINKABLE.sub(' ', one.title).strip()}]({one.url})" for one in answer.documents]
+    linked = [link for link, one in zip(links, answer.documents, strict=True) if _WEB.fullmatch(one.url)]
+    return f"{text}\n\nIt rests on {', '.join(linked)}." if linked else text
 
 
 def _sources(source: str, library: Library, context: ToolContext) -> tuple[str, ...]:

@@ -106,13 +106,15 @@ def normalise(text: str, known: Container[int]) -> str:
     return _rewrite(text, 0, len(text), _find(text, known, _TextBefore(), 0, len(text)))
 
 
-def strip_references(text: str) -> str:
+def strip_references(text: str, *, keeps_links: bool = False) -> str:
     """Returns an earlier answer without citations and links: their numbers mean something else in another turn.
+
+    With ``keeps_links`` only the citations go.
 
     >>> strip_references("5 days [[1]](https://a.example), see [the form](https://b.example) and `a[2]` [3].")
     '5 days, see the form and `a[2]`.'
     """
-    plain = _LINKED.sub(lambda link: "" if link["n"] else link["label"], text)
+    plain = _LINKED.sub(lambda link: "" if link["n"] else link[0 if keeps_links else "label"], text)
     found = [citation for citation in _find(plain, range(1_000), _TextBefore(), 0, len(plain)) if citation.numbers]
     for citation in reversed(found):
         plain = plain[: citation.start].rstrip(" \t") + plain[citation.end :]

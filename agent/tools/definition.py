@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from agent.errors import ToolError
 from agent.json_sanitizer import clean
-from agent.types import Audience, JsonObject, Passage, ToolSchema
+from agent.types import Audience, JsonObject, Passage, SettledAnswer, ToolSchema
 
 Resource = TypeVar("Resource")
 NAME_CHARS = 60  # of a tool's name in a label: a model may have made it up
@@ -30,7 +30,8 @@ class ToolResult:
 
     ``is_weak`` says that the passages probably do not answer; ``hint`` what the model could do next. ``cost_usd``
     is what services have charged the tool. In ``data`` the names ``passages``, ``is_weak`` and ``is_refused``
-    belong to the kernel: the model sees them with a ``_`` at the end.
+    belong to the kernel: the model sees them with a ``_`` at the end. Where the result was looked up before the
+    model is asked, a ``settled`` answer takes the model's place, if a passage of its document is shown.
     """
 
     data: JsonObject = field(default_factory=dict)
@@ -38,6 +39,7 @@ class ToolResult:
     cost_usd: Decimal = Decimal(0)
     is_weak: bool = False
     hint: str = ""
+    settled: SettledAnswer | None = None
 
 
 @dataclass(frozen=True)

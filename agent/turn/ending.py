@@ -44,9 +44,12 @@ def conclude(recorder: TurnRecorder, config: AgentConfig, *, over_budget: str) -
     """Returns the end of a turn whose final text is committed.
 
     A configured model's text is judged by what was found; text of this process's own model is quoted, and its
-    refusal is a field of the message. ``over_budget`` says whose budget is used up, where one is.
+    refusal is a field of the message, as it is that a person has settled the question before. ``over_budget`` says
+    whose budget is used up, where one is.
     """
     has_model = not is_local(config.models[0].name)
+    if recorder.messages[-1].get("is_settled", False):
+        return _conclude_settled(recorder)
     if has_model and not recorder.transcript.is_quoted:
         return _judge(recorder, config, over_budget)
     message = recorder.messages[-1]
@@ -62,6 +65,13 @@ def conclude(recorder: TurnRecorder, config: AgentConfig, *, over_budget: str) -
         notice = NO_MODEL if is_quoted else ""
     reason = EndReason.ANSWERED if is_quoted else EndReason.NO_EVIDENCE
     return Finished(text, recorder.end_reason or reason, notice, cited)
+
+
+def _conclude_settled(recorder: TurnRecorder) -> Finished:
+    text = str(recorder.messages[-1].get("content") or "")
+    by_number = {source.n: source for source in recorder.sources}
+    cited = tuple(by_number[n] for n in citations.find_cited(text, by_number))
+    return Finished(text, EndReason.ANSWERED, "", cited)
 
 
 def _judge(recorder: TurnRecorder, config: AgentConfig, over_budget: str) -> Finished:

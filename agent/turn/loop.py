@@ -249,7 +249,8 @@ class TurnRun:
         self.recorder.note_end(reason)
 
     def _open(self, opening: Sequence[OpeningCall]) -> Iterator[Event]:
-        """Runs the opening calls and appends the person's message with their results."""
+        """Runs the opening calls and appends the person's message with their results, and the answer where that
+        settles it."""
         calls = [ToolCall(f"opening_{i}", call.name, dict(call.arguments)) for i, call in enumerate(opening)]
         outcomes: list[ToolOutcome] = []
         for event in self._tools.run(calls):
@@ -258,6 +259,8 @@ class TurnRun:
             else:
                 yield event
         self.recorder.add_question(calls, outcomes)
+        if len(outcomes) == 1 and outcomes[0].settled:  # with more, such as a thread, it may be another question
+            self.recorder.add_own_text(outcomes[0].settled, is_settled=True)
 
     def _rewrite_question(self) -> Generator[Event, None, str]:
         """Returns the question as it can be understood alone: by the model, else by the rule."""

@@ -206,9 +206,11 @@ class TurnRecorder:
         self.transcript.spent_usd += outcome.cost_usd
         self.finished.append(FinishedCall(call, outcome, asked_at))
 
-    def add_own_text(self, text: str) -> None:
-        """Appends a sentence of ours as the answer."""
+    def add_own_text(self, text: str, *, is_settled: bool = False) -> None:
+        """Appends a sentence of ours as the answer, or with ``is_settled`` what a person has answered before."""
         message: Message = {"role": "assistant", "content": text}
+        if is_settled:
+            message = {**message, "content": clean(text), "is_settled": True}
         with self._step() as transaction:
             trace.add_step(transaction, self._turn.id, position=len(self.messages), message=message)
             self._on_final(transaction)

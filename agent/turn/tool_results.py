@@ -17,11 +17,12 @@ from agent.prompting import context_window, prompt
 from agent.text import shorten
 from agent.tools import ToolResult
 from agent.turn.limits import MAX_CALLS_PER_STEP
-from agent.types import CitedPassage, JsonObject, JsonValue, Passage
+from agent.types import CitedPassage, JsonObject, JsonValue, Passage, SettledAnswer
 
 PASSAGES, WEAK, REFUSED = "passages", "is_weak", "is_refused"
 RESERVED = {PASSAGES, WEAK, REFUSED}  # a tool's own data under these names is renamed
 SHORTEST_TEXT_CHARS, SHORTEST_ITEMS = 40, 3
+NO_PROSE = ("|", "```", "#", "    ")  # begin a line of Markdown at whose end a citation would not be read
 
 
 class Refusal(StrEnum):
@@ -55,7 +56,10 @@ REFUSALS: Mapping[Refusal, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class ToolOutcome:
-    """What a call came to: ``result`` is what the model sees, ``sources`` are the numbered passages in it."""
+    """What a call came to: ``result`` is what the model sees, ``sources`` are the numbered passages in it.
+
+    ``settled`` is an answer to give without asking a model, with its citation; empty where there is none.
+    """
 
     result: JsonObject
     sources: Sequence[CitedPassage] = ()
@@ -64,6 +68,7 @@ class ToolOutcome:
     refusal: Refusal | None = None
     duration_ms: int = 0
     cost_usd: Decimal = Decimal(0)
+    settled: str = ""
 
     @property
     def has_passages(self) -> bool:
@@ -132,7 +137,12 @@ def render(
     if len(passages) < len(result.passages):
         data["is_shortened"] = True
     return ToolOutcome(
-        clean_shown(data), sources, is_error=False, is_weak=result.is_weak, cost_usd=result.cost_usd
+        clean_shown(data),
+        sources,
+        is_error=False,
+        is_weak=result.is_weak,
+        cost_usd=result.cost_usd,
+        settled=_cite(result.settled, sources) if result.settled else "",
     )
 
 
@@ -140,6 +150,14 @@ def render_error(error: ToolError, limit: int) -> ToolOutcome:
     """Returns what the model sees of an error that a tool raised for it."""
     shown = context_window.shorten_object({"error": str(error), "hint": error.hint}, chars=limit // 3, items=2)
     return ToolOutcome(clean_shown(shown), cost_usd=error.cost_usd)
+
+
+def _cite(settled: SettledAnswer, sources: Sequence[CitedPassage]) -> str:
+    """Returns a settled answer with the number of its passage; empty where that is not shown."""
+    n = next((source.n for source in sources if source.passage.document_id == settled.document_id), None)
+    text = settled.text.rstrip()
+    glue = "\n\n" if text.rpartition("\n")[2].startswith(NO_PROSE) else " "
+    return f"{text}{glue}[{n}]" if n else ""
 
 
 def _rename(data: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -86,7 +86,8 @@ def set_(
     ephemeral       only who asked sees the answer, and may share it
     cost-line       below an answer stand its model, tokens and dollars
     sources         only these are searched, of what everybody there may read: names, comma-separated
-    experts         who knows more: ids of people and user groups, U0123,S0456
+    experts         people and user groups that 'Ask a human' tags and who may correct answers: U0123ABCD,S0456EFGH
+    ask-human       a question that the documents do not answer goes to the experts by itself
     allowed-groups  only members of these user groups are answered: S0456
     tone            how answers should sound: a text in quotes
     instructions    what answers should heed: language, form, what to point out; changes no rule of access
@@ -117,6 +118,7 @@ def set_(
                 value=wanted,
                 changed_by=f"{getpass.getuser()} (terminal)",
             )
+    said = DEFAULT if wanted is None else setting.format(wanted)
     if changed is None:
         sys.stdout.write(f"{channel}: {name} was {said} already.\n")
     else:

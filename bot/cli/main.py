@@ -19,11 +19,12 @@ from bot.cli import access, channels, documents, getting_started, processes, que
 from bot.evaluation.command import evaluate
 from bot.processes import private_files
 from bot.record.people_command import people_app
+from bot.record.verified_command import verified_app
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "access", "sync", "forget", "reindex"),  # on one machine
     *("doctor", "manifest", "web", "worker", "clock", "migrate", "channels"),  # with Slack
-    *("sessions", "usage", "report", "people", "eval"),  # afterwards
+    *("sessions", "usage", "report", "verified", "people", "eval"),  # afterwards
 )
 DISTRIBUTION = "docent-answers"
 
@@ -79,6 +80,7 @@ for command in (
 app.command("eval")(evaluate)
 app.add_typer(sessions.sessions_app, name="sessions")
 app.add_typer(people_app, name="people")
+app.add_typer(verified_app, name="verified")
 app.add_typer(access.access_app, name="access")
 app.add_typer(channels.channels_app, name="channels")
 

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from agent.store.database import Database
     from bot.jobs.context import WorkerContext
     from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
+    from bot.processes.schedules.people_schedule import PeopleSchedule
     from bot.processes.schedules.question_schedule import QuestionSchedule
     from bot.processes.schedules.queue_places import QueuePlaces
     from bot.processes.schedules.report_schedule import ReportSchedule
 
-CLOCK_POOL_SIZE = 2  # connections, where it works beside a worker: it sweeps with one, and catches up with another
+CLOCK_POOL_SIZE = 3  # connections beside a worker: it sweeps, catches up, finishes what people click
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
 
 
@@ -148,6 +149,7 @@ def _run_clock(database: "Database", stopping: threading.Event) -> None:
         places=places,
         reports=_schedule_reports(settings, database),
         questions=_schedule_questions(settings, database, jobs),
+        people=_schedule_people(settings, database, jobs),
         redis_watch=redis_watch.watch(settings),
     )
     if places:
@@ -240,6 +242,21 @@ def _schedule_questions(
         command=settings.command,
     )
     return QuestionSchedule(database, asking.run)
+
+
+def _schedule_people(
+    settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
+) -> "PeopleSchedule":
+    """Returns what finishes what people have clicked; without a token it looks after the index alone."""
+    from functools import cache
+
+    from bot.jobs import queue
+    from bot.processes.schedules.people_schedule import PeopleSchedule
+    from bot.record.care import unfinished
+
+    build = cache(lambda: unfinished.build(database, settings))
+    finish = (lambda: build().finish()) if settings.slack_bot_token else None
+    return PeopleSchedule(database, queue.open_sync_queue(settings, jobs.connection), finish)
 
 
 def migrate() -> None:

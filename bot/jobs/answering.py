@@ -31,6 +31,7 @@ from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
 from bot.slack.channels import thread_menu
 from bot.slack.inbox import Origin
+from bot.slack.interactions.experts.unanswered import UnansweredRequest
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading import question_reader
 from bot.slack.reading.question_reader import ReadQuestion
@@ -351,28 +352,34 @@ def _run(
                     turn_endings.end(context, claimed.turn, reply, sentence, reason=EndReason.NO_EVIDENCE)
                     return
                 text = progress.text.filter(event.text) or NO_TEXT
+                closing = _close(context, claimed, run, event, progress)
+                unanswered = UnansweredRequest.make(claimed.turn, claimed.posted, closing.help)
                 turn_endings.complete(
                     context,
                     claimed.turn,
                     reply,
                     event,
                     text,
-                    closing=_close(context, claimed, run, event, progress),
+                    closing=closing,
+                    on_end=unanswered.store,
                     long_tables=progress.text.long_tables,
                     notice=progress.audience_notice,
                     is_revised=run.recorder.is_revised,
                 )
                 is_asked = claimed.turn.origin != Origin.SCHEDULED
                 if claimed.posted and is_asked and event.reason is not EndReason.SMALL_TALK:
+                    unanswered.show(context.database, context.slack)
                     private_answers.offer(context, claimed.turn, claimed.posted.address)
 
 
 def _close(
     context: WorkerContext, claimed: ClaimedTurn, run: loop.TurnRun, finished: Finished, progress: AnswerProgress
 ) -> Closing:
-    """Returns what stands below an answer from documents; nothing below another one."""
+    """Returns what stands below an answer from documents; below one that found nothing, which people can help."""
     if not finished.sources:
-        return NOTHING_BELOW
+        if claimed.posted is None or finished.reason is not EndReason.NO_EVIDENCE:
+            return NOTHING_BELOW
+        return Closing(help=context.find_help(claimed.posted, is_answered=False))
     dates = progress.final.dates
     if not dates:  # the text was stored by an earlier attempt, or nobody in Slack sees it
         with context.database.transaction() as transaction:
@@ -391,6 +398,7 @@ def _close(
         suggestions.suggest(finished.sources, headings, claimed.turn.question),
         address.place,
         claimed.turn.session_key,
+        context.find_help(claimed.posted, is_answered=True),
     )
 
 

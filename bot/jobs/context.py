@@ -21,6 +21,7 @@ from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.reading.question_reader import QuestionReader
+from bot.slack.replies.closing.buttons import AnswerPlace, HumanHelp
 from bot.slack.replies.links.policy import LinkHosts
 from bot.slack.replies.reply_rows import Posted
 from ingest.access import reader_sets
@@ -38,7 +39,8 @@ class WorkerContext:
     ``slack``, ``audiences`` and ``turn_queue`` are None for a process that answers in the terminal. ``questions``
     reads what a question of Slack refers to. ``delivery_hours`` is how long a finished answer waits for Slack.
     ``load_link_hosts`` says where links in answers may lead; ``channel_defaults`` is what counts in a channel for
-    which nothing is set. Where it ``needs_documents`` and there are none, no model is asked.
+    which nothing is set; where it ``has_operators``, they may correct answers. Where it ``needs_documents`` and
+    there are none, no model is asked.
     """
 
     settings: AgentSettings
@@ -56,6 +58,7 @@ class WorkerContext:
     needs_documents: bool = True
     load_link_hosts: Callable[[], LinkHosts] = LinkHosts
     channel_defaults: ChannelSettings = field(default_factory=ChannelSettings)
+    has_operators: bool = False
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     @property
@@ -83,6 +86,20 @@ class WorkerContext:
             return self
         described = {"model": agent.models[0].name, "prompt_hash": prompt.system_hash(agent.guidance)}
         return replace(self, agent=agent, run_metadata={**self.run_metadata, **described})
+
+    def find_help(self, posted: Posted, *, is_answered: bool) -> HumanHelp:
+        """Returns what people can do about an answer in the place where it was asked for."""
+        settings, place = self.settings_of(posted), posted.address.place
+        goes_by_itself = not is_answered and settings.ask_human and place is AnswerPlace.THREAD
+        asks_experts = bool(settings.experts) and not goes_by_itself
+        says_whom = bool(self.suggestions.contact) and is_answered and not settings.experts  # else the notice does
+        return HumanHelp(
+            can_ask=asks_experts or says_whom,
+            can_correct=bool(settings.experts or self.has_operators) and place is AnswerPlace.THREAD,
+            is_answered=is_answered,
+            is_public=bool(settings.experts) and place is AnswerPlace.EPHEMERAL,
+            goes_by_itself=goes_by_itself and bool(settings.experts),
+        )
 
     def describe_cost(self, transcript: Transcript) -> str:
         """Returns what an answer cost so far."""

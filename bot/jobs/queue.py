@@ -25,6 +25,7 @@ from bot.settings import BotSettings
 JOB = "bot.jobs.answer"  # stored in queues: the dotted path must stay
 SOCKET_TIMEOUT_SECONDS = 5  # also how long a dead Redis can hold up the waker, never an ack
 MAX_BATCH = 100
+VERIFIED_ID = UUID("7d0c4f3e-0000-7000-8000-000000000000")  # the job of verified answers carries it: there is one
 ID_CHARS = 36  # of a session's or a sync's id, with which a job's begins
 
 
@@ -33,6 +34,7 @@ class SyncJob(StrEnum):
 
     BEGIN = "begin"
     WORK = "work"
+    VERIFIED = "verified"  # brings the index in step with the verified answers, of no sync in particular
 
 
 JOBS = {JOB, *(f"bot.sync_jobs.{job}" for job in SyncJob)}
@@ -99,7 +101,7 @@ def enqueue_sync(sync_queue: Queue, job: SyncJob, sync_id: UUID, *, n: int = 1) 
 
 
 def is_known(job: Job) -> bool:
-    """Returns whether Docent enqueues such a job: one of three functions, with one id and nothing else.
+    """Returns whether Docent enqueues such a job: one of a few functions, with one id and nothing else.
 
     RQ imports and calls whatever a job names. Who can write to Redis would run any function in a worker.
     """

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import redis
 from rq import Queue
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import ModelError, UserError
@@ -58,6 +59,16 @@ def begin(sync_id: str) -> None:
 def work(sync_id: str) -> None:
     """Reads documents, in an RQ job."""
     _run_slice(_bound[0], UUID(sync_id), _work)
+
+
+def refresh_verified(job_id: str) -> None:
+    """Brings the index in step with the verified answers, in an RQ job; after a failure the clock asks again."""
+    try:
+        n_changed = _bound[0].library.refresh_verified()
+    except (UserError, ModelError, SQLAlchemyError) as error:
+        observability.report(error, event="verified_not_indexed")
+        return
+    observability.log.info("verified_indexed", n_changed=n_changed)
 
 
 def _begin(context: SyncContext, sync: DistributedSync) -> None:

@@ -4,7 +4,7 @@ Promises that an answer is delivered before the turn is closed, and that the las
 model calls, stores its outcome and releases its budget.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from redis import RedisError
 from sqlalchemy import text as sql
@@ -54,11 +54,13 @@ def complete(
     long_tables: Sequence[LongTable] = (),
     notice: str = "",
     is_revised: bool = False,
+    on_end: Callable[[Transaction], None] = lambda transaction: None,
 ) -> None:
     """Delivers the agent's answer, as ``text``, and completes the turn; small talk needs no ``notice``.
 
     ``is_revised`` says whether the person had taken the question back, or changed it, when the answer was stored.
-    Raises :class:`QuestionEdited` where they have changed it.
+    ``on_end`` is called in the transaction that ends the turn. Raises :class:`QuestionEdited` where they have
+    changed it.
     """
     if is_revised and end_if_withdrawn(context, turn, reply):
         return
@@ -87,7 +89,7 @@ def complete(
     if not _deliver(context, turn, reply, answer):
         return
     reason = finished.reason if reply.is_said else EndReason.UNCHANGED
-    _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=reason)
+    _store_end(context, turn, reply, answer, status=TurnStatus.COMPLETED, reason=reason, on_end=on_end)
     observability.log.info("turn_completed", reason=reason, n_sources=len(finished.sources))
 
 
@@ -260,10 +262,12 @@ def _store_end(
     status: TurnStatus,
     reason: str,
     error_id: str | None = None,
+    on_end: Callable[[Transaction], None] = lambda transaction: None,
 ) -> None:
     """Stores a delivered answer as the end of its turn."""
     with context.database.transaction() as transaction:
         reply.finalise(transaction)
+        on_end(transaction)
         _close(
             context,
             transaction,

@@ -90,6 +90,7 @@ def build(
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
         needs_documents=not bot.settings.load().own_tools,
+        has_operators=bool(split_list(bot.settings.load().operators)),
         channel_defaults=channel_settings.apply(bot.settings.load().of_channels, ChannelSettings()),
         load_link_hosts=AllowedHosts(library, split_list(bot.settings.load().link_hosts)).load,
     )

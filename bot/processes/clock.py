@@ -1,6 +1,6 @@
 """The clock process: wakes workers for turns that nobody works on, and runs the schedules: of syncs, of
-retention, of the weekly report, of scheduled questions, and of the search for questions that were missed. It also
-tells people their place in the queue.
+retention, of the weekly report, of scheduled questions, of what people were asked and have written, and of the
+search for questions that were missed. It also tells people their place in the queue.
 
 A turn is forgotten if Redis was away when it came, if its worker died, or if its reply waits for Slack. Several
 clocks may run: one at a time sweeps.
@@ -20,6 +20,7 @@ from bot.outages import postgres
 from bot.outages.command import explain_database
 from bot.outages.redis_watch import RedisWatch
 from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
+from bot.processes.schedules.people_schedule import PeopleSchedule
 from bot.processes.schedules.question_schedule import QuestionSchedule
 from bot.processes.schedules.queue_places import QueuePlaces
 from bot.processes.schedules.report_schedule import ReportSchedule
@@ -39,6 +40,7 @@ def run(
     places: QueuePlaces | None = None,
     reports: ReportSchedule | None = None,
     questions: QuestionSchedule | None = None,
+    people: PeopleSchedule | None = None,
     redis_watch: RedisWatch | None = None,
 ) -> None:
     """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for."""
@@ -62,14 +64,20 @@ def run(
             if redis_watch and isinstance(error, redis.RedisError):
                 redis_watch.note_away(error)
             is_healthy = False
-        for schedule in (places, retention, syncs, catch_up, reports, questions) if is_healthy else ():
+        for schedule in (places, retention, syncs, catch_up, reports, questions, people) if is_healthy else ():
             if schedule:
                 _tick(schedule)
         stopping.wait(every_seconds)
 
 
 def _tick(
-    schedule: QueuePlaces | RetentionSchedule | SyncSchedule | CatchUpSchedule | ReportSchedule | QuestionSchedule,
+    schedule: QueuePlaces
+    | RetentionSchedule
+    | SyncSchedule
+    | CatchUpSchedule
+    | ReportSchedule
+    | QuestionSchedule
+    | PeopleSchedule,
 ) -> None:
     """Runs a schedule; a fault in it, or in what it reads, must not end the sweeps."""
     try:

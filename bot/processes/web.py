@@ -59,6 +59,8 @@ from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.background import Background
+from bot.slack.interactions.experts.expert_desk import ExpertDesk
+from bot.slack.interactions.experts.expert_listeners import ExpertListeners
 from bot.slack.interactions.notifications import Notifications
 from bot.slack.listeners import ListenerContext
 from bot.slack.membership.audience import AudienceResolver
@@ -94,6 +96,7 @@ class Web:
         audiences = AudienceResolver(directory, ReaderSets(), database)
         operators = split_list(settings.operators)
         self._desk = AnswerDesk(database, slack, audiences, operators)
+        self._experts = ExpertDesk(database, slack, directory, operators)
         self._background = Background("home")
         home = self._open_home(slack, directory, audiences)
         HomeListeners(home, self._background).register(self.app)
@@ -104,7 +107,9 @@ class Web:
             operators=operators,
         )
         DocentCommand(settings.command, self._background, table.build(home, scheduled)).register(self.app)
-        listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk)
+        experts = ExpertListeners(self.intake, self._experts, settings.help_contact)
+        context = ListenerContext(self.intake, self._notifications)
+        listeners.register(self.app, context, self._desk, [experts.register])
         self._events = SlackRequestHandler(self.app)
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
@@ -180,6 +185,7 @@ class Web:
         self._notifications.close()
         self._desk.close()
         self._background.close()
+        self._experts.close()
         self.redis.close()
         self.database.close()
 

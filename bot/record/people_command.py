@@ -24,7 +24,7 @@ def people_export(user: User) -> None:
     from bot import output
     from bot.record import personal_data
 
-    with _open_database() as database:
+    with open_database() as database:
         output.print_json(personal_data.export_person(database, user))
 
 
@@ -40,7 +40,7 @@ def people_forget(
 
     if not yes:
         typer.confirm(f"Delete everything that is stored about {user}?", abort=True)
-    with _open_database() as database:
+    with open_database() as database:
         done = personal_data.forget_person(database, user)
     counts = retention_schedule.describe(done.pruned)
     ratings, mentions = count(done.n_ratings, "rating"), count(done.n_mentions, "mention")
@@ -51,7 +51,8 @@ def people_forget(
 
 
 @contextmanager
-def _open_database() -> "Iterator[Database]":
+def open_database() -> "Iterator[Database]":
+    """Opens the database for a command, with logs and error reports."""
     import agent.settings
     from agent import observability
     from bot.processes import environment

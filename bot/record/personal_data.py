@@ -2,10 +2,10 @@
 
 A person is known by their Slack id, with which questions, ratings, budgets and places are stored; names stand only
 beside ids, in what a tool read in Slack. Forgetting deletes their questions with everything recorded of them,
-takes those out of the prompts of later questions of the same threads, deletes their ratings, budgets, reminders
-and the questions that they had scheduled, and replaces their id wherever a record of others mentions it. What
-they wrote in a thread that a tool read for somebody else stays there, without their id, until that record is
-deleted; so do documents.
+takes those out of the prompts of later questions of the same threads, deletes their ratings, budgets, reminders,
+the questions that they had scheduled, what they said of sources and the verified answers that they wrote, and
+replaces their id wherever a record of others mentions it. What they wrote in a thread that a tool read for
+somebody else stays there, without their id, until that record is deleted; so do documents.
 """
 
 import json
@@ -69,9 +69,15 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
         transaction.execute(_FORGET_PLACES, values)
         names = transaction.scalars(_NAMES, {"path": f'$.people."{user_id}"'}).all()
         mention = _make_mention(user_id, names)
-        transaction.execute(_FORGET_REMINDERS, values)
-        transaction.execute(_FORGET_EXPERT, values)
-        transaction.execute(_FORGET_SCHEDULED, values)
+        for query in (
+            _FORGET_NOTICES,
+            _FORGET_REPORTS,
+            _FORGET_AUTHOR,
+            _FORGET_VERIFIED,
+            _FORGET_EXPERT,
+            _FORGET_SCHEDULED,
+        ):
+            transaction.execute(query, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
         hashes = list(transaction.scalars(_BODIES_WITH, mention))
         n_open = transaction.scalars(_COUNT_OPEN, values).one()
@@ -93,6 +99,15 @@ _EXPORTED = {
     "scheduled_questions": text("""
         SELECT created_at, team, channel, question, language, days, to_char(at, 'HH24:MI') AS at, time_zone,
                next_at, paused FROM scheduled_questions WHERE user_id = :user_id ORDER BY created_at"""),
+    "requests": text("""
+        SELECT turn_id, channel, asked_by, taken_by, resolved_by, created_at FROM human_requests
+        WHERE :user_id IN (asked_by, taken_by, resolved_by) ORDER BY id"""),
+    "source_reports": text("""
+        SELECT turn_id, document_id, kind, comment, created_at, told_at FROM source_reports
+        WHERE user_id = :user_id ORDER BY id"""),
+    "verified_answers": text("""
+        SELECT id, turn_id, question, answer, author_name, place, status, verified_at FROM verified_answers
+        WHERE author = :user_id ORDER BY id"""),
     "reminders": text("SELECT begun_at, sent_at FROM notices WHERE subject = 'reminder:' || :user_id"),
     "settings_of_channels": text("""
         SELECT team, channel, version, settings, changed_at FROM channel_settings
@@ -125,11 +140,22 @@ _FORGET_PLACES = text(f"""
 UPDATE deliveries SET place = '{{}}', enclosed = NULL WHERE place ->> 'user_id' = :user_id
 AND NOT EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND NOT {HAS_ENDED})
 """)
-_FORGET_REMINDERS = text("DELETE FROM notices WHERE subject = 'reminder:' || :user_id")
+_FORGET_NOTICES = text("""
+DELETE FROM notices WHERE subject = 'reminder:' || :user_id
+OR starts_with(subject, 'source-reports:' || :user_id || ':') OR starts_with(subject, 'review:' || :user_id || ':')
+""")
+_FORGET_REPORTS = text("DELETE FROM source_reports WHERE user_id = :user_id")
+_FORGET_AUTHOR = text("""
+UPDATE documents SET verified_by = NULL, upkeep = NULL
+WHERE id IN (SELECT id FROM verified_answers WHERE author = :user_id)
+""")
+_FORGET_VERIFIED = text(
+    "DELETE FROM verified_answers WHERE author = :user_id"
+)  # the clock takes them out of the index
 _FORGET_EXPERT = text("""
 UPDATE channel_settings
 SET settings = jsonb_set(settings, '{experts}', (settings -> 'experts') - CAST(:user_id AS text))
-WHERE settings -> 'experts' ? CAST(:user_id AS text)
+WHERE jsonb_exists(settings -> 'experts', :user_id)
 """)
 _COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED}")
 _REPLACE_ID = tuple(
@@ -150,6 +176,15 @@ WHERE {column}::text LIKE :like AND {column}::text ~ :id
         ("channel_settings", "changed_by", "text"),
         ("channel_settings", "settings", "jsonb"),
         ("scheduled_questions", "question", "text"),
+        ("human_requests", "asked_by", "text"),
+        ("human_requests", "taken_by", "text"),
+        ("human_requests", "resolved_by", "text"),
+        ("source_reports", "owner", "text"),
+        ("source_reports", "comment", "text"),
+        ("verified_answers", "question", "text"),
+        ("verified_answers", "answer", "text"),
+        ("verified_answers", "place", "jsonb"),
+        ("verified_answers", "readers", "jsonb"),
     )
 )
 

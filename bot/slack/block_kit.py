@@ -85,6 +85,7 @@ class Button(TypedDict):
     value: str
     accessibility_label: str
     confirm: NotRequired[Confirmation]
+    style: NotRequired[Literal["primary", "danger"]]
 
 
 class OverflowMenu(TypedDict):
@@ -203,13 +204,22 @@ class RadioButtons(TypedDict):
     options: list[Option]
 
 
+class Checkboxes(TypedDict):
+    """A choice of any number."""
+
+    type: Literal["checkboxes"]
+    action_id: str
+    options: list[Option]
+
+
 class TextInput(TypedDict):
-    """A field to write in."""
+    """A field to write in, with what stands there at first."""
 
     type: Literal["plain_text_input"]
     action_id: str
     multiline: bool
     max_length: int
+    initial_value: NotRequired[str]
 
 
 class ConversationFilter(TypedDict):
@@ -234,7 +244,7 @@ class InputBlock(TypedDict):
     block_id: str
     optional: bool
     label: PlainText
-    element: RadioButtons | TextInput | ConversationSelect
+    element: RadioButtons | Checkboxes | TextInput | ConversationSelect
 
 
 class View(TypedDict):
@@ -246,7 +256,7 @@ class View(TypedDict):
     title: PlainText
     submit: PlainText
     close: PlainText
-    blocks: list[InputBlock]
+    blocks: Sequence[InputBlock | SectionBlock]
 
 
 class ThanksView(TypedDict):

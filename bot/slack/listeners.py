@@ -6,6 +6,7 @@ query.
 """
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,10 +23,11 @@ from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake import events
 from bot.slack.intake.events import MessageRevision
 from bot.slack.intake.intake import AnsweredEdit, Intake
-from bot.slack.interactions import answer_again, feedback_form, private_offer
+from bot.slack.interactions import answer_again, private_offer
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
-from bot.slack.interactions.feedback_form import Thumb
+from bot.slack.interactions.feedback import feedback_form, source_owners, source_reports
+from bot.slack.interactions.feedback.feedback_form import Thumb
 from bot.slack.interactions.notifications import Notifications
 from bot.slack.manifest import SHORTCUT
 from bot.slack.membership import changes
@@ -48,10 +50,11 @@ UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 @dataclass(frozen=True)
 class ListenerContext:
-    """What listeners need: what takes questions in, and how to notify Slack."""
+    """What listeners need: what takes questions in, how to notify Slack, and who looks after sources."""
 
     intake: Intake
     notifications: Notifications
+    load_source_owners: Callable[[], Mapping[str, str]] = source_owners.load
 
     @property
     def database(self) -> Database:
@@ -59,8 +62,10 @@ class ListenerContext:
         return self.intake.database
 
 
-def register(app: App, context: ListenerContext, desk: AnswerDesk) -> None:
-    """Registers every listener; ``desk`` works on what is clicked below an answer.
+def register(
+    app: App, context: ListenerContext, desk: AnswerDesk, others: Iterable[Callable[[App], None]] = ()
+) -> None:
+    """Registers every listener; ``desk`` works on what is clicked below an answer, ``others`` register theirs.
 
     Unknown events and clicks are acknowledged, because Slack would send them again.
     """
@@ -73,11 +78,13 @@ def register(app: App, context: ListenerContext, desk: AnswerDesk) -> None:
         app.event(name)(lambda event: changes.store(context.database, event))
     app.event(re.compile(".*"))(lambda ack: ack())
     app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
-    app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
+    app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, desk, ack, body, action))
     app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(context, ack, body, action))
     app.action(answer_again.ACTION)(lambda ack, body, action: on_answer_again(context, ack, body, action))
     app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(context, ack, body, action))
     AnswerListeners(context.intake, desk, partial(ask, context)).register(app)
+    for register_others in others:  # before what takes every other click
+        register_others(app)
     app.action(re.compile(".*"))(lambda ack: ack())
     app.shortcut(SHORTCUT)(lambda ack, body: on_shortcut(context, ack, body))
     app.shortcut(re.compile(".*"))(lambda ack: ack())
@@ -177,7 +184,7 @@ def _explain_failure(context: ListenerContext, key: str, error: SQLAlchemyError)
         return UNCLEAR
 
 
-def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
+def on_feedback(context: ListenerContext, desk: AnswerDesk, ack: Ack, body: Payload, action: Payload) -> None:
     """Stores a 👍 or 👎, and opens the form after 👎."""
     click = events.parse_click(body, action)
     if click is None:
@@ -188,7 +195,7 @@ def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Paylo
         feedback.rate(transaction, turn_id=click.turn_id, user_id=click.user_id, rating=rating)
     ack()
     if click.thumb == Thumb.DOWN and click.trigger_id:
-        context.notifications.open_feedback_form(click.trigger_id, click.turn_id)
+        desk.open_feedback_form(click.trigger_id, click.turn_id)
 
 
 def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
@@ -217,14 +224,24 @@ def on_answer_again(context: ListenerContext, ack: Ack, body: Payload, action: P
 
 
 def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Payload) -> None:
-    """Stores the comment of a submitted form and thanks for it; an empty form is returned to the person."""
+    """Stores the comment of a submitted form, and what it says of sources, and thanks for it; an empty form is
+    returned to the person."""
     turn_id, comment = feedback_form.parse_comment(view)
-    if not comment:
+    faults, user_id = feedback_form.parse_faults(view), body["user"]["id"]
+    if not comment and not faults:
         ack(response_action="errors", errors={"kind": feedback_form.EMPTY_FORM})
         return
     with context.database.transaction() as transaction:
-        feedback.rate(transaction, turn_id=turn_id, user_id=body["user"]["id"], rating=-1, comment=comment)
-    ack(response_action="update", view=dict(feedback_form.build_thanks()))
+        feedback.rate(transaction, turn_id=turn_id, user_id=user_id, rating=-1, comment=comment or None)
+        reports = source_reports.store(
+            transaction,
+            turn_id,
+            user_id,
+            faults=faults,
+            comment=comment,
+            source_owners=context.load_source_owners() if faults else {},
+        )
+    ack(response_action="update", view=dict(feedback_form.build_thanks(reports)))
 
 
 def on_stop(context: ListenerContext, event: Payload, body: Payload) -> None:

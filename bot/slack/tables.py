@@ -1,5 +1,6 @@
-"""The bot's tables: what Slack delivered, what was posted back or sent unasked, which members have changed, and
-what is set for single channels and threads, and which questions the clock asks."""
+"""The bot's tables: what Slack delivered, what was posted back or sent unasked, which members have changed, what
+is set for single channels and threads, which questions the clock asks, and what people were asked or have said of
+sources."""
 
 from datetime import datetime, time
 from uuid import UUID
@@ -96,11 +97,55 @@ class NoticeRow(Base):
     sent_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
+class HumanRequestRow(Base):
+    """A question that people were asked to answer: by whom, who took it, who closed it, and the message about it.
+
+    ``begun_at`` is stored before Slack is asked for the message; what changed after ``shown_at`` is not in it.
+    """
+
+    __tablename__ = "human_requests"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), unique=True)
+    team: Mapped[str] = mapped_column(Text)
+    channel: Mapped[str] = mapped_column(Text)
+    thread_ts: Mapped[str | None] = mapped_column(Text)
+    asked_by: Mapped[str] = mapped_column(Text)
+    taken_by: Mapped[str | None] = mapped_column(Text)
+    resolved_by: Mapped[str | None] = mapped_column(Text)
+    message_ts: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    changed_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    begun_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    shown_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    n_failures: Mapped[int] = mapped_column(server_default="0")
+
+
+class SourceReportRow(Base):
+    """What somebody says of one source of an answer. ``owner`` hears of it, the operators where there is none."""
+
+    __tablename__ = "source_reports"
+    __table_args__ = (
+        UniqueConstraint("turn_id", "document_id", "user_id"),
+        Index("ix_source_reports_owner_told_at", "owner", "told_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    turn_id: Mapped[UUID] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"))
+    document_id: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(Text, server_default="")
+    comment: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+    told_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
 class ScheduledQuestionRow(Base):
     """A question that the clock asks in a conversation, under its number there: see bot.slack.intake.scheduled.
 
-        ``days`` are days of the week, Monday is 0, and ``at`` is a time in ``time_zone``. ``paused`` is why it
-    is asked     no more. ``said`` is what the answer that was posted last says, in a form that can be compared.
+    ``days`` are days of the week, Monday is 0, and ``at`` is a time in ``time_zone``. ``paused`` is why it is
+    asked no more. ``said`` is what the answer that was posted last says, in a form that can be compared.
     """
 
     __tablename__ = "scheduled_questions"

@@ -64,6 +64,16 @@ def is_narrower(readers: Readers, other: Readers) -> bool:
     return all(any(one <= wider for one in readers) for wider in other)
 
 
+def are_readers(audience: Audience, readers: Readers) -> bool:
+    """Returns whether every member of an audience is one of the readers; False for an audience without members.
+
+    >>> are_readers(Audience(), one_of({"everyone", "group:S1"})), are_readers(Audience(), NOBODY)
+    (True, False)
+    """
+    members = audience.members
+    return bool(members) and all(not member.isdisjoint(one) for one in readers for member in members)
+
+
 def to_json(readers: Readers) -> list[str] | list[list[str]]:
     """Returns the principals of the one set, else the sorted sets, as they are stored."""
     sets = sorted(sorted(one) for one in readers)
@@ -103,10 +113,12 @@ def are_for_everyone(transaction: Transaction, document_ids: Iterable[str]) -> b
 @dataclass(frozen=True)
 class DocumentDates:
     """When a document was last changed, as its source or it says itself, and when it was last compared with its
-    source; None where nothing says so."""
+    source; None where nothing says so. A verified answer was ``verified_by`` somebody, by name, at its last
+    change."""
 
     updated_at: datetime | None
     synced_at: datetime | None
+    verified_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,8 +139,8 @@ def find_unreadable(transaction: Transaction, document_ids: Iterable[str], audie
 def look_up(transaction: Transaction, document_ids: Iterable[str], audience: Audience) -> DocumentsNow:
     """Returns the same with the dates of these documents, in one statement."""
     ids = frozenset(document_ids)
-    rows = _select_documents(transaction, ids, DocumentRow.updated_at, _LAST_SYNC)
-    dates = {id_.hex: DocumentDates(updated_at, synced_at) for id_, _, updated_at, synced_at in rows}
+    rows = _select_documents(transaction, ids, DocumentRow.updated_at, _LAST_SYNC, DocumentRow.verified_by)
+    dates = {id_.hex: DocumentDates(*of_document) for id_, _, *of_document in rows}
     unreadable = _find_unreadable(ids, rows, audience)
     return DocumentsNow(unreadable, {id_: dates[id_] for id_ in ids - unreadable if id_ in dates})
 
@@ -150,7 +162,7 @@ def _select_documents(transaction: Transaction, ids: frozenset[str], *columns: A
 
 
 def _find_unreadable(ids: frozenset[str], rows: Sequence[Any], audience: Audience) -> frozenset[str]:
-    readable = {row[0].hex for row in rows if _reads(audience, from_json(row[1]))}
+    readable = {row[0].hex for row in rows if are_readers(audience, from_json(row[1]))}
     return frozenset(id_ for id_ in ids if _uuid(id_).hex not in readable)
 
 
@@ -201,7 +213,7 @@ class ReaderSets:
             known, by_id = self._readable.get(audience), self.by_id
         if known is not None:
             return known
-        ids = tuple(sorted(id_ for id_, readers in by_id.items() if _reads(audience, readers)))
+        ids = tuple(sorted(id_ for id_, readers in by_id.items() if are_readers(audience, readers)))
         with self._lock:
             if by_id is self.by_id:
                 if len(self._readable) >= MAX_AUDIENCES:
@@ -221,11 +233,6 @@ def load_readers(transaction: Transaction, access_ids: Iterable[str]) -> Mapping
     """Reads who these ids stand for."""
     rows = select(ReaderSetRow.access_id, ReaderSetRow.principals).where(ReaderSetRow.access_id.in_(access_ids))
     return {id_: from_json(principals) for id_, principals in transaction.execute(rows)}
-
-
-def _reads(audience: Audience, readers: Readers) -> bool:
-    members = audience.members
-    return bool(members) and all(not member.isdisjoint(one) for one in readers for member in members)
 
 
 def _uuid(document_id: str) -> UUID:

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 import agent.settings
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest import lock_names
 from ingest.embedding import Embedder
+from ingest.index import lock_names
 from ingest.index.table import TABLE, Index
 from ingest.settings import STATIC_EMBEDDING_MODEL, IngestSettings
 from ingest.tables import IndexStateRow

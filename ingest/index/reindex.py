@@ -18,8 +18,7 @@ from sqlalchemy import update
 from agent.clock import now
 from agent.errors import UserError
 from agent.store import locks
-from ingest import lock_names
-from ingest.index import lancedb_runtime, scan
+from ingest.index import lancedb_runtime, lock_names, scan
 from ingest.index.active_index import ActiveIndex, IndexHandle, IndexState
 from ingest.progress import Progress, ignore_progress
 from ingest.tables import IndexStateRow

@@ -46,13 +46,15 @@ def list_documents(
     order: Order,
     limit: int,
     within: Sequence[str] = (),
+    without: str = "",
 ) -> Listing:
     """Lists the documents of a source with a part of a title, in any case; an empty text matches all.
 
-    Those of other sources than ``within`` are not there, if any are named.
+    Those of other sources than ``within`` are not there, if any are named; nor are those of the source
+    ``without``, which are no documents to people.
     """
     row = DocumentRow
-    is_readable = [row.access_id.in_(access_ids), row.n_chunks > 0]
+    is_readable = [row.access_id.in_(access_ids), row.n_chunks > 0, row.source != without]
     if within:
         is_readable.append(row.source.in_(within))
     conditions = [*is_readable]

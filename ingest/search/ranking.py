@@ -58,7 +58,7 @@ class RankedCandidate:
 
 def rank(question: str, candidates: Sequence[Candidate]) -> list[RankedCandidate]:
     """Returns all candidates, best first, ties by chunk id."""
-    scores = _scores(candidates)
+    scores = score(candidates)
     own = {c.chunk_id: c.cosine + BM25_WEIGHT * c.bm25 for c in candidates}
     alike = _late_interaction(
         question, sorted(candidates, key=lambda c: (-own[c.chunk_id], c.chunk_id))[:N_COMPARED]
@@ -85,6 +85,11 @@ def rank(question: str, candidates: Sequence[Candidate]) -> list[RankedCandidate
             )
         )
     return sorted(ranked, key=lambda r: (-round(r.total, 6), r.candidate.chunk_id))
+
+
+def put_first(best: Sequence[RankedCandidate], source: str) -> Sequence[RankedCandidate]:
+    """Returns the candidates with those of a source first."""
+    return sorted(best, key=lambda r: r.candidate.source != source) if source else best
 
 
 def fold_duplicates(best: Sequence[RankedCandidate], *, k: int) -> list[RankedCandidate]:
@@ -140,7 +145,8 @@ def _is_duplicate(candidate: Candidate, other: Candidate) -> bool:
     return is_near_duplicate(candidate.text, other.text)
 
 
-def _scores(candidates: Sequence[Candidate]) -> dict[str, float]:
+def score(candidates: Sequence[Candidate]) -> dict[str, float]:
+    """Returns how likely each candidate is about the question, by chunk id; whatever else was found."""
     own = {c.chunk_id: c.cosine + SCORE_BM25_WEIGHT * c.bm25 for c in candidates}
     whole = _documents(candidates, own)
     return {c.chunk_id: _score(own[c.chunk_id] + SCORE_DOCUMENT_WEIGHT * whole[c.document_id]) for c in candidates}

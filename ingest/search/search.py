@@ -3,7 +3,7 @@
 Promises to read only within the scope it is given.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -42,14 +42,25 @@ class SearchResult:
     cost_usd: Decimal = Decimal(0)
 
 
+def keep_all(found: Sequence[list[Candidate]]) -> list[list[Candidate]]:
+    """Returns what was found: the screen of a search that has none."""
+    return list(found)
+
+
 @dataclass(frozen=True)
 class SearchContext:
-    """Everything a search needs: active index, embedder, access filter, optional reranker."""
+    """Everything a search needs: active index, embedder, access filter, optional reranker.
+
+    ``screen`` leaves out candidates that may not be used although the index has them; those of the source
+    ``first`` come first where they fit the question.
+    """
 
     index: Index
     embedder: Embedder
     scope: ChunkFilter
     reranker: Reranker | None = None
+    screen: Callable[[Sequence[list[Candidate]]], list[list[Candidate]]] = keep_all
+    first: str = ""
 
     def candidates(self, *queries: str) -> tuple[list[list[Candidate]], Decimal]:
         """Finds the candidates of each query by words and by meaning; returns also what that cost in dollars.
@@ -61,11 +72,11 @@ class SearchContext:
             embedded = self.embedder.embed_question(*queries)
         except ModelError as error:
             observability.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
-            return [self._candidates_by_words(query) for query in queries], Decimal(0)
+            return self.screen([self._candidates_by_words(query) for query in queries]), Decimal(0)
         found = self.index.candidates_of_each(
             queries, list(embedded.vectors), scope=self.scope, limit=N_CANDIDATES
         )
-        return found, embedded.cost_usd
+        return self.screen(found), embedded.cost_usd
 
     def _candidates_by_words(self, query: str) -> list[Candidate]:
         by_words = self.index.candidates_by_words(query, scope=self.scope, limit=N_CANDIDATES)
@@ -100,7 +111,7 @@ def _search(query: str, candidates: list[Candidate], context: SearchContext, *, 
     if context.reranker:
         best, rerank_usd = context.reranker.rerank(query, best)
         cost_usd += rerank_usd
-    best = ranking.fold_duplicates(best, k=k)
+    best = ranking.fold_duplicates(ranking.put_first(best, context.first), k=k)
     passages = tuple(to_passage(ranked.candidate, score=ranked.score) for ranked in best)
     spelt = [word for word in first_words(query) if word not in corrections]
     keywords = _keywords(spelt, candidates, {passage.title for passage in passages})

@@ -27,6 +27,7 @@ from ingest.documents.anchors import AnchorStyle
 from ingest.documents.raw import RawDocument
 from ingest.documents.upkeep import SLACK_USER
 from ingest.durations import DEFAULT_EVERY, Duration
+from ingest.verified import answers
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -74,6 +75,8 @@ class SourceOptions(BaseModel):
     def _check_name(cls, name: str) -> str:
         if name and not _NAME.fullmatch(name):
             raise ValueError("a name has up to 100 characters, on one line")
+        if name == answers.SOURCE:
+            raise ValueError("what experts write has this name; choose another one")
         return name
 
     @field_validator("owner_slack")

@@ -17,11 +17,11 @@ from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database
 from agent.text import count
-from ingest import lock_names
 from ingest.access import known_documents, principals, reader_sets
 from ingest.access.declaration import Declaration
 from ingest.access.known_documents import KnownDocument
 from ingest.access.reader_sets import Readers, ReaderSets
+from ingest.index import lock_names
 from ingest.index.active_index import ActiveIndex
 from ingest.sources.connector import WITHDRAWN
 from ingest.sync import store

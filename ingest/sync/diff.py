@@ -13,9 +13,8 @@ from sqlalchemy import CursorResult, TextClause, delete, func, select, text, upd
 from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest import lock_names
 from ingest.access.declaration import EVERYONE_READS, Declaration
-from ingest.index import scan
+from ingest.index import lock_names, scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress

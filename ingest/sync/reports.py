@@ -17,6 +17,7 @@ from agent.store.database import Database, Transaction
 from ingest.sync import store
 from ingest.sync.store import SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
+from ingest.verified import answers
 
 PROBLEM = func.coalesce(DocumentRow.hidden_because, DocumentRow.problem)  # of a document, if it has one
 
@@ -175,7 +176,8 @@ class UndeclaredSource:
 def load_undeclared(transaction: Transaction, declared: Collection[str]) -> list[UndeclaredSource]:
     """Reads the sources that have documents and are not among those that are declared, by name."""
     row = DocumentRow
-    counts = select(row.source, func.count()).where(row.source.not_in(declared)).group_by(row.source)
+    is_undeclared = row.source.not_in([*declared, answers.SOURCE])
+    counts = select(row.source, func.count()).where(is_undeclared).group_by(row.source)
     scheduled = select(SyncRow.source).where(SyncRow.origin == SyncOrigin.CLOCK).distinct()
     names = frozenset(transaction.scalars(scheduled))
     rows = transaction.execute(counts.order_by(row.source))

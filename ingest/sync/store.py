@@ -18,7 +18,7 @@ from agent.clock import new_id, now
 from agent.errors import UserError
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest import lock_names
+from ingest.index import lock_names
 from ingest.tables import SyncItemRow, SyncRow
 
 LEASE_SECONDS = 60.0  # of a claim, unless the settings say otherwise

@@ -16,11 +16,10 @@ from agent.errors import DocentError, UserError
 from agent.store import locks
 from agent.store.database import Database
 from agent.text import cut
-from ingest import lock_names
 from ingest.access import known_documents
 from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents.converter import Converter
-from ingest.index import reindex, scan
+from ingest.index import lock_names, reindex, scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress

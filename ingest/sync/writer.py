@@ -16,12 +16,11 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from agent.clock import now
 from agent.store import locks
 from agent.store.database import Transaction
-from ingest import lock_names
 from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
 from ingest.embedding import Matrix
-from ingest.index import scan
+from ingest.index import lock_names, scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.table import IndexedChunk
 from ingest.sync import page_access, store

@@ -12,6 +12,7 @@ from ingest import source_config
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from ingest.sync import reports
+from ingest.verified import answers
 
 _SPECIAL = re.compile(r"([\\\[\]*?!#]| (?=$))")
 
@@ -54,6 +55,10 @@ def _make_pattern(uri: str) -> str:
 
 
 def _require_source(database: Database, name: str) -> None:
+    if name == answers.SOURCE:
+        raise UserError(
+            "Verified answers are withdrawn one by one: docent verified list, docent verified withdraw ID."
+        )
     with database.transaction() as transaction:
         names = reports.list_sources(transaction)
     if name not in names:

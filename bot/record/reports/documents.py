@@ -36,14 +36,19 @@ class DocumentFigures:
     n_down: int
     staleness: Staleness | None
     owner: str = ""  # as its front matter says
+    n_outdated: int = 0
+    n_wrong: int = 0
 
 
 @dataclass
 class DocumentCounts:
-    """How many answers cite a document, and how many people rated one of these 👎."""
+    """How many answers cite a document, and how many people rated one of these 👎, or said of it that it is out of
+    date or wrong where no owner is to hear of that."""
 
     n_answers: int = 0
     n_down: int = 0
+    n_outdated: int = 0
+    n_wrong: int = 0
 
 
 Counts = Mapping[str, DocumentCounts]  # by a document's id
@@ -57,14 +62,28 @@ GROUP BY document_id, origin, channel
 """)
 
 
+_REPORTED = text("""
+SELECT document_id, origin, channel, count(*) FILTER (WHERE kind = 'outdated'),
+       count(*) FILTER (WHERE kind = 'wrong')
+FROM source_reports JOIN turns ON turns.id = turn_id
+WHERE owner = '' AND source_reports.created_at >= :since AND source_reports.created_at < :until
+GROUP BY document_id, origin, channel
+""")
+
+
 def count_cited(transaction: Transaction, since: datetime, until: datetime, scope: ReportScope) -> Counts:
-    """Counts the answers that cite each document, and their 👎."""
+    """Counts the answers that cite each document, their 👎, and what was said of it that no owner hears of."""
     counts: defaultdict[str, DocumentCounts] = defaultdict(DocumentCounts)
-    rows = transaction.execute(_CITED, {"since": since, "until": until})
+    values = {"since": since, "until": until}
+    rows = transaction.execute(_CITED, values)
     for document_id, origin, channel, n_answers, n_down in rows:
         if scope.shows(origin, channel):
             counts[document_id].n_answers += n_answers
             counts[document_id].n_down += n_down
+    for document_id, origin, channel, n_outdated, n_wrong in transaction.execute(_REPORTED, values):
+        if scope.shows(origin, channel):
+            counts[document_id].n_outdated += n_outdated
+            counts[document_id].n_wrong += n_wrong
     return counts
 
 
@@ -87,7 +106,17 @@ def make_figures(row: Sequence[Any], counts: Counts, at: datetime) -> DocumentFi
     upkeep, count = Upkeep.from_json(stored), counts.get(id_.hex) or DocumentCounts()
     staleness = find_staleness(upkeep, updated_at, at)
     return DocumentFigures(
-        id_.hex, source, uri, title, url, count.n_answers, count.n_down, staleness, upkeep.owner
+        id_.hex,
+        source,
+        uri,
+        title,
+        url,
+        count.n_answers,
+        count.n_down,
+        staleness,
+        upkeep.owner,
+        count.n_outdated,
+        count.n_wrong,
     )
 
 

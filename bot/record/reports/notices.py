@@ -4,22 +4,19 @@ A row says that one was begun, before Slack is asked, and that it was sent. What
 is looked for in the conversation first, by the mark that it carries. The caller owns a lock.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from agent import observability
 from agent.clock import now
 from agent.store.database import Database
 from bot.slack.block_kit import Message
-from bot.slack.client import MISSING_SCOPE, Payload, SlackClient, SlackRefused
-from bot.slack.replies import forms
+from bot.slack.client import SlackClient
+from bot.slack.interactions import marked_posts
 
 EVENT = "docent_notice"  # of the mark
-PAGE = 100
-SKEW = timedelta(minutes=1)  # between this clock and Slack's
 
 
 @dataclass(frozen=True)
@@ -57,20 +54,8 @@ def begin(database: Database, subject: str, *, again_after: timedelta | None = N
 
 def send(slack: SlackClient, notice: Notice, channel: str, message: Sequence[Message]) -> None:
     """Posts the message, unless it is there; raises :class:`agent.errors.ReplyError`."""
-    if notice.is_resumed and _is_there(slack, notice, channel):
-        return
-    forms.send(
-        message,
-        lambda form: slack.call(
-            "chat.postMessage",
-            is_repeatable=False,
-            channel=channel,
-            unfurl_links=False,
-            unfurl_media=False,
-            metadata=notice.mark,
-            **form,
-        ),
-    )
+    sought_since = notice.begun_at if notice.is_resumed else None
+    marked_posts.post(slack, message, channel=channel, thread_ts=None, mark=notice.mark, sought_since=sought_since)
 
 
 _COMPLETE = text("UPDATE notices SET sent_at = :now WHERE subject = :subject")
@@ -80,36 +65,3 @@ def complete(database: Database, notice: Notice) -> None:
     """Stores that the message was sent, or that there was nothing to send."""
     with database.transaction() as transaction:
         transaction.execute(_COMPLETE, {"subject": notice.subject, "now": now()})
-
-
-def _is_there(slack: SlackClient, notice: Notice, channel: str) -> bool:
-    """Returns whether the message is in the conversation; False where that may not be read: twice is better than
-    never."""
-    try:
-        return any(
-            message.get("metadata") == notice.mark and slack.is_own(message)
-            for message in _read_history(slack, channel, notice.begun_at - SKEW)
-        )
-    except SlackRefused as error:
-        if error.is_transient and error.code != MISSING_SCOPE:
-            raise
-        observability.report(error, event="notice_not_searched")
-        return False
-
-
-def _read_history(slack: SlackClient, channel: str, since: datetime) -> Iterator[Payload]:
-    cursor: str | None = None
-    while True:
-        page = slack.call(
-            "conversations.history",
-            is_repeatable=True,
-            channel=channel,
-            oldest=f"{since.timestamp():.6f}",
-            include_all_metadata=True,
-            limit=PAGE,
-            cursor=cursor,
-        )
-        yield from page.get("messages", ())
-        cursor = (page.get("response_metadata") or {}).get("next_cursor")
-        if not cursor:
-            return

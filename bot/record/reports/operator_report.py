@@ -27,6 +27,8 @@ class ReportedDocument(TypedDict):
     n_down: int
     problem: str | None
     owner_slack: str | None
+    n_outdated: int
+    n_wrong: int
 
 
 class ReportJson(TypedDict):
@@ -41,6 +43,7 @@ class ReportJson(TypedDict):
     most_used: list[ReportedDocument]
     most_down_voted: list[ReportedDocument]
     stale: list[ReportedDocument]
+    reported: list[ReportedDocument]
 
 
 def make(database: Database, since: datetime, until: datetime) -> Report:
@@ -65,6 +68,7 @@ def to_json(report: Report) -> ReportJson:
         "most_used": [_to_entry(one) for one in report.most_used],
         "most_down_voted": [_to_entry(one) for one in report.most_down_voted],
         "stale": [_to_entry(one) for one in report.stale],
+        "reported": [_to_entry(one) for one in report.reported],
     }
 
 
@@ -80,4 +84,6 @@ def _to_entry(document: DocumentFigures) -> ReportedDocument:
         "n_down": document.n_down,
         "problem": problem,
         "owner_slack": document.owner or None,
+        "n_outdated": document.n_outdated,
+        "n_wrong": document.n_wrong,
     }

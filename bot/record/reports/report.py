@@ -18,8 +18,8 @@ FindLink = Callable[[UnansweredQuestion], str | None]
 
 @dataclass(frozen=True)
 class Report:
-    """What was asked from ``since`` until ``until``. Every list has the most frequent first, and ``stale`` only
-    documents that an answer cites."""
+    """What was asked from ``since`` until ``until``. Every list has the most frequent first; ``stale`` has only
+    documents that an answer cites, ``reported`` those said to be out of date or wrong of which no owner hears."""
 
     since: datetime
     until: datetime
@@ -28,6 +28,7 @@ class Report:
     most_used: Sequence[DocumentFigures]
     most_down_voted: Sequence[DocumentFigures]
     stale: Sequence[DocumentFigures]
+    reported: Sequence[DocumentFigures] = ()
 
 
 def make_report(
@@ -40,12 +41,15 @@ def make_report(
         counts = documents.count_cited(transaction, since, until, scope)
         figures = documents.load_figures(transaction, counts, scope.audience, until)
     down_voted = sorted((one for one in figures if one.n_down), key=lambda one: -one.n_down)
+    reported = [one for one in figures if one.n_outdated or one.n_wrong]
+    reported.sort(key=lambda one: -(one.n_outdated + one.n_wrong))
     return Report(
         since=since,
         until=until,
         asked=asked,
         groups=questions.show_groups(questions.group(unanswered), find_link, limit=MAX_GROUPS),
-        most_used=figures[:MAX_DOCUMENTS],
+        most_used=[one for one in figures if one.n_answers][:MAX_DOCUMENTS],
         most_down_voted=down_voted[:MAX_DOCUMENTS],
-        stale=[one for one in figures if one.staleness][:MAX_DOCUMENTS],
+        stale=[one for one in figures if one.staleness and one.n_answers][:MAX_DOCUMENTS],
+        reported=reported[:MAX_DOCUMENTS],
     )

@@ -11,9 +11,8 @@ from functools import cache, partial
 from zoneinfo import ZoneInfo
 
 import agent.settings
-import ingest.settings
 from agent import observability
-from agent.errors import ReplyError, UserError
+from agent.errors import ReplyError
 from agent.store.database import Database
 from agent.types import Audience
 from bot.record import export_scope
@@ -24,9 +23,9 @@ from bot.record.reports.report import make_report
 from bot.record.reports.scope import ReportScope
 from bot.settings import BotSettings
 from bot.slack.client import SlackClient, SlackRefused
+from bot.slack.interactions.feedback import source_owners
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
-from ingest import source_config
 from ingest.access.reader_sets import ReaderSets
 
 WEEK = timedelta(days=7)
@@ -94,7 +93,7 @@ def build(database: Database, settings: BotSettings) -> WeeklyReport:
         settings.report_channel,
         ZoneInfo(agent.settings.load().time_zone),
         cache(partial(export_scope.is_public, slack)),
-        load_source_owners(),
+        source_owners.load(),
     )
 
 
@@ -112,13 +111,3 @@ def find_link(slack: SlackClient, question: UnansweredQuestion) -> str | None:
             raise
         observability.log.info("question_not_linked", code=error.code)
         return None
-
-
-def load_source_owners() -> dict[str, str]:
-    """Returns who looks after whole sources, by their names in ``docent.toml``."""
-    try:
-        tables = source_config.sources(ingest.settings.load().config)
-    except UserError as error:  # the command and the doctor say it
-        observability.log.warning("sources_unreadable", error=str(error))
-        return {}
-    return {name: str(table["owner_slack"]) for name, table in tables.items() if table.get("owner_slack")}

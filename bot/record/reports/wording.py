@@ -32,6 +32,7 @@ SAY_HOW_LONG = (
     f"Bring them up to date, or say in the front matter how long they hold: `review_in` ({REVIEW_EXAMPLE}) after "
     f"`updated`, or `expires` ({EXPIRES_EXAMPLE})."
 )
+NAME_AN_OWNER = "Name an owner, who hears of it at once: `owner_slack` in the front matter, or in docent.toml."
 REMINDER = "You are named as the owner of documents that I answer from. These need a look:"
 REMINDER_END = (
     f"{SAY_HOW_LONG}\nI write once a month at most. If somebody else looks after them now, change `owner_slack`: "
@@ -108,6 +109,9 @@ def _make_parts(report: Report, groups: Sequence[str], format_: Format) -> Itera
     if report.most_down_voted:
         lines = [f"{format_(one)}  ·  {_describe_down(one)}" for one in report.most_down_voted]
         yield ReportPart("Rated 👎 most", lines, SEE_WHAT_WAS_WRONG)
+    if report.reported:
+        lines = [f"{format_(one)}  ·  {_describe_faults(one)}" for one in report.reported]
+        yield ReportPart("Said to be out of date or wrong, with nobody to tell", lines, NAME_AN_OWNER)
     if report.stale:
         lines = [f"{format_(one)}  ·  {_describe_stale(one)}" for one in report.stale]
         yield ReportPart("Cited, and perhaps out of date", lines, SAY_HOW_LONG)
@@ -124,6 +128,11 @@ def _describe_day(moment: datetime) -> str:
 
 def _describe_down(document: DocumentFigures) -> str:
     return f"{document.n_down:,} 👎 on {count(document.n_answers, 'answer')}" if document.n_down else ""
+
+
+def _describe_faults(document: DocumentFigures) -> str:
+    faults = ((document.n_wrong, "wrong"), (document.n_outdated, "out of date"))
+    return ", ".join(f"{fault} ({count(n, 'reader')})" for n, fault in faults if n)
 
 
 def _describe_stale(document: DocumentFigures) -> str:

@@ -64,7 +64,8 @@ export function reference(inside, app) {
   const name = target.slice(1);
   if (/^@[UW][A-Z0-9]+$/.test(target)) return mention(`@${app.nameOf(name)}`, name === app.me);
   if (/^#C[A-Z0-9]+$/.test(target)) return mention(`#${app.channels.get(name)?.name ?? (label || name)}`, false);
-  if (/^!subteam\^/.test(target)) return mention(label || `@${target.slice(9).toLowerCase()}`, false);
+  const [, group] = target.match(/^!subteam\^(S\w+)$/) ?? [];
+  if (group) return mention(decode(label || `@${group.toLowerCase()}`), false);
   if (/^!\w/.test(target)) return mention(decode(label || `@${name}`), true);
   if (!WEB.test(target)) return "";
   const shown = label || target.replace("mailto:", "");

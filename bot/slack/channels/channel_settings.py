@@ -22,6 +22,8 @@ from agent.store.database import Transaction
 from agent.store.tables import BudgetPeriod
 from bot.slack.channels.setting_kinds import Choice, Dollars, FreeText, NameList, Setting
 
+PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]{2,40}")
+MAX_PEOPLE = 20
 Stored = Mapping[str, Any]  # by field: what was set, as JSON
 ON_OFF = {"on": True, "off": False}
 TONE_CHARS, INSTRUCTIONS_CHARS = 200, 2_000
@@ -48,7 +50,8 @@ class ChannelSettings:
     ephemeral: bool = False  # an answer is shown to its asker alone
     cost_line: bool = False  # below an answer stands what it cost
     sources: tuple[str, ...] = ()  # names; empty: all
-    experts: tuple[str, ...] = ()
+    experts: tuple[str, ...] = ()  # people and user groups that are asked where the documents do not help
+    ask_human: bool = False  # a question that the documents do not answer goes to them by itself
     allowed_groups: tuple[str, ...] = ()  # whose members are answered; empty: everybody
     tone: str = ""
     instructions: str = ""
@@ -86,8 +89,13 @@ SETTINGS: Mapping[str, Setting] = {
     "experts": NameList(
         "experts",
         re.compile(r"[UWS][A-Z0-9]{2,30}"),
-        "people and user groups who know more",
+        "people and user groups that 'Ask a human' tags and who may correct answers",
         "ids of people and user groups, comma-separated: U0123,S0456",
+    ),
+    "ask-human": Choice(
+        "ask_human",
+        ON_OFF,
+        "a question that the documents do not answer goes to the experts by itself",
     ),
     "allowed-groups": NameList(
         "allowed_groups",

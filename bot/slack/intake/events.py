@@ -10,8 +10,8 @@ from uuid import UUID
 
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress
-from bot.slack.interactions import feedback_form
-from bot.slack.interactions.feedback_form import Thumb
+from bot.slack.interactions.feedback import feedback_form
+from bot.slack.interactions.feedback.feedback_form import Thumb
 from bot.slack.reading import enclosures, rich_text
 from bot.slack.reading.enclosures import NOTHING, Enclosures
 from bot.slack.reading.foreign_json import list_objects, to_id, to_object, to_string, to_ts

@@ -5,7 +5,7 @@ click can be repeated, and posts nothing twice.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -16,7 +16,15 @@ from agent.errors import ReplyError
 from agent.store.database import Database
 from bot.slack.block_kit import Message, View
 from bot.slack.client import SlackClient
-from bot.slack.interactions import publication, recorded_answer, response_url, show_how
+from bot.slack.interactions import (
+    feedback_form,
+    publication,
+    recorded_answer,
+    response_url,
+    show_how,
+    source_reports,
+)
+from bot.slack.interactions.feedback.source_reports import CitedDocument
 from bot.slack.interactions.forms import PublishOrder
 from bot.slack.interactions.notifications import NOTE
 from bot.slack.interactions.recorded_answer import RecordedAnswer
@@ -75,6 +83,10 @@ class AnswerDesk:
     def open_form(self, trigger_id: str, view: View) -> None:
         """Opens a form; Slack allows it for three seconds after the click."""
         self._pool.submit(self._open_form, trigger_id, view)
+
+    def open_feedback_form(self, trigger_id: str, turn_id: UUID) -> None:
+        """Opens the form that asks what was wrong, with the sources that the answer cites."""
+        self._pool.submit(self._open_feedback_form, trigger_id, turn_id)
 
     def close(self) -> None:
         """Drops what has not begun."""
@@ -138,6 +150,15 @@ class AnswerDesk:
             tell(message)
         except ReplyError as error:
             observability.report(error, event="click_not_answered")
+
+    def _open_feedback_form(self, trigger_id: str, turn_id: UUID) -> None:
+        cited: Sequence[CitedDocument] = ()
+        try:
+            with self._database.transaction() as transaction:
+                cited = source_reports.list_cited(transaction, turn_id)
+        except SQLAlchemyError as error:  # the form asks what was wrong without them
+            observability.log.warning("sources_not_read", error_type=type(error).__name__)
+        self._open_form(trigger_id, feedback_form.build_view(turn_id, cited))
 
     def _open_form(self, trigger_id: str, view: View) -> None:
         try:

@@ -11,7 +11,7 @@ from agent import observability
 from agent.errors import ReplyError
 from bot.slack.client import QUICK_TIMEOUT_SECONDS, SlackClient
 from bot.slack.inbox import ReplyAddress
-from bot.slack.interactions import answer_again, feedback_form, response_url
+from bot.slack.interactions import answer_again, response_url
 from bot.slack.manifest import to_prompts
 
 THREADS = 4
@@ -88,10 +88,6 @@ class Notifications:
             self._submit(
                 "assistant.threads.setSuggestedPrompts", channel_id=channel, title=PROMPT_TITLE, prompts=prompts
             )
-
-    def open_feedback_form(self, trigger_id: str, turn_id: UUID) -> None:
-        """Opens the form that asks what was wrong; Slack allows it for three seconds after the click."""
-        self._submit("views.open", trigger_id=trigger_id, view=feedback_form.build_view(turn_id))
 
     def close(self) -> None:
         """Drops the calls that have not begun."""

@@ -14,7 +14,7 @@ from bot.slack.block_kit import (
     mrkdwn,
 )
 from bot.slack.channels import thread_menu
-from bot.slack.interactions import feedback_form
+from bot.slack.interactions.feedback import feedback_form
 from bot.slack.replies.closing import buttons, sources
 from bot.slack.replies.reply import Answer
 from bot.slack.replies.task_cards import bound_cards
@@ -105,6 +105,7 @@ def _build_clicks(answer: Answer) -> list[Block]:
     tools: list[Button | OverflowMenu] = []
     if closing.place:
         tools += buttons.build_tools(answer.turn_id, closing.place, closing.session_key)
+    tools += buttons.build_help(answer.turn_id, closing.help)
     if answer.has_menu:
         tools.append(thread_menu.build())
     return [*blocks, {"type": "actions", "elements": tools}] if tools else blocks

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from agent.store.database import Transaction
 from agent.types import CitedPassage
-from bot.slack.replies.closing.buttons import AnswerPlace, SuggestedQuestion
+from bot.slack.replies.closing.buttons import NO_HELP, AnswerPlace, HumanHelp, SuggestedQuestion
 from bot.slack.replies.closing.sources import Dates
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.text.tables import LongTable
@@ -16,7 +16,8 @@ from bot.slack.replies.text.tables import LongTable
 
 @dataclass(frozen=True)
 class Closing:
-    """What stands below an answer beside its sources: how old those are, what it cost, what can be clicked.
+    """What stands below an answer beside its sources: how old those are, what it cost, what can be clicked, and
+    which people can help.
 
     Without a ``place`` nothing can be; ``session_key`` is that of a command's answer.
     """
@@ -26,6 +27,7 @@ class Closing:
     suggestions: Sequence[SuggestedQuestion] = ()
     place: AnswerPlace | None = None
     session_key: str = ""
+    help: HumanHelp = NO_HELP
 
 
 NOTHING_BELOW = Closing()

@@ -12,7 +12,7 @@ from agent.store.database import Database
 from agent.types import Audience
 from bot.cli.library import sources_table
 from bot.simulator import ADA, HELP
-from ingest import lock_names
+from ingest.index import lock_names
 from ingest.library import Library
 from ingest.sync import store
 from ingest.sync.store import SyncOrigin

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
@@ -18,16 +19,23 @@ from bot.slack import listeners
 from bot.slack.channels import thread_menu
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.client import SlackClient
+from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions import answer_again
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
+from bot.slack.interactions.experts import correction_form, request_message, reviews
+from bot.slack.interactions.experts.expert_desk import ExpertDesk
+from bot.slack.interactions.experts.expert_listeners import ExpertListeners
+from bot.slack.interactions.feedback import feedback_form
 from bot.slack.interactions.notifications import Notifications
 from bot.slack.listeners import ListenerContext
+from bot.slack.membership.directory import SlackDirectory
 from bot.slack.replies.closing import buttons
 from tests.scripted_model import Request, ScriptedModel
 
 EMOJI = "question"
+CONTACT = "#ask-people"
 
 
 class Docent:
@@ -39,7 +47,8 @@ class Docent:
         self.settings = SettingsCache()
         self.intake = Intake(database, self.woken.append, settings=self.settings, emoji=EMOJI)
         self.notifications = Notifications(slack)
-        self.context = ListenerContext(self.intake, self.notifications)
+        self.owners: dict[str, str] = {}  # of whole sources
+        self.context = ListenerContext(self.intake, self.notifications, lambda: self.owners)
         settings = AgentSettings(
             model="openai/scripted", model_api_base=model.base_url, model_prices="openai/scripted=1/1"
         )
@@ -47,6 +56,9 @@ class Docent:
         assert self.worker.audiences
         self.desk = AnswerDesk(database, slack, self.worker.audiences)
         self.below = AnswerListeners(self.intake, self.desk, partial(listeners.ask, self.context))
+        self.directory = SlackDirectory(slack)
+        self.experts = ExpertDesk(database, slack, self.directory)
+        self.people = ExpertListeners(self.intake, self.experts, CONTACT)
         self.envelopes: list[Any] = []
         self.n_commits: list[int] = []  # of each event that was heard
         outbox = cast(Any, workspace.outbox)
@@ -56,6 +68,7 @@ class Docent:
     def close(self) -> None:
         event.remove(self.database.engine, "commit", self._count)
         self.desk.close()
+        self.experts.close()
         self.notifications.close()
         self.worker.leases.close()
 
@@ -105,6 +118,35 @@ class Docent:
         _, found, rest = self.prompt().partition(start)
         return json.loads(rest.partition("\n</evidence>")[0]) if found else None
 
+    def ask_by_command(self, user: str, channel: str, question: str) -> None:
+        """Asks what only this person sees answered."""
+        address = ReplyAddress(self.workspace.app.team_id, channel, user)
+        assert self.intake.store(f"command:{len(self.turns())}", address, Origin.COMMAND, question)
+        self.run()
+
+    def set_contact(self, contact: str) -> None:
+        """Says whom to ask where a channel has no experts."""
+        self.worker = replace(self.worker, suggestions=replace(self.worker.suggestions, contact=contact))
+        self.people = ExpertListeners(self.intake, self.experts, contact)
+
+    def click(self, user: str, ts: str, action_id: str, value: str | None = None) -> None:
+        """Clicks, and waits until what comes of it is done."""
+        self.workspace.person(user).click(ts, action_id, value)
+        self.settle()
+
+    def submit(self, user: str, values: dict[str, dict[str, object]]) -> Any:
+        """Submits the form that somebody has open, and waits; what it was acknowledged with."""
+        (modal,) = self.workspace.person(user).modals()
+        ack = self.workspace.person(user).submit(modal["id"], values)
+        self.settle()
+        return ack.body
+
+    def settle(self) -> None:
+        """Waits until what was clicked is done."""
+        for desk in (self.desk, self.experts):
+            desk._pool.shutdown(wait=True)
+            desk._pool = type(desk._pool)(1)
+
     def choose(self, user: str, answer_ts: str, value: str) -> None:
         """Chooses in the menu below an answer."""
         self.workspace.person(user).click(answer_ts, thread_menu.ACTION, value)
@@ -127,7 +169,7 @@ class Docent:
             case "block_actions":
                 self._take_click(cast(Any, ack), payload, payload["actions"][0])
             case "view_submission":
-                self.below.on_publish_form(cast(Any, ack), payload, payload["view"])
+                self._take_form(cast(Any, ack), payload, payload["view"])
         assert acks
         kind = cast(Any, payload["type"])
         return Delivery(kind, "", payload["type"], 0, 200, 0.0, FailureReason.NONE, 0.0, body=acks[0] or None)
@@ -140,8 +182,29 @@ class Docent:
                 listeners.on_answer_again(self.context, ack, payload, action)
             case buttons.PUBLISH:
                 self.below.on_publish(ack, payload, action)
+            case buttons.ASK_HUMAN:
+                self.people.on_ask_human(ack, payload, action)
+            case buttons.CORRECT:
+                self.people.on_correct(ack, payload, action)
+            case request_message.TAKE:
+                self.people.on_take(ack, payload, action)
+            case request_message.RESOLVE:
+                self.people.on_resolve(ack, payload, action)
+            case feedback_form.ACTION:
+                listeners.on_feedback(self.context, self.desk, ack, payload, action)
+            case review if review.startswith(reviews.ACTION):
+                self.people.on_review(ack, payload, action)
             case _:
                 self.below.on_suggestion(ack, payload, action)
+
+    def _take_form(self, ack: Any, payload: Any, view: Any) -> None:
+        match view["callback_id"]:
+            case correction_form.CALLBACK:
+                self.people.on_correction(ack, payload, view)
+            case feedback_form.CALLBACK:
+                listeners.on_feedback_form(self.context, ack, payload, view)
+            case _:
+                self.below.on_publish_form(ack, payload, view)
 
     def _list_open(self) -> Iterator[UUID]:
         rows = self.query("SELECT session_id FROM turns WHERE status = 'queued' AND run_after <= now()")

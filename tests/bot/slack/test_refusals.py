@@ -18,7 +18,7 @@ from bot.simulator import ADA, HELP, FaultRule, Workspace
 from bot.simulator.stores.messages import SlackMessage
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import ReplyAddress
-from bot.slack.interactions.feedback_form import ACTION
+from bot.slack.interactions.feedback.feedback_form import ACTION
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.progress.live_message import STREAM_SECONDS
 from bot.slack.replies.reply import Answer

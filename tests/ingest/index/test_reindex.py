@@ -15,8 +15,7 @@ from agent.errors import ModelError, UserError
 from agent.store import locks
 from agent.store.database import Database
 from agent.types import Audience
-from ingest import lock_names
-from ingest.index import lancedb_runtime, reindex
+from ingest.index import lancedb_runtime, lock_names, reindex
 from ingest.library import Library
 from ingest.tables import IndexStateRow
 from tests.library import sync_folder

@@ -39,6 +39,15 @@ def describe_moment(moment: datetime, at: datetime | None = None) -> str:
     return f"{minutes // 60} hours ago" if minutes < 48 * 60 else describe_days(moment, at)
 
 
+def name_day(moment: datetime, at: datetime | None = None) -> str:
+    """Returns a day by its date, with the year unless it is this one.
+
+    >>> name_day(datetime(2026, 5, 3), datetime(2026, 9, 1)), name_day(datetime(2025, 5, 3), datetime(2026, 9, 1))
+    ('3 May', '3 May 2025')
+    """
+    return f"{moment:%-d %B}" if moment.year == (at or now()).year else f"{moment:%-d %B %Y}"
+
+
 def is_old(moment: datetime, at: datetime | None = None) -> bool:
     """Returns whether a document that was last changed then may be out of date."""
     return ((at or now()) - moment).days >= OLD_DAYS

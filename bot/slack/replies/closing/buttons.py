@@ -2,7 +2,8 @@
 
 *You might also ask* are questions made from headings of the cited documents: a click asks one, with no model call
 for having offered it. *Show how* is for the asker and operators, *Share to channel* and *Ask on* for answers that
-only the asker sees, *Publish to…* for direct messages. Owns the JSON, in both directions.
+only the asker sees, *Publish to…* for direct messages; *Ask a human* and *Correct this* lead to people. Owns the
+JSON, in both directions.
 """
 
 import re
@@ -14,6 +15,7 @@ from uuid import UUID
 from bot.slack.block_kit import Button, ButtonsBlock, Confirmation, plain_text
 from bot.slack.reading.foreign_json import to_string
 
+ASK_HUMAN, CORRECT = "docent_ask_human", "docent_correct"
 HOW, SHARE, PUBLISH, ASK_ON = "docent_how", "docent_share", "docent_publish", "docent_ask_on"
 SUGGESTION = "docent_suggestion"
 SUGGESTIONS = re.compile(rf"{SUGGESTION}_\d$")  # buttons of one block need an id each
@@ -21,6 +23,8 @@ SUGGESTED = "*You might also ask*"
 LABEL_CHARS = 75  # Slack's limit
 QUESTION_CHARS = 500
 MAX_SUGGESTIONS = 3
+ASK_TITLE = "Ask the people of this channel?"
+ASK_TEXT = "Your question is posted in this channel, with your name, for everybody in it to see."
 SHARE_TITLE = "Share this answer?"
 SHARE_TEXT = "Everybody in this channel will see your question and the answer."
 
@@ -32,6 +36,24 @@ class AnswerPlace(StrEnum):
     DIRECT = "direct"
     EPHEMERAL = "ephemeral"  # in a channel, for the asker's eyes
     ALONE = "alone"  # the same where there is nobody to share it with
+
+
+@dataclass(frozen=True)
+class HumanHelp:
+    """What people can do about an answer: be asked, most visibly where nothing is answered, and correct it.
+
+    It ``is_public`` where only the asker sees the answer, and all would see that people are asked. It
+    ``goes_by_itself`` where the channel has its experts asked without a click.
+    """
+
+    can_ask: bool = False
+    can_correct: bool = False
+    is_answered: bool = True
+    is_public: bool = False
+    goes_by_itself: bool = False
+
+
+NO_HELP = HumanHelp()
 
 
 @dataclass(frozen=True)
@@ -65,9 +87,25 @@ def build_tools(turn_id: UUID, place: AnswerPlace, session_key: str) -> list[But
     if place in (AnswerPlace.EPHEMERAL, AnswerPlace.ALONE):
         elements.append(_button(ASK_ON, "Ask a follow-up", turn_id, session_key))
     if place is AnswerPlace.EPHEMERAL:
-        elements.append({**_button(SHARE, "Share to channel", turn_id), "confirm": _confirm_share()})
+        confirm = _confirm(SHARE_TITLE, SHARE_TEXT, "Share")
+        elements.append({**_button(SHARE, "Share to channel", turn_id), "confirm": confirm})
     if place is AnswerPlace.DIRECT:
         elements.append(_button(PUBLISH, "Publish to…", turn_id))
+    return elements
+
+
+def build_help(turn_id: UUID, help_: HumanHelp) -> list[Button]:
+    """Builds the buttons that lead to people."""
+    elements: list[Button] = []
+    if help_.can_ask:
+        ask = _button(ASK_HUMAN, "Ask a human", turn_id)
+        if help_.is_public:
+            ask["confirm"] = _confirm(ASK_TITLE, ASK_TEXT, "Ask")
+        if not help_.is_answered:
+            ask["style"] = "primary"
+        elements.append(ask)
+    if help_.can_correct:
+        elements.append(_button(CORRECT, "Correct this" if help_.is_answered else "Write the answer", turn_id))
     return elements
 
 
@@ -94,10 +132,10 @@ def _button(action_id: str, label: str, turn_id: UUID, detail: str = "") -> Butt
     }
 
 
-def _confirm_share() -> Confirmation:
+def _confirm(title: str, text: str, label: str) -> Confirmation:
     return {
-        "title": plain_text(SHARE_TITLE),
-        "text": plain_text(SHARE_TEXT),
-        "confirm": plain_text("Share"),
+        "title": plain_text(title),
+        "text": plain_text(text),
+        "confirm": plain_text(label),
         "deny": plain_text("Cancel"),
     }

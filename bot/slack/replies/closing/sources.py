@@ -7,6 +7,7 @@ gave: of a document without one only the sync is said.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agent.types import CitedPassage
 from bot.slack.replies.closing import ages
@@ -74,8 +75,10 @@ def describe_age(entry: SourceEntry, dates: Dates) -> str:
 
 
 def mark_age(entry: SourceEntry, dates: Dates) -> str:
-    """Returns the same in Slack's markup, so that an old document stands out."""
+    """Returns the same in Slack's markup, so that an old document stands out, and who has verified an answer."""
     age, date = describe_age(entry, dates), dates.get(entry.document_id)
+    if date and date.verified_by and date.updated_at:
+        return f"✅ *{escape(describe_verified(date.verified_by, date.updated_at))}*"
     is_old = date and date.updated_at and ages.is_old(date.updated_at)
     return f"⚠️ *{age}*" if is_old else age
 
@@ -83,7 +86,18 @@ def mark_age(entry: SourceEntry, dates: Dates) -> str:
 def describe_sync(entry: SourceEntry, dates: Dates) -> str:
     """Returns when the document was last compared with its source; empty where that is not known."""
     date = dates.get(entry.document_id)
-    return f"synced {ages.describe_moment(date.synced_at)}" if date and date.synced_at else ""
+    if date is None or date.synced_at is None or date.verified_by:
+        return ""
+    return f"synced {ages.describe_moment(date.synced_at)}"
+
+
+def describe_verified(name: str, at: datetime) -> str:
+    """Says who has verified an answer, and on which day.
+
+    >>> describe_verified("Ada", datetime(2019, 5, 3))
+    'Verified by Ada on 3 May 2019'
+    """
+    return f"Verified by {clean_label(name).replace('*', '∗')} on {ages.name_day(at)}"
 
 
 def make_title(source: CitedPassage) -> str:

@@ -20,7 +20,7 @@ from agent.types import Audience
 from bot.jobs import queue, sync_jobs
 from bot.jobs.queue import SyncJob
 from bot.processes.schedules.sync_schedule import SyncSchedule, is_due
-from ingest import lock_names
+from ingest.index import lock_names
 from ingest.library import Library
 from ingest.sync import reports
 from tests.scripted_embeddings import ScriptedEmbeddings

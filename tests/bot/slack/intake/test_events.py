@@ -7,7 +7,7 @@ import pytest
 
 from bot.slack.intake import events
 from bot.slack.intake.events import MAX_TEXT_CHARS
-from bot.slack.interactions.feedback_form import Thumb
+from bot.slack.interactions.feedback.feedback_form import Thumb
 
 BOT = "U0BOT"
 BODY = {"team_id": "T1", "authorizations": [{"user_id": BOT, "is_bot": True}]}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 
@@ -78,15 +77,6 @@ def test_a_refused_notification_is_only_logged_and_the_next_one_is_sent(
     notifications.show_queued(address, 1)
     wait_for_calls(workspace, "assistant.threads.setStatus", n=2)
     assert workspace.status(address.channel, str(address.thread_ts)) == "queued, 1 ahead"
-
-
-def test_the_form_is_asked_for_with_the_clicks_trigger(workspace: Workspace, notifications: Notifications) -> None:
-    turn_id = uuid4()
-    notifications.open_feedback_form("trigger", turn_id)
-    wait_for_calls(workspace, "views.open")
-    (call,) = workspace.calls_of("views.open")
-    assert call.args["trigger_id"] == "trigger"
-    assert str(turn_id) in str(call.args["view"])
 
 
 @pytest.mark.parametrize("is_direct", [False, True])

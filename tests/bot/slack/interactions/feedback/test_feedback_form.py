@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bot.slack.interactions import feedback_form
-from bot.slack.interactions.feedback_form import COMMENT_CHARS, Thumb
+from bot.slack.interactions.feedback import feedback_form
+from bot.slack.interactions.feedback.feedback_form import COMMENT_CHARS, Thumb
+from bot.slack.interactions.feedback.source_reports import CitedDocument
 
 TURN = uuid4()
 
@@ -49,6 +50,23 @@ def test_a_comment_is_the_choice_and_what_was_written(form: dict[str, Any], comm
 def test_the_form_knows_its_turn_and_offers_every_kind() -> None:
     view = feedback_form.build_view(TURN)
     assert UUID(view["private_metadata"]) == TURN
-    element = view["blocks"][0]["element"]
-    assert element["type"] == "radio_buttons"
-    assert {option["value"] for option in element["options"]} == feedback_form.KINDS.keys()
+    kinds, *_ = list_inputs(view)
+    assert kinds["type"] == "radio_buttons"
+    assert {option["value"] for option in kinds["options"]} == feedback_form.KINDS.keys()
+
+
+def list_inputs(view: Any) -> list[Any]:
+    """What can be filled in."""
+    return [block["element"] for block in view["blocks"]]
+
+
+def test_sources_can_be_ticked_and_one_that_is_wrong_need_not_be_out_of_date() -> None:
+    cited = [CitedDocument("d1", "Leave"), CitedDocument("d2", "T" * 100), CitedDocument("x" * 200, "A tool's")]
+    *_, outdated, wrong = list_inputs(feedback_form.build_view(TURN, cited))
+    assert [option["value"] for option in outdated["options"]] == ["d1", "d2"]
+    assert max(len(option["text"]["text"]) for option in wrong["options"]) == feedback_form.TITLE_CHARS
+    form = submitted()
+    for fault, ids in (("outdated", ["d1", "d2"]), ("wrong", ["d2"])):
+        form["state"]["values"][fault] = {fault: {"selected_options": [{"value": id_} for id_ in ids]}}
+    assert feedback_form.parse_faults(form) == {"d1": "outdated", "d2": "wrong"}
+    assert feedback_form.parse_faults({"state": {"values": {"wrong": {"wrong": {"selected_options": 7}}}}}) == {}

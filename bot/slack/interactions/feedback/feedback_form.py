@@ -4,20 +4,29 @@ Owns their JSON, in both directions. Stores nothing: listeners do.
 """
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
+from agent.text import shorten
 from bot.slack.block_kit import (
     ActionsBlock,
     Button,
     ButtonsBlock,
     FeedbackButton,
+    InputBlock,
     Option,
+    SectionBlock,
     ThanksView,
     View,
+    mrkdwn,
     plain_text,
 )
 from bot.slack.client import Payload
+from bot.slack.interactions.feedback.source_reports import CitedDocument, SourceFault, StoredReport
+from bot.slack.reading.foreign_json import to_object, to_string
+from bot.slack.replies.output_filter import clean_label
+from bot.slack.replies.text.markdown import escape
 
 ACTION = "docent_feedback"
 ACTIONS = re.compile(rf"{ACTION}(_up|_down)?$")  # ordinary buttons of one block need an id each
@@ -33,7 +42,17 @@ THANKS = (
     "Thank you. The people who look after Docent at your company read this, together with your question and the "
     "answer, and mend the documents or the search. Nobody else sees it."
 )
+THANKS_OF_OWNERS = "Owners see the passage, and your question and name only where they may read this conversation."
 EMPTY_FORM = "Choose one, or write a sentence below."
+SOURCES = {
+    SourceFault.OUTDATED: "Which sources are out of date?",
+    SourceFault.WRONG: "Which sources are wrong?",
+}
+TO_OWNER = "*{title}*: <@{owner}> looks after it and hears that it is {fault}."
+TO_OPERATORS = "*{title}*: nobody is named as its owner, so it is in the report for whoever runs Docent."
+FAULTS = {SourceFault.OUTDATED: "out of date", SourceFault.WRONG: "wrong"}
+TITLE_CHARS = 75  # Slack's limit for the text of a checkbox
+VALUE_CHARS = 75  # and for its value
 
 
 class Thumb(StrEnum):
@@ -72,8 +91,8 @@ def parse_click(value: str) -> tuple[Thumb, UUID]:
     return Thumb(thumb), UUID(turn_id)
 
 
-def build_view(turn_id: UUID) -> View:
-    """Builds the modal for ``views.open``."""
+def build_view(turn_id: UUID, cited: Sequence[CitedDocument] = ()) -> View:
+    """Builds the modal for ``views.open``; what is ``cited`` can be ticked, source by source."""
     options: list[Option] = [{"text": plain_text(label), "value": value} for value, label in KINDS.items()]
     return {
         "type": "modal",
@@ -102,18 +121,18 @@ def build_view(turn_id: UUID) -> View:
                     "max_length": COMMENT_CHARS,
                 },
             },
+            *_build_choices(cited),
         ],
     }
 
 
-def build_thanks() -> ThanksView:
-    """Builds what takes the place of the form once it is sent."""
-    return {
-        "type": "modal",
-        "title": plain_text("Thank you"),
-        "close": plain_text("Close"),
-        "blocks": [{"type": "section", "text": plain_text(THANKS)}],
-    }
+def build_thanks(reports: Sequence[StoredReport] = ()) -> ThanksView:
+    """Builds what takes the place of the form once it is sent, with who hears of which source."""
+    blocks: list[SectionBlock] = [{"type": "section", "text": plain_text(THANKS)}]
+    if reports:
+        lines = [_describe(report) for report in reports]
+        blocks.append({"type": "section", "text": mrkdwn("\n".join([*lines, THANKS_OF_OWNERS]))})
+    return {"type": "modal", "title": plain_text("Thank you"), "close": plain_text("Close"), "blocks": blocks}
 
 
 def parse_comment(view: Payload) -> tuple[UUID, str]:
@@ -126,6 +145,46 @@ def parse_comment(view: Payload) -> tuple[UUID, str]:
     text = ((values.get("comment", {}).get("comment") or {}).get("value") or "").strip()
     parts = [KINDS.get(option.get("value", ""), ""), text[:COMMENT_CHARS]]
     return UUID(view["private_metadata"]), ": ".join(part for part in parts if part)
+
+
+def parse_faults(view: Payload) -> dict[str, SourceFault]:
+    """Returns what a submitted form says of documents, by their ids; one that is wrong need not be out of date."""
+    values = to_object(to_object(view.get("state")).get("values"))
+    faults: dict[str, SourceFault] = {}
+    for fault in SOURCES:
+        options = to_object(to_object(values.get(fault)).get(fault)).get("selected_options")
+        for option in options if isinstance(options, list) else ():
+            if id_ := to_string(to_object(option).get("value")):
+                faults[id_] = fault
+    return faults
+
+
+def _build_choices(cited: Sequence[CitedDocument]) -> list[InputBlock]:
+    options: list[Option] = [
+        {
+            "text": plain_text(shorten(clean_label(one.title) or one.document_id, TITLE_CHARS)),
+            "value": one.document_id,
+        }
+        for one in cited
+        if len(one.document_id) <= VALUE_CHARS
+    ]
+    return [
+        {
+            "type": "input",
+            "block_id": fault,
+            "optional": True,
+            "label": plain_text(label),
+            "element": {"type": "checkboxes", "action_id": fault, "options": options},
+        }
+        for fault, label in (SOURCES.items() if options else ())
+    ]
+
+
+def _describe(report: StoredReport) -> str:
+    title = escape(clean_label(report.title)).replace("*", "∗")
+    if not report.owner:
+        return TO_OPERATORS.format(title=title)
+    return TO_OWNER.format(title=title, owner=report.owner, fault=FAULTS[report.fault])
 
 
 def _button(thumb: Thumb, turn_id: UUID) -> FeedbackButton:

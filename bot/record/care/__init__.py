@@ -1,0 +1,1 @@
+"""What people look after: owners hear what is said of documents, authors whether their answers still hold."""

@@ -1,0 +1,138 @@
+"""Does what people and experts click: after the acknowledgement, on threads of the web process.
+
+Everything is stored before; what is not done because the process ends, the clock does (:mod:`.unfinished`).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent import observability
+from agent.errors import ReplyError
+from agent.store import questions
+from agent.store.database import Database, Transaction
+from bot.slack.block_kit import Message, View
+from bot.slack.client import SlackClient
+from bot.slack.interactions import recorded_answer, response_url, show_how
+from bot.slack.interactions.answer_desk import AWAY, FAILED
+from bot.slack.interactions.clicked_message import ClickedMessage
+from bot.slack.interactions.experts import correction_form, corrections, expertise
+from bot.slack.interactions.experts.corrections import Corrections
+from bot.slack.interactions.experts.request_posts import RequestPosts
+from bot.slack.membership.directory import SlackDirectory
+from ingest.verified import answers
+
+THREADS = 4
+ONLY_EXPERTS = (
+    "Only the experts of this channel and operators can correct answers. Tell one of them what is wrong: {experts}"
+)
+NO_EXPERTS = "Only operators can correct answers here: nobody is set as an expert for this channel."
+
+
+class ExpertDesk:
+    """Works on clicks in one workspace. ``operators`` may do what experts may."""
+
+    def __init__(
+        self, database: Database, slack: SlackClient, directory: SlackDirectory, operators: Collection[str] = ()
+    ) -> None:
+        self._database, self._slack, self._directory = database, slack, directory
+        self._operators = frozenset(operators)
+        self._requests = RequestPosts(database, slack)
+        self._corrections = Corrections(database, slack, directory)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="expert-desk")
+
+    def show_request(self, id_: UUID) -> None:
+        """Shows a request for a person as it is now."""
+        self._submit(lambda: self._requests.show(id_))
+
+    def complete(self, answer_id: UUID) -> None:
+        """Shows what an expert has written, and lets it be used."""
+        self._submit(lambda: self._corrections.complete(answer_id))
+
+    def tell(self, clicked: ClickedMessage, text: str, *, replaces: bool = False) -> None:
+        """Tells the person who clicked something, for their eyes only; or puts it in the message's place."""
+        if clicked.response_url:
+            self._submit(lambda: self._tell(clicked, {"text": text}, replaces=replaces))
+
+    def open_correction(self, turn_id: UUID, clicked: ClickedMessage) -> None:
+        """Opens the form for an expert; tells others who the experts are."""
+        self._submit(lambda: self._open_correction(turn_id, clicked), clicked)
+
+    def open_review(self, answer_id: UUID, clicked: ClickedMessage) -> None:
+        """Opens the form for the author of a verified answer."""
+        self._submit(lambda: self._open_review(answer_id, clicked), clicked)
+
+    def close(self) -> None:
+        """Drops what has not begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _open_correction(self, turn_id: UUID, clicked: ClickedMessage) -> None:
+        with self._database.transaction() as transaction:
+            self._directory.refresh(transaction)
+            recorded = recorded_answer.load(transaction, turn_id)
+            place = corrections.load_place(transaction, turn_id)
+            asker = recorded.user_id if recorded else ""
+            question = questions.load_standalone(transaction, turn_id, asker)
+            earlier = answers.load_of_turn(transaction, turn_id)
+            experts = self._load_experts(transaction, place) if place else ()
+        if recorded is None or place is None:
+            self._tell(clicked, {"text": show_how.GONE})
+            return
+        if not self._may_correct(experts, clicked.user_id):
+            said = ONLY_EXPERTS.format(experts=expertise.mention(experts)) if experts else NO_EXPERTS
+            self._tell(clicked, {"text": said})
+            return
+        answer = recorded.answer if recorded.cited else ""  # else it says that nothing was found
+        view = correction_form.build(
+            question=earlier.question if earlier else question or recorded.question,
+            answer=earlier.answer if earlier else answer or "",
+            turn_id=turn_id,
+            place=place,
+        )
+        self._open(clicked, view)
+
+    def _open_review(self, answer_id: UUID, clicked: ClickedMessage) -> None:
+        with self._database.transaction() as transaction:
+            answer = answers.load(transaction, [answer_id]).get(answer_id)
+        if answer and answer.author == clicked.user_id:
+            view = correction_form.build(question=answer.question, answer=answer.answer, answer_id=answer.id)
+            self._open(clicked, view)
+
+    def _load_experts(self, transaction: Transaction, place: Mapping[str, Any]) -> tuple[str, ...]:
+        team, channel = str(place["team"]), str(place["channel"])
+        return expertise.load_settings(transaction, team=team, channel=channel).experts
+
+    def _may_correct(self, experts: tuple[str, ...], user_id: str) -> bool:
+        return user_id in self._operators or expertise.is_expert(self._directory, experts, user_id)
+
+    def _open(self, clicked: ClickedMessage, view: View) -> None:
+        self._slack.try_once("views.open", trigger_id=clicked.trigger_id, view=view)
+
+    def _tell(self, clicked: ClickedMessage, message: Message, *, replaces: bool = False) -> None:
+        thread_ts = None if replaces else clicked.thread_ts or None
+        response_url.post(clicked.response_url, message, replaces=replaces, thread_ts=thread_ts)
+
+    def _submit(self, work: Callable[[], None], clicked: ClickedMessage | None = None) -> None:
+        self._pool.submit(self._run, work, clicked)
+
+    def _run(self, work: Callable[[], None], clicked: ClickedMessage | None) -> None:
+        """Does the work; what Slack or Postgres keeps from being done, the clock does later."""
+        try:
+            work()
+            return
+        except (ReplyError, SQLAlchemyError) as error:
+            observability.log.info("click_not_done", error=str(error))
+            said = AWAY
+        except Exception as error:  # noqa: BLE001  a click ends here
+            said = FAILED.format(id=observability.report(error, event="click_failed"))
+        if clicked and clicked.response_url:
+            self._say(clicked, said)
+
+    def _say(self, clicked: ClickedMessage, said: str) -> None:
+        try:
+            self._tell(clicked, {"text": said})
+        except ReplyError as error:
+            observability.report(error, event="click_not_answered")

@@ -1,0 +1,61 @@
+"""Posts the message about a request for a person, and changes it with that: whatever crashes, there is one."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from agent import observability
+from agent.store import locks
+from agent.store.database import Database
+from bot.slack.client import SlackClient, SlackRefused
+from bot.slack.interactions import marked_posts
+from bot.slack.interactions.experts import expertise, human_requests, request_message
+from bot.slack.interactions.experts.human_requests import HumanRequest
+from bot.slack.replies import forms
+
+
+@dataclass(frozen=True)
+class RequestPosts:
+    """Shows requests in one workspace."""
+
+    database: Database
+    slack: SlackClient
+
+    def show(self, id_: UUID) -> None:
+        """Shows a request as it is now; raises :class:`agent.errors.ReplyError` where Slack is away."""
+        with locks.acquire(self.database, f"human request:{id_}"):
+            with self.database.transaction() as transaction:
+                request = human_requests.load(transaction, id_)
+                if request is None:
+                    return
+                settings = expertise.load_settings(transaction, team=request.team, channel=request.channel)
+                human_requests.note_begun(transaction, id_)
+            try:
+                message_ts = self._show(request, settings.experts)
+            except SlackRefused as error:
+                if error.is_transient:
+                    raise
+                observability.log.warning("request_not_shown", code=error.code)
+                with self.database.transaction() as transaction:
+                    human_requests.note_failure(transaction, id_)
+                return
+            with self.database.transaction() as transaction:
+                human_requests.note_shown(transaction, request, message_ts)
+
+    def _show(self, request: HumanRequest, experts: tuple[str, ...]) -> str:
+        message = request_message.build(request, experts)
+        if request.message_ts is None:
+            return marked_posts.post(
+                self.slack,
+                message,
+                channel=request.channel,
+                thread_ts=request.thread_ts,
+                mark=request_message.make_mark(request),
+                sought_since=request.begun_at,
+            )
+        forms.send(
+            message,
+            lambda form: self.slack.call(
+                "chat.update", is_repeatable=True, channel=request.channel, ts=request.message_ts, **form
+            ),
+        )
+        return request.message_ts
