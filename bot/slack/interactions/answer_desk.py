@@ -16,14 +16,8 @@ from agent.errors import ReplyError
 from agent.store.database import Database
 from bot.slack.block_kit import Message, View
 from bot.slack.client import SlackClient
-from bot.slack.interactions import (
-    feedback_form,
-    publication,
-    recorded_answer,
-    response_url,
-    show_how,
-    source_reports,
-)
+from bot.slack.interactions import publication, recorded_answer, response_url, show_how
+from bot.slack.interactions.feedback import feedback_form, source_reports
 from bot.slack.interactions.feedback.source_reports import CitedDocument
 from bot.slack.interactions.forms import PublishOrder
 from bot.slack.interactions.notifications import NOTE
