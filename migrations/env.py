@@ -12,10 +12,11 @@ from agent import settings
 from agent.store import locks
 from agent.store.database import Base, normalise_url
 from agent.store.tables import TurnRow
+from bot.slack.installation.tables import WorkspaceRow
 from bot.slack.tables import ReplyRow
 from ingest.tables import DocumentRow
 
-DECLARED = (TurnRow, ReplyRow, DocumentRow)  # importing their modules declares every table
+DECLARED = (TurnRow, ReplyRow, WorkspaceRow, DocumentRow)  # importing their modules declares every table
 
 # Everybody waits behind a migration that waits for a table: better it fails, and is run again. All is rolled back.
 LOCK_TIMEOUT = "5s"

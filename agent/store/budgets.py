@@ -14,7 +14,7 @@ Days and months begin in the operator's time zone.
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from uuid import UUID
@@ -93,6 +93,13 @@ class Budgets:
         }
         limits = {key: amount for key, amount in amounts.items() if amount is not None}
         return Budgets(limits, ZoneInfo(settings.time_zone))
+
+    def replace(self, limits: Mapping[BudgetKey, Decimal | None]) -> "Budgets":
+        """Returns the budgets with others in the place of these, as a workspace may have; None: no limit."""
+        if not limits:
+            return self
+        merged = {**self.limits, **limits}
+        return replace(self, limits={key: usd for key, usd in merged.items() if usd is not None})
 
     @contextmanager
     def hold(

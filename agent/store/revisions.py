@@ -32,6 +32,10 @@ SELECT session_id FROM withdrawn
 _CORRECT = text(f"""
 UPDATE turns SET question = :question WHERE id = :id AND status = '{TurnStatus.QUEUED}' AND question <> :question
 """)
+_INTERRUPT = text(f"""
+UPDATE turns SET cancel_requested = true, run_after = least(run_after, now()), wake_after = now()
+WHERE workspace = :workspace AND {IS_OPEN} RETURNING session_id
+""")
 _IS_WITHDRAWN = text("SELECT reason = :reason FROM turns WHERE id = :id")
 
 
@@ -45,6 +49,11 @@ def withdraw(transaction: Transaction, turn_id: UUID) -> UUID | None:
 def correct(transaction: Transaction, turn_id: UUID, question: str) -> bool:
     """Replaces the question of a turn that no worker has claimed; returns whether it did."""
     return count_rows(transaction, _CORRECT, {"id": turn_id, "question": sessions.clean_question(question)}) > 0
+
+
+def interrupt_workspace(transaction: Transaction, workspace: str) -> list[UUID]:
+    """Asks the workers to stop what runs for a workspace, makes due what waits; returns the sessions to wake."""
+    return list(dict.fromkeys(transaction.scalars(_INTERRUPT, {"workspace": workspace})))
 
 
 def is_withdrawn(transaction: Transaction, turn: Turn) -> bool:

@@ -18,12 +18,14 @@ from agent.errors import UserError
 from bot.cli import access, channels, documents, getting_started, processes, questions, sessions
 from bot.evaluation.command import evaluate
 from bot.processes import private_files
+from bot.record.budgets_command import budgets_app
 from bot.record.people_command import people_app
+from bot.record.workspaces_command import workspaces_app
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "access", "sync", "forget", "reindex"),  # on one machine
-    *("doctor", "manifest", "web", "worker", "clock", "migrate", "channels"),  # with Slack
-    *("sessions", "usage", "report", "people", "eval"),  # afterwards
+    *("doctor", "manifest", "web", "worker", "clock", "migrate", "workspaces", "channels"),  # with Slack
+    *("sessions", "usage", "budgets", "report", "people", "eval"),  # afterwards
 )
 DISTRIBUTION = "docent-answers"
 
@@ -79,6 +81,8 @@ for command in (
 app.command("eval")(evaluate)
 app.add_typer(sessions.sessions_app, name="sessions")
 app.add_typer(people_app, name="people")
+app.add_typer(workspaces_app, name="workspaces")
+app.add_typer(budgets_app, name="budgets")
 app.add_typer(access.access_app, name="access")
 app.add_typer(channels.channels_app, name="channels")
 

@@ -26,9 +26,9 @@ from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
+import agent.settings
 from agent import observability
 from agent.errors import SettingsError, UserError
-from agent.settings import split_list
 from agent.store.database import Database
 from bot.jobs import queue, slack_connection
 from bot.outages import machine, redis_watch
@@ -42,6 +42,8 @@ from bot.slack import listeners
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.channels.settings_cache import SettingsCache
+from bot.slack.client import Payload
+from bot.slack.installation import origin
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
@@ -54,6 +56,7 @@ from ingest.access.reader_sets import ReaderSets
 # Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
 # RecursionError in its parser).
 SOCKET_CONCURRENCY = 10
+PARALLEL_CALLS = 4  # to Slack, after acknowledgements
 LOOPBACK = "127.0.0.1"
 APP_TOKEN = "SLACK_APP_TOKEN"
 
@@ -65,9 +68,9 @@ class Web:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
         self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis), redis_watch.watch(settings))
-        self.app = _bolt(settings)
-        slack = slack_connection.open_client(settings)
-        self._notifications = Notifications(slack, settings.prompts)
+        self.app = _bolt(settings, database)
+        self._connections = slack_connection.connect(settings, database)
+        self._pools = [ThreadPoolExecutor(PARALLEL_CALLS, name) for name in ("notifications", "answer-desk")]
         self.intake = Intake(
             database,
             self.waker.wake,
@@ -75,10 +78,12 @@ class Web:
             settings=SettingsCache(channel_settings.apply(settings.of_channels, ChannelSettings())),
             emoji=settings.emoji,
         )
-        audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
-        self._desk = AnswerDesk(database, slack, audiences, split_list(settings.operators))
-        listeners.register(self.app, ListenerContext(self.intake, self._notifications), self._desk)
+        self._reader_sets = ReaderSets()
+        self._contexts = slack_connection.ByWorkspace(self._make_context)
+        listeners.register(self.app, self._find_context)
         self._events = SlackRequestHandler(self.app)
+        flow = self.app.oauth_flow if settings.has_many_workspaces else None
+        self._install_paths = {flow.install_path, flow.redirect_uri_path} if flow else set()
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
         secret = settings.slack_signing_secret
@@ -91,6 +96,8 @@ class Web:
         if path == "/slack/events" and self._verifier:
             if refusal := find_refusal(environ, self._verifier):
                 return _json(start_response, refusal, {"error": "not a request of Slack"})
+            return self._events(environ, start_response)
+        if path in self._install_paths and environ.get("REQUEST_METHOD") == "GET":
             return self._events(environ, start_response)
         if path == "/healthz":
             return _json(start_response, "200 OK", {"status": "alive"})
@@ -125,10 +132,25 @@ class Web:
             _disconnect(self._sockets.client)
         self.waker.close()
         self.intake.settings.close()
-        self._notifications.close()
-        self._desk.close()
+        for pool in self._pools:  # drops what has not begun
+            pool.shutdown(wait=False, cancel_futures=True)
         self.redis.close()
         self.database.close()
+
+    def _find_context(self, body: Payload) -> ListenerContext:
+        """Returns what belongs to the workspace from which something comes; asks neither Slack nor Postgres."""
+        return self._contexts(origin.find_workspace(body) if self._connections.has_many else "")
+
+    def _make_context(self, workspace: str) -> ListenerContext:
+        slack = self._connections.open(workspace)
+        audiences = AudienceResolver(SlackDirectory(slack, workspace), self._reader_sets, self.database, workspace)
+        operators, (notifications, desk) = self.settings.list_operators(workspace), self._pools
+        return ListenerContext(
+            self.intake,
+            Notifications(slack, self.settings.prompts, notifications),
+            AnswerDesk(self.database, slack, audiences, operators, workspace=workspace, pool=desk),
+            workspace,
+        )
 
 
 def _disconnect(client: SocketModeClient) -> None:
@@ -178,9 +200,10 @@ def _listen(settings: BotSettings, web: Web) -> Any:
     """Opens the port; returns waitress's server.
 
     In Socket Mode the port tells of health only, on this machine unless ``DOCENT_HOST`` says otherwise: where it
-    is taken, returns None with a warning. By HTTP nothing works without it, so it raises :class:`UserError`.
+    is taken, returns None with a warning. By HTTP nothing works without it, and no workspace can install the app,
+    so it raises :class:`UserError`.
     """
-    is_for_health = settings.slack_app_token is not None
+    is_for_health = settings.slack_app_token is not None and not settings.has_many_workspaces
     host = LOOPBACK if is_for_health and "host" not in settings.model_fields_set else settings.host
     try:
         return http_server.listen(web, host=host, port=settings.port, threads=settings.web_threads)
@@ -206,26 +229,39 @@ def _exit_on_signals() -> None:
         signal.signal(number, stop)
 
 
-def _bolt(settings: BotSettings) -> App:
-    token = _secret(settings.slack_bot_token, "SLACK_BOT_TOKEN")
+def _bolt(settings: BotSettings, database: Database) -> App:
     if not settings.slack_app_token and not settings.slack_signing_secret:
         raise SettingsError("Set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP); see .env.example")
     secret = settings.slack_signing_secret
-
-    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
 
     logging.getLogger("slack_bolt.App").addFilter(_is_worth_a_line)
     return App(
         signing_secret=secret.get_secret_value() if secret else None,
         request_verification_enabled=secret is not None,
-        authorize=authorize,  # Bolt's own would call auth.test for every request
+        **_authorize(settings, database),
         client=WebClient(base_url=settings.slack_api_url),
         process_before_response=True,  # acknowledged after the listener returned, not before
         ignoring_self_events_enabled=False,  # listeners drop every bot's messages themselves
         attaching_conversation_kwargs_enabled=False,
         listener_executor=ThreadPoolExecutor(2, thread_name_prefix="bolt"),
     )
+
+
+def _authorize(settings: BotSettings, database: Database) -> dict[str, Any]:
+    """Returns how Bolt authorizes requests: its own way would call ``auth.test`` for each."""
+    if settings.has_many_workspaces:
+        from bot.slack.installation import encryption, oauth
+
+        cipher = encryption.open_cipher(settings)
+        release = agent.settings.load().release
+        flow = oauth.make_flow(settings, database, cipher, release=release or "")
+        return {"authorize": oauth.NoTokens(), "oauth_flow": flow}
+    token = _secret(settings.slack_bot_token, "SLACK_BOT_TOKEN")
+
+    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+
+    return {"authorize": authorize}
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

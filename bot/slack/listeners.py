@@ -6,6 +6,7 @@ query.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,12 +21,13 @@ from bot.slack import events
 from bot.slack.channels import thread_menu
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
+from bot.slack.installation import origin, uninstalling
+from bot.slack.installation.manifest import SHORTCUT
 from bot.slack.intake.intake import Intake
-from bot.slack.interactions import feedback_form, private_offer
+from bot.slack.interactions import answer_listeners, feedback_form, private_offer
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.interactions.feedback_form import Thumb
-from bot.slack.manifest import SHORTCUT
 from bot.slack.membership import changes
 from bot.slack.notifications import Notifications
 
@@ -46,39 +48,52 @@ UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 @dataclass(frozen=True)
 class ListenerContext:
-    """What listeners need: what takes questions in, and how to notify Slack."""
+    """What listeners need: what takes questions in, how to notify Slack, what works on clicks below an answer.
+
+    ``workspace`` is the one from which something comes, where many have installed the app.
+    """
 
     intake: Intake
     notifications: Notifications
+    desk: AnswerDesk | None = None
+    workspace: str = ""
 
     @property
     def database(self) -> Database:
         """Returns where clicks are stored, too."""
         return self.intake.database
 
+    @property
+    def below(self) -> AnswerListeners:
+        """Returns what listens to clicks below an answer."""
+        assert self.desk
+        return AnswerListeners(self.intake, self.desk, partial(ask, self))
 
-def register(app: App, context: ListenerContext, desk: AnswerDesk) -> None:
-    """Registers every listener; ``desk`` works on what is clicked below an answer.
+
+def register(app: App, of: Callable[[Payload], ListenerContext]) -> None:
+    """Registers every listener; ``of`` returns the context of the workspace from which something comes.
 
     Unknown events and clicks are acknowledged, because Slack would send them again.
     """
-    app.event("app_mention")(lambda event, body: on_message(context, event, body))
-    app.event("message")(lambda event, body: on_message(context, event, body))
-    app.event("reaction_added")(lambda event, body: on_reaction(context, event, body))
-    app.event("agent_session_stopped")(lambda event, body: on_stop(context, event, body))
-    app.event("app_home_opened")(lambda event: on_home_opened(context, event))
+    app.event("app_mention")(lambda event, body: on_message(of(body), event, body))
+    app.event("message")(lambda event, body: on_message(of(body), event, body))
+    app.event("reaction_added")(lambda event, body: on_reaction(of(body), event, body))
+    app.event("agent_session_stopped")(lambda event, body: on_stop(of(body), event, body))
+    app.event("app_home_opened")(lambda event, body: on_home_opened(of(body), event))
     for name in changes.EVENTS:
-        app.event(name)(lambda event: changes.store(context.database, event))
+        app.event(name)(lambda event, body: on_membership_change(of(body), event))
+    for name in uninstalling.EVENTS:
+        app.event(name)(lambda event, body: on_uninstalled(of(body), event, body))
     app.event(re.compile(".*"))(lambda ack: ack())
-    app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
-    app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, ack, body, action))
-    app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(context, ack, body, action))
-    app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(context, ack, body, action))
-    AnswerListeners(context.intake, desk, partial(ask, context)).register(app)
+    app.command(COMMANDS)(lambda ack, body: on_command(of(body), ack, body))
+    app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(of(body), ack, body, action))
+    app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(of(body), ack, body, action))
+    app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(of(body), ack, body, action))
+    answer_listeners.register(app, lambda body: of(body).below)
     app.action(re.compile(".*"))(lambda ack: ack())
-    app.shortcut(SHORTCUT)(lambda ack, body: on_shortcut(context, ack, body))
+    app.shortcut(SHORTCUT)(lambda ack, body: on_shortcut(of(body), ack, body))
     app.shortcut(re.compile(".*"))(lambda ack: ack())
-    app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(context, ack, body, view))
+    app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(of(body), ack, body, view))
     app.error(on_error)
 
 
@@ -88,7 +103,7 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
     What is told of messages that were edited or deleted changes the questions that still wait.
     """
     if event.get("subtype") in changes.EVENTS:
-        changes.store(context.database, event)
+        on_membership_change(context, event)
         return
     if event.get("subtype") in events.REVISIONS:
         if (revision := events.parse_revision(event, body)) and (stored := context.intake.revise(revision)):
@@ -99,6 +114,20 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
         _notify(context, message.address, context.intake.take(message))
     elif message and message.is_mention and event.get("type") == "app_mention":  # of the twins one
         context.notifications.tell(message.address, MUTED)
+
+
+def on_membership_change(context: ListenerContext, event: Payload) -> None:
+    """Stores that what was looked up of a channel, a person or the user groups counts no more."""
+    changes.store(context.database, event, context.workspace)
+
+
+def on_uninstalled(context: ListenerContext, event: Payload, body: Payload) -> None:
+    """Ends the installation in a workspace, and what is being answered there."""
+    if not context.workspace:  # connected by the operator's token, who takes it out of the settings
+        observability.log.warning("app_uninstalled", advice="Install it again, or take out SLACK_BOT_TOKEN.")
+        return
+    for session_id in uninstalling.note_event(context.database, event, body, context.workspace):
+        context.intake.wake(session_id)
 
 
 def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None:
@@ -176,7 +205,13 @@ def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Paylo
         return
     rating = 1 if click.thumb == Thumb.UP else -1
     with context.database.transaction() as transaction:
-        feedback.rate(transaction, turn_id=click.turn_id, user_id=click.user_id, rating=rating)
+        feedback.rate(
+            transaction,
+            turn_id=click.turn_id,
+            user_id=click.user_id,
+            rating=rating,
+            workspace=context.workspace or None,
+        )
     ack()
     if click.thumb == Thumb.DOWN and click.trigger_id:
         context.notifications.open_feedback_form(click.trigger_id, click.turn_id)
@@ -201,7 +236,14 @@ def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Pa
         ack(response_action="errors", errors={"kind": feedback_form.EMPTY_FORM})
         return
     with context.database.transaction() as transaction:
-        feedback.rate(transaction, turn_id=turn_id, user_id=body["user"]["id"], rating=-1, comment=comment)
+        feedback.rate(
+            transaction,
+            turn_id=turn_id,
+            user_id=body["user"]["id"],
+            rating=-1,
+            comment=comment,
+            workspace=context.workspace or None,
+        )
     ack(response_action="update", view=dict(feedback_form.build_thanks()))
 
 
@@ -223,9 +265,10 @@ def on_home_opened(context: ListenerContext, event: Payload) -> None:
         context.notifications.suggest_prompts(event["channel"])
 
 
-def on_error(error: Exception) -> None:
+def on_error(error: Exception, body: Payload) -> None:
     """Reports the error. Returning None leaves Bolt's answer at 500, so that Slack delivers again."""
-    observability.report(error, event="listener_failed")
+    with observability.context(workspace=origin.find_workspace(body)):
+        observability.report(error, event="listener_failed")
 
 
 def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origin, question: str) -> None:

@@ -53,6 +53,7 @@ SELECT document_id, origin, channel, count(DISTINCT turns.id), count(DISTINCT fe
 FROM turns JOIN sources ON sources.turn_id = turns.id AND is_cited
 LEFT JOIN feedback ON feedback.turn_id = turns.id AND feedback.rating = -1
 WHERE turns.created_at >= :since AND turns.created_at < :until AND origin <> 'eval'
+  AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
 GROUP BY document_id, origin, channel
 """)
 
@@ -60,7 +61,7 @@ GROUP BY document_id, origin, channel
 def count_cited(transaction: Transaction, since: datetime, until: datetime, scope: ReportScope) -> Counts:
     """Counts the answers that cite each document, and their 👎."""
     counts: defaultdict[str, DocumentCounts] = defaultdict(DocumentCounts)
-    rows = transaction.execute(_CITED, {"since": since, "until": until})
+    rows = transaction.execute(_CITED, {"since": since, "until": until, "workspace": scope.workspace})
     for document_id, origin, channel, n_answers, n_down in rows:
         if scope.shows(origin, channel):
             counts[document_id].n_answers += n_answers

@@ -32,13 +32,17 @@ PORTION = 1_000  # rows
 
 @dataclass(frozen=True)
 class Reminders:
-    """Sends them. ``source_owners`` are those of whole sources, by the source's name."""
+    """Sends them. ``source_owners`` are those of whole sources, by the source's name.
+
+    ``workspace`` is the one whose people are reminded, where many have installed the app.
+    """
 
     database: Database
     slack: SlackClient
     audiences: AudienceResolver
     is_public: Callable[[str], bool]
     source_owners: Mapping[str, str]
+    workspace: str = ""
 
     def send(self, at: datetime) -> int:
         """Sends what is due; returns how many. Raises :class:`agent.errors.ReplyError` where Slack is away."""
@@ -47,7 +51,7 @@ class Reminders:
         return sum(self._remind(owner, ids, at) for owner, ids in sorted(owned.items()))
 
     def _remind(self, owner: str, ids: Sequence[str], at: datetime) -> bool:
-        subject = make_subject(owner)
+        subject = make_subject(owner, self.workspace)
         try:
             audience = self.audiences.of_reader(f"user:{owner}")
             listed = self._select(ids, audience, at)
@@ -67,7 +71,7 @@ class Reminders:
     def _select(self, ids: Sequence[str], audience: Audience, at: datetime) -> list[DocumentFigures]:
         """Returns which of these documents the owner may read and has to look at: those with most 👎 first, then
         those cited most."""
-        scope = ReportScope(self.is_public, audience)
+        scope = ReportScope(self.is_public, audience, workspace=self.workspace or None)
         with self.database.transaction() as transaction:
             cited = documents.count_cited(transaction, at - RATED_WITHIN, at, scope)
             counts = {id_: cited.get(id_, DocumentCounts()) for id_ in ids}
@@ -75,9 +79,9 @@ class Reminders:
         return sorted((one for one in figures if one.staleness or one.n_down), key=lambda one: -one.n_down)
 
 
-def make_subject(owner: str) -> str:
+def make_subject(owner: str, workspace: str = "") -> str:
     """Returns the subject of an owner's reminders."""
-    return f"reminder:{owner}"
+    return f"reminder:{workspace}/{owner}" if workspace else f"reminder:{owner}"
 
 
 _RATED = text("""

@@ -21,7 +21,6 @@ from bot.record.reports.questions import UnansweredQuestion
 from bot.record.reports.reminders import Reminders
 from bot.record.reports.report import make_report
 from bot.record.reports.scope import ReportScope
-from bot.settings import BotSettings
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
@@ -33,7 +32,10 @@ WEEK = timedelta(days=7)
 
 @dataclass(frozen=True)
 class WeeklyReport:
-    """Posts in ``channel``; ``is_public`` tells which channels every full member may read."""
+    """Posts in ``channel``; ``is_public`` tells which channels every full member may read.
+
+    ``workspace`` is the one of it, where many have installed the app: the report tells of nothing else.
+    """
 
     database: Database
     slack: SlackClient
@@ -42,24 +44,29 @@ class WeeklyReport:
     zone: ZoneInfo
     is_public: Callable[[str], bool]
     source_owners: Mapping[str, str]
+    workspace: str = ""
 
     def publish(self, due: datetime) -> None:
         """Posts the report of the week before ``due`` unless that was done, and sends the reminders that are due.
 
         Raises :class:`agent.errors.ReplyError` where Slack refuses or is away; may be repeated.
         """
-        subject = f"report:{self.channel}:{due.astimezone(self.zone):%Y-%m-%d}"
+        place = f"{self.workspace}/{self.channel}" if self.workspace else self.channel
+        subject = f"report:{place}:{due.astimezone(self.zone):%Y-%m-%d}"
         if notice := notices.begin(self.database, subject):
             is_posted = self._post(notice, due)
             notices.complete(self.database, notice)
             observability.log.info("report_made", channel=self.channel, is_posted=is_posted)
-        reminders = Reminders(self.database, self.slack, self.audiences, self.is_public, self.source_owners)
+        reminders = Reminders(
+            self.database, self.slack, self.audiences, self.is_public, self.source_owners, self.workspace
+        )
         if n_reminded := reminders.send(due):
             observability.log.info("owners_reminded", n=n_reminded)
 
     def _post(self, notice: notices.Notice, due: datetime) -> bool:
         """Posts the report; returns False where there is nothing to say."""
-        scope = ReportScope(self.is_public, self.audiences.of_reader(f"channel:{self.channel}"), self.channel)
+        audience = self.audiences.of_reader(f"channel:{self.channel}")
+        scope = ReportScope(self.is_public, audience, self.channel, self.workspace or None)
         since = due.astimezone(self.zone) - WEEK  # of the clock on the wall
         report = make_report(self.database, since, due, scope, partial(find_link, self.slack))
         if not report.asked.n_asked:
@@ -68,18 +75,17 @@ class WeeklyReport:
         return True
 
 
-def build(database: Database, settings: BotSettings) -> WeeklyReport:
-    """Builds it from the settings, which have a token and a channel."""
-    assert settings.slack_bot_token
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+def build(database: Database, slack: SlackClient, *, workspace: str, channel: str) -> WeeklyReport:
+    """Builds that of a channel; ``workspace`` is "" for the one of the token."""
     return WeeklyReport(
         database,
         slack,
-        AudienceResolver(SlackDirectory(slack), ReaderSets(), database),
-        settings.report_channel,
+        AudienceResolver(SlackDirectory(slack, workspace), ReaderSets(), database, workspace),
+        channel,
         ZoneInfo(agent.settings.load().time_zone),
         cache(partial(export_scope.is_public, slack)),
         load_source_owners(),
+        workspace,
     )
 
 

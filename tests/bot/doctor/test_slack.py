@@ -14,7 +14,7 @@ from bot.doctor import slack
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
 from bot.simulator import GENERAL, HR, RANDOM, FaultRule, InstalledApp, Workspace, WorkspaceServer
-from bot.slack.manifest import SCOPES
+from bot.slack.installation.manifest import SCOPES
 from tests.system import System, free_port
 
 BOT, APP = "xoxb-1-2-abcdefghijklmnopqrstuvwx", "xapp-1-A0-3-abcdefghijklmnopqrstuvwx"
