@@ -19,7 +19,8 @@ DocentError
 ├── Abandoned             the worker is stopping: give the turn back (bot.jobs.leases.held)
 └── ReplyError            the reply was not delivered; ``is_transient`` tells whether another try may help
     ├── SlackRefused      Slack answered and said no (bot.slack.client)
-    └── SlackUnavailable  Slack gave no answer (bot.slack.client)
+    ├── SlackUnavailable  Slack gave no answer (bot.slack.client)
+    └── NotInstalled      the app is not in this workspace, or no longer (bot.slack.installation.tokens)
 
 Not below DocentError, because they are caught where their module is used and reach nobody as they are:
 
@@ -33,7 +34,8 @@ Not below DocentError, because they are caught where their module is used and re
 - ErrorEvent (agent.llm.answers.provider_stream): a server's error in a stream; a ModelError is made of it.
 - FileUnreadable (bot.slack.reading.file_reader): a file of a question cannot be read; a sentence below the answer
   says so.
-- _Busy (agent.store.retention), _NoAnswer (bot.doctor.slack), Stopped (bot.demo.run): never leave their module.
+- InstallationRefused (bot.slack.installation.oauth): Bolt's flow makes a page of it, which the installer reads.
+- _Busy (agent.store.retention), NoAnswer (bot.doctor.slack), Stopped (bot.demo.run): never leave their module.
 - SlackError, WorkspaceError (bot.simulator.errors): the simulator imports nothing of Docent.
 
 Everything else is a bug: it goes to Sentry, and the person gets one fixed sentence with an error id.

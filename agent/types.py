@@ -14,6 +14,10 @@ SCHEDULED = "scheduled"  # the origin of a turn that the clock asks: the budget 
 EVERYONE = "everyone"  # full members of the workspace
 GUESTS = "guests"  # members that are restricted to some channels
 EXTERNAL = "external"  # people of other companies
+WORKSPACE = "workspace:"  # begins the principal of those who ask in one workspace
+EVERY_WORKSPACE = "workspace:*"  # as a document's reader: whoever asks in any
+ONE_OF_MANY = "one-of-many"  # of those who ask in one of many workspaces: only what names workspaces is for them
+OPERATOR = "operator"  # at the terminal, outside of every workspace
 
 JsonValue: TypeAlias = "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 JsonObject: TypeAlias = Mapping[str, JsonValue]
@@ -104,6 +108,7 @@ class EndReason(StrEnum):
     POSTING_FORBIDDEN = "posting_forbidden"
     TOKEN_REFUSED = "token_refused"  # for longer than an answer waits
     SLACK_AWAY = "slack_away"  # for as long
+    UNINSTALLED = "uninstalled"  # from its workspace
     UNDELIVERABLE = "undeliverable"  # for another reason; delivery_error has Slack's code
 
 

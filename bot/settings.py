@@ -46,6 +46,36 @@ class BotSettings(BaseSettings):
         validation_alias=AliasChoices("SLACK_SIGNING_SECRET"),
         description="The app's signing secret, for HTTP",
     )
+    slack_client_id: str = Field(
+        default="",
+        validation_alias=AliasChoices("SLACK_CLIENT_ID"),
+        description="The app's client id: many workspaces install it by OAuth, and SLACK_BOT_TOKEN is not set",
+    )
+    slack_client_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_CLIENT_SECRET"),
+        description="The app's client secret, for installations by OAuth",
+    )
+    slack_redirect_uri: str = Field(
+        default="",
+        validation_alias=AliasChoices("SLACK_REDIRECT_URI"),
+        description="Where Slack leads back after an installation: https://your.host/slack/oauth_redirect",
+    )
+    slack_config_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SLACK_CONFIG_TOKEN"),
+        description="An app configuration token (xoxe.xoxp-…): 'docent manifest --apply' updates the app by it",
+    )
+    token_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that encrypt installed workspaces' tokens, the newest first, comma-separated; "
+        "'docent workspaces new-key' makes one",
+    )
+    install_workspaces: str = Field(
+        default="",
+        description="Workspaces and organisations that may install the app, T0123 or E0123, comma-separated; "
+        "empty: any",
+    )
     slack_api_url: str = Field(
         default="https://slack.com/api/",
         validation_alias=AliasChoices("SLACK_API_URL", "DOCENT_SLACK_API_URL"),
@@ -137,7 +167,7 @@ class BotSettings(BaseSettings):
     operators: str = Field(
         default="",
         description="Slack ids of people who may see how any answer came about (Show how) and operate the bot in "
-        "Slack, as the workspace's admins do, comma-separated: U0123",
+        "Slack, as the workspace's admins do, comma-separated: U0123, of many workspaces T0123/U0123",
     )
 
     channel_editors: Literal["operators", "creators"] = Field(
@@ -154,8 +184,9 @@ class BotSettings(BaseSettings):
 
     report_channel: str = Field(
         default="",
-        pattern=r"^([CG][A-Z0-9]+)?$",
-        description="Channel for a weekly report on what people asked, C0123; empty: no report, no reminders",
+        pattern=r"^((([TE][A-Z0-9]+/)?[CG][A-Z0-9]+)(, *|$))*$",
+        description="Channel for a weekly report on what people asked, C0123; of many workspaces T0123/C0123, "
+        "comma-separated; empty: no report, no reminders",
     )
 
     report_weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
@@ -169,6 +200,26 @@ class BotSettings(BaseSettings):
     tools: str = Field(
         default="", description="Tools of your own: folders and importable packages, comma-separated"
     )
+
+    @property
+    def has_many_workspaces(self) -> bool:
+        """Returns whether workspaces install the app by OAuth; else one is connected by its token."""
+        return bool(self.slack_client_id)
+
+    def list_operators(self, workspace: str) -> list[str]:
+        """Returns the ids of the operators in a workspace; "" is the one of the token.
+
+        Where there are many, an id counts with its workspace only: another one may have it, too.
+
+        >>> BotSettings(operators="U1, T2/U2").list_operators("T2")
+        ['U2']
+        """
+        return [user for place, user in _split_places(self.operators) if place == workspace or not workspace]
+
+    def list_report_channels(self) -> dict[str, str]:
+        """Returns where the weekly report is posted: the channel of each workspace; "" is the one of the token."""
+        named = _split_places(self.report_channel)
+        return {place: channel for place, channel in named if bool(place) == self.has_many_workspaces}
 
     @property
     def own_tools(self) -> list[str]:
@@ -197,6 +248,11 @@ class BotSettings(BaseSettings):
         if url and not _is_address(url.get_secret_value()):
             raise ValueError("it looks like redis://:password@host:6379/0, with %2F for a / in the password")
         return url
+
+
+def _split_places(text: str) -> list[tuple[str, str]]:
+    """Splits ids that may stand behind their workspace, as in ``T1/U1``."""
+    return [(place, id_) for entry in settings.split_list(text) for place, _, id_ in [entry.rpartition("/")]]
 
 
 def _is_address(url: str) -> bool:

@@ -20,6 +20,8 @@ from ingest.settings import IngestSettings
 
 EXAMPLE = 'sources.handbook.location = "path/to/documents"'
 
+EVERY = "*"  # stands for any workspace
+
 SourceTable = dict[str, object]  # a table of docent.toml with its name; JSON
 
 
@@ -94,6 +96,16 @@ def find_overlaps(tables: Mapping[str, Mapping[str, object]]) -> list[str]:
     ]
 
 
+def list_workspaces(table: Mapping[str, object]) -> list[str]:
+    """Returns the workspaces in which a source is read; none where it names none, ``*`` for any.
+
+    >>> list_workspaces({"workspaces": "T1"}), list_workspaces({"workspaces": "all"}), list_workspaces({})
+    (['T1'], ['*'], [])
+    """
+    named = table.get("workspaces") or []
+    return [EVERY if one == "all" else str(one) for one in (named if isinstance(named, list) else [named])]
+
+
 def error_prefix(path: Path, name: str) -> str:
     """Returns what an error about a source begins with: the file and the table."""
     return f"{path} [sources.{name}]"
@@ -134,7 +146,8 @@ def _find_mistakes(content: Mapping[str, object], tables: object, path: Path) ->
 
 def _is_below(place: tuple[str, ...], outer: tuple[str, ...]) -> bool:
     folder = Path(place[0])
-    return folder.is_absolute() and place != outer and folder.is_relative_to(outer[0])
+    is_for_others = place[-1] != outer[-1]
+    return folder.is_absolute() and place != outer and not is_for_others and folder.is_relative_to(outer[0])
 
 
 def _leaves_out(table: Mapping[str, object], folder: Path) -> bool:
@@ -148,13 +161,19 @@ def _leaves_out(table: Mapping[str, object], folder: Path) -> bool:
 
 
 def _place(table: Mapping[str, object]) -> tuple[str, ...] | None:
-    """Returns what tells a place from others: where it is and, of a repository, which part of it."""
+    """Returns what tells a place from others: where it is, of a repository which part of it, and for whom: two
+    workspaces may each have a source of their own."""
     location = str(table.get("location") or "")
     if not location or "slack" in {table.get("type"), location}:  # Slack's are told apart by their channels
         return None
     is_address = "://" in location or "@" in location
     where = location.rstrip("/").removesuffix(".git") if is_address else str(Path(location).expanduser().resolve())
-    return where, str(table.get("branch") or ""), str(table.get("folder") or "")
+    return (
+        where,
+        str(table.get("branch") or ""),
+        str(table.get("folder") or ""),
+        str(table.get("workspaces") or ""),
+    )
 
 
 def _to_json(tables: Mapping[str, SourceTable], path: Path) -> dict[str, SourceTable]:

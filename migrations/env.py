@@ -12,11 +12,12 @@ from agent import settings
 from agent.store import locks
 from agent.store.database import Base, normalise_url
 from agent.store.tables import TurnRow
+from bot.slack.installation.tables import WorkspaceRow
 from bot.slack.tables import ReplyRow
 from ingest.tables import DocumentRow
 from ingest.verified.tables import VerifiedAnswerRow
 
-DECLARED = (TurnRow, ReplyRow, DocumentRow, VerifiedAnswerRow)  # importing their modules declares every table
+DECLARED = (TurnRow, ReplyRow, WorkspaceRow, DocumentRow, VerifiedAnswerRow)  # importing declares every table
 
 # Everybody waits behind a migration that waits for a table: better it fails, and is run again. All is rolled back.
 LOCK_TIMEOUT = "5s"

@@ -11,8 +11,8 @@ from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule, Slack
 from bot.simulator.people.person import Person
 from bot.simulator.stores.pending_events import FailureReason
 from bot.slack.channels import thread_menu
+from bot.slack.installation.manifest import SHORTCUT
 from bot.slack.interactions import private_offer
-from bot.slack.manifest import SHORTCUT
 from ingest.library import Library
 from tests.library import sync_folder
 from tests.proxy import Proxy

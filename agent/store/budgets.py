@@ -99,6 +99,13 @@ class Budgets:
         narrower = {key: min(limit, self.limits.get(key, limit)) for key, limit in limits.items()}
         return replace(self, limits={**self.limits, **narrower}) if narrower else self
 
+    def replace(self, limits: Mapping[BudgetKey, Decimal | None]) -> "Budgets":
+        """Returns the budgets with others in the place of these, as a workspace may have; None: no limit."""
+        if not limits:
+            return self
+        merged = {**self.limits, **limits}
+        return replace(self, limits={key: usd for key, usd in merged.items() if usd is not None})
+
     @contextmanager
     def hold(
         self,

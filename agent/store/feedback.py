@@ -12,14 +12,23 @@ from agent.store.tables import FeedbackRow, TurnRow
 
 
 def rate(
-    transaction: Transaction, *, turn_id: UUID, user_id: str, rating: int, comment: str | None = None
+    transaction: Transaction,
+    *,
+    turn_id: UUID,
+    user_id: str,
+    rating: int,
+    comment: str | None = None,
+    workspace: str | None = None,
 ) -> None:
     """Stores a person's rating, 1 or -1. A later one replaces it and keeps the comment of an equal one; a
-    rating of an unknown turn is dropped."""
+    rating of an unknown turn is dropped, and one of another ``workspace`` where that is given."""
     columns = ["id", "turn_id", "user_id", "rating", "comment"]
     shown = secrets.redact(comment) if comment else comment
     values = [literal(new_id()), TurnRow.id, literal(user_id), literal(rating), literal(shown)]
-    new = insert(FeedbackRow).from_select(columns, select(*values).where(TurnRow.id == turn_id))
+    turn = select(*values).where(TurnRow.id == turn_id)
+    if workspace is not None:
+        turn = turn.where(TurnRow.workspace == workspace)
+    new = insert(FeedbackRow).from_select(columns, turn)
     comments = func.coalesce(new.excluded.comment, FeedbackRow.comment)
     update = {
         "rating": new.excluded.rating,

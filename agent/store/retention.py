@@ -8,13 +8,13 @@ to run is the caller's decision.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from agent.store import locks
 from agent.store.database import Database, Transaction
@@ -51,6 +51,11 @@ _OLD = f"created_at < :before AND finished_at < :before AND {HAS_ENDED}"
 _CHOOSE = text(f"SELECT id, session_id FROM turns WHERE {_OLD} ORDER BY created_at LIMIT :limit FOR UPDATE")
 _CHOOSE_PERSON = text(f"""
 SELECT id, session_id FROM turns WHERE user_id = :user_id AND {HAS_ENDED}
+  AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
+ORDER BY created_at LIMIT :limit FOR UPDATE
+""")
+_CHOOSE_WORKSPACE = text(f"""
+SELECT id, session_id FROM turns WHERE workspace = :workspace AND {HAS_ENDED}
 ORDER BY created_at LIMIT :limit FOR UPDATE
 """)
 _DELETE_TURNS = text("DELETE FROM turns WHERE id = ANY(:ids)")
@@ -88,14 +93,33 @@ def prune(
 
 
 def prune_person(
-    database: Database, user_id: str, *, forget: Forget, batch_turns: int = BATCH_TURNS
+    database: Database,
+    user_id: str,
+    *,
+    forget: Forget,
+    workspace: str | None = None,
+    batch_turns: int = BATCH_TURNS,
 ) -> Pruned | None:
-    """Deletes one batch of the ended turns that a person asked; returns the same as :func:`prune`."""
+    """Deletes one batch of the ended turns that a person asked, in one workspace or all; returns the same as
+    :func:`prune`."""
+    values = {"user_id": user_id, "workspace": workspace, "limit": batch_turns}
+    return _prune_chosen(database, _CHOOSE_PERSON, values, forget)
+
+
+def prune_workspace(
+    database: Database, workspace: str, *, forget: Forget, batch_turns: int = BATCH_TURNS
+) -> Pruned | None:
+    """Deletes one batch of the ended turns of a workspace; returns the same as :func:`prune`."""
+    return _prune_chosen(database, _CHOOSE_WORKSPACE, {"workspace": workspace, "limit": batch_turns}, forget)
+
+
+def _prune_chosen(
+    database: Database, choose: TextClause, values: Mapping[str, object], forget: Forget
+) -> Pruned | None:
     try:
         with database.transaction() as transaction:
             _take(transaction, locks.PRUNE)
-            chosen = transaction.execute(_CHOOSE_PERSON, {"user_id": user_id, "limit": batch_turns}).all()
-            return _delete(transaction, chosen, forget)
+            return _delete(transaction, transaction.execute(choose, values).all(), forget)
     except _Busy:
         return None
 

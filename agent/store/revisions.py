@@ -35,6 +35,10 @@ WITH stopped AS (
 )
 SELECT id, session_id, status FROM stopped
 """)
+_INTERRUPT = text(f"""
+UPDATE turns SET cancel_requested = true, run_after = least(run_after, now()), wake_after = now()
+WHERE workspace = :workspace AND {IS_OPEN} RETURNING session_id
+""")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ def stop(transaction: Transaction, turn_ids: Sequence[UUID], user_id: str) -> li
     """Ends those of the turns that this person asked and that wait, and asks the workers of those that run to stop
     with what is there; returns them."""
     return _take_back(transaction, turn_ids, EndReason.STOPPED, user_id)
+
+
+def interrupt_workspace(transaction: Transaction, workspace: str) -> list[UUID]:
+    """Asks the workers to stop what runs for a workspace, makes due what waits; returns the sessions to wake."""
+    return list(dict.fromkeys(transaction.scalars(_INTERRUPT, {"workspace": workspace})))
 
 
 def _take_back(

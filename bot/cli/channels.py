@@ -14,7 +14,7 @@ from bot.output import AsJson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.store.database import Transaction
+    from agent.store.database import Database, Transaction
     from bot.slack.channels.channel_settings import ChannelVersion
 
 CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,30}")
@@ -105,7 +105,7 @@ def set_(
     said = DEFAULT if wanted is None else setting.format(wanted)
     _check(channel)
     with connection.open_database() as database:
-        team = team or _find_team()
+        team = team or _find_team(database)
         with database.transaction() as transaction:
             if wanted is not None:
                 known = configured.load(transaction, configured.list_models(agent.settings.load()))
@@ -143,18 +143,18 @@ def _check(channel: str) -> str:
     return channel
 
 
-def _find_team() -> str:
-    """Returns the id of the token's workspace; raises :class:`UserError`."""
-    import bot.settings
+def _find_team(database: "Database") -> str:
+    """Returns the id of the token's workspace, or of the only one that is installed; raises :class:`UserError`."""
     from agent.errors import ReplyError
-    from bot.slack.client import SlackClient
+    from bot.slack.installation import terminal
 
-    settings = bot.settings.load()
-    if not settings.slack_bot_token:
+    place = terminal.choose(database, None)
+    if place.id:
+        return place.id
+    if not place.slack:
         raise UserError("SLACK_BOT_TOKEN is not set: name the workspace with --team T0123, or set the token.")
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
     try:
-        return str(slack.try_once("auth.test")["team_id"])
+        return str(place.slack.try_once("auth.test")["team_id"])
     except ReplyError as error:
         raise UserError(f"{error}. Name the workspace with --team T0123, or run 'docent doctor'.") from error
 

@@ -30,10 +30,22 @@ def open_index() -> "Iterator[Database]":
 
     malloc_tuning.limit_arenas()
     with open_database() as database:
+        _register_tokens(database)
         try:
             yield database
         except ModelError as error:
             raise UserError(str(error)) from error
+
+
+def _register_tokens(database: "Database") -> None:
+    """Lets sources of type slack read the workspaces that have installed the app."""
+    import bot.settings
+    from bot.slack.installation import terminal
+    from ingest.sources.slackthreads import installed_tokens
+
+    settings = bot.settings.load()
+    if settings.has_many_workspaces and settings.token_keys and settings.slack_client_secret:
+        installed_tokens.register(terminal.open_tokens(settings, database).read)
 
 
 def announce(what: str, *, is_quiet: bool = False) -> None:

@@ -2,11 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.output import AsJson
+
+if TYPE_CHECKING:
+    from bot.slack.installation.manifest import Manifest
+
+REINSTALL = (
+    "Each workspace has them once the app is installed there anew (from its settings, or /slack/install); until "
+    "then everything else works as before."
+)
 
 
 def demo(
@@ -56,6 +64,7 @@ def doctor(
 
 
 def manifest(
+    *,
     url: Annotated[
         str | None,
         typer.Option(help="Have Slack send events to this public address, by HTTP. Default: Socket Mode."),
@@ -64,14 +73,61 @@ def manifest(
     command: Annotated[
         str, typer.Option(help="Name the slash command that asks; DOCENT_COMMAND names the other.")
     ] = "/ask",
+    organisations: Annotated[
+        bool, typer.Option("--organisations", help="Let organisations of Enterprise Grid install it whole.")
+    ] = False,
+    rotate_tokens: Annotated[
+        bool, typer.Option("--rotate-tokens", help="Have tokens expire after twelve hours; Docent renews them.")
+    ] = False,
+    apply: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="APP", help="Update this app, A0123, after showing what changes."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Update it without asking.")] = False,
 ) -> None:
-    """Print the Slack app's manifest. Paste it at api.slack.com/apps: Create New App, From a manifest."""
+    """Print the Slack app's manifest. Paste it at api.slack.com/apps: Create New App, From a manifest.
+
+    With --apply, update an app that exists, by the configuration token in SLACK_CONFIG_TOKEN.
+    """
     import bot.settings
     from bot import output
-    from bot.slack import manifest
+    from bot.slack.installation import manifest
+    from bot.slack.installation.manifest import Distribution
 
     settings = bot.settings.load()
     built = manifest.build(
-        url=url, name=name, command=command, docent_command=settings.command, prompts=settings.prompts
+        url=url,
+        name=name,
+        command=command,
+        docent_command=settings.command,
+        prompts=settings.prompts,
+        distribution=Distribution(settings.slack_redirect_uri, organisations, rotate_tokens),
     )
-    output.print_json(built)
+    if apply:
+        _apply(apply, built, yes=yes)
+    else:
+        output.print_json(built)
+
+
+def _apply(app_id: str, manifest: "Manifest", *, yes: bool) -> None:
+    import bot.settings
+    from agent.errors import UserError
+    from bot.slack.installation import manifest_update
+    from bot.slack.installation.manifest_update import AppManifests
+
+    settings = bot.settings.load()
+    if settings.slack_config_token is None:
+        raise UserError(f"{manifest_update.SETTING} is not set. Generate a token at {manifest_update.WHERE}.")
+    manifests = AppManifests(settings.slack_config_token.get_secret_value(), settings.slack_api_url)
+    change = manifests.compare(app_id, manifest)
+    lines = list(change.list_lines())
+    if not lines:
+        print(f"{app_id} is as the manifest says already.")
+        return
+    print("\n".join(lines))
+    if change.new_scopes:
+        print(f"\nNew permissions: {', '.join(change.new_scopes)}. {REINSTALL}")
+    if not yes:
+        typer.confirm(f"Update {app_id}?", abort=True)
+    is_reinstalled = manifests.apply(change)
+    print(f"Updated {app_id}." + (f" {REINSTALL}" if is_reinstalled and not change.new_scopes else ""))

@@ -20,11 +20,13 @@ from bot.evaluation.command import evaluate
 from bot.processes import private_files
 from bot.record.people_command import people_app
 from bot.record.verified_command import verified_app
+from bot.record.workspaces.budgets_command import budgets_app
+from bot.record.workspaces.workspaces_command import workspaces_app
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "access", "sync", "forget", "reindex"),  # on one machine
-    *("doctor", "manifest", "web", "worker", "clock", "migrate", "channels"),  # with Slack
-    *("sessions", "usage", "report", "verified", "people", "eval"),  # afterwards
+    *("doctor", "manifest", "web", "worker", "clock", "migrate", "workspaces", "channels"),  # with Slack
+    *("sessions", "usage", "budgets", "report", "verified", "people", "eval"),  # afterwards
 )
 DISTRIBUTION = "docent-answers"
 
@@ -81,6 +83,8 @@ app.command("eval")(evaluate)
 app.add_typer(sessions.sessions_app, name="sessions")
 app.add_typer(people_app, name="people")
 app.add_typer(verified_app, name="verified")
+app.add_typer(workspaces_app, name="workspaces")
+app.add_typer(budgets_app, name="budgets")
 app.add_typer(access.access_app, name="access")
 app.add_typer(channels.channels_app, name="channels")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
     from rq import Queue
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     import bot.settings
     from agent.store.database import Database
     from bot.jobs.context import WorkerContext
+    from bot.jobs.slack_connection import SlackConnections
     from bot.processes.schedules.catch_up_schedule import CatchUpSchedule
     from bot.processes.schedules.people_schedule import PeopleSchedule
     from bot.processes.schedules.question_schedule import QuestionSchedule
     from bot.processes.schedules.queue_places import QueuePlaces
     from bot.processes.schedules.report_schedule import ReportSchedule
+    from bot.slack.installation.rotation import RotationSchedule
 
 CLOCK_POOL_SIZE = 3  # connections beside a worker: it sweeps, catches up, finishes what people click
 SWEEPS_PER_LOOK = 5  # the clock checks which sources are due once in so many sweeps
@@ -135,7 +138,8 @@ def _run_clock(database: "Database", stopping: threading.Event) -> None:
         lease_seconds=library.sync_lease_seconds,
         is_config_named=library.is_config_named,
     )
-    places = _tell_places(settings, database)
+    connections = _connect(settings, database)
+    places = _tell_places(connections, database)
     observability.log.info("clock_ready", every_seconds=settings.sweep_seconds)
     nights = RetentionSchedule(database, ZoneInfo(agent.settings.load().time_zone), settings.retention_days)
     process.run(
@@ -145,54 +149,93 @@ def _run_clock(database: "Database", stopping: threading.Event) -> None:
         stopping=stopping,
         retention=nights,
         syncs=schedule,
-        catch_up=_schedule_catch_up(settings, database, jobs),
+        catch_ups=_schedule_catch_ups(settings, database, jobs),
         places=places,
-        reports=_schedule_reports(settings, database),
-        questions=_schedule_questions(settings, database, jobs),
-        people=_schedule_people(settings, database, jobs),
+        reports=_schedule_reports(settings, database, connections) if connections else (),
+        rotation=_schedule_rotation(settings, database),
+        questions=_schedule_questions(settings, database, jobs, connections) if connections else None,
+        people=_schedule_people(settings, database, jobs, connections),
         redis_watch=redis_watch.watch(settings),
     )
-    if places:
-        places.close()
 
 
-def _tell_places(settings: "bot.settings.BotSettings", database: "Database") -> "QueuePlaces | None":
-    """Returns what tells people their place in the queue, unless there is no token for it."""
+def _connect(
+    settings: "bot.settings.BotSettings", database: "Database", **options: float
+) -> "SlackConnections | None":
+    """Returns the clients for Slack, unless nothing connects one."""
     from bot.jobs import slack_connection
+
+    if not settings.slack_bot_token and not settings.has_many_workspaces:
+        return None
+    return slack_connection.connect(settings, database, **options)
+
+
+def _tell_places(connections: "SlackConnections | None", database: "Database") -> "QueuePlaces | None":
+    """Returns what tells people their place in the queue, unless nothing connects to Slack."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bot.jobs.slack_connection import ByWorkspace
     from bot.processes.schedules.queue_places import QueuePlaces
+    from bot.slack.interactions import notifications
     from bot.slack.interactions.notifications import Notifications
 
-    if not settings.slack_bot_token:
+    if connections is None:
         return None
-    slack = slack_connection.open_client(settings)
-    return QueuePlaces(database, Notifications(slack))
+    pool = ThreadPoolExecutor(notifications.THREADS, thread_name_prefix="places")
+    return QueuePlaces(
+        database, ByWorkspace(lambda workspace: Notifications(connections.open(workspace), pool=pool))
+    )
 
 
-def _schedule_catch_up(
+def _schedule_rotation(settings: "bot.settings.BotSettings", database: "Database") -> "RotationSchedule | None":
+    """Returns what renews installed workspaces' tokens in time."""
+    if not settings.has_many_workspaces:
+        return None
+    from bot.slack.installation.encryption import open_cipher
+    from bot.slack.installation.rotation import Rotation, RotationSchedule
+
+    return RotationSchedule(database, Rotation(database, open_cipher(settings), settings))
+
+
+def _schedule_catch_ups(
     settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
-) -> "CatchUpSchedule | None":
-    """Returns the search for missed questions, unless the operator wants none or there is no token for it."""
-    from bot.jobs import queue, slack_connection
+) -> "Callable[[], Sequence[CatchUpSchedule]]":
+    """Returns the searches for missed questions, one for each workspace, unless the operator wants none or nothing
+    connects to Slack."""
+    from bot.jobs import queue
+    from bot.jobs.slack_connection import ByWorkspace, ForAWhile
     from bot.processes.schedules import catch_up_schedule
     from bot.slack.channels import channel_settings
     from bot.slack.channels.channel_settings import ChannelSettings
     from bot.slack.channels.settings_cache import SettingsCache
+    from bot.slack.installation.origin import is_organisation
     from bot.slack.intake.catch_up import CatchUp
     from bot.slack.intake.history import History
     from bot.slack.intake.intake import Intake
 
-    if not (settings.catch_up_hours and settings.slack_bot_token):
-        return None
-    slack = slack_connection.open_client(settings, longest_wait_seconds=catch_up_schedule.PLACE_SECONDS)
+    connections = _connect(settings, database, longest_wait_seconds=catch_up_schedule.PLACE_SECONDS)
+    if not settings.catch_up_hours or connections is None:
+        return tuple
     defaults = channel_settings.apply(settings.of_channels, ChannelSettings())
     intake = Intake(database, lambda session_id: queue.wake(jobs, [session_id]), settings=SettingsCache(defaults))
-    search = CatchUp(slack, intake, History(slack), max_age=timedelta(hours=settings.catch_up_hours))
-    state = catch_up_schedule.open_state(jobs.connection, settings.queue)
-    return catch_up_schedule.CatchUpSchedule(database, state, search.run)
+    max_age = timedelta(hours=settings.catch_up_hours)
+
+    def make(workspace: str) -> "CatchUpSchedule":
+        slack = connections.open(workspace)
+        history = History(slack, is_organisation=is_organisation(workspace))
+        search = CatchUp(slack, intake, history, max_age=max_age, workspace=workspace)
+        state = catch_up_schedule.open_state(jobs.connection, settings.queue, workspace)
+        name = f"{catch_up_schedule.LOCK}:{workspace}" if workspace else catch_up_schedule.LOCK
+        return catch_up_schedule.CatchUpSchedule(database, state, search.run, name=name)
+
+    schedules = ByWorkspace(make)
+    return ForAWhile(lambda: [schedules(workspace) for workspace in connections.list_names()])
 
 
-def _schedule_reports(settings: "bot.settings.BotSettings", database: "Database") -> "ReportSchedule | None":
-    """Returns what posts the weekly report, unless there is no channel or no token for it.
+def _schedule_reports(
+    settings: "bot.settings.BotSettings", database: "Database", connections: "SlackConnections"
+) -> "Sequence[ReportSchedule]":
+    """Returns what posts the weekly reports, one for each workspace that has a channel for it.
 
     The vectors that group questions are loaded when a report is due, and stay loaded.
     """
@@ -200,63 +243,91 @@ def _schedule_reports(settings: "bot.settings.BotSettings", database: "Database"
     from zoneinfo import ZoneInfo
 
     import agent.settings
+    from bot.processes.schedules import report_schedule
     from bot.processes.schedules.report_schedule import ReportSchedule, ReportTime
 
-    if not (settings.report_channel and settings.slack_bot_token):
-        return None
-
-    def publish(due: datetime) -> None:
-        from bot.record.reports import weekly
-
-        weekly.build(database, settings).publish(due)
-
     zone = ZoneInfo(agent.settings.load().time_zone)
-    return ReportSchedule(database, ReportTime(settings.report_weekday, settings.report_hour, zone), publish)
+    at = ReportTime(settings.report_weekday, settings.report_hour, zone)
+
+    def make(workspace: str, channel: str) -> ReportSchedule:
+        def publish(due: datetime) -> None:
+            from bot.record.reports import weekly
+
+            weekly.build(database, connections.open(workspace), workspace=workspace, channel=channel).publish(due)
+
+        name = f"{report_schedule.LOCK}:{workspace}" if workspace else report_schedule.LOCK
+        return ReportSchedule(database, at, publish, name=name)
+
+    return [make(workspace, channel) for workspace, channel in settings.list_report_channels().items()]
 
 
 def _schedule_questions(
-    settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
-) -> "QuestionSchedule | None":
-    """Returns what asks scheduled questions, unless there is no token for it."""
+    settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue", connections: "SlackConnections"
+) -> "QuestionSchedule":
+    """Returns what asks the scheduled questions of all workspaces."""
     from zoneinfo import ZoneInfo
 
     import agent.settings
-    from bot.jobs import queue, slack_connection
+    from agent.clock import now
+    from bot.jobs import queue
+    from bot.jobs.slack_connection import ByWorkspace
     from bot.processes.schedules.question_schedule import QuestionSchedule
+    from bot.slack.intake.scheduled import rows
     from bot.slack.intake.scheduled.asking import ScheduledAsking
     from bot.slack.intake.scheduled.standing import Standing
     from bot.slack.membership.audience import AudienceResolver
     from bot.slack.membership.directory import SlackDirectory
     from ingest.access.reader_sets import ReaderSets
 
-    if not settings.slack_bot_token:
-        return None
-    slack = slack_connection.open_client(settings)
-    audiences = AudienceResolver(SlackDirectory(slack), ReaderSets(), database)
-    standing = Standing(database, slack, audiences, ZoneInfo(agent.settings.load().time_zone))
-    asking = ScheduledAsking(
-        database,
-        slack,
-        standing,
-        lambda session_id: queue.wake(jobs, [session_id]),
-        command=settings.command,
-    )
-    return QuestionSchedule(database, asking.run)
+    zone, reader_sets = ZoneInfo(agent.settings.load().time_zone), ReaderSets()
+
+    def make(workspace: str) -> ScheduledAsking:
+        slack = connections.open(workspace)
+        audiences = AudienceResolver(SlackDirectory(slack, workspace), reader_sets, database, workspace)
+        return ScheduledAsking(
+            database,
+            slack,
+            Standing(database, slack, audiences, zone),
+            lambda session_id: queue.wake(jobs, [session_id]),
+            command=settings.command,
+            workspace=workspace,
+        )
+
+    askings = ByWorkspace(make)
+
+    def ask() -> int:
+        with database.transaction() as transaction:
+            busy = rows.list_workspaces(transaction, now())
+        return sum(askings(workspace).run() for workspace in connections.find_names(busy))
+
+    return QuestionSchedule(database, ask)
 
 
 def _schedule_people(
-    settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
+    settings: "bot.settings.BotSettings",
+    database: "Database",
+    jobs: "Queue",
+    connections: "SlackConnections | None",
 ) -> "PeopleSchedule":
-    """Returns what finishes what people have clicked; without a token it looks after the index alone."""
-    from functools import cache
-
+    """Returns what finishes what people have clicked, in all workspaces; where nothing connects to Slack, it looks
+    after the index alone."""
     from bot.jobs import queue
+    from bot.jobs.slack_connection import ByWorkspace
     from bot.processes.schedules.people_schedule import PeopleSchedule
     from bot.record.care import unfinished
 
-    build = cache(lambda: unfinished.build(database, settings))
-    finish = (lambda: build().finish()) if settings.slack_bot_token else None
-    return PeopleSchedule(database, queue.open_sync_queue(settings, jobs.connection), finish)
+    sync_queue = queue.open_sync_queue(settings, jobs.connection)
+    if connections is None:
+        return PeopleSchedule(database, sync_queue, None)
+    works = ByWorkspace(lambda workspace: unfinished.build(database, connections.open(workspace), workspace))
+
+    def finish() -> None:
+        with database.transaction() as transaction:
+            busy = unfinished.list_workspaces(transaction)
+        for workspace in connections.find_names(busy):
+            works(workspace).finish()
+
+    return PeopleSchedule(database, sync_queue, finish)
 
 
 def migrate() -> None:
@@ -283,10 +354,13 @@ def _build_context(settings: "bot.settings.BotSettings", renewer: "Connection") 
     kernel = agent.settings.load()
     observability.set_up(kernel, process="worker")
     assert kernel.database_url
+    database = Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30)
+    many = slack_connection.connect(settings, database) if settings.has_many_workspaces else None
     return wiring.build(
         kernel,
-        Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30),
-        slack=slack_connection.open_client(settings),
+        database,
+        slack=None if many else slack_connection.open_client(settings),
+        connections=many,
         turn_queue=queue.open_turn_queue(settings, queue.connect(settings)),
         breaker=RedisBreaker(
             queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS),

@@ -42,6 +42,7 @@ REASONS = {
     "thread_gone": "not posted: the thread was deleted or locked",
     "posting_forbidden": "not posted: the app may not post there",
     "token_refused": "not posted: Slack refused the token",
+    "uninstalled": "the workspace removed the app",
     "slack_away": "not posted: Slack was away",
     "undeliverable": "the answer could not be delivered",
     "error": "an unexpected error",

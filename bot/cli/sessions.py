@@ -26,6 +26,10 @@ SessionId = Annotated[
     str, typer.Argument(metavar="ID", help="The id of a session or of a turn, or its first characters.")
 ]
 
+Workspace = Annotated[
+    str | None, typer.Option(help="Only what was asked in this workspace, T0123, where there are many.")
+]
+
 sessions_app = typer.Typer(help="Inspect what was asked and answered.", no_args_is_help=True)
 
 
@@ -36,6 +40,7 @@ def sessions_list(
     since: Annotated[str | None, typer.Option(help="Asked from this day or age on: 2026-05-31, or 7d.")] = None,
     user: Annotated[str | None, typer.Option(help="Asked by this person: U0123.")] = None,
     channel: Annotated[str | None, typer.Option(help="Asked in this channel: C0123.")] = None,
+    workspace: Workspace = None,
     reason: Annotated[EndReason | None, typer.Option(help="Ended for this reason.")] = None,
     rating: Annotated[Literal["up", "down"] | None, typer.Option(help="Rated 👍 or 👎.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Ended without an answer.")] = False,
@@ -52,6 +57,7 @@ def sessions_list(
         since=_parse_moment(since) if since else None,
         user=user,
         channel=channel.lstrip("#") if channel else None,
+        workspace=workspace,
         reason=reason,
         status=TurnStatus.FAILED if failed else None,
         rating=RATINGS[rating] if rating else None,
@@ -112,6 +118,7 @@ def sessions_replay(
 
 @sessions_app.command("export")
 def sessions_export(
+    *,
     since: Annotated[str, typer.Option(help="Export from this day or age on: 2026-05-31, or 7d.")],
     until: Annotated[str | None, typer.Option(help="Export up to this day or age. Default: now.")] = None,
     format: Annotated[
@@ -120,20 +127,24 @@ def sessions_export(
     ] = "openai-chat",
     output: Annotated[Path | None, typer.Option(help="Write to this file. Default: standard output.")] = None,
     model: Annotated[str | None, typer.Option(help="Export only what this model answered.")] = None,
+    workspace: Workspace = None,
 ) -> None:
     """Export rated answers as JSON lines. No person is named in them, and nothing private is in them.
 
     For example: docent sessions export --since 7d --format eval --output cases.jsonl
     """
     from bot.record import export, export_scope
+    from bot.slack.installation import terminal
 
     start = _parse_moment(since)
     end = _parse_moment(until) if until else now()
     if start >= end:
         raise UserError(f"No time is left from {since} to {until or 'now'}: --since must be before --until.")
     with connection.open_database() as database, _open_output(output) as file:
-        chosen = export.ExportFilter(start, end, model)
-        exported = export.export(database, chosen, scope=export_scope.build(), format=format, output=file)
+        place = terminal.choose(database, workspace)
+        chosen = export.ExportFilter(start, end, model, place.id)
+        scope = export_scope.build(place.slack)
+        exported = export.export(database, chosen, scope=scope, format=format, output=file)
     for line in export.describe(exported, format=format, to=str(output) if output else "standard output"):
         sys.stderr.write(f"{line}\n")
 
@@ -165,9 +176,12 @@ def sessions_prune(
 
 def usage(
     by: Annotated[
-        Literal["user", "channel", "model", "day"], typer.Option(help="Sum up by person, channel, model or day.")
+        Literal["user", "channel", "model", "day", "workspace"],
+        typer.Option(help="Sum up by person, channel, model, day or workspace."),
     ] = "day",
     since: Annotated[str, typer.Option(help="Count from this day or age on: 2026-05-31, or 30d.")] = USAGE_SINCE,
+    *,
+    workspace: Workspace = None,
     json_: AsJson = False,
 ) -> None:
     """Sum up questions, tokens and cost. Also shows how much of each budget is used.
@@ -185,9 +199,9 @@ def usage(
     zone = _time_zone()
     start = _parse_moment(since)
     with connection.open_database() as database:
-        rows = usage_query.summarize(database, by=by, since=start, zone=zone)
+        rows = usage_query.summarize(database, by=by, since=start, zone=zone, workspace=workspace)
         limits = Budgets.from_settings(agent.settings.load()).limits
-        budgets = usage_query.budget_statuses(database, limits=limits, zone=zone)
+        budgets = usage_query.budget_statuses(database, limits=limits, zone=zone, workspace=workspace)
     if json_:
         output.print_json(usage_table.to_json(by, rows, budgets))
     else:
@@ -196,6 +210,8 @@ def usage(
 
 def report(
     since: Annotated[str, typer.Option(help="Report from this day or age on: 2026-05-31, or 7d.")] = "7d",
+    *,
+    workspace: Workspace = None,
     json_: AsJson = False,
 ) -> None:
     """Report what the documents did not answer, and which of them to look at. Counts private questions only.
@@ -204,10 +220,12 @@ def report(
     """
     from bot import output
     from bot.record.reports import operator_report, wording
+    from bot.slack.installation import terminal
 
     zone = _time_zone()
     with connection.open_database() as database:
-        made = operator_report.make(database, _parse_moment(since), now())
+        place = terminal.choose(database, workspace)
+        made = operator_report.make(database, _parse_moment(since), now(), place.slack, place.id)
     if json_:
         output.print_json(operator_report.to_json(made))
     else:

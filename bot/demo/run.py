@@ -31,7 +31,7 @@ from bot.processes.embedded import embedded_servers
 from bot.processes.embedded.server_process import find_free_port
 from bot.record import session_query
 from bot.simulator import InstalledApp, PageContent, Timing, Workspace, WorkspaceServer
-from bot.slack import manifest
+from bot.slack.installation import manifest
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 PORT = 3100
@@ -132,6 +132,7 @@ def _env(folder: Path, workspace: Workspace, server: WorkspaceServer, examples: 
         "SLACK_BOT_TOKEN": workspace.app.bot_token,
         "SLACK_SIGNING_SECRET": workspace.app.signing_secret,
         "SLACK_APP_TOKEN": "",
+        "SLACK_CLIENT_ID": "",
         "DOCENT_SUGGESTED_PROMPTS": "|".join(examples),
         "DOCENT_ASK_EMOJI": ASK_EMOJI,
         "DOCENT_ENVIRONMENT": "demo",

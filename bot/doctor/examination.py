@@ -49,6 +49,7 @@ def external_models(context: CheckContext) -> list[str]:
 def examine(context: CheckContext) -> Iterator[Finding]:
     """Yields every finding as it is made. Never raises."""
     from bot.doctor import deliveries, documents, machine, model, sentry, slack, sources, stores, tools
+    from bot.doctor import workspaces as installed
 
     with ExitStack() as stack:
         for name, check in (("settings", machine.settings), ("python", machine.python)):
@@ -68,6 +69,7 @@ def examine(context: CheckContext) -> Iterator[Finding]:
             ("tools", INDEX_LIMIT_SECONDS, tools.tools),
             ("model", MODEL_LIMIT_SECONDS, model.model),
             ("slack", LIMIT_SECONDS, slack.token),
+            ("workspaces", INDEX_LIMIT_SECONDS, installed.workspaces),
             ("answers", LIMIT_SECONDS, deliveries.deliveries),
             ("report", LIMIT_SECONDS, slack.report_channel),
             ("home", LIMIT_SECONDS, slack.home_tab),

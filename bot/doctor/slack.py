@@ -24,27 +24,29 @@ from bot.outages import network
 from bot.outages import slack as outages
 from bot.outages.diagnosis import Diagnosis
 from bot.outages.slack import CONNECT
-from bot.slack import manifest
+from bot.slack.installation import manifest
 
 TIMEOUT_SECONDS = 3
 PLACEHOLDER = {"type": "section", "text": {"type": "mrkdwn", "text": "Open this tab again to see it."}}
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 
 
-class _NoAnswer(Exception):
+class NoAnswer(Exception):
     """Slack did not answer, or not in JSON."""
 
 
 def token(context: CheckContext) -> Iterator[Finding]:
     """Calls ``auth.test`` and checks whose token it is and which scopes it has."""
     bot_token = context.bot.slack_bot_token
+    if context.bot.has_many_workspaces:  # see .workspaces
+        return
     if not bot_token:
         yield _not_connected(context)
         return
     secret, where = bot_token.get_secret_value(), context.bot.slack_api_url
     try:
-        data, headers = _call(context, secret, "auth.test")
-    except _NoAnswer as error:
+        data, headers = call(context, secret, "auth.test")
+    except NoAnswer as error:
         yield _report(outages.unreachable(where, str(error)), name="slack")
         return
     if not data.get("ok"):
@@ -54,20 +56,20 @@ def token(context: CheckContext) -> Iterator[Finding]:
     at = "" if where == outages.SLACK else f" at {where} (not Slack itself)"
     text = f"{mask(secret)} is @{data.get('user')} in {data.get('team')}{at}"
     yield Finding("slack", FindingState.OK, text)
-    yield _scopes(headers)
+    yield check_scopes(headers)
 
 
 def report_channel(context: CheckContext) -> Iterator[Finding]:
     """Checks that the weekly report can be posted where the settings say."""
     channel, bot_token = context.bot.report_channel, context.bot.slack_bot_token
-    if not channel:
+    if not channel or context.bot.has_many_workspaces:
         return
     if not bot_token:
         yield Finding("report", FindingState.SKIPPED, "DOCENT_REPORT_CHANNEL is set, and SLACK_BOT_TOKEN is not")
         return
     try:
-        data, _ = _call(context, bot_token.get_secret_value(), "conversations.info", channel=channel)
-    except _NoAnswer:  # said of the token
+        data, _ = call(context, bot_token.get_secret_value(), "conversations.info", channel=channel)
+    except NoAnswer:  # said of the token
         return
     found = data.get("channel") or {}
     if found.get("is_member"):
@@ -94,10 +96,10 @@ def home_tab(context: CheckContext) -> Iterator[Finding]:
         return
     view = json.dumps({"type": "home", "blocks": [PLACEHOLDER]})
     try:
-        data, _ = _call(
+        data, _ = call(
             context, bot_token.get_secret_value(), "views.publish", user_id=operators[0], view=view, hash="doctor"
         )
-    except _NoAnswer:  # said of the token
+    except NoAnswer:  # said of the token
         return
     code = str(data.get("error") or "")
     if data.get("ok") or code == "hash_conflict":  # there is a newer one, which stays
@@ -121,8 +123,8 @@ def socket(context: CheckContext) -> Iterator[Finding]:
         return
     secret = app_token.get_secret_value()
     try:
-        data, _ = _call(context, secret, "apps.connections.open")
-    except _NoAnswer as error:
+        data, _ = call(context, secret, "apps.connections.open")
+    except NoAnswer as error:
         yield _report(outages.unreachable(context.bot.slack_api_url, str(error)), name="events")
         return
     if data.get("ok"):
@@ -167,13 +169,14 @@ def _not_connected(context: CheckContext) -> Finding:
     return Finding("slack", FindingState.WARNING, "Slack is not connected.", advice)
 
 
-def _scopes(headers: dict[str, str]) -> Finding:
+def check_scopes(headers: dict[str, str], *, of: str = "") -> Finding:
+    """Compares a token's scopes with those of the manifest; ``of`` names its workspace, where there are many."""
     granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",") if scope.strip()}
     if not granted:
-        return Finding("scopes", FindingState.WARNING, "Slack did not report the token's scopes.")
+        return Finding("scopes", FindingState.WARNING, f"Slack did not report the token's scopes{of}.")
     missing = sorted(set(manifest.SCOPES) - granted)
     if not missing:
-        return Finding("scopes", FindingState.OK, f"all {len(manifest.SCOPES)} required scopes are granted")
+        return Finding("scopes", FindingState.OK, f"all {len(manifest.SCOPES)} required scopes are granted{of}")
     lost = [
         f"{scope} ({manifest.OPTIONAL_SCOPES[scope]})" for scope in missing if scope in manifest.OPTIONAL_SCOPES
     ]
@@ -184,14 +187,14 @@ def _scopes(headers: dict[str, str]) -> Finding:
     )
     named = [scope for scope in missing if scope not in manifest.OPTIONAL_SCOPES] + lost
     state = FindingState.WARNING if is_optional else FindingState.PROBLEM
-    return Finding("scopes", state, f"The app lacks {', '.join(named)}.", advice)
+    return Finding("scopes", state, f"The app lacks {', '.join(named)}{of}.", advice)
 
 
 def _report(outage: Diagnosis, *, name: str) -> Finding:
     return Finding(name, FindingState.PROBLEM, outage.text, outage.advice)
 
 
-def _call(
+def call(
     context: CheckContext, secret: str, method: str, **arguments: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Returns the answer and its headers with lower-case names; records the difference of the clocks."""
@@ -205,13 +208,13 @@ def _call(
     except SlackApiError as error:
         response = error.response
     except (OSError, HTTPException, SlackClientError, ValueError) as error:
-        raise _NoAnswer(network.describe(error, timeout_seconds=TIMEOUT_SECONDS)) from error
+        raise NoAnswer(network.describe(error, timeout_seconds=TIMEOUT_SECONDS)) from error
     headers = {name.lower(): str(value) for name, value in dict(response.headers).items()}
     if "date" in headers:
         there = parsedate_to_datetime(headers["date"]).timestamp() + 0.5  # whole seconds
         context.drifts["Slack"] = (before + time.time()) / 2 - there
     if response.status_code >= 500 or not isinstance(response.data, dict) or "ok" not in response.data:
-        raise _NoAnswer(f"HTTP {response.status_code}")
+        raise NoAnswer(f"HTTP {response.status_code}")
     return response.data, headers
 
 
@@ -226,7 +229,7 @@ def _check_url(url: str, secret: str) -> Iterator[Finding]:
         return
     try:
         status, state = _fetch(urllib.request.Request(f"{base}/readyz"))
-    except _NoAnswer as error:
+    except NoAnswer as error:
         advice = "Check DNS, the certificate, the firewall, and that 'docent web' runs behind it."
         yield Finding("events", FindingState.PROBLEM, f"{base}/readyz does not answer ({error}).", advice)
         return
@@ -256,7 +259,7 @@ def _challenge(base: str, secret: str) -> Finding:
     address = base + manifest.EVENTS_PATH
     try:
         status, answer = _fetch(urllib.request.Request(address, data=body.encode(), headers=headers))
-    except _NoAnswer as error:
+    except NoAnswer as error:
         return Finding("events", FindingState.PROBLEM, f"{address} does not answer ({error}).")
     if status == 200 and "docent-doctor" in str(answer):
         return Finding(
@@ -279,7 +282,7 @@ def _fetch(request: urllib.request.Request) -> tuple[int, Any]:
         with error:
             status, body = error.code, error.read(100_000)
     except (OSError, HTTPException, ValueError) as error:
-        raise _NoAnswer(network.describe(error, timeout_seconds=TIMEOUT_SECONDS)) from error
+        raise NoAnswer(network.describe(error, timeout_seconds=TIMEOUT_SECONDS)) from error
     try:
         return status, json.loads(body)
     except ValueError:

@@ -24,6 +24,7 @@ from bot.evaluation.questions import EvalQuestion
 from bot.jobs import answering
 from bot.jobs.context import WorkerContext
 from bot.jobs.terminal_reply import TerminalReply, strip_links
+from ingest.access.principals import make_member
 
 ORIGIN = USER = "eval"
 SEEDING_LEASE_SECONDS = 30  # while an earlier answer is stored
@@ -132,7 +133,9 @@ def _answer(question: EvalQuestion, context: WorkerContext) -> tuple[UUID, Termi
     for earlier, answer in question.earlier:
         _store_answered(context, key, earlier, answer)
     with context.database.transaction() as transaction:
-        stored = sessions.ask(transaction, key=key, user_id=USER, origin=ORIGIN, question=question.text)
+        stored = sessions.ask(
+            transaction, key=key, user_id=USER, origin=ORIGIN, question=question.text, audience=make_member(())
+        )
     reply = TerminalReply(None)
     answering.work(context, stored.session_id, lambda _: reply)
     return stored.turn_id, reply
@@ -141,7 +144,9 @@ def _answer(question: EvalQuestion, context: WorkerContext) -> tuple[UUID, Termi
 def _store_answered(context: WorkerContext, key: str, question: str, answer: str) -> None:
     """Stores an earlier turn as if it had been asked and answered in this session."""
     with context.database.transaction() as transaction:
-        stored = sessions.ask(transaction, key=key, user_id=USER, origin=ORIGIN, question=question)
+        stored = sessions.ask(
+            transaction, key=key, user_id=USER, origin=ORIGIN, question=question, audience=make_member(())
+        )
         turn = sessions.claim(
             transaction, stored.session_id, owner=context.owner, lease_seconds=SEEDING_LEASE_SECONDS
         )

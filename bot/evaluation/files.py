@@ -14,8 +14,8 @@ from itertools import takewhile
 from sqlalchemy import text
 
 from agent.store.database import Database
-from agent.types import Audience
 from ingest.access import reader_sets
+from ingest.access.principals import make_member
 from ingest.documents import formats
 
 _DOCUMENTS = text("""
@@ -45,7 +45,7 @@ class _PrefixRule:
 def list_documents(database: Database) -> list[IndexedDocument]:
     """Lists the documents that everyone may read, by source and URI."""
     with database.transaction() as transaction:
-        readable = reader_sets.readable_access_ids(transaction, Audience())
+        readable = reader_sets.readable_access_ids(transaction, make_member(()))
         rows = transaction.execute(_DOCUMENTS, {"readable": readable})
         return [IndexedDocument(row.id.hex, row.source, row.uri) for row in rows]
 

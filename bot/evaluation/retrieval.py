@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.types import Audience
 from bot.evaluation import measures
 from bot.evaluation.questions import EvalQuestion
+from ingest.access.principals import make_member
 from ingest.library import Library
 from tools.extractive import follow_ups
 
@@ -42,7 +42,7 @@ def find(
     id."""
     results = []
     library.search(
-        questions[0].text, audience=Audience()
+        questions[0].text, audience=make_member(())
     )  # loads the models, so that no question is timed with it
     for question in questions:
         results.append(_find(question, library, names))
@@ -70,5 +70,5 @@ def _find(question: EvalQuestion, library: Library, names: Mapping[str, str]) ->
 
 
 def _rank_files(query: str, library: Library, names: Mapping[str, str], *, k: int) -> tuple[str, ...]:
-    passages = library.search(query, audience=Audience(), k=k).passages
+    passages = library.search(query, audience=make_member(()), k=k).passages
     return tuple(dict.fromkeys(names.get(passage.document_id, passage.document_id) for passage in passages))

@@ -31,6 +31,7 @@ from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
 from bot.slack.channels import thread_menu
 from bot.slack.inbox import Origin
+from bot.slack.installation.tokens import NotInstalled
 from bot.slack.interactions.experts.unanswered import UnansweredRequest
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading import question_reader
@@ -97,8 +98,9 @@ def work(context: WorkerContext, session_id: UUID, make_reply: MakeReply | None 
         if claimed is None:
             return
         lease = context.leases.add(claimed.turn.token, claimed_at=claimed_at)
+        tags = {"workspace": claimed.turn.workspace} if claimed.turn.workspace else {}
         try:
-            with observability.context(turn_id=str(claimed.turn.id), session_id=str(session_id)):
+            with observability.context(turn_id=str(claimed.turn.id), session_id=str(session_id), **tags):
                 _answer_turn(context, claimed, lease, make_reply)
         finally:
             context.leases.drop(lease)
@@ -114,9 +116,9 @@ def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -
     )
     if turn is None:
         return None
-    posted = reply_rows.load(transaction, turn.id) if context.slack or context.audiences else None
-    if posted and context.audiences:
-        context.audiences.refresh(transaction)
+    posted = reply_rows.load(transaction, turn.id) if context.reads_slack or context.audiences else None
+    if posted and (audiences := context.find_audiences(posted)):
+        audiences.refresh(transaction)
     return ClaimedTurn(turn, posted, context.library.read_state(transaction) if context.library else None)
 
 
@@ -128,7 +130,11 @@ def _answer_turn(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, mak
             error = UserError("the turn ended every worker that took it")
             turn_endings.end_unseen(context, turn, error, EndReason.INTERRUPTED)
             return
+        if claimed.posted:
+            context = context.at(claimed.posted)
         _answer_or_fail(context, claimed, lease, make_reply)
+    except NotInstalled:
+        turn_endings.end_uninstalled(context, turn)
     except LeaseLost:
         observability.log.warning("lease_lost", attempt=turn.attempt)
     except QuestionEdited:  # while the turn was ended otherwise
@@ -156,6 +162,8 @@ def _answer_or_fail(
         raise
     except Abandoned:
         turn_endings.give_back(context, turn)
+    except NotInstalled:
+        raise
     except ReplyError as error:
         turn_endings.postpone_delivery(context, turn, error)
     except Exception as error:  # noqa: BLE001  a turn ends here, visibly

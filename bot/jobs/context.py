@@ -19,6 +19,7 @@ from bot.jobs.suggestions import Suggestions
 from bot.slack.channels import channel_settings, profile
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.client import SlackClient
+from bot.slack.installation.tokens import NotInstalled
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.reading.question_reader import QuestionReader
 from bot.slack.replies.closing.buttons import AnswerPlace, HumanHelp
@@ -33,6 +34,18 @@ RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, p
 
 
 @dataclass(frozen=True)
+class WorkspaceParts:
+    """What belongs to one workspace of Slack: its client, who is who there, what reads its messages, its tools'
+    resources."""
+
+    slack: SlackClient
+    audiences: AudienceResolver
+    questions: QuestionReader
+    agent: AgentConfig
+    has_operators: bool = False
+
+
+@dataclass(frozen=True)
 class WorkerContext:
     """Everything a process needs to answer questions; see :func:`bot.jobs.wiring.build`.
 
@@ -41,6 +54,9 @@ class WorkerContext:
     ``load_link_hosts`` says where links in answers may lead; ``channel_defaults`` is what counts in a channel for
     which nothing is set; where it ``has_operators``, they may correct answers. Where it ``needs_documents`` and
     there are none, no model is asked.
+
+    Where many workspaces have installed the app, ``open_workspace`` makes what belongs to each, and nothing does
+    before :meth:`at` has named one.
     """
 
     settings: AgentSettings
@@ -59,7 +75,42 @@ class WorkerContext:
     load_link_hosts: Callable[[], LinkHosts] = LinkHosts
     channel_defaults: ChannelSettings = field(default_factory=ChannelSettings)
     has_operators: bool = False
+    open_workspace: Callable[[str], WorkspaceParts] | None = None
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+
+    def at(self, posted: Posted) -> "WorkerContext":
+        """Returns what answers a question in the workspace where it was asked, within that one's budgets.
+
+        Raises :class:`NotInstalled` where the app is not there any more.
+        """
+        context, workspace = self, posted.address.team_id
+        if self.open_workspace:
+            if not posted.is_installed:
+                raise NotInstalled(workspace)
+            parts = self.open_workspace(workspace)
+            context = replace(
+                self,
+                slack=parts.slack,
+                audiences=parts.audiences,
+                questions=parts.questions,
+                agent=parts.agent,
+                has_operators=parts.has_operators,
+            )
+        if not posted.limits or context.agent.budgets is None:
+            return context
+        return replace(context, agent=replace(context.agent, budgets=context.agent.budgets.replace(posted.limits)))
+
+    def find_audiences(self, posted: Posted) -> AudienceResolver | None:
+        """Returns what resolves audiences where a question was asked; None where the app is not any more."""
+        try:
+            return self.at(posted).audiences
+        except NotInstalled:
+            return None
+
+    @property
+    def reads_slack(self) -> bool:
+        """Returns whether questions come from Slack."""
+        return self.slack is not None or self.open_workspace is not None
 
     @property
     def library(self) -> Library | None:

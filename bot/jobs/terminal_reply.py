@@ -22,6 +22,7 @@ from bot.slack.replies.closing.sources import describe_age, group_by_page
 from bot.slack.replies.output_filter import is_web_url
 from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.task_cards import CardStatus, TaskCard
+from ingest.access.principals import make_member
 
 LINKED_CITATION = re.compile(r"\[(\[\d+\])\]\([^)\s]*\)")
 ORIGIN = "cli"
@@ -102,7 +103,14 @@ def ask(
 ) -> AnswerJson:
     """Stores the question, answers it in this process, and returns what ``docent ask --json`` prints."""
     with database.transaction() as transaction:
-        stored = sessions.ask(transaction, key=f"cli:{new_id()}", user_id=user, origin=ORIGIN, question=question)
+        stored = sessions.ask(
+            transaction,
+            key=f"cli:{new_id()}",
+            user_id=user,
+            origin=ORIGIN,
+            question=question,
+            audience=make_member(()),
+        )
     reply = TerminalReply(stream)
     answering.work(context, stored.session_id, lambda _: reply)
     return _load_outcome(database, stored.turn_id, reply)

@@ -23,6 +23,7 @@ from bot.jobs.context import WorkerContext
 from bot.outages import undelivered
 from bot.slack.client import SlackRefused, SlackUnavailable
 from bot.slack.inbox import Origin
+from bot.slack.installation.tokens import NotInstalled
 from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.text.tables import LongTable
 
@@ -144,6 +145,17 @@ def end_unseen(
         )
 
 
+def end_uninstalled(context: WorkerContext, turn: Turn) -> None:
+    """Ends the turn of a workspace that has removed the app, where nothing can be said; raises nothing."""
+    try:
+        with context.database.transaction() as transaction:
+            _close(context, transaction, turn, status=TurnStatus.CANCELLED, reason=EndReason.UNINSTALLED)
+    except (LeaseLost, SQLAlchemyError) as error:
+        observability.report(error, event="turn_left_to_the_sweep")
+        return
+    observability.log.info("turn_ended", status=TurnStatus.CANCELLED, reason=EndReason.UNINSTALLED)
+
+
 def end_if_withdrawn(context: WorkerContext, turn: Turn, reply: Reply) -> bool:
     """Ends the turn without a word if the person deleted the question; returns whether it did.
 
@@ -237,7 +249,7 @@ def _deliver(context: WorkerContext, turn: Turn, reply: Reply, answer: Answer) -
     try:
         reply.deliver(answer)
     except ReplyError as error:
-        if error.is_transient:
+        if error.is_transient or isinstance(error, NotInstalled):
             raise
         end_unseen(context, turn, error, _find_reason(error), answer=answer.text)
         return False

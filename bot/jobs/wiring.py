@@ -3,7 +3,8 @@
 The one place that decides which parts work together; nothing else builds a :class:`WorkerContext`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 
@@ -20,8 +21,9 @@ from agent.store.database import Database
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.limits import Limits
 from bot.jobs.answers.link_hosts import AllowedHosts
-from bot.jobs.context import RunMetadata, WorkerContext
+from bot.jobs.context import RunMetadata, WorkerContext, WorkspaceParts
 from bot.jobs.leases.held import Leases
+from bot.jobs.slack_connection import ByWorkspace, SlackConnections
 from bot.jobs.suggestions import Suggestions
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings
@@ -34,6 +36,7 @@ from bot.slack.reading.thread_reader import SlackThread
 from ingest import settings as ingest_settings
 from ingest.access import reader_sets
 from ingest.library import Library
+from ingest.sources.slackthreads import installed_tokens
 from tools import registry
 from tools.current_time import Clock
 from tools.extractive import answer, follow_ups, sections, small_talk
@@ -47,6 +50,7 @@ def build(
     database: Database,
     *,
     slack: SlackClient | None = None,
+    connections: SlackConnections | None = None,
     turn_queue: Queue | None = None,
     breaker: Breaker | None = None,
     delivery_hours: float = 24,
@@ -56,7 +60,8 @@ def build(
 
     Raises :class:`SettingsError` for a model without a price, and for tools that cannot be loaded. ``breaker`` is
     shared with the other workers; without one, the process keeps its own. ``renewer`` is the pipe to the process
-    that renews leases; without one, a thread does::
+    that renews leases; without one, a thread does. ``connections`` stand in the place of ``slack`` where many
+    workspaces have installed the app::
 
         context = wiring.build(agent.settings.load(), database)
         answer = terminal_reply.ask(context, database, "How many days?", user="me", stream=sys.stdout)
@@ -67,9 +72,10 @@ def build(
         partial(answer.complete, examples=examples), words_per_second=settings.extractive_words_per_second
     )
     library = Library(database, ingest_settings.load())
-    directory = SlackDirectory(slack) if slack else None
-    thread = _open_thread(slack, directory, database)
-    agent_config = _configure_agent(settings, database, library, thread, breaker)
+    if connections and connections.read_token:
+        installed_tokens.register(connections.read_token)
+    agent_config = _configure_agent(settings, database, library, breaker, has_threads=bool(slack or connections))
+    parts = _open_parts(slack, "", agent_config, library) if slack else None
     leases = Leases(
         database,
         lease_seconds=settings.lease_seconds,
@@ -79,18 +85,19 @@ def build(
     return WorkerContext(
         settings=settings,
         database=database,
-        agent=agent_config,
+        agent=parts.agent if parts else agent_config,
         plan_opening_calls=partial(plan_opening_calls, examples=examples),
         leases=leases,
         slack=slack,
-        audiences=AudienceResolver(directory, library.reader_sets, database) if directory else None,
-        questions=_open_questions(slack, directory, thread, database),
+        audiences=parts.audiences if parts else None,
+        questions=parts.questions if parts else None,
+        open_workspace=_open_each(connections, agent_config, library) if connections else None,
         turn_queue=turn_queue,
         run_metadata=_describe_run(settings),
         delivery_hours=delivery_hours,
         suggestions=Suggestions(examples, bot.settings.load().help_contact),
         needs_documents=not bot.settings.load().own_tools,
-        has_operators=bool(split_list(bot.settings.load().operators)),
+        has_operators=parts.has_operators if parts else False,
         channel_defaults=channel_settings.apply(bot.settings.load().of_channels, ChannelSettings()),
         load_link_hosts=AllowedHosts(library, split_list(bot.settings.load().link_hosts)).load,
     )
@@ -109,42 +116,45 @@ def plan_opening_calls(question: str, examples: Sequence[str] = ()) -> list[Open
     return [OpeningCall("search_docs", {"query": question})]
 
 
-def _open_thread(
-    slack: SlackClient | None, directory: SlackDirectory | None, database: Database
-) -> SlackThread | None:
-    if not (slack and directory):
-        return None
+def _open_each(
+    connections: SlackConnections, agent_config: AgentConfig, library: Library
+) -> Callable[[str], WorkspaceParts]:
+    return ByWorkspace(
+        lambda workspace: _open_parts(connections.open(workspace), workspace, agent_config, library)
+    )
+
+
+def _open_parts(slack: SlackClient, workspace: str, agent_config: AgentConfig, library: Library) -> WorkspaceParts:
+    """Opens what belongs to one workspace; "" is the one of the token."""
+    database, directory = library.database, SlackDirectory(slack, workspace)
     found = registry.find_tools(bot.settings.load().own_tools)
     passage_tools = frozenset(name for name, tool in found.items() if tool.only_passages)
-    return SlackThread(slack, database, passage_tools, directory.names)
-
-
-def _open_questions(
-    slack: SlackClient | None, directory: SlackDirectory | None, thread: SlackThread | None, database: Database
-) -> QuestionReader | None:
-    settings = bot.settings.load()
-    if not (slack and directory and thread):
-        return None
-    token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
-    files = SlackFiles(token, settings.slack_api_url)
-    return QuestionReader(slack, directory, thread, database, files)
+    thread = SlackThread(slack, database, passage_tools, directory.names, workspace=workspace)
+    files = SlackFiles(slack.token, bot.settings.load().slack_api_url)
+    return WorkspaceParts(
+        slack,
+        AudienceResolver(directory, library.reader_sets, database, workspace),
+        QuestionReader(slack, directory, thread, database, files),
+        replace(agent_config, resources={**agent_config.resources, ThreadPort: thread}),
+        has_operators=bool(bot.settings.load().list_operators(workspace)),
+    )
 
 
 def _configure_agent(
     settings: AgentSettings,
     database: Database,
     library: Library,
-    thread: SlackThread | None,
     breaker: Breaker | None,
+    *,
+    has_threads: bool,
 ) -> AgentConfig:
     resources: dict[type, object] = {Library: library, Clock: Clock(settings.time_zone)}
     found = registry.find_tools(bot.settings.load().own_tools)
-    if thread:
-        resources[ThreadPort] = thread
+    in_slack: dict[type, object] = {ThreadPort: None} if has_threads else {}  # each workspace has its own
     return AgentConfig(
         database=database,
         models=models.resolve(settings),
-        tools=registry.select_offered(found, resources),
+        tools=registry.select_offered(found, {**resources, **in_slack}),
         limits=Limits.of(settings),
         resources=resources,
         call_policy=CallPolicy(

@@ -7,6 +7,9 @@ clocks may run: one at a time sweeps.
 """
 
 import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import redis
 from rq import Queue
@@ -27,6 +30,9 @@ from bot.processes.schedules.report_schedule import ReportSchedule
 from bot.processes.schedules.retention_schedule import RetentionSchedule
 from bot.processes.schedules.sync_schedule import SyncSchedule
 
+if TYPE_CHECKING:
+    from bot.slack.installation.rotation import RotationSchedule
+
 
 def run(
     database: Database,
@@ -36,14 +42,18 @@ def run(
     stopping: threading.Event,
     retention: RetentionSchedule | None = None,
     syncs: SyncSchedule | None = None,
-    catch_up: CatchUpSchedule | None = None,
+    catch_ups: Callable[[], Sequence[CatchUpSchedule]] = tuple,
     places: QueuePlaces | None = None,
-    reports: ReportSchedule | None = None,
+    reports: Sequence[ReportSchedule] = (),
+    rotation: "RotationSchedule | None" = None,
     questions: QuestionSchedule | None = None,
     people: PeopleSchedule | None = None,
     redis_watch: RedisWatch | None = None,
 ) -> None:
-    """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for."""
+    """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for.
+
+    ``catch_ups`` and ``reports`` have one for each workspace; the first may change while the clock runs.
+    """
     is_healthy = True
     while not stopping.is_set():
         try:
@@ -55,7 +65,7 @@ def run(
                 redis_watch.note_back()
             if not is_healthy:
                 observability.log.info("sweeps_again")
-                if catch_up:
+                for catch_up in catch_ups():
                     catch_up.request()
             is_healthy = True
         except (SQLAlchemyError, redis.RedisError) as error:
@@ -64,21 +74,30 @@ def run(
             if redis_watch and isinstance(error, redis.RedisError):
                 redis_watch.note_away(error)
             is_healthy = False
-        for schedule in (places, retention, syncs, catch_up, reports, questions, people) if is_healthy else ():
+        for schedule in (places, retention, syncs, rotation, *reports, questions, people) if is_healthy else ():
             if schedule:
                 _tick(schedule)
+        if is_healthy:
+            _tick(_Each(catch_ups))
         stopping.wait(every_seconds)
 
 
-def _tick(
-    schedule: QueuePlaces
-    | RetentionSchedule
-    | SyncSchedule
-    | CatchUpSchedule
-    | ReportSchedule
-    | QuestionSchedule
-    | PeopleSchedule,
-) -> None:
+class _Schedule(Protocol):
+    def tick(self) -> object: ...
+
+
+@dataclass(frozen=True)
+class _Each:
+    """The schedules of all workspaces, which are looked up first."""
+
+    find: Callable[[], Sequence[_Schedule]]
+
+    def tick(self) -> None:
+        for schedule in self.find():
+            _tick(schedule)
+
+
+def _tick(schedule: _Schedule) -> None:
     """Runs a schedule; a fault in it, or in what it reads, must not end the sweeps."""
     try:
         schedule.tick()

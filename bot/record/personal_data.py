@@ -46,29 +46,36 @@ class ForgottenPerson:
     n_open: int
 
 
-def export_person(database: Database, user_id: str) -> dict[str, Any]:
+def export_person(database: Database, user_id: str, workspace: str | None = None) -> dict[str, Any]:
     """Reads everything that is stored about a person, as JSON: questions with answers, ratings, budgets.
 
-    Passages of documents and prompts are left out: they are not about the person.
+    Passages of documents and prompts are left out: they are not about the person. Of people of several workspaces
+    who have one id, it is the one of ``workspace``.
     """
-    values = {"user_id": _check(user_id), "ending": f":{user_id}"}
+    values = _make_values(database, user_id, workspace)
     with database.transaction() as transaction:
         read = {name: _read(transaction, query, values) for name, query in _EXPORTED.items()}
-    return {"user_id": user_id, "exported_at": now().isoformat(timespec="seconds"), **read}
+    place = {"workspace": workspace} if workspace else {}
+    return {"user_id": user_id, **place, "exported_at": now().isoformat(timespec="seconds"), **read}
 
 
-def forget_person(database: Database, user_id: str) -> ForgottenPerson:
-    """Forgets a person. May be repeated: a killed run is finished by the next one."""
-    _check(user_id)
-    _blank_history(database, user_id)
-    pruned = retention_schedule.repeat(lambda: retention.prune_person(database, user_id, forget=inbox.forget))
-    values = {"user_id": user_id, "ending": f":{user_id}"}
+def forget_person(database: Database, user_id: str, workspace: str | None = None) -> ForgottenPerson:
+    """Forgets a person. May be repeated: a killed run is finished by the next one.
+
+    Of people of several workspaces who have one id, it is the one of ``workspace``.
+    """
+    values = _make_values(database, user_id, workspace)
+    _blank_history(database, values)
+    pruned = retention_schedule.repeat(
+        lambda: retention.prune_person(database, user_id, forget=inbox.forget, workspace=workspace)
+    )
     with database.transaction() as transaction:
         n_ratings = count_rows(transaction, _DELETE_RATINGS, values)
         transaction.execute(_DELETE_BUDGETS, values)
         transaction.execute(_FORGET_PLACES, values)
-        names = transaction.scalars(_NAMES, {"path": f'$.people."{user_id}"'}).all()
-        mention = _make_mention(user_id, names)
+        path = {"path": f'$.people."{user_id}"', "workspace": workspace}
+        names = transaction.scalars(_NAMES, path).all()
+        mention = _make_mention(user_id, names) | {"workspace": workspace}
         for query in (
             _FORGET_NOTICES,
             _FORGET_REPORTS,
@@ -76,53 +83,75 @@ def forget_person(database: Database, user_id: str) -> ForgottenPerson:
             _FORGET_VERIFIED,
             _FORGET_EXPERT,
             _FORGET_SCHEDULED,
+            _FORGET_INSTALLER,
         ):
             transaction.execute(query, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
         hashes = list(transaction.scalars(_BODIES_WITH, mention))
         n_open = transaction.scalars(_COUNT_OPEN, values).one()
-    recorded_calls.rewrite(database, hashes, partial(_replace_id, re.compile(mention["who"])))
+    change = partial(_replace_id, re.compile(str(mention["who"])))
+    recorded_calls.rewrite(database, hashes, change, workspace=workspace)
     return ForgottenPerson(pruned, n_ratings, n_mentions, n_open)
 
 
+_ANYWHERE = "CAST(:workspace AS text) IS NULL"
+_HERE = f"({_ANYWHERE} OR workspace = :workspace)"
+_TURN_HERE = f"({_ANYWHERE} OR turn_id IN (SELECT id FROM turns WHERE workspace = :workspace))"
+_PLACE_HERE = f"({_ANYWHERE} OR place ->> 'team_id' = :workspace)"
+_BUDGET = f"right(subject, length(:ending)) = :ending AND ({_ANYWHERE} OR subject = :ending)"
+_TEAM_HERE = f"({_ANYWHERE} OR team = :workspace)"
+_KEY_HERE = f"({_ANYWHERE} OR split_part(key, ':', 2) = :workspace)"
+_GIVEN_HERE = f"({_ANYWHERE} OR place ->> 'team' = :workspace)"
+_NOTICE = f"""
+    split_part(subject, ':', 1) IN ('reminder', 'source-reports', 'review')
+    AND ({_ANYWHERE} AND regexp_replace(split_part(subject, ':', 2), '^.*/', '') = :user_id
+         OR split_part(subject, ':', 2) = CAST(:workspace AS text) || '/' || :user_id)
+"""
+_INSTALLER = f"installed_by = :user_id AND ({_ANYWHERE} OR id = :workspace)"
 _EXPORTED = {
-    "questions": text("""
+    "questions": text(f"""
         SELECT id, session_id, created_at, finished_at, origin, workspace, channel, question, edited_question,
                answer, notice,
-               status, reason, model, cost_usd, n_steps FROM turns WHERE user_id = :user_id ORDER BY id"""),
-    "ratings": text("""
+               status, reason, model, cost_usd, n_steps FROM turns
+        WHERE user_id = :user_id AND {_HERE} ORDER BY id"""),
+    "ratings": text(f"""
         SELECT turn_id, rating, comment, created_at, updated_at FROM feedback
-        WHERE user_id = :user_id ORDER BY id"""),
-    "budgets": text("""
+        WHERE user_id = :user_id AND {_TURN_HERE} ORDER BY id"""),
+    "budgets": text(f"""
         SELECT period, starts_on, spent_usd FROM budgets
-        WHERE scope = 'person' AND right(subject, length(:ending)) = :ending ORDER BY starts_on"""),
-    "scheduled_questions": text("""
+        WHERE scope = 'person' AND {_BUDGET} ORDER BY starts_on"""),
+    "scheduled_questions": text(f"""
         SELECT created_at, team, channel, question, language, days, to_char(at, 'HH24:MI') AS at, time_zone,
-               next_at, paused FROM scheduled_questions WHERE user_id = :user_id ORDER BY created_at"""),
-    "requests": text("""
+               next_at, paused FROM scheduled_questions
+        WHERE user_id = :user_id AND {_TEAM_HERE} ORDER BY created_at"""),
+    "requests": text(f"""
         SELECT turn_id, channel, asked_by, taken_by, resolved_by, created_at FROM human_requests
-        WHERE :user_id IN (asked_by, taken_by, resolved_by) ORDER BY id"""),
-    "source_reports": text("""
+        WHERE :user_id IN (asked_by, taken_by, resolved_by) AND {_TEAM_HERE} ORDER BY id"""),
+    "source_reports": text(f"""
         SELECT turn_id, document_id, kind, comment, created_at, told_at FROM source_reports
-        WHERE user_id = :user_id ORDER BY id"""),
-    "verified_answers": text("""
+        WHERE user_id = :user_id AND {_TURN_HERE} ORDER BY id"""),
+    "verified_answers": text(f"""
         SELECT id, turn_id, question, answer, author_name, place, status, verified_at FROM verified_answers
-        WHERE author = :user_id ORDER BY id"""),
-    "reminders": text("SELECT begun_at, sent_at FROM notices WHERE subject = 'reminder:' || :user_id"),
-    "settings_of_channels": text("""
+        WHERE author = :user_id AND {_GIVEN_HERE} ORDER BY id"""),
+    "reminders": text(f"""
+        SELECT begun_at, sent_at FROM notices WHERE starts_with(subject, 'reminder:') AND {_NOTICE}"""),
+    "settings_of_channels": text(f"""
         SELECT team, channel, version, settings, changed_at FROM channel_settings
-        WHERE changed_by = :user_id OR settings -> 'experts' ? CAST(:user_id AS text)
+        WHERE (changed_by = :user_id OR settings -> 'experts' ? CAST(:user_id AS text)) AND {_TEAM_HERE}
         ORDER BY team, channel, version"""),
-    "settings_of_threads": text("""
+    "settings_of_threads": text(f"""
         SELECT key, follow_ups, changed_at FROM thread_settings
-        WHERE changed_by = :user_id ORDER BY changed_at"""),
-    "deliveries": text("""
+        WHERE changed_by = :user_id AND {_KEY_HERE} ORDER BY changed_at"""),
+    "deliveries": text(f"""
         SELECT key, received_at, place - 'response_url' AS place, enclosed FROM deliveries
-        WHERE place ->> 'user_id' = :user_id ORDER BY received_at"""),
+        WHERE place ->> 'user_id' = :user_id AND {_PLACE_HERE} ORDER BY received_at"""),
+    "installations": text(f"""
+        SELECT id, name, installed_at, removed_at FROM workspaces WHERE {_INSTALLER} ORDER BY id"""),
 }
-_FORGET_SCHEDULED = text("DELETE FROM scheduled_questions WHERE user_id = :user_id")
+_FORGET_SCHEDULED = text(f"DELETE FROM scheduled_questions WHERE user_id = :user_id AND {_TEAM_HERE}")
 _TEXTS = text(f"""
-SELECT session_id, seq, question, coalesce(answer, '') FROM turns WHERE user_id = :user_id AND {HAS_ENDED}
+SELECT session_id, seq, question, coalesce(answer, '') FROM turns
+WHERE user_id = :user_id AND {HAS_ENDED} AND {_HERE}
 """)
 _LATER_MESSAGES = text("""
 SELECT DISTINCT jsonb_array_elements_text(request.body -> 'messages')
@@ -130,66 +159,74 @@ FROM turns JOIN model_calls ON turn_id = turns.id JOIN blobs AS request ON reque
 WHERE session_id = :session_id AND seq > :seq AND jsonb_typeof(request.body -> 'messages') = 'array'
 """)
 # A tool that reads a thread, or what came with a question, has the names of people beside their ids.
-_NAMES = text("SELECT DISTINCT jsonb_path_query_first(result, CAST(:path AS jsonpath)) #>> '{}' FROM tool_calls")
-_BODIES_WITH = text("SELECT hash FROM blobs WHERE body::text LIKE :like AND body::text ~ :id")
-_DELETE_RATINGS = text("DELETE FROM feedback WHERE user_id = :user_id")
-_DELETE_BUDGETS = text("""
-DELETE FROM budgets WHERE scope = 'person' AND right(subject, length(:ending)) = :ending AND held_usd = 0
+_NAMES = text(f"""
+SELECT DISTINCT jsonb_path_query_first(result, CAST(:path AS jsonpath)) #>> '{{}}' FROM tool_calls
+WHERE {_TURN_HERE}
 """)
+_BODIES_WITH = text("SELECT hash FROM blobs WHERE body::text LIKE :like AND body::text ~ :id")
+_DELETE_RATINGS = text(f"DELETE FROM feedback WHERE user_id = :user_id AND {_TURN_HERE}")
+_DELETE_BUDGETS = text(f"DELETE FROM budgets WHERE scope = 'person' AND {_BUDGET} AND held_usd = 0")
 _FORGET_PLACES = text(f"""
-UPDATE deliveries SET place = '{{}}', enclosed = NULL WHERE place ->> 'user_id' = :user_id
+UPDATE deliveries SET place = '{{}}', enclosed = NULL WHERE place ->> 'user_id' = :user_id AND {_PLACE_HERE}
 AND NOT EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND NOT {HAS_ENDED})
 """)
-_FORGET_NOTICES = text("""
-DELETE FROM notices WHERE subject = 'reminder:' || :user_id
-OR starts_with(subject, 'source-reports:' || :user_id || ':') OR starts_with(subject, 'review:' || :user_id || ':')
-""")
-_FORGET_REPORTS = text("DELETE FROM source_reports WHERE user_id = :user_id")
-_FORGET_AUTHOR = text("""
+_FORGET_NOTICES = text(f"DELETE FROM notices WHERE {_NOTICE}")
+_FORGET_REPORTS = text(f"DELETE FROM source_reports WHERE user_id = :user_id AND {_TURN_HERE}")
+_FORGET_AUTHOR = text(f"""
 UPDATE documents SET verified_by = NULL, upkeep = NULL
-WHERE id IN (SELECT id FROM verified_answers WHERE author = :user_id)
+WHERE id IN (SELECT id FROM verified_answers WHERE author = :user_id AND {_GIVEN_HERE})
 """)
 _FORGET_VERIFIED = text(
-    "DELETE FROM verified_answers WHERE author = :user_id"
+    f"DELETE FROM verified_answers WHERE author = :user_id AND {_GIVEN_HERE}"
 )  # the clock takes them out of the index
-_FORGET_EXPERT = text("""
+_FORGET_EXPERT = text(f"""
 UPDATE channel_settings
-SET settings = jsonb_set(settings, '{experts}', (settings -> 'experts') - CAST(:user_id AS text))
-WHERE jsonb_exists(settings -> 'experts', :user_id)
+SET settings = jsonb_set(settings, '{{experts}}', (settings -> 'experts') - CAST(:user_id AS text))
+WHERE jsonb_exists(settings -> 'experts', :user_id) AND {_TEAM_HERE}
 """)
-_COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED}")
+_FORGET_INSTALLER = text(f"UPDATE workspaces SET installed_by = NULL WHERE {_INSTALLER}")
+_COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED} AND {_HERE}")
+_PLACES = text("""
+SELECT DISTINCT place FROM (
+    SELECT workspace AS place FROM turns WHERE user_id = :user_id
+    UNION SELECT workspace FROM source_reports r JOIN turns ON turns.id = turn_id WHERE r.user_id = :user_id
+    UNION SELECT team FROM scheduled_questions WHERE user_id = :user_id
+    UNION SELECT team FROM human_requests WHERE :user_id IN (taken_by, resolved_by)
+    UNION SELECT verified_answers.place ->> 'team' FROM verified_answers WHERE author = :user_id
+) AS places WHERE place IS NOT NULL ORDER BY place
+""")
 _REPLACE_ID = tuple(
     text(f"""
 UPDATE {table} SET {column} = regexp_replace({column}::text, :who, '{SOMEONE}', 'g')::{kind}
-WHERE {column}::text LIKE :like AND {column}::text ~ :id
+WHERE {column}::text LIKE :like AND {column}::text ~ :id AND {here}
 """)
-    for table, column, kind in (
-        ("messages", "content", "jsonb"),
-        ("tool_calls", "arguments", "jsonb"),
-        ("tool_calls", "result", "jsonb"),
-        ("turns", "question", "text"),
-        ("turns", "edited_question", "text"),
-        ("turns", "answer", "text"),
-        ("feedback", "comment", "text"),
-        ("deliveries", "enclosed", "jsonb"),
-        ("thread_settings", "changed_by", "text"),
-        ("channel_settings", "changed_by", "text"),
-        ("channel_settings", "settings", "jsonb"),
-        ("scheduled_questions", "question", "text"),
-        ("human_requests", "asked_by", "text"),
-        ("human_requests", "taken_by", "text"),
-        ("human_requests", "resolved_by", "text"),
-        ("source_reports", "owner", "text"),
-        ("source_reports", "comment", "text"),
-        ("verified_answers", "question", "text"),
-        ("verified_answers", "answer", "text"),
-        ("verified_answers", "place", "jsonb"),
-        ("verified_answers", "readers", "jsonb"),
+    for table, column, kind, here in (
+        ("messages", "content", "jsonb", _TURN_HERE),
+        ("tool_calls", "arguments", "jsonb", _TURN_HERE),
+        ("tool_calls", "result", "jsonb", _TURN_HERE),
+        ("turns", "question", "text", _HERE),
+        ("turns", "edited_question", "text", _HERE),
+        ("turns", "answer", "text", _HERE),
+        ("feedback", "comment", "text", _TURN_HERE),
+        ("deliveries", "enclosed", "jsonb", _PLACE_HERE),
+        ("thread_settings", "changed_by", "text", _KEY_HERE),
+        ("channel_settings", "changed_by", "text", _TEAM_HERE),
+        ("channel_settings", "settings", "jsonb", _TEAM_HERE),
+        ("scheduled_questions", "question", "text", _TEAM_HERE),
+        ("human_requests", "asked_by", "text", _TEAM_HERE),
+        ("human_requests", "taken_by", "text", _TEAM_HERE),
+        ("human_requests", "resolved_by", "text", _TEAM_HERE),
+        ("source_reports", "owner", "text", _TURN_HERE),
+        ("source_reports", "comment", "text", _TURN_HERE),
+        ("verified_answers", "question", "text", _GIVEN_HERE),
+        ("verified_answers", "answer", "text", _GIVEN_HERE),
+        ("verified_answers", "place", "jsonb", _GIVEN_HERE),
+        ("verified_answers", "readers", "jsonb", _GIVEN_HERE),
     )
 )
 
 
-def _make_mention(user_id: str, names: Sequence[str]) -> dict[str, str]:
+def _make_mention(user_id: str, names: Sequence[str]) -> dict[str, str | None]:
     """Returns the patterns of rows with the person's id, and of what is replaced in them: their names, too, where
     they are words of a text, and no keys, numbers or constants of JSON."""
     id_ = rf"{_START}{re.escape(user_id)}(?![A-Za-z0-9])"
@@ -199,20 +236,34 @@ def _make_mention(user_id: str, names: Sequence[str]) -> dict[str, str]:
     return {"id": id_, "like": f"%{user_id}%", "who": who}
 
 
+def _make_values(database: Database, user_id: str, workspace: str | None) -> dict[str, str | None]:
+    """Returns the parameters of the queries; raises :class:`UserError` for an id of several people."""
+    _check(user_id)
+    with database.transaction() as transaction:
+        places = transaction.scalars(_PLACES, {"user_id": user_id}).all()
+    if workspace is None and len(places) > 1:
+        raise UserError(
+            f"Somebody has the id {user_id} in each of these workspaces: {', '.join(places)}. Name one with "
+            "--workspace: they need not be one person."
+        )
+    ending = f"{workspace}:{user_id}" if workspace else f":{user_id}"
+    return {"user_id": user_id, "workspace": workspace, "ending": ending}
+
+
 def _check(user_id: str) -> str:
     if not _ID.fullmatch(user_id):
         raise UserError(f"'{user_id}' is not the id of a person. 'docent usage --by user' lists who has asked.")
     return user_id
 
 
-def _read(transaction: Transaction, query: Any, values: Mapping[str, str]) -> list[dict[str, Any]]:
+def _read(transaction: Transaction, query: Any, values: Mapping[str, str | None]) -> list[dict[str, Any]]:
     return [dict(row) for row in transaction.execute(query, values).mappings()]
 
 
-def _blank_history(database: Database, user_id: str) -> None:
+def _blank_history(database: Database, values: Mapping[str, str | None]) -> None:
     """Takes the person's questions and answers out of the prompts of later turns of the same sessions."""
     with database.transaction() as transaction:
-        texts = transaction.execute(_TEXTS, {"user_id": user_id}).all()
+        texts = transaction.execute(_TEXTS, values).all()
     for session_id, seq, question, answer in texts:
         said = {part for part in (question, citations.strip_references(answer)) if part}
         with database.transaction() as transaction:

@@ -31,6 +31,7 @@ _CONDITIONS = {  # by the field of SessionFilter
     "since": "turns.created_at >= :since",
     "user": "turns.user_id = :user",
     "channel": "turns.channel = :channel",
+    "workspace": "turns.workspace = :workspace",
     "reason": "turns.reason = :reason",
     "status": "turns.status = :status",
     "rating": "EXISTS (SELECT FROM feedback WHERE turn_id = turns.id AND sign(feedback.rating) = :rating)",
@@ -65,6 +66,7 @@ class SessionFilter:
     since: datetime | None = None
     user: str | None = None
     channel: str | None = None
+    workspace: str | None = None
     reason: str | None = None
     status: str | None = None
     rating: int | None = None  # 1 or -1

@@ -18,13 +18,14 @@ from agent.store.budgets import BudgetKey
 from agent.store.database import Database
 from agent.store.tables import BudgetPeriod, BudgetScope
 from bot.slack.channels import channel_settings
+from bot.slack.installation import workspace_budgets
 
-By = Literal["user", "channel", "model", "day"]
+By = Literal["user", "channel", "model", "day", "workspace"]
 
 
 @dataclass(frozen=True)
 class UsageRow:
-    """A day, a person, a channel or a model, by ``name``. ``n_failed`` counts turns; by model, calls."""
+    """A day, person, channel, model or workspace, by ``name``. ``n_failed`` counts turns; by model, calls."""
 
     name: str
     n_questions: int
@@ -71,7 +72,8 @@ FROM turns LEFT JOIN LATERAL (
     SELECT count(*) AS n, count(*) FILTER (WHERE is_estimated) AS n_estimated FROM model_calls
     WHERE turn_id = turns.id
 ) AS calls ON true
-WHERE created_at >= :since GROUP BY 1 ORDER BY {order}
+WHERE created_at >= :since AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
+GROUP BY 1 ORDER BY {order}
 """
 _CALLS = """
 SELECT model_calls.model AS name, count(DISTINCT turn_id) AS n_questions, count(*) AS n_calls,
@@ -82,28 +84,37 @@ SELECT model_calls.model AS name, count(DISTINCT turn_id) AS n_questions, count(
        count(*) FILTER (WHERE model_calls.is_estimated) AS n_estimated,
        coalesce(sum(coalesce(model_calls.cost_usd, model_calls.reserved_usd)), 0) AS cost_usd
 FROM turns JOIN model_calls ON turn_id = turns.id
-WHERE turns.created_at >= :since GROUP BY 1
+WHERE turns.created_at >= :since AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace) GROUP BY 1
 UNION ALL
 SELECT '(tools)', count(DISTINCT turn_id), 0, 0, 0, 0, 0, 0, sum(tool_calls.cost_usd)
 FROM turns JOIN tool_calls ON turn_id = turns.id
-WHERE turns.created_at >= :since AND tool_calls.cost_usd > 0 HAVING sum(tool_calls.cost_usd) > 0
+WHERE turns.created_at >= :since AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
+  AND tool_calls.cost_usd > 0 HAVING sum(tool_calls.cost_usd) > 0
 ORDER BY 9 DESC, 3 DESC, 1
 """
 _MOST_FIRST = "9 DESC, 2 DESC, 1"
+# Two workspaces may have people or channels of one id.
+_WITH_PLACE = """{id} || CASE WHEN workspace IS NOT NULL AND (SELECT count(*) FROM workspaces) > 1
+    THEN ' (' || workspace || ')' ELSE '' END"""
 _QUERIES: dict[By, str] = {
     "day": _TURNS.format(name="to_char(created_at AT TIME ZONE :zone, 'YYYY-MM-DD')", order="1"),
-    "user": _TURNS.format(name="user_id", order=_MOST_FIRST),
-    "channel": _TURNS.format(name="coalesce(channel, origin)", order=_MOST_FIRST),
+    "user": _TURNS.format(name=_WITH_PLACE.format(id="user_id"), order=_MOST_FIRST),
+    "channel": _TURNS.format(name=_WITH_PLACE.format(id="coalesce(channel, origin)"), order=_MOST_FIRST),
+    "workspace": _TURNS.format(name="coalesce(workspace, origin)", order=_MOST_FIRST),
     "model": _CALLS,
 }
 
 
-def summarize(database: Database, *, by: By, since: datetime, zone: ZoneInfo) -> list[UsageRow]:
-    """Returns a row for each day (oldest first), person, channel or model (most expensive first) since then.
+def summarize(
+    database: Database, *, by: By, since: datetime, zone: ZoneInfo, workspace: str | None = None
+) -> list[UsageRow]:
+    """Returns a row for each day (oldest first), person, channel, model or workspace (most expensive first) since
+    then, of one workspace or all.
 
     By model there is also a row for what tools cost, such as the embedding of a search.
     """
-    values: dict[str, Any] = {"since": since} | ({"zone": zone.key} if by == "day" else {})
+    values: dict[str, Any] = {"since": since, "workspace": workspace}
+    values |= {"zone": zone.key} if by == "day" else {}
     with database.transaction() as transaction:
         rows = transaction.execute(text(_QUERIES[by]), values).mappings().all()
     return [
@@ -118,23 +129,27 @@ def summarize(database: Database, *, by: By, since: datetime, zone: ZoneInfo) ->
 
 _BUDGETS = text("""
 SELECT scope, subject, period, spent_usd, held_usd FROM budgets
-WHERE (period = 'day' AND starts_on = :day) OR (period = 'month' AND starts_on = :month)
+WHERE ((period = 'day' AND starts_on = :day) OR (period = 'month' AND starts_on = :month))
+  AND (CAST(:workspace AS text) IS NULL OR split_part(subject, ':', 1) = :workspace)
 ORDER BY spent_usd + held_usd DESC, subject, period
 """)
 
 
 def budget_statuses(
-    database: Database, *, limits: Mapping[BudgetKey, Decimal], zone: ZoneInfo
+    database: Database, *, limits: Mapping[BudgetKey, Decimal], zone: ZoneInfo, workspace: str | None = None
 ) -> list[BudgetStatus]:
     """Returns today's and this month's budgets, the most used first; those without a limit last.
 
-    A channel may have set a lower limit for itself.
+    ``limits`` are the operator's; what is set for a workspace stands in their place, and a channel may have set a
+    lower one for itself.
     """
     today = now().astimezone(zone).date()
     with database.transaction() as transaction:
-        rows = transaction.execute(_BUDGETS, {"day": today, "month": today.replace(day=1)}).all()
+        values = {"day": today, "month": today.replace(day=1), "workspace": workspace}
+        rows = transaction.execute(_BUDGETS, values).all()
+        own = workspace_budgets.load(transaction)
         of_channels = channel_settings.load_budgets(transaction)
-    known = [(row, _find_limit(row, limits, of_channels)) for row in rows]
+    known = [(row, _find_limit(row, limits, own, of_channels)) for row in rows]
     budgets = [
         _budget_status(row, limit) for row, limit in known if limit is not None or not _is_counted_only(row)
     ]
@@ -144,11 +159,15 @@ def budget_statuses(
 
 
 def _find_limit(
-    row: Any, limits: Mapping[BudgetKey, Decimal], of_channels: Mapping[tuple[str, BudgetPeriod], Decimal]
+    row: Any,
+    limits: Mapping[BudgetKey, Decimal],
+    of_workspaces: Mapping[workspace_budgets.WorkspaceBudgetKey, Decimal | None],
+    of_channels: Mapping[tuple[str, BudgetPeriod], Decimal],
 ) -> Decimal | None:
+    key = (row.subject.partition(":")[0], row.scope, row.period)
+    limit = of_workspaces[key] if key in of_workspaces else limits.get((row.scope, row.period))
     own = of_channels.get((row.subject, row.period)) if row.scope == BudgetScope.CHANNEL else None
-    known = [limit for limit in (limits.get((row.scope, row.period)), own) if limit is not None]
-    return min(known, default=None)
+    return min((usd for usd in (limit, own) if usd is not None), default=None)
 
 
 def _is_counted_only(row: Any) -> bool:

@@ -70,6 +70,7 @@ class EventPayload(MessagePayload, total=False):
     streaming_message_ts: list[str]
     subteam_id: str
     subteam: Mapping[str, object]
+    tokens: Mapping[str, list[str]]
 
 
 class EventEnvelope(TypedDict):
@@ -78,7 +79,7 @@ class EventEnvelope(TypedDict):
     token: str
     team_id: str
     context_team_id: str
-    context_enterprise_id: None
+    context_enterprise_id: str | None
     api_app_id: str
     event: EventPayload
     type: str
@@ -111,6 +112,7 @@ class CommandPayload(TypedDict):
     text: str
     api_app_id: str
     is_enterprise_install: str
+    enterprise_id: str
     response_url: str
     trigger_id: str
 
@@ -124,8 +126,8 @@ class InteractionPayload(TypedDict):
     api_app_id: str
     token: str
     trigger_id: str
-    team: Mapping[str, str]
-    enterprise: None
+    team: Mapping[str, str] | None
+    enterprise: Mapping[str, object] | None
     is_enterprise_install: bool
     container: NotRequired[Mapping[str, object]]
     channel: NotRequired[Mapping[str, str]]

@@ -26,6 +26,7 @@ from bot.simulator.stores.archive import Archive
 from bot.simulator.stores.changes import Changes, FlushingLock
 from bot.simulator.stores.directory import Channel, Directory, User, populate
 from bot.simulator.stores.files import FileStore
+from bot.simulator.stores.installations import Installations
 from bot.simulator.stores.installed_app import InstalledApp
 from bot.simulator.stores.message_store import MessageStore
 from bot.simulator.stores.messages import SlackMessage
@@ -50,8 +51,11 @@ class Workspace:
         archive: Archive | Path | None = None,
         is_populated: bool = True,
         is_rate_limited: bool = False,
+        beside: "Workspace | None" = None,
     ) -> None:
-        """`archive` is a file in which the next workspace finds everything again, whether this one was closed or
+        """Stands `beside` another workspace of the same app, if one is given: both are served by one server.
+
+        `archive` is a file in which the next workspace finds everything again, whether this one was closed or
         killed. `is_populated`: begins with a small company."""
         self.app = app = app or InstalledApp()
         self.timing = timing = timing or Timing()
@@ -63,6 +67,9 @@ class Workspace:
             populate(self.directory, app.team_id, app.bot_user_id)
         self.directory.restore(kept.users, kept.channels)
         self.calls: list[ApiCall] = []
+        self.installations: Installations = beside.installations if beside else Installations(timing.clock)
+        self.installations.apps.append(app)
+        self._beside = beside
         self.rate_limiter = RateLimiter(is_enforced=is_rate_limited, clock=timing.clock)
         self._add_stores(kept)
         self._add_delivery(kept)
@@ -89,7 +96,11 @@ class Workspace:
     def _add_delivery(self, kept: snapshot.Snapshot) -> None:
         app, changes = self.app, self.changes
         self.faults = Faults()
-        self.sockets = SocketHub(app.app_id, self.faults, changes, ack_seconds=self.timing.ack_seconds)
+        self.sockets: SocketHub = (
+            self._beside.sockets
+            if self._beside  # an app's connections get what happens in every workspace
+            else SocketHub(app.app_id, self.faults, changes, ack_seconds=self.timing.ack_seconds)
+        )
         self.pending_events = PendingEvents(self.archive, changes, kept.events)
         self.outbox = Outbox(app, self.pending_events, self.sockets, changes, timing=self.timing)
         self.faults.on_pause += [self.sockets.drop, self.outbox.hold]
@@ -192,6 +203,14 @@ class Workspace:
             event = self.events.group_changed(group_id, user_ids, is_new=group_id not in self.directory.groups)
             self.directory.groups[group_id] = user_ids
             self.publisher.publish(event, None)
+            self.changes.notify()
+
+    def uninstall(self) -> None:
+        """Takes the app out of the workspace and tells it, as an administrator does or a revoked token."""
+        with self.lock:
+            self.app.uninstall()
+            for event in (self.events.tokens_revoked(), self.events.uninstalled()):
+                self.publisher.publish_end(event)
             self.changes.notify()
 
     def share(self, name_or_id: str, *, is_shared: bool = True) -> None:

@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Protocol
 from urllib.error import HTTPError, URLError
 
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -53,6 +53,8 @@ OPERATOR_CODES = frozenset(
         "two_factor_setup_required",
     }
 )
+# What Slack says of a token that is no longer good.
+TOKEN_CODES = frozenset({"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"})
 MISSING_SCOPE = "missing_scope"
 TOKEN = "SLACK_BOT_TOKEN"
 UPLOAD = "upload"  # a file's content, to the address that Slack named
@@ -80,13 +82,46 @@ class SlackUnavailable(ReplyError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class BotToken(Protocol):
+    """The token of one workspace; ``name`` is what an operator knows it by."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self) -> str:
+        """Returns the token as it is now; raises :class:`ReplyError` where there is none."""
+        ...
+
+    def is_renewed(self, refused: str) -> bool:
+        """Looks whether another token stands in the place of one that Slack refuses."""
+        ...
+
+
+class FixedToken:
+    """The token of the settings."""
+
+    name = TOKEN
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def read(self) -> str:
+        """Returns the token."""
+        return self._token
+
+    def is_renewed(self, refused: str) -> bool:
+        """Returns False: the operator changes it, and starts the process anew."""
+        return False
+
+
 class TokenAlarm:
     """Tells the operator that Slack refuses the token: once, and again only if it was taken in between.
 
     Thread-safe. A missing scope is told once per method, because other methods go on working.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, token_name: str = TOKEN) -> None:
+        self._token_name = token_name
         self._told: set[str] = set()
         self._lock = threading.Lock()
 
@@ -98,7 +133,7 @@ class TokenAlarm:
             self._told.add(what)
         if not is_known:
             observability.report(error, event="slack_refuses_token")
-            outage = outages.refuse(TOKEN, error.code)
+            outage = outages.refuse(self._token_name, error.code)
             observability.log.error("answers_wait", problem=outage.text, advice=outage.advice)
 
     def note_success(self, method: str) -> None:
@@ -118,7 +153,7 @@ class SlackClient:
 
     def __init__(
         self,
-        token: str,
+        token: str | BotToken,
         base_url: str,
         *,
         limiter: CallLimiter | None = None,
@@ -129,11 +164,12 @@ class SlackClient:
 
         ``longest_wait_seconds`` is how long one call without a deadline may wait for its place.
         """
+        self.token: BotToken = FixedToken(token) if isinstance(token, str) else token
         kept = KeptConnections()
-        self._client = KeptWebClient(token, base_url, timeout=TIMEOUT_SECONDS, connections=kept)
-        self._quick = KeptWebClient(token, base_url, timeout=QUICK_TIMEOUT_SECONDS, connections=kept)
+        self._client = KeptWebClient(base_url, timeout=TIMEOUT_SECONDS, connections=kept)
+        self._quick = KeptWebClient(base_url, timeout=QUICK_TIMEOUT_SECONDS, connections=kept)
         self._limiter, self._longest_wait_seconds, self._sleep = limiter, longest_wait_seconds, sleep
-        self._alarm = TokenAlarm()
+        self._alarm = TokenAlarm(self.token.name)
         self._identity: Payload | None = None
 
     def call(
@@ -205,7 +241,7 @@ class SlackClient:
 
     def _call_once(self, client: KeptWebClient, method: str, arguments: dict[str, object]) -> Payload:
         try:
-            answer = _call_once(client, method, arguments)
+            answer = self._call_with_token(client, method, arguments)
         except SlackRefused as error:
             if error.is_transient:
                 self._alarm.note_refusal(error)
@@ -217,16 +253,26 @@ class SlackClient:
         self._alarm.note_success(method)
         return answer
 
+    def _call_with_token(self, client: KeptWebClient, method: str, arguments: dict[str, object]) -> Payload:
+        """Calls with the token as it is now, and once more where Slack refuses one that was renewed meanwhile."""
+        token = self.token.read()
+        try:
+            return _call_once(client, method, arguments, token)
+        except SlackRefused as error:
+            if error.code not in TOKEN_CODES or not self.token.is_renewed(token):
+                raise
+        return _call_once(client, method, arguments, self.token.read())
+
 
 def _find_channel(arguments: dict[str, object]) -> str:
     return str(arguments.get("channel") or "")
 
 
-def _call_once(client: KeptWebClient, method: str, arguments: dict[str, object]) -> Payload:
+def _call_once(client: KeptWebClient, method: str, arguments: dict[str, object], token: str) -> Payload:
     present = {name: value for name, value in arguments.items() if value is not None}
     try:
         # The SDK's own functions know which methods take a form, a query or JSON: reads refuse JSON.
-        data = getattr(client, method.replace(".", "_"))(**present).data
+        data = getattr(client, method.replace(".", "_"))(token=token, **present).data
         return data if isinstance(data, dict) else {}
     except SlackApiError as error:
         raise _translate(method, error) from error

@@ -20,16 +20,17 @@ from agent.store.sessions import StoredQuestion
 from bot.slack.channels import thread_menu
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
+from bot.slack.installation import origin, uninstalling
+from bot.slack.installation.manifest import SHORTCUT
 from bot.slack.intake import events
 from bot.slack.intake.events import MessageRevision
 from bot.slack.intake.intake import AnsweredEdit, Intake
-from bot.slack.interactions import answer_again, private_offer
+from bot.slack.interactions import answer_again, answer_listeners, private_offer
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.answer_listeners import AnswerListeners
 from bot.slack.interactions.feedback import feedback_form, source_owners, source_reports
 from bot.slack.interactions.feedback.feedback_form import Thumb
 from bot.slack.interactions.notifications import Notifications
-from bot.slack.manifest import SHORTCUT
 from bot.slack.membership import changes
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
@@ -50,45 +51,60 @@ UNAVAILABLE = "I cannot take questions right now. Please try again in a minute."
 
 @dataclass(frozen=True)
 class ListenerContext:
-    """What listeners need: what takes questions in, how to notify Slack, and who looks after sources."""
+    """What listeners need: what takes questions in, how to notify Slack, what works on clicks below an answer, and
+    who looks after sources.
+
+    ``workspace`` is the one from which something comes, where many have installed the app.
+    """
 
     intake: Intake
     notifications: Notifications
-    load_source_owners: Callable[[], Mapping[str, str]] = source_owners.load
+    desk: AnswerDesk | None = None
+    workspace: str = ""
+    load_source_owners: Callable[[str], Mapping[str, str]] = source_owners.load
 
     @property
     def database(self) -> Database:
         """Returns where clicks are stored, too."""
         return self.intake.database
 
+    @property
+    def below(self) -> AnswerListeners:
+        """Returns what listens to clicks below an answer."""
+        assert self.desk
+        return AnswerListeners(self.intake, self.desk, partial(ask, self))
+
 
 def register(
-    app: App, context: ListenerContext, desk: AnswerDesk, others: Iterable[Callable[[App], None]] = ()
+    app: App, of: Callable[[Payload], ListenerContext], others: Iterable[Callable[[App], None]] = ()
 ) -> None:
-    """Registers every listener; ``desk`` works on what is clicked below an answer, ``others`` register theirs.
+    """Registers every listener; ``of`` returns the context of the workspace from which something comes, ``others``
+    register theirs.
 
     Unknown events and clicks are acknowledged, because Slack would send them again.
     """
-    app.event("app_mention")(lambda event, body: on_message(context, event, body))
-    app.event("message")(lambda event, body: on_message(context, event, body))
-    app.event("reaction_added")(lambda event, body: on_reaction(context, event, body))
-    app.event("agent_session_stopped")(lambda event, body: on_stop(context, event, body))
-    app.event("app_home_opened")(lambda event: on_home_opened(context, event))
+    app.event("app_mention")(lambda event, body: on_message(of(body), event, body))
+    app.event("message")(lambda event, body: on_message(of(body), event, body))
+    app.event("reaction_added")(lambda event, body: on_reaction(of(body), event, body))
+    app.event("agent_session_stopped")(lambda event, body: on_stop(of(body), event, body))
+    app.event("app_home_opened")(lambda event, body: on_home_opened(of(body), event))
     for name in changes.EVENTS:
-        app.event(name)(lambda event: changes.store(context.database, event))
+        app.event(name)(lambda event, body: on_membership_change(of(body), event))
+    for name in uninstalling.EVENTS:
+        app.event(name)(lambda event, body: on_uninstalled(of(body), event, body))
     app.event(re.compile(".*"))(lambda ack: ack())
-    app.command(COMMANDS)(lambda ack, body: on_command(context, ack, body))
-    app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(context, desk, ack, body, action))
-    app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(context, ack, body, action))
-    app.action(answer_again.ACTION)(lambda ack, body, action: on_answer_again(context, ack, body, action))
-    app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(context, ack, body, action))
-    AnswerListeners(context.intake, desk, partial(ask, context)).register(app)
+    app.command(COMMANDS)(lambda ack, body: on_command(of(body), ack, body))
+    app.action(feedback_form.ACTIONS)(lambda ack, body, action: on_feedback(of(body), ack, body, action))
+    app.action(private_offer.ACTION)(lambda ack, body, action: on_answer_privately(of(body), ack, body, action))
+    app.action(answer_again.ACTION)(lambda ack, body, action: on_answer_again(of(body), ack, body, action))
+    app.action(thread_menu.ACTION)(lambda ack, body, action: on_follow_ups(of(body), ack, body, action))
+    answer_listeners.register(app, lambda body: of(body).below)
     for register_others in others:  # before what takes every other click
         register_others(app)
     app.action(re.compile(".*"))(lambda ack: ack())
-    app.shortcut(SHORTCUT)(lambda ack, body: on_shortcut(context, ack, body))
+    app.shortcut(SHORTCUT)(lambda ack, body: on_shortcut(of(body), ack, body))
     app.shortcut(re.compile(".*"))(lambda ack: ack())
-    app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(context, ack, body, view))
+    app.view(feedback_form.CALLBACK)(lambda ack, body, view: on_feedback_form(of(body), ack, body, view))
     app.error(on_error)
 
 
@@ -98,7 +114,7 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
     What is told of messages that were edited or deleted changes the questions that still wait.
     """
     if event.get("subtype") in changes.EVENTS:
-        changes.store(context.database, event)
+        on_membership_change(context, event)
         return
     if event.get("subtype") in events.REVISIONS:
         if revision := events.parse_revision(event, body):
@@ -109,6 +125,20 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
         _notify(context, message.address, context.intake.take(message))
     elif message and message.is_mention and event.get("type") == "app_mention":  # of the twins one
         context.notifications.tell(message.address, explain_mute(context.intake, message.address))
+
+
+def on_membership_change(context: ListenerContext, event: Payload) -> None:
+    """Stores that what was looked up of a channel, a person or the user groups counts no more."""
+    changes.store(context.database, event, context.workspace)
+
+
+def on_uninstalled(context: ListenerContext, event: Payload, body: Payload) -> None:
+    """Ends the installation in a workspace, and what is being answered there."""
+    if not context.workspace:  # connected by the operator's token, who takes it out of the settings
+        observability.log.warning("app_uninstalled", advice="Install it again, or take out SLACK_BOT_TOKEN.")
+        return
+    for session_id in uninstalling.note_event(context.database, event, body, context.workspace):
+        context.intake.wake(session_id)
 
 
 def on_reaction(context: ListenerContext, event: Payload, body: Payload) -> None:
@@ -184,7 +214,7 @@ def _explain_failure(context: ListenerContext, key: str, error: SQLAlchemyError)
         return UNCLEAR
 
 
-def on_feedback(context: ListenerContext, desk: AnswerDesk, ack: Ack, body: Payload, action: Payload) -> None:
+def on_feedback(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
     """Stores a 👍 or 👎, and opens the form after 👎."""
     click = events.parse_click(body, action)
     if click is None:
@@ -192,10 +222,16 @@ def on_feedback(context: ListenerContext, desk: AnswerDesk, ack: Ack, body: Payl
         return
     rating = 1 if click.thumb == Thumb.UP else -1
     with context.database.transaction() as transaction:
-        feedback.rate(transaction, turn_id=click.turn_id, user_id=click.user_id, rating=rating)
+        feedback.rate(
+            transaction,
+            turn_id=click.turn_id,
+            user_id=click.user_id,
+            rating=rating,
+            workspace=context.workspace or None,
+        )
     ack()
-    if click.thumb == Thumb.DOWN and click.trigger_id:
-        desk.open_feedback_form(click.trigger_id, click.turn_id)
+    if click.thumb == Thumb.DOWN and click.trigger_id and context.desk:
+        context.desk.open_feedback_form(click.trigger_id, click.turn_id)
 
 
 def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, action: Payload) -> None:
@@ -232,14 +268,22 @@ def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Pa
         ack(response_action="errors", errors={"kind": feedback_form.EMPTY_FORM})
         return
     with context.database.transaction() as transaction:
-        feedback.rate(transaction, turn_id=turn_id, user_id=user_id, rating=-1, comment=comment or None)
+        feedback.rate(
+            transaction,
+            turn_id=turn_id,
+            user_id=user_id,
+            rating=-1,
+            comment=comment or None,
+            workspace=context.workspace or None,
+        )
         reports = source_reports.store(
             transaction,
             turn_id,
             user_id,
             faults=faults,
             comment=comment,
-            source_owners=context.load_source_owners() if faults else {},
+            source_owners=context.load_source_owners(context.workspace) if faults else {},
+            workspace=context.workspace,
         )
     ack(response_action="update", view=dict(feedback_form.build_thanks(reports)))
 
@@ -262,9 +306,10 @@ def on_home_opened(context: ListenerContext, event: Payload) -> None:
         context.notifications.suggest_prompts(event["channel"])
 
 
-def on_error(error: Exception) -> None:
+def on_error(error: Exception, body: Payload) -> None:
     """Reports the error. Returning None leaves Bolt's answer at 500, so that Slack delivers again."""
-    observability.report(error, event="listener_failed")
+    with observability.context(workspace=origin.find_workspace(body)):
+        observability.report(error, event="listener_failed")
 
 
 def ask(context: ListenerContext, key: str, address: ReplyAddress, origin: Origin, question: str) -> None:

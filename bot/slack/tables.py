@@ -39,7 +39,7 @@ class ReplyRow(Base):
     __tablename__ = "replies"
     __table_args__ = (
         UniqueConstraint("turn_id", "part"),
-        UniqueConstraint("channel", "ts"),
+        Index("ix_replies_channel_ts", "channel", "ts"),  # two workspaces may have the same of both
         CheckConstraint("state IN ('starting', 'streaming', 'posted', 'final')", name="state"),
     )
 

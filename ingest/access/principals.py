@@ -5,7 +5,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agent.errors import UserError
-from agent.types import EVERYONE, EXTERNAL, GUESTS, Audience
+from agent.types import (
+    EVERY_WORKSPACE,
+    EVERYONE,
+    EXTERNAL,
+    GUESTS,
+    ONE_OF_MANY,
+    OPERATOR,
+    WORKSPACE,
+    Audience,
+)
 
 if TYPE_CHECKING:
     from ingest.access.reader_sets import Readers
@@ -20,6 +29,8 @@ _PRINCIPAL = re.compile(
     rf"{EVERYONE}|{GUESTS}|{EXTERNAL}|(?:team|channel|user|group):{_ID}|email:[^\s,;@]+@{_HOST}|domain:{_HOST}"
 )
 _LOWERED = ("email:", "domain:")
+_OF_ONE_WORKSPACE = ("channel:", "user:", "group:")
+_ASKS_IN = re.compile(rf"{WORKSPACE}[TE][A-Z0-9]+")
 _WORDS = {
     "team": "the members of the workspace {}",
     "channel": "the members of the channel {}",
@@ -27,8 +38,9 @@ _WORDS = {
     "group": "the members of the group {}",
     "email": "the person with the address {}",
     "domain": "people with an address at {}",
+    "workspace": "whoever asks in the workspace {}",
 }
-_OUTSIDE = (GUESTS, EXTERNAL, "email:", "domain:")  # may be somebody who is not a member
+_OUTSIDE = (GUESTS, EXTERNAL, "email:", "domain:", WORKSPACE)  # may be somebody who is not a member
 
 
 def parse_principal(text: str) -> str:
@@ -45,17 +57,32 @@ def parse_principal(text: str) -> str:
     return principal
 
 
+def find_of_one_workspace(principals: Iterable[str]) -> list[str]:
+    """Returns the principals whose ids are unique in their workspace only.
+
+    >>> find_of_one_workspace(["everyone", "channel:C1", "team:T1"])
+    ['channel:C1']
+    """
+    return sorted(name for name in principals if name.startswith(_OF_ONE_WORKSPACE))
+
+
 def make_member(texts: Iterable[str]) -> Audience:
     """Returns the audience of one person who is all of these; a full member, unless they are a guest or of
-    another company. Raises :class:`UserError` with a line for each that is no principal."""
+    another company. Nobody named is the operator, who reads what is declared for any workspace.
+
+    Raises :class:`UserError` with a line for each that is no principal."""
     principals, mistakes = set(), []
     for text in texts:
         try:
-            principals.add(parse_principal(text))
+            principals.add(text if _ASKS_IN.fullmatch(text) else parse_principal(text))
         except ValueError as error:
             mistakes.append(f"{error}.")
     if mistakes:
         raise UserError("\n".join(mistakes))
+    if any(name.startswith(WORKSPACE) for name in principals):
+        principals.add(ONE_OF_MANY)
+    elif not principals:
+        principals.add(OPERATOR)
     is_outside = not principals.isdisjoint({GUESTS, EXTERNAL})
     return Audience((frozenset(principals if is_outside else {EVERYONE, *principals}),))
 
@@ -86,6 +113,8 @@ def describe_readers(readers: "Readers") -> str:
 def describe_principal(principal: str) -> str:
     """Says in words who a principal is."""
     kind, _, name = principal.partition(":")
+    if principal == EVERY_WORKSPACE:
+        return "whoever asks in any workspace"
     if name:
         return _WORDS[kind].format(name) if kind in _WORDS else principal
     words = {EVERYONE: "everyone in the workspace", GUESTS: "guests", EXTERNAL: "people of other companies"}

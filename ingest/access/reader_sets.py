@@ -22,7 +22,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from agent.store.database import Transaction
-from agent.types import EVERYONE, Audience
+from agent.types import EVERY_WORKSPACE, EVERYONE, ONE_OF_MANY, OPERATOR, WORKSPACE, Audience
 from ingest.tables import DocumentRow, ReaderSetRow, SyncRow
 
 Readers = frozenset[frozenset[str]]  # one of each set; with no set everybody would be a reader, so there is one
@@ -65,13 +65,17 @@ def is_narrower(readers: Readers, other: Readers) -> bool:
 
 
 def are_readers(audience: Audience, readers: Readers) -> bool:
-    """Returns whether every member of an audience is one of the readers; False for an audience without members.
+    """Returns whether every member of an audience is one of each set; False for an audience without members.
+
+    Who asks in one of many workspaces reads no document of which nobody has said in which it is read.
 
     >>> are_readers(Audience(), one_of({"everyone", "group:S1"})), are_readers(Audience(), NOBODY)
     (True, False)
     """
     members = audience.members
-    return bool(members) and all(not member.isdisjoint(one) for one in readers for member in members)
+    if not members or not all(_is_one(member, one) for one in readers for member in members):
+        return False
+    return any(map(is_of_workspaces, readers)) or not any(ONE_OF_MANY in member for member in members)
 
 
 def to_json(readers: Readers) -> list[str] | list[list[str]]:
@@ -233,6 +237,17 @@ def load_readers(transaction: Transaction, access_ids: Iterable[str]) -> Mapping
     """Reads who these ids stand for."""
     rows = select(ReaderSetRow.access_id, ReaderSetRow.principals).where(ReaderSetRow.access_id.in_(access_ids))
     return {id_: from_json(principals) for id_, principals in transaction.execute(rows)}
+
+
+def is_of_workspaces(principals: frozenset[str]) -> bool:
+    """Returns whether a set of principals says in which workspaces a document is read, and nothing else."""
+    return bool(principals) and all(name.startswith(WORKSPACE) for name in principals)
+
+
+def _is_one(member: frozenset[str], principals: frozenset[str]) -> bool:
+    if not member.isdisjoint(principals):
+        return True
+    return is_of_workspaces(principals) and (EVERY_WORKSPACE in principals or OPERATOR in member)
 
 
 def _uuid(document_id: str) -> UUID:

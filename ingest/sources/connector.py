@@ -13,16 +13,25 @@ from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import pathspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
 
 from agent.errors import UserError
 from ingest import sources
-from ingest.access import reader_sets
+from ingest.access import principals, reader_sets
 from ingest.access.declaration import ALL, Declaration
-from ingest.access.patterns import Patterns, ReadersByPattern, to_pairs
+from ingest.access.patterns import Patterns, ReadersByPattern, as_list, to_pairs
 from ingest.documents.anchors import AnchorStyle
 from ingest.documents.raw import RawDocument
 from ingest.documents.upkeep import SLACK_USER
@@ -43,8 +52,19 @@ _OTHER_WORDS = {  # for options, which people try
     **dict.fromkeys(("ignore", "skip"), "exclude"),
     **dict.fromkeys(("owner", "contact", "maintainer"), "owner_slack"),
     **dict.fromkeys(("access", "audience", "permissions"), "readers"),
+    **dict.fromkeys(("workspace", "team", "teams"), "workspaces"),
 }
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_WORKSPACE = re.compile(r"[TE][A-Z0-9]{1,30}|\*")
+
+
+def _list_workspaces(value: object) -> object:
+    """Accepts one id in the place of a list, and "all" for any workspace."""
+    listed = as_list(value)
+    return [ALL if one == "all" else one for one in listed] if isinstance(listed, list | tuple) else listed
+
+
+Workspaces = Annotated[tuple[str, ...], BeforeValidator(_list_workspaces)]
 
 
 class SourceOptions(BaseModel):
@@ -69,6 +89,9 @@ class SourceOptions(BaseModel):
     )
     owner_slack: str = Field(default="", description="Who looks after the documents: a Slack id, U0123ABCD")
     every: Duration = Field(default=DEFAULT_EVERY, description="How often the clock syncs it")
+    workspaces: Workspaces = Field(
+        default=(), description="Where it is read, if many workspaces have installed the app: T…, E…, or all"
+    )
 
     @field_validator("name")
     @classmethod
@@ -78,6 +101,20 @@ class SourceOptions(BaseModel):
         if name == answers.SOURCE:
             raise ValueError("what experts write has this name; choose another one")
         return name
+
+    @field_validator("workspaces")
+    @classmethod
+    def _check_workspaces(cls, ids: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if wrong := [id_ for id_ in ids if not _WORKSPACE.fullmatch(id_)]:
+            raise ValueError(f"'{wrong[0]}' is not the id of a workspace (T0123) or an organisation (E0123)")
+        readers: Mapping[str, Sequence[str]] = info.data.get("readers") or {}
+        named = principals.find_of_one_workspace({name for names in readers.values() for name in names})
+        if named and (len(ids) > 1 or ALL in ids):
+            raise ValueError(
+                f"{named[0]} is of one workspace, and these are several. Declare the source once for each "
+                "workspace, with its own readers"
+            )
+        return ids
 
     @field_validator("owner_slack")
     @classmethod
@@ -120,7 +157,10 @@ class SourceOptions(BaseModel):
         """Returns who may read the documents; everyone where nothing is said."""
         rules = tuple((pattern, reader_sets.one_of(names)) for pattern, names in (self.readers or {}).items())
         return Declaration(
-            rules or ((ALL, reader_sets.DEFAULT_READERS),), self.front_matter_may_widen, self.paths_of
+            rules or ((ALL, reader_sets.DEFAULT_READERS),),
+            self.front_matter_may_widen,
+            self.paths_of,
+            frozenset(self.workspaces),
         )
 
     def takes(self, path: str) -> bool:
@@ -240,7 +280,8 @@ def validate_readers(values: Mapping[str, object], *, where: str) -> Declaration
     """Checks only who may read a source, whatever else is wrong with its options."""
     kind = _type_of(values, where)
     options = source_modules()[kind].OPTIONS
-    said = {name: values[name] for name in ("readers", "front_matter_may_widen", "location") if name in values}
+    about_readers = ("readers", "front_matter_may_widen", "location", "workspaces")
+    said = {name: values[name] for name in about_readers if name in values}
     return _validate(options, {**said, "type": kind}, where).declaration
 
 

@@ -25,7 +25,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypedDict, cast
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from agent.errors import UserError
 from ingest.documents import links
@@ -34,7 +34,7 @@ from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.durations import Duration
 from ingest.sources import connector
 from ingest.sources.connector import WITHDRAWN, ListedDocument
-from ingest.sources.slackthreads import conversation
+from ingest.sources.slackthreads import conversation, installed_tokens
 from ingest.sources.slackthreads.calls import Argument, SlackCalls, SlackReadError
 from ingest.sources.slackthreads.channels import Channels, ReadableChannel
 from ingest.sources.slackthreads.conversation import WireMessage
@@ -58,6 +58,13 @@ class SlackOptions(connector.SourceOptions):
     min_words: int = Field(default=8, ge=1, description="Of a message nobody replied to, to be a document")
     bots: bool = Field(default=False, description="Whether an app's message nobody replied to may be a document")
     token_env: str = Field(default="SLACK_BOT_TOKEN", description="The environment variable that holds the token")
+
+    @field_validator("workspaces")
+    @classmethod
+    def _check_own_workspace(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
+        if len(ids) > 1 or "*" in ids:
+            raise ValueError("what is written in one workspace is read there alone: name one")
+        return ids
 
 
 OPTIONS = SlackOptions
@@ -105,8 +112,13 @@ def matches(location: str) -> bool:
 
 
 def open_source(options: SlackOptions, *, cache_folder: Path) -> "SlackSource":
-    """Opens the workspace of a token; raises :class:`UserError` when the token is not set."""
+    """Opens the workspace of a token, or the one that is named and has installed the app.
+
+    Raises :class:`UserError` where there is no token.
+    """
     token = os.environ.get(options.token_env, "")
+    if not token and options.workspaces:
+        token = installed_tokens.find(options.workspaces[0]) or ""
     if not token:
         raise UserError(
             f"The environment variable {options.token_env} is not set. Set it to Slack's bot token (xoxb-…)."

@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from agent.store.database import Transaction, count_rows
-from agent.types import Audience
+from agent.types import WORKSPACE, Audience
 from ingest.access import reader_sets
 from ingest.access.reader_sets import Readers
 
@@ -70,9 +70,24 @@ class VerifiedAnswer:
 
     @property
     def readers(self) -> Readers:
-        """Returns who may know it: all who may read its place and each of its documents."""
+        """Returns who may know it: all who may read its place and each of its documents.
+
+        Where these are declared for workspaces, nobody outside of its place's: ids are unique in that only.
+        """
         of_place = reader_sets.NOBODY if self.own_readers is None else self.own_readers
-        return reduce(reader_sets.narrow, (one.readers for one in self.documents), of_place)
+        readers = reduce(reader_sets.narrow, (one.readers for one in self.documents), of_place)
+        if self.team and any(map(reader_sets.is_of_workspaces, readers)):
+            return reader_sets.narrow(readers, reader_sets.one_of({f"{WORKSPACE}{self.team}"}))
+        return readers
+
+    @property
+    def team(self) -> str:
+        """Returns the workspace in which it was given."""
+        return str(self.place.get("team") or "")
+
+    def is_by(self, user_id: str, workspace: str = "") -> bool:
+        """Returns whether a person is its author; of many workspaces one of ``workspace``, where it was given."""
+        return self.author == user_id and workspace in ("", self.team)
 
     @property
     def is_current(self) -> bool:
@@ -108,7 +123,10 @@ _ALL = text(f"{_SELECT} ORDER BY a.id DESC")
 _HAS_CHANGED = """EXISTS (
     SELECT FROM verified_documents v LEFT JOIN documents d ON d.id = v.document_id
     WHERE v.answer_id = a.id AND (d.id IS NULL OR d.fingerprint <> v.fingerprint))"""
-_CHANGED = text(f"{_SELECT} WHERE a.status = 'active' AND a.asked_at IS NULL AND {_HAS_CHANGED} ORDER BY a.id")
+_CHANGED = text(
+    f"{_SELECT} WHERE a.status = 'active' AND a.asked_at IS NULL AND {_HAS_CHANGED} "
+    "AND (:workspace = '' OR a.place ->> 'team' = :workspace) ORDER BY a.id"
+)
 
 
 def parse_ids(document_ids: Iterable[str]) -> list[UUID]:
@@ -138,9 +156,10 @@ def load_all(transaction: Transaction) -> list[VerifiedAnswer]:
     return [_make(row) for row in transaction.execute(_ALL)]
 
 
-def load_changed(transaction: Transaction) -> list[VerifiedAnswer]:
-    """Loads the answers of which something they rest on has changed, and whose authors were not asked yet."""
-    return [_make(row) for row in transaction.execute(_CHANGED)]
+def load_changed(transaction: Transaction, workspace: str = "") -> list[VerifiedAnswer]:
+    """Loads the answers of which something they rest on has changed, and whose authors were not asked yet; those
+    of one workspace, where many have installed the app."""
+    return [_make(row) for row in transaction.execute(_CHANGED, {"workspace": workspace})]
 
 
 _OUT_OF_STEP = text(f"""
@@ -182,7 +201,8 @@ class WrittenAnswer:
 
 _WRITE = text("""
 INSERT INTO verified_answers (id, turn_id, question, answer, author, place, status)
-SELECT :id, turns.id, :question, :answer, :author, :place, 'pending' FROM turns WHERE turns.id = :turn_id
+SELECT :id, turns.id, :question, :answer, :author, :place, 'pending' FROM turns
+WHERE turns.id = :turn_id AND (:workspace = '' OR turns.workspace = :workspace)
 ON CONFLICT (turn_id) DO UPDATE SET question = excluded.question, answer = excluded.answer,
     author = excluded.author, author_name = '', status = 'pending', verified_at = now(), asked_at = NULL,
     version = verified_answers.version + 1
@@ -192,22 +212,28 @@ _REWRITE = text("""
 UPDATE verified_answers SET question = :question, answer = :answer, status = 'pending', verified_at = now(),
     asked_at = NULL, version = version + 1
 WHERE id = :id AND author = :author AND status <> 'withdrawn'
+AND (:workspace = '' OR place ->> 'team' = :workspace)
 RETURNING id
 """)
 
 
-def write(transaction: Transaction, id_: UUID, turn_id: UUID, written: WrittenAnswer) -> UUID | None:
+def write(
+    transaction: Transaction, id_: UUID, turn_id: UUID, written: WrittenAnswer, workspace: str = ""
+) -> UUID | None:
     """Stores an answer that corrects a turn's, in the place of an earlier one; it is not used before
-    :func:`activate`. Returns its id; None where the turn is gone."""
+    :func:`activate`. Returns its id; None where the turn is gone, or is not of ``workspace``, where many have
+    installed the app."""
     values = {"id": id_, "turn_id": turn_id, "question": written.question, "answer": written.answer}
-    values |= {"author": written.author, "place": dict(written.place)}
+    values |= {"author": written.author, "place": dict(written.place), "workspace": workspace}
     found: UUID | None = transaction.scalar(_WRITE, values)
     return found
 
 
-def rewrite(transaction: Transaction, id_: UUID, *, question: str, answer: str, author: str) -> bool:
+def rewrite(
+    transaction: Transaction, id_: UUID, *, question: str, answer: str, author: str, workspace: str = ""
+) -> bool:
     """Stores what an answer's author has changed in it; returns False where it is not theirs, or not used."""
-    values = {"id": id_, "question": question, "answer": answer, "author": author}
+    values = {"id": id_, "question": question, "answer": answer, "author": author, "workspace": workspace}
     return transaction.scalar(_REWRITE, values) is not None
 
 

@@ -1,13 +1,12 @@
-"""The readers that ``--as`` names, looked up in Slack where the settings have a token for it."""
+"""The readers that ``--as`` names, looked up in Slack where something connects to it."""
 
 from collections.abc import Sequence
 
-import bot.settings
 from agent.errors import ReplyError
 from agent.store.database import Database
-from agent.types import Audience
+from agent.types import WORKSPACE, Audience
 from bot.cli import connection
-from bot.slack.client import SlackClient
+from bot.slack.installation import terminal
 from bot.slack.membership.audience import LOOKED_UP, AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
 from ingest.access.principals import make_member
@@ -20,12 +19,16 @@ def make_audience(database: Database, names: Sequence[str]) -> Audience:
     Raises :class:`agent.errors.UserError` for names that are no principals.
     """
     by_name = make_member(names)
-    settings = bot.settings.load()
-    if len(names) != 1 or not names[0].startswith(LOOKED_UP) or settings.slack_bot_token is None:
+    workspace = next((name.removeprefix(WORKSPACE) for name in names if name.startswith(WORKSPACE)), None)
+    others = [name for name in names if not name.startswith(WORKSPACE)]
+    if len(others) != 1 or not others[0].startswith(LOOKED_UP):
         return by_name
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    place = terminal.choose(database, workspace)
+    if place.slack is None:
+        return by_name
+    id_ = place.id or ""
     try:
-        return AudienceResolver(SlackDirectory(slack), ReaderSets(), database).of_reader(names[0])
+        return AudienceResolver(SlackDirectory(place.slack, id_), ReaderSets(), database, id_).of_reader(others[0])
     except ReplyError as error:
         connection.announce(f"{error}; so this goes by the name alone.")
         return by_name

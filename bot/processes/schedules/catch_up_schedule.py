@@ -43,9 +43,9 @@ class CatchUpState:
         self.connection.hset(self.key, name, repr(moment))
 
 
-def open_state(connection: redis.Redis, queue_name: str) -> CatchUpState:
-    """Returns the state that belongs to the queue of this name."""
-    return CatchUpState(connection, f"{queue_name}:catch-up")
+def open_state(connection: redis.Redis, queue_name: str, workspace: str = "") -> CatchUpState:
+    """Returns the state that belongs to the queue of this name, and to one of many workspaces."""
+    return CatchUpState(connection, f"{queue_name}:catch-up" + (f":{workspace}" if workspace else ""))
 
 
 def request(state: CatchUpState) -> None:
@@ -59,7 +59,8 @@ def request(state: CatchUpState) -> None:
 class CatchUpSchedule:
     """Starts a search when one is due, on a thread of its own: it takes minutes, and sweeps must go on.
 
-    ``search`` gets the moment since when, None for as long as it looks back at all.
+    ``search`` gets the moment since when, None for as long as it looks back at all. A failure of one workspace's
+    holds up no other one's: each has a schedule and a lock ``name`` of its own.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class CatchUpSchedule:
         search: Callable[[datetime | None], int],
         *,
         clock: Callable[[], float] = time.time,
+        name: str = LOCK,
     ) -> None:
         self._database, self._state, self._search, self._clock = database, state, search, clock
+        self._name = name
         self._requested_at = clock()
         self._thread: threading.Thread | None = None
 
@@ -93,7 +96,7 @@ class CatchUpSchedule:
 
     def _run(self) -> None:
         try:
-            with locks.try_acquire(self._database, LOCK) as is_ours:
+            with locks.try_acquire(self._database, self._name) as is_ours:
                 state = self._state.load()
                 if is_ours and self._is_due(state):
                     self._search_since(state.get("done"))

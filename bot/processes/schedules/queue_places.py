@@ -48,11 +48,14 @@ class QueuePlaces:
     def __init__(
         self,
         database: Database,
-        notifications: Notifications,
+        notifications: Notifications | Callable[[str], Notifications],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database, self._notifications, self._clock = database, notifications, clock
+        """``notifications`` may tell which are a workspace's, where there are many."""
+        find = (lambda _: notifications) if isinstance(notifications, Notifications) else notifications
+        self._find: Callable[[str], Notifications] = find
+        self._database, self._clock = database, clock
         self._told: dict[UUID, _Told] = {}
         self._calls: list[Future[None]] = []
         self._next_at = 0.0
@@ -67,13 +70,11 @@ class QueuePlaces:
         places = self._read(lately)
         waiting = {place.turn_id for place in places if place.n_before is not None}
         due = sorted((place for place in places if self._is_due(place, now)), key=self._rank)[:STATUSES_PER_LOOK]
-        self._calls = [self._notifications.show_place(place.address, place.n_before) for place in due]
+        self._calls = [
+            self._find(place.address.team_id).show_place(place.address, place.n_before) for place in due
+        ]
         self._told = {turn_id: told for turn_id, told in self._told.items() if turn_id in waiting}
         self._told |= {place.turn_id: _Told(place.n_before, now) for place in due if place.turn_id in waiting}
-
-    def close(self) -> None:
-        """Drops the calls that have not begun."""
-        self._notifications.close()
 
     def _is_due(self, place: QueuePlace, now: float) -> bool:
         told = self._told.get(place.turn_id)

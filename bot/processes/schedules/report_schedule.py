@@ -51,8 +51,11 @@ class ReportSchedule:
         publish: Callable[[datetime], None],
         *,
         clock: Callable[[], datetime] = now,
+        name: str = LOCK,
     ) -> None:
+        """``name`` is that of its lock: each workspace's report has its own."""
         self._database, self._report_time, self._publish, self._clock = database, report_time, publish, clock
+        self._name = name
         self._done: datetime | None = None
         self._next_check_at = 0.0  # time.monotonic() seconds
         self._thread: threading.Thread | None = None
@@ -71,7 +74,7 @@ class ReportSchedule:
 
     def _run(self, due: datetime) -> None:
         try:
-            with locks.try_acquire(self._database, LOCK) as is_ours:
+            with locks.try_acquire(self._database, self._name) as is_ours:
                 if is_ours:
                     self._publish(due)
                     self._done = due

@@ -21,11 +21,15 @@ GONE = "No source '{name}' is declared any more. Open the list again."
 
 @dataclass(frozen=True)
 class SyncRequests:
-    """Lists declared sources, and requests syncs of them. Reads ``docent.toml`` each time."""
+    """Lists declared sources, and requests syncs of them. Reads ``docent.toml`` each time.
+
+    Where many workspaces have installed the app, it knows those sources that are read in ``workspace``.
+    """
 
     database: Database
     sync_queue: Queue
     settings: IngestSettings
+    workspace: str = ""
 
     def list_declared(self) -> dict[str, str]:
         """Returns how often each declared source is synced, by its name; raises :class:`UserError`."""
@@ -47,4 +51,8 @@ class SyncRequests:
         return True
 
     def _load(self) -> dict[str, SourceTable]:
-        return source_config.sources(self.settings.config, is_required=self.settings.is_config_named)
+        tables = source_config.sources(self.settings.config, is_required=self.settings.is_config_named)
+        if not self.workspace:
+            return tables
+        here = {self.workspace, source_config.EVERY}
+        return {name: table for name, table in tables.items() if here & {*source_config.list_workspaces(table)}}

@@ -66,8 +66,10 @@ class PendingReport:
 
 
 _OWNERS = text("""
-SELECT owner, count(DISTINCT told_at) FILTER (WHERE told_at >= :today) FROM source_reports
-WHERE owner <> '' AND owner IN (SELECT owner FROM source_reports WHERE told_at IS NULL) GROUP BY owner
+SELECT owner, count(DISTINCT told_at) FILTER (WHERE told_at >= :today)
+FROM source_reports JOIN turns ON turns.id = turn_id
+WHERE owner <> '' AND (:workspace = '' OR workspace = :workspace) GROUP BY owner
+HAVING bool_or(told_at IS NULL)
 """)
 _PENDING = text("""
 SELECT r.id, r.turn_id, r.document_id, r.user_id, r.kind, coalesce(r.comment, ''), turns.question, turns.origin,
@@ -76,7 +78,7 @@ SELECT r.id, r.turn_id, r.document_id, r.user_id, r.kind, coalesce(r.comment, ''
 FROM source_reports r JOIN turns ON turns.id = r.turn_id
 JOIN LATERAL (SELECT title, url FROM sources WHERE turn_id = r.turn_id AND sources.document_id = r.document_id
               ORDER BY is_cited DESC, n LIMIT 1) AS s ON true
-WHERE owner = :owner AND told_at IS NULL ORDER BY r.id
+WHERE owner = :owner AND told_at IS NULL AND (:workspace = '' OR workspace = :workspace) ORDER BY r.id
 """)
 _TOLD = text("UPDATE source_reports SET told_at = :at WHERE id = ANY(:ids)")
 _LEAVE = text("UPDATE source_reports SET owner = '' WHERE id = ANY(:ids)")
@@ -84,25 +86,27 @@ _LEAVE = text("UPDATE source_reports SET owner = '' WHERE id = ANY(:ids)")
 
 @dataclass(frozen=True)
 class OwnerMessages:
-    """Sends them in one workspace."""
+    """Sends them in one workspace: of what was asked in ``workspace``, where many have installed the app."""
 
     database: Database
     slack: SlackClient
     audiences: AudienceResolver
     directory: SlackDirectory
     zone: ZoneInfo
+    workspace: str = ""
 
     def send(self, at: datetime | None = None) -> int:
         """Sends what is due; returns how many. Raises :class:`agent.errors.ReplyError` where Slack is away."""
         moment = (at or now()).astimezone(self.zone)
         today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         with self.database.transaction() as transaction:
-            owners = transaction.execute(_OWNERS, {"today": today}).all()
+            owners = transaction.execute(_OWNERS, {"today": today, "workspace": self.workspace}).all()
         return sum(self._tell(owner, moment) for owner, n_today in owners if n_today < MAX_A_DAY)
 
     def _tell(self, owner: str, at: datetime) -> bool:
         with self.database.transaction() as transaction:
-            pending = [_make(row) for row in transaction.execute(_PENDING, {"owner": owner})]
+            values = {"owner": owner, "workspace": self.workspace}
+            pending = [_make(row) for row in transaction.execute(_PENDING, values)]
         if not pending:
             return False
         try:
@@ -129,7 +133,9 @@ class OwnerMessages:
         return told, [one for one in pending if one.document_id in hidden]
 
     def _send(self, owner: str, told: Sequence[PendingReport], audience: Audience) -> bool:
-        notice = notices.begin(self.database, f"source-reports:{owner}:{told[-1].id}")
+        notice = notices.begin(
+            self.database, f"source-reports:{notices.name_person(owner, self.workspace)}:{told[-1].id}"
+        )
         if notice is None:
             return False
         shown, n_more = cut(told, MAX_LISTED)

@@ -20,16 +20,17 @@ from ingest.verified.answers import VerifiedAnswer
 
 @dataclass(frozen=True)
 class ReviewMessages:
-    """Sends them in one workspace."""
+    """Sends them in one workspace: about answers of ``workspace``, where many have installed the app."""
 
     database: Database
     slack: SlackClient
     audiences: AudienceResolver
+    workspace: str = ""
 
     def send(self) -> int:
         """Sends what is due; returns how many. Raises :class:`agent.errors.ReplyError` where Slack is away."""
         with self.database.transaction() as transaction:
-            changed = answers.load_changed(transaction)
+            changed = answers.load_changed(transaction, self.workspace)
         return sum(self._ask(answer) for answer in changed)
 
     def _ask(self, answer: VerifiedAnswer) -> bool:
@@ -45,7 +46,8 @@ class ReviewMessages:
         return is_sent
 
     def _send(self, answer: VerifiedAnswer) -> bool:
-        subject = f"review:{answer.author}:{answer.id}:{answer.version}:{answer.state_of_documents}"
+        author = notices.name_person(answer.author, self.workspace)
+        subject = f"review:{author}:{answer.id}:{answer.version}:{answer.state_of_documents}"
         notice = notices.begin(self.database, subject)
         if notice is None:
             return False

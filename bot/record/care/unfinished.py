@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 import agent.settings
 from agent import observability
 from agent.errors import ReplyError
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from bot.record.care.owner_messages import OwnerMessages
 from bot.record.care.review_messages import ReviewMessages
-from bot.settings import BotSettings
 from bot.slack.client import SlackClient
 from bot.slack.interactions.experts import corrections, human_requests
 from bot.slack.interactions.experts.corrections import Corrections
@@ -29,19 +29,20 @@ SECONDS = 10.0  # that the process which stored something has for it
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What is to be done in one workspace."""
+    """What is to be done in one workspace: ``workspace``, where many have installed the app."""
 
     database: Database
     requests: RequestPosts
     corrections: Corrections
     owners: OwnerMessages
     reviews: ReviewMessages
+    workspace: str = ""
 
     def finish(self, seconds: float = SECONDS) -> None:
         """Does what was stored ``seconds`` ago and is not done, and what is due."""
         with self.database.transaction() as transaction:
-            requests = human_requests.list_unshown(transaction, seconds=seconds)
-            written = corrections.list_pending(transaction, seconds=seconds)
+            requests = human_requests.list_unshown(transaction, seconds=seconds, workspace=self.workspace)
+            written = corrections.list_pending(transaction, seconds=seconds, workspace=self.workspace)
         for id_ in requests:
             _try(lambda id_=id_: self.requests.show(id_))  # type: ignore[misc]
         for id_ in written:
@@ -50,19 +51,31 @@ class Unfinished:
         _try(self.reviews.send)
 
 
-def build(database: Database, settings: BotSettings) -> Unfinished:
-    """Builds it from the settings, which have a token."""
-    assert settings.slack_bot_token
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
-    directory = SlackDirectory(slack)
-    audiences = AudienceResolver(directory, ReaderSets(), database)
+_BUSY = text("""
+SELECT team FROM human_requests WHERE shown_at IS NULL OR shown_at < changed_at
+UNION SELECT place ->> 'team' FROM verified_answers WHERE status = 'pending'
+   OR (status = 'active' AND asked_at IS NULL)
+UNION SELECT workspace FROM source_reports JOIN turns ON turns.id = turn_id WHERE told_at IS NULL AND owner <> ''
+""")
+
+
+def list_workspaces(transaction: Transaction) -> list[str]:
+    """Lists the workspaces in which there may be something to do."""
+    return [team or "" for team in transaction.scalars(_BUSY)]
+
+
+def build(database: Database, slack: SlackClient, workspace: str = "") -> Unfinished:
+    """Builds it for the workspace of a client."""
+    directory = SlackDirectory(slack, workspace)
+    audiences = AudienceResolver(directory, ReaderSets(), database, workspace)
     zone = ZoneInfo(agent.settings.load().time_zone)
     return Unfinished(
         database,
         RequestPosts(database, slack),
-        Corrections(database, slack, directory),
-        OwnerMessages(database, slack, audiences, directory, zone),
-        ReviewMessages(database, slack, audiences),
+        Corrections(database, slack, directory, workspace),
+        OwnerMessages(database, slack, audiences, directory, zone, workspace),
+        ReviewMessages(database, slack, audiences, workspace),
+        workspace,
     )
 
 

@@ -58,6 +58,7 @@ SELECT document_id, origin, channel, count(DISTINCT turns.id), count(DISTINCT fe
 FROM turns JOIN sources ON sources.turn_id = turns.id AND is_cited
 LEFT JOIN feedback ON feedback.turn_id = turns.id AND feedback.rating = -1
 WHERE turns.created_at >= :since AND turns.created_at < :until AND origin <> 'eval'
+  AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
 GROUP BY document_id, origin, channel
 """)
 
@@ -67,6 +68,7 @@ SELECT document_id, origin, channel, count(*) FILTER (WHERE kind = 'outdated'),
        count(*) FILTER (WHERE kind = 'wrong')
 FROM source_reports JOIN turns ON turns.id = turn_id
 WHERE owner = '' AND source_reports.created_at >= :since AND source_reports.created_at < :until
+  AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
 GROUP BY document_id, origin, channel
 """)
 
@@ -74,7 +76,7 @@ GROUP BY document_id, origin, channel
 def count_cited(transaction: Transaction, since: datetime, until: datetime, scope: ReportScope) -> Counts:
     """Counts the answers that cite each document, their 👎, and what was said of it that no owner hears of."""
     counts: defaultdict[str, DocumentCounts] = defaultdict(DocumentCounts)
-    values = {"since": since, "until": until}
+    values = {"since": since, "until": until, "workspace": scope.workspace}
     rows = transaction.execute(_CITED, values)
     for document_id, origin, channel, n_answers, n_down in rows:
         if scope.shows(origin, channel):

@@ -44,6 +44,15 @@ RETURNING begun_at, EXISTS (SELECT FROM earlier WHERE sent_at IS NULL) AS is_res
 """)
 
 
+def name_person(user_id: str, workspace: str = "") -> str:
+    """Returns how subjects name a person: of many workspaces with theirs, in which alone an id is unique.
+
+    >>> name_person("U1"), name_person("U1", "T1")
+    ('U1', 'T1/U1')
+    """
+    return f"{workspace}/{user_id}" if workspace else user_id
+
+
 def begin(database: Database, subject: str, *, again_after: timedelta | None = None) -> Notice | None:
     """Stores that a message is being sent; returns None where it was, unless that is ``again_after`` ago."""
     values = {"subject": subject, "now": now(), "sent_before": now() - again_after if again_after else None}

@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import cache, partial
 from typing import TypedDict
 
-import bot.settings
 from agent.store.database import Database
 from bot.record import export_scope
 from bot.record.reports import weekly, wording
@@ -46,13 +45,17 @@ class ReportJson(TypedDict):
     reported: list[ReportedDocument]
 
 
-def make(database: Database, since: datetime, until: datetime) -> Report:
-    """Makes the report. Without a token of Slack no channel is known to be public, and no question has a link."""
-    settings = bot.settings.load()
-    if settings.slack_bot_token is None:
-        return make_report(database, since, until, ReportScope(lambda channel: False), lambda question: None)
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
-    scope = ReportScope(cache(partial(export_scope.is_public, slack)))
+def make(
+    database: Database, since: datetime, until: datetime, slack: SlackClient | None, workspace: str | None = None
+) -> Report:
+    """Makes the report, of one of many workspaces where it is named.
+
+    Without a client of Slack no channel is known to be public, and no question has a link.
+    """
+    if slack is None:
+        scope = ReportScope(lambda channel: False, workspace=workspace)
+        return make_report(database, since, until, scope, lambda question: None)
+    scope = ReportScope(cache(partial(export_scope.is_public, slack)), workspace=workspace)
     return make_report(database, since, until, scope, partial(weekly.find_link, slack))
 
 

@@ -63,6 +63,7 @@ class AskedCounts:
 _COUNTS = text("""
 SELECT origin, channel, count(*), count(*) FILTER (WHERE reason = 'no_evidence') FROM turns
 WHERE created_at >= :since AND created_at < :until AND origin <> 'eval'
+  AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace)
   AND reason IS NOT NULL AND reason NOT IN ('small_talk', 'greeting', 'withdrawn', 'not_allowed')
 GROUP BY origin, channel
 """)
@@ -71,7 +72,8 @@ GROUP BY origin, channel
 def count_asked(transaction: Transaction, since: datetime, until: datetime, scope: ReportScope) -> AskedCounts:
     """Counts the questions of a time; small talk is none."""
     n_asked = n_unanswered = n_private = 0
-    for origin, channel, n, n_without in transaction.execute(_COUNTS, {"since": since, "until": until}).all():
+    values = {"since": since, "until": until, "workspace": scope.workspace}
+    for origin, channel, n, n_without in transaction.execute(_COUNTS, values).all():
         if scope.shows(origin, channel):
             n_asked, n_unanswered = n_asked + n, n_unanswered + n_without
         else:
@@ -83,7 +85,8 @@ _UNANSWERED = text("""
 SELECT id, session_id, origin, channel, question, (
     SELECT place ->> 'ts' FROM deliveries WHERE turn_id = turns.id ORDER BY id LIMIT 1
 ) AS ts FROM turns
-WHERE created_at >= :since AND created_at < :until AND origin <> 'eval' AND reason = 'no_evidence'
+WHERE created_at >= :since AND created_at < :until AND origin <> 'eval'
+  AND (CAST(:workspace AS text) IS NULL OR workspace = :workspace) AND reason = 'no_evidence'
 ORDER BY id DESC
 """)
 
@@ -92,7 +95,7 @@ def load_unanswered(
     transaction: Transaction, since: datetime, until: datetime, scope: ReportScope
 ) -> list[UnansweredQuestion]:
     """Loads the questions that the report may show, the newest first, at most ``MAX_QUESTIONS``."""
-    rows = transaction.execute(_UNANSWERED, {"since": since, "until": until}).all()
+    rows = transaction.execute(_UNANSWERED, {"since": since, "until": until, "workspace": scope.workspace}).all()
     shown = (row for row in rows if scope.shows(row.origin, row.channel))
     questions = [UnansweredQuestion(row.id, row.session_id, row.channel, row.question, row.ts) for row in shown]
     return questions[:MAX_QUESTIONS]

@@ -32,22 +32,26 @@ PORTION = 1_000  # rows
 
 @dataclass(frozen=True)
 class Reminders:
-    """Sends them. ``source_owners`` are those of whole sources, by the source's name."""
+    """Sends them. ``source_owners`` are those of whole sources, by the source's name.
+
+    ``workspace`` is the one whose people are reminded, where many have installed the app.
+    """
 
     database: Database
     slack: SlackClient
     audiences: AudienceResolver
     is_public: Callable[[str], bool]
     source_owners: Mapping[str, str]
+    workspace: str = ""
 
     def send(self, at: datetime) -> int:
         """Sends what is due; returns how many. Raises :class:`agent.errors.ReplyError` where Slack is away."""
         with self.database.transaction() as transaction:
-            owned = _load_owned(transaction, self.source_owners, at)
+            owned = _load_owned(transaction, self.source_owners, at, is_one_of_many=bool(self.workspace))
         return sum(self._remind(owner, ids, at) for owner, ids in sorted(owned.items()))
 
     def _remind(self, owner: str, ids: Sequence[str], at: datetime) -> bool:
-        subject = make_subject(owner)
+        subject = make_subject(owner, self.workspace)
         try:
             audience = self.audiences.of_reader(f"user:{owner}")
             listed = self._select(ids, audience, at)
@@ -67,7 +71,7 @@ class Reminders:
     def _select(self, ids: Sequence[str], audience: Audience, at: datetime) -> list[DocumentFigures]:
         """Returns which of these documents the owner may read and has to look at: those with most 👎 first, then
         those cited most."""
-        scope = ReportScope(self.is_public, audience)
+        scope = ReportScope(self.is_public, audience, workspace=self.workspace or None)
         with self.database.transaction() as transaction:
             cited = documents.count_cited(transaction, at - RATED_WITHIN, at, scope)
             counts = {id_: cited.get(id_, DocumentCounts()) for id_ in ids}
@@ -75,9 +79,9 @@ class Reminders:
         return sorted((one for one in figures if one.staleness or one.n_down), key=lambda one: -one.n_down)
 
 
-def make_subject(owner: str) -> str:
+def make_subject(owner: str, workspace: str = "") -> str:
     """Returns the subject of an owner's reminders."""
-    return f"reminder:{owner}"
+    return f"reminder:{notices.name_person(owner, workspace)}"
 
 
 _RATED = text("""
@@ -86,8 +90,11 @@ WHERE is_cited AND feedback.updated_at >= :since
 """)
 
 
-def _load_owned(transaction: Transaction, source_owners: Mapping[str, str], at: datetime) -> dict[str, list[str]]:
-    """Returns by owner the ids of documents that may be out of date or that an answer rated 👎 cites."""
+def _load_owned(
+    transaction: Transaction, source_owners: Mapping[str, str], at: datetime, *, is_one_of_many: bool
+) -> dict[str, list[str]]:
+    """Returns by owner the ids of documents that may be out of date or that an answer rated 👎 cites; of one of
+    many workspaces, in its own sources alone."""
     rated = set(transaction.scalars(_RATED, {"since": at - RATED_WITHIN}))
     row = DocumentRow
     has_owner = or_(row.upkeep.is_not(None), row.source.in_(source_owners))
@@ -96,6 +103,7 @@ def _load_owned(transaction: Transaction, source_owners: Mapping[str, str], at: 
     for columns in transaction.execute(query):
         one = documents.make_figures(tuple(columns), {}, at)
         owner = one.owner or source_owners.get(one.source, "")
-        if owner and (one.staleness or one.id in rated):
+        is_theirs = not is_one_of_many or one.source in source_owners
+        if owner and is_theirs and (one.staleness or one.id in rated):
             owned[owner].append(one.id)
     return owned

@@ -17,12 +17,13 @@ class ReportScope:
     documents, the questions of the terminal too, and how many others were asked in private.
 
     ``is_public`` tells of a channel, by its id, whether all full members of the workspace may read it and nobody
-    else; ``channel`` is the one where the report is posted.
+    else; ``channel`` is the one where the report is posted. Of many workspaces it tells of one, ``workspace``.
     """
 
     is_public: Callable[[str], bool]
     audience: Audience | None = None
     channel: str = ""
+    workspace: str | None = None
 
     @property
     def is_operators(self) -> bool:

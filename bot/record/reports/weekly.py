@@ -21,7 +21,6 @@ from bot.record.reports.questions import UnansweredQuestion
 from bot.record.reports.reminders import Reminders
 from bot.record.reports.report import make_report
 from bot.record.reports.scope import ReportScope
-from bot.settings import BotSettings
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.interactions.feedback import source_owners
 from bot.slack.membership.audience import AudienceResolver
@@ -34,7 +33,10 @@ MAX_TRIES = 3  # of a report whose readers change while it is made; then it is t
 
 @dataclass(frozen=True)
 class WeeklyReport:
-    """Posts in ``channel``; ``is_public`` tells which channels every full member may read."""
+    """Posts in ``channel``; ``is_public`` tells which channels every full member may read.
+
+    ``workspace`` is the one of it, where many have installed the app: the report tells of nothing else.
+    """
 
     database: Database
     slack: SlackClient
@@ -43,18 +45,22 @@ class WeeklyReport:
     zone: ZoneInfo
     is_public: Callable[[str], bool]
     source_owners: Mapping[str, str]
+    workspace: str = ""
 
     def publish(self, due: datetime) -> None:
         """Posts the report of the week before ``due`` unless that was done, and sends the reminders that are due.
 
         Raises :class:`agent.errors.ReplyError` where Slack refuses or is away; may be repeated.
         """
-        subject = f"report:{self.channel}:{due.astimezone(self.zone):%Y-%m-%d}"
+        place = f"{self.workspace}/{self.channel}" if self.workspace else self.channel
+        subject = f"report:{place}:{due.astimezone(self.zone):%Y-%m-%d}"
         if notice := notices.begin(self.database, subject):
             is_posted = self._post(notice, due)
             notices.complete(self.database, notice)
             observability.log.info("report_made", channel=self.channel, is_posted=is_posted)
-        reminders = Reminders(self.database, self.slack, self.audiences, self.is_public, self.source_owners)
+        reminders = Reminders(
+            self.database, self.slack, self.audiences, self.is_public, self.source_owners, self.workspace
+        )
         if n_reminded := reminders.send(due):
             observability.log.info("owners_reminded", n=n_reminded)
 
@@ -66,7 +72,7 @@ class WeeklyReport:
         since = due.astimezone(self.zone) - WEEK  # of the clock on the wall
         readers = self._look_up_readers()
         for _ in range(MAX_TRIES):
-            scope = ReportScope(self.is_public, readers, self.channel)
+            scope = ReportScope(self.is_public, readers, self.channel, self.workspace or None)
             report = make_report(self.database, since, due, scope, partial(find_link, self.slack))
             readers_before, readers = readers, self._look_up_readers()
             if readers == readers_before:
@@ -82,18 +88,17 @@ class WeeklyReport:
         return self.audiences.of_reader(f"channel:{self.channel}")
 
 
-def build(database: Database, settings: BotSettings) -> WeeklyReport:
-    """Builds it from the settings, which have a token and a channel."""
-    assert settings.slack_bot_token
-    slack = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+def build(database: Database, slack: SlackClient, *, workspace: str, channel: str) -> WeeklyReport:
+    """Builds that of a channel; ``workspace`` is "" for the one of the token."""
     return WeeklyReport(
         database,
         slack,
-        AudienceResolver(SlackDirectory(slack), ReaderSets(), database),
-        settings.report_channel,
+        AudienceResolver(SlackDirectory(slack, workspace), ReaderSets(), database, workspace),
+        channel,
         ZoneInfo(agent.settings.load().time_zone),
         cache(partial(export_scope.is_public, slack)),
-        source_owners.load(),
+        source_owners.load(workspace),
+        workspace,
     )
 
 

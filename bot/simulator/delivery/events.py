@@ -108,7 +108,8 @@ class EventBuilder:
 
     def user_changed(self, user: User, *, is_new: bool) -> EventPayload:
         """Returns the event of a person who is new, or is another by what their profile says."""
-        event = {"type": "team_join" if is_new else "user_change", "user": user.to_json(with_email=True)}
+        told = user.to_json(with_email=True, enterprise_id=self._app.enterprise_id)
+        event = {"type": "team_join" if is_new else "user_change", "user": told}
         return cast(EventPayload, event | {"event_ts": self._timestamps.make()})
 
     def group_changed(self, group_id: str, user_ids: list[str], *, is_new: bool) -> EventPayload:
@@ -117,6 +118,15 @@ class EventBuilder:
         if is_new:
             return {"type": "subteam_created", "subteam": {"id": group_id, "users": user_ids}, "event_ts": ts}
         return {"type": "subteam_members_changed", "subteam_id": group_id, "event_ts": ts}
+
+    def uninstalled(self) -> EventPayload:
+        """Returns the event of the app's removal."""
+        return {"type": "app_uninstalled", "event_ts": self._timestamps.make()}
+
+    def tokens_revoked(self) -> EventPayload:
+        """Returns the event of tokens that are good no more, by the users whose they were."""
+        tokens = {"oauth": [], "bot": [self._app.bot_user_id]}
+        return {"type": "tokens_revoked", "tokens": tokens, "event_ts": self._timestamps.make()}
 
     def home_opened(self, channel: Channel, user_id: str, tab: str) -> EventPayload:
         """Returns the event of a person who opened a tab of the app."""
@@ -148,7 +158,7 @@ class EventBuilder:
             "token": app.verification_token,
             "team_id": app.team_id,
             "context_team_id": app.team_id,
-            "context_enterprise_id": None,
+            "context_enterprise_id": app.enterprise_id,
             "api_app_id": app.app_id,
             "event": event,
             "type": "event_callback",
@@ -156,11 +166,11 @@ class EventBuilder:
             "event_time": int(time.time()),
             "authorizations": [
                 {
-                    "enterprise_id": None,
-                    "team_id": app.team_id,
+                    "enterprise_id": app.enterprise_id,
+                    "team_id": None if app.is_enterprise_install else app.team_id,
                     "user_id": app.bot_user_id,
                     "is_bot": True,
-                    "is_enterprise_install": False,
+                    "is_enterprise_install": app.is_enterprise_install,
                 }
             ],
             "is_ext_shared_channel": channel is not None and channel.is_ext_shared,

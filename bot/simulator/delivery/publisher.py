@@ -18,7 +18,15 @@ class EventPublisher:
 
     def publish(self, event: EventPayload, channel: Channel | None) -> None:
         """Sends the event if the app subscribes to it and is in the channel, if it is of one."""
-        if channel and self._app.bot_user_id not in channel.members:
+        if not self._app.is_installed or (channel and self._app.bot_user_id not in channel.members):
             return
         if subscription_name(event) in self._app.subscriptions:
             self._outbox.send_event(self._builder.envelope(event, channel))
+
+    def publish_end(self, event: EventPayload) -> None:
+        """Sends an event that tells of the end of the installation: through no installation, so without an
+        authorization."""
+        if subscription_name(event) in self._app.subscriptions:
+            envelope = self._builder.envelope(event, None)
+            envelope["authorizations"] = []
+            self._outbox.send_event(envelope)

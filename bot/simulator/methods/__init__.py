@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from bot.simulator.methods import agents, chat, conversations, files, identity, streams, surfaces
+from bot.simulator.methods import agents, chat, conversations, files, identity, installing, streams, surfaces
 from bot.simulator.methods.arguments import CallArguments, MethodSpec
 from bot.simulator.payloads import MethodResponse
 from bot.simulator.workspace import Workspace
@@ -22,6 +22,7 @@ METHODS: dict[str, MethodSpec[Any]] = {
     **conversations.METHODS,
     **surfaces.METHODS,
     **files.METHODS,
+    **installing.METHODS,
 }
 
 
@@ -53,7 +54,9 @@ def bind(workspace: Workspace) -> dict[str, MethodRun]:
         app, directory=directory, views=workspace.views, messenger=messenger, changes=workspace.changes
     )
     file_methods = files.FileMethods(app, directory=directory, files=workspace.files, messenger=messenger)
+    installing_methods = installing.InstallingMethods(app, workspace.installations, workspace.uninstall, clock)
     return {
+        **_bind_family(installing_methods, installing.METHODS),
         **_bind_family(identity_methods, identity.METHODS),
         **_bind_family(chat_methods, chat.METHODS),
         **_bind_family(stream_methods, streams.METHODS),

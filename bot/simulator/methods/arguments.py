@@ -25,6 +25,7 @@ class TokenKind(StrEnum):
 
     BOT = "bot"
     APP = "app"
+    CONFIG = "config"  # of the person whose app it is
     NONE = "none"
 
 

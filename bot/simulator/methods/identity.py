@@ -7,10 +7,8 @@ from bot.simulator.errors import SlackError
 from bot.simulator.methods.arguments import CallArguments, TokenKind, method, paginate
 from bot.simulator.methods.channels import READ_SCOPES, SCOPE_OF_KIND, list_kinds, select_channels
 from bot.simulator.payloads import JsonObject, MethodResponse
-from bot.simulator.stores.directory import ChannelKind, Directory
+from bot.simulator.stores.directory import ChannelKind, Directory, User
 from bot.simulator.stores.installed_app import InstalledApp
-
-TEAM_URL = "https://stand-in.slack.com/"
 
 
 class IdentityMethods:
@@ -24,13 +22,14 @@ class IdentityMethods:
     def test_auth(self, args: CallArguments) -> MethodResponse:
         """Returns the identity behind the token."""
         return {
-            "url": TEAM_URL,
-            "team": "Stand-in",
+            "url": f"https://{self._app.domain}.slack.com/",
+            "team": self._app.team_name,
             "user": self._app.bot_name,
             "team_id": self._app.team_id,
             "user_id": self._app.bot_user_id,
             "bot_id": self._app.bot_id,
-            "is_enterprise_install": False,
+            **({"enterprise_id": self._app.enterprise_id} if self._app.enterprise_id else {}),
+            "is_enterprise_install": self._app.is_enterprise_install,
         }
 
     def test_api(self, args: CallArguments) -> MethodResponse:
@@ -47,20 +46,21 @@ class IdentityMethods:
     def get_user(self, args: CallArguments) -> MethodResponse:
         """Returns one user."""
         user = self._directory.visible_user(args.text("user"))
-        return {"user": user.to_json(with_email=self._sees_email(), with_locale=args.flag("include_locale"))}
+        return {"user": self._describe(user, args)}
 
     def list_users(self, args: CallArguments) -> MethodResponse:
         """Returns all users."""
+        self._require_team(args)
         users, next_cursor = paginate(list(self._directory.users.values()), args, default=1000, most=1000)
-        sees_email, with_locale = self._sees_email(), args.flag("include_locale")
         return {
-            "members": [user.to_json(with_email=sees_email, with_locale=with_locale) for user in users],
+            "members": [self._describe(user, args) for user in users],
             "cache_ts": int(self._clock()),
             "response_metadata": {"next_cursor": next_cursor},
         }
 
     def list_user_channels(self, args: CallArguments) -> MethodResponse:
         """Returns a user's conversations: those the app shares with them, and all public ones."""
+        self._require_team(args)
         bot = self._app.bot_user_id
         for kind in list_kinds(args):  # whether there is such a channel or not
             self._app.require_scope(f"{SCOPE_OF_KIND[kind]}:read")
@@ -78,11 +78,13 @@ class IdentityMethods:
         """Returns the team."""
         if args.text("team", self._app.team_id) != self._app.team_id:
             raise SlackError("team_not_found")
-        team = {"id": self._app.team_id, "name": "Stand-in", "domain": "stand-in", "email_domain": "example.com"}
-        return {"team": {**team, "url": TEAM_URL, "icon": {}}}
+        team = {"id": self._app.team_id, "name": self._app.team_name, "domain": self._app.domain}
+        url = f"https://{self._app.domain}.slack.com/"
+        return {"team": {**team, "email_domain": "example.com", "url": url, "icon": {}}}
 
     def list_groups(self, args: CallArguments) -> MethodResponse:
         """Returns the user groups."""
+        self._require_team(args)
         groups: list[JsonObject] = []
         for id_, users in self._directory.groups.items():
             group: JsonObject = {
@@ -104,6 +106,19 @@ class IdentityMethods:
         if user is None or not user.is_bot:
             raise SlackError("bot_not_found")
         return {"bot": {"id": bot_id, "deleted": False, "name": user.name, "user_id": user.id, "icons": {}}}
+
+    def _describe(self, user: User, args: CallArguments) -> dict[str, object]:
+        with_locale, enterprise_id = args.flag("include_locale"), self._app.enterprise_id
+        return user.to_json(with_email=self._sees_email(), with_locale=with_locale, enterprise_id=enterprise_id)
+
+    def _require_team(self, args: CallArguments) -> None:
+        """Requires an app that is in a whole organisation to name one of its workspaces."""
+        if not self._app.is_enterprise_install:
+            return
+        if not args.text("team_id"):
+            raise SlackError("missing_argument")
+        if args.text("team_id") != self._app.team_id:
+            raise SlackError("team_access_not_granted")
 
     def _sees_email(self) -> bool:
         return "users:read.email" in self._app.scopes

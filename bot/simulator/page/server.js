@@ -6,6 +6,7 @@ import { attempt } from "./dom.js";
 const LONGEST_WAIT = 30_000; // ms, longer than the server lets a poll wait
 const BREATH = 50; // ms between two screens, so that a fast stream does not fill the line
 const RETRY = 1_000; // ms
+const BASE = /^\/workspaces\/[A-Z0-9]+/.exec(location.pathname)?.[0] ?? ""; // of a workspace beside the first one
 
 /** The server refused, and said why. Everything else that is thrown means that it cannot be reached. */
 export class Refusal extends Error {}
@@ -15,7 +16,7 @@ export class Refusal extends Error {}
 export async function read(path, parameters = {}, signal) {
   const limit = AbortSignal.timeout(LONGEST_WAIT);
   const options = { signal: signal ? AbortSignal.any([signal, limit]) : limit };
-  return unpack(await fetch(`/_control/${path}?${new URLSearchParams(parameters)}`, options));
+  return unpack(await fetch(`${BASE}/_control/${path}?${new URLSearchParams(parameters)}`, options));
 }
 
 /** Does something as a person, and returns its result.
@@ -23,7 +24,7 @@ export async function read(path, parameters = {}, signal) {
 export async function act(user, action, args = {}) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ user, action, args });
-  return (await unpack(await fetch("/_control/act", { method: "POST", headers, body }))).result;
+  return (await unpack(await fetch(`${BASE}/_control/act`, { method: "POST", headers, body }))).result;
 }
 
 /** @param {unknown} error */

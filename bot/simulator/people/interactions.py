@@ -29,7 +29,6 @@ from bot.simulator.stores.timestamps import Timestamps
 from bot.simulator.stores.views import OpenView, ViewStore
 
 VIEW_CONTENT = ("title", "blocks", "submit", "close", "callback_id", "private_metadata")
-TEAM_DOMAIN = "stand-in"
 CHOSEN_BY_ID = {
     "conversations_select": "selected_conversation",
     "channels_select": "selected_channel",
@@ -185,10 +184,12 @@ class Interactions:
             self._publisher.publish(event, dm)
 
     def _command_payload(self, user: User, channel: Channel, command: str, text: str) -> CommandPayload:
+        if not self._app.is_installed:
+            raise WorkspaceError(f"{command} is not a valid command: the app is not installed here")
         return {
             "token": self._app.verification_token,
             "team_id": self._app.team_id,
-            "team_domain": TEAM_DOMAIN,
+            "team_domain": self._app.domain,
             "channel_id": channel.id,
             "channel_name": "privategroup" if channel.kind == ChannelKind.PRIVATE else channel.name,
             "user_id": user.id,
@@ -196,21 +197,25 @@ class Interactions:
             "command": command,
             "text": text,
             "api_app_id": self._app.app_id,
-            "is_enterprise_install": "false",
+            "is_enterprise_install": str(self._app.is_enterprise_install).lower(),
+            "enterprise_id": self._app.enterprise_id or "",
             "response_url": self._urls.issue(channel.id, user.id),
             "trigger_id": self._views.issue_trigger(user.id),
         }
 
     def _payload(self, kind: str, user: User) -> InteractionPayload:
+        app = self._app
+        if not app.is_installed:
+            raise WorkspaceError("the app is not installed here")
         return {
             "type": kind,
             "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
             "api_app_id": self._app.app_id,
             "token": self._app.verification_token,
             "trigger_id": self._views.issue_trigger(user.id),
-            "team": {"id": self._app.team_id, "domain": TEAM_DOMAIN},
-            "enterprise": None,
-            "is_enterprise_install": False,
+            "team": None if app.is_enterprise_install else {"id": app.team_id, "domain": app.domain},
+            "enterprise": app.enterprise,
+            "is_enterprise_install": app.is_enterprise_install,
         }
 
     def _open_view(self, user: User, view_id: str) -> OpenView:

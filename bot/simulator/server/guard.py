@@ -13,7 +13,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-PROGRAM_PATHS = ("/api/", "/commands/", "/actions/", "/upload/", "/files-pri/", "/link/", "/_control/")
+PROGRAM_PATHS = (
+    *("/api/", "/commands/", "/actions/", "/upload/", "/files-pri/", "/link/", "/_control/"),
+    "/workspaces/",  # beside the first one
+)
 LOOPBACK_ONLY = "this workspace answers on loopback only"
 
 

@@ -13,14 +13,15 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.simulator.server import static_page
 from bot.simulator.server.control import ControlApi
 from bot.simulator.server.guard import LoopbackGuard
+from bot.simulator.server.oauth_pages import OAuthPages
 from bot.simulator.server.page_content import PageContent
-from bot.simulator.server.web_api import WebApi
+from bot.simulator.server.teams import TeamApis
 from bot.simulator.workspace import Workspace
 
 START_SECONDS = 10.0
@@ -36,17 +37,19 @@ class WorkspaceServer:
         port: int = 0,
         routes: Sequence[BaseRoute] = (),
         content: PageContent | None = None,
+        others: Sequence[Workspace] = (),
     ) -> None:
-        """`routes` are served beside the workspace's own; `content` is what the app adds to the page."""
-        self.workspace = workspace
+        """`routes` are served beside the workspace's own; `content` is what the app adds to the page. `others` are
+        workspaces beside this one, each with its page at `/workspaces/T…/`."""
+        self.workspace, self._workspaces = workspace, (workspace, *others)
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.api_url = f"{self.url}/api/"
-        served = make_app(workspace, content or PageContent(), routes)
-        self._server = _LoopbackServer(workspace, self.url, served)
+        served = make_app(self._workspaces, content or PageContent(), routes)
+        self._server = _LoopbackServer(self._workspaces, self.url, served)
         self._thread = threading.Thread(target=self._serve, name="workspace-server", daemon=True)
 
     def __enter__(self) -> "WorkspaceServer":
@@ -64,9 +67,9 @@ class WorkspaceServer:
         asyncio.run(self._server.serve(sockets=[self._listener]))
 
 
-def make_app(workspace: Workspace, content: PageContent, routes: Sequence[BaseRoute]) -> Starlette:
+def make_app(workspaces: Sequence[Workspace], content: PageContent, routes: Sequence[BaseRoute]) -> Starlette:
     """Returns the ASGI app with every route behind the guard."""
-    api = WebApi(workspace)
+    api, workspace = TeamApis(workspaces), workspaces[0]
     return Starlette(
         routes=[
             Route("/api/{method}", api.method, methods=["GET", "POST"]),
@@ -77,16 +80,24 @@ def make_app(workspace: Workspace, content: PageContent, routes: Sequence[BaseRo
             Route("/files-pri/{key}/{name:path}", api.file),
             Route("/files/{file_id}/{name:path}", api.save_file),
             WebSocketRoute("/link/", workspace.sockets.serve),
+            *OAuthPages(workspaces).routes(),
             *ControlApi(workspace, content).routes(),
             *static_page.routes(),
+            *[_mount(other, content) for other in workspaces[1:]],
             *routes,
         ],
         middleware=[Middleware(LoopbackGuard)],
     )
 
 
+def _mount(workspace: Workspace, content: PageContent) -> Mount:
+    """Returns the page of another workspace, and what it asks for."""
+    control = ControlApi(workspace, content).routes()
+    return Mount(f"/workspaces/{workspace.app.team_id}", routes=[Route("/", static_page.index), *control])
+
+
 class _LoopbackServer(uvicorn.Server):
-    def __init__(self, workspace: Workspace, url: str, app: Starlette) -> None:
+    def __init__(self, workspaces: Sequence[Workspace], url: str, app: Starlette) -> None:
         transports: dict[tuple[str, int] | None, asyncio.Transport] = {}
 
         class CuttableProtocol(H11Protocol):
@@ -111,14 +122,16 @@ class _LoopbackServer(uvicorn.Server):
             timeout_keep_alive=60,
         )
         super().__init__(config)
-        self._workspace, self._url, self._transports = workspace, url, transports
+        self._workspaces, self._url, self._transports = workspaces, url, transports
         self.is_listening = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        self._workspace.set_base_url(self._url)
+        for workspace in self._workspaces:
+            workspace.set_base_url(self._url)
         self.lifespan.state["transports"] = self._transports
         await super().startup(sockets)
-        self._workspace.outbox.attach()
+        for workspace in self._workspaces:
+            workspace.outbox.attach()
         self.is_listening.set()
 
     async def main_loop(self) -> None:
@@ -131,8 +144,9 @@ class _LoopbackServer(uvicorn.Server):
         """Ends everything at once, where uvicorn would first give each connection time to finish."""
         for server in self.servers:
             server.close()
-        await self._workspace.outbox.close()
-        await self._workspace.sockets.close()
+        for workspace in self._workspaces:
+            await workspace.outbox.close()
+        await self._workspaces[0].sockets.close()
         for transport in list(self._transports.values()):
             transport.abort()
         tasks = list(self.server_state.tasks)

@@ -6,6 +6,7 @@ without an answer. Does not retry, cache or stream.
 """
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ FORM_ONLY = frozenset(
 
 
 class WebApi:
-    """The endpoints of one workspace."""
+    """The endpoints of one workspace; see `teams` for several."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -85,7 +86,7 @@ class WebApi:
     async def method(self, request: Request) -> Response:
         """Answers a call of a method."""
         name = request.path_params["method"]
-        args, token = await _read_call(request)
+        args, token = await read_call(request)
         kind = self._token_kind(token)
         return await self._answer(name, args, kind, lambda: self._run(name, args, token))
 
@@ -195,6 +196,8 @@ class WebApi:
             return
         if not token:
             raise SlackError("not_authed")
+        if fault := self._workspace.app.find_fault(token, self._workspace.timing.clock()):
+            raise SlackError(fault)
         kind = self._token_kind(token)
         if kind == TokenKind.NONE:
             raise SlackError("invalid_auth")
@@ -205,7 +208,10 @@ class WebApi:
 
     def _token_kind(self, token: str) -> TokenKind:
         app = self._workspace.app
-        return {app.bot_token: TokenKind.BOT, app.app_token: TokenKind.APP}.get(token, TokenKind.NONE)
+        if app.is_bots(token):
+            return TokenKind.BOT
+        kinds = {app.app_token: TokenKind.APP, app.config_token: TokenKind.CONFIG}
+        return kinds.get(token, TokenKind.NONE)
 
 
 def _fail(rule: FaultRule) -> ApiAnswer:
@@ -222,7 +228,7 @@ def _rate_limited(seconds: int) -> ApiAnswer:
     return ApiAnswer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(seconds)})
 
 
-async def _read_call(request: Request) -> tuple[JsonObject, str]:
+async def read_call(request: Request) -> tuple[JsonObject, str]:
     """Returns the arguments of query and body together, and the token: the header's before the arguments'."""
     args: JsonObject = dict(parse_qsl(request.url.query, keep_blank_values=True))
     body = await request.body()
@@ -231,8 +237,11 @@ async def _read_call(request: Request) -> tuple[JsonObject, str]:
             args |= _parse_object(body)
     elif body:
         args |= dict(parse_qsl(body.decode(), keep_blank_values=True))
-    _, _, bearer = request.headers.get("authorization", "").partition(" ")
-    return args, bearer or str(args.get("token") or "")
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme == "Basic":  # of an app, which names itself so
+        client_id, _, secret = base64.b64decode(credentials).decode().partition(":")
+        return args | {"client_id": client_id, "client_secret": secret}, ""
+    return args, credentials or str(args.get("token") or "")
 
 
 def _parse_object(body: bytes) -> JsonObject:

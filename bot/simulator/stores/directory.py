@@ -56,8 +56,10 @@ class User:
         """Their address at example.com."""
         return f"{self.name}@example.com"
 
-    def to_json(self, *, with_email: bool, with_locale: bool = False) -> dict[str, object]:
-        """Returns Slack's user object."""
+    def to_json(
+        self, *, with_email: bool, with_locale: bool = False, enterprise_id: str | None = None
+    ) -> dict[str, object]:
+        """Returns Slack's user object, with the organisation where the workspace is one of it."""
         profile = {
             "real_name": self.real_name,
             "real_name_normalized": self.real_name,
@@ -85,6 +87,9 @@ class User:
                 "is_email_confirmed": True,
             }
             user |= {"is_stranger": True} if self.is_stranger else {}
+            if enterprise_id:
+                member = {"id": self.id, "enterprise_id": enterprise_id, "teams": [self.team_id]}
+                user |= {"enterprise_user": member}
         return user | ({"locale": self.locale} if with_locale else {})
 
 

@@ -61,12 +61,15 @@ return redis.call('ZRANGE', KEYS[2], 0, -1)
 
 
 class RedisLimiter:
-    """Gives places to the calls with one token, in all processes. Thread-safe."""
+    """Gives places to the calls of one ``owner``, in all processes. Thread-safe.
+
+    That is a token, or the workspace whose token changes from time to time.
+    """
 
     def __init__(
         self,
         connection: redis.Redis,
-        token: str,
+        owner: str,
         *,
         post_burst: int,
         prefix: str = "docent",
@@ -75,7 +78,7 @@ class RedisLimiter:
     ) -> None:
         self._reserve = connection.register_script(_RESERVE)
         self._note_limited = connection.register_script(_NOTE_LIMITED)
-        self._prefix = f"{prefix}:slack:{sha256(token.encode()).hexdigest()[:16]}"
+        self._prefix = f"{prefix}:slack:{sha256(owner.encode()).hexdigest()[:16]}"
         self._post_burst, self._redis_watch, self._clock = post_burst, redis_watch, clock
         self._local = LocalLimiter(post_burst=post_burst, clock=clock)
         self._limited: frozenset[str] = frozenset()  # methods, as Redis said last

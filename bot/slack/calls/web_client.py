@@ -71,10 +71,13 @@ class KeptConnections:
 
 
 class KeptWebClient(WebClient):
-    """The SDK's client, which calls over kept connections and repeats nothing."""
+    """The SDK's client, which calls over kept connections and repeats nothing.
 
-    def __init__(self, token: str, base_url: str, *, timeout: int, connections: KeptConnections) -> None:
-        super().__init__(token, base_url=base_url, timeout=timeout, retry_handlers=[])
+    It has no token: each call brings its own, because threads share the client.
+    """
+
+    def __init__(self, base_url: str, *, timeout: int, connections: KeptConnections) -> None:
+        super().__init__(base_url=base_url, timeout=timeout, retry_handlers=[])
         self._connections = connections
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What there is to choose from where something is set for a channel: configured models, sources with documents."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,6 +31,10 @@ class Configured:
             for name in value:
                 if name not in self.sources:
                     raise UserError(self._explain_source(name))
+
+    def within(self, sources: Collection[str]) -> "Configured":
+        """Returns the same with these sources alone."""
+        return replace(self, sources=[name for name in self.sources if name in sources])
 
     def find_gone(self, stored: Stored) -> list[str]:
         """Returns a sentence for each model and source that is set but is not there any more."""

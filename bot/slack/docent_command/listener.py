@@ -1,6 +1,6 @@
 """Listens to ``/docent``: acknowledges at once, and answers for the eyes of whoever typed it alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from slack_bolt import Ack, App
 
@@ -19,16 +19,12 @@ WORD_CHARS = 40
 
 
 class DocentCommand:
-    """The command under its name in the manifest. ``help`` is added to what it can do."""
+    """The command in one workspace. ``help`` is added to what it can do."""
 
-    def __init__(self, name: str, background: Background, table: Sequence[Subcommand]) -> None:
-        self._name, self._background = name, background
+    def __init__(self, background: Background, table: Sequence[Subcommand]) -> None:
+        self._background = background
         help_ = Subcommand("help", "", "shows this", self._help)
         self._table = {one.name: one for one in (*table, help_)}
-
-    def register(self, app: App) -> None:
-        """Registers the listener, before the one that takes every other command for a question."""
-        app.command(self._name)(self.on_command)
 
     def on_command(self, ack: Ack, body: Payload) -> None:
         """Acknowledges, and does what was asked for."""
@@ -51,6 +47,12 @@ class DocentCommand:
 
     def _help(self, call: DocentCall) -> Message:
         return {"text": subcommands.explain([*self._table.values()], call.command)}
+
+
+def register(app: App, name: str, of: Callable[[Payload], DocentCommand]) -> None:
+    """Registers the listener under the command's name in the manifest, before the one that takes every other
+    command for a question; ``of`` returns the command of the workspace from which something comes."""
+    app.command(name)(lambda ack, body: of(body).on_command(ack, body))
 
 
 def _tell(address: ReplyAddress, message: Message) -> None:

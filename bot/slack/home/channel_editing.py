@@ -7,7 +7,7 @@ from typing import Any
 from agent import observability
 from agent.errors import ReplyError, UserError
 from bot.slack.block_kit import ThanksView, plain_text
-from bot.slack.channels import channel_settings, configured
+from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import MONEY, SETTINGS, ChannelVersion, Stored
 from bot.slack.channels.configured import Configured
 from bot.slack.home import channel_form
@@ -47,7 +47,7 @@ def open_form(context: HomeContext, *, team: str, channel: str, user_id: str, tr
     require_editor(context, user_id, channel)
     with context.database.transaction() as transaction:
         latest = next(iter(channel_settings.load_history(transaction, team=team, channel=channel, limit=1)), None)
-        known = configured.load(transaction, context.models)
+        known = context.load_configured(transaction)
     subject = FormSubject(
         team,
         channel,
@@ -72,7 +72,7 @@ def save(context: HomeContext, form: FilledForm, user_id: str) -> SavedForm:
         latest = channel_settings.lock_latest(transaction, **place)
         base = channel_settings.load_version(transaction, **place, version=subject.version)
         changes = channel_form.find_changes(form, base)
-        known = configured.load(transaction, context.models)
+        known = context.load_configured(transaction)
         if errors := _find_errors(changes, base, latest, known):
             return SavedForm(errors)
         version = channel_settings.change_all(transaction, **place, changes=changes, changed_by=user_id)
@@ -92,7 +92,7 @@ def set_one(context: HomeContext, *, team: str, channel: str, user_id: str, name
     said = channel_form.DEFAULT if value is None else setting.format(value)
     with context.database.transaction() as transaction:
         if value is not None:
-            configured.load(transaction, context.models).check(setting.field, value)
+            context.load_configured(transaction).check(setting.field, value)
         version = channel_settings.change(
             transaction, team=team, channel=channel, field=setting.field, value=value, changed_by=user_id
         )

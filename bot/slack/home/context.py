@@ -8,10 +8,12 @@ from datetime import datetime
 
 from agent import observability
 from agent.clock import now
-from agent.errors import ReplyError
+from agent.errors import ReplyError, UserError
 from agent.store.budgets import Budgets
-from agent.store.database import Database
+from agent.store.database import Database, Transaction
 from agent.types import Audience
+from bot.slack.channels import configured
+from bot.slack.channels.configured import Configured
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.client import SlackClient
 from bot.slack.membership.audience import AudienceResolver
@@ -33,7 +35,11 @@ class SyncControl:
 
 @dataclass(frozen=True)
 class HomeContext:
-    """``models`` are the names of those that are configured, in their order; ``command`` is ``/docent``'s name."""
+    """``models`` are the names of those that are configured, in their order; ``command`` is ``/docent``'s name.
+
+    ``workspace`` is the one that it is of, where many have installed the app: sources that are not declared for it
+    do not exist there.
+    """
 
     database: Database
     slack: SlackClient
@@ -44,10 +50,27 @@ class HomeContext:
     models: Sequence[str]
     budgets: Budgets
     command: str
+    workspace: str = ""
     clock: Callable[[], datetime] = now
     _public: dict[str, tuple[float, bool]] = field(default_factory=dict, compare=False)
     _addresses: list[str] = field(default_factory=list, compare=False)  # at most one: the workspace's
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
+
+    def is_of(self, team: str) -> bool:
+        """Returns whether what a form or a button names is of this workspace."""
+        return not self.workspace or team == self.workspace
+
+    def load_configured(self, transaction: Transaction) -> Configured:
+        """Reads what there is to choose from for a channel; no sources where ``docent.toml`` does not say which of
+        them are this workspace's."""
+        known = configured.load(transaction, self.models)
+        if not self.workspace:
+            return known
+        try:
+            return known.within(self.syncs.list_declared())
+        except UserError as error:
+            observability.log.warning("sources_unreadable", error=str(error))
+            return known.within(())
 
     def find_audience(self, user_id: str) -> Audience | None:
         """Returns what a person is, for documents; None where Slack does not say."""

@@ -52,11 +52,15 @@ def load_readable(transaction: Transaction, audience: Audience) -> list[Readable
     return [ReadableSource(*row) for row in transaction.execute(_READABLE, {"access_ids": access_ids})]
 
 
-def load_states(transaction: Transaction, declared: Mapping[str, str]) -> Sequence[SourceState]:
-    """Loads all sources: with documents, synced ever, or ``declared`` with how often they are synced."""
+def load_states(
+    transaction: Transaction, declared: Mapping[str, str], *, only_declared: bool = False
+) -> Sequence[SourceState]:
+    """Loads all sources: with documents, synced ever, or ``declared`` with how often they are synced; or else
+    ``only_declared`` ones."""
     counts = {name: (n, n_problems) for name, n, n_problems in transaction.execute(_COUNTS)}
     latest = {sync.source: sync for sync in reports.load_latest(transaction)}
-    names = sorted(counts.keys() | latest.keys() | declared.keys())
+    known = frozenset() if only_declared else counts.keys() | latest.keys()
+    names = sorted(known | declared.keys())
     return [
         SourceState(name, *counts.get(name, (0, 0)), latest.get(name), declared.get(name, "")) for name in names
     ]

@@ -5,7 +5,6 @@ has published meanwhile, such as another process for a second click, is made ane
 """
 
 from datetime import timedelta
-from decimal import Decimal
 
 from agent import observability
 from agent.errors import UserError
@@ -18,6 +17,7 @@ from bot.slack.home.context import HomeContext
 from bot.slack.home.layout import HomeBlock, HomeView
 from bot.slack.home.operator_view import OperatorPage
 from bot.slack.home.person_view import PersonPage
+from bot.slack.installation import workspace_budgets
 
 HASH_CONFLICT, NOT_ENABLED = "hash_conflict", "not_enabled"
 
@@ -74,14 +74,15 @@ def load_operator_page(context: HomeContext, *, team: str, notice: str = "") -> 
         days = figures.load_days(transaction, team=team, zone=context.budgets.zone, at=at)
         failures = figures.load_failures(transaction, team=team, since=since)
         select_unanswered = figures.load_unanswered(transaction, team=team, since=since)
-        sources = freshness.load_states(transaction, declared)
-        budgets = figures.load_budgets(transaction, context.budgets, team=team, at=at)
+        sources = freshness.load_states(transaction, declared, only_declared=bool(context.workspace))
+        limits = context.budgets.replace(workspace_budgets.load_of(transaction, team))
+        budgets = figures.load_budgets(transaction, limits, team=team, at=at)
         n_channels = _count_channels(transaction, team)
     return OperatorPage(
         asked=asked,
         before=earlier,
         days=days,
-        day_limit_usd=_find_day_limit(context),
+        day_limit_usd=limits.limits.get((BudgetScope.WORKSPACE, BudgetPeriod.DAY)),
         failures=failures,
         unanswered=select_unanswered(context.is_public),
         sources=sources,
@@ -103,10 +104,6 @@ def _build_for_editors(context: HomeContext, notice: str) -> list[HomeBlock]:
 
 def _count_channels(transaction: Transaction, team: str) -> int:
     return sum(bool(one.stored) for one in channel_settings.list_channels(transaction) if one.team == team)
-
-
-def _find_day_limit(context: HomeContext) -> Decimal | None:
-    return context.budgets.limits.get((BudgetScope.WORKSPACE, BudgetPeriod.DAY))
 
 
 def _publish(context: HomeContext, user_id: str, view: HomeView, hash_: str) -> None:

@@ -4,6 +4,7 @@ What a form says is stored before it is acknowledged, because only then can the 
 """
 
 import re
+from collections.abc import Callable
 
 from slack_bolt import Ack, App
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +14,7 @@ from bot.slack.block_kit import Message
 from bot.slack.client import Payload
 from bot.slack.home import channel_editing, channel_form, home_tab, operator_view
 from bot.slack.home.context import HomeContext
+from bot.slack.installation import origin
 from bot.slack.interactions.answer_desk import AWAY
 from bot.slack.interactions.background import Background
 from bot.slack.reading.foreign_json import to_id, to_object, to_string
@@ -24,22 +26,14 @@ ONLY_OPERATORS = "Only the people who operate me, and the workspace's admins, ca
 
 
 class HomeListeners:
-    """The listeners of the tab."""
+    """The listeners of the tab, in one workspace."""
 
     def __init__(self, context: HomeContext, background: Background) -> None:
         self._context, self._background = context, background
 
-    def register(self, app: App) -> None:
-        """Registers every listener, before those that take what nobody else takes."""
-        app.event("app_home_opened", matchers=[_is_home])(self.on_opened)
-        app.action(SYNC_BUTTONS)(self.on_sync)
-        app.action(operator_view.REFRESH)(self.on_refresh)
-        app.action(operator_view.CHANNEL)(self.on_channel)
-        app.view(channel_form.CALLBACK)(self.on_channel_form)
-
     def on_opened(self, event: Payload, body: Payload) -> None:
         """Publishes the tab of whoever opened it."""
-        user_id, team = to_id(event.get("user")), to_id(body.get("team_id"))
+        user_id, team = to_id(event.get("user")), origin.find_workspace(body)
         if user_id:
             self._publish(team, user_id, to_string(to_object(event.get("view")).get("hash")))
 
@@ -86,7 +80,7 @@ class HomeListeners:
         """Stores what was changed in the form; a form with something wrong stays open and says so."""
         form = channel_form.parse(view)
         user_id = to_id(to_object(body.get("user")).get("id"))
-        if form is None or not user_id:
+        if form is None or not user_id or not self._context.is_of(form.subject.team):
             ack()
             return
         try:
@@ -108,6 +102,16 @@ class HomeListeners:
         self._background.submit(publish, lambda said: None)
 
 
+def register(app: App, of: Callable[[Payload], HomeListeners]) -> None:
+    """Registers every listener, before those that take what nobody else takes; ``of`` returns those of the
+    workspace from which something comes."""
+    app.event("app_home_opened", matchers=[_is_home])(lambda event, body: of(body).on_opened(event, body))
+    app.action(SYNC_BUTTONS)(lambda ack, body, action: of(body).on_sync(ack, body, action))
+    app.action(operator_view.REFRESH)(lambda ack, body: of(body).on_refresh(ack, body))
+    app.action(operator_view.CHANNEL)(lambda ack, body, action: of(body).on_channel(ack, body, action))
+    app.view(channel_form.CALLBACK)(lambda ack, body, view: of(body).on_channel_form(ack, body, view))
+
+
 def request_sync(context: HomeContext, user_id: str, name: str) -> str:
     """Requests a sync for an operator; returns what to say, and raises :class:`agent.errors.UserError`."""
     if not context.operators.has(user_id):
@@ -121,5 +125,5 @@ def _is_home(event: Payload) -> bool:
 
 def _read_view_click(body: Payload) -> tuple[str, str, str]:
     """Returns the workspace, the person and the hash of the tab that they clicked in."""
-    team, user, view = (to_object(body.get(name)) for name in ("team", "user", "view"))
-    return to_id(team.get("id")), to_id(user.get("id")), to_string(view.get("hash"))
+    user, view = (to_object(body.get(name)) for name in ("user", "view"))
+    return origin.find_workspace(body), to_id(user.get("id")), to_string(view.get("hash"))

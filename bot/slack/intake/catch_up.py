@@ -26,13 +26,14 @@ MAX_CONVERSATIONS = 300  # those of the latest questions first
 MAX_SESSIONS = 100  # threads older than the messages that are read, in which somebody may have asked on
 
 _FIRST = text("SELECT received_at FROM deliveries ORDER BY id LIMIT 1")
+_INSTALLED = text("SELECT installed_at FROM workspaces WHERE id = :id")
 _SESSIONS = text("""
 SELECT key FROM sessions WHERE key LIKE :prefix AND updated_at > now() - interval '14 days'
 ORDER BY updated_at DESC LIMIT :limit
 """)
 _KNOWN = text("""
 SELECT place ->> 'channel', bool_or((place ->> 'is_direct')::boolean) FROM deliveries
-WHERE received_at > now() - interval '14 days' AND place ? 'channel'
+WHERE received_at > now() - interval '14 days' AND place ? 'channel' AND place ->> 'team_id' = :workspace
 GROUP BY 1 ORDER BY max(received_at) DESC
 """)
 _HAS_ASKED = text(f"""
@@ -43,10 +44,13 @@ THREAD = re.compile(r"slack:[^:]*:(?P<channel>[^:]+):(?P<ts>\d+\.\d+)")
 
 
 class CatchUp:
-    """Looks for missed questions and stores them."""
+    """Looks for missed questions of a workspace and stores them; ``workspace`` is its id if it is one of many."""
 
-    def __init__(self, slack: SlackClient, intake: Intake, history: History, *, max_age: timedelta) -> None:
+    def __init__(
+        self, slack: SlackClient, intake: Intake, history: History, *, max_age: timedelta, workspace: str = ""
+    ) -> None:
         self._slack, self._intake, self._history, self._max_age = slack, intake, history, max_age
+        self._workspace = workspace
 
     def run(self, since: datetime | None = None) -> int:
         """Stores what was missed since a moment, by default in ``max_age``; returns how many questions.
@@ -57,12 +61,16 @@ class CatchUp:
         self._intake.settings.refresh(self._intake.database)
         with self._intake.database.transaction() as transaction:
             first = transaction.execute(_FIRST).scalar_one_or_none()
+            installed = transaction.execute(_INSTALLED, {"id": self._workspace}).scalar_one_or_none()
         if first is None:
             return 0
-        oldest = max(now() - self._max_age, first, since or datetime.min.replace(tzinfo=UTC)).timestamp()
+        never = datetime.min.replace(tzinfo=UTC)
+        oldest = max(now() - self._max_age, first, installed or never, since or never).timestamp()
         identity = self._slack.call("auth.test", is_repeatable=True)
+        if self._workspace:  # of an organisation, Slack names one of its workspaces
+            identity = {**identity, "team_id": self._workspace}
         n_stored = 0
-        conversations = self._list_conversations()
+        conversations = self._list_conversations(str(identity["team_id"]))
         for conversation in conversations.values():
             body = _make_envelope(identity, conversation)
             messages = self._history.read(conversation, oldest, str(identity["user_id"]))
@@ -73,11 +81,11 @@ class CatchUp:
         observability.log.info("caught_up", n_questions=n_stored, n_conversations=len(conversations))
         return n_stored
 
-    def _list_conversations(self) -> dict[str, Conversation]:
+    def _list_conversations(self, workspace: str) -> dict[str, Conversation]:
         """Lists the conversations by id; those of earlier questions too, where a scope for the list is missing."""
         listed = {conversation.id: conversation for conversation in self._history.list_conversations()}
         with self._intake.database.transaction() as transaction:
-            rows = transaction.execute(_KNOWN).all()
+            rows = transaction.execute(_KNOWN, {"workspace": workspace}).all()
         known = {id_: Conversation(id_, "im" if is_direct else "channel") for id_, is_direct in rows}
         return dict(islice((known | listed).items(), MAX_CONVERSATIONS))
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.installation import origin
 from bot.slack.interactions.feedback import feedback_form
 from bot.slack.interactions.feedback.feedback_form import Thumb
 from bot.slack.reading import enclosures, rich_text
@@ -199,11 +200,8 @@ def parse_stop_mark(event: Payload, body: Payload) -> StopMark | None:
 
 def parse_shortcut(body: Payload) -> MessageShortcut | None:
     """Reads a ``message_action``; returns None where Slack does not say which message it is about."""
-    message, ids = (
-        to_object(body.get("message")),
-        (to_object(body.get(name)) for name in ("team", "channel", "user")),
-    )
-    team, channel, user = (to_id(one.get("id")) for one in ids)
+    message, team = to_object(body.get("message")), origin.find_workspace(body)
+    channel, user = (to_id(to_object(body.get(name)).get("id")) for name in ("channel", "user"))
     ts = to_ts(message.get("ts")) or to_ts(body.get("message_ts"))
     trigger_id = to_string(body.get("trigger_id"))[:200]
     if not (team and channel and user and ts and trigger_id):
@@ -238,7 +236,7 @@ def parse_revision(event: Payload, body: Payload) -> MessageRevision | None:
 def parse_command(body: Payload) -> SlashCommand:
     """Reads a slash command."""
     address = ReplyAddress(
-        team_id=body["team_id"],
+        team_id=origin.find_workspace(body),
         channel=body["channel_id"],
         user_id=body["user_id"],
         response_url=body.get("response_url"),
@@ -250,7 +248,7 @@ def parse_command(body: Payload) -> SlashCommand:
 def parse_stop(event: Payload, body: Payload) -> StopPress:
     """Reads an ``agent_session_stopped`` event."""
     address = ReplyAddress(
-        team_id=str(body.get("team_id") or ""),
+        team_id=origin.find_workspace(body),
         channel=event["channel"],
         user_id=event["user"],
         thread_ts=event["thread_ts"],
@@ -280,7 +278,7 @@ def _read_address(event: Payload, body: Payload) -> ReplyAddress | None:
     if not (channel and user and ts):
         return None
     return ReplyAddress(
-        team_id=to_id(body.get("team_id")) or to_id(event.get("team")),  # ours: the same for both twins
+        team_id=origin.find_workspace(body) or to_id(event.get("team")),  # ours: the same for both twins
         channel=channel,
         user_id=user,
         ts=ts,
@@ -297,7 +295,11 @@ def _read_marked(event: Payload, body: Payload) -> ReplyAddress | None:
     if item.get("type") != "message" or not (user and channel and ts):
         return None
     is_direct = channel.startswith("D")
-    return ReplyAddress(to_id(body.get("team_id")), channel, user, ts=ts, thread_ts=ts, is_direct=is_direct)
+    workspace, team = origin.find_workspace(body), to_id(body.get("team_id"))
+    asker_team = team if origin.is_organisation(workspace) else None  # whom a stream is for, in one of its teams
+    return ReplyAddress(
+        workspace, channel, user, ts=ts, thread_ts=ts, is_direct=is_direct, asker_team_id=asker_team or None
+    )
 
 
 def _bot_user(body: Payload) -> str | None:

@@ -31,20 +31,31 @@ class Conversation:
 class History:
     """Reads the conversations of one app."""
 
-    def __init__(self, slack: SlackClient, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._slack, self._sleep = slack, sleep
+    def __init__(
+        self, slack: SlackClient, *, sleep: Callable[[float], None] = time.sleep, is_organisation: bool = False
+    ) -> None:
+        """An app that is in a whole organisation asks for the lists of each of its workspaces."""
+        self._slack, self._sleep, self._is_organisation = slack, sleep, is_organisation
 
     def list_conversations(self) -> list[Conversation]:
         """Lists the conversations that the bot is in; leaves out kinds that the token has no scope for."""
         found: list[Conversation] = []
         for kind in KINDS:
             try:
-                for page in self._pages("users.conversations", types=kind, exclude_archived=True):
-                    found += [_to_conversation(channel) for channel in page.get("channels", ())]
+                for team in self._list_teams():
+                    for page in self._pages(
+                        "users.conversations", types=kind, exclude_archived=True, team_id=team
+                    ):
+                        found += [_to_conversation(channel) for channel in page.get("channels", ())]
             except SlackRefused as error:
                 if error.code != MISSING_SCOPE:
                     raise
         return found
+
+    def _list_teams(self) -> list[str | None]:
+        if not self._is_organisation:
+            return [None]
+        return [str(team["id"]) for page in self._pages("auth.teams.list") for team in page.get("teams", ())]
 
     def read(self, conversation: Conversation, since: float, bot_user_id: str) -> list[Payload]:
         """Reads the messages since a moment (seconds since 1970), replies too, oldest first.

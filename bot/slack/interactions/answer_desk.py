@@ -32,7 +32,11 @@ AWAY = "I cannot do that right now. Please try again in a minute."
 
 
 class AnswerDesk:
-    """Works on clicks. ``operators`` are the ids of people who may see how any answer came about."""
+    """Works on clicks. ``operators`` are the ids of people who may see how any answer came about.
+
+    Where many workspaces have installed the app, it knows the answers of one ``workspace`` alone; ``pool`` is one
+    that several share.
+    """
 
     def __init__(
         self,
@@ -40,10 +44,13 @@ class AnswerDesk:
         slack: SlackClient,
         audiences: AudienceResolver,
         operators: Collection[str] = (),
+        *,
+        workspace: str = "",
+        pool: ThreadPoolExecutor | None = None,
     ) -> None:
         self._database, self._slack, self._audiences = database, slack, audiences
-        self._operators = frozenset(operators)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="answer-desk")
+        self._operators, self._workspace = frozenset(operators), workspace
+        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="answer-desk")
 
     def show_how(self, turn_id: UUID, user_id: str, *, url: str, thread_ts: str | None = None) -> None:
         """Shows the person how an answer came about, if they asked or are an operator."""
@@ -124,6 +131,8 @@ class AnswerDesk:
         while True:
             with self._database.transaction() as transaction:
                 recorded = recorded_answer.load(transaction, turn_id)
+            if recorded and self._workspace and recorded.workspace != self._workspace:
+                return None
             if recorded is None or recorded.finished_at or time.monotonic() > until:
                 return recorded
             time.sleep(LOOK_SECONDS)
@@ -149,7 +158,7 @@ class AnswerDesk:
         cited: Sequence[CitedDocument] = ()
         try:
             with self._database.transaction() as transaction:
-                cited = source_reports.list_cited(transaction, turn_id)
+                cited = source_reports.list_cited(transaction, turn_id, self._workspace)
         except SQLAlchemyError as error:  # the form asks what was wrong without them
             observability.log.warning("sources_not_read", error_type=type(error).__name__)
         self._open_form(trigger_id, feedback_form.build_view(turn_id, cited))

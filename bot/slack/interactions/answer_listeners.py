@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from bot.slack.client import Payload
 from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
+from bot.slack.installation import origin
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions import clicked_message, forms
 from bot.slack.interactions.answer_desk import AWAY, AnswerDesk
@@ -28,16 +29,6 @@ class AnswerListeners:
 
     def __init__(self, intake: Intake, desk: AnswerDesk, ask: Ask) -> None:
         self._intake, self._desk, self._ask = intake, desk, ask
-
-    def register(self, app: App) -> None:
-        """Registers every listener."""
-        app.action(buttons.HOW)(self.on_how)
-        app.action(buttons.SHARE)(self.on_share)
-        app.action(buttons.PUBLISH)(self.on_publish)
-        app.action(buttons.ASK_ON)(self.on_ask_on)
-        app.action(buttons.SUGGESTIONS)(self.on_suggestion)
-        app.view(forms.PUBLISH)(self.on_publish_form)
-        app.view(forms.ASK_ON)(self.on_ask_on_form)
 
     def on_how(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Shows how an answer came about."""
@@ -86,7 +77,7 @@ class AnswerListeners:
     def on_ask_on_form(self, ack: Ack, body: Payload, view: Payload) -> None:
         """Stores a follow-up to a command's answer; a form that cannot be stored stays open and says so."""
         follow_up = forms.parse_ask_on(view)
-        team, user = (to_id(to_object(body.get(name)).get("id")) for name in ("team", "user"))
+        team, user = origin.find_workspace(body), to_id(to_object(body.get("user")).get("id"))
         if not (follow_up and user):
             ack()
             return
@@ -98,7 +89,7 @@ class AnswerListeners:
             session=follow_up.session_key,
             keeps_original=True,
         )
-        problem = self._store_follow_up(f"ask-on:{to_id(view.get('id'))}", address, follow_up.question)
+        problem = self._store_follow_up(f"ask-on:{team}:{to_id(view.get('id'))}", address, follow_up.question)
         if problem:
             ack(response_action="errors", errors={forms.FIELD: problem})
         else:
@@ -124,6 +115,17 @@ class AnswerListeners:
             observability.report(error, event="follow_up_not_stored")
             return AWAY
         return TOO_MANY.format(seconds=stored.wait_seconds) if isinstance(stored, TooManyQuestions) else ""
+
+
+def register(app: App, of: Callable[[Payload], AnswerListeners]) -> None:
+    """Registers every listener; ``of`` returns those of the workspace from which something comes."""
+    app.action(buttons.HOW)(lambda ack, body, action: of(body).on_how(ack, body, action))
+    app.action(buttons.SHARE)(lambda ack, body, action: of(body).on_share(ack, body, action))
+    app.action(buttons.PUBLISH)(lambda ack, body, action: of(body).on_publish(ack, body, action))
+    app.action(buttons.ASK_ON)(lambda ack, body, action: of(body).on_ask_on(ack, body, action))
+    app.action(buttons.SUGGESTIONS)(lambda ack, body, action: of(body).on_suggestion(ack, body, action))
+    app.view(forms.PUBLISH)(lambda ack, body, view: of(body).on_publish_form(ack, body, view))
+    app.view(forms.ASK_ON)(lambda ack, body, view: of(body).on_ask_on_form(ack, body, view))
 
 
 def _answer_below(clicked: ClickedMessage, action: Payload) -> ReplyAddress:

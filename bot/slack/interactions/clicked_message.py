@@ -6,6 +6,7 @@ Promises to raise nothing, whatever Slack sends: what it leaves out is empty.
 from dataclasses import dataclass
 
 from bot.slack.client import Payload
+from bot.slack.installation import origin
 from bot.slack.reading.foreign_json import to_id, to_object, to_string, to_ts
 
 
@@ -28,9 +29,9 @@ class ClickedMessage:
 
 def read(body: Payload) -> ClickedMessage | None:
     """Reads a click; returns None where Slack does not say who clicked where."""
-    team, channel, user, message = (to_object(body.get(name)) for name in ("team", "channel", "user", "message"))
+    channel, user, message = (to_object(body.get(name)) for name in ("channel", "user", "message"))
     clicked = ClickedMessage(
-        team=to_id(team.get("id")),
+        team=origin.find_workspace(body),
         channel=to_id(channel.get("id")),
         user_id=to_id(user.get("id")),
         user_team=to_id(user.get("team_id")),

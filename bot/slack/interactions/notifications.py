@@ -11,8 +11,8 @@ from agent import observability
 from agent.errors import ReplyError
 from bot.slack.client import QUICK_TIMEOUT_SECONDS, SlackClient
 from bot.slack.inbox import ReplyAddress
+from bot.slack.installation.manifest import to_prompts
 from bot.slack.interactions import answer_again, response_url
-from bot.slack.manifest import to_prompts
 
 THREADS = 4
 NOTE = {"event_type": "docent_note", "event_payload": {}}  # marks a message that is no answer
@@ -20,12 +20,17 @@ PROMPT_TITLE = "Ask me something about the company's documents, for example:"
 
 
 class Notifications:
-    """Sends notifications. ``prompts`` are questions to suggest, at most four (Slack's limit)."""
+    """Sends notifications in one workspace. ``prompts`` are questions to suggest, at most four (Slack's limit).
 
-    def __init__(self, slack: SlackClient, prompts: Sequence[str] = ()) -> None:
+    ``pool`` is one that those of several workspaces share.
+    """
+
+    def __init__(
+        self, slack: SlackClient, prompts: Sequence[str] = (), pool: ThreadPoolExecutor | None = None
+    ) -> None:
         self._slack = slack
         self._prompts = prompts
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="notifications")
+        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="notifications")
 
     def show_queued(self, address: ReplyAddress, n_ahead: int) -> None:
         """Shows in the thread how many of its questions come first."""

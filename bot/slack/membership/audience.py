@@ -8,15 +8,16 @@ answer says so. Apps of the own workspace in a channel are no readers: an admini
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from agent import observability
 from agent.errors import ReplyError
 from agent.store.database import Database, Transaction
-from agent.types import EVERYONE, EXTERNAL, Audience
+from agent.types import EVERYONE, EXTERNAL, ONE_OF_MANY, WORKSPACE, Audience
 from bot.slack.client import SlackRefused
 from bot.slack.inbox import ReplyAddress
+from bot.slack.installation.tokens import NotInstalled
 from bot.slack.membership.directory import ChannelMembers, Everybody, SlackDirectory
 from ingest.access.audiences import make_audience
 from ingest.access.reader_sets import ReaderSets
@@ -85,10 +86,17 @@ class _Facts:
 
 
 class AudienceResolver:
-    """Resolves the audiences of one workspace."""
+    """Resolves the audiences of one workspace.
 
-    def __init__(self, directory: SlackDirectory, reader_sets: ReaderSets, database: Database) -> None:
+    ``workspace`` is its id where it is one of many that have installed the app. Promises that nobody there reads
+    what is declared for another one, whatever ids the two have in common, or for none.
+    """
+
+    def __init__(
+        self, directory: SlackDirectory, reader_sets: ReaderSets, database: Database, workspace: str = ""
+    ) -> None:
         self._directory, self._reader_sets, self._database = directory, reader_sets, database
+        self._workspace = workspace
         self._made: dict[str, tuple[_Facts, Audience]] = {}  # by channel
         self._lock = threading.Lock()
 
@@ -103,12 +111,14 @@ class AudienceResolver:
             if address.is_private:
                 return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
             return self._of_channel(address.channel, deadline)
+        except NotInstalled:
+            raise
         except ReplyError as error:
             if error.is_transient:  # of the token the operator is told once, by the client
                 observability.log.warning("audience_unknown", error=str(error))
             else:
                 observability.report(error, event="audience_unknown")
-            return _unknown(address, error)
+            return self._unknown(address, error)
 
     def of_reader(self, name: str) -> Audience:
         """Returns the audience of ``user:U`` or ``channel:C``; raises :class:`ReplyError`."""
@@ -136,7 +146,7 @@ class AudienceResolver:
         channels = self._directory.channels_of(user_id, deadline) if "channel" in kinds else frozenset()
         principals = {*user.principals, *(f"channel:{id_}" for id_ in channels)}
         principals |= {f"group:{id_}" for id_, members in groups.items() if user_id in members}
-        return Audience((frozenset(principals | ({also} if also else set())),))
+        return self._place(Audience((frozenset(principals | ({also} if also else set())),)))
 
     def of_channel(self, channel_id: str, deadline: float) -> Audience:
         """Returns the audience of everybody in a channel; raises :class:`ReplyError`."""
@@ -145,7 +155,7 @@ class AudienceResolver:
             known = self._made.get(channel_id)
         if known is not None and known[0].are_same(facts):
             return known[1]
-        audience = make_audience(*facts.list_holders(), facts.clauses)
+        audience = self._place(make_audience(*facts.list_holders(), facts.clauses))
         with self._lock:
             if len(self._made) >= MAX_MADE:
                 self._made.clear()
@@ -155,9 +165,29 @@ class AudienceResolver:
     def _of_channel(self, channel_id: str, deadline: float) -> SeenBy:
         audience = self.of_channel(channel_id, deadline)
         if not audience.members:  # nobody but apps
-            return SeenBy(Audience((frozenset({f"channel:{channel_id}"}),)))
+            return SeenBy(self._place(Audience((frozenset({f"channel:{channel_id}"}),))))
         is_mixed = not all(EVERYONE in member for member in audience.members)
         return SeenBy(audience, MIXED if is_mixed else "")
+
+    def _place(self, audience: Audience) -> Audience:
+        """Returns the audience with the workspace in which it asks, where documents name workspaces."""
+        where = self._find_place(self._directory.own_team)
+        return Audience(tuple(member | where for member in audience.members)) if where else audience
+
+    def _find_place(self, find_team: Callable[[], str]) -> frozenset[str]:
+        if self._workspace:
+            return frozenset({f"{WORKSPACE}{self._workspace}", ONE_OF_MANY})
+        names_workspaces = any(name.startswith(WORKSPACE) for name in self._reader_sets.principals())
+        return frozenset({f"{WORKSPACE}{find_team()}"}) if names_workspaces else frozenset()
+
+    def _unknown(self, address: ReplyAddress, error: ReplyError) -> SeenBy:
+        place = "you" if address.is_private else "this channel"
+        audience = address.audience
+        if where := self._find_place(lambda: address.team_id):
+            audience = Audience(tuple(member | where for member in audience.members))
+        if isinstance(error, SlackRefused):
+            return SeenBy(audience, UNREADABLE.format(code=error.code, place=place), error)
+        return SeenBy(audience, UNREACHABLE.format(place=place), error)
 
     def _look_up(self, channel_id: str, deadline: float) -> _Facts:
         named = self._reader_sets.principals()
@@ -172,10 +202,3 @@ class AudienceResolver:
             named,
             self._reader_sets.clauses(),
         )
-
-
-def _unknown(address: ReplyAddress, error: ReplyError) -> SeenBy:
-    place = "you" if address.is_private else "this channel"
-    if isinstance(error, SlackRefused):
-        return SeenBy(address.audience, UNREADABLE.format(code=error.code, place=place), error)
-    return SeenBy(address.audience, UNREACHABLE.format(place=place), error)

@@ -33,9 +33,12 @@ EVENTS = tuple(_SUBJECTS)
 NO_SUBSCRIPTION = {"channel_convert_to_private"}  # Slack tells it as a message's subtype
 
 
-def store(database: Database, event: Payload) -> None:
-    """Stores what an event is about as changed now, and deletes what is old."""
-    rows = [{"subject": subject} for subject in _find_subjects(event)]
+def store(database: Database, event: Payload, workspace: str = "") -> None:
+    """Stores what an event is about as changed now, and deletes what is old.
+
+    ``workspace`` is the one in which it changed, where many have installed the app.
+    """
+    rows = [{"subject": f"{_make_prefix(workspace)}{subject}"} for subject in _find_subjects(event)]
     if not rows:
         return
     statement = insert(MembershipChangeRow)
@@ -48,15 +51,26 @@ def store(database: Database, event: Payload) -> None:
 _LOAD = text("""
 SELECT extract(epoch FROM clock_timestamp()), (
     SELECT jsonb_object_agg(subject, extract(epoch FROM changed_at)) FROM membership_changes
-    WHERE changed_at >= to_timestamp(:since)
+    WHERE changed_at >= to_timestamp(:since) AND starts_with(subject, :prefix)
 )
 """)
 
 
-def load(transaction: Transaction, *, since: float) -> tuple[float, dict[str, float]]:
-    """Reads the database's time, and when what changed since then did, both in seconds since 1970."""
-    now, changed = transaction.execute(_LOAD, {"since": since}).one()
-    return float(now), {subject: float(at) for subject, at in (changed or {}).items()}
+def load(transaction: Transaction, *, since: float, workspace: str = "") -> tuple[float, dict[str, float]]:
+    """Reads the database's time, and when what changed in a workspace since then did, in seconds since 1970."""
+    prefix = _make_prefix(workspace)
+    now, changed = transaction.execute(_LOAD, {"since": since, "prefix": prefix}).one()
+    return float(now), {subject.removeprefix(prefix): float(at) for subject, at in (changed or {}).items()}
+
+
+def forget_workspace(transaction: Transaction, workspace: str) -> None:
+    """Deletes what is stored of a workspace's changes."""
+    prefix = _make_prefix(workspace)
+    transaction.execute(delete(MembershipChangeRow).where(MembershipChangeRow.subject.startswith(prefix)))
+
+
+def _make_prefix(workspace: str) -> str:
+    return f"{workspace}/" if workspace else ""
 
 
 def _find_subjects(event: Payload) -> Iterator[str]:

@@ -8,7 +8,7 @@ to raise :class:`agent.errors.ReplyError` where Slack cannot be asked, and never
 import copy
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from agent import observability
 from agent.errors import ReplyError
 from agent.store.database import Transaction
 from bot.slack.client import Payload, SlackClient, SlackRefused
+from bot.slack.installation.origin import is_organisation
 from bot.slack.membership import changes
 from bot.slack.membership.people import SlackUser, UserKind, parse_user, stranger
 
@@ -89,8 +90,9 @@ class _Known(Generic[T]):
 class SlackDirectory:
     """One workspace's people and channels, as of at most a minute ago. Shared by threads."""
 
-    def __init__(self, slack: SlackClient) -> None:
-        self._slack = slack
+    def __init__(self, slack: SlackClient, workspace: str = "") -> None:
+        """``workspace`` is the id of an installed one; without it, Slack is asked whose token it is."""
+        self._slack, self._workspace = slack, workspace
         self._known: dict[str, _Known[object]] = {}
         self._changes: dict[str, float] = {}
         self._seen = 0.0  # until when changes are known
@@ -103,7 +105,7 @@ class SlackDirectory:
     def refresh(self, transaction: Transaction) -> None:
         """Reads what has changed since the last time; call it before each question."""
         # A change counts from when it is made, and is seen once its transaction has ended.
-        now, changed = changes.load(transaction, since=self._seen - 10)
+        now, changed = changes.load(transaction, since=self._seen - 10, workspace=self._workspace)
         with self._lock:
             kept = {
                 subject: at for subject, at in self._changes.items() if at > now - changes.KEPT.total_seconds()
@@ -112,8 +114,8 @@ class SlackDirectory:
             self._seen = self._now = now
 
     def own_team(self) -> str:
-        """Returns the workspace's id."""
-        return self._get("team", self._load_team)
+        """Returns the workspace's id, or the organisation's where the app is in all of it."""
+        return self._workspace or self._get("team", self._load_team)
 
     def channel(self, channel_id: str, deadline: float) -> ChannelMembers:
         """Returns a conversation with its members."""
@@ -138,7 +140,7 @@ class SlackDirectory:
 
         def load() -> tuple[frozenset[str], int]:
             arguments = {"user": user_id, "types": TYPES_OF_CHANNELS, "exclude_archived": True}
-            pages = list(self._pages("users.conversations", "channels", deadline, **arguments))
+            pages = list(self._pages_of_all("users.conversations", "channels", deadline, **arguments))
             return frozenset(str(channel["id"]) for page in pages for channel in page), len(pages)
 
         return self._get(f"user:{user_id}/channels", load, f"user:{user_id}")
@@ -147,9 +149,16 @@ class SlackDirectory:
         """Returns who is in each user group, by its id."""
 
         def load() -> tuple[Mapping[str, frozenset[str]], int]:
-            told = self._call("usergroups.list", deadline, include_users=True)
-            groups = {str(group["id"]): frozenset(group.get("users") or ()) for group in told["usergroups"]}
-            return groups, 1
+            told = [
+                self._call("usergroups.list", deadline, include_users=True, team_id=team)
+                for team in self._list_teams(deadline)
+            ]
+            groups = {
+                str(group["id"]): frozenset(group.get("users") or ())
+                for one in told
+                for group in one["usergroups"]
+            }
+            return groups, len(told)
 
         return self._get("groups", load)
 
@@ -200,7 +209,7 @@ class SlackDirectory:
 
     def _load_users(self, deadline: float) -> tuple[Everybody, int]:
         own_team = self.own_team()
-        pages = list(self._pages("users.list", "members", deadline))
+        pages = list(self._pages_of_all("users.list", "members", deadline))
         users = (parse_user(user, own_team=own_team) for page in pages for user in page)
         return Everybody(users), len(pages)
 
@@ -211,6 +220,23 @@ class SlackDirectory:
         members = frozenset(str(id_) for page in pages for id_ in page)
         is_closed = any(info.get(name) for name in ("is_private", "is_im", "is_mpim", "is_group"))
         return ChannelMembers(channel_id, members, is_shared, not is_closed), len(pages)
+
+    def _list_teams(self, deadline: float) -> Sequence[str | None]:
+        """Lists what lists are to be asked for: the workspaces of an organisation; else None, the token's own."""
+        if not is_organisation(self._workspace):
+            return (None,)
+
+        def load() -> tuple[list[str], int]:
+            pages = list(self._pages("auth.teams.list", "teams", deadline))
+            return [str(team["id"]) for page in pages for team in page], len(pages)
+
+        return self._get("teams", load)
+
+    def _pages_of_all(
+        self, method: str, field: str, deadline: float, **arguments: object
+    ) -> Iterator[Iterable[Payload]]:
+        for team in self._list_teams(deadline):
+            yield from self._pages(method, field, deadline, team_id=team, **arguments)
 
     def _pages(self, method: str, field: str, deadline: float, **arguments: object) -> Iterator[Iterable[Payload]]:
         cursor: str | None = None

@@ -10,6 +10,7 @@ from enum import StrEnum
 from agent.hidden_characters import strip_invisible
 from agent.types import EVERYONE, EXTERNAL, GUESTS
 from bot.slack.client import Payload
+from bot.slack.installation.origin import is_organisation
 
 NAME_CHARS = 80
 ADMIN_FLAGS = ("is_admin", "is_owner", "is_primary_owner")
@@ -62,7 +63,8 @@ class SlackUser:
 def parse_user(user: Payload, *, own_team: str) -> SlackUser:
     """Reads a user as ``users.info`` and ``users.list`` describe them."""
     enterprise = user.get("enterprise_user") or {}
-    teams = frozenset(filter(None, [user.get("team_id"), *(enterprise.get("teams") or ())]))
+    organisation = enterprise.get("enterprise_id") if is_organisation(own_team) else None
+    teams = frozenset(filter(None, [user.get("team_id"), organisation, *(enterprise.get("teams") or ())]))
     profile = user.get("profile") or {}
     kind = _kind(user, teams, own_team)
     is_restricted = bool(user.get("is_restricted") or user.get("is_ultra_restricted"))

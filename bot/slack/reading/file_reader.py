@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from agent import observability
 from agent.hidden_characters import strip_invisible
+from bot.slack.client import BotToken
 from bot.slack.reading.enclosures import FileReference
 
 MAX_BYTES = 200_000
@@ -46,7 +47,7 @@ class FileText:
 class SlackFiles:
     """The files of one workspace."""
 
-    def __init__(self, token: str, api_url: str) -> None:
+    def __init__(self, token: BotToken, api_url: str) -> None:
         self._token, self._api = token, urlsplit(api_url)
         self._opener = urllib.request.build_opener(_NoRedirect)
 
@@ -54,7 +55,7 @@ class SlackFiles:
         """Returns a text file's text; raises :class:`FileUnreadable`."""
         if not self._is_slacks(file.url):
             raise FileUnreadable("not a file of Slack's")
-        request = urllib.request.Request(file.url, headers={"Authorization": f"Bearer {self._token}"})
+        request = urllib.request.Request(file.url, headers={"Authorization": f"Bearer {self._token.read()}"})
         try:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
                 kind = response.headers.get_content_type()

@@ -35,6 +35,7 @@ UNREADABLE = {"missing_scope", "not_in_channel", "channel_not_found", "no_permis
 _ANSWERS = text(f"""
 SELECT replies.ts, {earlier_turns.BASIS} FROM replies JOIN turns ON turns.id = replies.turn_id
 WHERE replies.channel = :channel AND thread_ts = :thread_ts AND replies.ts IS NOT NULL
+  AND (CAST(:workspace AS text) = '' OR workspace = :workspace)
 """)
 
 
@@ -42,7 +43,8 @@ class SlackThread:
     """A :class:`tools.thread_history.ThreadPort` over Slack's Web API.
 
     Leaves out answers of our own that the audience may not know, and those of which nothing is stored any more.
-    ``passage_tools`` are the tools that return passages only; ``names`` tells how people are called.
+    ``passage_tools`` are the tools that return passages only; ``names`` tells how people are called; ``workspace``
+    is the id of one of many that have installed the app.
     """
 
     def __init__(
@@ -51,8 +53,11 @@ class SlackThread:
         database: Database,
         passage_tools: Collection[str] = (),
         names: Names = lambda ids, deadline: {},
+        *,
+        workspace: str = "",
     ) -> None:
         self._slack, self._database, self._passage_tools, self._names = slack, database, passage_tools, names
+        self._workspace = workspace
 
     def messages(self, session_key: str, limit: int, deadline: float, audience: Audience) -> list[ThreadMessage]:
         """Reads every page, because Slack lists a thread from its beginning only, and returns the last
@@ -78,8 +83,9 @@ class SlackThread:
 
     def find_known(self, channel: str, thread_ts: str, audience: Audience) -> set[str]:
         """Returns the ts of our answers in the thread that the audience may know."""
+        values = {"channel": channel, "thread_ts": thread_ts, "workspace": self._workspace}
         with self._database.transaction() as transaction:
-            rows = transaction.execute(_ANSWERS, {"channel": channel, "thread_ts": thread_ts}).all()
+            rows = transaction.execute(_ANSWERS, values).all()
             known = history.find_known(
                 transaction,
                 [earlier_turns.make_basis(*basis) for _, *basis in rows],

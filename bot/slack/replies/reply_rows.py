@@ -4,8 +4,9 @@ Promises that every write checks the turn's lease first. A row ``starting`` has 
 may not exist.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import cast
 from uuid import UUID
@@ -17,6 +18,7 @@ from sqlalchemy.sql import func
 from agent.store import sessions
 from agent.store.database import Database, Transaction
 from agent.store.sessions import Turn
+from agent.store.tables import BudgetPeriod, BudgetScope
 from bot.slack.channels.channel_settings import Stored
 from bot.slack.inbox import ReplyAddress
 from bot.slack.reading import enclosures
@@ -38,7 +40,8 @@ class Posted:
     """Where and with what a turn was asked, and the ``ts`` of each message of its reply; None of an unknown one.
 
     ``settings`` is what is stored for its channel; ``has_earlier`` tells whether its thread has answers already,
-    ``is_muted`` whether its owner wants none there.
+    ``is_muted`` whether its owner wants none there. ``is_installed`` tells whether its workspace has installed the
+    app, ``limits`` what is set for that in the place of the operator's budgets, by scope and period.
     """
 
     address: ReplyAddress
@@ -47,6 +50,8 @@ class Posted:
     settings: Stored | None = None
     has_earlier: bool = False
     is_muted: bool = False
+    is_installed: bool = False
+    limits: Mapping[tuple[BudgetScope, BudgetPeriod], Decimal | None] = field(default_factory=dict)
 
 
 _POSTED = text("""
@@ -57,7 +62,10 @@ SELECT place, ARRAY(SELECT ts FROM replies WHERE turn_id = :id ORDER BY part), e
                WHERE turns.id = :id AND earlier.seq < turns.seq AND earlier.answer IS NOT NULL),
        EXISTS (SELECT 1 FROM turns JOIN sessions ON sessions.id = turns.session_id
                JOIN thread_settings ON thread_settings.key = sessions.key
-               WHERE turns.id = :id AND thread_settings.follow_ups = 'muted')
+               WHERE turns.id = :id AND thread_settings.follow_ups = 'muted'),
+       EXISTS (SELECT 1 FROM workspaces WHERE id = place ->> 'team_id' AND removed_at IS NULL),
+       (SELECT jsonb_agg(jsonb_build_array(scope, period, limit_usd::text)) FROM workspace_budgets
+        WHERE workspace = place ->> 'team_id')
 FROM deliveries WHERE turn_id = :id
 """)
 
@@ -67,7 +75,13 @@ def load(transaction: Transaction, turn_id: UUID) -> Posted | None:
     row = transaction.execute(_POSTED, {"id": turn_id}).one_or_none()
     if not row or not row[0]:
         return None
-    return Posted(ReplyAddress(**row[0]), row[1], enclosures.from_json(row[2]), row[3], row[4], row[5])
+    limits = {
+        (BudgetScope(scope), BudgetPeriod(period)): None if usd is None else Decimal(usd)
+        for scope, period, usd in row[7] or ()
+    }
+    return Posted(
+        ReplyAddress(**row[0]), row[1], enclosures.from_json(row[2]), row[3], row[4], row[5], row[6], limits
+    )
 
 
 class ReplyRows:

@@ -110,6 +110,7 @@ def test_every_reason_that_needs_one_has_a_sentence() -> None:
         EndReason.POSTING_FORBIDDEN,
         EndReason.TOKEN_REFUSED,
         EndReason.SLACK_AWAY,
+        EndReason.UNINSTALLED,
         EndReason.UNDELIVERABLE,
     }
     assert ending.NOTICES.keys() == set(EndReason) - silent - ended_by_the_worker - undelivered

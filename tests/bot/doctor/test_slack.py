@@ -15,7 +15,7 @@ from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding
 from bot.simulator import ADA, GENERAL, HR, RANDOM, FaultRule, InstalledApp, Workspace, WorkspaceServer
 from bot.slack.client import SlackClient
-from bot.slack.manifest import SCOPES
+from bot.slack.installation.manifest import SCOPES
 from tests.system import System, free_port
 
 BOT, APP = "xoxb-1-2-abcdefghijklmnopqrstuvwx", "xapp-1-A0-3-abcdefghijklmnopqrstuvwx"

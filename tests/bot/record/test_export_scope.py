@@ -19,7 +19,7 @@ def test_a_channel_is_public_where_slack_says_so(workspace: Workspace, slack: Sl
 def test_without_slack_no_channel_is_public_and_only_passages_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
     bot.settings.load.cache_clear()
-    scope = export_scope.build()
+    scope = export_scope.build(None)
     assert not scope.is_public("C1")
     assert {"search_docs", "read_document"} <= set(scope.tools)
     assert "thread_history" not in scope.tools

@@ -64,7 +64,7 @@ RELAXED = settings(max_examples=150, derandomize=True, suppress_health_check=[He
 @RELAXED
 @given(st.data())
 def test_every_method_answers_nonsense_with_a_code(shared: Served, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(METHODS)))
+    name = data.draw(st.sampled_from(sorted(METHODS.keys() - {"auth.revoke"})))  # which ends all
     method = METHODS[name]
     call = data.draw(
         st.fixed_dictionaries(

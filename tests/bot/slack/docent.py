@@ -42,19 +42,21 @@ class Docent:
     """Hears and answers when it is told to :meth:`run`, so that nothing happens meanwhile."""
 
     def __init__(self, database: Database, workspace: Workspace, slack: SlackClient, model: ScriptedModel) -> None:
-        self.database, self.workspace, self.model = database, workspace, model
+        self.database, self.workspace, self.slack, self.model = database, workspace, slack, model
         self.woken: list[UUID] = []
         self.settings = SettingsCache()
         self.intake = Intake(database, self.woken.append, settings=self.settings, emoji=EMOJI)
         self.notifications = Notifications(slack)
         self.owners: dict[str, str] = {}  # of whole sources
-        self.context = ListenerContext(self.intake, self.notifications, lambda: self.owners)
         settings = AgentSettings(
             model="openai/scripted", model_api_base=model.base_url, model_prices="openai/scripted=1/1"
         )
         self.worker = wiring.build(settings, database, slack=slack)
         assert self.worker.audiences
         self.desk = AnswerDesk(database, slack, self.worker.audiences)
+        self.context = ListenerContext(
+            self.intake, self.notifications, self.desk, load_source_owners=lambda workspace: self.owners
+        )
         self.below = AnswerListeners(self.intake, self.desk, partial(listeners.ask, self.context))
         self.directory = SlackDirectory(slack)
         self.experts = ExpertDesk(database, slack, self.directory)
@@ -191,7 +193,7 @@ class Docent:
             case request_message.RESOLVE:
                 self.people.on_resolve(ack, payload, action)
             case feedback_form.ACTION:
-                listeners.on_feedback(self.context, self.desk, ack, payload, action)
+                listeners.on_feedback(self.context, ack, payload, action)
             case review if review.startswith(reviews.ACTION):
                 self.people.on_review(ack, payload, action)
             case _:

@@ -355,16 +355,15 @@ def test_a_thumb_is_stored_and_only_thumbs_down_opens_the_form(
     listening: Listening, turn_id: UUID, value: str, rating: int
 ) -> None:
     body = {"user": {"id": "U1"}, "trigger_id": "1.3"}
-    desk = cast(Any, listening.notified)
-    listeners.on_feedback(listening.context, desk, listening.ack, body, {"value": f"{value}:{turn_id}"})  # type: ignore[arg-type]
+    context = replace(listening.context, desk=cast(Any, listening.notified))
+    listeners.on_feedback(context, listening.ack, body, {"value": f"{value}:{turn_id}"})  # type: ignore[arg-type]
     assert listening.feedback() == [(rating, None)]
     assert listening.acks == [{}]
     assert listening.notified.calls == ([("form", ("1.3", turn_id))] if rating < 0 else [])
 
 
 def test_a_foreign_button_is_acknowledged_and_ignored(listening: Listening) -> None:
-    desk = cast(Any, listening.notified)
-    listeners.on_feedback(listening.context, desk, listening.ack, {"user": {"id": "U1"}}, {"value": "else"})  # type: ignore[arg-type]
+    listeners.on_feedback(listening.context, listening.ack, {"user": {"id": "U1"}}, {"value": "else"})  # type: ignore[arg-type]
     assert (listening.acks, listening.feedback()) == ([{}], [])
 
 

@@ -49,7 +49,8 @@ SAID_IN_CHANNEL = (PauseReason.SETTER_LEFT, PauseReason.SETTER_NOT_HERE)
 
 
 class ScheduledAsking:
-    """Asks the questions of one workspace; ``wake`` tells a worker that a session has one."""
+    """Asks the questions of one workspace: ``workspace``, where many have installed the app. ``wake`` tells a
+    worker that a session has one."""
 
     def __init__(
         self,
@@ -59,18 +60,20 @@ class ScheduledAsking:
         wake: Callable[[UUID], None],
         *,
         command: str = "/docent",
+        workspace: str = "",
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._database, self._slack, self._standing = database, slack, standing
+        self._workspace = workspace
         self._wake, self._command, self._clock = wake, command, clock
 
     def run(self) -> int:
         """Asks what is due, and tells of what was paused; returns how many questions were asked."""
         with self._database.transaction() as transaction:
-            due = rows.list_due(transaction, self._clock(), limit=MOST_AT_ONCE)
+            due = rows.list_due(transaction, self._clock(), limit=MOST_AT_ONCE, team=self._workspace)
         n_asked = sum(self._try(self._ask, question) for question in due)
         with self._database.transaction() as transaction:
-            untold = rows.list_untold(transaction, limit=MOST_AT_ONCE)
+            untold = rows.list_untold(transaction, limit=MOST_AT_ONCE, team=self._workspace)
         for question in untold:
             self._try(self._tell, question)
         return n_asked

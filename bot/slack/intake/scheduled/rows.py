@@ -143,8 +143,15 @@ _COLUMNS = """SELECT id, team, channel, n, user_id, question, language, days, at
 FROM scheduled_questions"""
 _HERE = text(f"{_COLUMNS} WHERE team = :team AND channel = :channel ORDER BY n")
 _ONE = text(f"{_COLUMNS} WHERE id = :id")
-_DUE = text(f"{_COLUMNS} WHERE paused IS NULL AND next_at <= :moment ORDER BY next_at LIMIT :limit")
-_UNTOLD = text(f"{_COLUMNS} WHERE paused IS NOT NULL AND NOT is_pause_told ORDER BY next_at LIMIT :limit")
+_IN = "(:team = '' OR team = :team)"
+_DUE = text(f"{_COLUMNS} WHERE paused IS NULL AND next_at <= :moment AND {_IN} ORDER BY next_at LIMIT :limit")
+_UNTOLD = text(
+    f"{_COLUMNS} WHERE paused IS NOT NULL AND NOT is_pause_told AND {_IN} ORDER BY next_at LIMIT :limit"
+)
+_BUSY = text("""
+SELECT DISTINCT team FROM scheduled_questions
+WHERE (paused IS NULL AND next_at <= :moment) OR (paused IS NOT NULL AND NOT is_pause_told)
+""")
 
 
 def list_here(transaction: Transaction, team: str, channel: str) -> list[ScheduledQuestion]:
@@ -158,14 +165,21 @@ def load(transaction: Transaction, id_: UUID) -> ScheduledQuestion | None:
     return found[0] if found else None
 
 
-def list_due(transaction: Transaction, moment: datetime, *, limit: int) -> list[ScheduledQuestion]:
-    """Lists the questions whose time has come, those that wait longest first."""
-    return _read(transaction, _DUE, moment=moment, limit=limit)
+def list_workspaces(transaction: Transaction, moment: datetime) -> list[str]:
+    """Lists the workspaces in which a question is due, or nobody was told yet that one is paused."""
+    return list(transaction.scalars(_BUSY, {"moment": moment}))
 
 
-def list_untold(transaction: Transaction, *, limit: int) -> list[ScheduledQuestion]:
-    """Lists the paused questions of which nobody was told yet that they are."""
-    return _read(transaction, _UNTOLD, limit=limit)
+def list_due(transaction: Transaction, moment: datetime, *, limit: int, team: str = "") -> list[ScheduledQuestion]:
+    """Lists the questions whose time has come, those that wait longest first; those of one workspace, where it is
+    named."""
+    return _read(transaction, _DUE, moment=moment, limit=limit, team=team)
+
+
+def list_untold(transaction: Transaction, *, limit: int, team: str = "") -> list[ScheduledQuestion]:
+    """Lists the paused questions of which nobody was told yet that they are; those of one workspace, where it is
+    named."""
+    return _read(transaction, _UNTOLD, limit=limit, team=team)
 
 
 _ADVANCE = text("""

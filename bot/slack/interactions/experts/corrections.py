@@ -16,7 +16,7 @@ from agent import observability
 from agent.prompting import citations
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from agent.types import EVERYONE
+from agent.types import EVERYONE, WORKSPACE
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import Origin, ReplyAddress
@@ -68,11 +68,12 @@ class _Found:
 
 @dataclass(frozen=True)
 class Corrections:
-    """Completes what was written, in one workspace."""
+    """Completes what was written, in one workspace: ``workspace``, where many have installed the app."""
 
     database: Database
     slack: SlackClient
     directory: SlackDirectory
+    workspace: str = ""
 
     def complete(self, answer_id: UUID) -> None:
         """Shows a written answer and lets it be used, once; raises :class:`agent.errors.ReplyError`."""
@@ -83,7 +84,9 @@ class Corrections:
                 given = _load_given(transaction, answer.turn_id) if answer and answer.turn_id else None
             if answer is None or answer.status is not VerifiedStatus.PENDING:
                 return
-            found = self._look_up(answer)
+            if self.workspace not in ("", answer.team):
+                return
+            found = self._place(self._look_up(answer))
             url = self._show(answer, given, found) if given else answer.url
             self._activate(answer, given, found, url)
             observability.log.info("answer_verified", has_message=bool(given), version=answer.version)
@@ -126,6 +129,14 @@ class Corrections:
         # A channel is named only where it has guests: it is looked up for whoever asks elsewhere.
         named = {EVERYONE, f"channel:{channel}"} if others or place.is_shared else {EVERYONE}
         return _Found(reader_sets.one_of(named), own, name)
+
+    def _place(self, found: _Found) -> _Found:
+        """Returns the readers with the workspace that they are of: another one has others under their ids."""
+        if not self.workspace:
+            return found
+        here = reader_sets.one_of({f"{WORKSPACE}{self.workspace}"})
+        readers, members = (reader_sets.narrow(one, here) for one in (found.readers, found.members))
+        return _Found(readers, members, found.author_name)
 
     def _show(self, answer: VerifiedAnswer, given: _Given, found: _Found) -> str:
         """Replaces the messages of the answer and tells who asked; returns where it stands."""
@@ -249,7 +260,7 @@ FROM turns JOIN deliveries ON deliveries.turn_id = turns.id WHERE turns.id = :id
 _KEEP = text("UPDATE turns SET answer = :answer, notice = :notice WHERE id = :id")
 _REPLACED = text("""
 UPDATE verified_answers SET status = 'withdrawn' WHERE id <> :id AND status = 'active'
-AND id = ANY(:cited) AND place ->> 'channel' = :channel
+AND id = ANY(:cited) AND place ->> 'channel' = :channel AND place ->> 'team' = :team
 """)
 
 
@@ -265,19 +276,21 @@ def _load_given(transaction: Transaction, turn_id: UUID) -> _Given | None:
 def _withdraw_replaced(transaction: Transaction, answer: VerifiedAnswer, given: _Given) -> None:
     """Takes the verified answers of the same channel out of use that the corrected answer was given from."""
     cited = answers.parse_ids(source.passage.document_id for source in given.recorded.sources)
-    values = {"id": answer.id, "cited": cited, "channel": given.address.channel}
+    values = {"id": answer.id, "cited": cited, "channel": given.address.channel, "team": answer.team}
     transaction.execute(_REPLACED, values)
 
 
 _PENDING = text("""
 SELECT id FROM verified_answers
-WHERE status = 'pending' AND verified_at < now() - make_interval(secs => :seconds) ORDER BY id
+WHERE status = 'pending' AND verified_at < now() - make_interval(secs => :seconds)
+AND (:workspace = '' OR place ->> 'team' = :workspace) ORDER BY id
 """)
 
 
-def list_pending(transaction: Transaction, *, seconds: float) -> list[UUID]:
-    """Lists the answers that were written that long ago and are not used yet."""
-    return list(transaction.scalars(_PENDING, {"seconds": seconds}))
+def list_pending(transaction: Transaction, *, seconds: float, workspace: str = "") -> list[UUID]:
+    """Lists the answers that were written that long ago and are not used yet; those of one workspace, where many
+    have installed the app."""
+    return list(transaction.scalars(_PENDING, {"seconds": seconds, "workspace": workspace}))
 
 
 def load_place(transaction: Transaction, turn_id: UUID) -> Mapping[str, Any] | None:

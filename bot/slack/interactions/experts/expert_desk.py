@@ -33,16 +33,27 @@ NO_EXPERTS = "Only operators can correct answers here: nobody is set as an exper
 
 
 class ExpertDesk:
-    """Works on clicks in one workspace. ``operators`` may do what experts may."""
+    """Works on clicks in one workspace. ``operators`` may do what experts may.
+
+    Where many workspaces have installed the app, it knows the answers of one ``workspace`` alone; ``pool`` is one
+    that several share.
+    """
 
     def __init__(
-        self, database: Database, slack: SlackClient, directory: SlackDirectory, operators: Collection[str] = ()
+        self,
+        database: Database,
+        slack: SlackClient,
+        directory: SlackDirectory,
+        operators: Collection[str] = (),
+        *,
+        workspace: str = "",
+        pool: ThreadPoolExecutor | None = None,
     ) -> None:
         self._database, self._slack, self._directory = database, slack, directory
-        self._operators = frozenset(operators)
+        self._operators, self._workspace = frozenset(operators), workspace
         self._requests = RequestPosts(database, slack)
-        self._corrections = Corrections(database, slack, directory)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="expert-desk")
+        self._corrections = Corrections(database, slack, directory, workspace)
+        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="expert-desk")
 
     def show_request(self, id_: UUID) -> None:
         """Shows a request for a person as it is now."""
@@ -78,7 +89,7 @@ class ExpertDesk:
             question = questions.load_standalone(transaction, turn_id, asker)
             earlier = answers.load_of_turn(transaction, turn_id)
             experts = self._load_experts(transaction, place) if place else ()
-        if recorded is None or place is None:
+        if recorded is None or place is None or self._workspace not in ("", recorded.workspace):
             self._tell(clicked, {"text": show_how.GONE})
             return
         if not self._may_correct(experts, clicked.user_id):
@@ -97,7 +108,7 @@ class ExpertDesk:
     def _open_review(self, answer_id: UUID, clicked: ClickedMessage) -> None:
         with self._database.transaction() as transaction:
             answer = answers.load(transaction, [answer_id]).get(answer_id)
-        if answer and answer.author == clicked.user_id:
+        if answer and answer.is_by(clicked.user_id, self._workspace):
             view = correction_form.build(question=answer.question, answer=answer.answer, answer_id=answer.id)
             self._open(clicked, view)
 

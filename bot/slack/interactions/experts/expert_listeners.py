@@ -1,6 +1,7 @@
 """Listens to what leads to people: stores in one transaction, acknowledges, and leaves the rest to the desk."""
 
 import re
+from collections.abc import Callable
 from uuid import UUID
 
 from slack_bolt import Ack, App
@@ -34,19 +35,14 @@ REVIEWS = re.compile(rf"{reviews.ACTION}_(keep|change|withdraw)$")
 
 
 class ExpertListeners:
-    """The listeners; ``contact`` is whom people are told to ask where a channel has no experts."""
+    """The listeners; ``contact`` is whom people are told to ask where a channel has no experts.
 
-    def __init__(self, intake: Intake, desk: ExpertDesk, contact: str = "") -> None:
+    ``workspace`` is the one of the desk, where many have installed the app: nothing of another one is changed.
+    """
+
+    def __init__(self, intake: Intake, desk: ExpertDesk, contact: str = "", workspace: str = "") -> None:
         self._intake, self._desk, self._contact = intake, desk, contact
-
-    def register(self, app: App) -> None:
-        """Registers every listener."""
-        app.action(buttons.ASK_HUMAN)(self.on_ask_human)
-        app.action(buttons.CORRECT)(self.on_correct)
-        app.action(request_message.TAKE)(self.on_take)
-        app.action(request_message.RESOLVE)(self.on_resolve)
-        app.action(REVIEWS)(self.on_review)
-        app.view(correction_form.CALLBACK)(self.on_correction)
+        self._workspace = workspace
 
     def on_ask_human(self, ack: Ack, body: Payload, action: Payload) -> None:
         """Asks the channel's experts about an answer, once."""
@@ -66,6 +62,7 @@ class ExpertListeners:
                 channel=clicked.channel,
                 thread_ts=clicked.thread_ts or None,
                 asked_by=clicked.user_id,
+                workspace=self._workspace,
             )
         ack()
         if stored:
@@ -80,7 +77,7 @@ class ExpertListeners:
             ack()
             return
         with self._intake.database.transaction() as transaction:
-            change = human_requests.take(transaction, id_, clicked.user_id)
+            change = human_requests.take(transaction, id_, clicked.user_id, self._workspace)
         self._note(change, FollowUps.MENTION)
         ack()
         self._show(change, id_, clicked, _explain_take(change, clicked.user_id))
@@ -92,7 +89,7 @@ class ExpertListeners:
             ack()
             return
         with self._intake.database.transaction() as transaction:
-            change = human_requests.resolve(transaction, id_, clicked.user_id)
+            change = human_requests.resolve(transaction, id_, clicked.user_id, self._workspace)
         self._note(change, None)
         ack()
         by = change.request.resolved_by if change.request else clicked.user_id
@@ -139,15 +136,17 @@ class ExpertListeners:
             self._desk.open_review(click.answer_id, clicked)
             return
         with self._intake.database.transaction() as transaction:
-            said = reviews.apply(transaction, click, clicked.user_id)
+            said = reviews.apply(transaction, click, clicked.user_id, self._workspace)
         ack()
         self._desk.tell(clicked, said, replaces=said not in (reviews.NOT_YOURS, reviews.GONE))
 
     def _store(self, correction: Correction, user_id: str) -> UUID | None:
         with self._intake.database.transaction() as transaction:
             if correction.turn_id:
+                if self._workspace and correction.place.get("team") != self._workspace:
+                    return None
                 written = WrittenAnswer(correction.question, correction.answer, user_id, correction.place)
-                return answers.write(transaction, new_id(), correction.turn_id, written)
+                return answers.write(transaction, new_id(), correction.turn_id, written, self._workspace)
             assert correction.answer_id
             is_stored = answers.rewrite(
                 transaction,
@@ -155,6 +154,7 @@ class ExpertListeners:
                 question=correction.question,
                 answer=correction.answer,
                 author=user_id,
+                workspace=self._workspace,
             )
             return correction.answer_id if is_stored else None
 
@@ -167,6 +167,16 @@ class ExpertListeners:
             self._desk.show_request(id_)
         if said:
             self._desk.tell(clicked, said)
+
+
+def register(app: App, of: Callable[[Payload], ExpertListeners]) -> None:
+    """Registers every listener; ``of`` returns those of the workspace from which something comes."""
+    app.action(buttons.ASK_HUMAN)(lambda ack, body, action: of(body).on_ask_human(ack, body, action))
+    app.action(buttons.CORRECT)(lambda ack, body, action: of(body).on_correct(ack, body, action))
+    app.action(request_message.TAKE)(lambda ack, body, action: of(body).on_take(ack, body, action))
+    app.action(request_message.RESOLVE)(lambda ack, body, action: of(body).on_resolve(ack, body, action))
+    app.action(REVIEWS)(lambda ack, body, action: of(body).on_review(ack, body, action))
+    app.view(correction_form.CALLBACK)(lambda ack, body, view: of(body).on_correction(ack, body, view))
 
 
 def _explain_take(change: RequestChange, user_id: str) -> str:

@@ -37,19 +37,22 @@ class HumanRequest:
 
 _STORE = text("""
 INSERT INTO human_requests (id, turn_id, team, channel, thread_ts, asked_by)
-SELECT :id, turns.id, :team, :channel, :thread_ts, :asked_by FROM turns WHERE turns.id = :turn_id
-AND NOT EXISTS (SELECT FROM human_requests WHERE channel = :channel AND thread_ts = :thread_ts
+SELECT :id, turns.id, :team, :channel, :thread_ts, :asked_by FROM turns
+WHERE turns.id = :turn_id AND (:workspace = '' OR turns.workspace = :workspace)
+AND NOT EXISTS (SELECT FROM human_requests WHERE team = :team AND channel = :channel AND thread_ts = :thread_ts
                 AND resolved_by IS NULL)
 ON CONFLICT (turn_id) DO NOTHING RETURNING id
 """)
 _LOAD = text("""
 SELECT r.id, r.turn_id, team, r.channel, thread_ts, asked_by, taken_by, resolved_by, message_ts, begun_at,
        changed_at, question
-FROM human_requests r JOIN turns ON turns.id = r.turn_id WHERE r.id = :id
+FROM human_requests r JOIN turns ON turns.id = r.turn_id
+WHERE r.id = :id AND (:workspace = '' OR team = :workspace)
 """)
 _TAKE = text("""
 UPDATE human_requests SET taken_by = :user_id, changed_at = clock_timestamp()
 WHERE id = :id AND taken_by IS NULL AND resolved_by IS NULL AND asked_by <> :user_id
+AND (:workspace = '' OR team = :workspace)
 """)
 _RESOLVE = text("""
 UPDATE human_requests SET resolved_by = :user_id, changed_at = clock_timestamp()
@@ -59,7 +62,7 @@ _QUIETEN = text("""
 INSERT INTO thread_settings (key, follow_ups, changed_by)
 SELECT sessions.key, 'mention', 'request:' || r.id FROM human_requests r
 JOIN turns ON turns.id = r.turn_id JOIN sessions ON sessions.id = turns.session_id
-WHERE r.id = :id AND r.thread_ts IS NOT NULL AND r.taken_by = :user_id
+WHERE r.id = :id AND r.thread_ts IS NOT NULL AND r.taken_by = :user_id AND (:workspace = '' OR team = :workspace)
 ON CONFLICT (key) DO UPDATE
     SET follow_ups = excluded.follow_ups, changed_by = excluded.changed_by, changed_at = clock_timestamp()
     WHERE thread_settings.follow_ups = ''
@@ -80,9 +83,17 @@ class RequestChange:
 
 
 def store(
-    transaction: Transaction, turn_id: UUID, *, team: str, channel: str, thread_ts: str | None, asked_by: str
+    transaction: Transaction,
+    turn_id: UUID,
+    *,
+    team: str,
+    channel: str,
+    thread_ts: str | None,
+    asked_by: str,
+    workspace: str = "",
 ) -> UUID | None:
-    """Stores a request; returns its id, None where there is one already or the turn is gone."""
+    """Stores a request; returns its id, None where there is one already or the turn is gone, or is not of
+    ``workspace``, where many have installed the app."""
     values: Mapping[str, object] = {
         "id": new_id(),
         "turn_id": turn_id,
@@ -90,27 +101,31 @@ def store(
         "channel": channel,
         "thread_ts": thread_ts,
         "asked_by": asked_by,
+        "workspace": workspace,
     }
     stored: UUID | None = transaction.scalar(_STORE, values)
     return stored
 
 
-def load(transaction: Transaction, id_: UUID) -> HumanRequest | None:
-    """Loads a request; returns None for one that is gone with its question."""
-    row = transaction.execute(_LOAD, {"id": id_}).one_or_none()
+def load(transaction: Transaction, id_: UUID, workspace: str = "") -> HumanRequest | None:
+    """Loads a request; returns None for one that is gone with its question, or is not of ``workspace``."""
+    row = transaction.execute(_LOAD, {"id": id_, "workspace": workspace}).one_or_none()
     return HumanRequest(*row) if row else None
 
 
-def take(transaction: Transaction, id_: UUID, user_id: str) -> RequestChange:
+def take(transaction: Transaction, id_: UUID, user_id: str, workspace: str = "") -> RequestChange:
     """Stores who takes a request, unless somebody has; its asker cannot."""
-    values = {"id": id_, "user_id": user_id}
+    values = {"id": id_, "user_id": user_id, "workspace": workspace}
     transaction.execute(_TAKE, values)
     key = transaction.scalar(_QUIETEN, values)
-    return RequestChange(load(transaction, id_), key)
+    return RequestChange(load(transaction, id_, workspace), key)
 
 
-def resolve(transaction: Transaction, id_: UUID, user_id: str) -> RequestChange:
+def resolve(transaction: Transaction, id_: UUID, user_id: str, workspace: str = "") -> RequestChange:
     """Stores who closes a request, unless it is closed."""
+    request = load(transaction, id_, workspace)
+    if request is None:
+        return RequestChange(None)
     transaction.execute(_RESOLVE, {"id": id_, "user_id": user_id})
     key = transaction.scalar(_LISTEN, {"id": str(id_)})
     return RequestChange(load(transaction, id_), key)
@@ -123,7 +138,8 @@ UPDATE human_requests SET message_ts = :message_ts, shown_at = :changed_at, n_fa
 _FAIL = text("UPDATE human_requests SET n_failures = n_failures + 1 WHERE id = :id")
 _UNSHOWN = text(f"""
 SELECT id FROM human_requests WHERE (shown_at IS NULL OR shown_at < changed_at)
-AND changed_at < now() - make_interval(secs => :seconds) AND n_failures < {MAX_FAILURES} ORDER BY id
+AND changed_at < now() - make_interval(secs => :seconds) AND n_failures < {MAX_FAILURES}
+AND (:workspace = '' OR team = :workspace) ORDER BY id
 """)
 
 
@@ -143,6 +159,7 @@ def note_failure(transaction: Transaction, id_: UUID) -> None:
     transaction.execute(_FAIL, {"id": id_})
 
 
-def list_unshown(transaction: Transaction, *, seconds: float) -> list[UUID]:
-    """Lists the requests whose messages do not say what has changed that long ago."""
-    return list(transaction.scalars(_UNSHOWN, {"seconds": seconds}))
+def list_unshown(transaction: Transaction, *, seconds: float, workspace: str = "") -> list[UUID]:
+    """Lists the requests whose messages do not say what has changed that long ago; those of one workspace, where
+    many have installed the app."""
+    return list(transaction.scalars(_UNSHOWN, {"seconds": seconds, "workspace": workspace}))

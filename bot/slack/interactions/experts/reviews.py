@@ -85,12 +85,13 @@ def parse_click(action_id: object, value: object) -> ReviewClick | None:
         return None
 
 
-def apply(transaction: Transaction, click: ReviewClick, user_id: str) -> str:
-    """Does what the author says; returns what to tell them."""
+def apply(transaction: Transaction, click: ReviewClick, user_id: str, workspace: str = "") -> str:
+    """Does what the author says; returns what to tell them. Where many workspaces have installed the app, an
+    author is one of ``workspace`` alone."""
     answer = answers.load(transaction, [click.answer_id]).get(click.answer_id)
     if answer is None or answer.status is VerifiedStatus.WITHDRAWN:
         return GONE
-    if answer.author != user_id:
+    if not answer.is_by(user_id, workspace):
         return NOT_YOURS
     if click.review is Review.WITHDRAW:
         answers.withdraw(transaction, answer.id)

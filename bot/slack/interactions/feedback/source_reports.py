@@ -15,6 +15,7 @@ from agent.clock import new_id
 from agent.store.database import Transaction
 from ingest.documents.upkeep import Upkeep
 from ingest.tables import DocumentRow
+from ingest.verified import answers
 
 MAX_SOURCES = 10  # Slack's limit of a list of checkboxes
 
@@ -45,6 +46,7 @@ class StoredReport:
 
 _CITED = text("""
 SELECT DISTINCT ON (document_id) document_id, title FROM sources WHERE turn_id = :turn_id AND is_cited
+AND (:workspace = '' OR EXISTS (SELECT FROM turns WHERE turns.id = turn_id AND turns.workspace = :workspace))
 ORDER BY document_id, n
 """)
 _STORE = text("""
@@ -56,9 +58,10 @@ WHERE source_reports.kind <> excluded.kind OR source_reports.told_at IS NULL
 """)
 
 
-def list_cited(transaction: Transaction, turn_id: UUID) -> list[CitedDocument]:
-    """Lists the documents that a turn's answer cites, in the order of their titles."""
-    rows = transaction.execute(_CITED, {"turn_id": turn_id})
+def list_cited(transaction: Transaction, turn_id: UUID, workspace: str = "") -> list[CitedDocument]:
+    """Lists the documents that a turn's answer cites, in the order of their titles; none of a turn that is not of
+    ``workspace``, where many have installed the app."""
+    rows = transaction.execute(_CITED, {"turn_id": turn_id, "workspace": workspace})
     return sorted((CitedDocument(*row) for row in rows), key=lambda one: (one.title, one.document_id))[
         :MAX_SOURCES
     ]
@@ -72,10 +75,16 @@ def store(
     faults: Mapping[str, SourceFault],
     comment: str,
     source_owners: Mapping[str, str],
+    workspace: str = "",
 ) -> list[StoredReport]:
-    """Stores what somebody says of documents, by their ids, of those that the answer cites."""
-    cited = [one for one in list_cited(transaction, turn_id) if one.document_id in faults] if faults else []
-    owners = _find_owners(transaction, [one.document_id for one in cited], source_owners) if cited else {}
+    """Stores what somebody says of documents, by their ids, of those that the answer cites.
+
+    Where many workspaces have installed the app, the operators hear of sources that are not of ``workspace``
+    alone: an owner's id is somebody else's in another one.
+    """
+    said = faults.keys()
+    cited = [one for one in list_cited(transaction, turn_id, workspace) if one.document_id in said] if said else []
+    owners = _find_owners(transaction, [one.document_id for one in cited], source_owners, workspace)
     stored = []
     for one in cited:
         owner, fault = owners.get(one.document_id, ""), faults[one.document_id]
@@ -87,8 +96,10 @@ def store(
 
 
 def _find_owners(
-    transaction: Transaction, document_ids: Sequence[str], source_owners: Mapping[str, str]
+    transaction: Transaction, document_ids: Sequence[str], source_owners: Mapping[str, str], workspace: str
 ) -> dict[str, str]:
+    if not document_ids:
+        return {}
     row, ids = DocumentRow, {}
     for id_ in document_ids:
         try:
@@ -97,5 +108,7 @@ def _find_owners(
             continue
     rows = transaction.execute(select(row.id, row.source, row.upkeep).where(row.id.in_(ids)))
     return {
-        ids[id_]: Upkeep.from_json(upkeep).owner or source_owners.get(source, "") for id_, source, upkeep in rows
+        ids[id_]: Upkeep.from_json(upkeep).owner or source_owners.get(source, "")
+        for id_, source, upkeep in rows
+        if not workspace or source in source_owners or source == answers.SOURCE
     }

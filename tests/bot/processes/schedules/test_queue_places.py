@@ -27,7 +27,8 @@ class _Watch:
     def __init__(self, database: Database, workspace: Workspace, slack: SlackClient) -> None:
         self.now = 0.0
         self._workspace = workspace
-        self.places = QueuePlaces(database, Notifications(slack), clock=lambda: self.now)
+        self.notifications = Notifications(slack)
+        self.places = QueuePlaces(database, self.notifications, clock=lambda: self.now)
 
     def look(self, *, after_seconds: float = LOOK_SECONDS) -> dict[str, str]:
         self.now += after_seconds
@@ -44,7 +45,7 @@ class _Watch:
 def watch(database: Database, workspace: Workspace, slack: SlackClient) -> Iterator[_Watch]:
     watch = _Watch(database, workspace, slack)
     yield watch
-    watch.places.close()
+    watch.notifications.close()
 
 
 def test_who_waits_hears_how_many_are_before_and_again_when_that_has_changed(

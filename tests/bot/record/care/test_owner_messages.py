@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-import bot.settings
 from agent.clock import now
 from bot.record.care import owner_messages, unfinished
 from bot.record.care.unfinished import Unfinished
@@ -22,7 +21,7 @@ Report = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def clock(docent: Docent) -> Unfinished:
-    return unfinished.build(docent.database, bot.settings.load())
+    return unfinished.build(docent.database, docent.slack)
 
 
 @pytest.fixture

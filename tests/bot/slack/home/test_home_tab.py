@@ -71,7 +71,7 @@ def test_an_acknowledgement_waits_for_nothing_and_for_one_transaction_where_a_fo
     home: HomeContext, background: HeldBackground, asked: Counter[str], workspace: Workspace
 ) -> None:
     listeners, ack = HomeListeners(home, background), AckLog(asked, workspace)
-    command = DocentCommand("/docent", background, table.build(home, Mock(spec=ScheduledCommand)))
+    command = DocentCommand(background, table.build(home, Mock(spec=ScheduledCommand)))
     listeners.on_opened({"user": ADA, "tab": "home"}, {"team_id": TEAM})
     assert (asked["statements"], len(workspace.calls)) == (0, 0)
     acknowledge = cast(Ack, ack)

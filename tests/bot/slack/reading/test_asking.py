@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, OTHER_BOT, RANDOM, Channel, ChannelKind
+from bot.slack.installation.manifest import SHORTCUT
 from bot.slack.interactions import forms, publication
-from bot.slack.manifest import SHORTCUT
 from bot.slack.membership import changes
 from bot.slack.reading.question_reader import THREAD_LIMIT
 from bot.slack.reading.thread_reader import PAGE

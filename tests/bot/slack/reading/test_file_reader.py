@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from bot.slack.client import FixedToken
 from bot.slack.reading.enclosures import FileKind, FileReference, read_message
 from bot.slack.reading.file_reader import MAX_BYTES, TEXT_CHARS, FileUnreadable, SlackFiles
 
@@ -48,7 +49,7 @@ def file(url: str) -> FileReference:
 
 
 def test_every_usual_encoding_is_read_and_a_long_file_is_cut(url: str) -> None:
-    files = SlackFiles("xoxb-1", f"{url}/api/")
+    files = SlackFiles(FixedToken("xoxb-1"), f"{url}/api/")
     assert {files.read(file(f"{url}/{name}")).text for name in CONTENT} == {"für alle"}
     long = files.read(file(f"{url}/long"))
     assert (len(long.text), long.is_cut) == (TEXT_CHARS, True)
@@ -73,7 +74,7 @@ def test_every_usual_encoding_is_read_and_a_long_file_is_cut(url: str) -> None:
 def test_the_token_is_sent_to_nobody_else(url: str, address: str) -> None:
     Files.tokens.clear()
     with pytest.raises(FileUnreadable, match="not a file of Slack's"):
-        SlackFiles("xoxb-1", "https://slack.com/api/").read(file(address.format(url=url)))
+        SlackFiles(FixedToken("xoxb-1"), "https://slack.com/api/").read(file(address.format(url=url)))
     assert Files.tokens == []
 
 

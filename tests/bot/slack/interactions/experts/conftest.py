@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-import bot.settings
 from bot.record.care import unfinished
 from bot.record.care.unfinished import Unfinished
 from bot.simulator import GRACE, HELP
@@ -39,4 +38,4 @@ def experts(docent: Docent, set_channel: SetChannel) -> None:
 
 @pytest.fixture
 def clock(docent: Docent) -> Unfinished:
-    return unfinished.build(docent.database, bot.settings.load())
+    return unfinished.build(docent.database, docent.slack)

@@ -6,6 +6,7 @@ uses `agent_view`, because new apps cannot have `assistant_view`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 from urllib.parse import urlsplit
 
@@ -54,11 +55,13 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
+    "app_uninstalled",
     "message.channels",
     "message.groups",
     "message.im",
     "message.mpim",
     "reaction_added",
+    "tokens_revoked",
     *(event for event in changes.EVENTS if event not in changes.NO_SUBSCRIPTION),
 )
 
@@ -139,8 +142,9 @@ class BotScopes(TypedDict):
 
 
 class OauthConfig(TypedDict):
-    """What the app asks for when it is installed."""
+    """What the app asks for when it is installed; ``redirect_urls`` only where many workspaces install it."""
 
+    redirect_urls: NotRequired[list[str]]
     scopes: BotScopes
 
 
@@ -182,6 +186,19 @@ def to_prompts(texts: Sequence[str]) -> list[Prompt]:
     return [{"title": text[:PROMPT_TITLE_CHARS], "message": text} for text in texts]
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """How many workspaces install the app: where Slack leads back to, whether organisations of Enterprise Grid may
+    install it for all of theirs, and whether tokens expire and are renewed."""
+
+    redirect_uri: str = ""
+    is_for_organisations: bool = False
+    rotates_tokens: bool = False
+
+
+ONE_WORKSPACE = Distribution()
+
+
 def build(
     *,
     url: str | None = None,
@@ -189,6 +206,7 @@ def build(
     command: str = COMMAND,
     docent_command: str = DOCENT_COMMAND,
     prompts: Sequence[str] = (),
+    distribution: Distribution = ONE_WORKSPACE,
 ) -> Manifest:
     """Builds the manifest: for Socket Mode, or with ``url`` for HTTP.
 
@@ -196,6 +214,8 @@ def build(
     refuse.
     """
     _check(name, command, docent_command)
+    if (distribution.is_for_organisations or distribution.rotates_tokens) and not distribution.redirect_uri:
+        raise UserError("--organisations and --rotate-tokens are for installing by OAuth: set SLACK_REDIRECT_URI.")
     events_url = _events_url(url) if url else None
     return {
         "display_information": {
@@ -205,9 +225,16 @@ def build(
             "background_color": "#1f3a5f",
         },
         "features": _features(name, [_ask(command), _control(docent_command)], prompts, events_url),
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
-        "settings": _settings(events_url),
+        "oauth_config": _oauth_config(distribution),
+        "settings": _settings(events_url, distribution),
     }
+
+
+def _oauth_config(distribution: Distribution) -> OauthConfig:
+    scopes: BotScopes = {"bot": list(SCOPES)}
+    if not distribution.redirect_uri:
+        return {"scopes": scopes}
+    return {"redirect_urls": [distribution.redirect_uri], "scopes": scopes}
 
 
 def _ask(command: str) -> CommandEntry:
@@ -252,7 +279,7 @@ def _features(
     }
 
 
-def _settings(events_url: str | None) -> AppSettings:
+def _settings(events_url: str | None, distribution: Distribution) -> AppSettings:
     subscriptions: EventSubscriptions = {"bot_events": list(EVENTS)}
     interactivity: Interactivity = {"is_enabled": True}
     if events_url:
@@ -260,9 +287,9 @@ def _settings(events_url: str | None) -> AppSettings:
     return {
         "event_subscriptions": subscriptions,
         "interactivity": interactivity,
-        "org_deploy_enabled": False,
+        "org_deploy_enabled": distribution.is_for_organisations,
         "socket_mode_enabled": events_url is None,
-        "token_rotation_enabled": False,
+        "token_rotation_enabled": distribution.rotates_tokens,
     }
 
 

@@ -15,7 +15,7 @@ from bot.simulator import ADA
 from bot.simulator.methods import METHODS
 from bot.simulator.stores.installed_app import SUBSCRIPTIONS
 from bot.slack import listeners
-from bot.slack.manifest import EVENTS, SCOPES, build
+from bot.slack.installation.manifest import EVENTS, SCOPES, build
 from bot.slack.membership import changes
 from tests.system import QUESTION, ROOT, System, ack_body
 
@@ -23,6 +23,8 @@ EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
     "agent_session_stopped": "chat:write",
     "app_home_opened": None,
     "app_mention": "app_mentions:read",
+    "app_uninstalled": None,
+    "tokens_revoked": None,
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
@@ -122,7 +124,7 @@ def test_socket_mode_needs_no_address_and_http_names_it_everywhere() -> None:
         {"command": "/docent"},  # which would ask, and show status, too
     ],
 )
-def test_what_slack_would_refuse_is_refused_here(wrong: dict[str, str]) -> None:
+def test_what_slack_would_refuse_is_refused_here(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"--|DOCENT_COMMAND"):
         build(**wrong)
 
@@ -185,5 +187,5 @@ def _registered(kind: str) -> set[str]:
 
     recorder = Recorder()
     nobody: Any = Mock()
-    listeners.register(cast(Any, recorder), nobody, nobody)
+    listeners.register(cast(Any, recorder), nobody)
     return {name for name in recorder.names if isinstance(name, str)}

@@ -1,0 +1,1 @@
+"""What belongs to a workspace that has installed the app: shown, forgotten, and what it may spend."""

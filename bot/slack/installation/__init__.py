@@ -1,0 +1,1 @@
+"""How the app comes into workspaces of Slack: its manifest, installation by OAuth, tokens, and removal."""

@@ -1,0 +1,52 @@
+"""Through which installation Slack sent something: the workspace to which it belongs.
+
+Promises to raise nothing, whatever Slack sends. In a channel that several companies share, and in an organisation
+of Enterprise Grid, that is not where it happened: ``team_id`` names that place.
+"""
+
+from bot.slack.client import Payload
+from bot.slack.reading.foreign_json import list_objects, to_id, to_object
+
+
+def find_workspace(body: Payload) -> str:
+    """Returns the workspace's id, ``T…``, or the organisation's, ``E…``, where the app is in all of it.
+
+    Empty where Slack names neither.
+
+    >>> find_workspace({"team_id": "T1"})
+    'T1'
+    >>> find_workspace({"team": None, "enterprise": {"id": "E1"}, "is_enterprise_install": True})
+    'E1'
+    """
+    authorization = next(list_objects(body.get("authorizations")), {})
+    is_of_all = authorization.get("is_enterprise_install", body.get("is_enterprise_install"))
+    if is_of_all in (True, "true"):
+        return _first(
+            authorization.get("enterprise_id"),
+            to_object(body.get("enterprise")).get("id"),
+            body.get("enterprise_id"),
+        )
+    user, view = to_object(body.get("user")), to_object(body.get("view"))
+    return _first(
+        view.get("app_installed_team_id"),  # of a form that was opened in a shared channel
+        to_object(body.get("team")).get("id"),
+        authorization.get("team_id"),
+        body.get("context_team_id"),
+        body.get("team_id"),
+        user.get("team_id"),
+        view.get("team_id"),
+        body.get("enterprise_id"),
+    )
+
+
+def is_organisation(workspace: str) -> bool:
+    """Returns whether an id is that of an organisation of Enterprise Grid.
+
+    >>> is_organisation("E0123"), is_organisation("T0123")
+    (True, False)
+    """
+    return workspace.startswith("E")
+
+
+def _first(*ids: object) -> str:
+    return next((found for one in ids if (found := to_id(one))), "")
