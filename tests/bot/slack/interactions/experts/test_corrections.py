@@ -15,7 +15,7 @@ from ingest.library import Library
 from tests.bot.slack.docent import Docent
 from tests.bot.slack.interactions.experts.conftest import SetChannel
 from tests.library import sync_folder
-from tests.scripted_model import Say
+from tests.scripted_model import Call, Say
 
 QUESTION = "How many pelicans may a department keep?"
 AGAIN = "how many pelicans can a department keep, please?"
@@ -199,6 +199,43 @@ def test_it_is_given_only_to_those_who_may_read_its_thread_and_its_sources(  # n
     assert {place for place in places if pelicans.is_given(*place)} == given
     prompts = str([request for request in docent.model.requests if "Lisbon" in str(request)])
     assert "Three pelicans" not in prompts
+
+
+def test_what_the_answer_was_made_from_without_citing_it_narrows_its_readers(
+    docent: Docent, pelicans: Pelicans, tmp_path: Path, clock: Unfinished
+) -> None:
+    """Its words may stand in the correction still; but a change of it asks nobody whether the answer holds."""
+    menu = tmp_path / "menu"
+    menu.mkdir()
+
+    def write(text: str, *readers: str) -> None:
+        (menu / "menu.md").write_text(f"# Menu\n\nThe canteen has pelicans. {text}\n")
+        sync_folder(pelicans.library, menu, readers=readers)
+
+    docent.workspace.leave(HELP, LINUS)
+    write("They are eaten in May.", f"user:{ADA}", f"user:{GRACE}")
+    pelicans.correct()
+    assert pelicans.is_given(ADA, HELP)
+    assert not pelicans.is_given()
+    write("They are eaten in June.", "everyone")
+    pelicans.library.refresh_verified()
+    assert pelicans.is_given()
+    clock.finish(seconds=0)
+    assert asks(docent) == []
+    write("They are eaten in June.", f"user:{ADA}")
+    assert not pelicans.is_given()
+
+
+def test_what_may_have_come_from_more_than_documents_stays_with_the_people_of_its_place(
+    docent: Docent, pelicans: Pelicans
+) -> None:
+    """Such as a message that was attached: who else may read that is not known."""
+    docent.workspace.leave(HELP, LINUS)
+    calls = [Call([("list_documents", {})])]
+    docent.model.script = lambda request: calls.pop() if calls else GIVEN
+    pelicans.correct()
+    assert pelicans.is_given(ADA, HELP)
+    assert not pelicans.is_given()
 
 
 def test_what_is_taken_away_of_a_source_is_taken_away_at_once(docent: Docent, pelicans: Pelicans) -> None:
