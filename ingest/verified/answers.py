@@ -6,6 +6,7 @@ verified. What the index has of it only says where to look. Loads no index, so e
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -19,7 +20,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from agent.store.database import Transaction, count_rows
-from agent.types import Audience
+from agent.types import EVERYONE, Audience
 from ingest.access import reader_sets
 from ingest.access.reader_sets import Readers
 
@@ -293,6 +294,43 @@ def confirm(transaction: Transaction, answer: VerifiedAnswer) -> None:
     own = answer.own_readers or reader_sets.NOBODY
     readers = reduce(reader_sets.narrow, map(reader_sets.from_json, gone), own)
     transaction.execute(_CONFIRM, {"id": answer.id, "readers": reader_sets.to_json(readers)})
+
+
+_PUBLIC_PLACES = text("""
+SELECT DISTINCT place ->> 'channel' FROM verified_answers
+WHERE status = 'active' AND readers @> CAST(:everyone AS jsonb) AND place ? 'channel'
+""")
+# Also what was verified elsewhere of an answer that was given from one of the place.
+_OF_PLACE = text("""
+WITH RECURSIVE said (id) AS (
+    SELECT id FROM verified_answers WHERE place ->> 'channel' = :channel
+    UNION SELECT a.id FROM said JOIN sources ON document_id = replace(CAST(said.id AS text), '-', '')
+    JOIN verified_answers a ON a.turn_id = sources.turn_id
+)
+SELECT a.id, a.readers FROM said JOIN verified_answers a ON a.id = said.id
+WHERE a.readers IS NOT NULL FOR UPDATE OF a
+""")
+_NARROW = text("UPDATE verified_answers SET readers = :readers, version = version + 1 WHERE id = :id").bindparams(
+    bindparam("readers", type_=JSONB)
+)
+
+
+def list_public_places(transaction: Transaction) -> list[str]:
+    """Lists the channels whose answers are for all full members, because the channels were public then."""
+    return list(transaction.scalars(_PUBLIC_PLACES, {"everyone": json.dumps([EVERYONE])}))
+
+
+def narrow_to_members(transaction: Transaction, channel: str) -> int:
+    """Keeps the answers of a channel that is not public any more to those who are in it; returns how many."""
+    rows = transaction.execute(_OF_PLACE, {"channel": channel}).all()
+    n_narrowed = 0
+    for id_, stored in rows:
+        before = reader_sets.from_json(stored)
+        after = reader_sets.narrow(before, reader_sets.one_of({f"channel:{channel}"}))
+        if after != before:
+            transaction.execute(_NARROW, {"id": id_, "readers": reader_sets.to_json(after)})
+            n_narrowed += 1
+    return n_narrowed
 
 
 _WITHDRAW = text("UPDATE verified_answers SET status = 'withdrawn' WHERE id = :id AND status <> 'withdrawn'")

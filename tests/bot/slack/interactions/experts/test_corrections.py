@@ -9,6 +9,8 @@ from agent.prompting import citations
 from agent.types import Audience
 from bot.record.care.unfinished import Unfinished
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, SlackMessage
+from bot.simulator.stores.directory import ChannelKind
+from bot.slack import listeners
 from bot.slack.interactions.experts import correction_form, expert_desk, reviews
 from bot.slack.replies.closing import buttons
 from ingest.library import Library
@@ -236,6 +238,32 @@ def test_what_may_have_come_from_more_than_documents_stays_with_the_people_of_it
     pelicans.correct()
     assert pelicans.is_given(ADA, HELP)
     assert not pelicans.is_given()
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_what_was_said_in_a_channel_that_becomes_private_stays_there(
+    docent: Docent, pelicans: Pelicans, clock: Unfinished, set_channel: SetChannel, is_heard: bool
+) -> None:
+    """Also what was verified elsewhere of an answer that came from it; whether Slack's event was heard or not."""
+    set_channel(GENERAL, experts=[GRACE])
+    docent.workspace.leave(HELP, LINUS)
+    pelicans.correct()
+    _, given = pelicans.ask(LINUS, AGAIN, GENERAL)
+    docent.click(GRACE, given.ts, buttons.CORRECT)
+    docent.submit(GRACE, form("Three pelicans, as was said in #help.", "Are there pelicans?"))
+    pelicans.library.refresh_verified()
+    assert pelicans.is_given()
+    assert pelicans.is_given(question="Are there pelicans?")
+    docent.workspace.directory.channels[HELP].kind = ChannelKind.PRIVATE
+    if is_heard:
+        event = {"type": "message", "subtype": "channel_convert_to_private", "channel": HELP}
+        listeners.on_message(docent.context, event, {})
+    else:
+        clock.finish(seconds=0)
+    assert not pelicans.is_given()
+    assert not pelicans.is_given(question="Are there pelicans?")
+    pelicans.library.refresh_verified()
+    assert pelicans.is_given(ADA, HELP)
 
 
 def test_what_is_taken_away_of_a_source_is_taken_away_at_once(docent: Docent, pelicans: Pelicans) -> None:
