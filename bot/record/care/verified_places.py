@@ -1,7 +1,7 @@
 """Looks up whether channels whose verified answers are for all full members are still public.
 
-Slack tells it when a channel becomes private; this makes up for what was not heard. Promises that an answer is kept
-to the members only where Slack says so, or does not show the channel any more.
+Slack tells it when a channel becomes private; this makes up for what was not heard.
+Promises that an answer is kept to the members only where Slack says so, or does not show the channel any more.
 """
 
 import time

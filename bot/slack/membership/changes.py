@@ -36,8 +36,10 @@ NO_SUBSCRIPTION = {CONVERTED}  # Slack tells it as a message's subtype
 
 
 def store(database: Database, event: Payload) -> None:
-    """Stores what an event is about as changed now, and deletes what is old. Verified answers of a channel that has
-    become private are kept to its members."""
+    """Stores what an event is about as changed now, and deletes what is old.
+
+    Verified answers of a channel that has become private are kept to its members.
+    """
     rows = [{"subject": subject} for subject in _find_subjects(event)]
     if not rows:
         return
