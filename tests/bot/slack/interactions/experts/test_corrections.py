@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from agent.prompting import citations
 from agent.types import Audience
@@ -170,6 +171,25 @@ def test_until_a_document_changes_then_its_author_is_asked(
     assert docent.query("SELECT id FROM documents WHERE source = 'verified answers'") == []
 
 
+def test_an_author_is_told_no_title_that_they_might_not_read(
+    docent: Docent, pelicans: Pelicans, clock: Unfinished
+) -> None:
+    """Also when the document is gone."""
+    _, reply = pelicans.ask(ADA, QUESTION)
+    docent.click(GRACE, reply.ts, buttons.CORRECT)
+    pelicans.readers = (f"user:{ADA}",)
+    pelicans.write()
+    docent.submit(GRACE, form(RIGHT))
+    pelicans.write(PAGE.replace("noon", "one"))
+    clock.finish(seconds=0)
+    pelicans.library.forget("pelicans")
+    with docent.database.transaction() as transaction:
+        transaction.execute(text("UPDATE verified_answers SET asked_at = NULL"))
+    clock.finish(seconds=0)
+    assert len(asks(docent)) == 2
+    assert all("Pelicans" not in one.plain and "may not read" in one.plain for one in asks(docent))
+
+
 def asks(docent: Docent) -> list[SlackMessage]:
     """The messages that ask Grace whether an answer still holds."""
     dm = docent.workspace.person(GRACE).dm
@@ -264,6 +284,28 @@ def test_what_was_said_in_a_channel_that_becomes_private_stays_there(
     assert not pelicans.is_given(question="Are there pelicans?")
     pelicans.library.refresh_verified()
     assert pelicans.is_given(ADA, HELP)
+
+
+def test_who_is_no_expert_any_more_writes_nothing(
+    docent: Docent, pelicans: Pelicans, clock: Unfinished, set_channel: SetChannel
+) -> None:
+    """Neither in a form that was opened before, nor in one of an earlier answer of theirs."""
+    ts, reply = pelicans.ask(ADA, QUESTION)
+    docent.click(GRACE, reply.ts, buttons.CORRECT)
+    set_channel(experts=[LINUS])
+    refused = {correction_form.QUESTION: expert_desk.NO_LONGER}
+    assert docent.submit(GRACE, form(RIGHT))["errors"] == refused
+    assert docent.query("SELECT id FROM verified_answers") == []
+    assert "Two pelicans" in docent.messages(HELP, ts)[0].plain
+
+    set_channel(experts=[GRACE])
+    assert docent.submit(GRACE, form(RIGHT)) in (None, {})
+    pelicans.write(PAGE.replace("noon", "one"))
+    clock.finish(seconds=0)
+    docent.click(GRACE, asks(docent)[-1].ts, f"{reviews.ACTION}_change")
+    set_channel(experts=[LINUS])
+    assert docent.submit(GRACE, form("Ninety pelicans."))["errors"] == refused
+    assert not pelicans.is_given()
 
 
 def test_what_is_taken_away_of_a_source_is_taken_away_at_once(docent: Docent, pelicans: Pelicans) -> None:
