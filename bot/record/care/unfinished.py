@@ -15,6 +15,7 @@ from agent.errors import ReplyError
 from agent.store.database import Database
 from bot.record.care.owner_messages import OwnerMessages
 from bot.record.care.review_messages import ReviewMessages
+from bot.record.care.verified_places import VerifiedPlaces
 from bot.settings import BotSettings
 from bot.slack.client import SlackClient
 from bot.slack.interactions.experts import corrections, human_requests
@@ -36,6 +37,7 @@ class Unfinished:
     corrections: Corrections
     owners: OwnerMessages
     reviews: ReviewMessages
+    places: VerifiedPlaces
 
     def finish(self, seconds: float = SECONDS) -> None:
         """Does what was stored ``seconds`` ago and is not done, and what is due."""
@@ -46,6 +48,7 @@ class Unfinished:
             _try(lambda id_=id_: self.requests.show(id_))  # type: ignore[misc]
         for id_ in written:
             _try(lambda id_=id_: self.corrections.complete(id_))  # type: ignore[misc]
+        _try(self.places.check)
         _try(self.owners.send)
         _try(self.reviews.send)
 
@@ -63,6 +66,7 @@ def build(database: Database, settings: BotSettings) -> Unfinished:
         Corrections(database, slack, directory),
         OwnerMessages(database, slack, audiences, directory, zone),
         ReviewMessages(database, slack, audiences),
+        VerifiedPlaces(database, slack),
     )
 
 
