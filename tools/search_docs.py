@@ -110,8 +110,9 @@ def write_settled(answer: VerifiedAnswer) -> str:
     """Returns the text of a verified answer as it is given: without the numbers of its own passages, with links to
     what it rests on."""
     text = citations.strip_references(answer.answer, keeps_links=True).rstrip()
-    links = [f"[{_UNLINKABLE.sub(' ', one.title).strip()}]({one.url})" for one in answer.documents]
-    linked = [link for link, one in zip(links, answer.documents, strict=True) if _WEB.fullmatch(one.url)]
+    cited = [one for one in answer.documents if one.is_cited]
+    links = [f"[{_UNLINKABLE.sub(' ', one.title).strip()}]({one.url})" for one in cited]
+    linked = [link for link, one in zip(links, cited, strict=True) if _WEB.fullmatch(one.url)]
     return f"{text}\n\nIt rests on {', '.join(linked)}." if linked else text
 
 

@@ -147,9 +147,8 @@ def _rated_turns(
     return [dict(row) for row in transaction.execute(_RATED, values).mappings()]
 
 
-_DOCUMENTS_SEEN = text("""
-SELECT DISTINCT document_id FROM sources JOIN turns ON turns.id = turn_id
-WHERE session_id = :session_id AND seq <= :seq
+_SEEN = text(f"""
+SELECT {earlier_turns.BASIS} FROM turns WHERE session_id = :session_id AND seq <= :seq
 """)
 
 
@@ -178,7 +177,8 @@ def _find_obstacle(transaction: Transaction, turn: Row, scope: ExportScope) -> L
 def _is_for_everyone(transaction: Transaction, turn: Row) -> bool:
     """Returns whether everyone may read what this and earlier turns of the session saw: a line contains them
     all."""
-    document_ids = transaction.scalars(_DOCUMENTS_SEEN, {"session_id": turn["session_id"], "seq": turn["seq"]})
+    rows = transaction.execute(_SEEN, {"session_id": turn["session_id"], "seq": turn["seq"]})
+    document_ids = {id_ for basis in rows for id_ in earlier_turns.make_basis(*basis).document_ids}
     return reader_sets.are_for_everyone(transaction, document_ids)
 
 

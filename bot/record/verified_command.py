@@ -149,11 +149,19 @@ def _to_json(answer: "VerifiedAnswer") -> VerifiedJson:
         "url": answer.url,
         "readers": reader_sets.to_json(answer.readers),
         "documents": [
-            {"id": one.id, "title": one.title, "url": one.url, "is_unchanged": one.is_same}
+            {
+                "id": one.id,
+                "title": one.title,
+                "url": one.url,
+                "is_unchanged": one.is_same,
+                "is_cited": one.is_cited,
+            }
             for one in answer.documents
         ],
     }
 
 
 def _mark(document: "RestingDocument") -> str:
+    if not document.is_cited:
+        return f"{document.title} (not cited; only its readers count)"
     return document.title if document.is_same else f"{document.title} (changed or gone)"

@@ -6,6 +6,7 @@ verified. What the index has of it only says where to look. Loads no index, so e
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -19,11 +20,12 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from agent.store.database import Transaction, count_rows
-from agent.types import WORKSPACE, Audience
+from agent.types import EVERYONE, WORKSPACE, Audience
 from ingest.access import reader_sets
 from ingest.access.reader_sets import Readers
 
 SOURCE = "verified answers"  # the name of their source; no other may have it
+_NOT_CITED = "(not cited)"  # the fingerprint of a document of which only the readers count
 
 
 class VerifiedStatus(StrEnum):
@@ -38,7 +40,8 @@ class VerifiedStatus(StrEnum):
 class RestingDocument:
     """A document that a verified answer rests on. ``readers`` are those it has now, else those it had.
 
-    ``is_same`` tells whether it is there and as it was when the answer was verified.
+    ``is_same`` tells whether it is there and as it was when the answer was verified. What the corrected answer was
+    made from without citing it ``is_cited`` not: it is for its readers alone, and may change.
     """
 
     id: str
@@ -47,6 +50,7 @@ class RestingDocument:
     readers: Readers
     is_same: bool
     fingerprint: str = ""  # of now; empty where it is gone
+    is_cited: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class VerifiedAnswer:
     @property
     def state_of_documents(self) -> str:
         """Returns a short name for the documents as they are now: another one once any of them changes."""
-        parts = sorted(f"{one.id} {one.fingerprint}" for one in self.documents)
+        parts = sorted(f"{one.id} {one.fingerprint}" for one in self.documents if one.is_cited)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def is_for(self, audience: Audience) -> bool:
@@ -105,13 +109,15 @@ class VerifiedAnswer:
         return self.is_current and reader_sets.are_readers(audience, self.readers)
 
 
-_SELECT = """
+_SELECT = f"""
 SELECT a.id, a.turn_id, a.question, a.answer, a.author, a.author_name, a.place, a.url, a.readers, a.status,
        a.version, a.verified_at, a.asked_at, (
     SELECT jsonb_agg(jsonb_build_object(
         'id', v.document_id, 'title', coalesce(d.title, v.title), 'url', coalesce(d.url, ''),
         'principals', r.principals, 'fingerprint', coalesce(d.fingerprint, ''),
-        'is_same', d.id IS NOT NULL AND d.fingerprint = v.fingerprint) ORDER BY v.title, v.document_id)
+        'is_cited', v.fingerprint <> '{_NOT_CITED}',
+        'is_same', v.fingerprint = '{_NOT_CITED}' OR d.id IS NOT NULL AND d.fingerprint = v.fingerprint)
+        ORDER BY v.title, v.document_id)
     FROM verified_documents v LEFT JOIN documents d ON d.id = v.document_id
     JOIN reader_sets r ON r.access_id = coalesce(d.access_id, v.access_id) WHERE v.answer_id = a.id)
 FROM verified_answers a
@@ -120,9 +126,10 @@ _FIELDS = [field.name for field in fields(VerifiedAnswer)]  # in the order of th
 _BY_ID = text(f"{_SELECT} WHERE a.id = ANY(:ids)")
 _BY_TURN = text(f"{_SELECT} WHERE a.turn_id = :turn_id")
 _ALL = text(f"{_SELECT} ORDER BY a.id DESC")
-_HAS_CHANGED = """EXISTS (
+_HAS_CHANGED = f"""EXISTS (
     SELECT FROM verified_documents v LEFT JOIN documents d ON d.id = v.document_id
-    WHERE v.answer_id = a.id AND (d.id IS NULL OR d.fingerprint <> v.fingerprint))"""
+    WHERE v.answer_id = a.id AND v.fingerprint <> '{_NOT_CITED}'
+    AND (d.id IS NULL OR d.fingerprint <> v.fingerprint))"""
 _CHANGED = text(
     f"{_SELECT} WHERE a.status = 'active' AND a.asked_at IS NULL AND {_HAS_CHANGED} "
     "AND (:workspace = '' OR a.place ->> 'team' = :workspace) ORDER BY a.id"
@@ -242,11 +249,16 @@ UPDATE verified_answers SET status = 'active', readers = :readers, url = :url, a
 WHERE id = :id AND version = :version AND status = 'pending' RETURNING id
 """).bindparams(bindparam("readers", type_=JSONB))
 # What it has rested on before stays: whoever changes an answer does not change what its words come from.
-_KEEP_DOCUMENTS = text("""
+_KEEP_DOCUMENTS = text(f"""
+WITH resting (id, is_cited) AS (
+    SELECT unnest(CAST(:documents AS uuid[])), true UNION ALL SELECT unnest(CAST(:known AS uuid[])), false
+    UNION ALL SELECT document_id, fingerprint <> '{_NOT_CITED}' FROM verified_documents
+              WHERE answer_id = ANY(:documents) OR answer_id = :id
+    UNION ALL SELECT document_id, false FROM verified_documents WHERE answer_id = ANY(:known)
+)
 INSERT INTO verified_documents (answer_id, document_id, fingerprint, access_id, title)
-SELECT :id, d.id, d.fingerprint, d.access_id, d.title FROM documents d
-WHERE d.source <> :source AND (d.id = ANY(:documents) OR d.id IN (
-    SELECT v.document_id FROM verified_documents v WHERE v.answer_id = ANY(:documents) OR v.answer_id = :id))
+SELECT :id, d.id, CASE WHEN bool_or(is_cited) THEN d.fingerprint ELSE '{_NOT_CITED}' END, d.access_id, d.title
+FROM documents d JOIN resting ON resting.id = d.id WHERE d.source <> :source GROUP BY d.id
 ON CONFLICT (answer_id, document_id) DO UPDATE
 SET fingerprint = excluded.fingerprint, access_id = excluded.access_id, title = excluded.title
 """)
@@ -270,6 +282,7 @@ def activate(
     readers: Readers,
     members: Readers,
     documents: Iterable[str],
+    known: Iterable[str] = (),
     url: str,
     author_name: str,
 ) -> bool:
@@ -277,13 +290,15 @@ def activate(
 
     ``readers`` are those of its place, ``members`` those who are in it themselves: they alone know what rests on a
     document of which nothing is left. Of another verified answer among the ``documents``, what that rests on
-    counts; documents that are gone leave their readers behind.
+    counts; documents that are gone leave their readers behind. Of what was ``known`` without being cited, only the
+    readers count.
     """
-    ids = parse_ids(documents)
+    cited, uncited = parse_ids(documents), parse_ids(known)
+    ids = [*cited, *uncited]
     if ids and transaction.scalar(_UNKNOWN, {"documents": ids}):
         readers = reader_sets.narrow(readers, members)
     others = transaction.scalars(_OWN, {"ids": [answer.id, *ids]}).all()
-    values = {"id": answer.id, "source": SOURCE, "documents": ids}
+    values = {"id": answer.id, "source": SOURCE, "documents": cited, "known": uncited}
     transaction.execute(_KEEP_DOCUMENTS, values)
     gone = transaction.scalars(_GONE, values).all()
     readers = reduce(reader_sets.narrow, map(reader_sets.from_json, [*others, *gone]), readers)
@@ -299,12 +314,56 @@ WHERE id = :id AND status = 'active'
 
 def confirm(transaction: Transaction, answer: VerifiedAnswer) -> None:
     """Lets an answer be used again, with its documents as they are now: its author says that it still holds."""
-    values = {"id": answer.id, "source": SOURCE, "documents": []}
+    values = {"id": answer.id, "source": SOURCE, "documents": [], "known": []}
     transaction.execute(_KEEP_DOCUMENTS, values)
     gone = transaction.scalars(_GONE, values).all()
     own = answer.own_readers or reader_sets.NOBODY
     readers = reduce(reader_sets.narrow, map(reader_sets.from_json, gone), own)
     transaction.execute(_CONFIRM, {"id": answer.id, "readers": reader_sets.to_json(readers)})
+
+
+_PUBLIC_PLACES = text("""
+SELECT DISTINCT place ->> 'channel' FROM verified_answers
+WHERE status = 'active' AND place ? 'channel' AND (:workspace = '' OR place ->> 'team' = :workspace)
+  AND (readers @> CAST(:everyone AS jsonb) OR readers @> jsonb_build_array(CAST(:everyone AS jsonb)))
+""")
+# Also what was verified elsewhere of an answer that was given from one of the place.
+_OF_PLACE = text("""
+WITH RECURSIVE said (id) AS (
+    SELECT id FROM verified_answers
+    WHERE place ->> 'channel' = :channel AND (:workspace = '' OR place ->> 'team' = :workspace)
+    UNION SELECT a.id FROM said JOIN sources ON document_id = replace(CAST(said.id AS text), '-', '')
+    JOIN verified_answers a ON a.turn_id = sources.turn_id
+)
+SELECT a.id, a.readers FROM said JOIN verified_answers a ON a.id = said.id
+WHERE a.readers IS NOT NULL FOR UPDATE OF a
+""")
+_NARROW = text("UPDATE verified_answers SET readers = :readers, version = version + 1 WHERE id = :id").bindparams(
+    bindparam("readers", type_=JSONB)
+)
+
+
+def list_public_places(transaction: Transaction, workspace: str = "") -> list[str]:
+    """Lists the channels whose answers are for all full members, because the channels were public then; those of
+    one workspace, where many have installed the app."""
+    values = {"everyone": json.dumps([EVERYONE]), "workspace": workspace}
+    return list(transaction.scalars(_PUBLIC_PLACES, values))
+
+
+def narrow_to_members(transaction: Transaction, channel: str, workspace: str = "") -> int:
+    """Keeps the answers of a channel that is not public any more to those who are in it; returns how many.
+
+    ``workspace`` is the channel's, where many have installed the app.
+    """
+    rows = transaction.execute(_OF_PLACE, {"channel": channel, "workspace": workspace}).all()
+    n_narrowed = 0
+    for id_, stored in rows:
+        before = reader_sets.from_json(stored)
+        after = reader_sets.narrow(before, reader_sets.one_of({f"channel:{channel}"}))
+        if after != before:
+            transaction.execute(_NARROW, {"id": id_, "readers": reader_sets.to_json(after)})
+            n_narrowed += 1
+    return n_narrowed
 
 
 _WITHDRAW = text("UPDATE verified_answers SET status = 'withdrawn' WHERE id = :id AND status <> 'withdrawn'")
@@ -347,4 +406,5 @@ def _make_document(stored: Mapping[str, Any]) -> RestingDocument:
         reader_sets.from_json(stored["principals"]),
         stored["is_same"],
         stored["fingerprint"],
+        stored["is_cited"],
     )

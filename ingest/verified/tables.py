@@ -41,7 +41,8 @@ class VerifiedAnswerRow(Base):
 class VerifiedDocumentRow(Base):
     """A document that a verified answer rests on, as it was when the answer was verified.
 
-    ``fingerprint`` tells whether it has changed since; ``access_id`` is who read it then, for when it is gone.
+    ``fingerprint`` tells whether it has changed since, or that it is ``(not cited)`` and only its readers count;
+    ``access_id`` is who read it then, for when it is gone.
     """
 
     __tablename__ = "verified_documents"

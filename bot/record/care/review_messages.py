@@ -52,9 +52,7 @@ class ReviewMessages:
         if notice is None:
             return False
         audience = self.audiences.of_reader(f"user:{answer.author}")
-        with self.database.transaction() as transaction:
-            ids = {one.id for one in answer.documents}
-            unreadable = reader_sets.find_unreadable(transaction, ids, audience)
+        unreadable = {one.id for one in answer.documents if not reader_sets.are_readers(audience, one.readers)}
         channel = direct_message.open_channel(self.slack, answer.author)
         notices.send(self.slack, notice, channel, reviews.build(answer, unreadable=unreadable))
         notices.complete(self.database, notice)

@@ -16,6 +16,7 @@ from agent.errors import ReplyError
 from agent.store.database import Database, Transaction
 from bot.record.care.owner_messages import OwnerMessages
 from bot.record.care.review_messages import ReviewMessages
+from bot.record.care.verified_places import VerifiedPlaces
 from bot.slack.client import SlackClient
 from bot.slack.interactions.experts import corrections, human_requests
 from bot.slack.interactions.experts.corrections import Corrections
@@ -36,6 +37,7 @@ class Unfinished:
     corrections: Corrections
     owners: OwnerMessages
     reviews: ReviewMessages
+    places: VerifiedPlaces
     workspace: str = ""
 
     def finish(self, seconds: float = SECONDS) -> None:
@@ -47,14 +49,14 @@ class Unfinished:
             _try(lambda id_=id_: self.requests.show(id_))  # type: ignore[misc]
         for id_ in written:
             _try(lambda id_=id_: self.corrections.complete(id_))  # type: ignore[misc]
+        _try(self.places.check)
         _try(self.owners.send)
         _try(self.reviews.send)
 
 
 _BUSY = text("""
 SELECT team FROM human_requests WHERE shown_at IS NULL OR shown_at < changed_at
-UNION SELECT place ->> 'team' FROM verified_answers WHERE status = 'pending'
-   OR (status = 'active' AND asked_at IS NULL)
+UNION SELECT place ->> 'team' FROM verified_answers WHERE status <> 'withdrawn'
 UNION SELECT workspace FROM source_reports JOIN turns ON turns.id = turn_id WHERE told_at IS NULL AND owner <> ''
 """)
 
@@ -75,6 +77,7 @@ def build(database: Database, slack: SlackClient, workspace: str = "") -> Unfini
         Corrections(database, slack, directory, workspace),
         OwnerMessages(database, slack, audiences, directory, zone, workspace),
         ReviewMessages(database, slack, audiences, workspace),
+        VerifiedPlaces(database, slack, workspace),
         workspace,
     )
 

@@ -1,16 +1,17 @@
 """Edits what is set for a channel from Slack: who may, the form, and what is stored of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent import observability
 from agent.errors import ReplyError, UserError
+from agent.types import Audience
 from bot.slack.block_kit import ThanksView, plain_text
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import MONEY, SETTINGS, ChannelVersion, Stored
 from bot.slack.channels.configured import Configured
-from bot.slack.home import channel_form
+from bot.slack.home import channel_form, freshness
 from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
 from bot.slack.replies.text.markdown import escape
@@ -47,7 +48,7 @@ def open_form(context: HomeContext, *, team: str, channel: str, user_id: str, tr
     require_editor(context, user_id, channel)
     with context.database.transaction() as transaction:
         latest = next(iter(channel_settings.load_history(transaction, team=team, channel=channel, limit=1)), None)
-        known = context.load_configured(transaction)
+    known = _load_configured(context, user_id)
     subject = FormSubject(
         team,
         channel,
@@ -90,9 +91,9 @@ def set_one(context: HomeContext, *, team: str, channel: str, user_id: str, name
         raise UserError(MONEY_IS_OPERATORS)
     value = None if written == channel_form.DEFAULT else setting.parse(written)
     said = channel_form.DEFAULT if value is None else setting.format(value)
+    if value is not None:
+        _load_configured(context, user_id).check(setting.field, value)
     with context.database.transaction() as transaction:
-        if value is not None:
-            context.load_configured(transaction).check(setting.field, value)
         version = channel_settings.change(
             transaction, team=team, channel=channel, field=setting.field, value=value, changed_by=user_id
         )
@@ -133,6 +134,18 @@ def _find_errors(
             except UserError as error:
                 errors[block] = str(error)
     return errors
+
+
+def _load_configured(context: HomeContext, user_id: str) -> Configured:
+    """Reads what there is to choose from: for who is no operator, of sources those that they may read."""
+    is_operator = context.operators.has(user_id)
+    audience = None if is_operator else context.find_audience(user_id) or Audience(())
+    with context.database.transaction() as transaction:
+        known = context.load_configured(transaction)
+        if audience is None:
+            return known
+        readable = {source.name for source in freshness.load_readable(transaction, audience)}
+    return replace(known, sources=[name for name in known.sources if name in readable])
 
 
 def _note(context: HomeContext, version: ChannelVersion | None) -> None:

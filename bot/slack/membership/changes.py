@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from agent.store.database import Database, Transaction
 from bot.slack.client import Payload
 from bot.slack.tables import MembershipChangeRow
+from ingest.verified import answers
 
 KEPT = timedelta(days=2)  # longer than anybody remembers what was looked up
 
@@ -30,13 +31,15 @@ _SUBJECTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "subteam_members_changed": (("groups", ""),),
 }
 EVENTS = tuple(_SUBJECTS)
-NO_SUBSCRIPTION = {"channel_convert_to_private"}  # Slack tells it as a message's subtype
+CONVERTED = "channel_convert_to_private"
+NO_SUBSCRIPTION = {CONVERTED}  # Slack tells it as a message's subtype
 
 
 def store(database: Database, event: Payload, workspace: str = "") -> None:
     """Stores what an event is about as changed now, and deletes what is old.
 
-    ``workspace`` is the one in which it changed, where many have installed the app.
+    ``workspace`` is the one in which it changed, where many have installed the app. Verified answers of a channel
+    that has become private are kept to its members.
     """
     rows = [{"subject": f"{_make_prefix(workspace)}{subject}"} for subject in _find_subjects(event)]
     if not rows:
@@ -46,6 +49,8 @@ def store(database: Database, event: Payload, workspace: str = "") -> None:
     with database.transaction() as transaction:
         transaction.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=update), rows)
         transaction.execute(delete(MembershipChangeRow).where(MembershipChangeRow.changed_at < func.now() - KEPT))
+        if _find_type(event) == CONVERTED:
+            answers.narrow_to_members(transaction, str(event.get("channel")), workspace)
 
 
 _LOAD = text("""
@@ -74,8 +79,7 @@ def _make_prefix(workspace: str) -> str:
 
 
 def _find_subjects(event: Payload) -> Iterator[str]:
-    kind_of_event = event.get("subtype") if event.get("type") == "message" else event.get("type")
-    for field, kind in _SUBJECTS.get(str(kind_of_event), ()):
+    for field, kind in _SUBJECTS.get(_find_type(event), ()):
         if not kind:
             yield field
             continue
@@ -83,3 +87,7 @@ def _find_subjects(event: Payload) -> Iterator[str]:
         id_ = named.get("id") if isinstance(named, dict) else named
         if id_:
             yield f"{kind}:{id_}"
+
+
+def _find_type(event: Payload) -> str:
+    return str(event.get("subtype") if event.get("type") == "message" else event.get("type"))

@@ -58,8 +58,8 @@ def test_settings_are_changed_in_versions_and_listed(database: Database, workspa
 def test_experts_are_people_and_groups_by_their_ids() -> None:
     said = run("set", "C0HELP00001", "experts", "U0ADA00001, S0HR,U0ADA00001").stdout
     assert "experts is U0ADA00001, S0HR now (version 1)" in said
-    (version,) = json.loads(run("show", "C0HELP00001", "--json").stdout)
-    assert version["stored"] == {"experts": ["U0ADA00001", "S0HR"]}
+    shown = json.loads(run("show", "C0HELP00001", "--json").stdout)
+    assert shown["stored"] == {"experts": ["U0ADA00001", "S0HR"]}
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,16 @@ def test_nothing_is_taken_from_documents_that_not_everyone_may_read(
     assert exported(database, format)[0] == Exported(0, Counter({LeftOut.RESTRICTED: 2}))
 
 
+@pytest.mark.parametrize(("format", "rating"), [("openai-chat", 1), ("eval", -1)])
+def test_nor_from_documents_that_were_only_told_of(database: Database, format: str, rating: int) -> None:
+    """Such as those that a verified answer rests on: its own readers are known to the index a moment later."""
+    turn = Recorded.begin(database)
+    told = turn.tool("call_0", position=0, result={"documents": [{"title": "Pay", "document_id": "0" * 32}]})
+    turn.ask([SYSTEM, turn.open(), told], {"role": "assistant", "content": "At most 5 days [1]."})
+    turn.end("At most 5 days [1].").rate(rating)
+    assert exported(database, format)[0] == Exported(0, Counter({LeftOut.RESTRICTED: 1}))
+
+
 @pytest.mark.parametrize(
     ("channel", "origin", "reason"),
     [

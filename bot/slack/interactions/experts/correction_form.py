@@ -5,7 +5,7 @@ Owns its JSON, in both directions. Slack lets one field hold 3,000 characters: a
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -33,11 +33,10 @@ _LINKED_NUMBER = re.compile(r"\[\[(\d{1,3})\]\]\([^()\s]{0,2000}\)")
 
 @dataclass(frozen=True)
 class Correction:
-    """What was written: of which turn, or which verified answer, and where that stands."""
+    """What was written: of which turn, or which verified answer."""
 
     turn_id: UUID | None
     answer_id: UUID | None
-    place: Mapping[str, object]
     question: str
     answer: str
 
@@ -48,10 +47,9 @@ def build(
     answer: str,
     turn_id: UUID | None = None,
     answer_id: UUID | None = None,
-    place: Mapping[str, object] | None = None,
 ) -> View:
     """Builds the form for ``views.open``."""
-    kept = {"turn_id": str(turn_id or ""), "answer_id": str(answer_id or ""), "place": dict(place or {})}
+    kept = {"turn_id": str(turn_id or ""), "answer_id": str(answer_id or "")}
     parts = splitting.split_text(prepare(answer), FIELD_CHARS)[:MAX_FIELDS]
     explanation: SectionBlock = {"type": "section", "text": plain_text(EXPLANATION)}
     return {
@@ -86,7 +84,6 @@ def parse(view: Payload) -> Correction | None:
     return Correction(
         turn_id,
         answer_id,
-        to_object(kept.get("place")),
         secrets.redact(" ".join(_read(values, QUESTION).split()))[:QUESTION_CHARS],
         secrets.redact("\n\n".join(filter(None, parts))),
     )

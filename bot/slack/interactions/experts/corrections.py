@@ -16,11 +16,12 @@ from agent import observability
 from agent.prompting import citations
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from agent.types import EVERYONE, WORKSPACE
+from agent.types import EVERYONE, WORKSPACE, EndReason
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.interactions import marked_posts, recorded_answer
+from bot.slack.interactions.publication import PASSAGE_TOOLS
 from bot.slack.interactions.recorded_answer import RecordedAnswer
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.replies import forms
@@ -93,7 +94,8 @@ class Corrections:
 
     def _activate(self, answer: VerifiedAnswer, given: _Given | None, found: _Found, url: str) -> None:
         documents = _list_documents(answer, given.recorded) if given else frozenset()
-        is_known = given is not None or answer.own_readers is not None  # what it rests on
+        known = _list_known(given.recorded) - documents if given else frozenset()
+        is_known = answer.own_readers is not None if given is None else not _has_more(given.recorded)
         with self.database.transaction() as transaction:
             is_active = answers.activate(
                 transaction,
@@ -101,6 +103,7 @@ class Corrections:
                 readers=found.readers if is_known else found.members,
                 members=found.members,
                 documents=documents,
+                known=known,
                 url=url,
                 author_name=found.author_name,
             )
@@ -250,6 +253,18 @@ def _list_documents(answer: VerifiedAnswer, recorded: RecordedAnswer) -> frozens
     by_number = {passage.n: passage for passage in recorded.passages}
     numbers = {*recorded.cited, *citations.find_cited(answer.answer, by_number)}
     return frozenset(by_number[n].passage.document_id for n in numbers if n in by_number)
+
+
+def _list_known(recorded: RecordedAnswer) -> frozenset[str]:
+    """Returns all that the corrected answer was made from, whether or not it cites it: words of an answer that the
+    correction still has may come from any of these. One that found nothing has no such words."""
+    return frozenset() if recorded.reason == EndReason.NO_EVIDENCE else recorded.basis.document_ids
+
+
+def _has_more(recorded: RecordedAnswer) -> bool:
+    """Returns whether the corrected answer may have words from more than documents, such as a message that was
+    attached: only those who are in its place themselves are known to be allowed to know them."""
+    return recorded.reason != EndReason.NO_EVIDENCE and not recorded.basis.tools <= PASSAGE_TOOLS
 
 
 _GIVEN = text("""

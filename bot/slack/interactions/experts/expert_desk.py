@@ -29,6 +29,9 @@ THREADS = 4
 ONLY_EXPERTS = (
     "Only the experts of this channel and operators can correct answers. Tell one of them what is wrong: {experts}"
 )
+NO_LONGER = (
+    "Only the experts of this channel and operators can correct answers, and you are none of them any more."
+)
 NO_EXPERTS = "Only operators can correct answers here: nobody is set as an expert for this channel."
 
 
@@ -68,6 +71,16 @@ class ExpertDesk:
         if clicked.response_url:
             self._submit(lambda: self._tell(clicked, {"text": text}, replaces=replaces))
 
+    def find_refusal(self, place: Mapping[str, Any], user_id: str) -> str:
+        """Returns why a person may not correct what stands there; empty where they may. Raises
+        :class:`agent.errors.ReplyError` where Slack does not say who is in a group."""
+        with self._database.transaction() as transaction:
+            self._directory.refresh(transaction)
+            experts = self._load_experts(transaction, place)
+        if self._may_correct(experts, user_id):
+            return ""
+        return NO_LONGER if experts else NO_EXPERTS
+
     def open_correction(self, turn_id: UUID, clicked: ClickedMessage) -> None:
         """Opens the form for an expert; tells others who the experts are."""
         self._submit(lambda: self._open_correction(turn_id, clicked), clicked)
@@ -101,7 +114,6 @@ class ExpertDesk:
             question=earlier.question if earlier else question or recorded.question,
             answer=earlier.answer if earlier else answer or "",
             turn_id=turn_id,
-            place=place,
         )
         self._open(clicked, view)
 
@@ -113,7 +125,7 @@ class ExpertDesk:
             self._open(clicked, view)
 
     def _load_experts(self, transaction: Transaction, place: Mapping[str, Any]) -> tuple[str, ...]:
-        team, channel = str(place["team"]), str(place["channel"])
+        team, channel = str(place.get("team") or ""), str(place.get("channel") or "")
         return expertise.load_settings(transaction, team=team, channel=channel).experts
 
     def _may_correct(self, experts: tuple[str, ...], user_id: str) -> bool:

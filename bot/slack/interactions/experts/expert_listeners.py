@@ -1,7 +1,8 @@
 """Listens to what leads to people: stores in one transaction, acknowledges, and leaves the rest to the desk."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 from slack_bolt import Ack, App
@@ -9,13 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.clock import new_id
+from agent.errors import ReplyError
 from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.client import Payload
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions import clicked_message, show_how
 from bot.slack.interactions.answer_desk import AWAY
 from bot.slack.interactions.clicked_message import ClickedMessage
-from bot.slack.interactions.experts import correction_form, human_requests, request_message, reviews
+from bot.slack.interactions.experts import correction_form, corrections, human_requests, request_message, reviews
 from bot.slack.interactions.experts.correction_form import Correction
 from bot.slack.interactions.experts.expert_desk import ExpertDesk
 from bot.slack.interactions.experts.human_requests import RequestChange
@@ -112,9 +114,11 @@ class ExpertListeners:
         answer_id: UUID | None = None
         if not errors:
             try:
-                answer_id = self._store(correction, user_id)
-                errors = {} if answer_id else {correction_form.QUESTION: correction_form.NOT_KEPT}
-            except SQLAlchemyError as error:
+                place = self._load_place(correction)
+                refusal = self._desk.find_refusal(place, user_id) if place else correction_form.NOT_KEPT
+                answer_id = self._store(correction, user_id, place) if place and not refusal else None
+                errors = {} if answer_id else {correction_form.QUESTION: refusal or correction_form.NOT_KEPT}
+            except (ReplyError, SQLAlchemyError) as error:
                 observability.report(error, event="correction_not_stored")
                 errors = {correction_form.QUESTION: AWAY}
         if errors:
@@ -140,12 +144,21 @@ class ExpertListeners:
         ack()
         self._desk.tell(clicked, said, replaces=said not in (reviews.NOT_YOURS, reviews.GONE))
 
-    def _store(self, correction: Correction, user_id: str) -> UUID | None:
+    def _load_place(self, correction: Correction) -> Mapping[str, Any] | None:
+        """Returns where the answer stands now: who has the form open may have lost the right since."""
         with self._intake.database.transaction() as transaction:
             if correction.turn_id:
-                if self._workspace and correction.place.get("team") != self._workspace:
-                    return None
-                written = WrittenAnswer(correction.question, correction.answer, user_id, correction.place)
+                place = corrections.load_place(transaction, correction.turn_id)
+            else:
+                assert correction.answer_id
+                answer = answers.load(transaction, [correction.answer_id]).get(correction.answer_id)
+                place = answer.place if answer else None
+        return place if place and self._workspace in ("", place.get("team")) else None
+
+    def _store(self, correction: Correction, user_id: str, place: Mapping[str, Any]) -> UUID | None:
+        with self._intake.database.transaction() as transaction:
+            if correction.turn_id:
+                written = WrittenAnswer(correction.question, correction.answer, user_id, place)
                 return answers.write(transaction, new_id(), correction.turn_id, written, self._workspace)
             assert correction.answer_id
             is_stored = answers.rewrite(

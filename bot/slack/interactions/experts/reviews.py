@@ -53,7 +53,8 @@ class ReviewClick:
 
 
 def build(answer: VerifiedAnswer, *, unreadable: Collection[str]) -> Sequence[Message]:
-    """Builds the forms of the message to an author; ``unreadable`` are documents that they may not read."""
+    """Builds the forms of the message to an author; ``unreadable`` are documents that they may not read, or might
+    not when these were there."""
     changed = [_name(answer, one.id, unreadable) for one in answer.documents if not one.is_same]
     asked = f"*{escape(clean_label(answer.question)).replace('*', '∗')}*"
     quoted = "\n".join(to_mrkdwn(shorten(answer.answer, ANSWER_CHARS)))
@@ -105,7 +106,7 @@ def apply(transaction: Transaction, click: ReviewClick, user_id: str, workspace:
 
 def _name(answer: VerifiedAnswer, document_id: str, unreadable: Collection[str]) -> str:
     (document,) = (one for one in answer.documents if one.id == document_id)
-    if document_id in unreadable and document.fingerprint:
+    if document_id in unreadable:
         return HIDDEN
     return sources.link(SourceEntry(clean_label(document.title), document.url, document.id))
 

@@ -10,6 +10,7 @@ import pytest
 from slack_bolt import Ack
 from sqlalchemy import event, text
 
+from agent.errors import UserError
 from agent.store.database import Database
 from bot.simulator import ADA, HELP, TEAM, FaultRule, Workspace
 from bot.slack.channels import channel_settings
@@ -22,6 +23,8 @@ from bot.slack.home.channel_form import FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
 from bot.slack.home.listeners import HomeListeners
 from bot.slack.intake.scheduled.command import ScheduledCommand
+from bot.slack.membership.directory import SlackDirectory
+from bot.slack.membership.operators import Operators
 from ingest.access import reader_sets
 from tests.bot.slack.home.conftest import HeldBackground
 
@@ -201,3 +204,30 @@ def test_a_form_is_what_slack_takes_however_much_there_is_to_choose_from(
     assert elements["experts_groups"]["initial_options"][0]["text"]["text"] == "S0GONE (gone)"
     assert elements["follow_ups"]["initial_option"]["value"] == "mention"
     assert elements["model"]["initial_option"]["value"] == "default"
+
+
+def test_who_made_a_channel_chooses_among_sources_that_they_may_read(
+    home: HomeContext, workspace: Workspace, database: Database
+) -> None:
+    """In the form and by name, where a source that they may not read looks like one that there is not."""
+    workspace.change_user(replace(workspace.directory.users[ADA], is_admin=False))
+    directory = SlackDirectory(home.slack)
+    home = replace(home, operators=Operators(home.slack, directory, database, creators_edit=True))
+    with database.transaction() as transaction:
+        for source, readers in {"handbook": {"everyone"}, "layoffs": {"user:U0NOBODY01"}}.items():
+            access_id = reader_sets.store_readers(transaction, reader_sets.one_of(readers))
+            transaction.execute(
+                text("INSERT INTO documents (id, source, uri, url, title, content_hash, access_id, n_chunks) "
+                     "VALUES (gen_random_uuid(), :source, 'a', '', 'A', 'h', :access_id, 1)"),
+                {"source": source, "access_id": access_id},
+            )  # fmt: skip
+    channel_editing.open_form(
+        home, team=TEAM, channel=HELP, user_id=ADA, trigger_id=workspace.views.issue_trigger(ADA)
+    )
+    said = str(workspace.person(ADA).modals())
+    assert "handbook" in said
+    assert "layoffs" not in said
+    for name in ("layoffs", "layoff"):
+        with pytest.raises(UserError) as refusal:
+            channel_editing.set_one(home, team=TEAM, channel=HELP, user_id=ADA, name="sources", written=name)
+        assert str(refusal.value) == f"There is no source '{name}'. The sources are: handbook."

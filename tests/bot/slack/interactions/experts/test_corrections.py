@@ -4,18 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from agent.prompting import citations
 from agent.types import Audience
 from bot.record.care.unfinished import Unfinished
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, SlackMessage
+from bot.simulator.stores.directory import ChannelKind
+from bot.slack import listeners
 from bot.slack.interactions.experts import correction_form, expert_desk, reviews
 from bot.slack.replies.closing import buttons
 from ingest.library import Library
 from tests.bot.slack.docent import Docent
 from tests.bot.slack.interactions.experts.conftest import SetChannel
 from tests.library import sync_folder
-from tests.scripted_model import Say
+from tests.scripted_model import Call, Say
 
 QUESTION = "How many pelicans may a department keep?"
 AGAIN = "how many pelicans can a department keep, please?"
@@ -168,6 +171,25 @@ def test_until_a_document_changes_then_its_author_is_asked(
     assert docent.query("SELECT id FROM documents WHERE source = 'verified answers'") == []
 
 
+def test_an_author_is_told_no_title_that_they_might_not_read(
+    docent: Docent, pelicans: Pelicans, clock: Unfinished
+) -> None:
+    """Also when the document is gone."""
+    _, reply = pelicans.ask(ADA, QUESTION)
+    docent.click(GRACE, reply.ts, buttons.CORRECT)
+    pelicans.readers = (f"user:{ADA}",)
+    pelicans.write()
+    docent.submit(GRACE, form(RIGHT))
+    pelicans.write(PAGE.replace("noon", "one"))
+    clock.finish(seconds=0)
+    pelicans.library.forget("pelicans")
+    with docent.database.transaction() as transaction:
+        transaction.execute(text("UPDATE verified_answers SET asked_at = NULL"))
+    clock.finish(seconds=0)
+    assert len(asks(docent)) == 2
+    assert all("Pelicans" not in one.plain and "may not read" in one.plain for one in asks(docent))
+
+
 def asks(docent: Docent) -> list[SlackMessage]:
     """The messages that ask Grace whether an answer still holds."""
     dm = docent.workspace.person(GRACE).dm
@@ -199,6 +221,91 @@ def test_it_is_given_only_to_those_who_may_read_its_thread_and_its_sources(  # n
     assert {place for place in places if pelicans.is_given(*place)} == given
     prompts = str([request for request in docent.model.requests if "Lisbon" in str(request)])
     assert "Three pelicans" not in prompts
+
+
+def test_what_the_answer_was_made_from_without_citing_it_narrows_its_readers(
+    docent: Docent, pelicans: Pelicans, tmp_path: Path, clock: Unfinished
+) -> None:
+    """Its words may stand in the correction still; but a change of it asks nobody whether the answer holds."""
+    menu = tmp_path / "menu"
+    menu.mkdir()
+
+    def write(text: str, *readers: str) -> None:
+        (menu / "menu.md").write_text(f"# Menu\n\nThe canteen has pelicans. {text}\n")
+        sync_folder(pelicans.library, menu, readers=readers)
+
+    docent.workspace.leave(HELP, LINUS)
+    write("They are eaten in May.", f"user:{ADA}", f"user:{GRACE}")
+    pelicans.correct()
+    assert pelicans.is_given(ADA, HELP)
+    assert not pelicans.is_given()
+    write("They are eaten in June.", "everyone")
+    pelicans.library.refresh_verified()
+    assert pelicans.is_given()
+    clock.finish(seconds=0)
+    assert asks(docent) == []
+    write("They are eaten in June.", f"user:{ADA}")
+    assert not pelicans.is_given()
+
+
+def test_what_may_have_come_from_more_than_documents_stays_with_the_people_of_its_place(
+    docent: Docent, pelicans: Pelicans
+) -> None:
+    """Such as a message that was attached: who else may read that is not known."""
+    docent.workspace.leave(HELP, LINUS)
+    calls = [Call([("list_documents", {})])]
+    docent.model.script = lambda request: calls.pop() if calls else GIVEN
+    pelicans.correct()
+    assert pelicans.is_given(ADA, HELP)
+    assert not pelicans.is_given()
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_what_was_said_in_a_channel_that_becomes_private_stays_there(
+    docent: Docent, pelicans: Pelicans, clock: Unfinished, set_channel: SetChannel, is_heard: bool
+) -> None:
+    """Also what was verified elsewhere of an answer that came from it; whether Slack's event was heard or not."""
+    set_channel(GENERAL, experts=[GRACE])
+    docent.workspace.leave(HELP, LINUS)
+    pelicans.correct()
+    _, given = pelicans.ask(LINUS, AGAIN, GENERAL)
+    docent.click(GRACE, given.ts, buttons.CORRECT)
+    docent.submit(GRACE, form("Three pelicans, as was said in #help.", "Are there pelicans?"))
+    pelicans.library.refresh_verified()
+    assert pelicans.is_given()
+    assert pelicans.is_given(question="Are there pelicans?")
+    docent.workspace.directory.channels[HELP].kind = ChannelKind.PRIVATE
+    if is_heard:
+        event = {"type": "message", "subtype": "channel_convert_to_private", "channel": HELP}
+        listeners.on_message(docent.context, event, {})
+    else:
+        clock.finish(seconds=0)
+    assert not pelicans.is_given()
+    assert not pelicans.is_given(question="Are there pelicans?")
+    pelicans.library.refresh_verified()
+    assert pelicans.is_given(ADA, HELP)
+
+
+def test_who_is_no_expert_any_more_writes_nothing(
+    docent: Docent, pelicans: Pelicans, clock: Unfinished, set_channel: SetChannel
+) -> None:
+    """Neither in a form that was opened before, nor in one of an earlier answer of theirs."""
+    ts, reply = pelicans.ask(ADA, QUESTION)
+    docent.click(GRACE, reply.ts, buttons.CORRECT)
+    set_channel(experts=[LINUS])
+    refused = {correction_form.QUESTION: expert_desk.NO_LONGER}
+    assert docent.submit(GRACE, form(RIGHT))["errors"] == refused
+    assert docent.query("SELECT id FROM verified_answers") == []
+    assert "Two pelicans" in docent.messages(HELP, ts)[0].plain
+
+    set_channel(experts=[GRACE])
+    assert docent.submit(GRACE, form(RIGHT)) in (None, {})
+    pelicans.write(PAGE.replace("noon", "one"))
+    clock.finish(seconds=0)
+    docent.click(GRACE, asks(docent)[-1].ts, f"{reviews.ACTION}_change")
+    set_channel(experts=[LINUS])
+    assert docent.submit(GRACE, form("Ninety pelicans."))["errors"] == refused
+    assert not pelicans.is_given()
 
 
 def test_what_is_taken_away_of_a_source_is_taken_away_at_once(docent: Docent, pelicans: Pelicans) -> None:
