@@ -96,6 +96,20 @@ def test_a_verified_answer_is_given_in_its_workspace_alone(staffed: TwoWorkspace
     assert "second" not in json.dumps(two.model.requests[-1]).lower().replace("pelicans come first", "")
 
 
+def test_what_rests_on_no_document_is_read_in_its_workspace_alone_too(two: TwoWorkspaces) -> None:
+    with two.database.transaction() as transaction:
+        channel_settings.change(
+            transaction, team=FIRST, channel=HELP, field="experts", value=[GRACE], changed_by="test"
+        )
+    two.read_in("both", "Flamingos sleep on one leg.", workspaces=BOTH)
+    correct(two, FIRST)
+    assert not two.query("SELECT 1 FROM verified_documents")
+    for team in BOTH:
+        audience = two.worker.open_workspace(team).audiences.of_reader(f"channel:{HELP}")
+        found = two.library.search(QUESTION, audience=audience, k=50).passages
+        assert (QUESTION in {passage.title for passage in found}) == (team == FIRST)
+
+
 def test_its_author_is_asked_again_in_their_own_workspace(staffed: TwoWorkspaces) -> None:
     two = staffed
     correct(two, FIRST)
