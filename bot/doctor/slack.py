@@ -8,7 +8,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any
@@ -86,24 +86,26 @@ def report_channel(context: CheckContext) -> Iterator[Finding]:
 def home_tab(context: CheckContext) -> Iterator[Finding]:
     """Checks that the installed app has the Home tab: publishes a placeholder for an operator, who never sees it,
     because the tab is made when it is opened."""
-    bot_token, operators = context.bot.slack_bot_token, split_list(context.bot.operators)
-    if not bot_token:
-        return
+    bot_token = context.bot.slack_bot_token
+    if bot_token and not context.bot.has_many_workspaces:  # see .workspaces
+        yield from check_home_tab(context, bot_token.get_secret_value(), split_list(context.bot.operators))
+
+
+def check_home_tab(context: CheckContext, token: str, operators: Sequence[str], of: str = "") -> Iterator[Finding]:
+    """Checks it by the token of a workspace, for the first of the operators there; ``of`` says where that is."""
     command = context.bot.command
     if not operators:
-        text = "DOCENT_OPERATORS names nobody, for whom the Home tab could be tried"
+        text = f"DOCENT_OPERATORS names nobody{of}, for whom the Home tab could be tried"
         yield Finding("home", FindingState.SKIPPED, text)
         return
     view = json.dumps({"type": "home", "blocks": [PLACEHOLDER]})
     try:
-        data, _ = call(
-            context, bot_token.get_secret_value(), "views.publish", user_id=operators[0], view=view, hash="doctor"
-        )
+        data, _ = call(context, token, "views.publish", user_id=operators[0], view=view, hash="doctor")
     except NoAnswer:  # said of the token
         return
     code = str(data.get("error") or "")
     if data.get("ok") or code == "hash_conflict":  # there is a newer one, which stays
-        yield Finding("home", FindingState.OK, f"the Home tab is on; type {command} in Slack to try it")
+        yield Finding("home", FindingState.OK, f"the Home tab is on{of}; type {command} in Slack to try it")
     elif code == "not_enabled":
         text = f"The installed app has no Home tab, and perhaps no command {command}."
         advice = (
@@ -112,7 +114,7 @@ def home_tab(context: CheckContext) -> Iterator[Finding]:
         )
         yield Finding("home", FindingState.WARNING, text, advice)
     else:
-        text = f"Slack publishes no Home tab for {operators[0]}, whom DOCENT_OPERATORS names ({code})."
+        text = f"Slack publishes no Home tab for {operators[0]}{of}, whom DOCENT_OPERATORS names ({code})."
         yield Finding("home", FindingState.WARNING, text, "Correct the id: it stands in the person's profile.")
 
 

@@ -71,6 +71,8 @@ def _check_token(context: CheckContext, workspace: InstalledWorkspace) -> Iterat
     scopes = slack.check_scopes(headers, of=f" in {workspace.title}")
     if scopes.state is not FindingState.OK:
         yield scopes
+    if operators := context.bot.list_operators(workspace.id):
+        yield from slack.check_home_tab(context, stored[0].bot, operators, of=f" in {workspace.title}")
 
 
 def _check_sources(context: CheckContext, known: list[InstalledWorkspace]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from agent.store.database import Database
 from bot.cli.main import app
 from bot.doctor import workspaces as doctor
 from bot.doctor.context import CheckContext
-from bot.simulator import InstalledApp, Workspace, WorkspaceServer
+from bot.simulator import ADA, InstalledApp, Workspace, WorkspaceServer
 from bot.slack.installation import encryption, manifest, workspaces
 from bot.slack.installation.encryption import BotTokens, TokenCipher
 from bot.slack.installation.workspaces import InstalledWorkspace
@@ -167,12 +167,18 @@ def test_a_command_about_one_of_many_asks_which() -> None:
         run("report", "--workspace", "T9")
 
 
-def test_the_doctor_checks_each_workspace(database: Database, workspace: Workspace, second: Workspace) -> None:
+def test_the_doctor_checks_each_workspace(
+    database: Database, workspace: Workspace, second: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCENT_OPERATORS", f"{T2}/{ADA}")
+    bot.settings.load.cache_clear()
+    second.app.has_home_tab = False
     second.app.scopes = set(manifest.SCOPES) - {"chat:write"}
     context = CheckContext(agent.settings.load(), bot.settings.load(), ingest.settings.load(), database=database)
     found = [(finding.state, finding.text) for finding in doctor.workspaces(context)]
     assert ("ok", f"Second ({T2}): @docent, installed by docent@1") in found
     assert any(state == "problem" and f"lacks chat:write in Second ({T2})" in text for state, text in found)
+    assert [state for state, text in found if "Home tab" in text] == ["warning"]
     assert any(state == "problem" and "'nobodys' names no workspace" in text for state, text in found)
     workspace.uninstall()
     found = [(finding.state, finding.text) for finding in doctor.workspaces(context)]
