@@ -14,6 +14,7 @@ from bot.simulator.stores.directory import ChannelKind
 from bot.slack import listeners
 from bot.slack.interactions.experts import correction_form, expert_desk, reviews
 from bot.slack.replies.closing import buttons
+from ingest.access import reader_sets
 from ingest.library import Library
 from tests.bot.slack.docent import Docent
 from tests.bot.slack.interactions.experts.conftest import SetChannel
@@ -280,6 +281,9 @@ def test_what_was_said_in_a_channel_that_becomes_private_stays_there(
         listeners.on_message(docent.context, event, {})
     else:
         clock.finish(seconds=0)
+    ids = [row[0].hex for row in docent.query("SELECT id FROM documents WHERE source = 'verified answers'")]
+    with docent.database.transaction() as transaction:  # as for what was said from them before
+        assert len(reader_sets.find_unreadable(transaction, ids, Audience())) == len(ids) == 2
     assert not pelicans.is_given()
     assert not pelicans.is_given(question="Are there pelicans?")
     pelicans.library.refresh_verified()
