@@ -112,6 +112,7 @@ def test_a_cross_by_the_asker_stops_as_the_button_does(world: System, model: Scr
     ada = world.workspace.person(ADA)
     ts = ada.mention(HELP, QUESTION)
     (shown,) = world.wait_for(lambda: world.replies(HELP, ts))
+    world.wait_for(lambda: world.query("SELECT 1 FROM replies WHERE ts = :ts", ts=shown.ts))  # nobody is quicker
     ada.react(ts if on == "question" else shown.ts, "x")
     world.wait_for_turns(1, status="cancelled", timeout=120)
     assert "Stopped." in world.replies(HELP, ts)[0].plain.splitlines()

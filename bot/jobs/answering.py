@@ -376,8 +376,9 @@ def _close(
     context: WorkerContext, claimed: ClaimedTurn, run: loop.TurnRun, finished: Finished, progress: AnswerProgress
 ) -> Closing:
     """Returns what stands below an answer from documents; below one that found nothing, which people can help."""
+    is_answered = finished.reason is not EndReason.NO_EVIDENCE  # else documents may be named, as the closest ones
     if not finished.sources:
-        if claimed.posted is None or finished.reason is not EndReason.NO_EVIDENCE:
+        if claimed.posted is None or is_answered:
             return NOTHING_BELOW
         return Closing(help=context.find_help(claimed.posted, is_answered=False))
     dates = progress.final.dates
@@ -398,7 +399,7 @@ def _close(
         suggestions.suggest(finished.sources, headings, claimed.turn.question),
         address.place,
         claimed.turn.session_key,
-        context.find_help(claimed.posted, is_answered=True),
+        context.find_help(claimed.posted, is_answered=is_answered),
     )
 
 

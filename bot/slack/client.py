@@ -6,6 +6,7 @@ what an unclear call did is the caller's part: see :mod:`bot.slack.replies.threa
 """
 
 import math
+import re
 import threading
 import time
 import urllib.request
@@ -27,6 +28,8 @@ TIMEOUT_SECONDS = 15
 QUICK_TIMEOUT_SECONDS = 3  # for calls that may fail, such as a status
 RETRIES = RetryPolicy(n_attempts=4, backoff_seconds=0.3, max_pause_seconds=30)
 LONGEST_WAIT_SECONDS = 10.0  # for a place: a thread that waits answers nobody else
+MOST_RETRY_SECONDS = 3_600.0  # that a Retry-After is believed
+CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,100}")  # of Slack's errors
 LIMITED_CODES = {"ratelimited", "rate_limited"}
 TRANSIENT_CODES = {
     "internal_error",
@@ -234,6 +237,17 @@ def _call_once(client: KeptWebClient, method: str, arguments: dict[str, object])
         raise SlackUnavailable(method, may_have_happened=False) from error
     except (OSError, HTTPException, SlackClientError, ValueError) as error:
         raise SlackUnavailable(method, may_have_happened=True) from error
+    except AttributeError as error:  # of the SDK, for JSON that is no object
+        raise SlackUnavailable(method, may_have_happened=True) from error
+
+
+def _read_seconds(asked: object) -> float:
+    """Reads how long to wait; a second where that is nonsense, or a date, which Slack does not send."""
+    try:
+        seconds = float(str(asked))
+    except ValueError:
+        return 1
+    return min(seconds, MOST_RETRY_SECONDS) if seconds > 0 else 1
 
 
 def _translate(method: str, error: SlackApiError) -> ReplyError:
@@ -242,8 +256,8 @@ def _translate(method: str, error: SlackApiError) -> ReplyError:
     data = response.data if isinstance(getattr(response, "data", None), dict) else {}
     code = str(data.get("error") or "")
     if status == 429 or code in LIMITED_CODES:
-        seconds = float(response.headers.get("Retry-After") or response.headers.get("retry-after") or 1)
-        return SlackUnavailable(method, may_have_happened=False, retry_after_seconds=seconds or 1)
-    if status >= 500 or not code or code in TRANSIENT_CODES:
+        asked = response.headers.get("Retry-After") or response.headers.get("retry-after")
+        return SlackUnavailable(method, may_have_happened=False, retry_after_seconds=_read_seconds(asked))
+    if status >= 500 or not CODE.fullmatch(code) or code in TRANSIENT_CODES:  # or a page of some proxy
         return SlackUnavailable(method, may_have_happened=True)
     return SlackRefused(method, code)

@@ -31,6 +31,7 @@ from bot.slack.interactions.feedback.feedback_form import Thumb
 from bot.slack.interactions.notifications import Notifications
 from bot.slack.manifest import SHORTCUT
 from bot.slack.membership import changes
+from bot.slack.reading.foreign_json import to_id, to_object
 
 COMMANDS = re.compile("^/")  # the manifest may give it another name, where /ask is taken
 USAGE = "Write your question after the command, for example: `{command} How many days of leave can I carry over?`"
@@ -156,6 +157,9 @@ def on_follow_ups(context: ListenerContext, ack: Ack, body: Payload, action: Pay
 def on_command(context: ListenerContext, ack: Ack, body: Payload) -> None:
     """Stores the question of a slash command, and acknowledges with a sentence for the asker."""
     command = events.parse_command(body)
+    if command is None:  # an answer would find nobody
+        ack(text=UNAVAILABLE, response_type="ephemeral")
+        return
     if not command.question:
         ack(text=USAGE.format(command=command.name), response_type="ephemeral")
         return
@@ -226,8 +230,11 @@ def on_answer_again(context: ListenerContext, ack: Ack, body: Payload, action: P
 def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Payload) -> None:
     """Stores the comment of a submitted form, and what it says of sources, and thanks for it; an empty form is
     returned to the person."""
-    turn_id, comment = feedback_form.parse_comment(view)
-    faults, user_id = feedback_form.parse_faults(view), body["user"]["id"]
+    parsed, user_id = feedback_form.parse_comment(view), to_id(to_object(body.get("user")).get("id"))
+    if parsed is None or not user_id:
+        ack()
+        return
+    (turn_id, comment), faults = parsed, feedback_form.parse_faults(view)
     if not comment and not faults:
         ack(response_action="errors", errors={"kind": feedback_form.EMPTY_FORM})
         return
@@ -247,7 +254,7 @@ def on_feedback_form(context: ListenerContext, ack: Ack, body: Payload, view: Pa
 def on_stop(context: ListenerContext, event: Payload, body: Payload) -> None:
     """Asks the worker to stop the turn of a thread."""
     press = events.parse_stop(event, body)
-    if press.key in context.intake.stored:
+    if press is None or press.key in context.intake.stored:
         return
     with context.database.transaction() as transaction:
         is_running = sessions.request_stop(transaction, key=press.address.session_key, pressed_at=press.pressed_at)
@@ -258,8 +265,8 @@ def on_stop(context: ListenerContext, event: Payload, body: Payload) -> None:
 
 def on_home_opened(context: ListenerContext, event: Payload) -> None:
     """Suggests questions to a person who opens their direct messages with the bot."""
-    if event.get("tab") == "messages":
-        context.notifications.suggest_prompts(event["channel"])
+    if event.get("tab") == "messages" and (channel := to_id(event.get("channel"))):
+        context.notifications.suggest_prompts(channel)
 
 
 def on_error(error: Exception) -> None:

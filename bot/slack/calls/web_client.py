@@ -15,7 +15,14 @@ from urllib.request import Request, proxy_bypass
 from slack_sdk import WebClient
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, make_headers
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 from urllib3.util import parse_url
 
 MAX_KEPT = 64  # connections to one host; a call beyond makes one of its own
@@ -44,7 +51,7 @@ class KeptConnections:
                 retries=False,
                 redirect=False,
             )
-        except (NewConnectionError, ConnectTimeoutError) as error:
+        except (NewConnectionError, ConnectTimeoutError, ProxyError) as error:
             raise URLError(error.__cause__ or error) from error
         except SSLError as error:
             raise (error.args[0] if isinstance(error.args[0], OSError) else ConnectionError(str(error))) from error

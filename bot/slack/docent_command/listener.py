@@ -15,6 +15,7 @@ from bot.slack.interactions.background import Background
 
 UNKNOWN = "I do not know `{command} {word}`."
 MEANT = "Did you mean `{command} {closest}`?"
+UNREADABLE = "I cannot tell where you are. Please try again in a minute."
 WORD_CHARS = 40
 
 
@@ -32,8 +33,11 @@ class DocentCommand:
 
     def on_command(self, ack: Ack, body: Payload) -> None:
         """Acknowledges, and does what was asked for."""
-        ack()
         command = events.parse_command(body)
+        if command is None:
+            ack(text=UNREADABLE, response_type="ephemeral")
+            return
+        ack()
         call = DocentCall(command.address, command.question, command.trigger_id, command.name)
         self._background.submit(lambda: self.answer(call), lambda message: _tell(call.address, message))
 

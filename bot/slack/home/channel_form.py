@@ -4,6 +4,7 @@ Promises that what the form does not show stays as it is, and that only what a p
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
@@ -29,6 +30,7 @@ CALLBACK = "docent_channel_form"
 DEFAULT = "default"
 PEOPLE, GROUPS = "experts_people", "experts_groups"  # both make up the field experts
 OPTION_CHARS, MAX_OPTIONS, VALUE_CHARS = 75, 100, 150
+MAX_VERSION = 2**31 - 1  # that Postgres can look for
 TITLE = "Channel settings"
 MEANINGS = {
     "always": "Everybody's, unless it addresses somebody else",
@@ -298,6 +300,7 @@ def _read_subject(view: Payload) -> FormSubject | None:
         kept = to_object(json.loads(to_string(view.get("private_metadata"))))
         team, channel = to_id(kept.get("team")), to_id(kept.get("channel"))
         version, opened_at = int(kept.get("version") or 0), float(kept.get("opened_at") or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
-    return FormSubject(team, channel, version, opened_at, kept.get("is_operator") is True) if channel else None
+    is_ours = bool(channel) and 0 <= version <= MAX_VERSION and math.isfinite(opened_at)
+    return FormSubject(team, channel, version, opened_at, kept.get("is_operator") is True) if is_ours else None

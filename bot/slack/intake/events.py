@@ -1,7 +1,7 @@
 """What Slack sends, read into dataclasses: messages, commands, shortcuts, emoji, Stop, thumbs.
 
-Decides whether a message can be a question at all; asks neither Postgres nor Slack. Promises to raise nothing for
-a message, an emoji or a shortcut, whatever Slack sends: what cannot be read is None.
+Decides whether a message can be a question at all; asks neither Postgres nor Slack. Promises to raise nothing,
+whatever Slack sends: what cannot be read is None.
 """
 
 import re
@@ -235,36 +235,36 @@ def parse_revision(event: Payload, body: Payload) -> MessageRevision | None:
     return MessageRevision(before, after, is_edit=bool(edits[0]) and edits[0] != edits[1])
 
 
-def parse_command(body: Payload) -> SlashCommand:
-    """Reads a slash command."""
-    address = ReplyAddress(
-        team_id=body["team_id"],
-        channel=body["channel_id"],
-        user_id=body["user_id"],
-        response_url=body.get("response_url"),
-    )
-    question = str(body.get("text") or "").strip()
-    return SlashCommand(address, body["command"], question, body["trigger_id"])
+def parse_command(body: Payload) -> SlashCommand | None:
+    """Reads a slash command; returns None where Slack does not say who used it where."""
+    team, channel, user = (to_id(body.get(name)) for name in ("team_id", "channel_id", "user_id"))
+    name, trigger_id = to_string(body.get("command"))[:100], to_string(body.get("trigger_id"))[:200]
+    if not (team and channel and user and name and trigger_id):
+        return None
+    url = to_string(body.get("response_url")) or None
+    question = to_string(body.get("text"))[:MAX_TEXT_CHARS].strip()
+    return SlashCommand(ReplyAddress(team, channel, user, response_url=url), name, question, trigger_id)
 
 
-def parse_stop(event: Payload, body: Payload) -> StopPress:
-    """Reads an ``agent_session_stopped`` event."""
-    address = ReplyAddress(
-        team_id=str(body.get("team_id") or ""),
-        channel=event["channel"],
-        user_id=event["user"],
-        thread_ts=event["thread_ts"],
-    )
-    return StopPress(address, str(body.get("event_id")), float(event["event_ts"]))
+def parse_stop(event: Payload, body: Payload) -> StopPress | None:
+    """Reads an ``agent_session_stopped`` event; returns None where Slack does not say which thread is meant."""
+    channel, user = to_id(event.get("channel")), to_id(event.get("user"))
+    thread_ts, pressed_at = to_ts(event.get("thread_ts")), to_ts(event.get("event_ts"))
+    if not (channel and user and thread_ts and pressed_at):
+        return None
+    address = ReplyAddress(to_id(body.get("team_id")), channel, user, thread_ts=thread_ts)
+    return StopPress(address, to_string(body.get("event_id"))[:100], float(pressed_at))
 
 
 def parse_click(body: Payload, action: Payload) -> ThumbClick | None:
     """Reads a click on a thumb; returns None for a button that is not ours."""
     try:
-        thumb, turn_id = feedback_form.parse_click(str(action.get("value") or ""))
+        thumb, turn_id = feedback_form.parse_click(to_string(action.get("value")))
     except ValueError:
         return None
-    return ThumbClick(turn_id, thumb, body["user"]["id"], body.get("trigger_id"))
+    user_id = to_id(to_object(body.get("user")).get("id"))
+    trigger_id = to_string(body.get("trigger_id"))[:200] or None
+    return ThumbClick(turn_id, thumb, user_id, trigger_id) if user_id else None
 
 
 def _parse_version(message: object, event: Payload, body: Payload) -> IncomingMessage | None:

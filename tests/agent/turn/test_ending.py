@@ -100,6 +100,7 @@ def test_every_reason_that_needs_one_has_a_sentence() -> None:
         EndReason.WITHDRAWN,
         EndReason.UNCHANGED,
         EndReason.TOO_LONG,
+        EndReason.NOT_ALLOWED,
         EndReason.INTERRUPTED,
         EndReason.ERROR,
     }

@@ -81,7 +81,7 @@ def test_the_libraries_are_as_they_were_published() -> None:
 
 def test_the_page_is_small() -> None:
     lines = [line for path in FILES.glob("*.js") for line in path.read_text().splitlines()]
-    assert len(lines) <= 2_100
+    assert len(lines) <= 2_200
     assert max(map(len, lines)) <= 115
 
 

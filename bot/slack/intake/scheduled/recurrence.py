@@ -39,7 +39,7 @@ NO_QUESTION = "I do not see what to ask. Write the question behind the time, as 
 WORD_CHARS = 30
 
 _WHEN = re.compile(
-    r"(?P<days>[^\d]*?)[\s,]*(?:\bat\s+)?(?P<hour>\d{1,2})(?:[:.h](?P<minute>\d{2}))?\s*(?P<half>[ap]m\b)?"
+    r"(?P<days>\D*)(?P<hour>\d{1,2})(?:[:.h](?P<minute>\d{2}))?\s*(?P<half>[ap]m\b)?"
     r"(?=\s|[,:]|$)[\s,:]*(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )

@@ -135,16 +135,19 @@ def build_thanks(reports: Sequence[StoredReport] = ()) -> ThanksView:
     return {"type": "modal", "title": plain_text("Thank you"), "close": plain_text("Close"), "blocks": blocks}
 
 
-def parse_comment(view: Payload) -> tuple[UUID, str]:
+def parse_comment(view: Payload) -> tuple[UUID, str] | None:
     """Returns the turn and the comment of a submitted form; the comment of an empty form is empty.
 
-    Raises ValueError for a form whose turn cannot be read.
+    Returns None for a form that is not ours.
     """
-    values = view["state"]["values"]
-    option = (values.get("kind", {}).get("kind") or {}).get("selected_option") or {}
-    text = ((values.get("comment", {}).get("comment") or {}).get("value") or "").strip()
-    parts = [KINDS.get(option.get("value", ""), ""), text[:COMMENT_CHARS]]
-    return UUID(view["private_metadata"]), ": ".join(part for part in parts if part)
+    values = to_object(to_object(view.get("state")).get("values"))
+    kind, comment = (to_object(to_object(values.get(name)).get(name)) for name in ("kind", "comment"))
+    text = to_string(comment.get("value")).strip()
+    parts = [KINDS.get(to_string(to_object(kind.get("selected_option")).get("value")), ""), text[:COMMENT_CHARS]]
+    try:
+        return UUID(to_string(view.get("private_metadata"))), ": ".join(part for part in parts if part)
+    except ValueError:
+        return None
 
 
 def parse_faults(view: Payload) -> dict[str, SourceFault]:

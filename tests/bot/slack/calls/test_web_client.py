@@ -114,6 +114,37 @@ def test_a_connection_that_cannot_be_made_has_surely_sent_nothing(monkeypatch: p
     assert not error.value.may_have_happened
 
 
+def test_a_proxy_that_is_away_has_surely_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _serve(OK) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+    with pytest.raises(SlackUnavailable) as error:
+        _post(SlackClient("xoxb-1", "http://slack.example/api/", sleep=lambda seconds: None))
+    assert not error.value.may_have_happened
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"1", b'"x"', b"{", b"<html>Log in</html>", b'{"error":[1]}'])
+def test_an_answer_that_is_not_slacks_is_none(body: bytes) -> None:
+    """Some proxy's page is no refusal, after which an answer would be given up."""
+    with _serve(_make_answer(b"200 OK", body)) as peer, pytest.raises(SlackUnavailable) as error:
+        _post(_client(peer.port))
+    assert error.value.may_have_happened
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [(b"7", 7), (b"soon", 1), (b"nan", 1), (b"-5", 1), (b"inf", 3600), (b"Wed, 21 Oct 2026 07:28:00 GMT", 1)],
+)
+def test_a_time_to_wait_that_is_none_counts_a_second(asked: bytes, seconds: float) -> None:
+    answer = _make_answer(b"429 Too Many Requests\r\nRetry-After: " + asked, b"{}")
+    with _serve(answer) as peer, pytest.raises(SlackUnavailable) as error:
+        _post(_client(peer.port))
+    assert (error.value.retry_after_seconds, error.value.may_have_happened) == (seconds, False)
+
+
+def _make_answer(head: bytes, body: bytes) -> bytes:
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+
+
 def _fail_to_resolve(*_: object, **__: object) -> None:
     raise socket.gaierror(-2, "Name or service not known")
 

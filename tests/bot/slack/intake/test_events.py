@@ -112,6 +112,7 @@ def test_a_command_is_read_with_where_to_answer() -> None:
         "response_url": "https://hooks.example/1",
     }
     command = events.parse_command(body)
+    assert command
     assert (command.name, command.question, command.key) == ("/ask", "How many?", "command:T1:1.2")
     assert (command.address.thread_ts, command.address.response_url) == (None, "https://hooks.example/1")
 
@@ -119,6 +120,7 @@ def test_a_command_is_read_with_where_to_answer() -> None:
 def test_a_press_on_stop_is_read_with_when_it_was() -> None:
     event = {"channel": "C1", "user": "U1", "thread_ts": "1.1", "event_ts": "5.5"}
     press = events.parse_stop(event, {"team_id": "T1", "event_id": "Ev1"})
+    assert press
     assert (press.key, press.pressed_at) == ("stop:Ev1", 5.5)
     assert press.address.session_key == "slack:T1:C1:1.1"
 

@@ -62,6 +62,12 @@ def test_a_question_about_a_place_is_no_language() -> None:
     assert recurrence.parse("monday 9:00 in Lisbon, who has the keys?").question == "in Lisbon, who has the keys?"
 
 
+def test_the_work_grows_with_the_text_and_not_with_its_square() -> None:
+    """What stands before a time is looked at once, for other listeners wait meanwhile."""
+    with pytest.raises(UserError, match="at what time"):
+        recurrence.parse("monday" + " " * 300_000 + "tuesday")
+
+
 @pytest.mark.parametrize(
     ("every", "zone", "after", "due"),
     [
