@@ -44,9 +44,9 @@ class ExpertDesk:
         self._corrections = Corrections(database, slack, directory)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="expert-desk")
 
-    def show_request(self, id_: UUID) -> None:
-        """Shows a request for a person as it is now."""
-        self._submit(lambda: self._requests.show(id_))
+    def show_request(self, id_: UUID, clicked: ClickedMessage, refused: str) -> None:
+        """Shows a request for a person as it is now; who clicked hears ``refused`` where Slack refuses that."""
+        self._submit(lambda: self._show_request(id_, clicked, refused))
 
     def complete(self, answer_id: UUID) -> None:
         """Shows what an expert has written, and lets it be used."""
@@ -68,6 +68,10 @@ class ExpertDesk:
     def close(self) -> None:
         """Drops what has not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _show_request(self, id_: UUID, clicked: ClickedMessage, refused: str) -> None:
+        if not self._requests.show(id_) and clicked.response_url:
+            self._tell(clicked, {"text": refused})
 
     def _open_correction(self, turn_id: UUID, clicked: ClickedMessage) -> None:
         with self._database.transaction() as transaction:
