@@ -19,11 +19,12 @@ from bot.slack.client import SlackClient
 from bot.slack.interactions import recorded_answer, response_url, show_how
 from bot.slack.interactions.answer_desk import AWAY, FAILED
 from bot.slack.interactions.clicked_message import ClickedMessage
-from bot.slack.interactions.experts import correction_form, corrections, expertise
+from bot.slack.interactions.experts import correction_form, corrections, expertise, reviews
 from bot.slack.interactions.experts.corrections import Corrections
 from bot.slack.interactions.experts.request_posts import RequestPosts
 from bot.slack.membership.directory import SlackDirectory
 from ingest.verified import answers
+from ingest.verified.answers import VerifiedStatus
 
 THREADS = 4
 ONLY_EXPERTS = (
@@ -101,7 +102,11 @@ class ExpertDesk:
     def _open_review(self, answer_id: UUID, clicked: ClickedMessage) -> None:
         with self._database.transaction() as transaction:
             answer = answers.load(transaction, [answer_id]).get(answer_id)
-        if answer and answer.author == clicked.user_id:
+        if answer is None or answer.status is VerifiedStatus.WITHDRAWN:
+            self._tell(clicked, {"text": reviews.GONE})
+        elif answer.author != clicked.user_id:
+            self._tell(clicked, {"text": reviews.NOT_YOURS})
+        else:
             view = correction_form.build(question=answer.question, answer=answer.answer, answer_id=answer.id)
             self._open(clicked, view)
 
