@@ -254,7 +254,7 @@ def _read(transaction: Transaction, query: Any, **values: object) -> list[Schedu
 
 
 def _read_zone(key: str) -> ZoneInfo:
-    """Returns a zone; UTC for one that only another machine knows: it is looked up anew before a question is asked."""
+    """Returns a zone; UTC for one that only another machine knows: it is looked up anew before each asking."""
     try:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, ValueError):
