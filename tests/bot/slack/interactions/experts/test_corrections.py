@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -395,6 +397,16 @@ def test_a_second_correction_takes_the_place_of_the_first(docent: Docent, pelica
     assert states == [("withdrawn", 2), ("active", 1)]
     pelicans.write(PAGE.replace("noon", "one"))
     assert not pelicans.is_given()
+
+
+def test_who_wants_to_change_an_answer_that_is_gone_hears_so(docent: Docent) -> None:
+    ts = docent.workspace.person(GRACE).say(HELP, "Hello")
+    url = docent.workspace.response_urls.issue(HELP, GRACE, ts)
+    body = {"team": {"id": "T1"}, "channel": {"id": HELP}, "user": {"id": GRACE}, "response_url": url}
+    action = {"action_id": f"{reviews.ACTION}_{reviews.Review.CHANGE}", "value": f"{uuid4()} 0a"}
+    docent.people.on_review(cast(Any, lambda: None), body, action)
+    docent.settle()
+    assert docent.workspace.ephemerals(GRACE)[-1].plain == reviews.GONE
 
 
 def test_a_long_answer_is_edited_in_parts_and_loses_nothing() -> None:
