@@ -335,12 +335,14 @@ WITH RECURSIVE said (id) AS (
     UNION SELECT a.id FROM said JOIN sources ON document_id = replace(CAST(said.id AS text), '-', '')
     JOIN verified_answers a ON a.turn_id = sources.turn_id
 )
-SELECT a.id, a.readers FROM said JOIN verified_answers a ON a.id = said.id
+SELECT a.id, a.readers, r.principals FROM said JOIN verified_answers a ON a.id = said.id
+LEFT JOIN documents d ON d.id = a.id LEFT JOIN reader_sets r ON r.access_id = d.access_id
 WHERE a.readers IS NOT NULL FOR UPDATE OF a
 """)
 _NARROW = text("UPDATE verified_answers SET readers = :readers, version = version + 1 WHERE id = :id").bindparams(
     bindparam("readers", type_=JSONB)
 )
+_NARROW_DOCUMENT = text("UPDATE documents SET access_id = :access_id WHERE id = :id AND source = :source")
 
 
 def list_public_places(transaction: Transaction, workspace: str = "") -> list[str]:
@@ -356,12 +358,16 @@ def narrow_to_members(transaction: Transaction, channel: str, workspace: str = "
     ``workspace`` is the channel's, where many have installed the app.
     """
     rows = transaction.execute(_OF_PLACE, {"channel": channel, "workspace": workspace}).all()
-    n_narrowed = 0
-    for id_, stored in rows:
+    n_narrowed, members = 0, reader_sets.one_of({f"channel:{channel}"})
+    for id_, stored, indexed in rows:
         before = reader_sets.from_json(stored)
-        after = reader_sets.narrow(before, reader_sets.one_of({f"channel:{channel}"}))
+        after = reader_sets.narrow(before, members)
         if after != before:
             transaction.execute(_NARROW, {"id": id_, "readers": reader_sets.to_json(after)})
+            if indexed is not None:  # what was said from it is kept from others before the index has it
+                known = reader_sets.narrow(reader_sets.from_json(indexed), members)
+                own = reader_sets.store_readers(transaction, known)
+                transaction.execute(_NARROW_DOCUMENT, {"id": id_, "source": SOURCE, "access_id": own})
             n_narrowed += 1
     return n_narrowed
 

@@ -12,7 +12,7 @@ from agent.store.database import Database
 from bot.slack.client import SlackClient, SlackRefused
 from ingest.verified import answers
 
-EVERY_SECONDS = 1_800.0
+EVERY_SECONDS, RETRY_SECONDS = 1_800.0, 60.0
 GONE = frozenset({"channel_not_found"})
 
 
@@ -31,6 +31,7 @@ class VerifiedPlaces:
         :class:`agent.errors.ReplyError` where Slack is away."""
         if time.monotonic() < self._next_at:
             return 0
+        self._next_at = time.monotonic() + RETRY_SECONDS
         with self.database.transaction() as transaction:
             channels = answers.list_public_places(transaction, self.workspace)
         n_narrowed = sum(self._narrow(channel) for channel in channels if not self._is_public(channel))

@@ -143,6 +143,11 @@ def apply(stored: Stored | None, defaults: ChannelSettings) -> ChannelSettings:
     return replace(defaults, **changes)
 
 
+def takes(field: str, value: object) -> bool:
+    """Returns whether a field's value would count once it is stored."""
+    return any(setting.field == field and setting.takes(value) for setting in SETTINGS.values())
+
+
 def describe(stored: Stored) -> dict[str, str]:
     """Returns what is stored as people write it, by the names of the settings."""
     return {

@@ -90,7 +90,10 @@ class SettingsCache:
 
         def run() -> None:
             while not self._closing.wait(seconds):
-                self.refresh(database)
+                try:
+                    self.refresh(database)
+                except Exception as error:  # noqa: BLE001  what was known counts, and the next look may find more
+                    observability.report(error, event="settings_not_read")
 
         threading.Thread(target=run, name="channel-settings", daemon=True).start()
 

@@ -88,9 +88,20 @@ def _mute_thread(context: HomeContext, call: DocentCall, *, is_muted: bool) -> s
             transaction, address.session_key, follow_ups, address.user_id, is_operator=is_operator
         )
     if not choice.is_stored:
+        if not _is_member(context, address):  # who asked there is none of their business
+            return NO_THREAD
         return NOT_YOUR_THREAD.format(owner=choice.owner) if choice.owner else NO_THREAD
     context.settings.note_thread(address.session_key, follow_ups)
     return MUTED_THREAD.format(command=call.command) if is_muted else UNMUTED_THREAD
+
+
+def _is_member(context: HomeContext, address: ReplyAddress) -> bool:
+    try:
+        with context.database.transaction() as transaction:
+            context.audiences.refresh(transaction)
+        return context.audiences.is_member(address.channel, address.user_id)
+    except ReplyError:
+        return False
 
 
 def _set(context: HomeContext, address: ReplyAddress, name: str, written: str) -> str:

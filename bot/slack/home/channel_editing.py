@@ -11,6 +11,7 @@ from bot.slack.block_kit import ThanksView, plain_text
 from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import MONEY, SETTINGS, ChannelVersion, Stored
 from bot.slack.channels.configured import Configured
+from bot.slack.channels.setting_kinds import MAX_NAMES
 from bot.slack.home import channel_form, freshness
 from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
@@ -25,6 +26,7 @@ MONEY_IS_OPERATORS = "Only the people who operate me can set the model and the b
 TOO_OLD = "This form was opened more than an hour ago. Please close it and open it again."
 CHANGED_MEANWHILE = "Somebody else has changed this meanwhile. Please close the form and open it again."
 SAVED = "Saved. It counts at once, for questions that are asked from now on."
+TOO_MUCH = f"I cannot keep this choice: at most {MAX_NAMES} are possible, and no name with a comma."
 NOTHING_CHANGED = "Nothing was changed."
 
 
@@ -133,6 +135,9 @@ def _find_errors(
                 known.check(field, value)
             except UserError as error:
                 errors[block] = str(error)
+            else:
+                if not channel_settings.takes(field, value):  # it would count as not set
+                    errors[block] = TOO_MUCH
     return errors
 
 

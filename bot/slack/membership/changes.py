@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.store.database import Database, Transaction
 from bot.slack.client import Payload
+from bot.slack.reading.foreign_json import to_id
 from bot.slack.tables import MembershipChangeRow
 from ingest.verified import answers
 
@@ -84,7 +85,7 @@ def _find_subjects(event: Payload) -> Iterator[str]:
             yield field
             continue
         named = event.get(field)
-        id_ = named.get("id") if isinstance(named, dict) else named
+        id_ = to_id(named.get("id") if isinstance(named, dict) else named)
         if id_:
             yield f"{kind}:{id_}"
 

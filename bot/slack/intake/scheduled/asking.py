@@ -6,8 +6,11 @@ cannot say whether setter and channel are still there, the question waits.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.clock import now
@@ -21,12 +24,14 @@ from bot.slack.inbox import ReplyAddress
 from bot.slack.intake.scheduled import rows
 from bot.slack.intake.scheduled.rows import PauseReason, ScheduledQuestion
 from bot.slack.intake.scheduled.standing import Standing
+from bot.slack.interactions import marked_posts
 from bot.slack.interactions.notifications import NOTE
 from bot.slack.replies import direct_message
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.text.markdown import escape
 
 MOST_AT_ONCE = 50
+SOUGHT = timedelta(days=1)  # before now, or the time that was due: how far back an earlier post is looked for
 QUESTION_CHARS = 300
 PAUSED_HERE = (
     "I no longer ask *{question}* here {when}: <@{user}>, who set that up, {why}. Whoever wants it can set it up "
@@ -85,11 +90,14 @@ class ScheduledAsking:
         except ReplyError as error:
             observability.log.warning("scheduled_question_waits", error=str(error), question_id=str(question.id))
             return False
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001  the others are asked all the same
+            observability.report(error, event="scheduled_question_failed")
+            return False
 
     def _ask(self, question: ScheduledQuestion) -> bool:
-        zone = self._standing.find_zone(question.user_id)
-        problem = PauseReason.SETTER_LEFT if zone is None else None
-        problem = problem or self._standing.find_problem(question.channel, question.user_id)
+        zone, problem = self._look_up(question)
         stored: StoredQuestion | None = None
         with self._database.transaction() as transaction:
             if problem or zone is None:
@@ -105,6 +113,17 @@ class ScheduledAsking:
             self._wake(stored.session_id)
         return stored is not None
 
+    def _look_up(self, question: ScheduledQuestion) -> tuple[ZoneInfo | None, PauseReason | None]:
+        """Returns the setter's zone, and why nothing can be asked; raises :class:`ReplyError` if that may pass."""
+        try:
+            zone = self._standing.find_zone(question.user_id)
+            problem = PauseReason.SETTER_LEFT if zone is None else None
+            return zone, problem or self._standing.find_problem(question.channel, question.user_id)
+        except SlackRefused as error:
+            if error.is_transient:
+                raise
+            return None, PauseReason.REFUSED
+
     def _tell(self, question: ScheduledQuestion) -> bool:
         """Says that a question is paused: in its channel, or to its setter where that cannot be."""
         assert question.paused
@@ -119,10 +138,11 @@ class ScheduledAsking:
         }
         try:
             if question.paused in SAID_IN_CHANNEL and not question.is_direct:
-                self._post(question.channel, PAUSED_HERE.format(**values))
+                self._post(question, question.channel, PAUSED_HERE.format(**values))
             elif question.paused is not PauseReason.SETTER_LEFT:
                 form = PAUSED_DIRECTLY if question.is_direct else PAUSED_THERE
-                self._post(direct_message.open_channel(self._slack, question.user_id), form.format(**values))
+                channel = direct_message.open_channel(self._slack, question.user_id)
+                self._post(question, channel, form.format(**values))
         except SlackRefused as error:
             if error.is_transient:
                 raise
@@ -131,15 +151,16 @@ class ScheduledAsking:
             rows.note_told(transaction, question.id)
         return True
 
-    def _post(self, channel: str, text: str) -> None:
-        self._slack.call(
-            "chat.postMessage",
-            is_repeatable=False,
+    def _post(self, question: ScheduledQuestion, channel: str, text: str) -> None:
+        """Posts it unless an earlier try has, of which Slack or this process did not say so."""
+        payload = {"question_id": str(question.id), "next_at": question.next_at.isoformat()}
+        marked_posts.post(
+            self._slack,
+            [{"text": text}],
             channel=channel,
-            text=text,
-            unfurl_links=False,
-            unfurl_media=False,
-            metadata=NOTE,
+            thread_ts=None,
+            mark=NOTE | {"event_payload": payload},
+            sought_since=min(question.next_at, self._clock()) - SOUGHT,
         )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -258,10 +258,23 @@ def _read(transaction: Transaction, query: Any, **values: object) -> list[Schedu
             question=row.question,
             language=row.language,
             recurrence=Recurrence(frozenset(row.days), row.at),
-            zone=ZoneInfo(row.time_zone),
+            zone=_read_zone(row.time_zone),
             next_at=row.next_at,
-            paused=PauseReason(row.paused) if row.paused else None,
+            paused=_read_reason(row.paused) if row.paused else None,
             said=row.said,
         )
         for row in rows
     ]
+
+
+def _read_zone(key: str) -> ZoneInfo:
+    """Returns a zone; UTC for one that only another machine knows: it is looked up anew before each asking."""
+    try:
+        return ZoneInfo(key)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _read_reason(written: str) -> PauseReason:
+    """Returns a reason; of those that only another release knows, that Slack refuses something."""
+    return PauseReason(written) if written in set(PauseReason) else PauseReason.REFUSED

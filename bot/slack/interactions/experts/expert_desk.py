@@ -19,11 +19,12 @@ from bot.slack.client import SlackClient
 from bot.slack.interactions import recorded_answer, response_url, show_how
 from bot.slack.interactions.answer_desk import AWAY, FAILED
 from bot.slack.interactions.clicked_message import ClickedMessage
-from bot.slack.interactions.experts import correction_form, corrections, expertise
+from bot.slack.interactions.experts import correction_form, corrections, expertise, reviews
 from bot.slack.interactions.experts.corrections import Corrections
 from bot.slack.interactions.experts.request_posts import RequestPosts
 from bot.slack.membership.directory import SlackDirectory
 from ingest.verified import answers
+from ingest.verified.answers import VerifiedStatus
 
 THREADS = 4
 ONLY_EXPERTS = (
@@ -58,9 +59,9 @@ class ExpertDesk:
         self._corrections = Corrections(database, slack, directory, workspace)
         self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="expert-desk")
 
-    def show_request(self, id_: UUID) -> None:
-        """Shows a request for a person as it is now."""
-        self._submit(lambda: self._requests.show(id_))
+    def show_request(self, id_: UUID, clicked: ClickedMessage, refused: str) -> None:
+        """Shows a request for a person as it is now; who clicked hears ``refused`` where Slack refuses that."""
+        self._submit(lambda: self._show_request(id_, clicked, refused))
 
     def complete(self, answer_id: UUID) -> None:
         """Shows what an expert has written, and lets it be used."""
@@ -93,6 +94,10 @@ class ExpertDesk:
         """Drops what has not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _show_request(self, id_: UUID, clicked: ClickedMessage, refused: str) -> None:
+        if not self._requests.show(id_) and clicked.response_url:
+            self._tell(clicked, {"text": refused})
+
     def _open_correction(self, turn_id: UUID, clicked: ClickedMessage) -> None:
         with self._database.transaction() as transaction:
             self._directory.refresh(transaction)
@@ -120,7 +125,11 @@ class ExpertDesk:
     def _open_review(self, answer_id: UUID, clicked: ClickedMessage) -> None:
         with self._database.transaction() as transaction:
             answer = answers.load(transaction, [answer_id]).get(answer_id)
-        if answer and answer.is_by(clicked.user_id, self._workspace):
+        if answer is None or answer.status is VerifiedStatus.WITHDRAWN:
+            self._tell(clicked, {"text": reviews.GONE})
+        elif not answer.is_by(clicked.user_id, self._workspace):
+            self._tell(clicked, {"text": reviews.NOT_YOURS})
+        else:
             view = correction_form.build(question=answer.question, answer=answer.answer, answer_id=answer.id)
             self._open(clicked, view)
 

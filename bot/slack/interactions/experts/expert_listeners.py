@@ -17,7 +17,14 @@ from bot.slack.intake.intake import Intake
 from bot.slack.interactions import clicked_message, show_how
 from bot.slack.interactions.answer_desk import AWAY
 from bot.slack.interactions.clicked_message import ClickedMessage
-from bot.slack.interactions.experts import correction_form, corrections, human_requests, request_message, reviews
+from bot.slack.interactions.experts import (
+    correction_form,
+    corrections,
+    expertise,
+    human_requests,
+    request_message,
+    reviews,
+)
 from bot.slack.interactions.experts.correction_form import Correction
 from bot.slack.interactions.experts.expert_desk import ExpertDesk
 from bot.slack.interactions.experts.human_requests import RequestChange
@@ -28,6 +35,8 @@ from ingest.verified import answers
 from ingest.verified.answers import WrittenAnswer
 
 ASKED_BEFORE = "A person was asked here already; see the message in this thread."
+NOT_ASKED = "Slack does not let me ask anybody here. Please ask them yourself: {experts}"
+NOT_SHOWN = "I have noted that, but Slack does not let me change the message."
 NOBODY = "Nobody is set as an expert for this channel."
 ASK_CONTACT = "For this, ask {contact}."
 TAKEN = "<@{taker}> has taken this already."
@@ -52,7 +61,8 @@ class ExpertListeners:
         if click is None or clicked is None:
             ack()
             return
-        if not self._intake.settings.of_channel(clicked.team, clicked.channel).experts:
+        experts = self._intake.settings.of_channel(clicked.team, clicked.channel).experts
+        if not experts:
             ack()
             self._desk.tell(clicked, ASK_CONTACT.format(contact=self._contact) if self._contact else NOBODY)
             return
@@ -68,7 +78,7 @@ class ExpertListeners:
             )
         ack()
         if stored:
-            self._desk.show_request(stored)
+            self._desk.show_request(stored, clicked, NOT_ASKED.format(experts=expertise.mention(experts)))
         else:
             self._desk.tell(clicked, ASKED_BEFORE)
 
@@ -177,7 +187,7 @@ class ExpertListeners:
 
     def _show(self, change: RequestChange, id_: UUID, clicked: ClickedMessage, said: str) -> None:
         if change.request:
-            self._desk.show_request(id_)
+            self._desk.show_request(id_, clicked, NOT_SHOWN)
         if said:
             self._desk.tell(clicked, said)
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from agent.clock import new_id
+from agent.store import locks
 from agent.store.database import Transaction
 
 MAX_FAILURES = 5  # refusals of Slack, after which a request's message is left as it is
@@ -35,13 +36,16 @@ class HumanRequest:
     question: str
 
 
-_STORE = text("""
+_STORE = text(f"""
 INSERT INTO human_requests (id, turn_id, team, channel, thread_ts, asked_by)
 SELECT :id, turns.id, :team, :channel, :thread_ts, :asked_by FROM turns
 WHERE turns.id = :turn_id AND (:workspace = '' OR turns.workspace = :workspace)
 AND NOT EXISTS (SELECT FROM human_requests WHERE team = :team AND channel = :channel AND thread_ts = :thread_ts
-                AND resolved_by IS NULL)
-ON CONFLICT (turn_id) DO NOTHING RETURNING id
+                AND turn_id <> :turn_id AND resolved_by IS NULL
+                AND (message_ts IS NOT NULL OR n_failures < {MAX_FAILURES}))
+ON CONFLICT (turn_id) DO UPDATE SET n_failures = 0, asked_by = excluded.asked_by
+WHERE human_requests.message_ts IS NULL AND human_requests.n_failures > 0
+AND human_requests.resolved_by IS NULL RETURNING id
 """)
 _LOAD = text("""
 SELECT r.id, r.turn_id, team, r.channel, thread_ts, asked_by, taken_by, resolved_by, message_ts, begun_at,
@@ -62,7 +66,8 @@ _QUIETEN = text("""
 INSERT INTO thread_settings (key, follow_ups, changed_by)
 SELECT sessions.key, 'mention', 'request:' || r.id FROM human_requests r
 JOIN turns ON turns.id = r.turn_id JOIN sessions ON sessions.id = turns.session_id
-WHERE r.id = :id AND r.thread_ts IS NOT NULL AND r.taken_by = :user_id AND (:workspace = '' OR team = :workspace)
+WHERE r.id = :id AND r.thread_ts IS NOT NULL AND r.taken_by = :user_id AND r.resolved_by IS NULL
+AND (:workspace = '' OR team = :workspace)
 ON CONFLICT (key) DO UPDATE
     SET follow_ups = excluded.follow_ups, changed_by = excluded.changed_by, changed_at = clock_timestamp()
     WHERE thread_settings.follow_ups = ''
@@ -103,6 +108,8 @@ def store(
         "asked_by": asked_by,
         "workspace": workspace,
     }
+    if thread_ts:  # two clicks below two answers
+        locks.lock(transaction, f"human requests:{channel}:{thread_ts}")
     stored: UUID | None = transaction.scalar(_STORE, values)
     return stored
 

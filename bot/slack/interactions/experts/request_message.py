@@ -23,10 +23,12 @@ from bot.slack.reading.foreign_json import to_string
 from bot.slack.replies.closing.buttons import CORRECT
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.text.markdown import escape
+from bot.slack.replies.text.splitting import pack_blocks
 
 TAKE, RESOLVE = "docent_take_request", "docent_resolve_request"
 EVENT = "docent_human_request"
 QUESTION_CHARS = 500
+SECTION_CHARS = 3_000  # Slack's limit
 ASKED = "{experts}: <@{asker}> needs a person's answer here."
 TAKEN = "<@{taker}> takes this."
 QUIET = " Until it is resolved I answer in this thread only where I am mentioned."
@@ -53,8 +55,10 @@ def build(request: HumanRequest, experts: Sequence[str]) -> Sequence[Message]:
         said = ASKED.format(experts=expertise.mention(experts), asker=request.asked_by) + quoted
         take: Button = {**_button(TAKE, "I take this", request), "style": "primary"}
         buttons = [take, _button(RESOLVE, "Resolved", request)]
-    section: SectionBlock = {"type": "section", "text": mrkdwn(said)}
-    blocks: list[Block] = [section, {"type": "actions", "elements": buttons}]
+    sections: list[SectionBlock] = [
+        {"type": "section", "text": mrkdwn(part)} for part in pack_blocks([said], SECTION_CHARS)
+    ]
+    blocks: list[Block] = [*sections, {"type": "actions", "elements": buttons}]
     layout: LayoutMessage = {"blocks": blocks, "text": said}
     plain: TextMessage = {"text": said}
     return [layout, plain]

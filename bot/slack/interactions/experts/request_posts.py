@@ -20,13 +20,14 @@ class RequestPosts:
     database: Database
     slack: SlackClient
 
-    def show(self, id_: UUID) -> None:
-        """Shows a request as it is now; raises :class:`agent.errors.ReplyError` where Slack is away."""
+    def show(self, id_: UUID) -> bool:
+        """Shows a request as it is now; returns False where Slack refuses that, and raises
+        :class:`agent.errors.ReplyError` where Slack is away."""
         with locks.acquire(self.database, f"human request:{id_}"):
             with self.database.transaction() as transaction:
                 request = human_requests.load(transaction, id_)
                 if request is None:
-                    return
+                    return True
                 settings = expertise.load_settings(transaction, team=request.team, channel=request.channel)
                 human_requests.note_begun(transaction, id_)
             try:
@@ -37,9 +38,10 @@ class RequestPosts:
                 observability.log.warning("request_not_shown", code=error.code)
                 with self.database.transaction() as transaction:
                     human_requests.note_failure(transaction, id_)
-                return
+                return False
             with self.database.transaction() as transaction:
                 human_requests.note_shown(transaction, request, message_ts)
+        return True
 
     def _show(self, request: HumanRequest, experts: tuple[str, ...]) -> str:
         message = request_message.build(request, experts)

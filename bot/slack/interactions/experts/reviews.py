@@ -10,18 +10,31 @@ from enum import StrEnum
 from uuid import UUID
 
 from agent.store.database import Transaction
-from agent.text import shorten
-from bot.slack.block_kit import Block, Button, LayoutMessage, Message, TextMessage, mrkdwn, plain_text
+from agent.text import cut, shorten
+from bot.slack.block_kit import (
+    Block,
+    Button,
+    ButtonsBlock,
+    LayoutMessage,
+    Message,
+    SectionBlock,
+    TextMessage,
+    mrkdwn,
+    plain_text,
+)
 from bot.slack.reading.foreign_json import to_string
 from bot.slack.replies.closing import sources
 from bot.slack.replies.closing.sources import SourceEntry
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.text.markdown import escape, to_mrkdwn
+from bot.slack.replies.text.splitting import pack_blocks
 from ingest.verified import answers
 from ingest.verified.answers import VerifiedAnswer, VerifiedStatus
 
 ACTION = "docent_review"
 ANSWER_CHARS = 1_500
+MAX_CHANGED = 5  # documents that are named
+SECTION_CHARS = 3_000  # Slack's limit
 ASKED = "Something that your verified answer rests on has changed. I do not use it until you say that it holds."
 CHANGED = "*Changed or gone:* {documents}"
 HIDDEN = "_(a document that you may not read any more)_"
@@ -55,7 +68,8 @@ class ReviewClick:
 def build(answer: VerifiedAnswer, *, unreadable: Collection[str]) -> Sequence[Message]:
     """Builds the forms of the message to an author; ``unreadable`` are documents that they may not read, or might
     not when these were there."""
-    changed = [_name(answer, one.id, unreadable) for one in answer.documents if not one.is_same]
+    shown, n_more = cut([one for one in answer.documents if not one.is_same], MAX_CHANGED)
+    changed = [_name(answer, one.id, unreadable) for one in shown] + ([f"{n_more} more"] if n_more else [])
     asked = f"*{escape(clean_label(answer.question)).replace('*', '∗')}*"
     quoted = "\n".join(to_mrkdwn(shorten(answer.answer, ANSWER_CHARS)))
     said = "\n".join(
@@ -67,10 +81,11 @@ def build(answer: VerifiedAnswer, *, unreadable: Collection[str]) -> Sequence[Me
             *(f"> {line}" for line in quoted.split("\n")),
         ]
     )
-    blocks: list[Block] = [
-        {"type": "section", "text": mrkdwn(said)},
-        {"type": "actions", "elements": [_button(review, answer) for review in Review]},
+    sections: list[SectionBlock] = [
+        {"type": "section", "text": mrkdwn(part)} for part in pack_blocks([said], SECTION_CHARS)
     ]
+    buttons: ButtonsBlock = {"type": "actions", "elements": [_button(review, answer) for review in Review]}
+    blocks: list[Block] = [*sections, buttons]
     layout: LayoutMessage = {"blocks": blocks, "text": said}
     plain: TextMessage = {"text": said}
     return [layout, plain]

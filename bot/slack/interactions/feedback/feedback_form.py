@@ -27,6 +27,7 @@ from bot.slack.interactions.feedback.source_reports import CitedDocument, Source
 from bot.slack.reading.foreign_json import to_object, to_string
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.text.markdown import escape
+from bot.slack.replies.text.splitting import pack_blocks
 
 ACTION = "docent_feedback"
 ACTIONS = re.compile(rf"{ACTION}(_up|_down)?$")  # ordinary buttons of one block need an id each
@@ -52,6 +53,7 @@ TO_OWNER = "*{title}*: <@{owner}> looks after it and hears that it is {fault}."
 TO_OPERATORS = "*{title}*: nobody is named as its owner, so it is in the report for whoever runs Docent."
 FAULTS = {SourceFault.OUTDATED: "out of date", SourceFault.WRONG: "wrong"}
 TITLE_CHARS = 75  # Slack's limit for the text of a checkbox
+SECTION_CHARS = 3_000  # and of a section
 VALUE_CHARS = 75  # and for its value
 
 
@@ -131,7 +133,8 @@ def build_thanks(reports: Sequence[StoredReport] = ()) -> ThanksView:
     blocks: list[SectionBlock] = [{"type": "section", "text": plain_text(THANKS)}]
     if reports:
         lines = [_describe(report) for report in reports]
-        blocks.append({"type": "section", "text": mrkdwn("\n".join([*lines, THANKS_OF_OWNERS]))})
+        said = "\n".join([*lines, THANKS_OF_OWNERS])
+        blocks += [{"type": "section", "text": mrkdwn(part)} for part in pack_blocks([said], SECTION_CHARS)]
     return {"type": "modal", "title": plain_text("Thank you"), "close": plain_text("Close"), "blocks": blocks}
 
 
@@ -184,7 +187,7 @@ def _build_choices(cited: Sequence[CitedDocument]) -> list[InputBlock]:
 
 
 def _describe(report: StoredReport) -> str:
-    title = escape(clean_label(report.title)).replace("*", "∗")
+    title = escape(shorten(clean_label(report.title), TITLE_CHARS)).replace("*", "∗")
     if not report.owner:
         return TO_OPERATORS.format(title=title)
     return TO_OWNER.format(title=title, owner=report.owner, fault=FAULTS[report.fault])

@@ -1,8 +1,11 @@
 """Who is answered without a mention: by channel, by thread, and where every message is a question."""
 
+import threading
+
 import pytest
 from sqlalchemy import text
 
+from agent.store.database import Database
 from bot.simulator import ADA, GENERAL, GRACE, HELP, LINUS, OTHER_BOT
 from bot.slack.channels import channel_settings, thread_menu
 from bot.slack.channels.channel_settings import ChannelSettings, FollowUps
@@ -218,3 +221,18 @@ def test_bots_and_itself_are_never_answered(docent: Docent) -> None:
     docent.workspace.person(OTHER_BOT).say(GENERAL, "Me too?", ts)
     docent.run()
     assert len(docent.turns()) == 1
+
+
+def test_a_fault_in_what_is_read_ends_no_watch(docent: Docent, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, looks = SettingsCache(), threading.Semaphore(0)
+
+    def fail(database: Database) -> None:
+        looks.release()
+        raise ValueError("of a later release")
+
+    monkeypatch.setattr(cache, "refresh", fail)
+    cache.watch(docent.database, seconds=0.001)
+    try:
+        assert all(looks.acquire(timeout=10) for _ in range(2))
+    finally:
+        cache.close()

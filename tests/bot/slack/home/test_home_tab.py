@@ -19,7 +19,7 @@ from bot.slack.client import Payload
 from bot.slack.docent_command import table
 from bot.slack.docent_command.listener import DocentCommand
 from bot.slack.home import channel_editing, channel_form, home_tab, person_view
-from bot.slack.home.channel_form import FormChoices, FormSubject
+from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
 from bot.slack.home.listeners import HomeListeners
 from bot.slack.intake.scheduled.command import ScheduledCommand
@@ -169,6 +169,24 @@ def test_where_slack_does_not_say_what_a_person_may_read_nothing_is_named(
     workspace.faults.clear()
     home_tab.publish(home, team=TEAM, user_id=ADA)
     assert "*handbook*" in str(workspace.person(ADA).home())
+
+
+@pytest.mark.parametrize("field", ["allowed_groups", "sources", "experts"])
+def test_a_choice_that_would_not_count_is_not_stored(home: HomeContext, database: Database, field: str) -> None:
+    """Whom nobody may be, because they are too many, everybody would be."""
+    names = [f"S{n:04}" for n in range(60)]
+    with database.transaction() as transaction:
+        for name in names:
+            transaction.execute(
+                text("INSERT INTO syncs (id, source, origin, status, options, ended_at) VALUES "
+                     "(gen_random_uuid(), :source, 'clock', 'completed', '{}', now())"),
+                {"source": name},
+            )  # fmt: skip
+    block = channel_form.GROUPS if field == "experts" else field
+    subject = FormSubject(TEAM, HELP, 0, home.clock().timestamp(), is_operator=True)
+    saved = channel_editing.save(home, FilledForm(subject, {block: names}, {}), ADA)
+    assert [*saved.errors.values()] == [channel_editing.TOO_MUCH]
+    assert channel_editing.save(home, FilledForm(subject, {block: names[:50]}, {}), ADA).version
 
 
 def test_a_form_is_what_slack_takes_however_much_there_is_to_choose_from(

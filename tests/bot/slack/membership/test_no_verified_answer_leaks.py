@@ -28,6 +28,7 @@ from bot.simulator.stores.directory import ChannelKind
 from bot.slack import inbox
 from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.interactions.experts.corrections import Corrections, load_place
+from bot.slack.membership import changes
 from bot.slack.membership.directory import SlackDirectory
 from ingest.library import Library
 from ingest.verified import answers
@@ -47,6 +48,7 @@ from tools.search_docs import search_docs
 
 __all__ = ["company"]
 SECRET = re.compile(r"verdict (\d+)")
+KINDS: dict[str, ChannelKind] = {}  # of the channels, before an example changes them
 QUESTION = "What is the pelican verdict?"
 person, channel = st.sampled_from(PEOPLE), st.sampled_from(CHANNELS)
 document = st.integers(0, N_DOCUMENTS - 1)
@@ -58,6 +60,7 @@ steps = st.one_of(
     st.tuples(st.just("readers"), document, st.sampled_from(READERS)),
     *[st.tuples(st.just("verify"), channel, st.sets(document, max_size=2))] * 2,
     st.tuples(st.just("edit"), document),
+    st.tuples(st.just("convert"), channel),
     st.tuples(st.just("refresh")),
     *[st.tuples(st.just("look"), channel, person, st.sampled_from(["channel", "dm"]))] * 3,
 )
@@ -65,10 +68,11 @@ steps = st.one_of(
 
 @dataclass
 class GivenAnswer:
-    """A verified answer: whom its thread was for, and the documents it rests on, by number and version."""
+    """A verified answer: whom its thread is for, and the documents it rests on, by number and version."""
 
     id: UUID
-    thread: set[str]
+    channel: str
+    thread: list[set[str]]
     documents: dict[int, int]
 
 
@@ -116,7 +120,17 @@ class Verdicts:
         everyone = {"everyone", f"channel:{channel}"} if is_mixed else {"everyone"}
         thread = everyone if place.kind == ChannelKind.PUBLIC else {f"channel:{channel}"}
         versions = {document: self.versions.get(document, 0) for document in documents}
-        self.given[number] = GivenAnswer(id_, thread, versions)
+        self.given[number] = GivenAnswer(id_, channel, [thread], versions)
+
+    def convert(self, channel: str) -> None:
+        """Makes a channel private."""
+        company = self.company
+        company.workspace.directory.channels[channel].kind = ChannelKind.PRIVATE
+        event = {"type": "message", "subtype": "channel_convert_to_private", "channel": channel}
+        changes.store(company.library.database, event)
+        for answer in self.given.values():
+            if answer.channel == channel:
+                answer.thread.append({f"channel:{channel}"})
 
     def edit(self, number: int) -> None:
         self.versions[number] = self.versions.get(number, 0) + 1
@@ -163,7 +177,7 @@ class Verdicts:
         return {number for number, answer in self.given.items() if self.is_for(answer, held)}
 
     def is_for(self, answer: GivenAnswer, held: list[set[str]]) -> bool:
-        sets = [answer.thread, *(set(self.company.readers[number]) for number in answer.documents)]
+        sets = [*answer.thread, *(set(self.company.readers[number]) for number in answer.documents)]
         is_same = all(self.versions.get(number, 0) == version for number, version in answer.documents.items())
         return is_same and all(one & sets_ for one in held for sets_ in sets)
 
@@ -177,7 +191,9 @@ class Verdicts:
 
 
 def run(company: Company, sequence: list[tuple[Any, ...]]) -> None:
-    verdicts = Verdicts(company)
+    verdicts, places = Verdicts(company), company.workspace.directory.channels
+    for place in CHANNELS:
+        places[place].kind = KINDS.setdefault(place, places[place].kind)
     with company.library.database.transaction() as transaction:  # what another example has left
         transaction.execute(text("DELETE FROM verified_answers"))
     company.library.refresh_verified()
@@ -192,6 +208,8 @@ def run(company: Company, sequence: list[tuple[Any, ...]]) -> None:
             case ("readers", number, readers):
                 company.readers[number] = readers
                 sync_folder(company.library, company.folder / f"source-{number}", readers=readers)
+            case ("convert", place):
+                verdicts.convert(place)
             case ("refresh",):
                 company.library.refresh_verified()
             case ("look", place, who, how):

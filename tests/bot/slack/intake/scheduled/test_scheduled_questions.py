@@ -11,7 +11,7 @@ from sqlalchemy import text
 from agent.store import budgets
 from agent.types import EndReason
 from bot.jobs import answering
-from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS
+from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule
 from bot.slack.client import SlackClient
 from bot.slack.intake.scheduled import command, rows
 from bot.slack.intake.scheduled.rows import Bounds
@@ -325,3 +325,34 @@ def test_an_answer_in_parts_stands_in_one_thread(docent: Docent, scheduling: Sch
     (root,) = [m for m in docent.workspace.history(HELP) if not m.thread_ts]
     assert len(docent.workspace.thread(HELP, root.ts)) == 3
     assert {thread for (thread,) in docent.query("SELECT thread_ts FROM replies")} == {root.ts}
+
+
+def test_a_question_that_can_never_be_asked_keeps_no_other_waiting(docent: Docent, scheduling: Scheduling) -> None:
+    """Neither where Slack refuses to say who is there, nor where its answer makes no sense."""
+    scheduling.bounds = Bounds(9, 9)
+    scheduling.command(ADA, f"day 8:30 {QUESTION}")
+    scheduling.command(LINUS, f"day 8:30 {QUESTION}")
+    docent.query("UPDATE scheduled_questions SET next_at = next_at - interval '1 hour' WHERE n = 1 RETURNING 1")
+    is_ada = FaultRule("error", "users.info", code="user_is_bot", when=lambda call: call.get("user") == ADA)
+    docent.workspace.faults.add(is_ada)
+    assert scheduling.pass_until("2026-06-05T16:00") == 1
+    assert docent.query("SELECT paused FROM scheduled_questions ORDER BY n") == [("refused",), (None,)]
+
+
+def test_what_another_release_or_machine_has_stored_is_no_obstacle(docent: Docent, scheduling: Scheduling) -> None:
+    scheduling.command(ADA, f"day 8:30 {QUESTION}")
+    scheduling.command(ADA, f"day 9:30 {QUESTION}")
+    docent.query("UPDATE scheduled_questions SET time_zone = 'Mars/Olympus' WHERE n = 1 RETURNING 1")
+    docent.query("UPDATE scheduled_questions SET paused = 'bored', is_pause_told = true WHERE n = 2 RETURNING 1")
+    assert "Slack did not let me post here" in scheduling.command(ADA, "list")
+    assert scheduling.pass_until("2026-06-05T16:00") == 1
+
+
+def test_a_pause_is_told_once_although_slacks_answer_is_lost(docent: Docent, scheduling: Scheduling) -> None:
+    scheduling.command(LINUS, f"day 8:30 {QUESTION}")
+    docent.workspace.leave(HELP, LINUS)
+    changes.store(docent.database, {"type": "member_left_channel", "channel": HELP, "user": LINUS})
+    docent.workspace.faults.add(FaultRule("lose_answer", "chat.postMessage", times=2))
+    for _ in range(3):
+        scheduling.pass_until("2026-06-05T16:00")
+    assert len([post for post in scheduling.posts() if "I no longer ask" in post]) == 1

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -14,6 +16,7 @@ from bot.simulator.stores.directory import ChannelKind
 from bot.slack import listeners
 from bot.slack.interactions.experts import correction_form, expert_desk, reviews
 from bot.slack.replies.closing import buttons
+from ingest.access import reader_sets
 from ingest.library import Library
 from tests.bot.slack.docent import Docent
 from tests.bot.slack.interactions.experts.conftest import SetChannel
@@ -280,6 +283,9 @@ def test_what_was_said_in_a_channel_that_becomes_private_stays_there(
         listeners.on_message(docent.context, event, {})
     else:
         clock.finish(seconds=0)
+    ids = [row[0].hex for row in docent.query("SELECT id FROM documents WHERE source = 'verified answers'")]
+    with docent.database.transaction() as transaction:  # as for what was said from them before
+        assert len(reader_sets.find_unreadable(transaction, ids, Audience())) == len(ids) == 2
     assert not pelicans.is_given()
     assert not pelicans.is_given(question="Are there pelicans?")
     pelicans.library.refresh_verified()
@@ -391,6 +397,16 @@ def test_a_second_correction_takes_the_place_of_the_first(docent: Docent, pelica
     assert states == [("withdrawn", 2), ("active", 1)]
     pelicans.write(PAGE.replace("noon", "one"))
     assert not pelicans.is_given()
+
+
+def test_who_wants_to_change_an_answer_that_is_gone_hears_so(docent: Docent) -> None:
+    ts = docent.workspace.person(GRACE).say(HELP, "Hello")
+    url = docent.workspace.response_urls.issue(HELP, GRACE, ts)
+    body = {"team": {"id": "T1"}, "channel": {"id": HELP}, "user": {"id": GRACE}, "response_url": url}
+    action = {"action_id": f"{reviews.ACTION}_{reviews.Review.CHANGE}", "value": f"{uuid4()} 0a"}
+    docent.people.on_review(cast(Any, lambda: None), body, action)
+    docent.settle()
+    assert docent.workspace.ephemerals(GRACE)[-1].plain == reviews.GONE
 
 
 def test_a_long_answer_is_edited_in_parts_and_loses_nothing() -> None:

@@ -1,6 +1,8 @@
 """A person instead: experts are tagged, one takes it, it is closed; and what happens where there are none."""
 
+import threading
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -177,6 +179,45 @@ def test_a_request_that_slack_never_takes_is_given_up(
     clock.finish(seconds=0)
     assert len(docent.workspace.calls_of("chat.postMessage")) == n_tried
     assert len(docent.messages(HELP, ts)) == 1
+    assert hear(docent, ADA) == expert_listeners.NOT_ASKED.format(experts=f"<@{GRACE}>")
+    docent.workspace.faults.clear()
+    docent.click(ADA, answer.ts, buttons.ASK_HUMAN)  # which is not taken for one that was asked
+    assert f"<@{ADA}> needs a person's answer here" in docent.messages(HELP, ts)[1].plain
+
+
+@pytest.mark.usefixtures("experts")
+def test_a_late_click_quietens_no_thread_whose_request_is_closed(docent: Docent) -> None:
+    ts, answer = ask(docent)
+    docent.click(ADA, answer.ts, buttons.ASK_HUMAN)
+    request = docent.messages(HELP, ts)[1]
+    for action_id in (request_message.TAKE, request_message.RESOLVE):
+        docent.click(GRACE, request.ts, action_id)
+    press_late(docent, GRACE, request_message.TAKE)
+    docent.workspace.person(ADA).say(HELP, "And how many of sick leave?", ts)
+    docent.run()
+    assert len(docent.query("SELECT id FROM turns")) == 2
+
+
+@pytest.mark.usefixtures("experts")
+def test_two_clicks_at_once_below_two_answers_of_a_thread_ask_once(docent: Docent) -> None:
+    ts, _ = ask(docent)
+    docent.workspace.person(ADA).say(HELP, "And how many of sick leave?", ts)
+    docent.run()
+    one, other = (row[0] for row in docent.query("SELECT id FROM turns ORDER BY id"))
+    place = {"team": docent.workspace.app.team_id, "channel": HELP, "thread_ts": ts, "asked_by": ADA}
+    stored: list[UUID | None] = []
+
+    def click() -> None:
+        with docent.database.transaction() as transaction:
+            stored.append(human_requests.store(transaction, other, **place))
+
+    second = threading.Thread(target=click)
+    with docent.database.transaction() as transaction:
+        stored.append(human_requests.store(transaction, one, **place))
+        second.start()
+        second.join(0.5)  # it waits for the first one
+    second.join()
+    assert [bool(id_) for id_ in stored] == [True, False]
 
 
 def test_the_ids_of_buttons_are_read_whatever_they_hold() -> None:
