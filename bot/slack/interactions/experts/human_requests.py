@@ -109,7 +109,7 @@ def store(
         "workspace": workspace,
     }
     if thread_ts:  # two clicks below two answers
-        locks.lock(transaction, f"human requests:{channel}:{thread_ts}")
+        locks.lock(transaction, f"human requests:{team}:{channel}:{thread_ts}")
     stored: UUID | None = transaction.scalar(_STORE, values)
     return stored
 
