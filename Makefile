@@ -65,9 +65,9 @@ node_modules/.stamp: package.json npm.lock
 	@touch $@
 
 # Format, lint, strict types, import contract, migration drift (tests/test_migrations.py), tests. Half of the tests
-# wait for other processes, so two cores keep four at work.
+# wait for other processes, so two cores keep six at work.
 test: check
-	$(BIN)/python -m pytest -m "not soak" -n 4 --dist worksteal --durations=20 --durations-min=2
+	$(BIN)/python -m pytest -m "not soak" -n 6 --dist worksteal --durations=20 --durations-min=2
 
 soak: setup-dev
 	$(BIN)/python -m pytest -m soak --timeout=1800

@@ -28,7 +28,7 @@ from agent.retry import Retries, RetryPolicy
 from agent.types import Message
 
 WAIT_SECONDS = 0.25  # how late a cancellation or a deadline is noticed while the model is silent
-FIRST_WAIT_SECONDS = 0.1  # until it is said that the model takes its time: others may compute meanwhile
+FIRST_WAIT_SECONDS = 0.05  # until it is said that the model takes its time: others may compute meanwhile
 BACKOFF_SECONDS = 0.5  # doubled with every attempt, with jitter
 RETRY_AFTER_LIMIT_SECONDS = 20  # for a longer pause the next model is asked instead
 SILENT_SECONDS = 10  # a model that sent nothing for so long is down, however little time the call had

@@ -223,7 +223,7 @@ def run(company: Company, sequence: list[tuple[Any, ...]]) -> None:
         verdicts.look(CHANNELS[0], who, "dm")
 
 
-@settings(max_examples=12, suppress_health_check=FIXTURES_LAST)
+@settings(max_examples=2, suppress_health_check=FIXTURES_LAST)
 @given(sequence=st.lists(steps, min_size=4, max_size=14))
 def test_a_verified_answer_reaches_only_those_who_may_read_all_it_comes_from(
     company: Company, sequence: list[tuple[Any, ...]]
