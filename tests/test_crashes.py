@@ -95,7 +95,14 @@ def test_a_renewer_has_no_connection_of_its_worker(world: System) -> None:
 
 
 @pytest.mark.usefixtures("short_leases")
-@pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "chat.startStream",
+        pytest.param("chat.appendStream", marks=pytest.mark.soak),
+        pytest.param("chat.stopStream", marks=pytest.mark.soak),
+    ],
+)
 @pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_killed_while_streaming(world: System, method: str, is_done: bool) -> None:
     """``is_done``: Slack did what was asked, but the worker never heard of it."""

@@ -56,7 +56,7 @@ def test_sigterm_ends_every_process_with_exit_code_0(world: System, model: Scrip
     assert len(world.replies(HELP, ts)) == 1
 
 
-@pytest.mark.parametrize("n_processes", [1, 2])
+@pytest.mark.parametrize("n_processes", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_a_worker_is_the_clock_too_where_it_is_told_so_and_starts_without_a_warning(
     world: System, model: ScriptedModel, n_processes: int
 ) -> None:

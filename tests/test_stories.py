@@ -426,7 +426,14 @@ def test_a_slow_answer_streams_and_ends_with_sources_and_buttons(world: System, 
     assert len([c for c in world.workspace.calls if c.method == "chat.appendStream"]) >= 2
 
 
-@pytest.mark.parametrize("code", ["missing_recipient_user_id", "unknown_method", "channel_type_not_supported"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "unknown_method",
+        pytest.param("missing_recipient_user_id", marks=pytest.mark.soak),
+        pytest.param("channel_type_not_supported", marks=pytest.mark.soak),
+    ],
+)
 def test_slack_refuses_the_stream_and_the_answer_is_posted_and_edited(
     world: System, model: ScriptedModel, code: str
 ) -> None:
