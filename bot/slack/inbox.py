@@ -145,9 +145,9 @@ def store(
 ) -> StoredQuestion | TooManyQuestions | None:
     """Stores a question under its delivery key; returns None if the key is stored already.
 
-        It ``supersedes`` the turn whose question was edited into this one. Where its author has asked
-    ``per_minute`` questions in the last minute, stores only the key, so that no other     delivery asks it after
-    all; nothing where the person ``may_come_again`` under this key. 0 is without limit.
+    It ``supersedes`` the turn whose question was edited into this one. Where its author has asked ``per_minute``
+    questions in the last minute, stores only the key, so that no other delivery asks it after all; nothing where
+    the person ``may_come_again`` under this key. 0 is without limit.
 
     Raises SQLAlchemy's OperationalError if Postgres is away; the caller must not acknowledge then::
 

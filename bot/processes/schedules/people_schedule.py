@@ -7,15 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 
-import redis
 from rq import Queue
-from sqlalchemy.exc import SQLAlchemyError
 
-from agent import observability
-from agent.store import locks
 from agent.store.database import Database
 from bot.jobs import queue
 from bot.jobs.queue import VERIFIED_ID, SyncJob
+from bot.processes.schedules.round_thread import RoundThread
 from ingest.verified import answers
 
 CHECK_SECONDS = 3.0
@@ -37,26 +34,15 @@ class PeopleSchedule:
         self._database, self._queue, self._finish = database, sync_queue, finish
         self._check_seconds = check_seconds
         self._next_check_at = self._next_whole_at = 0.0  # time.monotonic() seconds
-        self._thread: threading.Thread | None = None
+        event = "people_schedule_failed"
+        self._round = RoundThread(database, LOCK, self._work, waits=event, fails=event)
 
     def tick(self) -> threading.Thread | None:
         """Begins a round unless one runs; returns its thread."""
-        if (self._thread and self._thread.is_alive()) or time.monotonic() < self._next_check_at:
+        if self._round.is_running or time.monotonic() < self._next_check_at:
             return None
         self._next_check_at = time.monotonic() + self._check_seconds
-        self._thread = threading.Thread(target=self._run, name="people", daemon=True)
-        self._thread.start()
-        return self._thread
-
-    def _run(self) -> None:
-        try:
-            with locks.try_acquire(self._database, LOCK) as is_ours:
-                if is_ours:
-                    self._work()
-        except (SQLAlchemyError, redis.RedisError) as error:
-            observability.log.warning("people_schedule_failed", error_type=type(error).__name__)
-        except Exception as error:  # noqa: BLE001  a thread ends here
-            observability.report(error, event="people_schedule_failed")
+        return self._round.start()
 
     def _work(self) -> None:
         if self._finish:

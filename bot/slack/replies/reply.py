@@ -37,9 +37,9 @@ NOTHING_BELOW = Closing()
 class Answer:
     """What is delivered: Markdown that is safe to show, the passages it cites, and a sentence about it.
 
-        ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was
-    stopped;     ``long_tables`` are shown in part, and go into files. It ``is_partial`` where a limit or an
-    outage cut it short.     ``has_menu`` puts the menu below it that says who is     answered in its thread.
+    ``closest`` are documents to name if nothing is cited; ``steps`` are shown above an answer that was stopped;
+    ``long_tables`` are shown in part, and go into files. It ``is_partial`` where a limit or an outage cut it
+    short. ``has_menu`` puts the menu below it that says who is answered in its thread.
     """
 
     turn_id: UUID

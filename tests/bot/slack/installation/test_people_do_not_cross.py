@@ -70,7 +70,7 @@ def build_clock(two: TwoWorkspaces) -> tuple[Callable[[], Any], Callable[[], Any
     questions = processes._schedule_questions(settings, two.database, jobs, connections)
     people = processes._schedule_people(settings, two.database, jobs, connections)
     assert people._finish
-    return questions._ask, people._finish
+    return questions._round.work, people._finish
 
 
 def written_to(two: TwoWorkspaces, team: str, user: str) -> list[str]:
