@@ -15,8 +15,7 @@ from bot.slack.client import Payload
 from bot.slack.home import channel_editing, channel_form, home_tab, operator_view
 from bot.slack.home.context import HomeContext
 from bot.slack.installation import origin
-from bot.slack.interactions.answer_desk import AWAY
-from bot.slack.interactions.background import Background
+from bot.slack.interactions.background import AWAY, Background
 from bot.slack.reading.foreign_json import to_id, to_object, to_string
 
 SYNC_BUTTONS = re.compile(rf"^{operator_view.SYNC}_\d+$")

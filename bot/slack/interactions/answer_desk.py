@@ -16,7 +16,7 @@ from agent.errors import ReplyError
 from agent.store.database import Database
 from bot.slack.block_kit import Message, View
 from bot.slack.client import SlackClient
-from bot.slack.interactions import publication, recorded_answer, response_url, show_how
+from bot.slack.interactions import background, publication, recorded_answer, response_url, show_how
 from bot.slack.interactions.feedback import feedback_form, source_reports
 from bot.slack.interactions.feedback.source_reports import CitedDocument
 from bot.slack.interactions.forms import PublishOrder
@@ -27,8 +27,6 @@ from ingest.access import reader_sets
 
 THREADS = 4
 END_SECONDS, LOOK_SECONDS = 5.0, 0.1
-FAILED = "Something went wrong on our side. Please try again; if it happens again, quote *{id}*."
-AWAY = "I cannot do that right now. Please try again in a minute."
 
 
 class AnswerDesk:
@@ -138,21 +136,7 @@ class AnswerDesk:
             time.sleep(LOOK_SECONDS)
 
     def _submit(self, tell: Callable[[Message], None], work: Callable[[], Message]) -> None:
-        self._pool.submit(self._run, tell, work)
-
-    def _run(self, tell: Callable[[Message], None], work: Callable[[], Message]) -> None:
-        """Does the work and tells the person what came of it."""
-        try:
-            message = work()
-        except SQLAlchemyError as error:
-            observability.report(error, event="click_failed")
-            message = {"text": AWAY}
-        except Exception as error:  # noqa: BLE001  a click ends here, visibly
-            message = {"text": FAILED.format(id=observability.report(error, event="click_failed"))}
-        try:
-            tell(message)
-        except ReplyError as error:
-            observability.report(error, event="click_not_answered")
+        self._pool.submit(background.perform, work, tell)
 
     def _open_feedback_form(self, trigger_id: str, turn_id: UUID) -> None:
         cited: Sequence[CitedDocument] = ()

@@ -15,7 +15,8 @@ from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
 from bot.slack.installation import origin
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions import clicked_message, forms
-from bot.slack.interactions.answer_desk import AWAY, AnswerDesk
+from bot.slack.interactions.answer_desk import AnswerDesk
+from bot.slack.interactions.background import AWAY
 from bot.slack.interactions.clicked_message import ClickedMessage
 from bot.slack.reading.foreign_json import to_id, to_object, to_ts
 from bot.slack.replies.closing import buttons

@@ -17,7 +17,7 @@ from agent.store.database import Database, Transaction
 from bot.slack.block_kit import Message, View
 from bot.slack.client import SlackClient
 from bot.slack.interactions import recorded_answer, response_url, show_how
-from bot.slack.interactions.answer_desk import AWAY, FAILED
+from bot.slack.interactions.background import AWAY, FAILED
 from bot.slack.interactions.clicked_message import ClickedMessage
 from bot.slack.interactions.experts import correction_form, corrections, expertise, reviews
 from bot.slack.interactions.experts.corrections import Corrections

@@ -15,7 +15,7 @@ from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.client import Payload
 from bot.slack.intake.intake import Intake
 from bot.slack.interactions import clicked_message, show_how
-from bot.slack.interactions.answer_desk import AWAY
+from bot.slack.interactions.background import AWAY
 from bot.slack.interactions.clicked_message import ClickedMessage
 from bot.slack.interactions.experts import (
     correction_form,
