@@ -23,7 +23,8 @@ from agent.turn import loop
 from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
-from bot.jobs import job_pool, queue, suggestions, turn_endings
+from bot.jobs import job_pool, queue, turn_endings
+from bot.jobs.answers import closings
 from bot.jobs.answers.progress import AnswerProgress
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases.held import Abandoned, Lease
@@ -40,13 +41,12 @@ from bot.slack.replies import reply_rows
 from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText, clean_label
-from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
+from bot.slack.replies.reply import Answer, Reply
 from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
 from bot.slack.replies.thread_reply import ThreadReply
 from bot.slack.replies.unasked.scheduled_reply import ScheduledReply
 from bot.slack.replies.unasked.unasked_reply import UnaskedReply
-from ingest.index.table import IndexedHeading
 from ingest.library import Library, LibraryStatus
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
@@ -360,7 +360,7 @@ def _run(
                     turn_endings.end(context, claimed.turn, reply, sentence, reason=EndReason.NO_EVIDENCE)
                     return
                 text = progress.text.filter(event.text) or NO_TEXT
-                closing = _close(context, claimed, run, event, progress)
+                closing = closings.build(context, claimed, run, event, progress)
                 unanswered = UnansweredRequest.make(claimed.turn, claimed.posted, closing.help)
                 turn_endings.complete(
                     context,
@@ -378,37 +378,6 @@ def _run(
                 if claimed.posted and is_asked and event.reason is not EndReason.SMALL_TALK:
                     unanswered.show(context.database, context.slack)
                     private_answers.offer(context, claimed.turn, claimed.posted.address)
-
-
-def _close(
-    context: WorkerContext, claimed: ClaimedTurn, run: loop.TurnRun, finished: Finished, progress: AnswerProgress
-) -> Closing:
-    """Returns what stands below an answer from documents; below one that found nothing, which people can help."""
-    is_answered = finished.reason is not EndReason.NO_EVIDENCE  # else documents may be named, as the closest ones
-    if not finished.sources:
-        if claimed.posted is None or is_answered:
-            return NOTHING_BELOW
-        return Closing(help=context.find_help(claimed.posted, is_answered=False))
-    dates = progress.final.dates
-    if not dates:  # the text was stored by an earlier attempt, or nobody in Slack sees it
-        with context.database.transaction() as transaction:
-            ids = {source.passage.document_id for source in finished.sources}
-            dates = context.look_up_documents(transaction, ids, claimed.turn.audience).dates
-    if claimed.posted is None:
-        return Closing(dates)
-    headings: Sequence[IndexedHeading] = ()
-    if context.library and claimed.index:
-        library, cited = context.library.at(claimed.index), suggestions.list_cited(finished.sources)
-        headings = library.list_headings(cited, audience=claimed.turn.audience)
-    address = claimed.posted.address
-    return Closing(
-        dates,
-        context.describe_cost(run.recorder.transcript) if context.settings_of(claimed.posted).cost_line else "",
-        suggestions.suggest(finished.sources, headings, claimed.turn.question),
-        address.place,
-        claimed.turn.session_key,
-        context.find_help(claimed.posted, is_answered=is_answered),
-    )
 
 
 def _sentence(turn: Turn, text: str) -> Answer:

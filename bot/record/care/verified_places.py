@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent import observability
 from agent.store.database import Database
 from bot.slack.client import SlackClient, SlackRefused
-from ingest.verified import answers
+from ingest.verified import places
 
 EVERY_SECONDS, RETRY_SECONDS = 1_800.0, 60.0
 GONE = frozenset({"channel_not_found"})
@@ -33,14 +33,14 @@ class VerifiedPlaces:
             return 0
         self._next_at = time.monotonic() + RETRY_SECONDS
         with self.database.transaction() as transaction:
-            channels = answers.list_public_places(transaction, self.workspace)
+            channels = places.list_public_places(transaction, self.workspace)
         n_narrowed = sum(self._narrow(channel) for channel in channels if not self._is_public(channel))
         self._next_at = time.monotonic() + self.every_seconds
         return n_narrowed
 
     def _narrow(self, channel: str) -> int:
         with self.database.transaction() as transaction:
-            n_narrowed = answers.narrow_to_members(transaction, channel, self.workspace)
+            n_narrowed = places.narrow_to_members(transaction, channel, self.workspace)
         observability.log.info("verified_answers_narrowed", channel=channel, n=n_narrowed)
         return n_narrowed
 

@@ -14,7 +14,7 @@ from agent.store.database import Database, Transaction
 from bot.slack.client import Payload
 from bot.slack.reading.foreign_json import to_id
 from bot.slack.tables import MembershipChangeRow
-from ingest.verified import answers
+from ingest.verified import places
 
 KEPT = timedelta(days=2)  # longer than anybody remembers what was looked up
 
@@ -51,7 +51,7 @@ def store(database: Database, event: Payload, workspace: str = "") -> None:
         transaction.execute(statement.on_conflict_do_update(index_elements=["subject"], set_=update), rows)
         transaction.execute(delete(MembershipChangeRow).where(MembershipChangeRow.changed_at < func.now() - KEPT))
         if _find_type(event) == CONVERTED:
-            answers.narrow_to_members(transaction, str(event.get("channel")), workspace)
+            places.narrow_to_members(transaction, str(event.get("channel")), workspace)
 
 
 _LOAD = text("""
