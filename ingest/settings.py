@@ -1,6 +1,7 @@
 """Defines the library's settings, which are read lazily from the environment."""
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import Field
@@ -9,6 +10,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from agent import settings as agent_settings
 
 STATIC_EMBEDDING_MODEL = "static"
+SENTENCE_EMBEDDING_MODEL = "minilm"
+LOCAL_EMBEDDING_MODELS = (
+    STATIC_EMBEDDING_MODEL,
+    SENTENCE_EMBEDDING_MODEL,
+)  # without a network and without a price
+_SENTENCE_MODEL_PACKAGE = "all_minilm_l6_v2"
+
+
+def choose_embedding_model() -> str:
+    """Returns the best model that runs here: the sentence model where its weights are installed."""
+    return SENTENCE_EMBEDDING_MODEL if find_spec(_SENTENCE_MODEL_PACKAGE) else STATIC_EMBEDDING_MODEL
 
 
 class IngestSettings(BaseSettings):
@@ -22,9 +34,10 @@ class IngestSettings(BaseSettings):
     )
     config: Path = Field(default=Path("docent.toml"), description="File that declares the sources of documents")
     embedding_model: str = Field(
-        default=STATIC_EMBEDDING_MODEL,
+        default_factory=choose_embedding_model,
         min_length=1,
-        description="static (in a wheel, no network) or any embedding model of LiteLLM; then run docent reindex",
+        description="minilm or static (both in wheels, no network), or any embedding model of LiteLLM; empty: "
+        "minilm where it is installed. After a change run docent reindex",
     )
     embedding_tokens_per_minute: int | None = Field(
         default=None,

@@ -62,7 +62,7 @@ def _load_everything() -> ModuleType:
     assert all((answering, sync_jobs, terminal_reply, wiring, web, worker, sentry_sdk))
     configure_mappers()
     litellm_setup.warm_up()
-    embedding.warm_up()
+    embedding.warm_up("static")
     lancedb_runtime.warm_up()
     connector.source_modules()
     small_talk.recognise("hello")

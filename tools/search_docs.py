@@ -24,7 +24,7 @@ from tools.extractive import question
 from tools.passages import make_readable
 
 MAX_TOKENS = 2_000  # of passage text per search: 18 chunks on average
-RELEVANT_FROM = 0.15  # below this score no passage has ever answered one of the questions it was tuned on
+RELEVANT_FROM = 0.02  # below this score hardly any passage that answers was found, in training
 _WEB = re.compile(r"https?://[^\s()<>\[\]]{1,800}")
 _UNLINKABLE = re.compile(r"[\[\]()<>\n]+")
 
@@ -55,16 +55,13 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     question, it is right, also against other passages.
     """
     library = context.resource(Library)
-    parts = [part.text for part in question.split(query)]
     (whole, *others), known = library.search_parts(
-        [query, *(parts if len(parts) > 1 else ())],
+        list_queries(query),
         audience=context.audience,
         sources=_sources(source, library, context),
         since=_day(since),
     )
-    merged = _merge(*(lookup.passages for lookup in (whole, *others)))
-    relevant = [passage for passage in merged if passage.score >= RELEVANT_FROM]
-    passages = make_readable(relevant, max_tokens=MAX_TOKENS)
+    passages = select_passages([lookup.passages for lookup in (whole, *others)])
     data: dict[str, JsonValue] = {"found": len(passages)}
     if whole.not_found:
         data["not_found"] = list(whole.not_found)
@@ -81,9 +78,21 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
         passages,
         cost_usd=sum((lookup.cost_usd for lookup in others), whole.cost_usd),
         is_weak=not same and evidence_strength(query, passages, whole.not_found) is Strength.WEAK,
-        hint="" if relevant else "Nothing fits well. Try other words, or say that the documents do not say.",
+        hint="" if passages else "Nothing fits well. Try other words, or say that the documents do not say.",
         settled=SettledAnswer(same.id.hex, write_settled(same)) if same else None,
     )
+
+
+def list_queries(query: str) -> list[str]:
+    """Returns what is searched for: the query, and each of its questions where it has several."""
+    parts = [part.text for part in question.split(query)]
+    return [query, *(parts if len(parts) > 1 else ())]
+
+
+def select_passages(found: Sequence[Sequence[Passage]]) -> tuple[Passage, ...]:
+    """Returns the passages to show of what was found for each query: those near enough, as many as have room."""
+    relevant = [passage for passage in _merge(*found) if passage.score >= RELEVANT_FROM]
+    return make_readable(relevant, max_tokens=MAX_TOKENS)
 
 
 def describe_verified(verified: Mapping[str, VerifiedAnswer]) -> dict[str, JsonValue]:

@@ -389,11 +389,10 @@ def _preload() -> None:
     registry.find_tools(bot.settings.load().own_tools)
     resolved = models.resolve(agent.settings.load())
     library = ingest_settings.load()
-    is_static = library.embedding_model == ingest_settings.STATIC_EMBEDDING_MODEL
-    if library.rerank_model or not (is_static and all(is_local(model.name) for model in resolved)):
+    is_here = library.embedding_model in ingest_settings.LOCAL_EMBEDDING_MODELS
+    if library.rerank_model or not (is_here and all(is_local(model.name) for model in resolved)):
         litellm_setup.warm_up()
-    if is_static:
-        embedding.warm_up()
+    embedding.warm_up(library.embedding_model)
     lancedb_runtime.warm_up()
     assert all((answering, redis_breaker, sync_jobs, wiring))  # imported for the forks to share
     connector.source_modules()

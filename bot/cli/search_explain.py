@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot import output
-from ingest.search.ranking import BM25_WEIGHT, RankedCandidate
+from ingest.search.ranking import RankedCandidate
 from ingest.search.search import SearchResult
 
 SNIPPET_CHARS = 110
@@ -16,9 +16,10 @@ OMITTED = {"search_text", "seen"}  # the passage's text in other forms
 LEGEND = {
     "words": "rank in full-text search (BM25); –: not among its best passages",
     "meaning": "rank by the cosine of the embeddings",
-    "near words": "how similar the passage's words, best sentence and title are to the question's words",
-    "document": "how well the rest of its document matches",
-    "total": f"cosine + {BM25_WEIGHT} × BM25 + near words + document + recency; passages are in this order",
+    "closeness": "how far that cosine lies above those of other passages, times its weight",
+    "near_words, near_title": "how near the words of the passage and of its title are to the question's, weighted",
+    "total": "the sum of these with BM25, recency and a constant: passages are in this order",
+    "score": "what the sum is as a probability that the passage answers",
 }
 
 
@@ -57,8 +58,7 @@ def _describe_ranks(ranked: RankedCandidate) -> str:
     parts = [
         f"words {ranked.by_words}. ({chunk.bm25:.1f})" if ranked.by_words else "words –",
         f"meaning {ranked.by_meaning}. ({chunk.cosine:.2f})",
-        f"near words +{ranked.alike:.2f}",
-        f"document +{ranked.document:.2f}",
+        *(f"{name} {part:+.2f}" for name, part in ranked.parts.items()),
         f"recency +{ranked.recency:.3f}",
         f"total {ranked.total:.2f}",
     ]

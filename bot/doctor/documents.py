@@ -11,7 +11,7 @@ from bot import output
 from bot.doctor import stores
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
-from ingest.settings import STATIC_EMBEDDING_MODEL
+from ingest.settings import LOCAL_EMBEDDING_MODELS
 from ingest.sync import reports
 
 SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' again."
@@ -89,7 +89,7 @@ def index(context: CheckContext) -> Iterator[Finding]:
 def embeddings(context: CheckContext) -> Iterator[Finding]:
     """Embeds one sentence, unless that costs money and was not allowed."""
     model = context.library.embedding_model
-    if model != STATIC_EMBEDDING_MODEL and not context.may_call:
+    if model not in LOCAL_EMBEDDING_MODELS and not context.may_call:
         hint = (
             "" if context.may_call is False else " 'docent doctor --model-call' tries it (a fraction of a cent)."
         )
@@ -105,5 +105,5 @@ def embeddings(context: CheckContext) -> Iterator[Finding]:
         why, advice = failures.explain(error, model)
         yield Finding("embeddings", FindingState.PROBLEM, f"{model}: {why}.", advice)
         return
-    detail = f"{time.monotonic() - started:.1f} s" if model != STATIC_EMBEDDING_MODEL else "no network"
+    detail = f"{time.monotonic() - started:.1f} s" if model not in LOCAL_EMBEDDING_MODELS else "no network"
     yield Finding("embeddings", FindingState.OK, f"{model}: {len(vector)} dimensions; {detail}")

@@ -41,9 +41,9 @@ def make_context(*, may_call: bool | None = None, url: str | None = None) -> Che
 def external_models(context: CheckContext) -> list[str]:
     """Lists the configured models whose calls cost money or leave this machine."""
     names = [context.kernel.model, *(split_address(name)[0] for name in context.kernel.fallbacks)]
-    is_static = context.library.embedding_model == ingest.settings.STATIC_EMBEDDING_MODEL
+    is_here = context.library.embedding_model in ingest.settings.LOCAL_EMBEDDING_MODELS
     external = [name for name in names if not is_local(name)]
-    return list(dict.fromkeys([*external, *([] if is_static else [context.library.embedding_model])]))
+    return list(dict.fromkeys([*external, *([] if is_here else [context.library.embedding_model])]))
 
 
 def examine(context: CheckContext) -> Iterator[Finding]:

@@ -6,10 +6,13 @@ grade is not relevant. Means over a set of questions are in :mod:`bot.evaluation
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 CUT = 10  # documents of a ranking that nDCG and recall take into account
 TOP = 5  # about as many documents as an answer is written from
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_IN_A_WORD = r"[^\W\u3040-\u30ff\u3400-\u9fff]"  # a letter, a digit or an underscore of another script
 _MARKUP = re.compile(r"[*`\\]")
 _EQUIVALENT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-"})
 
@@ -48,7 +51,8 @@ def find_missing_facts(text: str, facts: Sequence[Sequence[str]]) -> list[str]:
     """Returns the facts that the text lacks, each by its first wording. A fact is present if any wording is.
 
     Case, white space, emphasis and the shape of quotes and dashes are ignored; a wording must begin and end at
-    word boundaries, so that "5 days" is not found in "15 days".
+    word boundaries, so that "5 days" is not found in "15 days". Chinese and Japanese have none: there a wording is
+    found as it stands, after NFKC, and any other may stand beside their characters.
     """
     folded = _fold(text)
     return [wordings[0] for wordings in facts if wordings and not any(_contains(folded, w) for w in wordings)]
@@ -65,8 +69,12 @@ def _discount(gains: Sequence[float]) -> float:
 
 
 def _contains(folded: str, wording: str) -> bool:
-    return bool(re.search(rf"(?<!\w){re.escape(_fold(wording))}(?!\w)", folded))
+    sought = _fold(wording)
+    if _CJK.search(sought):
+        return sought.replace(" ", "") in folded.replace(" ", "")
+    return bool(re.search(rf"(?<!{_IN_A_WORD}){re.escape(sought)}(?!{_IN_A_WORD})", folded))
 
 
 def _fold(text: str) -> str:
-    return " ".join(_MARKUP.sub("", text.translate(_EQUIVALENT)).casefold().split())
+    plain = unicodedata.normalize("NFKC", text).translate(_EQUIVALENT)
+    return " ".join(_MARKUP.sub("", plain).casefold().split())

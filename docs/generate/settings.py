@@ -62,7 +62,7 @@ def _section(heading: str, variables: list[str], fields: dict[str, tuple[type[Ba
 
 
 def _default(field: FieldInfo) -> str:
-    default: Any = field.default
+    default: Any = field.default_factory() if field.default_factory else field.default  # type: ignore[call-arg]
     if default is None or default == "":
         return ""
     if isinstance(default, float):

@@ -16,7 +16,7 @@ from agent.store.database import Database, Transaction
 from ingest.embedding import Embedder
 from ingest.index import lock_names
 from ingest.index.table import TABLE, Index
-from ingest.settings import STATIC_EMBEDDING_MODEL, IngestSettings
+from ingest.settings import LOCAL_EMBEDDING_MODELS, IngestSettings
 from ingest.tables import IndexStateRow
 
 MAX_HANDLES = 3  # open at once: the active table, the previous one, and the one being made
@@ -108,7 +108,7 @@ class ActiveIndex:
         return self.open(state.table, model)
 
     def _embedder(self, model: str) -> Embedder:
-        if model == STATIC_EMBEDDING_MODEL:
+        if model in LOCAL_EMBEDDING_MODELS:
             return Embedder(model)
         from agent.llm import models
 

@@ -5,7 +5,7 @@ never cached: every search filters in the index.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from ingest.embedding import Matrix
 from ingest.index import lancedb_runtime
+from ingest.index.closeness import FEWEST_SAMPLED, SAMPLED, standardize
 from ingest.index.filters import ChunkFilter
 
 MAX_BYTES = 40_000_000  # cached: 10,000 rows with vectors of 256 numbers
@@ -26,7 +27,10 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row with its BM25 score (0 when it was not found by words) and its cosine to the question."""
+    """A row with its BM25 score (0 when it was not found by words) and its cosine to the question.
+
+    ``closeness`` says what the cosine is worth, see :mod:`ingest.index.closeness`.
+    """
 
     chunk_id: str
     document_id: str
@@ -41,6 +45,7 @@ class Candidate:
     seen: str = ""  # the text that people see, in lower case
     bm25: float = 0.0
     cosine: float = 0.0
+    closeness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,32 @@ class Row:
 
 
 class RowCache:
-    """The rows of one version by row id. Not for several threads: it belongs to LanceDB's event loop."""
+    """The rows of one version by row id, and a sample of the vectors of all rows.
+
+    Not for several threads: it belongs to LanceDB's event loop.
+    """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._version: object = None
         self._rows: dict[int, Row] = {}
+        self._sample: Matrix | None = None
+        self._sampled_version: object = None
+        self._n_when_sampled = 0
+
+    async def sample(self, table: Any) -> Matrix:
+        """Returns the vectors of rows spread evenly over the table, float32 ``(at most SAMPLED, dim)``.
+
+        Reads them once, and again when the table has twice or half as many rows: they stand for all documents,
+        and say nothing of a single one.
+        """
+        version = await table.version()
+        if self._sample is None or version != self._sampled_version:
+            n_rows = await table.count_rows()
+            if self._sample is None or not self._n_when_sampled / 2 < n_rows < self._n_when_sampled * 2:
+                self._sample, self._n_when_sampled = await _read_sample(table, n_rows), n_rows
+            self._sampled_version = version
+        return self._sample
 
     async def rows(self, table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
         """Returns the rows with these ids that exist; reads those that are not cached."""
@@ -75,15 +100,28 @@ class RowCache:
 
 
 async def find_by_words_and_meaning(
-    table: Any, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, cache: RowCache
+    table: Any,
+    query: str,
+    vector: Matrix,
+    *,
+    scope: ChunkFilter,
+    limit: int,
+    cache: RowCache,
+    neutral: Matrix | None = None,
 ) -> list[Candidate]:
-    """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id."""
+    """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
+
+    ``neutral`` are vectors of texts about nothing in particular, for a table with too few rows to compare with.
+    """
     bm25, nearest = await asyncio.gather(
         _score_by_words(table, query, scope, limit),
         query_nearest(table, vector, scope, limit).select(["_rowid", "_distance"]).to_arrow(),
     )
     rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
-    return _with_scores(rows, bm25, vector)
+    sample = await cache.sample(table)
+    if neutral is not None and len(sample) < FEWEST_SAMPLED:
+        sample = np.concatenate([sample, neutral])
+    return _with_scores(rows, bm25, vector, sample)
 
 
 async def find_by_words(
@@ -91,7 +129,7 @@ async def find_by_words(
 ) -> list[Candidate]:
     """Finds the best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
     bm25 = await _score_by_words(table, query, scope, limit)
-    return _with_scores(await cache.rows(table, list(bm25)), bm25, None)
+    return _with_scores(await cache.rows(table, list(bm25)), bm25, None, None)
 
 
 def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) -> Any:
@@ -108,23 +146,37 @@ async def _score_by_words(table: Any, query: str, scope: ChunkFilter, limit: int
     return {row_id: score for row_id, score in scores if score is not None}
 
 
-def _with_scores(rows: dict[int, Row], bm25: dict[int, float], vector: Matrix | None) -> list[Candidate]:
-    cosines: Iterable[float] = [0.0] * len(rows)
-    if vector is not None and rows:
-        cosines = (np.stack([row.vector for row in rows.values()]) @ vector).tolist()
+def _with_scores(
+    rows: dict[int, Row], bm25: dict[int, float], vector: Matrix | None, sample: Matrix | None
+) -> list[Candidate]:
+    cosines = closeness = np.zeros(len(rows), np.float32)
+    if vector is not None and sample is not None and rows:
+        cosines = np.stack([row.vector for row in rows.values()]) @ vector
+        closeness = standardize(cosines, sample @ vector)
     candidates = [
-        Candidate(**row.fields, bm25=bm25.get(row_id, 0.0), cosine=cosine)
-        for (row_id, row), cosine in zip(rows.items(), cosines, strict=True)
+        Candidate(**row.fields, bm25=bm25.get(row_id, 0.0), cosine=float(cosine), closeness=float(close))
+        for (row_id, row), cosine, close in zip(rows.items(), cosines, closeness, strict=True)
     ]
     return sorted(candidates, key=lambda candidate: candidate.chunk_id)
 
 
+async def _read_sample(table: Any, n_rows: int) -> Matrix:
+    offsets = np.unique(np.linspace(0, n_rows - 1, min(n_rows, SAMPLED)).astype(int)).tolist() if n_rows else []
+    rows = await table.take_offsets(offsets).select(["vector"]).to_arrow()
+    return _vectors(rows)
+
+
 async def _read(table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
     rows = await table.take_row_ids(list(row_ids)).select([*COLUMNS, "vector", "_rowid"]).to_arrow()
-    vectors = (
-        rows["vector"].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1) if rows.num_rows else ()
-    )
+    vectors = _vectors(rows)
     ids, contents = rows["_rowid"].to_pylist(), rows.select(COLUMNS).to_pylist()
     for fields in contents:
         fields["seen"] = f"{fields['title']}\n{fields['heading_path']}\n{fields['text']}".lower()
     return {row_id: Row(*row) for row_id, *row in zip(ids, contents, vectors, strict=True)}
+
+
+def _vectors(rows: Any) -> Matrix:
+    if not rows.num_rows:
+        return np.zeros((0, rows.schema.field("vector").type.list_size), np.float32)
+    vectors: Matrix = rows["vector"].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1)
+    return vectors

@@ -73,25 +73,40 @@ class Index:
         self._opening = threading.Lock()
         self._cache = RowCache()
 
-    def candidates(self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int) -> list[Candidate]:
+    def candidates(
+        self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, neutral: Matrix | None = None
+    ) -> list[Candidate]:
         """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
         Reads only rows within the scope (a filter before ranking, never after). Raises :class:`UserError` when
         there is no index, or one of another embedding model.
         """
-        (found,) = self.candidates_of_each([query], [vector], scope=scope, limit=limit)
+        (found,) = self.candidates_of_each([query], [vector], neutral=neutral, scope=scope, limit=limit)
         return found
 
     def candidates_of_each(
-        self, queries: Sequence[str], vectors: Sequence[Matrix], *, scope: ChunkFilter, limit: int
+        self,
+        queries: Sequence[str],
+        vectors: Sequence[Matrix],
+        *,
+        scope: ChunkFilter,
+        limit: int,
+        neutral: Matrix | None = None,
     ) -> list[list[Candidate]]:
-        """Finds the candidates of each query, of all in one version and at once."""
+        """Finds the candidates of each query, of all in one version and at once; ``neutral`` as in
+        :func:`ingest.index.candidates.find_by_words_and_meaning`."""
         if not scope.access_ids:
             return [[] for _ in queries]
 
         async def find(table: Any) -> list[list[Candidate]]:
             self._require_dimension(len(vectors[0]))
-            find_one = partial(candidates.find_by_words_and_meaning, scope=scope, limit=limit, cache=self._cache)
+            find_one = partial(
+                candidates.find_by_words_and_meaning,
+                neutral=neutral,
+                scope=scope,
+                limit=limit,
+                cache=self._cache,
+            )
             return await asyncio.gather(*(find_one(table, *each) for each in zip(queries, vectors, strict=True)))
 
         return self.read(find)

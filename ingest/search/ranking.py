@@ -1,47 +1,43 @@
-"""Ranks candidates: fuses words, meaning and similar words, and lifts documents that match as a whole.
+"""Ranks candidates by how likely each is to answer: one logistic regression over a few named features.
 
-Why a weighted sum and not reciprocal ranks: of 50 questions to an 18F handbook of 246 pages (all needed files
-among the first five) full text alone finds 40, the static embedding alone 45, reciprocal rank fusion 43. The
-weights were chosen on SciFact's 809 training claims (nDCG@10 .69 by words, .56 by meaning, .72 by this) and on the
-92 questions to the sample handbook that it answers (tests/sample_questions.jsonl: 85 found, 83 without late
-interaction). Around them these figures are flat. Among weights as good as each other there, those were taken that
-find 47 of the 50 and not 44 to 46, so that figure is a little optimistic.
+The features are what the cosine is worth (:mod:`ingest.index.closeness`), BM25, and how near the words of the
+passage and of its title are to those of the question (:mod:`.late_interaction`). The weights are in
+``weights.json``, trained by ``make train`` on questions to several collections with two embedding models;
+docs/decisions/0013 has the figures on the collections that were left out. A document's other passages and the best
+single sentence were features too, and bought nothing there.
 """
 
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.index.candidates import Candidate
 from ingest.search.late_interaction import token_cache
 from ingest.search.near_duplicates import is_near_duplicate
 
-BM25_WEIGHT = 0.01  # BM25 of a good match is about 20, its cosine about 0.6
-PASSAGE_WEIGHT = 0.25  # of similar words, see ingest.search.late_interaction
-SENTENCE_WEIGHT = 0.25
-TITLE_WEIGHT = 0.2
+FEATURES = ("closeness", "bm25", "near_words", "near_title")
 N_COMPARED = 60  # candidates whose words are compared; those behind them are never the best
-DOCUMENT_WEIGHT = 0.1
-DOCUMENT_SHARES = (1.0, 0.5, 0.25)  # how much its best, second and third chunk say about a document
-RECENCY_WEIGHT = 0.005  # of the newest candidate; decides between passages that fit equally well
+RECENCY_WEIGHT = 0.03  # of the newest candidate; decides between passages that fit equally well
 RECENCY_DAYS = 365.0  # the bonus of one that is so much older is a third (1/e)
-# A score tells whether a passage is about the question at all. Similar words find the best candidate, but say
-# little
-# about that (with them in it, five more of 50 answerable questions are refused), so they have no part in it.
-SCORE_BM25_WEIGHT = 0.015
-SCORE_DOCUMENT_WEIGHT = 0.25
-EVEN_SCORE = 0.7  # where half of the first passages answered their question
-SCORE_SLOPE = 5.0
 MAX_COSINE_DIFFERENCE = 0.02  # near duplicates are about equally far from the question
+WEIGHTS_FILE = Path(__file__).with_name("weights.json")
+
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class RankedCandidate:
     """A candidate in its place, and why it is there.
 
-    ``score``, between 0 and 1, tells whether it is about the question at all; ``by_words`` and ``by_meaning`` are
-    its ranks, from 1, by BM25 (0: not found by words) and by cosine; ``alike`` (late interaction), ``document``
-    and ``recency`` are their parts of the total.
+    ``score`` is the probability, by the regression, that it answers; ``by_words`` and ``by_meaning`` are its
+    ranks, from 1, by BM25 (0: not found by words) and by cosine; ``parts`` are the features times their weights,
+    which with ``recency`` and the regression's constant add up to ``total``.
     """
 
     candidate: Candidate
@@ -49,41 +45,64 @@ class RankedCandidate:
     total: float
     by_words: int
     by_meaning: int
-    alike: float
-    document: float
+    parts: Mapping[str, float]
     recency: float
     reranked: float | None = None
     folded: tuple[str, ...] = ()  # ids of chunks that say the same
 
 
+@dataclass(frozen=True)
+class RankingWeights:
+    """The weight of each feature, in their order, and the constant."""
+
+    features: Numbers
+    constant: float
+
+
+@cache
+def weights() -> RankingWeights:
+    """Returns the trained weights."""
+    stored = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    return RankingWeights(np.array([stored["weights"][name] for name in FEATURES]), float(stored["constant"]))
+
+
+def measure(question: str, candidates: Sequence[Candidate]) -> Numbers:
+    """Returns the features of each candidate, float64 ``(n_candidates, len(FEATURES))``.
+
+    Words are compared with those of the :data:`N_COMPARED` best by the other features; the others have 0.
+    """
+    features = np.zeros((len(candidates), len(FEATURES)))
+    features[:, 0] = [candidate.closeness for candidate in candidates]
+    features[:, 1] = [candidate.bm25 for candidate in candidates]
+    first = sorted(range(len(candidates)), key=(-(features @ weights().features)).tolist().__getitem__)[
+        :N_COMPARED
+    ]
+    near = token_cache().score(question, [candidates[i] for i in first])
+    features[first, 2], features[first, 3] = near.passage, near.title
+    return features
+
+
 def rank(question: str, candidates: Sequence[Candidate]) -> list[RankedCandidate]:
     """Returns all candidates, best first, ties by chunk id."""
-    scores = score(candidates)
-    own = {c.chunk_id: c.cosine + BM25_WEIGHT * c.bm25 for c in candidates}
-    alike = _late_interaction(
-        question, sorted(candidates, key=lambda c: (-own[c.chunk_id], c.chunk_id))[:N_COMPARED]
-    )
-    own = {chunk_id: value + alike.get(chunk_id, 0.0) for chunk_id, value in own.items()}
-    whole = _documents(candidates, own)
+    if not candidates:
+        return []
+    parts = measure(question, candidates) * weights().features
+    logits = parts.sum(axis=1) + weights().constant
     recent = _recency(candidates)
     words = _ranks([c for c in candidates if c.bm25], lambda c: c.bm25)
     meaning = _ranks(candidates, lambda c: c.cosine)
-    ranked = []
-    for c in candidates:
-        document = DOCUMENT_WEIGHT * whole[c.document_id]
-        total = own[c.chunk_id] + document + recent[c.chunk_id]
-        ranked.append(
-            RankedCandidate(
-                candidate=c,
-                score=scores[c.chunk_id],
-                total=total,
-                by_words=words.get(c.chunk_id, 0),
-                by_meaning=meaning[c.chunk_id],
-                alike=alike.get(c.chunk_id, 0.0),
-                document=document,
-                recency=recent[c.chunk_id],
-            )
+    ranked = [
+        RankedCandidate(
+            candidate=c,
+            score=round(1 / (1 + math.exp(-logit)), 3),
+            total=logit + recent[c.chunk_id],
+            by_words=words.get(c.chunk_id, 0),
+            by_meaning=meaning[c.chunk_id],
+            parts=dict(zip(FEATURES, own, strict=True)),
+            recency=recent[c.chunk_id],
         )
+        for c, own, logit in zip(candidates, parts.tolist(), logits.tolist(), strict=True)
+    ]
     return sorted(ranked, key=lambda r: (-round(r.total, 6), r.candidate.chunk_id))
 
 
@@ -104,22 +123,6 @@ def fold_duplicates(best: Sequence[RankedCandidate], *, k: int) -> list[RankedCa
         else:
             break
     return first
-
-
-def _late_interaction(question: str, candidates: Sequence[Candidate]) -> dict[str, float]:
-    scores = token_cache().score(question, candidates)
-    total = PASSAGE_WEIGHT * scores.passage + SENTENCE_WEIGHT * scores.sentence + TITLE_WEIGHT * scores.title
-    return {c.chunk_id: float(value) for c, value in zip(candidates, total, strict=True)}
-
-
-def _documents(candidates: Sequence[Candidate], own: dict[str, float]) -> dict[str, float]:
-    scores: dict[str, list[float]] = {}
-    for candidate in candidates:
-        scores.setdefault(candidate.document_id, []).append(own[candidate.chunk_id])
-    return {
-        document_id: sum(s * share for s, share in zip(sorted(own_, reverse=True), DOCUMENT_SHARES, strict=False))
-        for document_id, own_ in scores.items()
-    }
 
 
 def _recency(candidates: Sequence[Candidate]) -> dict[str, float]:
@@ -143,14 +146,3 @@ def _is_duplicate(candidate: Candidate, other: Candidate) -> bool:
     if candidate.document_id == other.document_id or abs(candidate.cosine - other.cosine) > MAX_COSINE_DIFFERENCE:
         return False
     return is_near_duplicate(candidate.text, other.text)
-
-
-def score(candidates: Sequence[Candidate]) -> dict[str, float]:
-    """Returns how likely each candidate is about the question, by chunk id; whatever else was found."""
-    own = {c.chunk_id: c.cosine + SCORE_BM25_WEIGHT * c.bm25 for c in candidates}
-    whole = _documents(candidates, own)
-    return {c.chunk_id: _score(own[c.chunk_id] + SCORE_DOCUMENT_WEIGHT * whole[c.document_id]) for c in candidates}
-
-
-def _score(total: float) -> float:
-    return round(1 / (1 + math.exp(-SCORE_SLOPE * (total - EVEN_SCORE))), 3)

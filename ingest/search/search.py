@@ -12,6 +12,7 @@ from agent.errors import ModelError
 from agent.types import Passage
 from ingest.embedding import Embedder, embed
 from ingest.index.candidates import Candidate
+from ingest.index.closeness import standardize
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from ingest.search import ranking, typos
@@ -19,6 +20,7 @@ from ingest.search.ranking import RankedCandidate
 from ingest.search.reranker import Reranker
 from ingest.search.text import contains_word, content_words, first_words, stem, words
 from ingest.search.typos import CandidateTexts
+from ingest.settings import STATIC_EMBEDDING_MODEL
 
 N_CANDIDATES = 80  # by words, and again by meaning; 40 lose one question in fifty, 200 gain none
 RARE_UP_TO = 2  # chunks; the passages do not answer a word of the question that is this rare and not in them
@@ -42,7 +44,7 @@ class SearchResult:
     cost_usd: Decimal = Decimal(0)
 
 
-def keep_all(found: Sequence[list[Candidate]]) -> list[list[Candidate]]:
+def keep_all(queries: Sequence[str], found: Sequence[list[Candidate]]) -> list[list[Candidate]]:
     """Returns what was found: the screen of a search that has none."""
     return list(found)
 
@@ -59,7 +61,7 @@ class SearchContext:
     embedder: Embedder
     scope: ChunkFilter
     reranker: Reranker | None = None
-    screen: Callable[[Sequence[list[Candidate]]], list[list[Candidate]]] = keep_all
+    screen: Callable[[Sequence[str], Sequence[list[Candidate]]], list[list[Candidate]]] = keep_all
     first: str = ""
 
     def candidates(self, *queries: str) -> tuple[list[list[Candidate]], Decimal]:
@@ -72,16 +74,23 @@ class SearchContext:
             embedded = self.embedder.embed_question(*queries)
         except ModelError as error:
             observability.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
-            return self.screen([self._candidates_by_words(query) for query in queries]), Decimal(0)
+            return self.screen(queries, [self._candidates_by_words(query) for query in queries]), Decimal(0)
         found = self.index.candidates_of_each(
-            queries, list(embedded.vectors), scope=self.scope, limit=N_CANDIDATES
+            queries, list(embedded.vectors), scope=self.scope, limit=N_CANDIDATES, neutral=self.embedder.neutral
         )
-        return self.screen(found), embedded.cost_usd
+        return self.screen(queries, found), embedded.cost_usd
 
     def _candidates_by_words(self, query: str) -> list[Candidate]:
         by_words = self.index.candidates_by_words(query, scope=self.scope, limit=N_CANDIDATES)
-        cosines = embed([c.search_text for c in by_words]) @ embed([query])[0] if by_words else ()
-        return [replace(c, cosine=float(cosine)) for c, cosine in zip(by_words, cosines, strict=True)]
+        if not by_words:
+            return []
+        vector, static = embed([query])[0], Embedder(STATIC_EMBEDDING_MODEL)
+        cosines = embed([c.search_text for c in by_words]) @ vector
+        closeness = standardize(cosines, static.neutral @ vector)
+        return [
+            replace(c, cosine=float(cosine), closeness=float(close))
+            for c, cosine, close in zip(by_words, cosines, closeness, strict=True)
+        ]
 
 
 def search(query: str, context: SearchContext, *, k: int) -> SearchResult:
@@ -100,14 +109,32 @@ def search_parts(queries: Sequence[str], context: SearchContext, *, k: int) -> l
     return [replace(results[0], cost_usd=results[0].cost_usd + cost_usd), *results[1:]]
 
 
-def _search(query: str, candidates: list[Candidate], context: SearchContext, *, k: int) -> SearchResult:
-    cost_usd = Decimal(0)
+@dataclass(frozen=True)
+class CorrectedCandidates:
+    """The candidates of a query whose typos were corrected. ``query`` has the corrections in it."""
+
+    query: str
+    candidates: list[Candidate]
+    texts: CandidateTexts
+    corrections: Mapping[str, str]
+    cost_usd: Decimal = Decimal(0)
+
+
+def correct(query: str, candidates: list[Candidate], context: SearchContext) -> CorrectedCandidates:
+    """Corrects the typos of a query by what was found for it, and finds the candidates of the corrected one."""
     texts = _texts(candidates)
     corrections = typos.find_corrections(query, texts)
-    if corrections:
-        (candidates,), cost_usd = context.candidates(f"{query} {' '.join(corrections.values())}")
-        texts = _texts(candidates)
-    best = ranking.rank(_correct(query, corrections), candidates)
+    if not corrections:
+        return CorrectedCandidates(query, candidates, texts, corrections)
+    (candidates,), cost_usd = context.candidates(f"{query} {' '.join(corrections.values())}")
+    return CorrectedCandidates(_correct(query, corrections), candidates, _texts(candidates), corrections, cost_usd)
+
+
+def _search(query: str, candidates: list[Candidate], context: SearchContext, *, k: int) -> SearchResult:
+    corrected = correct(query, candidates, context)
+    candidates, texts, corrections = corrected.candidates, corrected.texts, corrected.corrections
+    cost_usd = corrected.cost_usd
+    best = ranking.rank(corrected.query, candidates)
     if context.reranker:
         best, rerank_usd = context.reranker.rerank(query, best)
         cost_usd += rerank_usd

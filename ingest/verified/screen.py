@@ -37,9 +37,9 @@ class VerifiedScreen:
     usable: dict[str, VerifiedAnswer] = field(default_factory=dict)
     _looked_up: set[str] = field(default_factory=set)
 
-    def filter(self, found: Sequence[list[Candidate]]) -> list[list[Candidate]]:
+    def filter(self, queries: Sequence[str], found: Sequence[list[Candidate]]) -> list[list[Candidate]]:
         """Returns the candidates of each query, of verified answers those that are about it and may be used."""
-        similar = [_find_similar(candidates) for candidates in found]
+        similar = [_find_similar(query, candidates) for query, candidates in zip(queries, found, strict=True)]
         self._look_up({id_ for ids in similar for id_ in ids})
         return [
             [one for one in candidates if one.source != SOURCE or one.document_id in ids & self.usable.keys()]
@@ -62,11 +62,10 @@ class VerifiedScreen:
         self.usable |= {id_.hex: answer for id_, answer in known.items() if answer.is_for(self.audience)}
 
 
-def _find_similar(candidates: Sequence[Candidate]) -> set[str]:
+def _find_similar(query: str, candidates: Sequence[Candidate]) -> set[str]:
     """Returns the documents of verified answers that are about the question: others are for other questions."""
     verified = [one for one in candidates if one.source == SOURCE]
-    scores = ranking.score(verified)
-    return {one.document_id for one in verified if scores[one.chunk_id] >= SIMILAR_FROM}
+    return {one.candidate.document_id for one in ranking.rank(query, verified) if one.score >= SIMILAR_FROM}
 
 
 def find_same(question: str, known: Iterable[VerifiedAnswer]) -> VerifiedAnswer | None:

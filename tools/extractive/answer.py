@@ -7,6 +7,7 @@ merge sentences, calculate, or answer yes or no.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from agent.secrets import contains_secret
 from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
 from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies
 from tools.extractive.features import Evidence, extract
-from tools.extractive.grounds import RELEVANT_FROM, find_answered
+from tools.extractive.grounds import find_answered
 from tools.extractive.relevance import Scores, score
 from tools.extractive.rendering import count_chars, render
 from tools.extractive.sections import NamedSection
@@ -30,9 +31,9 @@ NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
-NEARLY_AS_GOOD = 0.5  # below the best statement's relevance; further below is another topic
+NEARLY_AS_GOOD = 2.5  # log odds below the best statement's; further below is another topic
 SAME_MEANING = 0.85  # cosine of two statements of which one is enough
-SURE_FROM = 1.6
+SURE_FROM = -2.2  # log odds of the best statement: below it one answer in three was right, in training
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
 NAMES_NOBODY = "The pages that I found name nobody to ask: {pages}."
 N_CLOSEST = 3
@@ -219,7 +220,7 @@ def _choose_best(evidence: Evidence, scores: Scores, before: Sequence[int], max_
     statements = evidence.statements
     order = sorted(range(len(statements)), key=lambda i: (-round(scores.relevance[i], 6), i))
     chosen: list[int] = []
-    enough = RELEVANT_FROM
+    enough = -math.inf
     for i in order:
         if scores.relevance[i] < enough or len(before) + len(chosen) >= MAX_STATEMENTS:
             break

@@ -1,17 +1,32 @@
-"""Whether statements are grounds enough to answer a question at all."""
+"""Whether statements are grounds enough to answer a question at all, by a logistic regression.
 
+Trained by ``make train`` on questions that their documents answer and on near misses that they do not. A judge of
+words and vectors cannot tell every near miss from a paraphrase: docs/limits-and-figures.md says how often.
+"""
+
+import math
 from collections.abc import Container, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tools.extractive.features import Evidence
 from tools.extractive.question import ParsedQuestion
-from tools.extractive.relevance import Scores, score
+from tools.extractive.relevance import Scores, load_weights, score
 
-RELEVANT_FROM = 0.5  # see tools.extractive.relevance: nothing below has ever answered a question
-COVERAGE, UNKNOWN_WORD, NAMED_WITHOUT = 1.5, 1.2, 1.2  # weights of what speaks for an answer, and against it
-# Chosen on 150 questions to the sample handbook and on random halves of it: of those whose answer a half lacks
-# 79 % are refused, of the others 25 %. The threshold was also held against a handbook of 246 pages, where 7 of 10
-# and 1 of 50 are refused; 0.05 less refuses 5 and 1 there, 0.1 more 7 and 4.
-ENOUGH_FOR_A_QUESTION, ENOUGH_FOR_KEY_WORDS = 2.25, 1.25
+FEATURES = (
+    "best_statements",
+    "best_passage",
+    "coverage",
+    "long_uncovered",
+    "unknown_word",
+    "name_missing",
+    "named_without",
+    "keywords",
+)
+N_BEST = 3  # statements: a single one may be near by chance
+
+Numbers = NDArray[np.float64]
 
 
 def find_answered(
@@ -22,18 +37,33 @@ def find_answered(
     ``not_found`` are words that occur almost nowhere in the documents.
     """
     scored = [(question, score(question, evidence)) for question in questions]
-    return [scores for question, scores in scored if _is_answered(question, scores, not_found)]
+    return [scores for question, scores in scored if judge(question, scores, evidence, not_found) >= 0]
 
 
-def _is_answered(question: ParsedQuestion, scores: Scores, not_found: Container[str]) -> bool:
-    """Returns False where nothing is relevant, a name is in no document, or too much of the question is missing.
+def judge(question: ParsedQuestion, scores: Scores, evidence: Evidence, not_found: Container[str]) -> float:
+    """Returns how much speaks for an answer, as log odds beyond what is needed: below 0 nothing is answered."""
+    trained = load_weights("grounds")
+    features = measure(question, scores, evidence, not_found)
+    return float(features @ trained.in_order(FEATURES)) + trained.constant
 
-    Of key words any may be left unanswered.
+
+def measure(question: ParsedQuestion, scores: Scores, evidence: Evidence, not_found: Container[str]) -> Numbers:
+    """Returns the features of a question and its evidence, float64 ``(len(FEATURES),)``.
+
+    A long question tells a story, of which an answer needs few words: ``long_uncovered`` makes up for what is not
+    covered of one. Of key words any may be left unanswered, which is what ``keywords`` says.
     """
-    best = max(scores.relevance)
-    if best < RELEVANT_FROM or scores.is_name_missing:
-        return False
-    is_unknown = any(word in not_found for word in scores.absent)
-    grounds = best + COVERAGE * scores.coverage - UNKNOWN_WORD * is_unknown
-    grounds -= NAMED_WITHOUT * scores.is_named_without
-    return grounds >= (ENOUGH_FOR_A_QUESTION if question.is_sentence else ENOUGH_FOR_KEY_WORDS)
+    best = sorted(scores.relevance)[-N_BEST:]
+    return np.array(
+        [
+            sum(best) / len(best),
+            max(statement.score for statement in evidence.statements),
+            scores.coverage,
+            (1 - scores.coverage) * math.log1p(len(question.text.split())),
+            any(word in not_found for word in scores.absent),
+            scores.is_name_missing,
+            scores.is_named_without,
+            not question.is_sentence,
+        ],
+        float,
+    )

@@ -1,14 +1,21 @@
-"""Scores how well statements answer a question: shared words, similar meaning, the kind of answer asked for.
+"""Scores how well statements answer a question, by a logistic regression over a few named features.
 
-The weights were chosen on 54 questions of our own over 246 handbook pages, and NEIGHBOUR, IN_TITLE and OFF_TOPIC
-again on 150 over the sample handbook. Half or twice of any one of them changes the facts found there, or on 50
-other questions to the 246 pages, by four at most.
+The features are the share of the question's words that the statement has in its place, the cosine of their static
+vectors, whether it has the kind of answer asked for, whether it asks itself, and the score of its passage. The
+weights are in ``weights.json``, trained by ``make train``; the words of a neighbour, the place where a word stands
+and near words were features too, and bought nothing on the collections that were left out.
 """
 
+import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.embedding import embed_recurring
 from ingest.search.text import stems
@@ -16,15 +23,12 @@ from tools.extractive.features import Evidence, Match, Place, idf_weights, match
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
 
-IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE = 0.6, 0.45, 0.35, 0.45  # what a word of the question is worth where
-OWN_MEANING, MEANING_IN_PLACE = 0.4, 1.5  # cosine of the statement alone, and with its title and heading
-KIND, PASSAGE_SCORE = 0.2, 1.0
-NEIGHBOUR = 0.3  # of the better neighbour's relevance: answers come together
-UNNAMED = 0.8  # taken from a passage that has none of the names in the question
+FEATURES = ("covered", "meaning", "kind", "asks", "passage")
 IMPORTANT = 0.2  # share of the weight of all words asked for
-OFF_TOPIC = 0.5  # taken from an entry when the question names others of its list
+OFF_TOPIC = 3.0  # taken from an entry when the question names others of its list
 FEW = 0.34  # share of a list's entries that a word may be in and still name them
-TOO_SHORT_CHARS, TOO_SHORT, ASKS_ITSELF = 25, 0.15, 0.3
+_LEAST_SCORE = 0.002  # of a passage, whose score is rounded
+WEIGHTS_FILE = Path(__file__).with_name("weights.json")
 
 _QUANTITY = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|once|twice|daily|weekly|monthly"
@@ -69,9 +73,12 @@ _KINDS = (
 )  # fmt: skip
 
 
+Numbers = NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Scores:
-    """How relevant each statement is (about 4 is a certain answer), and the grounds for answering at all.
+    """How relevant each statement is (the log odds that it answers), and the grounds for answering at all.
 
     ``coverage`` is the share, by weight, of the words asked for that one passage has. ``is_name_missing`` when no
     passage has a name of the question; ``is_named_without`` when those with most of its names lack another
@@ -85,32 +92,51 @@ class Scores:
     absent: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Weights:
+    """A trained regression: the weight of each feature by its name, and the constant."""
+
+    features: Mapping[str, float]
+    constant: float
+
+    def in_order(self, names: Sequence[str]) -> Numbers:
+        """Returns the weights of these features."""
+        return np.array([self.features[name] for name in names])
+
+
+@cache
+def load_weights(part: str) -> Weights:
+    """Returns the trained weights of ``statement`` or ``grounds``."""
+    stored = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))[part]
+    return Weights({name: float(value) for name, value in stored["weights"].items()}, float(stored["constant"]))
+
+
 @lru_cache(maxsize=24)  # the parts of as many questions as evidence is remembered of
 def score(question: ParsedQuestion, evidence: Evidence) -> Scores:
     """Scores every statement, and the grounds for an answer."""
-    statements = evidence.statements
     matches = match_words(question, evidence)
     weights = idf_weights(matches, evidence, question.weights)
+    trained = load_weights("statement")
+    relevance = measure(question, evidence, matches, weights) @ trained.in_order(FEATURES) + trained.constant
+    relevance -= OFF_TOPIC * np.array(_find_off_topic(evidence.statements, matches))
     unnamed = _share_unnamed(question, evidence, matches)
+    return _with_grounds(relevance.tolist(), question, evidence, matches=matches, weights=weights, unnamed=unnamed)
+
+
+def measure(
+    question: ParsedQuestion, evidence: Evidence, matches: Mapping[str, Match], weights: Mapping[str, float]
+) -> Numbers:
+    """Returns the features of each statement, float64 ``(n_statements, len(FEATURES))``."""
     vector = embed_recurring([question.whole])[0]
-    own, in_place = (evidence.own @ vector).tolist(), (evidence.in_place @ vector).tolist()
     kinds = [answer for asks, answer in _KINDS if asks.search(question.text.lower())]
-    off_topic = _find_off_topic(statements, matches)
-    alone = [
-        _score_words(evidence.places[i], matches, weights)
-        + OWN_MEANING * own[i]
-        + MEANING_IN_PLACE * in_place[i]
-        + KIND * _score_kind(statement.text, kinds)
-        + PASSAGE_SCORE * statement.score
-        - UNNAMED * unnamed[statement.n]
-        - _score_flaws(statement.text)
-        for i, statement in enumerate(statements)
-    ]
-    relevance = [
-        value + NEIGHBOUR * _best_neighbour(statements, alone, i) - OFF_TOPIC * off_topic[i]
-        for i, value in enumerate(alone)
-    ]
-    return _with_grounds(relevance, question, evidence, matches=matches, weights=weights, unnamed=unnamed)
+    features = np.zeros((len(evidence.statements), len(FEATURES)))
+    for i, (statement, place) in enumerate(zip(evidence.statements, evidence.places, strict=True)):
+        features[i, 0] = _share_covered(place, matches, weights)
+        features[i, 2] = _score_kind(statement.text, kinds)
+        features[i, 3] = statement.text.endswith(("?", ":"))
+        features[i, 4] = _log_odds(statement.score)
+    features[:, 1] = evidence.in_place @ vector
+    return features
 
 
 def _with_grounds(
@@ -165,14 +191,13 @@ def _find_off_topic(statements: Sequence[Statement], matches: Mapping[str, Match
     return off_topic
 
 
-def _score_words(place: Place, matches: Mapping[str, Match], weights: Mapping[str, float]) -> float:
-    total = 0.0
-    for word, match in matches.items():
-        for value, stems_ in zip((IN_TEXT, IN_LEAD, IN_HEADING, IN_TITLE), place, strict=True):
-            if not match.keys().isdisjoint(stems_):
-                total += value * weights[word]
-                break
-    return total
+def _share_covered(place: Place, matches: Mapping[str, Match], weights: Mapping[str, float]) -> float:
+    """Returns the share, by weight, of the question's words that stand in a statement or above it."""
+    return sum(
+        weights[word]
+        * max((sure for other, sure in match.items() if any(other in part for part in place)), default=0.0)
+        for word, match in matches.items()
+    )
 
 
 def _share_unnamed(question: ParsedQuestion, evidence: Evidence, matches: Mapping[str, Match]) -> dict[int, float]:
@@ -188,11 +213,6 @@ def _score_kind(text: str, kinds: Sequence[re.Pattern[str]]) -> float:
     return sum(bool(kind.search(text)) for kind in kinds) / len(kinds) if kinds else 0.0
 
 
-def _score_flaws(text: str) -> float:
-    short = TOO_SHORT if len(text) < TOO_SHORT_CHARS else 0.0
-    return short + (ASKS_ITSELF if text.endswith(("?", ":")) else 0.0)
-
-
-def _best_neighbour(statements: Sequence[Statement], values: Sequence[float], i: int) -> float:
-    around = (j for j in (i - 1, i + 1) if 0 <= j < len(values) and statements[j].n == statements[i].n)
-    return max((values[j] for j in around), default=0.0)
+def _log_odds(score: float) -> float:
+    share = min(max(score, _LEAST_SCORE), 1 - _LEAST_SCORE)
+    return math.log(share / (1 - share))

@@ -12,15 +12,16 @@ from ingest.search.search import SearchResult
 CANDIDATE = Candidate(
     "c1", "d1", "wiki", "https://handbook.example/leave", "Leave", "Annual", "Carry over 5 days.", 0, "leave", None
 )
-BY_WORDS = RankedCandidate(CANDIDATE, 0.9, 1.5, 1, 2, 0.25, 0.1, 0.001, folded=("c2",))
-BY_MEANING = RankedCandidate(CANDIDATE, 0.5, 0.7, 0, 1, 0.0, 0.0, 0.0, reranked=0.75)
+PARTS = {"closeness": 1.5, "bm25": 0.25, "near_words": 0.5, "near_title": -0.1}
+BY_WORDS = RankedCandidate(CANDIDATE, 0.9, 1.5, 1, 2, PARTS, 0.001, folded=("c2",))
+BY_MEANING = RankedCandidate(CANDIDATE, 0.5, 0.7, 0, 1, PARTS, 0.0, reranked=0.75)
 
 
 def test_each_passage_has_its_ranks_and_the_numbers_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     search_explain.explain(SearchResult((), ranked=(BY_WORDS, BY_MEANING)), as_json=False)
     printed = capsys.readouterr().out
     assert "1. Leave › Annual  0.90" in printed
-    assert "words 1. (0.0) · meaning 2. (0.00) · near words +0.25" in printed
+    assert "words 1. (0.0) · meaning 2. (0.00) · closeness +1.50 · bm25 +0.25 · near_words +0.50" in printed
     assert "total 1.50 · 1 near duplicates left out" in printed
     assert "words – · meaning 1." in printed
     assert "reranked 0.75" in printed

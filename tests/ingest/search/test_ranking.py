@@ -48,7 +48,7 @@ def test_a_near_word_is_better_than_none() -> None:
     rail = candidate("rail", "A parcel is sent before ten in the morning.")
     first, second = rank("Who pays for the cab?", [rail, taxi])
     assert first.candidate == taxi
-    assert first.alike > second.alike
+    assert first.parts["near_words"] > second.parts["near_words"]
 
 
 def test_the_title_and_one_good_sentence_count() -> None:

