@@ -11,7 +11,7 @@ from agent.prompting.prompt import SCORE_DIGITS
 from agent.types import CitedPassage, Passage
 from tools.extractive.features import extract
 from tools.extractive.grounds import find_answered
-from tools.extractive.question import split
+from tools.extractive.question import choose_language, split
 from tools.extractive.statements import list_statements
 
 
@@ -38,6 +38,8 @@ def evidence_strength(query: str, passages: Sequence[Passage], not_found: Contai
             CitedPassage(n, replace(passage, score=round(passage.score, SCORE_DIGITS)))
         )
     ]
-    if not statements or not find_answered(split(query), extract(statements), not_found):
+    parts = split(query)
+    language = choose_language(parts, (statement.text for statement in statements))
+    if not statements or not find_answered(parts, extract(statements, language), not_found):
         return Strength.WEAK
     return Strength.ENOUGH

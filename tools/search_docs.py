@@ -24,7 +24,7 @@ from tools.extractive import question
 from tools.passages import make_readable
 
 MAX_TOKENS = 2_000  # of passage text per search: 18 chunks on average
-RELEVANT_FROM = 0.02  # below this score hardly any passage that answers was found, in training
+RELEVANT_FROM = 0.03  # below this score hardly any passage that answers was found, in training
 _WEB = re.compile(r"https?://[^\s()<>\[\]]{1,800}")
 _UNLINKABLE = re.compile(r"[\[\]()<>\n]+")
 

@@ -1,7 +1,7 @@
 """Splits texts into the words that search compares: in lower case, without endings, without stop words.
 
 English endings, British and American spellings ("organise", "colour", "metre"), hyphens ("e-mail", "email") and
-signs ("%", "percent") count as one word. Words of other languages are compared as they are.
+signs ("%", "percent") count as one word. What is known of other languages is in :mod:`.languages`.
 
 Why not snowballstemmer: its stems ("polici", "happi") are not parts of the words as written, which finding a word
 in a text by its stem relies on. With that mended, searches find as much, but "programme", "kilometre" and "making"
@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 from rapidfuzz.distance import OSA
+
+from ingest.search.languages import Language, detect, drop_grammar, split_cjk, stem_snowball, stop_words
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|#[\w-]+")
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks, which normalising has split off
@@ -62,19 +64,31 @@ def words(text: str) -> list[str]:
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", plain).translate(_ACCENTS)
     found: list[str] = _WORD.findall(plain)
+    if not plain.isascii():
+        found = list(split_cjk(found))
     return [word.removesuffix("'s") for word in found] if "'s" in plain else found
 
 
 @lru_cache(maxsize=4_000)  # sentences, titles, headings: 10 MB
-def stems(text: str) -> frozenset[str]:
+def stems(text: str, language: Language = Language.ENGLISH) -> frozenset[str]:
     """Returns the stems of a text, with stop words; a hyphenated word also counts as its parts, and as one."""
     stems_: set[str] = set()
     for word in words(text):
-        stems_.add(stem(word))
+        stems_.add(stem_in(word, language))
         if not word.isalnum():
-            stems_.update(stem(part) for part in _INSIDE.split(word) if part)
-            stems_.add(stem(word.replace("-", "")))
+            stems_.update(stem_in(part, language) for part in _INSIDE.split(word) if part)
+            stems_.add(stem_in(word.replace("-", ""), language))
     return frozenset(stems_)
+
+
+def stem_in(word: str, language: Language) -> str:
+    """Returns a word without the endings of a language."""
+    return stem(word) if language is Language.ENGLISH else stem_snowball(word, language)
+
+
+def detect_language(question: str) -> Language:
+    """Returns the language of a question; English where nothing speaks for another."""
+    return detect(tuple(words(question)), STOP_WORDS)
 
 
 def contains_word(word: str, text: str) -> bool:
@@ -108,7 +122,11 @@ def content_words(text: str) -> list[str]:
     >>> content_words("Where can I park my bicycle?")
     ['park', 'bicycle']
     """
-    return list(dict.fromkeys(w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or w.isdigit())))
+    found = words(text)
+    language = detect(tuple(found), STOP_WORDS)
+    ignored = STOP_WORDS if language is Language.ENGLISH else stop_words(language)
+    content = list(dict.fromkeys(w for w in found if w not in ignored and (len(w) > 1 or w.isdigit())))
+    return drop_grammar(content) if language is Language.JAPANESE else content
 
 
 @lru_cache(maxsize=20_000)

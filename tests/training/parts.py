@@ -20,7 +20,7 @@ from tests.training import regression
 from tests.training.collections import ABSTRACTS, Collection
 from tools.extractive import features, follow_ups, grounds, relevance
 from tools.extractive.features import Evidence
-from tools.extractive.question import ParsedQuestion, parse
+from tools.extractive.question import ParsedQuestion, choose_language, parse
 from tools.extractive.statements import list_statements
 from tools.search_docs import list_queries, select_passages
 
@@ -116,8 +116,8 @@ def find(example: Example) -> Found | None:
     ]
     if not statements:
         return None
-    evidence = features.extract(statements)
     question = parse(example.question.text, example.background)
+    evidence = features.extract(statements, choose_language([question], (s.text for s in statements)))
     matches = features.match_words(question, evidence)
     weights = features.idf_weights(matches, evidence, question.weights)
     right = {n for n, passage in enumerate(passages, 1) if _is_right(passage, example)}

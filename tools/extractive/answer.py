@@ -28,10 +28,10 @@ from tools.extractive.statements import Statement, list_statements
 SEARCH, LIST, READ = "search_docs", "list_documents", "read_document"
 THREAD, ATTACHED = "thread_history", "attached_messages"
 NOTHING_FOUND = "I found nothing about this in the documents."
-MAX_CHARS = 640  # of quoted text; an answer in Slack should fit on a telephone's screen
+MAX_CHARS = 600  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
-NEARLY_AS_GOOD = 2.5  # log odds below the best statement's; further below is another topic
+NEARLY_AS_GOOD = 2.0  # log odds below the best statement's; further below is another topic
 SAME_MEANING = 0.85  # cosine of two statements of which one is enough
 SURE_FROM = -2.2  # log odds of the best statement: below it one answer in three was right, in training
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
@@ -100,8 +100,8 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     statements = [s for source, result in sources for s in list_statements(source, _keywords(source, result))]
     if not statements:
         return Quotation(NOTHING_FOUND, is_refusal=True)
-    features = extract(statements)
     parts = question.split(asked, background)
+    features = extract(statements, question.choose_language(parts, (s.text for s in statements)))
     answered = find_answered(parts, features, _not_found(evidence))
     if not answered:
         return Quotation(_name_closest([source for source, _ in sources], _gaps(evidence)), is_refusal=True)
@@ -194,9 +194,10 @@ _TO_A_MODEL = re.compile(
 
 
 def _is_quotable(statement: Statement) -> bool:
-    """Returns False for what looks like a secret, and for what addresses a model instead of a reader."""
+    """Returns False for what looks like a secret, for what addresses a model instead of a reader, and for a line
+    that leads to what is not there."""
     text = f"{statement.lead}\n{statement.text}"
-    return not contains_secret(text) and not _TO_A_MODEL.search(text)
+    return not (statement.text.endswith(":") or _TO_A_MODEL.search(text) or contains_secret(text))
 
 
 def _choose(evidence: Evidence, answered: Sequence[Scores]) -> list[int]:

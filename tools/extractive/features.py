@@ -9,11 +9,13 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from ingest.embedding import Matrix, embed_recurring
-from ingest.search.text import is_misspelt, is_misspelt_stop_word, stem, stems, words
+from ingest.search.languages import Language, is_compound_part
+from ingest.search.text import is_misspelt, is_misspelt_stop_word, stem_in, stems, words
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.statements import Statement
 from tools.extractive.synonyms import find_synonyms
 
+COMPOUND = 0.8  # what a word is worth that is a part of a longer one, or has it as a part
 TYPO = 0.8  # what a word is worth that may be another one with a typing error
 
 Match = Mapping[str, float]  # the stems a word of the question stands for, and how surely: 1 is the word itself
@@ -37,6 +39,7 @@ class Evidence:
     stems_by_passage: Mapping[int, set[str]]
     own: Matrix
     in_place: Matrix
+    language: Language = Language.ENGLISH
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -45,16 +48,16 @@ class Evidence:
         return frozenset(words("\n".join(dict.fromkeys(texts))))
 
 
-def extract(statements: Sequence[Statement]) -> Evidence:
-    """Extracts the features of one or more statements.
+def extract(statements: Sequence[Statement], language: Language = Language.ENGLISH) -> Evidence:
+    """Extracts the features of one or more statements; their words are stemmed as those of a language.
 
     Remembers the last few: what a search finds is judged first, and then quoted.
     """
-    return _extract(tuple(statements))
+    return _extract(tuple(statements), language)
 
 
 @lru_cache(maxsize=8)  # about 0.5 MB each
-def _extract(statements: tuple[Statement, ...]) -> Evidence:
+def _extract(statements: tuple[Statement, ...], language: Language) -> Evidence:
     """Extracts features.
 
     A mean of word vectors is additive, so a statement in its place needs no embedding of its own.
@@ -67,9 +70,15 @@ def _extract(statements: tuple[Statement, ...]) -> Evidence:
     both = lengths[:, :1] * own + lengths[:, 1:] * context[[rows[text] for text in above]]
     both /= np.maximum(np.linalg.norm(both, axis=1, keepdims=True), 1e-9)
     places = [
-        (stems(s.text), stems(s.lead), stems(s.heading), stems(f"{s.title}\n{s.keywords}")) for s in statements
+        (
+            stems(s.text, language),
+            stems(s.lead, language),
+            stems(s.heading, language),
+            stems(f"{s.title}\n{s.keywords}", language),
+        )
+        for s in statements
     ]
-    return Evidence(statements, places, _stems_by_passage(statements, places), own, both)
+    return Evidence(statements, places, _stems_by_passage(statements, places), own, both, language)
 
 
 def match_words(question: ParsedQuestion, evidence: Evidence) -> dict[str, Match]:
@@ -79,11 +88,15 @@ def match_words(question: ParsedQuestion, evidence: Evidence) -> dict[str, Match
     typo is left out.
     """
     present: set[str] = set().union(*evidence.stems_by_passage.values())
+    language = evidence.language
     matches: dict[str, Match] = {}
     for word in question.weights:
-        own = {stem(word), stem(word.replace("-", ""))} & present
-        typos = {} if own else {other: TYPO for other in present if is_misspelt(stem(word), other)}
-        if own or typos or not is_misspelt_stop_word(word):
+        stemmed = stem_in(word, language)
+        own = {stemmed, stem_in(word.replace("-", ""), language)} & present
+        typos = {} if own else {other: TYPO for other in present if is_misspelt(stemmed, other)}
+        if not own and not typos and language is Language.GERMAN:
+            typos = {other: COMPOUND for other in present if is_compound_part(stemmed, other)}
+        if own or typos or language is not Language.ENGLISH or not is_misspelt_stop_word(word):
             matches[word] = dict.fromkeys(own, 1.0) or typos
     absent = [word for word, match in matches.items() if not match and word not in question.names]
     return matches | find_synonyms(absent, evidence.words) if absent else matches

@@ -10,12 +10,12 @@ from collections.abc import Container, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.search.text import words
 from tools.extractive.features import Evidence
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.relevance import Scores, load_weights, score
 
 FEATURES = (
-    "best_statements",
     "best_passage",
     "coverage",
     "long_uncovered",
@@ -24,7 +24,6 @@ FEATURES = (
     "named_without",
     "keywords",
 )
-N_BEST = 3  # statements: a single one may be near by chance
 
 Numbers = NDArray[np.float64]
 
@@ -53,13 +52,11 @@ def measure(question: ParsedQuestion, scores: Scores, evidence: Evidence, not_fo
     A long question tells a story, of which an answer needs few words: ``long_uncovered`` makes up for what is not
     covered of one. Of key words any may be left unanswered, which is what ``keywords`` says.
     """
-    best = sorted(scores.relevance)[-N_BEST:]
     return np.array(
         [
-            sum(best) / len(best),
             max(statement.score for statement in evidence.statements),
             scores.coverage,
-            (1 - scores.coverage) * math.log1p(len(question.text.split())),
+            (1 - scores.coverage) * math.log1p(len(words(question.text))),
             any(word in not_found for word in scores.absent),
             scores.is_name_missing,
             scores.is_named_without,

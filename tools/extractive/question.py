@@ -1,12 +1,13 @@
 """Parses a question for the extractive answerer: its parts, its words, what it asks for, what it names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ingest.documents.chunking import split_sentences
-from ingest.search.text import content_words, words
+from ingest.search.languages import Language
+from ingest.search.text import content_words, detect_language, words
 from tools.extractive import follow_ups
 
 BACKGROUND_WEIGHT = 0.4  # of a word that is in the earlier question only
@@ -18,6 +19,7 @@ _ASKS = re.compile(
     r"|will|would|has|have|am)\b",
     re.IGNORECASE,
 )
+_QUESTION_MARK = re.compile("[?？¿]")
 _NEXT_PART = re.compile(
     r"(?:[,;]?\s+(?:and|or|but)\s+|:\s+|,\s+)"
     r"(?=(?:(?:by|until|from|for|at|in|to|with|since)\s+)?(?:who|whom|what|which|when|where|why|how)\b)",
@@ -42,12 +44,13 @@ class ParsedQuestion:
     weights: Mapping[str, float]
     asked: frozenset[str]
     names: frozenset[str]
+    language: Language = Language.ENGLISH
 
     @property
     def is_sentence(self) -> bool:
         """Returns whether it asks in a sentence; otherwise it is key words, of which any may be left
         unanswered."""
-        return "?" in self.text or bool(_ASKS.match(self.text))
+        return bool(_QUESTION_MARK.search(self.text) or _ASKS.match(self.text))
 
     @property
     def whole(self) -> str:
@@ -70,12 +73,15 @@ def parse(text: str, background: str = "") -> ParsedQuestion:
     own = content_words(text)
     weights = dict.fromkeys(content_words(background), BACKGROUND_WEIGHT) | dict.fromkeys(own, 1.0)
     asking = _find_asking(text)
+    language = detect_language(text)
+    names = _NAME.findall(asking) if language is not Language.GERMAN else ()  # where every noun looks like one
     return ParsedQuestion(
         text=text,
         background=background,
         weights=weights,
         asked=frozenset(content_words(asking)),
-        names=frozenset(word for name in _NAME.findall(asking) for word in words(name) if word in weights),
+        names=frozenset(word for name in names for word in words(name) if word in weights),
+        language=language,
     )
 
 
@@ -99,6 +105,14 @@ def split(text: str, background: str = "") -> list[ParsedQuestion]:
         own = follow_ups.find_background(question, questions[:i])
         parsed.append(parse(f"{story} {_end(question)}".strip(), f"{background} {own}".strip()))
     return parsed
+
+
+def choose_language(parts: Sequence[ParsedQuestion], texts: Iterable[str]) -> Language:
+    """Returns the language of a question; of key words, which say little of theirs, that of the texts found."""
+    asked = parts[0]
+    if asked.language is not Language.ENGLISH or asked.is_sentence:
+        return asked.language
+    return detect_language(" ".join(texts))
 
 
 def _asks(piece: str) -> bool:

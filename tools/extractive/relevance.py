@@ -21,7 +21,6 @@ from ingest.embedding import embed_recurring
 from ingest.search.text import stems
 from tools.extractive.features import Evidence, Match, Place, idf_weights, match_words
 from tools.extractive.question import ParsedQuestion
-from tools.extractive.statements import Statement
 
 FEATURES = ("covered", "meaning", "kind", "asks", "passage")
 IMPORTANT = 0.2  # share of the weight of all words asked for
@@ -50,6 +49,7 @@ _PLACE = re.compile(
     r"|side|folder|page|site|website|channel|wing)\b",
     re.IGNORECASE,
 )
+_FIGURE = re.compile(r"\d")
 _DIGITS = re.compile(r"\d{3}")
 _INSTRUCTION = re.compile(
     r"(?:^|[,:;] |\b(?:then|and|please|first) )(?:ask|book|bring|call|click|contact|do|enter|file|fill|follow|give"
@@ -59,6 +59,11 @@ _INSTRUCTION = re.compile(
 _ADDRESS = re.compile(r"@|#[a-z]")
 _CODE = re.compile(r"`")
 _KINDS = (
+    (re.compile(r"\bwie (?:viel|lange|hoch|oft|gro[sß])|\bwieviel|\bfrist\b|\bcombien\b|\bd[ée]lai"
+                r"|\bcu[aá]nt[oa]|\bplazo\b|\bquant[oa]s?\b|\bprazo\b|いくら|何[日時円回分人件度歳]|多少|几[天个次]"
+                r"|多久|多长"), _FIGURE),
+    (re.compile(r"\bwann\b|\bquand\b|\bcu[aá]ndo\b|\bquando\b|いつ|何時|期限|什么时候|何时"), _FIGURE),
+    (re.compile(r"\b(?:wer|wen|wem)\b|\bqui\b|\bqui[eé]n|\bquem\b|誰|だれ|谁"), _ADDRESS),
     (re.compile(r"\bhow (?:many|much|soon|long|often|early|fast|late|old|far|big|high)\b|\bmaxim|\bminim"
                 r"|\bmost\b|\blimit\b|\brate\b|\bcost|\bprice|\blength\b|\bexpir|\bnumber\b|\bphone\b"
                 r"|\bcode\b"), _QUANTITY),
@@ -118,7 +123,7 @@ def score(question: ParsedQuestion, evidence: Evidence) -> Scores:
     weights = idf_weights(matches, evidence, question.weights)
     trained = load_weights("statement")
     relevance = measure(question, evidence, matches, weights) @ trained.in_order(FEATURES) + trained.constant
-    relevance -= OFF_TOPIC * np.array(_find_off_topic(evidence.statements, matches))
+    relevance -= OFF_TOPIC * np.array(_find_off_topic(evidence, matches))
     unnamed = _share_unnamed(question, evidence, matches)
     return _with_grounds(relevance.tolist(), question, evidence, matches=matches, weights=weights, unnamed=unnamed)
 
@@ -170,18 +175,19 @@ def _with_grounds(
     )
 
 
-def _find_off_topic(statements: Sequence[Statement], matches: Mapping[str, Match]) -> list[bool]:
+def _find_off_topic(evidence: Evidence, matches: Mapping[str, Match]) -> list[bool]:
     """Returns for each statement whether it is an entry of a list or table of which the question names others.
 
     A word names entries when few of its list have it: asked for Bergen, the rows of other towns are off topic.
     """
+    statements = evidence.statements
     lists: dict[tuple[int, str], list[int]] = {}
     for i, statement in enumerate(statements):
         if statement.entry:
             lists.setdefault((statement.n, statement.lead), []).append(i)
     off_topic = [False] * len(statements)
     for entries in lists.values():
-        about = {i: stems(statements[i].entry) for i in entries}
+        about = {i: stems(statements[i].entry, evidence.language) for i in entries}
         by_word = [{i for i in entries if not match.keys().isdisjoint(about[i])} for match in matches.values()]
         naming = [named for named in by_word if 0 < len(named) <= FEW * len(entries)]
         if naming:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ingest.embedding import VectorCache
+from ingest.search.languages import has_cjk
 from ingest.search.text import STOP_WORDS, stem
 
 SYNONYM_FROM = 0.45  # cosine of two words: "soldier" and "military" have .54, "pet" and "plan" .15
@@ -18,7 +19,7 @@ _vectors = VectorCache(MAX_CACHED)  # the same documents are quoted often
 def find_synonyms(words: Sequence[str], others: Iterable[str]) -> dict[str, dict[str, float]]:
     """Returns for each word the stems of its synonyms among the others, with their cosines."""
     known = sorted(w for w in set(others) if len(w) >= SHORTEST and w not in STOP_WORDS and w[0].isalpha())
-    sought = [word for word in words if len(word) >= SHORTEST and word[0].isalpha()]
+    sought = [word for word in words if len(word) >= SHORTEST and word[0].isalpha() and not has_cjk(word)]
     synonyms: dict[str, dict[str, float]] = {word: {} for word in words}
     if sought and known:
         cosines = _vectors.embed(sought) @ _vectors.embed(known).T

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.prompting import prompt
+from agent.prompting import embedded_instructions, prompt
 from agent.tools import ToolContext
 from agent.types import Audience, Message, ToolSchema
 from ingest.library import Library
@@ -290,5 +290,8 @@ def test_no_injected_text_of_a_poisoned_page_is_repeated(eval_dir: Path, tmp_pat
         sync_folder(library, str(path.parent))
         context = ToolContext(Audience(), "test", 9e9, {Library: library})
         result = find_tools()["search_docs"].call({"query": poisoned["question"]}, context)
-        shown = [passage(n, p.text, heading=p.heading_path) for n, p in enumerate(result.passages, 1)]
+        shown = [
+            passage(n, embedded_instructions.take_out(p.text), heading=p.heading_path)
+            for n, p in enumerate(result.passages, 1)
+        ]
         assert poisoned["canary"] not in answer(poisoned["question"], [{"passages": shown}])
