@@ -54,7 +54,7 @@ def _load_everything() -> ModuleType:
     from bot.cli import main as cli
     from bot.jobs import answering, sync_jobs, terminal_reply, wiring
     from bot.processes import web, worker
-    from ingest import embedding
+    from ingest.embedding import embedder as embedding
     from ingest.index import lancedb_runtime
     from ingest.sources import connector
     from tools.extractive import small_talk

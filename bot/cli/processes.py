@@ -379,8 +379,8 @@ def _preload() -> None:
     from agent.llm import litellm_setup, models
     from agent.llm.model_names import is_local
     from bot.jobs import answering, redis_breaker, sync_jobs, wiring
-    from ingest import embedding
     from ingest import settings as ingest_settings
+    from ingest.embedding import embedder as embedding
     from ingest.index import lancedb_runtime
     from ingest.sources import connector
     from tools import registry

@@ -96,7 +96,7 @@ def embeddings(context: CheckContext) -> Iterator[Finding]:
         yield Finding("embeddings", FindingState.SKIPPED, f"{model} was not called.{hint}")
         return
     from agent.llm import failures
-    from ingest.embedding import Embedder
+    from ingest.embedding.embedder import Embedder
 
     started = time.monotonic()
     try:

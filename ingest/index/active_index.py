@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 import agent.settings
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest.embedding import Embedder
+from ingest.embedding.embedder import Embedder
 from ingest.index import lock_names
 from ingest.index.table import TABLE, Index
 from ingest.settings import LOCAL_EMBEDDING_MODELS, IngestSettings

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.embedding import Matrix
+from ingest.embedding.embedder import Matrix
 from ingest.index import lancedb_runtime
 from ingest.index.closeness import FEWEST_SAMPLED, SAMPLED, standardize
 from ingest.index.filters import ChunkFilter

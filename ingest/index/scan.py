@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from ingest.embedding import Matrix
+from ingest.embedding.embedder import Matrix
 from ingest.index.filters import id_batches, one_of
 from ingest.index.table import Index, IndexedChunk, NoIndex
 

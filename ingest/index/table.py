@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from agent.errors import UserError
-from ingest.embedding import Matrix
+from ingest.embedding.embedder import Matrix
 from ingest.index import candidates, lancedb_runtime
 from ingest.index.candidates import Candidate, RowCache
 from ingest.index.filters import ChunkFilter, id_batches, one_of

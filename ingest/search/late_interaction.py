@@ -16,7 +16,7 @@ from itertools import accumulate, chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.embedding import embed
+from ingest.embedding.embedder import embed
 from ingest.index.candidates import Candidate
 from ingest.search.text import STOP_WORDS, content_words, stem, words
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from agent import observability
 from agent.errors import ModelError
 from agent.types import Passage
-from ingest.embedding import Embedder, embed
+from ingest.embedding.embedder import Embedder, embed
 from ingest.index.candidates import Candidate
 from ingest.index.closeness import standardize
 from ingest.index.filters import ChunkFilter

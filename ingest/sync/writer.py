@@ -19,7 +19,7 @@ from agent.store.database import Transaction
 from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
-from ingest.embedding import Matrix
+from ingest.embedding.embedder import Matrix
 from ingest.index import lock_names, scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.table import IndexedChunk

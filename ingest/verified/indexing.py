@@ -23,7 +23,7 @@ from ingest.access import reader_sets
 from ingest.documents import chunking, names
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.upkeep import Upkeep
-from ingest.embedding import Matrix
+from ingest.embedding.embedder import Matrix
 from ingest.index import lock_names, scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.scan import DocumentVersion

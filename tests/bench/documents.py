@@ -19,7 +19,7 @@ import psutil
 from agent.types import EVERYONE, Audience
 from ingest.access import reader_sets
 from ingest.documents.chunking import split_sentences
-from ingest.embedding import Embedder
+from ingest.embedding.embedder import Embedder
 from ingest.index import lancedb_runtime
 from ingest.index.candidates import query_nearest
 from ingest.index.filters import ChunkFilter

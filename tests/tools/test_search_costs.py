@@ -12,8 +12,8 @@ from agent.store.database import Database
 from agent.tools import ToolContext
 from agent.turn import tool_results
 from agent.types import Audience, CitedPassage, Message, Passage
-from ingest import embedding
-from ingest.embedding import Matrix, VectorCache
+from ingest.embedding import embedder as embedding
+from ingest.embedding.embedder import Matrix, VectorCache
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder

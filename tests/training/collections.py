@@ -15,7 +15,7 @@ from bot.evaluation.isolated_index import JsonLines
 from bot.evaluation.questions import EvalQuestion
 from bot.processes import environment
 from bot.processes.embedded import embedded_servers
-from ingest.embedding import Embedder
+from ingest.embedding.embedder import Embedder
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index
 from ingest.library import Library

@@ -16,10 +16,12 @@ from typing import cast
 from agent.prompting import prompt
 from agent.secrets import contains_secret
 from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
+from ingest.search.text import words
 from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies
 from tools.extractive.features import Evidence, extract
 from tools.extractive.grounds import find_answered
-from tools.extractive.relevance import Scores, score
+from tools.extractive.question import ParsedQuestion
+from tools.extractive.relevance import Scores, asks_how, score
 from tools.extractive.rendering import count_chars, render
 from tools.extractive.sections import NamedSection
 from tools.extractive.small_talk import SmallTalk
@@ -104,10 +106,12 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     features = extract(statements, question.choose_language(parts, (s.text for s in statements)))
     answered = find_answered(parts, features, _not_found(evidence))
     if not answered:
-        return Quotation(_name_closest([source for source, _ in sources], _gaps(evidence)), is_refusal=True)
+        missing = _list_missing_names(parts, features)
+        closest = _name_closest([source for source, _ in sources], _gaps(evidence), missing)
+        return Quotation(closest, is_refusal=True)
     if len(parts) > 1:
         answered.append(score(question.parse(asked, background), features))
-    chosen = _choose(features, answered)
+    chosen = _choose(features, answered, whole_lists=asks_how(asked))
     if not chosen:
         return Quotation(NOTHING_FOUND, is_refusal=True)
     text = render([statements[i] for i in chosen])
@@ -200,15 +204,17 @@ def _is_quotable(statement: Statement) -> bool:
     return not (statement.text.endswith(":") or _TO_A_MODEL.search(text) or contains_secret(text))
 
 
-def _choose(evidence: Evidence, answered: Sequence[Scores]) -> list[int]:
-    """Chooses the best of each part of the question; then the last scores, on the whole of it, fill the room."""
+def _choose(evidence: Evidence, answered: Sequence[Scores], *, whole_lists: bool) -> list[int]:
+    """Chooses the best of each part of the question; then the last scores, on the whole of it, fill the room.
+
+    With ``whole_lists`` the steps of a list are quoted together.
+    """
     chosen: list[int] = []
     n_used = 0
     for scores in answered:
         is_last = scores is answered[-1]
-        best = _choose_best(
-            evidence, scores, chosen, MAX_CHARS - n_used if is_last else int(PART_SHARE * MAX_CHARS)
-        )
+        room = MAX_CHARS - n_used if is_last else int(PART_SHARE * MAX_CHARS)
+        best = _choose_best(evidence, scores, chosen, room, whole_lists=whole_lists)
         if is_last and chosen and n_used + _count_chars(evidence, best[:1], chosen) > MAX_CHARS:
             break  # one is quoted however long it is, but not on top of others
         n_used += _count_chars(evidence, best, chosen)
@@ -216,7 +222,9 @@ def _choose(evidence: Evidence, answered: Sequence[Scores]) -> list[int]:
     return chosen
 
 
-def _choose_best(evidence: Evidence, scores: Scores, before: Sequence[int], max_chars: int) -> list[int]:
+def _choose_best(
+    evidence: Evidence, scores: Scores, before: Sequence[int], max_chars: int, *, whole_lists: bool
+) -> list[int]:
     """Chooses the best first, as long as they are nearly as good, say something new and have room."""
     statements = evidence.statements
     order = sorted(range(len(statements)), key=lambda i: (-round(scores.relevance[i], 6), i))
@@ -225,14 +233,21 @@ def _choose_best(evidence: Evidence, scores: Scores, before: Sequence[int], max_
     for i in order:
         if scores.relevance[i] < enough or len(before) + len(chosen) >= MAX_STATEMENTS:
             break
-        for k in _with_entries(statements, i):
+        for k in _with_entries(statements, i, max_chars if whole_lists else 0):
             known = [*before, *chosen]
             has_room = not chosen or _count_chars(evidence, [*chosen, k], before) <= max_chars
-            is_new = all(float(evidence.own[k] @ evidence.own[other]) <= SAME_MEANING for other in known)
+            is_new = k not in known and all(_says_other(evidence, k, other) for other in known)
             if is_new and has_room and _is_quotable(statements[k]):
                 enough = enough if chosen else scores.relevance[i] - NEARLY_AS_GOOD
                 chosen.append(k)
     return [*chosen[:1], *sorted(chosen[1:])]
+
+
+def _says_other(evidence: Evidence, i: int, known: int) -> bool:
+    """Returns whether a statement says something else than a known one; rows of one list are alike, and do."""
+    one, other = evidence.statements[i], evidence.statements[known]
+    is_of_same_list = bool(one.entry) and (one.n, one.lead) == (other.n, other.lead)
+    return is_of_same_list or float(evidence.own[i] @ evidence.own[known]) <= SAME_MEANING
 
 
 def _count_chars(evidence: Evidence, more: Sequence[int], before: Sequence[int]) -> int:
@@ -244,16 +259,33 @@ def _count_chars(evidence: Evidence, more: Sequence[int], before: Sequence[int])
     return n
 
 
-def _with_entries(statements: Sequence[Statement], i: int) -> list[int]:
-    """Replaces a line that leads into a list by the list's entries, which are quoted below it."""
-    lead = statements[i].text
-    entries = [k for k, other in enumerate(statements) if other.n == statements[i].n and other.lead.endswith(lead)]
-    return entries if lead.endswith(":") and entries else [i]
+def _with_entries(statements: Sequence[Statement], i: int, room: int) -> list[int]:
+    """Replaces a line that leads into a list by the list's entries, which are quoted below it, and a step by all
+    steps of its list, in their order, if they have room."""
+    one = statements[i]
+    if one.text.endswith(":"):
+        entries = [k for k, other in enumerate(statements) if other.n == one.n and other.lead.endswith(one.text)]
+        return entries or [i]
+    if not one.step:
+        return [i]
+    steps = [k for k, other in enumerate(statements) if other.step and (other.n, other.lead) == (one.n, one.lead)]
+    n_chars = len(one.lead) + sum(count_chars(statements[k], [one]) for k in steps)
+    return steps if n_chars <= room else [i]
 
 
-def _name_closest(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str:
+def _list_missing_names(parts: Sequence[ParsedQuestion], evidence: Evidence) -> list[str]:
+    """Returns the names in the question, as they are written there, that nothing found has."""
+    missing = []
+    for part in parts:
+        absent = score(part, evidence).absent & part.names
+        missing += [name for name in question.find_names(part.text) if not absent.isdisjoint(words(name))]
+    return list(dict.fromkeys(missing))
+
+
+def _name_closest(sources: Sequence[CitedPassage], gaps: Mapping[str, str], missing: Sequence[str]) -> str:
     pages = _list_pages(sources, gaps)
-    return f"{NOTHING_FOUND} The closest documents are: {pages}." if pages else NOTHING_FOUND
+    named = f" No page that I found mentions {', '.join(f'“{name}”' for name in missing)}." if missing else ""
+    return f"{NOTHING_FOUND}{named} The closest documents are: {pages}." if pages else NOTHING_FOUND
 
 
 def _list_pages(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from ingest.embedding import Matrix, embed_recurring
+from ingest.embedding.embedder import Matrix, embed_recurring
 from ingest.search.languages import Language, is_compound_part
 from ingest.search.text import is_misspelt, is_misspelt_stop_word, stem_in, stems, words
 from tools.extractive.question import ParsedQuestion

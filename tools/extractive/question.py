@@ -74,7 +74,7 @@ def parse(text: str, background: str = "") -> ParsedQuestion:
     weights = dict.fromkeys(content_words(background), BACKGROUND_WEIGHT) | dict.fromkeys(own, 1.0)
     asking = _find_asking(text)
     language = detect_language(text)
-    names = _NAME.findall(asking) if language is not Language.GERMAN else ()  # where every noun looks like one
+    names = find_names(asking) if language is not Language.GERMAN else ()  # where every noun looks like one
     return ParsedQuestion(
         text=text,
         background=background,
@@ -83,6 +83,11 @@ def parse(text: str, background: str = "") -> ParsedQuestion:
         names=frozenset(word for name in names for word in words(name) if word in weights),
         language=language,
     )
+
+
+def find_names(text: str) -> list[str]:
+    """Returns what is written as a name in a question, but for the first word of a sentence."""
+    return _NAME.findall(text)
 
 
 def split(text: str, background: str = "") -> list[ParsedQuestion]:

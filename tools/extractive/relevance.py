@@ -17,14 +17,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.embedding import embed_recurring
+from ingest.embedding.embedder import embed_recurring
 from ingest.search.text import stems
+from tools.extractive import conditions, validity
 from tools.extractive.features import Evidence, Match, Place, idf_weights, match_words
 from tools.extractive.question import ParsedQuestion
+from tools.extractive.statements import Statement
 
 FEATURES = ("covered", "meaning", "kind", "asks", "passage")
 IMPORTANT = 0.2  # share of the weight of all words asked for
 OFF_TOPIC = 3.0  # taken from an entry when the question names others of its list
+EXCLUDED = 20.0  # taken from an entry whose condition does not hold for what is asked
+HOLDS = 2.0  # given to one whose condition does
+SUPERSEDED = 2.0  # taken from what a page says that is not in force
 FEW = 0.34  # share of a list's entries that a word may be in and still name them
 _LEAST_SCORE = 0.002  # of a passage, whose score is rounded
 WEIGHTS_FILE = Path(__file__).with_name("weights.json")
@@ -124,6 +129,9 @@ def score(question: ParsedQuestion, evidence: Evidence) -> Scores:
     trained = load_weights("statement")
     relevance = measure(question, evidence, matches, weights) @ trained.in_order(FEATURES) + trained.constant
     relevance -= OFF_TOPIC * np.array(_find_off_topic(evidence, matches))
+    asked = question.text if conditions.find_amounts(question.text) else question.whole
+    relevance += np.array(_weigh_conditions(asked, evidence.statements))
+    relevance -= SUPERSEDED * np.array(validity.find_superseded(question.whole, evidence.statements))
     unnamed = _share_unnamed(question, evidence, matches)
     return _with_grounds(relevance.tolist(), question, evidence, matches=matches, weights=weights, unnamed=unnamed)
 
@@ -181,12 +189,8 @@ def _find_off_topic(evidence: Evidence, matches: Mapping[str, Match]) -> list[bo
     A word names entries when few of its list have it: asked for Bergen, the rows of other towns are off topic.
     """
     statements = evidence.statements
-    lists: dict[tuple[int, str], list[int]] = {}
-    for i, statement in enumerate(statements):
-        if statement.entry:
-            lists.setdefault((statement.n, statement.lead), []).append(i)
     off_topic = [False] * len(statements)
-    for entries in lists.values():
+    for entries in _group_entries(statements).values():
         about = {i: stems(statements[i].entry, evidence.language) for i in entries}
         by_word = [{i for i in entries if not match.keys().isdisjoint(about[i])} for match in matches.values()]
         naming = [named for named in by_word if 0 < len(named) <= FEW * len(entries)]
@@ -195,6 +199,31 @@ def _find_off_topic(evidence: Evidence, matches: Mapping[str, Match]) -> list[bo
             for i in entries:
                 off_topic[i] = sum(i in named for named in naming) < most
     return off_topic
+
+
+def asks_how(question: str) -> bool:
+    """Returns whether a question asks what to do, so that a single step does not answer it."""
+    return any(asks.search(question.lower()) for asks, answer in _KINDS if answer is _INSTRUCTION)
+
+
+def _weigh_conditions(question: str, statements: Sequence[Statement]) -> list[float]:
+    """Returns what speaks for each entry of a list, or against it, by whether its condition holds."""
+    weights = [0.0] * len(statements)
+    for entries in _group_entries(statements).values():
+        verdicts = conditions.judge(question, [statements[i].entry for i in entries])
+        for i, holds in zip(entries, verdicts, strict=True):
+            if holds is not None:
+                weights[i] = HOLDS if holds else -EXCLUDED
+    return weights
+
+
+def _group_entries(statements: Sequence[Statement]) -> dict[tuple[int, str], list[int]]:
+    """Returns which statements are entries of one list, by passage and lead."""
+    lists: dict[tuple[int, str], list[int]] = {}
+    for i, statement in enumerate(statements):
+        if statement.entry:
+            lists.setdefault((statement.n, statement.lead), []).append(i)
+    return lists
 
 
 def _share_covered(place: Place, matches: Mapping[str, Match], weights: Mapping[str, float]) -> float:

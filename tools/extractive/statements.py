@@ -13,7 +13,7 @@ from itertools import pairwise
 from agent.types import CitedPassage
 from ingest.documents.chunking import split_sentences
 
-_ITEM = re.compile(r"^(?P<indent> *)(?:[-*•]|\d{1,3}[.)])\s+(?P<text>.*)$")
+_ITEM = re.compile(r"^(?P<indent> *)(?:[-*•]|(?P<number>\d{1,3})[.)])\s+(?P<text>.*)$")
 _RULE = re.compile(r"^\|[-:| ]+\|$")
 _FENCE = "```"
 
@@ -23,7 +23,8 @@ class Statement:
     """``n`` is the passage's number; ``lead`` is the line that a reader needs before the text.
 
     ``entry`` is what an item of a list or a row of a table (its first cell) is about: a reader needs only the
-    entries asked for. ``keywords`` are words of the question under which the document is filed.
+    entries asked for. ``step`` is its number in a numbered list, or 0. ``keywords`` are words of the question
+    under which the document is filed.
     """
 
     n: int
@@ -33,6 +34,7 @@ class Statement:
     text: str
     score: float
     entry: str = ""
+    step: int = 0
     keywords: str = ""
 
 
@@ -48,19 +50,20 @@ def list_statements(source: CitedPassage, keywords: str = "") -> list[Statement]
             text=text,
             score=passage.score,
             entry=entry,
+            step=step,
             keywords=keywords,
         )
-        for lead, text, entry in _parts(passage.text)
+        for lead, text, entry, step in _parts(passage.text)
     ]
 
 
 @lru_cache(maxsize=500)  # passages: 1 MB; what is found is judged, and then quoted
-def _parts(text: str) -> tuple[tuple[str, str, str], ...]:
+def _parts(text: str) -> tuple[tuple[str, str, str, int], ...]:
     return tuple(_split(text))
 
 
-def _split(text: str) -> Iterator[tuple[str, str, str]]:
-    """Yields (lead, text, entry) of each statement."""
+def _split(text: str) -> Iterator[tuple[str, str, str, int]]:
+    """Yields (lead, text, entry, step) of each statement."""
     lead = ""
     parents: list[tuple[int, str]] = []
     header: list[str] = []
@@ -71,21 +74,22 @@ def _split(text: str) -> Iterator[tuple[str, str, str]]:
             if _RULE.match(following):
                 header = _cells(line)
             elif not _RULE.match(line):
-                yield lead, _row(header, _cells(line)), _cells(line)[0]
+                yield lead, _row(header, _cells(line)), _cells(line)[0], 0
             continue
         header = []
         if item:
             depth = len(item["indent"])
             parents = [(d, t) for d, t in parents if d < depth]
-            yield " ".join([lead, *(t for _, t in parents)]).strip(), item["text"], item["text"]
+            above = " ".join([lead, *(t for _, t in parents)]).strip()
+            yield above, item["text"], item["text"], int(item["number"] or 0)
             parents.append((depth, item["text"]))
         elif line.startswith(_FENCE):
-            yield lead, line, ""
+            yield lead, line, "", 0
         else:
             parents = []
             own = split_sentences(line)
             lead = own[-1] if own and own[-1].endswith(":") else ""
-            yield from (("", sentence, "") for sentence in own)
+            yield from (("", sentence, "", 0) for sentence in own)
 
 
 def _logical_lines(text: str) -> Iterator[str]:

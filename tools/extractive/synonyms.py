@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ingest.embedding import VectorCache
+from ingest.embedding.embedder import VectorCache
 from ingest.search.languages import has_cjk
 from ingest.search.text import STOP_WORDS, stem
 

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from agent.store.database import Transaction
 from bot.record.reports.scope import ReportScope
-from ingest import embedding
-from ingest.embedding import Matrix
+from ingest.embedding import embedder as embedding
+from ingest.embedding.embedder import Matrix
 from ingest.search.text import content_words, words
 
 # Of 31 pairs of paraphrases 77 % have it, of 6,565 pairs of other questions about the same handbooks 0.2 %, which

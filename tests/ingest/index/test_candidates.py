@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest.embedding import embed
+from ingest.embedding.embedder import embed
 from ingest.index import candidates, lancedb_runtime
 from ingest.index.candidates import Candidate, Row, RowCache
 from ingest.index.filters import ChunkFilter

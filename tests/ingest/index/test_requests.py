@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.embedding import embed
+from ingest.embedding.embedder import embed
 from ingest.index.table import Index
 from tests.ingest.index.bucket import Bucket, serve
 from tests.ingest.index.test_table import EVERYONE, found, put

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.errors import UserError
-from ingest.embedding import embed
+from ingest.embedding.embedder import embed
 from ingest.index import lancedb_runtime
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import TABLE, Index, IndexedChunk

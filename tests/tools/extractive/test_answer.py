@@ -295,3 +295,35 @@ def test_no_injected_text_of_a_poisoned_page_is_repeated(eval_dir: Path, tmp_pat
             for n, p in enumerate(result.passages, 1)
         ]
         assert poisoned["canary"] not in answer(poisoned["question"], [{"passages": shown}])
+
+
+NOTICE = """| Time with the company | Notice period |
+|---|---|
+| during probation | 2 weeks |
+| up to 2 years | 1 month |
+| 2 to 5 years | 2 months |
+| more than 5 years | 3 months |"""
+SICK = """To report a sick day:
+
+1. Tell your lead before 09:30.
+2. Enter the day in Turnstile.
+3. Send the note of the doctor on the third day."""
+
+
+def test_of_a_table_the_row_is_quoted_whose_condition_holds() -> None:
+    text = answer("How much notice do I have after 3 years?", evidence(passage(1, NOTICE, title="Notice")))
+    assert text == "Time with the company: 2 to 5 years; Notice period: 2 months [1]"
+
+
+def test_steps_are_quoted_together_and_in_order() -> None:
+    text = answer("How do I report a sick day in Turnstile?", evidence(passage(1, SICK, title="Sick leave")))
+    assert [line.strip(" -") for line in text.split("\n")][-3:] == [
+        "Tell your lead before 09:30. [1]",
+        "Enter the day in Turnstile. [1]",
+        "Send the note of the doctor on the third day. [1]",
+    ]
+
+
+def test_a_refusal_says_which_name_no_page_mentions() -> None:
+    text = answer("Do you support Kubernetes clusters?", evidence(passage(1, NOTICE, title="Notice")))
+    assert "No page that I found mentions “Kubernetes”." in text

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agent.errors import SettingsError
-from ingest import sentence_model
-from ingest.embedding import Embedder
+from ingest.embedding import sentence_model
+from ingest.embedding.embedder import Embedder
 
 pytestmark = pytest.mark.skipif(
     find_spec("all_minilm_l6_v2") is None, reason="the sentence model is not installed"

@@ -13,7 +13,7 @@ from wordllama import WordLlama
 import agent.settings
 from agent.errors import ModelError
 from agent.types import Audience
-from ingest.embedding import Embedder, TokenPacer, embed
+from ingest.embedding.embedder import Embedder, TokenPacer, embed
 from ingest.library import Library
 from ingest.sync import reports
 from ingest.sync.reports import SyncReport

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.llm.tokens import CHARS_PER_PROSE_TOKEN, estimate_prose_tokens
-from ingest import sentence_model
-from ingest.neutral_texts import NEUTRAL_TEXTS
+from ingest.embedding import sentence_model
+from ingest.embedding.neutral_texts import NEUTRAL_TEXTS
 from ingest.settings import LOCAL_EMBEDDING_MODELS, SENTENCE_EMBEDDING_MODEL, STATIC_EMBEDDING_MODEL
 
 if TYPE_CHECKING:
