@@ -13,7 +13,6 @@ from tests.library import sync_folder
 NO_TEXT, EMPTY = "contains no text", "is empty"
 CAUSES = {
     "3000_blank_pages.pdf": "contains no text, only pictures or empty pages",
-    "deep_nested.html": "is nested too deeply",
     "empty_body.docx": NO_TEXT,
     "encrypted_user_password.pdf": "is protected with a password",
     "frontmatter_only.md": NO_TEXT,
