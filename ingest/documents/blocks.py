@@ -48,7 +48,8 @@ class Document:
     """A parsed document. ``keywords`` are searched but never shown.
 
     ``readers`` are whom it names in its front matter, as they stand there; None where it says nothing of them.
-    ``upkeep`` is what that says of its care.
+    ``upkeep`` is what that says of its care. ``language`` is the one it names, else the one it seems to be in; see
+    :mod:`ingest.documents.languages`.
 
     ``title`` is empty only between a format's reader and :func:`ingest.documents.readers.reader.read_document`,
     for a document that does not name itself.
@@ -61,3 +62,4 @@ class Document:
     gap: Gap | None = None
     readers: tuple[str, ...] | None = None
     upkeep: Upkeep = NO_UPKEEP
+    language: str = ""

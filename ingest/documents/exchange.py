@@ -66,6 +66,7 @@ class DocumentMessage(TypedDict):
     gap: GapMessage | None
     readers: list[str] | None
     upkeep: dict[str, str]
+    language: str
 
 
 class ReaderReply(TypedDict):

@@ -135,12 +135,15 @@ def _make_documents_table(documents: Sequence[ReadDocument]) -> Table:
     table.add_column("document", overflow="fold")
     table.add_column("title", overflow="ellipsis", no_wrap=True)
     table.add_column("chunks", justify="right")
-    for name in ("read", "changed"):
+    for name in ("language", "read", "changed"):
         table.add_column(name, no_wrap=True)
     for document in documents:
         changed = f"{document.changed_at:%Y-%m-%d}" if document.changed_at else NOT_SCHEDULED
+        language = document.language or NOT_SCHEDULED
         read = output.format_age(document.read_at) if document.n_chunks else "[yellow]not read[/]"
-        table.add_row(escape(document.uri), escape(document.title), f"{document.n_chunks:,}", read, changed)
+        table.add_row(
+            escape(document.uri), escape(document.title), f"{document.n_chunks:,}", language, read, changed
+        )
     return table
 
 

@@ -85,6 +85,7 @@ def _document_message(document: Document) -> DocumentMessage:
         "keywords": document.keywords,
         "readers": None if document.readers is None else list(document.readers),
         "upkeep": document.upkeep.as_json() or {},
+        "language": document.language,
         "gap": GapMessage(cause=document.gap.cause, advice=document.gap.advice) if document.gap else None,
     }
 

@@ -19,7 +19,7 @@ from agent.text import shorten
 from ingest.documents.blocks import Block, BlockKind, Document, Gap
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
-from ingest.documents.readers import signature
+from ingest.documents.readers import language, signature
 from ingest.documents.readers.text.inline_data import strip_inline_data
 
 MAX_CHARS = 20_000_000  # of text
@@ -78,11 +78,9 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     blocks = _drop_title(title, blocks)
     if not blocks:
         raise _no_text_problem(document.gap)
-    masked = _mask_secrets(
-        _note_instructions(
-            replace(document, title=title, blocks=blocks, keywords=strip_invisible(document.keywords))
-        )
-    )
+    document = replace(document, title=title, blocks=blocks, keywords=strip_invisible(document.keywords))
+    document = replace(document, language=document.language or language.detect(blocks))
+    masked = _mask_secrets(_note_instructions(document))
     return replace(masked, title=_clean_title(masked.title), updated_at=document.updated_at or raw.updated_at)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from agent.hidden_characters import strip_invisible
+from ingest.documents import languages
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.html import cells, unclosed
@@ -74,7 +75,7 @@ def read_page(html: str) -> Document:
             node.decompose()
     blocks = tuple(_HtmlWalk().flow(main)) if main is not None else ()
     top = next((block.text for block in blocks if block.kind == BlockKind.HEADING and block.level == 1), "")
-    return Document(top if top and top in title else title, blocks, updated_at)
+    return Document(top if top and top in title else title, blocks, updated_at, language=_language(tree))
 
 
 def _parse(html: str) -> LexborHTMLParser:
@@ -206,6 +207,12 @@ def _anchor(heading: LexborNode) -> str:
     begins = parent if parent is not None and parent.tag == "section" else None
     ids = [node.attributes.get("id") or node.attributes.get("name") for node in (heading, inside, begins) if node]
     return strip_invisible(next(filter(None, ids), ""))
+
+
+def _language(tree: LexborHTMLParser) -> str:
+    root = tree.root
+    attributes = root.attributes if root is not None else {}
+    return languages.parse(attributes.get("lang") or attributes.get("xml:lang") or "")
 
 
 def _updated_at(tree: LexborHTMLParser) -> datetime | None:
