@@ -33,6 +33,30 @@ def declare(tmp_path: Path, content: str) -> None:
     (tmp_path / "docent.toml").write_text(content)
 
 
+# docent documents
+
+
+def test_near_duplicates_are_listed_with_both_addresses_the_newest_first(docent: Docent, tmp_path: Path) -> None:
+    page = "# Travel\n\n" + " ".join(f"Rule {n} of the travel policy is about matter {n * 7}." for n in range(30))
+    for name, day in (("travel.md", "2024-01-01"), ("travel-copy.md", "2026-05-01")):
+        (tmp_path / "pages" / name).write_text(f"---\nupdated: {day}\n---\n{page}\n\nThis is {name}.\n")
+    assert docent("ingest", "pages", "--link", "https://handbook.example/{path}").code == 0
+    (group,) = docent("documents", "--duplicates", "--json").json
+    assert [one["url"] for one in group["documents"]] == [
+        "https://handbook.example/travel-copy",
+        "https://handbook.example/travel",
+    ]
+    assert group["similarity"] >= 0.8
+    told = docent("documents", "pages", "--duplicates").out
+    assert "2 documents, alike to" in told
+    assert told.index("https://handbook.example/travel-copy") < told.rindex("https://handbook.example/travel\n")
+    assert (
+        docent("documents", "none", "--duplicates").err
+        == "docent: There is no source 'none'. 'docent documents' lists them.\n"
+    )
+    assert docent("documents", "--problems", "--duplicates").code == 2
+
+
 # docent sync
 
 
