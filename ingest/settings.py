@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import settings as agent_settings
+from ingest.documents.ocr import OcrUse
 
 STATIC_EMBEDDING_MODEL = "static"
 
@@ -42,6 +43,18 @@ class IngestSettings(BaseSettings):
     )
     chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Tokens of the largest chunk")
     top_k: int = Field(default=20, ge=1, le=50, description="Chunks that a search returns; tools may show fewer")
+
+    ocr: OcrUse = Field(
+        default=OcrUse.ALL,
+        description="What text recognition reads where the extra ocr is installed: all (scanned pages of PDFs, "
+        "and PNG and JPEG files as documents), scans, off",
+    )
+    ocr_pages: int = Field(
+        default=50, ge=1, le=1_000, description="Scanned pages of one document that are recognised; each takes 3 s"
+    )
+    ocr_seconds: int = Field(
+        default=30, ge=5, le=300, description="Seconds of a processor in which one page has to be recognised"
+    )
 
     @property
     def is_config_named(self) -> bool:

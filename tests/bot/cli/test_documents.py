@@ -293,7 +293,8 @@ def test_the_documents_of_one_source_are_listed_with_when_they_were_read(docent:
     said = docent("documents", "pages").out
     (line,) = [line for line in said.splitlines() if line.strip().startswith("leave.md")]
     assert "just now" in line
-    (line,) = [line for line in said.splitlines() if line.strip().startswith("broken.pdf")]
+    line, problem = [line for line in said.splitlines() if line.strip().startswith("broken.pdf")]
+    assert "is not a PDF, despite its name; save it in that format" in problem
     assert "not read" in line
     listed = docent("documents", "pages", "--json").json["documents"]
     assert {document["uri"] for document in listed} == {*HANDBOOK, "broken.pdf"}

@@ -21,7 +21,7 @@ CAUSES = {
     "png_named.pdf": "is not a PDF, despite its name",
     "random_bytes.bin": "has an unsupported type (.bin)",
     "random_bytes_named.pdf": "is not a PDF, despite its name",
-    "scanned_no_text_layer.pdf": "contains no text, only pictures or empty pages",
+    "scanned_no_text_layer.pdf": "contains no text, only scans or pictures (pages 1–3)",
     "script_only.html": NO_TEXT,
     "truncated.docx": "is a damaged Word document",
     "truncated.pdf": "is a damaged PDF",
