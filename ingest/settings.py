@@ -1,5 +1,6 @@
 """Defines the library's settings, which are read lazily from the environment."""
 
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -7,9 +8,16 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import settings as agent_settings
-from ingest.documents.ocr import OcrUse
 
 STATIC_EMBEDDING_MODEL = "static"
+
+
+class OcrUse(StrEnum):
+    """What text recognition reads."""
+
+    ALL = "all"  # scanned pages, and pictures as documents
+    SCANS = "scans"
+    OFF = "off"
 
 
 class IngestSettings(BaseSettings):

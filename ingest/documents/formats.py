@@ -5,7 +5,6 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from ingest.documents import ocr
-from ingest.documents.ocr import OcrUse
 
 
 class Format(StrEnum):
@@ -118,7 +117,7 @@ def is_ignored(path: str) -> bool:
     if "." not in name.lstrip("."):
         return name not in _BARE
     if FORMATS.get(_suffix(path)) == Format.PICTURE:
-        return ocr.find_use() != OcrUse.ALL
+        return not ocr.reads_pictures()
     return _suffix(path) in _IGNORED or any(fnmatchcase(name, pattern) for pattern in _IGNORED_NAMES)
 
 

@@ -1,19 +1,10 @@
-"""Whether text recognition is on in this process, and for what; and the limits of a page."""
+"""Whether text recognition is on in this process, and for what."""
 
-from enum import StrEnum
 from functools import cache
 from importlib.util import find_spec
 
 EXTRA = "pip install 'docent-answers[ocr]'"
 _PACKAGES = ("rapidocr", "onnxruntime")
-
-
-class OcrUse(StrEnum):
-    """What is recognised, by the setting ``DOCENT_OCR``."""
-
-    ALL = "all"  # scanned pages, and pictures as documents
-    SCANS = "scans"
-    OFF = "off"
 
 
 @cache
@@ -22,11 +13,22 @@ def is_installed() -> bool:
     return all(find_spec(name) for name in _PACKAGES)
 
 
-def find_use() -> OcrUse:
-    """Returns what is recognised here: nothing without the extra."""
+def is_on() -> bool:
+    """Returns whether scanned pages are recognised here, by the setting ``DOCENT_OCR``."""
+    if not is_installed():
+        return False
+    from ingest import settings  # the child that parses documents has no use for it
+
+    return settings.load().ocr != settings.OcrUse.OFF
+
+
+def reads_pictures() -> bool:
+    """Returns whether pictures are documents here."""
+    if not is_on():
+        return False
     from ingest import settings
 
-    return OcrUse(settings.load().ocr) if is_installed() else OcrUse.OFF
+    return settings.load().ocr == settings.OcrUse.ALL
 
 
 def explain_how() -> str:

@@ -13,7 +13,6 @@ from ingest.documents import ocr
 from ingest.documents.blocks import Block, Document, Gap, Scans, join_gaps
 from ingest.documents.converter import ConversionBug, Converter, ReaderLimits
 from ingest.documents.formats import Format
-from ingest.documents.ocr import OcrUse
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers.pages import name_pages
 
@@ -57,7 +56,7 @@ class PageRecognizer:
         from ingest import settings
 
         options = settings.load()
-        return None if ocr.find_use() == OcrUse.OFF else PageRecognizer(options.ocr_pages, options.ocr_seconds)
+        return PageRecognizer(options.ocr_pages, options.ocr_seconds) if ocr.is_on() else None
 
 
 @dataclass

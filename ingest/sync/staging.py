@@ -21,7 +21,6 @@ from ingest.access import reader_sets
 from ingest.access.declaration import Declaration, list_readers
 from ingest.access.reader_sets import Readers
 from ingest.documents import formats, names, ocr
-from ingest.documents.ocr import OcrUse
 from ingest.progress import Progress
 from ingest.sources.connector import UNNAMED, UNREAD, WITHDRAWN, ListedDocument, Source
 from ingest.sync import store
@@ -102,7 +101,7 @@ class _Listing(Iterator[ListedDocument]):
 def content_hash(listed: ListedDocument, chunk_tokens: int) -> str:
     """Hashes what decides which chunks a document has in the index."""
     parts = [PIPELINE_VERSION, chunk_tokens, listed.fingerprint, listed.url, listed.anchors]
-    if ocr.find_use() != OcrUse.OFF and formats.may_hold_scans(listed.uri):
+    if ocr.is_on() and formats.may_hold_scans(listed.uri):
         parts.append("ocr")  # so that scans are read once it is installed
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
