@@ -26,7 +26,7 @@ _MAX_PAGE_CHARS = 200_000
 class PageRecognizer:
     """Recognises pages one by one, in one child process that is started with the first. Shared by threads.
 
-    ``n_pages`` of a document are recognised, each with ``seconds`` of a processor and twice as long in all.
+    ``n_pages`` of a document are recognised, each with ``seconds`` of a processor, and four times as long in all.
     """
 
     def __init__(self, n_pages: int, seconds: int, *, converter: Callable[[ReaderLimits], Converter] = Converter):
@@ -168,7 +168,7 @@ def _explain_rest(recognized: _Recognized, scans: Scans, recognizer: PageRecogni
     if recognized.empty:
         verb = "shows" if len(recognized.empty) == 1 else "show"
         causes.append(f"{name_pages(recognized.empty)} {verb} nothing that text recognition can read")
-        advice = advice or "look at what it shows, and write it into the document if it matters"
+        advice = advice or "look at them, and write what they show into the document if it matters"
     if scans.n_unchecked:
         causes.append(_name_unchecked(scans))
         advice = advice or "split it"
