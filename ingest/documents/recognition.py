@@ -38,13 +38,20 @@ class PageRecognizer:
             )
         )
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def __exit__(self, *_: object) -> None:
         self._converter.__exit__()
 
+    def close(self) -> None:
+        """Recognises no further page: what is read ahead of the end of a sync's slice is not wanted any more."""
+        self._is_closed = True
+
     def read(self, raw: RawDocument, page: int) -> Document:
         """Recognises one page; raises :class:`FetchProblem`."""
         with self._lock:
+            if self._is_closed:
+                raise FetchProblem("was not recognised to the end", "sync again", may_pass=True)
             try:
                 return self._converter.read(replace(raw, page=page))
             except ConversionBug as bug:

@@ -70,6 +70,8 @@ class ReaderPool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._recognizer is not None:
+            self._recognizer.close()
         self._threads.shutdown(cancel_futures=True)
         for reader in self._readers:
             reader.__exit__()

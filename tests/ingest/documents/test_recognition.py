@@ -151,3 +151,12 @@ def test_without_recognition_the_pages_are_named_and_how_to_read_them() -> None:
     with pytest.raises(FetchProblem) as problem:
         ScanReader(Scripted({0: only_scans(1)})).read(PAPER)
     assert problem.value.advice == ocr.explain_how()
+
+
+def test_nothing_is_recognised_for_a_sync_that_has_ended() -> None:
+    engine = Scripted({2: scanned(2)})
+    recognizer = PageRecognizer(50, 30, converter=lambda limits: engine)
+    recognizer.close()
+    text = Document("Leave", (page(1),), scans=Scans((2, 3, 4, 5)))
+    document = ScanReader(Scripted({0: text}), recognizer).read(PAPER)
+    assert (engine.asked, len(document.blocks)) == ([], 1)
