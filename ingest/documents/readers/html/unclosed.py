@@ -6,6 +6,7 @@ comment, an element with ``hidden``, a template.
 """
 
 import re
+from html import escape
 
 _RAW = (
     "title",
@@ -17,6 +18,8 @@ _RAW = (
     "noframes",
     "xmp",
 )  # contain text, no elements
+_NAMED = ("title", "style", "script")  # what a text about HTML names; a page has them in its head
+_NEAR_CHARS = 200
 _PARTS = (
     "nav",
     "footer",
@@ -70,11 +73,21 @@ def _close_raw(html: str, name: str) -> str:
     for tag, following in zip(tags, [*tags[1:], None], strict=True):
         if tag[1] or (following and following[1]):
             continue
+        if name in _NAMED and _is_in_sentence(html, tag.start()):
+            parts += [html[at : tag.start()], escape(tag[0])]
+            at = tag.end()
+            continue
         end = _find_end(html, name, tag.end(), following.start() if following else len(html))
         if end is not None:
             parts += [html[at:end], f"</{name}>"]
             at = end
     return "".join([*parts, html[at:]])
+
+
+def _is_in_sentence(html: str, start: int) -> bool:
+    """Returns whether words stand before a tag in its line: somebody writes about it."""
+    before = html[max(0, start - _NEAR_CHARS) : start].rpartition("\n")[2].rpartition(">")[2]
+    return bool(before.strip())
 
 
 def _find_end(html: str, name: str, start: int, stop: int) -> int | None:

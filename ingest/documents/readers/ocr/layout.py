@@ -12,10 +12,12 @@ from statistics import median
 from ingest.documents.blocks import Block, BlockKind
 
 _MIN_OVERLAP = 0.5  # of the lower of two boxes in one line
+_MAX_SHARED = 0.2  # of the narrower of two boxes in one line; more, and one is above the other
 _MIN_COLUMN_LINES = 4
 _MIN_COLUMN_WIDTH = 0.25  # of what is written on: narrower boxes are a table's cells
 _HEADING_HEIGHT = 1.35  # of the median; a taller line is a heading
 _MAX_HEADING_CHARS = 120
+_CAPITALS = re.compile(r"[A-ZÀ-Þ][A-ZÀ-Þ &/,.’'-]{4,60}")  # a line in capitals alone is a heading, too
 _PARAGRAPH_PITCH = 1.5  # of the median distance between two lines
 _ITEM = re.compile(r"(?:[•·▪●○*–-]\s*|\d{1,2}[.)]\s|[a-z]\)\s)(?=\S)")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]")  # of scripts without spaces
@@ -81,7 +83,7 @@ def _join_rows(lines: Sequence[RecognizedLine]) -> list[RecognizedLine]:
     """Joins the boxes that stand beside each other, from the top to the bottom."""
     rows: list[list[RecognizedLine]] = []
     for line in sorted(lines, key=lambda line: (line.top + line.bottom, line.left)):
-        if rows and _is_beside(rows[-1][-1], line):
+        if rows and all(_is_beside(other, line) for other in rows[-1]):
             rows[-1].append(line)
         else:
             rows.append([line])
@@ -90,16 +92,18 @@ def _join_rows(lines: Sequence[RecognizedLine]) -> list[RecognizedLine]:
 
 def _is_beside(line: RecognizedLine, other: RecognizedLine) -> bool:
     overlap = min(line.bottom, other.bottom) - max(line.top, other.top)
-    return overlap >= _MIN_OVERLAP * min(line.height, other.height)
+    shared = min(line.right, other.right) - max(line.left, other.left)
+    narrower = min(line.right - line.left, other.right - other.left)
+    return overlap >= _MIN_OVERLAP * min(line.height, other.height) and shared <= _MAX_SHARED * narrower
 
 
 def _join_row(row: Sequence[RecognizedLine]) -> RecognizedLine:
     return RecognizedLine(
         " ".join(line.text for line in row),
         row[0].left,
-        min(line.top for line in row),
+        median(line.top for line in row),
         max(line.right for line in row),
-        max(line.bottom for line in row),
+        median(line.bottom for line in row),
     )
 
 
@@ -108,7 +112,8 @@ def _make_column_blocks(rows: Sequence[RecognizedLine], *, height: float, page: 
     most = _PARAGRAPH_PITCH * median(pitches) if pitches else 0.0
     text, kind, last = "", BlockKind.PARAGRAPH, None
     for row in rows:
-        is_heading = row.height >= _HEADING_HEIGHT * height and len(row.text) <= _MAX_HEADING_CHARS
+        is_tall = row.height >= _HEADING_HEIGHT * height and len(row.text) <= _MAX_HEADING_CHARS
+        is_heading = is_tall or bool(_CAPITALS.fullmatch(row.text))
         item = _ITEM.match(row.text)
         is_new = is_heading or item or kind == BlockKind.HEADING or last is None or row.top - last.top > most
         if is_new and text:

@@ -248,6 +248,10 @@ def test_a_long_page_is_not_taken_for_a_deep_one(html: str) -> None:
         ("<p>One<select><option>a<h2>Two<p>Three", ["One a", "Two", "Three"]),
         ("<?xml version='1.0'?><html><head><title/><script src='a'/></head><body><p>One<br/>Two", ["One Two"]),
         ("<script>a('<script>')</script><style>p {}</style><p>One", ["One"]),
+        (
+            "<p>The <title> and <style> of <b>a page<h2>Two<p>Three",
+            ["The <title> and <style> of a page", "Two", "Three"],
+        ),
         ("<p>One<!-- <p>Two", ["One"]),
         ("<p>One<p hidden>Two<template><p>Three", ["One"]),
     ],

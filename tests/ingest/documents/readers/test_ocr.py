@@ -67,6 +67,15 @@ def test_columns_of_prose_are_read_one_after_the_other_and_cells_beside_each_oth
     assert said(cells) == ["paragraph: Plan Fee Basic 10 Pro 20 Max 30"]
 
 
+def test_boxes_of_a_skewed_page_that_overlap_are_lines_below_each_other() -> None:
+    skewed = [
+        RecognizedLine(text, 60, 100 + 30 * n, 900, 148 + 30 * n) for n, text in enumerate(("one", "two", "three"))
+    ]
+    assert said(skewed) == ["paragraph: one two three"]
+    beside = [RecognizedLine("Name:", 60, 100, 160, 130), RecognizedLine("Anna", 180, 108, 300, 140)]
+    assert said([*beside, RecognizedLine("Born:", 60, 145, 160, 175)]) == ["paragraph: Name: Anna Born:"]
+
+
 def test_lines_of_chinese_are_joined_without_a_space() -> None:
     assert said(boxes("员工每年可以休假二十天，", "须提前两周提出申请。")) == [
         "paragraph: 员工每年可以休假二十天，须提前两周提出申请。"
