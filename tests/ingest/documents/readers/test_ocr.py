@@ -44,11 +44,12 @@ def test_lines_become_headings_paragraphs_and_items_in_reading_order() -> None:
     heading = RecognizedLine("Travel", 60, 30, 300, 80)
     lines = [
         *boxes("The gate opens at", "six, and cl-", "oses at ten."),
-        *boxes("• one", "2) two", "and more", top=300),
+        *boxes("SICK LEAVE", "• one", "2) two", "and more", top=300),
     ]
     assert said([*reversed(lines), heading]) == [
         "heading: Travel",
         "paragraph: The gate opens at six, and closes at ten.",
+        "heading: SICK LEAVE",
         "item: • one",
         "item: 2) two and more",
     ]
