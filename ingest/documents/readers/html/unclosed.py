@@ -7,6 +7,7 @@ comment, an element with ``hidden``, a template.
 
 import re
 from html import escape
+from itertools import zip_longest
 
 _RAW = (
     "title",
@@ -20,15 +21,7 @@ _RAW = (
 )  # contain text, no elements
 _NAMED = ("title", "style", "script")  # what a text about HTML names; a page has them in its head
 _NEAR_CHARS = 200
-_PARTS = (
-    "nav",
-    "footer",
-    "header",
-    "aside",
-    "button",
-    "select",
-    "noscript",
-)  # are left out with what they contain
+_PARTS = ("nav", "footer", "header", "aside", "button", "select", "noscript")  # left out with what they contain
 _LINE_END = re.compile(r"\s*[^<\n]*")  # of a title
 _ANY_TAG = re.compile(r"(?=</?[a-z])", re.IGNORECASE)
 _PAGE_PART = re.compile(  # in a script tags may stand in quotes, but hardly at the beginning of a line
@@ -55,10 +48,17 @@ def close(html: str) -> str:
     for name in _RAW:
         if f"<{name}" in names:
             html = _close_raw(html, name)
+    shown = _leave_out(_leave_out(html.lower(), "<script", "</script"), "<!--", "-->")
     for name in _PARTS:
-        if names.count(f"<{name}") > names.count(f"</{name}"):
+        if shown.count(f"<{name}") > shown.count(f"</{name}"):
             html = re.sub(rf"<{name}\b[^<>]*>", " ", html, flags=re.IGNORECASE)
     return html
+
+
+def _leave_out(html: str, begin: str, end: str) -> str:
+    """Returns a page without what stands between these, where tags are named and none begin."""
+    first, *others = html.split(begin)
+    return "".join([first, *(other.partition(end)[2] for other in others)])
 
 
 def _pair(tag: re.Match[str]) -> str:
@@ -70,7 +70,7 @@ def _close_raw(html: str, name: str) -> str:
     """Closes each of these elements that is followed by another of its name, or by none, before its end."""
     tags = [*re.finditer(rf"<(/?){name}\b[^<>]*>", html, re.IGNORECASE)]
     parts, at = list[str](), 0
-    for tag, following in zip(tags, [*tags[1:], None], strict=True):
+    for tag, following in zip_longest(tags, tags[1:]):
         if tag[1] or (following and following[1]):
             continue
         if name in _NAMED and _is_in_sentence(html, tag.start()):

@@ -4,10 +4,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.documents.blocks import Document
 from ingest.documents.raw import FetchProblem, RawDocument
 from ingest.documents.readers import reader
+from ingest.documents.readers.html import html as html_reader
+from ingest.documents.readers.html import unclosed
 
 
 def read(html: str | bytes, kind: str = "html") -> Document:
@@ -247,6 +251,9 @@ def test_a_long_page_is_not_taken_for_a_deep_one(html: str) -> None:
         ("<nav><p>One<h2>Two<p>Three", ["One", "Two", "Three"]),
         ("<p>One<select><option>a<h2>Two<p>Three", ["One a", "Two", "Three"]),
         ("<?xml version='1.0'?><html><head><title/><script src='a'/></head><body><p>One<br/>Two", ["One Two"]),
+        ("<p>One<stylesheet></stylesheet><scripts><p>Two", ["One", "Two"]),
+        ("<p>One <b>two</b><p>Three<style", ["One two", "Three"]),
+        ("<!-- <nav> --><script>a('<nav>')</script><nav>Menu</nav><p>One", ["One"]),
         ("<script>a('<script>')</script><style>p {}</style><p>One", ["One"]),
         (
             "<p>The <title> and <style> of <b>a page<h2>Two<p>Three",
@@ -272,3 +279,26 @@ def test_a_heading_below_which_nothing_stands_is_part_of_a_websites_page(html: s
     text = "Every employee has thirty days of annual leave, and five of them may be carried over. " * 3
     document = read(f"<title>Page</title>{html.format(text=text)}", "webpage")
     assert [block.text for block in document.blocks] == [part.format(text=text).strip() for part in said]
+
+
+TOKENS = [
+    "<title>",
+    "</title>",
+    "<style>",
+    "<style",
+    "</style>",
+    "<script>",
+    "</script>",
+    "<nav>",
+    "</nav>",
+    "<!--",
+]
+TOKENS += ["-->", "<p>", "word ", "\n", "<", "/>", "<?xml ", "<br/>", "<b ", ">", "<styles>"]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=14))
+def test_whatever_is_left_open_no_word_of_the_source_is_taken_out(tokens: list[str]) -> None:
+    source = "".join(tokens)
+    closed = unclosed.close(source)
+    assert closed.count("word ") == source.count("word ")
+    html_reader.read_page(source)
