@@ -289,15 +289,28 @@ def test_a_model_that_does_not_answer_is_told_in_one_line(docent: Docent, model:
 
 def test_the_documents_of_one_source_are_listed_with_when_they_were_read(docent: Docent, tmp_path: Path) -> None:
     (tmp_path / "pages" / "broken.pdf").write_bytes(b"no pdf")
-    docent("ingest", "pages")
+    dutch = "Elke werknemer heeft dertig vakantiedagen per jaar, en vijf daarvan blijven staan."
+    for n in range(7):
+        (tmp_path / "pages" / f"verlof-{n}.md").write_text(f"# Verlof {n}\n\n{dutch}\n")
+    told = docent("ingest", "pages").out
+    assert (
+        "7 documents are in Dutch, for which search has no rules, so words are found as they are written" in told
+    )
+    assert "verlof-4.md, and 2 more ('docent documents pages' shows the language of each)" in told
     said = docent("documents", "pages").out
+    (line,) = [line for line in said.splitlines() if line.strip().startswith("verlof-6.md")]
+    assert line.split()[3:5] == ["1", "nl"]
     (line,) = [line for line in said.splitlines() if line.strip().startswith("leave.md")]
     assert "just now" in line
     line, problem = [line for line in said.splitlines() if line.strip().startswith("broken.pdf")]
     assert "is not a PDF, despite its name; save it in that format" in problem
     assert "not read" in line
     listed = docent("documents", "pages", "--json").json["documents"]
-    assert {document["uri"] for document in listed} == {*HANDBOOK, "broken.pdf"}
+    assert {document["uri"] for document in listed} == {
+        *HANDBOOK,
+        "broken.pdf",
+        *(f"verlof-{n}.md" for n in range(7)),
+    }
     assert all(document["read_at"] for document in listed)
 
 
