@@ -1,5 +1,6 @@
 """Defines the library's settings, which are read lazily from the environment."""
 
+from enum import StrEnum
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,14 @@ _SENTENCE_MODEL_PACKAGE = "all_minilm_l6_v2"
 def choose_embedding_model() -> str:
     """Returns the best model that runs here: the sentence model where its weights are installed."""
     return SENTENCE_EMBEDDING_MODEL if find_spec(_SENTENCE_MODEL_PACKAGE) else STATIC_EMBEDDING_MODEL
+
+
+class OcrUse(StrEnum):
+    """What text recognition reads."""
+
+    ALL = "all"  # scanned pages, and pictures as documents
+    SCANS = "scans"
+    OFF = "off"
 
 
 class IngestSettings(BaseSettings):
@@ -55,6 +64,18 @@ class IngestSettings(BaseSettings):
     )
     chunk_tokens: int = Field(default=220, ge=40, le=2_000, description="Tokens of the largest chunk")
     top_k: int = Field(default=20, ge=1, le=50, description="Chunks that a search returns; tools may show fewer")
+
+    ocr: OcrUse = Field(
+        default=OcrUse.ALL,
+        description="What text recognition reads where the extra ocr is installed: all (scanned pages of PDFs, "
+        "and PNG and JPEG files as documents), scans, off",
+    )
+    ocr_pages: int = Field(
+        default=50, ge=1, le=1_000, description="Scanned pages of one document that are recognised; each takes 3 s"
+    )
+    ocr_seconds: int = Field(
+        default=30, ge=5, le=300, description="Seconds of a processor in which one page has to be recognised"
+    )
 
     @property
     def is_config_named(self) -> bool:

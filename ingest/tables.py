@@ -31,7 +31,8 @@ class DocumentRow(Base):
     followed by a good listing yet. ``declared_access_id`` is what was declared at the last good listing; None
     means that a change of readers has begun and was not finished. ``path`` is what patterns match, where it is not
     the uri. A document that is ``hidden_because`` of a login stays in the index, for nobody. ``upkeep`` is what
-    its front matter says of its care. ``verified_by`` names the author of a verified answer.
+    its front matter says of its care. ``language`` is empty where it is not known. ``verified_by`` names the
+    author of a verified answer.
     """
 
     __tablename__ = "documents"
@@ -57,6 +58,7 @@ class DocumentRow(Base):
     hidden_because: Mapped[str | None] = mapped_column(Text)
     upkeep: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
     verified_by: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class SyncRow(Base):

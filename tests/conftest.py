@@ -33,6 +33,9 @@ from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ["DOCENT_EMBEDDING_MODEL"] = "static"  # a hundred times faster; tests of the sentence model name it
+os.environ["DOCENT_OCR"] = (
+    "off"  # what a test finds does not depend on an extra; those of recognition open it themselves
+)
 # A busy machine takes its time for an example. What stands between a change and its landing gives the same answer
 # every time; `make soak` looks for what is not known yet.
 _PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

@@ -142,6 +142,14 @@ def test_what_only_the_demo_needs_is_in_its_extra_and_its_locks() -> None:
     assert _locked("requirements.lock") | _locked("requirements-build.lock") <= _locked("requirements-demo.lock")
 
 
+def test_what_recognises_text_is_in_its_own_lock_alone_beside_what_production_has() -> None:
+    extra = {_package(line) for line in PROJECT["project"]["optional-dependencies"]["ocr"]}
+    assert extra | _locked("requirements.lock") <= _locked("requirements-ocr.lock")
+    assert not extra & _locked("requirements-dev.lock")
+    pins = [(ROOT / name).read_text().split("\n") for name in ("requirements.lock", "requirements-ocr.lock")]
+    assert {line for line in pins[0] if "==" in line} <= {*pins[1]}
+
+
 def test_production_imports_nothing_of_the_extra(run: Run) -> None:
     """Every module of the wheel but those of the demo and the stand-in."""
     program = (
@@ -158,9 +166,8 @@ def test_production_imports_nothing_of_the_extra(run: Run) -> None:
 
 def test_every_dependency_has_a_lower_bound_that_its_pin_meets() -> None:
     project = PROJECT["project"]
-    pins = re.findall(
-        r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", (ROOT / "requirements-dev.lock").read_text(), re.MULTILINE
-    )
+    locks = "".join((ROOT / f"requirements-{name}.lock").read_text() for name in ("dev", "ocr"))
+    pins = re.findall(r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", locks, re.MULTILINE)
     asked = [*project["dependencies"], *(x for extra in project["optional-dependencies"].values() for x in extra)]
     for requirement in map(Requirement, asked):
         (bound,) = requirement.specifier

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agent.errors import UserError
 from bot.cli import connection
 from bot.output import AsJson
 
@@ -90,16 +91,24 @@ def documents(
     problems: Annotated[
         bool, typer.Option("--problems", help="List what could not be read, why, and what to do.")
     ] = False,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="List documents that say nearly the same, the newest first.")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
     """List the sources and their problems. With the name of one, list its documents and when each was read.
 
     For example: docent documents handbook --problems
     """
-    from bot.cli.library import sources_table
+    from bot.cli.library import duplicates_table, sources_table
     from ingest import settings
 
+    if problems and duplicates:
+        raise UserError("--problems and --duplicates are two lists: ask for one of them.")
     with connection.open_index() as database:
+        if duplicates:
+            duplicates_table.show(database, settings.load(), source=source, as_json=json_)
+            return
         sources_table.show(database, settings.load(), source=source, lists_problems=problems, as_json=json_)
 
 

@@ -11,7 +11,8 @@ from bot import output
 from bot.doctor import stores
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
-from ingest.settings import LOCAL_EMBEDDING_MODELS
+from ingest.documents import ocr
+from ingest.settings import LOCAL_EMBEDDING_MODELS, OcrUse
 from ingest.sync import reports
 
 SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' again."
@@ -34,6 +35,11 @@ def documents(context: CheckContext) -> Iterator[Finding]:
         return
     last = f"; last {output.format_age(counts.synced_at)}" if counts.synced_at else ""
     yield Finding("documents", FindingState.OK, f"{counts.n_documents} ingested, {counts.n_chunks} chunks{last}")
+    if "ocr" in context.library.model_fields_set and context.library.ocr != OcrUse.OFF and not ocr.is_installed():
+        text = f"DOCENT_OCR is '{context.library.ocr}', but the extra for text recognition is not installed here."
+        yield Finding(
+            "documents", FindingState.WARNING, text, f"Install it wherever documents are read: {ocr.EXTRA}"
+        )
     if counts.n_problems:
         yield Finding(
             "documents",

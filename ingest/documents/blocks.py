@@ -1,6 +1,6 @@
 """The parsed form of every document, whatever its format: a title and a sequence of blocks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -43,12 +43,32 @@ class Gap:
     advice: str
 
 
+def join_gaps(gap: Gap | None, more: Gap) -> Gap:
+    """Returns what is told of two gaps; the advice is the first one's."""
+    return replace(gap, cause=f"{gap.cause}, and {more.cause}") if gap else more
+
+
+@dataclass(frozen=True)
+class Scans:
+    """Pages that show something to read and hold no text, by number from 1.
+
+    ``n_stamped`` of them have a line at an edge; ``n_unchecked`` others without text were not looked at.
+    """
+
+    pages: tuple[int, ...]
+    n_stamped: int = 0
+    n_unchecked: int = 0
+
+
 @dataclass(frozen=True)
 class Document:
     """A parsed document. ``keywords`` are searched but never shown.
 
     ``readers`` are whom it names in its front matter, as they stand there; None where it says nothing of them.
-    ``upkeep`` is what that says of its care.
+    ``upkeep`` is what that says of its care. ``language`` is the one it names, else the one it seems to be in; see
+    :mod:`ingest.documents.languages`.
+
+    ``scans`` are set only between a format's reader and :class:`ingest.documents.recognition.ScanReader`.
 
     ``title`` is empty only between a format's reader and :func:`ingest.documents.readers.reader.read_document`,
     for a document that does not name itself.
@@ -61,3 +81,5 @@ class Document:
     gap: Gap | None = None
     readers: tuple[str, ...] | None = None
     upkeep: Upkeep = NO_UPKEEP
+    language: str = ""
+    scans: Scans | None = None

@@ -21,13 +21,14 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
-from ingest.documents.blocks import Document
+from ingest.documents.blocks import Document, Scans
 from ingest.documents.exchange import Failure, RequestHead
 from ingest.documents.process_watch import ProcessWatch
 from ingest.documents.raw import FetchProblem, RawDocument
 
 CHILD = (sys.executable, "-s", "-m", "ingest.documents.readers.child")
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")  # what an interpreter may need
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each takes address space, and is no faster
 _BYTES_PER_CHAR = 8  # of an answer, markup included
 
 
@@ -53,6 +54,7 @@ class _Answer:
     failure: Failure | None = None
     cause: str = ""
     advice: str = ""
+    scans: Scans | None = None
     document: Document | None = None
 
 
@@ -154,7 +156,7 @@ class Converter:
         limits, split = self.limits, "split it into smaller documents"
         match answer.failure:
             case Failure.PROBLEM:
-                return FetchProblem(answer.cause, answer.advice)
+                return FetchProblem(answer.cause, answer.advice, scans=answer.scans)
             case Failure.TIME:
                 return FetchProblem(f"could not be read within {limits.seconds:g} s", split, may_pass=True)
             case Failure.CPU:
@@ -175,12 +177,14 @@ def _environment() -> dict[str, str]:
     """Returns the child's environment, without secrets."""
     inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-    return {**inherited, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+    return {**inherited, **_ONE_THREAD, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
 
 
 def _format_request(raw: RawDocument) -> bytes:
     updated_at = raw.updated_at.isoformat() if raw.updated_at else None
-    head = RequestHead(format=raw.format, title=raw.title, updated_at=updated_at, n_bytes=len(raw.content))
+    head = RequestHead(
+        format=raw.format, title=raw.title, updated_at=updated_at, n_bytes=len(raw.content), page=raw.page
+    )
     return json.dumps(head).encode() + b"\n"
 
 

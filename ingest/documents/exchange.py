@@ -35,6 +35,7 @@ class RequestHead(TypedDict):
     title: str
     updated_at: str | None
     n_bytes: int
+    page: int
 
 
 class ExchangedBlock(TypedDict, total=False):
@@ -56,6 +57,14 @@ class GapMessage(TypedDict):
     advice: str
 
 
+class ScansMessage(TypedDict):
+    """The scans of a document as JSON."""
+
+    pages: list[int]
+    n_stamped: int
+    n_unchecked: int
+
+
 class DocumentMessage(TypedDict):
     """A parsed document as JSON."""
 
@@ -66,6 +75,8 @@ class DocumentMessage(TypedDict):
     gap: GapMessage | None
     readers: list[str] | None
     upkeep: dict[str, str]
+    language: str
+    scans: ScansMessage | None
 
 
 class ReaderReply(TypedDict):
@@ -75,3 +86,4 @@ class ReaderReply(TypedDict):
     failure: NotRequired[Failure]
     cause: NotRequired[str]
     advice: NotRequired[str]
+    scans: NotRequired[ScansMessage]

@@ -4,6 +4,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from ingest.documents import ocr
+
 
 class Format(StrEnum):
     """How a document is parsed. The values are stored and sent to the child process."""
@@ -24,6 +26,7 @@ class Format(StrEnum):
     NOTEBOOK = "notebook"
     MAIL = "mail"
     OUTLOOK = "outlook"
+    PICTURE = "picture"  # where text recognition is on
 
 
 FORMATS: dict[str, Format] = {
@@ -42,6 +45,7 @@ FORMATS: dict[str, Format] = {
     ".ipynb": Format.NOTEBOOK,
     ".eml": Format.MAIL,
     ".msg": Format.OUTLOOK,
+    **dict.fromkeys((".png", ".jpg", ".jpeg"), Format.PICTURE),
 }
 MAX_BYTES = 5_000_000  # a larger text file is a log or a dump, and one answer's worth of it is noise
 MAX_PACKED_BYTES = 50_000_000  # the others contain pictures too
@@ -107,10 +111,13 @@ def find_format(path: str) -> Format | None:
 
 
 def is_ignored(path: str) -> bool:
-    """Returns whether a file is skipped without a report: a picture, a font, code, a lock file."""
+    """Returns whether a file is skipped without a report: a font, code, a lock file; a picture, unless
+    pictures are recognised."""
     name = PurePosixPath(path).name.lower()
     if "." not in name.lstrip("."):
         return name not in _BARE
+    if FORMATS.get(_suffix(path)) == Format.PICTURE:
+        return not ocr.reads_pictures()
     return _suffix(path) in _IGNORED or any(fnmatchcase(name, pattern) for pattern in _IGNORED_NAMES)
 
 
@@ -124,6 +131,11 @@ def explain_refusal(path: str) -> tuple[str, str]:
 def max_bytes(path: str) -> int:
     """Returns how large a file of this name may be."""
     return MAX_BYTES if find_format(path) in _TEXTUAL else MAX_PACKED_BYTES
+
+
+def may_hold_scans(path: str) -> bool:
+    """Returns whether a file of this name may have pages to recognise; one without a known ending may."""
+    return find_format(path) in {Format.PDF, Format.PICTURE, None}
 
 
 def is_page(path: str) -> bool:

@@ -54,6 +54,7 @@ OUTAGES = (  # parts of LanceDB's messages in lower case, and what they mean
         "and the network.",
     ),
 )
+ADDED_TEXTS = ("language",)  # columns that a table of an earlier release lacks, and that it may leave empty
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 
@@ -104,6 +105,7 @@ def chunk_schema(dimension: int, model: str) -> pa.Schema:
     fields = [pa.field(name, pa.string(), nullable=False) for name in texts]
     fields += [pa.field("position", pa.int32()), pa.field("n_tokens", pa.int32())]
     fields += [pa.field("updated_at", pa.timestamp("us", tz="UTC"))]
+    fields += [pa.field(name, pa.string()) for name in ADDED_TEXTS]
     fields += [pa.field("vector", pa.list_(pa.float32(), dimension))]
     return pa.schema(fields, metadata={_MODEL: model.encode()})
 
@@ -144,6 +146,14 @@ async def drop_table(address: str, table: str) -> None:
     database = await lancedb().connect_async(address)
     if table in (await database.list_tables()).tables:
         await database.drop_table(table)
+
+
+async def add_missing_columns(table: Any) -> None:
+    """Adds the columns that an earlier release did not write, without a text."""
+    there = (await table.schema()).names
+    missing = {name: "CAST(NULL AS STRING)" for name in ADDED_TEXTS if name not in there}
+    if missing:
+        await table.add_columns(missing)
 
 
 async def create_search_indexes(table: Any) -> None:

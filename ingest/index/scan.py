@@ -52,11 +52,13 @@ def measure(index: Index) -> tuple[int, int]:
 
 def read_chunks(index: Index, document_ids: Sequence[str]) -> list[IndexedChunk]:
     """Reads the chunks of these documents as they were written, ordered by id."""
-    columns = [*IndexedChunk.__dataclass_fields__]
+    names = [*IndexedChunk.__dataclass_fields__]
 
     async def read(table: Any) -> list[IndexedChunk]:
+        there = {*(await table.schema()).names}
+        columns = [name for name in names if name in there]  # a table of an earlier release lacks the newest
         rows = await table.query().where(one_of("document_id", document_ids)).select(columns).to_arrow()
-        return [IndexedChunk(**row) for row in rows.to_pylist()]
+        return [IndexedChunk(**{**row, "language": row.get("language") or ""}) for row in rows.to_pylist()]
 
     return sorted(index.read(read), key=lambda chunk: chunk.chunk_id)
 

@@ -34,7 +34,7 @@ class NoIndex(UserError):
 
 @dataclass(frozen=True)
 class IndexedChunk:
-    """A row to write. ``search_text`` is what full-text search reads."""
+    """A row to write. ``search_text`` is what full-text search reads; ``language`` is empty if not known."""
 
     chunk_id: str
     document_id: str
@@ -49,6 +49,7 @@ class IndexedChunk:
     position: int
     n_tokens: int
     updated_at: datetime | None
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -281,6 +282,7 @@ class Index:
                 self._require_model()
         self._require_dimension(dimension)
         if not self._is_prepared:
+            self._write(self._table, partial(lancedb_runtime.add_missing_columns, self._table))
             self._write(self._table, partial(lancedb_runtime.create_search_indexes, self._table))
             self._is_prepared = True
         return self._table

@@ -17,6 +17,7 @@ from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
 from ingest.documents.converter import Converter
 from ingest.documents.raw import FetchProblem
+from ingest.documents.recognition import PageRecognizer, ScanReader
 from ingest.sources.connector import REPEATED, UNNAMED, Source
 from ingest.sync import front_matter
 from ingest.sync.store import MAX_CLAIMS, SyncItem
@@ -53,28 +54,34 @@ class ReaderPool:
         id_of: Callable[[str], UUID],
         n: int = 0,
         converter: Callable[[], Converter] = Converter,
+        recognizer: Callable[[], PageRecognizer | None] = PageRecognizer.open,
     ) -> None:
         self._source = source
         self._chunk_tokens = chunk_tokens
         self._id_of = id_of
         n = n or min(MAX_CHILDREN, os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(n, thread_name_prefix="reading")
-        self._converters = [converter() for _ in range(n)]
-        self._free: queue.SimpleQueue[Converter] = queue.SimpleQueue()
-        self._unused = list(self._converters)
+        self._recognizer = recognizer()  # one for all: it takes a gigabyte
+        self._readers = [ScanReader(converter(), self._recognizer) for _ in range(n)]
+        self._free: queue.SimpleQueue[ScanReader] = queue.SimpleQueue()
+        self._unused = list(self._readers)
 
     def __enter__(self) -> "ReaderPool":
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._recognizer is not None:
+            self._recognizer.close()
         self._threads.shutdown(cancel_futures=True)
-        for child in self._converters:
-            child.__exit__()
+        for reader in self._readers:
+            reader.__exit__()
+        if self._recognizer is not None:
+            self._recognizer.__exit__()
 
     def read(self, items: Sequence[SyncItem]) -> Iterator[ParsedDocument]:
         """Yields each document, in the order of the items."""
-        n_needed = 1 if len(items) <= FEW else len(self._converters)
-        while len(self._converters) - len(self._unused) < n_needed:
+        n_needed = 1 if len(items) <= FEW else len(self._readers)
+        while len(self._readers) - len(self._unused) < n_needed:
             self._free.put(self._unused.pop())
         remaining = iter(items)
         ahead: deque[Future[ParsedDocument]] = deque(
@@ -96,14 +103,14 @@ class ReaderPool:
             advice = "leave it out with 'exclude', and report it as a bug"
             parsed.problem = FetchProblem(f"ended the process that read it {MAX_CLAIMS} times", advice)
             return parsed
-        converter = self._free.get()
+        reader = self._free.get()
         try:
-            self._fill(parsed, converter)
+            self._fill(parsed, reader)
         finally:
-            self._free.put(converter)
+            self._free.put(reader)
         return parsed
 
-    def _fill(self, parsed: ParsedDocument, converter: Converter) -> None:
+    def _fill(self, parsed: ParsedDocument, reader: ScanReader) -> None:
         if parsed.item.fingerprint == UNNAMED:
             advice = f"rename it: Unicode, and with its folders at most {names.MAX_BYTES:,} bytes"
             parsed.problem = FetchProblem("has a name that cannot be stored", advice)
@@ -129,7 +136,7 @@ class ReaderPool:
             parsed.keeps_earlier = True
             return
         try:
-            document, parsed.own_readers = front_matter.check_readers(converter.read(raw))
+            document, parsed.own_readers = front_matter.check_readers(reader.read(raw))
             parsed.document = anchors.assign(document, raw.anchors)
             parsed.chunks = chunking.split(parsed.document, max_tokens=self._chunk_tokens)
         except FetchProblem as problem:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from agent.clock import now
 from agent.store.database import Database, Transaction
+from ingest.documents import languages
 from ingest.sync import store
 from ingest.sync.store import SyncOrigin, SyncStatus
 from ingest.tables import DocumentRow, SyncRow
@@ -49,8 +50,19 @@ class DocumentProblem:
 
 
 @dataclass(frozen=True)
+class LanguageNotice:
+    """A document in a language that search has no rules for."""
+
+    uri: str
+    language: str
+
+
+@dataclass(frozen=True)
 class ReadDocument:
-    """A document as it was read at ``read_at``; ``changed_at`` is what its source says, None where it does not."""
+    """A document as it was read at ``read_at``; ``changed_at`` is what its source says, None where it does not.
+
+    ``language`` is empty where it is not known.
+    """
 
     uri: str
     title: str
@@ -59,6 +71,7 @@ class ReadDocument:
     changed_at: datetime | None
     read_at: datetime
     problem: str | None
+    language: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class SyncReport:
     Every document that was listed is added, changed, unchanged, moved or unread; ``n_partial`` were read in part.
     ``n_narrowed`` and ``n_widened`` were there before and have other readers now; the latter somebody may read who
     might not. ``n_chunks`` counts the chunks written, ``n_embedded`` those that had no vector yet. ``problems``
-    are all that the source has.
+    are all that the source has; ``notices`` are of documents that this sync has read.
     """
 
     source: str
@@ -87,6 +100,7 @@ class SyncReport:
     n_tokens: int
     cost_usd: Decimal
     problems: tuple[DocumentProblem, ...]
+    notices: tuple[LanguageNotice, ...]
     seconds: float
 
     @property
@@ -215,6 +229,7 @@ def load_report(database: Database, sync_id: UUID) -> SyncReport:
             n_tokens=row.n_tokens,
             cost_usd=row.cost_usd,
             problems=load_problems(transaction, source=row.source),
+            notices=_load_notices(transaction, row.source, row.started_at),
             seconds=((row.ended_at or now()) - row.started_at).total_seconds(),
         )
 
@@ -227,6 +242,13 @@ def _count_problems(transaction: Transaction, source: str) -> tuple[int, int]:
     query = select(func.count().filter(is_unread), func.count().filter(~is_unread)).where(*has_problem)
     n_unread, n_partial = transaction.execute(query).one()
     return n_unread, n_partial
+
+
+def _load_notices(transaction: Transaction, source: str, since: datetime) -> tuple[LanguageNotice, ...]:
+    row = DocumentRow
+    is_unserved = (row.source == source, row.synced_at >= since, row.language.not_in(["", *languages.SERVED]))
+    query = select(row.uri, row.language).where(*is_unserved).order_by(row.language, row.uri.collate("C"))
+    return tuple(LanguageNotice(*columns) for columns in transaction.execute(query))
 
 
 def load_counts(transaction: Transaction, source: str) -> SourceCounts:
@@ -261,7 +283,7 @@ def load_stats(database: Database) -> LibraryStats:
 def load_documents(transaction: Transaction, source: str) -> tuple[ReadDocument, ...]:
     """Reads what is known of each document of a source, ordered by uri."""
     row = DocumentRow
-    query = select(row.uri, row.title, row.url, row.n_chunks, row.updated_at, row.synced_at, PROBLEM)
+    query = select(row.uri, row.title, row.url, row.n_chunks, row.updated_at, row.synced_at, PROBLEM, row.language)
     ordered = query.where(row.source == source).order_by(row.uri.collate("C"))
     return tuple(ReadDocument(*columns) for columns in transaction.execute(ordered))
 

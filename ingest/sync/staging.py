@@ -20,13 +20,13 @@ from agent.store.database import Database
 from ingest.access import reader_sets
 from ingest.access.declaration import Declaration, list_readers
 from ingest.access.reader_sets import Readers
-from ingest.documents import names
+from ingest.documents import formats, names, ocr
 from ingest.progress import Progress
 from ingest.sources.connector import UNNAMED, UNREAD, WITHDRAWN, ListedDocument, Source
 from ingest.sync import store
 from ingest.tables import DocumentRow, SyncItemRow
 
-PIPELINE_VERSION = 7  # raise it when reading or splitting changes: every document is then read again
+PIPELINE_VERSION = 8  # raise it when reading or splitting changes: every document is then read again
 STAGE_ROWS = 1_000
 
 
@@ -101,6 +101,8 @@ class _Listing(Iterator[ListedDocument]):
 def content_hash(listed: ListedDocument, chunk_tokens: int) -> str:
     """Hashes what decides which chunks a document has in the index."""
     parts = [PIPELINE_VERSION, chunk_tokens, listed.fingerprint, listed.url, listed.anchors]
+    if ocr.is_on() and formats.may_hold_scans(listed.uri):
+        parts.append("ocr")  # so that scans are read once it is installed
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

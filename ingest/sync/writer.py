@@ -140,6 +140,7 @@ def _to_indexed(parsed: ParsedDocument, chunk: chunking.Chunk, source: str) -> I
         position=chunk.position,
         n_tokens=chunk.n_tokens,
         updated_at=parsed.document.updated_at,
+        language=parsed.document.language,
     )
 
 
@@ -152,6 +153,7 @@ def _search_text(document: Document, chunk: chunking.Chunk) -> str:
 _COLUMNS = {
     "url", "title", "fingerprint", "content_hash", "access_id", "updated_at", "synced_at", "n_chunks", "problem",
     "path", "declared_access_id", "listed_access_id", "own_readers", "hidden_because", "upkeep",
+    "language",
 }  # fmt: skip
 
 
@@ -187,6 +189,7 @@ def _row(parsed: ParsedDocument, source: str, access: PageAccess) -> dict[str, o
         "hidden_because": parsed.item.hidden_because,
         "updated_at": parsed.document.updated_at if parsed.document else None,
         "upkeep": _upkeep(parsed),
+        "language": parsed.document.language if parsed.document else "",
         "synced_at": now(),
         "n_chunks": len(parsed.chunks),
         "problem": _problem(parsed),

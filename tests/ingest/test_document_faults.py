@@ -15,9 +15,10 @@ import pytest
 from agent.types import Audience
 from ingest.documents import chunking, formats
 from ingest.documents.raw import RawDocument
-from ingest.documents.readers import reader
+from ingest.documents.recognition import ScanReader
 from ingest.library import Library
 from tests.ingest import paper
+from tests.ingest.conftest import InThisProcess
 from tests.ingest.office import ods, ods_row, opendocument, pptx, shape, xlsx
 from tests.ingest.paper import drawn_pdf, line, paragraph
 from tests.library import sync_folder
@@ -225,7 +226,14 @@ FAULTS = [
         drawn_pdf(TEXT, *[PICTURE, WHITE] * 45),
         ("six",),
         (),
-        "pages 2, 4, 6, 8, 10, 12, 14, 16 and 37 more hold no text (scanned?)",
+        f"pages {', '.join(map(str, range(2, 62, 2)))} and 15 more hold no text (scanned?)",
+    ),
+    Fault(
+        "many-backs.pdf",
+        drawn_pdf(TEXT, *[WHITE] * 400),
+        ("six",),
+        (),
+        "100 pages without text were not looked at (blank, or scanned?)",
     ),
     Fault(
         "outlines.pdf",
@@ -464,7 +472,7 @@ KEPT = [
     Fault("grey-back.pdf", drawn_pdf(TEXT, PICTURE, picture=bytes(range(236, 241)) * 5), ("six",)),
     Fault("drawn-logo.pdf", drawn_pdf(TEXT, b"q .1 0 0 .1 60 700 cm " + COMPOUND + b"Q"), ("six",)),
     Fault("space.pdf", drawn_pdf(TEXT, line(" ")), ("six",)),
-    Fault("white-backs.pdf", drawn_pdf(TEXT, *[WHITE] * 400), ("six",)),
+    Fault("white-backs.pdf", drawn_pdf(TEXT, *[WHITE] * 250), ("six",)),
     Fault("cover.pdf", drawn_pdf(PICTURE + line("The handbook of Acme", y=400), TEXT), ("handbook", "six")),
     Fault("example.md", b"Write `data:image/png;base64,iVBORw0KGgo=` to embed it.", ("base64,iVBORw0KGgo=",)),
     Fault("real-pdf.txt", paper.pdf([(60, 700, 10, "Hello.")]), ("Hello.",), ("%PDF",)),
@@ -484,7 +492,7 @@ def read(fault: Fault) -> tuple[list[chunking.Chunk], str]:
     """The chunks of a file, and what is listed."""
     format_ = formats.find_format(fault.name)
     assert format_
-    document = reader.read_document(RawDocument(fault.content, format_, "File name"))
+    document = ScanReader(InThisProcess()).read(RawDocument(fault.content, format_, "File name"))
     return chunking.split(document, max_tokens=220), document.gap.cause if document.gap else ""
 
 

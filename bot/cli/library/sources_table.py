@@ -23,6 +23,7 @@ from ingest.sync.store import SyncStatus
 from ingest.tables import DocumentRow
 
 NOT_SCHEDULED = "–"
+MAX_PROBLEMS = 20  # below a source's documents; '--problems' lists all
 DEFAULT_EVERY = "1h"
 
 
@@ -82,6 +83,8 @@ def show(
         console.print(_make_documents_table(listed))
     if lists_problems:
         _print_problems(console, problems)
+    elif source and 0 < len(problems) <= MAX_PROBLEMS:
+        output.print_problems(console, problems)
     elif problems:
         console.print("'docent documents --problems' lists what could not be read, why, and what to do.")
 
@@ -135,12 +138,18 @@ def _make_documents_table(documents: Sequence[ReadDocument]) -> Table:
     table.add_column("document", overflow="fold")
     table.add_column("title", overflow="ellipsis", no_wrap=True)
     table.add_column("chunks", justify="right")
-    for name in ("read", "changed"):
+    for name in ("language", "read", "changed"):
         table.add_column(name, no_wrap=True)
     for document in documents:
         changed = f"{document.changed_at:%Y-%m-%d}" if document.changed_at else NOT_SCHEDULED
-        read = output.format_age(document.read_at) if document.n_chunks else "[yellow]not read[/]"
-        table.add_row(escape(document.uri), escape(document.title), f"{document.n_chunks:,}", read, changed)
+        language = document.language or NOT_SCHEDULED
+        without = "[yellow]not read[/]" if document.problem else "no text"  # such as a photograph
+        read = output.format_age(document.read_at) if document.n_chunks else without
+        if document.n_chunks and document.problem:
+            read = f"[yellow]in part[/], {read}"
+        table.add_row(
+            escape(document.uri), escape(document.title), f"{document.n_chunks:,}", language, read, changed
+        )
     return table
 
 

@@ -1,12 +1,16 @@
 """Prints what a sync did: counts, changed readers, and the documents that could not be read."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 
 from agent.text import count, cut
 from bot import output
-from ingest.sync.reports import SyncReport
+from ingest.documents import languages
+from ingest.sync.reports import LanguageNotice, SyncReport
 
+MAX_NOTICES = 5  # of a language; 'docent documents NAME' shows that of each document
 MAX_PROBLEMS = 20  # shown after a sync; 'docent documents --problems' lists all
 
 
@@ -32,3 +36,17 @@ def print_report(report: SyncReport) -> None:
     output.print_problems(console, shown)
     if n_more:
         console.print(f"  … and {n_more} more: 'docent documents --problems' lists all")
+    _print_notices(console, report.source, report.notices)
+
+
+def _print_notices(console: Console, source: str, notices: Sequence[LanguageNotice]) -> None:
+    """Says which documents are in a language that search has no rules for; they are searched all the same."""
+    for language in dict.fromkeys(notice.language for notice in notices):
+        uris = [notice.uri for notice in notices if notice.language == language]
+        shown, n_more = cut(uris, MAX_NOTICES)
+        more = f", and {n_more} more ('docent documents {source}' shows the language of each)" if n_more else ""
+        are = "is" if len(uris) == 1 else "are"
+        console.print(
+            f"  {count(len(uris), 'document')} {are} in {languages.describe(language)}, for which search has no "
+            f"rules, so words are found as they are written: {escape(', '.join(shown))}{escape(more)}"
+        )

@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO, cast
 
-from ingest.documents.blocks import Block, Document
+from ingest.documents.blocks import Block, Document, Scans
 from ingest.documents.exchange import (
     DocumentMessage,
     ExchangedBlock,
@@ -25,6 +25,7 @@ from ingest.documents.exchange import (
     LimitsMessage,
     ReaderReply,
     RequestHead,
+    ScansMessage,
 )
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
@@ -58,7 +59,7 @@ def serve(limits: LimitsMessage, *, read: Read = read) -> None:
 
 def _parse_request(head: RequestHead, content: bytes) -> RawDocument:
     updated_at = datetime.fromisoformat(head["updated_at"]) if head["updated_at"] else None
-    return RawDocument(content, Format(head["format"]), head["title"], updated_at)
+    return RawDocument(content, Format(head["format"]), head["title"], updated_at, page=head["page"])
 
 
 def _reply(read: Read, raw: RawDocument, max_chars: int) -> ReaderReply:
@@ -68,7 +69,8 @@ def _reply(read: Read, raw: RawDocument, max_chars: int) -> ReaderReply:
             return {"failure": Failure.OUTPUT}
         return {"document": _document_message(document)}
     except FetchProblem as problem:
-        return {"failure": Failure.PROBLEM, "cause": problem.cause, "advice": problem.advice}
+        reply: ReaderReply = {"failure": Failure.PROBLEM, "cause": problem.cause, "advice": problem.advice}
+        return {**reply, "scans": _scans_message(problem.scans)} if problem.scans else reply
     except MemoryError:
         return {"failure": Failure.MEMORY}
     except Exception as error:  # noqa: BLE001 - ends one document; no message, because it may quote the document
@@ -85,8 +87,14 @@ def _document_message(document: Document) -> DocumentMessage:
         "keywords": document.keywords,
         "readers": None if document.readers is None else list(document.readers),
         "upkeep": document.upkeep.as_json() or {},
+        "language": document.language,
+        "scans": _scans_message(document.scans) if document.scans else None,
         "gap": GapMessage(cause=document.gap.cause, advice=document.gap.advice) if document.gap else None,
     }
+
+
+def _scans_message(scans: Scans) -> ScansMessage:
+    return {"pages": list(scans.pages), "n_stamped": scans.n_stamped, "n_unchecked": scans.n_unchecked}
 
 
 def _block_message(block: Block) -> ExchangedBlock:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ingest.documents.blocks import Gap
 
-MAX_RANGES = 8  # named; the others are counted
+MAX_RANGES = 30  # named; the others are counted
 
 
 def explain_pictures(numbers: Sequence[int], *, what: str) -> Gap | None:

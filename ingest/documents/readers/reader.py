@@ -16,10 +16,10 @@ from agent import secrets
 from agent.hidden_characters import strip_invisible
 from agent.prompting import embedded_instructions
 from agent.text import shorten
-from ingest.documents.blocks import Block, BlockKind, Document, Gap
+from ingest.documents.blocks import Block, BlockKind, Document, Gap, join_gaps
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
-from ingest.documents.readers import signature
+from ingest.documents.readers import language, signature
 from ingest.documents.readers.text.inline_data import strip_inline_data
 
 MAX_CHARS = 20_000_000  # of text
@@ -43,6 +43,7 @@ MODULES: dict[Format, str] = {
     Format.NOTEBOOK: "text.notebook",
     Format.MAIL: "mail.mail",
     Format.OUTLOOK: "mail.outlook",
+    Format.PICTURE: "ocr.picture",
 }
 _PRINTED = {  # formats in which the first heading is the title
     *(Format.PDF, Format.DOCX, Format.PPTX, Format.OPENDOCUMENT, Format.RTF),
@@ -59,15 +60,15 @@ class _FormatReader(Protocol):
 
 
 def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
-    """Parses a raw document; raises :class:`FetchProblem` when it is damaged or contains no text.
+    """Parses a raw document, or recognises one page of it; raises :class:`FetchProblem` when it is damaged or
+    contains no text.
 
     >>> read_document(RawDocument(b"# Gate\\n\\nOpens at six.", Format.MARKDOWN, "gate.md")).title
     'Gate'
     """
     format_ = signature.detect_format(raw)
-    reader = cast(_FormatReader, import_module(f"ingest.documents.readers.{MODULES[format_]}"))
     try:
-        document = reader.read(raw.content, max_chars=max_chars)
+        document = _read(raw, format_, max_chars)
     except RecursionError:
         raise FetchProblem("is nested too deeply", "save it in a simpler form") from None
     if len(document.blocks) + sum(len(block.lines) for block in document.blocks) > MAX_PIECES:
@@ -76,14 +77,21 @@ def read_document(raw: RawDocument, *, max_chars: int = MAX_CHARS) -> Document:
     blocks = _clean(document.blocks)
     title = strip_invisible(document.title).strip() or _find_title(blocks, format_) or raw.title
     blocks = _drop_title(title, blocks)
-    if not blocks:
+    if not blocks and not raw.page:
         raise _no_text_problem(document.gap)
-    masked = _mask_secrets(
-        _note_instructions(
-            replace(document, title=title, blocks=blocks, keywords=strip_invisible(document.keywords))
-        )
-    )
+    document = replace(document, title=title, blocks=blocks, keywords=strip_invisible(document.keywords))
+    document = replace(document, language=document.language or language.detect(blocks))
+    masked = _mask_secrets(_note_instructions(document))
     return replace(masked, title=_clean_title(masked.title), updated_at=document.updated_at or raw.updated_at)
+
+
+def _read(raw: RawDocument, format_: Format, max_chars: int) -> Document:
+    if raw.page:
+        from ingest.documents.readers.ocr import picture
+
+        return picture.recognize_page(raw.content, format_, raw.page)
+    reader = cast(_FormatReader, import_module(f"ingest.documents.readers.{MODULES[format_]}"))
+    return reader.read(raw.content, max_chars=max_chars)
 
 
 def _note_instructions(document: Document) -> Document:
@@ -97,7 +105,7 @@ def _note_instructions(document: Document) -> Document:
         return document
     sentences = "1 sentence instructs" if n_found == 1 else f"{n_found:,} sentences instruct"
     advice = "look at who wrote that; a model is not shown it"
-    return replace(document, gap=_join_gap(document.gap, Gap(f"{sentences} a language model", advice)))
+    return replace(document, gap=join_gaps(document.gap, Gap(f"{sentences} a language model", advice)))
 
 
 def _mask_secrets(document: Document) -> Document:
@@ -117,17 +125,13 @@ def _mask_secrets(document: Document) -> Document:
         title=title,
         blocks=blocks,
         keywords=keywords,
-        gap=_join_gap(document.gap, _describe_secrets(n_secrets)),
+        gap=join_gaps(document.gap, _describe_secrets(n_secrets)),
     )
 
 
 def _describe_secrets(n_secrets: int) -> Gap:
     masked = "1 secret is masked" if n_secrets == 1 else f"{n_secrets:,} secrets are masked"
     return Gap(masked, "take what is secret out of the document, and replace it where it is used")
-
-
-def _join_gap(gap: Gap | None, more: Gap) -> Gap:
-    return replace(gap, cause=f"{gap.cause}, and {more.cause}") if gap else more
 
 
 def _clean_title(title: str) -> str:

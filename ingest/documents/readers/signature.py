@@ -18,8 +18,10 @@ NAMES: dict[Format, str] = {
     Format.EPUB: "e-book",
     Format.OUTLOOK: "Outlook message",
     Format.RTF: "Rich Text document",
+    Format.PICTURE: "picture",
 }  # formats that have a signature
 _PDF, _ZIP, _OLE, _RTF = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf"
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")  # PNG and JPEG
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
 _WHOLE_PAGE = re.compile(  # goes on with another tag, unlike a text that begins with a word about HTML
     rb"(?:\xef\xbb\xbf)?\s*<[^<>]{1,2000}>\s*(?:<[a-z!?]|(?s:.*)</html\s*>\s*\Z)", re.IGNORECASE
@@ -61,6 +63,8 @@ def detect_format(raw: RawDocument) -> Format:
         return _detect_compound(content)
     if content.startswith(_RTF):
         return Format.RTF
+    if raw.format == Format.PICTURE and content.startswith(_PICTURES):
+        return Format.PICTURE
     if raw.format not in {Format.WEBPAGE, Format.MAIL} and _PAGE.match(content):
         return Format.HTML  # Excel's and Word's "save as web page" may keep their ending too
     if raw.format in NAMES:

@@ -33,6 +33,30 @@ def declare(tmp_path: Path, content: str) -> None:
     (tmp_path / "docent.toml").write_text(content)
 
 
+# docent documents
+
+
+def test_near_duplicates_are_listed_with_both_addresses_the_newest_first(docent: Docent, tmp_path: Path) -> None:
+    page = "# Travel\n\n" + " ".join(f"Rule {n} of the travel policy is about matter {n * 7}." for n in range(30))
+    for name, day in (("travel.md", "2024-01-01"), ("travel-copy.md", "2026-05-01")):
+        (tmp_path / "pages" / name).write_text(f"---\nupdated: {day}\n---\n{page}\n\nThis is {name}.\n")
+    assert docent("ingest", "pages", "--link", "https://handbook.example/{path}").code == 0
+    (group,) = docent("documents", "--duplicates", "--json").json
+    assert [one["url"] for one in group["documents"]] == [
+        "https://handbook.example/travel-copy",
+        "https://handbook.example/travel",
+    ]
+    assert group["similarity"] >= 0.8
+    told = docent("documents", "pages", "--duplicates").out
+    assert "2 documents, alike to" in told
+    assert told.index("https://handbook.example/travel-copy") < told.rindex("https://handbook.example/travel\n")
+    assert (
+        docent("documents", "none", "--duplicates").err
+        == "docent: There is no source 'none'. 'docent documents' lists them.\n"
+    )
+    assert docent("documents", "--problems", "--duplicates").code == 2
+
+
 # docent sync
 
 
@@ -265,14 +289,28 @@ def test_a_model_that_does_not_answer_is_told_in_one_line(docent: Docent, model:
 
 def test_the_documents_of_one_source_are_listed_with_when_they_were_read(docent: Docent, tmp_path: Path) -> None:
     (tmp_path / "pages" / "broken.pdf").write_bytes(b"no pdf")
-    docent("ingest", "pages")
+    dutch = "Elke werknemer heeft dertig vakantiedagen per jaar, en vijf daarvan blijven staan."
+    for n in range(7):
+        (tmp_path / "pages" / f"verlof-{n}.md").write_text(f"# Verlof {n}\n\n{dutch}\n")
+    told = docent("ingest", "pages").out
+    assert (
+        "7 documents are in Dutch, for which search has no rules, so words are found as they are written" in told
+    )
+    assert "verlof-4.md, and 2 more ('docent documents pages' shows the language of each)" in told
     said = docent("documents", "pages").out
+    (line,) = [line for line in said.splitlines() if line.strip().startswith("verlof-6.md")]
+    assert line.split()[3:5] == ["1", "nl"]
     (line,) = [line for line in said.splitlines() if line.strip().startswith("leave.md")]
     assert "just now" in line
-    (line,) = [line for line in said.splitlines() if line.strip().startswith("broken.pdf")]
+    line, problem = [line for line in said.splitlines() if line.strip().startswith("broken.pdf")]
+    assert "is not a PDF, despite its name; save it in that format" in problem
     assert "not read" in line
     listed = docent("documents", "pages", "--json").json["documents"]
-    assert {document["uri"] for document in listed} == {*HANDBOOK, "broken.pdf"}
+    assert {document["uri"] for document in listed} == {
+        *HANDBOOK,
+        "broken.pdf",
+        *(f"verlof-{n}.md" for n in range(7)),
+    }
     assert all(document["read_at"] for document in listed)
 
 

@@ -1,13 +1,17 @@
 """The checks of documents and index: complete, missing, on another machine, of another model."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 import ingest.settings
 from agent.store.database import Database
 from bot.doctor import documents, stores
 from bot.doctor.context import CheckContext
+from ingest.documents import ocr
+from ingest.settings import IngestSettings, OcrUse
 
 
 def test_documents_and_their_index_are_well(read_in: CheckContext) -> None:
@@ -17,6 +21,14 @@ def test_documents_and_their_index_are_well(read_in: CheckContext) -> None:
     assert counted.text.startswith("4 ingested, ")
     assert read_in.documents
     assert f"{read_in.documents.n_chunks} chunks, embedded by 'static'" in index.text
+
+
+@pytest.mark.skipif(ocr.is_installed(), reason="is about a machine without the extra ocr")
+def test_recognition_that_is_asked_for_and_not_installed_is_told(read_in: CheckContext) -> None:
+    asked = replace(read_in, library=IngestSettings(ocr=OcrUse.SCANS, index_uri=read_in.library.index_uri))
+    _, told = documents.documents(asked)
+    assert told.text == "DOCENT_OCR is 'scans', but the extra for text recognition is not installed here."
+    assert ocr.EXTRA in told.advice
 
 
 def test_documents_that_could_not_be_read_are_counted(read_in: CheckContext, database: Database) -> None:

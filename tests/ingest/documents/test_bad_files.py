@@ -13,7 +13,6 @@ from tests.library import sync_folder
 NO_TEXT, EMPTY = "contains no text", "is empty"
 CAUSES = {
     "3000_blank_pages.pdf": "contains no text, only pictures or empty pages",
-    "deep_nested.html": "is nested too deeply",
     "empty_body.docx": NO_TEXT,
     "encrypted_user_password.pdf": "is protected with a password",
     "frontmatter_only.md": NO_TEXT,
@@ -22,7 +21,7 @@ CAUSES = {
     "png_named.pdf": "is not a PDF, despite its name",
     "random_bytes.bin": "has an unsupported type (.bin)",
     "random_bytes_named.pdf": "is not a PDF, despite its name",
-    "scanned_no_text_layer.pdf": "contains no text, only pictures or empty pages",
+    "scanned_no_text_layer.pdf": "contains no text, only scans or pictures (pages 1–3)",
     "script_only.html": NO_TEXT,
     "truncated.docx": "is a damaged Word document",
     "truncated.pdf": "is a damaged PDF",

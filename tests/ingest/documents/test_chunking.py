@@ -10,6 +10,7 @@ from ingest.documents.chunking import Chunk, split_sentences
 from ingest.documents.formats import Format
 from ingest.documents.raw import RawDocument
 from ingest.documents.readers import reader
+from tests.ingest import paper
 
 
 def chunks(markdown: str, max_tokens: int = 40) -> list[Chunk]:
@@ -122,3 +123,33 @@ def test_a_lead_longer_than_half_a_chunk_is_not_repeated() -> None:
     made = chunking.split(Document("T", (Block(BlockKind.PARAGRAPH, "lead " * 40 + "in:"), *items)), max_tokens=40)
     assert all(chunk.n_tokens <= 40 for chunk in made)
     assert "lead" not in made[-1].text
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("markdown", b"# Top\n\n## One\n\n### Two\n\n## Three\n"),
+        ("html", b"<h1>Top<h2>One<h3>Two<h2>Three"),
+        ("webpage", b"<title>Top</title><h1>Top<h2>One<h3>Two<h2>Three"),
+        ("text", b"Top\n===\n\nOne\n---\n\nTwo\n~~~\n\nThree\n-----\n"),
+        (
+            "pdf",
+            paper.pdf([(60, 740, 24, "Top"), (60, 690, 18, "One"), (60, 640, 14, "Two"), (60, 590, 18, "Three")]),
+        ),
+        (
+            "docx",
+            paper.docx(
+                "".join(
+                    paper.paragraph(text, style=f"Heading{level}")
+                    for text, level in (("Top", 1), ("One", 2), ("Two", 3), ("Three", 2))
+                )
+            ),
+        ),
+    ],
+)
+def test_a_page_of_headings_alone_can_be_searched(kind: str, content: bytes) -> None:
+    document = reader.read_document(RawDocument(content, Format(kind), "File name"))
+    made = chunking.split(document, max_tokens=40)
+    searched = "\n".join([document.title, *(f"{chunk.heading_path}\n{chunk.text}" for chunk in made)])
+    assert [heading for heading in ("Top", "One", "Two", "Three") if heading not in searched] == []
+    assert made

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from agent.errors import UserError
 from ingest.embedding.embedder import embed
-from ingest.index import lancedb_runtime
+from ingest.index import lancedb_runtime, scan
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import TABLE, Index, IndexedChunk
 
@@ -168,3 +169,25 @@ def test_a_process_that_has_used_an_index_must_not_fork_workers(tmp_path: Path) 
     put(Index(str(tmp_path), embedding_model="static"), "a", "one")
     with pytest.raises(RuntimeError, match="before the workers are forked"):
         lancedb_runtime.require_unused()
+
+
+def test_a_table_of_the_release_before_is_read_and_gets_the_new_columns(
+    tmp_path: Path,
+) -> None:
+    index, model = Index(str(tmp_path / "i"), embedding_model="static"), {b"docent.embedding_model": b"static"}
+    schema = lancedb_runtime.chunk_schema(256, "static")
+    old = pa.schema([field for field in schema if field.name != "language"], metadata=model)
+    lancedb_runtime.run(lancedb_runtime.create_table(index.address, TABLE, old))
+    rows = [{**vars(chunk("a", 0, "apples")), "vector": embed(["apples"])[0]}]
+    table = lancedb_runtime.run(lancedb_runtime.open_table(index.address, TABLE))
+    lancedb_runtime.run(table.add(pa.Table.from_pylist([dict(row, language=None) for row in rows], schema=old)))
+    assert [read.language for read in scan.read_chunks(index, ["a"])] == [""]
+    pears = replace(chunk("b", 0, "pears"), language="en")
+    index.replace(["b"], [pears], embed(["pears"]))
+    index.replace(["c"], [replace(chunk("c", 0, "plums"), language="de")], embed(["plums"]))
+    assert {read.document_id: read.language for read in scan.read_chunks(index, ["a", "b", "c"])} == {
+        "a": "",
+        "b": "en",
+        "c": "de",
+    }
+    assert sorted(found(index, "apples pears plums")) == ["apples", "pears", "plums"]

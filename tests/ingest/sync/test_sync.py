@@ -13,6 +13,7 @@ from agent.errors import UserError
 from agent.store.database import Database
 from agent.types import Audience
 from ingest.documents.raw import FetchProblem
+from ingest.index import scan
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from ingest.sources.connector import cache_folder
@@ -500,3 +501,25 @@ def test_the_state_is_told_without_the_index(library: Library, database: Databas
     assert (now.n_documents, now.n_chunks, now.n_problems, now.problem) == (3, 4, 1, None)
     with database.transaction() as transaction:
         assert len(transaction.scalars(select(DocumentRow)).all()) == 3
+
+
+def test_a_language_without_rules_is_told_of_what_a_sync_has_read(library: Library, folder: Path) -> None:
+    (folder / "verlof.md").write_text(
+        "# Verlof\n\nElke werknemer heeft dertig vakantiedagen per jaar, en vijf daarvan blijven."
+    )
+    (folder / "urlaub.md").write_text(
+        "# Urlaub\n\nJeder Mitarbeiter hat dreißig Tage Urlaub im Jahr, davon fünf übertragbare."
+    )
+    report = sync_folder(library, str(folder))
+    assert [(notice.uri, notice.language) for notice in report.notices] == [("verlof.md", "nl")]
+    assert not report.problems
+    assert sync_folder(library, str(folder)).notices == ()
+    with library.database.transaction() as transaction:
+        documents = reports.load_documents(transaction, report.source)
+    languages = {document.uri: document.language for document in documents}
+    assert languages == {"leave.md": "en", "places/office.md": "en", "urlaub.md": "de", "verlof.md": "nl"}
+    versions = scan.document_versions(library.active_index.current().index)
+    chunks = scan.read_chunks(library.active_index.current().index, [*versions])
+    assert {chunk.language for chunk in chunks} == {"en", "de", "nl"}
+    (found, *_) = library.search("vakantiedagen", audience=Audience()).passages
+    assert found.title == "Verlof"

@@ -15,6 +15,7 @@ import frontmatter
 from markdown_it import MarkdownIt
 
 from agent.hidden_characters import strip_invisible
+from ingest.documents import languages
 from ingest.documents.blocks import Block, Document, Gap
 from ingest.documents.readers.html import html
 from ingest.documents.readers.html.templates import strip_tags
@@ -24,6 +25,7 @@ from ingest.documents.upkeep import MAX_CHARS, Upkeep
 Matter = Mapping[str, object]  # by an author, so of any shape
 _DATE_FIELDS = ("updated", "last_updated", "last_modified", "lastmod", "modified", "date")
 _KEYWORD_FIELDS = ("keywords", "tags", "aliases", "synonyms", "description", "summary")
+_LANGUAGE_FIELDS = ("lang", "language")
 _UPKEEP_FIELDS = ("owner_slack", "review_in", "expires")  # as :class:`Upkeep` has them
 _LEFT_OVER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*\)")
 _FENCED_MATTER = re.compile(
@@ -46,7 +48,7 @@ _IMPORTS = re.compile(r"\A(?:\s*(?:import|export)\b[^\n]{0,500}[\"'][^\n]*)+")  
 
 
 def read(content: bytes, *, max_chars: int) -> Document:
-    """Parses a document; its title, date, keywords, readers and upkeep are those of its front matter."""
+    """Parses a document; its title, date, keywords, readers, upkeep and language are those of its front matter."""
     decoded = decode(content)
     matter, text = _split_matter(decoded)
     is_broken = _names_readers_in_vain(matter, decoded)
@@ -58,6 +60,7 @@ def read(content: bytes, *, max_chars: int) -> Document:
         readers=() if is_broken else _readers(matter),
         gap=_UNREADABLE if is_broken else None,
         upkeep=Upkeep(*(_value(matter.get(name)) for name in _UPKEEP_FIELDS)),
+        language=next(filter(None, (languages.parse(_value(matter.get(name))) for name in _LANGUAGE_FIELDS)), ""),
     )
 
 

@@ -2,8 +2,8 @@
 
 :mod:`ingest.documents.readers.pdf.glyphs` reads the position, size and weight of each run of characters, of which
 :mod:`ingest.documents.readers.pdf.layout` makes headings, lists and tables. Promises to name pages that cannot be
-read, and those that hold no text. Does not recognise text in pictures, and does not read forms, notes or
-attachments.
+read, and those that hold no text, which :mod:`ingest.documents.recognition` may read. Does not read forms, notes
+or attachments.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pypdfium2
 from pypdfium2 import raw
 
-from ingest.documents.blocks import Document, Gap
+from ingest.documents.blocks import Document, Gap, Scans
 from ingest.documents.raw import FetchProblem
 from ingest.documents.readers.pages import name_pages
 from ingest.documents.readers.pdf import glyphs, layout, scans
@@ -53,11 +53,11 @@ def read(content: bytes, *, max_chars: int) -> Document:
         if len(pages.unread) == len(pages.texts):
             raise FetchProblem(*_DAMAGED)
         if not pages.n_chars:
-            raise FetchProblem(*_NO_TEXT)
+            raise _no_text_problem(pages)
         title = pdf.get_metadata_value("Title").replace("\x00", "").strip()
         title = "" if _NOT_A_TITLE.fullmatch(title) else title
         blocks = layout.blocks([page.runs for page in pages.texts])
-        return Document(title, tuple(blocks), gap=_gap(pages))
+        return Document(title, tuple(blocks), gap=_gap(pages), scans=_scans(pages))
     finally:
         pdf.close()
 
@@ -106,23 +106,25 @@ def _read_page(pdf: pypdfium2.PdfDocument, number: int, pages: _Pages) -> PageTe
             page.close()
 
 
+def _no_text_problem(pages: _Pages) -> FetchProblem:
+    if not pages.scans:
+        return FetchProblem(*_NO_TEXT)
+    cause = f"contains no text, only scans or pictures ({name_pages(pages.scans)})"
+    return FetchProblem(cause, _NO_TEXT[1], scans=_scans(pages))
+
+
+def _scans(pages: _Pages) -> Scans | None:
+    if not pages.scans and not pages.looks.n_missed:
+        return None
+    return Scans(tuple(pages.scans), pages.n_stamped, pages.looks.n_missed)
+
+
 def _gap(pages: _Pages) -> Gap | None:
-    """Returns what is missing of a document, in one sentence."""
-    causes, advice = [], ""
-    if numbers := pages.unread:
-        names = ", ".join(map(str, numbers[:_MAX_NAMED_PAGES])) + (
-            ", …" if len(numbers) > _MAX_NAMED_PAGES else ""
-        )
-        is_one = len(numbers) == 1
-        causes.append(
-            f"page {names} cannot be read" if is_one else f"{len(numbers)} pages cannot be read ({names})"
-        )
-        advice = "open it in a PDF reader and save it again"
-    if numbers := pages.scans:
-        verb = "holds" if len(numbers) == 1 else "hold"
-        what = "no text or hardly any" if pages.n_stamped else "no text"
-        what = "hardly any text" if pages.n_stamped == len(numbers) else what
-        more = ", and later ones were not checked" if pages.looks.n_missed else ""
-        causes.append(f"{name_pages(numbers)} {verb} {what} (scanned?){more}")
-        advice = advice or "run text recognition (OCR) on it and save it again"
-    return Gap(" and ".join(causes), f"{advice}; all other pages are searchable") if causes else None
+    """Returns which pages cannot be read."""
+    numbers = pages.unread
+    if not numbers:
+        return None
+    names = ", ".join(map(str, numbers[:_MAX_NAMED_PAGES])) + (", …" if len(numbers) > _MAX_NAMED_PAGES else "")
+    is_one = len(numbers) == 1
+    cause = f"page {names} cannot be read" if is_one else f"{len(numbers)} pages cannot be read ({names})"
+    return Gap(cause, "open it in a PDF reader and save it again; all other pages are searchable")

@@ -35,6 +35,8 @@ _BULLETS = ("\uf000", "\uf0ff")  # private characters that Word writes for its s
 _MOST_STRANGE = 0.02  # of a text's characters; random bytes have 0.15
 _ONE_STRANGE_CHARS = 20  # of a text in which one may be strange
 _LEAST_COMMON = 0.01  # of them: spaces, line ends, digits, marks
+_ONE_SCRIPT = 0.8  # of the characters of a line of kana or Thai, which may have no other at all
+_UNSPACED_ROWS = {0x0E, 0x30}  # of Unicode's chart: Thai and Lao; kana
 _WHITESPACE = "\t\n\v\f\r\x1b"
 _WIDE_SPACES = "\u3000\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff1a"
 _CYRILLIC = re.compile(  # Cyrillic words, at least one of them with a capital (Hebrew would have none)
@@ -87,7 +89,10 @@ def _detect_wide(content: bytes) -> str:
     In either, bytes that are control characters elsewhere are everywhere. Read in the wrong order or width, a text
     has characters that no text has, or letters of many more scripts.
     """
-    if _count_controls(content) <= _MOST_OTHER_CONTROLS * len(content):
+    is_row = any(
+        content[at::2].count(row) > _ONE_SCRIPT * len(content) / 2 for row in _UNSPACED_ROWS for at in (0, 1)
+    )
+    if not is_row and _count_controls(content) <= _MOST_OTHER_CONTROLS * len(content):
         return ""
     found = {encoding: n for encoding in _WIDE if (n := _count_scripts(content, encoding))}
     return min(found, key=found.__getitem__, default="")
@@ -101,7 +106,7 @@ def _count_scripts(content: bytes, encoding: str) -> int:
     if not text or (len(text) < _LEAST_WIDE_CHARS and not text.isascii()):
         return 0
     most_strange = max(_MOST_STRANGE * len(text), len(text) >= _ONE_STRANGE_CHARS)
-    n_common = sum(char.isascii() or char in _WIDE_SPACES for char in text)
+    n_common = sum(char.isascii() or char in _WIDE_SPACES or ord(char) >> 8 in _UNSPACED_ROWS for char in text)
     is_text = sum(map(_is_strange, text)) <= most_strange and n_common >= _LEAST_COMMON * len(text)
     return len({ord(char) >> 8 for char in text}) if is_text else 0
 

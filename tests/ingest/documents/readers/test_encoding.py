@@ -36,6 +36,8 @@ TEXTS = [
     ("utf-32", "Zürich, 東京"),
     ("utf-16-le", "No mark, but a zero after each letter of this line.\n"),
     ("utf-16-be", "Grüße ohne Marke.\n"),
+    ("utf-16-le", "コンピュータサーバープリンター"),
+    ("utf-16-be", "พนักงานทุกคนมีวันลาพักร้อน"),
 ]
 
 
@@ -44,6 +46,34 @@ TEXTS = [
 def test_text_is_read_in_the_encoding_it_was_saved_in(encoding: str, text: str, n: int) -> None:
     text = "\n".join([text] * n)
     assert decode(text.encode(encoding)) == text
+
+
+UNMARKED = {
+    "markdown": "# {0}\n\n{0}\n",
+    "text": "{0}\n\n{0}\n",
+    "html": "<html><head><meta charset='utf-8'><title>{0}</title></head><body><p>{0}</p></body></html>",
+    "webpage": "<!doctype html><title>{0}</title><p>{0}</p>",
+    "csv": "Name;Note\r\n{0};{0}\r\n",
+    "json": '{{"note": "{0}"}}',
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("kind", UNMARKED)
+def test_unmarked_utf_16_is_read_in_every_format(kind: Format, encoding: str) -> None:
+    for text in (
+        "Leave",
+        "Grüße aus Köln",
+        "Отпуск составляет 28 дней",
+        "休暇は年に二十日です。",
+        "年假为二十天。",
+        "휴가",
+    ):
+        content = UNMARKED[kind].format(text).encode(encoding)
+        document = reader.read_document(RawDocument(content, Format(kind), "File name"))
+        said = "\n".join([document.title, *(block.text or "\n".join(block.lines) for block in document.blocks)])
+        assert text in said
+        assert "\0" not in said
 
 
 def test_what_is_mostly_utf_8_is_read_as_such() -> None:

@@ -1,0 +1,1 @@
+"""Text recognition in scans and pictures, where the extra ``ocr`` is installed."""
