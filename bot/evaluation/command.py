@@ -2,20 +2,25 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.output import AsJson
 
+if TYPE_CHECKING:
+    from bot.evaluation.evaluator import EvalRun
+
 
 def evaluate(
-    path: Annotated[
-        Path,
+    paths: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="FILE-OR-FOLDER",
-            help="Questions as JSON lines. A docs.jsonl beside them is indexed for the run and searched instead.",
+            metavar="FILE-OR-FOLDER...",
+            help="Questions as JSON lines. A docs.jsonl beside them is indexed for the run and searched instead. "
+            "Of several sets each is asked of its own documents, and a table sums them up.",
         ),
     ],
     *,
@@ -41,6 +46,10 @@ def evaluate(
     at_most: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Exit with 1 if a figure is more than this.")
     ] = None,
+    own: Annotated[
+        bool,
+        typer.Option("--own", help="Index the folder 'pages' beside the questions for the run and search that."),
+    ] = False,
     all_: Annotated[bool, typer.Option("--all", help="List everything that went wrong.")] = False,
 ) -> None:
     """Measure search and answers on questions. Compares the figures with those of the last run.
@@ -54,25 +63,52 @@ def evaluate(
 
     import agent.settings
     from agent import observability
-    from bot import output
-    from bot.evaluation import evaluator, runs, table, thresholds
+    from bot.evaluation import evaluator, thresholds
     from bot.processes import environment
 
     required = thresholds.parse(at_least or (), at_most or (), has_answers=answers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers that the run started are stopped
     observability.set_up(agent.settings.load(), process="cli")
-    options = evaluator.EvalOptions(
-        path, answers=answers, kinds=tuple(kind or ()), limit=limit, n_at_once=concurrency, compare=compare
-    )
+    options = [
+        evaluator.EvalOptions(
+            path,
+            answers=answers,
+            kinds=tuple(kind or ()),
+            limit=limit,
+            n_at_once=concurrency,
+            compare=compare,
+            own_documents=own or len(paths) > 1,
+        )
+        for path in paths
+    ]
     errors = Console(stderr=True, soft_wrap=True)
     with environment.open_database() as database:
-        run = evaluator.evaluate(database, options, console=errors)
-    if json_:
-        output.print_json(runs.to_json(run.report, run.difference))
-    else:
-        table.show(Console(soft_wrap=True), run, all_misses=all_)
-    misses = [miss for threshold in required if (miss := threshold.describe_miss(run.report.figures))]
+        done = [evaluator.evaluate(database, one, console=errors) for one in options]
+    _show(done, as_json=json_, all_misses=all_)
+    misses = [
+        f"{run.report.set}: {miss}" if len(done) > 1 else miss
+        for run in done
+        for threshold in required
+        if (miss := threshold.describe_miss(run.report.figures))
+    ]
     for miss in misses:
         errors.print(miss, markup=False)
     if misses:
         sys.exit(1)
+
+
+def _show(done: Sequence["EvalRun"], *, as_json: bool, all_misses: bool) -> None:
+    from rich.console import Console
+
+    from bot import output
+    from bot.evaluation import runs, table
+
+    if as_json:
+        reports = [runs.to_json(run.report, run.difference) for run in done]
+        output.print_json(reports if len(reports) > 1 else reports[0])
+        return
+    console = Console(soft_wrap=True)
+    for run in done:
+        table.show(console, run, all_misses=all_misses)
+    if len(done) > 1:
+        table.show_all(console, done)

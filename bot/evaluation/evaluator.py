@@ -33,7 +33,10 @@ N_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """What to evaluate. ``answers``: ask the questions too. ``n_at_once`` is None for the default."""
+    """What to evaluate. ``answers``: ask the questions too. ``n_at_once`` is None for the default.
+
+    ``own_documents``: read in the folder of pages beside the questions for this run, and search that.
+    """
 
     path: Path
     answers: bool = False
@@ -41,6 +44,7 @@ class EvalOptions:
     limit: int | None = None
     n_at_once: int | None = None
     compare: Path | None = None
+    own_documents: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def evaluate(database: Database, options: EvalOptions, *, console: Console) -> E
     started = now()
     with (
         Progress(console=console, transient=True) as progress,
-        _open_library(database, set_, progress) as (library, own),
+        _open_library(database, set_, progress, own_documents=options.own_documents) as (library, own),
     ):
         index = _match_files(own.database if own else database, set_, library, own, console)
         cases = _measure(database, set_.questions, index, options=options, progress=progress)
@@ -93,11 +97,16 @@ def evaluate(database: Database, options: EvalOptions, *, console: Console) -> E
 
 @contextmanager
 def _open_library(
-    database: Database, set_: QuestionSet, progress: Progress
+    database: Database, set_: QuestionSet, progress: Progress, *, own_documents: bool
 ) -> Iterator[tuple[Library, IsolatedIndex | None]]:
     """Opens the existing index, or indexes the set's own documents for this run."""
     settings = ingest.settings.load()
-    if set_.documents is None:
+    documents = set_.documents or (set_.pages if own_documents else None)
+    if own_documents and documents is None:
+        raise UserError(
+            f"The set {set_.name} has no documents of its own: no docs.jsonl and no folder pages beside it."
+        )
+    if documents is None:
         library = Library(database, settings)
         if problem := library.status().problem:
             raise UserError(problem)
@@ -105,7 +114,7 @@ def _open_library(
         return
     task = progress.add_task("Indexing the set's documents", total=None)
     with isolated_index.build(
-        set_.documents,
+        documents,
         settings,
         progress=lambda n_done, n_total: progress.update(task, completed=n_done, total=n_total),
     ) as own:

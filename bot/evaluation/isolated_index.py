@@ -22,6 +22,7 @@ from ingest.documents.raw import RawDocument
 from ingest.library import Library
 from ingest.progress import Progress
 from ingest.settings import IngestSettings
+from ingest.sources import connector
 from ingest.sources.connector import ListedDocument
 from ingest.sync.reports import SyncReport
 
@@ -61,11 +62,11 @@ class JsonLines:
 
 @contextmanager
 def build(documents: Path, settings: IngestSettings, *, progress: Progress) -> Iterator[IsolatedIndex]:
-    """Indexes the documents with the embedding model of the settings; deletes the index on exit.
+    """Indexes the documents, a file of JSON lines or a folder, with the embedding model of the settings.
 
-    Raises :class:`UserError` with the number of the line that is not a document.
+    Deletes the index on exit. Raises :class:`UserError` with the number of the line that is not a document.
     """
-    source = JsonLines(documents)
+    source = _open_folder(documents, settings) if documents.is_dir() else JsonLines(documents)
     with (
         tempfile.TemporaryDirectory(prefix="docent-eval-", ignore_cleanup_errors=True) as folder,
         embedded_servers.start(Path(folder) / "servers", is_durable=False) as servers,
@@ -78,6 +79,11 @@ def build(documents: Path, settings: IngestSettings, *, progress: Progress) -> I
             yield IsolatedIndex(library, database, library.sync(source, progress=progress))
         finally:
             database.close()
+
+
+def _open_folder(folder: Path, settings: IngestSettings) -> connector.Source:
+    options = connector.validate_options({"type": "folder", "location": str(folder)}, where=str(folder))
+    return connector.open_source(options, home=settings.home)
 
 
 def _read(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:

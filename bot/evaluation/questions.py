@@ -24,6 +24,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from agent.errors import UserError
 
 DOCUMENTS = "docs.jsonl"
+PAGES = "pages"  # a folder of documents beside the questions
 FILES = ("questions.jsonl", "queries.jsonl")  # names of a folder's set; the first that exists is read
 UNANSWERABLE = "unanswerable"
 NOT_KNOWN = "…"  # stands for an earlier answer that the set does not contain
@@ -51,7 +52,8 @@ class EvalQuestion:
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """The questions of a file. ``documents`` is a file of documents that belong to the set, or None.
+    """The questions of a file. ``documents`` is a file of documents that belong to the set, or None; ``pages`` is
+    a folder of documents beside it that may be read in for a run, or None.
 
     ``fingerprint`` is the SHA-256 of the question file: equal fingerprints mean equal questions.
     """
@@ -60,6 +62,7 @@ class QuestionSet:
     questions: tuple[EvalQuestion, ...]
     documents: Path | None
     fingerprint: str
+    pages: Path | None = None
 
 
 def read(path: Path) -> QuestionSet:
@@ -83,6 +86,7 @@ def read(path: Path) -> QuestionSet:
         questions=tuple(_make_questions(entries)),
         documents=documents if documents.is_file() else None,
         fingerprint=hashlib.sha256(content).hexdigest(),
+        pages=pages if (pages := file.parent / PAGES).is_dir() else None,
     )
 
 

@@ -35,6 +35,29 @@ def show(console: Console, run: EvalRun, *, all_misses: bool = False) -> None:
     console.print(f"\n[dim]Stored in {escape(str(run.path))}[/]")
 
 
+def show_all(console: Console, runs: Sequence[EvalRun]) -> None:
+    """Prints the figures of several sets below each other, and those of all their questions by kind."""
+    has_answers = all(FigureName.N_FACTS_COMPLETE in run.report.figures for run in runs)
+    columns = (*RETRIEVAL, *(ANSWERS if has_answers else ()))
+    table = Table(box=None, title="\nAll sets", title_justify="left", title_style="bold")
+    table.add_column("", no_wrap=True)
+    for label in ("questions", *(figure.label for figure in columns)):
+        table.add_column(label, justify="right")
+    for run in runs:
+        _add_row(table, run.report.set, run.report.figures, columns)
+    cases = [case for run in runs for case in run.cases]
+    table.add_section()
+    for kind, values in figures.summarize_by_kind(cases).items():
+        _add_row(table, kind or "-", values, columns)
+    _add_row(table, "all", figures.summarize(cases), columns, style="bold")
+    console.print(table)
+
+
+def _add_row(table: Table, label: str, values: Figures, columns: Sequence[Figure], *, style: str = "") -> None:
+    cells = (_format_cell(figure, values) for figure in columns)
+    table.add_row(escape(label), f"{values[FigureName.N_QUESTIONS]:,}", *cells, style=style)
+
+
 def _make_table(report: EvalReport, columns: Sequence[Figure], *, title: str) -> Table:
     """Makes a table with a row for each kind of question, and one for all."""
     table = Table(box=None, title=f"\n{escape(report.set)}: {title}", title_justify="left", title_style="bold")
@@ -42,11 +65,8 @@ def _make_table(report: EvalReport, columns: Sequence[Figure], *, title: str) ->
     for label in ("questions", *(figure.label for figure in columns)):
         table.add_column(label, justify="right")
     for kind, values in report.by_kind.items():
-        cells = (_format_cell(figure, values) for figure in columns)
-        table.add_row(escape(kind or "-"), f"{values[FigureName.N_QUESTIONS]:,}", *cells)
-    cells = (_format_cell(figure, report.figures) for figure in columns)
-    style = "bold" if report.by_kind else ""
-    table.add_row("all", f"{report.figures[FigureName.N_QUESTIONS]:,}", *cells, style=style)
+        _add_row(table, kind or "-", values, columns)
+    _add_row(table, "all", report.figures, columns, style="bold" if report.by_kind else "")
     return table
 
 

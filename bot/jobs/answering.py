@@ -119,7 +119,10 @@ def _claim(context: WorkerContext, transaction: Transaction, session_id: UUID) -
     posted = reply_rows.load(transaction, turn.id) if context.reads_slack or context.audiences else None
     if posted and (audiences := context.find_audiences(posted)):
         audiences.refresh(transaction)
-    return ClaimedTurn(turn, posted, context.library.read_state(transaction) if context.library else None)
+    # A set's own documents are known to a database of their own: they are asked for where they are searched.
+    is_here = context.library is not None and context.library.database is context.database
+    state = context.library.read_state(transaction) if context.library and is_here else None
+    return ClaimedTurn(turn, posted, state)
 
 
 def _answer_turn(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, make_reply: MakeReply | None) -> None:

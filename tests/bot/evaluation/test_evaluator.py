@@ -173,6 +173,30 @@ def test_without_an_index_it_says_so(run: Evaluate, tmp_path: Path) -> None:
         run(write_lines(tmp_path, *QUESTIONS))
 
 
+def test_several_sets_are_asked_of_their_own_documents_and_summed_up(run: Evaluate, tmp_path: Path) -> None:
+    for name, word in (("north", "snow"), ("south", "sand")):
+        (pages := tmp_path / name / "pages").mkdir(parents=True)
+        (pages / "yeti.md").write_text(f"# Yetis\n\nA yeti of the {name} eats {word}, and nothing else at all.\n")
+        question = {
+            "id": name,
+            "kind": "plain",
+            "question": "What does a yeti eat?",
+            "relevant": ["pages/yeti.md"],
+        }
+        write_lines(tmp_path / name, {**question, "facts": [[word]]}, name="questions.jsonl")
+    printed = run(tmp_path / "north", str(tmp_path / "south"), "--answers").stdout
+    rows = {
+        line.split()[0]: line.split()[1:] for line in printed.split("All sets")[1].splitlines() if line.strip()
+    }
+    assert rows["north"][:2] == rows["south"][:2] == ["1", "1/1"]
+    assert rows["plain"][0] == rows["all"][0] == "2"
+    assert "2/2" in rows["all"]
+    told = json.loads(run(tmp_path / "north", str(tmp_path / "south"), "--answers", "--json").stdout)
+    assert [one["set"] for one in told] == ["north", "south"]
+    with pytest.raises(UserError, match="no documents of its own"):
+        run(write_lines(tmp_path, *QUESTIONS), "--own")
+
+
 def test_documents_of_a_set_are_indexed_apart(run: Evaluate, handbook: Path, database: Database) -> None:
     (folder := handbook / "science").mkdir()
     write_lines(
