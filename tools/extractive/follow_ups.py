@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from ingest.search.text import content_words
-from tools.extractive import small_talk
+from tools.extractive import replacements, small_talk
 
 MAX_OWN_WORDS = 3  # a question with more content words is understood alone
 _CONTINUES = re.compile(
@@ -40,13 +40,19 @@ def rewrite(question: str, earlier_questions: Sequence[str]) -> str:
 
 
 def find_background(question: str, earlier_questions: Sequence[str]) -> str:
-    """Returns the earlier question this one refers to, itself rewritten; empty if it can be understood alone."""
+    """Returns the earlier question this one refers to, itself rewritten; empty if it can be understood alone.
+
+    What the question puts another thing in the place of is left out.
+
+    >>> find_background("and sick leave?", ["How many days of annual leave can I carry over?"])
+    'How many days of leave can I carry over?'
+    """
     before = [earlier.strip() for earlier in earlier_questions if earlier.strip()]
     if not before or small_talk.needs_no_search(question) or not _is_follow_up(question):
         return ""
     if small_talk.recognise(before[-1]):
         return find_background(question, before[:-1])
-    return rewrite(before[-1], before[:-1])
+    return replacements.leave_out(question, rewrite(before[-1], before[:-1]))
 
 
 def _is_follow_up(question: str) -> bool:
