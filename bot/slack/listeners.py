@@ -244,7 +244,9 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
     if click:
         turn_id, address = click
         with context.database.transaction() as transaction:
-            question = questions.load_standalone(transaction, turn_id, address.user_id)
+            question = questions.load_standalone(
+                transaction, turn_id, workspace=address.team_id, user_id=address.user_id
+            )
         if question:
             ask(context, f"private:{turn_id}", address, Origin.COMMAND, question)
     ack()
@@ -254,7 +256,7 @@ def on_answer_again(context: ListenerContext, ack: Ack, body: Payload, action: P
     """Stores a question as its asker has changed it after the answer."""
     if click := answer_again.parse_click(body, action):
         turn_id, clicked = click
-        stored = context.intake.ask_again(turn_id, clicked.user_id)
+        stored = context.intake.ask_again(turn_id, workspace=clicked.team, user_id=clicked.user_id)
         said = answer_again.ASKED if stored else answer_again.BEFORE
         if isinstance(stored, TooManyQuestions):
             said = TOO_MANY.format(seconds=stored.wait_seconds)

@@ -92,7 +92,7 @@ class StopMark:
     @property
     def key(self) -> str:
         """Returns the delivery key: a mark that is delivered again must not stop what has begun again since."""
-        return f"cross:{self.event_id}"
+        return f"cross:{self.address.team_id}:{self.event_id}"
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class StopPress:
     @property
     def key(self) -> str:
         """Returns the delivery key: a press that is delivered again must not stop the next question."""
-        return f"stop:{self.event_id}"
+        return f"stop:{self.address.team_id}:{self.event_id}"
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def test_a_press_on_stop_is_read_with_when_it_was() -> None:
     event = {"channel": "C1", "user": "U1", "thread_ts": "1.1", "event_ts": "5.5"}
     press = events.parse_stop(event, {"team_id": "T1", "event_id": "Ev1"})
     assert press
-    assert (press.key, press.pressed_at) == ("stop:Ev1", 5.5)
+    assert (press.key, press.pressed_at) == ("stop:T1:Ev1", 5.5)
     assert press.address.session_key == "slack:T1:C1:1.1"
 
 
