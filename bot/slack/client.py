@@ -160,15 +160,18 @@ class SlackClient:
         base_url: str,
         *,
         limiter: CallLimiter | None = None,
+        connections: KeptConnections | None = None,
         longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``limiter`` is shared with other processes; a command that calls Slack a few times needs none.
 
+        Clients of many workspaces share ``connections``: each call brings its own token.
+
         ``longest_wait_seconds`` is how long one call without a deadline may wait for its place.
         """
         self.token: BotToken = FixedToken(token) if isinstance(token, str) else token
-        kept = KeptConnections()
+        kept = connections or KeptConnections()
         self._client = KeptWebClient(base_url, timeout=TIMEOUT_SECONDS, connections=kept)
         self._quick = KeptWebClient(base_url, timeout=QUICK_TIMEOUT_SECONDS, connections=kept)
         self._limiter, self._longest_wait_seconds, self._sleep = limiter, longest_wait_seconds, sleep

@@ -4,7 +4,7 @@ Promises that tokens are stored encrypted or not at all, and deleted with the re
 that what was asked there keeps its workspace's name, until that is forgotten too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -70,6 +70,14 @@ def list_workspaces(transaction: Transaction, *, also_removed: bool = False) -> 
     if not also_removed:
         rows = rows.where(WorkspaceRow.removed_at.is_(None))
     return [_to_workspace(row) for row in transaction.scalars(rows)]
+
+
+def list_installed(transaction: Transaction, among: Collection[str] | None = None) -> list[str]:
+    """Lists the ids of the workspaces that have the app now; those ``among`` some, where these are given."""
+    ids = select(WorkspaceRow.id).where(WorkspaceRow.removed_at.is_(None)).order_by(WorkspaceRow.id)
+    if among is not None:
+        ids = ids.where(WorkspaceRow.id.in_(among))
+    return list(transaction.scalars(ids))
 
 
 def find_workspace(transaction: Transaction, id_: str) -> InstalledWorkspace | None:
