@@ -312,19 +312,14 @@ def _schedule_people(
     from bot.jobs.slack_connection import ByWorkspace
     from bot.processes.schedules.people_schedule import PeopleSchedule
     from bot.record.care import unfinished
+    from bot.record.care.unfinished import UnfinishedEverywhere
 
     sync_queue = queue.open_sync_queue(settings, jobs.connection)
     if connections is None:
         return PeopleSchedule(database, sync_queue, None)
     works = ByWorkspace(lambda workspace: unfinished.build(database, connections.open(workspace), workspace))
-
-    def finish() -> None:
-        with database.transaction() as transaction:
-            busy = unfinished.list_workspaces(transaction)
-        for workspace in connections.find_names(busy):
-            works(workspace).finish()
-
-    return PeopleSchedule(database, sync_queue, finish)
+    everywhere = UnfinishedEverywhere(database, works, connections.find_names)
+    return PeopleSchedule(database, sync_queue, everywhere.finish)
 
 
 def migrate() -> None:
