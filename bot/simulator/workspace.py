@@ -141,6 +141,7 @@ class Workspace:
         )
         self.people = People(
             self.app.bot_user_id,
+            domain=self.app.domain,
             directory=self.directory,
             messages=self.messages,
             messenger=self.messenger,

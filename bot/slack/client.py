@@ -222,11 +222,16 @@ class SlackClient:
 
     def is_own(self, message: Payload) -> bool:
         """Returns whether this bot wrote the message."""
+        identity = self.identify()
+        return message.get("user") == identity.get("user_id") or (
+            message.get("bot_id") is not None and message.get("bot_id") == identity.get("bot_id")
+        )
+
+    def identify(self) -> Payload:
+        """Returns whose token this is, as ``auth.test`` said first."""
         if self._identity is None:
             self._identity = self.call("auth.test", is_repeatable=True)
-        return message.get("user") == self._identity.get("user_id") or (
-            message.get("bot_id") is not None and message.get("bot_id") == self._identity.get("bot_id")
-        )
+        return self._identity
 
     def _wait_for_place(self, method: str, arguments: dict[str, object], deadline: float | None) -> None:
         """Waits until the call may be made; raises :class:`SlackUnavailable`, at once, if that takes too long."""
