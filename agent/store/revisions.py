@@ -41,6 +41,12 @@ WHERE workspace = :workspace AND {IS_OPEN} RETURNING session_id
 """)
 
 
+_MAKE_DUE = text(f"""
+UPDATE turns SET run_after = least(run_after, now()), wake_after = now()
+WHERE workspace = :workspace AND {IS_OPEN} RETURNING session_id
+""")
+
+
 @dataclass(frozen=True)
 class StoppedTurn:
     """A turn that was stopped, and whether it ended with that: no worker had begun it."""
@@ -66,6 +72,12 @@ def stop(transaction: Transaction, turn_ids: Sequence[UUID], user_id: str) -> li
 def interrupt_workspace(transaction: Transaction, workspace: str) -> list[UUID]:
     """Asks the workers to stop what runs for a workspace, makes due what waits; returns the sessions to wake."""
     return list(dict.fromkeys(transaction.scalars(_INTERRUPT, {"workspace": workspace})))
+
+
+def make_due(transaction: Transaction, workspace: str) -> list[UUID]:
+    """Makes due what waits for a workspace, because Slack may answer otherwise now; returns the sessions to
+    wake."""
+    return list(dict.fromkeys(transaction.scalars(_MAKE_DUE, {"workspace": workspace})))
 
 
 def _take_back(

@@ -32,7 +32,7 @@ from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
 from bot.slack.channels import thread_menu
 from bot.slack.inbox import Origin
-from bot.slack.installation.tokens import NotInstalled, NoToken
+from bot.slack.installation.tokens import NotInstalled
 from bot.slack.interactions.experts.unanswered import UnansweredRequest
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading import question_reader
@@ -212,8 +212,8 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
         return
     reply.show_status(FIRST_STATUS)
     seen_by = final_check.find_audience(context, claimed)
-    if seen_by.error and (turn.origin == Origin.SCHEDULED or isinstance(seen_by.error, NoToken)):
-        raise seen_by.error  # nobody waits, or nothing can be said there: it is asked when that is known
+    if seen_by.error and final_check.must_wait(turn, seen_by.error):
+        raise seen_by.error
     turn = replace(turn, audience=seen_by.audience)
     agent, index = asked.equip(context.agent), None
     if context.library and claimed.index:

@@ -214,6 +214,13 @@ class Workspace:
                 self.publisher.publish_end(event)
             self.changes.notify()
 
+    def set_access(self, *, has_access: bool) -> None:
+        """Takes the app of the organisation out of this workspace, or puts it in again, and tells it."""
+        with self.lock:
+            self.app.has_access = has_access
+            self.publisher.publish_access(self.events.access_changed())
+            self.changes.notify()
+
     def share(self, name_or_id: str, *, is_shared: bool = True) -> None:
         """Shares a channel with another company or ends that, and tells the app."""
         with self.lock:

@@ -39,6 +39,7 @@ TRANSIENT_CODES = {
     "team_added_to_org",
 }
 
+NO_ACCESS = "team_access_not_granted"  # an organisation's app, to one of its workspaces
 # What the operator can mend: until then the answers wait, as for a Slack that is away.
 OPERATOR_CODES = frozenset(
     {
@@ -50,7 +51,7 @@ OPERATOR_CODES = frozenset(
         "not_allowed_token_type",
         "not_authed",
         "org_login_required",
-        "team_access_not_granted",
+        NO_ACCESS,
         "token_expired",
         "token_revoked",
         "two_factor_setup_required",

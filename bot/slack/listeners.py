@@ -131,6 +131,8 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
 def on_membership_change(context: ListenerContext, event: Payload) -> None:
     """Stores that what was looked up of a channel, a person or the user groups counts no more."""
     changes.store(context.database, event, context.workspace)
+    for session_id in uninstalling.note_access(context.database, event, context.workspace):
+        context.intake.wake(session_id)
 
 
 def on_uninstalled(context: ListenerContext, event: Payload, body: Payload) -> None:

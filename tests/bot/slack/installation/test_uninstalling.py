@@ -7,7 +7,8 @@ from bot.jobs import answering
 from bot.simulator import ADA, GRACE, HELP
 from bot.slack.installation import workspaces
 from bot.slack.installation.oauth_state import StateStore
-from tests.bot.slack.installation.two_workspaces import FIRST, SECOND, TwoWorkspaces
+from tests.bot.slack.installation.conftest import Build
+from tests.bot.slack.installation.two_workspaces import FIRST, ORGANISATION, SECOND, TwoWorkspaces
 from tests.scripted_model import Say
 
 QUESTION = "What is the pelican rule?"
@@ -124,3 +125,38 @@ def test_a_workspace_that_was_removed_keeps_its_record(two: TwoWorkspaces) -> No
         assert [one.id for one in workspaces.list_workspaces(transaction)] == [FIRST]
     assert (kept.name, kept.is_installed) == ("Second", False)
     assert two.query("SELECT count(*) FROM turns WHERE workspace = :id", id=SECOND)[0][0] == 1
+
+
+def test_an_organisation_that_uninstalls_the_app_is_removed_with_all_of_its_workspaces(build: Build) -> None:
+    """Slack tells of the end through no installation, and by one of the workspaces."""
+    two = build(enterprise_id=ORGANISATION, is_enterprise_install=True)
+    for team in (FIRST, SECOND):
+        assert two.install(team)[0] == 200
+    two.first.person(ADA).mention(HELP, QUESTION)
+    two.wait_for(lambda: two.query("SELECT 1 FROM turns"))
+    two.first.uninstall()
+    two.wait_for(lambda: is_removed(two, ORGANISATION))
+    assert not is_removed(two, SECOND)
+    two.run()
+    assert [row.reason for row in two.query("SELECT reason FROM turns")] == ["uninstalled"]
+
+
+def test_a_workspace_that_an_organisation_takes_the_app_from_ends_alone(build: Build) -> None:
+    two = build(enterprise_id=ORGANISATION, is_enterprise_install=True)
+    two.install(FIRST)
+    two.read_in("pelican", RULE, workspaces=[ORGANISATION])
+    two.first.person(ADA).mention(HELP, QUESTION)
+    (asked,) = two.wait_for(lambda: two.query("SELECT session_id FROM turns"))
+    two.query("UPDATE turns SET run_after = now() + interval '1 hour' RETURNING 1")  # an answer that was postponed
+    two.first.set_access(has_access=False)
+    subjects = "SELECT subject FROM membership_changes"
+    told = two.wait_for(lambda: {row.subject for row in two.query(subjects)})
+    assert told == {f"{ORGANISATION}/{what}" for what in ("teams", "users", "groups")}
+    two.wait_for(lambda: two.query("SELECT 1 FROM turns WHERE run_after <= now()"))
+    two.work(asked.session_id)
+    (turn,) = two.query("SELECT status, reason FROM turns")
+    assert (turn.status, turn.reason) == ("cancelled", "uninstalled")
+    assert two.model.requests == []
+    assert not is_removed(two, ORGANISATION)
+    two.first.set_access(has_access=True)
+    assert "rule" in two.ask(FIRST, ADA, HELP, QUESTION).plain
