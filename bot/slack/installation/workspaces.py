@@ -151,13 +151,16 @@ def remove(
     *,
     before: datetime | None = None,
     bot_users: Sequence[str] = (),
+    ciphertext: str = "",
 ) -> bool:
     """Deletes a workspace's tokens, and notes since when and why the app is not there; returns whether it was.
 
     Only an installation ``before`` a moment, where one is given: Slack may tell of an earlier one late. Only one
-    of these ``bot_users``, where some are named.
+    of these ``bot_users``, where some are named, and only these tokens, where they are given.
     """
     conditions: list[ColumnElement[bool]] = [WorkspaceRow.installed_at <= before] if before else []
+    if ciphertext:
+        conditions.append(WorkspaceRow.tokens == ciphertext)
     if bot_users:
         conditions.append(WorkspaceRow.bot_user_id.in_(bot_users))
     gone = {"tokens": None, "expires_at": None, "removed_at": now(), "removed_because": reason}
