@@ -46,7 +46,9 @@ def test_each_delivery_is_stored_in_one_transaction_at_most(two: TwoWorkspaces, 
         nonlocal root
         root = ada.mention(HELP, "What is the pelican rule?")
 
-    acts: dict[str, tuple[Any, int, int, int]] = {  # how many are delivered, transactions and statements of those at most
+    acts: dict[
+        str, tuple[Any, int, int, int]
+    ] = {  # how many are delivered, transactions and statements of those at most
         "a mention": (mention, 2, 2, 5),  # the twin may wait for the key of the first
         "a direct message": (lambda: ada.write_dm("What is the pelican rule?"), 1, 1, 3),
         "a follow-up": (lambda: ada.say(HELP, "And how many days?", root), 1, 1, 3),

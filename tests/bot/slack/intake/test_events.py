@@ -24,6 +24,12 @@ MESSAGE = {"type": "message", "user": "U1", "channel": "C1", "ts": "2.1", "text"
         ({"thread_ts": "1.1", "text": "And sick leave?"}, BODY, "thread", "And sick leave?"),
         ({"text": "Is <https://a.example|the page> up?"}, BODY, "channel", "Is the page (https://a.example) up?"),
         ({"type": "app_mention", "text": "<@U0ANY> How many?"}, {"team_id": "T1"}, "mention", "How many?"),
+        (  # the bot of another company that has installed the app, in a channel of both: Slack tells it once
+            {"type": "app_mention", "text": "<@U0THEIRS> How many?"},
+            BODY | {"is_ext_shared_channel": True},
+            "mention",
+            "How many?",
+        ),
         ({"subtype": "file_share", "channel_type": "im"}, BODY, "dm", "How many days?"),
         ({"text": None, "channel_type": "im"}, BODY, "dm", ""),
     ],
