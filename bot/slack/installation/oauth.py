@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
@@ -48,11 +48,14 @@ AUTHORIZE_PATH = "/oauth/v2/authorize"
 AGAIN = f'<p><a href="{INSTALL_PATH}">Begin again</a></p>'
 FAILURES = {
     "access_denied": "The installation was cancelled. Nothing was changed.",
-    "invalid_browser": "This was begun in another browser, or its cookie is gone. Nothing was changed.",
-    "invalid_state": "This took longer than ten minutes, or was finished before. Nothing was changed.",
+    "invalid_browser": "This was begun in another browser, or was finished before: then Docent is installed.",
+    "invalid_state": "This took longer than ten minutes, or was finished before: then Docent is installed.",
     "missing_code": "Slack sent no code for the installation. Nothing was changed.",
     "invalid_code": "Slack did not confirm the installation. Nothing was changed.",
 }
+# Who loads the last page again reads one of these, too.
+MAYBE_DONE = ("invalid_browser", "invalid_state")
+NOT_INSTALLED, NOTHING_CHANGED = "Docent was not installed", "Nothing was changed"
 NOT_ALLOWED = "This workspace ({id}) is not one that Docent serves. Ask whoever runs Docent to let it in."
 NOT_STORED = (
     "The installation could not be stored. Please begin again in a minute. If that does not help, quote {id}."
@@ -257,12 +260,16 @@ def _show_success(args: SuccessArgs) -> BoltResponse:
     is_organisation = bool(installed.is_enterprise_install)
     name = (installed.enterprise_name if is_organisation else installed.team_name) or "your workspace"
     id_ = (installed.enterprise_id if is_organisation else installed.team_id) or ""
+    app = installed.app_id or ""
     where = "the organisation " if is_organisation else ""
+    # Beside the page that asked.
+    address = urljoin(args.settings.authorization_url, f"/app_redirect?{urlencode({'app': app, 'team': id_})}")
+    opens = "" if is_organisation else f'<p><a href="{html.escape(address)}">Open it in Slack</a></p>'
     added = "<p>An administrator still has to add it to its workspaces.</p>" if is_organisation else ""
     body = (
         f"<p>It is in {where}{html.escape(name)} now (<code>{html.escape(id_)}</code>).</p>{added}"
         "<p>It answers from the documents that whoever runs Docent has declared for this workspace: tell them its "
-        "id. Then invite it to a channel (<code>/invite @Docent</code>), or write to it directly.</p>"
+        f"id. Then invite it to a channel with <code>/invite</code>, or write to it directly.</p>{opens}"
     )
     return _page(args.settings, 200, "Docent is installed", body)
 
@@ -279,11 +286,12 @@ def _show_failure(args: FailureArgs) -> BoltResponse:
         status = 400 if args.reason == "access_denied" else args.suggested_status_code
     known = args.reason if args.reason in FAILURES else "other"
     observability.log.warning("workspace_not_installed", reason=known)
-    return _show_problem(args.settings, status, said)
+    title = NOTHING_CHANGED if args.reason in MAYBE_DONE else NOT_INSTALLED
+    return _show_problem(args.settings, status, said, title=title)
 
 
-def _show_problem(settings: OAuthSettings, status: int, said: str) -> BoltResponse:
-    return _page(settings, status, "Docent was not installed", f"<p>{html.escape(said)}</p>{AGAIN}")
+def _show_problem(settings: OAuthSettings, status: int, said: str, *, title: str = NOT_INSTALLED) -> BoltResponse:
+    return _page(settings, status, title, f"<p>{html.escape(said)}</p>{AGAIN}")
 
 
 def _page(settings: OAuthSettings, status: int, title: str, body: str) -> BoltResponse:

@@ -34,6 +34,7 @@ def test_an_administrator_installs_the_app_in_a_browser(build: Build, database: 
     status, page, _ = browser.open(browser.allow(to_slack, SECOND))
     assert status == 200
     assert SECOND in page
+    assert f'/app_redirect?app={two.second.app.app_id}&amp;team={SECOND}">Open it in Slack' in page
     assert not list(browser.jar)  # the cookie is gone
     assert load_token(database, SECOND) == two.second.app.bot_token
     assert load_token(database, FIRST) == ""
