@@ -64,6 +64,8 @@ class SlackOptions(connector.SourceOptions):
     def _check_own_workspace(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         if len(ids) > 1 or "*" in ids:
             raise ValueError("what is written in one workspace is read there alone: name one")
+        if any(id_.startswith("E") for id_ in ids):  # whose public channels are not for all of its workspaces
+            raise ValueError("the channels of a whole organisation cannot be read, only those of one workspace")
         return ids
 
 

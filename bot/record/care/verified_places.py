@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from agent import observability
 from agent.store.database import Database
 from bot.slack.client import SlackClient, SlackRefused
+from bot.slack.installation import origin
 from ingest.verified import places
 
 GONE = frozenset({"channel_not_found"})
@@ -42,4 +43,4 @@ class VerifiedPlaces:
             if error.code in GONE:
                 return False
             raise
-        return not found.get("is_private")
+        return not found.get("is_private") and origin.is_open_to_all(found, self.workspace)

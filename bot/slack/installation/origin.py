@@ -57,5 +57,13 @@ def is_organisation(workspace: str) -> bool:
     return workspace.startswith("E")
 
 
+def is_open_to_all(channel: Payload, workspace: str) -> bool:
+    """Returns whether a channel that is not private is open to all of an installation, as Slack describes it.
+
+    In an organisation mostly not: each of its workspaces has channels of its own.
+    """
+    return not is_organisation(workspace) or channel.get("is_global_shared") is True
+
+
 def _first(*ids: object) -> str:
     return next((found for one in ids if (found := to_id(one))), "")
