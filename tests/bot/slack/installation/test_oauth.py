@@ -185,3 +185,23 @@ def test_tokens_are_read_with_an_older_key_and_by_the_newest_after_a_rotation(tw
     with two.database.transaction() as transaction, pytest.raises(Exception, match="does not hold") as error:
         workspaces.load_tokens(transaction, TokenCipher([KEY]), FIRST)
     assert KEY not in str(error.value)
+
+
+def test_in_socket_mode_workspaces_install_it_by_http_and_nothing_else_comes_that_way(build: Build) -> None:
+    two = build(request_url=None, SLACK_APP_TOKEN="xapp-stand-in", SLACK_SIGNING_SECRET="")
+    two.second.app.request_url = None
+    two.web.connect_socket()
+    try:
+        for team in (FIRST, SECOND):
+            assert two.install(team)[0] == 200
+        for team in (FIRST, SECOND):
+            two.read_in(f"of-{team.lower()}", f"The pelican rule is that of {team}.", workspaces=[team])
+        for team in (FIRST, SECOND):
+            answer = two.ask(team, ADA, HELP, "What is the pelican rule?")
+            assert f"of-{team.lower()}" in answer.plain
+        turns = two.query("SELECT workspace FROM turns ORDER BY workspace")
+        assert [row.workspace for row in turns] == sorted([FIRST, SECOND])
+        assert Browser().open(f"{two.url}/slack/events", {"type": "event_callback", "team_id": FIRST})[0] == 404
+    finally:
+        assert two.web._sockets
+        two.web._sockets.close()  # type: ignore[no-untyped-call]

@@ -79,7 +79,7 @@ def test_its_workspace_can_be_removed_here(lost: TwoWorkspaces) -> None:
 @pytest.mark.parametrize("workspaces", [[FIRST, SECOND], ["*"], ["E0STANDIN01"]])
 def test_slack_is_read_one_workspace_at_a_time(workspaces: list[str]) -> None:
     with pytest.raises(ValueError, match="one workspace"):
-        SlackOptions(type="slack", workspaces=workspaces)
+        SlackOptions(type="slack", workspaces=tuple(workspaces))
 
 
 def test_a_source_reads_no_workspace_but_its_own(lost: TwoWorkspaces, monkeypatch: pytest.MonkeyPatch) -> None:
