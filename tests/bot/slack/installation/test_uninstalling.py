@@ -39,6 +39,19 @@ def test_questions_that_wait_end_without_a_word_or_a_call_of_the_model(two: TwoW
     assert not is_removed(two, FIRST)
 
 
+def test_a_question_that_waits_is_answered_where_the_app_is_back_before_anybody_looks(two: TwoWorkspaces) -> None:
+    two.read_in("both", RULE, workspaces=[FIRST, SECOND])
+    ts = two.second.person(ADA).mention(HELP, QUESTION)
+    two.wait_for(lambda: two.query("SELECT 1 FROM turns"))
+    two.second.uninstall()
+    two.wait_for(lambda: is_removed(two, SECOND))
+    assert two.install(SECOND)[0] == 200
+    two.run()
+    (answer,) = [one for one in two.second.thread(HELP, ts) if one.user == two.second.app.bot_user_id]
+    assert "rule" in answer.plain
+    assert [row.reason for row in two.query("SELECT reason FROM turns")] == ["answered"]  # and not as stopped
+
+
 def test_an_answer_that_is_being_written_is_stopped(two: TwoWorkspaces) -> None:
     two.read_in("both", RULE, workspaces=[FIRST, SECOND])
     begun, go_on = threading.Event(), threading.Event()
