@@ -265,12 +265,13 @@ class Library:
 
     def list_hosts(self) -> list[tuple[str, Readers]]:
         """Lists the hosts of all documents' addresses, of those that are on the web, and who reads these."""
-        host = func.substring(DocumentRow.url, "^https?://([^/?#]+)")
-        hosts = select(host, ReaderSetRow.principals).join(
-            ReaderSetRow, ReaderSetRow.access_id == DocumentRow.access_id
+        host = func.substring(DocumentRow.url, "^https?://([^/?#]+)").label("host")
+        found = select(host, DocumentRow.access_id).where(host.is_not(None)).distinct().subquery()
+        hosts = select(found.c.host, ReaderSetRow.principals).join(
+            found, found.c.access_id == ReaderSetRow.access_id
         )
         with self.database.transaction() as transaction:
-            rows = transaction.execute(hosts.where(host.is_not(None)).distinct())
+            rows = transaction.execute(hosts)
             return [(name, reader_sets.from_json(principals)) for name, principals in rows]
 
     def status(self, state: IndexState | None = None) -> LibraryStatus:
