@@ -29,7 +29,6 @@ def note_event(database: Database, event: Payload, body: Payload, workspace: str
 
     Of ``tokens_revoked`` only the bot's own token counts: users' tokens are none of ours.
     """
-    workspace = _find_installation(database, workspace, origin.find_organisation(body))
     bots: list[str] = []
     reason = EVENTS[str(event.get("type"))]
     if reason is RemovalReason.REVOKED:
@@ -37,6 +36,7 @@ def note_event(database: Database, event: Payload, body: Payload, workspace: str
         bots = [id_ for one in (named if isinstance(named, list) else ()) if (id_ := to_id(one))]
         if not bots:
             return ()
+        workspace = _find_installation(database, workspace, origin.find_organisation(body))
     told_at = body.get("event_time")
     moment = datetime.fromtimestamp(float(told_at), UTC) if isinstance(told_at, int | float) else None
     return remove(database, workspace, reason, before=moment and moment + SLACKS_SECOND, bot_users=bots)
@@ -71,7 +71,7 @@ def remove(
 
 
 def _find_installation(database: Database, workspace: str, organisation: str) -> str:
-    """Returns what has ended: the organisation, where the app was in all of it and never in this workspace by
+    """Returns whose bot's token was revoked: the organisation's, where the app was never in this workspace by
     itself. Slack tells of the end through no installation, and may name any of an organisation's workspaces."""
     if not organisation or origin.is_organisation(workspace):
         return workspace

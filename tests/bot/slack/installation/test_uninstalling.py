@@ -5,7 +5,7 @@ import threading
 from agent.clock import now
 from bot.jobs import answering
 from bot.simulator import ADA, GRACE, HELP
-from bot.slack.installation import workspaces
+from bot.slack.installation import uninstalling, workspaces
 from bot.slack.installation.oauth_state import StateStore
 from tests.bot.slack.installation.conftest import Build
 from tests.bot.slack.installation.two_workspaces import FIRST, ORGANISATION, SECOND, TwoWorkspaces
@@ -91,8 +91,6 @@ def test_what_slack_tells_late_does_not_end_a_new_installation(two: TwoWorkspace
 
 
 def test_a_revoked_token_of_a_person_is_none_of_the_bots(two: TwoWorkspaces) -> None:
-    from bot.slack.installation import uninstalling
-
     event = {"type": "tokens_revoked", "tokens": {"oauth": [ADA], "bot": []}}
     assert uninstalling.note_event(two.database, event, {"event_time": int(now().timestamp())}, FIRST) == ()
     others = {"type": "tokens_revoked", "tokens": {"bot": ["U0SOMEBODY1"]}}
@@ -152,6 +150,16 @@ def test_an_organisation_that_uninstalls_the_app_is_removed_with_all_of_its_work
     assert not is_removed(two, SECOND)
     two.run()
     assert [row.reason for row in two.query("SELECT reason FROM turns")] == ["uninstalled"]
+
+
+def test_what_ends_in_one_of_its_workspaces_does_not_end_an_organisation(build: Build) -> None:
+    two = build(enterprise_id=ORGANISATION, is_enterprise_install=True)
+    two.install(FIRST)
+    named = {"team_id": FIRST, "enterprise_id": ORGANISATION, "event_time": int(now().timestamp()) + 1}
+    others = {"type": "tokens_revoked", "tokens": {"bot": ["U0ANOTHER01"]}}
+    for event in ({"type": "app_uninstalled"}, others):
+        assert uninstalling.note_event(two.database, event, named, FIRST) == ()
+    assert not is_removed(two, ORGANISATION)
 
 
 def test_a_workspace_that_an_organisation_takes_the_app_from_ends_alone(build: Build) -> None:
