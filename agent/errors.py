@@ -20,7 +20,10 @@ DocentError
 └── ReplyError            the reply was not delivered; ``is_transient`` tells whether another try may help
     ├── SlackRefused      Slack answered and said no (bot.slack.client)
     ├── SlackUnavailable  Slack gave no answer (bot.slack.client)
-    └── NotInstalled      the app is not in this workspace, or no longer (bot.slack.installation.tokens)
+    └── NoToken           a workspace has no token that can be used (bot.slack.installation.tokens)
+        ├── NotInstalled  the app is not in this workspace, or no longer (bot.slack.installation.tokens)
+        └── TokenUnreadable
+                          no key of the settings decrypts its token (bot.slack.installation.tokens)
 
 Not below DocentError, because they are caught where their module is used and reach nobody as they are:
 

@@ -4,6 +4,7 @@ Owns the environment variables that only ``bot`` reads; :mod:`agent.settings` an
 theirs.
 """
 
+from collections.abc import Collection
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -220,6 +221,20 @@ class BotSettings(BaseSettings):
         """Returns where the weekly report is posted: the channel of each workspace; "" is the one of the token."""
         named = _split_places(self.report_channel)
         return {place: channel for place, channel in named if bool(place) == self.has_many_workspaces}
+
+    def list_misplaced(self, workspaces: Collection[str]) -> dict[str, list[str]]:
+        """Returns, by setting, what counts nowhere where many workspaces install the app: an id that names none of
+        them.
+
+        >>> BotSettings(operators="U1,T2/U2,T3/U3").list_misplaced(["T2"])
+        {'DOCENT_OPERATORS': ['U1', 'T3/U3']}
+        """
+        named = {"DOCENT_OPERATORS": self.operators, "DOCENT_REPORT_CHANNEL": self.report_channel}
+        misplaced = {
+            name: [f"{place}/{id_}".lstrip("/") for place, id_ in _split_places(ids) if place not in workspaces]
+            for name, ids in named.items()
+        }
+        return {name: ids for name, ids in misplaced.items() if ids}
 
     @property
     def own_tools(self) -> list[str]:

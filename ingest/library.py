@@ -17,8 +17,9 @@ from sqlalchemy import bindparam, func, or_, select
 from agent.errors import UserError
 from agent.store.database import Database, Transaction
 from agent.types import Audience, Passage
+from ingest.access import reader_sets
 from ingest.access.declaration import EVERYONE_READS, Declaration
-from ingest.access.reader_sets import N_STORED, ReaderSets
+from ingest.access.reader_sets import N_STORED, Readers, ReaderSets
 from ingest.documents.converter import Converter
 from ingest.index import reindex
 from ingest.index.active_index import ActiveIndex, IndexState
@@ -37,7 +38,7 @@ from ingest.sync import store, sync
 from ingest.sync.distributed import DistributedSync
 from ingest.sync.reports import SyncReport
 from ingest.sync.store import Options
-from ingest.tables import DocumentRow, IndexStateRow
+from ingest.tables import DocumentRow, IndexStateRow, ReaderSetRow
 from ingest.verified import answers, indexing
 from ingest.verified.answers import VerifiedAnswer
 from ingest.verified.screen import VerifiedScreen
@@ -262,11 +263,16 @@ class Library:
         with self.database.transaction() as transaction:
             return dict(transaction.execute(counts).all())
 
-    def list_hosts(self) -> list[str]:
-        """Lists the hosts of all documents' addresses, of those that are on the web."""
-        host = func.substring(DocumentRow.url, "^https?://([^/?#]+)")
+    def list_hosts(self) -> list[tuple[str, Readers]]:
+        """Lists the hosts of all documents' addresses, of those that are on the web, and who reads these."""
+        host = func.substring(DocumentRow.url, "^https?://([^/?#]+)").label("host")
+        found = select(host, DocumentRow.access_id).where(host.is_not(None)).distinct().subquery()
+        hosts = select(found.c.host, ReaderSetRow.principals).join(
+            found, found.c.access_id == ReaderSetRow.access_id
+        )
         with self.database.transaction() as transaction:
-            return list(transaction.scalars(select(host).where(host.is_not(None)).distinct()))
+            rows = transaction.execute(hosts)
+            return [(name, reader_sets.from_json(principals)) for name, principals in rows]
 
     def status(self, state: IndexState | None = None) -> LibraryStatus:
         """Describes the index, in a state that was just read or as it is now; never raises for an index that is

@@ -9,11 +9,13 @@ from agent.store.database import Transaction
 _STANDALONE = text("""
 SELECT coalesce((SELECT arguments ->> 'query' FROM tool_calls
                  WHERE turn_id = turns.id AND arguments ? 'query' ORDER BY position, id LIMIT 1), question)
-FROM turns WHERE id = :id AND user_id = :user_id
+FROM turns WHERE id = :id AND user_id = :user_id AND workspace IS NOT DISTINCT FROM :workspace
 """)
 
 
-def load_standalone(transaction: Transaction, turn_id: UUID, user_id: str) -> str | None:
-    """Returns a turn's question as it was first searched for, else as asked; None unless it is this person's."""
-    question: str | None = transaction.scalar(_STANDALONE, {"id": turn_id, "user_id": user_id})
+def load_standalone(transaction: Transaction, turn_id: UUID, *, workspace: str | None, user_id: str) -> str | None:
+    """Returns a turn's question as it was first searched for, else as asked; None unless it is this person's, of
+    this workspace."""
+    values = {"id": turn_id, "workspace": workspace, "user_id": user_id}
+    question: str | None = transaction.scalar(_STANDALONE, values)
     return question

@@ -36,7 +36,14 @@ WITH stopped AS (
 SELECT id, session_id, status FROM stopped
 """)
 _INTERRUPT = text(f"""
-UPDATE turns SET cancel_requested = true, run_after = least(run_after, now()), wake_after = now()
+UPDATE turns SET cancel_requested = cancel_requested OR lease_token IS NOT NULL,
+       run_after = least(run_after, now()), wake_after = now()
+WHERE workspace = :workspace AND {IS_OPEN} RETURNING session_id
+""")
+
+
+_MAKE_DUE = text(f"""
+UPDATE turns SET run_after = least(run_after, now()), wake_after = now()
 WHERE workspace = :workspace AND {IS_OPEN} RETURNING session_id
 """)
 
@@ -64,8 +71,17 @@ def stop(transaction: Transaction, turn_ids: Sequence[UUID], user_id: str) -> li
 
 
 def interrupt_workspace(transaction: Transaction, workspace: str) -> list[UUID]:
-    """Asks the workers to stop what runs for a workspace, makes due what waits; returns the sessions to wake."""
+    """Asks the workers to stop what runs for a workspace, makes due what waits; returns the sessions to wake.
+
+    What waits ends where the app is not installed, and is answered where it is again by then: nobody stopped it.
+    """
     return list(dict.fromkeys(transaction.scalars(_INTERRUPT, {"workspace": workspace})))
+
+
+def make_due(transaction: Transaction, workspace: str) -> list[UUID]:
+    """Makes due what waits for a workspace, because Slack may answer otherwise now; returns the sessions to
+    wake."""
+    return list(dict.fromkeys(transaction.scalars(_MAKE_DUE, {"workspace": workspace})))
 
 
 def _take_back(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
     from rq import Queue
@@ -199,12 +199,12 @@ def _schedule_rotation(settings: "bot.settings.BotSettings", database: "Database
 
 def _schedule_catch_ups(
     settings: "bot.settings.BotSettings", database: "Database", jobs: "Queue"
-) -> "Callable[[], Sequence[CatchUpSchedule]]":
-    """Returns the searches for missed questions, one for each workspace, unless the operator wants none or nothing
-    connects to Slack."""
+) -> "CatchUpSchedule | None":
+    """Returns the searches for missed questions, unless the operator wants none or nothing connects to Slack."""
     from bot.jobs import queue
-    from bot.jobs.slack_connection import ByWorkspace, ForAWhile
+    from bot.jobs.slack_connection import ForAWhile
     from bot.processes.schedules import catch_up_schedule
+    from bot.processes.schedules.catch_up_schedule import CatchUpSchedule, CatchUpStates, Search
     from bot.slack.channels import channel_settings
     from bot.slack.channels.channel_settings import ChannelSettings
     from bot.slack.channels.settings_cache import SettingsCache
@@ -215,21 +215,18 @@ def _schedule_catch_ups(
 
     connections = _connect(settings, database, longest_wait_seconds=catch_up_schedule.PLACE_SECONDS)
     if not settings.catch_up_hours or connections is None:
-        return tuple
+        return None
     defaults = channel_settings.apply(settings.of_channels, ChannelSettings())
     intake = Intake(database, lambda session_id: queue.wake(jobs, [session_id]), settings=SettingsCache(defaults))
     max_age = timedelta(hours=settings.catch_up_hours)
 
-    def make(workspace: str) -> "CatchUpSchedule":
+    def open_search(workspace: str) -> Search:
         slack = connections.open(workspace)
         history = History(slack, is_organisation=is_organisation(workspace))
-        search = CatchUp(slack, intake, history, max_age=max_age, workspace=workspace)
-        state = catch_up_schedule.open_state(jobs.connection, settings.queue, workspace)
-        name = f"{catch_up_schedule.LOCK}:{workspace}" if workspace else catch_up_schedule.LOCK
-        return catch_up_schedule.CatchUpSchedule(database, state, search.run, name=name)
+        return CatchUp(slack, intake, history, max_age=max_age, workspace=workspace).run
 
-    schedules = ByWorkspace(make)
-    return ForAWhile(lambda: [schedules(workspace) for workspace in connections.list_names()])
+    states = CatchUpStates(jobs.connection, settings.queue)
+    return CatchUpSchedule(database, states, open_search, list_workspaces=ForAWhile(connections.list_names))
 
 
 def _schedule_reports(
@@ -315,19 +312,14 @@ def _schedule_people(
     from bot.jobs.slack_connection import ByWorkspace
     from bot.processes.schedules.people_schedule import PeopleSchedule
     from bot.record.care import unfinished
+    from bot.record.care.unfinished import UnfinishedEverywhere
 
     sync_queue = queue.open_sync_queue(settings, jobs.connection)
     if connections is None:
         return PeopleSchedule(database, sync_queue, None)
     works = ByWorkspace(lambda workspace: unfinished.build(database, connections.open(workspace), workspace))
-
-    def finish() -> None:
-        with database.transaction() as transaction:
-            busy = unfinished.list_workspaces(transaction)
-        for workspace in connections.find_names(busy):
-            works(workspace).finish()
-
-    return PeopleSchedule(database, sync_queue, finish)
+    everywhere = UnfinishedEverywhere(database, works, connections.find_names)
+    return PeopleSchedule(database, sync_queue, everywhere.finish)
 
 
 def migrate() -> None:

@@ -39,6 +39,7 @@ def workspaces(context: CheckContext) -> Iterator[Finding]:
     if len(known) > MAX_CALLED:
         text = f"{count(len(known) - MAX_CALLED, 'more workspace')} not tried"
         yield Finding("workspaces", FindingState.SKIPPED, text)
+    yield from _check_settings(context, known)
     yield from _check_sources(context, known)
 
 
@@ -73,6 +74,14 @@ def _check_token(context: CheckContext, workspace: InstalledWorkspace) -> Iterat
         yield scopes
     if operators := context.bot.list_operators(workspace.id):
         yield from slack.check_home_tab(context, stored[0].bot, operators, of=f" in {workspace.title}")
+
+
+def _check_settings(context: CheckContext, known: list[InstalledWorkspace]) -> Iterator[Finding]:
+    """Says which operators and channels for reports are in no workspace that has the app."""
+    for name, ids in context.bot.list_misplaced([workspace.id for workspace in known]).items():
+        text = f"{name} names {', '.join(ids)}, in no workspace that has installed the app: it counts nowhere."
+        advice = "Write the workspace before the id, T0123/U0123; 'docent workspaces' lists those that there are."
+        yield Finding("workspaces", FindingState.WARNING, text, advice)
 
 
 def _check_sources(context: CheckContext, known: list[InstalledWorkspace]) -> Iterator[Finding]:

@@ -215,7 +215,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
         return
     reply.show_status(FIRST_STATUS)
     seen_by = final_check.find_audience(context, claimed)
-    if seen_by.error and turn.origin == Origin.SCHEDULED:  # nobody waits: it is asked when that is known
+    if seen_by.error and final_check.must_wait(turn, seen_by.error):
         raise seen_by.error
     turn = replace(turn, audience=seen_by.audience)
     agent, index = asked.equip(context.agent), None

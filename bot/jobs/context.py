@@ -36,13 +36,14 @@ RunMetadata = Mapping[str, str | None]  # what a turn is recorded with: model, p
 @dataclass(frozen=True)
 class WorkspaceParts:
     """What belongs to one workspace of Slack: its client, who is who there, what reads its messages, its tools'
-    resources."""
+    resources, where its links may lead."""
 
     slack: SlackClient
     audiences: AudienceResolver
     questions: QuestionReader
     agent: AgentConfig
     has_operators: bool = False
+    load_link_hosts: Callable[[], LinkHosts] = LinkHosts
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class WorkerContext:
                 questions=parts.questions,
                 agent=parts.agent,
                 has_operators=parts.has_operators,
+                load_link_hosts=parts.load_link_hosts,
             )
         if not posted.limits or context.agent.budgets is None:
             return context

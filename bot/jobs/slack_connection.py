@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import redis
 
@@ -16,7 +16,8 @@ from bot.jobs import queue
 from bot.outages import redis_watch
 from bot.settings import BotSettings
 from bot.slack.calls.redis_limiter import TIMEOUT_SECONDS, RedisLimiter
-from bot.slack.client import LONGEST_WAIT_SECONDS, BotToken, FixedToken, SlackClient
+from bot.slack.calls.web_client import KeptConnections
+from bot.slack.client import LONGEST_WAIT_SECONDS, SlackClient
 from bot.slack.installation import terminal, workspaces
 from bot.slack.installation.tokens import InstalledToken
 
@@ -65,13 +66,22 @@ class ForAWhile(Generic[T]):
         return self._known[0]
 
 
+class ListNames(Protocol):
+    """Lists installed workspaces by their ids."""
+
+    def __call__(self, among: Collection[str] | None = None) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class SlackConnections:
-    """Clients by workspace. Where one is connected by its token, its client stands for all, under the name ""."""
+    """Clients by workspace. Where one is connected by its token, its client stands for all, under the name "".
+
+    ``list_names`` lists the installed workspaces, all of them or those ``among`` some.
+    """
 
     open: Callable[[str], SlackClient]
     has_many: bool
-    list_names: Callable[[], list[str]]
+    list_names: ListNames
     read_token: Callable[[str], str] | None = None  # of installed workspaces, for sources that read them
 
     def find_names(self, busy: Collection[str]) -> list[str]:
@@ -79,7 +89,7 @@ class SlackConnections:
         any."""
         if not busy:
             return []
-        return [name for name in self.list_names() if name in busy] if self.has_many else [""]
+        return self.list_names(busy) if self.has_many else [""]
 
 
 def connect(
@@ -89,18 +99,21 @@ def connect(
     connection = queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS)
     if not settings.has_many_workspaces:
         client = open_client(settings, longest_wait_seconds=longest_wait_seconds)
-        return SlackConnections(lambda workspace: client, has_many=False, list_names=lambda: [""])
-    tokens = terminal.open_tokens(settings, database)
+        return SlackConnections(lambda workspace: client, has_many=False, list_names=lambda among=None: [""])
+    tokens, kept = terminal.open_tokens(settings, database), KeptConnections()
 
     def make(workspace: str) -> SlackClient:
-        token = InstalledToken(tokens, workspace)
-        return _make_client(
-            settings, token, f"workspace:{workspace}", connection, longest_wait_seconds=longest_wait_seconds
+        return SlackClient(
+            InstalledToken(tokens, workspace),
+            settings.slack_api_url,
+            limiter=_open_limiter(settings, f"workspace:{workspace}", connection),
+            connections=kept,
+            longest_wait_seconds=longest_wait_seconds,
         )
 
-    def list_installed() -> list[str]:
+    def list_installed(among: Collection[str] | None = None) -> list[str]:
         with database.transaction() as transaction:
-            return [workspace.id for workspace in workspaces.list_workspaces(transaction)]
+            return workspaces.list_installed(transaction, among)
 
     return SlackConnections(ByWorkspace(make), has_many=True, list_names=list_installed, read_token=tokens.read)
 
@@ -110,13 +123,10 @@ def open_client(settings: BotSettings, *, longest_wait_seconds: float = LONGEST_
     assert settings.slack_bot_token
     token = settings.slack_bot_token.get_secret_value()
     connection = queue.connect(settings, timeout_seconds=TIMEOUT_SECONDS)
-    return _make_client(settings, FixedToken(token), token, connection, longest_wait_seconds=longest_wait_seconds)
-
-
-def _make_client(
-    settings: BotSettings, token: BotToken, owner: str, connection: redis.Redis, *, longest_wait_seconds: float
-) -> SlackClient:
-    limiter = RedisLimiter(
-        connection, owner, post_burst=settings.slack_burst, redis_watch=redis_watch.watch(settings)
-    )
+    limiter = _open_limiter(settings, token, connection)
     return SlackClient(token, settings.slack_api_url, limiter=limiter, longest_wait_seconds=longest_wait_seconds)
+
+
+def _open_limiter(settings: BotSettings, owner: str, connection: redis.Redis) -> RedisLimiter:
+    watch = redis_watch.watch(settings)
+    return RedisLimiter(connection, owner, post_burst=settings.slack_burst, redis_watch=watch)

@@ -21,8 +21,9 @@ from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
 from bot.jobs.context import WorkerContext
 from bot.outages import undelivered
-from bot.slack.client import SlackRefused, SlackUnavailable
+from bot.slack.client import NO_ACCESS, SlackRefused, SlackUnavailable
 from bot.slack.inbox import Origin
+from bot.slack.installation import origin
 from bot.slack.installation.tokens import NotInstalled
 from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.text.tables import LongTable
@@ -199,6 +200,9 @@ def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> 
 
     Ends it if Slack refuses, or if it is too old.
     """
+    if is_shut_out(turn, error):
+        end_uninstalled(context, turn)
+        return
     with context.database.transaction() as transaction:
         age_seconds = transaction.execute(_AGE, {"id": turn.id}).scalar_one()
     if error.is_transient and age_seconds < context.delivery_hours * 3600:
@@ -210,6 +214,12 @@ def postpone_delivery(context: WorkerContext, turn: Turn, error: ReplyError) -> 
         give_back(context, turn, delay_seconds=delay_seconds)
         return
     end_unseen(context, turn, error, _find_reason(error))
+
+
+def is_shut_out(turn: Turn, error: ReplyError) -> bool:
+    """Returns whether the app was taken out of the workspace of an organisation in which the turn was asked."""
+    is_refused = isinstance(error, SlackRefused) and error.code == NO_ACCESS
+    return is_refused and origin.is_organisation(turn.workspace or "")
 
 
 def postpone_ending(context: WorkerContext, turn: Turn, error: ReplyError) -> None:

@@ -75,7 +75,8 @@ def build(
     if connections and connections.read_token:
         installed_tokens.register(connections.read_token)
     agent_config = _configure_agent(settings, database, library, breaker, has_threads=bool(slack or connections))
-    parts = _open_parts(slack, "", agent_config, library) if slack else None
+    hosts = AllowedHosts(library, split_list(bot.settings.load().link_hosts))
+    parts = _open_parts(slack, "", agent_config, library, hosts) if slack else None
     leases = Leases(
         database,
         lease_seconds=settings.lease_seconds,
@@ -91,7 +92,7 @@ def build(
         slack=slack,
         audiences=parts.audiences if parts else None,
         questions=parts.questions if parts else None,
-        open_workspace=_open_each(connections, agent_config, library) if connections else None,
+        open_workspace=_open_each(connections, agent_config, library, hosts) if connections else None,
         turn_queue=turn_queue,
         run_metadata=_describe_run(settings),
         delivery_hours=delivery_hours,
@@ -99,7 +100,7 @@ def build(
         needs_documents=not bot.settings.load().own_tools,
         has_operators=parts.has_operators if parts else False,
         channel_defaults=channel_settings.apply(bot.settings.load().of_channels, ChannelSettings()),
-        load_link_hosts=AllowedHosts(library, split_list(bot.settings.load().link_hosts)).load,
+        load_link_hosts=hosts.load,
     )
 
 
@@ -117,14 +118,16 @@ def plan_opening_calls(question: str, examples: Sequence[str] = ()) -> list[Open
 
 
 def _open_each(
-    connections: SlackConnections, agent_config: AgentConfig, library: Library
+    connections: SlackConnections, agent_config: AgentConfig, library: Library, hosts: AllowedHosts
 ) -> Callable[[str], WorkspaceParts]:
     return ByWorkspace(
-        lambda workspace: _open_parts(connections.open(workspace), workspace, agent_config, library)
+        lambda workspace: _open_parts(connections.open(workspace), workspace, agent_config, library, hosts)
     )
 
 
-def _open_parts(slack: SlackClient, workspace: str, agent_config: AgentConfig, library: Library) -> WorkspaceParts:
+def _open_parts(
+    slack: SlackClient, workspace: str, agent_config: AgentConfig, library: Library, hosts: AllowedHosts
+) -> WorkspaceParts:
     """Opens what belongs to one workspace; "" is the one of the token."""
     database, directory = library.database, SlackDirectory(slack, workspace)
     found = registry.find_tools(bot.settings.load().own_tools)
@@ -137,6 +140,7 @@ def _open_parts(slack: SlackClient, workspace: str, agent_config: AgentConfig, l
         QuestionReader(slack, directory, thread, database, files),
         replace(agent_config, resources={**agent_config.resources, ThreadPort: thread}),
         has_operators=bool(bot.settings.load().list_operators(workspace)),
+        load_link_hosts=partial(hosts.load, workspace),
     )
 
 

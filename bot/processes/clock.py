@@ -7,8 +7,7 @@ clocks may run: one at a time sweeps.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import redis
@@ -42,7 +41,7 @@ def run(
     stopping: threading.Event,
     retention: RetentionSchedule | None = None,
     syncs: SyncSchedule | None = None,
-    catch_ups: Callable[[], Sequence[CatchUpSchedule]] = tuple,
+    catch_ups: CatchUpSchedule | None = None,
     places: QueuePlaces | None = None,
     reports: Sequence[ReportSchedule] = (),
     rotation: "RotationSchedule | None" = None,
@@ -52,7 +51,7 @@ def run(
 ) -> None:
     """Sweeps until ``stopping`` is set. Outages of Postgres and Redis are logged and waited for.
 
-    ``catch_ups`` and ``reports`` have one for each workspace; the first may change while the clock runs.
+    ``reports`` has one for each workspace.
     """
     is_healthy = True
     while not stopping.is_set():
@@ -65,8 +64,8 @@ def run(
                 redis_watch.note_back()
             if not is_healthy:
                 observability.log.info("sweeps_again")
-                for catch_up in catch_ups():
-                    catch_up.request()
+                if catch_ups:
+                    catch_ups.request()
             is_healthy = True
         except (SQLAlchemyError, redis.RedisError) as error:
             if is_healthy:  # once per outage
@@ -74,27 +73,15 @@ def run(
             if redis_watch and isinstance(error, redis.RedisError):
                 redis_watch.note_away(error)
             is_healthy = False
-        for schedule in (places, retention, syncs, rotation, *reports, questions, people) if is_healthy else ():
+        schedules = (places, retention, syncs, rotation, *reports, questions, people, catch_ups)
+        for schedule in schedules if is_healthy else ():
             if schedule:
                 _tick(schedule)
-        if is_healthy:
-            _tick(_Each(catch_ups))
         stopping.wait(every_seconds)
 
 
 class _Schedule(Protocol):
     def tick(self) -> object: ...
-
-
-@dataclass(frozen=True)
-class _Each:
-    """The schedules of all workspaces, which are looked up first."""
-
-    find: Callable[[], Sequence[_Schedule]]
-
-    def tick(self) -> None:
-        for schedule in self.find():
-            _tick(schedule)
 
 
 def _tick(schedule: _Schedule) -> None:

@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -39,7 +40,7 @@ from bot.outages import machine, redis_watch
 from bot.outages import slack as outages
 from bot.processes import http_server, readiness
 from bot.processes.readiness import ReadinessCache, ReadyStatus
-from bot.processes.schedules import catch_up_schedule
+from bot.processes.schedules.catch_up_schedule import CatchUpStates
 from bot.processes.schedules.sync_requests import SyncRequests
 from bot.processes.signals import STOPS
 from bot.settings import BotSettings
@@ -263,7 +264,7 @@ def run(settings: BotSettings, database: Database) -> None:
         server = _listen(settings, web)
         if settings.slack_app_token:
             web.connect_socket()
-        catch_up_schedule.request(catch_up_schedule.open_state(web.redis, settings.queue))
+        CatchUpStates(web.redis, settings.queue).request(time.time())
         _exit_on_signals()
         port = getattr(server, "effective_port", settings.port) if server else None  # of two addresses: settings
         observability.log.info("web_ready", port=port, socket_mode=bool(settings.slack_app_token))

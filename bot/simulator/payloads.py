@@ -71,6 +71,7 @@ class EventPayload(MessagePayload, total=False):
     subteam_id: str
     subteam: Mapping[str, object]
     tokens: Mapping[str, list[str]]
+    team_ids: list[str]
 
 
 class EventEnvelope(TypedDict):

@@ -141,6 +141,7 @@ class Workspace:
         )
         self.people = People(
             self.app.bot_user_id,
+            domain=self.app.domain,
             directory=self.directory,
             messages=self.messages,
             messenger=self.messenger,
@@ -211,6 +212,13 @@ class Workspace:
             self.app.uninstall()
             for event in (self.events.tokens_revoked(), self.events.uninstalled()):
                 self.publisher.publish_end(event)
+            self.changes.notify()
+
+    def set_access(self, *, has_access: bool) -> None:
+        """Takes the app of the organisation out of this workspace, or puts it in again, and tells it."""
+        with self.lock:
+            self.app.has_access = has_access
+            self.publisher.publish_access(self.events.access_changed())
             self.changes.notify()
 
     def share(self, name_or_id: str, *, is_shared: bool = True) -> None:

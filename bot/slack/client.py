@@ -39,6 +39,7 @@ TRANSIENT_CODES = {
     "team_added_to_org",
 }
 
+NO_ACCESS = "team_access_not_granted"  # an organisation's app, to one of its workspaces
 # What the operator can mend: until then the answers wait, as for a Slack that is away.
 OPERATOR_CODES = frozenset(
     {
@@ -50,7 +51,7 @@ OPERATOR_CODES = frozenset(
         "not_allowed_token_type",
         "not_authed",
         "org_login_required",
-        "team_access_not_granted",
+        NO_ACCESS,
         "token_expired",
         "token_revoked",
         "two_factor_setup_required",
@@ -160,15 +161,18 @@ class SlackClient:
         base_url: str,
         *,
         limiter: CallLimiter | None = None,
+        connections: KeptConnections | None = None,
         longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``limiter`` is shared with other processes; a command that calls Slack a few times needs none.
 
+        Clients of many workspaces share ``connections``: each call brings its own token.
+
         ``longest_wait_seconds`` is how long one call without a deadline may wait for its place.
         """
         self.token: BotToken = FixedToken(token) if isinstance(token, str) else token
-        kept = KeptConnections()
+        kept = connections or KeptConnections()
         self._client = KeptWebClient(base_url, timeout=TIMEOUT_SECONDS, connections=kept)
         self._quick = KeptWebClient(base_url, timeout=QUICK_TIMEOUT_SECONDS, connections=kept)
         self._limiter, self._longest_wait_seconds, self._sleep = limiter, longest_wait_seconds, sleep
@@ -219,11 +223,16 @@ class SlackClient:
 
     def is_own(self, message: Payload) -> bool:
         """Returns whether this bot wrote the message."""
+        identity = self.identify()
+        return message.get("user") == identity.get("user_id") or (
+            message.get("bot_id") is not None and message.get("bot_id") == identity.get("bot_id")
+        )
+
+    def identify(self) -> Payload:
+        """Returns whose token this is, as ``auth.test`` said first."""
         if self._identity is None:
             self._identity = self.call("auth.test", is_repeatable=True)
-        return message.get("user") == self._identity.get("user_id") or (
-            message.get("bot_id") is not None and message.get("bot_id") == self._identity.get("bot_id")
-        )
+        return self._identity
 
     def _wait_for_place(self, method: str, arguments: dict[str, object], deadline: float | None) -> None:
         """Waits until the call may be made; raises :class:`SlackUnavailable`, at once, if that takes too long."""

@@ -243,7 +243,8 @@ def correct(database: Database, key: str, question: str) -> tuple[UUID, TurnStat
 _MARKED = text("""
 WITH marked AS (
     SELECT turn_id FROM deliveries WHERE key = ANY(:keys) AND turn_id IS NOT NULL
-    UNION SELECT turn_id FROM replies WHERE channel = :channel AND ts = :ts
+    UNION SELECT turn_id FROM replies JOIN turns ON turns.id = turn_id
+    WHERE replies.channel = :channel AND ts = :ts AND workspace = :workspace
 )
 SELECT turn_id FROM marked UNION SELECT id FROM turns WHERE supersedes IN (SELECT turn_id FROM marked)
 """)
@@ -253,7 +254,7 @@ _PLACES = text("SELECT turn_id, place FROM deliveries WHERE turn_id = ANY(:ids) 
 def stop(database: Database, address: ReplyAddress) -> list[StoppedQuestion]:
     """Stops the questions that this person asked with the message at ``address``, or that it answers."""
     keys = [f"{kind}:{address.team_id}:{address.channel}:{address.ts}" for kind in ("message", "reaction")]
-    values = {"keys": keys, "channel": address.channel, "ts": address.ts}
+    values = {"keys": keys, "channel": address.channel, "ts": address.ts, "workspace": address.team_id}
     with database.transaction() as transaction:
         turn_ids = transaction.scalars(_MARKED, values).all()
         stopped = revisions.stop(transaction, turn_ids, address.user_id) if turn_ids else []
@@ -266,14 +267,16 @@ def stop(database: Database, address: ReplyAddress) -> list[StoppedQuestion]:
 _EDITED = text(f"""
 SELECT place, enclosed, origin, edited_question, coalesce(supersedes, turns.id) AS supersedes
 FROM turns JOIN deliveries ON deliveries.turn_id = turns.id
-WHERE turns.id = :id AND turns.user_id = :user_id AND edited_question IS NOT NULL AND {HAS_ENDED}
+WHERE turns.id = :id AND turns.user_id = :user_id AND workspace = :workspace
+  AND edited_question IS NOT NULL AND {HAS_ENDED}
 """)
 
 
-def load_edited(database: Database, turn_id: UUID, user_id: str) -> EditedQuestion | None:
-    """Loads what a person made of their question after its answer; None where that is nothing."""
+def load_edited(database: Database, turn_id: UUID, *, workspace: str, user_id: str) -> EditedQuestion | None:
+    """Loads what a person of a workspace made of their question after its answer; None where that is nothing."""
+    values = {"id": turn_id, "workspace": workspace, "user_id": user_id}
     with database.transaction() as transaction:
-        row = transaction.execute(_EDITED, {"id": turn_id, "user_id": user_id}).one_or_none()
+        row = transaction.execute(_EDITED, values).one_or_none()
     if row is None or not row.place:
         return None
     digest = hashlib.sha256(row.edited_question.encode()).hexdigest()[:16]

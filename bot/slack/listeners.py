@@ -131,6 +131,8 @@ def on_message(context: ListenerContext, event: Payload, body: Payload) -> None:
 def on_membership_change(context: ListenerContext, event: Payload) -> None:
     """Stores that what was looked up of a channel, a person or the user groups counts no more."""
     changes.store(context.database, event, context.workspace)
+    for session_id in uninstalling.note_access(context.database, event, context.workspace):
+        context.intake.wake(session_id)
 
 
 def on_uninstalled(context: ListenerContext, event: Payload, body: Payload) -> None:
@@ -244,7 +246,9 @@ def on_answer_privately(context: ListenerContext, ack: Ack, body: Payload, actio
     if click:
         turn_id, address = click
         with context.database.transaction() as transaction:
-            question = questions.load_standalone(transaction, turn_id, address.user_id)
+            question = questions.load_standalone(
+                transaction, turn_id, workspace=address.team_id, user_id=address.user_id
+            )
         if question:
             ask(context, f"private:{turn_id}", address, Origin.COMMAND, question)
     ack()
@@ -254,7 +258,7 @@ def on_answer_again(context: ListenerContext, ack: Ack, body: Payload, action: P
     """Stores a question as its asker has changed it after the answer."""
     if click := answer_again.parse_click(body, action):
         turn_id, clicked = click
-        stored = context.intake.ask_again(turn_id, clicked.user_id)
+        stored = context.intake.ask_again(turn_id, workspace=clicked.team, user_id=clicked.user_id)
         said = answer_again.ASKED if stored else answer_again.BEFORE
         if isinstance(stored, TooManyQuestions):
             said = TOO_MANY.format(seconds=stored.wait_seconds)

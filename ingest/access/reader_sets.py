@@ -78,6 +78,16 @@ def are_readers(audience: Audience, readers: Readers) -> bool:
     return any(map(is_of_workspaces, readers)) or not any(ONE_OF_MANY in member for member in members)
 
 
+def are_in(workspace: str, readers: Readers) -> bool:
+    """Returns whether what is for these readers may be read in one of many workspaces.
+
+    >>> are_in("T1", one_of({"workspace:T1"})), are_in("T2", one_of({"workspace:T1"})), are_in("T1", NOBODY)
+    (True, False, False)
+    """
+    named = [one for one in readers if is_of_workspaces(one)]
+    return bool(named) and all(one & {f"{WORKSPACE}{workspace}", EVERY_WORKSPACE} for one in named)
+
+
 def to_json(readers: Readers) -> list[str] | list[list[str]]:
     """Returns the principals of the one set, else the sorted sets, as they are stored."""
     sets = sorted(sorted(one) for one in readers)

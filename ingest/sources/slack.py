@@ -27,7 +27,7 @@ from typing import TypedDict, cast
 
 from pydantic import Field, field_validator
 
-from agent.errors import UserError
+from agent.errors import ReplyError, UserError
 from ingest.documents import links
 from ingest.documents.formats import Format
 from ingest.documents.raw import FetchProblem, RawDocument
@@ -64,6 +64,8 @@ class SlackOptions(connector.SourceOptions):
     def _check_own_workspace(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         if len(ids) > 1 or "*" in ids:
             raise ValueError("what is written in one workspace is read there alone: name one")
+        if any(id_.startswith("E") for id_ in ids):  # whose public channels are not for all of its workspaces
+            raise ValueError("the channels of a whole organisation cannot be read, only those of one workspace")
         return ids
 
 
@@ -116,14 +118,28 @@ def open_source(options: SlackOptions, *, cache_folder: Path) -> "SlackSource":
 
     Raises :class:`UserError` where there is no token.
     """
-    token = os.environ.get(options.token_env, "")
-    if not token and options.workspaces:
-        token = installed_tokens.find(options.workspaces[0]) or ""
+    token = _find_installed(options) or os.environ.get(options.token_env, "")
     if not token:
         raise UserError(
             f"The environment variable {options.token_env} is not set. Set it to Slack's bot token (xoxb-…)."
         )
     return SlackSource(options, token, os.environ.get("SLACK_API_URL") or API_URL)
+
+
+def _find_installed(options: SlackOptions) -> str | None:
+    """Returns the token of the workspace that a source names, where workspaces install the app.
+
+    A token of the environment serves such a source only where ``token_env`` names it: it may be another one's.
+    """
+    if not options.workspaces or "token_env" in options.model_fields_set:
+        return None
+    try:
+        return installed_tokens.find(options.workspaces[0])
+    except ReplyError as error:
+        raise UserError(
+            f"Slack cannot be read for '{options.name or 'slack'}': {error}. 'docent workspaces' lists those that "
+            "have installed it."
+        ) from error
 
 
 class SlackSource:

@@ -129,9 +129,10 @@ _HAS_CHANGED = f"""EXISTS (
     SELECT FROM verified_documents v LEFT JOIN documents d ON d.id = v.document_id
     WHERE v.answer_id = a.id AND v.fingerprint <> '{_NOT_CITED}'
     AND (d.id IS NULL OR d.fingerprint <> v.fingerprint))"""
+# Of an answer ``a`` whose author is to be asked whether it still holds.
+IS_TO_REVIEW = f"a.status = 'active' AND a.asked_at IS NULL AND {_HAS_CHANGED}"
 _CHANGED = text(
-    f"{_SELECT} WHERE a.status = 'active' AND a.asked_at IS NULL AND {_HAS_CHANGED} "
-    "AND (:workspace = '' OR a.place ->> 'team' = :workspace) ORDER BY a.id"
+    f"{_SELECT} WHERE {IS_TO_REVIEW} AND (:workspace = '' OR a.place ->> 'team' = :workspace) ORDER BY a.id"
 )
 
 

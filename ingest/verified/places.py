@@ -10,11 +10,13 @@ from agent.types import EVERYONE
 from ingest.access import reader_sets
 from ingest.verified.answers import SOURCE
 
-_PUBLIC_PLACES = text("""
+_IS_PUBLIC = """status = 'active' AND place ? 'channel'
+  AND (readers @> CAST(:everyone AS jsonb) OR readers @> jsonb_build_array(CAST(:everyone AS jsonb)))"""
+_PUBLIC_PLACES = text(f"""
 SELECT DISTINCT place ->> 'channel' FROM verified_answers
-WHERE status = 'active' AND place ? 'channel' AND (:workspace = '' OR place ->> 'team' = :workspace)
-  AND (readers @> CAST(:everyone AS jsonb) OR readers @> jsonb_build_array(CAST(:everyone AS jsonb)))
+WHERE {_IS_PUBLIC} AND (:workspace = '' OR place ->> 'team' = :workspace)
 """)
+_WORKSPACES = text(f"SELECT DISTINCT place ->> 'team' FROM verified_answers WHERE {_IS_PUBLIC}")
 # Also what was verified elsewhere of an answer that was given from one of the place.
 _OF_PLACE = text("""
 WITH RECURSIVE said (id) AS (
@@ -38,6 +40,11 @@ def list_public_places(transaction: Transaction, workspace: str = "") -> list[st
     one workspace, where many have installed the app."""
     values = {"everyone": json.dumps([EVERYONE]), "workspace": workspace}
     return list(transaction.scalars(_PUBLIC_PLACES, values))
+
+
+def list_workspaces(transaction: Transaction) -> list[str]:
+    """Lists the workspaces that have such channels."""
+    return [team or "" for team in transaction.scalars(_WORKSPACES, {"everyone": json.dumps([EVERYONE])})]
 
 
 def narrow_to_members(transaction: Transaction, channel: str, workspace: str = "") -> int:

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from agent.errors import ReplyError
 from agent.store import earlier_turns
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
 from agent.turn import history
 from agent.types import Audience
+from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
+from bot.slack.inbox import Origin
+from bot.slack.installation.tokens import NoToken
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies.closing.sources import Dates
@@ -31,6 +35,13 @@ def find_audience(context: WorkerContext, claimed: ClaimedTurn) -> SeenBy:
     if context.audiences is None or claimed.posted is None:  # asked in the terminal
         return SeenBy(claimed.turn.audience)
     return context.audiences.resolve(claimed.posted.address)
+
+
+def must_wait(turn: Turn, error: ReplyError) -> bool:
+    """Returns whether a turn is not answered while Slack does not say who will see it: nobody waits for what is
+    scheduled, and nothing can be said where there is no token or no access."""
+    is_shut_out = isinstance(error, NoToken) or turn_endings.is_shut_out(turn, error)
+    return turn.origin == Origin.SCHEDULED or is_shut_out
 
 
 def has_lost_readers(context: WorkerContext, turn: Turn, before: Audience) -> bool:

@@ -41,7 +41,7 @@ def _offer(context: WorkerContext, turn: Turn, address: ReplyAddress) -> None:
     if not library.may_read_more(alone, than=turn.audience):
         return
     with context.database.transaction() as transaction:
-        query = questions.load_standalone(transaction, turn.id, turn.user_id)
+        query = questions.load_standalone(transaction, turn.id, workspace=turn.workspace, user_id=turn.user_id)
     if query and _is_better(context, library, turn, query, alone):
         private_offer.show(context.slack, address, turn.id)
         observability.log.info("private_answer_offered")

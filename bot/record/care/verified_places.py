@@ -4,39 +4,31 @@ Slack tells it when a channel becomes private; this makes up for what was not he
 Promises that an answer is kept to the members only where Slack says so, or does not show the channel any more.
 """
 
-import time
 from dataclasses import dataclass
 
 from agent import observability
 from agent.store.database import Database
 from bot.slack.client import SlackClient, SlackRefused
+from bot.slack.installation import origin
 from ingest.verified import places
 
-EVERY_SECONDS, RETRY_SECONDS = 1_800.0, 60.0
 GONE = frozenset({"channel_not_found"})
 
 
-@dataclass
+@dataclass(frozen=True)
 class VerifiedPlaces:
     """Looks them up in one workspace: ``workspace``, where many have installed the app."""
 
     database: Database
     slack: SlackClient
     workspace: str = ""
-    every_seconds: float = EVERY_SECONDS
-    _next_at: float = 0.0  # time.monotonic() seconds
 
     def check(self) -> int:
-        """Looks all up if that is due; returns how many answers have fewer readers since. Raises
+        """Looks all up; returns how many answers have fewer readers since. Raises
         :class:`agent.errors.ReplyError` where Slack is away."""
-        if time.monotonic() < self._next_at:
-            return 0
-        self._next_at = time.monotonic() + RETRY_SECONDS
         with self.database.transaction() as transaction:
             channels = places.list_public_places(transaction, self.workspace)
-        n_narrowed = sum(self._narrow(channel) for channel in channels if not self._is_public(channel))
-        self._next_at = time.monotonic() + self.every_seconds
-        return n_narrowed
+        return sum(self._narrow(channel) for channel in channels if not self._is_public(channel))
 
     def _narrow(self, channel: str) -> int:
         with self.database.transaction() as transaction:
@@ -51,4 +43,4 @@ class VerifiedPlaces:
             if error.code in GONE:
                 return False
             raise
-        return not found.get("is_private")
+        return not found.get("is_private") and origin.is_open_to_all(found, self.workspace)

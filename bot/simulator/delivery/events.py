@@ -128,6 +128,11 @@ class EventBuilder:
         tokens = {"oauth": [], "bot": [self._app.bot_user_id]}
         return {"type": "tokens_revoked", "tokens": tokens, "event_ts": self._timestamps.make()}
 
+    def access_changed(self) -> EventPayload:
+        """Returns the event of an organisation that takes the app out of this workspace, or puts it in again."""
+        kind = "team_access_granted" if self._app.has_access else "team_access_revoked"
+        return {"type": kind, "team_ids": [self._app.team_id], "event_ts": self._timestamps.make()}
+
     def home_opened(self, channel: Channel, user_id: str, tab: str) -> EventPayload:
         """Returns the event of a person who opened a tab of the app."""
         return {

@@ -18,7 +18,9 @@ class EventPublisher:
 
     def publish(self, event: EventPayload, channel: Channel | None) -> None:
         """Sends the event if the app subscribes to it and is in the channel, if it is of one."""
-        if not self._app.is_installed or (channel and self._app.bot_user_id not in channel.members):
+        if not (self._app.is_installed and self._app.has_access) or (
+            channel and self._app.bot_user_id not in channel.members
+        ):
             return
         if subscription_name(event) in self._app.subscriptions:
             self._outbox.send_event(self._builder.envelope(event, channel))
@@ -29,4 +31,14 @@ class EventPublisher:
         if subscription_name(event) in self._app.subscriptions:
             envelope = self._builder.envelope(event, None)
             envelope["authorizations"] = []
+            self._outbox.send_event(envelope)
+
+    def publish_access(self, event: EventPayload) -> None:
+        """Sends an event about one of an organisation's workspaces; as Slack documents it, not through the
+        organisation's installation."""
+        if subscription_name(event) in self._app.subscriptions:
+            envelope = self._builder.envelope(event, None)
+            (authorization,) = envelope["authorizations"]
+            own = {"team_id": self._app.team_id, "is_bot": False, "is_enterprise_install": False}
+            envelope["authorizations"] = [authorization | own]
             self._outbox.send_event(envelope)

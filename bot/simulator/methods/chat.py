@@ -126,7 +126,7 @@ class ChatMethods:
         message = channel.messages.get(args.text("message_ts"))
         if message is None:
             raise SlackError("message_not_found")
-        return {"channel": channel.id, "permalink": sharing.permalink(message)}
+        return {"channel": channel.id, "permalink": sharing.permalink(message, self._app.domain)}
 
     def _find_own(self, args: CallArguments, *, refusal: str) -> SlackMessage:
         channel = self._directory.visible_channel(args.text("channel"))

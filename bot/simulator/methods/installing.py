@@ -40,7 +40,7 @@ class InstallingMethods:
 
     def list_teams(self, args: CallArguments) -> MethodResponse:
         """Returns the workspaces of the organisation in which the app is."""
-        own = [{"id": self._app.team_id, "name": self._app.team_name}]
+        own = [{"id": self._app.team_id, "name": self._app.team_name}] if self._app.has_access else []
         teams, next_cursor = paginate(own, args, default=100, most=1000)
         return {"teams": teams, "response_metadata": {"next_cursor": next_cursor}}
 

@@ -32,6 +32,7 @@ class People:
         self,
         app_user_id: str,
         *,
+        domain: str,
         directory: Directory,
         messages: MessageStore,
         messenger: Messenger,
@@ -40,7 +41,7 @@ class People:
         changes: Changes,
         files: FileStore,
     ) -> None:
-        self.app_user_id, self.files = app_user_id, files
+        self.app_user_id, self.domain, self.files = app_user_id, domain, files
         self.directory, self.messages, self.messenger = directory, messages, messenger
         self.interactions, self.timestamps, self.changes = interactions, timestamps, changes
         self.invitations = Invitations(app_user_id, directory, messages, messenger, changes)
@@ -111,12 +112,12 @@ class Person:
                 self._require_member(source)
             author = self._people.directory.users.get(message.user or "")
             place = self._people.directory.find_channel(channel)
-            shared = sharing.attach(message, source, author, is_share=True)
+            shared = sharing.attach(message, source, author, domain=self._people.domain, is_share=True)
             return self._write(place, text, thread_ts, attachments=(shared,)).ts
 
     def permalink(self, ts: str) -> str:
         """Copies the address of a message."""
-        return sharing.permalink(self._people.messages.find(ts))
+        return sharing.permalink(self._people.messages.find(ts), self._people.domain)
 
     def use_shortcut(self, ts: str, callback_id: str) -> Ack:
         """Chooses a shortcut in a message's menu."""

@@ -7,16 +7,16 @@ from bot.simulator.payloads import JsonObject
 from bot.simulator.stores.directory import Channel, ChannelKind, User
 from bot.simulator.stores.messages import SlackMessage
 
-DOMAIN = "https://stand-in.slack.com"
 
-
-def permalink(message: SlackMessage) -> str:
-    """Returns the address of a message."""
-    link = f"{DOMAIN}/archives/{message.channel}/p{message.ts.replace('.', '')}"
+def permalink(message: SlackMessage, domain: str) -> str:
+    """Returns the address of a message of the workspace with this domain."""
+    link = f"https://{domain}.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"
     return f"{link}?thread_ts={message.thread_ts}&cid={message.channel}" if message.thread_ts else link
 
 
-def attach(message: SlackMessage, channel: Channel, author: User | None, *, is_share: bool) -> JsonObject:
+def attach(
+    message: SlackMessage, channel: Channel, author: User | None, *, domain: str, is_share: bool
+) -> JsonObject:
     """Returns the attachment that shows a message in another one."""
     is_private = channel.kind in (ChannelKind.PRIVATE, ChannelKind.MPIM, ChannelKind.IM)
     attachment: JsonObject = {
@@ -27,7 +27,7 @@ def attach(message: SlackMessage, channel: Channel, author: User | None, *, is_s
         "author_id": message.user,
         "author_name": author.real_name if author else "",
         "author_subname": author.real_name if author else "",
-        "from_url": permalink(message),
+        "from_url": permalink(message, domain),
         "fallback": f"[{message.ts}] {message.user}: {message.text}",
         "footer": "Slack Conversation" if not is_private else "Private conversation",
         "text": message.text or message.markdown,

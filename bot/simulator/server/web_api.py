@@ -167,6 +167,8 @@ class WebApi:
             if method is None:
                 raise SlackError("unknown_method", req_method=name)
             self._authorize(method, token)
+            if method.token == TokenKind.BOT and not name.startswith("auth."):
+                self._workspace.app.require_access()
             seconds = self._workspace.rate_limiter.admit(name, method.tier, str(args.get("channel", "")))
             if seconds:
                 return _rate_limited(seconds)

@@ -57,6 +57,8 @@ SUBSCRIPTIONS = frozenset(
         "subteam_members_changed",
         "app_uninstalled",
         "tokens_revoked",
+        "team_access_granted",
+        "team_access_revoked",
     ]
 )
 ROTATED_SECONDS = 12 * 60 * 60  # for which a token lives where the app's tokens are rotated
@@ -68,7 +70,8 @@ class InstalledApp:
     the workspace is made. `has_home_tab`: whether the tab is switched on in the app's settings.
 
     With an `enterprise_id` the workspace is one of an organisation of Enterprise Grid; `is_enterprise_install`:
-    the app is in all of that. `rotates_tokens`: new tokens expire after twelve hours, unless they are refreshed.
+    the app is in all of that, and `has_access` to this workspace of it. `rotates_tokens`: new tokens expire after
+    twelve hours, unless they are refreshed.
     """
 
     request_url: str | None = None
@@ -93,6 +96,7 @@ class InstalledApp:
     is_enterprise_install: bool = False
     rotates_tokens: bool = False
     is_installed: bool = True
+    has_access: bool = True
     refresh_token: str = ""
     expires_at: float | None = None
     config_token: str = "xoxe.xoxp-stand-in"
@@ -170,6 +174,11 @@ class InstalledApp:
             "updated": CREATED,
             "team_id": self.team_id,
         }
+
+    def require_access(self) -> None:
+        """Raises `team_access_not_granted` where the organisation has taken the app out of this workspace."""
+        if not self.has_access:
+            raise SlackError("team_access_not_granted")
 
     def require_scope(self, *names: str) -> None:
         """Raises `missing_scope` when the app has none of these scopes."""

@@ -13,7 +13,7 @@ from bot.slack.docent_command.subcommands import DocentCall
 from bot.slack.home import channel_editing
 from bot.slack.home.context import HomeContext
 from bot.slack.inbox import ReplyAddress
-from bot.slack.reading import enclosures
+from bot.slack.reading import permalinks
 from bot.slack.replies.text.markdown import escape
 
 SHOW, HISTORY = "show", "history"
@@ -75,8 +75,8 @@ def _mute(context: HomeContext, call: DocentCall, *, is_muted: bool) -> Message:
 
 
 def _mute_thread(context: HomeContext, call: DocentCall, *, is_muted: bool) -> str:
-    linked = enclosures.find_permalinks(call.words)
-    if len(linked) != 1:
+    linked = permalinks.find(call.words)
+    if len(linked) != 1 or not permalinks.is_own(context.slack, linked[0]):
         raise UserError(NOT_A_LINK.format(command=call.command, name="mute" if is_muted else "unmute"))
     root = _THREAD_TS.search(call.words)
     channel, ts = linked[0].channel, root[1] if root else linked[0].ts

@@ -1,6 +1,6 @@
 """Edits what is set for a channel from Slack: who may, the form, and what is stored of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,14 @@ from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import MONEY, SETTINGS, ChannelVersion, Stored
 from bot.slack.channels.configured import Configured
 from bot.slack.channels.setting_kinds import MAX_NAMES
+from bot.slack.client import Payload
 from bot.slack.home import channel_form, freshness
 from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
+from bot.slack.installation.origin import is_organisation
 from bot.slack.replies.text.markdown import escape
 
+MAX_TEAMS = 5  # workspaces of an organisation whose user groups a form lists: it has three seconds
 FORM_SECONDS = 3600.0  # after which a form is to be opened again: whoever has it may have lost the right
 NOT_YOURS = (
     "Only the people who operate me, and the workspace's admins, can change what is set for a channel. "
@@ -161,12 +164,21 @@ def _note(context: HomeContext, version: ChannelVersion | None) -> None:
 
 def _load_groups(context: HomeContext) -> dict[str, str]:
     """Returns how the user groups are called, by their ids; none where Slack does not say."""
+    listed: list[Payload] = []
     try:
-        listed = context.slack.try_once("usergroups.list").get("usergroups") or ()
+        for team in _list_teams(context):
+            listed += context.slack.try_once("usergroups.list", team_id=team).get("usergroups") or ()
     except ReplyError as error:
         observability.log.info("groups_unknown", error=str(error))
-        return {}
     return {str(group["id"]): f"@{group.get('handle') or group['id']}" for group in listed}
+
+
+def _list_teams(context: HomeContext) -> Sequence[str | None]:
+    """Returns the workspaces whose groups are listed: the first few of an organisation; else None, the token's."""
+    if not is_organisation(context.workspace):
+        return (None,)
+    told = context.slack.try_once("auth.teams.list", limit=MAX_TEAMS)
+    return [str(team["id"]) for team in told.get("teams") or ()][:MAX_TEAMS]
 
 
 def _make_lead(channel: str, latest: ChannelVersion | None) -> str:

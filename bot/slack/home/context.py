@@ -16,6 +16,7 @@ from bot.slack.channels import configured
 from bot.slack.channels.configured import Configured
 from bot.slack.channels.settings_cache import SettingsCache
 from bot.slack.client import SlackClient
+from bot.slack.installation import origin
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.operators import Operators
 
@@ -105,7 +106,8 @@ class HomeContext:
             observability.log.info("channel_not_known", error=str(error))
             found = {}
         is_shared = any(found.get(name) for name in ("is_shared", "is_ext_shared", "is_pending_ext_shared"))
-        is_public = bool(found.get("is_channel")) and not found.get("is_private") and not is_shared
+        is_open = bool(found.get("is_channel")) and not found.get("is_private") and not is_shared
+        is_public = is_open and origin.is_open_to_all(found, self.workspace)
         with self._lock:
             self._public[channel] = time.monotonic() + KEPT_SECONDS, is_public
         return is_public

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from agent.errors import UserError
 from bot.slack.block_kit import Prompt
+from bot.slack.installation.origin import OF_ORGANISATIONS
 from bot.slack.membership import changes
 
 EVENTS_PATH = "/slack/events"
@@ -62,7 +63,7 @@ EVENTS = (
     "message.mpim",
     "reaction_added",
     "tokens_revoked",
-    *(event for event in changes.EVENTS if event not in changes.NO_SUBSCRIPTION),
+    *(event for event in changes.EVENTS if event not in {*changes.NO_SUBSCRIPTION, *OF_ORGANISATIONS}),
 )
 
 DESCRIPTION = "Answers questions from your company's own documents, with sources."
@@ -280,7 +281,8 @@ def _features(
 
 
 def _settings(events_url: str | None, distribution: Distribution) -> AppSettings:
-    subscriptions: EventSubscriptions = {"bot_events": list(EVENTS)}
+    of_organisations = OF_ORGANISATIONS if distribution.is_for_organisations else ()
+    subscriptions: EventSubscriptions = {"bot_events": [*EVENTS, *of_organisations]}
     interactivity: Interactivity = {"is_enabled": True}
     if events_url:
         subscriptions["request_url"] = interactivity["request_url"] = events_url

@@ -1,15 +1,18 @@
 """Installing the app by OAuth: ``/slack/install`` leads to Slack, which leads back to the address of the settings.
 
 Bolt's flow with our stores. Promises that an installation ends in the browser in which it began (a cookie carries
-its state), within ten minutes, once; and that a workspace which the operator does not let in keeps no token: it is
-revoked before the installer reads why.
+its state), within ten minutes, once; that a workspace which the operator does not let in keeps no token: it is
+revoked before the installer reads why; and that what is asked of Slack for it takes no more than a few of the web
+process's threads from Slack's own events.
 """
 
 import html
 import logging
-from collections.abc import Collection, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from functools import partial
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
@@ -20,8 +23,10 @@ from slack_bolt.oauth import OAuthFlow
 from slack_bolt.oauth.callback_options import CallbackOptions, FailureArgs, SuccessArgs
 from slack_bolt.oauth.oauth_settings import OAuthSettings
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.oauth import InstallationStore, OAuthStateUtils
 from slack_sdk.oauth.installation_store import Installation
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.errors import SettingsError
@@ -29,26 +34,34 @@ from agent.settings import split_list
 from agent.store.database import Database
 from bot.outages import slack as outages
 from bot.settings import BotSettings
-from bot.slack.client import TIMEOUT_SECONDS
+from bot.slack.client import TIMEOUT_SECONDS, TOKEN_CODES
 from bot.slack.installation import workspaces
 from bot.slack.installation.encryption import BotTokens, TokenCipher
 from bot.slack.installation.manifest import SCOPES
 from bot.slack.installation.oauth_state import LIFETIME, StateStore
-from bot.slack.installation.workspaces import InstalledWorkspace
+from bot.slack.installation.workspaces import InstalledWorkspace, RemovalReason
 
 INSTALL_PATH = "/slack/install"
 COOKIE = "docent-oauth-state"
+MAX_AT_ONCE = 4  # installations that wait for Slack, of the sixteen threads of a web process
 AUTHORIZE_PATH = "/oauth/v2/authorize"
 AGAIN = f'<p><a href="{INSTALL_PATH}">Begin again</a></p>'
 FAILURES = {
     "access_denied": "The installation was cancelled. Nothing was changed.",
-    "invalid_browser": "This was begun in another browser, or its cookie is gone. Nothing was changed.",
-    "invalid_state": "This took longer than ten minutes, or was finished before. Nothing was changed.",
+    "invalid_browser": "This was begun in another browser, or was finished before: then Docent is installed.",
+    "invalid_state": "This took longer than ten minutes, or was finished before: then Docent is installed.",
     "missing_code": "Slack sent no code for the installation. Nothing was changed.",
     "invalid_code": "Slack did not confirm the installation. Nothing was changed.",
 }
+# Who loads the last page again reads one of these, too.
+MAYBE_DONE = ("invalid_browser", "invalid_state")
+NOT_INSTALLED, NOTHING_CHANGED = "Docent was not installed", "Nothing was changed"
 NOT_ALLOWED = "This workspace ({id}) is not one that Docent serves. Ask whoever runs Docent to let it in."
-NOT_STORED = "The installation could not be stored. Please try again in a minute."
+NOT_STORED = (
+    "The installation could not be stored. Please begin again in a minute. If that does not help, quote {id}."
+)
+NOT_NOW = "Docent cannot take installations right now. Please begin again in a minute."
+TAKEN_OUT = "The app was removed from this workspace again while it was installed."
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>
@@ -71,17 +84,31 @@ class InstallationRefused(BoltError):
 
 
 class WorkspaceStore(InstallationStore):
-    """Slack's SDK's interface over our table, as far as an installation needs it."""
+    """Slack's SDK's interface over our table, as far as an installation needs it.
 
-    def __init__(self, database: Database, cipher: TokenCipher, release: str) -> None:
-        self._database, self._cipher, self._release = database, cipher, release
+    ``is_good`` tells whether Slack takes a token.
+    """
+
+    def __init__(
+        self, database: Database, cipher: TokenCipher, release: str, is_good: Callable[[str], bool]
+    ) -> None:
+        self._database, self._cipher, self._release, self._is_good = database, cipher, release, is_good
 
     def save(self, installation: Installation) -> None:
-        """Stores an installation, with its tokens encrypted."""
+        """Stores an installation, with its tokens encrypted.
+
+        Slack may have told of its end before it was stored: then its token is good no more, and is deleted.
+        Raises :class:`InstallationRefused`.
+        """
         workspace = _to_workspace(installation, self._release)
         tokens = BotTokens(installation.bot_token or "", installation.bot_refresh_token or "")
+        ciphertext = self._cipher.encrypt(workspace.id, tokens)
         with self._database.transaction() as transaction:
-            workspaces.store(transaction, workspace, self._cipher.encrypt(workspace.id, tokens))
+            workspaces.store(transaction, workspace, ciphertext)
+        if not self._is_good(tokens.bot):
+            with self._database.transaction() as transaction:
+                workspaces.remove(transaction, workspace.id, RemovalReason.REVOKED, ciphertext=ciphertext)
+            raise InstallationRefused(TAKEN_OUT)
         observability.log.info("workspace_installed", workspace=workspace.id, n_scopes=len(workspace.scopes))
 
 
@@ -99,6 +126,27 @@ class InstallFlow(OAuthFlow):
         quiet = logging.Logger("oauth", logging.CRITICAL + 1)  # Bolt's own lines have the code in them
         super().__init__(client=client, logger=quiet, settings=settings)
         self._allows = frozenset(allows)
+        self._places = threading.BoundedSemaphore(MAX_AT_ONCE)
+
+    def handle_installation(self, request: BoltRequest) -> BoltResponse:
+        """Leads to Slack; says so on a page where no state can be stored."""
+        try:
+            return super().handle_installation(request)
+        except SQLAlchemyError as error:
+            observability.report(error, event="installation_not_begun")
+            return _show_problem(self.settings, 503, NOT_NOW)
+
+    def handle_callback(self, request: BoltRequest) -> BoltResponse:
+        """Installs the app; says so on a page where that cannot be done now."""
+        if not self._places.acquire(blocking=False):
+            return _show_problem(self.settings, 503, NOT_NOW)
+        try:
+            return super().handle_callback(request)
+        except SQLAlchemyError as error:
+            id_ = observability.report(error, event="installation_not_stored")
+            return _show_problem(self.settings, 503, NOT_STORED.format(id=id_))
+        finally:
+            self._places.release()
 
     def run_installation(self, code: str) -> Installation | None:
         """Exchanges the code for a token; returns None where Slack refuses it or does not answer."""
@@ -144,7 +192,8 @@ def make_flow(settings: BotSettings, database: Database, cipher: TokenCipher, *,
     """Makes the flow of the settings; raises :class:`SettingsError` for what is missing."""
     if not settings.slack_client_secret or not settings.slack_redirect_uri:
         raise SettingsError("Set SLACK_CLIENT_SECRET and SLACK_REDIRECT_URI, too; see .env.example")
-    store = WorkspaceStore(database, cipher, release)
+    client = WebClient(base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+    store = WorkspaceStore(database, cipher, release, partial(_is_good, client))
     oauth_settings = OAuthSettings(
         client_id=settings.slack_client_id,
         client_secret=settings.slack_client_secret.get_secret_value(),
@@ -165,7 +214,6 @@ def make_flow(settings: BotSettings, database: Database, cipher: TokenCipher, *,
     oauth_settings.state_utils = _BrowserCookies(
         cookie_name=COOKIE, expiration_seconds=int(LIFETIME.total_seconds())
     )
-    client = WebClient(base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
     return InstallFlow(client=client, settings=oauth_settings, allows=split_list(settings.install_workspaces))
 
 
@@ -173,6 +221,17 @@ def _authorize_url(api_url: str) -> str:
     """Returns Slack's page that asks the installer; it stands beside the Web API."""
     parts = urlsplit(api_url)
     return f"{parts.scheme}://{parts.netloc}{AUTHORIZE_PATH}"
+
+
+def _is_good(client: WebClient, token: str) -> bool:
+    """Returns False where Slack says that a token is not good; where it does not answer, the token may be."""
+    try:
+        client.auth_test(token=token)
+    except SlackApiError as error:
+        return error.response.get("error") not in TOKEN_CODES
+    except outages.FOREIGN:
+        pass
+    return True
 
 
 def _to_workspace(installation: Installation, release: str) -> InstalledWorkspace:
@@ -201,12 +260,16 @@ def _show_success(args: SuccessArgs) -> BoltResponse:
     is_organisation = bool(installed.is_enterprise_install)
     name = (installed.enterprise_name if is_organisation else installed.team_name) or "your workspace"
     id_ = (installed.enterprise_id if is_organisation else installed.team_id) or ""
+    app = installed.app_id or ""
     where = "the organisation " if is_organisation else ""
+    # Beside the page that asked.
+    address = urljoin(args.settings.authorization_url, f"/app_redirect?{urlencode({'app': app, 'team': id_})}")
+    opens = "" if is_organisation else f'<p><a href="{html.escape(address)}">Open it in Slack</a></p>'
     added = "<p>An administrator still has to add it to its workspaces.</p>" if is_organisation else ""
     body = (
         f"<p>It is in {where}{html.escape(name)} now (<code>{html.escape(id_)}</code>).</p>{added}"
         "<p>It answers from the documents that whoever runs Docent has declared for this workspace: tell them its "
-        "id. Then invite it to a channel (<code>/invite @Docent</code>), or write to it directly.</p>"
+        f"id. Then invite it to a channel with <code>/invite</code>, or write to it directly.</p>{opens}"
     )
     return _page(args.settings, 200, "Docent is installed", body)
 
@@ -216,13 +279,19 @@ def _show_failure(args: FailureArgs) -> BoltResponse:
     if isinstance(args.error, InstallationRefused):
         said, status = str(args.error), 403
     elif args.error:
-        said, status = NOT_STORED, args.suggested_status_code
+        id_ = observability.report(args.error, event="installation_not_stored")
+        said, status = NOT_STORED.format(id=id_), args.suggested_status_code
     else:
         said = FAILURES.get(args.reason, FAILURES["invalid_code"])
         status = 400 if args.reason == "access_denied" else args.suggested_status_code
     known = args.reason if args.reason in FAILURES else "other"
     observability.log.warning("workspace_not_installed", reason=known)
-    return _page(args.settings, status, "Docent was not installed", f"<p>{html.escape(said)}</p>{AGAIN}")
+    title = NOTHING_CHANGED if args.reason in MAYBE_DONE else NOT_INSTALLED
+    return _show_problem(args.settings, status, said, title=title)
+
+
+def _show_problem(settings: OAuthSettings, status: int, said: str, *, title: str = NOT_INSTALLED) -> BoltResponse:
+    return _page(settings, status, title, f"<p>{html.escape(said)}</p>{AGAIN}")
 
 
 def _page(settings: OAuthSettings, status: int, title: str, body: str) -> BoltResponse:

@@ -7,6 +7,9 @@ of Enterprise Grid, that is not where it happened: ``team_id`` names that place.
 from bot.slack.client import Payload
 from bot.slack.reading.foreign_json import list_objects, to_id, to_object
 
+# Events about single workspaces of an organisation, in all of which the app may be.
+OF_ORGANISATIONS = ("team_access_granted", "team_access_revoked")
+
 
 def find_workspace(body: Payload) -> str:
     """Returns the workspace's id, ``T…``, or the organisation's, ``E…``, where the app is in all of it.
@@ -20,12 +23,8 @@ def find_workspace(body: Payload) -> str:
     """
     authorization = next(list_objects(body.get("authorizations")), {})
     is_of_all = authorization.get("is_enterprise_install", body.get("is_enterprise_install"))
-    if is_of_all in (True, "true"):
-        return _first(
-            authorization.get("enterprise_id"),
-            to_object(body.get("enterprise")).get("id"),
-            body.get("enterprise_id"),
-        )
+    if is_of_all in (True, "true") or to_object(body.get("event")).get("type") in OF_ORGANISATIONS:
+        return find_organisation(body)
     user, view = to_object(body.get("user")), to_object(body.get("view"))
     return _first(
         view.get("app_installed_team_id"),  # of a form that was opened in a shared channel
@@ -39,6 +38,16 @@ def find_workspace(body: Payload) -> str:
     )
 
 
+def find_organisation(body: Payload) -> str:
+    """Returns the id of the organisation of Enterprise Grid to which the workspace belongs; empty for none."""
+    return _first(
+        next(list_objects(body.get("authorizations")), {}).get("enterprise_id"),
+        to_object(body.get("enterprise")).get("id"),
+        body.get("enterprise_id"),
+        body.get("context_enterprise_id"),
+    )
+
+
 def is_organisation(workspace: str) -> bool:
     """Returns whether an id is that of an organisation of Enterprise Grid.
 
@@ -46,6 +55,14 @@ def is_organisation(workspace: str) -> bool:
     (True, False)
     """
     return workspace.startswith("E")
+
+
+def is_open_to_all(channel: Payload, workspace: str) -> bool:
+    """Returns whether a channel that is not private is open to all of an installation, as Slack describes it.
+
+    In an organisation mostly not: each of its workspaces has channels of its own.
+    """
+    return not is_organisation(workspace) or channel.get("is_global_shared") is True
 
 
 def _first(*ids: object) -> str:

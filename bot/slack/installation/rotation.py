@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent import observability
 from agent.clock import now
-from agent.errors import UserError
+from agent.errors import SettingsError
 from agent.store import locks
 from agent.store.database import Database
 from bot.settings import BotSettings
@@ -110,6 +110,13 @@ class RotationSchedule:
             with self._database.transaction() as transaction:
                 due = workspaces.list_expiring(transaction, now() + EARLY)
             for workspace in due:
-                self._rotation.renew(workspace)
-        except (SQLAlchemyError, UserError) as error:
+                self._renew(workspace)
+        except SQLAlchemyError as error:
+            observability.report(error, event="tokens_not_renewed")
+
+    def _renew(self, workspace: str) -> None:
+        """Renews one workspace's token; what keeps that from being done keeps no other from its own."""
+        try:
+            self._rotation.renew(workspace)
+        except SettingsError as error:  # no key decrypts what is stored of it
             observability.report(error, event="tokens_not_renewed")

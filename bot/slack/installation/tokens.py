@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from agent import observability
 from agent.clock import now
-from agent.errors import ReplyError
+from agent.errors import ReplyError, SettingsError
 from agent.store.database import Database
 from bot.slack.installation import workspaces
 
@@ -24,12 +25,23 @@ KEPT_SECONDS = 20.0
 LEAST_LEFT = timedelta(minutes=2)  # of a token's life; with less it is renewed before it is used
 
 
-class NotInstalled(ReplyError):
+class NoToken(ReplyError):
+    """There is no token for a workspace that can be used: nothing can be looked up or said there."""
+
+
+class NotInstalled(NoToken):
     """The app is not in this workspace, or no longer: nothing can be posted there, and no other try helps."""
 
     def __init__(self, workspace: str) -> None:
         super().__init__(f"the app is not installed in workspace {workspace}", is_transient=False)
         self.workspace = workspace
+
+
+class TokenUnreadable(NoToken):
+    """No key of the settings decrypts a workspace's token. The operator can mend it: answers wait until then."""
+
+    def __init__(self, why: SettingsError) -> None:
+        super().__init__(str(why).rstrip("."), is_transient=True)
 
 
 @dataclass(frozen=True)
@@ -54,10 +66,11 @@ class InstalledTokens:
     ) -> None:
         self._database, self._cipher, self._renew, self._clock = database, cipher, renew, clock
         self._known: dict[str, _KnownToken] = {}
+        self._unreadable: set[str] = set()  # workspaces of which the operator was told that
         self._lock = threading.Lock()
 
     def read(self, workspace: str) -> str:
-        """Returns the token; raises :class:`NotInstalled`."""
+        """Returns the token; raises :class:`NotInstalled` or :class:`TokenUnreadable`."""
         with self._lock:
             known = self._known.get(workspace)
         if known is None or known.until <= self._clock() or _is_over(known.expires_at):
@@ -68,21 +81,35 @@ class InstalledTokens:
         return known.token
 
     def is_renewed(self, workspace: str, refused: str) -> bool:
-        """Returns whether another token than the refused one is stored; raises :class:`NotInstalled`."""
+        """Returns whether another token than the refused one is stored; raises as :meth:`read` does."""
         return self._load(workspace).token != refused
 
     def _load(self, workspace: str) -> _KnownToken:
         with self._lock:
             self._known.pop(workspace, None)
-        with self._database.transaction() as transaction:
-            stored = workspaces.load_tokens(transaction, self._cipher, workspace)
+        try:
+            with self._database.transaction() as transaction:
+                stored = workspaces.load_tokens(transaction, self._cipher, workspace)
+        except SettingsError as error:
+            self._tell(workspace, error)
+            raise TokenUnreadable(error) from error
         if stored is None:
             raise NotInstalled(workspace)
         tokens, expires_at = stored
         known = _KnownToken(tokens.bot, expires_at, self._clock() + KEPT_SECONDS)
         with self._lock:
             self._known[workspace] = known
+            self._unreadable.discard(workspace)
         return known
+
+    def _tell(self, workspace: str, error: SettingsError) -> None:
+        """Tells the operator, once for each time that a token becomes unreadable."""
+        with self._lock:
+            is_known = workspace in self._unreadable
+            self._unreadable.add(workspace)
+        if not is_known:
+            observability.report(error, event="token_unreadable")
+            observability.log.error("answers_wait", workspace=workspace, problem=str(error))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Promises that tokens are stored encrypted or not at all, and deleted with the re
 that what was asked there keeps its workspace's name, until that is forgotten too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -70,6 +70,14 @@ def list_workspaces(transaction: Transaction, *, also_removed: bool = False) -> 
     if not also_removed:
         rows = rows.where(WorkspaceRow.removed_at.is_(None))
     return [_to_workspace(row) for row in transaction.scalars(rows)]
+
+
+def list_installed(transaction: Transaction, among: Collection[str] | None = None) -> list[str]:
+    """Lists the ids of the workspaces that have the app now; those ``among`` some, where these are given."""
+    ids = select(WorkspaceRow.id).where(WorkspaceRow.removed_at.is_(None)).order_by(WorkspaceRow.id)
+    if among is not None:
+        ids = ids.where(WorkspaceRow.id.in_(among))
+    return list(transaction.scalars(ids))
 
 
 def find_workspace(transaction: Transaction, id_: str) -> InstalledWorkspace | None:
@@ -143,13 +151,16 @@ def remove(
     *,
     before: datetime | None = None,
     bot_users: Sequence[str] = (),
+    ciphertext: str = "",
 ) -> bool:
     """Deletes a workspace's tokens, and notes since when and why the app is not there; returns whether it was.
 
     Only an installation ``before`` a moment, where one is given: Slack may tell of an earlier one late. Only one
-    of these ``bot_users``, where some are named.
+    of these ``bot_users``, where some are named, and only these tokens, where they are given.
     """
     conditions: list[ColumnElement[bool]] = [WorkspaceRow.installed_at <= before] if before else []
+    if ciphertext:
+        conditions.append(WorkspaceRow.tokens == ciphertext)
     if bot_users:
         conditions.append(WorkspaceRow.bot_user_id.in_(bot_users))
     gone = {"tokens": None, "expires_at": None, "removed_at": now(), "removed_because": reason}

@@ -18,7 +18,8 @@ from bot.slack.reading.enclosures import NOTHING, Enclosures
 from bot.slack.reading.foreign_json import list_objects, to_id, to_object, to_string, to_ts
 
 MAX_TEXT_CHARS = 12_000  # a longer text is no question; the worker says so
-LEADING_MENTION = re.compile(r"\s*<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+LEADING_MENTION = re.compile(rf"\s*{MENTION.pattern}")
 REVISIONS = ("message_changed", "message_deleted")
 MESSAGE_SUBTYPES = (None, "file_share", "thread_broadcast")  # the others report edits, joins and the like
 SLACKBOT = "USLACKBOT"
@@ -92,7 +93,7 @@ class StopMark:
     @property
     def key(self) -> str:
         """Returns the delivery key: a mark that is delivered again must not stop what has begun again since."""
-        return f"cross:{self.event_id}"
+        return f"cross:{self.address.team_id}:{self.event_id}"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class StopPress:
     @property
     def key(self) -> str:
         """Returns the delivery key: a press that is delivered again must not stop the next question."""
-        return f"stop:{self.event_id}"
+        return f"stop:{self.address.team_id}:{self.event_id}"
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def parse_message(event: Payload, body: Payload) -> IncomingMessage | None:
     text = to_string(event.get("text"))[:MAX_TEXT_CHARS]
     address = _read_address(event, body)
     is_named = event.get("type") == "app_mention"
-    bot = _bot_user(body) or (_leading_mention(text) if is_named else None)
+    bot = _find_addressee(text, body) if is_named else _bot_user(body)
     if address is None or address.user_id in (bot, SLACKBOT):
         return None
     written = rich_text.read(text, event.get("blocks"), is_bot=lambda user_id: user_id == bot)
@@ -307,7 +308,17 @@ def _bot_user(body: Payload) -> str | None:
     return to_id(first.get("user_id")) or None if first.get("is_bot", True) else None
 
 
-def _leading_mention(text: str) -> str | None:
-    """Returns whom the text begins with: the bot, where Slack does not say who it is."""
-    mention = LEADING_MENTION.match(text)
-    return mention[1] if mention else None
+def _find_addressee(text: str, body: Payload) -> str | None:
+    """Returns whom an ``app_mention`` addresses.
+
+    That is the bot; where Slack does not say who it is, whom the text begins with. In a channel of two companies
+    that have both installed the app, Slack delivers a message once, maybe through the one whose bot it does not
+    name: then it is whom the text mentions first, for nobody else hears of it.
+    """
+    bot = _bot_user(body)
+    if bot is None:
+        leading = LEADING_MENTION.match(text)
+        return leading[1] if leading else None
+    mentioned = MENTION.findall(text)
+    is_of_another = body.get("is_ext_shared_channel") and mentioned and bot not in mentioned
+    return str(mentioned[0]) if is_of_another else bot

@@ -165,9 +165,11 @@ class Intake:
         observability.log.info("stop_requested", n_stopped=len(stopped))
         return [one.address for one in stopped if one.address]
 
-    def ask_again(self, turn_id: UUID, user_id: str) -> StoredQuestion | TooManyQuestions | None:
+    def ask_again(
+        self, turn_id: UUID, *, workspace: str, user_id: str
+    ) -> StoredQuestion | TooManyQuestions | None:
         """Stores a question as it was edited after its answer; None where that was done, or there is none."""
-        edited = inbox.load_edited(self.database, turn_id, user_id)
+        edited = inbox.load_edited(self.database, turn_id, workspace=workspace, user_id=user_id)
         if edited is None:
             return None
         return self.store(

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from agent.store.database import Database, Transaction
 from bot.slack.client import Payload
+from bot.slack.installation.origin import OF_ORGANISATIONS
 from bot.slack.reading.foreign_json import to_id
 from bot.slack.tables import MembershipChangeRow
 from ingest.verified import places
@@ -30,6 +31,7 @@ _SUBJECTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "subteam_created": (("groups", ""),),
     "subteam_updated": (("groups", ""),),
     "subteam_members_changed": (("groups", ""),),
+    **dict.fromkeys(OF_ORGANISATIONS, (("teams", ""), ("users", ""), ("groups", ""))),
 }
 EVENTS = tuple(_SUBJECTS)
 CONVERTED = "channel_convert_to_private"

@@ -16,7 +16,7 @@ from agent import observability
 from agent.errors import ReplyError
 from agent.store.database import Transaction
 from bot.slack.client import Payload, SlackClient, SlackRefused
-from bot.slack.installation.origin import is_organisation
+from bot.slack.installation.origin import is_open_to_all, is_organisation
 from bot.slack.membership import changes
 from bot.slack.membership.people import SlackUser, UserKind, parse_user, stranger
 
@@ -219,7 +219,8 @@ class SlackDirectory:
         pages = list(self._pages("conversations.members", "members", deadline, channel=channel_id))
         members = frozenset(str(id_) for page in pages for id_ in page)
         is_closed = any(info.get(name) for name in ("is_private", "is_im", "is_mpim", "is_group"))
-        return ChannelMembers(channel_id, members, is_shared, not is_closed), len(pages)
+        is_public = not is_closed and is_open_to_all(info, self._workspace)
+        return ChannelMembers(channel_id, members, is_shared, is_public), len(pages)
 
     def _list_teams(self, deadline: float) -> Sequence[str | None]:
         """Lists what lists are to be asked for: the workspaces of an organisation; else None, the token's own."""

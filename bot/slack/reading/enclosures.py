@@ -10,7 +10,7 @@ from typing import Any
 
 from agent import secrets
 from agent.text import shorten
-from bot.slack.reading import rich_text
+from bot.slack.reading import permalinks, rich_text
 from bot.slack.reading.foreign_json import JsonMap, list_objects, to_object, to_string, to_ts
 from ingest import slack_markup
 
@@ -21,10 +21,6 @@ URL_CHARS = 2_000
 # Of Slack's file types, those whose media type is not text/…
 TEXT_TYPES = frozenset(["csv", "javascript", "json", "log", "markdown", "shell", "sql", "text", "toml", "yaml"])
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}")
-_PERMALINK = re.compile(
-    r"https://[a-z0-9.-]{1,80}\.slack\.com/archives/(?P<channel>[CDG][A-Z0-9]{1,30})/p(?P<ts>\d{7,18})"
-    r"(?:\?[^\s<>|)]{0,200})?"
-)
 
 
 class FileKind(StrEnum):
@@ -125,25 +121,10 @@ def read_message(message: JsonMap) -> Enclosures:
     )
 
 
-def find_permalinks(text: str) -> list[QuotedMessage]:
-    """Finds the messages of Slack that a text links to, each once.
-
-    >>> find_permalinks("See https://acme.slack.com/archives/C0HELP/p1712345678000200?thread_ts=1.2&cid=C0HELP")
-    [QuotedMessage(channel='C0HELP', ts='1712345678.000200', text='', user='')]
-    """
-    found = (QuotedMessage(m["channel"], f"{m['ts'][:-6]}.{m['ts'][-6:]}") for m in _PERMALINK.finditer(text))
-    return list({one.key: one for one in found}.values())
-
-
-def without_permalinks(text: str) -> str:
-    """Returns the text without links to messages of Slack: what is searched for."""
-    return " ".join(_PERMALINK.sub(" ", text).split())
-
-
 def _read_forwarded(attachment: JsonMap) -> QuotedMessage | None:
     """Reads a forwarded message; None where Slack does not say which one it is, or shows nothing of it."""
     channel, ts = to_string(attachment.get("channel_id")), to_ts(attachment.get("ts"))
-    linked = find_permalinks(to_string(attachment.get("from_url"))[:URL_CHARS])
+    linked = permalinks.find(to_string(attachment.get("from_url"))[:URL_CHARS])
     if not (_CHANNEL.fullmatch(channel) and ts):
         if not linked:
             return None

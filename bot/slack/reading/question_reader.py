@@ -24,10 +24,11 @@ from bot.slack.inbox import ReplyAddress
 from bot.slack.membership import visibility
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.membership.people import UserKind
-from bot.slack.reading import enclosures, message_reader
+from bot.slack.reading import message_reader, permalinks
 from bot.slack.reading.enclosures import Enclosures, FileKind, FileReference, QuotedMessage
 from bot.slack.reading.file_reader import FileUnreadable, SlackFiles
 from bot.slack.reading.message_reader import FoundMessage
+from bot.slack.reading.permalinks import Permalink
 from bot.slack.reading.quotation import CHARS, quote
 from bot.slack.reading.thread_reader import SlackThread
 from bot.slack.replies.output_filter import clean_label
@@ -92,7 +93,7 @@ class ReadQuestion:
         calls += [OpeningCall(attached_messages.name, {})] if self.attached else []
 
         def plan(question: str) -> Sequence[OpeningCall]:
-            asked = unquote(enclosures.without_permalinks(question) or question)
+            asked = unquote(permalinks.remove(question) or question)
             query = follow_ups.rewrite(asked, said) if said else asked
             return [*calls, *plan_opening_calls(query[:SEARCHED_CHARS])]
 
@@ -101,7 +102,7 @@ class ReadQuestion:
 
 def has_more(turn: Turn, posted: Posted) -> bool:
     """Returns whether a question refers to something that has to be read in Slack."""
-    return bool(posted.enclosed or enclosures.find_permalinks(turn.question) or _has_thread(turn, posted))
+    return bool(posted.enclosed or permalinks.find(turn.question) or _has_thread(turn, posted))
 
 
 def _has_thread(turn: Turn, posted: Posted) -> bool:
@@ -172,7 +173,7 @@ class QuestionReader:
         address, enclosed = posted.address, posted.enclosed
         if not has_more(turn, posted):
             return ReadQuestion(turn.question)
-        links = enclosures.find_permalinks(turn.question)[:MAX_LINKS]
+        links = permalinks.find(turn.question)[:MAX_LINKS]
         reading = _Reading(time.monotonic() + SECONDS, find_audience)
         quoted = enclosed.quoted
         if quoted and not turn.question:
@@ -231,7 +232,7 @@ class QuestionReader:
         address: ReplyAddress,
         quoted: QuotedMessage | None,
         enclosed: Enclosures,
-        links: Sequence[QuotedMessage],
+        links: Sequence[Permalink],
         reading: _Reading,
     ) -> None:
         if quoted and len(quoted.text) > CHARS:  # else the question has all of it
@@ -248,15 +249,10 @@ class QuestionReader:
             if link.key not in forwarded:
                 self._read_linked(address, link, reading)
 
-    def _read_linked(
-        self,
-        address: ReplyAddress,
-        link: QuotedMessage,
-        reading: _Reading,
-    ) -> None:
+    def _read_linked(self, address: ReplyAddress, link: Permalink, reading: _Reading) -> None:
         found: list[FoundMessage] = []
         try:
-            if self._may_all_see(address, link.channel, reading):
+            if self._is_here(address, link, reading) and self._may_all_see(address, link.channel, reading):
                 found = message_reader.read(self._slack, link.channel, link.ts, reading.deadline)
                 found = self._leave_out_unknown(link.channel, found, reading)
         except ReplyError as error:
@@ -265,6 +261,15 @@ class QuestionReader:
             self._add(reading, "linked", [(one.user, one.ts, one.text) for one in found if one.text])
         else:
             reading.leave_out(NOT_SEEN, "a linked message")
+
+    def _is_here(self, address: ReplyAddress, link: Permalink, reading: _Reading) -> bool:
+        """Returns whether a link leads to a message of this workspace; or to one of the channel of the question,
+        which another company shares and knows by an address of its own."""
+        if permalinks.is_own(self._slack, link, reading.deadline):
+            return True
+        return link.channel == address.channel and (
+            self._directory.channel(link.channel, reading.deadline).is_shared
+        )
 
     def _leave_out_unknown(
         self, channel: str, found: Sequence[FoundMessage], reading: _Reading
@@ -353,4 +358,4 @@ def _join(names: Sequence[str]) -> str:
 
 def _is_searched_otherwise(question: str) -> bool:
     """Returns whether it is a quotation or has links to messages, which are not searched for."""
-    return question.startswith(">") or bool(enclosures.find_permalinks(question))
+    return question.startswith(">") or bool(permalinks.find(question))

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, insert, select, text, update
+from sqlalchemy import Table, bindparam, insert, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import func
 
@@ -180,11 +180,15 @@ class ReplyRows:
 
     def load_known_ts(self) -> set[str]:
         """Loads the ``ts`` of every stored reply in the channel, of other turns too."""
-        statement = select(ReplyRow.ts).where(ReplyRow.channel == self._address.channel, ReplyRow.ts.is_not(None))
+        place = {"channel": self._address.channel, "workspace": self._address.team_id}
         with self._database.transaction() as transaction:
-            return {ts for ts in transaction.scalars(statement) if ts}
+            return set(transaction.scalars(_KNOWN, place))
 
 
+_KNOWN = text("""
+SELECT ts FROM replies JOIN turns ON turns.id = turn_id
+WHERE replies.channel = :channel AND ts IS NOT NULL AND workspace = :workspace
+""")
 _INSERT = insert(cast(Table, ReplyRow.__table__))
 _WITHDRAW = text("DELETE FROM replies WHERE turn_id = :turn_id AND part = :part AND ts IS NULL")
 _NOTE_THREAD = text("UPDATE replies SET thread_ts = :thread_ts WHERE turn_id = :turn_id")

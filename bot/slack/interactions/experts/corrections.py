@@ -295,10 +295,11 @@ def _withdraw_replaced(transaction: Transaction, answer: VerifiedAnswer, given: 
     transaction.execute(_REPLACED, values)
 
 
-_PENDING = text("""
+# Of an answer that was written that long ago and is not used yet.
+IS_PENDING = "status = 'pending' AND verified_at < now() - make_interval(secs => :seconds)"
+_PENDING = text(f"""
 SELECT id FROM verified_answers
-WHERE status = 'pending' AND verified_at < now() - make_interval(secs => :seconds)
-AND (:workspace = '' OR place ->> 'team' = :workspace) ORDER BY id
+WHERE {IS_PENDING} AND (:workspace = '' OR place ->> 'team' = :workspace) ORDER BY id
 """)
 
 

@@ -103,8 +103,8 @@ class ExpertDesk:
             self._directory.refresh(transaction)
             recorded = recorded_answer.load(transaction, turn_id)
             place = corrections.load_place(transaction, turn_id)
-            asker = recorded.user_id if recorded else ""
-            question = questions.load_standalone(transaction, turn_id, asker)
+            workspace, asker = (recorded.workspace, recorded.user_id) if recorded else ("", "")
+            question = questions.load_standalone(transaction, turn_id, workspace=workspace, user_id=asker)
             earlier = answers.load_of_turn(transaction, turn_id)
             experts = self._load_experts(transaction, place) if place else ()
         if recorded is None or place is None or self._workspace not in ("", recorded.workspace):

@@ -143,10 +143,11 @@ _SHOWN = text("""
 UPDATE human_requests SET message_ts = :message_ts, shown_at = :changed_at, n_failures = 0 WHERE id = :id
 """)
 _FAIL = text("UPDATE human_requests SET n_failures = n_failures + 1 WHERE id = :id")
+# Of a request whose message does not say what has changed that long ago.
+IS_UNSHOWN = f"""(shown_at IS NULL OR shown_at < changed_at)
+AND changed_at < now() - make_interval(secs => :seconds) AND n_failures < {MAX_FAILURES}"""
 _UNSHOWN = text(f"""
-SELECT id FROM human_requests WHERE (shown_at IS NULL OR shown_at < changed_at)
-AND changed_at < now() - make_interval(secs => :seconds) AND n_failures < {MAX_FAILURES}
-AND (:workspace = '' OR team = :workspace) ORDER BY id
+SELECT id FROM human_requests WHERE {IS_UNSHOWN} AND (:workspace = '' OR team = :workspace) ORDER BY id
 """)
 
 

@@ -170,7 +170,7 @@ def test_a_command_about_one_of_many_asks_which() -> None:
 def test_the_doctor_checks_each_workspace(
     database: Database, workspace: Workspace, second: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DOCENT_OPERATORS", f"{T2}/{ADA}")
+    monkeypatch.setenv("DOCENT_OPERATORS", f"{T2}/{ADA}, U0NOWHERE01")
     bot.settings.load.cache_clear()
     second.app.has_home_tab = False
     second.app.scopes = set(manifest.SCOPES) - {"chat:write"}
@@ -179,6 +179,7 @@ def test_the_doctor_checks_each_workspace(
     assert ("ok", f"Second ({T2}): @docent, installed by docent@1") in found
     assert any(state == "problem" and f"lacks chat:write in Second ({T2})" in text for state, text in found)
     assert [state for state, text in found if "Home tab" in text] == ["warning"]
+    assert [text for _, text in found if "counts nowhere" in text and "names U0NOWHERE01, in no" in text]
     assert any(state == "problem" and "'nobodys' names no workspace" in text for state, text in found)
     workspace.uninstall()
     found = [(finding.state, finding.text) for finding in doctor.workspaces(context)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.slack.calls.web_client import KeptConnections
 from bot.slack.client import SlackClient, SlackUnavailable
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
@@ -82,6 +83,16 @@ def test_calls_share_a_connection() -> None:
         assert [_post(client) for _ in range(5)] == [True] * 5
         client.try_once("auth.test")
         assert (peer.n_connections, len(peer.heads)) == (1, 6)
+
+
+def test_workspaces_share_connections_and_each_call_brings_the_token_of_its_own() -> None:
+    with _serve(OK) as peer:
+        kept, url = KeptConnections(), f"http://127.0.0.1:{peer.port}/api/"
+        for token in ("xoxb-1", "xoxb-2", "xoxb-1"):
+            assert _post(SlackClient(token, url, connections=kept))
+        sent = [line for head in peer.heads for line in head.splitlines() if "xoxb" in line]
+        assert [line.rpartition(" ")[2] for line in sent] == ["xoxb-1", "xoxb-2", "xoxb-1"]
+        assert peer.n_connections == 1
 
 
 def test_a_connection_that_slack_has_closed_is_made_again_and_the_call_sent_once() -> None:

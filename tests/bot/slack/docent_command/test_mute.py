@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.errors import UserError
 from agent.store.database import Database
 from bot.simulator import ADA, GRACE, HR, LINUS, TEAM
 from bot.slack import inbox
@@ -27,6 +28,16 @@ def test_a_thread_of_a_private_channel_is_none_for_who_is_not_in_it(
     ts = "1700000000.000200"
     address = ReplyAddress(TEAM, HR, ADA, ts=ts, thread_ts=ts)
     assert inbox.store(database, key="1", address=address, origin=Origin.MENTION, question="How many days?")
-    link = f"https://acme.slack.com/archives/{HR}/p{ts.replace('.', '')}"
+    link = f"https://stand-in.slack.com/archives/{HR}/p{ts.replace('.', '')}"
     call = DocentCall(ReplyAddress(TEAM, "C0GENERAL01", user), link, "", "/docent")
     assert channel.mute(home, call) == {"text": said}
+
+
+def test_a_link_to_another_workspace_mutes_no_thread_of_this_one(home: HomeContext, database: Database) -> None:
+    ts = "1700000000.000200"
+    address = ReplyAddress(TEAM, HR, ADA, ts=ts, thread_ts=ts)
+    assert inbox.store(database, key="1", address=address, origin=Origin.MENTION, question="How many days?")
+    link = f"https://acme.slack.com/archives/{HR}/p{ts.replace('.', '')}"
+    call = DocentCall(ReplyAddress(TEAM, "C0GENERAL01", ADA), link, "", "/docent")
+    with pytest.raises(UserError, match="link"):
+        channel.mute(home, call)

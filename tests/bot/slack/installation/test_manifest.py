@@ -15,7 +15,8 @@ from bot.simulator import ADA
 from bot.simulator.methods import METHODS
 from bot.simulator.stores.installed_app import SUBSCRIPTIONS
 from bot.slack import listeners
-from bot.slack.installation.manifest import EVENTS, SCOPES, build
+from bot.slack.installation.manifest import EVENTS, SCOPES, Distribution, build
+from bot.slack.installation.origin import OF_ORGANISATIONS
 from bot.slack.membership import changes
 from tests.system import QUESTION, ROOT, System, ack_body
 
@@ -39,6 +40,8 @@ EVENT_SCOPES = {  # of https://docs.slack.dev/reference/events
     "subteam_created": "usergroups:read",
     "subteam_updated": "usergroups:read",
     "subteam_members_changed": "usergroups:read",
+    "team_access_granted": None,
+    "team_access_revoked": None,
 }
 OF_FIELDS = {"users:read.email", "files:read"}  # allow no method, but a field of what one returns, or its address
 
@@ -63,8 +66,12 @@ def test_no_scope_is_idle(scope: str) -> None:
 
 
 def test_the_events_are_those_heard_and_those_the_stand_in_delivers() -> None:
-    assert set(EVENTS) == set(SUBSCRIPTIONS) == set(EVENT_SCOPES)
-    assert {event.partition(".")[0] for event in EVENTS} == _registered("event") - changes.NO_SUBSCRIPTION
+    subscribed = {*EVENTS, *OF_ORGANISATIONS}
+    assert subscribed == set(SUBSCRIPTIONS) == set(EVENT_SCOPES)
+    assert {event.partition(".")[0] for event in subscribed} == _registered("event") - changes.NO_SUBSCRIPTION
+    of_organisations = build(distribution=Distribution("https://docent.example", is_for_organisations=True))
+    assert {*of_organisations["settings"]["event_subscriptions"]["bot_events"]} == subscribed
+    assert {*build()["settings"]["event_subscriptions"]["bot_events"]} == {*EVENTS}
 
 
 def test_the_shortcut_is_the_one_that_is_heard() -> None:

@@ -1,14 +1,17 @@
 """Installing the app by OAuth, in a browser, and what is refused."""
 
+import re
 import urllib.parse
 
 import pytest
+from slack_bolt import BoltRequest
+from sqlalchemy import text
 
 from agent.store.database import Database
 from bot.simulator import ADA, HELP
 from bot.slack.installation import encryption, workspaces
 from bot.slack.installation.encryption import TokenCipher
-from bot.slack.installation.oauth import COOKIE
+from bot.slack.installation.oauth import COOKIE, InstallationRefused
 from tests.bot.slack.installation.conftest import Build
 from tests.bot.slack.installation.two_workspaces import FIRST, KEY, ORGANISATION, SECOND, Browser, TwoWorkspaces
 
@@ -31,6 +34,7 @@ def test_an_administrator_installs_the_app_in_a_browser(build: Build, database: 
     status, page, _ = browser.open(browser.allow(to_slack, SECOND))
     assert status == 200
     assert SECOND in page
+    assert f'/app_redirect?app={two.second.app.app_id}&amp;team={SECOND}">Open it in Slack' in page
     assert not list(browser.jar)  # the cookie is gone
     assert load_token(database, SECOND) == two.second.app.bot_token
     assert load_token(database, FIRST) == ""
@@ -90,6 +94,47 @@ def test_what_does_not_become_an_installation_says_so_and_stores_nothing(build: 
     assert two.query("SELECT 1 FROM workspaces") == []
 
 
+def test_without_postgres_a_page_says_so_and_what_was_installed_stays(two: TwoWorkspaces) -> None:
+    """A second installation whose token cannot be stored takes nothing from the first."""
+    before = load_token(two.database, FIRST)
+    browser = Browser()
+    _, _, to_slack = browser.open(f"{two.url}/slack/install")
+    back = browser.allow(to_slack, FIRST)
+    for table, path in (("oauth_states", "/slack/install"), ("oauth_states", ""), ("workspaces", "")):
+        execute(two, f"ALTER TABLE {table} RENAME TO away")
+        status, page, _ = browser.open(f"{two.url}{path}" if path else back)
+        execute(two, f"ALTER TABLE away RENAME TO {table}")
+        assert (status, "in a minute" in page, "Begin again" in page) == (503, True, True), table
+        if not path:
+            assert re.search(r"quote E-[0-9a-f]{8}", page)
+        _, _, to_slack = browser.open(f"{two.url}/slack/install")
+        back = browser.allow(to_slack, FIRST)
+    assert load_token(two.database, FIRST) == before
+    assert browser.open(back)[0] == 200
+
+
+def execute(two: TwoWorkspaces, statement: str) -> None:
+    with two.database.transaction() as transaction:
+        transaction.execute(text(statement))
+
+
+def test_an_app_that_is_removed_before_it_is_stored_is_not_installed(build: Build) -> None:
+    """Slack tells of the end while nothing is there to end."""
+    two = build()
+    browser, flow = Browser(), two.web.app.oauth_flow
+    assert flow
+    _, _, to_slack = browser.open(f"{two.url}/slack/install")
+    code = urllib.parse.parse_qs(urllib.parse.urlsplit(browser.allow(to_slack, FIRST)).query)["code"][0]
+    installation = flow.run_installation(code)
+    assert installation
+    two.first.uninstall()
+    two.wait_for(lambda: len([one for one in two.first.deliveries if one.is_acked]) == 2)
+    with pytest.raises(InstallationRefused, match="removed from this workspace again"):
+        flow.store_installation(BoltRequest(body=""), installation)
+    assert load_token(two.database, FIRST) == ""
+    assert two.install(FIRST)[0] == 200
+
+
 def test_slacks_word_for_a_failure_is_not_put_on_the_page(build: Build) -> None:
     two = build()
     _, page, _ = Browser().open(f"{two.url}/slack/oauth_redirect?error=%3Cscript%3Ealert(1)%3C/script%3E")
@@ -140,3 +185,23 @@ def test_tokens_are_read_with_an_older_key_and_by_the_newest_after_a_rotation(tw
     with two.database.transaction() as transaction, pytest.raises(Exception, match="does not hold") as error:
         workspaces.load_tokens(transaction, TokenCipher([KEY]), FIRST)
     assert KEY not in str(error.value)
+
+
+def test_in_socket_mode_workspaces_install_it_by_http_and_nothing_else_comes_that_way(build: Build) -> None:
+    two = build(request_url=None, SLACK_APP_TOKEN="xapp-stand-in", SLACK_SIGNING_SECRET="")
+    two.second.app.request_url = None
+    two.web.connect_socket()
+    try:
+        for team in (FIRST, SECOND):
+            assert two.install(team)[0] == 200
+        for team in (FIRST, SECOND):
+            two.read_in(f"of-{team.lower()}", f"The pelican rule is that of {team}.", workspaces=[team])
+        for team in (FIRST, SECOND):
+            answer = two.ask(team, ADA, HELP, "What is the pelican rule?")
+            assert f"of-{team.lower()}" in answer.plain
+        turns = two.query("SELECT workspace FROM turns ORDER BY workspace")
+        assert [row.workspace for row in turns] == sorted([FIRST, SECOND])
+        assert Browser().open(f"{two.url}/slack/events", {"type": "event_callback", "team_id": FIRST})[0] == 404
+    finally:
+        assert two.web._sockets
+        two.web._sockets.close()  # type: ignore[no-untyped-call]

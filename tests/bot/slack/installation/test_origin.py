@@ -28,6 +28,15 @@ AT_T1 = {"enterprise_id": None, "team_id": "T1", "user_id": "U1", "is_bot": True
         ),
         ({"team": {"id": "T2"}, "view": {"app_installed_team_id": "T1"}}, "T1"),  # a form in a shared channel
         ({"team_id": None, "enterprise_id": "E1", "event": {"type": "app_uninstalled"}}, "E1"),
+        (
+            {  # as the documentation of Slack shows it: not through the organisation's installation
+                "team_id": "T1",
+                "authorizations": [{**AT_T1, "enterprise_id": "E1"}],
+                "event": {"type": "team_access_revoked", "team_ids": ["T2"]},
+            },
+            "E1",
+        ),
+        ({"team_id": None, "enterprise_id": "E1", "event": {"type": "team_access_granted"}}, "E1"),
         ({"team": None, "authorizations": "x", "enterprise": ["E1"], "is_enterprise_install": True}, ""),
         ({}, ""),
     ],

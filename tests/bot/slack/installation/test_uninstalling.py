@@ -5,9 +5,10 @@ import threading
 from agent.clock import now
 from bot.jobs import answering
 from bot.simulator import ADA, GRACE, HELP
-from bot.slack.installation import workspaces
+from bot.slack.installation import uninstalling, workspaces
 from bot.slack.installation.oauth_state import StateStore
-from tests.bot.slack.installation.two_workspaces import FIRST, SECOND, TwoWorkspaces
+from tests.bot.slack.installation.conftest import Build
+from tests.bot.slack.installation.two_workspaces import FIRST, ORGANISATION, SECOND, TwoWorkspaces
 from tests.scripted_model import Say
 
 QUESTION = "What is the pelican rule?"
@@ -36,6 +37,19 @@ def test_questions_that_wait_end_without_a_word_or_a_call_of_the_model(two: TwoW
     assert len(two.model.requests) == 1
     assert len(two.second.calls) == n_calls
     assert not is_removed(two, FIRST)
+
+
+def test_a_question_that_waits_is_answered_where_the_app_is_back_before_anybody_looks(two: TwoWorkspaces) -> None:
+    two.read_in("both", RULE, workspaces=[FIRST, SECOND])
+    ts = two.second.person(ADA).mention(HELP, QUESTION)
+    two.wait_for(lambda: two.query("SELECT 1 FROM turns"))
+    two.second.uninstall()
+    two.wait_for(lambda: is_removed(two, SECOND))
+    assert two.install(SECOND)[0] == 200
+    two.run()
+    (answer,) = [one for one in two.second.thread(HELP, ts) if one.user == two.second.app.bot_user_id]
+    assert "rule" in answer.plain
+    assert [row.reason for row in two.query("SELECT reason FROM turns")] == ["answered"]  # and not as stopped
 
 
 def test_an_answer_that_is_being_written_is_stopped(two: TwoWorkspaces) -> None:
@@ -77,8 +91,6 @@ def test_what_slack_tells_late_does_not_end_a_new_installation(two: TwoWorkspace
 
 
 def test_a_revoked_token_of_a_person_is_none_of_the_bots(two: TwoWorkspaces) -> None:
-    from bot.slack.installation import uninstalling
-
     event = {"type": "tokens_revoked", "tokens": {"oauth": [ADA], "bot": []}}
     assert uninstalling.note_event(two.database, event, {"event_time": int(now().timestamp())}, FIRST) == ()
     others = {"type": "tokens_revoked", "tokens": {"bot": ["U0SOMEBODY1"]}}
@@ -124,3 +136,48 @@ def test_a_workspace_that_was_removed_keeps_its_record(two: TwoWorkspaces) -> No
         assert [one.id for one in workspaces.list_workspaces(transaction)] == [FIRST]
     assert (kept.name, kept.is_installed) == ("Second", False)
     assert two.query("SELECT count(*) FROM turns WHERE workspace = :id", id=SECOND)[0][0] == 1
+
+
+def test_an_organisation_that_uninstalls_the_app_is_removed_with_all_of_its_workspaces(build: Build) -> None:
+    """Slack tells of the end through no installation, and by one of the workspaces."""
+    two = build(enterprise_id=ORGANISATION, is_enterprise_install=True)
+    for team in (FIRST, SECOND):
+        assert two.install(team)[0] == 200
+    two.first.person(ADA).mention(HELP, QUESTION)
+    two.wait_for(lambda: two.query("SELECT 1 FROM turns"))
+    two.first.uninstall()
+    two.wait_for(lambda: is_removed(two, ORGANISATION))
+    assert not is_removed(two, SECOND)
+    two.run()
+    assert [row.reason for row in two.query("SELECT reason FROM turns")] == ["uninstalled"]
+
+
+def test_what_ends_in_one_of_its_workspaces_does_not_end_an_organisation(build: Build) -> None:
+    two = build(enterprise_id=ORGANISATION, is_enterprise_install=True)
+    two.install(FIRST)
+    named = {"team_id": FIRST, "enterprise_id": ORGANISATION, "event_time": int(now().timestamp()) + 1}
+    others = {"type": "tokens_revoked", "tokens": {"bot": ["U0ANOTHER01"]}}
+    for event in ({"type": "app_uninstalled"}, others):
+        assert uninstalling.note_event(two.database, event, named, FIRST) == ()
+    assert not is_removed(two, ORGANISATION)
+
+
+def test_a_workspace_that_an_organisation_takes_the_app_from_ends_alone(build: Build) -> None:
+    two = build(enterprise_id=ORGANISATION, is_enterprise_install=True)
+    two.install(FIRST)
+    two.read_in("pelican", RULE, workspaces=[ORGANISATION])
+    two.first.person(ADA).mention(HELP, QUESTION)
+    (asked,) = two.wait_for(lambda: two.query("SELECT session_id FROM turns"))
+    two.query("UPDATE turns SET run_after = now() + interval '1 hour' RETURNING 1")  # an answer that was postponed
+    two.first.set_access(has_access=False)
+    subjects = "SELECT subject FROM membership_changes"
+    told = two.wait_for(lambda: {row.subject for row in two.query(subjects)})
+    assert told == {f"{ORGANISATION}/{what}" for what in ("teams", "users", "groups")}
+    two.wait_for(lambda: two.query("SELECT 1 FROM turns WHERE run_after <= now()"))
+    two.work(asked.session_id)
+    (turn,) = two.query("SELECT status, reason FROM turns")
+    assert (turn.status, turn.reason) == ("cancelled", "uninstalled")
+    assert two.model.requests == []
+    assert not is_removed(two, ORGANISATION)
+    two.first.set_access(has_access=True)
+    assert "rule" in two.ask(FIRST, ADA, HELP, QUESTION).plain

@@ -146,7 +146,11 @@ class TwoWorkspaces:
         """Answers what is open."""
         while sessions := set(self._list_open()):
             for session_id in sessions:
-                answering.work(self.worker, session_id)
+                self.work(session_id)
+
+    def work(self, session_id: UUID) -> None:
+        """Answers what is open in one session."""
+        answering.work(self.worker, session_id)
 
     def ask(self, team: str, person: str, channel: str, question: str) -> SlackMessage:
         """A person mentions the bot in a channel; its answer."""

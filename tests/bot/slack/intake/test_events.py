@@ -24,6 +24,12 @@ MESSAGE = {"type": "message", "user": "U1", "channel": "C1", "ts": "2.1", "text"
         ({"thread_ts": "1.1", "text": "And sick leave?"}, BODY, "thread", "And sick leave?"),
         ({"text": "Is <https://a.example|the page> up?"}, BODY, "channel", "Is the page (https://a.example) up?"),
         ({"type": "app_mention", "text": "<@U0ANY> How many?"}, {"team_id": "T1"}, "mention", "How many?"),
+        (  # the bot of another company that has installed the app, in a channel of both: Slack tells it once
+            {"type": "app_mention", "text": "<@U0THEIRS> How many?"},
+            BODY | {"is_ext_shared_channel": True},
+            "mention",
+            "How many?",
+        ),
         ({"subtype": "file_share", "channel_type": "im"}, BODY, "dm", "How many days?"),
         ({"text": None, "channel_type": "im"}, BODY, "dm", ""),
     ],
@@ -121,7 +127,7 @@ def test_a_press_on_stop_is_read_with_when_it_was() -> None:
     event = {"channel": "C1", "user": "U1", "thread_ts": "1.1", "event_ts": "5.5"}
     press = events.parse_stop(event, {"team_id": "T1", "event_id": "Ev1"})
     assert press
-    assert (press.key, press.pressed_at) == ("stop:Ev1", 5.5)
+    assert (press.key, press.pressed_at) == ("stop:T1:Ev1", 5.5)
     assert press.address.session_key == "slack:T1:C1:1.1"
 
 

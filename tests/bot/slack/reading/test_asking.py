@@ -261,6 +261,35 @@ def test_a_link_is_not_read_for_an_asker_who_is_not_there(docent: Docent) -> Non
     assert [turn[2] for turn in docent.turns()] == ["answered"] * 3
 
 
+@pytest.mark.parametrize(("source", "is_read"), [(HELP, False), ("#partners", True)])
+def test_a_link_of_another_workspace_reads_no_channel_of_its_id_here(
+    docent: Docent, source: str, is_read: bool
+) -> None:
+    """A channel that both share is the same one: its messages stand where the question does."""
+    secret = "The code of the pelican is 4711."
+    ada = docent.workspace.person(ADA)
+    ts = ada.say(source, secret)
+    link = ada.permalink(ts).replace("https://stand-in.", "https://acme.")
+    asked = ada.mention(source, f"Which code is it? {link}")
+    docent.run()
+    (answer,) = docent.replies(docent.workspace.directory.find_channel(source).id, asked)
+    assert (secret in json.dumps(docent.model.requests)) == is_read
+    assert ("I left out a linked message" in answer) != is_read
+
+
+def test_a_link_by_another_address_of_the_workspace_is_read(docent: Docent) -> None:
+    """It was renamed since, or is one of an organisation: Slack is asked how it addresses the message."""
+    secret = "The code of the pelican is 4711."
+    ada = docent.workspace.person(ADA)
+    ts = ada.say(GENERAL, secret)
+    docent.workspace.app.domain = "before"
+    docent.slack.identify()
+    docent.workspace.app.domain = "stand-in"
+    ada.mention(HELP, f"Which code is it? {ada.permalink(ts)}")
+    docent.run()
+    assert secret in json.dumps(docent.model.requests)
+
+
 def test_a_link_to_the_beginning_of_a_thread_brings_its_replies(docent: Docent) -> None:
     grace, ada = docent.workspace.person(GRACE), docent.workspace.person(ADA)
     root = grace.say(GENERAL, "Where do we park?")

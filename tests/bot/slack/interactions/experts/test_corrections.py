@@ -282,7 +282,7 @@ def test_what_was_said_in_a_channel_that_becomes_private_stays_there(
         event = {"type": "message", "subtype": "channel_convert_to_private", "channel": HELP}
         listeners.on_message(docent.context, event, {})
     else:
-        clock.finish(seconds=0)
+        clock.check_places()
     ids = [row[0].hex for row in docent.query("SELECT id FROM documents WHERE source = 'verified answers'")]
     with docent.database.transaction() as transaction:  # as for what was said from them before
         assert len(reader_sets.find_unreadable(transaction, ids, Audience())) == len(ids) == 2
