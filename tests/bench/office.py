@@ -75,6 +75,7 @@ class Office:
         self.database = Database(servers.database_url, statement_timeout_seconds=30)
         self._stack.callback(self.database.close)
         self._read_documents()
+        self.database.close()  # its idle connections are no part of Docent's memory
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.workspace = Workspace(InstalledApp(f"{self.url}/slack/events"))
