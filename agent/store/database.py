@@ -57,6 +57,7 @@ class Database:
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_use_lifo=True,  # the same few work, and what Postgres keeps for each of the others stays small
             pool_timeout=connect_timeout_seconds + statement_timeout_seconds,
             pool_recycle=1800,
             hide_parameters=True,  # a parameter may be a question; errors travel to Sentry

@@ -4,6 +4,7 @@ import os
 import threading
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,9 +57,10 @@ def worker(
     ] = False,
 ) -> None:
     """Answer questions and sync sources. Takes both from the queue in Redis."""
+    import agent.settings
     import bot.settings
+    from bot.jobs.leases import renewer
     from bot.processes import environment, startup_checks, supervisor
-    from bot.processes import worker as process
     from bot.processes.startup_checks import ProcessName
 
     startup_checks.check(ProcessName.WORKER)
@@ -68,17 +70,18 @@ def worker(
         database = stack.enter_context(environment.open_database(needs_redis=True))
         settings = bot.settings.load()
         database.close()  # a connection must not be shared across a fork
+        forked = None
         if n_processes == 1:
-            _preload()
-            supervisor.settle_memory()  # for the renewer of leases, which is forked
-            process.run(
-                settings, lambda renewer: _build_context(settings, renewer), beside=beside, on_exit=stack.close
-            )
-        supervisor.supervise(
-            n_processes,
-            lambda: process.run(settings, lambda renewer: _build_context(settings, renewer), beside=beside),
-            preload=_preload,
-        )
+            supervisor.settle_memory()
+            # Before anything heavy is loaded: a page that the worker changes afterwards is there twice.
+            forked = renewer.fork(agent.settings.load())
+        from bot.processes import worker as process
+
+        run = partial(process.run, settings, partial(_build_context, settings), beside=beside)
+        if forked:
+            process.preload()
+            run(forked=forked, on_exit=stack.close)
+        supervisor.supervise(n_processes, run, preload=process.preload)
 
 
 def clock() -> None:
@@ -362,30 +365,3 @@ def _build_context(settings: "bot.settings.BotSettings", renewer: "Connection") 
         delivery_hours=settings.delivery_hours,
         renewer=renewer,
     )
-
-
-def _preload() -> None:
-    """Imports and checks once, before the fork and the first question, what every worker process needs."""
-    import agent.settings
-    import bot.settings
-    from agent.llm import litellm_setup, models
-    from agent.llm.model_names import is_local
-    from bot.jobs import answering, redis_breaker, sync_jobs, wiring
-    from ingest import settings as ingest_settings
-    from ingest.embedding import embedder as embedding
-    from ingest.index import lancedb_runtime
-    from ingest.sources import connector
-    from tools import registry
-
-    # A tool that cannot be loaded is reported once, not by each fork, and so is a model without a price.
-    registry.find_tools(bot.settings.load().own_tools)
-    resolved = models.resolve(agent.settings.load())
-    library = ingest_settings.load()
-    is_here = library.embedding_model in ingest_settings.LOCAL_EMBEDDING_MODELS
-    if library.rerank_model or not (is_here and all(is_local(model.name) for model in resolved)):
-        litellm_setup.warm_up()
-    embedding.warm_up(library.embedding_model)
-    lancedb_runtime.warm_up()
-    assert all((answering, redis_breaker, sync_jobs, wiring))  # imported for the forks to share
-    connector.source_modules()
-    lancedb_runtime.require_unused()

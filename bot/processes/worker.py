@@ -25,6 +25,7 @@ from bot.jobs import queue
 from bot.jobs.context import WorkerContext
 from bot.jobs.job_pool import JobPool
 from bot.jobs.leases import renewer
+from bot.jobs.leases.renewer import ForkedRenewer
 from bot.jobs.rq_worker import LISTEN_SECONDS, WORKER_TTL_SECONDS, ThreadedWorker
 from bot.outages import redis_watch
 from bot.processes import malloc_tuning
@@ -58,16 +59,18 @@ def run(
     settings: BotSettings,
     make_context: Callable[[Connection], WorkerContext],
     *,
+    forked: ForkedRenewer | None = None,
     beside: Mapping[str, Callable[[threading.Event], None]] = MappingProxyType({}),
     on_exit: Callable[[], None] = lambda: None,
 ) -> None:
     """Works in this process until SIGTERM or SIGINT; ``on_exit`` is called last, before the process ends.
 
-    ``make_context`` gets the pipe to the process that renews leases. What works ``beside`` gets a thread of this
-    name, and stops when its event is set. A bug that ends the renewer, a listener or what works beside ends this
-    process too, with exit code 1: the supervisor or the host starts it again.
+    ``make_context`` gets the pipe to the process that renews leases: the one that is ``forked`` already, or one
+    that is forked here. What works ``beside`` gets a thread of this name, and stops when its event is set. A bug
+    that ends the renewer, a listener or what works beside ends this process too, with exit code 1: the supervisor
+    or the host starts it again.
     """
-    forked = renewer.fork(agent.settings.load())
+    forked = forked or renewer.fork(agent.settings.load())
     _lower_priority()
     context = make_context(forked.pipe)
     _bind(settings, context)
@@ -92,6 +95,33 @@ def run(
     forked.wait(LEAVE_SECONDS)
     on_exit()
     os._exit(0 if stop else 1)  # a thread that hangs in a provider's socket must not keep the process
+
+
+def preload() -> None:
+    """Imports and checks once, before the fork and the first question, what every worker process needs."""
+    import agent.settings
+    import bot.settings
+    from agent.llm import litellm_setup, models
+    from agent.llm.model_names import is_local
+    from bot.jobs import answering, redis_breaker, sync_jobs, wiring
+    from ingest import settings as ingest_settings
+    from ingest.embedding import embedder
+    from ingest.index import lancedb_runtime
+    from ingest.sources import connector
+    from tools import registry
+
+    # A tool that cannot be loaded is reported once, not by each fork, and so is a model without a price.
+    registry.find_tools(bot.settings.load().own_tools)
+    resolved = models.resolve(agent.settings.load())
+    library = ingest_settings.load()
+    is_here = library.embedding_model in ingest_settings.LOCAL_EMBEDDING_MODELS
+    if library.rerank_model or not (is_here and all(is_local(model.name) for model in resolved)):
+        litellm_setup.warm_up()
+    embedder.warm_up(library.embedding_model)
+    lancedb_runtime.warm_up()
+    assert all((answering, redis_breaker, sync_jobs, wiring))  # imported for the forks to share
+    connector.source_modules()
+    lancedb_runtime.require_unused()
 
 
 def _lower_priority() -> None:

@@ -17,6 +17,7 @@ os.environ.setdefault("LANCEDB_LOG", "error")
 
 from tests.bench import documents, parts
 from tests.bench.audiences import audiences
+from tests.bench.comparison import comparison, comparison_slow
 from tests.bench.figures import N_ADDITIONS, measure_unit
 from tests.bench.memory import memory, memory_small
 from tests.bench.office import Office
@@ -26,6 +27,8 @@ PARTS = {
     "loop": parts.loop,
     "latency": parts.latency,
     "socket_mode": parts.socket_mode,
+    "comparison": comparison,
+    "comparison_slow": comparison_slow,
     "burst": parts.burst,
     "slow_model": parts.slow_model,
     "memory": memory,

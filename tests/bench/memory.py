@@ -40,7 +40,7 @@ def _measure(office: Office) -> Iterator[Row]:
 
 
 def _look(office: Office) -> Snapshot:
-    return {role: office.memory(role) for role in (*office.processes, *SERVERS)}
+    return {role: office.memory(role) for role in office.roles}
 
 
 def _find_peak(office: Office) -> Snapshot:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -31,12 +31,12 @@ from agent.types import Passage
 from bot.processes.embedded import embedded_servers, server_process
 from bot.processes.embedded.embedded_servers import POSTGRES, VALKEY
 from bot.processes.environment import migrate
-from bot.simulator import ADA, HELP, InstalledApp, Workspace, WorkspaceServer
+from bot.simulator import ADA, HELP, InstalledApp, SlackMessage, Workspace, WorkspaceServer
 from ingest.library import Library
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
 from tests.scripted_model import Say, ScriptedModel
-from tests.system import HANDBOOK, free_port, get
+from tests.system import HANDBOOK, ROOT, free_port, get
 
 DOCENT = Path(sys.executable).with_name("docent")
 QUESTIONS = (
@@ -47,6 +47,8 @@ QUESTIONS = (
 )
 READY_SECONDS = 60
 SERVERS = (POSTGRES, VALKEY)
+ANSWER = "It is 240 hours [1]."  # of the model, unless a part says another
+PLAIN_BOT = "plain bot"  # a role like Docent's
 
 
 class Memory(NamedTuple):
@@ -64,6 +66,7 @@ class Office:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.arguments: dict[str, list[str]] = {}  # by role
         self.n_asked = 0
+        self.is_whole: Callable[[SlackMessage], bool] = ends_with_feedback
         self._stack = ExitStack()
 
     def __enter__(self) -> "Office":
@@ -72,11 +75,12 @@ class Office:
         self.database = Database(servers.database_url, statement_timeout_seconds=30)
         self._stack.callback(self.database.close)
         self._read_documents()
+        self.database.close()  # its idle connections are no part of Docent's memory
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.workspace = Workspace(InstalledApp(f"{self.url}/slack/events"))
         server = self._stack.enter_context(WorkspaceServer(self.workspace))
-        self.model = self._stack.enter_context(ScriptedModel(lambda request: Say("It is 240 hours [1].")))
+        self.model = self._stack.enter_context(ScriptedModel(lambda request: Say(ANSWER)))
         self._stack.callback(self.stop)
         self.env = os.environ | {
             "DATABASE_URL": servers.database_url,
@@ -90,6 +94,7 @@ class Office:
             "DOCENT_MODEL_PRICES": "openai/scripted=0.001/0.001",
             "DOCENT_BUDGET_PERSON_DAY_USD": "100",
             "DOCENT_QUESTIONS_PER_MINUTE": "0",  # one person asks them all
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the plain bot fetches a price list as it starts
             "DOCENT_SLACK_BURST": "1000",  # in one channel, which Slack's limits would hold up for minutes
             "PORT": str(port),
             "SLACK_API_URL": server.api_url,
@@ -106,22 +111,27 @@ class Office:
         started = time.monotonic()
         for role in roles:
             log = (self.folder / f"{role}.log").open("ab")
-            self.processes[role] = subprocess.Popen(
-                [DOCENT, role, *self.arguments.get(role, ())], env=self.env, stdout=log, stderr=log
-            )
+            command = [DOCENT, role, *self.arguments.get(role, ())]
+            if role == PLAIN_BOT:
+                command = [sys.executable, "-m", "tests.bench.plain_bot"]
+            self.processes[role] = subprocess.Popen(command, env=self.env, cwd=ROOT, stdout=log, stderr=log)
             log.close()
         if "web" in roles:
             self._wait(lambda: get(f"{self.url}/healthz")[0] == 200)
         seconds = time.monotonic() - started
-        if "worker" in roles and is_checked:
-            self._answer_one()
+        if {"web", PLAIN_BOT}.intersection(roles) and "SLACK_APP_TOKEN" in self.env:
+            self._wait(lambda: self.workspace.sockets.n_connections)
+        if {"worker", PLAIN_BOT}.intersection(roles) and is_checked:
+            self._answer_one(roles)
         return seconds
 
     def stop(self) -> None:
+        """Ends all processes; others may be started afterwards."""
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
             process.wait(20)
+        self.processes.clear()
 
     def family(self, role: str) -> list[psutil.Process]:
         """The process of the role or the server, and its children."""
@@ -139,10 +149,15 @@ class Office:
         self.workspace.app.request_url = None
         self.env["SLACK_APP_TOKEN"] = self.workspace.app.app_token
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What runs, with the servers; the plain bot uses none."""
+        return tuple(self.processes) if PLAIN_BOT in self.processes else (*SERVERS, *self.processes)
+
     def cpu_seconds(self) -> dict[str, float]:
         """Of each role and server: of its processes, and of children of theirs that have ended."""
         seconds = {}
-        for role in (*SERVERS, *self.processes):
+        for role in self.roles:
             times = [process.cpu_times() for process in self.family(role)]
             seconds[role] = sum(t.user + t.system + t.children_user + t.children_system for t in times)
         return seconds
@@ -158,7 +173,7 @@ class Office:
 
     def total_mb(self) -> float:
         """PSS of all processes, Postgres and Valkey included."""
-        return sum(each.pss_mb for role in (*SERVERS, *self.processes) for each in self.memory(role))
+        return sum(each.pss_mb for role in self.roles for each in self.memory(role))
 
     def ask(self, n: int) -> str:
         """One mention in a thread of its own; its ts. Each text is asked once: nothing is remembered of it."""
@@ -166,13 +181,20 @@ class Office:
         question = QUESTIONS[n % len(QUESTIONS)].removesuffix("?")
         return self.workspace.person(ADA).mention(HELP, f"{question}, I ask for case {self.n_asked}?")
 
+    def time_answer(self, n: int) -> float:
+        """Asks a question; returns the seconds until its answer is whole."""
+        started = time.monotonic()
+        ts = self.ask(n)
+        self.workspace.wait_for(lambda: self.answers(ts), timeout=30)
+        return time.monotonic() - started
+
     def answers(self, ts: str) -> list[Any]:
         """Finished replies in the thread."""
         bot = self.workspace.app.bot_user_id
         return [
             message
             for message in self.workspace.thread(HELP, ts)
-            if message.user == bot and "Good answer" in message.plain and message.streaming_state != "in_progress"
+            if message.user == bot and self.is_whole(message)
         ]
 
     def wait_for_answers(self, threads: list[str], timeout: float) -> None:
@@ -205,11 +227,11 @@ class Office:
             )
             yield lambda: _one_turn(kit)
 
-    def _answer_one(self) -> None:
-        """A worker is ready when it has answered."""
+    def _answer_one(self, roles: Sequence[str]) -> None:
+        """Who answers is ready when it has answered."""
         ts = self.ask(0)
         self.wait_for_answers([ts], READY_SECONDS)
-        assert self.answers(ts), (self.folder / "worker.log").read_text()[-3000:]
+        assert self.answers(ts), "".join((self.folder / f"{role}.log").read_text()[-3000:] for role in roles)
 
     def _read_documents(self) -> None:
         given = os.environ.get("DOCENT_EVAL_DIR")
@@ -233,6 +255,11 @@ class Office:
                 pass
             time.sleep(0.02)
         raise AssertionError("not ready in time")
+
+
+def ends_with_feedback(message: SlackMessage) -> bool:
+    """Returns whether it is a whole answer of Docent's."""
+    return "Good answer" in message.plain and message.streaming_state != "in_progress"
 
 
 TEXT = "Every employee may carry over at most five days of annual leave into the next year. " * 12

@@ -1,6 +1,7 @@
 """What a failed transaction leaves behind is known, unless its connection broke in the commit."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from agent.store.database import Database, Transaction, is_commit_unknown
 
 def cut(database: Database, transaction: Transaction) -> None:
     """Ends the transaction's connection at the server, as a failover does."""
-    pid = transaction.scalar(text("SELECT pg_backend_pid()"))
+    pid = read_pid(transaction)
     with database.transaction() as other:
         other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
         other.execute(text("SELECT pg_sleep(0.05)"))
@@ -78,3 +79,20 @@ def test_a_connection_that_lay_idle_is_looked_at_and_replaced_where_it_is_dead(
     assert backend() != first
     used.close()
     other.close()
+
+
+def test_what_came_at_once_leaves_one_connection_at_work_afterwards(database_url: str) -> None:
+    """Postgres keeps megabytes for a connection that has worked on everything."""
+    database = Database(database_url, pool_size=4)
+    with ExitStack() as stack:
+        at_once = {read_pid(stack.enter_context(database.transaction())) for _ in range(4)}
+    pids = set()
+    for _ in range(8):
+        with database.transaction() as transaction:
+            pids.add(read_pid(transaction))
+    database.close()
+    assert (len(at_once), len(pids)) == (4, 1)
+
+
+def read_pid(transaction: Transaction) -> int:
+    return int(transaction.execute(text("SELECT pg_backend_pid()")).scalar_one())
