@@ -24,7 +24,7 @@ from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, turn_endings
-from bot.jobs.answers import closings
+from bot.jobs.answers import closings, slack_replies
 from bot.jobs.answers.progress import AnswerProgress
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases.held import Abandoned, Lease
@@ -38,15 +38,10 @@ from bot.slack.membership.audience import SeenBy
 from bot.slack.reading import question_reader
 from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies import reply_rows
-from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText, clean_label
 from bot.slack.replies.reply import Answer, Reply
-from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
-from bot.slack.replies.thread_reply import ThreadReply
-from bot.slack.replies.unasked.scheduled_reply import ScheduledReply
-from bot.slack.replies.unasked.unasked_reply import UnaskedReply
 from ingest.library import Library, LibraryStatus
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
@@ -151,7 +146,7 @@ def _answer_or_fail(
     reply: Reply | None = None
     turn = claimed.turn
     try:
-        reply = make_reply(turn) if make_reply else _make_slack_reply(context, turn, claimed.posted)
+        reply = make_reply(turn) if make_reply else slack_replies.make(context, turn, claimed.posted)
         while True:
             try:
                 _answer(context, claimed, lease, reply)
@@ -193,9 +188,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
             _tell_muted(context, claimed)
         turn_endings.end_withdrawn(context, turn, reply)
         return
-    if refusal := allowed_groups.find_refusal(context, claimed):
-        alone = _make_slack_reply(context, turn, claimed.posted, only_asker=True)
-        turn_endings.end(context, turn, alone, _sentence(turn, refusal), reason=EndReason.NOT_ALLOWED)
+    if allowed_groups.refuses(context, claimed, reply):
         return
     asked = _read_question(context, claimed, reply)
     if asked.moved_to:
@@ -283,10 +276,13 @@ def _ends_early(
 
 
 def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
-    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, or
-    an emoji in a muted thread: which thread its message stands in is known only now."""
+    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, an
+    emoji in a muted thread, because which thread its message stands in is known only now, or a scheduled question
+    of a channel that was muted since it was asked."""
     if claimed.turn.origin == Origin.REACTION and claimed.posted:
         return claimed.posted.is_muted
+    if claimed.turn.origin == Origin.SCHEDULED and claimed.posted:
+        return context.settings_of(claimed.posted).muted
     if claimed.turn.origin != Origin.CHANNEL or claimed.posted is None:
         return False
     return not context.settings_of(claimed.posted).respond_to_all
@@ -383,16 +379,3 @@ def _run(
 def _sentence(turn: Turn, text: str) -> Answer:
     """Returns an answer of fixed words, which nobody is asked to rate."""
     return Answer(turn.id, text, has_feedback=False)
-
-
-def _make_slack_reply(
-    context: WorkerContext, turn: Turn, posted: Posted | None, *, only_asker: bool = False
-) -> Reply:
-    if posted is None or context.slack is None:
-        raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
-    if turn.origin == Origin.SCHEDULED:
-        return ScheduledReply(context.slack, context.database, turn, posted)
-    if posted.address.thread_ts is None or posted.address.only_asker or only_asker:
-        return CommandReply(context.slack, posted.address, turn.question)
-    kind = UnaskedReply if turn.origin == Origin.CHANNEL else ThreadReply
-    return kind(context.slack, context.database, turn, posted)
