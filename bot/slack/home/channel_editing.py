@@ -1,5 +1,6 @@
 """Edits what is set for a channel from Slack: who may, the form, and what is stored of it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,12 +18,22 @@ from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
 from bot.slack.replies.text.markdown import escape
 
-FORM_SECONDS = 3600.0  # after which a form is to be opened again: whoever has it may have lost the right
+FORM_SECONDS = 3600.0  # after which a form is to be opened again
+SUBMIT_SECONDS = 1.0  # for Slack to say who may: a form is to be acknowledged within three
+GROUPS_SECONDS = 1.0  # for Slack to list the user groups of an organisation's workspaces, before a form is opened
+NO_GROUPS = (
+    "Slack does not say right now which user groups there are: `{command} settings allowed-groups S0123` and "
+    "`{command} settings experts S0123` name them by their ids."
+)
 NOT_YOURS = (
     "Only the people who operate me, and the workspace's admins, can change what is set for a channel. "
     "`{command} settings show` says what is."
 )
 MONEY_IS_OPERATORS = "Only the people who operate me can set the model and the budgets of a channel."
+MAY_NOT = (
+    "You may not change what is set for this channel, or Slack does not say right now that you may. If you should "
+    "be able to, send the form again in a minute."
+)
 TOO_OLD = "This form was opened more than an hour ago. Please close it and open it again."
 CHANGED_MEANWHILE = "Somebody else has changed this meanwhile. Please close the form and open it again."
 SAVED = "Saved. It counts at once, for questions that are asked from now on."
@@ -50,7 +61,7 @@ def open_form(context: HomeContext, *, team: str, channel: str, user_id: str, tr
     require_editor(context, user_id, channel)
     with context.database.transaction() as transaction:
         latest = next(iter(channel_settings.load_history(transaction, team=team, channel=channel, limit=1)), None)
-    known = _load_configured(context, user_id)
+    known, groups = _load_configured(context, user_id), _load_groups(context)
     subject = FormSubject(
         team,
         channel,
@@ -58,25 +69,36 @@ def open_form(context: HomeContext, *, team: str, channel: str, user_id: str, tr
         context.clock().timestamp(),
         context.operators.has(user_id),
     )
-    choices = FormChoices(known, _load_groups(context), context.settings.defaults)
-    view = channel_form.build(subject, latest.stored if latest else {}, choices, lead=_make_lead(channel, latest))
+    stored, lead = latest.stored if latest else {}, _make_lead(channel, latest)
+    if groups is None:
+        lead += f"\n{NO_GROUPS.format(command=context.command)}"
+        groups = {id_: id_ for name in ("experts", "allowed_groups") for id_ in stored.get(name) or ()}
+    choices = FormChoices(known, groups, context.settings.defaults)
+    view = channel_form.build(subject, stored, choices, lead=lead)
     context.slack.try_once("views.open", trigger_id=trigger_id, view=view)
 
 
 def save(context: HomeContext, form: FilledForm, user_id: str) -> SavedForm:
-    """Stores what a person changed in the form, in one transaction; nothing where any of it is wrong."""
+    """Stores what a person changed in the form, in one transaction; nothing where any of it is wrong.
+
+    Whether they may is asked again: they may have lost the right since the form was opened.
+    """
     subject = form.subject
     if form.errors:
         return SavedForm(form.errors)
     if context.clock().timestamp() - subject.opened_at > FORM_SECONDS:
         return SavedForm(dict.fromkeys(list(form.values)[:1], TOO_OLD))
+    is_operator = context.operators.has(user_id, seconds=SUBMIT_SECONDS)
+    if not is_operator and not context.operators.may_edit(user_id, subject.channel, seconds=SUBMIT_SECONDS):
+        return SavedForm(dict.fromkeys(list(form.values)[:1], MAY_NOT))
     with context.database.transaction() as transaction:
         place = {"team": subject.team, "channel": subject.channel}
         latest = channel_settings.lock_latest(transaction, **place)
         base = channel_settings.load_version(transaction, **place, version=subject.version)
         changes = channel_form.find_changes(form, base)
         known = context.load_configured(transaction)
-        if errors := _find_errors(changes, base, latest, known):
+        money = {} if is_operator else dict.fromkeys(changes.keys() & MONEY, MONEY_IS_OPERATORS)
+        if errors := _find_errors(changes, base, latest, known) | money:
             return SavedForm(errors)
         version = channel_settings.change_all(transaction, **place, changes=changes, changed_by=user_id)
     _note(context, version)
@@ -159,14 +181,13 @@ def _note(context: HomeContext, version: ChannelVersion | None) -> None:
         observability.log.info("channel_settings_changed", channel=version.channel, version=version.version)
 
 
-def _load_groups(context: HomeContext) -> dict[str, str]:
-    """Returns how the user groups are called, by their ids; none where Slack does not say."""
+def _load_groups(context: HomeContext) -> Mapping[str, str] | None:
+    """Returns how the user groups are called, by their ids; None where Slack does not say."""
     try:
-        listed = context.slack.try_once("usergroups.list").get("usergroups") or ()
+        return context.audiences.list_groups(time.monotonic() + GROUPS_SECONDS)
     except ReplyError as error:
         observability.log.info("groups_unknown", error=str(error))
-        return {}
-    return {str(group["id"]): f"@{group.get('handle') or group['id']}" for group in listed}
+        return None
 
 
 def _make_lead(channel: str, latest: ChannelVersion | None) -> str:
