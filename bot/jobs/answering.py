@@ -285,7 +285,8 @@ def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
         return context.settings_of(claimed.posted).muted
     if claimed.turn.origin != Origin.CHANNEL or claimed.posted is None:
         return False
-    return not context.settings_of(claimed.posted).respond_to_all
+    settings = context.settings_of(claimed.posted)
+    return settings.muted or not settings.respond_to_all
 
 
 def _tell_muted(context: WorkerContext, claimed: ClaimedTurn) -> None:

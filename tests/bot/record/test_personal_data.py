@@ -71,10 +71,12 @@ def schedule(database: Database, user: str, question: str) -> None:
 def test_everything_of_a_person_is_gone_and_all_else_stays(database: Database) -> None:
     inbox.store(
         database,
-        key="m:1",
-        address=ReplyAddress("T1", "D1", BEN, ts="1.1", thread_ts="1.1", is_direct=True),
-        origin=Origin.DIRECT,
-        question="Another thing",
+        inbox.NewQuestion(
+            key="m:1",
+            address=ReplyAddress("T1", "D1", BEN, ts="1.1", thread_ts="1.1", is_direct=True),
+            origin=Origin.DIRECT,
+            question="Another thing",
+        ),
     )
     second = talk(database)
     for user, question in ((ADA, "What of zanzibar?"), (BEN, f"What does <@{ADA}> say?")):
@@ -115,11 +117,13 @@ def test_what_others_quoted_of_a_person_stays_without_their_id_and_name(database
     quoted = QuotedMessage("C1", "1.1", "Yes", ADA)
     inbox.store(
         database,
-        key="m:1",
-        address=ReplyAddress("T1", "C1", BEN, ts="1.1", thread_ts="1.1"),
-        origin=Origin.REACTION,
-        question="",
-        enclosed=Enclosures(quoted),
+        inbox.NewQuestion(
+            key="m:1",
+            address=ReplyAddress("T1", "C1", BEN, ts="1.1", thread_ts="1.1"),
+            origin=Origin.REACTION,
+            question="",
+            enclosed=Enclosures(quoted),
+        ),
     )
     personal_data.forget_person(database, ADA)
     left = dump(database)

@@ -234,6 +234,25 @@ def test_what_is_switched_off_before_it_is_answered_is_not_answered(docent: Doce
     assert (docent.turns()[0][2], docent.replies(HELP, ts)) == ("withdrawn", [])
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_in_a_channel_that_was_muted_meanwhile_nothing_is_answered_that_nobody_asked_for(
+    docent: Docent, is_deleted: bool
+) -> None:
+    """And a question can be taken back there."""
+    set_channel(docent, HELP, respond_to_all=True)
+    ada = docent.workspace.person(ADA)
+    ts = ada.say(HELP, QUESTION)
+    docent.hear()
+    set_channel(docent, HELP, muted=True)
+    docent.hear()
+    if is_deleted:
+        ada.delete(ts)
+        docent.hear()
+        assert docent.turns()[0][2] == "withdrawn"
+    docent.run()
+    assert (docent.turns()[0][2], docent.replies(HELP, ts)) == ("withdrawn", [])
+
+
 def test_bots_and_itself_are_never_answered(docent: Docent) -> None:
     set_channel(docent, GENERAL, follow_ups="always", respond_to_all=True)
     bot = docent.workspace.app.bot_user_id

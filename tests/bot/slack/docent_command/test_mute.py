@@ -26,7 +26,9 @@ def test_a_thread_of_a_private_channel_is_none_for_who_is_not_in_it(
 ) -> None:
     ts = "1700000000.000200"
     address = ReplyAddress(TEAM, HR, ADA, ts=ts, thread_ts=ts)
-    assert inbox.store(database, key="1", address=address, origin=Origin.MENTION, question="How many days?")
+    assert inbox.store(
+        database, inbox.NewQuestion(key="1", address=address, origin=Origin.MENTION, question="How many days?")
+    )
     link = f"https://acme.slack.com/archives/{HR}/p{ts.replace('.', '')}"
     call = DocentCall(ReplyAddress(TEAM, "C0GENERAL01", user), link, "", "/docent")
     assert channel.mute(home, call) == {"text": said}
