@@ -25,8 +25,9 @@ from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, Tool
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, turn_endings
 from bot.jobs.answers import closings, slack_replies
-from bot.jobs.answers.progress import AnswerProgress
+from bot.jobs.answers.progress import STOPPED, AnswerProgress
 from bot.jobs.context import WorkerContext
+from bot.jobs.leases import interruption
 from bot.jobs.leases.held import Abandoned, Lease
 from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
@@ -149,7 +150,7 @@ def _answer_or_fail(
         reply = make_reply(turn) if make_reply else slack_replies.make(context, turn, claimed.posted)
         while True:
             try:
-                _answer(context, claimed, lease, reply)
+                _answer_or_stop(context, claimed, lease, reply)
                 return
             except QuestionEdited:
                 claimed = _begin_again(context, claimed, lease, reply)
@@ -178,6 +179,16 @@ def _begin_again(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, rep
     return replace(claimed, turn=turn)
 
 
+def _answer_or_stop(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
+    try:
+        _answer(context, claimed, lease, reply)
+    except Cancelled:  # before there was anything to show
+        stopped = _sentence(claimed.turn, STOPPED)
+        turn_endings.end(
+            context, claimed.turn, reply, stopped, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED
+        )
+
+
 def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
     """Answers a turn; raises :class:`QuestionEdited` where it is to be answered with another wording."""
     turn, context = claimed.turn, context.within(claimed.posted)
@@ -190,7 +201,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
         return
     if allowed_groups.refuses(context, claimed, reply):
         return
-    asked = _read_question(context, claimed, reply)
+    asked = _read_question(context, claimed, lease, reply)
     if asked.moved_to:
         if context.turn_queue:
             queue.wake(context.turn_queue, [asked.moved_to])
@@ -204,7 +215,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     if _asks_nothing(context, claimed, asked, reply):
         return
     reply.show_status(FIRST_STATUS)
-    seen_by = final_check.find_audience(context, claimed)
+    seen_by = interruption.wait(lambda: final_check.find_audience(context, claimed), lease.check)
     if seen_by.error and turn.origin == Origin.SCHEDULED:  # nobody waits: it is asked when that is known
         raise seen_by.error
     turn = replace(turn, audience=seen_by.audience)
@@ -301,14 +312,17 @@ def _tell_muted(context: WorkerContext, claimed: ClaimedTurn) -> None:
         observability.log.info("muted_not_told", error=str(error))
 
 
-def _read_question(context: WorkerContext, claimed: ClaimedTurn, reply: Reply) -> ReadQuestion:
-    if context.questions is None or claimed.posted is None:  # asked in the terminal
-        return ReadQuestion(claimed.turn.question)
-    if claimed.turn.question and question_reader.has_more(claimed.turn, claimed.posted):
+def _read_question(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> ReadQuestion:
+    turn, posted, reader = claimed.turn, claimed.posted, context.questions
+    if reader is None or posted is None:  # asked in the terminal
+        return ReadQuestion(turn.question)
+    if turn.question and question_reader.has_more(turn, posted):
         reply.show_status(FIRST_STATUS)
-    return context.questions.read(
-        claimed.turn, claimed.posted, lambda: final_check.find_audience(context, claimed).audience
-    )
+
+    def read() -> ReadQuestion:
+        return reader.read(turn, posted, lambda: final_check.find_audience(context, claimed).audience)
+
+    return interruption.wait(read, lease.check)
 
 
 def _greet(context: WorkerContext, claimed: ClaimedTurn) -> str:
