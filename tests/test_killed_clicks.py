@@ -12,7 +12,8 @@ from tests.scripted_model import Say, ScriptedModel
 from tests.system import QUESTION, System
 
 
-@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("is_done", [True, False])
 def test_what_people_click_is_done_once_although_the_web_process_is_killed(world: System, is_done: bool) -> None:
     """A request for a person, its end, and a correction; ``is_done``: Slack did it, and nobody heard of that."""
 
