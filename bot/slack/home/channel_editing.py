@@ -16,6 +16,7 @@ from bot.slack.channels.setting_kinds import MAX_NAMES
 from bot.slack.home import channel_form, freshness
 from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
+from bot.slack.interactions.experts import expertise
 from bot.slack.replies.text.markdown import escape
 
 FORM_SECONDS = 3600.0  # after which a form is to be opened again
@@ -38,6 +39,7 @@ TOO_OLD = "This form was opened more than an hour ago. Please close it and open 
 CHANGED_MEANWHILE = "Somebody else has changed this meanwhile. Please close the form and open it again."
 SAVED = "Saved. It counts at once, for questions that are asked from now on."
 TOO_MUCH = f"I cannot keep this choice: at most {MAX_NAMES} are possible, and no name with a comma."
+PEOPLE_OR_GROUPS = frozenset({"experts", "allowed_groups"})
 NOTHING_CHANGED = "Nothing was changed."
 
 
@@ -114,7 +116,9 @@ def set_one(context: HomeContext, *, team: str, channel: str, user_id: str, name
     if setting.field in MONEY and not context.operators.has(user_id):
         raise UserError(MONEY_IS_OPERATORS)
     value = None if written == channel_form.DEFAULT else setting.parse(written)
-    said = channel_form.DEFAULT if value is None else setting.format(value)
+    said = channel_form.DEFAULT if value is None else escape(setting.format(value))
+    if value is not None and setting.field in PEOPLE_OR_GROUPS:  # whom Slack names, and does not notify here
+        said = expertise.mention(value)
     if value is not None:
         _load_configured(context, user_id).check(setting.field, value)
     with context.database.transaction() as transaction:
@@ -123,8 +127,8 @@ def set_one(context: HomeContext, *, team: str, channel: str, user_id: str, name
         )
     _note(context, version)
     if version is None:
-        return f"{name} was {escape(said)} here already."
-    return f"{name} is {escape(said)} here now (version {version.version})."
+        return f"{name} was {said} here already."
+    return f"{name} is {said} here now (version {version.version})."
 
 
 def build_saved(saved: SavedForm) -> ThanksView:

@@ -294,3 +294,10 @@ def test_in_an_organisation_the_form_names_the_groups_of_its_workspaces_or_says_
         assert [option["text"]["text"] for option in element["initial_options"]] == [label]
         assert ("/docent settings allowed-groups S0123" in str(view["blocks"][0])) is not is_known
         workspace.person(ADA).close(view["id"])
+
+
+def test_people_and_groups_that_are_set_by_name_are_called_as_slack_calls_them(home: HomeContext) -> None:
+    said = channel_editing.set_one(
+        home, team=TEAM, channel=HELP, user_id=ADA, name="experts", written=f"{LINUS},S0HR"
+    )
+    assert said == f"experts is <@{LINUS}> <!subteam^S0HR> here now (version 1)."
