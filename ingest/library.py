@@ -140,7 +140,7 @@ class Library:
 
         Returns also the verified answers among the candidates, by their documents' ids.
         """
-        screen = VerifiedScreen(self.database, audience)
+        screen = VerifiedScreen(self.database, audience, self._only)
         context = self._context(audience, sources=tuple(sources), since=since, screen=screen)
         return search.search_parts(queries, context, k=self.settings.top_k), screen.usable
 
@@ -157,7 +157,7 @@ class Library:
         access_ids = context.scope.access_ids
         document_id = self._document_id(reference.strip(), access_ids)
         chunks = context.index.chunks(document_id, access_ids=access_ids) if document_id else []
-        chunks = VerifiedScreen(self.database, audience).admit(chunks)
+        chunks = VerifiedScreen(self.database, audience, self._only).admit(chunks)
         start = _start(chunks, heading, position)
         return [search.to_passage(chunk, score=1.0) for chunk in chunks[start : start + n]]
 
@@ -301,10 +301,10 @@ class Library:
         named = tuple(name for name in sources or self._only if not self._only or name in self._only)
         is_elsewhere = bool(self._only) and not named  # a source was named that is not searched here
         if self._only and not sources:
-            named += (answers.SOURCE,)  # what experts have said is for every channel whose people may read it
+            named += (answers.SOURCE,)  # those that rest on other sources are left out by the screen
         scope = ChunkFilter(() if is_elsewhere else self.reader_sets.readable(audience), named, since)
         handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
-        screen = screen or VerifiedScreen(self.database, audience)
+        screen = screen or VerifiedScreen(self.database, audience, self._only)
         return SearchContext(
             handle.index, handle.embedder, scope, self._reranker, screen.filter, first=answers.SOURCE
         )

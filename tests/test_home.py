@@ -204,6 +204,16 @@ def test_a_tab_that_was_published_meanwhile_is_made_anew_and_slack_may_refuse_it
     assert command(world, LINUS, "help", "What `/docent` does")
 
 
+def test_what_was_typed_is_answered_although_the_web_process_ends(world: System) -> None:
+    """Also what waits, because all threads are at work."""
+    world.start("web")
+    world.workspace.faults.slow("users.info", seconds=1.0)
+    for _ in range(8):
+        world.workspace.person(ADA).command("/docent", "status", HELP)
+    world.stop("web")
+    assert len(world.workspace.ephemerals(ADA)) == 8
+
+
 def test_an_operator_edits_a_channel_in_a_form_and_it_counts_at_once(world: System, model: ScriptedModel) -> None:
     world.workspace.set_group("S0HR", [GRACE])
     world.start("web", "worker")

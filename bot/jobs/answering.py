@@ -24,9 +24,10 @@ from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, turn_endings
-from bot.jobs.answers import closings
-from bot.jobs.answers.progress import AnswerProgress
+from bot.jobs.answers import closings, slack_replies
+from bot.jobs.answers.progress import STOPPED, AnswerProgress
 from bot.jobs.context import WorkerContext
+from bot.jobs.leases import interruption
 from bot.jobs.leases.held import Abandoned, Lease
 from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
@@ -38,15 +39,10 @@ from bot.slack.membership.audience import SeenBy
 from bot.slack.reading import question_reader
 from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies import reply_rows
-from bot.slack.replies.command_reply import CommandReply
 from bot.slack.replies.links.policy import LinkPolicy
 from bot.slack.replies.output_filter import AnswerText, clean_label
 from bot.slack.replies.reply import Answer, Reply
-from bot.slack.replies.reply_rows import Posted
 from bot.slack.replies.task_cards import TaskCard
-from bot.slack.replies.thread_reply import ThreadReply
-from bot.slack.replies.unasked.scheduled_reply import ScheduledReply
-from bot.slack.replies.unasked.unasked_reply import UnaskedReply
 from ingest.library import Library, LibraryStatus
 
 TOO_LONG = "Your question is longer than {limit:,} characters. Please ask it in fewer."
@@ -154,10 +150,10 @@ def _answer_or_fail(
     reply: Reply | None = None
     turn = claimed.turn
     try:
-        reply = make_reply(turn) if make_reply else _make_slack_reply(context, turn, claimed.posted)
+        reply = make_reply(turn) if make_reply else slack_replies.make(context, turn, claimed.posted)
         while True:
             try:
-                _answer(context, claimed, lease, reply)
+                _answer_or_stop(context, claimed, lease, reply)
                 return
             except QuestionEdited:
                 claimed = _begin_again(context, claimed, lease, reply)
@@ -186,6 +182,16 @@ def _begin_again(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, rep
     return replace(claimed, turn=turn)
 
 
+def _answer_or_stop(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
+    try:
+        _answer(context, claimed, lease, reply)
+    except Cancelled:  # before there was anything to show
+        stopped = _sentence(claimed.turn, STOPPED)
+        turn_endings.end(
+            context, claimed.turn, reply, stopped, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED
+        )
+
+
 def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> None:
     """Answers a turn; raises :class:`QuestionEdited` where it is to be answered with another wording."""
     turn, context = claimed.turn, context.within(claimed.posted)
@@ -196,11 +202,9 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
             _tell_muted(context, claimed)
         turn_endings.end_withdrawn(context, turn, reply)
         return
-    if refusal := allowed_groups.find_refusal(context, claimed):
-        alone = _make_slack_reply(context, turn, claimed.posted, only_asker=True)
-        turn_endings.end(context, turn, alone, _sentence(turn, refusal), reason=EndReason.NOT_ALLOWED)
+    if allowed_groups.refuses(context, claimed, reply):
         return
-    asked = _read_question(context, claimed, reply)
+    asked = _read_question(context, claimed, lease, reply)
     if asked.moved_to:
         if context.turn_queue:
             queue.wake(context.turn_queue, [asked.moved_to])
@@ -214,7 +218,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     if _asks_nothing(context, claimed, asked, reply):
         return
     reply.show_status(FIRST_STATUS)
-    seen_by = final_check.find_audience(context, claimed)
+    seen_by = interruption.wait(lambda: final_check.find_audience(context, claimed), lease.check)
     if seen_by.error and final_check.must_wait(turn, seen_by.error):
         raise seen_by.error
     turn = replace(turn, audience=seen_by.audience)
@@ -286,13 +290,17 @@ def _ends_early(
 
 
 def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
-    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, or
-    an emoji in a muted thread: which thread its message stands in is known only now."""
+    """Returns whether it is a message that nobody addressed to the bot, where such are not answered any more, an
+    emoji in a muted thread, because which thread its message stands in is known only now, or a scheduled question
+    of a channel that was muted since it was asked."""
     if claimed.turn.origin == Origin.REACTION and claimed.posted:
         return claimed.posted.is_muted
+    if claimed.turn.origin == Origin.SCHEDULED and claimed.posted:
+        return context.settings_of(claimed.posted).muted
     if claimed.turn.origin != Origin.CHANNEL or claimed.posted is None:
         return False
-    return not context.settings_of(claimed.posted).respond_to_all
+    settings = context.settings_of(claimed.posted)
+    return settings.muted or not settings.respond_to_all
 
 
 def _tell_muted(context: WorkerContext, claimed: ClaimedTurn) -> None:
@@ -307,14 +315,17 @@ def _tell_muted(context: WorkerContext, claimed: ClaimedTurn) -> None:
         observability.log.info("muted_not_told", error=str(error))
 
 
-def _read_question(context: WorkerContext, claimed: ClaimedTurn, reply: Reply) -> ReadQuestion:
-    if context.questions is None or claimed.posted is None:  # asked in the terminal
-        return ReadQuestion(claimed.turn.question)
-    if claimed.turn.question and question_reader.has_more(claimed.turn, claimed.posted):
+def _read_question(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> ReadQuestion:
+    turn, posted, reader = claimed.turn, claimed.posted, context.questions
+    if reader is None or posted is None:  # asked in the terminal
+        return ReadQuestion(turn.question)
+    if turn.question and question_reader.has_more(turn, posted):
         reply.show_status(FIRST_STATUS)
-    return context.questions.read(
-        claimed.turn, claimed.posted, lambda: final_check.find_audience(context, claimed).audience
-    )
+
+    def read() -> ReadQuestion:
+        return reader.read(turn, posted, lambda: final_check.find_audience(context, claimed).audience)
+
+    return interruption.wait(read, lease.check)
 
 
 def _greet(context: WorkerContext, claimed: ClaimedTurn) -> str:
@@ -386,16 +397,3 @@ def _run(
 def _sentence(turn: Turn, text: str) -> Answer:
     """Returns an answer of fixed words, which nobody is asked to rate."""
     return Answer(turn.id, text, has_feedback=False)
-
-
-def _make_slack_reply(
-    context: WorkerContext, turn: Turn, posted: Posted | None, *, only_asker: bool = False
-) -> Reply:
-    if posted is None or context.slack is None:
-        raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
-    if turn.origin == Origin.SCHEDULED:
-        return ScheduledReply(context.slack, context.database, turn, posted)
-    if posted.address.thread_ts is None or posted.address.only_asker or only_asker:
-        return CommandReply(context.slack, posted.address, turn.question)
-    kind = UnaskedReply if turn.origin == Origin.CHANNEL else ThreadReply
-    return kind(context.slack, context.database, turn, posted)

@@ -61,6 +61,7 @@ from bot.slack.intake.scheduled.command import ScheduledCommand
 from bot.slack.intake.scheduled.rows import Bounds
 from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.intake.signature import find_refusal
+from bot.slack.interactions import background
 from bot.slack.interactions.answer_desk import AnswerDesk
 from bot.slack.interactions.background import Background
 from bot.slack.interactions.experts import expert_listeners
@@ -78,6 +79,7 @@ from ingest.access.reader_sets import ReaderSets
 SOCKET_CONCURRENCY = 10
 PARALLEL_CALLS = 4  # to Slack, after acknowledgements
 NOWHERE = "-"  # of many workspaces none: whatever does not say from which it comes finds nothing and nobody
+HOME = "home"
 POOLS = ("notifications", "answer-desk", "expert-desk")
 LOOPBACK = "127.0.0.1"
 APP_TOKEN = "SLACK_APP_TOKEN"
@@ -100,7 +102,7 @@ class Web:
             settings=SettingsCache(channel_settings.apply(settings.of_channels, ChannelSettings())),
             emoji=settings.emoji,
         )
-        self._reader_sets, self._background = ReaderSets(), Background("home")
+        self._reader_sets, self._background = ReaderSets(), Background(HOME)
         self._register()
         self._events = SlackRequestHandler(self.app)
         flow = self.app.oauth_flow if settings.has_many_workspaces else None
@@ -175,14 +177,12 @@ class Web:
         self._sockets = handler
 
     def close(self) -> None:
-        """Stops receiving, sends pending wake-ups, closes connections."""
+        """Stops receiving, sends pending wake-ups, finishes what was acknowledged, closes connections."""
         if self._sockets:
             _disconnect(self._sockets.client)
         self.waker.close()
         self.intake.settings.close()
-        self._background.close()
-        for pool in self._pools:  # drops what has not begun
-            pool.shutdown(wait=False, cancel_futures=True)
+        background.finish({HOME: self._background.pool, **dict(zip(POOLS, self._pools, strict=True))})
         self.redis.close()
         self.database.close()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from agent.clock import now
 from agent.errors import UserError
@@ -76,6 +76,8 @@ def forget_person(database: Database, user_id: str, workspace: str | None = None
         path = {"path": f'$.people."{user_id}"', "workspace": workspace}
         names = transaction.scalars(_NAMES, path).all()
         mention = _make_mention(user_id, names) | {"workspace": workspace}
+        verified = transaction.execute(_VERIFIED, values).all()
+        hashes = _forget_names(transaction, verified)
         for query in (
             _FORGET_NOTICES,
             _FORGET_REPORTS,
@@ -87,10 +89,14 @@ def forget_person(database: Database, user_id: str, workspace: str | None = None
         ):
             transaction.execute(query, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
-        hashes = list(transaction.scalars(_BODIES_WITH, mention))
+        mentioning = list(transaction.scalars(_BODIES_WITH, mention))
         n_open = transaction.scalars(_COUNT_OPEN, values).one()
-    change = partial(_replace_id, re.compile(str(mention["who"])))
-    recorded_calls.rewrite(database, hashes, change, workspace=workspace)
+    recorded_calls.rewrite(
+        database, mentioning, partial(_replace, re.compile(str(mention["who"])), SOMEONE), workspace=workspace
+    )
+    for name, found in hashes.items():
+        change = partial(_replace, re.compile(_name_author(name)), rf"\1{SOMEONE}")
+        recorded_calls.rewrite(database, found, change, workspace=workspace)
     return ForgottenPerson(pruned, n_ratings, n_mentions, n_open)
 
 
@@ -185,6 +191,18 @@ SET settings = jsonb_set(settings, '{{experts}}', (settings -> 'experts') - CAST
 WHERE jsonb_exists(settings -> 'experts', :user_id) AND {_TEAM_HERE}
 """)
 _FORGET_INSTALLER = text(f"UPDATE workspaces SET installed_by = NULL WHERE {_INSTALLER}")
+_VERIFIED = text(f"""
+SELECT id, turn_id, author_name FROM verified_answers
+WHERE author = :user_id AND author_name <> '' AND {_GIVEN_HERE}
+""")
+_FORGET_NOTICE = text("UPDATE turns SET notice = replace(notice, :by, :by_someone) WHERE id = :turn_id")
+_FORGET_BY = tuple(
+    text(f"""
+UPDATE {table} SET {column} = regexp_replace({column}::text, :who, :someone, 'g')::jsonb
+WHERE {column}::text LIKE :like
+""")
+    for table, column in (("messages", "content"), ("tool_calls", "result"))
+)
 _COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE user_id = :user_id AND NOT {HAS_ENDED} AND {_HERE}")
 _PLACES = text("""
 SELECT DISTINCT place FROM (
@@ -278,5 +296,37 @@ def _blank(said: Collection[str], body: Any) -> Any:
     return {**body, "content": FORGOTTEN} if is_theirs else body
 
 
-def _replace_id(id_: re.Pattern[str], body: Any) -> Any:
-    return json.loads(id_.sub(SOMEONE, json.dumps(body)))
+def _forget_names(transaction: Transaction, verified: Sequence[Row[Any]]) -> dict[str, list[str]]:
+    """Takes the name of an author out of what was said below answers that they corrected, and of what tools
+    returned of these; returns the bodies of model calls that have it, by name."""
+    bodies: dict[str, list[str]] = {}
+    for row in verified:
+        name = str(row.author_name)
+        said = {"turn_id": row.turn_id, "by": f" by {name} on ", "by_someone": f" by {SOMEONE} on "}
+        transaction.execute(_FORGET_NOTICE, said)
+        mention = {
+            "like": f"%{row.id.hex}%",
+            "id": row.id.hex,
+            "who": _name_author(name),
+            "someone": rf"\1{SOMEONE}",
+        }
+        for query in _FORGET_BY:
+            transaction.execute(query, mention)
+        bodies.setdefault(name, []).extend(transaction.scalars(_BODIES_WITH, mention))
+    return bodies
+
+
+def _name_author(name: str) -> str:
+    """Returns the pattern of a name as the author of a verified answer, in JSON or in JSON within that."""
+    written = "".join(map(_write_char, name))
+    return rf'(\\*"by\\*": ?\\*"){written}(?=\\*")'
+
+
+def _write_char(char: str) -> str:
+    """Returns the pattern of a character, which JSON may write as an escape."""
+    escaped = json.dumps(char)[1:-1].replace("\\", r"\\+")
+    return re.escape(char) if escaped == char else f"(?:{re.escape(char)}|{escaped})"
+
+
+def _replace(pattern: re.Pattern[str], by: str, body: Any) -> Any:
+    return json.loads(pattern.sub(by, json.dumps(body, ensure_ascii=False)))

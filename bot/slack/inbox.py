@@ -99,15 +99,21 @@ class StoppedQuestion:
 
 
 @dataclass(frozen=True)
-class EditedQuestion:
-    """A question as it was edited after its answer: what to store to have it answered, too."""
+class NewQuestion:
+    """A question to store under its delivery key; it ``supersedes`` the turn whose question was edited into it.
+
+    Where its author has asked ``per_minute`` questions in the last minute, it is not stored; 0 is without limit.
+    Then its key is, so that no other delivery asks it after all, but where the person ``may_come_again`` under it.
+    """
 
     key: str
     address: ReplyAddress
     origin: Origin
     question: str
-    enclosed: Enclosures
-    supersedes: UUID
+    enclosed: Enclosures = NOTHING
+    per_minute: int = 0
+    may_come_again: bool = False
+    supersedes: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -131,67 +137,55 @@ ON CONFLICT (key) DO NOTHING RETURNING (SELECT wait_seconds FROM last_allowed) A
 """).bindparams(bindparam("place", type_=JSONB), bindparam("enclosed", type_=JSONB(none_as_null=True)))
 
 
-def store(
-    database: Database,
-    *,
-    key: str,
-    address: ReplyAddress,
-    origin: Origin,
-    question: str,
-    enclosed: Enclosures = NOTHING,
-    per_minute: int = 0,
-    may_come_again: bool = False,
-    supersedes: UUID | None = None,
-) -> StoredQuestion | TooManyQuestions | None:
-    """Stores a question under its delivery key; returns None if the key is stored already.
-
-    It ``supersedes`` the turn whose question was edited into this one. Where its author has asked ``per_minute``
-    questions in the last minute, stores only the key, so that no other delivery asks it after all; nothing where
-    the person ``may_come_again`` under this key. 0 is without limit.
+def store(database: Database, new: NewQuestion) -> StoredQuestion | TooManyQuestions | None:
+    """Stores a question; returns None if its key is stored already.
 
     Raises SQLAlchemy's OperationalError if Postgres is away; the caller must not acknowledge then::
 
         address = ReplyAddress("T1", "C1", "U1", ts="1.1", thread_ts="1.1")
-        stored = inbox.store(
-            database, key="message:T1:C1:1.1", address=address, origin=Origin.MENTION, question="How many days?"
-        )
-        if stored:
+        new = NewQuestion("message:T1:C1:1.1", address, Origin.MENTION, "How many days?")
+        if stored := inbox.store(database, new):
             wake(stored.session_id)
     """
-    turn_id = new_id()
+    with database.transaction() as transaction:
+        return store_in(transaction, new)
+
+
+def store_in(transaction: Transaction, new: NewQuestion) -> StoredQuestion | TooManyQuestions | None:
+    """Does so in a transaction that does more."""
+    turn_id, address = new_id(), new.address
     values = {
         "id": new_id(),
-        "key": key,
+        "key": new.key,
         "turn_id": turn_id,
         "place": address.as_json(),
-        "enclosed": enclosed.to_json(),
+        "enclosed": new.enclosed.to_json(),
         "user_id": address.user_id,
         "team_id": address.team_id,
-        "before": max(per_minute - 1, 0),
-        "n_looked_at": 1 if per_minute else 0,
+        "before": max(new.per_minute - 1, 0),
+        "n_looked_at": 1 if new.per_minute else 0,
     }
-    with database.transaction() as transaction:
-        if per_minute:  # one question of a person at a time
-            locks.lock(transaction, f"asks:{address.team_id}:{address.user_id}")
-        delivery = transaction.execute(_DELIVER, values).one_or_none()
-        if delivery is None:
-            return None
-        if delivery.wait_seconds is not None:
-            if may_come_again:
-                transaction.execute(delete(DeliveryRow).where(DeliveryRow.key == key))
-            return TooManyQuestions(max(1, int(delivery.wait_seconds)))
-        return sessions.ask(
-            transaction,
-            key=address.session_key,
-            user_id=address.user_id,
-            channel=address.channel,
-            workspace=address.team_id,
-            origin=origin,
-            question=question,
-            audience=address.audience,
-            turn_id=turn_id,
-            supersedes=supersedes,
-        )
+    if new.per_minute:  # one question of a person at a time
+        locks.lock(transaction, f"asks:{address.team_id}:{address.user_id}")
+    delivery = transaction.execute(_DELIVER, values).one_or_none()
+    if delivery is None:
+        return None
+    if delivery.wait_seconds is not None:
+        if new.may_come_again:
+            transaction.execute(delete(DeliveryRow).where(DeliveryRow.key == new.key))
+        return TooManyQuestions(max(1, int(delivery.wait_seconds)))
+    return sessions.ask(
+        transaction,
+        key=address.session_key,
+        user_id=address.user_id,
+        channel=address.channel,
+        workspace=address.team_id,
+        origin=new.origin,
+        question=new.question,
+        audience=address.audience,
+        turn_id=turn_id,
+        supersedes=new.supersedes,
+    )
 
 
 def store_scheduled(transaction: Transaction, address: ReplyAddress, question: str) -> StoredQuestion | None:
@@ -220,23 +214,37 @@ def find_session(database: Database, key: str) -> UUID | None:
         return transaction.scalar(turn.where(DeliveryRow.key == key))
 
 
-def withdraw(database: Database, key: str) -> UUID | None:
+_HOLD_BACK = text("""
+INSERT INTO deliveries (id, key) SELECT :id, :key WHERE CAST(:session_key AS text) IS NULL OR EXISTS (
+    SELECT FROM turns JOIN sessions ON sessions.id = session_id
+    WHERE sessions.key = :session_key AND user_id = :user_id)
+ON CONFLICT (key) DO NOTHING
+""")
+
+
+def withdraw(database: Database, key: str, *, follows_up: ReplyAddress | None = None) -> UUID | None:
     """Takes back the question under this key unless it was answered; returns the session to wake.
 
     A key that is not stored yet is stored without a question: the delivery that is still to come finds it there.
+    Of what only ``follows_up``, it is where its author has asked in that thread: else it was no question.
     """
+    values = {
+        "id": new_id(),
+        "key": key,
+        "session_key": follows_up.session_key if follows_up else None,
+        "user_id": follows_up.user_id if follows_up else None,
+    }
     with database.transaction() as transaction:
-        transaction.execute(insert(DeliveryRow).values(key=key).on_conflict_do_nothing(index_elements=["key"]))
+        transaction.execute(_HOLD_BACK, values)
         turn_id = _find_turn(transaction, key)
         return revisions.withdraw(transaction, turn_id) if turn_id else None
 
 
-def correct(database: Database, key: str, question: str) -> tuple[UUID, TurnStatus] | None:
+def correct(transaction: Transaction, key: str, question: str) -> tuple[UUID, TurnStatus] | None:
     """Replaces the question under this key, see :func:`agent.store.revisions.correct`; returns its turn, and how
     far that is, None where nothing changes."""
-    with database.transaction() as transaction:
-        turn_id = _find_turn(transaction, key)
-        status = revisions.correct(transaction, turn_id, question) if turn_id else None
+    turn_id = _find_turn(transaction, key)
+    status = revisions.correct(transaction, turn_id, question) if turn_id else None
     return (turn_id, status) if turn_id and status else None
 
 
@@ -272,21 +280,21 @@ WHERE turns.id = :id AND turns.user_id = :user_id AND workspace = :workspace
 """)
 
 
-def load_edited(database: Database, turn_id: UUID, *, workspace: str, user_id: str) -> EditedQuestion | None:
-    """Loads what a person of a workspace made of their question after its answer; None where that is nothing."""
-    values = {"id": turn_id, "workspace": workspace, "user_id": user_id}
-    with database.transaction() as transaction:
-        row = transaction.execute(_EDITED, values).one_or_none()
+def load_edited(transaction: Transaction, turn_id: UUID, *, workspace: str, user_id: str) -> NewQuestion | None:
+    """Loads what a person of a workspace made of their question after its answer, to have that answered, too; None
+    where that is nothing."""
+    row = transaction.execute(_EDITED, {"id": turn_id, "workspace": workspace, "user_id": user_id}).one_or_none()
     if row is None or not row.place:
         return None
     digest = hashlib.sha256(row.edited_question.encode()).hexdigest()[:16]
-    return EditedQuestion(
+    return NewQuestion(
         f"again:{turn_id}:{digest}",
         replace(ReplyAddress(**row.place), quotes_question=True),
         Origin.THREAD if row.origin == Origin.CHANNEL else Origin(row.origin),  # it is asked for by now
         row.edited_question,
         enclosed_json.from_json(row.enclosed),
-        row.supersedes,
+        may_come_again=True,
+        supersedes=row.supersedes,
     )
 
 

@@ -40,7 +40,8 @@ class RestingDocument:
     """A document that a verified answer rests on. ``readers`` are those it has now, else those it had.
 
     ``is_same`` tells whether it is there and as it was when the answer was verified. What the corrected answer was
-    made from without citing it ``is_cited`` not: it is for its readers alone, and may change.
+    made from without citing it ``is_cited`` not: it is for its readers alone, and may change. ``source`` is empty
+    where it is gone.
     """
 
     id: str
@@ -50,6 +51,7 @@ class RestingDocument:
     is_same: bool
     fingerprint: str = ""  # of now; empty where it is gone
     is_cited: bool = True
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,10 @@ class VerifiedAnswer:
         """Returns whether every member of an audience may know it, and it holds."""
         return self.is_current and reader_sets.are_readers(audience, self.readers)
 
+    def is_within(self, sources: Collection[str]) -> bool:
+        """Returns whether every document that it cites is of these sources, if any are named."""
+        return not sources or all(one.source in sources for one in self.documents if one.is_cited)
+
 
 _SELECT = f"""
 SELECT a.id, a.turn_id, a.question, a.answer, a.author, a.author_name, a.place, a.url, a.readers, a.status,
@@ -114,7 +120,7 @@ SELECT a.id, a.turn_id, a.question, a.answer, a.author, a.author_name, a.place, 
     SELECT jsonb_agg(jsonb_build_object(
         'id', v.document_id, 'title', coalesce(d.title, v.title), 'url', coalesce(d.url, ''),
         'principals', r.principals, 'fingerprint', coalesce(d.fingerprint, ''),
-        'is_cited', v.fingerprint <> '{_NOT_CITED}',
+        'is_cited', v.fingerprint <> '{_NOT_CITED}', 'source', coalesce(d.source, ''),
         'is_same', v.fingerprint = '{_NOT_CITED}' OR d.id IS NOT NULL AND d.fingerprint = v.fingerprint)
         ORDER BY v.title, v.document_id)
     FROM verified_documents v LEFT JOIN documents d ON d.id = v.document_id
@@ -363,4 +369,5 @@ def _make_document(stored: Mapping[str, Any]) -> RestingDocument:
         stored["is_same"],
         stored["fingerprint"],
         stored["is_cited"],
+        stored["source"],
     )

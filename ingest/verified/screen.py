@@ -4,7 +4,7 @@ Asks Postgres only where one is like the question. Promises that no other gets p
 index says of their readers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -30,10 +30,14 @@ SAME = {"which": "what", "what's": "what", "who's": "who", "whom": "who"}
 
 @dataclass
 class VerifiedScreen:
-    """The screen of one search; ``usable`` are the answers that were let through, by their documents' ids."""
+    """The screen of one search; ``usable`` are the answers that were let through, by their documents' ids.
+
+    Where only some ``sources`` are searched, an answer that cites a document of another one is not let through.
+    """
 
     database: Database
     audience: Audience
+    sources: Collection[str] = ()
     usable: dict[str, VerifiedAnswer] = field(default_factory=dict)
     _looked_up: set[str] = field(default_factory=set)
 
@@ -59,7 +63,11 @@ class VerifiedScreen:
         with self.database.transaction() as transaction:
             known = answers.load(transaction, [UUID(id_) for id_ in new])
         self._looked_up |= new
-        self.usable |= {id_.hex: answer for id_, answer in known.items() if answer.is_for(self.audience)}
+        self.usable |= {
+            id_.hex: answer
+            for id_, answer in known.items()
+            if answer.is_for(self.audience) and answer.is_within(self.sources)
+        }
 
 
 def _find_similar(query: str, candidates: Sequence[Candidate]) -> set[str]:

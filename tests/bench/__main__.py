@@ -22,6 +22,7 @@ from tests.bench.figures import N_ADDITIONS, measure_unit
 from tests.bench.memory import memory, memory_small
 from tests.bench.office import Office
 from tests.bench.retrieval import retrieval
+from tests.bench.stopping import stopping
 
 PARTS = {
     "loop": parts.loop,
@@ -34,6 +35,7 @@ PARTS = {
     "memory": memory,
     "memory_small": memory_small,
     "crash": parts.crash,
+    "stopping": stopping,
     "faults": parts.faults,
     "reading": documents.reading,
     "searching": documents.searching,

@@ -2,9 +2,14 @@
 
 import time
 
+from agent.types import EndReason
+from bot.jobs import turn_endings
+from bot.jobs.answers import slack_replies
 from bot.jobs.context import WorkerContext
 from bot.jobs.readers.final_check import ClaimedTurn
+from bot.slack.inbox import Origin
 from bot.slack.membership.audience import SECONDS
+from bot.slack.replies.reply import Answer, Reply
 
 NOT_ALLOWED = (
     "In this channel I answer only members of certain user groups, and you are in none of them. You can ask me in "
@@ -12,15 +17,27 @@ NOT_ALLOWED = (
 )
 
 
-def find_refusal(context: WorkerContext, claimed: ClaimedTurn) -> str:
-    """Returns why the question is not answered; empty where it is.
+def refuses(context: WorkerContext, claimed: ClaimedTurn, reply: Reply) -> bool:
+    """Ends the turn of somebody who is not answered in the channel, who is told alone; returns whether it did.
 
-    Raises :class:`agent.errors.ReplyError` where Slack does not say who is in a group.
+    Of a scheduled question nothing is said: at its next time the clock tells who set it up. Raises
+    :class:`agent.errors.ReplyError` where Slack does not say who is in a group.
     """
+    turn, reason = claimed.turn, EndReason.NOT_ALLOWED
+    if _is_allowed(context, claimed):
+        return False
+    if turn.origin == Origin.SCHEDULED:
+        turn_endings.end_silently(context, turn, reply, reason=reason)
+        return True
+    alone = slack_replies.make(context, turn, claimed.posted, only_asker=True)
+    turn_endings.end(context, turn, alone, Answer(turn.id, NOT_ALLOWED, has_feedback=False), reason=reason)
+    return True
+
+
+def _is_allowed(context: WorkerContext, claimed: ClaimedTurn) -> bool:
     if claimed.posted is None or context.audiences is None:
-        return ""
+        return True
     allowed = context.settings_of(claimed.posted).allowed_groups
     if not allowed:
-        return ""
-    is_member = context.audiences.is_in_group(claimed.turn.user_id, allowed, time.monotonic() + SECONDS)
-    return "" if is_member else NOT_ALLOWED
+        return True
+    return context.audiences.is_in_group(claimed.turn.user_id, allowed, time.monotonic() + SECONDS)

@@ -11,6 +11,7 @@ export function drawField(block, label, isInvalid, app) {
   switch (element.type) {
     case "radio_buttons":
       return drawChoices("radio", block_id, label, optionsOf(element), chosenOf(element), isInvalid);
+    case "checkboxes":
     case "multi_static_select":
       return drawChoices("checkbox", block_id, label, optionsOf(element), chosenOf(element), isInvalid);
     case "multi_users_select":
@@ -44,6 +45,7 @@ export function stateOf(element, typed) {
     case "radio_buttons":
     case "static_select":
       return { type, selected_option: options[0] ?? null };
+    case "checkboxes":
     case "multi_static_select":
       return { type, selected_options: options };
     case "multi_users_select":

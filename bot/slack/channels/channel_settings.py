@@ -187,6 +187,12 @@ def load_history(
     return [ChannelVersion(*row) for row in transaction.execute(_HISTORY, values)]
 
 
+def load(transaction: Transaction, *, team: str, channel: str) -> ChannelSettings:
+    """Returns what is set for a channel."""
+    latest = next(iter(load_history(transaction, team=team, channel=channel, limit=1)), None)
+    return apply(latest.stored if latest else None, ChannelSettings())
+
+
 def load_budgets(transaction: Transaction) -> dict[tuple[str, BudgetPeriod], Decimal]:
     """Returns what channels may spend by their own settings: dollars by the budget's subject and period."""
     limits: dict[tuple[str, BudgetPeriod], Decimal] = {}

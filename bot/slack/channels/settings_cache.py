@@ -1,10 +1,12 @@
 """What is set for channels and threads, as a process knows it: read every few seconds, and by no acknowledgement.
 
 Promises that asking it needs no query. What another process has changed is known here within seconds; while
-Postgres does not answer, what was known last counts.
+Postgres does not answer, what was known last counts. Only what has changed is read, and everything anew once in a
+while: a workspace or a person may have been forgotten.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,13 +20,15 @@ from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import ChannelSettings, ChannelVersion, FollowUps
 
 REFRESH_SECONDS = 3.0
+ANEW_SECONDS = 300.0
 MAX_THREADS = 20_000  # those that were changed last
 OVERLAP_SECONDS = 30  # a change counts from its own time, and is seen once its transaction has ended
 
 _LOAD = text("""
 SELECT (SELECT jsonb_agg(jsonb_build_array(team, channel, settings)) FROM (
             SELECT DISTINCT ON (team, channel) team, channel, settings - ARRAY['tone', 'instructions'] AS settings
-            FROM channel_settings
+            FROM channel_settings WHERE (team, channel) IN (
+                SELECT team, channel FROM channel_settings WHERE changed_at >= to_timestamp(:channels_since))
             ORDER BY team, channel, version DESC) AS latest),
        (SELECT jsonb_agg(jsonb_build_array(key, follow_ups) ORDER BY changed_at) FROM (
             SELECT key, follow_ups, changed_at FROM thread_settings WHERE changed_at >= to_timestamp(:since)
@@ -42,6 +46,7 @@ class SettingsCache:
     _channels: Mapping[tuple[str, str], ChannelSettings] = field(default_factory=dict)
     _threads: "OrderedDict[str, str]" = field(default_factory=OrderedDict)
     _since: float = 0.0
+    _anew_at: float = 0.0  # time.monotonic() seconds
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -67,23 +72,30 @@ class SettingsCache:
         """Knows at once what this process has stored; None: as in the channel."""
         self._keep([(key, follow_ups or "")])
 
-    def refresh(self, database: Database) -> None:
-        """Reads what has changed; leaves everything as it was where Postgres does not answer."""
+    def refresh(self, database: Database) -> int:
+        """Reads what has changed; leaves everything as it was where Postgres does not answer. Returns of how many
+        channels something was read."""
+        is_anew = time.monotonic() >= self._anew_at
+        since = 0.0 if is_anew else self._since
         try:
             with database.transaction() as transaction:
-                values = {"since": self._since, "limit": self.max_threads}
+                values = {"channels_since": since, "since": self._since, "limit": self.max_threads}
                 channels, threads, now = transaction.execute(_LOAD, values).one()
         except SQLAlchemyError as error:
             observability.log.warning("settings_not_read", error_type=type(error).__name__)
-            return
+            return 0
         known = {
             (team, channel): channel_settings.apply(stored, self.defaults)
             for team, channel, stored in channels or ()
         }
-        with self._lock:
-            self._channels = known
+        if known or is_anew:
+            with self._lock:
+                self._channels = known if is_anew else {**self._channels, **known}
         self._keep([(str(key), str(follow_ups)) for key, follow_ups in threads or ()])
         self._since = float(now) - OVERLAP_SECONDS
+        if is_anew:
+            self._anew_at = time.monotonic() + ANEW_SECONDS
+        return len(known)
 
     def watch(self, database: Database, *, seconds: float = REFRESH_SECONDS) -> None:
         """Goes on refreshing, in a thread of its own, until :meth:`close`."""

@@ -1,6 +1,7 @@
 """Edits what is set for a channel from Slack: who may, the form, and what is stored of it."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,24 +13,33 @@ from bot.slack.channels import channel_settings
 from bot.slack.channels.channel_settings import MONEY, SETTINGS, ChannelVersion, Stored
 from bot.slack.channels.configured import Configured
 from bot.slack.channels.setting_kinds import MAX_NAMES
-from bot.slack.client import Payload
 from bot.slack.home import channel_form, freshness
 from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
-from bot.slack.installation.origin import is_organisation
+from bot.slack.interactions.experts import expertise
 from bot.slack.replies.text.markdown import escape
 
-MAX_TEAMS = 5  # workspaces of an organisation whose user groups a form lists: it has three seconds
-FORM_SECONDS = 3600.0  # after which a form is to be opened again: whoever has it may have lost the right
+FORM_SECONDS = 3600.0  # after which a form is to be opened again
+SUBMIT_SECONDS = 1.0  # for Slack to say who may: a form is to be acknowledged within three
+GROUPS_SECONDS = 1.0  # for Slack to list the user groups of an organisation's workspaces, before a form is opened
+NO_GROUPS = (
+    "Slack does not say right now which user groups there are: `{command} settings allowed-groups S0123` and "
+    "`{command} settings experts S0123` name them by their ids."
+)
 NOT_YOURS = (
     "Only the people who operate me, and the workspace's admins, can change what is set for a channel. "
     "`{command} settings show` says what is."
 )
 MONEY_IS_OPERATORS = "Only the people who operate me can set the model and the budgets of a channel."
+MAY_NOT = (
+    "You may not change what is set for this channel, or Slack does not say right now that you may. If you should "
+    "be able to, send the form again in a minute."
+)
 TOO_OLD = "This form was opened more than an hour ago. Please close it and open it again."
 CHANGED_MEANWHILE = "Somebody else has changed this meanwhile. Please close the form and open it again."
 SAVED = "Saved. It counts at once, for questions that are asked from now on."
 TOO_MUCH = f"I cannot keep this choice: at most {MAX_NAMES} are possible, and no name with a comma."
+PEOPLE_OR_GROUPS = frozenset({"experts", "allowed_groups"})
 NOTHING_CHANGED = "Nothing was changed."
 
 
@@ -53,7 +63,7 @@ def open_form(context: HomeContext, *, team: str, channel: str, user_id: str, tr
     require_editor(context, user_id, channel)
     with context.database.transaction() as transaction:
         latest = next(iter(channel_settings.load_history(transaction, team=team, channel=channel, limit=1)), None)
-    known = _load_configured(context, user_id)
+    known, groups = _load_configured(context, user_id), _load_groups(context)
     subject = FormSubject(
         team,
         channel,
@@ -61,25 +71,36 @@ def open_form(context: HomeContext, *, team: str, channel: str, user_id: str, tr
         context.clock().timestamp(),
         context.operators.has(user_id),
     )
-    choices = FormChoices(known, _load_groups(context), context.settings.defaults)
-    view = channel_form.build(subject, latest.stored if latest else {}, choices, lead=_make_lead(channel, latest))
+    stored, lead = latest.stored if latest else {}, _make_lead(channel, latest)
+    if groups is None:
+        lead += f"\n{NO_GROUPS.format(command=context.command)}"
+        groups = {id_: id_ for name in ("experts", "allowed_groups") for id_ in stored.get(name) or ()}
+    choices = FormChoices(known, groups, context.settings.defaults)
+    view = channel_form.build(subject, stored, choices, lead=lead)
     context.slack.try_once("views.open", trigger_id=trigger_id, view=view)
 
 
 def save(context: HomeContext, form: FilledForm, user_id: str) -> SavedForm:
-    """Stores what a person changed in the form, in one transaction; nothing where any of it is wrong."""
+    """Stores what a person changed in the form, in one transaction; nothing where any of it is wrong.
+
+    Whether they may is asked again: they may have lost the right since the form was opened.
+    """
     subject = form.subject
     if form.errors:
         return SavedForm(form.errors)
     if context.clock().timestamp() - subject.opened_at > FORM_SECONDS:
         return SavedForm(dict.fromkeys(list(form.values)[:1], TOO_OLD))
+    is_operator = context.operators.has(user_id, seconds=SUBMIT_SECONDS)
+    if not is_operator and not context.operators.may_edit(user_id, subject.channel, seconds=SUBMIT_SECONDS):
+        return SavedForm(dict.fromkeys(list(form.values)[:1], MAY_NOT))
     with context.database.transaction() as transaction:
         place = {"team": subject.team, "channel": subject.channel}
         latest = channel_settings.lock_latest(transaction, **place)
         base = channel_settings.load_version(transaction, **place, version=subject.version)
         changes = channel_form.find_changes(form, base)
         known = context.load_configured(transaction)
-        if errors := _find_errors(changes, base, latest, known):
+        money = {} if is_operator else dict.fromkeys(changes.keys() & MONEY, MONEY_IS_OPERATORS)
+        if errors := _find_errors(changes, base, latest, known) | money:
             return SavedForm(errors)
         version = channel_settings.change_all(transaction, **place, changes=changes, changed_by=user_id)
     _note(context, version)
@@ -95,7 +116,9 @@ def set_one(context: HomeContext, *, team: str, channel: str, user_id: str, name
     if setting.field in MONEY and not context.operators.has(user_id):
         raise UserError(MONEY_IS_OPERATORS)
     value = None if written == channel_form.DEFAULT else setting.parse(written)
-    said = channel_form.DEFAULT if value is None else setting.format(value)
+    said = channel_form.DEFAULT if value is None else escape(setting.format(value))
+    if value is not None and setting.field in PEOPLE_OR_GROUPS:  # whom Slack names, and does not notify here
+        said = expertise.mention(value)
     if value is not None:
         _load_configured(context, user_id).check(setting.field, value)
     with context.database.transaction() as transaction:
@@ -104,8 +127,8 @@ def set_one(context: HomeContext, *, team: str, channel: str, user_id: str, name
         )
     _note(context, version)
     if version is None:
-        return f"{name} was {escape(said)} here already."
-    return f"{name} is {escape(said)} here now (version {version.version})."
+        return f"{name} was {said} here already."
+    return f"{name} is {said} here now (version {version.version})."
 
 
 def build_saved(saved: SavedForm) -> ThanksView:
@@ -162,23 +185,13 @@ def _note(context: HomeContext, version: ChannelVersion | None) -> None:
         observability.log.info("channel_settings_changed", channel=version.channel, version=version.version)
 
 
-def _load_groups(context: HomeContext) -> dict[str, str]:
-    """Returns how the user groups are called, by their ids; none where Slack does not say."""
-    listed: list[Payload] = []
+def _load_groups(context: HomeContext) -> Mapping[str, str] | None:
+    """Returns how the user groups are called, by their ids; None where Slack does not say."""
     try:
-        for team in _list_teams(context):
-            listed += context.slack.try_once("usergroups.list", team_id=team).get("usergroups") or ()
+        return context.audiences.list_groups(time.monotonic() + GROUPS_SECONDS)
     except ReplyError as error:
         observability.log.info("groups_unknown", error=str(error))
-    return {str(group["id"]): f"@{group.get('handle') or group['id']}" for group in listed}
-
-
-def _list_teams(context: HomeContext) -> Sequence[str | None]:
-    """Returns the workspaces whose groups are listed: the first few of an organisation; else None, the token's."""
-    if not is_organisation(context.workspace):
-        return (None,)
-    told = context.slack.try_once("auth.teams.list", limit=MAX_TEAMS)
-    return [str(team["id"]) for team in told.get("teams") or ()][:MAX_TEAMS]
+        return None
 
 
 def _make_lead(channel: str, latest: ChannelVersion | None) -> str:

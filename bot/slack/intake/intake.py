@@ -14,7 +14,7 @@ from agent.types import TurnStatus
 from bot.slack import inbox
 from bot.slack.channels.channel_settings import FollowUps
 from bot.slack.channels.settings_cache import SettingsCache
-from bot.slack.inbox import Origin, ReplyAddress, TooManyQuestions
+from bot.slack.inbox import NewQuestion, Origin, ReplyAddress, TooManyQuestions
 from bot.slack.intake.events import EmojiAdded, IncomingMessage, MessageRevision
 from bot.slack.intake.known_threads import ANYBODY, KnownThreads
 from bot.slack.intake.recent_deliveries import RecentDeliveries
@@ -97,7 +97,6 @@ class Intake:
         *,
         enclosed: Enclosures = NOTHING,
         may_come_again: bool = False,
-        supersedes: UUID | None = None,
     ) -> StoredQuestion | TooManyQuestions | None:
         """Stores a question and wakes a worker; returns None if its key is stored already.
 
@@ -105,32 +104,8 @@ class Intake:
         """
         if key in self.stored:
             return None
-        if address.thread_ts and not address.is_direct:
-            in_channel = self.settings.of_channel(address.team_id, address.channel)
-            address = replace(address, only_asker=in_channel.ephemeral)
-        stored = inbox.store(
-            self.database,
-            key=key,
-            address=address,
-            origin=origin,
-            question=question,
-            enclosed=enclosed,
-            per_minute=self.per_minute,
-            may_come_again=may_come_again,
-            supersedes=supersedes,
-        )
-        if may_come_again and isinstance(stored, TooManyQuestions):
-            observability.log.info("too_many_questions", origin=origin, wait_seconds=stored.wait_seconds)
-            return stored
-        self.stored.add(key)
-        if address.thread_ts and origin is not Origin.CHANNEL:
-            self.threads.add(address.session_key, address.user_id)
-        if isinstance(stored, TooManyQuestions):
-            observability.log.info("too_many_questions", origin=origin, wait_seconds=stored.wait_seconds)
-        elif stored:
-            observability.log.info("received", origin=origin, turn_id=str(stored.turn_id), n_ahead=stored.n_ahead)
-            self.wake(stored.session_id)
-        return stored
+        new = self._place(NewQuestion(key, address, origin, question, enclosed, may_come_again=may_come_again))
+        return self._note(new, inbox.store(self.database, new))
 
     def find(self, key: str) -> bool:
         """Returns whether the question under this key is stored, after a failure that does not tell; wakes it."""
@@ -143,15 +118,16 @@ class Intake:
         """Takes back a question that was deleted, or is addressed to nobody any more; corrects an edited one.
 
         Stores a question that an edit made of a message, by adding a mention. What Slack tells of a message that
-        its author did not edit corrects nothing.
+        its author did not edit corrects nothing. Needs one transaction at most.
         """
         before, after = revision.before, revision.after
-        if not self._was_question(before):
-            is_new = revision.is_edit and after is not None and after.is_mention and not before.is_mention
-            return self.take(after) if is_new and after and self.is_question(after) else None
-        if after and self._was_question(after):
-            return self._correct(before.key, after.question) if revision.is_edit else None
-        session_id = inbox.withdraw(self.database, before.key)
+        adds_mention = after is not None and after.is_mention and not before.is_mention and self.is_question(after)
+        if not (adds_mention or self._may_have_asked(before)):
+            return None
+        if after and self._may_have_asked(after):
+            return self._correct(before.key, after, may_be_new=adds_mention) if revision.is_edit else None
+        is_sure = before.is_mention or before.address.is_direct or not before.is_reply
+        session_id = inbox.withdraw(self.database, before.key, follows_up=None if is_sure else before.address)
         observability.log.info("question_withdrawn", is_open=session_id is not None)
         if session_id:
             self.wake(session_id)
@@ -169,31 +145,65 @@ class Intake:
         self, turn_id: UUID, *, workspace: str, user_id: str
     ) -> StoredQuestion | TooManyQuestions | None:
         """Stores a question as it was edited after its answer; None where that was done, or there is none."""
-        edited = inbox.load_edited(self.database, turn_id, workspace=workspace, user_id=user_id)
-        if edited is None:
-            return None
-        return self.store(
-            edited.key,
-            edited.address,
-            edited.origin,
-            edited.question,
-            enclosed=edited.enclosed,
-            may_come_again=True,
-            supersedes=edited.supersedes,
-        )
+        with self.database.transaction() as transaction:
+            edited = inbox.load_edited(transaction, turn_id, workspace=workspace, user_id=user_id)
+            if edited is None or edited.key in self.stored:
+                return None
+            new = self._place(edited)
+            stored = inbox.store_in(transaction, new)
+        return self._note(new, stored)
 
-    def _correct(self, key: str, question: str) -> AnsweredEdit | None:
-        turn_id, status = inbox.correct(self.database, key, question) or (None, None)
+    def _place(self, new: NewQuestion) -> NewQuestion:
+        """Returns a question as it is to be stored here: shown to its asker alone where its channel wants that."""
+        address = new.address
+        if address.thread_ts and not address.is_direct:
+            in_channel = self.settings.of_channel(address.team_id, address.channel)
+            address = replace(address, only_asker=in_channel.ephemeral)
+        return replace(new, address=address, per_minute=self.per_minute)
+
+    def _note(
+        self, new: NewQuestion, stored: StoredQuestion | TooManyQuestions | None
+    ) -> StoredQuestion | TooManyQuestions | None:
+        """Remembers what was stored, and wakes a worker; returns it."""
+        if isinstance(stored, TooManyQuestions):
+            observability.log.info("too_many_questions", origin=new.origin, wait_seconds=stored.wait_seconds)
+            if new.may_come_again:
+                return stored
+        self.stored.add(new.key)
+        if new.address.thread_ts and new.origin is not Origin.CHANNEL:
+            self.threads.add(new.address.session_key, new.address.user_id)
+        if isinstance(stored, StoredQuestion):
+            turn_id = str(stored.turn_id)
+            observability.log.info("received", origin=new.origin, turn_id=turn_id, n_ahead=stored.n_ahead)
+            self.wake(stored.session_id)
+        return stored
+
+    def _correct(
+        self, key: str, after: IncomingMessage, *, may_be_new: bool
+    ) -> StoredQuestion | TooManyQuestions | AnsweredEdit | None:
+        """Corrects the question under a key; stores what was none before, where it ``may_be_new``."""
+        stored: StoredQuestion | TooManyQuestions | None = None
+        new = self._place(NewQuestion(key, after.address, after.origin, after.question, after.enclosed))
+        with self.database.transaction() as transaction:
+            turn_id, status = inbox.correct(transaction, key, after.question) or (None, None)
+            is_new = may_be_new and turn_id is None and key not in self.stored
+            if is_new:
+                stored = inbox.store_in(transaction, new)
+        if is_new:
+            return self._note(new, stored)
         observability.log.info("question_edited", status=status)
         has_ended = status not in (None, TurnStatus.QUEUED, TurnStatus.RUNNING)
         return AnsweredEdit(turn_id) if turn_id and has_ended else None
 
-    def _was_question(self, message: IncomingMessage) -> bool:
-        """Returns whether it may have been a question when it was written: its thread may be muted since."""
-        if message.is_mention or self.is_question(message):
+    def _may_have_asked(self, message: IncomingMessage) -> bool:
+        """Returns whether it may have been a question when it was written, as far as is known without Postgres:
+        its channel or thread may be muted since."""
+        if message.is_mention or message.address.is_direct:
             return True
-        address = message.address
-        return message.may_be_follow_up and self._has_asked(address.session_key, address.user_id)
+        if message.is_reply:
+            return message.may_be_follow_up
+        in_channel = self.settings.of_channel(message.address.team_id, message.address.channel)
+        return in_channel.respond_to_all and not message.is_to_others
 
     def _follow_ups(self, address: ReplyAddress) -> FollowUps:
         return self.settings.of_thread(address.session_key, address.team_id, address.channel)

@@ -1,7 +1,7 @@
 """Does what was clicked below an answer: after the acknowledgement, on threads of the web process.
 
-Promises that the person is told what came of it, also where it failed. A process that ends drops what waits: the
-click can be repeated, and posts nothing twice.
+Promises that the person is told what came of it, also where it failed. A process that ends finishes what it can
+(:func:`.background.finish`); the click can be repeated, and posts nothing twice.
 """
 
 import time

@@ -1,9 +1,11 @@
 """Work after an acknowledgement, on threads of the web process, of which the person hears what came.
 
-A process that ends drops what waits: who clicked or typed can do it again.
+A process that ends finishes what it has begun and what waits, for a few seconds: nothing of it is stored.
 """
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +15,7 @@ from agent.errors import ReplyError, UserError
 from bot.slack.block_kit import Message
 
 THREADS = 4
+FINISH_SECONDS = 4.0  # of a process that ends: within ten, with what it serves by HTTP
 FAILED = "Something went wrong on our side. Please try again; if it happens again, quote *{id}*."
 AWAY = "I cannot do that right now. Please try again in a minute."
 
@@ -24,15 +27,25 @@ class Background:
     """Threads of their own, so that answers wait for no lists and figures."""
 
     def __init__(self, name: str, n_threads: int = THREADS) -> None:
-        self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
+        self.pool = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
 
     def submit(self, work: Work, tell: Tell) -> None:
         """Does the work later, and tells the person what it returns, or that it failed."""
-        self._pool.submit(perform, work, tell)
+        self.pool.submit(perform, work, tell)
 
-    def close(self) -> None:
-        """Drops what has not begun."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+
+def finish(pools: Mapping[str, ThreadPoolExecutor], seconds: float = FINISH_SECONDS) -> None:
+    """Finishes what was given to the pools, at once; after ``seconds`` in all, drops what has not begun."""
+    until = time.monotonic() + seconds
+    waiting = {name: threading.Thread(target=pool.shutdown, daemon=True) for name, pool in pools.items()}
+    for thread in waiting.values():
+        thread.start()
+    for thread in waiting.values():
+        thread.join(max(0.0, until - time.monotonic()))
+    if unfinished := [name for name, thread in waiting.items() if thread.is_alive()]:
+        observability.log.warning("requests_dropped", what=unfinished)
+    for pool in pools.values():
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def perform(work: Work, tell: Tell) -> None:

@@ -31,7 +31,7 @@ def post(
     ``sought_since`` is when an earlier try began; None where there was none. Raises
     :class:`agent.errors.ReplyError`.
     """
-    if sought_since and (ts := _find(slack, channel, thread_ts, mark, sought_since)):
+    if sought_since and (ts := find(slack, channel, thread_ts, mark=mark, since=sought_since)):
         return ts
     posted = forms.send(
         message,
@@ -49,7 +49,7 @@ def post(
     return str(posted["ts"])
 
 
-def _find(slack: SlackClient, channel: str, thread_ts: str | None, mark: Mark, since: datetime) -> str | None:
+def find(slack: SlackClient, channel: str, thread_ts: str | None, *, mark: Mark, since: datetime) -> str | None:
     """Returns the message's ``ts``; None where the conversation may not be read: twice is better than never."""
     try:
         for message in _read(slack, channel, thread_ts, since - SKEW):

@@ -1,8 +1,10 @@
-"""Best-effort calls to Slack from the web process and the clock: after the commit, on other threads, one try each.
+"""Best-effort calls to Slack from the web process and the clock: after the commit, on other threads, one try each,
+but a few for an offer that nothing else would make.
 
 Nothing depends on them: no acknowledgement waits for one, and a failure is only logged.
 """
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID
@@ -15,6 +17,7 @@ from bot.slack.installation.manifest import to_prompts
 from bot.slack.interactions import answer_again, response_url
 
 THREADS = 4
+OFFER_SECONDS = 60.0  # after which an offer is tried no more
 NOTE = {"event_type": "docent_note", "event_payload": {}}  # marks a message that is no answer
 PROMPT_TITLE = "Ask me something about the company's documents, for example:"
 
@@ -74,11 +77,7 @@ class Notifications:
 
     def offer_again(self, address: ReplyAddress, turn_id: UUID) -> None:
         """Offers to answer a question again that was edited after its answer."""
-        offer = answer_again.build(address, turn_id)
-        if address.is_direct:
-            self._submit("chat.postMessage", metadata=NOTE, **offer)
-        else:
-            self._submit("chat.postEphemeral", user=address.user_id, **offer)
+        self._pool.submit(self._offer_again, address, turn_id)
 
     def show_stopped(self, address: ReplyAddress) -> None:
         """Removes the Stop button, which Slack leaves to the app."""
@@ -103,6 +102,15 @@ class Notifications:
             response_url.post(url, {"text": text}, replaces=replaces, timeout_seconds=QUICK_TIMEOUT_SECONDS)
         except ReplyError as error:
             observability.log.info("courtesy_failed", method=response_url.METHOD, error=str(error))
+
+    def _offer_again(self, address: ReplyAddress, turn_id: UUID) -> None:
+        offer, deadline = answer_again.build(address, turn_id), time.monotonic() + OFFER_SECONDS
+        method = "chat.postMessage" if address.is_direct else "chat.postEphemeral"
+        place = {"metadata": NOTE} if address.is_direct else {"user": address.user_id}
+        try:
+            self._slack.call(method, is_repeatable=False, deadline=deadline, **place, **offer)
+        except ReplyError as error:
+            observability.log.warning("offer_not_made", method=method, error=str(error))
 
     def _submit(self, method: str, **arguments: object) -> "Future[None]":
         return self._pool.submit(self._call, method, arguments)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from agent.errors import ReplyError
 from agent.store.database import Database, Transaction
 from agent.text import shorten
+from agent.turn import notices
 from agent.types import Audience
 from bot.slack.client import SlackClient, SlackRefused, SlackUnavailable
 from bot.slack.interactions.recorded_answer import RecordedAnswer
@@ -29,6 +30,7 @@ from ingest.access.reader_sets import DocumentsNow
 
 PASSAGE_TOOLS = frozenset({"search_docs", "read_document"})  # those of Docent that return nothing but passages
 QUESTION_CHARS = 500
+CORRECTION = "✅"  # begins the notice of an answer that somebody has written
 EVENT = "docent_shared"  # marks the message: it is no reply that was lost
 NOT_YOURS = "Only the person who asked can share an answer."
 NOT_COMPLETE = "There is no answer from documents to share here."
@@ -103,8 +105,20 @@ def _post(
 
 def _build_answer(recorded: RecordedAnswer, documents: DocumentsNow) -> Answer:
     closing = Closing(documents.dates, place=AnswerPlace.THREAD)
-    text, notice = recorded.answer or "", recorded.notice or ""
-    return Answer(recorded.turn_id, text, recorded.sources, notice, closing=closing)
+    notice = choose_notice(recorded.notice or "")
+    return Answer(recorded.turn_id, recorded.answer or "", recorded.sources, notice, closing=closing)
+
+
+def choose_notice(notice: str) -> str:
+    """Returns what of a notice is about the answer. The rest was said to its asker: which file of theirs was not
+    read, or what they may spend.
+
+    >>> choose_notice(f"{notices.QUOTED} I could not read layoffs.xlsx.") == notices.QUOTED
+    True
+    """
+    if notice.startswith(CORRECTION):
+        return notice
+    return " ".join(sentence for sentence in notices.FOR_ALL if sentence in notice)
 
 
 def _make_lead(recorded: RecordedAnswer) -> str:

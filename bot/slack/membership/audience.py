@@ -138,6 +138,10 @@ class AudienceResolver:
         groups = self._directory.groups(deadline)
         return any(user_id in groups.get(group_id, ()) for group_id in group_ids)
 
+    def list_groups(self, deadline: float) -> Mapping[str, str]:
+        """Lists how the user groups are called, by their ids; raises :class:`ReplyError`."""
+        return self._directory.group_handles(deadline)
+
     def of_person(self, user_id: str, deadline: float, *, also: str = "") -> Audience:
         """Returns the audience of one person, with all that they are; raises :class:`ReplyError`."""
         user = self._directory.people({user_id}, deadline).by_id[user_id]

@@ -162,6 +162,17 @@ class SlackDirectory:
 
         return self._get("groups", load)
 
+    def group_handles(self, deadline: float) -> Mapping[str, str]:
+        """Returns how the user groups are called, by their ids. Slack is asked without a second try, because
+        somebody waits for a form."""
+
+        def load() -> tuple[Mapping[str, str], int]:
+            told = [self._slack.try_once("usergroups.list", team_id=team) for team in self._list_teams(deadline)]
+            groups = (group for one in told for group in one.get("usergroups") or ())
+            return {str(group["id"]): f"@{group.get('handle') or group['id']}" for group in groups}, len(told)
+
+        return self._get("groups/handles", load, "groups")
+
     def people(self, user_ids: Set[str], deadline: float) -> Everybody:
         """Returns these people, and maybe others; somebody of whom Slack tells nothing is of another company."""
         if len(user_ids) <= FEW:

@@ -31,27 +31,29 @@ class Operators:
         self._slack, self._directory, self._database = slack, directory, database
         self._ids, self.creators_edit = frozenset(ids), creators_edit
 
-    def has(self, user_id: str) -> bool:
-        """Returns whether a person is an operator; False where Slack does not say."""
+    def has(self, user_id: str, *, seconds: float = SECONDS) -> bool:
+        """Returns whether a person is an operator; False where Slack does not say so in ``seconds``."""
         if user_id in self._ids:
             return True
         try:
             with self._database.transaction() as transaction:
                 self._directory.refresh(transaction)
-            people = self._directory.people({user_id}, time.monotonic() + SECONDS)
+            people = self._directory.people({user_id}, time.monotonic() + seconds)
         except ReplyError as error:
             observability.log.warning("operator_unknown", error=str(error))
             return False
         return people.by_id[user_id].is_admin
 
-    def may_edit(self, user_id: str, channel: str) -> bool:
+    def may_edit(self, user_id: str, channel: str, *, seconds: float = SECONDS) -> bool:
         """Returns whether a person may edit what is set for a channel."""
-        return self.has(user_id) or (self.creators_edit and self._has_made(user_id, channel))
+        if self.has(user_id, seconds=seconds):
+            return True
+        return self.creators_edit and self._has_made(user_id, channel, time.monotonic() + seconds)
 
-    def _has_made(self, user_id: str, channel: str) -> bool:
+    def _has_made(self, user_id: str, channel: str, deadline: float) -> bool:
         try:
-            found = self._slack.call("conversations.info", is_repeatable=True, channel=channel)["channel"]
+            info = self._slack.call("conversations.info", is_repeatable=True, deadline=deadline, channel=channel)
         except ReplyError as error:
             observability.log.warning("creator_unknown", error=str(error))
             return False
-        return bool(found.get("creator") == user_id)
+        return bool(info["channel"].get("creator") == user_id)

@@ -5,7 +5,7 @@ import pytest
 from agent.llm import local_provider
 from agent.llm.request import Model
 from agent.settings import EXTRACTIVE_MODEL
-from agent.turn import ending, loop
+from agent.turn import loop, notices
 from agent.turn.events import Finished
 from agent.types import EndReason, Limit, Message
 from tests.agent.parts import Asked, shown
@@ -114,5 +114,5 @@ def test_every_reason_that_needs_one_has_a_sentence() -> None:
         EndReason.UNINSTALLED,
         EndReason.UNDELIVERABLE,
     }
-    assert ending.NOTICES.keys() == set(EndReason) - silent - ended_by_the_worker - undelivered
-    assert {EndReason(limit) for limit in Limit} - {EndReason.BUDGET} <= ending.NOTICES.keys()
+    assert notices.BY_REASON.keys() == set(EndReason) - silent - ended_by_the_worker - undelivered
+    assert {EndReason(limit) for limit in Limit} - {EndReason.BUDGET} <= notices.BY_REASON.keys()

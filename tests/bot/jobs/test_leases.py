@@ -13,10 +13,13 @@ import pytest
 from sqlalchemy import text
 
 from agent.errors import Cancelled, LeaseLost
+from agent.llm import client
+from agent.retry import SLICE_SECONDS
 from agent.store import sessions
 from agent.store.database import Database
 from agent.store.sessions import Turn
-from bot.jobs.leases import held, renewer
+from agent.turn import model_calls, tool_runner
+from bot.jobs.leases import held, interruption, renewer
 from bot.jobs.leases.held import Abandoned, Lease, Leases
 from tests.bot.jobs.conftest import Ask
 from tests.system import ROOT
@@ -89,6 +92,12 @@ def test_a_cancellation_is_heard_with_the_renewal(database: Database, leases: Le
         transaction.execute(text("UPDATE turns SET cancel_requested = true"))
     wait_for(lambda: lease.is_cancelled)
     assert raised_by(lease) is Cancelled
+
+
+def test_a_turn_that_is_stopped_hears_of_it_within_two_seconds() -> None:
+    """What renews asks Postgres that often; the turn looks that often, whatever it waits for."""
+    looks = (client.WAIT_SECONDS, tool_runner.POLL_SECONDS, model_calls.BUDGET_POLL_SECONDS, SLICE_SECONDS)
+    assert renewer.MAX_RENEWAL_PAUSE_SECONDS + max(*looks, interruption.POLL_SECONDS) <= 1.5
 
 
 def test_a_dropped_lease_is_not_renewed(database: Database, leases: Leases, turn: Turn) -> None:

@@ -138,7 +138,8 @@ def _ask(database: Database, workspace: Workspace, context: WorkerContext) -> li
     channel = workspace.directory.find_channel(HELP).id
     address = ReplyAddress(workspace.app.team_id, channel, ADA, ts=ts, thread_ts=ts)
     stored = inbox.store(
-        database, key=ts, address=address, origin=Origin.MENTION, question=QUESTION, per_minute=30
+        database,
+        inbox.NewQuestion(key=ts, address=address, origin=Origin.MENTION, question=QUESTION, per_minute=30),
     )
     assert isinstance(stored, StoredQuestion)
     answering.work(context, stored.session_id)

@@ -101,7 +101,9 @@ def ask(database: Database, workspace: Workspace) -> StoredQuestion:
     ts = workspace.person(ADA).mention(HELP, "How many days?")
     channel = workspace.directory.find_channel(HELP).id
     address = ReplyAddress(workspace.app.team_id, channel, ADA, ts=ts, thread_ts=ts)
-    stored = inbox.store(database, key=ts, address=address, origin=Origin.MENTION, question="How many days?")
+    stored = inbox.store(
+        database, inbox.NewQuestion(key=ts, address=address, origin=Origin.MENTION, question="How many days?")
+    )
     assert isinstance(stored, StoredQuestion)
     return stored
 

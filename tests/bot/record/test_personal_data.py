@@ -71,10 +71,12 @@ def schedule(database: Database, user: str, question: str) -> None:
 def test_everything_of_a_person_is_gone_and_all_else_stays(database: Database) -> None:
     inbox.store(
         database,
-        key="m:1",
-        address=ReplyAddress("T1", "D1", BEN, ts="1.1", thread_ts="1.1", is_direct=True),
-        origin=Origin.DIRECT,
-        question="Another thing",
+        inbox.NewQuestion(
+            key="m:1",
+            address=ReplyAddress("T1", "D1", BEN, ts="1.1", thread_ts="1.1", is_direct=True),
+            origin=Origin.DIRECT,
+            question="Another thing",
+        ),
     )
     second = talk(database)
     for user, question in ((ADA, "What of zanzibar?"), (BEN, f"What does <@{ADA}> say?")):
@@ -115,11 +117,13 @@ def test_what_others_quoted_of_a_person_stays_without_their_id_and_name(database
     quoted = QuotedMessage("C1", "1.1", "Yes", ADA)
     inbox.store(
         database,
-        key="m:1",
-        address=ReplyAddress("T1", "C1", BEN, ts="1.1", thread_ts="1.1"),
-        origin=Origin.REACTION,
-        question="",
-        enclosed=Enclosures(quoted),
+        inbox.NewQuestion(
+            key="m:1",
+            address=ReplyAddress("T1", "C1", BEN, ts="1.1", thread_ts="1.1"),
+            origin=Origin.REACTION,
+            question="",
+            enclosed=Enclosures(quoted),
+        ),
     )
     personal_data.forget_person(database, ADA)
     left = dump(database)
@@ -130,6 +134,37 @@ def test_what_others_quoted_of_a_person_stays_without_their_id_and_name(database
     with database.transaction() as transaction:
         waiting = transaction.scalar(text("SELECT count(*) FROM deliveries WHERE enclosed IS NOT NULL"))
     assert waiting == 1  # until it is answered
+
+
+def test_an_expert_is_named_no_more_below_what_they_corrected_nor_where_it_was_found(database: Database) -> None:
+    """Also in what a model was given; the same words elsewhere are somebody else's."""
+    corrected = answered(database, "How many pelicans?", key="one", user=BEN)
+    id_, name = UUID(int=7), 'Ada "Jö" Marlow'
+    with database.transaction() as transaction:
+        values = {"id": id_, "turn": corrected.id, "author": ADA, "name": name}
+        transaction.execute(
+            text("UPDATE turns SET notice = '✅ Corrected by ' || :name || ' on 3 May.' WHERE id = :turn"), values
+        )
+        transaction.execute(
+            text("INSERT INTO verified_answers "
+                 "(id, turn_id, question, answer, author, author_name, place, status) "
+                 """VALUES (:id, :turn, 'How many?', 'Three.', :author, :name, '{"team": "T1"}', 'active')"""),
+            values,
+        )  # fmt: skip
+    other = Recorded.begin(database, f"May {name} Street keep them?", key="two", user=BEN)
+    found = {"verified": [{"title": "How many?", "document_id": id_.hex, "by": name, "on": "2026-05-03"}]}
+    messages = [SYSTEM, other.open(), other.tool("c", position=2, result=found)]
+    other.ask(messages, {"role": "assistant", "content": "Yes [1]."})
+    other.end("Yes [1].")
+    personal_data.forget_person(database, ADA)
+    left = dump(database)
+    assert left.count("Marlow") == left.count("Marlow Street") > 0
+    with database.transaction() as transaction:
+        assert transaction.scalars(text("SELECT notice FROM turns WHERE notice IS NOT NULL")).all() == [
+            "✅ Corrected by someone on 3 May."
+        ]
+        results = transaction.scalars(text("SELECT result FROM tool_calls WHERE result ? 'verified'"))
+        assert results.one()["verified"][0]["by"] == "someone"
 
 
 @pytest.mark.parametrize(

@@ -364,6 +364,7 @@ def test_the_home_tab_is_shown_and_clicked_and_a_form_of_many_kinds_is_filled_in
     elements: dict[str, Any] = {
         "one_of": {"type": "static_select", "options": options, "initial_option": options[1]},
         "many": {"type": "multi_static_select", "options": options, "initial_options": options[:1]},
+        "ticked": {"type": "checkboxes", "options": [{"text": plain("four"), "value": "4"}]},
         "people": {"type": "multi_users_select", "initial_users": [GRACE]},
         "comment": {"type": "plain_text_input", "initial_value": "It stands here already."},
     }
@@ -377,13 +378,15 @@ def test_the_home_tab_is_shown_and_clicked_and_a_form_of_many_kinds_is_filled_in
     slack.client.views_open(trigger_id=trigger, view={**modal, "blocks": inputs})
     dialog = page.get_by_role("dialog", name="Settings")
     expect(dialog.get_by_text("About many")).to_be_visible()
-    dialog.get_by_role("checkbox", name="three").check()
+    for name in ("three", "four"):
+        dialog.get_by_role("checkbox", name=name).check()
     dialog.get_by_label("Linus Berg").check()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_be_hidden()
     [values] = assistant.submitted
     assert values["one_of"]["text"]["selected_option"]["value"] == "two"
     assert [option["value"] for option in values["many"]["text"]["selected_options"]] == ["one", "three"]
+    assert [option["value"] for option in values["ticked"]["text"]["selected_options"]] == ["4"]
     assert values["people"]["text"]["selected_users"] == [GRACE, LINUS]
     assert values["comment"]["text"]["value"] == "It stands here already."
     page.get_by_role("tab", name="Messages").click()

@@ -36,7 +36,9 @@ def make_turn(database: Database) -> MakeTurn:
 
     def make(address: ReplyAddress, question: str = "How many days?", lease_seconds: float = 60) -> Turn:
         key = f"{address.channel}:{address.ts}"
-        stored = inbox.store(database, key=key, address=address, origin=Origin.MENTION, question=question)
+        stored = inbox.store(
+            database, inbox.NewQuestion(key=key, address=address, origin=Origin.MENTION, question=question)
+        )
         assert isinstance(stored, StoredQuestion)
         with database.transaction() as transaction:
             turn = sessions.claim(transaction, stored.session_id, owner="test", lease_seconds=lease_seconds)

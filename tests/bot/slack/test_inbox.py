@@ -20,7 +20,9 @@ ADDRESS = ReplyAddress("T1", "C1", "U1", ts="1.1", thread_ts="1.1", asker_team_i
 
 
 def store(database: Database, *, key: str = "message:T1:C1:1.1", address: ReplyAddress = ADDRESS) -> Any:
-    return inbox.store(database, key=key, address=address, origin=Origin.MENTION, question="How many days?")
+    return inbox.store(
+        database, inbox.NewQuestion(key=key, address=address, origin=Origin.MENTION, question="How many days?")
+    )
 
 
 def count(database: Database, table: str) -> int:
@@ -88,7 +90,8 @@ def test_questions_at_once_are_counted_one_after_the_other(database: Database) -
         address = replace(ADDRESS, ts=f"2.{n}", thread_ts=f"2.{n}")
         key = f"message:T1:C1:2.{n}"
         stored = inbox.store(
-            database, key=key, address=address, origin=Origin.MENTION, question="How many?", per_minute=3
+            database,
+            inbox.NewQuestion(key=key, address=address, origin=Origin.MENTION, question="How many?", per_minute=3),
         )
         return isinstance(stored, StoredQuestion)
 

@@ -283,8 +283,8 @@ def make_home(context: ListenerContext) -> HomeContext:
     return HomeContext(
         database=context.database,
         slack=cast(Any, AwaySlack()),
-        audiences=cast(Any, Mock(of_reader=AwaySlack().call)),
-        operators=cast(Any, Mock(has=bool, may_edit=lambda user_id, channel: bool(user_id))),
+        audiences=cast(Any, Mock(of_reader=AwaySlack().call, list_groups=AwaySlack().call)),
+        operators=cast(Any, Mock(has=lambda id_, **_: bool(id_), may_edit=lambda id_, channel, **_: bool(id_))),
         settings=context.intake.settings,
         syncs=SyncControl(dict, lambda name: False),
         models=["small", "large"],

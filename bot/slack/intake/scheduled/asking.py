@@ -41,6 +41,10 @@ PAUSED_THERE = (
     "I no longer ask *{question}* in <#{channel}> {when}, as you had set up: {why}. Once that is mended, "
     "`{command} every resume {n}` in the channel lets me ask again."
 )
+MUTED_THERE = (
+    "I do not ask *{question}* in <#{channel}> {when}, as you had set up: {why}. Once I am not, I ask it again by "
+    "myself; `{command} every remove {n}` in the channel takes it off the list."
+)
 PAUSED_DIRECTLY = "I no longer ask *{question}* here {when}: {why}."
 WHY = {
     PauseReason.SETTER_LEFT: "has left the workspace",
@@ -48,6 +52,8 @@ WHY = {
     PauseReason.CHANNEL_GONE: "the channel is gone, or I was taken out of it",
     PauseReason.CHANNEL_ARCHIVED: "the channel is archived",
     PauseReason.NOT_INVITED: "I am not in the channel any more",
+    PauseReason.CHANNEL_MUTED: "I am muted in the channel",
+    PauseReason.NOT_ALLOWED: "there I answer only members of certain user groups, and you are in none of them",
     PauseReason.REFUSED: "Slack does not let me post there",
 }
 SAID_IN_CHANNEL = (PauseReason.SETTER_LEFT, PauseReason.SETTER_NOT_HERE)
@@ -75,6 +81,8 @@ class ScheduledAsking:
     def run(self) -> int:
         """Asks what is due, and tells of what was paused; returns how many questions were asked."""
         with self._database.transaction() as transaction:
+            for question in rows.list_unmuted(transaction, limit=MOST_AT_ONCE, team=self._workspace):
+                rows.resume(transaction, question.id, question.recurrence.find_next(self._clock(), question.zone))
             due = rows.list_due(transaction, self._clock(), limit=MOST_AT_ONCE, team=self._workspace)
         n_asked = sum(self._try(self._ask, question) for question in due)
         with self._database.transaction() as transaction:
@@ -118,7 +126,7 @@ class ScheduledAsking:
         try:
             zone = self._standing.find_zone(question.user_id)
             problem = PauseReason.SETTER_LEFT if zone is None else None
-            return zone, problem or self._standing.find_problem(question.channel, question.user_id)
+            return zone, problem or self._standing.find_problem(question.team, question.channel, question.user_id)
         except SlackRefused as error:
             if error.is_transient:
                 raise
@@ -140,7 +148,8 @@ class ScheduledAsking:
             if question.paused in SAID_IN_CHANNEL and not question.is_direct:
                 self._post(question, question.channel, PAUSED_HERE.format(**values))
             elif question.paused is not PauseReason.SETTER_LEFT:
-                form = PAUSED_DIRECTLY if question.is_direct else PAUSED_THERE
+                there = MUTED_THERE if question.paused is PauseReason.CHANNEL_MUTED else PAUSED_THERE
+                form = PAUSED_DIRECTLY if question.is_direct else there
                 channel = direct_message.open_channel(self._slack, question.user_id)
                 self._post(question, channel, form.format(**values))
         except SlackRefused as error:

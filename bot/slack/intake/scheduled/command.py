@@ -50,6 +50,10 @@ NOT_POSSIBLE = {
     PauseReason.CHANNEL_ARCHIVED: "This channel is archived.",
     PauseReason.SETTER_NOT_HERE: "You are not a member of this channel. Join it, then try again.",
     PauseReason.SETTER_LEFT: "Slack says that you have left the workspace.",
+    PauseReason.CHANNEL_MUTED: "I am muted in this channel, so I would not post the answer. Once I am not, try "
+    "again; it also works in the direct messages with me.",
+    PauseReason.NOT_ALLOWED: "In this channel I answer only members of certain user groups, and who sets a "
+    "question up has to be in one of them. It also works in the direct messages with me.",
 }
 PAUSED = {
     PauseReason.SETTER_LEFT: "who set it up has left",
@@ -57,6 +61,8 @@ PAUSED = {
     PauseReason.CHANNEL_GONE: "I was taken out of the channel",
     PauseReason.CHANNEL_ARCHIVED: "the channel was archived",
     PauseReason.NOT_INVITED: "I was taken out of the channel",
+    PauseReason.CHANNEL_MUTED: "I am muted here",
+    PauseReason.NOT_ALLOWED: "who set it up is in none of the user groups that I answer here",
     PauseReason.REFUSED: "Slack did not let me post here",
 }
 ABANDONED = (PauseReason.SETTER_LEFT, PauseReason.SETTER_NOT_HERE)
@@ -101,7 +107,9 @@ class ScheduledCommand:
             raise UserError(TOO_LONG.format(n=len(order.question), most=MAX_QUESTION_CHARS))
         zone = self._standing.find_zone(address.user_id)
         problem = (
-            self._standing.find_problem(address.channel, address.user_id) if zone else PauseReason.SETTER_LEFT
+            self._standing.find_problem(address.team_id, address.channel, address.user_id)
+            if zone
+            else PauseReason.SETTER_LEFT
         )
         if problem or zone is None:
             raise UserError(NOT_POSSIBLE[problem or PauseReason.SETTER_LEFT])
@@ -156,7 +164,7 @@ class ScheduledCommand:
     def _resume(self, address: ReplyAddress, question: ScheduledQuestion) -> str:
         if question.paused is None:
             raise UserError(NOT_PAUSED.format(next=_format_next(question)))
-        if problem := self._standing.find_problem(question.channel, question.user_id):
+        if problem := self._standing.find_problem(question.team, question.channel, question.user_id):
             raise UserError(NOT_POSSIBLE[problem])
         next_at = question.recurrence.find_next(self._clock(), question.zone)
         with self._database.transaction() as transaction:

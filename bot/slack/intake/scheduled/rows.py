@@ -41,6 +41,8 @@ class PauseReason(StrEnum):
     CHANNEL_GONE = "channel_gone"
     CHANNEL_ARCHIVED = "channel_archived"
     NOT_INVITED = "not_invited"
+    CHANNEL_MUTED = "channel_muted"  # it goes on by itself once the channel is not
+    NOT_ALLOWED = "not_allowed"  # the channel wants members of other user groups to be answered
     REFUSED = "refused"  # Slack does not let the bot post there
 
 
@@ -148,9 +150,14 @@ _DUE = text(f"{_COLUMNS} WHERE paused IS NULL AND next_at <= :moment AND {_IN} O
 _UNTOLD = text(
     f"{_COLUMNS} WHERE paused IS NOT NULL AND NOT is_pause_told AND {_IN} ORDER BY next_at LIMIT :limit"
 )
-_BUSY = text("""
+_IS_UNMUTED = """paused = 'channel_muted' AND NOT coalesce((
+    SELECT settings -> 'muted' = 'true' FROM channel_settings AS s
+    WHERE s.team = scheduled_questions.team AND s.channel = scheduled_questions.channel
+    ORDER BY version DESC LIMIT 1), false)"""
+_UNMUTED = text(f"{_COLUMNS} WHERE {_IS_UNMUTED} AND {_IN} ORDER BY next_at LIMIT :limit")
+_BUSY = text(f"""
 SELECT DISTINCT team FROM scheduled_questions
-WHERE (paused IS NULL AND next_at <= :moment) OR (paused IS NOT NULL AND NOT is_pause_told)
+WHERE (paused IS NULL AND next_at <= :moment) OR (paused IS NOT NULL AND NOT is_pause_told) OR {_IS_UNMUTED}
 """)
 
 
@@ -166,7 +173,7 @@ def load(transaction: Transaction, id_: UUID) -> ScheduledQuestion | None:
 
 
 def list_workspaces(transaction: Transaction, moment: datetime) -> list[str]:
-    """Lists the workspaces in which a question is due, or nobody was told yet that one is paused."""
+    """Lists the workspaces in which a question is due, or may go on, or nobody was told yet that one is paused."""
     return list(transaction.scalars(_BUSY, {"moment": moment}))
 
 
@@ -180,6 +187,11 @@ def list_untold(transaction: Transaction, *, limit: int, team: str = "") -> list
     """Lists the paused questions of which nobody was told yet that they are; those of one workspace, where it is
     named."""
     return _read(transaction, _UNTOLD, limit=limit, team=team)
+
+
+def list_unmuted(transaction: Transaction, *, limit: int, team: str = "") -> list[ScheduledQuestion]:
+    """Lists the questions that were paused because their channel was muted, which it is not any more."""
+    return _read(transaction, _UNMUTED, limit=limit, team=team)
 
 
 _ADVANCE = text("""

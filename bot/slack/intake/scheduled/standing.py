@@ -1,14 +1,17 @@
-"""Whether a scheduled question may still be asked: its setter is there, and its channel takes messages of the bot.
+"""Whether a scheduled question may still be asked: its setter is there, and is one of those whom the channel wants
+to be answered, and its channel takes messages of the bot.
 
 Asks Slack, and raises :class:`agent.errors.ReplyError` where Slack does not say: then it is asked later.
 """
 
+import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agent.store.database import Database
+from bot.slack.channels import channel_settings
 from bot.slack.client import Payload, SlackClient, SlackRefused
 from bot.slack.intake.scheduled.rows import PauseReason
-from bot.slack.membership.audience import AudienceResolver
+from bot.slack.membership.audience import SECONDS, AudienceResolver
 from bot.slack.membership.directory import UNKNOWN_USER
 from bot.slack.replies import direct_message
 
@@ -38,7 +41,7 @@ class Standing:
         except (ZoneInfoNotFoundError, ValueError):
             return self._zone
 
-    def find_problem(self, channel: str, user_id: str) -> PauseReason | None:
+    def find_problem(self, team: str, channel: str, user_id: str) -> PauseReason | None:
         """Returns why nothing can be asked there for this person; None where nothing is in the way."""
         if channel.startswith("D"):
             is_ours = direct_message.open_channel(self._slack, user_id) == channel
@@ -55,4 +58,11 @@ class Standing:
             return PauseReason.NOT_INVITED
         with self._database.transaction() as transaction:
             self._audiences.refresh(transaction)
-        return None if self._audiences.is_member(channel, user_id) else PauseReason.SETTER_NOT_HERE
+            settings = channel_settings.load(transaction, team=team, channel=channel)
+        if settings.muted:
+            return PauseReason.CHANNEL_MUTED
+        if not self._audiences.is_member(channel, user_id):
+            return PauseReason.SETTER_NOT_HERE
+        allowed, deadline = settings.allowed_groups, time.monotonic() + SECONDS
+        is_allowed = not allowed or self._audiences.is_in_group(user_id, allowed, deadline)
+        return None if is_allowed else PauseReason.NOT_ALLOWED

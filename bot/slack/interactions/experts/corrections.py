@@ -21,7 +21,7 @@ from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
 from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.interactions import marked_posts, recorded_answer
-from bot.slack.interactions.publication import PASSAGE_TOOLS
+from bot.slack.interactions.publication import CORRECTION, PASSAGE_TOOLS
 from bot.slack.interactions.recorded_answer import RecordedAnswer
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.replies import forms
@@ -42,8 +42,8 @@ SECONDS = 20  # for what is looked up in Slack
 SOMEBODY = "an expert"  # whose name Slack does not tell
 EVENT = "docent_correction"
 BEGINS_A_THREAD = frozenset({Origin.MENTION, Origin.REACTION, Origin.CHANNEL})
-CORRECTED = "✅ Corrected by {name} on {day}. Whoever asks this again gets this answer."
-ANSWERED = "✅ Answered by {name} on {day}. Whoever asks this again gets this answer."
+CORRECTED = CORRECTION + " Corrected by {name} on {day}. Whoever asks this again gets this answer."
+ANSWERED = CORRECTION + " Answered by {name} on {day}. Whoever asks this again gets this answer."
 TOLD = "<@{asker}> {name} has corrected the answer above."
 TOLD_HERE = "<@{asker}> {name} has corrected the answer above, which Slack does not let me change. It is now:"
 

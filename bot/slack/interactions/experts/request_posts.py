@@ -44,20 +44,20 @@ class RequestPosts:
         return True
 
     def _show(self, request: HumanRequest, experts: tuple[str, ...]) -> str:
-        message = request_message.build(request, experts)
-        if request.message_ts is None:
+        """Posts the message, or changes the one that is there: it may say what was so before a click."""
+        message, place = request_message.build(request, experts), (request.channel, request.thread_ts)
+        mark, ts = request_message.make_mark(request), request.message_ts
+        if ts is None and request.begun_at:
+            ts = marked_posts.find(self.slack, *place, mark=mark, since=request.begun_at)
+        if ts is None:
+            channel, thread_ts = place
             return marked_posts.post(
-                self.slack,
-                message,
-                channel=request.channel,
-                thread_ts=request.thread_ts,
-                mark=request_message.make_mark(request),
-                sought_since=request.begun_at,
+                self.slack, message, channel=channel, thread_ts=thread_ts, mark=mark, sought_since=None
             )
         forms.send(
             message,
             lambda form: self.slack.call(
-                "chat.update", is_repeatable=True, channel=request.channel, ts=request.message_ts, **form
+                "chat.update", is_repeatable=True, channel=request.channel, ts=ts, **form
             ),
         )
-        return request.message_ts
+        return ts

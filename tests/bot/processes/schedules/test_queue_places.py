@@ -115,7 +115,9 @@ def _ask(
     address = ReplyAddress(workspace.app.team_id, channel, ADA, ts=ts, thread_ts=thread_ts or ts)
     if is_command:
         address = replace(address, ts=None, thread_ts=None)
-    stored = inbox.store(database, key=ts, address=address, origin=Origin.MENTION, question="How many days?")
+    stored = inbox.store(
+        database, inbox.NewQuestion(key=ts, address=address, origin=Origin.MENTION, question="How many days?")
+    )
     assert isinstance(stored, StoredQuestion)
     return ts, stored.session_id
 

@@ -92,7 +92,9 @@ def test_what_became_too_old_since_the_last_night_waits_for_the_next(database: D
 
 
 def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(database: Database) -> None:
-    received = inbox.store(database, key="A:C1:1.1", address=PLACE, origin=Origin.MENTION, question="How?")
+    received = inbox.store(
+        database, inbox.NewQuestion(key="A:C1:1.1", address=PLACE, origin=Origin.MENTION, question="How?")
+    )
     assert received
     with database.transaction() as transaction:
         transaction.execute(
@@ -104,7 +106,12 @@ def test_a_question_delivered_again_after_its_turn_is_gone_is_still_a_duplicate(
     with database.transaction() as transaction:
         left = transaction.execute(text("SELECT key, turn_id, place FROM deliveries")).all()
     assert [tuple(row) for row in left] == [("A:C1:1.1", None, {})]
-    assert inbox.store(database, key="A:C1:1.1", address=PLACE, origin=Origin.MENTION, question="How?") is None
+    assert (
+        inbox.store(
+            database, inbox.NewQuestion(key="A:C1:1.1", address=PLACE, origin=Origin.MENTION, question="How?")
+        )
+        is None
+    )
 
 
 def test_pruning_by_hand_goes_on_until_nothing_is_left(database: Database) -> None:

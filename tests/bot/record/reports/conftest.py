@@ -78,7 +78,9 @@ class AskedWorkspace:
         ts = self._write(question, channel, user, origin)
         address = ReplyAddress(TEAM, channel, user, ts=ts or None, thread_ts=ts if is_thread else None)
         key = str(uuid4())
-        stored = inbox.store(self.database, key=key, address=address, origin=origin, question=question)
+        stored = inbox.store(
+            self.database, inbox.NewQuestion(key=key, address=address, origin=origin, question=question)
+        )
         assert isinstance(stored, StoredQuestion)
         with self.database.transaction() as transaction:
             turn = sessions.claim(transaction, stored.session_id, owner="test", lease_seconds=60)

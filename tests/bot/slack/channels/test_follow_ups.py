@@ -176,6 +176,30 @@ def test_a_value_of_another_release_counts_as_not_set(docent: Docent) -> None:
     assert cache.of_channel("T", "C") == ChannelSettings()
 
 
+def test_only_channels_that_have_changed_are_read_again_and_in_a_while_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hundred that were set long ago, one is changed, and one is forgotten."""
+    fill = "SELECT 'T', 'C' || n, 1, '{\"follow_ups\": \"always\"}', 'u', now() - interval '1 day'"
+    with database.transaction() as transaction:
+        columns = "(team, channel, version, settings, changed_by, changed_at)"
+        transaction.execute(
+            text(f"INSERT INTO channel_settings {columns} {fill} FROM generate_series(1, 100) AS n")
+        )
+    cache = SettingsCache()
+    assert [cache.refresh(database) for _ in range(3)] == [100, 0, 0]
+    with database.transaction() as transaction:
+        values = {"team": "T", "channel": "C7", "changed_by": "u"}
+        channel_settings.change(transaction, field="follow_ups", value="mention", **values)
+        transaction.execute(text("DELETE FROM channel_settings WHERE channel = 'C8'"))
+    assert cache.refresh(database) == 1
+    known = [cache.of_channel("T", channel).follow_ups for channel in ("C6", "C7", "C8")]
+    assert known == [FollowUps.ALWAYS, FollowUps.MENTION, FollowUps.ALWAYS]
+    monkeypatch.setattr(cache, "_anew_at", 0.0)
+    assert cache.refresh(database) == 99
+    assert cache.of_channel("T", "C8") == ChannelSettings()
+
+
 def test_where_all_are_answered_nothing_found_stays_silent_and_begins_no_conversation(docent: Docent) -> None:
     set_channel(docent, HELP, respond_to_all=True)
     ada, grace = docent.workspace.person(ADA), docent.workspace.person(GRACE)
@@ -206,6 +230,25 @@ def test_what_is_switched_off_before_it_is_answered_is_not_answered(docent: Doce
     ts = docent.workspace.person(ADA).say(HELP, QUESTION)
     docent.hear()
     set_channel(docent, HELP, respond_to_all=False)
+    docent.run()
+    assert (docent.turns()[0][2], docent.replies(HELP, ts)) == ("withdrawn", [])
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_in_a_channel_that_was_muted_meanwhile_nothing_is_answered_that_nobody_asked_for(
+    docent: Docent, is_deleted: bool
+) -> None:
+    """And a question can be taken back there."""
+    set_channel(docent, HELP, respond_to_all=True)
+    ada = docent.workspace.person(ADA)
+    ts = ada.say(HELP, QUESTION)
+    docent.hear()
+    set_channel(docent, HELP, muted=True)
+    docent.hear()
+    if is_deleted:
+        ada.delete(ts)
+        docent.hear()
+        assert docent.turns()[0][2] == "withdrawn"
     docent.run()
     assert (docent.turns()[0][2], docent.replies(HELP, ts)) == ("withdrawn", [])
 

@@ -27,7 +27,8 @@ def test_a_thread_of_a_private_channel_is_none_for_who_is_not_in_it(
 ) -> None:
     ts = "1700000000.000200"
     address = ReplyAddress(TEAM, HR, ADA, ts=ts, thread_ts=ts)
-    assert inbox.store(database, key="1", address=address, origin=Origin.MENTION, question="How many days?")
+    new = inbox.NewQuestion(key="1", address=address, origin=Origin.MENTION, question="How many days?")
+    assert inbox.store(database, new)
     link = f"https://stand-in.slack.com/archives/{HR}/p{ts.replace('.', '')}"
     call = DocentCall(ReplyAddress(TEAM, "C0GENERAL01", user), link, "", "/docent")
     assert channel.mute(home, call) == {"text": said}
@@ -36,7 +37,8 @@ def test_a_thread_of_a_private_channel_is_none_for_who_is_not_in_it(
 def test_a_link_to_another_workspace_mutes_no_thread_of_this_one(home: HomeContext, database: Database) -> None:
     ts = "1700000000.000200"
     address = ReplyAddress(TEAM, HR, ADA, ts=ts, thread_ts=ts)
-    assert inbox.store(database, key="1", address=address, origin=Origin.MENTION, question="How many days?")
+    new = inbox.NewQuestion(key="1", address=address, origin=Origin.MENTION, question="How many days?")
+    assert inbox.store(database, new)
     link = f"https://acme.slack.com/archives/{HR}/p{ts.replace('.', '')}"
     call = DocentCall(ReplyAddress(TEAM, "C0GENERAL01", ADA), link, "", "/docent")
     with pytest.raises(UserError, match="link"):

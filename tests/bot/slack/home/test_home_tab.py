@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.simulator import ADA, HELP, TEAM, FaultRule, Workspace
+from bot.simulator import ADA, HELP, LINUS, TEAM, FaultRule, Workspace
 from bot.slack.channels import channel_settings
 from bot.slack.channels.configured import Configured
 from bot.slack.client import Payload
@@ -23,9 +23,11 @@ from bot.slack.home.channel_form import FilledForm, FormChoices, FormSubject
 from bot.slack.home.context import HomeContext
 from bot.slack.home.listeners import HomeListeners
 from bot.slack.intake.scheduled.command import ScheduledCommand
+from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.membership.operators import Operators
 from ingest.access import reader_sets
+from ingest.access.reader_sets import ReaderSets
 from tests.bot.slack.home.conftest import HeldBackground
 
 COMMAND: Payload = {
@@ -70,7 +72,7 @@ class AckLog:
         self.bodies.append(body)
 
 
-def test_an_acknowledgement_waits_for_nothing_and_for_one_transaction_where_a_form_is_stored(
+def test_an_acknowledgement_waits_for_nothing_but_where_a_form_is_stored_for_who_may_and_one_transaction(
     home: HomeContext, background: HeldBackground, asked: Counter[str], workspace: Workspace
 ) -> None:
     listeners, ack = HomeListeners(home, background), AckLog(asked, workspace)
@@ -90,7 +92,8 @@ def test_an_acknowledgement_waits_for_nothing_and_for_one_transaction_where_a_fo
     )
     state = {"values": {"tone": {"tone": {"type": "plain_text_input", "value": "dry"}}}}
     listeners.on_channel_form(acknowledge, {"user": {"id": ADA}}, {**view, "state": state})
-    assert ack.before[-1] == (1, 0)
+    calls = [call.method for call in workspace.calls]
+    assert (ack.before[-1], set(calls)) == ((2, len(calls)), {"auth.test", "users.info"})  # known for a minute
     assert ack.bodies[-1]["response_action"] == "update"
     assert home.settings.of_channel(TEAM, HELP).tone == "dry"
 
@@ -249,3 +252,52 @@ def test_who_made_a_channel_chooses_among_sources_that_they_may_read(
         with pytest.raises(UserError) as refusal:
             channel_editing.set_one(home, team=TEAM, channel=HELP, user_id=ADA, name="sources", written=name)
         assert str(refusal.value) == f"There is no source '{name}'. The sources are: handbook."
+
+
+@pytest.mark.parametrize(("creators_edit", "error"), [(False, "MAY_NOT"), (True, "MONEY_IS_OPERATORS")])
+def test_who_has_lost_the_right_while_a_form_was_open_stores_nothing(
+    home: HomeContext, workspace: Workspace, database: Database, creators_edit: bool, error: str
+) -> None:
+    operators = Operators(home.slack, SlackDirectory(home.slack), database, creators_edit=creators_edit)
+    home = replace(home, operators=operators)
+    subject = FormSubject(TEAM, HELP, 0, home.clock().timestamp(), is_operator=True)
+    form = FilledForm(subject, {"budget_day_usd": "9.00"}, {})
+    workspace.change_user(replace(workspace.directory.users[ADA], is_admin=False))
+    assert channel_editing.save(home, form, ADA).errors == {"budget_day_usd": getattr(channel_editing, error)}
+    workspace.faults.add(FaultRule("error", "users.info", code="fatal_error"))
+    assert channel_editing.save(home, form, LINUS).errors == {"budget_day_usd": channel_editing.MAY_NOT}
+    with database.transaction() as transaction:
+        assert channel_settings.list_channels(transaction) == []
+
+
+def test_in_an_organisation_the_form_names_the_groups_of_its_workspaces_or_says_that_slack_does_not(
+    home: HomeContext, workspace: Workspace, database: Database
+) -> None:
+    workspace.app.enterprise_id, workspace.app.is_enterprise_install = "E0STANDIN01", True
+    directory = SlackDirectory(home.slack, "E0STANDIN01")
+    resolver = AudienceResolver(directory, ReaderSets(), database, "E0STANDIN01")
+    operators = Operators(home.slack, directory, database, [ADA])
+    workspace.set_group("S0HR", [ADA])
+    with database.transaction() as transaction:
+        channel_settings.change_all(
+            transaction, team=TEAM, channel=HELP, changes={"allowed_groups": ["S0HR"]}, changed_by=ADA
+        )
+    for is_known, label in ((True, "@s0hr"), (False, "S0HR")):
+        if not is_known:
+            workspace.faults.add(FaultRule("error", "usergroups.list", code="fatal_error"))
+            resolver = AudienceResolver(SlackDirectory(home.slack, "E0STANDIN01"), ReaderSets(), database)
+        here = replace(home, audiences=resolver, operators=operators)
+        trigger = workspace.views.issue_trigger(ADA)
+        channel_editing.open_form(here, team=TEAM, channel=HELP, user_id=ADA, trigger_id=trigger)
+        view = workspace.person(ADA).modals()[-1]
+        (element,) = [b["element"] for b in view["blocks"] if b.get("block_id") == "allowed_groups"]
+        assert [option["text"]["text"] for option in element["initial_options"]] == [label]
+        assert ("/docent settings allowed-groups S0123" in str(view["blocks"][0])) is not is_known
+        workspace.person(ADA).close(view["id"])
+
+
+def test_people_and_groups_that_are_set_by_name_are_called_as_slack_calls_them(home: HomeContext) -> None:
+    said = channel_editing.set_one(
+        home, team=TEAM, channel=HELP, user_id=ADA, name="experts", written=f"{LINUS},S0HR"
+    )
+    assert said == f"experts is <@{LINUS}> <!subteam^S0HR> here now (version 1)."

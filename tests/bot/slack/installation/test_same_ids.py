@@ -23,7 +23,7 @@ ANSWER = "2.2"  # the ts of the answer, which is one of theirs, too
 @pytest.fixture
 def asked(database: Database) -> StoredQuestion:
     """A question of ours that waits, of whose answer a message stands in Slack already."""
-    stored = inbox.store(database, key="k", address=OURS, origin=Origin.MENTION, question="How many days?")
+    stored = inbox.store(database, NewQuestion("k", OURS, Origin.MENTION, "How many days?"))
     assert isinstance(stored, StoredQuestion)
     write(
         database,
@@ -46,8 +46,9 @@ def test_a_cross_on_an_answer_stops_what_was_asked_there(database: Database, ask
 
 def test_an_edited_question_is_asked_again_where_it_was_asked(database: Database, asked: StoredQuestion) -> None:
     write(database, "UPDATE turns SET status = 'completed', edited_question = 'How many weeks?'")
-    assert inbox.load_edited(database, asked.turn_id, workspace="T2", user_id="U1") is None
-    edited = inbox.load_edited(database, asked.turn_id, workspace="T1", user_id="U1")
+    with database.transaction() as transaction:
+        assert inbox.load_edited(transaction, asked.turn_id, workspace="T2", user_id="U1") is None
+        edited = inbox.load_edited(transaction, asked.turn_id, workspace="T1", user_id="U1")
     assert edited
     assert edited.question == "How many weeks?"
 
@@ -62,7 +63,7 @@ def test_a_question_is_answered_privately_where_it_was_asked(database: Database,
 
 
 def test_a_lost_message_is_told_from_those_of_its_own_channel(database: Database, asked: StoredQuestion) -> None:
-    inbox.store(database, key="other", address=THEIRS, origin=Origin.MENTION, question="How many days?")
+    inbox.store(database, NewQuestion("other", THEIRS, Origin.MENTION, "How many days?"))
     known = {}
     for _ in range(2):
         with database.transaction() as transaction:

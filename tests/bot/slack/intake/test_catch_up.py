@@ -32,7 +32,10 @@ def woken() -> list[UUID]:
 def intake(database: Database, woken: list[UUID]) -> Intake:
     """Of a database that knows a question already: else there is nothing to catch up with."""
     address = ReplyAddress("T1", "C9", "U9", ts="0.1", thread_ts="0.1")
-    inbox.store(database, key="message:T1:C9:0.1", address=address, origin=Origin.MENTION, question="Before")
+    inbox.store(
+        database,
+        inbox.NewQuestion(key="message:T1:C9:0.1", address=address, origin=Origin.MENTION, question="Before"),
+    )
     with database.transaction() as transaction:
         transaction.execute(text("UPDATE deliveries SET received_at = now() - interval '1 year'"))
         transaction.execute(text("UPDATE turns SET status = 'completed'"))

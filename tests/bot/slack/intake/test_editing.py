@@ -300,3 +300,60 @@ def test_an_edited_direct_message_is_offered_again_in_its_thread(docent: Docent)
     docent.told(ADA)
     assert "140 euros" in docent.replies(ada.dm, ts)[-1]
     assert len(docent.replies(ada.dm, ts)) == 3
+
+
+def test_what_was_written_of_a_question_takes_one_transaction_before_it_is_acknowledged(docent: Docent) -> None:
+    """Edits of what was and what was none, by a mention or without one, deletions, and the click on the offer."""
+    ada, grace, bot = (
+        docent.workspace.person(ADA),
+        docent.workspace.person(GRACE),
+        docent.workspace.app.bot_user_id,
+    )
+    ts, lunch = ada.mention(HELP, DAYS), grace.say(HELP, "Lunch?")
+    docent.run()
+    ada.say(HELP, "And for hotels?", ts)
+    follow_up, chatter = docent.workspace.history(HELP)[-1].ts, grace.say(HELP, "I wonder.", ts)
+    docent.run()
+    docent.n_commits.clear()
+    ada.edit(ts, f"<@{bot}> {HOTEL}")
+    grace.edit(lunch, "Lunch at one?")
+    grace.edit(chatter, "I wonder, too.")
+    grace.edit(chatter, f"<@{bot}> what may a train cost?")
+    docent.hear()
+    assert (max(docent.n_commits), sum(docent.n_commits)) == (1, 3)  # a mention is told twice, lunch needs none
+    assert docent.turns()[-1][:2] == ("mention", "what may a train cost?")
+    docent.run()
+    docent.n_commits.clear()
+    ada.edit(follow_up, f"<@{bot}> and for meals?")
+    grace.delete(chatter)
+    docent.hear()
+    assert (max(docent.n_commits), sum(docent.n_commits)) == (1, 2)
+    assert docent.query("SELECT edited_question FROM turns WHERE question = 'And for hotels?'")
+    docent.told(ADA)
+    docent.n_commits.append(0)
+    ada.click(offers(docent)[0], answer_again.ACTION)
+    assert docent.n_commits[-1] == 1
+    assert docent.turns()[-1][:2] == ("mention", HOTEL)
+
+
+def test_a_deleted_reply_that_was_no_question_leaves_no_trace(docent: Docent) -> None:
+    ada, grace = docent.workspace.person(ADA), docent.workspace.person(GRACE)
+    ts = ada.mention(HELP, DAYS)
+    docent.run()
+    before = docent.query("SELECT key FROM deliveries")
+    grace.delete(grace.say(HELP, "I wonder.", ts))
+    docent.run()
+    assert docent.query("SELECT key FROM deliveries") == before
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_an_offer_that_slack_does_not_take_at_once_is_made_later_and_once(docent: Docent, direct: bool) -> None:
+    ada = docent.workspace.person(ADA)
+    ts = ada.write_dm(DAYS) if direct else ada.mention(HELP, DAYS)
+    docent.run()
+    docent.workspace.faults.rate_limit("chat.postMessage" if direct else "chat.postEphemeral", times=2)
+    ada.edit(ts, HOTEL if direct else f"<@{docent.workspace.app.bot_user_id}> {HOTEL}")
+    docent.run()
+    docent.told(ADA)
+    shown = docent.replies(ada.dm, ts)[1:] if direct else [m.plain for m in docent.workspace.ephemerals(ADA)]
+    assert [answer_again.TEXT in said for said in shown] == [True]

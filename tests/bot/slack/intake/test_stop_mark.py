@@ -1,10 +1,12 @@
 """❌ by the asker, on the question or the answer, stops an answer; nobody else's does."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bot.jobs import wiring
 from bot.simulator import ADA, GRACE, HELP
 from bot.slack import listeners
 from bot.slack.intake.events import STOP_EMOJI
@@ -35,6 +37,39 @@ def test_a_mark_on_the_question_or_the_answer_stops_what_streams(docent: Docent,
     (said,) = docent.replies(HELP, ts)
     assert "Stopped before the answer was complete." in said
     assert said.count("word") < 60
+
+
+@pytest.mark.parametrize("method", ["conversations.replies", "conversations.info"])
+def test_a_mark_is_heard_while_slack_is_asked_before_there_is_an_answer(docent: Docent, method: str) -> None:
+    """For the thread, and for who sees the answer: Slack has not answered yet when the turn ends."""
+    ada, called, go_on = docent.workspace.person(ADA), threading.Event(), threading.Event()
+    root = ada.say(HELP, "Who knows?")
+    ts = ada.mention(HELP, QUESTION, root)
+
+    def wait() -> None:
+        called.set()
+        assert go_on.wait(120)
+
+    slack = calling(docent, method, wait)
+    docent.worker.leases.close()
+    docent.worker = wiring.build(docent.worker.settings, docent.database, slack=slack)
+    docent.hear()
+
+    def mark() -> None:
+        assert called.wait(120)
+        ada.react(ts, STOP_EMOJI)
+        docent.hear()
+
+    marking = threading.Thread(target=mark)
+    marking.start()
+    docent.run()
+    is_waiting = not go_on.is_set()
+    go_on.set()
+    marking.join()
+    assert is_waiting
+    assert [reason for *_, reason in docent.turns()] == ["stopped"]
+    assert docent.replies(HELP, root)[-1].splitlines()[-1] == "Stopped."
+    assert docent.model.requests == []
 
 
 def test_a_question_that_waits_ends_at_once_and_its_asker_is_told(docent: Docent) -> None:

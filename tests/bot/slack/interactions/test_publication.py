@@ -1,14 +1,17 @@
 """What becomes of an answer that is posted in parts."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from agent.errors import ReplyError
 from agent.store.database import Database
-from agent.types import Audience
+from agent.turn import notices
+from agent.types import Audience, EndReason
 from bot.slack.client import SlackRefused, SlackUnavailable
 from bot.slack.interactions import publication
+from bot.slack.membership import audience
 from tests.bot.slack.interactions.recorded import record
 
 
@@ -27,13 +30,37 @@ class Posts:
 
     def __init__(self, n_taken: int, error: ReplyError) -> None:
         self.n_posted, self._n_taken, self._error = 0, n_taken, error
+        self.posted: list[str] = []
 
     def call(self, method: str, **arguments: Any) -> dict[str, str]:
         if self.n_posted == self._n_taken:
             self._n_taken = -1
             raise self._error
         self.n_posted += 1
+        self.posted.append(str(arguments))
         return {"ts": f"{self.n_posted}.1"}
+
+
+@pytest.mark.parametrize(
+    ("notice", "said"),
+    [
+        ("I could not read layoffs.xlsx.", ""),
+        (
+            f"{notices.BY_REASON[EndReason.TIME]} I cannot read layoffs.png: only text, and text files.",
+            "ran out of",
+        ),
+        ("Your budget for today is used up. This answer may be incomplete.", "This answer may be incomplete."),
+        (f"{publication.CORRECTION} Corrected by Grace on 3 May.", "Corrected by Grace"),
+        (audience.MIXED, ""),
+    ],
+)
+def test_what_was_said_to_the_asker_alone_is_not_published(database: Database, notice: str, said: str) -> None:
+    posts, recorded = Posts(9, SlackRefused("chat.postMessage", "never")), record("Seven percent.")
+    recorded = replace(recorded, notice=notice)
+    publication.publish(database, cast(Any, posts), cast(Any, Everybody()), recorded, user_id="U1", channel="C1")
+    (posted,) = posts.posted
+    assert said in posted
+    assert not any(told in posted for told in ("layoffs", "Your budget", audience.MIXED))
 
 
 @pytest.mark.parametrize(

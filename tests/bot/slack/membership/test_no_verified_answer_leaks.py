@@ -92,7 +92,8 @@ class Verdicts:
         ts = company.workspace.person(ADA).say(channel, QUESTION)
         address = ReplyAddress(TEAM, channel, ADA, ts=ts, thread_ts=ts)
         stored = inbox.store(
-            database, key=str(new_id()), address=address, origin=Origin.MENTION, question=QUESTION
+            database,
+            inbox.NewQuestion(key=str(new_id()), address=address, origin=Origin.MENTION, question=QUESTION),
         )
         assert isinstance(stored, StoredQuestion)
         with database.transaction() as transaction:

@@ -89,6 +89,15 @@ def test_the_work_grows_with_the_text_and_not_with_its_square() -> None:
             "2026-10-25T00:30",
         ),  # twice
         (Recurrence(frozenset({6}), time(2, 30)), "Europe/Berlin", "2026-10-25T00:30", "2026-11-01T01:30"),
+        (
+            Recurrence(frozenset(range(7)), time(2, 15)),
+            "Australia/Lord_Howe",
+            "2026-10-03T16:00",
+            "2026-10-04T15:15",
+        ),
+        (Recurrence(frozenset({6}), time(9)), "Pacific/Auckland", "2026-04-04T20:00", "2026-04-04T21:00"),  # back
+        (Recurrence(frozenset({6}), time(9)), "Pacific/Auckland", "2026-09-20T20:00", "2026-09-26T20:00"),  # forth
+        (Recurrence(frozenset({5}), time(23, 59)), "Pacific/Kiritimati", "2026-06-06T00:00", "2026-06-06T09:59"),
     ],
 )
 def test_a_time_is_one_of_the_clock_on_the_wall(every: Recurrence, zone: str, after: str, due: str) -> None:

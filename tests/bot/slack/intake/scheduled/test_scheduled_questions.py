@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from agent.store import budgets
 from agent.types import EndReason
 from bot.jobs import answering
 from bot.simulator import ADA, GENERAL, GRACE, HELP, HR, LINUS, FaultRule
+from bot.slack.channels import channel_settings
 from bot.slack.client import SlackClient
 from bot.slack.intake.scheduled import command, rows
 from bot.slack.intake.scheduled.rows import Bounds
@@ -356,3 +358,88 @@ def test_a_pause_is_told_once_although_slacks_answer_is_lost(docent: Docent, sch
     for _ in range(3):
         scheduling.pass_until("2026-06-05T16:00")
     assert len([post for post in scheduling.posts() if "I no longer ask" in post]) == 1
+
+
+def set_channel(docent: Docent, **values: object) -> None:
+    with docent.database.transaction() as transaction:
+        channel_settings.change_all(
+            transaction, team=docent.workspace.app.team_id, channel=HELP, changes=values, changed_by="operator"
+        )
+
+
+def test_a_muted_channel_gets_no_answer_and_its_setter_is_told_once_until_it_goes_on_by_itself(
+    docent: Docent, scheduling: Scheduling
+) -> None:
+    scheduling.command(ADA, f"day 9:00 {QUESTION}")
+    set_channel(docent, muted=True)
+    assert "I am muted in this channel" in scheduling.command(ADA, f"day 10:00 {QUESTION}")
+    for day in (4, 5):
+        assert scheduling.pass_until(f"2026-06-0{day}T09:00") == 0
+    (told,) = scheduling.posts(docent.workspace.person(ADA).dm)
+    assert "I am muted in the channel" in told
+    assert "I am muted here" in scheduling.command(GRACE, "list")
+    set_channel(docent, muted=None)
+    assert scheduling.pass_until("2026-06-05T12:00") == 0
+    assert scheduling.pass_until("2026-06-06T09:00") == 1
+    assert len(scheduling.posts()) == 1
+
+
+def test_a_setter_whom_the_channel_does_not_want_to_be_answered_is_told_alone(
+    docent: Docent, scheduling: Scheduling
+) -> None:
+    docent.workspace.set_group("S0HR", [GRACE])
+    scheduling.command(ADA, f"day 9:00 {QUESTION}")
+    set_channel(docent, allowed_groups=["S0HR"])
+    assert "certain user groups" in scheduling.command(ADA, f"day 10:00 {QUESTION}")
+    assert scheduling.pass_until("2026-06-04T09:00") == 0
+    (told,) = scheduling.posts(docent.workspace.person(ADA).dm)
+    assert "you are in none of them" in told
+    assert "`/docent every resume 1`" in told
+    scheduling.command(GRACE, f"day 4:30 {QUESTION}")  # of New York
+    assert scheduling.pass_until("2026-06-05T09:00") == 1
+    assert len(scheduling.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"), [({"muted": True}, "withdrawn"), ({"allowed_groups": ["S0HR"]}, "not_allowed")]
+)
+def test_what_is_set_after_a_question_was_asked_counts_for_its_answer(
+    docent: Docent, scheduling: Scheduling, values: dict[str, object], reason: str
+) -> None:
+    scheduling.command(ADA, f"day 9:00 {QUESTION}")
+    scheduling.moment = scheduling.moment.replace(hour=9)
+    assert scheduling.asking().run() == 1
+    set_channel(docent, **values)
+    docent.run()
+    assert scheduling.posts() == []
+    assert docent.workspace.ephemerals(ADA) == []
+    assert [reason for *_, reason in docent.turns()] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("day", "due"),
+    [  # London puts its clocks forward on 29 March and back on 25 October
+        ("2026-03-28", ["2026-03-28T09:00", "2026-03-29T08:00", "2026-03-30T08:00"]),
+        ("2026-10-24", ["2026-10-24T08:00", "2026-10-25T09:00", "2026-10-26T09:00"]),
+    ],
+)
+def test_a_question_keeps_its_time_of_the_clock_on_the_wall_when_clocks_are_changed(
+    docent: Docent, scheduling: Scheduling, day: str, due: list[str]
+) -> None:
+    scheduling.moment = datetime.fromisoformat(f"{day}T00:00Z")
+    scheduling.command(ADA, f"day 9:00 {QUESTION}")
+    for moment in due:
+        before = datetime.fromisoformat(moment) - timedelta(minutes=1)
+        assert scheduling.pass_until(before.isoformat()) == 0
+        assert scheduling.pass_until(moment) == 1
+
+
+def test_a_setter_who_has_moved_is_asked_for_at_that_time_of_where_they_are_from_the_next_time_on(
+    docent: Docent, scheduling: Scheduling
+) -> None:
+    scheduling.command(ADA, f"day 9:00 {QUESTION}")
+    docent.workspace.change_user(replace(docent.workspace.person(ADA).user, tz="Asia/Kolkata"))
+    assert scheduling.pass_until("2026-06-04T08:00") == 1  # as was said when it was set up
+    assert "(Asia/Kolkata)" in scheduling.command(ADA, "list")
+    assert scheduling.pass_until("2026-06-05T03:29") == 0
+    assert scheduling.pass_until("2026-06-05T03:30") == 1

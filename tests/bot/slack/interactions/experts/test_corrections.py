@@ -226,6 +226,21 @@ def test_it_is_given_only_to_those_who_may_read_its_thread_and_its_sources(  # n
     assert "Three pelicans" not in prompts
 
 
+def test_it_is_not_given_where_the_sources_that_it_rests_on_are_not_searched(
+    docent: Docent, pelicans: Pelicans, set_channel: SetChannel
+) -> None:
+    """Neither as it is nor as evidence; one that rests on no document is given everywhere."""
+    pelicans.correct()
+    for sources, is_given in ((["handbook"], False), (["handbook", "pelicans"], True), ([], True)):
+        set_channel(GENERAL, sources=sources)
+        assert pelicans.is_given() is is_given
+        pelicans.ask(LINUS, ALIKE, GENERAL)
+        assert ("Three pelicans" in docent.prompt()) is is_given
+    docent.query("DELETE FROM verified_documents RETURNING answer_id")
+    set_channel(GENERAL, sources=["handbook"])
+    assert pelicans.is_given()
+
+
 def test_what_the_answer_was_made_from_without_citing_it_narrows_its_readers(
     docent: Docent, pelicans: Pelicans, tmp_path: Path, clock: Unfinished
 ) -> None:

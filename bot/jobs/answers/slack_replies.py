@@ -1,0 +1,27 @@
+"""Makes the reply to a question of Slack, by how and where it was asked."""
+
+from agent.errors import ReplyError
+from agent.store.sessions import Turn
+from bot.jobs.context import WorkerContext
+from bot.slack.inbox import Origin
+from bot.slack.replies.command_reply import CommandReply
+from bot.slack.replies.reply import Reply
+from bot.slack.replies.reply_rows import Posted
+from bot.slack.replies.thread_reply import ThreadReply
+from bot.slack.replies.unasked.scheduled_reply import ScheduledReply
+from bot.slack.replies.unasked.unasked_reply import UnaskedReply
+
+
+def make(context: WorkerContext, turn: Turn, posted: Posted | None, *, only_asker: bool = False) -> Reply:
+    """Makes the reply; one for ``only_asker`` is seen by nobody else, wherever it was asked.
+
+    Raises :class:`ReplyError` where it is not known any more where that was.
+    """
+    if posted is None or context.slack is None:
+        raise ReplyError("nobody waits for this turn's answer any more", is_transient=False)
+    if turn.origin == Origin.SCHEDULED:
+        return ScheduledReply(context.slack, context.database, turn, posted)
+    if posted.address.thread_ts is None or posted.address.only_asker or only_asker:
+        return CommandReply(context.slack, posted.address, turn.question)
+    kind = UnaskedReply if turn.origin == Origin.CHANNEL else ThreadReply
+    return kind(context.slack, context.database, turn, posted)
