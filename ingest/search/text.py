@@ -39,7 +39,8 @@ _SHORTEST_TYPO = 4  # letters; shorter words are one edit from too many
 _VOWELS = frozenset("aeiouy")
 _STOP_WORDS = """
 a about after again all am an and any anybody anyone anything are as at be because been before being but by
-can can't cannot could did do does doesn't doing don't each either else ever every for from get gets getting
+can can't cannot could did do does doesn't doing don't each either else ever every everybody everyone everything for from
+get gets getting
 give given go goes going got had has have having he her here hers him his how i i'd i'll i'm i've if in into
 is isn't it it's its itself just let like made make many may me might more most much must my need needs new no
 not of off on once only or other our ours out over own please put say says shall she should so some somebody

@@ -10,7 +10,7 @@ from agent.store import questions, sessions
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from bot.slack import inbox
-from bot.slack.inbox import Origin, ReplyAddress
+from bot.slack.inbox import NewQuestion, Origin, ReplyAddress
 from bot.slack.intake import events
 from bot.slack.replies import reply_rows
 from bot.slack.replies.reply_rows import ReplyRows
