@@ -17,12 +17,13 @@ from agent.prompting import prompt
 from agent.secrets import contains_secret
 from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
 from ingest.search.text import words
-from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies, validity
+from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies
 from tools.extractive.features import Evidence, extract
 from tools.extractive.grounds import find_answered
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.relevance import SUPERSEDED, Scores, asks_how, score
 from tools.extractive.rendering import count_chars, render
+from tools.extractive.rules import validity
 from tools.extractive.sections import NamedSection
 from tools.extractive.small_talk import SmallTalk
 from tools.extractive.statements import Statement, list_statements
