@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,10 +66,9 @@ class Embedder:
         self.price_usd = Decimal(0) if self.is_local else price_usd
         self._pacer = TokenPacer(tokens_per_minute)
 
-    @cached_property
-    def neutral(self) -> Matrix | None:
-        """Returns vectors of texts about nothing in particular; None where they would cost something."""
-        return self._embed(NEUTRAL_TEXTS, is_question=False).vectors if self.is_local else None
+    def embed_neutral(self) -> Matrix:
+        """Returns vectors of texts about nothing in particular; none where they would cost something."""
+        return embed_neutral(self.model) if self.is_local else np.zeros((0, 0), np.float32)
 
     @property
     def is_local(self) -> bool:
@@ -139,6 +138,13 @@ def embed_recurring(texts: Sequence[str]) -> Matrix:
     """Returns what :func:`embed` returns, from a cache: for a question, which is embedded to search, to judge what
     was found and to answer, and for the sentences of what is found."""
     return _recurring.embed(texts)
+
+
+@cache
+def embed_neutral(model: str) -> Matrix:
+    """Returns a local model's vectors of texts about nothing in particular: computed once, half a second for the
+    sentence model."""
+    return Embedder(model).embed_documents(NEUTRAL_TEXTS).vectors
 
 
 def warm_up(model: str) -> None:

@@ -5,7 +5,7 @@ never cached: every search filters in the index.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -107,11 +107,11 @@ async def find_by_words_and_meaning(
     scope: ChunkFilter,
     limit: int,
     cache: RowCache,
-    neutral: Matrix | None = None,
+    neutral: Callable[[], Matrix] | None = None,
 ) -> list[Candidate]:
     """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
-    ``neutral`` are vectors of texts about nothing in particular, for a table with too few rows to compare with.
+    ``neutral`` gives vectors of texts about nothing in particular, for a table with too few rows to compare with.
     """
     bm25, nearest = await asyncio.gather(
         _score_by_words(table, query, scope, limit),
@@ -119,8 +119,9 @@ async def find_by_words_and_meaning(
     )
     rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
     sample = await cache.sample(table)
-    if neutral is not None and len(sample) < FEWEST_SAMPLED:
-        sample = np.concatenate([sample, neutral])
+    if neutral and len(sample) < FEWEST_SAMPLED:
+        more = await asyncio.to_thread(neutral)  # a model may be loaded for it
+        sample = np.concatenate([sample, more]) if len(more) else sample
     return _with_scores(rows, bm25, vector, sample)
 
 

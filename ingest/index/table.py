@@ -61,6 +61,9 @@ class IndexedHeading:
     path: str
 
 
+Neutral = Callable[[], Matrix] | None
+
+
 class Index:
     """A table of chunks, opened at first use; may be shared by threads."""
 
@@ -75,7 +78,7 @@ class Index:
         self._cache = RowCache()
 
     def candidates(
-        self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, neutral: Matrix | None = None
+        self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, neutral: Neutral = None
     ) -> list[Candidate]:
         """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
@@ -92,7 +95,7 @@ class Index:
         *,
         scope: ChunkFilter,
         limit: int,
-        neutral: Matrix | None = None,
+        neutral: Neutral = None,
     ) -> list[list[Candidate]]:
         """Finds the candidates of each query, of all in one version and at once; ``neutral`` as in
         :func:`ingest.index.candidates.find_by_words_and_meaning`."""

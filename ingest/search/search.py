@@ -76,7 +76,11 @@ class SearchContext:
             observability.log.warning("embedding_model_away", model=self.embedder.model, problem=str(error))
             return self.screen(queries, [self._candidates_by_words(query) for query in queries]), Decimal(0)
         found = self.index.candidates_of_each(
-            queries, list(embedded.vectors), scope=self.scope, limit=N_CANDIDATES, neutral=self.embedder.neutral
+            queries,
+            list(embedded.vectors),
+            scope=self.scope,
+            limit=N_CANDIDATES,
+            neutral=self.embedder.embed_neutral,
         )
         return self.screen(queries, found), embedded.cost_usd
 
@@ -86,7 +90,7 @@ class SearchContext:
             return []
         vector, static = embed([query])[0], Embedder(STATIC_EMBEDDING_MODEL)
         cosines = embed([c.search_text for c in by_words]) @ vector
-        closeness = standardize(cosines, static.neutral @ vector)
+        closeness = standardize(cosines, static.embed_neutral() @ vector)
         return [
             replace(c, cosine=float(cosine), closeness=float(close))
             for c, cosine, close in zip(by_words, cosines, closeness, strict=True)

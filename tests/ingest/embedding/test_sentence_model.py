@@ -56,7 +56,7 @@ def test_it_is_an_embedding_model_of_the_library() -> None:
     assert embedder.is_local
     assert embedder.price_usd == 0
     assert embedder.embed_question("Where do I park?").vectors.shape == (1, sentence_model.DIMENSION)
-    assert embedder.neutral is not None
+    assert embedder.embed_neutral() is embedder.embed_neutral()
 
 
 def test_other_weights_than_the_published_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
