@@ -1,11 +1,12 @@
 """What comes first, what is folded, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ingest.index.candidates import Candidate
-from ingest.search.late_interaction import TokenCache
+from ingest.search.late_interaction import MAX_QUESTION_WORDS, TokenCache
 from ingest.search.near_duplicates import is_near_duplicate
 from ingest.search.ranking import fold_duplicates, rank
 
@@ -112,3 +113,16 @@ def test_the_lexicon_forgets_when_it_is_full() -> None:
     first = cache.score("cab", pages)
     again = cache.score("cab", pages)
     assert first.passage.tolist() == again.passage.tolist()
+
+
+def test_a_passage_thousands_of_deviations_off_is_ranked_last() -> None:
+    odd = replace(candidate("odd", "pears"), closeness=-5_000.0)
+    found = rank("apples", [odd, replace(candidate("near", "apples"), closeness=5_000.0)])
+    assert [(one.candidate.document_id, one.score) for one in found] == [("near", 1.0), ("odd", 0.0)]
+
+
+def test_of_a_pasted_page_the_first_words_are_compared() -> None:
+    first = [f"first{n}" for n in range(MAX_QUESTION_WORDS)]
+    pages = [candidate("a", " ".join(first[:50])), candidate("b", "pears")]
+    one, other = (TokenCache().score(" ".join([*first, *more]), pages) for more in ([], ["pears"] * 9_000))
+    assert one.passage.tolist() == other.passage.tolist()
