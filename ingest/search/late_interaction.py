@@ -6,6 +6,7 @@ in its title (the late interaction of ColBERT, arXiv 2004.12832, with static wor
 Words that most candidates contain count little. Words and passages are cached, because they recur.
 """
 
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ MAX_WORDS = 40_000  # cached: 40 MB of vectors
 FIRST_WORDS = 4_096
 MAX_PASSAGES = 12_000  # cached: about 20 MB
 MAX_QUESTION_WORDS = 200  # of a pasted page: each takes a row as long as all passages
+_NO_DIGIT = re.compile(r"\D+")
 
 Numbers = NDArray[np.float32]
 Rows = NDArray[np.int32]  # the words of a text, as rows of the cache's vectors
@@ -36,6 +38,18 @@ class LateInteractionScores:
 
     passage: Numbers
     title: Numbers
+
+
+@dataclass(frozen=True)
+class _Lexicon:
+    """What is known of each row's word: its vector, and which stem and which digits it has (0: none).
+
+    The static vector of "9087" is that of "9078", the mean of the same digits: other digits are another thing.
+    """
+
+    vectors: Numbers
+    stems: NDArray[np.int32]
+    numbers: NDArray[np.int32]
 
 
 class TokenCache:
@@ -58,8 +72,8 @@ class TokenCache:
             titles = self._read([c.title for c in candidates])
             self._add_words(question_words)
             question_rows = self._rows_of(question_words)
-            vectors, stems = self._vectors, self._stems
-        return _score(question_rows, texts, titles, vectors, stems)
+            lexicon = _Lexicon(self._vectors, self._stems, self._numbers)
+        return _score(question_rows, texts, titles, lexicon)
 
     def _make_room(self) -> None:
         """Drops the older half of the passages where these are too many, all where the words are.
@@ -78,6 +92,8 @@ class TokenCache:
         self._texts: dict[str, Rows] = {}
         self._vectors = np.zeros((FIRST_WORDS, embed([""]).shape[1]), np.float32)
         self._stems = np.zeros(FIRST_WORDS, np.int32)
+        self._number_ids: dict[str, int] = {"": 0}
+        self._numbers = np.zeros(FIRST_WORDS, np.int32)
 
     def _read(self, texts: Sequence[str]) -> list[Rows]:
         """Returns the rows of texts; embeds the new words of all of them at once."""
@@ -100,8 +116,11 @@ class TokenCache:
         while last > len(self._stems):  # twice as long, so that not every search copies all of it
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
             self._stems = np.concatenate([self._stems, np.zeros_like(self._stems)])
+            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
         self._vectors[first:last] = embed(new)
         self._stems[first:last] = [self._stem_ids.setdefault(stem(w), len(self._stem_ids)) for w in new]
+        numbers = (_NO_DIGIT.sub("", w) for w in new)
+        self._numbers[first:last] = [self._number_ids.setdefault(n, len(self._number_ids)) for n in numbers]
 
     def _rows_of(self, words_: Sequence[str]) -> Rows:
         return np.fromiter(map(self._rows.__getitem__, words_), np.int32, len(words_))
@@ -114,11 +133,13 @@ def token_cache() -> TokenCache:
 
 
 def _score(
-    question: Rows, texts: Sequence[Rows], titles: Sequence[Rows], vectors: Numbers, stems: NDArray[np.int32]
+    question: Rows, texts: Sequence[Rows], titles: Sequence[Rows], lexicon: _Lexicon
 ) -> LateInteractionScores:
-    present, positions = _distinct([*texts, *titles], len(stems))
-    near = vectors[question] @ vectors[present].T
-    near[stems[question][:, None] == stems[present][None, :]] = 1.0
+    present, positions = _distinct([*texts, *titles], len(lexicon.stems))
+    near = lexicon.vectors[question] @ lexicon.vectors[present].T
+    asked, others = lexicon.numbers[question][:, None], lexicon.numbers[present][None, :]
+    near[(asked != others) & (asked > 0) & (others > 0)] = 0.0
+    near[lexicon.stems[question][:, None] == lexicon.stems[present][None, :]] = 1.0
     near = np.clip((near - MIN_COSINE) / (1 - MIN_COSINE), 0.0, 1.0)
     n_words = sum(map(len, texts))
     in_texts, in_titles = near[:, positions[:n_words]], near[:, positions[n_words:]]

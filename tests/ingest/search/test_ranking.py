@@ -126,3 +126,11 @@ def test_of_a_pasted_page_the_first_words_are_compared() -> None:
     pages = [candidate("a", " ".join(first[:50])), candidate("b", "pears")]
     one, other = (TokenCache().score(" ".join([*first, *more]), pages) for more in ([], ["pears"] * 9_000))
     assert one.passage.tolist() == other.passage.tolist()
+
+
+def test_a_number_of_the_same_digits_is_another_number() -> None:
+    pages = [candidate("a", "ppr-9087 laptops"), candidate("b", "ppr-9078 laptops"), candidate("c", "ppr laptops")]
+    found = TokenCache().score("ppr-9087", pages).passage.tolist()
+    assert found[0] == 1.0
+    assert found[1] == 0.0
+    assert 0.0 < found[2] < 1.0
