@@ -138,7 +138,7 @@ def _score(
     present, positions = _distinct([*texts, *titles], len(lexicon.stems))
     near = lexicon.vectors[question] @ lexicon.vectors[present].T
     asked, others = lexicon.numbers[question][:, None], lexicon.numbers[present][None, :]
-    near[(asked != others) & (asked > 0) & (others > 0)] = 0.0
+    near[(near >= EQUAL_FROM) & (asked != others)] = 0.0
     near[lexicon.stems[question][:, None] == lexicon.stems[present][None, :]] = 1.0
     near = np.clip((near - MIN_COSINE) / (1 - MIN_COSINE), 0.0, 1.0)
     n_words = sum(map(len, texts))
