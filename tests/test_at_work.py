@@ -93,7 +93,7 @@ def test_stop_is_heard_while_the_model_says_nothing_at_all(world: System, model:
     world.start("web", "worker")
     ada = world.workspace.person(ADA)
     ts = ada.mention(HELP, QUESTION)
-    world.wait_for(lambda: world.replies(HELP, ts))
+    world.wait_for(lambda: any("Searched the documents" in reply.plain for reply in world.replies(HELP, ts)))
 
     ada.stop(HELP, ts)
 

@@ -39,21 +39,19 @@ _LONG = 7
 _SHORTEST_TYPO = 4  # letters; shorter words are one edit from too many
 _VOWELS = frozenset("aeiouy")
 _STOP_WORDS = """
-a about after again all am an and any anybody anyone anything are as at be because been before being but by
-can can't cannot could did do does doesn't doing don't each either else ever every everybody everyone everything
-for from get gets getting give
-given go goes going got had has have having he her here hers him his how i i'd i'll i'm i've if in into
-is isn't it it's its itself just let like made make many may me might more most much must my need needs new no
-not of off on once only or other our ours out over own please put say says shall she should so some somebody
-someone something such suddenly take taking tell than that that's the their them then there these they thing
-things this those though through to too under until up us use used using very want wanted wants was we well
-were what what's whats when where where's wheres whether which while who whom whose why will with without
-won't work working works would you your yours yourself anymore still already also actually really long often
-soon early late fast far able allowed possible know mean means find happen happens happened hear heard does
-different same rule way ways keep today tomorrow yesterday now somewhere anywhere maybe okay ok hi hello
-thanks thank im ive dont cant wont isnt we're they're you're haven't hasn't hadn't didn't wasn't weren't
-aren't shouldn't wouldn't couldn't wat ur pls
-plz thx cuz gonna wanna gotta dunno lemme
+a about after again all am an and any anybody anyone anything are as at be because been before being but by can
+can't cannot could did do does doesn't doing don't each either else ever every everybody everyone everything for
+from get gets getting give given go goes going got had has have having he her here hers him his how i i'd i'll
+i'm i've if in into is isn't it it's its itself just let like made make many may me might more most much must my
+need needs new no not of off on once only or other our ours out over own please put say says shall she should so
+some somebody someone something such suddenly take taking tell than that that's the their them then there these
+they thing things this those though through to too under until up us use used using very want wanted wants was
+we well were what what's whats when where where's wheres whether which while who whom whose why will with
+without won't work working works would you your yours yourself anymore still already also actually really long
+often soon early late fast far able allowed possible know mean means find happen happens happened hear heard
+does different same rule way ways keep today tomorrow yesterday now somewhere anywhere maybe okay ok hi hello
+thanks thank im ive dont cant wont isnt we're they're you're haven't hasn't hadn't didn't wasn't weren't aren't
+shouldn't wouldn't couldn't wat ur pls plz thx cuz gonna wanna gotta dunno lemme
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 

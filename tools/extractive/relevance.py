@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from ingest.embedding.embedder import embed_recurring
 from ingest.search.text import stems
-from tools.extractive import conditions, validity
 from tools.extractive.features import Evidence, Match, Place, idf_weights, match_words
 from tools.extractive.question import ParsedQuestion
+from tools.extractive.rules import conditions, validity
 from tools.extractive.statements import Statement
 
 FEATURES = ("covered", "meaning", "kind", "asks", "passage")

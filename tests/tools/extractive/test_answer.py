@@ -327,3 +327,21 @@ def test_steps_are_quoted_together_and_in_order() -> None:
 def test_a_refusal_says_which_name_no_page_mentions() -> None:
     text = answer("Do you support Kubernetes clusters?", evidence(passage(1, NOTICE, title="Notice")))
     assert "No page that I found mentions “Kubernetes”." in text
+
+
+def test_of_two_versions_the_one_in_force_answers_and_the_older_is_named() -> None:
+    now = "You can work from home up to 3 days a week, on days agreed with the lead."
+    then = "Employees could work from home on up to 2 days a week, on days agreed with the lead."
+    text = answer(
+        "How many days a week can I work from home?",
+        evidence(passage(1, then, title="Remote work 2024 (superseded)"), passage(2, now, title="Working hours")),
+    )
+    assert (
+        text
+        == f"{now} [2]\n\nA page that is no longer in force says otherwise: Remote work 2024 (superseded) [1]."
+    )
+    same = answer(
+        "How many days a week can I work from home?",
+        evidence(passage(1, now, title="Remote work 2024 (superseded)"), passage(2, now, title="Working hours")),
+    )
+    assert same == f"{now} [2]"

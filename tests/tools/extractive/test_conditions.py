@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tools.extractive.conditions import Amount, find_amounts, find_range, judge
+from tools.extractive.rules.conditions import Amount, find_amounts, find_range, judge
 
 NOTICE = ["during probation", "up to 2 years", "2 to 5 years", "more than 5 years"]
 CLAIMS = ["up to €300", "€300 to €2,500", "above €2,500"]

@@ -3,7 +3,8 @@
 import pytest
 
 from agent.types import CitedPassage, Passage
-from tools.extractive import answer, conditions, follow_ups, question, replacements, validity
+from tools.extractive import answer, follow_ups, question, replacements
+from tools.extractive.rules import conditions, validity
 from tools.extractive.statements import Statement, list_statements
 
 pytestmark = pytest.mark.timeout(60)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tools.extractive.rules.validity import find_superseded
 from tools.extractive.statements import Statement
-from tools.extractive.validity import find_superseded
 
 
 def statement(title: str, heading: str = "") -> Statement:

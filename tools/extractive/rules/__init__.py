@@ -1,0 +1,1 @@
+"""Rules where a rule is the meaning: ``conditions`` of rows and items, ``validity`` of pages."""
