@@ -12,7 +12,7 @@ from bot.doctor import stores
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
 from ingest.documents import ocr
-from ingest.settings import LOCAL_EMBEDDING_MODELS, OcrUse
+from ingest.settings import LOCAL_EMBEDDING_MODELS, SENTENCE_EMBEDDING_MODEL, OcrUse
 from ingest.sync import reports
 
 SHARE = "Set DOCENT_INDEX_URI=s3://bucket/index on every machine, and run 'docent ingest' again."
@@ -102,7 +102,12 @@ def embeddings(context: CheckContext) -> Iterator[Finding]:
         yield Finding("embeddings", FindingState.SKIPPED, f"{model} was not called.{hint}")
         return
     from agent.llm import failures
+    from ingest.embedding import sentence_model
     from ingest.embedding.embedder import Embedder
+
+    if model == SENTENCE_EMBEDDING_MODEL and sentence_model.is_installed() and not sentence_model.is_unpacked():
+        yield Finding("embeddings", FindingState.OK, f"{model}: installed; unpacked with the first documents")
+        return
 
     started = time.monotonic()
     try:

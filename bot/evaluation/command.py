@@ -63,6 +63,7 @@ def evaluate(
 
     import agent.settings
     from agent import observability
+    from agent.errors import UserError
     from bot.evaluation import evaluator, thresholds
     from bot.processes import environment
 
@@ -81,6 +82,10 @@ def evaluate(
         )
         for path in paths
     ]
+    if compare and len(paths) > 1:
+        raise UserError("--compare is for one set. Leave it out: each set is compared with its own last run.")
+    for one in options:
+        evaluator.read_set(one)  # what cannot be used is said before anything is measured
     errors = Console(stderr=True, soft_wrap=True)
     with environment.open_database() as database:
         done = [evaluator.evaluate(database, one, console=errors) for one in options]

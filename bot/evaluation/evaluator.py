@@ -75,7 +75,7 @@ def evaluate(database: Database, options: EvalOptions, *, console: Console) -> E
 
         evaluate(database, EvalOptions(Path("questions.jsonl")), console=Console(stderr=True))
     """
-    set_ = questions.select(questions.read(options.path), kinds=options.kinds, limit=options.limit)
+    set_ = read_set(options)
     before = runs.read(options.compare) if options.compare else None
     started = now()
     with (
@@ -95,6 +95,16 @@ def evaluate(database: Database, options: EvalOptions, *, console: Console) -> E
     )
 
 
+def read_set(options: EvalOptions) -> QuestionSet:
+    """Reads the questions that the options choose; raises :class:`UserError` for a set that cannot be used."""
+    set_ = questions.select(questions.read(options.path), kinds=options.kinds, limit=options.limit)
+    if options.own_documents and not (set_.documents or set_.pages):
+        raise UserError(
+            f"The set {set_.name} has no documents of its own: no docs.jsonl and no folder pages beside it."
+        )
+    return set_
+
+
 @contextmanager
 def _open_library(
     database: Database, set_: QuestionSet, progress: Progress, *, own_documents: bool
@@ -102,10 +112,6 @@ def _open_library(
     """Opens the existing index, or indexes the set's own documents for this run."""
     settings = ingest.settings.load()
     documents = set_.documents or (set_.pages if own_documents else None)
-    if own_documents and documents is None:
-        raise UserError(
-            f"The set {set_.name} has no documents of its own: no docs.jsonl and no folder pages beside it."
-        )
     if documents is None:
         library = Library(database, settings)
         if problem := library.status().problem:

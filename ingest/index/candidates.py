@@ -112,6 +112,8 @@ async def find_by_words_and_meaning(
     """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
     ``neutral`` gives vectors of texts about nothing in particular, for a table with too few rows to compare with.
+    There the rows that were found are compared with instead of a sample of all: of so few a reader could work out
+    what those that he may not read are about.
     """
     bm25, nearest = await asyncio.gather(
         _score_by_words(table, query, scope, limit),
@@ -119,9 +121,9 @@ async def find_by_words_and_meaning(
     )
     rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
     sample = await cache.sample(table)
-    if neutral and len(sample) < FEWEST_SAMPLED:
-        more = await asyncio.to_thread(neutral)  # a model may be loaded for it
-        sample = np.concatenate([sample, more]) if len(more) else sample
+    if rows and len(sample) < FEWEST_SAMPLED:
+        more = await asyncio.to_thread(neutral) if neutral else sample[:0]  # a model may be loaded for it
+        sample = np.concatenate([*(row.vector[None] for row in rows.values()), *([more] if len(more) else [])])
     return _with_scores(rows, bm25, vector, sample)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLED: Final = 512  # passages; the standard deviation is then right within 3 %
-FEWEST_SAMPLED: Final = 128  # with fewer, texts about nothing in particular are added
+FEWEST_SAMPLED: Final = 128  # with fewer, what was found and texts about nothing in particular stand for them
 _LEAST_DEVIATION: Final = 1e-3
 
 Numbers = NDArray[np.float32]

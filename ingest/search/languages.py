@@ -98,7 +98,7 @@ def stop_words(language: Language) -> frozenset[str]:
     return frozenset(_STOP_WORDS.get(language, "").split())
 
 
-@lru_cache(maxsize=2_000)
+@lru_cache(maxsize=1_000)  # of 200 words at the most: up to 15 MB
 def detect(words: Sequence[str], english: frozenset[str] = frozenset()) -> Language:
     """Returns the language of a question by its words: by its script, else by whose stop words it has most.
 

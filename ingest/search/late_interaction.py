@@ -1,8 +1,8 @@
 """Scores how well a passage's words match a question's words, equal or near in meaning (MaxSim).
 
-BM25 knows only equal words, and one vector of a whole passage blurs what single sentences say. So each word of the
-question is matched with its nearest word by the static embedding, whatever model the index has: in the passage, in
-its best sentence, and in its title (the late interaction of ColBERT, arXiv 2004.12832, with static word vectors).
+BM25 knows only equal words, and one vector of a whole passage blurs what its words say. So each word of the
+question is matched with its nearest word by the static embedding, whatever model the index has: in the passage and
+in its title (the late interaction of ColBERT, arXiv 2004.12832, with static word vectors).
 Words that most candidates contain count little. Words and passages are cached, because they recur.
 """
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate, chain, islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,11 @@ MIN_COSINE = 0.2  # of two words that count as near; "soldier" and "military" ha
 MAX_WORDS = 40_000  # cached: 40 MB of vectors
 FIRST_WORDS = 4_096
 MAX_PASSAGES = 12_000  # cached: about 20 MB
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+MAX_QUESTION_WORDS = 200  # of a pasted page: each takes a row as long as all passages
+_NO_DIGIT = re.compile(r"\D+")
 
 Numbers = NDArray[np.float32]
+Rows = NDArray[np.int32]  # the words of a text, as rows of the cache's vectors
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,19 @@ class LateInteractionScores:
     """Scores between 0 and 1, one per candidate."""
 
     passage: Numbers
-    sentence: Numbers  # its best one
     title: Numbers
 
 
 @dataclass(frozen=True)
-class _Text:
-    """The words of a text as rows of the cache's vectors; a sentence begins at each of ``starts``."""
+class _Lexicon:
+    """What is known of each row's word: its vector, and which stem and which digits it has (0: none).
 
-    rows: NDArray[np.int32]
-    starts: NDArray[np.int32]
+    The static vector of "9087" is that of "9078", the mean of the same digits: other digits are another thing.
+    """
+
+    vectors: Numbers
+    stems: NDArray[np.int32]
+    numbers: NDArray[np.int32]
 
 
 class TokenCache:
@@ -57,18 +62,18 @@ class TokenCache:
 
     def score(self, question: str, candidates: Sequence[Candidate]) -> LateInteractionScores:
         """Scores each candidate; all zero for a question without words."""
-        question_words = content_words(question) or words(question)
+        question_words = (content_words(question) or words(question))[:MAX_QUESTION_WORDS]
         if not question_words or not candidates:
             zeros = np.zeros(len(candidates), np.float32)
-            return LateInteractionScores(zeros, zeros, zeros)
+            return LateInteractionScores(zeros, zeros)
         with self._changing:
             self._make_room()
             texts = self._read([c.search_text for c in candidates])
             titles = self._read([c.title for c in candidates])
             self._add_words(question_words)
             question_rows = self._rows_of(question_words)
-            vectors, stems = self._vectors, self._stems
-        return _score(question_rows, texts, titles, vectors, stems)
+            lexicon = _Lexicon(self._vectors, self._stems, self._numbers)
+        return _score(question_rows, texts, titles, lexicon)
 
     def _make_room(self) -> None:
         """Drops the older half of the passages where these are too many, all where the words are.
@@ -84,18 +89,21 @@ class TokenCache:
     def _clear(self) -> None:
         self._rows: dict[str, int] = {}
         self._stem_ids: dict[str, int] = {}
-        self._texts: dict[str, _Text] = {}
+        self._texts: dict[str, Rows] = {}
         self._vectors = np.zeros((FIRST_WORDS, embed([""]).shape[1]), np.float32)
         self._stems = np.zeros(FIRST_WORDS, np.int32)
+        self._number_ids: dict[str, int] = {"": 0}
+        self._numbers = np.zeros(FIRST_WORDS, np.int32)
 
-    def _read(self, texts: Sequence[str]) -> list[_Text]:
+    def _read(self, texts: Sequence[str]) -> list[Rows]:
         """Returns the rows of texts; embeds the new words of all of them at once."""
-        new = {text: _sentences(text) for text in texts if text not in self._texts}
-        words_ = {text: [word for sentence in sentences for word in sentence] for text, sentences in new.items()}
-        self._add_words(chain.from_iterable(words_.values()))
-        for text, sentences in new.items():
-            starts = np.array([0, *accumulate(map(len, sentences[:-1]))][: len(sentences)], np.int32)
-            self._texts[text] = _Text(self._rows_of(words_[text]), starts)
+        new = {
+            text: [word for word in words(text) if word not in STOP_WORDS]
+            for text in texts
+            if text not in self._texts
+        }
+        self._add_words(chain.from_iterable(new.values()))
+        self._texts.update((text, self._rows_of(words_)) for text, words_ in new.items())
         return [self._texts[text] for text in texts]
 
     def _add_words(self, words_: Iterable[str]) -> None:
@@ -108,10 +116,13 @@ class TokenCache:
         while last > len(self._stems):  # twice as long, so that not every search copies all of it
             self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
             self._stems = np.concatenate([self._stems, np.zeros_like(self._stems)])
+            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
         self._vectors[first:last] = embed(new)
         self._stems[first:last] = [self._stem_ids.setdefault(stem(w), len(self._stem_ids)) for w in new]
+        numbers = (_NO_DIGIT.sub("", w) for w in new)
+        self._numbers[first:last] = [self._number_ids.setdefault(n, len(self._number_ids)) for n in numbers]
 
-    def _rows_of(self, words_: Sequence[str]) -> NDArray[np.int32]:
+    def _rows_of(self, words_: Sequence[str]) -> Rows:
         return np.fromiter(map(self._rows.__getitem__, words_), np.int32, len(words_))
 
 
@@ -121,39 +132,22 @@ def token_cache() -> TokenCache:
     return TokenCache()
 
 
-def _sentences(text: str) -> list[list[str]]:
-    """Returns the words of each sentence, without stop words."""
-    parts = (words(part) for part in _SENTENCE_END.split(text))
-    return [sentence for part in parts if (sentence := [word for word in part if word not in STOP_WORDS])]
-
-
 def _score(
-    question: NDArray[np.int32],
-    texts: Sequence[_Text],
-    titles: Sequence[_Text],
-    vectors: Numbers,
-    stems: NDArray[np.int32],
+    question: Rows, texts: Sequence[Rows], titles: Sequence[Rows], lexicon: _Lexicon
 ) -> LateInteractionScores:
-    present, positions = _distinct([text.rows for text in (*texts, *titles)], len(stems))
-    near = vectors[question] @ vectors[present].T
-    near[stems[question][:, None] == stems[present][None, :]] = 1.0
+    present, positions = _distinct([*texts, *titles], len(lexicon.stems))
+    near = lexicon.vectors[question] @ lexicon.vectors[present].T
+    asked, others = lexicon.numbers[question][:, None], lexicon.numbers[present][None, :]
+    near[(near >= EQUAL_FROM) & (asked != others)] = 0.0
+    near[lexicon.stems[question][:, None] == lexicon.stems[present][None, :]] = 1.0
     near = np.clip((near - MIN_COSINE) / (1 - MIN_COSINE), 0.0, 1.0)
-    n_words = sum(len(text.rows) for text in texts)
+    n_words = sum(map(len, texts))
     in_texts, in_titles = near[:, positions[:n_words]], near[:, positions[n_words:]]
-    best = _best_of_each(in_texts, [len(text.rows) for text in texts])
+    best = _best_of_each(in_texts, [len(text) for text in texts])
     weights = np.log1p(1 / ((best >= EQUAL_FROM).mean(axis=1) + 1 / len(texts))).astype(np.float32)
     weights /= weights.sum()
-    sentences = weights @ _best_of_each(in_texts, _sentence_lengths(texts))
-    by_sentence = _best_of_each(sentences[None, :], [len(text.starts) for text in texts])[0]
-    by_title = _best_of_each(in_titles, [len(title.rows) for title in titles])
-    return LateInteractionScores(weights @ best, by_sentence, weights @ by_title)
-
-
-def _sentence_lengths(texts: Sequence[_Text]) -> NDArray[np.int32]:
-    """Returns how many words each sentence of all texts has; a text without words has no sentence."""
-    ends = np.cumsum([len(text.rows) for text in texts], dtype=np.int32)
-    starts = [text.starts + (end - len(text.rows)) for text, end in zip(texts, ends, strict=True)]
-    return np.diff(np.concatenate([*starts, ends[-1:]]))
+    by_title = _best_of_each(in_titles, [len(title) for title in titles])
+    return LateInteractionScores(weights @ best, weights @ by_title)
 
 
 def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -164,7 +158,7 @@ def _distinct(rows: Sequence[NDArray[np.int32]], n_known: int) -> tuple[NDArray[
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[all_rows]
 
 
-def _best_of_each(values: Numbers, lengths: Sequence[int] | NDArray[np.int32]) -> Numbers:
+def _best_of_each(values: Numbers, lengths: Sequence[int]) -> Numbers:
     """Reduces consecutive parts of each row to their maximum: ``(n, sum(lengths))`` to ``(n, n_parts)``.
 
     An empty part becomes 0.

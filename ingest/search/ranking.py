@@ -3,7 +3,7 @@
 The features are what the cosine is worth (:mod:`ingest.index.closeness`), BM25, and how near the words of the
 passage and of its title are to those of the question (:mod:`.late_interaction`). The weights are in
 ``weights.json``, trained by ``make train`` on questions to several collections with two embedding models;
-docs/decisions/0013 has the figures on the collections that were left out. A document's other passages and the best
+docs/decisions/0013 says what was left out. A document's other passages and the best
 single sentence were features too, and bought nothing there.
 """
 
@@ -94,7 +94,7 @@ def rank(question: str, candidates: Sequence[Candidate]) -> list[RankedCandidate
     ranked = [
         RankedCandidate(
             candidate=c,
-            score=round(1 / (1 + math.exp(-logit)), 3),
+            score=round(_probability(logit), 3),
             total=logit + recent[c.chunk_id],
             by_words=words.get(c.chunk_id, 0),
             by_meaning=meaning[c.chunk_id],
@@ -104,6 +104,12 @@ def rank(question: str, candidates: Sequence[Candidate]) -> list[RankedCandidate
         for c, own, logit in zip(candidates, parts.tolist(), logits.tolist(), strict=True)
     ]
     return sorted(ranked, key=lambda r: (-round(r.total, 6), r.candidate.chunk_id))
+
+
+def _probability(logit: float) -> float:
+    """Returns the probability of log odds, however small: where nearly all passages are copies, the one that is
+    none may lie thousands of standard deviations off."""
+    return 1 / (1 + math.exp(-logit)) if logit > 0 else math.exp(logit) / (1 + math.exp(logit))
 
 
 def put_first(best: Sequence[RankedCandidate], source: str) -> Sequence[RankedCandidate]:

@@ -32,6 +32,7 @@ _SPELLINGS = (  # of a stem: British to American, where both are usual
     (re.compile(r"(?<=[a-z]{3})our(?=$|[ai])"), "or"),
     (re.compile(r"tr$"), "ter"),
 )
+_DETECTED_WORDS = 200  # of a text, which tell its language; detecting remembers them
 MAX_WORDS = 40  # of a question; no question that a person types has more, a pasted page has hundreds
 _SHORTEST_STEM = 3
 _LONG = 7
@@ -87,7 +88,11 @@ def stem_in(word: str, language: Language) -> str:
 
 def detect_language(question: str) -> Language:
     """Returns the language of a question; English where nothing speaks for another."""
-    return detect(tuple(words(question)), STOP_WORDS)
+    return _detect(words(question))
+
+
+def _detect(words_: list[str]) -> Language:
+    return detect(tuple(words_[:_DETECTED_WORDS]), STOP_WORDS)
 
 
 def contains_word(word: str, text: str) -> bool:
@@ -122,7 +127,7 @@ def content_words(text: str) -> list[str]:
     ['park', 'bicycle']
     """
     found = words(text)
-    language = detect(tuple(found), STOP_WORDS)
+    language = _detect(found)
     ignored = STOP_WORDS if language is Language.ENGLISH else stop_words(language)
     content = list(dict.fromkeys(w for w in found if w not in ignored and (len(w) > 1 or w.isdigit())))
     return drop_grammar(content) if language is Language.JAPANESE else content

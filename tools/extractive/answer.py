@@ -217,7 +217,7 @@ _TO_A_MODEL = re.compile(
     r"|\b(?:ai|the) ?(?:assistants?|bots?)\b.{0,30}\b(?:must|should|have to|reply|write|ask|answer)\b"
     r"|\b(?:ai assistants?|chatbots?|language models?|llms?)\b.{0,60}\b(?:must|always|never|reply|finish)\b"
     r"|\bsystem[_ ](?:message|prompt)\b|\bwhatever the user\b|\buser['’]?s question\b"
-    r"|(?:^|\n)\s*(?:assistant|user|human|system)\s*:"
+    r"|(?:^|\n)[ \t>*]*(?:assistant|user|human|system)\s*:"
     r"|\b(?:start|begin|finish|end) (?:every|each|your) (?:answer|message|reply)\b"
     r"|<[@!#][^>]*>|\banswer every later question\b",
     re.IGNORECASE,

@@ -24,7 +24,7 @@ _FRAGMENT = re.compile(r"^(?:and |or |but |so )?(?:what about|how about|what if|
 _VERB = r"(?:is|are|was|were|do|does|did|can|could|may|might|must|should|shall|will|would|has|have|need)"
 _CLAUSE = re.compile(rf"\b{_VERB}\b\W+\w", re.IGNORECASE)
 _ABOUT_SOMETHING_NEW = re.compile(  # "how long must a password be?", but not "what is the deadline?"
-    rf"\b(?:who|what|which|when|where|why|how)\b.*\b{_VERB}\s+(?:(?:a|an|any|my|our|your|all|every|each)\s+)?"
+    rf"\b(?:who|what|which|when|where|why|how)\b.{{0,200}}\b{_VERB}\s+(?:(?:a|an|any|my|our|your|all|every|each)\s+)?"
     r"(?!(?:i|we|you|the)\b)(\w+)",
     re.IGNORECASE,
 )

@@ -21,7 +21,7 @@ _ASKS = re.compile(
 )
 _QUESTION_MARK = re.compile("[?？¿]")
 _NEXT_PART = re.compile(
-    r"(?:[,;]?\s+(?:and|or|but)\s+|:\s+|,\s+)"
+    r"(?:[,;]?(?<!\s)\s++(?:and|or|but)\s+|:\s+|,\s+)"
     r"(?=(?:(?:by|until|from|for|at|in|to|with|since)\s+)?(?:who|whom|what|which|when|where|why|how)\b)",
     re.IGNORECASE,
 )

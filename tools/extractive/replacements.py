@@ -7,6 +7,7 @@ search nor an answer is about both.
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from ingest.search.text import STOP_WORDS, stem
 
@@ -30,7 +31,7 @@ def leave_out(question: str, background: str) -> str:
         return background
     for start, end in sorted(set(_find_replaced(own, background)), reverse=True):
         background = f"{background[:start].rstrip()} {background[end:].lstrip()}"
-    return re.sub(r"\s+([?.!,;])", r"\1", background).strip()
+    return re.sub(r"(?<!\s)\s++([?.!,;])", r"\1", background).strip()
 
 
 def _find_replaced(own: list[str], background: str) -> list[tuple[int, int]]:
@@ -48,7 +49,7 @@ def _beside_common(own: list[str], before: list[re.Match[str]]) -> Iterator[re.M
     """Yields what tells one of a kind from another where both name it: a word before, behind, or a number."""
     stems = [stem(word[0].lower()) for word in before]
     first, second, last = stem(own[0].lower()), stem(own[1].lower()), stem(own[-1].lower())
-    for (i, word), following in zip(enumerate(before), [*before[1:], None], strict=True):
+    for i, (word, following) in enumerate(zip_longest(before, before[1:])):
         if stems[i] == last and i and _is_other(before[i - 1][0], own):
             yield before[i - 1]
         elif following and stems[i] == first and _is_label(following[0], own):

@@ -41,3 +41,22 @@ def test_what_cannot_be_done_is_said_before_anything_is(
 ) -> None:
     with pytest.raises(UserError, match=said):
         run(write_lines(handbook, *QUESTIONS), *arguments)
+
+
+@pytest.mark.parametrize(
+    ("third", "arguments", "said"),
+    [
+        ({"question": "Where?"}, [], "The set third has no documents of its own"),
+        ({"question": "Where?"}, ["--compare", "run.json"], "--compare is for one set"),
+        ("{", [], "line 1"),
+    ],
+)
+def test_a_set_that_cannot_be_used_is_named_before_any_is_measured(
+    run: Evaluate, tmp_path: Path, third: object, arguments: list[str], said: str
+) -> None:
+    first, last = tmp_path / "first", tmp_path / "third"
+    (first / "pages").mkdir(parents=True)
+    last.mkdir()
+    with pytest.raises(UserError, match=said):
+        run(write_lines(first, *QUESTIONS), write_lines(last, third), *arguments)
+    assert not (tmp_path / "home" / "evaluations").exists()

@@ -1,5 +1,9 @@
 """The sentence model: what its authors publish comes out, and its weights are those that were published."""
 
+import errno
+import os
+import subprocess
+import sys
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,3 +88,47 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(sentence_model, "_folder", lambda: tmp_path / "models")
     with pytest.raises(SettingsError, match="Cannot unpack the embedding model into"):
         sentence_model.load.__wrapped__()
+
+
+def test_what_is_killed_while_unpacking_leaves_nothing_for_good(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    name = next((home / "models").glob("*.json")).name
+    old, fresh = (folder / f"{name}.{which}.part" for which in ("old", "fresh"))
+    for part in (old, fresh):
+        part.write_bytes(b"{half a")
+    os.utime(old, (0, 0))
+    monkeypatch.setattr(sentence_model, "_folder", lambda: folder)
+    path = sentence_model._unpack("tokenizer.json")
+    assert sorted(folder.iterdir()) == sorted([path, fresh])  # another process may be writing what is fresh
+    assert path.read_bytes() == (home / "models" / name).read_bytes()
+    assert path.stat().st_mode & 0o444 == 0o444  # whatever user unpacked it, others read it
+
+
+def test_a_disk_that_is_full_keeps_no_half_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sentence_model, "_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(SettingsError, match="No space left on device"):
+        sentence_model._unpack("tokenizer.json")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_two_processes_unpack_at_once(home: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from ingest.embedding import sentence_model as m; print(m.load().embed(['a'])[0, 0])",
+    ]
+    env = {**os.environ, "DOCENT_HOME": str(tmp_path)}
+    both = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (process.communicate(timeout=60)[0] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert first == second
+    assert sorted(p.name for p in (tmp_path / "models").iterdir()) == sorted(
+        p.name for p in (home / "models").iterdir()
+    )

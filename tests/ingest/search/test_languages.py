@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.search.languages import Language, is_compound_part
+from ingest.search.languages import Language, detect, is_compound_part
 from ingest.search.text import content_words, detect_language, stems
 
 
@@ -57,3 +57,10 @@ def test_a_part_of_a_german_compound_is_found() -> None:
     assert is_compound_part("reisekost", "reisekostenabrechn")
     assert is_compound_part("arbeitszeugnis", "zeugnis")
     assert not is_compound_part("reis", "reisekost")
+
+
+def test_what_a_long_text_leaves_behind_is_bounded() -> None:
+    detect.cache_clear()
+    opening = "wie viele urlaubstage habe ich und wo " * 100
+    assert {detect_language(f"{opening} {n}") for n in range(5)} == {Language.GERMAN}
+    assert detect.cache_info().currsize == 1  # what comes behind the first hundreds of words is not kept

@@ -1,11 +1,12 @@
 """What comes first, what is folded, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ingest.index.candidates import Candidate
-from ingest.search.late_interaction import TokenCache
+from ingest.search.late_interaction import MAX_QUESTION_WORDS, TokenCache
 from ingest.search.near_duplicates import is_near_duplicate
 from ingest.search.ranking import fold_duplicates, rank
 
@@ -112,3 +113,24 @@ def test_the_lexicon_forgets_when_it_is_full() -> None:
     first = cache.score("cab", pages)
     again = cache.score("cab", pages)
     assert first.passage.tolist() == again.passage.tolist()
+
+
+def test_a_passage_thousands_of_deviations_off_is_ranked_last() -> None:
+    odd = replace(candidate("odd", "pears"), closeness=-5_000.0)
+    found = rank("apples", [odd, replace(candidate("near", "apples"), closeness=5_000.0)])
+    assert [(one.candidate.document_id, one.score) for one in found] == [("near", 1.0), ("odd", 0.0)]
+
+
+def test_of_a_pasted_page_the_first_words_are_compared() -> None:
+    first = [f"first{n}" for n in range(MAX_QUESTION_WORDS)]
+    pages = [candidate("a", " ".join(first[:50])), candidate("b", "pears")]
+    one, other = (TokenCache().score(" ".join([*first, *more]), pages) for more in ([], ["pears"] * 9_000))
+    assert one.passage.tolist() == other.passage.tolist()
+
+
+def test_a_number_of_the_same_digits_is_another_number() -> None:
+    pages = [candidate("a", "ppr-9087 laptops"), candidate("b", "ppr-9078 laptops"), candidate("c", "ppr laptops")]
+    found = TokenCache().score("ppr-9087", pages).passage.tolist()
+    assert found[0] == 1.0
+    assert found[1] == 0.0
+    assert 0.0 < found[2] < 1.0

@@ -1,20 +1,28 @@
 """What search finds on real questions, the same every time; slips of the keyboard; words no document has."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agent.store.database import Database
 from agent.types import Audience
+from ingest.embedding.embedder import EmbeddedTexts, Embedder, Matrix, embed
+from ingest.index import scan
+from ingest.index.filters import ChunkFilter
+from ingest.index.table import Index
 from ingest.library import Library
-from ingest.search import typos
+from ingest.search import search, typos
+from ingest.search.search import SearchContext
 from ingest.search.text import MAX_WORDS, first_words
 from ingest.search.typos import CandidateTexts
 from ingest.settings import IngestSettings
 from tests.library import sync_folder
+from tools.evidence import evidence_strength
+from tools.search_docs import select_passages
 
 EVERYONE = Audience()
 
@@ -110,3 +118,85 @@ def test_a_page_of_nonsense_is_looked_at_no_longer_than_a_long_question() -> Non
 
     typos.find_corrections(nonsense, Watched({"a": "annual leave"}))
     assert len(looked_at) == MAX_WORDS
+
+
+IDENTIFIERS = {
+    "ppr": ("# Purchase requests\n\nPPR-9087 covers the laptops of the sales team.", "PPR-9087"),
+    "adr": ("# ADR 16: one queue\n\nDecision 16 keeps one queue for all jobs.", "adr 16"),
+    "cpp": ("# C++ guide\n\nC++ code is formatted before review.", "C++"),
+    "net": ("# .NET services\n\nServices in .NET run on Linux.", ".NET"),
+    "lab": ("# R&D budget\n\nThe R&D department orders equipment itself.", "R&D"),
+    "api": ("# Users API\n\nGET /users/{id}: get a user by id.", "get user by id"),
+}
+ALIKE = (
+    "# Purchase requests 2\n\nPPR-9078 covers the chairs of the support team.",
+    "# ADR 61: two databases\n\nDecision 61 splits the database.",
+    "# C guide\n\nCode in C is checked by a linter, grade C or better.",
+    "# Network services\n\nThe network is run by the platform team.",
+    "# Research\n\nRequests for research go to the library.",
+    "# Orders API\n\nDELETE /orders: delete an order.",
+)
+
+
+def test_a_name_of_signs_and_numbers_is_found_first(library: Library, tmp_path: Path) -> None:
+    for name, (text, _) in IDENTIFIERS.items():
+        (tmp_path / f"{name}.md").write_text(text)
+    for n, text in enumerate(ALIKE):
+        (tmp_path / f"alike{n}.md").write_text(text)
+    sync_folder(library, str(tmp_path), link="https://x.example/{path}")
+    first = {
+        name: library.search(query, audience=EVERYONE).passages[0].url for name, (_, query) in IDENTIFIERS.items()
+    }
+    assert first == {name: f"https://x.example/{name}" for name in IDENTIFIERS}
+
+
+@pytest.mark.parametrize(
+    "question", ["", " ", "?!", "🎉🎉", "[a-z]+(", "' OR 1=1 --", "日本 leave ¿отпуск?", "9" * 5_000]
+)
+def test_a_question_without_an_answer_is_searched_all_the_same(
+    library: Library, folder: Path, question: str
+) -> None:
+    sync_folder(library, str(folder))
+    assert all(0 <= passage.score <= 1 for passage in library.search(question, audience=EVERYONE).passages)
+
+
+class MovedEmbedder(Embedder):
+    """The static model with another habit: every cosine c is 0.5 + 0.5 c."""
+
+    def _embed(self, texts: Sequence[str], *, is_question: bool) -> EmbeddedTexts:
+        return EmbeddedTexts(move(super()._embed(texts, is_question=is_question).vectors))
+
+
+def move(vectors: Matrix) -> Matrix:
+    return np.hstack([vectors, np.ones((len(vectors), 1), np.float32)]) * np.float32(0.5**0.5)
+
+
+@pytest.mark.soak
+def test_a_model_whose_cosines_lie_higher_finds_and_refuses_the_same(
+    eval_dir: Path, handbook: Library, tmp_path: Path
+) -> None:
+    sync_folder(handbook, str(eval_dir / "handbook_18f" / "pages"), link="https://handbook.example/{path}")
+    index = handbook.active_index.current().index
+    versions = scan.document_versions(index)
+    chunks = scan.read_chunks(index, list(versions))
+    vectors = embed([chunk.search_text for chunk in chunks])
+    same, moved = (Index(str(tmp_path / name), embedding_model="static") for name in ("same", "moved"))
+    same.replace(list(versions), chunks, vectors)
+    moved.replace(list(versions), chunks, move(vectors))
+    scope = ChunkFilter(tuple({version.access_id for version in versions.values()}))
+    asked = [str(question["question"]) for question in questions(eval_dir)]
+    first, refused = [], []
+    for context in (
+        SearchContext(same, Embedder(), scope),
+        SearchContext(moved, MovedEmbedder(), scope),
+    ):
+        found = [search.search(question, context, k=20) for question in asked]
+        first.append([{passage.document_id for passage in one.passages[:5]} for one in found])
+        weak = [
+            evidence_strength(question, select_passages([one.passages]), one.not_found)
+            for question, one in zip(asked, found, strict=True)
+        ]
+        refused.append(weak)
+    n_other_files = sum(one != other for one, other in zip(*first, strict=True))
+    n_other_verdicts = sum(one != other for one, other in zip(*refused, strict=True))
+    assert (n_other_files <= 1, n_other_verdicts <= 1) == (True, True), (n_other_files, n_other_verdicts)

@@ -24,3 +24,8 @@ from tools.extractive.follow_ups import find_background
 )
 def test_what_is_replaced_is_not_asked_for_again(question: str, earlier: str, background: str) -> None:
     assert find_background(question, [earlier]) == background
+
+
+@pytest.mark.parametrize("earlier", ["???", "…", "- -"])
+def test_an_earlier_message_without_words_is_left_as_it_is(earlier: str) -> None:
+    assert find_background("and sick leave?", [earlier]) == earlier

@@ -1,7 +1,8 @@
 """Compares amounts in a question with the conditions of the rows of a table or the items of a list.
 
 Whoever asks about three years wants the row "2 to 5 years", not the one for more. Reads amounts with a unit
-(years, days, euros, percent, …) in English and in figures; what it cannot read is no condition.
+(years, days, euros, percent, …) in English and in figures, with thousands as in 2,500 or 2.500; what it cannot
+read is no condition.
 """
 
 import math
@@ -34,12 +35,14 @@ _UNITS = {
     "employee": "person", "guest": "person", "user": "user", "seat": "user", "child": "child", "children": "child",
 }  # fmt: skip
 _DAYS = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.4375, "year": 365.25}
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|" + "|".join(_NUMBER_WORDS) + r")"
+_COMMAS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_DOTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?")
+_NUMBER = rf"(?:{_COMMAS.pattern}|{_DOTS.pattern}(?!\d)|\d+(?:[.,]\d+)?|{'|'.join(_NUMBER_WORDS)})"
 _UNIT = "(?:" + "|".join(sorted((re.escape(unit) for unit in _UNITS), key=len, reverse=True)) + r")"
 
 
 def _amount(which: str) -> str:
-    return rf"(?P<before{which}>[€$£])?\s?(?P<number{which}>{_NUMBER})\s?(?P<after{which}>{_UNIT})?s?(?!\w)"
+    return rf"(?P<before{which}>[€$£])?\s?(?P<number{which}>{_NUMBER})\+?\s?(?P<after{which}>{_UNIT})?s?(?!\w)"
 
 
 _BEGIN = r"(?<![\w.,])"
@@ -47,10 +50,20 @@ _ONE = re.compile(_BEGIN + _amount(""), re.IGNORECASE)
 _TWO = re.compile(
     rf"{_BEGIN}(?:between |from )?{_amount('1')}\s?(?:to|-|–|and|or|until)\s?{_amount('2')}", re.IGNORECASE
 )
-_MORE = re.compile(r"(?:more than|over|above|longer than|after|exceeding|beyond|>)\s*$", re.IGNORECASE)
-_AT_LEAST = re.compile(r"(?:at least|from|as of|starting at|minimum|≥)\s*$", re.IGNORECASE)
-_LESS = re.compile(r"(?:less than|fewer than|under|below|before|<)\s*$", re.IGNORECASE)
-_AT_MOST = re.compile(r"(?:up to|at most|no more than|not more than|until|within|maximum|≤)\s*$", re.IGNORECASE)
+_MORE = re.compile(
+    r"(?<!no )(?<!not )(?:more than|over|above|longer than|after|exceeding|beyond|>)\s*$", re.IGNORECASE
+)
+_AT_LEAST = re.compile(
+    r"(?:at least|(?:no|not) (?:less|fewer) than|(?:no|not) (?:under|below|before)|from|as of|starting at|minimum"
+    r"|≥)\s*$",
+    re.IGNORECASE,
+)
+_LESS = re.compile(r"(?<!no )(?<!not )(?:less than|fewer than|under|below|before|<)\s*$", re.IGNORECASE)
+_AT_MOST = re.compile(
+    r"(?:up to|at most|(?:no|not) (?:more|longer) than|(?:no|not) (?:over|above|after|exceeding|beyond)"
+    r"|until|within|maximum|≤)\s*$",
+    re.IGNORECASE,
+)
 _OR_MORE = re.compile(r"^\s*(?:or more|and more|or longer|or over|and over|and above|\+)", re.IGNORECASE)
 _OR_LESS = re.compile(r"^\s*(?:or less|or fewer|or under|and under|or below)", re.IGNORECASE)
 
@@ -93,7 +106,7 @@ def _amounts(text: str) -> Iterator[Amount]:
     for match in _ONE.finditer(text):
         unit = _unit(match["before"], match["after"])
         if unit:
-            yield Amount(_value(match["number"]), unit)
+            yield Amount(_value(match["number"], unit), unit)
 
 
 def find_range(text: str) -> Range | None:
@@ -105,14 +118,21 @@ def find_range(text: str) -> Range | None:
     Range(low=2.0, high=5.0, unit='year', is_low_closed=True, is_high_closed=True)
     """
     if two := _TWO.search(text):
-        unit = _unit(two["before2"], two["after2"]) or _unit(two["before1"], two["after1"])
-        low, high = _value(two["number1"]), _value(two["number2"])
-        if unit and low <= high:
-            return Range(low, high, unit)
+        first, second = _unit(two["before1"], two["after1"]), _unit(two["before2"], two["after2"])
+        unit = second or first
+        low = _convert(Amount(_value(two["number1"], first or unit), first or unit), unit)
+        high = _value(two["number2"], unit)
+        if unit and low and low.value <= high:
+            return Range(low.value, high, unit)
     for one in _ONE.finditer(text):
         if unit := _unit(one["before"], one["after"]):
-            return _read_bound(text[: one.start()], Amount(_value(one["number"]), unit), text[one.end() :])
+            return _read_bound(text[: one.start()], Amount(_value(one["number"], unit), unit), _behind(one))
     return None
+
+
+def _behind(one: re.Match[str]) -> str:
+    """Returns what follows an amount: a plus stands between the number and its unit."""
+    return "+" if "+" in one[0] else one.string[one.end() :]
 
 
 def _read_bound(before: str, amount: Amount, after: str) -> Range:
@@ -159,8 +179,13 @@ def _convert(amount: Amount, unit: str) -> Amount | None:
     return Amount(amount.value * _DAYS[amount.unit] / _DAYS[unit], unit)
 
 
-def _value(number: str) -> float:
-    return _NUMBER_WORDS.get(number.lower(), 0.0) or float(number.replace(",", "") if number[0].isdigit() else 0)
+def _value(number: str, unit: str) -> float:
+    """Returns the value of a number as it is written; three decimals are usual of percent only."""
+    if number.lower() in _NUMBER_WORDS:
+        return _NUMBER_WORDS[number.lower()]
+    if _DOTS.fullmatch(number) and unit != "percent":
+        number = number.replace(".", "").replace(",", ".")
+    return float(number.replace(",", "" if _COMMAS.fullmatch(number) else "."))
 
 
 def _unit(before: str | None, after: str | None) -> str:
