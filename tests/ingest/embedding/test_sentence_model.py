@@ -50,6 +50,17 @@ def test_a_text_has_the_same_vector_in_any_batch() -> None:
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(len(texts)), abs=1e-5)
 
 
+def test_many_texts_have_their_own_vectors_whichever_thread_computes_them() -> None:
+    texts = [
+        f"Rule {i}: whoever is away for {i} days tells the lead of the team {i % 7} days before."
+        for i in range(90)
+    ]
+    together = sentence_model.load().embed(texts)
+    some = [0, 41, 89]
+    assert together[some] == pytest.approx(sentence_model.load().embed([texts[i] for i in some]), abs=1e-5)
+    assert sentence_model.load().embed([]).shape == (0, sentence_model.DIMENSION)
+
+
 def test_a_long_text_is_read_to_its_limit() -> None:
     words = "leave " * 400
     assert sentence_model.load().embed([words]) == pytest.approx(sentence_model.load().embed([words + "and more"]))
