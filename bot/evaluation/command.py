@@ -12,6 +12,7 @@ from bot.output import AsJson
 
 if TYPE_CHECKING:
     from bot.evaluation.evaluator import EvalRun
+    from bot.evaluation.thresholds import Threshold
 
 
 def evaluate(
@@ -90,16 +91,21 @@ def evaluate(
     with environment.open_database() as database:
         done = [evaluator.evaluate(database, one, console=errors) for one in options]
     _show(done, as_json=json_, all_misses=all_)
-    misses = [
+    misses = _list_misses(done, required)
+    for miss in misses:
+        errors.print(miss, markup=False)
+    if misses:
+        sys.exit(1)
+
+
+def _list_misses(done: Sequence["EvalRun"], required: Sequence["Threshold"]) -> list[str]:
+    """Returns a sentence for each threshold that a run misses, with the set's name where there are several."""
+    return [
         f"{run.report.set}: {miss}" if len(done) > 1 else miss
         for run in done
         for threshold in required
         if (miss := threshold.describe_miss(run.report.figures))
     ]
-    for miss in misses:
-        errors.print(miss, markup=False)
-    if misses:
-        sys.exit(1)
 
 
 def _show(done: Sequence["EvalRun"], *, as_json: bool, all_misses: bool) -> None:

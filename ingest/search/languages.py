@@ -19,7 +19,6 @@ _KANA = re.compile(r"[\u3040-\u30ff]")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _HAS_CJK = re.compile(f"[{_CJK}]")
 _RUNS = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
-_LETTERS = re.compile(r"[^\W\d_]+")
 _SHORTEST_PART, _SHORTEST_REST = 5, 3  # letters of a part of a compound, and of what is beside it
 _GERMAN_SPELLINGS = (("ae", "a"), ("oe", "o"), ("ue", "u"), ("ß", "ss"))  # umlauts have lost their dots already
 
@@ -110,9 +109,8 @@ def detect(words: Sequence[str], english: frozenset[str] = frozenset()) -> Langu
     text = " ".join(words)
     if _HAS_CJK.search(text):
         return Language.JAPANESE if _KANA.search(text) else Language.CHINESE
-    known = [language for language in _SNOWBALL if language in _STOP_WORDS]
-    counts = {language: sum(word in stop_words(language) for word in words) for language in known}
-    best = max(known, key=counts.__getitem__)
+    counts = {language: sum(word in stop_words(language) for word in words) for language in _SNOWBALL}
+    best = max(counts, key=counts.__getitem__)
     return best if counts[best] > sum(word in english for word in words) else Language.ENGLISH
 
 

@@ -3,8 +3,7 @@
 The features are what the cosine is worth (:mod:`ingest.index.closeness`), BM25, and how near the words of the
 passage and of its title are to those of the question (:mod:`.late_interaction`). The weights are in
 ``weights.json``, trained by ``make train`` on questions to several collections with two embedding models;
-docs/decisions/0013 says what was left out. A document's other passages and the best
-single sentence were features too, and bought nothing there.
+docs/decisions/0013 says what else was tried, and bought nothing on collections left out.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ingest.documents import languages
 from ingest.search.languages import Language, detect, is_compound_part
 from ingest.search.text import content_words, detect_language, stems
 
@@ -64,3 +65,7 @@ def test_what_a_long_text_leaves_behind_is_bounded() -> None:
     opening = "wie viele urlaubstage habe ich und wo " * 100
     assert {detect_language(f"{opening} {n}") for n in range(5)} == {Language.GERMAN}
     assert detect.cache_info().currsize == 1  # what comes behind the first hundreds of words is not kept
+
+
+def test_no_notice_is_given_of_a_language_that_search_has_rules_for() -> None:
+    assert set(languages.SERVED) == set(Language)
