@@ -69,6 +69,14 @@ class RowCache:
         self._sample: Matrix | None = None
         self._sampled_version: object = None
         self._n_when_sampled = 0
+        self._has_terms: tuple[object, bool] = None, False
+
+    async def has_terms(self, table: Any) -> bool:
+        """Returns whether the table has terms to search; looks once a version."""
+        version = await table.version()
+        if version != self._has_terms[0]:
+            self._has_terms = version, await lancedb_runtime.has_terms(table)
+        return self._has_terms[1]
 
     async def sample(self, table: Any) -> Matrix:
         """Returns the vectors of rows spread evenly over the table, float32 ``(at most SAMPLED, dim)``.
@@ -108,15 +116,18 @@ async def find_by_words_and_meaning(
     limit: int,
     cache: RowCache,
     neutral: Callable[[], Matrix] | None = None,
+    terms: str = "",
 ) -> list[Candidate]:
     """Finds the best ``limit`` by words and the best ``limit`` by meaning, together, ordered by chunk id.
 
+    ``terms`` are the query's in other languages than English, parted by spaces: words are then also those of the
+    terms of rows, ``limit`` of each. They cost a table without terms nothing.
     ``neutral`` gives vectors of texts about nothing in particular, for a table with too few rows to compare with.
     There the rows that were found are compared with instead of a sample of all: of so few a reader could work out
     what those that he may not read are about.
     """
     bm25, nearest = await asyncio.gather(
-        _score_by_words(table, query, scope, limit),
+        _score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache),
         query_nearest(table, vector, scope, limit).select(["_rowid", "_distance"]).to_arrow(),
     )
     rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
@@ -128,10 +139,10 @@ async def find_by_words_and_meaning(
 
 
 async def find_by_words(
-    table: Any, query: str, *, scope: ChunkFilter, limit: int, cache: RowCache
+    table: Any, query: str, *, scope: ChunkFilter, limit: int, cache: RowCache, terms: str = ""
 ) -> list[Candidate]:
     """Finds the best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
-    bm25 = await _score_by_words(table, query, scope, limit)
+    bm25 = await _score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache)
     return _with_scores(await cache.rows(table, list(bm25)), bm25, None, None)
 
 
@@ -141,9 +152,21 @@ def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) ->
     return query.where(scope.where).limit(limit)
 
 
-async def _score_by_words(table: Any, query: str, scope: ChunkFilter, limit: int) -> dict[int, float]:
-    """Returns the BM25 scores of the best rows, by row id."""
-    search = table.query().nearest_to_text(query, columns=["search_text"]).where(scope.where).limit(limit)
+async def _score_by_words(
+    table: Any, query: str, terms: str, *, scope: ChunkFilter, limit: int, cache: RowCache
+) -> dict[int, float]:
+    """Returns the BM25 scores of the best rows, by row id: of their words, or of their terms where that is higher."""
+    if not terms or not await cache.has_terms(table):
+        return await _score(table, query, "search_text", scope=scope, limit=limit)
+    by_words, by_terms = await asyncio.gather(
+        _score(table, query, "search_text", scope=scope, limit=limit),
+        _score(table, terms, "terms", scope=scope, limit=limit),
+    )
+    return {row_id: max(by_words.get(row_id, 0.0), by_terms.get(row_id, 0.0)) for row_id in by_words | by_terms}
+
+
+async def _score(table: Any, text: str, column: str, *, scope: ChunkFilter, limit: int) -> dict[int, float]:
+    search = table.query().nearest_to_text(text, columns=[column]).where(scope.where).limit(limit)
     rows = await search.select(["_rowid", "_score"]).to_arrow()
     scores = zip(rows["_rowid"].to_pylist(), rows["_score"].to_pylist(), strict=True)
     return {row_id: score for row_id, score in scores if score is not None}

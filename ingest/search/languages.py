@@ -20,6 +20,7 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _HAS_CJK = re.compile(f"[{_CJK}]")
 _RUNS = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
 _SHORTEST_PART, _SHORTEST_REST = 5, 3  # letters of a part of a compound, and of what is beside it
+_TELLING = 2  # stop words of a language; a single one may be a name, or another language's
 _GERMAN_SPELLINGS = (("ae", "a"), ("oe", "o"), ("ue", "u"), ("ß", "ss"))  # umlauts have lost their dots already
 
 
@@ -109,9 +110,26 @@ def detect(words: Sequence[str], english: frozenset[str] = frozenset()) -> Langu
     text = " ".join(words)
     if _HAS_CJK.search(text):
         return Language.JAPANESE if _KANA.search(text) else Language.CHINESE
-    counts = {language: sum(word in stop_words(language) for word in words) for language in _SNOWBALL}
+    counts = _count_stop_words(words)
     best = max(counts, key=counts.__getitem__)
     return best if counts[best] > sum(word in english for word in words) else Language.ENGLISH
+
+
+def detect_possible(words: Sequence[str], english: frozenset[str] = frozenset()) -> tuple[Language, ...]:
+    """Returns the languages other than English that a question may be in: several where its words do not tell.
+
+    >>> [language.value for language in detect_possible(("reisekosten", "frist"))]
+    ['de', 'fr', 'es', 'pt']
+    """
+    if _HAS_CJK.search(" ".join(words)):
+        return (detect(tuple(words), english),)
+    counts = _count_stop_words(words)
+    most = max(*counts.values(), sum(word in english for word in words))
+    return tuple(language for language, n in counts.items() if n == most or most < _TELLING)
+
+
+def _count_stop_words(words: Sequence[str]) -> dict[Language, int]:
+    return {language: sum(word in stop_words(language) for word in words) for language in _SNOWBALL}
 
 
 def split_cjk(words: Sequence[str]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ingest.index.table import Index
 from ingest.search import ranking, typos
 from ingest.search.ranking import RankedCandidate
 from ingest.search.reranker import Reranker
+from ingest.search.terms import of_question
 from ingest.search.text import contains_word, content_words, first_words, stem, words
 from ingest.search.typos import CandidateTexts
 from ingest.settings import STATIC_EMBEDDING_MODEL
@@ -81,11 +82,13 @@ class SearchContext:
             scope=self.scope,
             limit=N_CANDIDATES,
             neutral=self.embedder.embed_neutral,
+            terms=[of_question(query) for query in queries],
         )
         return self.screen(queries, found), embedded.cost_usd
 
     def _candidates_by_words(self, query: str) -> list[Candidate]:
-        by_words = self.index.candidates_by_words(query, scope=self.scope, limit=N_CANDIDATES)
+        terms = of_question(query)
+        by_words = self.index.candidates_by_words(query, terms=terms, scope=self.scope, limit=N_CANDIDATES)
         if not by_words:
             return []
         vector, static = embed([query])[0], Embedder(STATIC_EMBEDDING_MODEL)

@@ -10,7 +10,7 @@ are no longer found in their other forms, and the table of spellings is needed a
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -63,6 +63,7 @@ def words(text: str) -> list[str]:
         plain = _SIGN.sub(lambda sign: f" {_SIGNS[sign[0]]} ", plain)
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", plain).translate(_ACCENTS)
+        plain = unicodedata.normalize("NFC", plain)  # the marks of kana make other syllables
     found: list[str] = _WORD.findall(plain)
     if not plain.isascii():
         found = list(split_cjk(found))
@@ -72,13 +73,19 @@ def words(text: str) -> list[str]:
 @lru_cache(maxsize=4_000)  # sentences, titles, headings: 10 MB
 def stems(text: str, language: Language = Language.ENGLISH) -> frozenset[str]:
     """Returns the stems of a text, with stop words; a hyphenated word also counts as its parts, and as one."""
-    stems_: set[str] = set()
-    for word in words(text):
-        stems_.add(stem_in(word, language))
-        if not word.isalnum():
-            stems_.update(stem_in(part, language) for part in _INSIDE.split(word) if part)
-            stems_.add(stem_in(word.replace("-", ""), language))
-    return frozenset(stems_)
+    return frozenset(stem_in(form, language) for word in words(text) for form in split_word(word))
+
+
+def split_word(word: str) -> Iterator[str]:
+    """Yields a word; of one with a sign inside also its parts, and the whole without hyphens.
+
+    >>> list(split_word("e-mail"))
+    ['e-mail', 'e', 'mail', 'email']
+    """
+    yield word
+    if not word.isalnum():
+        yield from filter(None, _INSIDE.split(word))
+        yield word.replace("-", "")
 
 
 def stem_in(word: str, language: Language) -> str:
