@@ -21,7 +21,7 @@ MAX_BYTES = 40_000_000  # cached: 10,000 rows with vectors of 256 numbers
 TEXTS_BYTES = 3_000  # of a row's fields, on average
 COLUMNS = [
     "chunk_id", "document_id", "source", "url", "title", "heading_path", "text", "position", "search_text",
-    "updated_at",
+    "updated_at", "language",
 ]  # fmt: skip
 
 
@@ -42,6 +42,7 @@ class Candidate:
     position: int
     search_text: str = ""
     updated_at: datetime | None = None
+    language: str | None = None  # none or empty where it is not known
     seen: str = ""  # the text that people see, in lower case
     bm25: float = 0.0
     cosine: float = 0.0
@@ -146,6 +147,12 @@ async def find_by_words(
     return _with_scores(await cache.rows(table, list(bm25)), bm25, None, None)
 
 
+async def list_columns(table: Any) -> list[str]:
+    """Lists the columns of a candidate that the table has: one of an earlier release may lack the newest."""
+    there = {*(await table.schema()).names}
+    return [name for name in COLUMNS if name in there]
+
+
 def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) -> Any:
     """Builds a query for the nearest vectors: approximate where there is a vector index, else exact."""
     query = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.N_PROBES)
@@ -155,7 +162,7 @@ def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) ->
 async def _score_by_words(
     table: Any, query: str, terms: str, *, scope: ChunkFilter, limit: int, cache: RowCache
 ) -> dict[int, float]:
-    """Returns the BM25 scores of the best rows, by row id: of their words, or of their terms where that is higher."""
+    """Returns the BM25 scores of the best rows by row id, of their words or of their terms: the higher one."""
     if not terms or not await cache.has_terms(table):
         return await _score(table, query, "search_text", scope=scope, limit=limit)
     by_words, by_terms = await asyncio.gather(
@@ -193,9 +200,10 @@ async def _read_sample(table: Any, n_rows: int) -> Matrix:
 
 
 async def _read(table: Any, row_ids: Sequence[int]) -> dict[int, Row]:
-    rows = await table.take_row_ids(list(row_ids)).select([*COLUMNS, "vector", "_rowid"]).to_arrow()
+    columns = await list_columns(table)
+    rows = await table.take_row_ids(list(row_ids)).select([*columns, "vector", "_rowid"]).to_arrow()
     vectors = _vectors(rows)
-    ids, contents = rows["_rowid"].to_pylist(), rows.select(COLUMNS).to_pylist()
+    ids, contents = rows["_rowid"].to_pylist(), rows.select(columns).to_pylist()
     for fields in contents:
         fields["seen"] = f"{fields['title']}\n{fields['heading_path']}\n{fields['text']}".lower()
     return {row_id: Row(*row) for row_id, *row in zip(ids, contents, vectors, strict=True)}

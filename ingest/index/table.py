@@ -175,7 +175,8 @@ class Index:
         where += f" AND position BETWEEN {first:d} AND {last:d}"
 
         async def rows(table: Any) -> list[dict[str, Any]]:
-            return (await table.query().where(where).select(candidates.COLUMNS).to_arrow()).to_pylist()  # type: ignore[no-any-return]
+            columns = await candidates.list_columns(table)
+            return (await table.query().where(where).select(columns).to_arrow()).to_pylist()  # type: ignore[no-any-return]
 
         return sorted((Candidate(**row) for row in self.read(rows)), key=lambda chunk: chunk.position)
 

@@ -4,7 +4,8 @@ LanceDB's full text has English endings only, and knows no word in Chinese or Ja
 language has a second text of its terms, which full text only splits at spaces: stems without accents, pairs of
 Chinese and Japanese characters, and of German words what may be parts of a compound, from its beginning and to its
 end. Which of these are words is decided by who asks for them: no dictionary knows a company's compounds. A part
-begins with a sign and so is no word: "Reisekostenabrechnung" is found by "Reisekosten", not by "Reisekostenvorschuss".
+begins with a sign, so that it is no word: "Reisekostenabrechnung" is found by "Reisekosten", and not by what else
+begins with "Reise". It takes three parts for each word of a German text.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from ingest.search.text import STOP_WORDS, content_words, detect_language, split
 PART = "+"  # before a part of a compound; no word has it
 MAX_WORDS = 40  # of a question; a pasted page has hundreds
 _SHORTEST_PART, _SHORTEST_REST, _SHORTEST_COMPOUND = 4, 3, 8  # letters of stems: "lohn" in "lohnzettel"
+_SHORTEST_ASKED_PART = 5  # "kost" of "reisekost" would find what a meal costs
 _LONGEST_COMPOUND = 40  # letters; no word of a language, but what a file has for one
 
 
@@ -61,7 +63,7 @@ def _list_asked(words_: Iterable[str], language: Language) -> Iterator[str]:
         yield stem
         if language is Language.GERMAN and len(stem) >= _SHORTEST_PART:
             yield PART + stem
-            yield from _list_parts(stem)
+            yield from (part for part in _list_parts(stem) if len(part) >= _SHORTEST_ASKED_PART)
 
 
 def _list_stems(words_: Iterable[str], language: Language) -> Iterator[str]:
