@@ -6,13 +6,14 @@ Lucene's CJKAnalyzer takes).
 """
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
-import snowballstemmer
+import Stemmer
 
 _HIRAGANA = re.compile(r"[\u3040-\u309f]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
@@ -178,10 +179,14 @@ def stem_snowball(word: str, language: Language) -> str:
     if language is Language.GERMAN:
         for spelling, instead in _GERMAN_SPELLINGS:
             word = word.replace(spelling, instead)
-    stemmed: str = _stemmer(language).stemWord(word)
+    with _stemming:
+        stemmed: str = _stemmer(language).stemWord(word)
     return stemmed
+
+
+_stemming = threading.Lock()  # a stemmer is not for several threads at once
 
 
 @cache
 def _stemmer(language: Language) -> Any:
-    return snowballstemmer.stemmer(_SNOWBALL[language])
+    return Stemmer.Stemmer(_SNOWBALL[language], maxCacheSize=0)

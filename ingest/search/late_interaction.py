@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ingest.embedding.embedder import embed
 from ingest.index.candidates import Candidate
-from ingest.search.languages import Language, detect_possible, is_compound_part, stem_snowball
+from ingest.search.languages import Language, is_compound_part, stem_snowball
+from ingest.search.terms import list_shared_languages
 from ingest.search.text import STOP_WORDS, content_words, stem, words
 
 EQUAL_FROM = 1 - 1e-5  # cosine of words with the same vector: rounding depends on where in the cache they are
@@ -76,9 +77,8 @@ class TokenCache:
             self._add_words(question_words)
             question_rows = self._rows_of(question_words)
             lexicon = _Lexicon(self._words, self._vectors, self._stems, self._numbers)
-        present = {candidate.language for candidate in candidates}
-        spoken = [language for language in detect_possible(words(question), STOP_WORDS) if language in present]
-        return _score(question_rows, texts, titles, lexicon, spoken)
+        languages = list_shared_languages(question, candidates)
+        return _score(question_rows, texts, titles, lexicon, languages)
 
     def _make_room(self) -> None:
         """Drops the older half of the passages where these are too many, all where the words are.

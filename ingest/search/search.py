@@ -18,7 +18,7 @@ from ingest.index.table import Index
 from ingest.search import ranking, typos
 from ingest.search.ranking import RankedCandidate
 from ingest.search.reranker import Reranker
-from ingest.search.terms import of_question
+from ingest.search.terms import list_shared_languages, of_question
 from ingest.search.text import contains_word, content_words, first_words, stem, words
 from ingest.search.typos import CandidateTexts
 from ingest.settings import STATIC_EMBEDDING_MODEL
@@ -129,12 +129,14 @@ class CorrectedCandidates:
 
 def correct(query: str, candidates: list[Candidate], context: SearchContext) -> CorrectedCandidates:
     """Corrects the typos of a query by what was found for it, and finds the candidates of the corrected one."""
-    texts = _texts(candidates)
+    texts = _texts(query, candidates)
     corrections = typos.find_corrections(query, texts)
     if not corrections:
         return CorrectedCandidates(query, candidates, texts, corrections)
     (candidates,), cost_usd = context.candidates(f"{query} {' '.join(corrections.values())}")
-    return CorrectedCandidates(_correct(query, corrections), candidates, _texts(candidates), corrections, cost_usd)
+    return CorrectedCandidates(
+        _correct(query, corrections), candidates, _texts(query, candidates), corrections, cost_usd
+    )
 
 
 def _search(query: str, candidates: list[Candidate], context: SearchContext, *, k: int) -> SearchResult:
@@ -190,8 +192,9 @@ def _not_found(
     return tuple(w for w, n in zip(rare, counts, strict=True) if len(ids_with[w]) <= n <= RARE_UP_TO)
 
 
-def _texts(candidates: Sequence[Candidate]) -> CandidateTexts:
-    return CandidateTexts({c.chunk_id: c.seen for c in candidates})
+def _texts(query: str, candidates: Sequence[Candidate]) -> CandidateTexts:
+    languages = list_shared_languages(query, candidates)
+    return CandidateTexts({c.chunk_id: c.seen for c in candidates}, languages)
 
 
 def _keywords(

@@ -10,6 +10,7 @@ begins with "Reise". It takes three parts for each word of a German text.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ingest.index.candidates import Candidate
 from ingest.search.languages import Language, detect_possible, has_cjk, stop_words
 from ingest.search.text import STOP_WORDS, content_words, detect_language, split_word, stem_in, words
 
@@ -45,9 +46,15 @@ def of_question(question: str) -> str:
     >>> of_question("Wie bekomme ich ein Zeugnis?")
     'zeugnis +zeugnis'
     """
-    possible = detect_possible(words(question), STOP_WORDS)
     asked = content_words(question)[:MAX_WORDS]
-    return " ".join(dict.fromkeys(term for language in possible for term in _list_asked(asked, language)))
+    languages = detect_possible(words(question), STOP_WORDS)
+    return " ".join(dict.fromkeys(term for language in languages for term in _list_asked(asked, language)))
+
+
+def list_shared_languages(question: str, candidates: Iterable[Candidate]) -> list[Language]:
+    """Lists the languages other than English that a question may be in and that some candidate is in."""
+    spoken = {candidate.language for candidate in candidates}
+    return [language for language in detect_possible(words(question), STOP_WORDS) if language in spoken]
 
 
 def _list_terms(words_: Iterable[str], language: Language) -> Iterator[str]:
