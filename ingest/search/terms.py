@@ -25,17 +25,16 @@ def of_passage(text: str, language: str) -> str:
     """Returns the terms of a passage, parted by spaces; none of an English one, which full text reads itself.
 
     ``language`` is that of its document, as a tag; where it is empty or one that search has no rules for, that of
-    the passage counts.
+    the passage counts. Of an English passage the words in Chinese and Japanese remain.
 
     >>> of_passage("Das Zeugnis", "de"), of_passage("有給休暇", "ja"), of_passage("The certificate", "en")
     ('zeugnis', '有給 給休 休暇', '')
     """
+    found = words(text)
     spoken = Language(language) if language in set(Language) else detect_language(text)
     if spoken is Language.ENGLISH:
-        if not has_cjk(text):
-            return ""
-        spoken = detect_language(text)
-    return " ".join(_list_terms(words(text), spoken))
+        found, spoken = [word for word in found if has_cjk(word)], Language.JAPANESE
+    return " ".join(_list_terms(found, spoken))
 
 
 def of_question(question: str) -> str:

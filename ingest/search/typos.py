@@ -54,7 +54,7 @@ class CandidateTexts:
         for other, n in self._beginning_with(word[0]).items():
             for form in {other.replace("-", ""), other.partition("-")[0]}:
                 counts[form] += n
-        similar = [other for other in counts if len(other) > 2 and is_misspelt(word, other)]
+        similar = [other for other in counts if len(other) > 2 and is_misspelt(word, fold_accents(other))]
         return max(similar, key=lambda other: (counts[other], other), default="")
 
     def _stems(self, word: str) -> set[str]:

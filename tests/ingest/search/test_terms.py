@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from agent.types import Audience
+from ingest.index import lancedb_runtime, scan
 from ingest.index.filters import ChunkFilter
 from ingest.index.table import Index, IndexedChunk
 from ingest.library import Library
 from ingest.search import terms
+from ingest.search.languages import Language
+from ingest.search.typos import CandidateTexts, find_corrections
 from tests.library import sync_folder
 
 EVERYONE = Audience()
@@ -106,3 +109,56 @@ def test_a_search_puts_first_what_has_the_words(library: Library, tmp_path: Path
     titles = {question: PAGES[name][1] for question, name in QUESTIONS}
     found = {question: library.search(question, audience=EVERYONE).passages[0].title for question in titles}
     assert found == titles
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Das Zeugnis und die Zeugnisse", "de", "zeugnis zeugnis"),
+        ("Lohnzettel", "de", "lohnzettel +lohn +lohnz +lohnze +lohnzet +ttel +ettel +zettel +nzettel"),
+        ("Größe, Groesse", "de", "gross gross"),
+        ("les congés d'été", "fr", "cong ete"),
+        ("PPR-9087", "de", "ppr-9087 ppr 9087 ppr9087"),
+        ("有給休暇は", "ja", "有給 給休 休暇 暇は"),
+        ("ガイド", "ja", "ガイ イド"),
+        ("The leave 有給休暇", "en", "有給 給休 休暇"),
+        ("The leave", "en", ""),
+        ("Jeder hat zehn Tage", "", "zehn tag"),
+        ("Verlof aanvragen", "nl", ""),
+        ("", "de", ""),
+    ],
+)
+def test_a_passage_has_terms_in_its_language(text: str, language: str, expected: str) -> None:
+    assert terms.of_passage(text, language) == expected
+
+
+def test_a_long_word_takes_no_more_than_a_bounded_number_of_terms() -> None:
+    assert len(terms.of_passage("donaudampfschifffahrtsgesellschaft", "de").split()) < 70
+    assert terms.of_passage("a" * 5_000, "de") == "a" * 5_000
+    assert len(terms.of_question("donaudampfschifffahrtsgesellschaft " * 50).split()) < 70
+
+
+def test_an_english_question_and_an_english_index_have_no_terms(tmp_path: Path) -> None:
+    assert terms.of_question("How do I get a certificate?") == ""
+    english = _index(tmp_path / "english", ["handbook"])
+    assert _find(english, "Zeugnis certificate") == "handbook"
+    assert english.read(lancedb_runtime.has_terms) is False
+    assert _index(tmp_path / "both", ["handbook", "urlaub"]).read(lancedb_runtime.has_terms) is True
+
+
+def test_the_language_that_a_page_states_makes_its_terms(library: Library, tmp_path: Path) -> None:
+    wiki = tmp_path / "wiki"
+    wiki.mkdir()
+    (wiki / "form.md").write_text("---\nlanguage: German\n---\n# Arbeitszeugnisse\n\nPDF.\n")
+    sync_folder(library, str(wiki))
+    index = library.active_index.current().index
+    (chunk,) = scan.read_chunks(index, [*scan.document_versions(index)])
+    assert "+zeugnis" in (chunk.terms or "").split()
+
+
+def test_a_word_without_its_accents_is_no_misspelling() -> None:
+    texts = CandidateTexts({"a": "le numéro du télétravail"}, [Language.FRENCH])
+    assert find_corrections("numero teletarvail", texts) == {"teletarvail": "télétravail"}
+    assert texts.ids_with("numeros") == ["a"]
+    german = CandidateTexts({"a": "urlaub übertragen"}, [Language.GERMAN])
+    assert find_corrections("uebertragen", german) == {}
