@@ -128,7 +128,7 @@ async def find_by_words_and_meaning(
     what those that he may not read are about.
     """
     bm25, nearest = await asyncio.gather(
-        _score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache),
+        score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache),
         query_nearest(table, vector, scope, limit).select(["_rowid", "_distance"]).to_arrow(),
     )
     rows = await cache.rows(table, list(dict.fromkeys([*bm25, *nearest["_rowid"].to_pylist()])))
@@ -143,8 +143,21 @@ async def find_by_words(
     table: Any, query: str, *, scope: ChunkFilter, limit: int, cache: RowCache, terms: str = ""
 ) -> list[Candidate]:
     """Finds the best ``limit`` by words alone, ordered by chunk id; their cosine is not known, and 0."""
-    bm25 = await _score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache)
+    bm25 = await score_by_words(table, query, terms, scope=scope, limit=limit, cache=cache)
     return _with_scores(await cache.rows(table, list(bm25)), bm25, None, None)
+
+
+async def score_by_words(
+    table: Any, query: str, terms: str, *, scope: ChunkFilter, limit: int, cache: RowCache
+) -> dict[int, float]:
+    """Returns the BM25 scores of the best rows by row id, of their words or of their terms: the higher one."""
+    if not terms or not await cache.has_terms(table):
+        return await _score(table, query, "search_text", scope=scope, limit=limit)
+    by_words, by_terms = await asyncio.gather(
+        _score(table, query, "search_text", scope=scope, limit=limit),
+        _score(table, terms, "terms", scope=scope, limit=limit),
+    )
+    return {row_id: max(by_words.get(row_id, 0.0), by_terms.get(row_id, 0.0)) for row_id in by_words | by_terms}
 
 
 async def list_columns(table: Any) -> list[str]:
@@ -157,19 +170,6 @@ def query_nearest(table: Any, vector: Matrix, scope: ChunkFilter, limit: int) ->
     """Builds a query for the nearest vectors: approximate where there is a vector index, else exact."""
     query = table.query().nearest_to(vector).distance_type("cosine").nprobes(lancedb_runtime.N_PROBES)
     return query.where(scope.where).limit(limit)
-
-
-async def _score_by_words(
-    table: Any, query: str, terms: str, *, scope: ChunkFilter, limit: int, cache: RowCache
-) -> dict[int, float]:
-    """Returns the BM25 scores of the best rows by row id, of their words or of their terms: the higher one."""
-    if not terms or not await cache.has_terms(table):
-        return await _score(table, query, "search_text", scope=scope, limit=limit)
-    by_words, by_terms = await asyncio.gather(
-        _score(table, query, "search_text", scope=scope, limit=limit),
-        _score(table, terms, "terms", scope=scope, limit=limit),
-    )
-    return {row_id: max(by_words.get(row_id, 0.0), by_terms.get(row_id, 0.0)) for row_id in by_words | by_terms}
 
 
 async def _score(table: Any, text: str, column: str, *, scope: ChunkFilter, limit: int) -> dict[int, float]:

@@ -147,21 +147,21 @@ class Index:
 
         return self.read(find)
 
-    def count_chunks_with(self, words: Sequence[str], *, scope: ChunkFilter, up_to: int) -> list[int]:
-        """Counts the chunks that contain each word, each up to ``up_to``.
+    def count_chunks_with(
+        self, words: Sequence[str], *, scope: ChunkFilter, up_to: int, terms: Sequence[str] = ()
+    ) -> list[int]:
+        """Counts the chunks that contain each word, or one of its ``terms``, each up to ``up_to``.
 
         Counts in the version that was read last: it completes a search that has just begun with the newest.
         """
         if not scope.access_ids or not words:
             return [0] * len(words)
-        where = scope.where
-
-        async def count(table: Any, word: str) -> int:
-            query = table.query().nearest_to_text(word, columns=["search_text"]).where(where).limit(up_to)
-            return int((await query.select(["chunk_id", "_score"]).to_arrow()).num_rows)
+        score = partial(candidates.score_by_words, scope=scope, limit=up_to, cache=self._cache)
 
         async def count_all(table: Any) -> list[int]:
-            return list(await asyncio.gather(*(count(table, word) for word in words)))
+            each = zip(words, terms or [""] * len(words), strict=True)
+            scores = await asyncio.gather(*(score(table, word, own) for word, own in each))
+            return [min(len(rows), up_to) for rows in scores]
 
         return self.read(count_all, is_newest=False)
 

@@ -45,9 +45,15 @@ def of_question(question: str) -> str:
     >>> of_question("Wie bekomme ich ein Zeugnis?")
     'zeugnis +zeugnis'
     """
-    asked = content_words(question)[:MAX_WORDS]
+    own = of_words(content_words(question)[:MAX_WORDS], question)
+    return " ".join(dict.fromkeys(" ".join(own).split()))
+
+
+def of_words(words_: Iterable[str], question: str) -> list[str]:
+    """Returns the terms of each of these words of a question, parted by spaces."""
     languages = detect_possible(words(question), STOP_WORDS)
-    return " ".join(dict.fromkeys(term for language in languages for term in _list_asked(asked, language)))
+    listed = ([term for language in languages for term in _list_asked([word], language)] for word in words_)
+    return [" ".join(dict.fromkeys(own)) for own in listed]
 
 
 def list_shared_languages(question: str, candidates: Iterable[Candidate]) -> list[Language]:
