@@ -54,10 +54,7 @@ OUTAGES = (  # parts of LanceDB's messages in lower case, and what they mean
         "and the network.",
     ),
 )
-ADDED_TEXTS = (
-    "language",
-    "terms",
-)  # columns that a table of an earlier release lacks, and that it may leave empty
+ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table lacks, and that may be empty
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 

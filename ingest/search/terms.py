@@ -30,11 +30,10 @@ def of_passage(text: str, language: str) -> str:
     >>> of_passage("Das Zeugnis", "de"), of_passage("有給休暇", "ja"), of_passage("The certificate", "en")
     ('zeugnis', '有給 給休 休暇', '')
     """
-    found = words(text)
     spoken = Language(language) if language in set(Language) else detect_language(text)
-    if spoken is Language.ENGLISH:
-        found, spoken = [word for word in found if has_cjk(word)], Language.JAPANESE
-    return " ".join(_list_terms(found, spoken))
+    if spoken is not Language.ENGLISH:
+        return " ".join(_list_terms(words(text), spoken))
+    return " ".join(filter(has_cjk, words(text))) if has_cjk(text) else ""
 
 
 def of_question(question: str) -> str:
