@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import __version__
 from agent.errors import SettingsError
+from agent.translation.languages import LanguageSetting
 
 EXTRACTIVE_MODEL = "local/extractive"
 S = TypeVar("S", bound=BaseSettings)
@@ -77,6 +78,11 @@ class AgentSettings(BaseSettings):
 
     time_zone: str = Field(
         default="UTC", description="Time zone in which a budget's days and months begin, such as Europe/Paris"
+    )
+    language: LanguageSetting = Field(
+        default="auto",
+        description="Language of the bot's own sentences in Slack: auto, as each person's Slack is set, or one of "
+        "en, de, fr, es, pt, ja, zh for everybody",
     )
     budget_person_day_usd: Budget = Field(
         default=Decimal(2), ge=0, description="Dollars per person and day, or none: no limit"

@@ -86,6 +86,7 @@ def forget_person(database: Database, user_id: str, workspace: str | None = None
             _FORGET_EXPERT,
             _FORGET_SCHEDULED,
             _FORGET_INSTALLER,
+            _FORGET_LOCALE,
         ):
             transaction.execute(query, values)
         n_mentions = sum(count_rows(transaction, query, mention) for query in _REPLACE_ID)
@@ -151,6 +152,9 @@ _EXPORTED = {
     "deliveries": text(f"""
         SELECT key, received_at, place - 'response_url' AS place, enclosed FROM deliveries
         WHERE place ->> 'user_id' = :user_id AND {_PLACE_HERE} ORDER BY received_at"""),
+    "locales": text(f"""
+        SELECT workspace, locale, changed_at FROM slack_locales WHERE user_id = :user_id AND {_HERE}
+        ORDER BY workspace"""),
     "installations": text(f"""
         SELECT id, name, installed_at, removed_at FROM workspaces WHERE {_INSTALLER} ORDER BY id"""),
 }
@@ -190,6 +194,7 @@ UPDATE channel_settings
 SET settings = jsonb_set(settings, '{{experts}}', (settings -> 'experts') - CAST(:user_id AS text))
 WHERE jsonb_exists(settings -> 'experts', :user_id) AND {_TEAM_HERE}
 """)
+_FORGET_LOCALE = text(f"DELETE FROM slack_locales WHERE user_id = :user_id AND {_HERE}")
 _FORGET_INSTALLER = text(f"UPDATE workspaces SET installed_by = NULL WHERE {_INSTALLER}")
 _VERIFIED = text(f"""
 SELECT id, turn_id, author_name FROM verified_answers

@@ -6,7 +6,7 @@ Lucene's CJKAnalyzer takes).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -109,9 +109,28 @@ def detect(words: Sequence[str], english: frozenset[str] = frozenset()) -> Langu
     text = " ".join(words)
     if _HAS_CJK.search(text):
         return Language.JAPANESE if _KANA.search(text) else Language.CHINESE
-    counts = {language: sum(word in stop_words(language) for word in words) for language in _SNOWBALL}
+    counts = _count_stop_words(words, _SNOWBALL)
     best = max(counts, key=counts.__getitem__)
     return best if counts[best] > sum(word in english for word in words) else Language.ENGLISH
+
+
+def recognise(words: Sequence[str], english: frozenset[str]) -> Language | None:
+    """Returns the language of a question if its words leave no doubt: it has more stop words than any other.
+
+    Characters that Chinese and Japanese share leave some: Japanese needs kana, Chinese one of its stop words.
+    """
+    text = " ".join(words)
+    if _HAS_CJK.search(text):
+        if _KANA.search(text):
+            return Language.JAPANESE
+        return Language.CHINESE if any(_count_stop_words(words, [Language.CHINESE]).values()) else None
+    counts = {**_count_stop_words(words, _SNOWBALL), Language.ENGLISH: sum(word in english for word in words)}
+    best, second = sorted(counts, key=counts.__getitem__, reverse=True)[:2]
+    return best if counts[best] > counts[second] else None
+
+
+def _count_stop_words(words: Sequence[str], languages: Iterable[Language]) -> dict[Language, int]:
+    return {language: sum(word in stop_words(language) for word in words) for language in languages}
 
 
 def split_cjk(words: Sequence[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from bot.jobs import turn_endings
 from bot.jobs.context import WorkerContext
 from bot.slack.inbox import Origin
 from bot.slack.installation.tokens import NoToken
+from bot.slack.membership import locales
 from bot.slack.membership.audience import SeenBy
 from bot.slack.reading.question_reader import ReadQuestion
 from bot.slack.replies.closing.sources import Dates
@@ -77,6 +78,9 @@ class FinalCheck:
         if not (context.audiences and self._claimed.posted):  # in the terminal nobody can come in
             return
         context.audiences.refresh(transaction)
+        address, locale = self._claimed.posted.address, context.audiences.find_locale(turn.user_id)
+        if locale and locale != self._claimed.posted.locale:
+            locales.store(transaction, address.team_id, turn.user_id, locale)
         documents = context.look_up_documents(transaction, self.list_documents(), turn.audience)
         self._is_unreadable, self.dates = bool(documents.unreadable), documents.dates
 

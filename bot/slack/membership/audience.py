@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from agent import observability
 from agent.errors import ReplyError
 from agent.store.database import Database, Transaction
+from agent.translation.speech import mark, say
 from agent.types import EVERYONE, EXTERNAL, ONE_OF_MANY, WORKSPACE, Audience
 from bot.slack.client import SlackRefused
 from bot.slack.inbox import ReplyAddress
@@ -27,15 +28,15 @@ LOOKED_UP = ("user:", "channel:")  # the principals that are an audience of thei
 SECONDS = 30  # for looking everybody up
 MAX_MADE = 1_000  # audiences of channels that are remembered
 MAX_OTHER_CHANNELS = 20  # whose members are compared with those of a channel
-UNREACHABLE = (
+UNREACHABLE = mark(
     "I could not look up in Slack who may read what, so I searched only what is meant for {place}. "
     "Please ask again later."
 )
-UNREADABLE = (
+UNREADABLE = mark(
     "I may not look up in Slack who is here ({code}), so I searched only what is meant for {place}. "
     "Whoever runs me can install me again, with the permissions of the present manifest."
 )
-MIXED = (
+MIXED = mark(
     "Not everybody here is a full member of the workspace, so I searched only what all of you may read. "
     "Ask me in a direct message for the rest."
 )
@@ -129,6 +130,10 @@ class AudienceResolver:
         deadline = time.monotonic() + SECONDS
         return self.of_person(id_, deadline) if kind == "user" else self.of_channel(id_, deadline)
 
+    def find_locale(self, user_id: str) -> str:
+        """Returns what a person's Slack is set to, as far as that is known from what was looked up."""
+        return self._directory.find_locale(user_id)
+
     def is_member(self, channel_id: str, user_id: str) -> bool:
         """Returns whether a person is in a channel, as of what was last read; raises :class:`ReplyError`."""
         return user_id in self._directory.channel(channel_id, time.monotonic() + SECONDS).members
@@ -171,7 +176,7 @@ class AudienceResolver:
         if not audience.members:  # nobody but apps
             return SeenBy(self._place(Audience((frozenset({f"channel:{channel_id}"}),))))
         is_mixed = not all(EVERYONE in member for member in audience.members)
-        return SeenBy(audience, MIXED if is_mixed else "")
+        return SeenBy(audience, say(MIXED) if is_mixed else "")
 
     def _place(self, audience: Audience) -> Audience:
         """Returns the audience with the workspace in which it asks, where documents name workspaces."""
@@ -185,13 +190,13 @@ class AudienceResolver:
         return frozenset({f"{WORKSPACE}{find_team()}"}) if names_workspaces else frozenset()
 
     def _unknown(self, address: ReplyAddress, error: ReplyError) -> SeenBy:
-        place = "you" if address.is_private else "this channel"
+        place = say("you") if address.is_private else say("this channel")
         audience = address.audience
         if where := self._find_place(lambda: address.team_id):
             audience = Audience(tuple(member | where for member in audience.members))
         if isinstance(error, SlackRefused):
-            return SeenBy(audience, UNREADABLE.format(code=error.code, place=place), error)
-        return SeenBy(audience, UNREACHABLE.format(place=place), error)
+            return SeenBy(audience, say(UNREADABLE, code=error.code, place=place), error)
+        return SeenBy(audience, say(UNREACHABLE, place=place), error)
 
     def _look_up(self, channel_id: str, deadline: float) -> _Facts:
         named = self._reader_sets.principals()

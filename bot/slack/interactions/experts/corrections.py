@@ -16,6 +16,7 @@ from agent import observability
 from agent.prompting import citations
 from agent.store import locks
 from agent.store.database import Database, Transaction
+from agent.translation.speech import mark, say
 from agent.types import EVERYONE, WORKSPACE, EndReason
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
@@ -39,13 +40,15 @@ from ingest.verified import answers
 from ingest.verified.answers import VerifiedAnswer, VerifiedStatus
 
 SECONDS = 20  # for what is looked up in Slack
-SOMEBODY = "an expert"  # whose name Slack does not tell
+SOMEBODY = mark("an expert")  # whose name Slack does not tell
 EVENT = "docent_correction"
 BEGINS_A_THREAD = frozenset({Origin.MENTION, Origin.REACTION, Origin.CHANNEL})
-CORRECTED = CORRECTION + " Corrected by {name} on {day}. Whoever asks this again gets this answer."
-ANSWERED = CORRECTION + " Answered by {name} on {day}. Whoever asks this again gets this answer."
-TOLD = "<@{asker}> {name} has corrected the answer above."
-TOLD_HERE = "<@{asker}> {name} has corrected the answer above, which Slack does not let me change. It is now:"
+CORRECTED = mark("Corrected by {name} on {day}. Whoever asks this again gets this answer.")
+ANSWERED = mark("Answered by {name} on {day}. Whoever asks this again gets this answer.")
+TOLD = mark("<@{asker}> {name} has corrected the answer above.")
+TOLD_HERE = mark(
+    "<@{asker}> {name} has corrected the answer above, which Slack does not let me change. It is now:"
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class Corrections:
     def _look_up(self, answer: VerifiedAnswer) -> _Found:
         """Looks up who reads the place where the answer stands; raises :class:`ReplyError`."""
         deadline = time.monotonic() + SECONDS
-        name = clean_label(self.directory.names([answer.author], deadline).get(answer.author, "")) or SOMEBODY
+        name = clean_label(self.directory.names([answer.author], deadline).get(answer.author, "")) or say(SOMEBODY)
         channel, asker = str(answer.place.get("channel") or ""), str(answer.place.get("asker") or "")
         if answer.turn_id is None and answer.own_readers is not None:  # its thread was forgotten
             return _Found(answer.own_readers, answer.own_readers, name)
@@ -156,7 +159,7 @@ class Corrections:
     ) -> None:
         """Tells who asked, once; says the answer anew where its message could not be changed."""
         lead = TOLD if is_replaced else TOLD_HERE
-        said = lead.format(asker=given.recorded.user_id, name=escape(found.author_name))
+        said = say(lead, asker=given.recorded.user_id, name=escape(found.author_name))
         told: Sequence[Message] = [{"text": said}]
         if not is_replaced:
             told = forms.build(shown, shown.text, is_last=True, lead=said)
@@ -242,7 +245,7 @@ def _make_answer(answer: VerifiedAnswer, given: _Given, author_name: str) -> Ans
         given.recorded.turn_id,
         splitting.split_text(text_)[0],
         [by_number[n] for n in cited],
-        said.format(name=author_name, day=ages.name_day(answer.verified_at)),
+        f"{CORRECTION} {say(said, name=author_name, day=ages.name_day(answer.verified_at))}",
         has_menu=given.has_menu,
     )
 
