@@ -46,7 +46,7 @@ def current() -> Speech:
     return _SPEECH.get()
 
 
-def say(sentence: str, **values: object) -> str:
+def say(sentence: str, /, **values: object) -> str:
     """Says a sentence in the person's language; ``values`` fill its placeholders, numbers as written there.
 
     >>> with speak(Speech("de")): say("Nothing found"), say("{n:,} of {most:,}", n=7, most=12_000)
@@ -55,19 +55,19 @@ def say(sentence: str, **values: object) -> str:
     return say_in(current().person, sentence, **values)
 
 
-def say_in_answer(sentence: str, **values: object) -> str:
+def say_in_answer(sentence: str, /, **values: object) -> str:
     """Says a sentence of an answer's text: in the language of the question."""
     return say_in(current().answer, sentence, **values)
 
 
-def say_in(language: str, sentence: str, **values: object) -> str:
+def say_in(language: str, sentence: str, /, **values: object) -> str:
     """Says a sentence in a language."""
     if not sentence:  # under which catalogues keep a header
         return ""
     return _fill(catalogues.load(language).gettext(sentence), language, values)
 
 
-def say_plural(one: str, many: str, n: int, **values: object) -> str:
+def say_plural(one: str, many: str, n: int, /, **values: object) -> str:
     """Says one of two sentences in the person's language, by the number ``n``, which both may name.
 
     >>> say_plural("{n} passage", "{n} passages", 1), say_plural("{n} passage", "{n} passages", 2)

@@ -224,7 +224,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     seen_by = interruption.wait(lambda: final_check.find_audience(context, claimed), lease.check)
     if seen_by.error and final_check.must_wait(turn, seen_by.error):
         raise seen_by.error
-    _speak_to_asker(context, claimed)
+    speech.switch(context.choose_speech(turn.question, claimed.posted, seen_by.locale))
     turn = replace(turn, audience=seen_by.audience)
     agent, index = asked.equip(context.agent), None
     if context.library and claimed.index:
@@ -232,7 +232,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
         agent = replace(agent, resources={**agent.resources, Library: context.library.at(claimed.index)})
     of_index = {"embedding_model": index.embedding_model, "index_version": index.version} if index else {}
     metadata = {**context.run_metadata, **of_index}
-    final = FinalCheck(context, replace(claimed, turn=turn), asked, reply)
+    final = FinalCheck(context, replace(claimed, turn=turn), asked, reply, locale=seen_by.locale)
     run = loop.TurnRun(turn, agent, lease.check, metadata=metadata, on_final=final.look)
     final.list_documents = run.list_documents
     if _ends_early(context, claimed, run, reply, seen_by=seen_by, index=index):
@@ -248,12 +248,6 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
     except Cancelled:
         answer = progress.keep_shown(turn, run, reply)
         turn_endings.end(context, turn, reply, answer, status=TurnStatus.CANCELLED, reason=EndReason.STOPPED)
-
-
-def _speak_to_asker(context: WorkerContext, claimed: ClaimedTurn) -> None:
-    """Speaks the language of the asker's Slack from here on: since their place was looked up it may be known."""
-    locale = context.audiences.find_locale(claimed.turn.user_id) if context.audiences else ""
-    speech.switch(context.choose_speech(claimed.turn.question, claimed.posted, locale))
 
 
 def _asks_nothing(context: WorkerContext, claimed: ClaimedTurn, asked: ReadQuestion, reply: Reply) -> bool:

@@ -9,7 +9,7 @@ answer says so. Apps of the own workspace in a channel are no readers: an admini
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent import observability
 from agent.errors import ReplyError
@@ -47,11 +47,13 @@ class SeenBy:
     """The audience, and what to say of it below the answer; empty if nothing.
 
     ``error`` tells why it is not known who sees the answer: then the audience is the place or the person alone.
+    ``locale`` is what the asker's Slack is set to, as far as that was looked up.
     """
 
     audience: Audience
     notice: str = ""
     error: ReplyError | None = None
+    locale: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +112,10 @@ class AudienceResolver:
         deadline = time.monotonic() + SECONDS
         try:
             if address.is_private:
-                return SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
-            return self._of_channel(address.channel, deadline)
+                seen_by = SeenBy(self.of_person(address.user_id, deadline, also=f"channel:{address.channel}"))
+            else:
+                seen_by = self._of_channel(address.channel, deadline)
+            return replace(seen_by, locale=self._directory.find_locale(address.user_id))
         except NotInstalled:
             raise
         except ReplyError as error:
@@ -129,10 +133,6 @@ class AudienceResolver:
         kind, _, id_ = name.partition(":")
         deadline = time.monotonic() + SECONDS
         return self.of_person(id_, deadline) if kind == "user" else self.of_channel(id_, deadline)
-
-    def find_locale(self, user_id: str) -> str:
-        """Returns what a person's Slack is set to, as far as that is known from what was looked up."""
-        return self._directory.find_locale(user_id)
 
     def is_member(self, channel_id: str, user_id: str) -> bool:
         """Returns whether a person is in a channel, as of what was last read; raises :class:`ReplyError`."""
