@@ -1,10 +1,10 @@
 """Dates and times ago, in the language of the person who reads them."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Literal
 
-from babel.dates import format_date, format_skeleton, format_time, format_timedelta, get_day_names
+from babel.dates import format_date, format_skeleton, format_timedelta, get_day_names
 
 from agent.translation.languages import ENGLISH, REGIONS
 from agent.translation.speech import current
@@ -39,12 +39,6 @@ def name_weekday(day: date) -> str:
 def name_day_of_week(day: int) -> str:
     """Names a day of the week, of which Monday is 0."""
     return str(get_day_names("wide", locale=REGIONS[current().person])[day])
-
-
-def name_time(moment: datetime) -> str:
-    """Names a time of day."""
-    style = "HH:mm" if current().person == ENGLISH else "short"
-    return str(format_time(moment, style, locale=REGIONS[current().person]))
 
 
 def say_ago(n: int, unit: timedelta) -> str:

@@ -33,7 +33,6 @@ from bot.jobs.leases import interruption
 from bot.jobs.leases.held import Abandoned, Lease
 from bot.jobs.readers import allowed_groups, final_check, private_answers
 from bot.jobs.readers.final_check import ClaimedTurn, FinalCheck
-from bot.slack.channels import thread_menu
 from bot.slack.inbox import Origin
 from bot.slack.installation.tokens import NotInstalled
 from bot.slack.interactions.experts.unanswered import UnansweredRequest
@@ -202,7 +201,7 @@ def _answer(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: R
         raise QuestionEdited("the question was changed before it was claimed")
     if turn.is_withdrawn or _is_unwanted(context, claimed):
         if turn.origin == Origin.REACTION and not turn.is_withdrawn:
-            _tell_muted(context, claimed)
+            slack_replies.tell_muted(context, claimed.posted)
         turn_endings.end_withdrawn(context, turn, reply)
         return
     if allowed_groups.refuses(context, claimed, reply):
@@ -310,18 +309,6 @@ def _is_unwanted(context: WorkerContext, claimed: ClaimedTurn) -> bool:
         return False
     settings = context.settings_of(claimed.posted)
     return settings.muted or not settings.respond_to_all
-
-
-def _tell_muted(context: WorkerContext, claimed: ClaimedTurn) -> None:
-    """Tells who put an emoji on a message of a muted thread why nothing comes of it."""
-    assert context.slack
-    assert claimed.posted
-    address = claimed.posted.address
-    place = {"channel": address.channel, "user": address.user_id, "thread_ts": address.thread_ts}
-    try:
-        context.slack.try_once("chat.postEphemeral", text=say(thread_menu.MUTED), **place)
-    except ReplyError as error:
-        observability.log.info("muted_not_told", error=str(error))
 
 
 def _read_question(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, reply: Reply) -> ReadQuestion:

@@ -35,7 +35,7 @@ from agent import observability
 from agent.errors import SettingsError, UserError
 from agent.store.budgets import Budgets
 from agent.store.database import Database
-from agent.translation import languages, speech
+from agent.translation import speech
 from bot.jobs import queue, slack_connection
 from bot.outages import machine, redis_watch
 from bot.outages import slack as outages
@@ -70,6 +70,7 @@ from bot.slack.interactions.experts.expert_desk import ExpertDesk
 from bot.slack.interactions.experts.expert_listeners import ExpertListeners
 from bot.slack.interactions.notifications import Notifications
 from bot.slack.listeners import ListenerContext
+from bot.slack.membership import locales
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.membership.operators import Operators
@@ -204,7 +205,7 @@ class Web:
     def _speak_to_person(self, body: Payload) -> None:
         """Speaks the language of the person who did what Slack tells of, in this thread until the next one."""
         locale = self.intake.settings.locale_of(origin.find_workspace(body), origin.find_person(body))
-        speech.switch(languages.choose(agent.settings.load().language, locale))
+        speech.switch(locales.choose(locale))
 
     def _open_workspace(self, workspace: str) -> "_WorkspaceListeners":
         database, settings, slack = self.database, self.settings, self._connections.open(workspace)

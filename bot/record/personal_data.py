@@ -27,6 +27,7 @@ from agent.store.tables import HAS_ENDED
 from bot.processes.schedules import retention_schedule
 from bot.record import recorded_calls
 from bot.slack import inbox
+from bot.slack.interactions.experts import corrections
 
 FORGOTTEN = "(forgotten)"
 SOMEONE = "someone"
@@ -307,8 +308,9 @@ def _forget_names(transaction: Transaction, verified: Sequence[Row[Any]]) -> dic
     bodies: dict[str, list[str]] = {}
     for row in verified:
         name = str(row.author_name)
-        said = {"turn_id": row.turn_id, "by": f" by {name} on ", "by_someone": f" by {SOMEONE} on "}
-        transaction.execute(_FORGET_NOTICE, said)
+        for before, after in corrections.list_surroundings():
+            said = {"by": f"{before}{name}{after}", "by_someone": f"{before}{SOMEONE}{after}"}
+            transaction.execute(_FORGET_NOTICE, {"turn_id": row.turn_id, **said})
         mention = {
             "like": f"%{row.id.hex}%",
             "id": row.id.hex,

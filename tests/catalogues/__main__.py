@@ -27,7 +27,9 @@ def update(language: str) -> int:
         catalogue.add(sentence, before.string if before and before.id == sentence else None)
     with path.open("wb") as file:
         write_po(file, catalogue, width=WIDTH, omit_header=False, include_lineno=False)
-    return sum(not all(one.string if one.pluralizable else [one.string]) for one in catalogue if one.id)
+    return sum(
+        not all([one.string] if isinstance(one.string, str) else one.string or [""]) for one in catalogue if one.id
+    )
 
 
 def begin(language: str, known: Catalog) -> Catalog:

@@ -19,6 +19,7 @@ from agent import observability
 from agent.clock import now
 from agent.store.database import Database
 from agent.text import cut, shorten
+from agent.translation import speech
 from agent.translation.speech import mark, say
 from agent.types import EVERYONE, Audience
 from bot.record.reports import notices
@@ -28,6 +29,7 @@ from bot.slack.inbox import Origin
 from bot.slack.interactions import recorded_answer
 from bot.slack.interactions.feedback.feedback_form import FAULTS
 from bot.slack.interactions.feedback.source_reports import SourceFault
+from bot.slack.membership import locales
 from bot.slack.membership.audience import AudienceResolver
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.replies import direct_message
@@ -139,13 +141,18 @@ class OwnerMessages:
         )
         if notice is None:
             return False
-        shown, n_more = cut(told, MAX_LISTED)
-        lines = [self._format(one, owner, audience) for one in shown]
+        with self.database.transaction() as transaction:
+            spoken = locales.find_speech(transaction, self.workspace, owner)
         channel = direct_message.open_channel(self.slack, owner)
-        more = [say("… and {n} more", n=n_more)] if n_more else []
-        notices.send(self.slack, notice, channel, _to_forms([*lines, *more]))
+        with speech.speak(spoken):
+            notices.send(self.slack, notice, channel, self._build(owner, told, audience))
         notices.complete(self.database, notice)
         return True
+
+    def _build(self, owner: str, told: Sequence[PendingReport], audience: Audience) -> Sequence[Message]:
+        shown, n_more = cut(told, MAX_LISTED)
+        lines = [self._format(one, owner, audience) for one in shown]
+        return _to_forms([*lines, *([say("… and {n} more", n=n_more)] if n_more else [])])
 
     def _format(self, report: PendingReport, owner: str, audience: Audience) -> str:
         may_read = self._may_read(report, owner, audience)

@@ -18,6 +18,7 @@ from agent.errors import ReplyError
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from agent.text import shorten
+from agent.translation import speech
 from agent.translation.speech import mark, say
 from bot.slack import inbox
 from bot.slack.client import SlackClient, SlackRefused
@@ -27,6 +28,7 @@ from bot.slack.intake.scheduled.rows import PauseReason, ScheduledQuestion
 from bot.slack.intake.scheduled.standing import Standing
 from bot.slack.interactions import marked_posts
 from bot.slack.interactions.notifications import NOTE
+from bot.slack.membership import locales
 from bot.slack.replies import direct_message
 from bot.slack.replies.output_filter import clean_label
 from bot.slack.replies.text.markdown import escape
@@ -91,7 +93,7 @@ class ScheduledAsking:
         with self._database.transaction() as transaction:
             untold = rows.list_untold(transaction, limit=MOST_AT_ONCE, team=self._workspace)
         for question in untold:
-            self._try(self._tell, question)
+            self._try(self._tell_setter, question)
         return n_asked
 
     def _try(self, work: Callable[[ScheduledQuestion], bool], question: ScheduledQuestion) -> bool:
@@ -134,6 +136,12 @@ class ScheduledAsking:
             if error.is_transient:
                 raise
             return None, PauseReason.REFUSED
+
+    def _tell_setter(self, question: ScheduledQuestion) -> bool:
+        with self._database.transaction() as transaction:
+            spoken = locales.find_speech(transaction, question.team, question.user_id)
+        with speech.speak(spoken):
+            return self._tell(question)
 
     def _tell(self, question: ScheduledQuestion) -> bool:
         """Says that a question is paused: in its channel, or to its setter where that cannot be."""

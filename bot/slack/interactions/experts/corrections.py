@@ -4,6 +4,7 @@ What an expert wrote is stored before their form closes. Everything here may be 
 another process: the message is given the same content, who asked is told once, and only then the answer is used.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from agent import observability
 from agent.prompting import citations
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from agent.translation.speech import mark, say
+from agent.translation import speech
+from agent.translation.languages import SPOKEN
+from agent.translation.speech import mark, say, say_in
 from agent.types import EVERYONE, WORKSPACE, EndReason
 from bot.slack.block_kit import Message
 from bot.slack.client import SlackClient, SlackRefused
@@ -24,6 +27,7 @@ from bot.slack.inbox import Origin, ReplyAddress
 from bot.slack.interactions import marked_posts, recorded_answer
 from bot.slack.interactions.publication import CORRECTION, PASSAGE_TOOLS
 from bot.slack.interactions.recorded_answer import RecordedAnswer
+from bot.slack.membership import locales
 from bot.slack.membership.directory import SlackDirectory
 from bot.slack.replies import forms
 from bot.slack.replies.closing import ages
@@ -86,13 +90,16 @@ class Corrections:
                 self.directory.refresh(transaction)
                 answer = answers.load(transaction, [answer_id]).get(answer_id)
                 given = _load_given(transaction, answer.turn_id) if answer and answer.turn_id else None
+                asker = given.recorded.user_id if given else ""
+                spoken = locales.find_speech(transaction, answer.team if answer else "", asker)
             if answer is None or answer.status is not VerifiedStatus.PENDING:
                 return
             if self.workspace not in ("", answer.team):
                 return
-            found = self._place(self._look_up(answer))
-            url = self._show(answer, given, found) if given else answer.url
-            self._activate(answer, given, found, url)
+            with speech.speak(spoken):
+                found = self._place(self._look_up(answer))
+                url = self._show(answer, given, found) if given else answer.url
+                self._activate(answer, given, found, url)
             observability.log.info("answer_verified", has_message=bool(given), version=answer.version)
 
     def _activate(self, answer: VerifiedAnswer, given: _Given | None, found: _Found, url: str) -> None:
@@ -231,6 +238,17 @@ class Corrections:
             has_menu=shown.has_menu,
             closing=Closing(now.dates, place=given.address.place, help=help_),
         )
+
+
+def list_surroundings() -> list[tuple[str, str]]:
+    """Lists what stands before and behind an author's name below an answer, in each language.
+
+    >>> list_surroundings()[0]
+    ('Corrected by ', ' on ')
+    """
+    written = [say_in(language, said) for said in (CORRECTED, ANSWERED) for language in SPOKEN]
+    parts = [re.split(r"\{name\}", sentence) for sentence in written]
+    return [(before.rpartition("}")[2], after.partition("{")[0]) for before, after in parts]
 
 
 def _make_answer(answer: VerifiedAnswer, given: _Given, author_name: str) -> Answer:
