@@ -41,6 +41,7 @@ _SNOWBALL = {
     Language.SPANISH: "spanish",
     Language.PORTUGUESE: "portuguese",
 }
+_ROMANCE = (Language.FRENCH, Language.SPANISH, Language.PORTUGUESE)
 # Without accents, as words are compared. What asks, relates and replaces; no word that a document may be about.
 _STOP_WORDS = {
     Language.GERMAN: """
@@ -117,7 +118,8 @@ def detect(words: Sequence[str], english: frozenset[str] = frozenset()) -> Langu
 def recognise(words: Sequence[str], english: frozenset[str]) -> Language | None:
     """Returns the language of a question if its words leave no doubt: it has more stop words than any other.
 
-    Characters that Chinese and Japanese share leave some: Japanese needs kana, Chinese one of its stop words.
+    One word of a Romance language leaves some, as others that are not among ours have it, too; so do characters
+    that Chinese and Japanese share: Japanese needs kana, Chinese one of its stop words.
     """
     text = " ".join(words)
     if _HAS_CJK.search(text):
@@ -126,7 +128,8 @@ def recognise(words: Sequence[str], english: frozenset[str]) -> Language | None:
         return Language.CHINESE if any(_count_stop_words(words, [Language.CHINESE]).values()) else None
     counts = {**_count_stop_words(words, _SNOWBALL), Language.ENGLISH: sum(word in english for word in words)}
     best, second = sorted(counts, key=counts.__getitem__, reverse=True)[:2]
-    return best if counts[best] > counts[second] else None
+    least = 2 if best in _ROMANCE else 1
+    return best if counts[best] > counts[second] and counts[best] >= least else None
 
 
 def _count_stop_words(words: Sequence[str], languages: Iterable[Language]) -> dict[Language, int]:

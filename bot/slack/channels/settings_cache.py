@@ -29,13 +29,13 @@ _LOAD = text("""
 SELECT (SELECT jsonb_agg(jsonb_build_array(team, channel, settings)) FROM (
             SELECT DISTINCT ON (team, channel) team, channel, settings - ARRAY['tone', 'instructions'] AS settings
             FROM channel_settings WHERE (team, channel) IN (
-                SELECT team, channel FROM channel_settings WHERE changed_at >= to_timestamp(:channels_since))
+                SELECT team, channel FROM channel_settings WHERE changed_at >= to_timestamp(:since_or_ever))
             ORDER BY team, channel, version DESC) AS latest),
        (SELECT jsonb_agg(jsonb_build_array(key, follow_ups) ORDER BY changed_at) FROM (
             SELECT key, follow_ups, changed_at FROM thread_settings WHERE changed_at >= to_timestamp(:since)
             ORDER BY changed_at DESC LIMIT :limit) AS changed),
        (SELECT jsonb_agg(jsonb_build_array(workspace, user_id, locale)) FROM (
-            SELECT workspace, user_id, locale FROM slack_locales WHERE changed_at >= to_timestamp(:since)
+            SELECT workspace, user_id, locale FROM slack_locales WHERE changed_at >= to_timestamp(:since_or_ever)
             ORDER BY changed_at DESC LIMIT :people) AS people),
        extract(epoch FROM clock_timestamp())
 """)
@@ -88,7 +88,7 @@ class SettingsCache:
         since = 0.0 if is_anew else self._since
         try:
             with database.transaction() as transaction:
-                values = {"channels_since": since, "since": self._since, "limit": self.max_threads}
+                values = {"since_or_ever": since, "since": self._since, "limit": self.max_threads}
                 values["people"] = MAX_PEOPLE
                 channels, threads, people, now = transaction.execute(_LOAD, values).one()
         except SQLAlchemyError as error:

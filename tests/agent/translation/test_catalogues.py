@@ -1,4 +1,4 @@
-"""Every sentence of ours is in every catalogue, whole, and says the same: what is checked without knowing languages."""
+"""Every sentence of ours is in every catalogue, and says the same, as far as that can be told of a language."""
 
 import re
 import string
