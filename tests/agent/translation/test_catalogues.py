@@ -52,9 +52,9 @@ def pairs(language: str) -> list[tuple[str, str]]:
     for one in read(language):
         if not one.id:
             continue
-        source = one.id[-1] if isinstance(one.id, tuple | list) else one.id
-        texts = [one.string] if isinstance(one.string, str) else one.string or [""]
-        said += [(str(source), str(text)) for text in texts]
+        sources = list(one.id) if isinstance(one.id, tuple | list) else [one.id]
+        texts = [one.string] if isinstance(one.string, str) else list(one.string or [""])
+        said += [(str(source), str(text)) for source, text in zip(sources[-len(texts) :], texts, strict=True)]
     return said
 
 
