@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -16,10 +16,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import __version__
 from agent.errors import SettingsError
-from agent.translation.languages import LanguageSetting
 
 EXTRACTIVE_MODEL = "local/extractive"
 S = TypeVar("S", bound=BaseSettings)
+# Those into which our own sentences are translated: agent.translation.
+LanguageSetting = Literal["auto", "en", "de", "fr", "es", "pt", "ja", "zh"]
 Budget = Annotated[
     Decimal | None, BeforeValidator(lambda v: None if isinstance(v, str) and v.strip().lower() == "none" else v)
 ]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from agent.errors import ToolError
-from agent.json_sanitizer import clean
+from agent.prompting.json_sanitizer import clean
 from agent.translation.speech import mark
 from agent.types import Audience, JsonObject, Passage, SettledAnswer, ToolSchema
 

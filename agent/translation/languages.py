@@ -5,10 +5,11 @@ English is the source: it is what stands in the code, and what is said where a t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
+
+from agent.settings import LanguageSetting
 
 ENGLISH = "en"
-LanguageSetting = Literal["auto", "en", "de", "fr", "es", "pt", "ja", "zh"]
 SPOKEN: tuple[str, ...] = get_args(LanguageSetting)[1:]
 # The regions whose dates and numbers are written; a locale of another region of the language counts as these.
 REGIONS: Mapping[str, str] = {
