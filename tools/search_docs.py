@@ -9,6 +9,7 @@ A call and its result, as a model sees them::
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from itertools import zip_longest
 
@@ -16,7 +17,7 @@ from agent.errors import ToolError
 from agent.prompting import citations
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
 from agent.types import JsonValue, Passage, SettledAnswer
-from ingest.library import Library
+from ingest.library import DocumentCondition, Library
 from ingest.verified import screen
 from ingest.verified.answers import VerifiedAnswer
 from tools.evidence import Strength, evidence_strength
@@ -46,9 +47,9 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     about; it does not see the conversation. Do not use it for greetings, arithmetic, or a document you already
     know (read_document shows that one). `source` (a name that list_documents shows) and `since` (a day such as
     2026-01-31: documents changed from then on) narrow the search; leave them out unless the question asks for
-    that. A score under 0.3 means: probably about something else; `is_weak`: the
-    passages probably do not answer. `not_found`
-    lists words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
+    that. A score under 0.3 means: probably about something else; `is_weak`: the passages probably do not answer.
+    `updated` is the day of a document's last change, `expired` the last day on which it held. `not_found` lists words
+    of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them; `read_in_part` says of which
     documents a part could not be read, so that the answer may stand there. `verified` says which passages are
     answers that a person of the company has verified, to the question in their title: where one answers the
@@ -71,8 +72,9 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     if verified:
         data |= describe_verified(verified)
     same = screen.find_same(query, verified.values())
-    if gaps := library.find_gaps(passage.document_id for passage in passages):
-        data["read_in_part"] = {p.title: gaps[p.document_id] for p in passages if p.document_id in gaps}
+    passages, gaps = describe_documents(passages, library)
+    if gaps:
+        data["read_in_part"] = gaps
     return ToolResult(
         data,
         passages,
@@ -81,6 +83,16 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
         hint="" if passages else "Nothing fits well. Try other words, or say that the documents do not say.",
         settled=SettledAnswer(same.id.hex, write_settled(same)) if same else None,
     )
+
+
+def describe_documents(
+    passages: Sequence[Passage], library: Library
+) -> tuple[tuple[Passage, ...], dict[str, JsonValue]]:
+    """Returns passages with the day when their document ended, if it has; and what could not be read, by title."""
+    conditions = library.find_conditions(passage.document_id for passage in passages)
+    known = [(passage, conditions.get(passage.document_id, DocumentCondition())) for passage in passages]
+    gaps: dict[str, JsonValue] = {passage.title: one.gap for passage, one in known if one.gap}
+    return tuple(replace(passage, expired=one.expired) for passage, one in known), gaps
 
 
 def list_queries(query: str) -> list[str]:

@@ -9,7 +9,7 @@ merge sentences, calculate, or answer yes or no.
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,8 +22,8 @@ from tools.extractive.features import Evidence, extract
 from tools.extractive.grounds import find_answered
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.relevance import SUPERSEDED, Scores, asks_how, score
-from tools.extractive.rendering import count_chars, render
-from tools.extractive.rules import validity
+from tools.extractive.rendering import count_chars, render, render_by_page
+from tools.extractive.rules import disagreement
 from tools.extractive.sections import NamedSection
 from tools.extractive.small_talk import SmallTalk
 from tools.extractive.statements import Statement, list_statements
@@ -39,7 +39,9 @@ SAME_MEANING = 0.85  # cosine of two statements of which one is enough
 SURE_FROM = -2.2  # log odds of the best statement: below it one answer in three was right, in training
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
 OTHERWISE = "\n\nA page that is no longer in force says otherwise: {title} [{n}]."
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+OLDER = "\n\nAn older page says otherwise: {title} [{n}]."
+DIFFER = "Two current pages differ:"
+SEVERAL_DIFFER = "Several current pages differ:"
 NAMES_NOBODY = "The pages that I found name nobody to ask: {pages}."
 N_CLOSEST = 3
 
@@ -117,33 +119,35 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     chosen = _choose(features, answered, whole_lists=asks_how(asked))
     if not chosen:
         return Quotation(NOTHING_FOUND, is_refusal=True)
-    chosen, older = _set_apart_older(question.parse(asked, background), features, chosen, answered[-1])
-    text = render([statements[i] for i in chosen]) + older
+    text = _render_settled(question.parse(asked, background), features, chosen, answered[-1])
     is_sure = all(max(scores.relevance) >= SURE_FROM for scores in answered)
     return Quotation(text if is_sure else f"{UNSURE}\n{text}")
 
 
-def _set_apart_older(
-    asked: ParsedQuestion, evidence: Evidence, chosen: list[int], scores: Scores
-) -> tuple[list[int], str]:
-    """Takes out what is not in force where something in force is quoted; returns the others, and a sentence that
-    names the page where its figures are others."""
+def _render_settled(asked: ParsedQuestion, evidence: Evidence, chosen: Sequence[int], scores: Scores) -> str:
+    """Renders what was chosen, with what other pages say against it."""
     statements = evidence.statements
-    is_older = validity.find_superseded(asked.whole, statements)
-    in_force = [i for i in chosen if not is_older[i]]
-    if not in_force:
-        return chosen, ""
-    near = max(scores.relevance[i] for i in in_force) - NEARLY_AS_GOOD - SUPERSEDED
-    figures = _figures(statements[i].text for i in in_force)
-    for i in sorted((i for i, older in enumerate(is_older) if older), key=lambda i: -scores.relevance[i]):
-        differing = _figures([statements[i].text]) - figures
-        if scores.relevance[i] >= near and differing and _is_quotable(statements[i]):
-            return in_force, OTHERWISE.format(title=statements[i].title, n=statements[i].n)
-    return in_force, ""
+    settled = disagreement.settle(
+        asked.whole,
+        statements,
+        chosen,
+        scores.relevance,
+        near=NEARLY_AS_GOOD,
+        near_ended=NEARLY_AS_GOOD + SUPERSEDED,
+        is_quotable=_is_quotable,
+    )
+    blocks = [_render_differing([statements[i] for i in group]) for group in settled.differing]
+    if settled.chosen:
+        blocks.append(render([statements[i] for i in settled.chosen]))
+    text = "\n\n".join(blocks)
+    for sentence, i in ((OTHERWISE, settled.ended), (OLDER, settled.older)):
+        if i is not None:
+            text += sentence.format(title=statements[i].title, n=statements[i].n)
+    return text
 
 
-def _figures(texts: Iterable[str]) -> set[str]:
-    return {figure for text in texts for figure in _FIGURE.findall(text)}
+def _render_differing(statements: Sequence[Statement]) -> str:
+    return "\n".join([DIFFER if len(statements) == 2 else SEVERAL_DIFFER, *render_by_page(statements)])
 
 
 def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
