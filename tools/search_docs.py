@@ -48,8 +48,8 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     know (read_document shows that one). `source` (a name that list_documents shows) and `since` (a day such as
     2026-01-31: documents changed from then on) narrow the search; leave them out unless the question asks for
     that. A score under 0.3 means: probably about something else; `is_weak`: the passages probably do not answer.
-    `updated` is the day of a document's last change, `expired` the last day on which it held. `not_found` lists words
-    of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
+    `updated` is the day of a document's last change, `expired` the last day on which it held. `not_found` lists
+    words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them; `read_in_part` says of which
     documents a part could not be read, so that the answer may stand there. `verified` says which passages are
     answers that a person of the company has verified, to the question in their title: where one answers the

@@ -61,6 +61,10 @@ class TurnRun:
         transcript, known = _load(turn, config, metadata)
         said = [(one.question, one.answer) for one in known] if config.history is None else config.history
         earlier = [(question, citations.strip_references(answer)) for question, answer in said]
+        self._offered = known[-1].offered if known and config.history is None else ""
+        self._taken_up = ""
+        if earlier:
+            self._taken_up, earlier[-1] = history.take_up(turn.question, earlier[-1], self._offered, config)
         self._known_documents = frozenset(id_ for one in known for id_ in one.basis.document_ids)
         self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)
@@ -265,13 +269,15 @@ class TurnRun:
     def _rewrite_question(self) -> Generator[Event, None, str]:
         """Returns the question as it can be understood alone: by the model, else by the rule."""
         config, question = self._config, self._turn.question
-        if not self._history or config.is_small_talk(question):
+        if self._taken_up and self._taken_up == self._offered:  # a question that stands alone
+            return self._taken_up
+        if not self._history or (config.is_small_talk(question) and not self._taken_up):
             return question
         rewritten = self.recorder.transcript.standalone
         if rewritten is None and config.asks_model_to_rewrite and not is_local(config.models[0].name):
             rewritten = yield from self._ask_to_rewrite()
-        earlier = [earlier for earlier, _ in self._history]
-        return _one_line(rewritten or "") or config.rewrite_follow_up(question, earlier)
+        earlier = history.list_questions(self._history, config.take_up)
+        return _one_line(rewritten or "") or config.rewrite_follow_up(self._taken_up or question, earlier)
 
     def _ask_to_rewrite(self) -> Generator[Event, None, str | None]:
         call = ModelCall(

@@ -15,6 +15,7 @@ from typing import cast
 
 from agent.prompting import prompt
 from agent.secrets import contains_secret
+from agent.turn import history
 from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
 from ingest.search.text import words
 from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies
@@ -23,7 +24,7 @@ from tools.extractive.grounds import find_answered
 from tools.extractive.question import ParsedQuestion
 from tools.extractive.relevance import SUPERSEDED, Scores, asks_how, score
 from tools.extractive.rendering import count_chars, render, render_by_page
-from tools.extractive.rules import disagreement
+from tools.extractive.rules import disagreement, taking_up
 from tools.extractive.sections import NamedSection
 from tools.extractive.small_talk import SmallTalk
 from tools.extractive.statements import Statement, list_statements
@@ -70,8 +71,7 @@ def complete(
         complete([{"role": "user", "content": "How many days of leave can I carry over?\\n\\n<evidence …"}])
         {"role": "assistant", "content": "You can carry over 5 days. [1]", "is_refusal": False}
     """
-    questions = [prompt.question_in([message]) for message in messages if message["role"] == "user"]
-    asked, earlier = (question.unquote(questions[-1]), questions[:-1]) if questions else ("", [])
+    asked, earlier = _read_questions(messages)
     named_evidence = list(prompt.evidence_in(messages))
     earlier = [*_list_said(named_evidence), *earlier]
     evidence = [result for _, result in named_evidence]
@@ -138,7 +138,8 @@ def _render_settled(asked: ParsedQuestion, evidence: Evidence, chosen: Sequence[
     )
     blocks = [_render_differing([statements[i] for i in group]) for group in settled.differing]
     if settled.chosen:
-        blocks.append(render([statements[i] for i in settled.chosen]))
+        is_best = settled.chosen[0] == chosen[0]
+        blocks.insert(0 if is_best else len(blocks), render([statements[i] for i in settled.chosen]))
     text = "\n\n".join(blocks)
     for sentence, i in ((OTHERWISE, settled.ended), (OLDER, settled.older)):
         if i is not None:
@@ -187,6 +188,22 @@ def _list_said(evidence: Sequence[tuple[str, JsonObject]]) -> list[str]:
         if isinstance(messages, list) and messages and isinstance(messages[0], dict):
             said.append(str(messages[0].get("text") or ""))
     return said
+
+
+def _read_questions(messages: Sequence[Message]) -> tuple[str, list[str]]:
+    """Returns the last question and those before it; in the place of a short one, what it takes up of the answer
+    before it."""
+    said: list[tuple[str, str]] = []
+    for message in messages:
+        if message["role"] == "user":
+            said.append((prompt.question_in([message]), ""))
+        elif message["role"] == "assistant" and said and message.get("content"):
+            said[-1] = (said[-1][0], str(message["content"]))
+    if not said:
+        return "", []
+    said[-1] = (question.unquote(said[-1][0]), "")
+    *earlier, asked = history.list_questions(said, taking_up.take_up)
+    return asked, earlier
 
 
 def _keywords(source: CitedPassage, result: JsonObject) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.types import JsonValue
 from tools.extractive.answer import quote
 from tools.extractive.rules.contradictions import contradict, is_newer
 from tools.extractive.statements import Statement
@@ -131,7 +132,7 @@ LEAVE, BENEFITS = (
 
 
 def answer(*pages: tuple[str, str, str]) -> str:
-    shown = [
+    shown: list[dict[str, JsonValue]] = [
         {
             "n": n,
             "title": title,
