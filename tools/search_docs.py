@@ -9,7 +9,6 @@ A call and its result, as a model sees them::
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from itertools import zip_longest
 
@@ -17,15 +16,22 @@ from agent.errors import ToolError
 from agent.prompting import citations
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
 from agent.types import JsonValue, Passage, SettledAnswer
-from ingest.library import DocumentCondition, Library
+from ingest.library import Library
 from ingest.verified import screen
 from ingest.verified.answers import VerifiedAnswer
 from tools.evidence import Strength, evidence_strength
 from tools.extractive import question
-from tools.passages import make_readable
+from tools.passages import describe_documents, make_readable
+from tools.rewording import suggest_rewording
 
 MAX_TOKENS = 1_500  # of passage text per search: of 260 questions one shows fewer facts than with 2,000
 RELEVANT_FROM = 0.03  # below this score hardly any passage that answers was found, in training
+NOTHING_FITS = "Nothing fits well. Try other words, or say that the documents do not say."
+LOOSELY_RELATED = (
+    "These passages are only loosely related to the query. If they do not answer, search once more with other "
+    "words, such as those in `try`, or read a section of it with read_document; else say that the documents do "
+    "not say."
+)
 _WEB = re.compile(r"https?://[^\s()<>\[\]]{1,800}")
 _UNLINKABLE = re.compile(r"[\[\]()<>\n]+")
 
@@ -47,7 +53,8 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     about; it does not see the conversation. Do not use it for greetings, arithmetic, or a document you already
     know (read_document shows that one). `source` (a name that list_documents shows) and `since` (a day such as
     2026-01-31: documents changed from then on) narrow the search; leave them out unless the question asks for
-    that. A score under 0.3 means: probably about something else; `is_weak`: the passages probably do not answer.
+    that. A score under 0.3 means: probably about something else; `is_weak`: the passages probably do not
+    answer; then `try` has words of these documents to search for instead of words of the query, and sections.
     `updated` is the day of a document's last change, `expired` the last day on which it held. `not_found` lists
     words of the query that stand in none of the passages and almost nowhere in the documents; `keywords`
     lists words of the query by the title of a document that is filed under them; `read_in_part` says of which
@@ -75,24 +82,17 @@ def search_docs(query: str, source: str = "", since: str = "", *, context: ToolC
     passages, gaps = describe_documents(passages, library)
     if gaps:
         data["read_in_part"] = gaps
+    is_weak = not same and evidence_strength(query, passages, whole.not_found) is Strength.WEAK
+    if is_weak and (instead := suggest_rewording(query, passages, whole.passages)):
+        data["try"] = instead
     return ToolResult(
         data,
         passages,
         cost_usd=sum((lookup.cost_usd for lookup in others), whole.cost_usd),
-        is_weak=not same and evidence_strength(query, passages, whole.not_found) is Strength.WEAK,
-        hint="" if passages else "Nothing fits well. Try other words, or say that the documents do not say.",
+        is_weak=is_weak,
+        hint=(LOOSELY_RELATED if passages else NOTHING_FITS) if is_weak else "",
         settled=SettledAnswer(same.id.hex, write_settled(same)) if same else None,
     )
-
-
-def describe_documents(
-    passages: Sequence[Passage], library: Library
-) -> tuple[tuple[Passage, ...], dict[str, JsonValue]]:
-    """Returns passages with the day when their document ended, if it has; and what could not be read, by title."""
-    conditions = library.find_conditions(passage.document_id for passage in passages)
-    known = [(passage, conditions.get(passage.document_id, DocumentCondition())) for passage in passages]
-    gaps: dict[str, JsonValue] = {passage.title: one.gap for passage, one in known if one.gap}
-    return tuple(replace(passage, expired=one.expired) for passage, one in known), gaps
 
 
 def list_queries(query: str) -> list[str]:

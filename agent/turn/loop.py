@@ -72,7 +72,7 @@ class TurnRun:
             turn, config, transcript, metadata=None if turn.has_record else metadata, on_final=on_final
         )
         self._models = ModelCaller(config, self.recorder, self._meter, check, earlier)
-        self._tools = ToolRunner(turn, config, self._meter, check, transcript.number)
+        self._tools = ToolRunner(turn, config, self._meter, check, transcript)
         self._over_budget = notices.BUDGET
 
     @property

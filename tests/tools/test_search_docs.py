@@ -57,6 +57,16 @@ def test_what_hardly_fits_is_not_shown_as_evidence(search: Search) -> None:
     assert "Nothing fits" in result.hint
 
 
+def test_where_passages_are_only_loosely_related_other_words_are_named(search: Search) -> None:
+    weak = search(query="How many days of vacation do fathers have?")
+    assert weak.passages
+    assert weak.is_weak
+    assert "only loosely related" in weak.hint
+    assert weak.data["try"] == {"words": {"vacation": ["leave"]}}
+    strong = search()
+    assert (strong.is_weak, strong.hint, "try" in strong.data) == (False, "", False)
+
+
 def test_a_search_can_be_narrowed_to_a_source(search: Search) -> None:
     assert texts(search(source="archive")) == "Employees have 24 days of annual leave."
 
