@@ -65,7 +65,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Claim:
+class StatedClaim:
     """What a statement says: its ``values`` in order, of what (``words``, stemmed), and whether it denies it."""
 
     words: frozenset[str]
@@ -73,7 +73,7 @@ class Claim:
     is_denied: bool
 
 
-def read(statement: Statement) -> Claim:
+def read(statement: Statement) -> StatedClaim:
     """Reads a statement under its title, heading and lead.
 
     >>> claim = read(Statement(1, "Leave", "", "", "Employees have 25 days of annual leave.", 0.5))
@@ -84,7 +84,7 @@ def read(statement: Statement) -> Claim:
 
 
 @lru_cache(maxsize=2_000)  # statements: 2 MB
-def _read(text: str, place: str) -> Claim:
+def _read(text: str, place: str) -> StatedClaim:
     language = detect_language(f"{place} {text}")
     rest, values, is_at_most = _take_values(_fold(_TRAILING.sub("", text)))
     own = words(rest)
@@ -95,7 +95,7 @@ def _read(text: str, place: str) -> Claim:
     stems |= {_stem(word, language) for word in _name_place(place) if _says_something(word, language)}
     if forbids or any(word in claim_words.ALLOWED for word in own):
         stems.add(_PERMISSION)
-    return Claim(frozenset(stems), tuple(values), (denies and not is_at_most) != forbids)
+    return StatedClaim(frozenset(stems), tuple(values), (denies and not is_at_most) != forbids)
 
 
 def _fold(text: str) -> str:
