@@ -8,6 +8,7 @@ unless it was for an audience that was allowed no more.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
+from agent.prompting import embedded_instructions
 from agent.store import earlier_turns
 from agent.store.database import Transaction
 from agent.store.earlier_turns import Basis, EarlierTurn
@@ -47,7 +48,8 @@ def take_up(
     if taken := config.take_up(question, last[1]):
         return taken, last
     with_offer = (last[0], f"{last[1]}\n\n{OFFERED_BELOW}: {offered}")
-    taken = config.take_up(question, with_offer[1]) if offered else ""
+    is_plain = bool(offered) and embedded_instructions.take_out(offered) == offered  # it is made of a heading
+    taken = config.take_up(question, with_offer[1]) if is_plain else ""
     return taken, with_offer if taken else last
 
 

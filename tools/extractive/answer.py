@@ -9,7 +9,7 @@ merge sentences, calculate, or answer yes or no.
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -40,6 +40,7 @@ SAME_MEANING = 0.85  # cosine of two statements of which one is enough
 SURE_FROM = -2.2  # log odds of the best statement: below it one answer in three was right, in training
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
 OTHERWISE = "\n\nA page that is no longer in force says otherwise: {title} [{n}]."
+OTHER = "\n\nAnother page says otherwise: {title} [{n}]."
 OLDER = "\n\nAn older page says otherwise: {title} [{n}]."
 DIFFER = "Two current pages differ:"
 SEVERAL_DIFFER = "Several current pages differ:"
@@ -119,12 +120,15 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     chosen = _choose(features, answered, whole_lists=asks_how(asked))
     if not chosen:
         return Quotation(NOTHING_FOUND, is_refusal=True)
-    text = _render_settled(question.parse(asked, background), features, chosen, answered[-1])
+    verified = _list_verified(evidence)
+    text = _render_settled(question.parse(asked, background), features, chosen, answered[-1], verified)
     is_sure = all(max(scores.relevance) >= SURE_FROM for scores in answered)
     return Quotation(text if is_sure else f"{UNSURE}\n{text}")
 
 
-def _render_settled(asked: ParsedQuestion, evidence: Evidence, chosen: Sequence[int], scores: Scores) -> str:
+def _render_settled(
+    asked: ParsedQuestion, evidence: Evidence, chosen: Sequence[int], scores: Scores, verified: Collection[str]
+) -> str:
     """Renders what was chosen, with what other pages say against it."""
     statements = evidence.statements
     settled = disagreement.settle(
@@ -135,13 +139,14 @@ def _render_settled(asked: ParsedQuestion, evidence: Evidence, chosen: Sequence[
         near=NEARLY_AS_GOOD,
         near_ended=NEARLY_AS_GOOD + SUPERSEDED,
         is_quotable=_is_quotable,
+        verified=verified,
     )
     blocks = [_render_differing([statements[i] for i in group]) for group in settled.differing]
     if settled.chosen:
         is_best = settled.chosen[0] == chosen[0]
         blocks.insert(0 if is_best else len(blocks), render([statements[i] for i in settled.chosen]))
     text = "\n\n".join(blocks)
-    for sentence, i in ((OTHERWISE, settled.ended), (OLDER, settled.older)):
+    for sentence, i in ((OTHERWISE, settled.ended), (OLDER, settled.older), (OTHER, settled.other)):
         if i is not None:
             text += sentence.format(title=statements[i].title, n=statements[i].n)
     return text
@@ -214,6 +219,12 @@ def _keywords(source: CitedPassage, result: JsonObject) -> str:
 
 def _not_found(evidence: Sequence[JsonObject]) -> set[str]:
     return {word for result in evidence for word in cast("Sequence[str]", result.get("not_found") or ())}
+
+
+def _list_verified(evidence: Sequence[JsonObject]) -> frozenset[str]:
+    """Returns the ids of the documents that are verified answers."""
+    told = [cast("Sequence[JsonObject]", result.get("verified") or ()) for result in evidence]
+    return frozenset(str(answer.get("document_id")) for answers in told for answer in answers)
 
 
 def _gaps(evidence: Sequence[JsonObject]) -> dict[str, str]:

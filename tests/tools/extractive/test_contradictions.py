@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.types import JsonValue
+from agent.types import JsonObject, JsonValue
 from tools.extractive.answer import quote
 from tools.extractive.rules.contradictions import contradict, is_newer
 from tools.extractive.statements import Statement
@@ -162,6 +162,18 @@ def test_the_newer_of_two_pages_answers_and_the_older_is_named() -> None:
         pages = {older: ("Annual leave", "2024-03-01", LEAVE), newer: ("Benefits", "2026-03-01", BENEFITS)}
         text = answer(pages[1], pages[2])
         assert text == f"{BENEFITS} [{newer}]\n\nAn older page says otherwise: Annual leave [{older}]."
+
+
+def test_a_verified_answer_is_right_against_any_page() -> None:
+    shown: list[JsonValue] = [
+        {"n": n, "title": title, "document_id": str(n), "score": 0.9, "updated": day, "text": text}
+        for n, title, day, text in (
+            (1, "Annual leave", "2026-03-01", LEAVE),
+            (2, "Leave?", "2024-03-01", BENEFITS),
+        )
+    ]
+    results: list[JsonObject] = [{"passages": shown, "verified": [{"title": "Leave?", "document_id": "2"}]}]
+    assert quote(QUESTION, results).text == f"{BENEFITS} [2]\n\nAnother page says otherwise: Annual leave [1]."
 
 
 def test_pages_that_agree_or_speak_of_others_are_not_said_to_differ() -> None:
