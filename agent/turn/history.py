@@ -15,7 +15,7 @@ from agent.store.earlier_turns import Basis, EarlierTurn
 from agent.turn.config import AgentConfig
 from agent.types import Audience
 
-OFFERED_BELOW = "You might also ask"
+OFFERED_BELOW = "You might also ask"  # written before an offer, for a model and for what reads offers
 HISTORY_TURNS = 20  # earlier questions of the session that the model may see, as far as they fit
 
 TakeUp = Callable[[str, str], str]
