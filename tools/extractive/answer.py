@@ -35,9 +35,11 @@ NOTHING_FOUND = "I found nothing about this in the documents."
 MAX_CHARS = 600  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
-NEARLY_AS_GOOD = 2.0  # log odds below the best statement's; further below is another topic
+MAX_UNSURE = 4  # statements of an answer that may not answer
+NEARLY_AS_GOOD = 1.2  # log odds below the best statement's; further below is another topic
+COMPARED = 2.0  # log odds below the best statement: what other pages say is compared with it down to here
 SAME_MEANING = 0.85  # cosine of two statements of which one is enough
-SURE_FROM = -2.2  # log odds of the best statement: below it one answer in three was right, in training
+SURE_FROM = -2.2  # log odds of the best statement: below it half of the answers were right, in training
 UNSURE = "I am not sure that the documents answer this. The closest I found:"
 OTHERWISE = "\n\nA page that is no longer in force says otherwise: {title} [{n}]."
 OTHER = "\n\nAnother page says otherwise: {title} [{n}]."
@@ -117,12 +119,17 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
         return Quotation(closest, is_refusal=True)
     if len(parts) > 1:
         answered.append(score(question.parse(asked, background), features))
-    chosen = _choose(features, answered, whole_lists=asks_how(asked))
+    is_sure = all(max(scores.relevance) >= SURE_FROM for scores in answered)
+    chosen = _choose(
+        features,
+        answered,
+        max_statements=MAX_STATEMENTS if is_sure else MAX_UNSURE,
+        whole_lists=asks_how(asked),
+    )
     if not chosen:
         return Quotation(NOTHING_FOUND, is_refusal=True)
     verified = _list_verified(evidence)
     text = _render_settled(question.parse(asked, background), features, chosen, answered[-1], verified)
-    is_sure = all(max(scores.relevance) >= SURE_FROM for scores in answered)
     return Quotation(text if is_sure else f"{UNSURE}\n{text}")
 
 
@@ -136,8 +143,8 @@ def _render_settled(
         statements,
         chosen,
         scores.relevance,
-        near=NEARLY_AS_GOOD,
-        near_ended=NEARLY_AS_GOOD + SUPERSEDED,
+        near=COMPARED,
+        near_ended=COMPARED + SUPERSEDED,
         is_quotable=_is_quotable,
         verified=verified,
     )
@@ -263,7 +270,9 @@ def _is_quotable(statement: Statement) -> bool:
     return not (statement.text.endswith(":") or _TO_A_MODEL.search(text) or contains_secret(text))
 
 
-def _choose(evidence: Evidence, answered: Sequence[Scores], *, whole_lists: bool) -> list[int]:
+def _choose(
+    evidence: Evidence, answered: Sequence[Scores], *, max_statements: int, whole_lists: bool
+) -> list[int]:
     """Chooses the best of each part of the question; then the last scores, on the whole of it, fill the room.
 
     With ``whole_lists`` the steps of a list are quoted together.
@@ -273,7 +282,8 @@ def _choose(evidence: Evidence, answered: Sequence[Scores], *, whole_lists: bool
     for scores in answered:
         is_last = scores is answered[-1]
         room = MAX_CHARS - n_used if is_last else int(PART_SHARE * MAX_CHARS)
-        best = _choose_best(evidence, scores, chosen, room, whole_lists=whole_lists)
+        left = max_statements - len(chosen)
+        best = _choose_best(evidence, scores, chosen, max_chars=room, max_statements=left, whole_lists=whole_lists)
         if is_last and chosen and n_used + _count_chars(evidence, best[:1], chosen) > MAX_CHARS:
             break  # one is quoted however long it is, but not on top of others
         n_used += _count_chars(evidence, best, chosen)
@@ -282,7 +292,13 @@ def _choose(evidence: Evidence, answered: Sequence[Scores], *, whole_lists: bool
 
 
 def _choose_best(
-    evidence: Evidence, scores: Scores, before: Sequence[int], max_chars: int, *, whole_lists: bool
+    evidence: Evidence,
+    scores: Scores,
+    before: Sequence[int],
+    *,
+    max_chars: int,
+    max_statements: int,
+    whole_lists: bool,
 ) -> list[int]:
     """Chooses the best first, as long as they are nearly as good, say something new and have room."""
     statements = evidence.statements
@@ -290,7 +306,7 @@ def _choose_best(
     chosen: list[int] = []
     enough = -math.inf
     for i in order:
-        if scores.relevance[i] < enough or len(before) + len(chosen) >= MAX_STATEMENTS:
+        if scores.relevance[i] < enough or len(chosen) >= max_statements:
             break
         for k in _with_entries(statements, i, max_chars if whole_lists else 0):
             known = [*before, *chosen]
