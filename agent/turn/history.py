@@ -47,10 +47,15 @@ def take_up(
     """
     if taken := config.take_up(question, last[1]):
         return taken, last
-    with_offer = (last[0], f"{last[1]}\n\n{OFFERED_BELOW}: {offered}")
+    with_offer = (last[0], f"{last[1]}\n\n{write_offer(offered)}")
     is_plain = bool(offered) and embedded_instructions.take_out(offered) == offered  # it is made of a heading
     taken = config.take_up(question, with_offer[1]) if is_plain else ""
     return taken, with_offer if taken else last
+
+
+def write_offer(question: str) -> str:
+    """Returns the line that offers a question below an answer."""
+    return f"{OFFERED_BELOW}: {question}"
 
 
 def list_questions(said: Sequence[tuple[str, str]], take_up: TakeUp) -> list[str]:

@@ -61,10 +61,10 @@ class TurnRun:
         transcript, known = _load(turn, config, metadata)
         said = [(one.question, one.answer) for one in known] if config.history is None else config.history
         earlier = [(question, citations.strip_references(answer)) for question, answer in said]
-        self._offered = known[-1].offered if known and config.history is None else ""
         self._taken_up = ""
         if earlier:
-            self._taken_up, earlier[-1] = history.take_up(turn.question, earlier[-1], self._offered, config)
+            offered = known[-1].offered if known and config.history is None else ""
+            self._taken_up, earlier[-1] = history.take_up(turn.question, earlier[-1], offered, config)
         self._known_documents = frozenset(id_ for one in known for id_ in one.basis.document_ids)
         self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)
@@ -269,8 +269,8 @@ class TurnRun:
     def _rewrite_question(self) -> Generator[Event, None, str]:
         """Returns the question as it can be understood alone: by the model, else by the rule."""
         config, question = self._config, self._turn.question
-        if self._taken_up and self._taken_up == self._offered:  # a question that stands alone
-            return self._taken_up
+        if self._taken_up and self._history[-1][1].endswith(history.write_offer(self._taken_up)):
+            return self._taken_up  # which stands alone
         if not self._history or (config.is_small_talk(question) and not self._taken_up):
             return question
         rewritten = self.recorder.transcript.standalone
