@@ -89,7 +89,8 @@ NOBODY = Asker("")
 class ToolContext:
     """What a tool may know of the turn: who will read the answer, who asked, and until when to be done.
 
-    The asker is not the audience: in a channel others read the answer, too.
+    The asker is not the audience: in a channel others read the answer, too. ``shown`` are the passages that the
+    model has been shown in this turn, by their numbers, perhaps without their texts.
     """
 
     audience: Audience
@@ -97,6 +98,7 @@ class ToolContext:
     deadline: float  # in time.monotonic() seconds
     resources: Mapping[type, object] = field(default_factory=dict)
     asker: Asker = NOBODY
+    shown: Mapping[int, Passage] = field(default_factory=dict)
 
     def resource(self, kind: type[Resource]) -> Resource:
         """Returns the process's shared object of this kind, such as the open document library.

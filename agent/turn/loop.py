@@ -62,6 +62,10 @@ class TurnRun:
         transcript, known = _load(turn, config, metadata)
         said = [(one.question, one.answer) for one in known] if config.history is None else config.history
         earlier = [(question, citations.strip_references(answer)) for question, answer in said]
+        self._taken_up = ""
+        if earlier:
+            offered = known[-1].offered if known and config.history is None else ""
+            self._taken_up, earlier[-1] = history.take_up(turn.question, earlier[-1], offered, config)
         self._known_documents = frozenset(id_ for one in known for id_ in one.basis.document_ids)
         self._turn, self._config, self._check, self._history = turn, config, check, earlier
         self._meter = Meter.start(config.limits)
@@ -69,8 +73,8 @@ class TurnRun:
             turn, config, transcript, metadata=None if turn.has_record else metadata, on_final=on_final
         )
         self._models = ModelCaller(config, self.recorder, self._meter, check, earlier)
-        self._tools = ToolRunner(turn, config, self._meter, check, transcript.number)
         self._over_budget = say(notices.BUDGET)
+        self._tools = ToolRunner(turn, config, self._meter, check, transcript)
 
     @property
     def is_answered(self) -> bool:
@@ -266,13 +270,15 @@ class TurnRun:
     def _rewrite_question(self) -> Generator[Event, None, str]:
         """Returns the question as it can be understood alone: by the model, else by the rule."""
         config, question = self._config, self._turn.question
-        if not self._history or config.is_small_talk(question):
+        if self._taken_up and self._history[-1][1].endswith(history.write_offer(self._taken_up)):
+            return self._taken_up  # which stands alone
+        if not self._history or (config.is_small_talk(question) and not self._taken_up):
             return question
         rewritten = self.recorder.transcript.standalone
         if rewritten is None and config.asks_model_to_rewrite and not is_local(config.models[0].name):
             rewritten = yield from self._ask_to_rewrite()
-        earlier = [earlier for earlier, _ in self._history]
-        return _one_line(rewritten or "") or config.rewrite_follow_up(question, earlier)
+        earlier = history.list_questions(self._history, config.take_up)
+        return _one_line(rewritten or "") or config.rewrite_follow_up(self._taken_up or question, earlier)
 
     def _ask_to_rewrite(self) -> Generator[Event, None, str | None]:
         call = ModelCall(

@@ -299,6 +299,7 @@ def _store_end(
             reason=reason,
             answer=answer.text,
             notice=answer.notice,
+            offered=next((one.question for one in answer.closing.suggestions), None),
             error_id=error_id,
             cited=[source.n for source in answer.sources],
         )
@@ -313,6 +314,7 @@ def _close(
     reason: str,
     answer: str | None = None,
     notice: str = "",
+    offered: str | None = None,
     error_id: str | None = None,
     delivery_error: str | None = None,
     cited: Sequence[int] = (),
@@ -326,6 +328,7 @@ def _close(
         reason=reason,
         answer=answer,
         notice=notice or None,
+        offered=offered,
         error_id=error_id,
         delivery_error=delivery_error,
         cited=cited,

@@ -119,7 +119,7 @@ _INSTALLER = f"installed_by = :user_id AND ({_ANYWHERE} OR id = :workspace)"
 _EXPORTED = {
     "questions": text(f"""
         SELECT id, session_id, created_at, finished_at, origin, workspace, channel, question, edited_question,
-               answer, notice,
+               answer, notice, offered,
                status, reason, model, cost_usd, n_steps FROM turns
         WHERE user_id = :user_id AND {_HERE} ORDER BY id"""),
     "ratings": text(f"""

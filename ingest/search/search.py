@@ -167,6 +167,7 @@ def to_passage(chunk: Candidate, *, score: float) -> Passage:
         heading_path=chunk.heading_path,
         text=chunk.text,
         score=score,
+        updated=chunk.updated_at.date().isoformat() if chunk.updated_at else "",
     )
 
 
