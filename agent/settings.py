@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -73,6 +73,14 @@ class AgentSettings(BaseSettings):
         default="INFO",
         pattern="^(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)$",
         description="Least severe log lines that are written; DEBUG also shows tracebacks",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of log lines: text (logfmt), or json, one object a line"
+    )
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        description="Where traces go by OTLP over HTTP, http://collector:4318 (extra `otel`); empty: nowhere",
     )
 
     time_zone: str = Field(
