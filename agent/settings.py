@@ -37,6 +37,11 @@ class AgentSettings(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL"),
         description="PostgreSQL, postgresql://user:password@host:5432/docent; empty: an embedded server",
     )
+    database_pooling: Literal["session", "transaction"] = Field(
+        default="session",
+        description="transaction: DATABASE_URL leads to a pooler that gives a connection to one transaction at a "
+        "time, as PgBouncer's pool_mode = transaction; each costs one statement more",
+    )
     model: str = Field(
         default=EXTRACTIVE_MODEL,
         min_length=1,

@@ -100,7 +100,7 @@ class Metric:
 
     def show(self) -> None:
         """Shows it as zero before it is first counted, where it has no labels."""
-        if not self.labels and self.kind is not MetricKind.READING:
+        if not self.labels and self.kind in (MetricKind.COUNTER, MetricKind.HISTOGRAM):
             self._find({})
 
     def _find(self, labels: dict[str, str]) -> Any:

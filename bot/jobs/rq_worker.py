@@ -158,8 +158,9 @@ def _trace(job: Job) -> Iterator[None]:
     """Opens a span for the job, below the one from which it was enqueued."""
     name = "process question" if job.func_name == JOB else "process sync"
     attributes = {"messaging.system": "rq", "messaging.operation.type": "process"}
+    meta = job.meta if isinstance(job.meta, dict) else {}  # whoever can write to Redis may write anything
     with (
-        tracing.continue_at(job.meta.get(tracing.TRACEPARENT)),
+        tracing.continue_at(meta.get(tracing.TRACEPARENT)),
         tracing.span(name, SpanRole.CONSUMER, attributes),
     ):
         yield

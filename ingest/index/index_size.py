@@ -32,7 +32,7 @@ def measure(active_index: ActiveIndex) -> IndexSize:
         stats = await table.stats()
         indices = [await table.index_stats(index.name) for index in await table.list_indices()]
         n_unindexed = max((int(one.num_unindexed_rows) for one in indices if one), default=0)
-        return IndexSize(int(stats.num_rows), int(stats.total_bytes), n_unindexed)
+        return IndexSize(int(stats["num_rows"]), int(stats["total_bytes"]), n_unindexed)
 
     try:
         return active_index.current().index.read(read, is_newest=False)

@@ -19,7 +19,7 @@ def start(library: Library | None, stopping: threading.Event) -> None:
         while not stopping.is_set():
             try:
                 index_size.tell(library.active_index)
-            except Exception as error:  # noqa: BLE001  a measurement ends here; an index that is away is told of elsewhere
+            except Exception as error:  # noqa: BLE001  a measurement ends here
                 observability.log.info("index_not_measured", error_type=type(error).__name__)
             stopping.wait(EVERY_SECONDS)
 
