@@ -113,6 +113,8 @@ def test_the_doctor_names_the_setting_that_is_missing(database: Database, redis_
         well, *_, last = examine(url, "transaction")
         assert well.startswith("ok")
         assert "shares its connections" in last
-    with pgbouncer.pool(database.url, mode="session", settings="ignore_startup_parameters = options, statement_timeout") as url:
+    with pgbouncer.pool(
+        database.url, mode="session", settings="ignore_startup_parameters = options, statement_timeout"
+    ) as url:
         _, warning, *_ = examine(url, "session")
         assert "without a time limit" in warning

@@ -17,6 +17,7 @@ from pathlib import Path
 import agent.settings
 from agent import observability
 from agent.observability import metrics
+from bot.processes import supervisor
 from bot.processes.monitoring import metrics_page
 from bot.settings import BotSettings
 
@@ -34,6 +35,7 @@ def fork(settings: BotSettings) -> Path | None:
     try:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         ends, life = os.pipe()
+        supervisor.settle_memory()
         pid = os.fork()
     except OSError as error:
         observability.log.warning("metrics_impossible", error_type=type(error).__name__, note=metrics_page.NOTE)
