@@ -15,6 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from agent.settings import list_variables
 from bot.cli import main
 from bot.processes.monitoring import metrics_page
 from docs.generate import metrics, settings
@@ -32,7 +33,7 @@ SETTINGS = {
     variable
     for kind in settings.CLASSES
     for field in kind.model_fields
-    for variable in settings.agent.settings.list_variables(kind, field)
+    for variable in list_variables(kind, field)
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.simulator import ADA, HELP
-from tests.scripted_model import Fail, Say, ScriptedModel
+from tests.scripted_model import Fail, Line, Say, ScriptedModel
 from tests.system import QUESTION, System, free_port
 
 TOKEN = "a-token-of-prometheus"
@@ -106,7 +106,7 @@ def folders_of(parent: psutil.Process) -> set[Path]:
 
 
 def test_a_model_that_fails_is_counted_with_what_it_took(world: System, port: int) -> None:
-    lines = [Fail(401), Say("You can carry over 5 days of annual leave [1].")]
+    lines: list[Line] = [Fail(401), Say("You can carry over 5 days of annual leave [1].")]
     with ScriptedModel(lambda request: lines[min(len(model.requests), 2) - 1]) as model:
         world.env |= {
             "DOCENT_MODEL": "openai/scripted",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # the library reads it when it is imported
 FILES = ("counter", "histogram", "gauge_mostrecent")  # of one process, in the folder
+ADDED = ("counter", "histogram")  # of dead processes, too
+DEAD = "0"  # in the place of a process's id
 FILE_BYTES = 1 << 18  # several times what one process counts
 SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 
@@ -184,6 +186,26 @@ def read_folder(folder: Path) -> "Registry":
     registry = prometheus_client.CollectorRegistry()
     multiprocess.MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     return registry
+
+
+def fold_dead(folder: Path) -> None:
+    """Adds what dead processes have counted in a folder to one file of each kind, and deletes theirs.
+
+    Else a worker that dies again and again would fill the disk. Nobody may read the folder meanwhile.
+    """
+    import psutil
+    from prometheus_client.mmap_dict import MmapedDict
+
+    for path in sorted(folder.glob("*_*.db")):
+        kind, _, pid = path.stem.rpartition("_")
+        if pid == DEAD or psutil.pid_exists(int(pid)):
+            continue
+        if kind in ADDED:
+            total = MmapedDict(str(folder / f"{kind}_{DEAD}.db"))  # type: ignore[no-untyped-call]
+            for key, value, _, _ in MmapedDict.read_all_values_from_file(path):  # type: ignore[no-untyped-call]
+                total.write_value(key, total.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]
+            total.close()  # type: ignore[no-untyped-call]
+        path.unlink(missing_ok=True)
 
 
 def read_when_asked(registry: "Registry", read: Callable[[], Iterable[Reading]]) -> None:

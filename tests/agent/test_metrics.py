@@ -82,6 +82,23 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     metrics.stop()
 
 
+def test_what_dead_processes_have_counted_is_kept_in_one_file(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom agent.observability import measures, metrics\n"
+        "metrics.start(Path(sys.argv[1]))\nmeasures.LEASES_LOST.add()\nmeasures.FIRST_TEXT.observe(2.5)\n"
+        "measures.QUESTIONS.add(outcome='failed', reason='error')\n"
+    )
+    for n in range(1, 4):
+        subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=True)
+        metrics.fold_dead(tmp_path)
+        told = read(metrics.read_folder(tmp_path))
+        assert f"docent_leases_lost_total {n}.0" in told
+        assert f"docent_first_text_seconds_count {n}.0" in told
+        assert f'docent_first_text_seconds_bucket{{le="3.0"}} {n}.0' in told
+        assert f'docent_questions_total{{outcome="failed",reason="error"}} {n}.0' in told
+        assert {path.name for path in tmp_path.iterdir()} == {"counter_0.db", "histogram_0.db"}
+
+
 def test_an_end_counts_when_it_is_committed_and_not_before(
     registry: CollectorRegistry, database: Database
 ) -> None:

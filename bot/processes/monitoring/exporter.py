@@ -7,6 +7,7 @@ was forked from its parent, and deletes the folder then.
 """
 
 import os
+import select
 import shutil
 import signal
 import tempfile
@@ -22,6 +23,7 @@ from bot.processes.monitoring import metrics_page
 from bot.settings import BotSettings
 
 PREFIX = "docent-metrics-"
+FOLD_SECONDS = 30.0
 _lives: list[int] = []  # the writing end of a pipe that ends with this process and its children
 
 
@@ -64,14 +66,17 @@ def start_counting(folder: Path | None) -> None:
 
 
 def _run(settings: BotSettings, folder: Path, ends: int) -> None:
-    """Serves until nobody holds the other end of the pipe any more. Signals do not end it: the workers may still
-    be at work."""
+    """Serves until nobody holds the other end of the pipe any more, to which nothing is ever written.
+
+    Signals do not end it: the workers may still be at work.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     observability.set_up(agent.settings.load(), process="worker")
     page = metrics_page.make(settings, partial(metrics.read_folder, folder))
     if server := metrics_page.listen(settings, page, process="worker"):
         threading.Thread(target=server.run, name="metrics", daemon=True).start()
-    while os.read(ends, 1):
-        pass
+    while not select.select([ends], [], [], FOLD_SECONDS)[0]:
+        with page.making:
+            metrics.fold_dead(folder)
     shutil.rmtree(folder, ignore_errors=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.observability.metrics import Registry
 
 PATH = "/metrics"
-THREADS = 2
+THREADS = 2  # so that somebody is told of a wrong token while the page is made
 PORTS = {"web": 0, "worker": 1, "clock": 2}  # beyond DOCENT_METRICS_PORT, so that one machine may run all
 NOTE = "Questions are answered all the same; Prometheus sees nothing of this process."
 
@@ -30,6 +30,7 @@ class MetricsPage:
 
     def __init__(self, open_registry: "Callable[[], Registry]", token: str) -> None:
         self._open_registry, self._token = open_registry, token
+        self.making = threading.Lock()  # one at a time
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handles one request."""
@@ -38,7 +39,8 @@ class MetricsPage:
         if not self.admits(environ):
             return _say(start_response, "401 Unauthorized", "DOCENT_METRICS_TOKEN is needed, as a bearer token.\n")
         try:
-            body, content_type = metrics.render(self._open_registry(), environ.get("HTTP_ACCEPT", ""))
+            with self.making:
+                body, content_type = metrics.render(self._open_registry(), environ.get("HTTP_ACCEPT", ""))
         except Exception as error:  # noqa: BLE001  a request ends here
             error_id = observability.report(error, event="metrics_failed")
             return _say(start_response, "500 Internal Server Error", f"The log has why, by {error_id}.\n")
