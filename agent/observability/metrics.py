@@ -70,13 +70,8 @@ class Metric:
         buckets: Sequence[float] = SECONDS,
     ) -> None:
         assert name not in _declared, name
-        self.kind, self.name, self.text, self.labels, self.buckets = (
-            kind,
-            name,
-            text,
-            tuple(labels),
-            tuple(buckets),
-        )
+        self.kind, self.name, self.text = kind, name, text
+        self.labels, self.buckets = tuple(labels), tuple(buckets)
         _declared[name] = self
 
     @property
@@ -86,41 +81,37 @@ class Metric:
         return [f"{self.name}{ending}" for ending in endings.get(self.kind, [""])]
 
     def add(self, amount: float = 1, **labels: str) -> None:
-        """Counts; of counters."""
-        if counter := self._find(labels):
-            counter.inc(amount)
+        """Counts; of counters. What cannot be counted, such as less than nothing, is no error."""
+        self._apply(labels, lambda counter: counter.inc(amount))
 
     def observe(self, seconds: float, **labels: str) -> None:
         """Counts one that took so long; of histograms."""
-        if histogram := self._find(labels):
-            histogram.observe(seconds)
+        self._apply(labels, lambda histogram: histogram.observe(seconds))
 
     def set(self, value: float, **labels: str) -> None:
         """Sets it; of gauges."""
-        if gauge := self._find(labels):
-            gauge.set(value)
+        self._apply(labels, lambda gauge: gauge.set(value))
 
     def show(self) -> None:
         """Shows it as zero before it is first counted, where it has no labels."""
         if not self.labels and self.kind in (MetricKind.COUNTER, MetricKind.HISTOGRAM):
-            self._find({})
+            self._apply({}, lambda made: None)
 
-    def _find(self, labels: dict[str, str]) -> Any:
-        """Returns what counts for these labels; None where metrics are off or cannot be written."""
+    def _apply(self, labels: dict[str, str], count: Callable[[Any], None]) -> None:
+        """Counts with these labels, where metrics are on; tells once of what cannot be counted."""
         if not _recording:
-            return None
+            return
         (recording,) = _recording
         try:
             with recording.lock:
                 made = recording.made.get(self.name)
                 if made is None:
                     made = recording.made[self.name] = self._make(recording)
-            return made.labels(**labels) if self.labels else made
-        except OSError as error:
+            count(made.labels(**labels) if self.labels else made)
+        except (OSError, ValueError) as error:
             if self.name not in recording.failed:
                 recording.failed.add(self.name)
                 log.warning("metric_not_counted", metric=self.name, error_type=type(error).__name__)
-            return None
 
     def _make(self, recording: _Recording) -> Any:
         import prometheus_client as library

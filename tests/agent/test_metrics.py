@@ -57,6 +57,18 @@ def test_counts_and_readings_are_told_together(registry: CollectorRegistry) -> N
     assert "_created" not in told
 
 
+def test_what_cannot_be_counted_ends_nothing_and_is_told_of_once(
+    registry: CollectorRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        SEEN.add(-1, kind="a")
+        SEEN.add(kindd="a")
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).count("metric_not_counted") == 1
+    SEEN.add(kind="a")
+    assert 'test_seen_total{kind="a"} 1.0' in read(registry)
+
+
 def test_a_form_of_its_own_is_told_to_who_asks_for_it(registry: CollectorRegistry) -> None:
     body, content_type = metrics.render(registry, "application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
