@@ -8,13 +8,14 @@ A call and its result, as a model sees them::
 
 from agent.errors import ToolError
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.translation.speech import mark
 from ingest.library import Library
 from tools.passages import make_readable
 
 MAX_TOKENS = 2_500
 
 
-LABELS = ToolLabels("is reading a document…", "Reading a document", "Read a document")
+LABELS = ToolLabels(mark("is reading a document…"), mark("Reading a document"), mark("Read a document"))
 
 
 @tool(only_passages=True, labels=LABELS)

@@ -15,6 +15,7 @@ from itertools import zip_longest
 from agent.errors import ToolError
 from agent.prompting import citations
 from agent.tools import ToolContext, ToolLabels, ToolResult, tool
+from agent.translation.speech import mark
 from agent.types import JsonValue, Passage, SettledAnswer
 from ingest.library import Library
 from ingest.verified import screen
@@ -30,10 +31,10 @@ _UNLINKABLE = re.compile(r"[\[\]()<>\n]+")
 
 
 LABELS = ToolLabels(
-    status="is searching the documents…",
-    running="Searching the documents",
-    done="Searched the documents",
-    nothing="Nothing found",
+    status=mark("is searching the documents…"),
+    running=mark("Searching the documents"),
+    done=mark("Searched the documents"),
+    nothing=mark("Nothing found"),
 )
 
 

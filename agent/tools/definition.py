@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from agent.errors import ToolError
-from agent.json_sanitizer import clean
+from agent.prompting.json_sanitizer import clean
+from agent.translation.speech import mark
 from agent.types import Audience, JsonObject, Passage, SettledAnswer, ToolSchema
 
 Resource = TypeVar("Resource")
@@ -63,7 +64,7 @@ class ToolLabels:
         'Using find orders'
         """
         words = " ".join(re.sub(r"[\W_]+", " ", name[:NAME_CHARS]).split()) or "a tool"
-        return ToolLabels("is working…", f"Using {words}", f"Used {words}")
+        return ToolLabels(mark("is working…"), f"Using {words}", f"Used {words}")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from agent.store.earlier_turns import EarlierTurn
 from agent.store.sessions import Turn
 from agent.store.transcript import Transcript, load_transcript
 from agent.tools import arguments
+from agent.translation.speech import say, say_in_answer
 from agent.turn import ending, grounding, history, notices, recorder, tool_calls, tool_results
 from agent.turn.config import AgentConfig, OpeningCall
 from agent.turn.events import Event, TextReset, ToolFinished, ToolStarted
@@ -69,7 +70,7 @@ class TurnRun:
         )
         self._models = ModelCaller(config, self.recorder, self._meter, check, earlier)
         self._tools = ToolRunner(turn, config, self._meter, check, transcript.number)
-        self._over_budget = notices.BUDGET
+        self._over_budget = say(notices.BUDGET)
 
     @property
     def is_answered(self) -> bool:
@@ -241,7 +242,7 @@ class TurnRun:
         except (ModelError, DeadlineExceeded) as error:
             observability.report(error, event="fallback_failed")
         if message is None:
-            self.recorder.add_own_text(notices.NO_ANSWER_AT_ALL)
+            self.recorder.add_own_text(say_in_answer(notices.NO_ANSWER_AT_ALL))
 
     def _note_end(self, reason: EndReason, reached: LimitReached | None = None) -> None:
         if isinstance(reached, OverBudget):

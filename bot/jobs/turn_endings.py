@@ -17,6 +17,7 @@ from agent.observability import measures
 from agent.store import budgets, delivery, revisions, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
+from agent.translation.speech import join, mark, say
 from agent.turn.events import Finished
 from agent.types import EndReason, TurnStatus
 from bot.jobs import queue
@@ -29,7 +30,7 @@ from bot.slack.installation.tokens import NotInstalled
 from bot.slack.replies.reply import NOTHING_BELOW, Answer, Closing, Reply
 from bot.slack.replies.text.tables import LongTable
 
-FAILED = (
+FAILED = mark(
     "Something went wrong on our side, and this question was not answered. Please ask again; if it happens again, "
     "quote *{error_id}*."
 )
@@ -76,7 +77,7 @@ def complete(
         "" if is_small_talk else notice,
         "" if notice else context.suggestions.describe(finished),  # which may be answered elsewhere only
     ]
-    notice = " ".join(filter(None, said))
+    notice = join(said)
     answer = Answer(
         turn.id,
         text,
@@ -125,7 +126,7 @@ def fail(context: WorkerContext, turn: Turn, reply: Reply | None, error: Excepti
         end_unseen(context, turn, error, EndReason.ERROR)
         return
     error_id = observability.report(error, event="turn_failed")
-    answer = Answer(turn.id, FAILED.format(error_id=error_id), has_feedback=False)
+    answer = Answer(turn.id, say(FAILED, error_id=error_id), has_feedback=False)
     end(context, turn, reply, answer, status=TurnStatus.FAILED, reason=EndReason.ERROR, error_id=error_id)
 
 

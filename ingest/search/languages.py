@@ -7,7 +7,7 @@ Lucene's CJKAnalyzer takes).
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -43,6 +43,7 @@ _SNOWBALL = {
     Language.SPANISH: "spanish",
     Language.PORTUGUESE: "portuguese",
 }
+_ROMANCE = (Language.FRENCH, Language.SPANISH, Language.PORTUGUESE)
 # Without accents, as words are compared. What asks, relates and replaces; no word that a document may be about.
 _STOP_WORDS = {
     Language.GERMAN: """
@@ -111,7 +112,7 @@ def detect(words: Sequence[str], english: frozenset[str] = frozenset()) -> Langu
     text = " ".join(words)
     if _HAS_CJK.search(text):
         return Language.JAPANESE if _KANA.search(text) else Language.CHINESE
-    counts = _count_stop_words(words)
+    counts = _count_stop_words(words, _SNOWBALL)
     best = max(counts, key=counts.__getitem__)
     return best if counts[best] > sum(word in english for word in words) else Language.ENGLISH
 
@@ -124,13 +125,30 @@ def detect_possible(words: Sequence[str], english: frozenset[str] = frozenset())
     """
     if _HAS_CJK.search(" ".join(words)):
         return (detect(tuple(words), english),)
-    counts = _count_stop_words(words)
+    counts = _count_stop_words(words, _SNOWBALL)
     most = max(*counts.values(), sum(word in english for word in words))
     return tuple(language for language, n in counts.items() if n == most or most < _TELLING)
 
 
-def _count_stop_words(words: Sequence[str]) -> dict[Language, int]:
-    return {language: sum(word in stop_words(language) for word in words) for language in _SNOWBALL}
+def recognise(words: Sequence[str], english: frozenset[str]) -> Language | None:
+    """Returns the language of a question if its words leave no doubt: it has more stop words than any other.
+
+    One word of a Romance language leaves some, as others that are not among ours have it, too; so do characters
+    that Chinese and Japanese share: Japanese needs kana, Chinese one of its stop words.
+    """
+    text = " ".join(words)
+    if _HAS_CJK.search(text):
+        if _KANA.search(text):
+            return Language.JAPANESE
+        return Language.CHINESE if any(_count_stop_words(words, [Language.CHINESE]).values()) else None
+    counts = {**_count_stop_words(words, _SNOWBALL), Language.ENGLISH: sum(word in english for word in words)}
+    best, second = sorted(counts, key=counts.__getitem__, reverse=True)[:2]
+    least = 2 if best in _ROMANCE else 1
+    return best if counts[best] > counts[second] and counts[best] >= least else None
+
+
+def _count_stop_words(words: Sequence[str], languages: Iterable[Language]) -> dict[Language, int]:
+    return {language: sum(word in stop_words(language) for word in words) for language in languages}
 
 
 def split_cjk(words: Sequence[str]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
-from ingest.search.languages import Language, detect, drop_grammar, split_cjk, stem_snowball, stop_words
+from ingest.search.languages import Language, detect, drop_grammar, recognise, split_cjk, stem_snowball, stop_words
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*|#[\w-]+")
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))  # combining marks, which normalising has split off
@@ -110,6 +110,16 @@ def stem_in(word: str, language: Language) -> str:
 def detect_language(question: str) -> Language:
     """Returns the language of a question; English where nothing speaks for another."""
     return _detect(words(question))
+
+
+def recognise_language(question: str) -> Language | None:
+    """Returns the language of a question where its words leave no doubt; None of names, key words and other
+    languages.
+
+    >>> recognise_language("Wie viele Tage habe ich?"), recognise_language("VPN"), recognise_language("有給休暇")
+    (<Language.GERMAN: 'de'>, None, None)
+    """
+    return recognise(tuple(words(question)[:_DETECTED_WORDS]), STOP_WORDS)
 
 
 def _detect(words_: list[str]) -> Language:

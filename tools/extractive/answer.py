@@ -15,6 +15,7 @@ from typing import cast
 
 from agent.prompting import prompt
 from agent.secrets import contains_secret
+from agent.translation.speech import join, mark, say_in_answer
 from agent.types import CitedPassage, FunctionCall, JsonObject, Message, ToolSchema
 from ingest.search.text import words
 from tools.extractive import contacts, follow_ups, question, sections, small_talk, small_talk_replies
@@ -30,7 +31,7 @@ from tools.extractive.statements import Statement, list_statements
 
 SEARCH, LIST, READ = "search_docs", "list_documents", "read_document"
 THREAD, ATTACHED = "thread_history", "attached_messages"
-NOTHING_FOUND = "I found nothing about this in the documents."
+NOTHING_FOUND = mark("I found nothing about this in the documents.")
 MAX_CHARS = 600  # of quoted text; an answer in Slack should fit on a telephone's screen
 PART_SHARE = 0.3  # of that for each part of a question; the rest is for what fits the whole
 MAX_STATEMENTS = 8
@@ -38,10 +39,13 @@ MAX_UNSURE = 4  # statements of an answer that may not answer
 NEARLY_AS_GOOD = 1.2  # log odds below the best statement's; further below is another topic
 SAME_MEANING = 0.85  # cosine of two statements of which one is enough
 SURE_FROM = -2.2  # log odds of the best statement: below it half of the answers were right, in training
-UNSURE = "I am not sure that the documents answer this. The closest I found:"
-OTHERWISE = "\n\nA page that is no longer in force says otherwise: {title} [{n}]."
+UNSURE = mark("I am not sure that the documents answer this. The closest I found:")
+OTHERWISE = mark("A page that is no longer in force says otherwise: {title} [{n}].")
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-NAMES_NOBODY = "The pages that I found name nobody to ask: {pages}."
+NAMES_NOBODY = mark("The pages that I found name nobody to ask: {pages}.")
+NO_SUCH_NAMES = mark("No page that I found mentions {names}.")
+CLOSEST = mark("The closest documents are: {pages}.")
+READ_IN_PART = mark("(read in part: {why})")
 N_CLOSEST = 3
 
 
@@ -105,7 +109,7 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
     sources = [(source, result) for result in evidence for source in _read_passages(result)]
     statements = [s for source, result in sources for s in list_statements(source, _keywords(source, result))]
     if not statements:
-        return Quotation(NOTHING_FOUND, is_refusal=True)
+        return Quotation(say_in_answer(NOTHING_FOUND), is_refusal=True)
     parts = question.split(asked, background)
     features = extract(statements, question.choose_language(parts, (s.text for s in statements)))
     answered = find_answered(parts, features, _not_found(evidence))
@@ -123,10 +127,10 @@ def quote(asked: str, evidence: Sequence[JsonObject], *, background: str = "") -
         whole_lists=asks_how(asked),
     )
     if not chosen:
-        return Quotation(NOTHING_FOUND, is_refusal=True)
+        return Quotation(say_in_answer(NOTHING_FOUND), is_refusal=True)
     chosen, older = _set_apart_older(question.parse(asked, background), features, chosen, answered[-1])
     text = render([statements[i] for i in chosen]) + older
-    return Quotation(text if is_sure else f"{UNSURE}\n{text}")
+    return Quotation(text if is_sure else f"{say_in_answer(UNSURE)}\n{text}")
 
 
 def _set_apart_older(
@@ -144,7 +148,8 @@ def _set_apart_older(
     for i in sorted((i for i, older in enumerate(is_older) if older), key=lambda i: -scores.relevance[i]):
         differing = _figures([statements[i].text]) - figures
         if scores.relevance[i] >= near and differing and _is_quotable(statements[i]):
-            return in_force, OTHERWISE.format(title=statements[i].title, n=statements[i].n)
+            otherwise = say_in_answer(OTHERWISE, title=statements[i].title, n=statements[i].n)
+            return in_force, f"\n\n{otherwise}"
     return in_force, ""
 
 
@@ -160,7 +165,8 @@ def quote_contacts(evidence: Sequence[JsonObject]) -> Quotation:
     if chosen:
         return Quotation(render([statements[i] for i in chosen]))
     pages = _list_pages(sources, _gaps(evidence))
-    return Quotation(NAMES_NOBODY.format(pages=pages) if pages else NOTHING_FOUND, is_refusal=True)
+    said = say_in_answer(NAMES_NOBODY, pages=pages) if pages else say_in_answer(NOTHING_FOUND)
+    return Quotation(said, is_refusal=True)
 
 
 def quote_section(section: NamedSection, evidence: Sequence[JsonObject]) -> Quotation | None:
@@ -326,8 +332,11 @@ def _list_missing_names(parts: Sequence[ParsedQuestion], evidence: Evidence) -> 
 
 def _name_closest(sources: Sequence[CitedPassage], gaps: Mapping[str, str], missing: Sequence[str]) -> str:
     pages = _list_pages(sources, gaps)
-    named = f" No page that I found mentions {', '.join(f'“{name}”' for name in missing)}." if missing else ""
-    return f"{NOTHING_FOUND}{named} The closest documents are: {pages}." if pages else NOTHING_FOUND
+    if not pages:
+        return say_in_answer(NOTHING_FOUND)
+    names = ", ".join(f"“{name}”" for name in missing)
+    named = say_in_answer(NO_SUCH_NAMES, names=names) if missing else ""
+    return join([say_in_answer(NOTHING_FOUND), named, say_in_answer(CLOSEST, pages=pages)])
 
 
 def _list_pages(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str:
@@ -335,6 +344,6 @@ def _list_pages(sources: Sequence[CitedPassage], gaps: Mapping[str, str]) -> str
     for source in sources:
         pages.setdefault(source.passage.title, source.n)
     return ", ".join(
-        f"{title} [{n}]" + (f" (read in part: {gaps[title]})" if title in gaps else "")
+        f"{title} [{n}]" + (f" {say_in_answer(READ_IN_PART, why=gaps[title])}" if title in gaps else "")
         for title, n in list(pages.items())[:N_CLOSEST]
     )
