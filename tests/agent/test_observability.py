@@ -78,7 +78,6 @@ def test_lines_of_other_libraries_have_the_same_form_and_no_secrets(begin: Calla
             raise ValueError(f"with {token}")
         except ValueError:
             logging.getLogger(name).exception("failed")
-        logging.getLogger(name).info("chatter")
     refused, failed = lines()
     assert refused["event"] == f"refused {secrets.MASK}\ntwice"
     assert (refused["logger"], refused["level"], refused["turn_id"]) == (name, "warning", "t")
