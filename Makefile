@@ -42,7 +42,7 @@ check: setup-dev
 	@$(BIN)/python make/audit.py $(LOCKS)
 
 # The same, and an error where a pinned package has a known vulnerability: before a release, and now and then.
-LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock requirements-ocr.lock
+LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock requirements-ocr.lock requirements-otel.lock
 audit: setup-dev
 	@$(BIN)/python make/audit.py --strict $(LOCKS)
 
@@ -99,12 +99,14 @@ catalogues: setup-dev
 #   requirements-demo.lock   both, and the extra `demo`: what `make setup` installs
 #   requirements-dev.lock    all of it, and the tools of `make test`
 #   requirements-ocr.lock    the first, and the extra `ocr`: what reads scans
+#   requirements-otel.lock   the first, and the extra `otel`: what sends traces
 #   npm.lock                 what `make check-page` installs, where there is Node
 lock: setup-dev
 	$(COMPILE) pyproject.toml --extra minilm -o requirements.lock
 	$(COMPILE) pyproject.toml --extra minilm --extra demo --extra build --constraint requirements.lock -o requirements-demo.lock
-	$(COMPILE) pyproject.toml --extra minilm --extra demo --extra build --extra dev --constraint requirements-demo.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra minilm --extra demo --extra build --extra dev --extra otel --constraint requirements-demo.lock -o requirements-dev.lock
 	$(COMPILE) pyproject.toml --extra minilm --extra ocr --constraint requirements.lock -o requirements-ocr.lock
+	$(COMPILE) pyproject.toml --extra minilm --extra otel --constraint requirements.lock -o requirements-otel.lock
 	echo hatchling | $(COMPILE) - --constraint requirements-demo.lock -o requirements-build.lock
 	if command -v npm > /dev/null; then folder=$$(mktemp -d) && cp package.json .npmrc $$folder && \
 		(cd $$folder && npm install --silent --package-lock-only --ignore-scripts) && \

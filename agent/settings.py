@@ -39,6 +39,11 @@ class AgentSettings(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL"),
         description="PostgreSQL, postgresql://user:password@host:5432/docent; empty: an embedded server",
     )
+    database_pooling: Literal["session", "transaction"] = Field(
+        default="session",
+        description="transaction: DATABASE_URL leads to a pooler that gives a connection to one transaction at a "
+        "time, as PgBouncer's pool_mode = transaction; each costs one statement more",
+    )
     model: str = Field(
         default=EXTRACTIVE_MODEL,
         min_length=1,
@@ -75,6 +80,14 @@ class AgentSettings(BaseSettings):
         default="INFO",
         pattern="^(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)$",
         description="Least severe log lines that are written; DEBUG also shows tracebacks",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of log lines: text (logfmt), or json, one object a line"
+    )
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        description="Where traces go by OTLP over HTTP, http://collector:4318 (extra `otel`); empty: nowhere",
     )
 
     time_zone: str = Field(

@@ -4,17 +4,19 @@ Owns the environment variables that only ``bot`` reads; :mod:`agent.settings` an
 theirs.
 """
 
+import ipaddress
 from collections.abc import Collection
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import settings
 
 MAX_PROMPTS = 4  # Slack shows no more
+MIN_TOKEN_CHARS = 16
 
 
 class BotSettings(BaseSettings):
@@ -198,6 +200,24 @@ class BotSettings(BaseSettings):
         default=9, ge=0, le=23, description="Hour from which on the report is posted, in DOCENT_TIME_ZONE"
     )
 
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_000,
+        description="Port of /metrics for Prometheus: the web process's; a worker's is one above, a clock's two; "
+        "empty: none",
+    )
+
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="What Prometheus sends as its bearer token; with it, PORT of the web process has /metrics too",
+    )
+
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address at which DOCENT_METRICS_PORT listens; one that others reach needs the token",
+    )
+
     tools: str = Field(
         default="", description="Tools of your own: folders and importable packages, comma-separated"
     )
@@ -257,6 +277,21 @@ class BotSettings(BaseSettings):
         prompts = [prompt.strip() for prompt in self.suggested_prompts.split("|")]
         return [prompt for prompt in prompts if prompt][:MAX_PROMPTS]
 
+    @field_validator("metrics_token")
+    @classmethod
+    def _is_long(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and len(token.get_secret_value()) < MIN_TOKEN_CHARS:
+            raise ValueError(f"it must have at least {MIN_TOKEN_CHARS} characters, such as 'openssl rand -hex 32'")
+        return token
+
+    @field_validator("metrics_host")
+    @classmethod
+    def _is_not_open(cls, host: str, info: ValidationInfo) -> str:
+        """Looks at what was read before: the port and the token."""
+        if info.data.get("metrics_port") and not info.data.get("metrics_token") and not is_loopback(host):
+            raise ValueError("others reach /metrics there, so set DOCENT_METRICS_TOKEN, too")
+        return host
+
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
@@ -268,6 +303,16 @@ class BotSettings(BaseSettings):
 def _split_places(text: str) -> list[tuple[str, str]]:
     """Splits ids that may stand behind their workspace, as in ``T1/U1``."""
     return [(place, id_) for entry in settings.split_list(text) for place, _, id_ in [entry.rpartition("/")]]
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether only this machine reaches what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_address(url: str) -> bool:

@@ -25,7 +25,8 @@ LOCK_TIMEOUT = "5s"
 
 def main() -> None:
     """Runs the scripts that Alembic chose, in one transaction."""
-    engine = create_engine(_url(), poolclass=pool.NullPool)
+    # Nothing is prepared on the server: a pooler between may give its connection to somebody else afterwards.
+    engine = create_engine(_url(), poolclass=pool.NullPool, connect_args={"prepare_threshold": None})
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
         with context.begin_transaction():

@@ -150,6 +150,13 @@ def test_what_recognises_text_is_in_its_own_lock_alone_beside_what_production_ha
     assert {line for line in pins[0] if "==" in line} <= {*pins[1]}
 
 
+def test_what_sends_traces_is_in_its_own_lock_beside_what_production_has() -> None:
+    extra = {_package(line) for line in PROJECT["project"]["optional-dependencies"]["otel"]}
+    assert extra | _locked("requirements.lock") <= _locked("requirements-otel.lock")
+    assert extra <= _locked("requirements-dev.lock")  # the tests receive them
+    assert not extra & (_locked("requirements.lock") | _locked("requirements-demo.lock"))
+
+
 def test_production_imports_nothing_of_the_extra(run: Run) -> None:
     """Every module of the wheel but those of the demo and the stand-in."""
     program = (

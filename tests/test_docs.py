@@ -18,7 +18,7 @@ from ingest.documents.raw import FetchProblem
 from tests.system import ROOT
 from tools import custom_tools
 
-FOLDERS = ("agent", "bot", "ingest", "tools", "tests", "migrations", "docs")
+FOLDERS = ("agent", "bot", "deploy", "ingest", "tools", "tests", "migrations", "docs")
 DOCUMENTS = sorted(
     [
         *ROOT.glob("*.md"),

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
-from sqlalchemy import CursorResult, Executable, MetaData, create_engine, event
+from sqlalchemy import CursorResult, Executable, MetaData, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from agent import settings
 from agent.errors import SettingsError
 
 CONNECT_TIMEOUT_SECONDS = 1
@@ -25,6 +26,9 @@ LOST_PEER_MS = 8_000
 IDLE_SECONDS = 1.0  # a connection that was used since is taken to be alive
 
 Transaction = Session  # SQLAlchemy's "session" is one transaction here; our sessions are conversations
+
+
+_SET_OPTIONS = text("SELECT set_config('statement_timeout', :timeout, true), set_config('timezone', :zone, true)")
 
 
 class Base(DeclarativeBase):
@@ -51,8 +55,16 @@ class Database:
         pool_size: int = 10,
         connect_timeout_seconds: int = CONNECT_TIMEOUT_SECONDS,
         statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+        pooling: str | None = None,
     ) -> None:
+        """``pooling`` is "session" or "transaction", by default as in the settings: what a pooler between keeps.
+
+        Where it keeps no session, options are set in each transaction, and nothing is prepared on the server.
+        """
         self.url = normalise_url(url)
+        self.keeps_sessions = (pooling or settings.load().database_pooling) == "session"
+        self._options = {"timeout": str(int(statement_timeout_seconds * 1000)), "zone": "UTC"}
+        of_session = {"options": f"-c statement_timeout={self._options['timeout']} -c timezone=UTC"}
         self.engine = create_engine(
             self.url,
             pool_size=pool_size,
@@ -68,8 +80,8 @@ class Database:
                 "keepalives_idle": 5,
                 "keepalives_interval": 2,
                 "keepalives_count": 2,
-                "options": f"-c statement_timeout={int(statement_timeout_seconds * 1000)} -c timezone=UTC",
                 "application_name": "docent",
+                **(of_session if self.keeps_sessions else {"prepare_threshold": None}),
             },
         )
         event.listen(self.engine, "checkin", _note_use)
@@ -85,6 +97,8 @@ class Database:
                 transaction.execute(update(TurnRow).where(TurnRow.id == turn_id).values(cancel_requested=True))
         """
         with Transaction(self.engine, expire_on_commit=False) as transaction, transaction.begin():
+            if not self.keeps_sessions:
+                transaction.execute(_SET_OPTIONS, self._options)
             yield transaction
 
     def _ping_if_idle(

@@ -25,6 +25,7 @@ _SPELLED = {CLOCK, PRUNE, BLOBS, MIGRATIONS}  # their number is their letters; a
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+_STAY_OPEN = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 _TRY_ACQUIRE = text("SELECT pg_try_advisory_lock(:key)")
 _RELEASE = text("SELECT pg_advisory_unlock(:key)")
 
@@ -63,8 +64,16 @@ def acquire(database: Database, name: str, *, waiting: Callable[[], None] = lamb
 
 @contextmanager
 def try_acquire(database: Database, name: str) -> Iterator[bool]:
-    """Takes the lock for the ``with`` unless another owns it; yields whether it did."""
+    """Takes the lock for the ``with`` unless another owns it; yields whether it did.
+
+    Where a pooler keeps no session, an open transaction that does nothing else keeps the connection.
+    """
     key = {"key": number(name)}
+    if not database.keeps_sessions:
+        with database.transaction() as transaction:
+            transaction.execute(_STAY_OPEN)
+            yield bool(transaction.scalar(_TRY_LOCK, key))
+        return
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         is_ours = bool(connection.scalar(_TRY_ACQUIRE, key))
         try:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from agent.errors import QuestionEdited
+from agent.observability import measures
 from agent.store import budgets, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
@@ -89,7 +90,10 @@ def _take_back(
 ) -> list[StoppedTurn]:
     values = {"ids": list(turn_ids), "reason": reason, "user_id": user_id}
     rows = transaction.execute(_TAKE_BACK, values)
-    return [StoppedTurn(row.id, row.session_id, row.status == TurnStatus.CANCELLED) for row in rows]
+    stopped = [StoppedTurn(row.id, row.session_id, row.status == TurnStatus.CANCELLED) for row in rows]
+    for _ in filter(lambda turn: turn.has_ended, stopped):
+        measures.count_end(transaction, outcome=TurnStatus.CANCELLED, reason=reason)
+    return stopped
 
 
 _CORRECT = text("""

@@ -7,6 +7,7 @@ times are the database's.
 """
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,6 +18,7 @@ from agent import secrets
 from agent.clock import new_id
 from agent.errors import LeaseLost, QuestionEdited
 from agent.hidden_characters import strip_invisible
+from agent.observability import measures
 from agent.store.database import Transaction, count_rows
 from agent.store.tables import IS_OPEN
 from agent.types import Audience, SessionStatus, TurnStatus
@@ -30,7 +32,7 @@ class Turn:
     """A claimed question. ``token`` is the right to write; ``attempt`` counts the claims, from 1.
 
     It ``has_record`` where an earlier attempt wrote one, ``is_withdrawn`` where the person took it back, and
-    ``is_edited`` where they changed it after a worker had it.
+    ``is_edited`` where they changed it after a worker had it. It was ``asked_at``, ``time.monotonic()`` seconds.
     """
 
     id: UUID
@@ -48,6 +50,7 @@ class Turn:
     has_record: bool = False
     is_withdrawn: bool = False
     is_edited: bool = False
+    asked_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,14 @@ WITH turn AS (
     WHERE id = (SELECT id FROM turns WHERE session_id = :session_id AND {IS_OPEN} ORDER BY seq LIMIT 1)
       AND run_after <= now() AND (status = 'queued' OR lease_until IS NULL OR lease_until < now()) AND {IS_OPEN}
     RETURNING id, session_id, seq, user_id, channel, workspace, origin, question, audience, attempt, reason,
-              edited_question
+              edited_question, created_at
 ), session AS (
     UPDATE sessions SET status = 'running', updated_at = now() FROM turn WHERE sessions.id = turn.session_id
     RETURNING key
 )
 SELECT turn.id, session_id, key AS session_key, seq, user_id, channel, workspace, origin, question, audience,
        attempt, reason IS NOT DISTINCT FROM 'withdrawn' AS is_withdrawn, edited_question IS NOT NULL AS is_edited,
+       extract(epoch FROM now() - created_at) AS age_seconds,
        EXISTS (SELECT 1 FROM messages WHERE turn_id = turn.id)
          OR EXISTS (SELECT 1 FROM model_calls WHERE turn_id = turn.id AND purpose <> 'edited') AS has_record
 FROM turn, session
@@ -159,7 +163,8 @@ def claim(transaction: Transaction, session_id: UUID, *, owner: str, lease_secon
         return None
     values = dict(row._mapping)
     audience = Audience.from_json(values.pop("audience"))
-    return Turn(**values, audience=audience, token=token)
+    asked_at = time.monotonic() - float(values.pop("age_seconds"))
+    return Turn(**values, audience=audience, token=token, asked_at=asked_at)
 
 
 _RENEW = text("""
@@ -267,6 +272,7 @@ def finish(
     if count_rows(transaction, _FINISH, outcome | errors | keys) != 1:
         verify_lease(transaction, turn)
         raise QuestionEdited(f"the question of turn {turn.id} was changed")
+    measures.count_end(transaction, outcome=status, reason=reason, asked_at=turn.asked_at)
 
 
 _HAS_OPEN = text(f"SELECT EXISTS (SELECT 1 FROM turns WHERE session_id = :id AND {IS_OPEN})")

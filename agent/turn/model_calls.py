@@ -17,6 +17,7 @@ from agent.llm import client, models
 from agent.llm.model_names import is_local
 from agent.llm.request import CENTS, Completion, Model, Pending, Request, Retracted
 from agent.llm.tokens import estimate_prompt_tokens
+from agent.observability import measures
 from agent.prompting import context_window, prompt
 from agent.prompting.json_sanitizer import clean
 from agent.turn import grounding
@@ -118,13 +119,18 @@ class ModelCaller:
         closing_usd = _closing_usd(request) if call.is_ordinary else Decimal(0)
         opened = yield from self._open(call, request, closing_usd)
         completion = Completion()
-        try:
-            yield from self._stream(call, opened.request, completion)
-        except (ModelError, DeadlineExceeded) as error:
-            self._recorder.add_failure(opened, completion, error, _estimate_usage(opened, completion, error))
-            if isinstance(error, ModelError):
-                error.has_begun = completion.has_begun
-            raise
+        sent = opened.request
+        with measures.chat(model.name, purpose=call.purpose, max_tokens=sent.max_completion_tokens) as chat:
+            try:
+                yield from self._stream(call, sent, completion)
+            except (ModelError, DeadlineExceeded) as error:
+                usage = _estimate_usage(opened, completion, error)
+                chat.fail(usage, error, is_timeout=getattr(error, "is_timeout", True))
+                self._recorder.add_failure(opened, completion, error, usage)
+                if isinstance(error, ModelError):
+                    error.has_begun = completion.has_begun
+                raise
+            chat.finish(completion.usage, finish_reason=completion.finish_reason)
         return ModelAnswer(opened, completion, clean(completion.message))
 
     def _open(

@@ -16,6 +16,7 @@ from typing import cast
 
 from agent import observability
 from agent.errors import Cancelled, DeadlineExceeded, LeaseLost, ToolError
+from agent.observability import measures
 from agent.store.sessions import Turn
 from agent.store.transcript import Transcript
 from agent.tools import Asker, Tool, ToolContext, ToolLabels, ToolResult, arguments
@@ -83,9 +84,10 @@ class ToolRunner:
 
     def _call(self, call: ToolCall, context: ToolContext) -> ToolResult:
         tools = self._config.tools
-        if call.name not in tools:
-            raise ToolError(f"there is no tool {call.name!r}", hint=f"tools: {', '.join(tools)}")
-        return tools[call.name].call(_require_object(call.arguments), context)
+        with measures.tool(call.name if call.name in tools else None):
+            if call.name not in tools:
+                raise ToolError(f"there is no tool {call.name!r}", hint=f"tools: {', '.join(tools)}")
+            return tools[call.name].call(_require_object(call.arguments), context)
 
 
 class _ToolThread:

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
+    from pathlib import Path
 
     from rq import Queue
 
@@ -61,6 +62,7 @@ def worker(
     import bot.settings
     from bot.jobs.leases import renewer
     from bot.processes import environment, startup_checks, supervisor
+    from bot.processes.monitoring import exporter
     from bot.processes.startup_checks import ProcessName
 
     startup_checks.check(ProcessName.WORKER)
@@ -70,14 +72,14 @@ def worker(
         database = stack.enter_context(environment.open_database(needs_redis=True))
         settings = bot.settings.load()
         database.close()  # a connection must not be shared across a fork
-        forked = None
+        counted_in, forked = exporter.fork(settings), None
         if n_processes == 1:
             supervisor.settle_memory()
             # Before anything heavy is loaded: a page that the worker changes afterwards is there twice.
             forked = renewer.fork(agent.settings.load())
         from bot.processes import worker as process
 
-        run = partial(process.run, settings, partial(_build_context, settings), beside=beside)
+        run = partial(process.run, settings, partial(_build_context, settings, counted_in), beside=beside)
         if forked:
             process.preload()
             run(forked=forked, on_exit=stack.close)
@@ -89,8 +91,10 @@ def clock() -> None:
     import signal
 
     import agent.settings
+    import bot.settings
     from agent import observability
     from bot.processes import environment, startup_checks
+    from bot.processes.monitoring import metrics_page
     from bot.processes.startup_checks import ProcessName
 
     startup_checks.check(ProcessName.CLOCK)
@@ -99,6 +103,8 @@ def clock() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with environment.open_database(needs_redis=True) as database:
+        settings = bot.settings.load()
+        metrics_page.serve_beside(settings, metrics_page.open_own(settings), process="clock")
         _run_clock(database, stopping)
     observability.flush()
 
@@ -337,21 +343,26 @@ def migrate() -> None:
         print(f"The database is at revision {schema_version.read_revision(database)}.")
 
 
-def _build_context(settings: "bot.settings.BotSettings", renewer: "Connection") -> "WorkerContext":
-    """Builds what a worker process answers with, with connections of its own. ``renewer`` renews its leases."""
+def _build_context(
+    settings: "bot.settings.BotSettings", counted_in: "Path | None", renewer: "Connection"
+) -> "WorkerContext":
+    """Builds what a worker process answers with, with connections of its own. ``renewer`` renews its leases; what
+    happens is ``counted_in`` a folder."""
     import agent.settings
     from agent import observability
     from agent.store.database import Database
     from bot.jobs import queue, slack_connection, wiring
     from bot.jobs.redis_breaker import TIMEOUT_SECONDS, RedisBreaker
     from bot.outages import redis_watch
+    from bot.processes.monitoring import exporter, size_watch
 
     kernel = agent.settings.load()
     observability.set_up(kernel, process="worker")
+    exporter.start_counting(counted_in)
     assert kernel.database_url
     database = Database(kernel.database_url.get_secret_value(), statement_timeout_seconds=30)
     many = slack_connection.connect(settings, database) if settings.has_many_workspaces else None
-    return wiring.build(
+    context = wiring.build(
         kernel,
         database,
         slack=None if many else slack_connection.open_client(settings),
@@ -365,3 +376,5 @@ def _build_context(settings: "bot.settings.BotSettings", renewer: "Connection") 
         delivery_hours=settings.delivery_hours,
         renewer=renewer,
     )
+    size_watch.start(context.library, context.leases.stopping)
+    return context

@@ -29,6 +29,13 @@ POLICY = "noeviction"
 FULL = 0.8  # of Redis' memory
 PROCESS_CONNECTIONS = 20  # a pool of 10 and as many over it, when busy
 WORKER_CONNECTIONS = PROCESS_CONNECTIONS + 2  # that of the leases
+POOLED = "a pooler shares its connections among transactions (DOCENT_DATABASE_POOLING=transaction)"
+LOST_OPTIONS = "A pooler before Postgres drops the options that Docent sets: statements run without a time limit."
+KEEP_OPTIONS = "Set DOCENT_DATABASE_POOLING=transaction, which sets them in each transaction."
+_SERVER = text(
+    "SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp()), "
+    "current_setting('statement_timeout')"
+)
 _ALLOWED = text(
     "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
 )
@@ -45,13 +52,16 @@ def database(context: CheckContext) -> Iterator[Finding]:
         yield Finding("database", FindingState.SKIPPED, "DATABASE_URL is not valid")
         return
     connection = Database(
-        url, pool_size=1, connect_timeout_seconds=TIMEOUT_SECONDS, statement_timeout_seconds=TIMEOUT_SECONDS
+        url,
+        pool_size=1,
+        connect_timeout_seconds=TIMEOUT_SECONDS,
+        statement_timeout_seconds=TIMEOUT_SECONDS,
+        pooling=context.kernel.database_pooling,
     )
     try:
         with connection.transaction() as transaction:
             before = time.time()
-            query = text("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
-            version, there = transaction.execute(query).one()
+            version, there, timeout = transaction.execute(_SERVER).one()
             context.drifts["Postgres"] = (before + time.time()) / 2 - float(there)
         revision = schema_version.read_revision(connection)
     except SQLAlchemyError as error:
@@ -66,6 +76,8 @@ def database(context: CheckContext) -> Iterator[Finding]:
         return
     context.database = connection
     yield Finding("database", FindingState.OK, f"{at}, at revision {revision}")
+    if timeout != f"{TIMEOUT_SECONDS}s":
+        yield Finding("database", FindingState.WARNING, LOST_OPTIONS, KEEP_OPTIONS)
 
 
 def redis(context: CheckContext) -> Iterator[Finding]:
@@ -122,7 +134,13 @@ def workers(context: CheckContext) -> Iterator[Finding]:
 
 
 def connections(context: CheckContext) -> Iterator[Finding]:
-    """Compares what the running workers, a web process and a clock may open with what Postgres allows."""
+    """Compares what the running workers, a web process and a clock may open with what Postgres allows.
+
+    A pooler that gives each transaction a connection opens those that it was told to.
+    """
+    if context.kernel.database_pooling == "transaction":
+        yield Finding("database", FindingState.OK, POOLED)
+        return
     if not (context.database and context.redis):
         return
     jobs = queue.open_turn_queue(context.bot, context.redis)
@@ -136,8 +154,8 @@ def connections(context: CheckContext) -> Iterator[Finding]:
             FindingState.WARNING,
             f"Postgres allows {n_allowed} connections; worker processes ({n_workers}), a web process and a clock "
             f"may open {n_needed} when they are busy.",
-            "Raise max_connections, or start fewer processes ('docent worker --processes N'). A pooler between "
-            "must keep sessions: PgBouncer's transaction mode loses the locks.",
+            "Raise max_connections, start fewer processes (docent worker --processes N), or put PgBouncer between "
+            "with pool_mode = transaction, and set DOCENT_DATABASE_POOLING=transaction.",
         )
 
 

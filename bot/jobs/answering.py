@@ -26,7 +26,7 @@ from agent.turn.config import OpeningCall
 from agent.turn.events import Finished, TextDelta, TextReset, ToolFinished, ToolStarted, Waiting
 from agent.types import EndReason, TurnStatus
 from bot.jobs import job_pool, queue, turn_endings
-from bot.jobs.answers import closings, slack_replies
+from bot.jobs.answers import closings, slack_replies, watching
 from bot.jobs.answers.progress import STOPPED, AnswerProgress
 from bot.jobs.context import WorkerContext
 from bot.jobs.leases import interruption
@@ -137,7 +137,7 @@ def _answer_turn(context: WorkerContext, claimed: ClaimedTurn, lease: Lease, mak
     except NotInstalled:
         turn_endings.end_uninstalled(context, turn)
     except LeaseLost:
-        observability.log.warning("lease_lost", attempt=turn.attempt)
+        turn_endings.note_lost(turn)
     except QuestionEdited:  # while the turn was ended otherwise
         turn_endings.give_back(context, turn)
     except ReplyError as error:
@@ -345,7 +345,7 @@ def _run(
 ) -> None:
     """Runs the agent and shows its events; the last one completes the turn."""
     cards: dict[str, TaskCard] = {}  # by the id of the running call
-    for event in run.events(plan):
+    for event in watching.watch(claimed.turn, run.events(plan)):
         if isinstance(event, Waiting):
             job_pool.note_waiting()
         match event:

@@ -7,8 +7,9 @@ their own.
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from uuid import UUID, uuid4
 
 import redis
@@ -19,6 +20,7 @@ from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from agent.observability import tracing
 from bot.outages.redis_watch import RedisWatch
 from bot.settings import BotSettings
 
@@ -61,8 +63,14 @@ def open_turn_queue(settings: BotSettings, connection: redis.Redis) -> Queue:
     return Queue(settings.queue, connection=connection, serializer=JSONSerializer)
 
 
-def wake(turn_queue: Queue, session_ids: Sequence[UUID]) -> None:
-    """Tells the workers, in one round trip, that these sessions have open questions."""
+def wake(
+    turn_queue: Queue, session_ids: Sequence[UUID], places: Mapping[UUID, str] = MappingProxyType({})
+) -> None:
+    """Tells the workers, in one round trip, that these sessions have open questions.
+
+    ``places`` say where in a trace it was asked for; by default that is where this is called.
+    """
+    here = tracing.describe_place()
     prepared = [
         Queue.prepare_data(
             JOB,
@@ -72,6 +80,7 @@ def wake(turn_queue: Queue, session_ids: Sequence[UUID]) -> None:
             failure_ttl=3600,
             description="answer",
             job_id=_make_job_id(session_id),
+            meta={tracing.TRACEPARENT: place} if (place := places.get(session_id, here)) else None,
         )
         for session_id in dict.fromkeys(session_ids)
     ]
@@ -134,13 +143,13 @@ class Waker:
 
     def __init__(self, turn_queue: Queue, redis_watch: RedisWatch | None = None) -> None:
         self._turn_queue, self._redis_watch = turn_queue, redis_watch
-        self._pending: queue.SimpleQueue[UUID | None] = queue.SimpleQueue()
+        self._pending: queue.SimpleQueue[tuple[UUID, str] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
         self._thread.start()
 
     def wake(self, session_id: UUID) -> None:
         """Returns at once. An outage is logged once, and the clock's sweep makes up for it."""
-        self._pending.put(session_id)
+        self._pending.put((session_id, tracing.describe_place()))
 
     def close(self) -> None:
         """Sends what is pending and ends the thread."""
@@ -152,13 +161,13 @@ class Waker:
             batch = [first]
             is_closing = False
             while not self._pending.empty() and len(batch) < MAX_BATCH:
-                session_id = self._pending.get()
-                if session_id is None:
+                following = self._pending.get()
+                if following is None:
                     is_closing = True
                     break
-                batch.append(session_id)
+                batch.append(following)
             try:
-                wake(self._turn_queue, batch)
+                wake(self._turn_queue, [session_id for session_id, _ in batch], dict(batch))
             except redis.RedisError as error:
                 if self._redis_watch:
                     self._redis_watch.note_away(error)

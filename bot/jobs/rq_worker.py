@@ -23,8 +23,10 @@ from rq.job import Job
 from rq.timeouts import TimerDeathPenalty
 
 from agent import observability
+from agent.observability import tracing
+from agent.observability.tracing import SpanRole
 from bot.jobs.job_pool import JobPool, Slot
-from bot.jobs.queue import is_known
+from bot.jobs.queue import JOB, is_known
 from bot.outages.redis_watch import RedisWatch
 
 if TYPE_CHECKING:
@@ -94,7 +96,8 @@ class ThreadedWorker(SimpleWorker):
             return
 
         def perform() -> None:
-            self.perform_job(job, queue, cast("Execution", None))  # which is used for records alone
+            with _trace(job):
+                self.perform_job(job, queue, cast("Execution", None))  # which is used for records alone
 
         self._pool.submit(slot, perform)
 
@@ -148,6 +151,19 @@ class ThreadedWorker(SimpleWorker):
 
     def _install_signal_handlers(self) -> None:
         """Installs none: the process has its own, and this is not its main thread."""
+
+
+@contextmanager
+def _trace(job: Job) -> Iterator[None]:
+    """Opens a span for the job, below the one from which it was enqueued."""
+    name = "process question" if job.func_name == JOB else "process sync"
+    attributes = {"messaging.system": "rq", "messaging.operation.type": "process"}
+    meta = job.meta if isinstance(job.meta, dict) else {}  # whoever can write to Redis may write anything
+    with (
+        tracing.continue_at(meta.get(tracing.TRACEPARENT)),
+        tracing.span(name, SpanRole.CONSUMER, attributes),
+    ):
+        yield
 
 
 def _is_no_outage(record: logging.LogRecord) -> bool:

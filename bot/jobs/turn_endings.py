@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent import observability
 from agent.errors import LeaseLost, ReplyError
 from agent.llm.model_names import is_local
+from agent.observability import measures
 from agent.store import budgets, delivery, revisions, sessions
 from agent.store.database import Transaction
 from agent.store.sessions import Turn
@@ -237,6 +238,12 @@ def give_back(context: WorkerContext, turn: Turn, *, delay_seconds: float = 0) -
         sessions.put_back(transaction, turn, delay_seconds=delay_seconds)
     if context.turn_queue and not delay_seconds:
         queue.wake(context.turn_queue, [turn.session_id])
+
+
+def note_lost(turn: Turn) -> None:
+    """Notes that another worker has the turn."""
+    observability.log.warning("lease_lost", attempt=turn.attempt)
+    measures.LEASES_LOST.add()
 
 
 def _is_unasked(turn: Turn) -> bool:

@@ -35,7 +35,8 @@ SIGNS: tuple[Sign, ...] = (  # of libpq's messages, and of the server's
     (
         ("unsupported startup parameter",),
         "is behind a pooler that refuses the options which Docent sets for a connection",
-        "Name them in the pooler, for PgBouncer: ignore_startup_parameters = options, statement_timeout.",
+        "Of PgBouncer: with pool_mode = transaction set DOCENT_DATABASE_POOLING=transaction; with session, write "
+        "ignore_startup_parameters = options, statement_timeout into its settings.",
     ),
     (
         ("does not exist",),

@@ -39,8 +39,11 @@ from agent.translation import speech
 from bot.jobs import queue, slack_connection
 from bot.outages import machine, redis_watch
 from bot.outages import slack as outages
-from bot.processes import http_server, readiness
-from bot.processes.readiness import ReadinessCache, ReadyStatus
+from bot.processes import http_server
+from bot.processes.monitoring import metrics_page, readiness
+from bot.processes.monitoring.deployment import Deployment
+from bot.processes.monitoring.readiness import ReadinessCache, ReadyStatus
+from bot.processes.monitoring.timed_app import TimedApp
 from bot.processes.schedules.catch_up_schedule import CatchUpStates
 from bot.processes.schedules.sync_requests import SyncRequests
 from bot.processes.signals import STOPS
@@ -111,6 +114,7 @@ class Web:
         self._install_paths = {flow.install_path, flow.redirect_uri_path} if flow else set()
         self._readiness = ReadinessCache(partial(readiness.check, database, self.redis))
         self._sockets: SocketModeHandler | None = None
+        self.metrics = metrics_page.open_own(settings, Deployment.of(settings, database, self.redis).read)
         secret = settings.slack_signing_secret
         self._verifier = SignatureVerifier(secret.get_secret_value()) if secret else None
 
@@ -130,6 +134,8 @@ class Web:
             state = self._readiness.get()
             is_available = state["status"] != ReadyStatus.UNAVAILABLE
             return _json(start_response, "200 OK" if is_available else "503 Service Unavailable", state)
+        if path == metrics_page.PATH and self.metrics and self.settings.metrics_token:
+            return self.metrics(environ, start_response)
         return _json(start_response, "404 Not Found", {"error": "not found"})
 
     def _open_home(
@@ -270,6 +276,7 @@ def run(settings: BotSettings, database: Database) -> None:
         web.intake.settings.refresh(database)
         web.intake.settings.watch(database)
         server = _listen(settings, web)
+        metrics_page.serve_beside(settings, web.metrics, process="web")
         if settings.slack_app_token:
             web.connect_socket()
         CatchUpStates(web.redis, settings.queue).request(time.time())
@@ -325,7 +332,7 @@ def _bolt(settings: BotSettings, database: Database) -> App:
     secret = settings.slack_signing_secret
 
     logging.getLogger("slack_bolt.App").addFilter(_is_worth_a_line)
-    return App(
+    return TimedApp(
         signing_secret=secret.get_secret_value() if secret else None,
         request_verification_enabled=secret is not None,
         **_authorize(settings, database),

@@ -19,6 +19,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from agent import observability
 from agent.errors import ReplyError
+from agent.observability.metrics import Metric, MetricKind
 from agent.retry import Retries, RetryPolicy
 from bot.outages import slack as outages
 from bot.slack.calls.limiter import CallLimiter
@@ -62,6 +63,10 @@ TOKEN_CODES = frozenset({"account_inactive", "invalid_auth", "not_authed", "toke
 MISSING_SCOPE = "missing_scope"
 TOKEN = "SLACK_BOT_TOKEN"
 UPLOAD = "upload"  # a file's content, to the address that Slack named
+
+RATE_LIMITED = Metric(
+    MetricKind.COUNTER, "docent_slack_rate_limited", "Calls that Slack refused with 429, by its method", ["method"]
+)
 
 Payload = dict[str, Any]  # JSON that Slack sent
 
@@ -259,6 +264,8 @@ class SlackClient:
                 self._alarm.note_refusal(error)
             raise
         except SlackUnavailable as error:
+            if error.retry_after_seconds:
+                RATE_LIMITED.add(method=method)
             if self._limiter and error.retry_after_seconds:
                 self._limiter.note_limited(method, _find_channel(arguments), error.retry_after_seconds)
             raise

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import architecture, errors, licences, settings
+from docs.generate import architecture, errors, licences, metrics, settings
 
 DOCS = Path(__file__).parent.parent
 PARTS: dict[str, Callable[[], str]] = {
@@ -13,6 +13,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings.tables,
     "errors": errors.classes,
     "messages": errors.messages,
+    "metrics": metrics.table,
 }
 # What depends on the installed packages differs by platform: `make docs` writes it, and no test compares it.
 OF_THE_ENVIRONMENT: dict[str, Callable[[], str]] = {"licences": licences.table}

@@ -4,10 +4,13 @@ The same for a message that Slack delivers and for one that is found in a channe
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from agent import observability
+from agent.observability import tracing
+from agent.observability.tracing import OpenSpan, SpanRole
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
 from agent.types import TurnStatus
@@ -175,7 +178,8 @@ class Intake:
         if isinstance(stored, StoredQuestion):
             turn_id = str(stored.turn_id)
             observability.log.info("received", origin=new.origin, turn_id=turn_id, n_ahead=stored.n_ahead)
-            self.wake(stored.session_id)
+            with _trace(new, stored):
+                self.wake(stored.session_id)
         return stored
 
     def _correct(
@@ -220,3 +224,14 @@ class Intake:
 
     def _has_asked(self, key: str, user_id: str) -> bool:
         return self.threads.has_asked(self.database, key, user_id)
+
+
+def _trace(new: NewQuestion, stored: StoredQuestion) -> AbstractContextManager[OpenSpan]:
+    """Opens the span of a question that came in, from when its event arrived; with it, its trace begins."""
+    attributes: tracing.Attributes = {
+        "messaging.system": "slack",
+        "docent.origin": new.origin,
+        "docent.turn_id": str(stored.turn_id),
+        "gen_ai.conversation.id": str(stored.session_id),
+    }
+    return tracing.span("receive question", SpanRole.SERVER, attributes, began_at=tracing.find_arrival())

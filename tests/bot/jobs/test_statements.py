@@ -9,6 +9,7 @@ import redis
 from sqlalchemy import event
 
 import bot.settings
+from agent.observability import metrics
 from agent.settings import AgentSettings
 from agent.store.database import Database
 from agent.store.sessions import StoredQuestion
@@ -52,6 +53,14 @@ def posted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine has the answer streamed, which takes more."""
     monkeypatch.setattr(live_message, "FIRST_TEXT_SECONDS", 1_000.0)
     monkeypatch.setattr(live_message, "FIRST_CARD_SECONDS", 1_000.0)
+
+
+@pytest.fixture(autouse=True)
+def counted_for_prometheus() -> Iterator[None]:
+    """Metrics are on: they ask for nothing."""
+    metrics.start()
+    yield
+    metrics.stop()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from agent.errors import UserError
 from agent.store.database import Database
-from bot.processes import environment, readiness, schema_version
+from bot.processes import environment, schema_version
+from bot.processes.monitoring import readiness
 from bot.processes.schema_version import SchemaState
 from tests.system import ROOT, System, get
 

@@ -11,8 +11,8 @@ import redis
 from sqlalchemy import text
 
 from agent.store.database import Database
-from bot.processes import readiness
-from bot.processes.readiness import FRESH_SECONDS, ReadinessCache, ReadyStatus
+from bot.processes.monitoring import readiness
+from bot.processes.monitoring.readiness import FRESH_SECONDS, ReadinessCache, ReadyStatus
 
 
 @pytest.fixture
