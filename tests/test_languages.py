@@ -35,7 +35,7 @@ def test_what_stands_around_an_answer_is_in_the_language_of_whoever_asked(world:
     assert "*Quellen:*" in german
     assert "abgeglichen" in german
     assert "Es ist kein Sprachmodell eingerichtet" in german
-    assert "Zeig, wie" in german_buttons
+    assert "Zeigen, wie" in german_buttons
     japanese, japanese_buttons = ask(world, LINUS, QUESTION, 2)
     assert "*出典：*" in japanese
     assert "根拠を見る" in japanese_buttons
