@@ -39,7 +39,14 @@ class IngestSettings(BaseSettings):
 
     home: Path = Field(default=Path(".docent"), description="Folder of the index unless DOCENT_INDEX_URI is set")
     index_uri: str | None = Field(
-        default=None, description="Folder or s3:// address of the index; empty: a folder below DOCENT_HOME"
+        default=None,
+        description="Folder, s3:// (gs://, az://) or db:// address of the index; empty: a folder of DOCENT_HOME",
+    )
+    mirror_gb: float = Field(
+        default=10,
+        ge=0,
+        description="Gigabytes that the copy of an index in a bucket may take below DOCENT_HOME on each machine "
+        "that searches; 0: no copy, every search reads the bucket",
     )
     config: Path = Field(default=Path("docent.toml"), description="File that declares the sources of documents")
     embedding_model: str = Field(

@@ -7,9 +7,10 @@ the table stores its embedding model and refuses another. Which table is searche
 """
 
 import asyncio
+import copy
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,12 +20,16 @@ import pyarrow as pa
 
 from agent.errors import UserError
 from ingest.embedding.embedder import Matrix
-from ingest.index import candidates, lancedb_runtime
+from ingest.index import candidates, lancedb_runtime, outages
 from ingest.index.candidates import Candidate, RowCache
 from ingest.index.filters import ChunkFilter, id_batches, one_of
+from ingest.index.mirror.index_mirror import IndexMirror
+from ingest.index.mirror.written_version import WrittenVersion
+from ingest.index.ownership.index_writer import IndexWriter
 
 TABLE = "chunks"
 MAX_SNAPSHOT_TRIES = 4
+FIRST_VERSION = 1  # of a table that was just created
 T = TypeVar("T")
 
 
@@ -67,7 +72,9 @@ Neutral = Callable[[], Matrix] | None
 class Index:
     """A table of chunks, opened at first use; may be shared by threads."""
 
-    def __init__(self, address: str, *, embedding_model: str, table: str = TABLE) -> None:
+    def __init__(
+        self, address: str, *, embedding_model: str, table: str = TABLE, writer: IndexWriter | None = None
+    ) -> None:
         self.address = address
         self.embedding_model = embedding_model
         self.table = table
@@ -76,6 +83,15 @@ class Index:
         self._is_prepared = False
         self._opening = threading.Lock()
         self._cache = RowCache()
+        self._writer = writer  # None: nobody else writes
+        self._mirror: IndexMirror | None = None
+        self._written = WrittenVersion()
+
+    def from_mirror(self, mirror: IndexMirror, written: WrittenVersion) -> "Index":
+        """Returns this table for one search, which reads the copy on this machine while that is the newest."""
+        index = copy.copy(self)
+        index._mirror, index._written = mirror, written
+        return index
 
     def candidates(
         self, query: str, vector: Matrix, *, scope: ChunkFilter, limit: int, neutral: Neutral = None
@@ -245,7 +261,7 @@ class Index:
         """Updates the search indexes and drops versions older than an hour. Call it after a sync."""
         if self.exists():
             table = self._open()
-            self._write(table, lambda: lancedb_runtime.optimize(table))
+            self._write(table, lambda: lancedb_runtime.optimize(table), is_content=False)
 
     def _open(self, *, must_exist: bool = True) -> Any:
         with self._opening:
@@ -259,10 +275,15 @@ class Index:
 
     def _require_model(self) -> None:
         schema = lancedb_runtime.run(self._table.schema())
-        table_model = lancedb_runtime.embedding_model_of(schema)
-        self._dimension = lancedb_runtime.dimension_of(schema)
-        if table_model != self.embedding_model:
+        try:
+            self._require(lancedb_runtime.embedding_model_of(schema), lancedb_runtime.dimension_of(schema))
+        except UserError:
             self._table = None
+            raise
+
+    def _require(self, table_model: str, dimension: int) -> None:
+        self._dimension = dimension
+        if table_model != self.embedding_model:
             raise UserError(
                 f"The index at {self.address} was made with the embedding model '{table_model}', not with "
                 f"'{self.embedding_model}'. Run 'docent reindex' to change it."
@@ -279,7 +300,7 @@ class Index:
         """Opens or creates the table, with all search indexes: a killed first sync may have left some out."""
         if self._open(must_exist=False) is None:
             schema = lancedb_runtime.chunk_schema(dimension, self.embedding_model)
-            with self._opening, self._explained():
+            with self._opening, self._explained(), self._alone(lambda: FIRST_VERSION, is_content=True):
                 self._table = lancedb_runtime.run(lancedb_runtime.create_table(self.address, self.table, schema))
                 self._is_prepared = False
                 self._require_model()
@@ -295,6 +316,8 @@ class Index:
 
         Opens the table again, once, when its files are gone.
         """
+        if self._mirror and (answer := self._read_mirror(query)):
+            return answer[0]
         run_query = _on_newest if is_newest else _on_open
         try:
             return lancedb_runtime.run(run_query(self._open(), query))
@@ -304,15 +327,36 @@ class Index:
             with self._explained():
                 return lancedb_runtime.run(run_query(self._open(), query))
 
-    def _write(self, table: Any, work: Callable[[], Awaitable[object]]) -> None:
+    def _read_mirror(self, query: Callable[[Any], Awaitable[T]]) -> tuple[T] | None:
+        """Runs a query on the copy on this machine, which is repaired once if it cannot be read; returns None
+        where the bucket has to be read."""
+        assert self._mirror is not None
+        for _ in range(2):
+            opened = self._mirror.open(self.table, self._written)
+            if opened is None:
+                return None
+            self._require(opened.embedding_model, opened.dimension)
+            try:
+                return (lancedb_runtime.run(_on_open(opened.table, query)),)
+            except (RuntimeError, OSError, ValueError):
+                self._mirror.recheck(self.table)
+        return None
+
+    def _write(self, table: Any, work: Callable[[], Awaitable[object]], *, is_content: bool = True) -> None:
         """Writes after the newest version, which another process may have written."""
 
         async def awaited() -> None:
             await table.checkout_latest()
             await work()
 
-        with self._explained():
+        def newest() -> int:
+            return int(lancedb_runtime.run(table.version()))
+
+        with self._explained(), self._alone(newest, is_content=is_content):
             lancedb_runtime.run(awaited())
+
+    def _alone(self, newest: Callable[[], int], *, is_content: bool) -> AbstractContextManager[None]:
+        return self._writer.writing(self.table, newest, is_content=is_content) if self._writer else nullcontext()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -320,7 +364,7 @@ class Index:
         try:
             yield
         except (RuntimeError, OSError, ValueError) as error:
-            if why := lancedb_runtime.explain(self.address, error):
+            if why := outages.explain(self.address, error):
                 raise UserError(why) from error
             raise
 

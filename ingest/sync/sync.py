@@ -192,7 +192,7 @@ def narrow_readers(source: str, active_index: ActiveIndex, *, declaration: Decla
 def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
     database = active_index.database
-    with locks.acquire(database, lock_names.INDEX):
+    with active_index.writer.alone():
         sync = store.load(database, sync_id)
         if sync and sync.is_open and sync.status == SyncStatus.READING:
             index = active_index.current().index
@@ -210,7 +210,7 @@ def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
 def forget(source: str, active_index: ActiveIndex) -> int:
     """Removes every document of a source and its syncs; returns how many documents there were."""
     row, database = DocumentRow, active_index.database
-    with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
+    with locks.acquire(database, lock_names.source(source)), active_index.writer.alone():
         index = active_index.current().index
         with database.transaction() as transaction:
             store.allow_slow_statements(transaction)
@@ -232,7 +232,7 @@ def forget_document(source: str, reference: str, active_index: ActiveIndex) -> s
     row, database = DocumentRow, active_index.database
     is_named = or_(row.uri == reference, row.url == reference, row.title == reference)
     found = select(row.id, row.uri, row.url).where(row.source == source, is_named).order_by(row.uri)
-    with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
+    with locks.acquire(database, lock_names.source(source)), active_index.writer.alone():
         with database.transaction() as transaction:
             named = transaction.execute(found).all()
         exactly = [document for document in named if document.uri == reference]
@@ -297,7 +297,7 @@ def _optimize_if_due(active_index: ActiveIndex, n_chunks: int) -> int:
     """Updates the search indexes after enough new chunks; returns how many were written since the last time."""
     if n_chunks < OPTIMIZE_EVERY_CHUNKS:
         return n_chunks
-    with locks.acquire(active_index.database, lock_names.INDEX):
+    with active_index.writer.alone():
         active_index.current().index.optimize()
     return 0
 
