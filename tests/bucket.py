@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.proxy import Proxy
@@ -18,7 +18,7 @@ LOST = "_lost"  # an answer's status that stands for a connection that was cut
 
 
 class S3Bucket:
-    """Serves ``s3://bucket/…``, and counts what is asked of it: ``LIST``, ``GET``, ``HEAD``, ``PUT``, ``DELETE``."""
+    """Serves ``s3://bucket/…``, and counts requests by kind: ``LIST``, ``GET``, ``HEAD``, ``PUT``, ``DELETE``."""
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()

@@ -13,10 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 import agent.settings
 from agent.store.database import Database, Transaction
 from ingest.embedding.embedder import Embedder
-from ingest.index import object_store
 from ingest.index.mirror.index_mirror import IndexMirror
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.ownership.index_writer import IndexWriter
+from ingest.index.storage import object_store
 from ingest.index.table import TABLE, Index
 from ingest.settings import LOCAL_EMBEDDING_MODELS, IngestSettings
 from ingest.tables import IndexStateRow

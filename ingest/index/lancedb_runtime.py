@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from agent.errors import UserError
-from ingest.index import outages
+from ingest.index.storage import outages
 
 KEEP_VERSIONS = timedelta(hours=1)  # a reader that holds an older version must still find its files
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
@@ -33,6 +33,7 @@ REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vect
 ADDED_TEXTS = ("language",)  # columns that a table of an earlier release lacks, and that it may leave empty
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
+_KEY = b"lance-schema:unenforced-primary-key:position"
 
 T = TypeVar("T")
 
@@ -143,6 +144,16 @@ async def add_missing_columns(table: Any) -> None:
     missing = {name: "CAST(NULL AS STRING)" for name in ADDED_TEXTS if name not in there}
     if missing:
         await table.add_columns(missing)
+
+
+async def declare_key(table: Any) -> None:
+    """Says that ids are unique, in a table that does not say it yet.
+
+    Without that, two merges at once add one new id twice, and nobody notices (lancedb 0.40; its issue 2463).
+    """
+    field = (await table.schema()).field("chunk_id")
+    if _KEY not in (field.metadata or {}):
+        await table.set_unenforced_primary_key("chunk_id")
 
 
 async def create_search_indexes(table: Any) -> None:

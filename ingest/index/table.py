@@ -20,15 +20,15 @@ import pyarrow as pa
 
 from agent.errors import UserError
 from ingest.embedding.embedder import Matrix
-from ingest.index import candidates, lancedb_runtime, outages
+from ingest.index import candidates, lancedb_runtime, versions
 from ingest.index.candidates import Candidate, RowCache
 from ingest.index.filters import ChunkFilter, id_batches, one_of
 from ingest.index.mirror.index_mirror import IndexMirror
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.ownership.index_writer import IndexWriter
+from ingest.index.storage import outages
 
 TABLE = "chunks"
-MAX_SNAPSHOT_TRIES = 4
 FIRST_VERSION = 1  # of a table that was just created
 T = TypeVar("T")
 
@@ -241,7 +241,7 @@ class Index:
             schema=lancedb_runtime.chunk_schema(vectors.shape[1], self.embedding_model),
         )
         where = one_of("document_id", documents)
-        self._write(table, lambda: _put(table, rows, where))
+        self._write(table, lambda: versions.put(table, rows, where))
 
     def remove(self, document_ids: Iterable[str]) -> None:
         """Removes these documents, each in one version."""
@@ -307,6 +307,7 @@ class Index:
         self._require_dimension(dimension)
         if not self._is_prepared:
             self._write(self._table, partial(lancedb_runtime.add_missing_columns, self._table))
+            self._write(self._table, partial(lancedb_runtime.declare_key, self._table))
             self._write(self._table, partial(lancedb_runtime.create_search_indexes, self._table))
             self._is_prepared = True
         return self._table
@@ -318,7 +319,7 @@ class Index:
         """
         if self._mirror and (answer := self._read_mirror(query)):
             return answer[0]
-        run_query = _on_newest if is_newest else _on_open
+        run_query = versions.read_newest if is_newest else versions.read_open
         try:
             return lancedb_runtime.run(run_query(self._open(), query))
         except (RuntimeError, OSError, ValueError):
@@ -337,7 +338,7 @@ class Index:
                 return None
             self._require(opened.embedding_model, opened.dimension)
             try:
-                return (lancedb_runtime.run(_on_open(opened.table, query)),)
+                return (lancedb_runtime.run(versions.read_open(opened.table, query)),)
             except (RuntimeError, OSError, ValueError):
                 self._mirror.recheck(self.table)
         return None
@@ -367,27 +368,3 @@ class Index:
             if why := outages.explain(self.address, error):
                 raise UserError(why) from error
             raise
-
-
-async def _put(table: Any, rows: pa.Table, where: str) -> None:
-    """Merges rows; documents that are all new are only added, since merging reads the ids of the whole table."""
-    if await table.count_rows(where):
-        merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
-        await merge.when_not_matched_by_source_delete(where).execute(rows)
-    else:
-        await table.add(rows)
-
-
-async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
-    """Runs a query on one version, the newest: starts again when another search has gone on to a newer one."""
-    for _ in range(MAX_SNAPSHOT_TRIES):
-        await table.checkout_latest()
-        before = await table.version()
-        result = await query(table)
-        if await table.version() == before:
-            break
-    return result
-
-
-async def _on_open(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
-    return await query(table)

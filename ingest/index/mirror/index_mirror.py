@@ -22,7 +22,7 @@ from ingest.index.mirror.manifest import UnknownManifest
 from ingest.index.mirror.mirror_folder import CopiedVersion, MirrorFolder
 from ingest.index.mirror.version_copy import MirrorFull, PlannedCopy, VersionGone
 from ingest.index.mirror.written_version import WrittenVersion
-from ingest.index.object_store import BucketProblem, ObjectStore
+from ingest.index.storage.object_store import BucketProblem, ObjectStore
 
 SMALL_BYTES = 8_000_000  # a search waits while so much is copied, some tenths of a second
 WAIT_SECONDS = 2  # for another process of this machine to end its copy
@@ -70,8 +70,8 @@ class IndexMirror:
     def open(self, table: str, written: WrittenVersion) -> OpenedVersion | None:
         """Opens the newest version of a table; None where the bucket has to be read instead.
 
-        Raises :class:`ingest.index.object_store.BucketProblem` where the bucket is away and nothing is here, and
-        :class:`IndexOlder`.
+        Raises :class:`ingest.index.storage.object_store.BucketProblem` where the bucket is away and nothing is
+        here, and :class:`IndexOlder`.
         """
         opened = self._opened.get(table)
         if opened and written.is_known and opened.copied.write_id == written.write_id:

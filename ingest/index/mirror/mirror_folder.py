@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ingest.index import whole_file
 from ingest.index.mirror import manifest
+from ingest.index.storage import whole_file
 
 POLL_SECONDS = 0.05
 

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingest.index import whole_file
 from ingest.index.mirror import manifest
 from ingest.index.mirror.manifest import Manifest, NamedFile
 from ingest.index.mirror.mirror_folder import CopiedVersion, MirrorFolder, md5_of
-from ingest.index.object_store import ObjectStore
+from ingest.index.storage import whole_file
+from ingest.index.storage.object_store import ObjectStore
 
 EARLIER_SECONDS = 60  # a version is kept after the next came: for searches that are still reading it
 AT_ONCE = 8  # files
@@ -57,7 +57,7 @@ def plan(folder: MirrorFolder, store: ObjectStore, table: str, version: int, wri
     """Reads a version's manifest in the bucket, with one request.
 
     Raises :class:`VersionGone`, :class:`ingest.index.mirror.manifest.UnknownManifest`, and
-    :class:`ingest.index.object_store.BucketProblem`.
+    :class:`ingest.index.storage.object_store.BucketProblem`.
     """
     answer = store.read(f"{table}.lance/{manifest.path_of(version)}")
     if answer is None:

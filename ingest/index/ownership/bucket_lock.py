@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from agent import observability
 from agent.errors import UserError
-from ingest.index.object_store import BucketProblem, ObjectStore
 from ingest.index.ownership import owner_record
 from ingest.index.ownership.owner_record import PATH, OwnerRecord, WriterReplaced
+from ingest.index.storage.object_store import BucketProblem, ObjectStore
 
 LEASE_SECONDS = 20.0
 BEATS_PER_LEASE = 5
@@ -93,7 +93,7 @@ class BucketLock:
                 self._beat()
             if self._record is None:
                 raise WriterReplaced(
-                    f"Another process writes the index at {self.address} now, because this one gave no sign of life "
+                    f"Another process writes the index at {self.address} now: this one gave no sign of life "
                     f"for {self._lease_seconds:.0f} seconds. Nothing was lost: run the sync again."
                 )
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import IO
 
 from agent.errors import UserError
-from ingest.index import outages, whole_file
 from ingest.index.ownership import owner_record
 from ingest.index.ownership.owner_record import PATH, OwnerRecord
+from ingest.index.storage import outages, whole_file
 
 LOCK = "_docent/writer.lock"
 POLL_SECONDS = 0.1

@@ -17,11 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 from agent.clock import new_id
 from agent.store import locks
 from agent.store.database import Database, Transaction
-from ingest.index import lock_names, object_store
+from ingest.index import lock_names
 from ingest.index.ownership.bucket_lock import BucketLock
 from ingest.index.ownership.folder_lock import FolderLock
 from ingest.index.ownership.no_lock import NoLock
 from ingest.index.ownership.owner_record import OwnerRecord
+from ingest.index.storage import object_store
 from ingest.tables import DeploymentRow, IndexStateRow
 
 
@@ -103,7 +104,7 @@ class IndexWriter:
         return deployment
 
     def take_over(self) -> None:
-        """Makes the index this deployment's, whoever owned it; what is recorded of its version no longer counts."""
+        """Makes the index this deployment's, whoever owned it, and forgets what is recorded of its version."""
         with self.alone():
             self.lock.take_over(str(self.deployment()))
             self._update(None, version=None, write_id=None, is_writing=False, optimized_version=None)
@@ -128,6 +129,6 @@ def make_lock(address: str) -> IndexLock:
 def load_deployment(transaction: Transaction) -> UUID:
     """Reads this deployment's id; makes one when it is first asked for."""
     if stored := transaction.scalar(select(DeploymentRow.id)):
-        return stored
+        return UUID(str(stored))
     transaction.execute(insert(DeploymentRow).values(id=new_id()).on_conflict_do_nothing())
-    return transaction.scalars(select(DeploymentRow.id)).one()
+    return UUID(str(transaction.scalars(select(DeploymentRow.id)).one()))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import UserError
-from ingest.index import outages, whole_file
+from ingest.index.storage import outages, whole_file
 
 SCHEMES = ("s3", "gs", "az", "abfs", "abfss")  # buckets that objects can be read from and written to one by one
 PART_BYTES = 16_000_000  # of one request: a slow line must not run into its time limit
