@@ -121,6 +121,12 @@ class ActiveIndex:
                 transaction.execute(statement.on_conflict_do_update(index_elements=[row.address], set_=values))
         return self.open(state.table, model)
 
+    def settle(self) -> None:
+        """Records which version is the newest, after a sync that found the index in step with Postgres."""
+        index = self.current().index
+        if index.exists():
+            self.writer.settle(index.table, lambda: int(index.version()))
+
     def _embedder(self, model: str) -> Embedder:
         if model in LOCAL_EMBEDDING_MODELS:
             return Embedder(model)

@@ -23,7 +23,7 @@ from ingest.embedding.embedder import Matrix
 from ingest.index import candidates, lancedb_runtime, versions
 from ingest.index.candidates import Candidate, RowCache
 from ingest.index.filters import ChunkFilter, id_batches, one_of
-from ingest.index.mirror.index_mirror import IndexMirror
+from ingest.index.mirror.index_mirror import IndexMirror, OpenedVersion
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.ownership.index_writer import IndexWriter
 from ingest.index.storage import outages
@@ -86,6 +86,7 @@ class Index:
         self._writer = writer  # None: nobody else writes
         self._mirror: IndexMirror | None = None
         self._written = WrittenVersion()
+        self._opened: OpenedVersion | None = None  # by this search
 
     def from_mirror(self, mirror: IndexMirror, written: WrittenVersion) -> "Index":
         """Returns this table for one search, which reads the copy on this machine while that is the newest."""
@@ -317,7 +318,7 @@ class Index:
 
         Opens the table again, once, when its files are gone.
         """
-        if self._mirror and (answer := self._read_mirror(query)):
+        if self._mirror and (answer := self._read_mirror(self._mirror, query, is_newest=is_newest)):
             return answer[0]
         run_query = versions.read_newest if is_newest else versions.read_open
         try:
@@ -328,19 +329,22 @@ class Index:
             with self._explained():
                 return lancedb_runtime.run(run_query(self._open(), query))
 
-    def _read_mirror(self, query: Callable[[Any], Awaitable[T]]) -> tuple[T] | None:
+    def _read_mirror(
+        self, mirror: IndexMirror, query: Callable[[Any], Awaitable[T]], *, is_newest: bool
+    ) -> tuple[T] | None:
         """Runs a query on the copy on this machine, which is repaired once if it cannot be read; returns None
         where the bucket has to be read."""
-        assert self._mirror is not None
         for _ in range(2):
-            opened = self._mirror.open(self.table, self._written)
-            if opened is None:
+            if is_newest or self._opened is None:
+                self._opened = mirror.open(self.table, self._written)
+            if self._opened is None:
                 return None
-            self._require(opened.embedding_model, opened.dimension)
+            self._require(self._opened.embedding_model, self._opened.dimension)
             try:
-                return (lancedb_runtime.run(versions.read_open(opened.table, query)),)
+                return (lancedb_runtime.run(versions.read_open(self._opened.table, query)),)
             except (RuntimeError, OSError, ValueError):
-                self._mirror.recheck(self.table)
+                mirror.recheck(self.table)
+                self._opened = None
         return None
 
     def _write(self, table: Any, work: Callable[[], Awaitable[object]], *, is_content: bool = True) -> None:

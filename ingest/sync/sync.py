@@ -200,6 +200,7 @@ def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
             report = reports.load_report(database, sync_id)
             if report.n_chunks or report.n_removed or report.n_moved:
                 index.optimize()
+            active_index.settle()
             with database.transaction() as transaction:
                 store.end(transaction, sync_id, SyncStatus.COMPLETED)
                 store.delete_old(transaction)

@@ -86,10 +86,25 @@ class IndexWriter:
                 self._update(table, is_writing=True)
             yield
             if self._is_recorded and is_content:
-                version, write_id = newest(), uuid4().hex
-                self._update(table, version=version, write_id=write_id, is_writing=False, optimized_version=None)
+                self._record(table, newest())
             elif self._is_recorded:
                 self._update(table, optimized_version=newest())
+
+    def settle(self, table: str, newest: Callable[[], int]) -> None:
+        """Records the newest version of a table where a writer was killed before it did, or the bucket has another
+        than was recorded; the caller is alone, and has just brought the index in step with Postgres."""
+        if not self._is_recorded:
+            return
+        version = newest()
+        with self.database.transaction() as transaction:
+            row = transaction.get(IndexStateRow, self.address)
+            known = {row.version, row.optimized_version} if row and not row.is_writing else set()
+        if version not in known:
+            self._record(table, version)
+
+    def _record(self, table: str, version: int) -> None:
+        write_id = uuid4().hex
+        self._update(table, version=version, write_id=write_id, is_writing=False, optimized_version=None)
 
     def deployment(self) -> UUID:
         """Returns the id of this deployment, which the database keeps."""

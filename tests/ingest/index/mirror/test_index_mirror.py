@@ -101,7 +101,8 @@ def test_optimizing_makes_no_search_wait_and_is_followed_beside_them(
     optimized = WrittenVersion(known.version, known.write_id, optimized_version=int(fruit.version()))
     assert look(bucket, fruit, mirror, optimized)[1] == 0
     copied = mirror.follow(TABLE, optimized)
-    assert copied is not None and copied.version == optimized.optimized_version
+    assert copied is not None
+    assert copied.version == optimized.optimized_version
     assert look(bucket, fruit, mirror, optimized)[1] == 0
     put(fruit, "d9", "fruit number 9")
     texts, n_requests = look(bucket, fruit, mirror, written(fruit))
@@ -140,7 +141,8 @@ def test_while_the_bucket_is_away_the_copy_goes_on_and_says_so(
     before, _ = look(bucket, fruit, mirror, known)
     bucket.proxy.go_away()
     assert look(bucket, fruit, mirror, WrittenVersion(known.version, known.write_id, is_writing=True))[0] == before
-    assert mirror.problem is not None and "cannot be reached" in mirror.problem
+    assert mirror.problem is not None
+    assert "cannot be reached" in mirror.problem
     assert look(bucket, fruit, open_mirror(), UNKNOWN)[0] == before  # a process that has just started
     with pytest.raises(BucketProblem, match="cannot be reached"):
         look(bucket, fruit, open_mirror("b"), known)
@@ -208,7 +210,8 @@ def test_a_file_that_arrives_damaged_is_asked_for_again(
     bucket.change = damage_once
     mirror = open_mirror()
     assert len(look(bucket, fruit, mirror, known)[0]) == 10
-    assert asked and mirror.folder.load(TABLE) is not None
+    assert asked
+    assert mirror.folder.load(TABLE) is not None
     assert look(bucket, fruit, mirror, known)[1] == 0
 
 
@@ -222,7 +225,8 @@ def test_files_that_are_never_whole_are_not_taken(bucket: S3Bucket, fruit: Index
     bucket.change = damage
     mirror = open_mirror()
     assert mirror.open(TABLE, known) is None
-    assert mirror.problem is not None and "arrived damaged twice" in mirror.problem
+    assert mirror.problem is not None
+    assert "arrived damaged twice" in mirror.problem
     assert mirror.folder.load(TABLE) is None
 
 
@@ -272,7 +276,8 @@ def test_a_disk_that_takes_no_copy_costs_time_and_no_answer(
     mirror = open_mirror()
     assert len(look(bucket, fruit, mirror, written(fruit))[0]) == 10
     assert mirror.problem is not None
-    assert "cannot be copied to" in mirror.problem and "DOCENT_HOME" in mirror.problem
+    assert "cannot be copied to" in mirror.problem
+    assert "DOCENT_HOME" in mirror.problem
 
 
 def test_an_index_that_is_too_large_for_a_copy_is_read_in_the_bucket(
@@ -280,7 +285,8 @@ def test_an_index_that_is_too_large_for_a_copy_is_read_in_the_bucket(
 ) -> None:
     mirror = open_mirror(max_bytes=10_000)
     assert len(look(bucket, fruit, mirror, written(fruit))[0]) == 10
-    assert mirror.problem is not None and "Raise DOCENT_MIRROR_GB" in mirror.problem
+    assert mirror.problem is not None
+    assert "Raise DOCENT_MIRROR_GB" in mirror.problem
     assert mirror.folder.n_bytes() < 10_000
 
 

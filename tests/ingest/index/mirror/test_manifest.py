@@ -91,5 +91,5 @@ def test_a_table_with_files_elsewhere_is_refused(tmp_path: Path) -> None:
 
     lancedb_runtime.run(clone())
     (path,) = (tmp_path / "index" / "clone.lance" / "_versions").glob("*.manifest")
-    with pytest.raises(UnknownManifest, match="not known here|outside"):
+    with pytest.raises(UnknownManifest, match=r"not known here|outside"):
         manifest.read(path.read_bytes())
