@@ -158,7 +158,8 @@ class DeploymentRow(Base):
 
 
 class IndexMirrorRow(Base):
-    """What a machine has of an index in a bucket; ``problem`` keeps it from being the newest version."""
+    """What a machine has of an index in a bucket; ``problem`` keeps it from being the newest version, ``is_away``
+    if that is the bucket."""
 
     __tablename__ = "index_mirrors"
 
@@ -168,4 +169,5 @@ class IndexMirrorRow(Base):
     n_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
     copied_at: Mapped[datetime | None] = mapped_column(Timestamp)
     problem: Mapped[str | None] = mapped_column(Text)
+    is_away: Mapped[bool] = mapped_column(server_default="false")
     seen_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())

@@ -11,12 +11,14 @@ from datetime import datetime
 from sqlalchemy.dialects.postgresql import insert
 
 import agent.settings
+from agent import observability
+from agent.errors import UserError
 from agent.store.database import Database, Transaction
 from ingest.embedding.embedder import Embedder
 from ingest.index.mirror.index_mirror import IndexMirror
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.ownership.index_writer import IndexWriter
-from ingest.index.storage import object_store
+from ingest.index.storage import object_store, outages
 from ingest.index.table import TABLE, Index
 from ingest.settings import LOCAL_EMBEDDING_MODELS, IngestSettings
 from ingest.tables import IndexStateRow
@@ -120,6 +122,17 @@ class ActiveIndex:
                 statement = insert(row).values(address=self.address, **values)
                 transaction.execute(statement.on_conflict_do_update(index_elements=[row.address], set_=values))
         return self.open(state.table, model)
+
+    def optimize(self) -> None:
+        """Makes the active table quick to search; a failure is counted and told by ``docent doctor``, because what
+        was written is there all the same, and the next sync tries again. The caller is alone."""
+        problem = None
+        try:
+            self.current().index.optimize()
+        except (UserError, RuntimeError, OSError, ValueError) as error:
+            problem = str(error) if isinstance(error, UserError) else outages.shorten_first_line(error)
+            observability.log.warning("index_not_optimized", error_type=type(error).__name__)
+        self.writer.note_optimizing(problem)
 
     def settle(self) -> None:
         """Records which version is the newest, after a sync that found the index in step with Postgres."""

@@ -23,7 +23,6 @@ import pyarrow as pa
 from agent.errors import UserError
 from ingest.index.storage import outages
 
-KEEP_VERSIONS = timedelta(hours=1)  # a reader that holds an older version must still find its files
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
 # A number of a vector takes eight bits in the index. Of 92,000 chunks of random sentences all partitions are then
 # searched for 80 in 6 ms, with the nearest ten among them (1.00); three quarters of them in 5 (.99). With 32 bits
@@ -171,13 +170,13 @@ async def create_search_indexes(table: Any) -> None:
             await table.create_index(column, config=config)
 
 
-async def optimize(table: Any) -> None:
-    """Updates the search indexes, drops versions older than an hour, returns memory to the system."""
+async def optimize(table: Any, *, keep_versions: timedelta) -> None:
+    """Updates the search indexes, drops versions that are older, returns memory to the system."""
     n_chunks = await table.count_rows()
     if n_chunks >= VECTOR_INDEX_FROM and await _n_unindexed(table) > REBUILD_SHARE * n_chunks:
         config = lancedb().index.IvfSq(distance_type="cosine", num_partitions=N_PARTITIONS)
         await table.create_index("vector", config=config)
-    await table.optimize(cleanup_older_than=KEEP_VERSIONS)
+    await table.optimize(cleanup_older_than=keep_versions)
     with suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)  # else a sync of many documents keeps what its largest merge took
 

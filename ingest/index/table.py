@@ -259,10 +259,10 @@ class Index:
                 self._write(table, partial(table.update, {"access_id": access_id}, where=where))
 
     def optimize(self) -> None:
-        """Updates the search indexes and drops versions older than an hour. Call it after a sync."""
+        """Updates the search indexes and drops old versions. Call it after a sync."""
         if self.exists():
-            table = self._open()
-            self._write(table, lambda: lancedb_runtime.optimize(table), is_content=False)
+            table, keep = self._open(), versions.choose_lifetime(self.address, self.table)
+            self._write(table, lambda: lancedb_runtime.optimize(table, keep_versions=keep), is_content=False)
 
     def _open(self, *, must_exist: bool = True) -> Any:
         with self._opening:

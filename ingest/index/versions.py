@@ -1,11 +1,26 @@
 """Reads one version of a table, and writes the next."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, TypeVar
+
+from agent.clock import now
+from ingest.index.storage import listing
 
 MAX_SNAPSHOT_TRIES = 4
 MERGED_UP_TO = 100_000  # chunks: a merge of 500 takes 10 to 30 ms with 60,000, an addition 3 to 6
+KEEP_VERSIONS = timedelta(hours=1)  # a reader that holds an older version must still find its files
+KEEP_AT_LEAST = timedelta(minutes=2)  # however many there are: a search takes seconds
+MAX_VERSIONS = 200  # of which each sync makes about four: beyond so many within the hour, they live shorter
 T = TypeVar("T")
+
+
+def choose_lifetime(address: str, table: str) -> timedelta:
+    """Returns how long versions are kept that newer ones have replaced: shorter where there are many."""
+    newest_first = listing.list_times(address, f"{table}.lance/_versions", ending=".manifest")
+    if len(newest_first) <= MAX_VERSIONS:
+        return KEEP_VERSIONS
+    return min(max(now() - newest_first[MAX_VERSIONS], KEEP_AT_LEAST), KEEP_VERSIONS)
 
 
 async def put(table: Any, rows: Any, where: str) -> None:

@@ -199,7 +199,7 @@ def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
             _remove_orphans(source, database, index)
             report = reports.load_report(database, sync_id)
             if report.n_chunks or report.n_removed or report.n_moved:
-                index.optimize()
+                active_index.optimize()
             active_index.settle()
             with database.transaction() as transaction:
                 store.end(transaction, sync_id, SyncStatus.COMPLETED)
@@ -212,6 +212,7 @@ def forget(source: str, active_index: ActiveIndex) -> int:
     """Removes every document of a source and its syncs; returns how many documents there were."""
     row, database = DocumentRow, active_index.database
     with locks.acquire(database, lock_names.source(source)), active_index.writer.alone():
+        active_index.writer.claim()
         index = active_index.current().index
         with database.transaction() as transaction:
             store.allow_slow_statements(transaction)
@@ -299,7 +300,7 @@ def _optimize_if_due(active_index: ActiveIndex, n_chunks: int) -> int:
     if n_chunks < OPTIMIZE_EVERY_CHUNKS:
         return n_chunks
     with active_index.writer.alone():
-        active_index.current().index.optimize()
+        active_index.optimize()
     return 0
 
 

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("n_bytes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("copied_at", TIMESTAMP, nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("is_away", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("seen_at", TIMESTAMP, server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("address", "host", name=op.f("pk_index_mirrors")),
     )

@@ -67,6 +67,11 @@ class IndexMirror:
         self._background: threading.Thread | None = None
         self._away_until = self._paused_until = 0.0
 
+    @property
+    def is_away(self) -> bool:
+        """Returns whether the bucket gave no answer when it was last asked."""
+        return bool(self._away_until)
+
     def open(self, table: str, written: WrittenVersion) -> OpenedVersion | None:
         """Opens the newest version of a table; None where the bucket has to be read instead.
 

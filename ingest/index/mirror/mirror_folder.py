@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 from ingest.index.mirror import manifest
 from ingest.index.storage import whole_file
@@ -115,12 +116,26 @@ class MirrorFolder:
     @contextmanager
     def copying(self, *, wait_seconds: float = 0) -> Iterator[bool]:
         """Takes the lock under which files are copied and removed; yields whether it is ours in time."""
-        self.path.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + wait_seconds
-        with (self.path / "copying.lock").open("a") as file:
+        with self._open("copying.lock") as file:
             while not (is_ours := _try_lock(file.fileno())) and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
             yield is_ours
+
+    @contextmanager
+    def keeping(self) -> Iterator[bool]:
+        """Takes the lock of the process that keeps this folder fresh; yields whether it is ours."""
+        try:
+            file = self._open("keeping.lock")
+        except OSError:  # searches say what is wrong with the disk
+            yield False
+            return
+        with file:
+            yield _try_lock(file.fileno())
+
+    def _open(self, name: str) -> IO[bytes]:
+        self.path.mkdir(parents=True, exist_ok=True)
+        return (self.path / name).open("ab")
 
 
 def md5_of(file: Path) -> str:

@@ -102,6 +102,16 @@ class IndexWriter:
         if version not in known:
             self._record(table, version)
 
+    def note_optimizing(self, problem: str | None) -> None:
+        """Counts failures of optimizing in a row, with what the last one said; None ends the row."""
+        row = IndexStateRow
+        n = row.n_optimize_failures + 1 if problem else 0
+        statement = update(row).where(row.address == self.address)
+        if problem is None:
+            statement = statement.where(row.n_optimize_failures > 0)
+        with self.database.transaction() as transaction:
+            transaction.execute(statement.values(n_optimize_failures=n, optimize_problem=problem))
+
     def _record(self, table: str, version: int) -> None:
         write_id = uuid4().hex
         self._update(table, version=version, write_id=write_id, is_writing=False, optimized_version=None)

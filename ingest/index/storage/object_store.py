@@ -7,6 +7,7 @@ variables. Promises short waits, and that a foreign error becomes :class:`Bucket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,6 @@ class ObjectStore:
 
     @cached_property
     def _store(self) -> Any:
-        from datetime import timedelta
-
         from obstore.store import from_url
 
         options: dict[str, Any] = {
@@ -121,6 +120,16 @@ class ObjectStore:
                 names = sorted((found["path"], found["e_tag"] or "") for found in chunk)
                 return StoredObject(*names[0]) if names else None
         return None
+
+    def list_times(self, prefix: str, *, ending: str) -> list[datetime]:
+        """Returns when the objects below a prefix whose paths end so were written, ordered by path."""
+        with self._explained():
+            found = [each for chunk in self._store.list(prefix) for each in chunk]
+        return [
+            each["last_modified"]
+            for each in sorted(found, key=lambda each: str(each["path"]))
+            if each["path"].endswith(ending)
+        ]
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -148,8 +148,8 @@ def test_while_the_bucket_is_away_the_copy_goes_on_and_says_so(
         look(bucket, fruit, open_mirror("b"), known)
     bucket.proxy.come_back()
     put(fruit, "d9", "fruit number 9")
-    mirror.follow(TABLE, written(fruit))
-    assert mirror.problem is None
+    assert mirror.follow(TABLE, written(fruit))
+    assert not mirror.is_away
     assert "fruit number 9" in look(bucket, fruit, mirror, written(fruit))[0]
 
 
