@@ -149,14 +149,14 @@ def _used_mb(pid: int) -> float:
     return total / 1e6
 
 
-def measure_searches(library: Library, audience: Audience, of: str) -> tuple[float, float]:
-    """Median and 95th percentile in seconds; the first of them are not counted."""
-    queries = _queries(of)
+def measure_searches(library: Library, audience: Audience, of: str, *, n: int = N_QUERIES) -> tuple[float, float]:
+    """Median and 95th percentile in seconds of ``n`` searches; the first of them are not counted."""
+    queries = _queries(of)[:n]
     took = []
-    for n, query in enumerate((*queries[:20], *queries)):
+    for number, query in enumerate((*queries[:20], *queries)):
         started = time.perf_counter()
         library.search(query, audience=audience)
-        if n >= 20:
+        if number >= 20:
             took.append(time.perf_counter() - started)
     took.sort()
     return statistics.median(took), took[int(len(took) * 0.95)]

@@ -35,7 +35,7 @@ class NamedFile:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class VersionManifest:
     """The files of a version, without the manifest itself; ordered by path."""
 
     version: int
@@ -55,7 +55,7 @@ def version_of(path: str) -> int:
     return LAST_VERSION - int(name)
 
 
-def read(content: bytes) -> Manifest:
+def read(content: bytes) -> VersionManifest:
     """Reads a manifest; raises :class:`UnknownManifest`."""
     try:
         position, _, _, magic = _TRAILER.unpack(content[-_TRAILER.size :])
@@ -66,7 +66,7 @@ def read(content: bytes) -> Manifest:
         raise UnknownManifest(f"the manifest cannot be read ({error})") from error
 
 
-def _read_message(content: bytes, position: int) -> Manifest:
+def _read_message(content: bytes, position: int) -> VersionManifest:
     version = 0
     files: list[NamedFile] = []
     for field, value in _fields(_message_at(content, position)):
@@ -83,7 +83,7 @@ def _read_message(content: bytes, position: int) -> Manifest:
         raise UnknownManifest("the manifest names no version")
     if any(not _PATH.fullmatch(file.path) or ".." in file.path for file in files):
         raise UnknownManifest("a file has a name that no table of LanceDB gives")
-    return Manifest(version, tuple(sorted(set(files), key=lambda file: file.path)))
+    return VersionManifest(version, tuple(sorted(set(files), key=lambda file: file.path)))
 
 
 def _files_of_fragment(fragment: bytes) -> Iterator[NamedFile]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.index.mirror import manifest
-from ingest.index.mirror.manifest import Manifest, NamedFile
+from ingest.index.mirror.manifest import NamedFile, VersionManifest
 from ingest.index.mirror.mirror_folder import CopiedVersion, MirrorFolder, md5_of
 from ingest.index.storage import whole_file
 from ingest.index.storage.object_store import ObjectStore
@@ -41,7 +41,7 @@ class PlannedCopy:
     """A version that may be copied: its manifest, and the files that are not here yet."""
 
     table: str
-    manifest: Manifest
+    manifest: VersionManifest
     content: bytes
     etag: str
     missing: tuple[NamedFile, ...]
