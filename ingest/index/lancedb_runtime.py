@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from agent.errors import UserError
+from ingest import settings
 from ingest.index.storage import outages
 
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
@@ -114,7 +115,15 @@ async def open_table(address: str, table: str) -> Any:
 
 async def connect(address: str) -> Any:
     """Connects to the tables at an address; the connection caches what it reads of them."""
-    return await lancedb().connect_async(address)
+    if not address.startswith(settings.SERVICE):
+        return await lancedb().connect_async(address)
+    service = settings.load()
+    return await lancedb().connect_async(
+        address,
+        api_key=service.index_key.get_secret_value() if service.index_key else "",
+        region=service.index_region,
+        host_override=service.index_host,
+    )
 
 
 async def open_version(connection: Any, table: str, version: int) -> Any:

@@ -27,6 +27,7 @@ from ingest.index.mirror.index_mirror import IndexMirror, OpenedVersion
 from ingest.index.mirror.written_version import WrittenVersion
 from ingest.index.ownership.index_writer import IndexWriter
 from ingest.index.storage import outages
+from ingest.settings import SERVICE
 
 TABLE = "chunks"
 FIRST_VERSION = 1  # of a table that was just created
@@ -260,7 +261,7 @@ class Index:
 
     def optimize(self) -> None:
         """Updates the search indexes and drops old versions. Call it after a sync."""
-        if self.exists():
+        if not self.address.startswith(SERVICE) and self.exists():  # a service optimizes by itself
             table, keep = self._open(), versions.choose_lifetime(self.address, self.table)
             self._write(table, lambda: lancedb_runtime.optimize(table, keep_versions=keep), is_content=False)
 
@@ -308,7 +309,8 @@ class Index:
         self._require_dimension(dimension)
         if not self._is_prepared:
             self._write(self._table, partial(lancedb_runtime.add_missing_columns, self._table))
-            self._write(self._table, partial(lancedb_runtime.declare_key, self._table))
+            if not self.address.startswith(SERVICE):  # where it cannot be declared
+                self._write(self._table, partial(lancedb_runtime.declare_key, self._table))
             self._write(self._table, partial(lancedb_runtime.create_search_indexes, self._table))
             self._is_prepared = True
         return self._table

@@ -35,13 +35,25 @@ OUTAGES = (  # parts of messages in lower case, and what they mean
         "and the network.",
     ),
 )
+SERVICE_OUTAGES = (  # the same of a LanceDB service
+    (
+        ("401", "403", "unauthorized", "forbidden", "api key"),
+        "The LanceDB service of the index at {address} refuses this machine. Check DOCENT_INDEX_KEY.",
+    ),
+    (
+        ("error sending request", "dns error", "timed out", "timeout", "connection refused", "retry limit", "50"),
+        "The LanceDB service of the index at {address} cannot be reached. Check DOCENT_INDEX_HOST, "
+        "DOCENT_INDEX_REGION and the network.",
+    ),
+)
 AWAY = "The bucket of the index at {} gave an answer that is not understood. Run 'docent doctor'."
 
 
 def explain(address: str, error: Exception) -> str | None:
     """Says what keeps an index from being read or written, and what to do; None where that is not known."""
     text = str(error).lower()
-    found = (meaning for signs, meaning in OUTAGES if any(sign in text for sign in signs))
+    outages = SERVICE_OUTAGES if address.startswith("db://") else OUTAGES
+    found = (meaning for signs, meaning in outages if any(sign in text for sign in signs))
     meaning = next(found, None)
     return meaning.format(address=address) if meaning else None
 
