@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from agent.clock import now
 from agent.errors import UserError
 from agent.text import format_bytes
 from bot import output
@@ -9,6 +10,7 @@ from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, FindingState
 from ingest.index.mirror import machines
 from ingest.index.mirror.machines import MachineCopy
+from ingest.index.mirror.mirror_folder import MirrorFolder
 from ingest.index.storage import object_store
 from ingest.tables import IndexStateRow
 
@@ -19,11 +21,13 @@ def index_state(context: CheckContext) -> Iterator[Finding]:
     """Checks the index's owner, its optimizing, and the copies of it on machines."""
     if not context.database or not context.documents or not context.documents.n_chunks:
         return
+    from ingest.index.table import TABLE
+
     address = context.library.index_address
     with context.database.transaction() as transaction:
         row = transaction.get(IndexStateRow, address)
         n_failures, problem = (row.n_optimize_failures, row.optimize_problem) if row else (0, None)
-        version = row.version if row else None
+        version, table = (row.version, row.table_name) if row else (None, TABLE)
         copies = machines.load(transaction, address)
     yield from _check_owner(context, address)
     if n_failures:
@@ -33,7 +37,7 @@ def index_state(context: CheckContext) -> Iterator[Finding]:
         advice = "The next sync tries again. If that fails too, 'docent reindex --again' makes the index anew."
         yield Finding("index", state, text, advice)
     if object_store.is_bucket(address) and context.library.mirror_gb:
-        yield from _check_copies(copies, version)
+        yield from _check_copies(copies or _find_copy(context, table), version)
 
 
 def _check_owner(context: CheckContext, address: str) -> Iterator[Finding]:
@@ -49,9 +53,19 @@ def _check_owner(context: CheckContext, address: str) -> Iterator[Finding]:
         yield Finding("index", FindingState.PROBLEM, str(error))
 
 
+def _find_copy(context: CheckContext, table: str) -> tuple[MachineCopy, ...]:
+    """Finds the copy on this machine, where no worker says what it has."""
+    folder = MirrorFolder(context.library.home.expanduser().absolute(), context.library.index_address)
+    copied = folder.load(table)
+    if copied is None:
+        return ()
+    copied_at = machines.from_unix(copied.copied_at)
+    return (MachineCopy("this machine", copied.version, folder.n_bytes(), copied_at, None, False, now()),)
+
+
 def _check_copies(copies: tuple[MachineCopy, ...], version: int | None) -> Iterator[Finding]:
     if not copies:
-        text = "no worker has said lately what copy of the index its machine has"
+        text = "no machine has a copy of the index yet: the first search makes one"
         yield Finding("index copy", FindingState.SKIPPED, text)
     for copy in copies:
         has = f"version {copy.version}, {format_bytes(copy.n_bytes)}, copied {output.format_age(copy.copied_at)}"

@@ -37,11 +37,21 @@ OUTAGES = (  # parts of messages in lower case, and what they mean
 )
 SERVICE_OUTAGES = (  # the same of a LanceDB service
     (
-        ("401", "403", "unauthorized", "forbidden", "api key"),
+        ("unauthorized", "forbidden", "api key"),
         "The LanceDB service of the index at {address} refuses this machine. Check DOCENT_INDEX_KEY.",
     ),
     (
-        ("error sending request", "dns error", "timed out", "timeout", "connection refused", "retry limit", "50"),
+        (
+            "error sending request",
+            "dns error",
+            "timed out",
+            "timeout",
+            "connection refused",
+            "retry limit",
+            "bad gateway",
+            "unavailable",
+            "internal server error",
+        ),
         "The LanceDB service of the index at {address} cannot be reached. Check DOCENT_INDEX_HOST, "
         "DOCENT_INDEX_REGION and the network.",
     ),
