@@ -36,9 +36,10 @@ class IndexOlder(UserError):
 
 @dataclass(frozen=True)
 class OpenedVersion:
-    """A version that lies on this machine, opened; ``table`` stays at it."""
+    """A version on this machine, opened; ``table`` stays at it. ``stamp`` is the folder's from before."""
 
     copied: CopiedVersion
+    stamp: int
     table: Any
     embedding_model: str
     dimension: int
@@ -79,7 +80,10 @@ class IndexMirror:
         here, and :class:`IndexOlder`.
         """
         opened = self._opened.get(table)
-        if opened and written.is_known and opened.copied.write_id == written.write_id:
+        is_named = opened is not None and written.is_known and opened.copied.write_id == written.write_id
+        if (
+            opened and is_named and opened.stamp == self.folder.stamp(table)
+        ):  # else others have copied a better one
             return opened
         if self._clock() < self._away_until and (opened := self._open_any(table)):
             return opened
@@ -156,12 +160,12 @@ class IndexMirror:
         if newest is None:
             return None
         opened = self._opened.get(table)
-        if opened and self._is_here(opened.copied, written, newest):
+        if opened and newest[1] and self._is_here(opened.copied, written, newest):
             return opened
         with self._one_at_a_time:
-            here = self.folder.load(table)
+            stamp, here = self.folder.stamp(table), self.folder.load(table)
             if here and self._is_here(here, written, newest) and self.folder.has(table, here):
-                return self._open(table, here)
+                return self._open(table, here, stamp)
             if self._clock() < self._away_until:  # another thread has just asked in vain
                 raise BucketProblem(self.problem or "")
             if self._clock() < self._paused_until:
@@ -179,7 +183,10 @@ class IndexMirror:
             self._copy_in_background(planned)
             return None
         with self.folder.copying(wait_seconds=WAIT_SECONDS) as is_ours:
-            return self._open(table, self._copy(planned)) if is_ours else None
+            if not is_ours:
+                return None
+            copied = self._copy(planned)
+            return self._open(table, copied, self.folder.stamp(table))
 
     def _plan(self, table: str, written: WrittenVersion, newest: tuple[int, str]) -> PlannedCopy:
         contains_write = not written.is_writing and newest[0] >= (written.version or 0)
@@ -225,10 +232,12 @@ class IndexMirror:
     def _open_any(self, table: str) -> OpenedVersion | None:
         """Opens whatever version is here: for while the bucket is away."""
         with self._one_at_a_time:
-            opened, here = self._opened.get(table), self.folder.load(table)
-            return self._open(table, here) or opened if here and self.folder.has(table, here) else opened
+            opened, stamp, here = self._opened.get(table), self.folder.stamp(table), self.folder.load(table)
+            if here is None or not self.folder.has(table, here):
+                return opened
+            return self._open(table, here, stamp) or opened
 
-    def _open(self, table: str, copied: CopiedVersion) -> OpenedVersion | None:
+    def _open(self, table: str, copied: CopiedVersion, stamp: int) -> OpenedVersion | None:
         opened = self._opened.get(table)
         if opened is None or (opened.copied.version, opened.copied.etag) != (copied.version, copied.etag):
             try:
@@ -241,8 +250,8 @@ class IndexMirror:
                 self.folder.store(table, None)
                 return None
             model, dimension = lancedb_runtime.embedding_model_of(schema), lancedb_runtime.dimension_of(schema)
-            opened = OpenedVersion(copied, at, model, dimension)
-        self._opened[table] = opened = replace(opened, copied=copied)
+            opened = OpenedVersion(copied, stamp, at, model, dimension)
+        self._opened[table] = opened = replace(opened, copied=copied, stamp=stamp)
         return opened
 
     def _remove_others(self, table: str) -> None:

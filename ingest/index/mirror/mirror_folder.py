@@ -58,6 +58,13 @@ class MirrorFolder:
         except (OSError, ValueError, TypeError, KeyError):  # missing, or of another release
             return None
 
+    def stamp(self, table: str) -> int:
+        """Returns a number that changes when another version is here; 0 where none is."""
+        try:
+            return (self.path / f"{table}.json").stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def store(self, table: str, copied: CopiedVersion | None) -> None:
         """Says which version is here, from now on; None: none is."""
         file = self.path / f"{table}.json"

@@ -110,6 +110,19 @@ def test_optimizing_makes_no_search_wait_and_is_followed_beside_them(
     assert n_requests == 2
 
 
+def test_a_process_goes_on_to_what_another_has_copied(
+    bucket: S3Bucket, fruit: Index, open_mirror: OpenMirror
+) -> None:
+    """Also to a version that a process of an earlier release wrote, which records none."""
+    mirror, known = open_mirror(), written(fruit)
+    assert "fruit number 3" in look(bucket, fruit, mirror, known)[0]
+    fruit.remove(["d3"])
+    open_mirror().follow(TABLE, known)
+    texts, n_requests = look(bucket, fruit, mirror, known)
+    assert "fruit number 3" not in texts
+    assert n_requests == 0
+
+
 def test_processes_of_a_machine_share_one_copy(bucket: S3Bucket, fruit: Index, open_mirror: OpenMirror) -> None:
     known = written(fruit)
     look(bucket, fruit, open_mirror(), known)
