@@ -61,7 +61,7 @@ def reading(office: Office) -> Iterator[Row]:
 def searching(office: Office) -> Iterator[Row]:
     """Searches among few chunks."""
     library = Library(office.database, IngestSettings(home=office.folder / "home"))
-    p50, p95 = measure_searches(library, Audience(), "handbook_18f")
+    p50, p95 = _searched(library, Audience(), "handbook_18f")
     n_chunks = library.status().n_chunks
     name = f"search among {n_chunks:,} chunks with an access filter"
     yield Row(f"{name}, p50", f"{p50 * 1000:.0f} ms", "≤ 0.024 u", p50)
@@ -89,7 +89,7 @@ def scale(office: Office) -> Iterator[Row]:
         ("1 of 10", Audience((frozenset({LEGAL}),))),
     )
     for share, audience in audiences:
-        p50, p95 = measure_searches(library, audience, "scifact")
+        p50, p95 = _searched(library, audience, "scifact")
         name = f"search among {n_chunks:,} chunks, {share} to be read"
         yield Row(f"{name}, p50", f"{p50 * 1000:.0f} ms", "", p50)
         yield Row(f"{name}, p95", f"{p95 * 1000:.0f} ms", "≤ 0.07 u", p95)
@@ -149,20 +149,20 @@ def _used_mb(pid: int) -> float:
     return total / 1e6
 
 
-def measure_searches(library: Library, audience: Audience, of: str, *, n: int = N_QUERIES) -> tuple[float, float]:
-    """Median and 95th percentile in seconds of ``n`` searches; the first of them are not counted."""
-    queries = _queries(of)[:n]
+def _searched(library: Library, audience: Audience, of: str) -> tuple[float, float]:
+    """Median and 95th percentile in seconds; the first of them are not counted."""
+    queries = list_queries(of)
     took = []
-    for number, query in enumerate((*queries[:20], *queries)):
+    for n, query in enumerate((*queries[:20], *queries)):
         started = time.perf_counter()
         library.search(query, audience=audience)
-        if number >= 20:
+        if n >= 20:
             took.append(time.perf_counter() - started)
     took.sort()
     return statistics.median(took), took[int(len(took) * 0.95)]
 
 
-def _queries(of: str) -> Sequence[str]:
+def list_queries(of: str) -> Sequence[str]:
     """Questions to what is searched: ``handbook_18f`` has questions, ``scifact`` claims."""
     given = os.environ.get("DOCENT_EVAL_DIR")
     files = {"handbook_18f": "questions.jsonl", "scifact": "queries.jsonl"}
@@ -175,7 +175,7 @@ def _recall(index: Index, scope: ChunkFilter) -> float:
     """Share of the ten nearest chunks of an exact scan that the approximate index finds too."""
     embedder = Embedder()
     found = []
-    for query in _queries("scifact")[:100]:
+    for query in list_queries("scifact")[:100]:
         (vector,) = embedder.embed_question(query).vectors
         exact = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=True))
         quick = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=False))

@@ -81,9 +81,7 @@ class IndexMirror:
         """
         opened = self._opened.get(table)
         is_named = opened is not None and written.is_known and opened.copied.write_id == written.write_id
-        if (
-            opened and is_named and opened.stamp == self.folder.stamp(table)
-        ):  # else others have copied a better one
+        if opened and is_named and opened.stamp == self.folder.stamp(table):  # else another copied a better one
             return opened
         if self._clock() < self._away_until and (opened := self._open_any(table)):
             return opened
