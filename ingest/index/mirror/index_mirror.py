@@ -66,6 +66,7 @@ class IndexMirror:
         self._connection: Any = None
         self._one_at_a_time = threading.Lock()
         self._background: threading.Thread | None = None
+        self._optimized = 0  # the version that was copied last because it is quicker to search
         self._away_until = self._paused_until = 0.0
 
     @property
@@ -82,6 +83,7 @@ class IndexMirror:
         opened = self._opened.get(table)
         is_named = opened is not None and written.is_known and opened.copied.write_id == written.write_id
         if opened and is_named and opened.stamp == self.folder.stamp(table):  # else another copied a better one
+            self._copy_optimized(table, written, opened)
             return opened
         if self._clock() < self._away_until and (opened := self._open_any(table)):
             return opened
@@ -175,6 +177,8 @@ class IndexMirror:
                 return None
 
     def _copy_and_open(self, table: str, written: WrittenVersion, newest: tuple[int, str]) -> OpenedVersion | None:
+        if written.is_known and written.optimized_version and self.folder.load(table) is None:
+            newest = (written.optimized_version, "")  # all is to be copied anyway
         planned = self._plan(table, written, newest)
         self._note_answer()
         if planned.n_bytes > SMALL_BYTES:
@@ -210,10 +214,19 @@ class IndexMirror:
         self.problem, self._paused_until = None, 0.0
         return copied
 
-    def _copy_in_background(self, planned: PlannedCopy) -> None:
-        if self._background and self._background.is_alive():
-            return
+    def _copy_optimized(self, table: str, written: WrittenVersion, opened: OpenedVersion) -> None:
+        """Copies what is quicker to search than what is here, once for each such version, beside the searches."""
+        optimized = written.optimized_version or 0
+        if optimized > max(opened.copied.version, self._optimized):
+            self._optimized = optimized
+            self._start_background(lambda: self.follow(table, written))
 
+    def _start_background(self, work: Callable[[], object]) -> None:
+        if self._background is None or not self._background.is_alive():
+            self._background = threading.Thread(target=work, name="mirror", daemon=True)
+            self._background.start()
+
+    def _copy_in_background(self, planned: PlannedCopy) -> None:
         def copy() -> None:
             try:
                 with self.folder.copying() as is_ours:
@@ -224,8 +237,7 @@ class IndexMirror:
             except (VersionGone, UnknownManifest, MirrorFull, OSError) as error:
                 self._pause(error)
 
-        self._background = threading.Thread(target=copy, name="mirror", daemon=True)
-        self._background.start()
+        self._start_background(copy)
 
     def _open_any(self, table: str) -> OpenedVersion | None:
         """Opens whatever version is here: for while the bucket is away."""

@@ -53,6 +53,12 @@ def titles(library: Library, query: str = "How many days of annual leave do I ha
 
 
 def count_requests(bucket: S3Bucket, library: Library) -> int:
+    """Counts the requests of a search, after what is copied beside searches has been copied."""
+    titles(library)
+    mirror = library.active_index.mirror
+    assert mirror is not None
+    if mirror._background:
+        mirror._background.join()
     bucket.requests.clear()
     titles(library)
     return bucket.n_requests
