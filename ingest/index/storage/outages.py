@@ -22,6 +22,10 @@ OUTAGES = (  # parts of messages in lower case, and what they mean
     ),
     (("nosuchbucket",), NO_BUCKET),
     (
+        ("commit conflict", "concurrent writers", "incompatible transaction"),
+        "Another process wrote the index at {address} at the same time. Nothing was lost: run it again.",
+    ),
+    (
         (
             'store: "s3"',
             'store: "gcs"',
