@@ -90,6 +90,9 @@ class IndexMirror:
         try:
             newest = self._find_newest(table, written)
             return self._catch_up(table, written, newest)
+        except UnknownManifest as error:
+            self._pause(error)
+            return None
         except BucketProblem as error:
             self._note_away(error)
             if opened := self._open_any(table):

@@ -211,6 +211,21 @@ def test_writers_at_once_write_no_chunk_twice(bucket: S3Bucket, tmp_path: Path) 
     assert Index(ADDRESS, embedding_model="static").n_chunks() == 3
 
 
+def test_after_a_change_of_model_the_new_table_is_copied_and_searched(
+    bucket: S3Bucket, open_machine: OpenLibrary, folder: Path
+) -> None:
+    here, there = open_machine("here"), open_machine("there")
+    for n in range(4):  # so that the old table has more versions than the new one
+        (folder / "pets.md").write_text(f"# Pets\n\nUp to {n} dogs may come on Fridays.\n")
+        sync_folder(here, folder, source_name="handbook")
+    assert "Leave" in titles(there)
+    here.reindex(is_forced=True)
+    assert "Leave" in titles(there)
+    assert count_requests(bucket, there) == 0
+    here.forget_document("handbook", "leave.md")
+    assert "Leave" not in titles(there)
+
+
 def test_two_processes_ingest_into_one_bucket(
     bucket: S3Bucket, open_machine: OpenLibrary, folder: Path, tmp_path: Path
 ) -> None:
