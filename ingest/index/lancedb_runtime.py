@@ -30,7 +30,7 @@ VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and miss
 # it is 10 and 8 ms (1.00, .99), and the index takes 140 MB more to make.
 N_PARTITIONS, N_PROBES = 64, 64
 REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vector index that fits them
-ADDED_TEXTS = ("language",)  # columns that a table of an earlier release lacks, and that it may leave empty
+ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table lacks, and that may be empty
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
 _KEY = b"lance-schema:unenforced-primary-key:position"
@@ -164,8 +164,25 @@ async def declare_key(table: Any) -> None:
         await table.set_unenforced_primary_key("chunk_id")
 
 
+async def has_terms(table: Any) -> bool:
+    """Returns whether full text also searches terms: whether a row ever had some."""
+    return any(index.columns == ["terms"] for index in await table.list_indices())
+
+
+async def create_terms_index(table: Any) -> None:
+    """Creates the index of terms, which are read as they are, where it is missing."""
+    if not await has_terms(table):
+        config = lancedb().index.FTS(
+            base_tokenizer="whitespace", stem=False, remove_stop_words=False, ascii_folding=False, lower_case=False
+        )
+        await table.create_index("terms", config=config)
+
+
 async def create_search_indexes(table: Any) -> None:
-    """Creates the search indexes that are missing, also after a first sync that was killed."""
+    """Creates the search indexes that every table has and this one lacks, also after a first sync that was killed.
+
+    That of terms, which an English table has not, is :func:`create_terms_index`'s.
+    """
     indexed = {column for index in await table.list_indices() for column in index.columns}
     kinds = lancedb().index
     configs = {
@@ -195,6 +212,11 @@ async def _n_unindexed(table: Any) -> int:
     names = [index.name for index in await table.list_indices() if index.columns == ["vector"]]
     stats = await table.index_stats(names[0]) if names else None
     return int(stats.num_unindexed_rows if stats else await table.count_rows())
+
+
+def run_version(table: Any) -> int:
+    """Returns the version that a table is open at, which after a write is the one it made."""
+    return int(run(table.version()))
 
 
 _starting = threading.Lock()
