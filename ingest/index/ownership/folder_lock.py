@@ -12,7 +12,7 @@ from ingest.index.ownership import owner_record
 from ingest.index.ownership.owner_record import PATH, OwnerRecord
 from ingest.index.storage import outages, whole_file
 
-LOCK = "_docent/writer.lock"
+LOCK = ".docent/writer.lock"
 POLL_SECONDS = 0.1
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from agent.errors import UserError
 
-PATH = "_docent/owner.json"  # below the index's address
+PATH = ".docent/owner.json"  # below the index's address
 
 
 class IndexOfAnother(UserError):

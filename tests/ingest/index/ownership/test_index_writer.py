@@ -189,7 +189,7 @@ def test_an_index_that_an_earlier_release_made_is_taken_by_its_deployment(
 ) -> None:
     library = open_machine("here")
     sync_folder(library, folder, source_name="handbook")
-    bucket.delete("index/_docent/owner.json")
+    bucket.delete("index/.docent/owner.json")
     with library.database.transaction() as transaction:
         transaction.execute(update(IndexStateRow).values(version=None, write_id=None))
     assert "Leave" in titles(open_machine("there"))

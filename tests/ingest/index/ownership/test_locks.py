@@ -155,7 +155,7 @@ def test_a_sign_of_life_whose_answer_was_lost_is_no_other_holder(bucket: S3Bucke
 def test_a_record_that_is_none_is_told(make: MakeLock, bucket: S3Bucket, tmp_path: Path) -> None:
     lock = make()
     if isinstance(lock, FolderLock):
-        (tmp_path / "index" / "_docent").mkdir(parents=True)
+        (tmp_path / "index" / ".docent").mkdir(parents=True)
         (tmp_path / "index" / owner_record.PATH).write_text("{}")
     else:
         ObjectStore(ADDRESS).create(owner_record.PATH, b"nonsense")
