@@ -21,8 +21,10 @@ from ingest.settings import IngestSettings
 from tests.ingest.index.test_table import EVERYONE, READERS
 
 ADDRESS = "db://handbook"
+TEXTS = ("chunk_id", "document_id", "source", "url", "title", "heading_path", "text", "search_text")
 FIELDS = [
-    {"name": "chunk_id", "type": {"type": "string"}, "nullable": False},
+    *({"name": name, "type": {"type": "string"}, "nullable": False} for name in TEXTS),
+    {"name": "position", "type": {"type": "int32"}, "nullable": True},
     {
         "name": "vector",
         "type": {
