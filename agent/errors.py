@@ -4,6 +4,10 @@ DocentError
 ├── UserError             shown to the person, verbatim (Slack or terminal)
 │   ├── SettingsError     a setting is missing or wrong; the process ends with exit code 2
 │   ├── NoIndex           nothing was ever written at the index's address (ingest.index.table)
+│   ├── BucketProblem     the index's bucket is away or refuses (ingest.index.storage.object_store)
+│   ├── IndexOlder        a bucket has an older index than was written last (ingest.index.mirror.index_mirror)
+│   ├── IndexOfAnother    the index belongs to another deployment (ingest.index.ownership.owner_record)
+│   ├── WriterReplaced    another process writes the index now (ingest.index.ownership.owner_record)
 │   ├── SuspiciousListing a source lists so little that it must be wrong; nothing changed (ingest.sync.diff)
 │   ├── SyncSuperseded    another sync of the same source has begun; this one writes no more (ingest.sync.store)
 │   └── _SiteRefuses      a site asks for a login everywhere; its pages are hidden (ingest.sources.web.crawl)
@@ -35,6 +39,8 @@ Not below DocentError, because they are caught where their module is used and re
 - GitError (ingest.sources.gitrepo.command), SlackReadError (ingest.sources.slackthreads.calls): what git or Slack
   said; the source makes a UserError or a FetchProblem of it.
 - ErrorEvent (agent.llm.answers.provider_stream): a server's error in a stream; a ModelError is made of it.
+- UnknownManifest (ingest.index.mirror.manifest), VersionGone, MirrorFull and DamagedCopy
+  (ingest.index.mirror.version_copy): an index in a bucket is not copied now; searches read the bucket.
 - FileUnreadable (bot.slack.reading.file_reader): a file of a question cannot be read; a sentence below the answer
   says so.
 - InstallationRefused (bot.slack.installation.oauth): Bolt's flow makes a page of it, which the installer reads.

@@ -35,3 +35,10 @@ def count(n: int, noun: str) -> str:
     ('1 document', '2 documents')
     """
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def format_bytes(n: int) -> str:
+    """Returns a number of bytes in the unit that suits it: "640 kB", "12 MB", "3.4 GB"."""
+    if n < 1_000_000:
+        return f"{n / 1_000:.0f} kB"
+    return f"{n / 1_000_000:.0f} MB" if n < 1_000_000_000 else f"{n / 1_000_000_000:.1f} GB"

@@ -294,7 +294,10 @@ class Library:
     def status(self, state: IndexState | None = None) -> LibraryStatus:
         """Describes the index, in a state that was just read or as it is now; never raises for an index that is
         missing or unusable."""
-        handle = self.active_index.open_state(state) if state else self.active_index.current()
+        if state is None:
+            with self.database.transaction() as transaction:
+                state = self.active_index.state(transaction)
+        handle = self.active_index.open_for_search(state)
         try:
             version, n_chunks, problem = handle.index.version(), handle.index.n_chunks(), None
             is_empty = not n_chunks
@@ -320,7 +323,7 @@ class Library:
         if self._only and not sources:
             named += (answers.SOURCE,)  # those that rest on other sources are left out by the screen
         scope = ChunkFilter(() if is_elsewhere else self.reader_sets.readable(audience), named, since)
-        handle = self.active_index.open_state(state)  # the first time it may load litellm, for seconds
+        handle = self.active_index.open_for_search(state)  # the first time it may load litellm, for seconds
         screen = screen or VerifiedScreen(self.database, audience, self._only)
         return SearchContext(
             handle.index, handle.embedder, scope, self._reranker, screen.filter, first=answers.SOURCE

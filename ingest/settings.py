@@ -4,8 +4,9 @@ from enum import StrEnum
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent import settings as agent_settings
@@ -17,6 +18,10 @@ LOCAL_EMBEDDING_MODELS = (
     SENTENCE_EMBEDDING_MODEL,
 )  # without a network and without a price
 _SENTENCE_MODEL_PACKAGE = "all_minilm_l6_v2"
+
+
+INDEX_SCHEMES = ("s3", "s3+ddb", "gs", "az", "abfs", "abfss", "file", "db")
+SERVICE = "db://"  # of an index that a LanceDB service keeps
 
 
 def choose_embedding_model() -> str:
@@ -39,7 +44,21 @@ class IngestSettings(BaseSettings):
 
     home: Path = Field(default=Path(".docent"), description="Folder of the index unless DOCENT_INDEX_URI is set")
     index_uri: str | None = Field(
-        default=None, description="Folder or s3:// address of the index; empty: a folder below DOCENT_HOME"
+        default=None,
+        description="Folder, s3:// (gs://, az://) or db:// address of the index; empty: a folder of DOCENT_HOME",
+    )
+    index_key: SecretStr | None = Field(
+        default=None, description="API key of the LanceDB service, for an index at db://"
+    )
+    index_region: str = Field(default="us-east-1", description="Region of the LanceDB service")
+    index_host: str | None = Field(
+        default=None, description="Address of a LanceDB service of one's own, such as https://lancedb.internal"
+    )
+    mirror_gb: float = Field(
+        default=10,
+        ge=0,
+        description="Gigabytes that the copy of an index in a bucket may take below DOCENT_HOME on each machine "
+        "that searches; 0: no copy, every search reads the bucket",
     )
     config: Path = Field(default=Path("docent.toml"), description="File that declares the sources of documents")
     embedding_model: str = Field(
@@ -76,6 +95,21 @@ class IngestSettings(BaseSettings):
     ocr_seconds: int = Field(
         default=30, ge=5, le=300, description="Seconds of a processor in which one page has to be recognised"
     )
+
+    @field_validator("index_uri")
+    @classmethod
+    def _require_scheme(cls, address: str | None) -> str | None:
+        scheme, is_remote, _ = (address or "").partition("://")
+        if is_remote and scheme not in INDEX_SCHEMES:
+            known = ", ".join(f"{name}://" for name in INDEX_SCHEMES)
+            raise ValueError(f"begins with {scheme}://; an index is in a folder, or at {known}")
+        return address
+
+    @model_validator(mode="after")
+    def _require_key(self) -> Self:
+        if self.index_address.startswith(SERVICE) and not self.index_key:
+            raise ValueError("DOCENT_INDEX_URI names a LanceDB service; set its API key as DOCENT_INDEX_KEY")
+        return self
 
     @property
     def is_config_named(self) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Numeric, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Numeric, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql import func
@@ -124,7 +124,11 @@ class SyncItemRow(Base):
 
 
 class IndexStateRow(Base):
-    """Which table of an index is searched, and the one that is being made, if any."""
+    """Which table of an index is searched, the one that is being made, if any, and what was written last.
+
+    ``version`` is the active table's after the last write, ``write_id`` that write; see
+    :mod:`ingest.index.mirror.written_version`. ``n_optimize_failures`` counts those in a row.
+    """
 
     __tablename__ = "index_state"
 
@@ -135,3 +139,35 @@ class IndexStateRow(Base):
     next_model: Mapped[str | None] = mapped_column(Text)
     old_table: Mapped[str | None] = mapped_column(Text)
     switched_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    version: Mapped[int | None] = mapped_column(BigInteger)
+    write_id: Mapped[str | None] = mapped_column(String(32))
+    is_writing: Mapped[bool] = mapped_column(server_default="false")
+    optimized_version: Mapped[int | None] = mapped_column(BigInteger)
+    n_optimize_failures: Mapped[int] = mapped_column(server_default="0")
+    optimize_problem: Mapped[str | None] = mapped_column(Text)
+
+
+class DeploymentRow(Base):
+    """The id of this deployment, which its index names as its owner: one row."""
+
+    __tablename__ = "deployment"
+
+    is_only: Mapped[bool] = mapped_column(primary_key=True, server_default="true")
+    id: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())
+
+
+class IndexMirrorRow(Base):
+    """What a machine has of an index in a bucket; ``problem`` keeps it from being the newest version, ``is_away``
+    if that is the bucket."""
+
+    __tablename__ = "index_mirrors"
+
+    address: Mapped[str] = mapped_column(Text, primary_key=True)
+    host: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[int | None] = mapped_column(BigInteger)
+    n_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    copied_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    problem: Mapped[str | None] = mapped_column(Text)
+    is_away: Mapped[bool] = mapped_column(server_default="false")
+    seen_at: Mapped[datetime] = mapped_column(Timestamp, server_default=func.now())

@@ -27,7 +27,7 @@ from agent.store.database import Base, Database, normalise_url
 from bot.processes.embedded import embedded_servers
 from bot.simulator import InstalledApp, Timing, Workspace, WorkspaceServer
 from ingest.library import Library
-from ingest.tables import DocumentRow, IndexStateRow, ReaderSetRow, SyncRow
+from ingest.tables import DeploymentRow, DocumentRow, IndexStateRow, ReaderSetRow, SyncRow
 from tests.library import sync_folder
 from tests.system import HANDBOOK, ROOT, ForkServer, System, free_port
 
@@ -177,7 +177,7 @@ def read_handbook(opened_database: Database, tmp_path_factory: pytest.TempPathFa
     empty(opened_database)
     library = Library(opened_database, ingest.settings.IngestSettings(index_uri=str(folder / "index")))
     sync_folder(library, str(documents), link="https://handbook.example/{path}")
-    tables: tuple[type[Base], ...] = (ReaderSetRow, DocumentRow, SyncRow, IndexStateRow)
+    tables: tuple[type[Base], ...] = (ReaderSetRow, DocumentRow, SyncRow, IndexStateRow, DeploymentRow)
     with opened_database.transaction() as transaction:
         rows = {
             table: [dict(row) for row in transaction.execute(select(table.__table__)).mappings()]

@@ -127,6 +127,15 @@ def reindex(
         sync_progress.reindex(database, settings.load(), asks=not yes, is_anew=again)
 
 
+def take_over_index(*, yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False) -> None:
+    """Make the index this deployment's. Needed after the database was restored from a backup or made anew."""
+    from bot.cli.library import index_owner
+    from ingest import settings
+
+    with connection.open_index() as database:
+        index_owner.take_over(database, settings.load(), asks=not yes)
+
+
 def forget(
     name: Annotated[str, typer.Argument(help="The source's name, as 'docent documents' lists it.")],
     document: Annotated[

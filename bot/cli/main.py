@@ -25,6 +25,7 @@ from bot.record.workspaces.workspaces_command import workspaces_app
 
 ORDER = (
     *("demo", "ingest", "ask", "search", "documents", "access", "sync", "forget", "reindex"),  # on one machine
+    "take-over-index",
     *("doctor", "manifest", "web", "worker", "clock", "migrate", "workspaces", "channels"),  # with Slack
     *("sessions", "usage", "budgets", "report", "verified", "people", "eval"),  # afterwards
 )
@@ -75,6 +76,7 @@ def docent(
 for command in (
     *(getting_started.demo, getting_started.doctor, getting_started.manifest, questions.ask, questions.search),
     *(documents.ingest, documents.documents, documents.sync, documents.forget, documents.reindex),
+    documents.take_over_index,
     *(processes.web, processes.worker, processes.clock, processes.migrate, sessions.usage),
     sessions.report,
 ):

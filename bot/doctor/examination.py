@@ -48,7 +48,18 @@ def external_models(context: CheckContext) -> list[str]:
 
 def examine(context: CheckContext) -> Iterator[Finding]:
     """Yields every finding as it is made. Never raises."""
-    from bot.doctor import deliveries, documents, machine, model, sentry, slack, sources, stores, tools
+    from bot.doctor import (
+        deliveries,
+        documents,
+        index_state,
+        machine,
+        model,
+        sentry,
+        slack,
+        sources,
+        stores,
+        tools,
+    )
     from bot.doctor import workspaces as installed
 
     with ExitStack() as stack:
@@ -65,6 +76,7 @@ def examine(context: CheckContext) -> Iterator[Finding]:
             ("documents", LIMIT_SECONDS, documents.documents),
             ("sources", LIMIT_SECONDS, sources.sources),
             ("index", INDEX_LIMIT_SECONDS, documents.index),
+            ("index", INDEX_LIMIT_SECONDS, index_state.index_state),
             ("embeddings", MODEL_LIMIT_SECONDS, documents.embeddings),
             ("tools", INDEX_LIMIT_SECONDS, tools.tools),
             ("model", MODEL_LIMIT_SECONDS, model.model),

@@ -82,6 +82,7 @@ def run(
         _start_listener(settings, queue.open_turn_queue, turns, stopping, name="turns"),
         _start_listener(settings, queue.open_sync_queue, syncs, stopping, name="syncs"),
         *(_start_thread(partial(work, stopping), name=name) for name, work in beside.items()),
+        *_start_mirror(context, stopping),
     ]
     observability.log.info("worker_ready", concurrency=settings.concurrency)
     stop, pause = None, Pause()
@@ -145,6 +146,17 @@ def _bind(settings: BotSettings, context: WorkerContext) -> None:
             stopping=context.leases.stopping,
         )
     )
+
+
+def _start_mirror(context: WorkerContext, stopping: threading.Event) -> list[threading.Thread]:
+    """Keeps this machine's copy of an index in a bucket fresh."""
+    from ingest.index.mirror.mirror_keeper import MirrorKeeper
+    from ingest.library import Library
+
+    active_index = cast(Library, context.agent.resources[Library]).active_index
+    if active_index.mirror is None:
+        return []
+    return [_start_thread(partial(MirrorKeeper(active_index, active_index.mirror).keep, stopping), name="mirror")]
 
 
 def _start_listener(

@@ -5,16 +5,20 @@ switches. Until then questions are embedded with the model of the table, whateve
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.dialects.postgresql import insert
 
 import agent.settings
-from agent.store import locks
+from agent import observability
+from agent.errors import UserError
 from agent.store.database import Database, Transaction
 from ingest.embedding.embedder import Embedder
-from ingest.index import lock_names
+from ingest.index.mirror.index_mirror import IndexMirror
+from ingest.index.mirror.written_version import WrittenVersion
+from ingest.index.ownership.index_writer import IndexWriter
+from ingest.index.storage import object_store, outages
 from ingest.index.table import TABLE, Index
 from ingest.settings import LOCAL_EMBEDDING_MODELS, IngestSettings
 from ingest.tables import IndexStateRow
@@ -41,6 +45,7 @@ class IndexState:
     next_model: str | None = None
     old_table: str | None = None
     switched_at: datetime | None = None
+    written: WrittenVersion = field(default_factory=WrittenVersion)
 
 
 class ActiveIndex:
@@ -51,6 +56,8 @@ class ActiveIndex:
         self._settings = settings
         self._handles: dict[tuple[str, str], IndexHandle] = {}
         self._opening = threading.Lock()
+        self.writer = IndexWriter(database, settings.index_address)
+        self.mirror = open_mirror(settings)
 
     @property
     def address(self) -> str:
@@ -78,12 +85,19 @@ class ActiveIndex:
         """Opens the active table of a state."""
         return self.open(state.table, state.embedding_model)
 
+    def open_for_search(self, state: IndexState) -> IndexHandle:
+        """Opens the active table of a state for one search: on this machine, where the index is in a bucket."""
+        handle = self.open_state(state)
+        if self.mirror is None:
+            return handle
+        return replace(handle, index=handle.index.from_mirror(self.mirror, state.written))
+
     def open(self, table: str, model: str) -> IndexHandle:
         """Opens any table with the embedder of any model."""
         with self._opening:
             handle = self._handles.pop((table, model), None)
             if handle is None:
-                index = Index(self.address, table=table, embedding_model=model)
+                index = Index(self.address, table=table, embedding_model=model, writer=self.writer)
                 handle = IndexHandle(self.database, index, self._embedder(model))
             self._handles[(table, model)] = handle  # the latest comes last
             while len(self._handles) > MAX_HANDLES:
@@ -93,9 +107,11 @@ class ActiveIndex:
     def ensure_state(self) -> IndexHandle:
         """Stores which table is active, and its embedding model, before the first write.
 
-        An existing table keeps its model; a missing one is created with the model of the settings.
+        An existing table keeps its model; a missing one is created with the model of the settings. Raises
+        :class:`ingest.index.ownership.owner_record.IndexOfAnother`.
         """
-        with locks.acquire(self.database, lock_names.INDEX):
+        with self.writer.alone():
+            self.writer.claim()
             with self.database.transaction() as transaction:
                 state = self.state(transaction)
             table_model = self.open_state(state).index.stored_model()
@@ -106,6 +122,23 @@ class ActiveIndex:
                 statement = insert(row).values(address=self.address, **values)
                 transaction.execute(statement.on_conflict_do_update(index_elements=[row.address], set_=values))
         return self.open(state.table, model)
+
+    def optimize(self) -> None:
+        """Makes the active table quick to search; a failure is counted and told by ``docent doctor``, because what
+        was written is there all the same, and the next sync tries again. The caller is alone."""
+        problem = None
+        try:
+            self.current().index.optimize()
+        except (UserError, RuntimeError, OSError, ValueError) as error:
+            problem = str(error) if isinstance(error, UserError) else outages.shorten_first_line(error)
+            observability.log.warning("index_not_optimized", error_type=type(error).__name__)
+        self.writer.note_optimizing(problem)
+
+    def settle(self) -> None:
+        """Records which version is the newest, after a sync that found the index in step with Postgres."""
+        index = self.current().index
+        if index.exists():
+            self.writer.settle(index.table, lambda: int(index.version()))
 
     def _embedder(self, model: str) -> Embedder:
         if model in LOCAL_EMBEDDING_MODELS:
@@ -119,7 +152,21 @@ class ActiveIndex:
         )
 
 
+def open_mirror(settings: IngestSettings) -> IndexMirror | None:
+    """Returns the mirror of an index in a bucket; None for another, and where none is wanted."""
+    if not object_store.is_bucket(settings.index_address) or not settings.mirror_gb:
+        return None
+    home = settings.home.expanduser().absolute()
+    return IndexMirror(settings.index_address, home, max_bytes=int(settings.mirror_gb * 1e9))
+
+
 def _state(row: IndexStateRow) -> IndexState:
     return IndexState(
-        row.table_name, row.embedding_model, row.next_table, row.next_model, row.old_table, row.switched_at
+        row.table_name,
+        row.embedding_model,
+        row.next_table,
+        row.next_model,
+        row.old_table,
+        row.switched_at,
+        WrittenVersion(row.version, row.write_id, row.is_writing, row.optimized_version),
     )

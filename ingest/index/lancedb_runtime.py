@@ -21,42 +21,19 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from agent.errors import UserError
-from agent.text import shorten
+from ingest import settings
+from ingest.index.storage import outages
 
-KEEP_VERSIONS = timedelta(hours=1)  # a reader that holds an older version must still find its files
 VECTOR_INDEX_FROM = 30_000  # chunks; below, an exact scan takes ~10 ms and misses nothing
 # A number of a vector takes eight bits in the index. Of 92,000 chunks of random sentences all partitions are then
 # searched for 80 in 6 ms, with the nearest ten among them (1.00); three quarters of them in 5 (.99). With 32 bits
 # it is 10 and 8 ms (1.00, .99), and the index takes 140 MB more to make.
 N_PARTITIONS, N_PROBES = 64, 64
 REBUILD_SHARE = 0.02  # of the chunks; so many new ones are worth 2 s for a vector index that fits them
-MESSAGE_CHARS = 200
-OUTAGES = (  # parts of LanceDB's messages in lower case, and what they mean
-    (("no space left", "disk quota"), "The disk with the index at {address} is full. Free some space on it."),
-    (
-        ("read-only file system", "permission denied", "permissiondenied"),
-        "The index at {address} cannot be read or written (permission denied). Change the folder's owner or its "
-        "permissions, or set DOCENT_INDEX_URI to another.",
-    ),
-    (
-        ("not a directory", "notadirectory"),
-        "The index at {address} is no folder. Set DOCENT_INDEX_URI to a folder, or to s3://bucket/path.",
-    ),
-    (
-        ("accessdenied", "invalidaccesskeyid", "signaturedoesnotmatch", "credential", "forbidden", "unauthorized"),
-        "The bucket of the index at {address} refuses this machine. Check its credentials (AWS_ACCESS_KEY_ID, "
-        "AWS_SECRET_ACCESS_KEY, or the machine's role) and what they allow.",
-    ),
-    (("nosuchbucket",), "There is no bucket for the index at {address}. Check DOCENT_INDEX_URI and AWS_REGION."),
-    (
-        ('store: "s3"', "error sending request", "dns error", "timed out", "connection refused"),
-        "The bucket of the index at {address} cannot be reached. Check DOCENT_INDEX_URI, AWS_REGION, AWS_ENDPOINT "
-        "and the network.",
-    ),
-)
 ADDED_TEXTS = ("language", "terms")  # columns that an earlier release's table lacks, and that may be empty
 REST_CLIENT = "lance_namespace_urllib3_client"
 _MODEL = b"docent.embedding_model"
+_KEY = b"lance-schema:unenforced-primary-key:position"
 
 T = TypeVar("T")
 
@@ -127,23 +104,44 @@ async def open_table(address: str, table: str) -> Any:
     listing in a bucket, with each query and each other call.
     """
     try:
-        database = await lancedb().connect_async(address)
+        database = await connect(address)
         tables = (await database.list_tables()).tables
         return await database.open_table(table) if table in tables else None
     except (RuntimeError, OSError, ValueError) as error:
-        why = explain(address, error) or f"The index at {address} cannot be opened: {_first_line(error)}"
+        why = outages.explain(address, error)
+        why = why or f"The index at {address} cannot be opened: {outages.shorten_first_line(error)}"
         raise UserError(why) from error
+
+
+async def connect(address: str) -> Any:
+    """Connects to the tables at an address; the connection caches what it reads of them."""
+    if not address.startswith(settings.SERVICE):
+        return await lancedb().connect_async(address)
+    service = settings.load()
+    return await lancedb().connect_async(
+        address,
+        api_key=service.index_key.get_secret_value() if service.index_key else "",
+        region=service.index_region,
+        host_override=service.index_host,
+    )
+
+
+async def open_version(connection: Any, table: str, version: int) -> Any:
+    """Opens a table of a connection at one version, at which it stays."""
+    opened = await connection.open_table(table)
+    await opened.checkout(version)
+    return opened
 
 
 async def create_table(address: str, table: str, schema: pa.Schema) -> Any:
     """Creates a table, or opens the one another process has just created."""
-    database = await lancedb().connect_async(address)
+    database = await connect(address)
     return await database.create_table(table, schema=schema, exist_ok=True)
 
 
 async def drop_table(address: str, table: str) -> None:
     """Removes a table with its files, if there is one."""
-    database = await lancedb().connect_async(address)
+    database = await connect(address)
     if table in (await database.list_tables()).tables:
         await database.drop_table(table)
 
@@ -154,6 +152,16 @@ async def add_missing_columns(table: Any) -> None:
     missing = {name: "CAST(NULL AS STRING)" for name in ADDED_TEXTS if name not in there}
     if missing:
         await table.add_columns(missing)
+
+
+async def declare_key(table: Any) -> None:
+    """Says that ids are unique, in a table that does not say it yet.
+
+    Without that, two merges at once add one new id twice, and nobody notices (lancedb 0.40; its issue 2463).
+    """
+    field = (await table.schema()).field("chunk_id")
+    if _KEY not in (field.metadata or {}):
+        await table.set_unenforced_primary_key("chunk_id")
 
 
 async def has_terms(table: Any) -> bool:
@@ -188,13 +196,13 @@ async def create_search_indexes(table: Any) -> None:
             await table.create_index(column, config=config)
 
 
-async def optimize(table: Any) -> None:
-    """Updates the search indexes, drops versions older than an hour, returns memory to the system."""
+async def optimize(table: Any, *, keep_versions: timedelta) -> None:
+    """Updates the search indexes, drops versions that are older, returns memory to the system."""
     n_chunks = await table.count_rows()
     if n_chunks >= VECTOR_INDEX_FROM and await _n_unindexed(table) > REBUILD_SHARE * n_chunks:
         config = lancedb().index.IvfSq(distance_type="cosine", num_partitions=N_PARTITIONS)
         await table.create_index("vector", config=config)
-    await table.optimize(cleanup_older_than=KEEP_VERSIONS)
+    await table.optimize(cleanup_older_than=keep_versions)
     with suppress(OSError, AttributeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)  # else a sync of many documents keeps what its largest merge took
 
@@ -204,6 +212,11 @@ async def _n_unindexed(table: Any) -> int:
     names = [index.name for index in await table.list_indices() if index.columns == ["vector"]]
     stats = await table.index_stats(names[0]) if names else None
     return int(stats.num_unindexed_rows if stats else await table.count_rows())
+
+
+def run_version(table: Any) -> int:
+    """Returns the version that a table is open at, which after a write is the one it made."""
+    return int(run(table.version()))
 
 
 _starting = threading.Lock()
@@ -217,16 +230,3 @@ def run(work: Coroutine[object, None, T]) -> T:
             _loops.append(asyncio.new_event_loop())
             threading.Thread(target=_loops[0].run_forever, name="lancedb", daemon=True).start()
     return asyncio.run_coroutine_threadsafe(work, _loops[0]).result()
-
-
-def explain(address: str, error: Exception) -> str | None:
-    """Says what keeps LanceDB from reading or writing an index, and what to do; None where that is not known."""
-    text = str(error).lower()
-    found = (meaning for signs, meaning in OUTAGES if any(sign in text for sign in signs))
-    meaning = next(found, None)
-    return meaning.format(address=address) if meaning else None
-
-
-def _first_line(error: Exception) -> str:
-    line = (str(error).splitlines() or [type(error).__name__])[0]
-    return shorten(line, MESSAGE_CHARS)

@@ -75,7 +75,7 @@ def run(
         while len(_outdated(old, new)) > FEW_DOCUMENTS:
             _copy(old, new, cost, progress)
         new.index.optimize()  # most of the work, while others may write
-        with locks.acquire(active.database, lock_names.INDEX):
+        with active.writer.alone():
             _copy(old, new, cost, progress)
             new.index.optimize()
             _switch(active, new)
@@ -84,7 +84,8 @@ def run(
 
 def clean_up(active: ActiveIndex) -> None:
     """Drops the table of a change that was given up, and the one an earlier switch left."""
-    with _one_run(active), locks.acquire(active.database, lock_names.INDEX):
+    with _one_run(active), active.writer.alone():
+        active.writer.claim()
         _drop_next(active, _state(active))
         drop_old_table(active)
 
@@ -170,6 +171,10 @@ def _switch(active: ActiveIndex, new: IndexHandle) -> None:
         next_model=None,
         old_table=state.table,
         switched_at=now(),
+        version=int(new.index.version()),
+        write_id=uuid4().hex,
+        is_writing=False,
+        optimized_version=None,
     )
 
 

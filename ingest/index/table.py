@@ -7,9 +7,10 @@ the table stores its embedding model and refuses another. Which table is searche
 """
 
 import asyncio
+import copy
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,12 +20,17 @@ import pyarrow as pa
 
 from agent.errors import UserError
 from ingest.embedding.embedder import Matrix
-from ingest.index import candidates, lancedb_runtime
+from ingest.index import candidates, lancedb_runtime, versions
 from ingest.index.candidates import Candidate, RowCache
 from ingest.index.filters import ChunkFilter, id_batches, one_of
+from ingest.index.mirror.index_mirror import IndexMirror, OpenedVersion
+from ingest.index.mirror.written_version import WrittenVersion
+from ingest.index.ownership.index_writer import IndexWriter
+from ingest.index.storage import outages
+from ingest.settings import SERVICE
 
 TABLE = "chunks"
-MAX_SNAPSHOT_TRIES = 4
+FIRST_VERSION = 1  # of a table that was just created
 T = TypeVar("T")
 
 
@@ -72,7 +78,9 @@ Neutral = Callable[[], Matrix] | None
 class Index:
     """A table of chunks, opened at first use; may be shared by threads."""
 
-    def __init__(self, address: str, *, embedding_model: str, table: str = TABLE) -> None:
+    def __init__(
+        self, address: str, *, embedding_model: str, table: str = TABLE, writer: IndexWriter | None = None
+    ) -> None:
         self.address = address
         self.embedding_model = embedding_model
         self.table = table
@@ -81,6 +89,16 @@ class Index:
         self._is_prepared = False
         self._opening = threading.Lock()
         self._cache = RowCache()
+        self._writer = writer  # None: nobody else writes
+        self._mirror: IndexMirror | None = None
+        self._written = WrittenVersion()
+        self._opened: OpenedVersion | None = None  # by this search
+
+    def from_mirror(self, mirror: IndexMirror, written: WrittenVersion) -> "Index":
+        """Returns this table for one search, which reads the copy on this machine while that is the newest."""
+        index = copy.copy(self)
+        index._mirror, index._written = mirror, written
+        return index
 
     def candidates(
         self,
@@ -250,7 +268,7 @@ class Index:
         if any(chunk.terms for chunk in chunks):
             self._write(table, partial(lancedb_runtime.create_terms_index, table))
         where = one_of("document_id", documents)
-        self._write(table, lambda: _put(table, rows, where))
+        self._write(table, lambda: versions.put(table, rows, where))
 
     def remove(self, document_ids: Iterable[str]) -> None:
         """Removes these documents, each in one version."""
@@ -267,10 +285,10 @@ class Index:
                 self._write(table, partial(table.update, {"access_id": access_id}, where=where))
 
     def optimize(self) -> None:
-        """Updates the search indexes and drops versions older than an hour. Call it after a sync."""
-        if self.exists():
-            table = self._open()
-            self._write(table, lambda: lancedb_runtime.optimize(table))
+        """Updates the search indexes and drops old versions. Call it after a sync."""
+        if not self.address.startswith(SERVICE) and self.exists():  # a service optimizes by itself
+            table, keep = self._open(), versions.choose_lifetime(self.address, self.table)
+            self._write(table, lambda: lancedb_runtime.optimize(table, keep_versions=keep), is_content=False)
 
     def _open(self, *, must_exist: bool = True) -> Any:
         with self._opening:
@@ -284,10 +302,15 @@ class Index:
 
     def _require_model(self) -> None:
         schema = lancedb_runtime.run(self._table.schema())
-        table_model = lancedb_runtime.embedding_model_of(schema)
-        self._dimension = lancedb_runtime.dimension_of(schema)
-        if table_model != self.embedding_model:
+        try:
+            self._require(lancedb_runtime.embedding_model_of(schema), lancedb_runtime.dimension_of(schema))
+        except UserError:
             self._table = None
+            raise
+
+    def _require(self, table_model: str, dimension: int) -> None:
+        self._dimension = dimension
+        if table_model != self.embedding_model:
             raise UserError(
                 f"The index at {self.address} was made with the embedding model '{table_model}', not with "
                 f"'{self.embedding_model}'. Run 'docent reindex' to change it."
@@ -304,13 +327,15 @@ class Index:
         """Opens or creates the table, with all search indexes: a killed first sync may have left some out."""
         if self._open(must_exist=False) is None:
             schema = lancedb_runtime.chunk_schema(dimension, self.embedding_model)
-            with self._opening, self._explained():
+            with self._opening, self._explained(), self._alone(lambda: FIRST_VERSION, is_content=True):
                 self._table = lancedb_runtime.run(lancedb_runtime.create_table(self.address, self.table, schema))
                 self._is_prepared = False
                 self._require_model()
         self._require_dimension(dimension)
         if not self._is_prepared:
             self._write(self._table, partial(lancedb_runtime.add_missing_columns, self._table))
+            if not self.address.startswith(SERVICE):  # where it cannot be declared
+                self._write(self._table, partial(lancedb_runtime.declare_key, self._table))
             self._write(self._table, partial(lancedb_runtime.create_search_indexes, self._table))
             self._is_prepared = True
         return self._table
@@ -320,7 +345,9 @@ class Index:
 
         Opens the table again, once, when its files are gone.
         """
-        run_query = _on_newest if is_newest else _on_open
+        if self._mirror and (answer := self._read_mirror(self._mirror, query, is_newest=is_newest)):
+            return answer[0]
+        run_query = versions.read_newest if is_newest else versions.read_open
         try:
             return lancedb_runtime.run(run_query(self._open(), query))
         except (RuntimeError, OSError, ValueError):
@@ -329,15 +356,37 @@ class Index:
             with self._explained():
                 return lancedb_runtime.run(run_query(self._open(), query))
 
-    def _write(self, table: Any, work: Callable[[], Awaitable[object]]) -> None:
+    def _read_mirror(
+        self, mirror: IndexMirror, query: Callable[[Any], Awaitable[T]], *, is_newest: bool
+    ) -> tuple[T] | None:
+        """Runs a query on the copy on this machine, which is repaired once if it cannot be read; returns None
+        where the bucket has to be read."""
+        for _ in range(2):
+            if is_newest or self._opened is None:
+                self._opened = mirror.open(self.table, self._written)
+            if self._opened is None:
+                return None
+            self._require(self._opened.embedding_model, self._opened.dimension)
+            try:
+                return (lancedb_runtime.run(versions.read_open(self._opened.table, query)),)
+            except (RuntimeError, OSError, ValueError):
+                mirror.recheck(self.table)
+                self._opened = None
+        return None
+
+    def _write(self, table: Any, work: Callable[[], Awaitable[object]], *, is_content: bool = True) -> None:
         """Writes after the newest version, which another process may have written."""
 
         async def awaited() -> None:
             await table.checkout_latest()
             await work()
 
-        with self._explained():
+        newest = partial(lancedb_runtime.run_version, table)
+        with self._explained(), self._alone(newest, is_content=is_content):
             lancedb_runtime.run(awaited())
+
+    def _alone(self, newest: Callable[[], int], *, is_content: bool) -> AbstractContextManager[None]:
+        return self._writer.writing(self.table, newest, is_content=is_content) if self._writer else nullcontext()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -345,30 +394,6 @@ class Index:
         try:
             yield
         except (RuntimeError, OSError, ValueError) as error:
-            if why := lancedb_runtime.explain(self.address, error):
+            if why := outages.explain(self.address, error):
                 raise UserError(why) from error
             raise
-
-
-async def _put(table: Any, rows: pa.Table, where: str) -> None:
-    """Merges rows; documents that are all new are only added, since merging reads the ids of the whole table."""
-    if await table.count_rows(where):
-        merge = table.merge_insert("chunk_id").when_matched_update_all().when_not_matched_insert_all()
-        await merge.when_not_matched_by_source_delete(where).execute(rows)
-    else:
-        await table.add(rows)
-
-
-async def _on_newest(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
-    """Runs a query on one version, the newest: starts again when another search has gone on to a newer one."""
-    for _ in range(MAX_SNAPSHOT_TRIES):
-        await table.checkout_latest()
-        before = await table.version()
-        result = await query(table)
-        if await table.version() == before:
-            break
-    return result
-
-
-async def _on_open(table: Any, query: Callable[[Any], Awaitable[T]]) -> T:
-    return await query(table)

@@ -14,14 +14,12 @@ from sqlalchemy import TextClause, text, update
 
 from agent.clock import now
 from agent.errors import UserError
-from agent.store import locks
 from agent.store.database import Database
 from agent.text import count
 from ingest.access import known_documents, principals, reader_sets
 from ingest.access.declaration import Declaration
 from ingest.access.known_documents import KnownDocument
 from ingest.access.reader_sets import Readers, ReaderSets
-from ingest.index import lock_names
 from ingest.index.active_index import ActiveIndex
 from ingest.sources.connector import WITHDRAWN
 from ingest.sync import store
@@ -155,7 +153,7 @@ class AccessChanges:
             yield document, _NewAccess(readers, tuple(sorted(columns.items())), is_same)
 
     def _apply_locked(self, changes: Iterator[_Change]) -> None:
-        with locks.acquire(self._database, lock_names.INDEX):
+        with self._active_index.writer.alone():
             store.require_open(self._database, self._sync_id)
             self._apply(changes)
 

@@ -11,10 +11,9 @@ from uuid import UUID
 from sqlalchemy import CursorResult, TextClause, delete, func, select, text, update
 
 from agent.errors import UserError
-from agent.store import locks
 from agent.store.database import Database, Transaction
 from ingest.access.declaration import EVERYONE_READS, Declaration
-from ingest.index import lock_names, scan
+from ingest.index import scan
 from ingest.index.active_index import ActiveIndex
 from ingest.index.table import Index
 from ingest.progress import Progress, ignore_progress
@@ -113,7 +112,7 @@ def _count_listed(database: Database, sync_id: UUID) -> int:
 def _update_index(active_index: ActiveIndex, sync_id: UUID, source: str, changes: AccessChanges) -> int:
     """Changes access and removes what is gone; returns how many documents it removed."""
     database = active_index.database
-    with locks.acquire(database, lock_names.INDEX):
+    with active_index.writer.alone():
         store.require_open(database, sync_id)
         index = active_index.current().index
         changes.set_listed()

@@ -192,14 +192,15 @@ def narrow_readers(source: str, active_index: ActiveIndex, *, declaration: Decla
 def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
     """Ends a sync that has nothing left to do, once; returns what it did."""
     database = active_index.database
-    with locks.acquire(database, lock_names.INDEX):
+    with active_index.writer.alone():
         sync = store.load(database, sync_id)
         if sync and sync.is_open and sync.status == SyncStatus.READING:
             index = active_index.current().index
             _remove_orphans(source, database, index)
             report = reports.load_report(database, sync_id)
             if report.n_chunks or report.n_removed or report.n_moved:
-                index.optimize()
+                active_index.optimize()
+            active_index.settle()
             with database.transaction() as transaction:
                 store.end(transaction, sync_id, SyncStatus.COMPLETED)
                 store.delete_old(transaction)
@@ -210,7 +211,8 @@ def finish(sync_id: UUID, source: str, active_index: ActiveIndex) -> SyncReport:
 def forget(source: str, active_index: ActiveIndex) -> int:
     """Removes every document of a source and its syncs; returns how many documents there were."""
     row, database = DocumentRow, active_index.database
-    with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
+    with locks.acquire(database, lock_names.source(source)), active_index.writer.alone():
+        active_index.writer.claim()
         index = active_index.current().index
         with database.transaction() as transaction:
             store.allow_slow_statements(transaction)
@@ -232,7 +234,7 @@ def forget_document(source: str, reference: str, active_index: ActiveIndex) -> s
     row, database = DocumentRow, active_index.database
     is_named = or_(row.uri == reference, row.url == reference, row.title == reference)
     found = select(row.id, row.uri, row.url).where(row.source == source, is_named).order_by(row.uri)
-    with locks.acquire(database, lock_names.source(source)), locks.acquire(database, lock_names.INDEX):
+    with locks.acquire(database, lock_names.source(source)), active_index.writer.alone():
         with database.transaction() as transaction:
             named = transaction.execute(found).all()
         exactly = [document for document in named if document.uri == reference]
@@ -297,8 +299,8 @@ def _optimize_if_due(active_index: ActiveIndex, n_chunks: int) -> int:
     """Updates the search indexes after enough new chunks; returns how many were written since the last time."""
     if n_chunks < OPTIMIZE_EVERY_CHUNKS:
         return n_chunks
-    with locks.acquire(active_index.database, lock_names.INDEX):
-        active_index.current().index.optimize()
+    with active_index.writer.alone():
+        active_index.optimize()
     return 0
 
 

@@ -14,13 +14,12 @@ from sqlalchemy import ColumnElement, case, delete, select
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from agent.clock import now
-from agent.store import locks
 from agent.store.database import Transaction
 from ingest.access.declaration import EVERYONE_READS, Declaration
 from ingest.documents import anchors, chunking, names
 from ingest.documents.blocks import Document
 from ingest.embedding.embedder import Matrix
-from ingest.index import lock_names, scan
+from ingest.index import scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.table import IndexedChunk
 from ingest.search import terms
@@ -48,7 +47,7 @@ def write(
     while True:
         handle = active_index.current()
         vectors, counts = _embed(batch, chunks, handle)
-        with locks.acquire(active_index.database, lock_names.INDEX):
+        with active_index.writer.alone():
             store.require_open(active_index.database, sync_id)
             if active_index.current() is handle:  # else another became active, and needs vectors of its model
                 with handle.database.transaction() as transaction:

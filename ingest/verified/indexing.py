@@ -24,7 +24,7 @@ from ingest.documents import chunking, names
 from ingest.documents.blocks import Block, BlockKind, Document
 from ingest.documents.upkeep import Upkeep
 from ingest.embedding.embedder import Matrix
-from ingest.index import lock_names, scan
+from ingest.index import scan
 from ingest.index.active_index import ActiveIndex, IndexHandle
 from ingest.index.scan import DocumentVersion
 from ingest.index.table import IndexedChunk
@@ -69,7 +69,7 @@ def refresh(active_index: ActiveIndex, *, chunk_tokens: int) -> int:
                 if there.get(id_) != one.version or rows.get(id_) != str(one.answer.version)
             }
             vectors = _embed(handle, is_new)
-            with locks.acquire(active_index.database, lock_names.INDEX):
+            with active_index.writer.alone():
                 if active_index.current() is handle:  # else another became active, and needs vectors of its model
                     gone = (there.keys() | rows.keys()) - wanted.keys()
                     _write(handle, is_new, vectors, gone, started_at)

@@ -17,6 +17,7 @@ os.environ.setdefault("LANCEDB_LOG", "error")
 
 from tests.bench import documents, parts
 from tests.bench.audiences import audiences
+from tests.bench.bucket import bucket
 from tests.bench.comparison import comparison, comparison_slow
 from tests.bench.figures import N_ADDITIONS, measure_unit
 from tests.bench.memory import memory, memory_small
@@ -41,6 +42,7 @@ PARTS = {
     "searching": documents.searching,
     "scale": documents.scale,
     "retrieval": retrieval,
+    "bucket": bucket,
     "audiences": audiences,
 }
 

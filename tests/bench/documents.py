@@ -52,7 +52,7 @@ def reading(office: Office) -> Iterator[Row]:
     yield Row(name, f"{seconds:.1f} s", "", seconds)
     yield Row("chunks read in per second, cold, end to end", f"{rate:.0f}", "≥ 300")
     folder = office.folder / "unchanged"
-    _write(folder, N_UNCHANGED, _Texts(1))
+    write_documents(folder, N_UNCHANGED, Texts(1))
     _ingest(office.env, folder)
     again = statistics.median(_ingest(office.env, folder)["seconds"] for _ in range(3))
     yield Row(f"a sync of {N_UNCHANGED:,} files of which none changed", f"{again:.1f} s", "≤ 5 s", again)
@@ -71,11 +71,11 @@ def searching(office: Office) -> Iterator[Row]:
 def scale(office: Office) -> Iterator[Row]:
     """A hundred times as many documents, of which a tenth is for some only: memory, searches, and what an
     approximate index misses."""
-    texts = _Texts(2)
+    texts = Texts(2)
     few, many, legal = (office.folder / name for name in ("few", "many", "legal"))
-    _write(few, N_FEW, texts)
-    _write(many, N_MANY - N_MANY // 10, texts)
-    _write(legal, N_MANY // 10, texts)
+    write_documents(few, N_FEW, texts)
+    write_documents(many, N_MANY - N_MANY // 10, texts)
+    write_documents(legal, N_MANY // 10, texts)
     peak_few = _ingest(office.env, few)["peak_mb"]
     run = _ingest(office.env, many)
     _ingest(office.env, legal, "legal", "--reader", LEGAL)
@@ -99,7 +99,7 @@ def scale(office: Office) -> Iterator[Row]:
         yield Row(f"recall@10 of the approximate index, {share} to be read", f"{recall:.3f}", "≥ 0.95")
 
 
-class _Texts:
+class Texts:
     """Documents of random sentences, the same with every run."""
 
     def __init__(self, seed: int) -> None:
@@ -117,7 +117,7 @@ class _Texts:
         return f"# Report {n}: {chosen[0][:60]}\n\n{' '.join(chosen[1:])}\n"
 
 
-def _write(folder: Path, n: int, texts: _Texts) -> None:
+def write_documents(folder: Path, n: int, texts: Texts) -> None:
     for i in range(n):
         path = folder / f"{i // 1000:03d}" / f"{i:06d}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def _used_mb(pid: int) -> float:
 
 def _searched(library: Library, audience: Audience, of: str) -> tuple[float, float]:
     """Median and 95th percentile in seconds; the first of them are not counted."""
-    queries = _queries(of)
+    queries = list_queries(of)
     took = []
     for n, query in enumerate((*queries[:20], *queries)):
         started = time.perf_counter()
@@ -162,7 +162,7 @@ def _searched(library: Library, audience: Audience, of: str) -> tuple[float, flo
     return statistics.median(took), took[int(len(took) * 0.95)]
 
 
-def _queries(of: str) -> Sequence[str]:
+def list_queries(of: str) -> Sequence[str]:
     """Questions to what is searched: ``handbook_18f`` has questions, ``scifact`` claims."""
     given = os.environ.get("DOCENT_EVAL_DIR")
     files = {"handbook_18f": "questions.jsonl", "scifact": "queries.jsonl"}
@@ -175,7 +175,7 @@ def _recall(index: Index, scope: ChunkFilter) -> float:
     """Share of the ten nearest chunks of an exact scan that the approximate index finds too."""
     embedder = Embedder()
     found = []
-    for query in _queries("scifact")[:100]:
+    for query in list_queries("scifact")[:100]:
         (vector,) = embedder.embed_question(query).vectors
         exact = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=True))
         quick = lancedb_runtime.run(_nearest(index, scope, vector, is_exact=False))

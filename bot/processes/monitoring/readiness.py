@@ -12,8 +12,10 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from agent import observability
 from agent.store.database import Database
+from agent.text import count
 from bot.processes import schema_version
 from bot.processes.schema_version import SchemaState
+from ingest.index.mirror import machines
 from ingest.sync import reports
 
 OK, AWAY = "ok", "away"
@@ -102,9 +104,20 @@ def _describe_migrations(revision: str | None) -> str:
 
 def _describe_index(database: Database) -> str:
     try:
-        return reports.load_stats(database).problem or OK
+        return reports.load_stats(database).problem or _describe_copies(database) or OK
     except ProgrammingError:  # a newer schema that keeps this elsewhere
         return "unknown"
+
+
+def _describe_copies(database: Database) -> str:
+    """Says what is wrong with the copies of an index in a bucket; empty if nothing is. Names no host."""
+    with database.transaction() as transaction:
+        copies = machines.load(transaction)
+    if n_away := sum(copy.is_away for copy in copies):
+        return f"its bucket is away ({count(n_away, 'machine')}); the copies there go on answering"
+    if n_behind := sum(copy.problem is not None for copy in copies):
+        return f"{count(n_behind, 'machine')} cannot keep a copy of it; see 'docent doctor'"
+    return ""
 
 
 @cache

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from agent.store.database import Database
 from ingest.sources.folder import FolderOptions
@@ -377,3 +378,23 @@ def test_a_file_of_sources_that_is_named_must_exist(docent: Docent, tmp_path: Pa
         done = docent(command, DOCENT_CONFIG="nowhere.toml")
         assert (done.code, done.out) == (2, "")
         assert f"There is no file {tmp_path}/nowhere.toml, which DOCENT_CONFIG names." in done.err
+
+
+# docent take-over-index
+
+
+def test_an_index_of_another_database_is_refused_until_it_is_taken_over(
+    docent: Docent, database: Database, tmp_path: Path
+) -> None:
+    assert docent("ingest", "pages").code == 0
+    with database.transaction() as transaction:  # as a database has it that was made anew
+        transaction.execute(text("UPDATE deployment SET id = gen_random_uuid()"))
+    refused = docent("ingest", "pages")
+    assert refused.code == 2
+    assert "belongs to another deployment" in refused.err
+    assert docent("forget", "pages").code == 2
+    taken = docent("take-over-index", "--yes")
+    assert (taken.code, taken.err) == (0, "")
+    assert "belongs to this deployment now" in taken.out
+    assert docent("ingest", "pages").code == 0
+    assert docent("search", "annual leave").code == 0

@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import UserError
 from ingest.embedding.embedder import embed
-from ingest.index import lancedb_runtime, scan
+from ingest.index import lancedb_runtime, scan, versions
 from ingest.index.filters import ChunkFilter
 from ingest.index.lancedb_runtime import ADDED_TEXTS
 from ingest.index.table import TABLE, Index, IndexedChunk
@@ -104,7 +104,7 @@ def test_replacing_drops_what_the_document_no_longer_has(tmp_path: Path) -> None
 
 
 def test_a_handle_survives_that_its_files_were_cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lancedb_runtime, "KEEP_VERSIONS", timedelta(milliseconds=1))
+    monkeypatch.setattr(versions, "KEEP_VERSIONS", timedelta(milliseconds=1))
     writer = Index(str(tmp_path / "i"), embedding_model="static")
     reader = Index(str(tmp_path / "i"), embedding_model="static")
     put(writer, "a", "apples")

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +12,13 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from agent.clock import now
 from agent.store.database import Database
 from bot.processes.monitoring import readiness
 from bot.processes.monitoring.readiness import FRESH_SECONDS, ReadinessCache, ReadyStatus
+from ingest.index.mirror import machines
+from ingest.index.mirror.machines import MachineCopy
+from tests.conftest import ReadHandbook
 
 
 @pytest.fixture
@@ -28,6 +34,23 @@ def test_an_index_without_documents_degrades_and_says_what_to_do(
     assert state["status"] == ReadyStatus.DEGRADED
     assert "docent ingest" in state["index"]
     assert (state["postgres"], state["migrations"], state["redis"]) == ("ok", "ok", "ok")
+
+
+def test_a_bucket_that_is_away_degrades_and_names_no_machine(
+    database: Database, connection: redis.Redis, read_handbook: ReadHandbook, tmp_path: Path
+) -> None:
+    read_handbook.copy_to(tmp_path, database)
+    assert readiness.check(database, connection)["status"] == ReadyStatus.READY
+    copy = MachineCopy("attic.internal", 12, 34_000_000, now(), "The bucket cannot be reached.", True, now())
+    machines.store(database, "s3://secret/index", copy)
+    state = readiness.check(database, connection)
+    assert state["status"] == ReadyStatus.DEGRADED
+    assert state["index"] == "its bucket is away (1 machine); the copies there go on answering"
+    machines.store(database, "s3://secret/index", replace(copy, problem="The disk is full.", is_away=False))
+    state = readiness.check(database, connection)
+    assert state["index"] == "1 machine cannot keep a copy of it; see 'docent doctor'"
+    machines.store(database, "s3://secret/index", replace(copy, problem=None, is_away=False))
+    assert readiness.check(database, connection)["status"] == ReadyStatus.READY
 
 
 def test_questions_can_be_stored_without_redis(database: Database) -> None:
