@@ -126,7 +126,8 @@ def _describe_tokens(manifest: BackupManifest, done: Restoration) -> str:
 
 
 def _describe_contents(manifest: BackupManifest) -> str:
-    rows = {part.name.removeprefix(table_copies.FOLDER): part.n_rows for part in manifest.parts}
+    tables = [part for part in manifest.parts if part.name.startswith(table_copies.FOLDER)]
+    rows = {part.name.removeprefix(table_copies.FOLDER): part.n_rows for part in tables}
     counts = [count(rows[name], noun) for name, noun in COUNTED.items() if rows.get(name)]
     counts.append(f"{count(sum(rows.values()), 'row')} at revision {manifest.revision}")
     return ", ".join(counts)

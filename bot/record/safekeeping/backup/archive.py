@@ -7,8 +7,10 @@ is read from it.
 
 import errno
 import hashlib
+import lzma
 import os
 import secrets
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +29,11 @@ PIECE_BYTES = 1 << 20
 LARGEST_MANIFEST_BYTES = 16 << 20
 COMPRESS_LEVEL = 3  # of a record, a fifth of the bytes at twice the speed of the usual level
 ZIP_BEGINS = b"PK\x03\x04"
+# What zipfile raises of a file whose bytes were changed: nobody encrypted or patched it.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, KeyError),
+    *(NotImplementedError, RuntimeError, ValueError),
+)
 FULL_OR_LIMITED = FULL | {errno.EFBIG}
 
 
@@ -120,7 +127,7 @@ class BackupReader:
                     digest.update(piece)
                     n_bytes += len(piece)
                     yield piece
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except UNREADABLE as error:
             raise self._make_damaged(part) from error
         if (digest.hexdigest(), n_bytes) != (part.sha256, part.n_bytes):
             raise self._make_damaged(part)
@@ -146,10 +153,11 @@ def open_backup(path: Path) -> Iterator[BackupReader]:
             beginning = file.read(len(ZIP_BEGINS))
             try:
                 archive = zipfile.ZipFile(file)
-            except zipfile.BadZipFile as error:
+            except UNREADABLE as error:
                 raise UserError(_explain_no_archive(path, beginning)) from error
             with archive:
-                yield BackupReader(path, archive, _read_manifest(path, archive))
+                manifest = _read_manifest(path, archive)
+                yield BackupReader(path, archive, manifest)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}).") from error
 
@@ -162,7 +170,7 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> BackupManifest:
         text = archive.read(MANIFEST)
     except KeyError:
         raise UserError(f"{path} is no backup of Docent: 'docent backup' writes them.") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except UNREADABLE as error:
         raise UserError(damaged) from error
     try:
         manifest = BackupManifest.model_validate_json(text)

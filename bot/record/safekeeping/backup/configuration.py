@@ -15,7 +15,9 @@ from bot.settings import BotSettings
 
 KEY_OF_A_PROVIDER = "_API_KEY"
 FINGERPRINT_CHARS = 12
-OF_THE_PLACE = frozenset({"DATABASE_URL", "REDIS_URL", "DOCENT_HOME", "DOCENT_INDEX_URI", "PORT"})  # not compared
+OF_THE_PLACE = frozenset(
+    {"DATABASE_URL", "REDIS_URL", "DOCENT_HOME", "DOCENT_INDEX_URI", "PORT"}
+)  # other ones elsewhere
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> tuple[dict[str, str], list[str]]:
@@ -23,7 +25,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> tuple[dict[str, st
     open_ones, secret_ones = _list_variables()
     values = {name: secrets.redact(environ[name]) for name in sorted(open_ones) if environ.get(name)}
     names = {name for name in environ if name in secret_ones or name.endswith(KEY_OF_A_PROVIDER)}
-    return values, sorted(name for name in names if environ[name])
+    return values, sorted(name for name in names - OF_THE_PLACE if environ[name])
 
 
 def read_config(path: Path) -> str:

@@ -2,9 +2,9 @@
 
 Whether a question that was open then has been answered since, nobody knows: its answer may stand in Slack. So it
 is not answered again unless the operator wants that. Asked lately in Slack, it waits for a worker that looks
-whether there is an answer and says so if not (:mod:`bot.jobs.answers.restored`); any other ends at once. Leases and
-claims of the machines of then are void, money that was held for them counts as spent, and syncs end: the next one
-finds again what they left.
+whether there is an answer, and says so if not (:mod:`bot.jobs.answers.restored`); any other ends at once.
+Leases and claims of the machines of then are void, money that was held for them counts as spent, and syncs end:
+the next one finds again what they left.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from agent.types import EndReason, TurnStatus
 
 _CLOSE_CALLS = text(f"""
 UPDATE model_calls SET status = 'failed', error = 'broken off: restored from a backup', finished_at = now(),
-       cost_usd = reserved_usd, is_estimated = reserved_usd > 0
+       cost_usd = model_calls.reserved_usd, is_estimated = model_calls.reserved_usd > 0
 FROM turns WHERE turns.id = turn_id AND turns.{IS_OPEN} AND model_calls.status = 'started'
 """)
 _CHARGE_HELD = text("""
