@@ -10,7 +10,7 @@ import typer
 from bot.output import AsJson
 
 if TYPE_CHECKING:
-    from bot.record.safekeeping.backup.making import Configured
+    from bot.record.safekeeping.backup.making import PlaceSettings
 
 index_app = typer.Typer(
     help="Tag the index before a sync that may go wrong, and go back to a tag.", no_args_is_help=True
@@ -178,13 +178,13 @@ def set_up(what: str = "", *, is_quiet: bool = False) -> None:
     observability.set_up(agent.settings.load(), process="cli")
 
 
-def load_settings() -> "Configured":
+def load_settings() -> "PlaceSettings":
     """Loads the settings, once the servers are known."""
     import bot.settings
     import ingest.settings
-    from bot.record.safekeeping.backup.making import Configured
+    from bot.record.safekeeping.backup.making import PlaceSettings
 
-    return Configured(bot.settings.load(), ingest.settings.load())
+    return PlaceSettings(bot.settings.load(), ingest.settings.load())
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -51,7 +51,7 @@ class IdRange:
 
 
 @dataclass(frozen=True)
-class Difference:
+class DocumentDifference:
     """One document with what is wrong; ``uri`` is empty where the document is not known."""
 
     document_id: str
@@ -61,7 +61,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DocumentComparison:
     """What was compared: documents that agree or not, and those that wait for a sync that reads them anyway."""
 
     n_documents: int
@@ -84,7 +84,7 @@ def list_ranges(index: Index) -> list[IdRange]:
     return [IdRange(prefix.ljust(ID_DIGITS, "0"), prefix.ljust(ID_DIGITS, "f")) for prefix in prefixes]
 
 
-def compare(active: ActiveIndex, *, repairs: bool = False) -> Comparison:
+def compare(active: ActiveIndex, *, repairs: bool = False) -> DocumentComparison:
     """Compares all documents, and with ``repairs`` mends each difference, or marks the document to be read again
     by the next sync. Those of verified answers are left to :func:`ingest.verified.indexing.refresh`.
 
@@ -108,7 +108,7 @@ def compare(active: ActiveIndex, *, repairs: bool = False) -> Comparison:
                 named = examples.setdefault(one.kind, [])
                 if len(named) < MAX_NAMED:
                     named.append(f"{one.source}: {one.uri}" if one.uri else one.document_id)
-    return Comparison(n_documents, n_waiting, counts, examples, has_verified)
+    return DocumentComparison(n_documents, n_waiting, counts, examples, has_verified)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _compare_range(active: ActiveIndex, part: IdRange) -> tuple[list[str], int, 
     return sorted({one.document_id for one in found}), len(rows), n_waiting
 
 
-def _confirm(active: ActiveIndex, ids: Sequence[str]) -> list[Difference]:
+def _confirm(active: ActiveIndex, ids: Sequence[str]) -> list[DocumentDifference]:
     """Returns what still differs while nobody writes."""
     versions = scan.versions_of(active.current().index, ids)
     return _find(_load(active, DocumentRow.id.in_([UUID(id_) for id_ in ids])), versions)
@@ -147,13 +147,13 @@ def _load(active: ActiveIndex, where: ColumnElement[bool]) -> list[_Row]:
         return [_Row(*values) for values in transaction.execute(select(*_COLUMNS).where(where))]
 
 
-def _find(rows: Sequence[_Row], versions: Mapping[str, DocumentVersion]) -> list[Difference]:
+def _find(rows: Sequence[_Row], versions: Mapping[str, DocumentVersion]) -> list[DocumentDifference]:
     found = []
     left = dict(versions)
     for row in rows:
         version = left.pop(row.id.hex, None)
-        found += [Difference(row.id.hex, kind, row.source, row.uri) for kind in _judge(row, version)]
-    return found + [Difference(id_, DifferenceKind.NO_DOCUMENT) for id_ in left]
+        found += [DocumentDifference(row.id.hex, kind, row.source, row.uri) for kind in _judge(row, version)]
+    return found + [DocumentDifference(id_, DifferenceKind.NO_DOCUMENT) for id_ in left]
 
 
 def _judge(row: _Row, version: DocumentVersion | None) -> Iterator[DifferenceKind]:
@@ -171,9 +171,9 @@ def _judge(row: _Row, version: DocumentVersion | None) -> Iterator[DifferenceKin
         yield DifferenceKind.OTHER_READERS
 
 
-def _repair(active: ActiveIndex, found: Sequence[Difference]) -> None:
+def _repair(active: ActiveIndex, found: Sequence[DocumentDifference]) -> None:
     """Mends differences; the caller has nobody write."""
-    by_kind: dict[DifferenceKind, list[Difference]] = {}
+    by_kind: dict[DifferenceKind, list[DocumentDifference]] = {}
     for one in found:
         by_kind.setdefault(one.kind, []).append(one)
     unknown = by_kind.get(DifferenceKind.NO_DOCUMENT, ())
@@ -184,7 +184,7 @@ def _repair(active: ActiveIndex, found: Sequence[Difference]) -> None:
         _narrow(active, UUID(one.document_id))
 
 
-def _mark(active: ActiveIndex, found: Sequence[Difference]) -> None:
+def _mark(active: ActiveIndex, found: Sequence[DocumentDifference]) -> None:
     """Marks documents to be read again."""
     ids = [UUID(one.document_id) for one in found]
     with active.database.transaction() as transaction:

@@ -152,7 +152,7 @@ def _require_no_sync(active: ActiveIndex) -> None:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownRow:
     """A document's row, as far as a restoration compares it."""
 
     id: UUID
@@ -160,11 +160,11 @@ class _Known:
     access_id: str
 
 
-def _load_known(transaction: Transaction, ids: Sequence[str]) -> list[_Known]:
+def _load_known(transaction: Transaction, ids: Sequence[str]) -> list[_KnownRow]:
     row = DocumentRow
     is_named = row.id.in_([UUID(id_) for id_ in ids])
     query = select(row.id, row.source, row.access_id).where(is_named, row.source != answers.SOURCE)
-    return [_Known(*values) for values in transaction.execute(query)]
+    return [_KnownRow(*values) for values in transaction.execute(query)]
 
 
 def _find_different(active: ActiveIndex, tagged: TaggedTable, part: IdRange) -> list[str]:
@@ -216,7 +216,9 @@ def _restore(active: ActiveIndex, tagged: TaggedTable, ids: Sequence[str], done:
     done.sources |= {one.source for one in known}
 
 
-def _narrow(transaction: Transaction, back: Sequence[_Known], then: dict[str, DocumentVersion]) -> dict[str, str]:
+def _narrow(
+    transaction: Transaction, back: Sequence[_KnownRow], then: dict[str, DocumentVersion]
+) -> dict[str, str]:
     """Returns for each document the id of those who may read it now and might read the tagged text."""
     ids = {one.access_id for one in back} | {then[one.id.hex].access_id for one in back}
     sets = reader_sets.load_readers(transaction, ids)

@@ -35,7 +35,7 @@ _ENCRYPTED = text("SELECT count(*) FROM workspaces WHERE tokens IS NOT NULL")
 
 
 @dataclass(frozen=True)
-class Configured:
+class PlaceSettings:
     """The settings that a backup or a restoration works with."""
 
     bot: BotSettings
@@ -43,7 +43,7 @@ class Configured:
 
 
 def make(
-    path: Path, database: Database, settings: Configured, *, with_index: bool, replaces: bool
+    path: Path, database: Database, settings: PlaceSettings, *, with_index: bool, replaces: bool
 ) -> BackupManifest:
     """Makes a backup; questions and syncs go on meanwhile. Returns what it contains.
 
@@ -89,7 +89,7 @@ def _write(
     table: TaggedTable | None,
     *,
     active: ActiveIndex,
-    settings: Configured,
+    settings: PlaceSettings,
     revision: str,
 ) -> BackupManifest:
     taken_at = now()

@@ -20,7 +20,7 @@ from bot.processes.schema_version import SchemaState
 from bot.record.safekeeping.backup import in_flight, index_copy, table_copies
 from bot.record.safekeeping.backup.archive import BackupReader
 from bot.record.safekeeping.backup.in_flight import OpenQuestions
-from bot.record.safekeeping.backup.making import Configured
+from bot.record.safekeeping.backup.making import PlaceSettings
 from bot.record.safekeeping.backup.manifest import BackupManifest
 from bot.slack.installation.encryption import open_cipher
 from ingest.index.active_index import ActiveIndex
@@ -49,7 +49,7 @@ class Restoration:
 
 
 def restore(
-    reader: BackupReader, database: Database, settings: Configured, *, asks_again: bool = False
+    reader: BackupReader, database: Database, settings: PlaceSettings, *, asks_again: bool = False
 ) -> Restoration:
     """Restores a backup, after it was read through once; raises :class:`UserError`, and changes nothing, where the
     backup is damaged or newer than this release, or the database is not empty."""
@@ -153,7 +153,7 @@ def _store_index(connection: Connection, manifest: BackupManifest, address: str)
         connection.execute(_STORE_INDEX, values)
 
 
-def _find_unreadable(connection: Connection, settings: Configured) -> tuple[str, ...]:
+def _find_unreadable(connection: Connection, settings: PlaceSettings) -> tuple[str, ...]:
     """Lists the workspaces whose tokens cannot be decrypted here."""
     rows = connection.execute(_TOKENS).all()
     if not rows:
@@ -161,7 +161,7 @@ def _find_unreadable(connection: Connection, settings: Configured) -> tuple[str,
     return tuple(id_ for id_, tokens in rows if not _can_decrypt(id_, tokens, settings))
 
 
-def _can_decrypt(workspace: str, tokens: str, settings: Configured) -> bool:
+def _can_decrypt(workspace: str, tokens: str, settings: PlaceSettings) -> bool:
     try:
         open_cipher(settings.bot).decrypt(workspace, tokens)
     except SettingsError:

@@ -4,7 +4,7 @@ from agent.text import count
 from bot.record.safekeeping.check.finding import CheckedPart, Fault
 from ingest.index.active_index import ActiveIndex
 from ingest.sync.agreement import comparison
-from ingest.sync.agreement.comparison import Comparison, DifferenceKind
+from ingest.sync.agreement.comparison import DifferenceKind, DocumentComparison
 from ingest.verified import indexing
 
 DOCUMENTS, VERIFIED = "documents", "verified answers"
@@ -50,7 +50,7 @@ def check_verified(active: ActiveIndex, *, chunk_tokens: int, repairs: bool) -> 
     return CheckedPart(VERIFIED, count(found.n_answers, "answer"), faults)
 
 
-def _describe_waiting(found: Comparison) -> str:
+def _describe_waiting(found: DocumentComparison) -> str:
     if not found.n_waiting:
         return ""
     wait = "1 document waits" if found.n_waiting == 1 else f"{found.n_waiting:,} documents wait"

@@ -9,7 +9,7 @@ import agent.settings
 from agent.errors import DocentError
 from agent.store.database import Database
 from bot.jobs import queue
-from bot.record.safekeeping.backup.making import Configured
+from bot.record.safekeeping.backup.making import PlaceSettings
 from bot.record.safekeeping.check import documents, money, questions
 from bot.record.safekeeping.check.finding import CheckedPart, Fault
 from ingest.index.active_index import ActiveIndex
@@ -17,7 +17,7 @@ from ingest.index.active_index import ActiveIndex
 NOT_LOOKED_AT = "not looked at"
 
 
-def check(database: Database, settings: Configured, *, repairs: bool = False) -> list[CheckedPart]:
+def check(database: Database, settings: PlaceSettings, *, repairs: bool = False) -> list[CheckedPart]:
     """Checks, and with ``repairs`` mends, everything; raises nothing for what is away but Postgres."""
     active = ActiveIndex(database, settings.ingest)
     redis_client = queue.connect(settings.bot)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from agent.store.database import Database, normalise_url
 from bot.processes.embedded.embedded_servers import Servers
-from bot.record.safekeeping.backup.making import Configured
+from bot.record.safekeeping.backup.making import PlaceSettings
 from bot.settings import BotSettings
 from ingest.settings import IngestSettings
 
@@ -40,17 +40,17 @@ def make_database(servers: Servers) -> Iterator[MakeDatabase]:
 
 
 @pytest.fixture
-def configured(tmp_path: Path, redis_url: str) -> Configured:
+def configured(tmp_path: Path, redis_url: str) -> PlaceSettings:
     """The settings of the place where backups are made."""
     return configure(tmp_path, "index", redis_url)
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, redis_url: str) -> Configured:
+def elsewhere(tmp_path: Path, redis_url: str) -> PlaceSettings:
     """The settings of the place where they are restored."""
     return configure(tmp_path, "index-elsewhere", redis_url)
 
 
-def configure(folder: Path, index: str, redis_url: str) -> Configured:
+def configure(folder: Path, index: str, redis_url: str) -> PlaceSettings:
     library = IngestSettings(index_uri=str(folder / index), home=folder / "home", config=folder / "docent.toml")
-    return Configured(BotSettings(REDIS_URL=redis_url), library)
+    return PlaceSettings(BotSettings.model_validate({"REDIS_URL": redis_url}), library)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from sqlalchemy import MetaData, text
 
 from agent.errors import UserError
@@ -17,7 +18,7 @@ from agent.types import Audience
 from bot.processes import environment, schema_version
 from bot.record.safekeeping import backup_report
 from bot.record.safekeeping.backup import archive, configuration, making, restoring, table_copies
-from bot.record.safekeeping.backup.making import Configured
+from bot.record.safekeeping.backup.making import PlaceSettings
 from bot.record.safekeeping.backup.manifest import BackupManifest
 from bot.record.safekeeping.backup.restoring import Restoration
 from bot.settings import BotSettings
@@ -36,9 +37,9 @@ class Places:
     """Where a backup is made, and where it is restored."""
 
     database: Database
-    settings: Configured
+    settings: PlaceSettings
     make_database: MakeDatabase
-    elsewhere: Configured
+    elsewhere: PlaceSettings
     folder: Path
 
     @property
@@ -59,13 +60,17 @@ class Places:
 
 @pytest.fixture
 def places(
-    database: Database, configured: Configured, make_database: MakeDatabase, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    configured: PlaceSettings,
+    make_database: MakeDatabase,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> Places:
     return Places(database, configured, make_database, elsewhere, tmp_path)
 
 
 def restore(
-    path: Path, database: Database, settings: Configured, *, asks_again: bool = False
+    path: Path, database: Database, settings: PlaceSettings, *, asks_again: bool = False
 ) -> tuple[BackupManifest, Restoration]:
     with archive.open_backup(path) as reader:
         return reader.manifest, restoring.restore(reader, database, settings, asks_again=asks_again)
@@ -114,7 +119,11 @@ def test_what_is_restored_is_what_was_backed_up(places: Places) -> None:
 
 
 def test_rights_are_restored_with_documents_and_index(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     documents = tmp_path / "secret"
     documents.mkdir()
@@ -143,7 +152,11 @@ def test_without_the_index_the_next_sync_makes_it_again(places: Places) -> None:
 
 
 def test_questions_go_on_while_a_backup_is_made_and_it_shows_one_moment(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     """Every turn of the backup has all that its transaction stored with it, and none is half there."""
     stopping, asked = threading.Event(), list[int]()
@@ -174,7 +187,7 @@ def test_questions_go_on_while_a_backup_is_made_and_it_shows_one_moment(
 
 
 def test_all_of_docents_tables_are_copied_and_others_are_named(
-    make_database: MakeDatabase, configured: Configured, tmp_path: Path
+    make_database: MakeDatabase, configured: PlaceSettings, tmp_path: Path
 ) -> None:
     database = make_database()
     environment.migrate(database.url)
@@ -188,7 +201,7 @@ def test_all_of_docents_tables_are_copied_and_others_are_named(
 
 
 def test_a_database_that_is_not_empty_is_left_as_it_is(
-    database: Database, configured: Configured, tmp_path: Path
+    database: Database, configured: PlaceSettings, tmp_path: Path
 ) -> None:
     answered(database)
     path = tmp_path / "backup.zip"
@@ -200,7 +213,11 @@ def test_a_database_that_is_not_empty_is_left_as_it_is(
 
 
 def test_an_empty_database_that_was_migrated_already_is_filled(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     answered(database)
     path = tmp_path / "backup.zip"
@@ -212,7 +229,7 @@ def test_an_empty_database_that_was_migrated_already_is_filled(
 
 
 def test_a_backup_of_an_earlier_release_is_migrated(
-    make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    make_database: MakeDatabase, configured: PlaceSettings, elsewhere: PlaceSettings, tmp_path: Path
 ) -> None:
     """Revision 0017 knows no languages of documents."""
     early, other = make_database(), make_database()
@@ -233,7 +250,11 @@ def test_a_backup_of_an_earlier_release_is_migrated(
 
 
 def test_a_backup_of_a_newer_release_is_refused_with_a_sentence(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "newer.zip"
     manifest = making.make(tmp_path / "b.zip", database, configured, with_index=False, replaces=False)
@@ -246,7 +267,11 @@ def test_a_backup_of_a_newer_release_is_refused_with_a_sentence(
 
 
 def test_a_restoration_that_fails_leaves_nothing_behind(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     """A backup whose checksums hold and whose rows fit no table, as a bug would write it."""
     answered(database)
@@ -268,7 +293,7 @@ def test_a_restoration_that_fails_leaves_nothing_behind(
 
 
 def test_a_database_without_a_schema_cannot_be_backed_up(
-    make_database: MakeDatabase, configured: Configured, tmp_path: Path
+    make_database: MakeDatabase, configured: PlaceSettings, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="nothing to back up"):
         making.make(tmp_path / "b.zip", make_database(), configured, with_index=False, replaces=False)
@@ -279,7 +304,11 @@ def test_a_database_without_a_schema_cannot_be_backed_up(
 
 
 def test_what_was_under_way_ends_and_its_money_counts(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     """A question in the terminal is answered by nobody: it ends. Its call that never came back counts as held."""
     turn = Recorded.begin(database)
@@ -309,7 +338,11 @@ def in_slack(database: Database, **given: Any) -> Recorded:
 
 
 def test_a_question_of_slack_waits_for_a_worker_that_looks_for_its_answer(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     in_slack(database)
     old = in_slack(database, key="slack:T1:C1:2.2").age(10)
@@ -344,7 +377,7 @@ def secret_settings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_no_secret_is_in_a_backup_and_their_names_are(
-    database: Database, configured: Configured, secret_settings: list[str], tmp_path: Path
+    database: Database, configured: PlaceSettings, secret_settings: list[str], tmp_path: Path
 ) -> None:
     configured.ingest.config.write_text(
         '[sources.wiki]\nlocation = "https://me:hunter2hunter2@wiki.example/w.git"\n'
@@ -369,20 +402,26 @@ def test_what_was_set_there_and_is_not_here_is_told(places: Places, secret_setti
 
 
 def test_tokens_stay_encrypted_and_the_key_that_opens_them_is_named(
-    database: Database, make_database: MakeDatabase, configured: Configured, elsewhere: Configured, tmp_path: Path
+    database: Database,
+    make_database: MakeDatabase,
+    configured: PlaceSettings,
+    elsewhere: PlaceSettings,
+    tmp_path: Path,
 ) -> None:
     key, other_key = (Fernet.generate_key().decode() for _ in range(2))
     tokens = TokenCipher([key]).encrypt("T1", BotTokens("xoxb-1-abc"))
     execute(database, "INSERT INTO workspaces (id, tokens) VALUES ('T1', :tokens)", tokens=tokens)
-    with_key = Configured(BotSettings(token_keys=key), configured.ingest)
+    with_key = PlaceSettings(BotSettings(token_keys=SecretStr(key)), configured.ingest)
     path = tmp_path / "backup.zip"
     manifest = making.make(path, database, with_key, with_index=False, replaces=False)
     (fingerprint,) = configuration.fingerprint_keys(with_key.bot)
     assert f"fingerprint {fingerprint}" in "\n".join(backup_report.describe_made(path, manifest))
     assert key not in manifest.model_dump_json()
-    without = Configured(BotSettings(token_keys=other_key), elsewhere.ingest)
+    without = PlaceSettings(BotSettings(token_keys=SecretStr(other_key)), elsewhere.ingest)
     manifest, done = restore(path, make_database(), without)
     assert done.unreadable == ("T1",)
     assert fingerprint in "\n".join(backup_report.list_todo(manifest, done, {}))
-    _, done = restore(path, make_database(), Configured(BotSettings(token_keys=key), elsewhere.ingest))
+    _, done = restore(
+        path, make_database(), PlaceSettings(BotSettings(token_keys=SecretStr(key)), elsewhere.ingest)
+    )
     assert done.unreadable == ()

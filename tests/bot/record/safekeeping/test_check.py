@@ -14,7 +14,7 @@ from agent.store import locks
 from agent.store.database import Database
 from bot.jobs import queue
 from bot.jobs.queue import SyncJob
-from bot.record.safekeeping.backup.making import Configured
+from bot.record.safekeeping.backup.making import PlaceSettings
 from bot.record.safekeeping.check import documents, everything, money, questions
 from bot.record.safekeeping.check.finding import CheckedPart
 from bot.settings import BotSettings
@@ -37,17 +37,17 @@ def execute(database: Database, statement: str, **values: object) -> list[object
 
 
 @pytest.fixture
-def turn_queue(configured: Configured) -> Queue:
+def turn_queue(configured: PlaceSettings) -> Queue:
     return queue.open_turn_queue(configured.bot, queue.connect(configured.bot))
 
 
 @pytest.fixture
-def sync_queue(configured: Configured) -> Queue:
+def sync_queue(configured: PlaceSettings) -> Queue:
     return queue.open_sync_queue(configured.bot, queue.connect(configured.bot))
 
 
 @pytest.fixture
-def library(database: Database, configured: Configured, tmp_path: Path) -> Library:
+def library(database: Database, configured: PlaceSettings, tmp_path: Path) -> Library:
     folder = tmp_path / "manual"
     folder.mkdir()
     for name, content in HANDBOOK.items():
@@ -222,14 +222,14 @@ def test_a_verified_answer_that_was_withdrawn_is_taken_out(library: Library, dat
 # All of it
 
 
-def test_everything_is_well_after_questions_were_answered(library: Library, configured: Configured) -> None:
+def test_everything_is_well_after_questions_were_answered(library: Library, configured: PlaceSettings) -> None:
     parts = everything.check(library.database, configured)
     assert [part.name for part in parts if not part.is_well] == []
     assert [part.looked_at for part in parts][1] == "4 documents"
 
 
-def test_an_outage_of_redis_holds_up_no_other_part(library: Library, configured: Configured) -> None:
-    away = Configured(BotSettings(REDIS_URL="redis://127.0.0.1:9"), configured.ingest)
+def test_an_outage_of_redis_holds_up_no_other_part(library: Library, configured: PlaceSettings) -> None:
+    away = PlaceSettings(BotSettings.model_validate({"REDIS_URL": "redis://127.0.0.1:9"}), configured.ingest)
     parts = {part.name: part for part in everything.check(library.database, away)}
     assert parts[questions.WAKE_UPS].looked_at == "not looked at"
     assert not parts[questions.WAKE_UPS].is_well
@@ -237,7 +237,7 @@ def test_an_outage_of_redis_holds_up_no_other_part(library: Library, configured:
 
 
 def test_the_command_says_what_is_wrong_mends_it_and_exits_by_it(
-    zygote: ForkServer, library: Library, redis_url: str, configured: Configured, tmp_path: Path
+    zygote: ForkServer, library: Library, redis_url: str, configured: PlaceSettings, tmp_path: Path
 ) -> None:
     index = configured.ingest.index_address
     env = {"DATABASE_URL": library.database.url, "REDIS_URL": redis_url, "DOCENT_INDEX_URI": index}

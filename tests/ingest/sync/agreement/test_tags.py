@@ -1,5 +1,6 @@
 """A tag is gone back to after a sync that went wrong; rights and deletions since then win."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -131,8 +132,8 @@ def test_a_tagged_version_survives_when_the_index_is_tidied_up(
     synced: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after an hour: versions without a tag are dropped with every sync, and LanceDB refuses that with one."""
-    monkeypatch.setattr(lancedb_runtime, "KEEP_VERSIONS", lancedb_runtime.timedelta(milliseconds=1))
-    monkeypatch.setattr(lancedb_runtime, "TAG_MARGIN", lancedb_runtime.timedelta(seconds=1))
+    monkeypatch.setattr(lancedb_runtime, "KEEP_VERSIONS", timedelta(milliseconds=1))
+    monkeypatch.setattr(lancedb_runtime, "TAG_MARGIN", timedelta(seconds=1))
     active = synced.active_index
     tags.create_tag(active, "good")
     for n in range(3):
