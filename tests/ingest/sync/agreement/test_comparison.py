@@ -10,10 +10,14 @@ from agent.store.database import Database
 from agent.types import Audience
 from ingest.access import reader_sets
 from ingest.index import scan
+from ingest.index.active_index import ActiveIndex
 from ingest.library import Library
-from ingest.sync.agreement import comparison
+from ingest.settings import IngestSettings
+from ingest.sync.agreement import comparison, tags
 from ingest.sync.agreement.comparison import DifferenceKind
+from ingest.sync.agreement.tagged_table import TaggedTable
 from ingest.tables import DocumentRow
+from tests.ingest.index import bucket
 from tests.library import sync_folder
 
 HR = Audience((frozenset({"everyone", "group:S0HR"}),))
@@ -138,3 +142,18 @@ def test_many_documents_are_compared_range_by_range(
             transaction.add(DocumentRow(id=id_, access_id=access_id, n_chunks=1, **values))
     found = comparison.compare(synced.active_index)
     assert (found.n_documents, dict(found.counts)) == (42, {DifferenceKind.NO_PASSAGES: 40})
+
+
+def test_an_index_in_a_bucket_is_compared_as_one_in_a_folder(
+    synced: Library, leave: UUID, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags.create_tag(synced.active_index, "good")
+    set_row(database, leave, n_chunks=7)
+    with bucket.serve(tmp_path) as served:
+        for name, value in served.environment().items():
+            monkeypatch.setenv(name, value)
+        there = ActiveIndex(database, IngestSettings(index_uri="s3://bucket/index"))
+        assert dict(comparison.compare(there).counts) == {DifferenceKind.OTHER_PASSAGES: 1}
+        (tag,) = tags.list_tags(there)
+        assert tag.name == "good"
+        assert leave.hex in scan.versions_of(TaggedTable("s3://bucket/index", "chunks", "good"), [leave.hex])
