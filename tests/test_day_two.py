@@ -51,6 +51,7 @@ def test_a_backup_that_is_made_while_questions_are_answered_is_restored_and_nobo
 
     with ScriptedModel(script) as model:
         world.env |= {"DOCENT_MODEL": "openai/scripted", "DOCENT_MODEL_API_BASE": model.base_url}
+        world.env |= {"DOCENT_MODEL_PRICES": "openai/scripted=1/1"}
         world.start("web", "worker", "clock")
         ada, grace = world.workspace.person(ADA), world.workspace.person(GRACE)
         before = ada.mention(HELP, QUESTION)
@@ -68,6 +69,8 @@ def test_a_backup_that_is_made_while_questions_are_answered_is_restored_and_nobo
         world.wait_for_turns(2)
         after = ada.mention(HR, "How many days of annual leave do I have?")
         world.wait_for_turns(3)
+        checked = docent("check")
+        assert checked.code == 0, checked.out
         for role in ("web", "worker", "clock"):
             world.kill(role)
         recorded = world.query(
@@ -105,6 +108,9 @@ def test_a_backup_that_is_made_while_questions_are_answered_is_restored_and_nobo
         assert len(world.turns()) == 4
         checked = docent("check", DOCENT_HOME=world.env["DOCENT_HOME"])
         assert checked.code == 0, checked.out
+        (spent,) = world.query("SELECT spent_usd FROM budgets WHERE scope = 'workspace' AND period = 'month'")
+        (cost,) = world.query("SELECT sum(cost_usd) AS usd FROM model_calls")
+        assert spent.spent_usd == cost.usd > 0
 
 
 def test_a_question_that_was_open_and_never_answered_is_told_so_in_its_thread_once(

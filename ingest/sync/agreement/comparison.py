@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, select, update
 
 from agent.clock import now
 from agent.store import locks
@@ -226,8 +226,3 @@ def compare_verified(transaction: Transaction) -> VerifiedComparison:
     there: dict[UUID, str] = dict(transaction.execute(query).all())
     n_missing = sum(there.get(id_) != version for id_, version in wanted.items())
     return VerifiedComparison(len(wanted), n_missing, len(there.keys() - wanted.keys()))
-
-
-def count_documents(transaction: Transaction) -> int:
-    """Counts the known documents."""
-    return transaction.scalar(select(func.count()).select_from(DocumentRow)) or 0

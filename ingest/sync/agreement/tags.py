@@ -90,8 +90,7 @@ def delete_tag(active: ActiveIndex, name: str) -> None:
     async def delete(table: Any) -> None:
         await table.tags.delete(name)
 
-    with comparison.write_alone(active):
-        _on_newest(active, delete)
+    _on_newest(active, delete)
 
 
 def list_tags(active: ActiveIndex) -> list[IndexTag]:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 import agent.settings
 from agent import secrets
+from agent.errors import UserError
 from agent.settings import split_list
 from bot.processes.startup_checks import KINDS
 from bot.settings import BotSettings
@@ -32,8 +33,12 @@ def read_config(path: Path) -> str:
     """Returns what declares the sources, without secrets; nothing where there is no such file."""
     try:
         return secrets.redact(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, UnicodeDecodeError):
+    except FileNotFoundError:
         return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}, which declares the sources, cannot be read. Check it, and its rights."
+        ) from error
 
 
 def fingerprint_keys(settings: BotSettings) -> list[str]:

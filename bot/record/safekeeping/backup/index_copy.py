@@ -10,13 +10,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, text
 
+from agent.clock import now
 from agent.errors import UserError
 from bot.record.safekeeping.backup.archive import PartWriter
 from ingest.embedding.embedder import Matrix
@@ -27,6 +28,8 @@ from ingest.sync.agreement import comparison, tags
 from ingest.sync.agreement.tagged_table import TaggedTable
 
 PART = "index.jsonl"
+MOMENT = "%Y%m%d-%H%M%S-%f"  # in the name of a tag
+LONGEST_BACKUP = timedelta(days=1)
 BATCH_DOCUMENTS = 100
 BATCH_CHUNKS = 500
 _IDS = text("SELECT id FROM documents WHERE n_chunks > 0 AND id > :after ORDER BY id LIMIT :limit")
@@ -34,9 +37,16 @@ _FIRST = "00000000-0000-0000-0000-000000000000"
 
 
 @contextmanager
-def keep_version(active: ActiveIndex, name: str) -> Iterator[TaggedTable]:
-    """Keeps the newest version for the ``with``, also from syncs that tidy up; the caller has nobody write."""
-    tag = f"{tags.OWN_PREFIX}{name}"
+def keep_version(active: ActiveIndex) -> Iterator[TaggedTable]:
+    """Keeps the newest version for the ``with``, also from syncs that tidy up; the caller has nobody write.
+
+    Deletes the tags of backups that were killed.
+    """
+    began = now()
+    for left in tags.list_tags(active):
+        if left.name.startswith(tags.OWN_PREFIX) and _is_old(left.name, began):
+            tags.delete_tag(active, left.name)
+    tag = f"{tags.OWN_PREFIX}{began:{MOMENT}}"
     table = active.current().index.table
     version = tags.tag_newest(active, tag)
     try:
@@ -69,6 +79,14 @@ def copy_in(index: Index, lines: Iterable[bytes]) -> int:
     if chunks:
         _write(index, chunks, vectors)
     return n_documents
+
+
+def _is_old(tag: str, moment: datetime) -> bool:
+    try:
+        began = datetime.strptime(tag.removeprefix(tags.OWN_PREFIX), MOMENT).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return moment - began > LONGEST_BACKUP
 
 
 def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

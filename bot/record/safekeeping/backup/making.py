@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
-from agent.clock import new_id, now
+from agent.clock import now
 from agent.errors import UserError
 from agent.store.database import Database
 from agent.store.tables import IS_OPEN
@@ -28,9 +28,7 @@ DISTRIBUTION = "docent-answers"
 CONFIG_PART = "docent.toml"
 _NO_LIMITS = (text("SET LOCAL statement_timeout = 0"), text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 _INDEX = text("SELECT table_name, embedding_model FROM index_state WHERE address = :address")
-_COUNTS = text(f"""
-SELECT (SELECT count(*) FROM turns WHERE {IS_OPEN}), (SELECT count(*) FROM documents WHERE n_chunks > 0)
-""")
+_COUNT_OPEN = text(f"SELECT count(*) FROM turns WHERE {IS_OPEN}")
 _ENCRYPTED = text("SELECT count(*) FROM workspaces WHERE tokens IS NOT NULL")
 
 
@@ -78,7 +76,7 @@ def _open_both(database: Database, active: ActiveIndex) -> Iterator[tuple[Connec
     """Opens a snapshot and the version of the index that belongs to it: syncs wait until both are there."""
     with ExitStack() as stack:
         with comparison.write_alone(active):
-            table = stack.enter_context(index_copy.keep_version(active, new_id().hex[-12:]))
+            table = stack.enter_context(index_copy.keep_version(active))
             connection = stack.enter_context(_open_snapshot(database))
         yield connection, table
 
@@ -104,7 +102,6 @@ def _write(
         with writer.part(index_copy.PART) as part:
             index_copy.copy_out(connection, table, part)
     values, names = configuration.read_settings()
-    n_open, _ = connection.execute(_COUNTS).one()
     return writer.finish(
         BackupManifest(
             format=FORMAT,
@@ -116,7 +113,7 @@ def _write(
             secrets=tuple(names),
             token_keys=tuple(configuration.fingerprint_keys(settings.bot)),
             n_encrypted=_count_encrypted(connection),
-            n_open=n_open,
+            n_open=connection.scalar(_COUNT_OPEN) or 0,
             left_out=tuple(others),
         )
     )

@@ -4,7 +4,7 @@ The schema is built as it was when the backup was made, filled, and migrated to 
 backup has it, is written afterwards: one that is not complete is read in again by the next sync.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -200,8 +200,3 @@ def _explain_rights() -> Iterator[None]:
                 "The database is in use: stop web, worker and clock, and restore again. Nothing was changed."
             ) from error
         raise
-
-
-def list_tables(parts: Iterable[str]) -> list[str]:
-    """Lists the tables among the parts of a backup."""
-    return [name.removeprefix(table_copies.FOLDER) for name in parts if name.startswith(table_copies.FOLDER)]

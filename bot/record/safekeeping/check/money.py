@@ -4,6 +4,7 @@ What was deleted from the record stays counted, so a budget may have counted mor
 Only today's and this month's budgets limit anything, and are looked at.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -40,10 +41,11 @@ WHERE id = ANY(:ids)
 """)
 _SPENT = text(f"""
 WITH costs AS (
-    SELECT turns.*, call.cost_usd AS usd, call.started_at AS at FROM model_calls AS call
+    SELECT workspace, user_id, channel, origin, call.cost_usd AS usd, call.started_at AS at
+    FROM model_calls AS call
     JOIN turns ON turns.id = turn_id WHERE call.started_at >= :month AND call.cost_usd > 0
     UNION ALL
-    SELECT turns.*, call.cost_usd, call.created_at FROM tool_calls AS call
+    SELECT workspace, user_id, channel, origin, call.cost_usd, call.created_at FROM tool_calls AS call
     JOIN turns ON turns.id = turn_id WHERE call.created_at >= :month AND call.cost_usd > 0
 ), charged AS (
     SELECT coalesce(workspace, '') AS workspace, user_id, channel, origin, usd, at >= :day AS is_today FROM costs
@@ -108,7 +110,7 @@ def _make_moments(zone: ZoneInfo) -> dict[str, object]:
     }
 
 
-def _repair(database: Database, held: "list[Row[Any]] | Any", spent: "list[Row[Any]] | Any") -> None:
+def _repair(database: Database, held: Sequence[Row[Any]], spent: Sequence[Row[Any]]) -> None:
     ids = [row[0] for row in held]
     with database.transaction() as transaction:
         if ids:
